@@ -1,0 +1,84 @@
+//! Mistakes in the configuration, found at start-up.
+
+use std::{error::Error, fmt};
+
+/// A mistake in the configuration. It is found when a verifier is built, before any request, and
+/// its text says the way out.
+///
+/// It never shows a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A network or address is not written as `10.0.0.0/8`, `fd00::/8` or `192.0.2.7`.
+    NetworkInvalid {
+        /// The text that was given.
+        network: String,
+    },
+    /// The key bytes are all zero, which to HMAC is the empty key.
+    SecretAllZero,
+    /// The secret is empty or blank: anyone could sign with it.
+    SecretEmpty,
+    /// There is white space around the secret's text, as of a file's last newline.
+    SecretInWhitespace,
+    /// The secret's text is a placeholder such as `changeme`.
+    SecretPlaceholder,
+    /// The secret's text cannot be decoded as the form that the provider uses.
+    SecretUndecodable {
+        /// The form that was asked for, for example `base64`.
+        form: &'static str,
+    },
+    /// More secrets than a rotation can need.
+    TooManySecrets,
+    /// A public URL or origin is out of form.
+    UrlInvalid {
+        /// The text that was given.
+        url: String,
+        /// What is wrong with it, and the way out.
+        why: &'static str,
+    },
+    /// The scheme signs the URL, and none was given.
+    UrlMissing,
+}
+
+/// The most secrets that one verifier tries.
+pub(crate) const MAX_SECRETS: usize = 16;
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NetworkInvalid { network } => write!(
+                f,
+                "`{network}` is no network; write `10.0.0.0/8`, `fd00::/8` or a single address"
+            ),
+            Self::SecretAllZero => f.write_str(
+                "the secret is all zero bytes, which HMAC cannot tell from an empty key; \
+                 use the one that the provider shows",
+            ),
+            Self::SecretEmpty => f.write_str(
+                "the secret is empty or blank, so anyone could sign; \
+                 is the environment variable or file set?",
+            ),
+            Self::SecretInWhitespace => f.write_str(
+                "there is white space around the secret, often a file's last newline; \
+                 trim it, or use `Secret::from_bytes` if it is meant",
+            ),
+            Self::SecretPlaceholder => f.write_str(
+                "the secret is a placeholder from an example; use the one that the provider shows",
+            ),
+            Self::SecretUndecodable { form } => {
+                write!(f, "the secret is not {form}; paste it as the provider shows it")
+            }
+            Self::TooManySecrets => write!(
+                f,
+                "more than {MAX_SECRETS} secrets; remove those that the provider no longer uses"
+            ),
+            Self::UrlInvalid { url, why } => write!(f, "`{url}` is no public URL: {why}"),
+            Self::UrlMissing => f.write_str(
+                "the scheme signs the URL; give `Scheme::verifier_at` the `PublicUrl` \
+                 that the provider was given",
+            ),
+        }
+    }
+}
+
+impl Error for ConfigError {}

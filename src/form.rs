@@ -1,0 +1,110 @@
+//! Form-encoded text, decoded as the WHATWG URL standard does: `+` is a space, `%41` a byte, and
+//! what is not a valid escape stands for itself.
+
+use crate::encoding::nibble;
+
+/// More parameters than any provider sends.
+const MAX_PARAMETERS: usize = 4096;
+
+/// Decoded names and values, all in one buffer.
+#[derive(Debug)]
+pub(crate) struct Form {
+    text: Vec<u8>,
+    /// Where each name begins, its value begins, and the value ends.
+    parameters: Vec<[usize; 3]>,
+}
+
+impl Form {
+    /// `None` when there are too many parameters. Blank values are kept, and a name without `=`
+    /// has a blank value.
+    pub(crate) fn parse(encoded: &[u8]) -> Option<Self> {
+        let pieces = || encoded.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty());
+        let count = pieces().take(MAX_PARAMETERS + 1).count();
+        if count > MAX_PARAMETERS {
+            return None;
+        }
+        let mut form =
+            Self { text: Vec::with_capacity(encoded.len()), parameters: Vec::with_capacity(count) };
+        for piece in pieces() {
+            let equals = piece.iter().position(|byte| *byte == b'=');
+            let (name, value) = piece.split_at(equals.unwrap_or(piece.len()));
+            let start = form.text.len();
+            decode(name, &mut form.text);
+            let middle = form.text.len();
+            decode(value.get(1..).unwrap_or_default(), &mut form.text);
+            form.parameters.push([start, middle, form.text.len()]);
+        }
+        Some(form)
+    }
+
+    /// The value of the first parameter with this name.
+    pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
+        let mut parameters = self.iter();
+        parameters.find(|(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// Sorts by the bytes of name and value, and drops repeated pairs.
+    pub(crate) fn sort_and_dedup(&mut self) {
+        let pair = |&[start, middle, end]: &[usize; 3]| {
+            (&self.text[start..middle], &self.text[middle..end])
+        };
+        self.parameters.sort_unstable_by(|a, b| pair(a).cmp(&pair(b)));
+        self.parameters.dedup_by(|a, b| pair(a) == pair(b));
+    }
+
+    /// Names and values, decoded.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.parameters
+            .iter()
+            .map(|&[start, middle, end]| (&self.text[start..middle], &self.text[middle..end]))
+    }
+}
+
+fn decode(encoded: &[u8], out: &mut Vec<u8>) {
+    let mut rest = encoded;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        out.push(match (first, tail) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, after @ ..]) => match (nibble(*high), nibble(*low)) {
+                (Some(high), Some(low)) => {
+                    rest = after;
+                    high << 4 | low
+                }
+                _ => b'%',
+            },
+            _ => *first,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes_as_the_url_standard_does() {
+        for (encoded, expected) in [
+            ("", vec![]),
+            ("a=1&b=2", vec![("a", "1"), ("b", "2")]),
+            ("a&b=&=c&&", vec![("a", ""), ("b", ""), ("", "c")]),
+            ("a=1=2", vec![("a", "1=2")]),
+            ("a+b=c%20d%2B", vec![("a b", "c d+")]),
+            ("a=%00%zz%4&b=%", vec![("a", "\0%zz%4"), ("b", "%")]),
+            ("%61=%C3%A9", vec![("a", "é")]),
+        ] {
+            let form = Form::parse(encoded.as_bytes()).unwrap();
+            let found: Vec<_> = form.iter().collect();
+            let expected: Vec<_> =
+                expected.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
+            assert_eq!(found, expected, "{encoded}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_parameters_is_refused() {
+        assert!(Form::parse("a&".repeat(MAX_PARAMETERS).as_bytes()).is_some());
+        assert!(Form::parse("a&".repeat(MAX_PARAMETERS + 1).as_bytes()).is_none());
+        assert!(Form::parse("&".repeat(1 << 20).as_bytes()).is_some());
+    }
+}

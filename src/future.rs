@@ -1,0 +1,396 @@
+//! The engine: one state machine from a request's head to its answer.
+
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header, request::Parts};
+use http_body::Body;
+use http_body_util::LengthLimitError;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::{
+    BufferedBody, Rejection, RejectionKind, ResponseBody, Source, Verified, Verifier,
+    deadline::Deadline,
+    empty_response,
+    gather::Gather,
+    layer::Config,
+    rejection::grpc_response,
+    source::{Found, LookUpLater},
+};
+
+/// Frames that are read before other tasks get their turn.
+const FRAMES_PER_TURN: usize = 64;
+
+pin_project! {
+    /// The answer of a [`SignatureService`](crate::SignatureService).
+    pub struct ResponseFuture<M, S, B>
+    where
+        M: Source,
+        S: Service<Request<BufferedBody>>,
+    {
+        // There until the inner service is called.
+        head: Option<Parts>,
+        // The instance that is asked for room and then called. Gone after that.
+        inner: Option<S>,
+        config: Config,
+        #[pin]
+        step: Step<M::Early, M::Verifier, <M::Verifier as Verifier>::State, M::Later, <M::Later as LookUpLater>::Future, B, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StepProjection]
+    enum Step<E, V, T, L, LF, B, F> {
+        // The verifier is being made. The body has not been polled.
+        Make { #[pin] early: E, body: Option<B> },
+        // The head has been accepted. The body is being read.
+        Read {
+            decider: Option<Decider<V, T, L>>,
+            limit: usize,
+            gather: Gather,
+            trailers: Option<HeaderMap>,
+            #[pin]
+            body: B,
+            #[pin]
+            deadline: Deadline,
+        },
+        // The body is here whole. The verifier is being looked up by it.
+        LookUp { #[pin] future: LF, body: Option<BufferedBody> },
+        // The request is genuine. The inner service is being asked for room.
+        Ready { verified: Option<(Verified, BufferedBody)> },
+        // The inner service is at work.
+        Call { #[pin] future: F },
+        Done,
+    }
+}
+
+/// Who decides at the end of the body.
+enum Decider<V, T, L> {
+    Verifier(V, T),
+    Later(L),
+}
+
+/// How a request's way to the inner service ended early.
+enum Stop {
+    Answer(Box<Response<Bytes>>),
+    Refuse(Rejection),
+}
+
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refuse(rejection)
+    }
+}
+
+impl From<RejectionKind> for Stop {
+    fn from(kind: RejectionKind) -> Self {
+        Self::Refuse(Rejection::new(kind))
+    }
+}
+
+impl<M, S, B> ResponseFuture<M, S, B>
+where
+    M: Source,
+    S: Service<Request<BufferedBody>>,
+{
+    pub(crate) const fn new(
+        head: Parts,
+        body: B,
+        early: M::Early,
+        inner: S,
+        config: Config,
+    ) -> Self {
+        Self {
+            head: Some(head),
+            inner: Some(inner),
+            config,
+            step: Step::Make { early, body: Some(body) },
+        }
+    }
+}
+
+impl<M, S, B, R> Future for ResponseFuture<M, S, B>
+where
+    M: Source,
+    S: Service<Request<BufferedBody>, Response = Response<R>>,
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Output = Result<Response<ResponseBody<R>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let head = this.head.as_ref();
+            // Whether part of the body is still on its way, should we answer now.
+            let mut is_unread = false;
+            let next = match (this.step.as_mut().project(), head) {
+                (StepProjection::Make { early, body }, Some(head)) => {
+                    let found = match contained(|| early.poll(cx)) {
+                        Ok(found) => ready!(found).map_err(Stop::from),
+                        Err(panic) => Err(panic.into()),
+                    };
+                    let limit = this.config.profile.body_limit;
+                    let body = body.take();
+                    is_unread = body.as_ref().is_some_and(|body| !body.is_end_stream());
+                    found.and_then(|found| begin(found, head)).and_then(|decider| {
+                        let body = body.ok_or(RejectionKind::BodyUnreadable)?;
+                        // Refused before the first byte, whatever the sender claims (T-27).
+                        let declared = usize::try_from(body.size_hint().lower());
+                        let declared = declared.unwrap_or(usize::MAX);
+                        if declared > limit {
+                            return Err(RejectionKind::BodyTooLarge.into());
+                        }
+                        Ok(Step::Read {
+                            decider: Some(decider),
+                            limit,
+                            gather: Gather::new(declared),
+                            trailers: None,
+                            body,
+                            deadline: Deadline::new(this.config.body_deadline),
+                        })
+                    })
+                }
+                (
+                    StepProjection::Read { decider, limit, gather, trailers, body, deadline },
+                    Some(head),
+                ) => {
+                    let read = read(decider, *limit, gather, trailers, body, deadline, cx);
+                    match ready!(read) {
+                        Err(stop) => {
+                            is_unread = true;
+                            Err(stop)
+                        }
+                        Ok(()) => {
+                            let body = mem::take(gather).finish();
+                            let body = BufferedBody::new(body, trailers.take());
+                            match decider.take() {
+                                Some(Decider::Verifier(verifier, state)) => {
+                                    finish(&verifier, state, head, body).map(Step::verified)
+                                }
+                                Some(Decider::Later(later)) => {
+                                    contained(|| later.look_up(head, body.bytes()))
+                                        .map_err(Stop::from)
+                                        .map(|future| Step::LookUp { future, body: Some(body) })
+                                }
+                                None => Err(RejectionKind::BodyUnreadable.into()),
+                            }
+                        }
+                    }
+                }
+                (StepProjection::LookUp { future, body }, Some(head)) => {
+                    let verifier = match contained(|| future.poll(cx)) {
+                        Ok(verifier) => ready!(verifier).map_err(Stop::from),
+                        Err(panic) => Err(panic.into()),
+                    };
+                    let body = body.take();
+                    verifier.and_then(|verifier| {
+                        let body = body.ok_or(RejectionKind::BodyUnreadable)?;
+                        let mut state = start(&verifier, head)?;
+                        contained(|| verifier.update(&mut state, body.bytes()))?;
+                        finish(&verifier, state, head, body).map(Step::verified)
+                    })
+                }
+                (StepProjection::Ready { verified }, Some(_)) => {
+                    if let Some(inner) = this.inner.as_mut() {
+                        ready!(inner.poll_ready(cx))?;
+                    }
+                    match (this.inner.take(), this.head.take(), verified.take()) {
+                        (Some(mut inner), Some(mut head), Some((verified, body))) => {
+                            head.extensions.insert(verified);
+                            let future = inner.call(Request::from_parts(head, body));
+                            // The clone is dropped here, before the inner future is polled.
+                            Ok(Step::Call { future })
+                        }
+                        _ => Ok(Step::Done),
+                    }
+                }
+                (StepProjection::Call { future }, _) => {
+                    let response = ready!(future.poll(cx));
+                    this.step.set(Step::Done);
+                    return Poll::Ready(response.map(|response| response.map(ResponseBody::inner)));
+                }
+                (StepProjection::Done, _) | (_, None) => {
+                    panic!("`ResponseFuture` polled after completion")
+                }
+            };
+            match next {
+                Ok(next) => this.step.set(next),
+                Err(stop) => {
+                    // Buffers, keys and the clone of the inner service are freed at once.
+                    this.step.set(Step::Done);
+                    this.inner.take();
+                    let response = answer(stop, this.head.take(), is_unread, this.config);
+                    return Poll::Ready(Ok(response.map(ResponseBody::own)));
+                }
+            }
+        }
+    }
+}
+
+impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
+    const fn verified(verified: (Verified, BufferedBody)) -> Self {
+        Self::Ready { verified: Some(verified) }
+    }
+}
+
+/// Runs a verifier's code. A panic there must neither pass for an answer nor end the connection
+/// without one.
+fn contained<T>(run: impl FnOnce() -> T) -> Result<T, Rejection> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Rejection::new(RejectionKind::VerifierPanicked))
+}
+
+fn begin<V: Verifier, L>(
+    found: Found<V, L>,
+    head: &Parts,
+) -> Result<Decider<V, V::State, L>, Stop> {
+    Ok(match found {
+        Found::Later(later) => Decider::Later(later),
+        Found::Verifier(verifier) => {
+            let state = start(&verifier, head)?;
+            Decider::Verifier(verifier, state)
+        }
+    })
+}
+
+/// The steps that need the head alone.
+fn start<V: Verifier>(verifier: &V, head: &Parts) -> Result<V::State, Stop> {
+    match contained(|| verifier.handshake(head))? {
+        Some(Ok(response)) => Err(Stop::Answer(response.into())),
+        Some(Err(rejection)) => Err(rejection.into()),
+        None => Ok(contained(|| verifier.begin(head))??),
+    }
+}
+
+/// The verdict, and the reply to a signed challenge.
+fn finish<V: Verifier>(
+    verifier: &V,
+    state: V::State,
+    head: &Parts,
+    body: BufferedBody,
+) -> Result<(Verified, BufferedBody), Stop> {
+    let verified = contained(|| verifier.finish(state, head, body.bytes()))??;
+    match contained(|| verifier.reply(head, body.bytes()))? {
+        Some(response) => Err(Stop::Answer(response.into())),
+        None => Ok((verified, body)),
+    }
+}
+
+/// Reads the body to its end, within its limit and its time.
+fn read<V: Verifier, L, B>(
+    decider: &mut Option<Decider<V, V::State, L>>,
+    limit: usize,
+    gather: &mut Gather,
+    trailers: &mut Option<HeaderMap>,
+    mut body: Pin<&mut B>,
+    deadline: Pin<&mut Deadline>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Stop>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    for _ in 0..FRAMES_PER_TURN {
+        let frame = match body.as_mut().poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Ready(Some(Err(error))) => {
+                return Poll::Ready(Err(unreadable(error.into()).into()));
+            }
+            Poll::Ready(None) => return Poll::Ready(Ok(())),
+            Poll::Pending => {
+                return deadline.poll(cx).map(|()| Err(RejectionKind::BodyTimeout.into()));
+            }
+        };
+        match frame.into_data() {
+            Ok(mut data) => {
+                if data.remaining() > limit - gather.len() {
+                    return Poll::Ready(Err(RejectionKind::BodyTooLarge.into()));
+                }
+                // The whole of it, of however many pieces it is made. `Bytes` are not copied.
+                let chunk = data.copy_to_bytes(data.remaining());
+                if let Some(Decider::Verifier(verifier, state)) = decider
+                    && let Err(panic) = contained(|| verifier.update(state, &chunk))
+                {
+                    return Poll::Ready(Err(panic.into()));
+                }
+                gather.push(chunk);
+            }
+            Err(frame) => {
+                if let Ok(more) = frame.into_trailers() {
+                    trailers.get_or_insert_default().extend(more);
+                }
+            }
+        }
+    }
+    // A body that is always ready must not keep the thread, nor outlive its deadline: it may have
+    // no end, and empty frames never reach the limit.
+    cx.waker().wake_by_ref();
+    deadline.poll(cx).map(|()| Err(RejectionKind::BodyTimeout.into()))
+}
+
+/// A body error, which may be the limit of a layer above us in one or more wrappers.
+fn unreadable(error: Box<dyn Error + Send + Sync>) -> Rejection {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return Rejection::new(RejectionKind::BodyTooLarge);
+        }
+        cause = error.source();
+    }
+    Rejection::new(RejectionKind::BodyUnreadable).with_source(error)
+}
+
+/// Every answer of the layer's own is made here.
+fn answer(stop: Stop, head: Option<Parts>, is_unread: bool, config: &Config) -> Response<Bytes> {
+    let content_type = head.as_ref().and_then(|head| head.headers.get(header::CONTENT_TYPE));
+    let mut response = match stop {
+        Stop::Answer(response) => *response,
+        Stop::Refuse(rejection) => {
+            let rejection = rejection.attributed(config.profile.provider, config.profile.status);
+            let mut response = match (&config.on_rejection, content_type) {
+                (Some(answer), _) => answer(&rejection),
+                (None, Some(grpc)) if grpc.as_bytes().starts_with(b"application/grpc") => {
+                    grpc_response(&rejection, grpc.clone())
+                }
+                (None, _) => empty_response(&rejection),
+            };
+            response.extensions_mut().insert(rejection);
+            response
+        }
+    };
+    // On HTTP/1 the rest of the body would have to be read before the connection can be used
+    // again. A server that closes without a word loses answers: the sender, still writing, sees
+    // its connection reset before it has read them.
+    if is_unread && head.is_some_and(|head| head.version <= Version::HTTP_11) {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
+}
+
+impl<M, S, B> fmt::Debug for ResponseFuture<M, S, B>
+where
+    M: Source,
+    S: Service<Request<BufferedBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match &self.step {
+            Step::Make { .. } => "Make",
+            Step::Read { .. } => "Read",
+            Step::LookUp { .. } => "LookUp",
+            Step::Ready { .. } => "Ready",
+            Step::Call { .. } => "Call",
+            Step::Done => "Done",
+        };
+        f.debug_struct("ResponseFuture").field("step", &step).finish_non_exhaustive()
+    }
+}

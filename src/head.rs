@@ -1,0 +1,64 @@
+//! Reading a request's head strictly.
+
+use http::{HeaderName, HeaderValue, request::Parts};
+
+use crate::{Rejection, RejectionKind};
+
+/// Longest header value that takes part in verification, in bytes.
+const MAX_HEADER: usize = 8 << 10;
+
+/// The value of a header that must be there exactly once and not be empty (T-08, T-10), without
+/// the white space around it.
+pub(crate) fn required<'a>(head: &'a Parts, name: &'static str) -> Result<&'a [u8], Rejection> {
+    match optional(head, name)? {
+        Some(value) if !value.is_empty() => Ok(value),
+        _ => Err(Rejection::missing(name)),
+    }
+}
+
+/// The value of a header that may be there once, without the white space around it.
+pub(crate) fn optional<'a>(
+    head: &'a Parts,
+    name: &'static str,
+) -> Result<Option<&'a [u8]>, Rejection> {
+    match single(head, name) {
+        Ok(value) => Ok(value.map(|value| trim(value.as_bytes()))),
+        Err(kind) => Err(Rejection::new(kind).with_field(name)),
+    }
+}
+
+/// As [`required`], for a name that was configured.
+pub(crate) fn required_named<'a>(
+    head: &'a Parts,
+    name: &HeaderName,
+) -> Result<&'a [u8], Rejection> {
+    let kind = match single(head, name.as_str()) {
+        Ok(value) => match value.map(|value| trim(value.as_bytes())) {
+            Some(value) if !value.is_empty() => return Ok(value),
+            _ => RejectionKind::Missing,
+        },
+        Err(kind) => kind,
+    };
+    Err(Rejection::new(kind).with_field(name.to_string()))
+}
+
+fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a HeaderValue>, RejectionKind> {
+    let mut values = head.headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        // Which of two values a proxy or the sender meant is not ours to guess (T-10).
+        return Err(RejectionKind::Repeated);
+    }
+    if first.is_some_and(|value| value.len() > MAX_HEADER) {
+        return Err(RejectionKind::Malformed);
+    }
+    Ok(first)
+}
+
+/// Without the spaces and tabs around it: they are not part of a header's value (RFC 9110, 5.5).
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}

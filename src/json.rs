@@ -1,0 +1,321 @@
+//! Reads one field of a JSON object, strictly: for times and challenges that a provider signs
+//! inside the body.
+//!
+//! A name that occurs twice is an error: our reading and the handler's could differ.
+
+use std::borrow::Cow;
+
+/// Deepest nesting, as in `serde_json`.
+const MAX_DEPTH: usize = 128;
+
+/// Text that is not one JSON object, or names a field twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// A field's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    Text(Cow<'a, str>),
+    Number(&'a str),
+    Other,
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn into_text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// The value of the top-level object's field `name`; `None` where there is no such field.
+pub(crate) fn field<'a>(json: &'a [u8], name: &str) -> Result<Option<Value<'a>>, Malformed> {
+    let mut reader = Reader { text: std::str::from_utf8(json).map_err(|_| Malformed)?, at: 0 };
+    let mut found = None;
+    reader.expect(b'{')?;
+    if !reader.eat(b'}') {
+        loop {
+            reader.space();
+            let is_wanted = reader.string()? == name;
+            reader.expect(b':')?;
+            let value = reader.value()?;
+            if is_wanted && found.replace(value).is_some() {
+                return Err(Malformed);
+            }
+            if reader.eat(b'}') {
+                break;
+            }
+            reader.expect(b',')?;
+        }
+    }
+    reader.space();
+    if reader.at == json.len() { Ok(found) } else { Err(Malformed) }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        self.space();
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.eat(byte) { Ok(()) } else { Err(Malformed) }
+    }
+
+    fn value(&mut self) -> Result<Value<'a>, Malformed> {
+        self.space();
+        match self.peek() {
+            Some(b'"') => self.string().map(Value::Text),
+            Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
+            Some(b'{' | b'[') => self.skip_nested().map(|()| Value::Other),
+            _ => self.keyword().map(|()| Value::Other),
+        }
+    }
+
+    fn keyword(&mut self) -> Result<(), Malformed> {
+        let rest = &self.text[self.at..];
+        let word = ["true", "false", "null"];
+        let word = word.iter().find(|word| rest.starts_with(**word)).ok_or(Malformed)?;
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<&'a str, Malformed> {
+        let start = self.at;
+        self.at += usize::from(self.peek() == Some(b'-'));
+        let leading = self.at;
+        if self.digits()? > 1 && self.text.as_bytes()[leading] == b'0' {
+            return Err(Malformed);
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    fn digits(&mut self) -> Result<usize, Malformed> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at > start { Ok(self.at - start) } else { Err(Malformed) }
+    }
+
+    /// Passes an object or array over without recursion, so that its depth costs no stack.
+    fn skip_nested(&mut self) -> Result<(), Malformed> {
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            // A value begins here.
+            self.space();
+            match self.peek() {
+                Some(bracket @ (b'{' | b'[')) => {
+                    self.at += 1;
+                    if open.len() == MAX_DEPTH {
+                        return Err(Malformed);
+                    }
+                    open.push(bracket + 2); // `}` and `]` are two after their partners.
+                    if !self.eat(bracket + 2) {
+                        self.key(bracket + 2)?;
+                        continue;
+                    }
+                    open.pop();
+                }
+                _ => {
+                    self.value()?;
+                }
+            }
+            // A value has ended here.
+            loop {
+                let Some(&close) = open.last() else {
+                    return Ok(());
+                };
+                if self.eat(b',') {
+                    self.key(close)?;
+                    break;
+                }
+                self.expect(close)?;
+                open.pop();
+            }
+        }
+    }
+
+    /// In an object, passes over the name before a value.
+    fn key(&mut self, close: u8) -> Result<(), Malformed> {
+        if close == b'}' {
+            self.space();
+            self.string()?;
+            self.expect(b':')?;
+        }
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        if self.peek() != Some(b'"') {
+            return Err(Malformed);
+        }
+        self.at += 1;
+        let mut start = self.at;
+        let mut unescaped = String::new();
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    let tail = &self.text[start..self.at];
+                    self.at += 1;
+                    return Ok(if unescaped.is_empty() {
+                        Cow::Borrowed(tail)
+                    } else {
+                        unescaped.push_str(tail);
+                        Cow::Owned(unescaped)
+                    });
+                }
+                Some(b'\\') => {
+                    unescaped.push_str(&self.text[start..self.at]);
+                    self.at += 1;
+                    unescaped.push(self.escape()?);
+                    start = self.at;
+                }
+                Some(0x20..) => self.at += 1,
+                _ => return Err(Malformed),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, Malformed> {
+        let escaped = self.peek().ok_or(Malformed)?;
+        self.at += 1;
+        Ok(match escaped {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let first = self.hex4()?;
+                let mut units = vec![first];
+                if (0xd800..0xdc00).contains(&first) {
+                    if !self.text[self.at..].starts_with("\\u") {
+                        return Err(Malformed);
+                    }
+                    self.at += 2;
+                    units.push(self.hex4()?);
+                }
+                let mut decoded = char::decode_utf16(units);
+                match (decoded.next(), decoded.next()) {
+                    (Some(Ok(char)), None) => char,
+                    _ => return Err(Malformed),
+                }
+            }
+            _ => return Err(Malformed),
+        })
+    }
+
+    fn hex4(&mut self) -> Result<u16, Malformed> {
+        let bytes = self.text.as_bytes();
+        let digits = bytes.get(self.at..self.at + 4).ok_or(Malformed)?;
+        self.at += 4;
+        digits.iter().try_fold(0, |value, digit| {
+            let digit = crate::encoding::nibble(*digit).ok_or(Malformed)?;
+            Ok(value << 4 | u16::from(digit))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(value: &str) -> Result<Option<Value<'_>>, Malformed> {
+        Ok(Some(Value::Text(Cow::Borrowed(value))))
+    }
+
+    #[test]
+    fn finds_the_top_level_field_and_no_other() {
+        for (json, expected) in [
+            (r#"{}"#, Ok(None)),
+            (r#"{"t":"a"}"#, text("a")),
+            (r#" { "x" : [1, {"t":"no"}, []] , "t" : "a\"b" } "#, text("a\"b")),
+            (r#"{"x":{"t":"no"}}"#, Ok(None)),
+            (r#"{"\u0074":"a"}"#, text("a")),
+            (r#"{"t":"\ud83d\ude00"}"#, text("😀")),
+            (r#"{"t":-1.5e+3}"#, Ok(Some(Value::Number("-1.5e+3")))),
+            (r#"{"t":1697211697694}"#, Ok(Some(Value::Number("1697211697694")))),
+            (r#"{"t":null}"#, Ok(Some(Value::Other))),
+            (r#"{"t":{"a":[true,false,{}]}}"#, Ok(Some(Value::Other))),
+            (r#"{"t":1,"t":2}"#, Err(Malformed)),
+            (r#"{"t":1,"\u0074":2}"#, Err(Malformed)),
+            (r#"[]"#, Err(Malformed)),
+            (r#""#, Err(Malformed)),
+            (r#"{"t":1}x"#, Err(Malformed)),
+            (r#"{"t":1,}"#, Err(Malformed)),
+            (r#"{"t":01}"#, Err(Malformed)),
+            (r#"{"t":"\ud83d"}"#, Err(Malformed)),
+            (r#"{"t":"\udc00\u0041"}"#, Err(Malformed)),
+            (r#"{"t":"\x41"}"#, Err(Malformed)),
+            ("{\"t\":\"a\nb\"}", Err(Malformed)),
+            (r#"{"t":[1 2]}"#, Err(Malformed)),
+            (r#"{"t":[1}}"#, Err(Malformed)),
+            (r#"{"t":{"a"}}"#, Err(Malformed)),
+            (r#"{"t":tru}"#, Err(Malformed)),
+        ] {
+            assert_eq!(field(json.as_bytes(), "t"), expected, "{json}");
+        }
+        assert_eq!(field(b"{\"t\":\"\xff\"}", "t"), Err(Malformed));
+        let deep = |depth| format!("{{\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(field(deep(128).as_bytes(), "t"), Ok(None));
+        assert_eq!(field(deep(129).as_bytes(), "t"), Err(Malformed));
+        assert_eq!(field("[".repeat(1 << 20).as_bytes(), "t"), Err(Malformed));
+    }
+
+    proptest! {
+        /// `serde_json` is the oracle.
+        #[test]
+        fn agrees_with_serde_json(json in r#"[\[\]{}:,"\\tu0a19.e\- \n+f]{0,24}"#) {
+            let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&json);
+            match (field(json.as_bytes(), "t"), theirs) {
+                (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours.is_some(), theirs.contains_key("t")),
+                // They keep the last of two fields and refuse numbers that are out of range.
+                (Err(Malformed), Ok(_)) => prop_assert!(json.matches('"').count() >= 4),
+                (Ok(_), Err(error)) => prop_assert!(error.to_string().contains("out of range")),
+                (Err(Malformed), Err(_)) => {}
+            }
+        }
+
+        #[test]
+        fn finds_what_serde_json_wrote(
+            name in any::<String>(), value in any::<String>(), other in any::<String>()
+        ) {
+            prop_assume!(name != other);
+            let json = serde_json::json!({ &other: [1, {"x": [null]}], &name: &value }).to_string();
+            let found = field(json.as_bytes(), &name).unwrap().unwrap();
+            prop_assert_eq!(found.into_text().unwrap(), value);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod body;
+mod combine;
+mod config_error;
+mod deadline;
+mod encoding;
+mod form;
+mod future;
+mod gather;
+mod head;
+mod json;
+mod layer;
+mod make;
+pub mod providers;
+mod public_url;
+mod rejection;
+pub mod scheme;
+mod secret;
+mod service;
+mod source;
+mod time;
+mod verified;
+mod verifier;
+
+#[doc(inline)]
+pub use self::scheme::Scheme;
+pub use self::{
+    body::{BufferedBody, ResponseBody},
+    combine::{AllOf, AnyOf, all_of, any_of},
+    config_error::ConfigError,
+    future::ResponseFuture,
+    layer::SignatureLayer,
+    make::{
+        MakeVerifier, MakeVerifierAfterBodyFn, MakeVerifierFn, make_verifier_after_body_fn,
+        make_verifier_fn,
+    },
+    public_url::PublicUrl,
+    rejection::{Rejection, RejectionKind, empty_response},
+    secret::Secret,
+    service::SignatureService,
+    source::Source,
+    verified::{ReplayKey, Verified},
+    verifier::{ForTenant, Profile, Verifier, VerifierFn, verifier_fn, verify},
+};

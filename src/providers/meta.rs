@@ -1,0 +1,178 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, header, request::Parts};
+use subtle::Choice;
+
+use super::{or_text_key, text_keyed};
+use crate::{
+    Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
+    form::Form,
+    scheme::{Scheme, SchemeState, SchemeVerifier},
+};
+
+/// Longest challenge that is echoed, in bytes. Meta's are integers.
+const MAX_CHALLENGE: usize = 256;
+
+/// Meta: WhatsApp, Messenger, Instagram and the Graph API.
+///
+/// | | |
+/// |---|---|
+/// | header | `X-Hub-Signature-256: sha256=<hex>` |
+/// | algorithm | HMAC-SHA256, the app secret as it is |
+/// | signed content | the body as sent, with its `\u00e4` escapes; decoding and writing it anew breaks the signature |
+/// | freshness | none: a captured delivery can be sent again |
+/// | delivery id | in the body (message ids) |
+/// | handshake | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered once [`verify_token`](Self::verify_token) is set |
+/// | body limit | 3 MiB: "Webhook payloads can be up to 3 MB" |
+/// | evidence | public vector: hexdocs.pm/whatsapp_sdk; <https://developers.facebook.com/docs/graph-api/webhooks/getting-started> |
+///
+/// Behind axum's own extractors, raise `DefaultBodyLimit` too: it is 2 MB.
+///
+/// ```
+/// use tower_webhook::{Secret, SignatureLayer, providers::Meta};
+///
+/// let meta = Meta::new(Secret::new("the app secret")?)
+///     .verify_token(Secret::new("the token typed into the dashboard")?);
+/// let layer = SignatureLayer::new(meta);
+/// # let _ = layer;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Meta(Arc<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    current: SchemeVerifier,
+    legacy: SchemeVerifier,
+    accepts_legacy: bool,
+    verify_tokens: Vec<Secret>,
+}
+
+impl Meta {
+    /// How it signs.
+    pub const SCHEME: Scheme = Scheme::hmac_sha256("x-hub-signature-256")
+        .provider("meta")
+        .prefix("sha256=")
+        .body_limit(3 << 20);
+
+    const LEGACY: Scheme = Scheme::hmac_sha1("x-hub-signature").provider("meta").prefix("sha1=");
+
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile = Self::SCHEME.profile();
+
+    /// A verifier with this app secret.
+    #[must_use]
+    pub fn new(app_secret: Secret) -> Self {
+        Self(Arc::new(Inner {
+            current: text_keyed(Self::SCHEME, app_secret.clone()),
+            legacy: text_keyed(Self::LEGACY, app_secret),
+            accepts_legacy: false,
+            verify_tokens: Vec::new(),
+        }))
+    }
+
+    /// Accepts a further app secret, for a rotation: the first stays the current one.
+    ///
+    /// # Panics
+    ///
+    /// With more than 16 secrets.
+    #[must_use]
+    pub fn or_secret(mut self, app_secret: Secret) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.current = or_text_key(inner.current.clone(), app_secret.clone());
+        inner.legacy = or_text_key(inner.legacy.clone(), app_secret);
+        self
+    }
+
+    /// Answers Meta's challenge (a GET) when it carries this token: with the challenge as plain
+    /// text, with 403 for another token or mode, and with 400 when a part is missing. No GET
+    /// reaches the handler then; every other method is verified as before.
+    ///
+    /// Called again it accepts a further token: single WhatsApp numbers can have their own.
+    #[must_use]
+    pub fn verify_token(mut self, token: Secret) -> Self {
+        Arc::make_mut(&mut self.0).verify_tokens.push(token);
+        self
+    }
+
+    /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`. Where the
+    /// newer header is present it decides alone, so that nobody can choose the weaker one.
+    #[must_use]
+    pub fn accept_legacy_sha1(mut self) -> Self {
+        Arc::make_mut(&mut self.0).accepts_legacy = true;
+        self
+    }
+
+    fn scheme(&self, head: &Parts) -> &SchemeVerifier {
+        if self.0.accepts_legacy && !head.headers.contains_key("x-hub-signature-256") {
+            &self.0.legacy
+        } else {
+            &self.0.current
+        }
+    }
+
+    fn challenge(&self, query: &[u8]) -> Result<Response<Bytes>, Rejection> {
+        let malformed = || Rejection::new(RejectionKind::HandshakeMalformed);
+        let form = Form::parse(query).ok_or_else(malformed)?;
+        let part = |name| form.first(name).filter(|value| !value.is_empty());
+        let (Some(mode), Some(token), Some(challenge)) =
+            (part("hub.mode"), part("hub.verify_token"), part("hub.challenge"))
+        else {
+            return Err(malformed());
+        };
+        let mut is_known = Choice::from(0);
+        for known in &self.0.verify_tokens {
+            is_known |= known.ct_matches(token);
+        }
+        if !(bool::from(is_known) && mode == b"subscribe") {
+            return Err(Rejection::new(RejectionKind::HandshakeFailed));
+        }
+        if challenge.len() > MAX_CHALLENGE || std::str::from_utf8(challenge).is_err() {
+            return Err(malformed());
+        }
+        Ok(echo(challenge))
+    }
+}
+
+/// Text from the request as plain text, so that no browser runs it (T-43).
+pub(super) fn echo(text: &[u8]) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::copy_from_slice(text));
+    let headers = response.headers_mut();
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, plain);
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}
+
+impl Verifier for Meta {
+    type State = SchemeState;
+
+    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
+        self.scheme(head).begin(head)
+    }
+
+    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
+        self.0.current.update(state, chunk);
+    }
+
+    fn finish(
+        &self,
+        state: SchemeState,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        self.scheme(head).finish(state, head, body)
+    }
+
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        // Only GET, so that no other method gets round verification (T-43).
+        (head.method == Method::GET && !self.0.verify_tokens.is_empty())
+            .then(|| self.challenge(head.uri.query().unwrap_or_default().as_bytes()))
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}

@@ -1,0 +1,136 @@
+use std::{sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use crate::{
+    ConfigError, Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
+    scheme::{
+        Encoding, Grammar, KeyRule, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat,
+        TimeSource, Tolerance,
+    },
+};
+
+/// Standard Webhooks, also as Svix writes it, and everyone who sends through Svix.
+///
+/// | | |
+/// |---|---|
+/// | header | `webhook-signature: v1,<base64> [v1,<base64>]`, `webhook-id`, `webhook-timestamp: <seconds>`; or all three as `svix-…`. A request that mixes the families is refused; other versions than `v1` are skipped |
+/// | algorithm | HMAC-SHA256; the key is the base64 after `whsec_`, which may be left out |
+/// | signed content | `<id>.<time>.<body>`; an id with a `.` is refused, because it would make that ambiguous |
+/// | freshness | 5 minutes both ways |
+/// | delivery id | `webhook-id`, **signed**, the same for every retry |
+/// | handshake | none |
+/// | evidence | vendor vector: standard-webhooks/standard-webhooks `libraries/`, svix/svix-webhooks `rust/src/webhooks.rs`, <https://docs.svix.com/receiving/verifying-payloads/how-manual> |
+#[derive(Clone, Debug)]
+pub struct StandardWebhooks(Arc<[SchemeVerifier; 2]>);
+
+/// Which of the two families a request uses.
+const WEBHOOK: usize = 0;
+const SVIX: usize = 1;
+
+const fn family(names: [&'static str; 3], scheme: Scheme) -> Scheme {
+    let [_, id, time] = names;
+    scheme
+        .provider("standard-webhooks")
+        .grammar(Grammar::list("v1"))
+        .encoding(Encoding::Base64)
+        .key_rule(KeyRule::Base64 { prefix: "whsec_" })
+        .delivery_id(id)
+        .template(&[Part::Id, Part::Literal("."), Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Header(time), TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300))
+}
+
+const HEADERS: [[&str; 3]; 2] = [
+    ["webhook-signature", "webhook-id", "webhook-timestamp"],
+    ["svix-signature", "svix-id", "svix-timestamp"],
+];
+
+impl StandardWebhooks {
+    /// How it signs, with the `webhook-…` headers.
+    pub const SCHEME: Scheme = family(HEADERS[WEBHOOK], Scheme::hmac_sha256(HEADERS[WEBHOOK][0]));
+
+    /// How it signs, with the `svix-…` headers.
+    pub const SVIX_SCHEME: Scheme = family(HEADERS[SVIX], Scheme::hmac_sha256(HEADERS[SVIX][0]));
+
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile = Self::SCHEME.profile();
+
+    /// A verifier with this secret.
+    ///
+    /// # Errors
+    ///
+    /// When the secret's text is not base64 after `whsec_`.
+    pub fn new(secret: Secret) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new([
+            Self::SCHEME.verifier(secret.clone())?,
+            Self::SVIX_SCHEME.verifier(secret)?,
+        ])))
+    }
+
+    /// Accepts a further secret, for a rotation: the first stays the current one.
+    ///
+    /// # Errors
+    ///
+    /// When the secret's text is not base64 after `whsec_`, or there are 16 already.
+    pub fn or_secret(self, secret: Secret) -> Result<Self, ConfigError> {
+        let [webhook, svix] = (*self.0).clone();
+        Ok(Self(Arc::new([webhook.or_secret(secret.clone())?, svix.or_secret(secret)?])))
+    }
+
+    /// How far the signed time may be off, in place of five minutes.
+    #[must_use]
+    pub fn tolerance(self, tolerance: Tolerance) -> Self {
+        let families = (*self.0).clone();
+        Self(Arc::new(families.map(|scheme| scheme.tolerance(tolerance))))
+    }
+
+    /// Tells the time, in place of the system's clock: for tests.
+    #[must_use]
+    pub fn clock(self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        let (families, now) = ((*self.0).clone(), Arc::new(now));
+        Self(Arc::new(families.map(|scheme| {
+            let now = Arc::clone(&now);
+            scheme.clock(move || now())
+        })))
+    }
+
+    fn scheme(&self, head: &Parts) -> Result<&SchemeVerifier, Rejection> {
+        let uses =
+            |family: usize| HEADERS[family].iter().any(|name| head.headers.contains_key(*name));
+        match (uses(WEBHOOK), uses(SVIX)) {
+            // One family's signature over the other's id or time would be a way round both.
+            (true, true) => {
+                Err(Rejection::new(RejectionKind::Repeated).with_field(HEADERS[SVIX][0]))
+            }
+            (_, false) => Ok(&self.0[WEBHOOK]),
+            (false, true) => Ok(&self.0[SVIX]),
+        }
+    }
+}
+
+impl Verifier for StandardWebhooks {
+    type State = SchemeState;
+
+    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
+        self.scheme(head)?.begin(head)
+    }
+
+    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
+        self.0[WEBHOOK].update(state, chunk);
+    }
+
+    fn finish(
+        &self,
+        state: SchemeState,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        self.scheme(head)?.finish(state, head, body)
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}

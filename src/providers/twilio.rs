@@ -1,0 +1,355 @@
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{Method, request::Parts};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    Profile, PublicUrl, Rejection, RejectionKind, Secret, Verified, Verifier,
+    config_error::MAX_SECRETS,
+    encoding::{self, Encoding, MAX_TAG},
+    form::Form,
+    head::{optional, required},
+    scheme::{
+        Algorithm,
+        mac::{Mac, Verdict},
+    },
+};
+
+const SIGNATURE: &str = "x-twilio-signature";
+const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
+const DELIVERY_ID: &str = "i-twilio-idempotency-token";
+
+/// Twilio: messaging, voice, status callbacks, and WebSocket handshakes.
+///
+/// | | |
+/// |---|---|
+/// | header | `X-Twilio-Signature: <base64>` |
+/// | algorithm | HMAC-SHA1, the account's auth token as it is; HMAC-SHA256 for a [shared key](Self::shared_key) that `X-Twilio-Webhooks-Signature-Settings` names |
+/// | signed content | the URL that Twilio was given, then, for a POST of a form, each different pair of parameter name and value, sorted by their bytes, without delimiters. Any other body is covered by `bodySHA256` in the query, without which it is refused |
+/// | freshness | none: a captured request can be sent again |
+/// | delivery id | `I-Twilio-Idempotency-Token`, **not signed** |
+/// | handshake | none; a WebSocket's GET is signed like any other, over `wss://…` |
+/// | evidence | vendor vector: <https://www.twilio.com/docs/usage/security>, the tests of twilio-python, -node, -java and -ruby |
+///
+/// The URL is tried with and without its port (or its scheme's default port), as Twilio's own
+/// libraries do.
+///
+/// # Behind a proxy
+///
+/// Say which URL Twilio was given; see [`PublicUrl`].
+///
+/// ```
+/// use tower_webhook::{PublicUrl, Secret, SignatureLayer, providers::Twilio};
+///
+/// let auth_token = Secret::new("the auth token")?;
+/// let twilio = Twilio::new(auth_token, PublicUrl::origin("https://example.com")?);
+/// let layer = SignatureLayer::new(twilio);
+/// # let _ = layer;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+///
+/// # A limit of the scheme
+///
+/// There are no delimiters, so `Body=x&To=y` and `B=odyxToy` have one signature, and so have a
+/// parameter and the end of the URL. A router that matches exact paths, and
+/// [`known_parameters`](Self::known_parameters), leave an attacker nothing to shift.
+#[derive(Clone)]
+pub struct Twilio(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    url: PublicUrl,
+    auth_tokens: Vec<Mac>,
+    shared_keys: Vec<SharedKey>,
+    known_parameters: Option<Vec<String>>,
+    legacy_query: bool,
+    without_user_info: bool,
+    trailing_slash: bool,
+}
+
+#[derive(Clone)]
+struct SharedKey {
+    id: String,
+    sha1: Mac,
+    sha256: Mac,
+}
+
+impl Twilio {
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("twilio");
+
+    /// A verifier with this auth token, for webhooks that Twilio sends to this URL.
+    #[must_use]
+    pub fn new(auth_token: Secret, url: PublicUrl) -> Self {
+        Self(Arc::new(Inner {
+            url,
+            auth_tokens: vec![Mac::new(Algorithm::HmacSha1, auth_token.expose())],
+            shared_keys: Vec::new(),
+            known_parameters: None,
+            legacy_query: false,
+            without_user_info: false,
+            trailing_slash: false,
+        }))
+    }
+
+    /// Accepts a further auth token, for a rotation: the first stays the current one.
+    ///
+    /// # Panics
+    ///
+    /// With more than 16 auth tokens.
+    #[must_use]
+    pub fn or_secret(self, auth_token: Secret) -> Self {
+        let mac = Mac::new(Algorithm::HmacSha1, auth_token.expose());
+        assert!(
+            self.0.auth_tokens.len() < MAX_SECRETS,
+            "more than {MAX_SECRETS} secrets; remove those that Twilio no longer uses"
+        );
+        self.with(|inner| inner.auth_tokens.push(mac))
+    }
+
+    /// Accepts signatures by a shared key (a public beta of Twilio's): those whose settings header
+    /// names this key's id, with the algorithm named there, SHA-1 where none is. Without the
+    /// header, the auth token decides.
+    #[must_use]
+    pub fn shared_key(self, id: impl Into<String>, secret: Secret) -> Self {
+        let key = SharedKey {
+            id: id.into(),
+            sha1: Mac::new(Algorithm::HmacSha1, secret.expose()),
+            sha256: Mac::new(Algorithm::HmacSha256, secret.expose()),
+        };
+        self.with(|inner| inner.shared_keys.push(key))
+    }
+
+    /// Refuses forms with a parameter that is not among these, so that the end of one name or
+    /// value cannot be passed off as the beginning of another. Twilio adds parameters without
+    /// notice, so keep the list up to date.
+    #[must_use]
+    pub fn known_parameters<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        let names = names.into_iter().map(Into::into).collect();
+        self.with(|inner| inner.known_parameters = Some(names))
+    }
+
+    /// Also tries the URL with each `'` of its query as `%27`, as older signatures have it.
+    #[must_use]
+    pub fn accept_legacy_query(self) -> Self {
+        self.with(|inner| inner.legacy_query = true)
+    }
+
+    /// Also tries the URL without its user name and password.
+    #[must_use]
+    pub fn accept_without_user_info(self) -> Self {
+        self.with(|inner| inner.without_user_info = true)
+    }
+
+    /// Also tries a WebSocket's URL with a slash at the end of its path.
+    #[must_use]
+    pub fn accept_trailing_slash(self) -> Self {
+        self.with(|inner| inner.trailing_slash = true)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+/// Carried from the head to the end of the body.
+pub struct TwilioState {
+    url: String,
+    algorithm: Algorithm,
+    signature: [u8; MAX_TAG],
+}
+
+impl Verifier for Twilio {
+    type State = TwilioState;
+
+    fn begin(&self, head: &Parts) -> Result<TwilioState, Rejection> {
+        // Neither may be there twice (T-10).
+        optional(head, DELIVERY_ID)?;
+        is_form(head)?;
+        let text = required(head, SIGNATURE)?;
+        let (algorithm, _) = self.0.keys(head)?;
+        let mut signature = [0; MAX_TAG];
+        Encoding::Base64
+            .decode(text, &mut signature[..algorithm.tag_len()])
+            .ok_or(Rejection::malformed(SIGNATURE))?;
+        Ok(TwilioState { url: self.0.url.resolve(head)?.into_owned(), algorithm, signature })
+    }
+
+    fn finish(
+        &self,
+        state: TwilioState,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        let parameters = self.0.signed_parameters(&state.url, head, body)?;
+        let (_, keys) = self.0.keys(head)?;
+        let signature = &state.signature[..state.algorithm.tag_len()];
+
+        let mut verdict = Verdict::new(state.algorithm);
+        for (key_index, key) in keys.enumerate() {
+            self.0.each_url(&state.url, &mut |pieces| {
+                let mut mac = key.clone();
+                pieces.iter().for_each(|piece| mac.update(piece.as_bytes()));
+                for (name, value) in parameters.iter().flat_map(Form::iter) {
+                    mac.update(name);
+                    mac.update(value);
+                }
+                let tag = mac.finalize();
+                verdict.add(key_index, &tag, tag.matches(signature));
+            });
+        }
+        let (key_index, tag) = verdict.accepted().ok_or(Rejection::mismatch())?;
+
+        let verified = Verified::new(Self::PROFILE.provider())
+            .with_key_index(key_index)
+            .with_identity(tag.as_bytes());
+        Ok(match head.headers.get(DELIVERY_ID) {
+            Some(id) => verified.with_delivery_id(id.clone(), false),
+            None => verified,
+        })
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}
+
+impl Inner {
+    /// The algorithm, and the keys that may have been used with it.
+    fn keys(&self, head: &Parts) -> Result<(Algorithm, impl Iterator<Item = &Mac>), Rejection> {
+        let malformed = || Rejection::malformed(SETTINGS);
+        let (mut id, mut is_sha256) = (None, false);
+        if let Some(settings) = optional(head, SETTINGS)? {
+            for setting in settings.split(|byte| *byte == b',') {
+                let equals = setting.iter().position(|byte| *byte == b'=').ok_or_else(malformed)?;
+                let (name, value) = (setting[..equals].trim_ascii(), &setting[equals + 1..]);
+                if name.eq_ignore_ascii_case(b"key") {
+                    id = Some(value);
+                } else if name.eq_ignore_ascii_case(b"algorithm") {
+                    is_sha256 = match value {
+                        b"HMAC_SHA1" => false,
+                        b"HMAC_SHA256" => true,
+                        _ => return Err(malformed()),
+                    };
+                }
+            }
+        }
+        let shared = id.and_then(|id| self.shared_keys.iter().find(|key| key.id.as_bytes() == id));
+        let (algorithm, shared, tokens) = match (shared, is_sha256) {
+            (Some(key), true) => (Algorithm::HmacSha256, Some(&key.sha256), &[][..]),
+            (Some(key), false) => (Algorithm::HmacSha1, Some(&key.sha1), &[][..]),
+            // The auth token signs with SHA-1 only: the header, which is not signed, cannot choose.
+            (None, true) => return Err(malformed()),
+            (None, false) => (Algorithm::HmacSha1, None, &self.auth_tokens[..]),
+        };
+        Ok((algorithm, shared.into_iter().chain(tokens)))
+    }
+
+    /// The parameters that are part of the signed content. A body that is not covered by them must
+    /// be covered by `bodySHA256`: a signature over the URL alone, taken from another request,
+    /// would otherwise carry any body (T-01, T-13).
+    fn signed_parameters(
+        &self,
+        url: &str,
+        head: &Parts,
+        body: &[u8],
+    ) -> Result<Option<Form>, Rejection> {
+        let is_read_only = head.method == Method::GET || head.method == Method::HEAD;
+        if is_form(head)? && !is_read_only && !body.is_empty() {
+            const FORM: &str = "form parameters";
+            let mut form = Form::parse(body).ok_or(Rejection::malformed(FORM))?;
+            if let Some(known) = &self.known_parameters {
+                let is_known = |(name, _): (&[u8], _)| known.iter().any(|k| k.as_bytes() == name);
+                if !form.iter().all(is_known) {
+                    return Err(Rejection::malformed(FORM));
+                }
+            }
+            form.sort_and_dedup();
+            return Ok(Some(form));
+        }
+        const UNCOVERED: Rejection = Rejection::new(RejectionKind::Uncovered);
+        let hash = match body_hash(url)? {
+            None if body.is_empty() => return Ok(None),
+            None => return Err(UNCOVERED.with_field("bodySHA256")),
+            Some(hash) => hash,
+        };
+        let is_covered = hash.ct_eq(&Sha256::digest(body));
+        bool::from(is_covered).then_some(None).ok_or(UNCOVERED.with_field("bodySHA256"))
+    }
+
+    /// Calls `visit` with each form of the URL that Twilio may have signed, in pieces. It is edited
+    /// as text, so that path, query and case stay as received (T-16, T-17).
+    fn each_url(&self, url: &str, visit: &mut dyn FnMut(&[&str])) {
+        let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
+        let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (user, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+        // The colons of an IPv6 address stand inside brackets.
+        let after_brackets = host.rfind(']').unwrap_or(0);
+        let port_at = host[after_brackets..].rfind(':').map(|at| after_brackets + at);
+        let (host, port) = host.split_at(port_at.unwrap_or(host.len()));
+        let other_port = match (port, scheme) {
+            ("", "https://" | "wss://") => ":443",
+            ("", _) => ":80",
+            _ => "",
+        };
+
+        let mut rests = vec![Cow::Borrowed(rest)];
+        if let (true, Some((path, query))) = (self.legacy_query, rest.split_once('?'))
+            && query.contains('\'')
+        {
+            rests.push(format!("{path}?{}", query.replace('\'', "%27")).into());
+        }
+        if self.trailing_slash && scheme.starts_with("ws") {
+            let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+            rests.push(format!("{path}/{query}").into());
+        }
+        for rest in &rests {
+            for port in [port, other_port] {
+                visit(&[scheme, user, host, port, rest]);
+                if self.without_user_info && !user.is_empty() {
+                    visit(&[scheme, host, port, rest]);
+                }
+            }
+        }
+    }
+}
+
+fn is_form(head: &Parts) -> Result<bool, Rejection> {
+    let content_type = optional(head, "content-type")?.unwrap_or_default();
+    let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    Ok(media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
+}
+
+/// `bodySHA256` of the URL's query. Given twice, which one covers the body would be a guess.
+fn body_hash(url: &str) -> Result<Option<[u8; 32]>, Rejection> {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let mut hashes = query.split('&').filter_map(|part| part.strip_prefix("bodySHA256="));
+    let hash = match (hashes.next(), hashes.next()) {
+        (None, _) => return Ok(None),
+        (Some(hash), None) => Some(hash),
+        (Some(_), Some(_)) => None,
+    };
+    let mut bytes = [0; 32];
+    hash.and_then(|hash| encoding::decode_hex(hash.as_bytes(), &mut bytes))
+        .map(|()| Some(bytes))
+        .ok_or(Rejection::malformed("bodySHA256"))
+}
+
+impl fmt::Debug for Twilio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Twilio")
+            .field("url", &self.0.url)
+            .field("auth_tokens", &self.0.auth_tokens.len())
+            .field("shared_keys", &self.0.shared_keys.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TwilioState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TwilioState").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,368 @@
+//! What URL the provider signed.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
+
+use http::{Method, Uri, request::Parts};
+
+use crate::{ConfigError, Rejection, RejectionKind, head::optional};
+
+/// The URL that the provider was given, for schemes that sign it.
+///
+/// A server behind a proxy does not know its own name: the `Host` it sees and the
+/// `X-Forwarded-…` headers are what somebody wrote there. So the URL is configured. Three ways,
+/// best first:
+///
+/// - [`origin`](Self::origin): the scheme and host are fixed, path and query are those received;
+/// - [`fixed`](Self::fixed): the whole URL is fixed;
+/// - [`forwarded`](Self::forwarded): host and scheme come from a listed proxy's headers, for
+///   servers with many names.
+///
+/// With `origin` and `fixed`, no header of the request changes the URL.
+///
+/// # Behind a router that strips a prefix
+///
+/// axum's `Router::nest` takes the prefix off the URI that inner layers see and keeps the original
+/// in an extension; [`uri_from`](Self::uri_from) reads it from there:
+///
+/// ```
+/// use axum::extract::OriginalUri;
+/// use tower_webhook::PublicUrl;
+///
+/// let url = PublicUrl::origin("https://example.com")?.uri_from(|OriginalUri(uri)| uri);
+/// # let _ = url;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct PublicUrl {
+    kind: Kind,
+    uri: Option<UriOf>,
+}
+
+type UriOf = Arc<dyn for<'a> Fn(&'a Parts) -> Option<&'a Uri> + Send + Sync>;
+type UrlOf = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
+type PeerOf = Box<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
+
+#[derive(Clone)]
+enum Kind {
+    Custom(UrlOf),
+    Fixed(Arc<str>),
+    Forwarded(Arc<Forwarded>),
+    Origin(Arc<str>),
+}
+
+struct Forwarded {
+    hosts: Vec<String>,
+    proxies: Vec<Network>,
+    peer: PeerOf,
+}
+
+impl PublicUrl {
+    /// Scheme and host are fixed, path and query are those received: `https://example.com`, or
+    /// `wss://example.com` for WebSocket handshakes.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not a scheme of `http`, `https`, `ws` or `wss` and a host, with a port
+    /// where the provider's URL has one.
+    pub fn origin(origin: &str) -> Result<Self, ConfigError> {
+        let text = origin.strip_suffix('/').unwrap_or(origin);
+        let rest = after_scheme(origin, text)?;
+        if rest.contains(['/', '?']) {
+            return Err(invalid(
+                origin,
+                "an origin has no path; use `PublicUrl::fixed` for a whole URL",
+            ));
+        }
+        Ok(Self::of(Kind::Origin(text.into())))
+    }
+
+    /// The whole URL is fixed, path and query included; nothing of the request changes it. Put the
+    /// layer on the one route that it belongs to.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not an absolute URL, or has a fragment.
+    pub fn fixed(url: &str) -> Result<Self, ConfigError> {
+        after_scheme(url, url)?;
+        Ok(Self::of(Kind::Fixed(url.into())))
+    }
+
+    /// Host and scheme are taken from `X-Forwarded-Host` (or `Host`, where the proxy keeps it) and
+    /// `X-Forwarded-Proto` (`https` where it is absent).
+    ///
+    /// Only requests whose peer is one of the `proxies` (`10.0.0.0/8`, `fd00::/8`, `192.0.2.7`)
+    /// are believed, and only for the listed `hosts`; every other request is refused, because
+    /// those headers can be written by anyone. `peer` tells the address of the connection:
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use axum::extract::ConnectInfo;
+    /// use tower_webhook::PublicUrl;
+    ///
+    /// let url = PublicUrl::forwarded(["a.example", "b.example"], ["10.0.0.0/8"], |head| {
+    ///     let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    ///     Some(peer.ip())
+    /// })?;
+    /// # let _ = url;
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a host or a network is out of form.
+    pub fn forwarded<H, N>(
+        hosts: impl IntoIterator<Item = H>,
+        proxies: impl IntoIterator<Item = N>,
+        peer: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Result<Self, ConfigError>
+    where
+        H: Into<String>,
+        N: AsRef<str>,
+    {
+        let hosts: Vec<String> = hosts.into_iter().map(Into::into).collect();
+        for host in &hosts {
+            if host.is_empty() || host.contains(['/', ',', '?', '#', '@']) || has_blank(host) {
+                return Err(invalid(host, "write the host alone, with its port if it has one"));
+            }
+        }
+        let proxies = proxies.into_iter().map(|network| Network::parse(network.as_ref()));
+        Ok(Self::of(Kind::Forwarded(Arc::new(Forwarded {
+            hosts,
+            proxies: proxies.collect::<Result<_, _>>()?,
+            peer: Box::new(peer),
+        }))))
+    }
+
+    /// The URL is told by a function of the head; `None` refuses the request. Do not build it from
+    /// `Host` or `X-Forwarded-…` without knowing who wrote them.
+    #[must_use]
+    pub fn custom(url: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self::of(Kind::Custom(Arc::new(url)))
+    }
+
+    /// Takes path and query from the URI in this extension, where there is one; see the example
+    /// [above](Self#behind-a-router-that-strips-a-prefix).
+    #[must_use]
+    pub fn uri_from<T: Send + Sync + 'static>(mut self, uri: fn(&T) -> &Uri) -> Self {
+        fn checked<F: for<'a> Fn(&'a Parts) -> Option<&'a Uri>>(f: F) -> F {
+            f
+        }
+        self.uri = Some(Arc::new(checked(move |head: &Parts| head.extensions.get::<T>().map(uri))));
+        self
+    }
+
+    const fn of(kind: Kind) -> Self {
+        Self { kind, uri: None }
+    }
+
+    /// The URL as the provider signed it.
+    pub(crate) fn resolve(&self, head: &Parts) -> Result<Cow<'_, str>, Rejection> {
+        const UNKNOWN: Rejection = Rejection::new(RejectionKind::UnknownUrl);
+        // Two hosts are two requests in one, to whoever reads them differently.
+        let host = optional(head, "host")?;
+        let target = || {
+            let original = self.uri.as_ref().and_then(|uri| uri(head));
+            let uri = original.unwrap_or(&head.uri);
+            // Byte for byte as received: nothing is normalised (T-16).
+            uri.path_and_query().map(|target| target.as_str())
+        };
+        if head.method == Method::CONNECT {
+            return Err(UNKNOWN);
+        }
+        match &self.kind {
+            Kind::Custom(url) => url(head).map(Cow::Owned).ok_or(UNKNOWN),
+            Kind::Fixed(url) => Ok(Cow::Borrowed(url)),
+            Kind::Origin(origin) => {
+                let target = target().ok_or(UNKNOWN)?;
+                Ok(Cow::Owned(format!("{origin}{target}")))
+            }
+            Kind::Forwarded(forwarded) => {
+                let host = host.or_else(|| Some(head.uri.authority()?.as_str().as_bytes()));
+                let origin = forwarded.origin(head, host)?.ok_or(UNKNOWN)?;
+                let target = target().ok_or(UNKNOWN)?;
+                Ok(Cow::Owned(format!("{origin}{target}")))
+            }
+        }
+    }
+}
+
+impl Forwarded {
+    fn origin(&self, head: &Parts, host: Option<&[u8]>) -> Result<Option<String>, Rejection> {
+        let is_proxy = (self.peer)(head)
+            .is_some_and(|peer| self.proxies.iter().any(|network| network.contains(peer)));
+        if !is_proxy {
+            return Ok(None);
+        }
+        let host = optional(head, "x-forwarded-host")?.or(host).unwrap_or_default();
+        let host = self.hosts.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(host));
+        let scheme = match optional(head, "x-forwarded-proto")? {
+            None | Some(b"https") => "https",
+            Some(b"http") => "http",
+            Some(_) => return Ok(None),
+        };
+        Ok(host.map(|host| format!("{scheme}://{host}")))
+    }
+}
+
+fn invalid(url: &str, why: &'static str) -> ConfigError {
+    // Without user information, which may hold a password.
+    let shown = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
+    ConfigError::UrlInvalid { url: shown.to_owned(), why }
+}
+
+fn has_blank(text: &str) -> bool {
+    text.chars().any(|char| char.is_whitespace() || char.is_control())
+}
+
+/// What follows `https://`, checked to begin with a host.
+fn after_scheme<'a>(shown: &str, url: &'a str) -> Result<&'a str, ConfigError> {
+    let rest = ["https://", "http://", "wss://", "ws://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme))
+        .ok_or_else(|| invalid(shown, "it must begin with https://, http://, wss:// or ws://"))?;
+    if rest.is_empty() || rest.starts_with(['/', '?', ':', '#']) {
+        return Err(invalid(shown, "the host is missing"));
+    }
+    if rest.contains('#') {
+        return Err(invalid(shown, "leave the fragment out; it is not signed"));
+    }
+    if has_blank(rest) {
+        return Err(invalid(shown, "there is white space in it"));
+    }
+    Ok(rest)
+}
+
+impl fmt::Debug for PublicUrl {
+    /// Without path, query and user information, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Custom(_) => f.write_str("PublicUrl::custom(<fn>)"),
+            Kind::Fixed(_) => f.write_str("PublicUrl::fixed([redacted])"),
+            Kind::Forwarded(forwarded) => f
+                .debug_struct("PublicUrl::forwarded")
+                .field("hosts", &forwarded.hosts)
+                .field("proxies", &forwarded.proxies)
+                .finish_non_exhaustive(),
+            Kind::Origin(origin) => {
+                let host = origin.rsplit_once('@').map_or(&**origin, |(_, host)| host);
+                write!(f, "PublicUrl::origin({host:?})")
+            }
+        }
+    }
+}
+
+/// Addresses that share a prefix. IPv4 addresses are kept in their IPv6-mapped form, so that both
+/// spellings of one peer are one (T-42).
+#[derive(Clone, Copy)]
+struct Network {
+    address: u128,
+    prefix: u8,
+}
+
+impl Network {
+    fn parse(text: &str) -> Result<Self, ConfigError> {
+        let error = || ConfigError::NetworkInvalid { network: text.to_owned() };
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| error())?;
+        let (bits, shift) = if address.is_ipv4() { (32, 96) } else { (128, 0) };
+        let prefix = match prefix {
+            None => bits,
+            Some(prefix) => prefix.parse().map_err(|_| error())?,
+        };
+        if prefix > bits {
+            return Err(error());
+        }
+        Ok(Self { address: mapped(address), prefix: prefix + shift })
+    }
+
+    fn contains(self, address: IpAddr) -> bool {
+        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+        mapped(address) & mask == self.address & mask
+    }
+}
+
+fn mapped(address: IpAddr) -> u128 {
+    let address: Ipv6Addr = match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    address.to_bits()
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", Ipv6Addr::from_bits(self.address), self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_contain_what_they_say() {
+        for (network, address, expected) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.0.0.0/8", "::ffff:10.0.0.1", true),
+            ("::ffff:10.0.0.0/104", "10.0.0.1", true),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.6", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("::/0", "2001:db8::1", true),
+            ("fd00::/8", "fd12::1", true),
+            ("fd00::/8", "fe80::1", false),
+        ] {
+            let parsed = Network::parse(network).unwrap();
+            assert_eq!(parsed.contains(address.parse().unwrap()), expected, "{network} {address}");
+        }
+        for bad in ["", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "::/129", "a", "10.0.0.0/"] {
+            assert!(Network::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn urls_are_checked_at_start_up() {
+        for good in ["https://a", "https://a/", "wss://a:8443", "http://[::1]:80", "https://u:p@a"]
+        {
+            assert!(PublicUrl::origin(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "//a",
+            "ftp://a",
+            "https://",
+            "https:///x",
+            "https://a/x",
+            "https://a?x",
+            "https://a b",
+            "https://a#x",
+            "HTTPS://a",
+            "https://a//",
+        ] {
+            assert!(PublicUrl::origin(bad).is_err(), "{bad}");
+        }
+        for good in ["https://a/x?y=1", "https://a", "https://a/Español?año=1"] {
+            assert!(PublicUrl::fixed(good).is_ok(), "{good}");
+        }
+        for bad in ["/x", "https://a/x#y", "https://a/x y"] {
+            assert!(PublicUrl::fixed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_user_information() {
+        let origin = PublicUrl::origin("https://user:pass@example.com").unwrap();
+        assert_eq!(format!("{origin:?}"), "PublicUrl::origin(\"example.com\")");
+    }
+}

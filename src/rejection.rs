@@ -1,0 +1,310 @@
+//! Why a request was refused, and what the sender is told.
+
+use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+
+/// A refused request and why.
+///
+/// The sender learns nothing from it but the status. The layer leaves it in the **response's**
+/// extensions on every refusal, so that layers above can log and count it:
+///
+/// ```
+/// use tower_webhook::Rejection;
+///
+/// fn log<B>(response: &http::Response<B>) {
+///     if let Some(rejection) = response.extensions().get::<Rejection>() {
+///         eprintln!("webhook refused: {rejection}");
+///     }
+/// }
+/// # log(&http::Response::new(()));
+/// ```
+///
+/// It never holds the secret, the computed tag, the received signature or the body.
+#[derive(Clone)]
+pub struct Rejection {
+    kind: RejectionKind,
+    status: Option<StatusCode>,
+    provider: &'static str,
+    field: Option<Cow<'static, str>>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// What was wrong with a request.
+///
+/// [`is_verdict`](Self::is_verdict) tells the verdicts on a signature, which all get one answer,
+/// from the failures that say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RejectionKind {
+    /// The body did not arrive within the deadline: 408.
+    BodyTimeout,
+    /// The body is longer than the limit: 413.
+    BodyTooLarge,
+    /// The body broke off, or could not be read: 400.
+    BodyUnreadable,
+    /// The server's own clock cannot be right, so no signed time can be judged: 503.
+    ClockSuspect,
+    /// An ownership challenge without the right token.
+    HandshakeFailed,
+    /// An ownership challenge with a part missing or out of form: 400.
+    HandshakeMalformed,
+    /// A header, or a field of one, is out of form.
+    Malformed,
+    /// A header that the scheme needs is absent or empty.
+    Missing,
+    /// A header that must be there once is there more than once, or headers of two families are
+    /// mixed.
+    Repeated,
+    /// No signature in the request was made with one of the secrets over what was received.
+    SignatureMismatch,
+    /// The signed time is further ahead than the tolerance allows.
+    TimestampInFuture,
+    /// The signed time is longer ago than the tolerance allows.
+    TimestampStale,
+    /// A body that the signature does not cover.
+    Uncovered,
+    /// The look-up knows no secret for this request.
+    UnknownTenant,
+    /// The URL that the provider signed could not be told from this request.
+    UnknownUrl,
+    /// The verifier panicked: 500.
+    VerifierPanicked,
+    /// The verifier itself failed, for example because the secret store is down: 503.
+    VerifierUnavailable,
+}
+
+impl RejectionKind {
+    /// A stable name for logs and metrics, in snake case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyUnreadable => "body_unreadable",
+            Self::ClockSuspect => "clock_suspect",
+            Self::HandshakeFailed => "handshake_failed",
+            Self::HandshakeMalformed => "handshake_malformed",
+            Self::Malformed => "malformed",
+            Self::Missing => "missing",
+            Self::Repeated => "repeated",
+            Self::SignatureMismatch => "signature_mismatch",
+            Self::TimestampInFuture => "timestamp_in_future",
+            Self::TimestampStale => "timestamp_stale",
+            Self::Uncovered => "uncovered",
+            Self::UnknownTenant => "unknown_tenant",
+            Self::UnknownUrl => "unknown_url",
+            Self::VerifierPanicked => "verifier_panicked",
+            Self::VerifierUnavailable => "verifier_unavailable",
+        }
+    }
+
+    /// Whether this is a verdict on the request's authenticity. All verdicts get the same answer,
+    /// so that an attacker cannot tell them apart.
+    #[must_use]
+    pub const fn is_verdict(self) -> bool {
+        self.own_status().is_none()
+    }
+
+    /// The status of a failure that is no verdict: 4xx only where the request itself is at fault,
+    /// 5xx where we could not decide, because senders give up on a 4xx and come again after a 503.
+    const fn own_status(self) -> Option<StatusCode> {
+        match self {
+            Self::BodyTimeout => Some(StatusCode::REQUEST_TIMEOUT),
+            Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
+            Self::BodyUnreadable | Self::HandshakeMalformed => Some(StatusCode::BAD_REQUEST),
+            Self::ClockSuspect | Self::VerifierUnavailable => Some(StatusCode::SERVICE_UNAVAILABLE),
+            Self::VerifierPanicked => Some(StatusCode::INTERNAL_SERVER_ERROR),
+            Self::HandshakeFailed
+            | Self::Malformed
+            | Self::Missing
+            | Self::Repeated
+            | Self::SignatureMismatch
+            | Self::TimestampInFuture
+            | Self::TimestampStale
+            | Self::Uncovered
+            | Self::UnknownTenant
+            | Self::UnknownUrl => None,
+        }
+    }
+
+    const fn describe(self) -> &'static str {
+        match self {
+            Self::BodyTimeout => "the body did not arrive in time",
+            Self::BodyTooLarge => "the body is over the limit",
+            Self::BodyUnreadable => "the body could not be read",
+            Self::ClockSuspect => "the server's clock cannot be right",
+            Self::HandshakeFailed => "the challenge does not carry the right token",
+            Self::HandshakeMalformed => "the challenge is incomplete or out of form",
+            Self::Malformed => "out of form",
+            Self::Missing => "missing or empty",
+            Self::Repeated => "there more than once",
+            Self::SignatureMismatch => "no signature matches",
+            Self::TimestampInFuture => "the signed time is in the future",
+            Self::TimestampStale => "the signed time is too long ago",
+            Self::Uncovered => "the signature does not cover the body",
+            Self::UnknownTenant => "no secret is known for this request",
+            Self::UnknownUrl => "the signed URL cannot be told",
+            Self::VerifierPanicked => "the verifier panicked",
+            Self::VerifierUnavailable => "the verifier is unavailable",
+        }
+    }
+}
+
+impl fmt::Display for RejectionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Rejection {
+    /// A rejection of this kind. The status follows from the kind and from the provider.
+    #[must_use]
+    pub const fn new(kind: RejectionKind) -> Self {
+        Self { kind, status: None, provider: "", field: None, source: None }
+    }
+
+    /// No signature matches: what a verifier's last line returns.
+    #[must_use]
+    pub const fn mismatch() -> Self {
+        Self::new(RejectionKind::SignatureMismatch)
+    }
+
+    /// The named header is absent or empty.
+    #[must_use]
+    pub fn missing(header: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(RejectionKind::Missing).with_field(header)
+    }
+
+    /// The named header is out of form.
+    #[must_use]
+    pub fn malformed(header: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(RejectionKind::Malformed).with_field(header)
+    }
+
+    /// The look-up knows no secret for this request. Answered like a bad signature, so that the
+    /// endpoint does not tell which tenants exist.
+    #[must_use]
+    pub const fn unknown_tenant() -> Self {
+        Self::new(RejectionKind::UnknownTenant)
+    }
+
+    /// The verifier itself failed: answered with 503, because a genuine sender must come again.
+    #[must_use]
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(RejectionKind::VerifierUnavailable).with_source(source)
+    }
+
+    /// Names the header or field at fault. Give it only names that the server knows itself, never
+    /// text from the request.
+    #[must_use]
+    pub fn with_field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// What was wrong.
+    #[must_use]
+    pub const fn kind(&self) -> RejectionKind {
+        self.kind
+    }
+
+    /// The header or field at fault, where there is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// The provider whose verifier refused, or `""` before the layer has filled it in.
+    #[must_use]
+    pub const fn provider(&self) -> &'static str {
+        self.provider
+    }
+
+    /// The status that the layer answers with: 403 for a verdict unless the provider or the layer
+    /// sets another; fixed by the kind otherwise.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.kind.own_status().or(self.status).unwrap_or(StatusCode::FORBIDDEN)
+    }
+
+    pub(crate) const fn attributed(
+        mut self,
+        provider: &'static str,
+        verdict_status: StatusCode,
+    ) -> Self {
+        self.provider = provider;
+        self.status = Some(verdict_status);
+        self
+    }
+}
+
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejection")
+            .field("kind", &self.kind)
+            .field("provider", &self.provider)
+            .field("field", &self.field)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.provider.is_empty() {
+            write!(f, "{}: ", self.provider)?;
+        }
+        if let Some(field) = &self.field {
+            write!(f, "{field}: ")?;
+        }
+        f.write_str(self.kind.describe())
+    }
+}
+
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+    }
+}
+
+/// The default answer: the rejection's status and no body, the same for every verdict.
+///
+/// A 503 asks the sender to come again in five seconds.
+#[must_use]
+pub fn empty_response(rejection: &Rejection) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = rejection.status();
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
+}
+
+/// The answer to a gRPC request: HTTP 200 and a `grpc-status` in the headers ("trailers only"),
+/// under the content type that the request used. A verdict is 7 (permission denied) or, where the
+/// provider wants 401, 16 (unauthenticated).
+pub(crate) fn grpc_response(rejection: &Rejection, content_type: HeaderValue) -> Response<Bytes> {
+    let code = match rejection.status() {
+        StatusCode::UNAUTHORIZED => "16",
+        StatusCode::PAYLOAD_TOO_LARGE => "8",
+        StatusCode::REQUEST_TIMEOUT => "4",
+        StatusCode::BAD_REQUEST | StatusCode::INTERNAL_SERVER_ERROR => "13",
+        StatusCode::SERVICE_UNAVAILABLE => "14",
+        _ => "7",
+    };
+    let mut response = Response::new(Bytes::new());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert("grpc-status", HeaderValue::from_static(code));
+    response
+}

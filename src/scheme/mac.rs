@@ -1,0 +1,144 @@
+//! A keyed MAC, and the tag that it computes.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac as _};
+use sha1::Sha1;
+use sha2::{Sha256, Sha384, Sha512};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+use crate::encoding::MAX_TAG;
+
+/// How the tag is computed. It is fixed by the scheme and never taken from the request (T-34).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// HMAC with SHA-1. Still sound as a MAC, though SHA-1 is broken as a hash.
+    HmacSha1,
+    /// HMAC with SHA-256.
+    HmacSha256,
+    /// HMAC with SHA-384.
+    HmacSha384,
+    /// HMAC with SHA-512.
+    HmacSha512,
+}
+
+impl Algorithm {
+    /// Bytes of a tag.
+    pub(crate) const fn tag_len(self) -> usize {
+        match self {
+            Self::HmacSha1 => 20,
+            Self::HmacSha256 => 32,
+            Self::HmacSha384 => 48,
+            Self::HmacSha512 => 64,
+        }
+    }
+}
+
+/// A MAC that has its key, and perhaps the beginning of a message. It wipes itself when dropped.
+#[derive(Clone)]
+pub(crate) enum Mac {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+    Sha384(Hmac<Sha384>),
+    Sha512(Hmac<Sha512>),
+}
+
+impl Mac {
+    pub(crate) fn new(algorithm: Algorithm, key: &[u8]) -> Self {
+        match algorithm {
+            Algorithm::HmacSha1 => Self::Sha1(keyed(key)),
+            Algorithm::HmacSha256 => Self::Sha256(keyed(key)),
+            Algorithm::HmacSha384 => Self::Sha384(keyed(key)),
+            Algorithm::HmacSha512 => Self::Sha512(keyed(key)),
+        }
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha1(mac) => mac.update(bytes),
+            Self::Sha256(mac) => mac.update(bytes),
+            Self::Sha384(mac) => mac.update(bytes),
+            Self::Sha512(mac) => mac.update(bytes),
+        }
+    }
+
+    pub(crate) fn finalize(self) -> Tag {
+        match self {
+            Self::Sha1(mac) => Tag::new(&mac.finalize().into_bytes()),
+            Self::Sha256(mac) => Tag::new(&mac.finalize().into_bytes()),
+            Self::Sha384(mac) => Tag::new(&mac.finalize().into_bytes()),
+            Self::Sha512(mac) => Tag::new(&mac.finalize().into_bytes()),
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the error exists for MACs with keys of one length")]
+fn keyed<M: KeyInit>(key: &[u8]) -> M {
+    M::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mac([redacted])")
+    }
+}
+
+/// A computed tag. It has no `PartialEq`: comparing it any way but in constant time would tell a
+/// forger how many of its bytes are right (T-05).
+#[derive(Clone, Copy)]
+pub(crate) struct Tag {
+    bytes: [u8; MAX_TAG],
+    len: usize,
+}
+
+impl Tag {
+    fn new(tag: &[u8]) -> Self {
+        let mut bytes = [0; MAX_TAG];
+        bytes[..tag.len()].copy_from_slice(tag);
+        Self { bytes, len: tag.len() }
+    }
+
+    /// In constant time. A candidate of another length never matches (T-03).
+    pub(crate) fn matches(&self, candidate: &[u8]) -> Choice {
+        self.as_bytes().ct_eq(candidate)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// Collects which of several tags matched, without an early exit: the time taken does not tell
+/// which key or signature it was.
+pub(crate) struct Verdict {
+    matched: Choice,
+    key_index: u32,
+    tag: Tag,
+}
+
+impl Verdict {
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        Self {
+            matched: Choice::from(0),
+            key_index: 0,
+            tag: Tag { bytes: [0; MAX_TAG], len: algorithm.tag_len() },
+        }
+    }
+
+    pub(crate) fn add(&mut self, key_index: usize, tag: &Tag, is_match: Choice) {
+        let is_first = is_match & !self.matched;
+        let index = u32::try_from(key_index).unwrap_or(u32::MAX);
+        self.key_index.conditional_assign(&index, is_first);
+        for (mine, theirs) in self.tag.bytes.iter_mut().zip(&tag.bytes) {
+            mine.conditional_assign(theirs, is_first);
+        }
+        self.matched |= is_match;
+    }
+
+    /// The index of the key that matched, and its tag.
+    pub(crate) fn accepted(self) -> Option<(usize, Tag)> {
+        let index = usize::try_from(self.key_index).unwrap_or(usize::MAX);
+        bool::from(self.matched).then_some((index, self.tag))
+    }
+}

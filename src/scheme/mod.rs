@@ -1,0 +1,293 @@
+//! Schemes that are declared, not programmed: how a provider signs, as data.
+//!
+//! ```
+//! use tower_webhook::{
+//!     Secret, SignatureLayer,
+//!     scheme::{Encoding, Grammar, Part, Scheme, TimeFormat, TimeSource, Tolerance},
+//! };
+//!
+//! // hex HMAC-SHA256 of the body in one header
+//! const ACME: Scheme = Scheme::hmac_sha256("x-acme-signature");
+//!
+//! // `x-apex: t=1700000000,v1=<base64>` over `<t>.<body>`, at most five minutes old
+//! const APEX: Scheme = Scheme::hmac_sha256("x-apex")
+//!     .provider("apex")
+//!     .grammar(Grammar::pairs("t", "v1"))
+//!     .encoding(Encoding::Base64)
+//!     .template(&[Part::Time, Part::Literal("."), Part::Body])
+//!     .time(TimeSource::Signature, TimeFormat::Seconds)
+//!     .tolerance(Tolerance::seconds(300));
+//!
+//! let layer = SignatureLayer::new(ACME.verifier(Secret::new("s3cret-of-acme")?)?);
+//! let layer = SignatureLayer::new(APEX.verifier(Secret::new("s3cret-of-apex")?)?);
+//! # let _ = layer;
+//! # Ok::<_, tower_webhook::ConfigError>(())
+//! ```
+
+mod grammar;
+mod key;
+pub(crate) mod mac;
+mod verifier;
+
+use http::StatusCode;
+
+pub(crate) use self::verifier::json_time;
+pub use self::{
+    grammar::Grammar,
+    key::KeyRule,
+    mac::Algorithm,
+    verifier::{SchemeState, SchemeVerifier},
+};
+use crate::{ConfigError, Profile, PublicUrl, Secret};
+pub use crate::{
+    encoding::Encoding,
+    time::{TimeFormat, Tolerance},
+};
+
+/// How a provider signs: eight independent choices, as data.
+///
+/// A scheme begins as a hex tag of the body in one header, and each method changes one choice. All
+/// of them are `const`. A name that is not a lower-case header name stops the compiler when the
+/// scheme is a `const`.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Scheme {
+    profile: Profile,
+    source: SignatureSource,
+    grammar: Grammar,
+    algorithm: Algorithm,
+    encoding: Encoding,
+    key_rule: KeyRule,
+    template: &'static [Part],
+    time: Option<(TimeSource, TimeFormat)>,
+    tolerance: Option<Tolerance>,
+    delivery_id: Option<&'static str>,
+}
+
+/// One part of the signed content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// The body as received.
+    Body,
+    /// Another header's value.
+    Header(&'static str),
+    /// The delivery's id, which then counts as signed.
+    Id,
+    /// Fixed text.
+    Literal(&'static str),
+    /// The request's method.
+    Method,
+    /// The time's text as received, never a re-print of what was read from it.
+    Time,
+    /// The URL that the provider was given; see [`Scheme::verifier_at`].
+    Url,
+}
+
+/// Where the signature stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SignatureSource {
+    /// `Authorization`, under this scheme.
+    Authorization(&'static str),
+    Header(&'static str),
+    /// At least one of these; while secrets are rolled, several.
+    Headers(&'static [&'static str]),
+}
+
+/// Where the time stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimeSource {
+    /// A header of its own.
+    Header(&'static str),
+    /// A top-level field of the JSON body, a string or a number. It is read after the signature
+    /// has been found good. A body without the field is refused.
+    Json(&'static str),
+    /// The signature's own header, where its grammar says.
+    Signature,
+}
+
+impl Scheme {
+    /// The tag by HMAC-SHA1, in this header.
+    pub const fn hmac_sha1(header: &'static str) -> Self {
+        Self::new(Algorithm::HmacSha1, header)
+    }
+
+    /// The tag by HMAC-SHA256, in this header.
+    pub const fn hmac_sha256(header: &'static str) -> Self {
+        Self::new(Algorithm::HmacSha256, header)
+    }
+
+    /// The tag by HMAC-SHA384, in this header.
+    pub const fn hmac_sha384(header: &'static str) -> Self {
+        Self::new(Algorithm::HmacSha384, header)
+    }
+
+    /// The tag by HMAC-SHA512, in this header.
+    pub const fn hmac_sha512(header: &'static str) -> Self {
+        Self::new(Algorithm::HmacSha512, header)
+    }
+
+    const fn new(algorithm: Algorithm, header: &'static str) -> Self {
+        Self {
+            profile: Profile::DEFAULT,
+            source: SignatureSource::Header(checked(header)),
+            grammar: Grammar::Whole { prefix: "" },
+            algorithm,
+            encoding: Encoding::Hex,
+            key_rule: KeyRule::Text,
+            template: &[Part::Body],
+            time: None,
+            tolerance: None,
+            delivery_id: None,
+        }
+    }
+
+    /// The provider's name, as it appears in [`Verified`](crate::Verified).
+    pub const fn provider(mut self, name: &'static str) -> Self {
+        self.profile = self.profile.with_provider(name);
+        self
+    }
+
+    /// The status of refusals, 403 by default.
+    pub const fn status(mut self, status: StatusCode) -> Self {
+        self.profile = self.profile.with_status(status);
+        self
+    }
+
+    /// The longest body in bytes, 1 MiB by default.
+    pub const fn body_limit(mut self, bytes: usize) -> Self {
+        self.profile = self.profile.with_body_limit(bytes);
+        self
+    }
+
+    /// The signature stands in one or more of these headers: any match counts.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or one is not a lower-case header name.
+    pub const fn headers(mut self, names: &'static [&'static str]) -> Self {
+        assert!(!names.is_empty(), "a scheme needs a signature header");
+        let mut at = 0;
+        while at < names.len() {
+            checked(names[at]);
+            at += 1;
+        }
+        self.source = SignatureSource::Headers(names);
+        self
+    }
+
+    /// The signature stands in `Authorization`, under this scheme: `Authorization: HMAC <tag>`.
+    pub const fn authorization(mut self, scheme: &'static str) -> Self {
+        self.source = SignatureSource::Authorization(scheme);
+        self
+    }
+
+    /// The signature follows this prefix, as in `sha256=<tag>`.
+    pub const fn prefix(self, prefix: &'static str) -> Self {
+        self.grammar(Grammar::Whole { prefix })
+    }
+
+    /// How signatures stand in the header's value.
+    pub const fn grammar(mut self, grammar: Grammar) -> Self {
+        self.grammar = grammar;
+        self
+    }
+
+    /// How a signature is written.
+    pub const fn encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
+        self
+    }
+
+    /// How the key is made of the secret's text.
+    pub const fn key_rule(mut self, rule: KeyRule) -> Self {
+        self.key_rule = rule;
+        self
+    }
+
+    /// The signed content, part by part. Parts before the body are hashed before it arrives.
+    ///
+    /// # Panics
+    ///
+    /// When the body is not there exactly once: a signature that does not cover the body proves
+    /// nothing about it.
+    pub const fn template(mut self, parts: &'static [Part]) -> Self {
+        let (mut at, mut bodies) = (0, 0);
+        while at < parts.len() {
+            if let Part::Header(name) = parts[at] {
+                checked(name);
+            }
+            bodies += matches!(parts[at], Part::Body) as usize;
+            at += 1;
+        }
+        assert!(bodies == 1, "a template needs the body exactly once");
+        self.template = parts;
+        self
+    }
+
+    /// Where the time stands and how it is written.
+    pub const fn time(mut self, source: TimeSource, format: TimeFormat) -> Self {
+        if let TimeSource::Header(name) = source {
+            checked(name);
+        }
+        self.time = Some((source, format));
+        self
+    }
+
+    /// How far the time may be off. Without it, times are signed but not judged.
+    pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = Some(tolerance);
+        self
+    }
+
+    /// The header with the delivery's id. It must be there if the [template](Self::template) signs
+    /// it, and may be absent otherwise.
+    pub const fn delivery_id(mut self, header: &'static str) -> Self {
+        self.delivery_id = Some(checked(header));
+        self
+    }
+
+    /// The provider's name, the status of refusals and the body limit.
+    pub const fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// A verifier with this secret.
+    ///
+    /// # Errors
+    ///
+    /// When the secret's text cannot be made a key by the scheme's rule, or the scheme signs the
+    /// URL and needs [`verifier_at`](Self::verifier_at).
+    pub fn verifier(self, secret: Secret) -> Result<SchemeVerifier, ConfigError> {
+        SchemeVerifier::new(self, &secret, None)
+    }
+
+    /// A verifier with this secret, for a scheme that signs the URL.
+    ///
+    /// # Errors
+    ///
+    /// When the secret's text cannot be made a key by the scheme's rule.
+    pub fn verifier_at(
+        self,
+        secret: Secret,
+        url: PublicUrl,
+    ) -> Result<SchemeVerifier, ConfigError> {
+        SchemeVerifier::new(self, &secret, Some(url))
+    }
+}
+
+/// Stops at a name under which no header is ever found.
+const fn checked(name: &'static str) -> &'static str {
+    let bytes = name.as_bytes();
+    assert!(!bytes.is_empty(), "a header's name is empty");
+    let mut at = 0;
+    while at < bytes.len() {
+        assert!(
+            matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'),
+            "a header's name must be lower-case"
+        );
+        at += 1;
+    }
+    name
+}

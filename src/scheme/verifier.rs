@@ -1,0 +1,407 @@
+//! The verifier of a declared scheme.
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use http::request::Parts;
+use subtle::Choice;
+
+use super::{
+    Part, Scheme, SignatureSource, TimeSource,
+    grammar::MAX_CANDIDATES,
+    mac::{Mac, Verdict},
+};
+use crate::{
+    ConfigError, Profile, PublicUrl, Rejection, RejectionKind, Secret, Verified, Verifier,
+    config_error::MAX_SECRETS,
+    encoding::MAX_TAG,
+    head::{optional, required},
+    json,
+    time::{Clock, Timestamp, Tolerance},
+};
+
+/// A [`Scheme`] with its secrets: the verifier of every provider that can be declared.
+///
+/// Cloning it is one reference count.
+#[derive(Clone)]
+pub struct SchemeVerifier(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    scheme: Scheme,
+    /// Keyed once, cloned for each request: that saves two compressions of the hash.
+    keys: Vec<Mac>,
+    clock: Clock,
+    url: Option<PublicUrl>,
+}
+
+impl SchemeVerifier {
+    pub(super) fn new(
+        scheme: Scheme,
+        secret: &Secret,
+        url: Option<PublicUrl>,
+    ) -> Result<Self, ConfigError> {
+        if url.is_none() && scheme.template.contains(&Part::Url) {
+            return Err(ConfigError::UrlMissing);
+        }
+        let inner = Inner { scheme, keys: Vec::new(), clock: Clock::default(), url };
+        Self(Arc::new(inner)).or_secret(secret.clone())
+    }
+
+    /// Accepts a further secret, for a rotation: the first stays the current one.
+    ///
+    /// Every secret is tried for every request, so that the time taken does not tell which matched.
+    ///
+    /// # Errors
+    ///
+    /// When the secret's text cannot be made a key by the scheme's rule, or there are 16 already.
+    pub fn or_secret(mut self, secret: Secret) -> Result<Self, ConfigError> {
+        let inner = Arc::make_mut(&mut self.0);
+        if inner.keys.len() == MAX_SECRETS {
+            return Err(ConfigError::TooManySecrets);
+        }
+        let key = inner.scheme.key_rule.key(&secret)?;
+        let mac = Mac::new(inner.scheme.algorithm, key.expose());
+        inner.keys.push(mac);
+        Ok(self)
+    }
+
+    /// How far the signed time may be off, in place of the scheme's own tolerance. It changes
+    /// nothing for a scheme without a time.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        Arc::make_mut(&mut self.0).scheme.tolerance = Some(tolerance);
+        self
+    }
+
+    /// Tells the time, in place of the system's clock: for tests.
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.0).clock = Clock::new(now);
+        self
+    }
+
+    /// Reads the time from the body, which a provider offers but the user must ask for.
+    pub(crate) fn timed(
+        mut self,
+        source: TimeSource,
+        format: super::TimeFormat,
+        tolerance: Tolerance,
+    ) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.scheme = inner.scheme.time(source, format).tolerance(tolerance);
+        self
+    }
+
+    /// Judges a signed time that the provider's own code has found.
+    pub(crate) fn check_time(&self, time: Timestamp) -> Result<(), Rejection> {
+        match self.0.scheme.tolerance {
+            Some(tolerance) => time.check(tolerance, &self.0.clock),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Carried from the head to the end of the body.
+pub struct SchemeState {
+    first: Mac,
+    /// Empty, and so without an allocation, while there is one secret.
+    rest: Vec<Mac>,
+    time: Option<Timestamp>,
+}
+
+impl SchemeState {
+    fn update(&mut self, bytes: &[u8]) {
+        self.first.update(bytes);
+        for mac in &mut self.rest {
+            mac.update(bytes);
+        }
+    }
+}
+
+impl Verifier for SchemeVerifier {
+    type State = SchemeState;
+
+    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
+        let Inner { scheme, keys, clock, .. } = &*self.0;
+        scheme.check_candidates(head)?;
+        if let Some(name) = scheme.delivery_id {
+            optional(head, name)?; // not twice (T-10)
+        }
+        let time = scheme.head_time(head)?;
+        if let (Some(time), Some(tolerance)) = (time, scheme.tolerance) {
+            time.check(tolerance, clock).map_err(|rejection| scheme.blame_time(rejection))?;
+        }
+        let mut keys = keys.iter().cloned();
+        let mut state = SchemeState {
+            // `new` has put one there.
+            first: keys.next().ok_or(Rejection::mismatch())?,
+            rest: keys.collect(),
+            time,
+        };
+        let (before, _) = self.0.around_body();
+        self.0.update(&mut state, before, head)?;
+        // What follows the body is looked at now, so that a bad head costs no body.
+        self.0.each_part(self.0.around_body().1, head, &mut |_| {})?;
+        Ok(state)
+    }
+
+    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
+        state.update(chunk);
+    }
+
+    fn finish(
+        &self,
+        mut state: SchemeState,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        let Inner { scheme, clock, .. } = &*self.0;
+        self.0.update(&mut state, self.0.around_body().1, head)?;
+
+        let mut verdict = Verdict::new(scheme.algorithm);
+        let macs = std::iter::once(state.first).chain(state.rest);
+        for (index, mac) in macs.enumerate() {
+            let tag = mac.finalize();
+            let mut is_match = Choice::from(0);
+            scheme.each_candidate(head, &mut |candidate| is_match |= tag.matches(candidate))?;
+            verdict.add(index, &tag, is_match);
+        }
+        let (key_index, tag) = verdict.accepted().ok_or(Rejection::mismatch())?;
+
+        let mut verified = Verified::new(scheme.profile.provider).with_key_index(key_index);
+        let time = match scheme.time {
+            Some((TimeSource::Json(field), format)) => {
+                let time = json_time(body, field, format)?.ok_or(Rejection::missing(field))?;
+                if let Some(tolerance) = scheme.tolerance {
+                    time.check(tolerance, clock)
+                        .map_err(|rejection| scheme.blame_time(rejection))?;
+                }
+                Some(time)
+            }
+            _ => state.time,
+        };
+        if let Some(time) = time.and_then(Timestamp::to_system_time) {
+            verified = verified.with_signed_at(time);
+        }
+        let is_signed = scheme.template.contains(&Part::Id);
+        if let Some(id) = scheme.delivery_id.and_then(|name| head.headers.get(name)) {
+            verified = verified.with_delivery_id(id.clone(), is_signed);
+        }
+        Ok(match verified.delivery_id() {
+            Some(id) if is_signed => {
+                let id = id.clone();
+                verified.with_identity(id.as_bytes())
+            }
+            _ => verified.with_identity(tag.as_bytes()),
+        })
+    }
+
+    fn profile(&self) -> Profile {
+        self.0.scheme.profile
+    }
+}
+
+/// The time in a field of the body, a string or a number.
+pub(crate) fn json_time(
+    body: &[u8],
+    field: &'static str,
+    format: super::TimeFormat,
+) -> Result<Option<Timestamp>, Rejection> {
+    let time = match json::field(body, field) {
+        Ok(None) => return Ok(None),
+        Ok(Some(json::Value::Text(text))) => Timestamp::parse(text.as_bytes(), format),
+        Ok(Some(json::Value::Number(text))) => Timestamp::parse(text.as_bytes(), format),
+        Ok(Some(json::Value::Other)) | Err(json::Malformed) => None,
+    };
+    time.map(Some).ok_or_else(|| Rejection::malformed(field))
+}
+
+impl Inner {
+    /// The template's parts before and after the body.
+    fn around_body(&self) -> (&'static [Part], &'static [Part]) {
+        let template = self.scheme.template;
+        let at = template.iter().position(|part| *part == Part::Body);
+        let at = at.unwrap_or(template.len());
+        (&template[..at], template.get(at + 1..).unwrap_or_default())
+    }
+
+    fn update(
+        &self,
+        state: &mut SchemeState,
+        parts: &[Part],
+        head: &Parts,
+    ) -> Result<(), Rejection> {
+        self.each_part(parts, head, &mut |bytes| state.update(bytes))
+    }
+
+    /// Calls `sink` with the bytes of each part.
+    fn each_part(
+        &self,
+        parts: &[Part],
+        head: &Parts,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Rejection> {
+        let scheme = &self.scheme;
+        for (at, part) in parts.iter().enumerate() {
+            match *part {
+                Part::Body => {}
+                Part::Header(name) => {
+                    sink(unambiguous(required(head, name)?, parts.get(at + 1), name)?);
+                }
+                Part::Id => {
+                    let name = scheme.delivery_id.unwrap_or_default();
+                    sink(unambiguous(required(head, name)?, parts.get(at + 1), name)?);
+                }
+                Part::Literal(text) => sink(text.as_bytes()),
+                Part::Method => sink(head.method.as_str().as_bytes()),
+                Part::Time => sink(scheme.time_text(head)?.unwrap_or_default()),
+                Part::Url => {
+                    let url = self.url.as_ref().ok_or(Rejection::new(RejectionKind::UnknownUrl))?;
+                    sink(url.resolve(head)?.as_bytes());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value that does not hold the literal that ends it: `a.b` + `.` + `c` and `a` + `.` + `b.c`
+/// would be signed alike (T-32).
+fn unambiguous<'a>(
+    value: &'a [u8],
+    next: Option<&Part>,
+    name: &'static str,
+) -> Result<&'a [u8], Rejection> {
+    match next {
+        Some(Part::Literal(literal))
+            if value.windows(literal.len().max(1)).any(|part| part == literal.as_bytes()) =>
+        {
+            Err(Rejection::malformed(name))
+        }
+        _ => Ok(value),
+    }
+}
+
+impl Scheme {
+    /// Calls `visit` with the value of each signature header.
+    fn each_signature<'a>(
+        &self,
+        head: &'a Parts,
+        visit: &mut dyn FnMut(&'a [u8]) -> Result<(), Rejection>,
+    ) -> Result<(), Rejection> {
+        match self.source {
+            SignatureSource::Header(name) => visit(required(head, name)?),
+            SignatureSource::Headers(names) => {
+                let mut is_missing = true;
+                for name in names {
+                    if let Some(value) = optional(head, name)?.filter(|value| !value.is_empty()) {
+                        is_missing = false;
+                        visit(value)?;
+                    }
+                }
+                if is_missing { Err(Rejection::missing(names[0])) } else { Ok(()) }
+            }
+            SignatureSource::Authorization(scheme) => {
+                let value = required(head, "authorization")?;
+                let credentials = value
+                    .split_at_checked(scheme.len())
+                    .filter(|(name, _)| name.eq_ignore_ascii_case(scheme.as_bytes()))
+                    .and_then(|(_, rest)| rest.strip_prefix(b" "));
+                visit(credentials.ok_or(Rejection::malformed("authorization"))?)
+            }
+        }
+    }
+
+    const fn signature_field(&self) -> &'static str {
+        match self.source {
+            SignatureSource::Authorization(_) => "authorization",
+            SignatureSource::Header(name) => name,
+            SignatureSource::Headers(names) => names[0],
+        }
+    }
+
+    /// Calls `visit` with each candidate signature that can be decoded. One that cannot is
+    /// skipped: beside a good one it is no reason to lose a genuine delivery.
+    fn each_candidate(&self, head: &Parts, visit: &mut dyn FnMut(&[u8])) -> Result<(), Rejection> {
+        let mut buffer = [0; MAX_TAG];
+        let tag = &mut buffer[..self.algorithm.tag_len()];
+        self.each_signature(head, &mut |value| {
+            for text in self.grammar.candidates(value) {
+                if self.encoding.decode(text, tag).is_some() {
+                    visit(tag);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Refuses a head without a candidate, or with so many that checking them is the attack.
+    fn check_candidates(&self, head: &Parts) -> Result<(), Rejection> {
+        let mut count = 0;
+        self.each_signature(head, &mut |value| {
+            count += self.grammar.candidates(value).take(MAX_CANDIDATES + 1).count();
+            Ok(())
+        })?;
+        let mut decoded = 0;
+        if count <= MAX_CANDIDATES {
+            self.each_candidate(head, &mut |_| decoded += 1)?;
+        }
+        if decoded == 0 {
+            return Err(Rejection::malformed(self.signature_field()));
+        }
+        Ok(())
+    }
+
+    /// The signed time's text, where it stands in the head.
+    fn time_text<'a>(&self, head: &'a Parts) -> Result<Option<&'a [u8]>, Rejection> {
+        match self.time {
+            None | Some((TimeSource::Json(_), _)) => Ok(None),
+            Some((TimeSource::Header(name), _)) => required(head, name).map(Some),
+            Some((TimeSource::Signature, _)) => {
+                let mut time = None;
+                self.each_signature(head, &mut |value| {
+                    time = self
+                        .grammar
+                        .time(value)
+                        .map_err(|_| Rejection::malformed(self.signature_field()))?;
+                    Ok(())
+                })?;
+                Ok(time)
+            }
+        }
+    }
+
+    fn head_time(&self, head: &Parts) -> Result<Option<Timestamp>, Rejection> {
+        let (Some(text), Some((_, format))) = (self.time_text(head)?, self.time) else {
+            return Ok(None);
+        };
+        Timestamp::parse(text, format)
+            .map(Some)
+            .ok_or_else(|| self.blame_time(Rejection::new(RejectionKind::Malformed)))
+    }
+
+    fn blame_time(&self, rejection: Rejection) -> Rejection {
+        rejection.with_field(match self.time {
+            Some((TimeSource::Header(name) | TimeSource::Json(name), _)) => name,
+            _ => self.signature_field(),
+        })
+    }
+}
+
+impl fmt::Debug for SchemeVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SchemeVerifier")
+            .field("scheme", &self.0.scheme)
+            .field("secrets", &self.0.keys.len())
+            .field("clock", &self.0.clock)
+            .field("url", &self.0.url)
+            .finish()
+    }
+}
+
+impl fmt::Debug for SchemeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SchemeState").finish_non_exhaustive()
+    }
+}

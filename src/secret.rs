@@ -1,0 +1,143 @@
+//! The secret that a webhook is signed with.
+
+use std::{fmt, sync::Arc};
+
+use base64::Engine as _;
+use hmac::digest::zeroize::Zeroize;
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::{ConfigError, encoding};
+
+/// A secret, as the user pasted it or as key bytes. Never empty.
+///
+/// [`Secret::new`] takes the **text** from the provider's page; the provider's verifier then makes
+/// its key of it by the provider's own rule (Stripe uses its `whsec_…` as it is, Standard Webhooks
+/// strips the prefix and decodes the rest). The other constructors decode right away, and every
+/// provider takes the result as it is.
+///
+/// It is wiped from memory when the last clone is dropped, has no `Display`, and its `Debug` shows
+/// nothing:
+///
+/// ```
+/// use tower_webhook::Secret;
+///
+/// let secret = Secret::new("It's a Secret to Everybody")?;
+/// assert_eq!(format!("{secret:?}"), "Secret([redacted])");
+/// assert!(Secret::new("").is_err());
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Secret(Arc<Wiped>);
+
+struct Wiped {
+    bytes: Vec<u8>,
+    is_text: bool,
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+/// Texts that documentation puts where the secret belongs.
+const PLACEHOLDERS: [&str; 5] =
+    ["changeme", "change_me", "your_secret", "your_webhook_secret", "whsec_xxx"];
+
+impl Secret {
+    /// The secret's text, as the provider shows it.
+    ///
+    /// # Errors
+    ///
+    /// When it is empty or blank, has white space around it, or is a known placeholder.
+    pub fn new(text: impl Into<String>) -> Result<Self, ConfigError> {
+        let text = text.into();
+        let problem = if text.trim().is_empty() {
+            Some(ConfigError::SecretEmpty)
+        } else if text.trim().len() != text.len() {
+            Some(ConfigError::SecretInWhitespace)
+        } else if PLACEHOLDERS.iter().any(|p| text.eq_ignore_ascii_case(p)) {
+            Some(ConfigError::SecretPlaceholder)
+        } else {
+            None
+        };
+        let wiped = Wiped { bytes: text.into_bytes(), is_text: true };
+        problem.map_or(Ok(Self(Arc::new(wiped))), Err)
+    }
+
+    /// Key bytes, used as they are.
+    ///
+    /// # Errors
+    ///
+    /// When there are none, or all are blank or zero.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self, ConfigError> {
+        let wiped = Wiped { bytes: bytes.into(), is_text: false };
+        if wiped.bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(ConfigError::SecretEmpty);
+        }
+        // HMAC pads its key with zeros: a key of zeros signs what the empty key signs.
+        if wiped.bytes.iter().all(|byte| *byte == 0) {
+            return Err(ConfigError::SecretAllZero);
+        }
+        Ok(Self(Arc::new(wiped)))
+    }
+
+    /// Key bytes written in standard base64, padded or not.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not canonical base64, or decodes to nothing.
+    pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
+        const FORM: ConfigError = ConfigError::SecretUndecodable { form: "base64" };
+        let bytes = encoding::BASE64_KEY.decode(text).map_err(|_| FORM)?;
+        Self::from_bytes(bytes)
+    }
+
+    /// Key bytes written in hexadecimal, in either case.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not hexadecimal, or decodes to nothing.
+    pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
+        const FORM: ConfigError = ConfigError::SecretUndecodable { form: "hexadecimal" };
+        let mut bytes = vec![0; text.len() / 2];
+        encoding::decode_hex(text.as_bytes(), &mut bytes).ok_or(FORM)?;
+        Self::from_bytes(bytes)
+    }
+
+    /// Key bytes written as Standard Webhooks does: base64 after `whsec_`, which may be left out.
+    ///
+    /// # Errors
+    ///
+    /// When the rest is not canonical base64, or decodes to nothing.
+    pub fn from_whsec(text: &str) -> Result<Self, ConfigError> {
+        Self::from_base64(text.strip_prefix("whsec_").unwrap_or(text))
+    }
+
+    /// The bytes, for a verifier of your own. Do not log or store them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
+    /// Whether `token` is this secret, in constant time for tokens of one length.
+    #[must_use]
+    pub fn matches(&self, token: &[u8]) -> bool {
+        self.ct_matches(token).into()
+    }
+
+    pub(crate) fn ct_matches(&self, token: &[u8]) -> Choice {
+        self.0.bytes.ct_eq(token)
+    }
+
+    /// The text as pasted; `None` for bytes that a constructor has decoded already.
+    pub(crate) fn text(&self) -> Option<&str> {
+        if self.0.is_text { std::str::from_utf8(&self.0.bytes).ok() } else { None }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret([redacted])")
+    }
+}

@@ -1,0 +1,78 @@
+//! The service that the layer puts around the inner one.
+
+use std::{
+    error::Error,
+    fmt,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::{BufferedBody, ResponseBody, Source, future::ResponseFuture, layer::Config};
+
+/// The service of a [`SignatureLayer`](crate::SignatureLayer).
+#[derive(Clone)]
+pub struct SignatureService<M, S> {
+    make: M,
+    inner: S,
+    config: Config,
+}
+
+impl<M, S> SignatureService<M, S> {
+    pub(crate) const fn new(make: M, inner: S, config: Config) -> Self {
+        Self { make, inner, config }
+    }
+
+    /// The inner service. What goes to it directly is not verified.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service. What goes to it directly is not verified.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service. What goes to it directly is not verified.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<M, S, B, R> Service<Request<B>> for SignatureService<M, S>
+where
+    M: Source,
+    S: Service<Request<BufferedBody>, Response = Response<R>> + Clone,
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<M, S, B>;
+
+    /// Always ready. The inner service is asked only once a request has been verified, so that
+    /// unverified ones hold none of its capacity.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        let early = self.make.early(&head);
+        // This clone is the one that will be asked for room and then called: readiness belongs to
+        // the instance that was asked.
+        ResponseFuture::new(head, body, early, self.inner.clone(), self.config.clone())
+    }
+}
+
+impl<M: fmt::Debug, S: fmt::Debug> fmt::Debug for SignatureService<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignatureService")
+            .field("make", &self.make)
+            .field("inner", &self.inner)
+            .field("config", &self.config)
+            .finish()
+    }
+}

@@ -1,0 +1,296 @@
+//! Signed times: how they are written, and how far off they may be.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use crate::{Rejection, RejectionKind};
+
+/// How a signed time is written. Numbers are plain digits: no sign, no leading zero, no fraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimeFormat {
+    /// Milliseconds since 1970.
+    Milliseconds,
+    /// RFC 3339 with a zone, up to nine digits of a second's fraction.
+    Rfc3339,
+    /// As RFC 3339 but without a zone, and meant as UTC.
+    Rfc3339Zoneless,
+    /// Seconds since 1970.
+    Seconds,
+}
+
+/// How far a signed time may be off, inclusive. Both sides are bounded: a time far in the future
+/// would let a captured request be replayed until then (T-23).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tolerance {
+    pub(crate) past: Duration,
+    pub(crate) future: Duration,
+}
+
+impl Tolerance {
+    /// The same tolerance on both sides, in seconds.
+    #[must_use]
+    pub const fn seconds(seconds: u64) -> Self {
+        Self::new(Duration::from_secs(seconds), Duration::from_secs(seconds))
+    }
+
+    /// How long ago, and how far ahead, the signed time may be.
+    #[must_use]
+    pub const fn new(past: Duration, future: Duration) -> Self {
+        Self { past, future }
+    }
+}
+
+/// Tells the time. Tests set their own.
+#[derive(Clone, Default)]
+pub(crate) struct Clock(Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>);
+
+impl Clock {
+    pub(crate) fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(now)))
+    }
+
+    /// Milliseconds since 1970. A clock that cannot be right would refuse every genuine request
+    /// for good, so that case asks the sender to come again.
+    fn now(&self) -> Result<i64, Rejection> {
+        const PLAUSIBLE: std::ops::Range<i64> = 631_152_000_000..4_102_444_800_000; // 1990 to 2100
+        let now = self.0.as_ref().map_or_else(SystemTime::now, |now| now());
+        now.duration_since(UNIX_EPOCH)
+            .ok()
+            .and_then(|since| i64::try_from(since.as_millis()).ok())
+            .filter(|millis| PLAUSIBLE.contains(millis))
+            .ok_or(Rejection::new(RejectionKind::ClockSuspect))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "<fn>" } else { "system" })
+    }
+}
+
+/// A signed time, as milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timestamp {
+    millis: i64,
+    format: TimeFormat,
+}
+
+impl Timestamp {
+    /// Reads the text strictly; `None` when it is out of form or out of range (T-24, T-25).
+    pub(crate) fn parse(text: &[u8], format: TimeFormat) -> Option<Self> {
+        let millis = match format {
+            TimeFormat::Seconds => digits(text)?.checked_mul(1000)?,
+            TimeFormat::Milliseconds => digits(text)?,
+            TimeFormat::Rfc3339 => rfc3339(text, true)?,
+            TimeFormat::Rfc3339Zoneless => rfc3339(text, false)?,
+        };
+        Some(Self { millis, format })
+    }
+
+    pub(crate) fn check(self, tolerance: Tolerance, clock: &Clock) -> Result<(), Rejection> {
+        let now = clock.now()?;
+        let age = match self.format {
+            // The sender cut its own fraction off, so ours is cut off too.
+            TimeFormat::Seconds => (now / 1000 - self.millis / 1000).saturating_mul(1000),
+            _ => now.saturating_sub(self.millis),
+        };
+        let limit = |limit: Duration| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+        if age > limit(tolerance.past) {
+            Err(Rejection::new(RejectionKind::TimestampStale))
+        } else if age < -limit(tolerance.future) {
+            Err(Rejection::new(RejectionKind::TimestampInFuture))
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn to_system_time(self) -> Option<SystemTime> {
+        let millis = Duration::from_millis(self.millis.unsigned_abs());
+        if self.millis < 0 {
+            UNIX_EPOCH.checked_sub(millis)
+        } else {
+            UNIX_EPOCH.checked_add(millis)
+        }
+    }
+}
+
+impl PartialEq for Timestamp {
+    fn eq(&self, other: &Self) -> bool {
+        self.millis == other.millis
+    }
+}
+
+/// A number of plain digits without a leading zero.
+fn digits(text: &[u8]) -> Option<i64> {
+    match text {
+        [b'0'] => Some(0),
+        [b'1'..=b'9', ..] => number(text),
+        _ => None,
+    }
+}
+
+/// A number of plain digits.
+fn number(text: &[u8]) -> Option<i64> {
+    text.iter().try_fold(0i64, |value, byte| {
+        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+        value.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// `2025-05-19T00:51:44.816Z`: date, time, fraction of one to nine digits, zone.
+fn rfc3339(text: &[u8], zoned: bool) -> Option<i64> {
+    let (head, mut rest) = text.split_at_checked(19)?;
+    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if separators.iter().any(|&(at, byte)| head[at] != byte) {
+        return None;
+    }
+    let part = |from: usize, to: usize, range: std::ops::RangeInclusive<i64>| {
+        number(&head[from..to]).filter(|value| range.contains(value))
+    };
+    let (year, month) = (part(0, 4, 1..=9999)?, part(5, 7, 1..=12)?);
+    let day = part(8, 10, 1..=days_in_month(year, month))?;
+    // A leap second is written as 60.
+    let (hour, minute, second) =
+        (part(11, 13, 0..=23)?, part(14, 16, 0..=59)?, part(17, 19, 0..=60)?);
+
+    let mut millis = 0;
+    if let [b'.', fraction @ ..] = rest {
+        let len = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if !(1..=9).contains(&len) {
+            return None;
+        }
+        let (fraction, zone) = fraction.split_at(len);
+        millis = number(fraction)? * 1000 / 10i64.checked_pow(u32::try_from(len).ok()?)?;
+        rest = zone;
+    }
+    let offset_minutes = match rest {
+        [] if !zoned => 0,
+        [b'Z'] if zoned => 0,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] if zoned => {
+            let (hours, minutes) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            (hours * 60 + minutes) * if *sign == b'-' { -1 } else { 1 }
+        }
+        _ => return None,
+    };
+    let seconds = ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset_minutes)
+        * 60
+        + second;
+    Some(seconds * 1000 + millis)
+}
+
+const fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap(year) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+const fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+/// Days of the proleptic Gregorian calendar, for years from 1.
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let before = year - 1;
+    let years = before * 365 + before / 4 - before / 100 + before / 400;
+    let months: i64 = (1..month).map(|month| days_in_month(year, month)).sum();
+    years + months + day - 1 - 719_162
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_plain_digits() {
+        let parse = |text: &str| Timestamp::parse(text.as_bytes(), TimeFormat::Seconds);
+        for good in ["0", "1", "1700000000", "9223372036854775"] {
+            assert!(parse(good).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            "+1",
+            "-1",
+            " 1",
+            "1 ",
+            "01",
+            "00",
+            "1.0",
+            "1e9",
+            "NaN",
+            "0x1",
+            "1_000",
+            "١",
+            "9223372036854775807",
+            "18446744073709551616",
+            "-9223372036854775808",
+        ] {
+            assert!(parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rfc3339_is_read_as_other_tools_read_it() {
+        // Made with `date -u -d … +%s%3N`.
+        for (text, zoned, millis) in [
+            ("1970-01-01T00:00:00Z", true, Some(0)),
+            ("2025-05-19T00:51:44.816Z", true, Some(1_747_615_904_816)),
+            ("2000-02-29T23:59:59+02:00", true, Some(951_861_599_000)),
+            ("2024-03-01T00:00:00-00:30", true, Some(1_709_253_000_000)),
+            ("2023-07-19T14:56:48.123456789Z", true, Some(1_689_778_608_123)),
+            ("0001-01-01T00:00:00Z", true, Some(-62_135_596_800_000)),
+            ("2024-03-07T11:22:33", false, Some(1_709_810_553_000)),
+            ("2024-03-07T11:22:33.5", false, Some(1_709_810_553_500)),
+            ("2024-03-07T11:22:33", true, None),
+            ("2024-03-07T11:22:33Z", false, None),
+            ("2023-02-29T00:00:00Z", true, None),
+            ("2024-13-01T00:00:00Z", true, None),
+            ("2024-01-01T24:00:00Z", true, None),
+            ("2024-01-01 00:00:00Z", true, None),
+            ("2024-01-01T00:00:00.Z", true, None),
+            ("2024-01-01T00:00:00.1234567890Z", true, None),
+            ("2024-01-01T00:00:00+0100", true, None),
+            ("2024-01-01T00:00:00+24:00", true, None),
+            ("+024-01-01T00:00:00Z", true, None),
+            ("", true, None),
+        ] {
+            assert_eq!(rfc3339(text.as_bytes(), zoned), millis, "{text}");
+        }
+    }
+
+    #[test]
+    fn tolerance_is_inclusive_on_both_sides_and_cuts_what_the_sender_cut() {
+        let at = |millis: u64| Clock::new(move || UNIX_EPOCH + Duration::from_millis(millis));
+        let check = |format, text: &str, now| {
+            let parsed = Timestamp::parse(text.as_bytes(), format).unwrap();
+            let result = parsed.check(Tolerance::seconds(300), &at(now));
+            result.map_err(|rejection| rejection.kind())
+        };
+        use RejectionKind::{TimestampInFuture, TimestampStale};
+        use TimeFormat::{Milliseconds, Seconds};
+        for (format, text, now, expected) in [
+            (Seconds, "1700000000", 1_700_000_300_999, Ok(())),
+            (Seconds, "1700000000", 1_700_000_301_000, Err(TimestampStale)),
+            (Seconds, "1700000300", 1_700_000_000_000, Ok(())),
+            (Seconds, "1700000301", 1_700_000_000_999, Err(TimestampInFuture)),
+            (Milliseconds, "1700000000000", 1_700_000_300_000, Ok(())),
+            (Milliseconds, "1700000000000", 1_700_000_300_001, Err(TimestampStale)),
+            (Milliseconds, "1700000300000", 1_700_000_000_000, Ok(())),
+            (Milliseconds, "1700000300001", 1_700_000_000_000, Err(TimestampInFuture)),
+            (Milliseconds, "9223372036854775807", 1_700_000_000_000, Err(TimestampInFuture)),
+            (Seconds, "1700000000", 0, Err(RejectionKind::ClockSuspect)),
+            (Seconds, "1700000000", 4_291_747_200_000, Err(RejectionKind::ClockSuspect)),
+        ] {
+            assert_eq!(check(format, text, now), expected, "{text} at {now}");
+        }
+    }
+}

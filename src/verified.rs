@@ -1,0 +1,182 @@
+//! What was proven about a request.
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use http::HeaderValue;
+use sha2::{Digest, Sha256};
+
+use crate::encoding::MAX_TAG;
+
+/// Proof that a request is genuine, and what is known from it.
+///
+/// The layer puts it into the request's extensions. A handler that asks for it proves that the
+/// layer is there: without it, axum's `Extension<Verified>` answers 500.
+///
+/// ```
+/// use axum::{Extension, Router, routing::post};
+/// use tower_webhook::Verified;
+///
+/// async fn handler(Extension(verified): Extension<Verified>) -> String {
+///     format!("genuine, from {}", verified.provider())
+/// }
+/// # let _: Router = Router::new().route("/", post(handler));
+/// ```
+#[derive(Clone)]
+pub struct Verified {
+    provider: &'static str,
+    key_index: usize,
+    signed_at: Option<SystemTime>,
+    delivery_id: Option<HeaderValue>,
+    delivery_id_is_signed: bool,
+    tenant: Option<Arc<str>>,
+    identity: Option<Identity>,
+}
+
+/// Bytes that the signature vouches for: a signed id, or the tag itself.
+#[derive(Clone)]
+struct Identity {
+    bytes: [u8; MAX_TAG],
+    len: u8,
+}
+
+/// Tells one signed delivery from every other: a hash of bytes that the signature vouches for.
+///
+/// It is made of the decoded tag or of a signed delivery id, never of a header's text, so that
+/// writing the same signature another way does not make a new delivery of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReplayKey([u8; 32]);
+
+impl AsRef<[u8]> for ReplayKey {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Verified {
+    /// Proof by a verifier of your own, under its name.
+    #[must_use]
+    pub const fn new(provider: &'static str) -> Self {
+        Self {
+            provider,
+            key_index: 0,
+            signed_at: None,
+            delivery_id: None,
+            delivery_id_is_signed: false,
+            tenant: None,
+            identity: None,
+        }
+    }
+
+    /// Which secret matched: 0 for the first, 1 for the first `or_secret`.
+    #[must_use]
+    pub const fn with_key_index(mut self, index: usize) -> Self {
+        self.key_index = index;
+        self
+    }
+
+    /// When the provider says it signed. Only a time that the signature covers belongs here.
+    #[must_use]
+    pub const fn with_signed_at(mut self, time: SystemTime) -> Self {
+        self.signed_at = Some(time);
+        self
+    }
+
+    /// The delivery's id, and whether the signature covers it.
+    #[must_use]
+    pub fn with_delivery_id(mut self, id: HeaderValue, is_signed: bool) -> Self {
+        self.delivery_id = Some(id);
+        self.delivery_id_is_signed = is_signed;
+        self
+    }
+
+    /// The tenant whose secret matched.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// The bytes that [`replay_key`](Self::replay_key) is made of: the decoded tag or a signed id.
+    /// Give it nothing that a replayer could change.
+    #[must_use]
+    pub fn with_identity(mut self, authenticated: &[u8]) -> Self {
+        let mut bytes = [0; MAX_TAG];
+        // What does not fit is hashed; no tag is 65 bytes long, so the two cannot meet.
+        let len = if authenticated.len() <= MAX_TAG {
+            bytes[..authenticated.len()].copy_from_slice(authenticated);
+            authenticated.len()
+        } else {
+            bytes[..32].copy_from_slice(&Sha256::digest(authenticated));
+            usize::from(u8::MAX)
+        };
+        self.identity = Some(Identity { bytes, len: u8::try_from(len).unwrap_or(u8::MAX) });
+        self
+    }
+
+    /// The provider's name.
+    #[must_use]
+    pub const fn provider(&self) -> &'static str {
+        self.provider
+    }
+
+    /// Which secret matched: 0 for the first, 1 for the first `or_secret`. When the last delivery
+    /// with an old secret is long ago, that secret can go.
+    #[must_use]
+    pub const fn key_index(&self) -> usize {
+        self.key_index
+    }
+
+    /// When the provider signed, where the signature covers a time.
+    #[must_use]
+    pub const fn signed_at(&self) -> Option<SystemTime> {
+        self.signed_at
+    }
+
+    /// The delivery's id as the provider sent it. Most are **not signed**: see
+    /// [`delivery_id_is_signed`](Self::delivery_id_is_signed).
+    #[must_use]
+    pub const fn delivery_id(&self) -> Option<&HeaderValue> {
+        self.delivery_id.as_ref()
+    }
+
+    /// Whether the signature covers the delivery's id. An unsigned one can be changed by whoever
+    /// replays a captured request, so it must not decide whether a delivery was seen before.
+    #[must_use]
+    pub const fn delivery_id_is_signed(&self) -> bool {
+        self.delivery_id_is_signed
+    }
+
+    /// The tenant whose secret matched, where the look-up named one.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+
+    /// Tells this signed delivery from every other. Two genuine deliveries with the same signed
+    /// content have the same key, so a scheme that signs only the body needs care: identical
+    /// genuine bodies exist.
+    #[must_use]
+    pub fn replay_key(&self) -> Option<ReplayKey> {
+        let identity = self.identity.as_ref()?;
+        let mut hash = Sha256::new();
+        hash.update(b"tower-webhook replay key 1\0");
+        hash.update(self.provider);
+        hash.update([0, identity.len]);
+        hash.update(identity.bytes);
+        Some(ReplayKey(hash.finalize().into()))
+    }
+}
+
+impl fmt::Debug for Verified {
+    /// Without the bytes of the replay key, which may be a signature.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("provider", &self.provider)
+            .field("key_index", &self.key_index)
+            .field("signed_at", &self.signed_at)
+            .field("delivery_id", &self.delivery_id)
+            .field("delivery_id_is_signed", &self.delivery_id_is_signed)
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,321 @@
+//! What decides on a request: the [`Verifier`] trait, and verifiers made of functions and of
+//! other verifiers.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{Response, StatusCode, request::Parts};
+
+use crate::{Rejection, Verified};
+
+/// Decides whether a request is genuine, in three steps: the head, each chunk of the body, the end.
+///
+/// The layer calls [`begin`](Self::begin) before it reads a byte of the body,
+/// [`update`](Self::update) for each chunk as it arrives, and [`finish`](Self::finish) once, at the
+/// end. Only an `Ok` from `finish` lets the request through.
+///
+/// Every verifier that is also `Clone` can be given to [`SignatureLayer::new`].
+///
+/// # Example
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::request::Parts;
+/// use tower_webhook::{Rejection, Secret, Verified, Verifier};
+///
+/// /// Acme sends the shared token back in reverse.
+/// #[derive(Clone, Debug)]
+/// struct Acme(Secret);
+///
+/// impl Verifier for Acme {
+///     type State = ();
+///
+///     fn begin(&self, head: &Parts) -> Result<(), Rejection> {
+///         let token = head.headers.get("x-acme").ok_or(Rejection::missing("x-acme"))?;
+///         let reversed: Vec<u8> = token.as_bytes().iter().rev().copied().collect();
+///         self.0.matches(&reversed).then_some(()).ok_or(Rejection::mismatch())
+///     }
+///
+///     fn finish(&self, _: (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+///         Ok(Verified::new("acme"))
+///     }
+/// }
+/// ```
+///
+/// [`SignatureLayer::new`]: crate::SignatureLayer::new
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not verify webhooks",
+    label = "not a `Verifier`",
+    note = "use a provider such as `Meta::new(secret)`, a declared `Scheme`'s `verifier(secret)`, \
+            `verifier_fn(…)` around a closure, or implement `Verifier`",
+    note = "a fallible constructor needs `?`: `StandardWebhooks::new(secret)?`"
+)]
+pub trait Verifier {
+    /// Carried from the head to the end of the body. It is `Send` so that every verifier works in
+    /// axum and tonic, whose futures move between threads.
+    type State: Send;
+
+    /// Looks at the head alone, before a byte of the body is read: a missing, repeated, malformed
+    /// or stale header is refused here, and costs the server nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why the head is refused.
+    fn begin(&self, head: &Parts) -> Result<Self::State, Rejection>;
+
+    /// Sees each chunk of the body as it arrives, so that hashing overlaps receiving. The chunks
+    /// put together are the `body` that [`finish`](Self::finish) sees; the cuts mean nothing.
+    fn update(&self, state: &mut Self::State, chunk: &[u8]) {
+        let _ = (state, chunk);
+    }
+
+    /// Decides, with the whole body at hand.
+    ///
+    /// # Errors
+    ///
+    /// Why the request is refused.
+    fn finish(&self, state: Self::State, head: &Parts, body: &Bytes)
+    -> Result<Verified, Rejection>;
+
+    /// Answers an unsigned ownership challenge (Meta's GET with `hub.challenge`) from the head
+    /// alone; `None` for every other request. Neither the body nor the handler is ever touched.
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        let _ = head;
+        None
+    }
+
+    /// Answers a **signed** challenge (Slack's `url_verification`) after verification, in the
+    /// handler's place; `None` for every other request.
+    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
+        let _ = (head, body);
+        None
+    }
+
+    /// The provider's name, the status of its refusals and the body limit.
+    fn profile(&self) -> Profile {
+        Profile::DEFAULT
+    }
+
+    /// The same verifier, whose [`Verified`] names the tenant: what a look-up returns.
+    fn for_tenant(self, tenant: impl Into<Arc<str>>) -> ForTenant<Self>
+    where
+        Self: Sized,
+    {
+        ForTenant { verifier: self, tenant: tenant.into() }
+    }
+}
+
+/// What a layer takes from its verifier unless it is told otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Profile {
+    pub(crate) provider: &'static str,
+    pub(crate) status: StatusCode,
+    pub(crate) body_limit: usize,
+}
+
+impl Profile {
+    /// Provider `custom`, 403, 1 MiB.
+    pub const DEFAULT: Self =
+        Self { provider: "custom", status: StatusCode::FORBIDDEN, body_limit: 1 << 20 };
+
+    /// The provider's name, as it appears in [`Verified`] and [`Rejection`].
+    pub const fn with_provider(mut self, provider: &'static str) -> Self {
+        self.provider = provider;
+        self
+    }
+
+    /// The status of every verdict against a request.
+    pub const fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The longest body, in bytes.
+    pub const fn with_body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// The provider's name.
+    #[must_use]
+    pub const fn provider(&self) -> &'static str {
+        self.provider
+    }
+
+    /// The status of every verdict against a request.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The longest body, in bytes.
+    #[must_use]
+    pub const fn body_limit(&self) -> usize {
+        self.body_limit
+    }
+}
+
+/// Runs a verifier over a head and a body that are both at hand: for queues and streams, where
+/// webhooks come without a server.
+///
+/// ```
+/// use bytes::Bytes;
+/// use tower_webhook::{Secret, providers::GitHub, verify};
+///
+/// let github = GitHub::new(Secret::new("It's a Secret to Everybody")?);
+/// let (head, ()) = http::Request::post("/")
+///     .header(
+///         "x-hub-signature-256",
+///         "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+///     )
+///     .body(())?
+///     .into_parts();
+/// let verified = verify(&github, &head, &Bytes::from("Hello, World!"))?;
+/// assert_eq!(verified.provider(), "github");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// Why the message is refused.
+pub fn verify<V: Verifier>(
+    verifier: &V,
+    head: &Parts,
+    body: &Bytes,
+) -> Result<Verified, Rejection> {
+    let profile = verifier.profile();
+    let run = || {
+        let mut state = verifier.begin(head)?;
+        verifier.update(&mut state, body);
+        verifier.finish(state, head, body)
+    };
+    run().map_err(|rejection| rejection.attributed(profile.provider, profile.status))
+}
+
+/// Forwards a [`Verifier`]'s methods to another verifier.
+macro_rules! delegate_verifier {
+    ($self:ident => $inner:expr, $state:ty) => {
+        type State = $state;
+
+        fn begin(&$self, head: &http::request::Parts) -> Result<Self::State, $crate::Rejection> {
+            $crate::Verifier::begin(&$inner, head)
+        }
+
+        fn update(&$self, state: &mut Self::State, chunk: &[u8]) {
+            $crate::Verifier::update(&$inner, state, chunk);
+        }
+
+        fn finish(
+            &$self,
+            state: Self::State,
+            head: &http::request::Parts,
+            body: &bytes::Bytes,
+        ) -> Result<$crate::Verified, $crate::Rejection> {
+            $crate::Verifier::finish(&$inner, state, head, body)
+        }
+
+        fn profile(&$self) -> $crate::Profile {
+            $crate::Verifier::profile(&$inner)
+        }
+    };
+}
+pub(crate) use delegate_verifier;
+
+impl<V: Verifier + ?Sized> Verifier for Arc<V> {
+    delegate_verifier!(self => **self, V::State);
+
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        (**self).handshake(head)
+    }
+
+    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
+        (**self).reply(head, body)
+    }
+}
+
+/// A verifier made of a function; see [`verifier_fn`].
+#[derive(Clone, Copy)]
+pub struct VerifierFn<F> {
+    function: F,
+}
+
+/// A verifier made of a function that sees the whole request.
+///
+/// It decides after the body has been read. To refuse from the head alone, implement [`Verifier`].
+///
+/// ```
+/// use tower_webhook::{Rejection, Secret, SignatureLayer, Verified, verifier_fn};
+///
+/// let token = Secret::new("s3cret-token")?;
+/// let layer = SignatureLayer::new(verifier_fn(move |head, _body| {
+///     let received = head.headers.get("x-token").ok_or(Rejection::missing("x-token"))?;
+///     let genuine = token.matches(received.as_bytes());
+///     genuine.then(|| Verified::new("acme")).ok_or(Rejection::mismatch())
+/// }));
+/// # let _ = layer;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+pub const fn verifier_fn<F>(function: F) -> VerifierFn<F>
+where
+    F: Fn(&Parts, &Bytes) -> Result<Verified, Rejection>,
+{
+    VerifierFn { function }
+}
+
+impl<F> Verifier for VerifierFn<F>
+where
+    F: Fn(&Parts, &Bytes) -> Result<Verified, Rejection>,
+{
+    type State = ();
+
+    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    fn finish(&self, (): (), head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+        (self.function)(head, body)
+    }
+}
+
+impl<F> fmt::Debug for VerifierFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierFn").finish_non_exhaustive()
+    }
+}
+
+/// A verifier that names the tenant; see [`Verifier::for_tenant`].
+#[derive(Clone, Debug)]
+pub struct ForTenant<V> {
+    verifier: V,
+    tenant: Arc<str>,
+}
+
+impl<V: Verifier> Verifier for ForTenant<V> {
+    type State = V::State;
+
+    fn begin(&self, head: &Parts) -> Result<V::State, Rejection> {
+        self.verifier.begin(head)
+    }
+
+    fn update(&self, state: &mut V::State, chunk: &[u8]) {
+        self.verifier.update(state, chunk);
+    }
+
+    fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+        let verified = self.verifier.finish(state, head, body)?;
+        Ok(verified.with_tenant(Arc::clone(&self.tenant)))
+    }
+
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        self.verifier.handshake(head)
+    }
+
+    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
+        self.verifier.reply(head, body)
+    }
+
+    fn profile(&self) -> Profile {
+        self.verifier.profile()
+    }
+}

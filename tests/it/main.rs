@@ -1,0 +1,24 @@
+//! One binary, so that the suite is linked once.
+#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test says where")]
+
+mod allocator;
+mod axum;
+mod backpressure;
+mod composition;
+mod custom;
+mod frames;
+mod handshakes;
+mod heads;
+mod hyper;
+mod look_ups;
+mod redaction;
+mod rejections;
+mod scheme;
+mod secrets;
+mod support;
+mod tonic;
+mod traps;
+mod twilio;
+mod vectors;
+mod wire;

@@ -1,0 +1,242 @@
+//! What the tests share: signatures made with the primitives alone, scripted bodies, and an inner
+//! service that counts its calls.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    error::Error,
+    future::{Ready, ready},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
+use http_body::{Body, Frame, SizeHint};
+use sha2::Sha256;
+use tower::{Layer, Service, ServiceExt};
+use tower_webhook::{
+    BufferedBody, Rejection, RejectionKind, ResponseBody, Secret, SignatureLayer, Source, Verified,
+    providers::Meta,
+};
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The secret of most tests.
+pub(crate) const SECRET: &str = "test-secret-0123456789abcdef-0123";
+
+pub(crate) fn secret() -> Secret {
+    Secret::new(SECRET).unwrap()
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Hex HMAC-SHA256, by the primitive.
+pub(crate) fn hmac_sha256(key: &str, message: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(message);
+    hex(&mac.finalize().into_bytes())
+}
+
+/// The layer that most tests use: Meta's, with [`SECRET`].
+pub(crate) fn meta_layer() -> SignatureLayer<Meta> {
+    SignatureLayer::new(Meta::new(secret()))
+}
+
+/// The value of Meta's signature header.
+pub(crate) fn meta_signature(body: &[u8]) -> String {
+    format!("sha256={}", hmac_sha256(SECRET, body))
+}
+
+/// A request as Meta sends it, signed over `signed` and carrying `body`.
+pub(crate) fn meta_request<B>(signed: &[u8], body: B) -> Request<B> {
+    Request::post("/webhook")
+        .header("content-type", "application/json")
+        .header("x-hub-signature-256", meta_signature(signed))
+        .body(body)
+        .unwrap()
+}
+
+pub(crate) fn at(unix_seconds: u64) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
+    move || UNIX_EPOCH + Duration::from_secs(unix_seconds)
+}
+
+pub(crate) fn head_of<B>(request: Request<B>) -> Parts {
+    request.into_parts().0
+}
+
+/// What a scripted body does when it is polled.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Data(Bytes),
+    Trailers(HeaderMap),
+    Error(BoxError),
+    /// `Pending` once, with the waker woken.
+    Pending,
+    /// `Pending` for ever.
+    Stall,
+    /// A panic: nobody may poll this body.
+    Panic,
+}
+
+/// A body that follows a script, never says that it ended before it has, and counts its polls.
+#[derive(Debug)]
+pub(crate) struct Script {
+    events: VecDeque<Event>,
+    pub(crate) polls: Arc<AtomicUsize>,
+    hint: SizeHint,
+}
+
+impl Script {
+    pub(crate) fn new(events: impl IntoIterator<Item = Event>) -> Self {
+        Self {
+            events: events.into_iter().collect(),
+            polls: Arc::default(),
+            hint: SizeHint::default(),
+        }
+    }
+
+    pub(crate) fn data(chunks: impl IntoIterator<Item = impl Into<Bytes>>) -> Self {
+        Self::new(chunks.into_iter().map(|chunk| Event::Data(chunk.into())))
+    }
+
+    /// A body that must never be polled.
+    pub(crate) fn untouchable() -> Self {
+        Self::new([Event::Panic])
+    }
+
+    pub(crate) fn declared(mut self, bytes: u64) -> Self {
+        self.hint = SizeHint::with_exact(bytes);
+        self
+    }
+}
+
+impl Body for Script {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.polls.fetch_add(1, Ordering::SeqCst);
+        match self.events.pop_front() {
+            None => Poll::Ready(None),
+            Some(Event::Data(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            Some(Event::Trailers(trailers)) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            Some(Event::Error(error)) => Poll::Ready(Some(Err(error))),
+            Some(Event::Pending) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Some(Event::Stall) => {
+                self.events.push_front(Event::Stall);
+                Poll::Pending
+            }
+            Some(Event::Panic) => panic!("the body was polled"),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.hint.clone()
+    }
+}
+
+/// What the inner service was called with.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) head: Parts,
+    pub(crate) body: BufferedBody,
+}
+
+impl Call {
+    pub(crate) fn verified(&self) -> &Verified {
+        self.head.extensions.get().expect("`Verified` is in the extensions")
+    }
+}
+
+/// An inner service that answers 200 `handled` and keeps its calls. It panics when it is called
+/// without having been ready.
+#[derive(Debug, Default)]
+pub(crate) struct Inner {
+    pub(crate) calls: Arc<Mutex<Vec<Call>>>,
+    is_ready: bool,
+}
+
+/// Readiness belongs to the instance that was asked.
+impl Clone for Inner {
+    fn clone(&self) -> Self {
+        Self { calls: Arc::clone(&self.calls), is_ready: false }
+    }
+}
+
+impl Inner {
+    pub(crate) fn count(&self) -> usize {
+        self.calls.lock().unwrap().len()
+    }
+
+    pub(crate) fn only_call(&self) -> Call {
+        let mut calls = self.calls.lock().unwrap();
+        assert_eq!(calls.len(), 1, "called once");
+        calls.remove(0)
+    }
+}
+
+impl Service<Request<BufferedBody>> for Inner {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.is_ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<BufferedBody>) -> Self::Future {
+        assert!(std::mem::take(&mut self.is_ready), "called without having been ready (T-39)");
+        let (head, body) = request.into_parts();
+        self.calls.lock().unwrap().push(Call { head, body });
+        ready(Ok(Response::new("handled".to_owned())))
+    }
+}
+
+/// Sends one request through the layer, and returns the answer and the inner service.
+pub(crate) async fn send<M, B>(
+    layer: &SignatureLayer<M>,
+    request: Request<B>,
+) -> (Response<ResponseBody<String>>, Inner)
+where
+    M: Source + Clone,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    let inner = Inner::default();
+    let response = layer.layer(inner.clone()).oneshot(request).await;
+    let Ok(response) = response;
+    (response, inner)
+}
+
+/// Asserts that a request was refused for this reason, with the empty 403, and went no further.
+pub(crate) fn assert_refused(
+    name: &str,
+    kind: RejectionKind,
+    (response, inner): &(Response<ResponseBody<String>>, Inner),
+) {
+    assert_eq!(inner.count(), 0, "{name}: the inner service was called");
+    let rejection = response.extensions().get::<Rejection>();
+    let rejection = rejection.unwrap_or_else(|| panic!("{name}: no reason in the extensions"));
+    assert_eq!(rejection.kind(), kind, "{name}");
+    assert_eq!(response.status(), rejection.status(), "{name}");
+    assert_eq!(response.body().size_hint().exact(), Some(0), "{name}: the answer has a body");
+    if kind.is_verdict() {
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{name}");
+    }
+}
