@@ -1,1 +1,217 @@
+//! A third party's verifiers, written outside the crate.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, Request, StatusCode, request::Parts};
+use tower::{Layer, Service};
+use tower_webhook::{
+    Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier, all_of, any_of,
+    providers::{GitHub, Meta, SharedToken, Wsapi},
+    verifier_fn,
+};
+
+use crate::support::{
+    Inner, SECRET, Script, assert_refused, hmac_sha256, meta_request, secret, send,
+};
+
+const ACME: Scheme = Scheme::hmac_sha256("x-acme-signature");
+
+fn acme_request(body: &'static str) -> Request<Script> {
+    let signature = hmac_sha256(SECRET, b"hello");
+    Request::post("/").header("x-acme-signature", signature).body(Script::data([body])).unwrap()
+}
+
+#[tokio::test]
+async fn a_declared_scheme_is_one_line() {
+    let layer = SignatureLayer::new(ACME.verifier(secret()).unwrap());
+    let (response, inner) = send(&layer, acme_request("hello")).await;
+    assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1));
+    let answer = send(&layer, acme_request("hullo")).await;
+    assert_refused("changed", RejectionKind::SignatureMismatch, &answer);
+}
+
+#[tokio::test]
+async fn a_function_is_five_lines() {
+    let token = secret();
+    let layer = SignatureLayer::new(verifier_fn(move |head, _body| {
+        let received = head.headers.get("x-token").ok_or(Rejection::missing("x-token"))?;
+        let is_genuine = token.matches(received.as_bytes());
+        is_genuine.then(|| Verified::new("acme")).ok_or(Rejection::mismatch())
+    }));
+    for (token, status) in [(SECRET, 200), ("other", 403)] {
+        let request = Request::post("/").header("x-token", token).body(Script::data(["x"]));
+        let (response, _) = send(&layer, request.unwrap()).await;
+        assert_eq!(response.status(), status, "{token}");
+    }
+    let answer = send(&layer, Request::post("/").body(Script::data(["x"])).unwrap()).await;
+    assert_refused("missing", RejectionKind::Missing, &answer);
+}
+
+/// The sum of all bytes, in a header. No signature at all, but a verifier.
+#[derive(Clone)]
+struct Sum;
+
+impl Verifier for Sum {
+    type State = (u64, u64);
+
+    fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
+        let sum = head.headers.get("x-sum").ok_or(Rejection::missing("x-sum"))?.to_str();
+        let sum = sum.ok().and_then(|sum| sum.parse().ok());
+        Ok((sum.ok_or(Rejection::malformed("x-sum"))?, 0))
+    }
+
+    fn update(&self, (_, sum): &mut Self::State, chunk: &[u8]) {
+        *sum += chunk.iter().copied().map(u64::from).sum::<u64>();
+    }
+
+    fn finish(
+        &self,
+        (told, sum): Self::State,
+        _: &Parts,
+        _: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        (told == sum).then(|| Verified::new("sum")).ok_or(Rejection::mismatch())
+    }
+}
+
+#[tokio::test]
+async fn a_trait_implementation_is_ten_lines_and_sees_each_chunk() {
+    for (sum, expected) in [("3", Ok(())), ("4", Err(RejectionKind::SignatureMismatch))] {
+        let body = Script::data([&b"\x01"[..], b"", b"\x02"]);
+        let request = Request::post("/").header("x-sum", sum).body(body).unwrap();
+        let answer = send(&SignatureLayer::new(Sum), request).await;
+        match expected {
+            Ok(()) => assert_eq!(answer.1.only_call().verified().provider(), "sum"),
+            Err(kind) => assert_refused(sum, kind, &answer),
+        }
+    }
+    for (sum, kind) in [("x", RejectionKind::Malformed), ("-1", RejectionKind::Malformed)] {
+        let request = Request::post("/").header("x-sum", sum).body(Script::untouchable()).unwrap();
+        assert_refused(sum, kind, &send(&SignatureLayer::new(Sum), request).await);
+    }
+}
+
+#[tokio::test]
+async fn a_verifier_that_is_not_clone_goes_into_an_arc() {
+    struct NotClone(Sum);
+    impl Verifier for NotClone {
+        type State = (u64, u64);
+        fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
+            self.0.begin(head)
+        }
+        fn update(&self, state: &mut Self::State, chunk: &[u8]) {
+            self.0.update(state, chunk);
+        }
+        fn finish(
+            &self,
+            state: Self::State,
+            head: &Parts,
+            body: &Bytes,
+        ) -> Result<Verified, Rejection> {
+            self.0.finish(state, head, body)
+        }
+    }
+    let request = Request::post("/").header("x-sum", "1").body(Script::data([&b"\x01"[..]]));
+    let layer = SignatureLayer::new(Arc::new(NotClone(Sum)));
+    assert_eq!(send(&layer, request.unwrap()).await.0.status(), StatusCode::OK);
+
+    // An `Arc` forwards everything, handshakes included.
+    let meta = Arc::new(Meta::new(secret()).verify_token(Secret::new("t").unwrap()));
+    assert_eq!(Verifier::profile(&meta), Meta::PROFILE);
+    let uri = "/?hub.mode=subscribe&hub.verify_token=t&hub.challenge=1";
+    let request = Request::get(uri).body(Script::untouchable()).unwrap();
+    let (response, inner) = send(&SignatureLayer::new(meta), request).await;
+    assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0));
+}
+
+fn both_headers(signed: &[u8], token: &str) -> Request<Script> {
+    let signature = format!("sha256={}", hmac_sha256(SECRET, signed));
+    Request::post("/")
+        .header("x-webhook-signature", signature)
+        .header("x-webhook-auth", token)
+        .body(Script::data(["hel", "lo"]))
+        .unwrap()
+}
+
+fn token() -> SharedToken {
+    SharedToken::new(HeaderName::from_static("x-webhook-auth"), Secret::new("token").unwrap())
+}
+
+#[tokio::test]
+async fn all_of_wants_both() {
+    let layer = SignatureLayer::new(all_of(Wsapi::new(secret()), token()));
+    let (response, inner) = send(&layer, both_headers(b"hello", "token")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(inner.only_call().verified().provider(), "wsapi", "the first one's proof");
+
+    let mismatch = RejectionKind::SignatureMismatch;
+    for (name, request) in [
+        ("bad signature", both_headers(b"other", "token")),
+        ("bad token", both_headers(b"hello", "nekot")),
+        ("both bad", both_headers(b"other", "nekot")),
+    ] {
+        assert_refused(name, mismatch, &send(&layer, request).await);
+    }
+    let mut unsigned = both_headers(b"hello", "token").map(|_| Script::untouchable());
+    unsigned.headers_mut().remove("x-webhook-signature");
+    assert_refused("unsigned", RejectionKind::Missing, &send(&layer, unsigned).await);
+}
+
+#[tokio::test]
+async fn any_of_wants_either() {
+    let layer = SignatureLayer::new(any_of(Wsapi::new(secret()), token()));
+    for (name, request, provider) in [
+        ("both good", both_headers(b"hello", "token"), "wsapi"),
+        ("signature", both_headers(b"hello", "nekot"), "wsapi"),
+        ("token", both_headers(b"other", "token"), "shared-token"),
+    ] {
+        let (response, inner) = send(&layer, request).await;
+        assert_eq!(response.status(), StatusCode::OK, "{name}");
+        assert_eq!(inner.only_call().verified().provider(), provider, "{name}");
+    }
+    let answer = send(&layer, both_headers(b"other", "nekot")).await;
+    assert_refused("both bad", RejectionKind::SignatureMismatch, &answer);
+
+    let neither = Request::post("/").body(Script::untouchable()).unwrap();
+    assert_refused("neither", RejectionKind::Missing, &send(&layer, neither).await);
+
+    // The larger body limit holds, and each one keeps its own state through the chunks.
+    let layer =
+        SignatureLayer::new(any_of(GitHub::new(secret()), Meta::new(Secret::new("x").unwrap())));
+    assert_eq!(
+        send(&layer, meta_request(b"hello", Script::data(["hel", "lo"]))).await.0.status(),
+        200
+    );
+    let declared = Script::untouchable().declared((25 << 20) + 1);
+    let answer = send(&layer, meta_request(b"", declared)).await;
+    assert_refused("limit", RejectionKind::BodyTooLarge, &answer);
+}
+
+#[test]
+fn futures_and_services_move_between_threads() {
+    fn is_send<T: Send + 'static>(_: T) {}
+    fn is_sync<T: Sync>(_: &T) {}
+    let layer = SignatureLayer::new(all_of(Meta::new(secret()), token()));
+    is_sync(&layer);
+    let mut service = layer.layer(Inner::default());
+    is_sync(&service);
+    is_send(service.call(acme_request("hello")));
+    is_send(service);
+}
+
+#[test]
+fn every_type_has_a_debug_that_names_it() {
+    let layer =
+        SignatureLayer::new(Meta::new(secret())).on_rejection(tower_webhook::empty_response);
+    let text = format!("{layer:?}");
+    assert!(text.starts_with("SignatureLayer") && text.contains("<fn>"), "{text}");
+    let mut service = layer.layer(());
+    assert!(format!("{service:?}").starts_with("SignatureService"));
+    assert_eq!(service.get_ref(), &());
+    *service.get_mut() = ();
+    service.into_inner();
+    let mut service = layer.layer(Inner::default());
+    let text = format!("{:?}", service.call(acme_request("")));
+    assert!(text.contains("Make"), "{text}");
+}

@@ -60,7 +60,7 @@ async fn the_inner_service_gets_what_was_hashed_however_it_was_cut() {
         let call = inner.only_call();
         assert_eq!(call.body.bytes(), "hello", "{name}");
         assert_eq!(call.body.size_hint().exact(), Some(5), "{name}");
-        assert_eq!(call.body.is_end_stream(), false, "{name}");
+        assert!(!call.body.is_end_stream(), "{name}");
         let collected = call.body.collect().await.unwrap();
         assert_eq!(
             collected.trailers().is_some_and(|map| map.contains_key("x-sum")),

@@ -1,1 +1,311 @@
+//! What a refused sender is told, and what the server learns.
 
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+use tower_webhook::{
+    Profile, Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier, empty_response,
+    make_verifier_fn,
+    providers::{Meta, WebexContactCenter, Wsapi},
+    verifier_fn,
+};
+
+use crate::support::{Event, Script, assert_refused, meta_layer, meta_request, secret, send};
+
+const KINDS: [(RejectionKind, u16); 17] = [
+    (RejectionKind::BodyTimeout, 408),
+    (RejectionKind::BodyTooLarge, 413),
+    (RejectionKind::BodyUnreadable, 400),
+    (RejectionKind::ClockSuspect, 503),
+    (RejectionKind::HandshakeFailed, 403),
+    (RejectionKind::HandshakeMalformed, 400),
+    (RejectionKind::Malformed, 403),
+    (RejectionKind::Missing, 403),
+    (RejectionKind::Repeated, 403),
+    (RejectionKind::SignatureMismatch, 403),
+    (RejectionKind::TimestampInFuture, 403),
+    (RejectionKind::TimestampStale, 403),
+    (RejectionKind::Uncovered, 403),
+    (RejectionKind::UnknownTenant, 403),
+    (RejectionKind::UnknownUrl, 403),
+    (RejectionKind::VerifierPanicked, 500),
+    (RejectionKind::VerifierUnavailable, 503),
+];
+
+/// A layer whose verifier refuses everything for one reason.
+fn refusing(kind: RejectionKind) -> SignatureLayer<impl Verifier + Clone> {
+    SignatureLayer::new(verifier_fn(move |_: &Parts, _: &Bytes| -> Result<Verified, Rejection> {
+        Err(Rejection::new(kind).with_field("x-header").with_source("cause"))
+    }))
+}
+
+fn request() -> Request<Script> {
+    Request::post("/").body(Script::data(["hello"])).unwrap()
+}
+
+#[tokio::test]
+async fn every_verdict_gets_one_answer_and_every_failure_its_own() {
+    for (kind, status) in KINDS {
+        let answer = send(&refusing(kind), request()).await;
+        assert_refused(kind.as_str(), kind, &answer);
+        let (head, body) = answer.0.into_parts();
+        assert_eq!(head.status, status, "{kind}");
+        assert_eq!(kind.is_verdict(), status == 403, "{kind}");
+        let retry = (status == 503).then(|| HeaderValue::from_static("5"));
+        assert_eq!(head.headers.get(header::RETRY_AFTER), retry.as_ref(), "{kind}");
+        assert_eq!(head.headers.len(), usize::from(status == 503), "{kind}: {:?}", head.headers);
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "", "{kind}");
+
+        let rejection = head.extensions.get::<Rejection>().unwrap();
+        assert_eq!(rejection.provider(), "custom");
+        assert_eq!(rejection.field(), Some("x-header"));
+        assert_eq!(std::error::Error::source(rejection).unwrap().to_string(), "cause");
+        let text = rejection.to_string();
+        assert!(text.starts_with("custom: x-header: "), "{text}");
+        assert!(!text.contains("cause"), "a source is not repeated: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_providers_status_and_the_layers_status_hold_for_verdicts_alone() {
+    #[derive(Clone)]
+    struct Picky(RejectionKind);
+    impl Verifier for Picky {
+        type State = ();
+        fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+            Err(Rejection::new(self.0))
+        }
+        fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+            Ok(Verified::new("picky"))
+        }
+        fn profile(&self) -> Profile {
+            Profile::DEFAULT.with_provider("picky").with_status(StatusCode::UNAUTHORIZED)
+        }
+    }
+
+    for (kind, status) in KINDS {
+        let expected = |verdict| if kind.is_verdict() { verdict } else { status };
+        let layer = SignatureLayer::new(Picky(kind));
+        let (response, _) = send(&layer, request()).await;
+        assert_eq!(response.status(), expected(401), "{kind}");
+        assert_eq!(response.extensions().get::<Rejection>().unwrap().provider(), "picky");
+
+        let layer = layer.rejection_status(StatusCode::NOT_ACCEPTABLE);
+        assert_eq!(send(&layer, request()).await.0.status(), expected(406), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn accept_and_drop_answers_2xx_without_the_inner_service() {
+    let layer = SignatureLayer::new(WebexContactCenter::new(secret()))
+        .rejection_status(StatusCode::NO_CONTENT);
+    let (response, inner) = send(&layer, request()).await;
+    assert_eq!((response.status(), inner.count()), (StatusCode::NO_CONTENT, 0));
+    let rejection = response.extensions().get::<Rejection>().unwrap();
+    assert_eq!(rejection.kind(), RejectionKind::Missing, "the server still learns of it");
+
+    // Our own failures are never passed off as a success: the sender must come again.
+    let layer = refusing(RejectionKind::VerifierUnavailable).rejection_status(StatusCode::OK);
+    assert_eq!(send(&layer, request()).await.0.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+fn json(rejection: &Rejection, body: String) -> Response<Bytes> {
+    let mut response = empty_response(rejection).map(|_| Bytes::from(body));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+#[tokio::test]
+async fn the_json_answers_of_other_receivers_can_be_given() {
+    // The Flask bot of S1.17.
+    let token = Secret::new("token").unwrap();
+    let flask =
+        SignatureLayer::new(Meta::new(secret()).verify_token(token)).on_rejection(|rejection| {
+            let message = match rejection.kind() {
+                RejectionKind::HandshakeMalformed => "Missing parameters",
+                RejectionKind::HandshakeFailed => "Verification failed",
+                _ => "Invalid signature",
+            };
+            json(rejection, format!(r#"{{"status":"error","message":"{message}"}}"#))
+        });
+    for (name, request, status, message) in [
+        ("forged", meta_request(b"a", Script::data(["b"])), 403, "Invalid signature"),
+        (
+            "no parameters",
+            Request::get("/").body(Script::data([""])).unwrap(),
+            400,
+            "Missing parameters",
+        ),
+        (
+            "wrong token",
+            Request::get("/?hub.mode=subscribe&hub.verify_token=x&hub.challenge=1")
+                .body(Script::data([""]))
+                .unwrap(),
+            403,
+            "Verification failed",
+        ),
+    ] {
+        let (response, inner) = send(&flask, request).await;
+        assert_eq!((response.status().as_u16(), inner.count()), (status, 0), "{name}");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json", "{name}");
+        assert!(response.extensions().get::<Rejection>().is_some(), "{name}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let expected = format!(r#"{{"status":"error","message":"{message}"}}"#);
+        assert_eq!(body, expected, "{name}");
+    }
+
+    // WSAPI's n8n node, S3.6.
+    let n8n = SignatureLayer::new(Wsapi::new(secret()))
+        .rejection_status(StatusCode::UNAUTHORIZED)
+        .on_rejection(|rejection| {
+            let message = match rejection.kind() {
+                RejectionKind::Missing => "Missing X-Webhook-Signature header",
+                _ => "Invalid webhook signature",
+            };
+            json(rejection, format!(r#"{{"error":"Unauthorized","message":"{message}"}}"#))
+        });
+    let (response, _) = send(&n8n, request()).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let expected = r#"{"error":"Unauthorized","message":"Missing X-Webhook-Signature header"}"#;
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn grpc_requests_are_answered_in_grpcs_way() {
+    for (kind, status) in KINDS {
+        let code = match status {
+            403 => "7",
+            408 => "4",
+            413 => "8",
+            503 => "14",
+            _ => "13",
+        };
+        for content_type in ["application/grpc", "application/grpc+proto", "application/grpc-web"] {
+            let mut request = request();
+            request.headers_mut().insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+            let (response, inner) = send(&refusing(kind), request).await;
+            assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0), "{kind}");
+            assert_eq!(response.headers()["grpc-status"], code, "{kind}");
+            assert_eq!(response.headers()[header::CONTENT_TYPE], content_type, "{kind}");
+            assert_eq!(response.extensions().get::<Rejection>().unwrap().kind(), kind);
+        }
+    }
+    // A closure overrides this too: a plain 403 is PERMISSION_DENIED to gRPC clients.
+    let mut plain = request();
+    plain.headers_mut().insert(header::CONTENT_TYPE, "application/grpc".parse().unwrap());
+    let layer = refusing(RejectionKind::Missing).on_rejection(empty_response);
+    assert_eq!(send(&layer, plain).await.0.status(), StatusCode::FORBIDDEN);
+
+    let unauthorized = refusing(RejectionKind::Missing).rejection_status(StatusCode::UNAUTHORIZED);
+    let mut request = request();
+    request.headers_mut().insert(header::CONTENT_TYPE, "application/grpc".parse().unwrap());
+    assert_eq!(send(&unauthorized, request).await.0.headers()["grpc-status"], "16");
+}
+
+#[tokio::test]
+async fn http1_answers_before_the_end_of_the_body_close_the_connection() {
+    type Make = fn() -> Request<Script>;
+    const UNSIGNED: Make = || {
+        let mut request = meta_request(b"", Script::untouchable());
+        request.headers_mut().remove("x-hub-signature-256");
+        request
+    };
+    const CHALLENGE: Make = || {
+        let uri = "/?hub.mode=subscribe&hub.verify_token=t&hub.challenge=1";
+        Request::get(uri).body(Script::untouchable()).unwrap()
+    };
+    let declared: Make = || meta_request(b"", Script::untouchable().declared(10));
+    let long: Make = || meta_request(b"", Script::data(["0123456789"]));
+    let broken: Make = || meta_request(b"", Script::new([Event::Error("x".into())]));
+    let forged: Make = || meta_request(b"a", Script::data(["b"]));
+    let genuine: Make = || meta_request(b"b", Script::data(["b"]));
+
+    let token = Secret::new("t").unwrap();
+    let with_token = SignatureLayer::new(Meta::new(secret()).verify_token(token));
+    let (plain, small) = (meta_layer(), meta_layer().body_limit(5));
+    for (name, layer, request, closes) in [
+        ("refused by the head", &plain, UNSIGNED, true),
+        ("declared too long", &small, declared, true),
+        ("limit", &small, long, true),
+        ("body error", &plain, broken, true),
+        ("whole body read", &plain, forged, false),
+        ("accepted", &plain, genuine, false),
+        ("handshake with a body", &with_token, CHALLENGE, true),
+    ] {
+        for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2] {
+            let mut request = request();
+            *request.version_mut() = version;
+            let (response, _) = send(layer, request).await;
+            let connection = response.headers().get(header::CONNECTION);
+            let says_close = connection.is_some_and(|value| value == "close");
+            assert_eq!(says_close, closes && version < Version::HTTP_2, "{name}, {version:?}");
+        }
+    }
+
+    // A request without a body has nothing unread.
+    let request = Request::get("/").body(http_body_util::Empty::<Bytes>::new()).unwrap();
+    let (response, _) = send(&meta_layer(), request).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert!(!response.headers().contains_key(header::CONNECTION));
+}
+
+#[tokio::test]
+async fn t35_a_verifier_that_panics_is_answered_with_500_at_every_step() {
+    #[derive(Clone)]
+    struct Panics(&'static str);
+    impl Panics {
+        fn at(&self, step: &str) {
+            assert_ne!(self.0, step, "the verifier panics");
+        }
+    }
+    impl Verifier for Panics {
+        type State = ();
+        fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+            self.at("begin");
+            Ok(())
+        }
+        fn update(&self, (): &mut (), _: &[u8]) {
+            self.at("update");
+        }
+        fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+            self.at("finish");
+            Ok(Verified::new("panics"))
+        }
+        fn handshake(&self, _: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+            self.at("handshake");
+            None
+        }
+        fn reply(&self, _: &Parts, _: &Bytes) -> Option<Response<Bytes>> {
+            self.at("reply");
+            None
+        }
+    }
+
+    for step in ["begin", "update", "finish", "handshake", "reply"] {
+        let answer = send(&SignatureLayer::new(Panics(step)), request()).await;
+        assert_refused(step, RejectionKind::VerifierPanicked, &answer);
+    }
+    let (response, _) = send(&SignatureLayer::new(Panics("nowhere")), request()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+
+    let panics = |_: &Parts| async { panic!("the look-up panics") };
+    let layer = SignatureLayer::new(make_verifier_fn::<_, _, Meta>(panics));
+    let answer = send(&layer, request()).await;
+    assert_refused("look-up", RejectionKind::VerifierPanicked, &answer);
+}
+
+#[tokio::test]
+async fn layers_above_get_a_default_body_for_any_inner_body() {
+    /// A body without a `Default`.
+    #[derive(Debug)]
+    struct NoDefault(#[expect(dead_code, reason = "never read")] u8);
+
+    let body = tower_webhook::ResponseBody::<NoDefault>::default();
+    drop(body);
+    let service = tower::Layer::layer(&meta_layer(), crate::support::Inner::default());
+    let response = service.oneshot(meta_request(b"a", Script::data(["b"]))).await.unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+}

@@ -92,16 +92,12 @@ pub(crate) enum Event {
 pub(crate) struct Script {
     events: VecDeque<Event>,
     pub(crate) polls: Arc<AtomicUsize>,
-    hint: SizeHint,
+    declared: Option<u64>,
 }
 
 impl Script {
     pub(crate) fn new(events: impl IntoIterator<Item = Event>) -> Self {
-        Self {
-            events: events.into_iter().collect(),
-            polls: Arc::default(),
-            hint: SizeHint::default(),
-        }
+        Self { events: events.into_iter().collect(), polls: Arc::default(), declared: None }
     }
 
     pub(crate) fn data(chunks: impl IntoIterator<Item = impl Into<Bytes>>) -> Self {
@@ -114,7 +110,7 @@ impl Script {
     }
 
     pub(crate) fn declared(mut self, bytes: u64) -> Self {
-        self.hint = SizeHint::with_exact(bytes);
+        self.declared = Some(bytes);
         self
     }
 }
@@ -146,7 +142,7 @@ impl Body for Script {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.hint.clone()
+        self.declared.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
