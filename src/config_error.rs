@@ -14,6 +14,11 @@ pub enum ConfigError {
         /// The text that was given.
         network: String,
     },
+    /// A scheme's declaration contradicts itself.
+    SchemeInvalid {
+        /// What is wrong with it, and the way out.
+        why: &'static str,
+    },
     /// The key bytes are all zero, which to HMAC is the empty key.
     SecretAllZero,
     /// The secret is empty or blank: anyone could sign with it.
@@ -50,6 +55,7 @@ impl fmt::Display for ConfigError {
                 f,
                 "`{network}` is no network; write `10.0.0.0/8`, `fd00::/8` or a single address"
             ),
+            Self::SchemeInvalid { why } => write!(f, "the scheme cannot be meant so: {why}"),
             Self::SecretAllZero => f.write_str(
                 "the secret is all zero bytes, which HMAC cannot tell from an empty key; \
                  use the one that the provider shows",

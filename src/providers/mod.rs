@@ -74,7 +74,7 @@ macro_rules! scheme_methods {
         /// How far the signed time may be off, in place of five minutes.
         #[must_use]
         pub fn tolerance(self, tolerance: $crate::scheme::Tolerance) -> Self {
-            Self(self.0.tolerance(tolerance))
+            Self(self.0.map_scheme(|scheme| scheme.tolerance(tolerance)))
         }
 
         /// Tells the time, in place of the system's clock: for tests.

@@ -83,7 +83,9 @@ impl StandardWebhooks {
     #[must_use]
     pub fn tolerance(self, tolerance: Tolerance) -> Self {
         let families = (*self.0).clone();
-        Self(Arc::new(families.map(|scheme| scheme.tolerance(tolerance))))
+        Self(Arc::new(
+            families.map(|family| family.map_scheme(|scheme| scheme.tolerance(tolerance))),
+        ))
     }
 
     /// Tells the time, in place of the system's clock: for tests.

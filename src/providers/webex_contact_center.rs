@@ -9,7 +9,7 @@ use crate::{
     head::optional,
     json,
     scheme::{Scheme, SchemeState, SchemeVerifier, TimeFormat, Tolerance, json_time},
-    time::Timestamp,
+    time::{Clock, Timestamp},
 };
 
 const TIME_FIELD: &str = "comciscotimestamp";
@@ -36,13 +36,14 @@ const TIME_HEADER: &str = "x-webexcc-timestamp";
 pub struct WebexContactCenter {
     scheme: SchemeVerifier,
     requires_time: bool,
+    tolerance: Tolerance,
+    clock: Clock,
 }
 
 impl WebexContactCenter {
     /// How it signs. The freshness rule stands beside it.
-    pub const SCHEME: Scheme = Scheme::hmac_sha256("x-webexcc-signature")
-        .provider("webex-contact-center")
-        .tolerance(Tolerance::seconds(300));
+    pub const SCHEME: Scheme =
+        Scheme::hmac_sha256("x-webexcc-signature").provider("webex-contact-center");
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile();
@@ -50,7 +51,12 @@ impl WebexContactCenter {
     /// A verifier with this subscription's secret.
     #[must_use]
     pub fn new(secret: Secret) -> Self {
-        Self { scheme: text_keyed(Self::SCHEME, secret), requires_time: false }
+        Self {
+            scheme: text_keyed(Self::SCHEME, secret),
+            requires_time: false,
+            tolerance: Tolerance::seconds(300),
+            clock: Clock::default(),
+        }
     }
 
     /// Accepts a further secret, for a rotation: the first stays the current one.
@@ -73,15 +79,15 @@ impl WebexContactCenter {
 
     /// How far the signed time may be off, in place of five minutes.
     #[must_use]
-    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
-        self.scheme = self.scheme.tolerance(tolerance);
+    pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = tolerance;
         self
     }
 
     /// Tells the time, in place of the system's clock: for tests.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.scheme = self.scheme.clock(now);
+        self.clock = Clock::new(now);
         self
     }
 
@@ -132,8 +138,7 @@ impl Verifier for WebexContactCenter {
             // The header alone is worth nothing: whoever replays a body can write it.
             (None, Some(_)) => Err(Rejection::missing(TIME_FIELD)),
             (Some(time), _) => {
-                self.scheme
-                    .check_time(time)
+                time.check(self.tolerance, &self.clock)
                     .map_err(|rejection| rejection.with_field(TIME_FIELD))?;
                 Ok(match time.to_system_time() {
                     Some(time) => verified.with_signed_at(time),

@@ -35,8 +35,10 @@ impl Wsapi {
     /// Refuses events whose signed `receivedAt` is further off than this, or that have none.
     #[must_use]
     pub fn tolerance(self, tolerance: Tolerance) -> Self {
-        let source = TimeSource::Json("receivedAt");
-        Self(self.0.timed(source, TimeFormat::Rfc3339, tolerance))
+        let received_at = TimeSource::Json("receivedAt");
+        Self(self.0.map_scheme(|scheme| {
+            scheme.time(received_at, TimeFormat::Rfc3339).tolerance(tolerance)
+        }))
     }
 
     /// Tells the time, in place of the system's clock: for tests.

@@ -53,6 +53,13 @@ impl Grammar {
         Self::Tagged { separator: b' ', assign: b',', signature: tag, time: None, spaced: false }
     }
 
+    pub(super) const fn has_time(self) -> bool {
+        matches!(
+            self,
+            Self::Positional { time_first: true, .. } | Self::Tagged { time: Some(_), .. }
+        )
+    }
+
     /// The time's text, where the grammar has one.
     pub(crate) fn time(self, value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
         match self {

@@ -257,8 +257,9 @@ impl Scheme {
     ///
     /// # Errors
     ///
-    /// When the secret's text cannot be made a key by the scheme's rule, or the scheme signs the
-    /// URL and needs [`verifier_at`](Self::verifier_at).
+    /// When the secret's text cannot be made a key by the scheme's rule, when the scheme signs the
+    /// URL and needs [`verifier_at`](Self::verifier_at), or when its declaration contradicts
+    /// itself.
     pub fn verifier(self, secret: Secret) -> Result<SchemeVerifier, ConfigError> {
         SchemeVerifier::new(self, &secret, None)
     }
@@ -267,13 +268,36 @@ impl Scheme {
     ///
     /// # Errors
     ///
-    /// When the secret's text cannot be made a key by the scheme's rule.
+    /// When the secret's text cannot be made a key by the scheme's rule, or the scheme's
+    /// declaration contradicts itself.
     pub fn verifier_at(
         self,
         secret: Secret,
         url: PublicUrl,
     ) -> Result<SchemeVerifier, ConfigError> {
         SchemeVerifier::new(self, &secret, Some(url))
+    }
+
+    /// A declaration that reads as if something were checked, and checks nothing, is refused.
+    fn check(&self) -> Result<(), ConfigError> {
+        let signs = |part| self.template.contains(&part);
+        let is_time_in_head =
+            matches!(self.time, Some((TimeSource::Header(_) | TimeSource::Signature, _)));
+        let is_time_in_signature = matches!(self.time, Some((TimeSource::Signature, _)));
+        let why = if signs(Part::Time) && !is_time_in_head {
+            "the template has `Part::Time`; say with `time` in which header it stands"
+        } else if signs(Part::Id) && self.delivery_id.is_none() {
+            "the template has `Part::Id`; name its header with `delivery_id`"
+        } else if self.tolerance.is_some() && self.time.is_none() {
+            "there is a tolerance but no time; say with `time` where it stands"
+        } else if is_time_in_signature && !self.grammar.has_time() {
+            "the time stands in the signature's header, but its grammar has none"
+        } else if is_time_in_head && !signs(Part::Time) {
+            "there is a time that the template does not sign; whoever replays a request can write it"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::SchemeInvalid { why })
     }
 }
 

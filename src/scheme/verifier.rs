@@ -17,7 +17,7 @@ use crate::{
     encoding::MAX_TAG,
     head::{optional, required},
     json,
-    time::{Clock, Timestamp, Tolerance},
+    time::{Clock, Timestamp},
 };
 
 /// A [`Scheme`] with its secrets: the verifier of every provider that can be declared.
@@ -41,6 +41,7 @@ impl SchemeVerifier {
         secret: &Secret,
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
+        scheme.check()?;
         if url.is_none() && scheme.template.contains(&Part::Url) {
             return Err(ConfigError::UrlMissing);
         }
@@ -66,14 +67,6 @@ impl SchemeVerifier {
         Ok(self)
     }
 
-    /// How far the signed time may be off, in place of the scheme's own tolerance. It changes
-    /// nothing for a scheme without a time.
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
-        Arc::make_mut(&mut self.0).scheme.tolerance = Some(tolerance);
-        self
-    }
-
     /// Tells the time, in place of the system's clock: for tests.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
@@ -81,24 +74,11 @@ impl SchemeVerifier {
         self
     }
 
-    /// Reads the time from the body, which a provider offers but the user must ask for.
-    pub(crate) fn timed(
-        mut self,
-        source: TimeSource,
-        format: super::TimeFormat,
-        tolerance: Tolerance,
-    ) -> Self {
+    /// Changes the scheme in a way that leaves its keys as they are.
+    pub(crate) fn map_scheme(mut self, change: impl FnOnce(Scheme) -> Scheme) -> Self {
         let inner = Arc::make_mut(&mut self.0);
-        inner.scheme = inner.scheme.time(source, format).tolerance(tolerance);
+        inner.scheme = change(inner.scheme);
         self
-    }
-
-    /// Judges a signed time that the provider's own code has found.
-    pub(crate) fn check_time(&self, time: Timestamp) -> Result<(), Rejection> {
-        match self.0.scheme.tolerance {
-            Some(tolerance) => time.check(tolerance, &self.0.clock),
-            None => Ok(()),
-        }
     }
 }
 
@@ -338,19 +318,21 @@ impl Scheme {
 
     /// Refuses a head without a candidate, or with so many that checking them is the attack.
     fn check_candidates(&self, head: &Parts) -> Result<(), Rejection> {
-        let mut count = 0;
+        let malformed = || Rejection::malformed(self.signature_field());
+        let (mut count, mut is_readable) = (0, false);
+        let mut buffer = [0; MAX_TAG];
+        let tag = &mut buffer[..self.algorithm.tag_len()];
         self.each_signature(head, &mut |value| {
-            count += self.grammar.candidates(value).take(MAX_CANDIDATES + 1).count();
+            for text in self.grammar.candidates(value) {
+                count += 1;
+                if count > MAX_CANDIDATES {
+                    return Err(malformed());
+                }
+                is_readable |= self.encoding.decode(text, tag).is_some();
+            }
             Ok(())
         })?;
-        let mut decoded = 0;
-        if count <= MAX_CANDIDATES {
-            self.each_candidate(head, &mut |_| decoded += 1)?;
-        }
-        if decoded == 0 {
-            return Err(Rejection::malformed(self.signature_field()));
-        }
-        Ok(())
+        if is_readable { Ok(()) } else { Err(malformed()) }
     }
 
     /// The signed time's text, where it stands in the head.
