@@ -188,7 +188,7 @@ impl Verifier for Twilio {
         let (_, keys) = self.0.keys(head)?;
         let signature = &state.signature[..state.algorithm.tag_len()];
 
-        let mut verdict = Verdict::new(state.algorithm);
+        let mut verdict = Verdict::new();
         for (key_index, key) in keys.enumerate() {
             self.0.each_url(&state.url, &mut |pieces| {
                 let mut mac = key.clone();
@@ -197,15 +197,15 @@ impl Verifier for Twilio {
                     mac.update(name);
                     mac.update(value);
                 }
-                let tag = mac.finalize();
-                verdict.add(key_index, &tag, tag.matches(signature));
+                verdict.add(key_index, mac.finalize().matches(signature));
             });
         }
-        let (key_index, tag) = verdict.accepted().ok_or(Rejection::mismatch())?;
+        let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
 
         let verified = Verified::new(Self::PROFILE.provider())
             .with_key_index(key_index)
-            .with_identity(tag.as_bytes());
+            // It is the tag: one of them was found equal.
+            .with_identity(signature);
         Ok(match head.headers.get(DELIVERY_ID) {
             Some(id) => verified.with_delivery_id(id.clone(), false),
             None => verified,

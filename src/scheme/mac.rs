@@ -109,36 +109,27 @@ impl Tag {
     }
 }
 
-/// Collects which of several tags matched, without an early exit: the time taken does not tell
+/// Collects which of several keys matched, without an early exit: the time taken does not tell
 /// which key or signature it was.
+#[derive(Debug)]
 pub(crate) struct Verdict {
     matched: Choice,
     key_index: u32,
-    tag: Tag,
 }
 
 impl Verdict {
-    pub(crate) fn new(algorithm: Algorithm) -> Self {
-        Self {
-            matched: Choice::from(0),
-            key_index: 0,
-            tag: Tag { bytes: [0; MAX_TAG], len: algorithm.tag_len() },
-        }
+    pub(crate) fn new() -> Self {
+        Self { matched: Choice::from(0), key_index: 0 }
     }
 
-    pub(crate) fn add(&mut self, key_index: usize, tag: &Tag, is_match: Choice) {
-        let is_first = is_match & !self.matched;
+    pub(crate) fn add(&mut self, key_index: usize, is_match: Choice) {
         let index = u32::try_from(key_index).unwrap_or(u32::MAX);
-        self.key_index.conditional_assign(&index, is_first);
-        for (mine, theirs) in self.tag.bytes.iter_mut().zip(&tag.bytes) {
-            mine.conditional_assign(theirs, is_first);
-        }
+        self.key_index.conditional_assign(&index, is_match & !self.matched);
         self.matched |= is_match;
     }
 
-    /// The index of the key that matched, and its tag.
-    pub(crate) fn accepted(self) -> Option<(usize, Tag)> {
-        let index = usize::try_from(self.key_index).unwrap_or(usize::MAX);
-        bool::from(self.matched).then_some((index, self.tag))
+    /// The index of the first key that matched.
+    pub(crate) fn accepted(self) -> Option<usize> {
+        bool::from(self.matched).then(|| usize::try_from(self.key_index).unwrap_or(usize::MAX))
     }
 }

@@ -9,7 +9,7 @@ use subtle::Choice;
 use super::{
     Part, Scheme, SignatureSource, TimeSource,
     grammar::MAX_CANDIDATES,
-    mac::{Mac, Verdict},
+    mac::{Mac, Tag, Verdict},
 };
 use crate::{
     ConfigError, Profile, PublicUrl, Rejection, RejectionKind, Secret, Verified, Verifier,
@@ -139,15 +139,17 @@ impl Verifier for SchemeVerifier {
         let Inner { scheme, clock, .. } = &*self.0;
         self.0.update(&mut state, self.0.around_body().1, head)?;
 
-        let mut verdict = Verdict::new(scheme.algorithm);
-        let macs = std::iter::once(state.first).chain(state.rest);
-        for (index, mac) in macs.enumerate() {
-            let tag = mac.finalize();
+        let first = state.first.finalize();
+        let rest: Vec<Tag> = state.rest.into_iter().map(Mac::finalize).collect();
+        let tags = || std::iter::once(&first).chain(&rest);
+        let mut verdict = Verdict::new();
+        for (index, tag) in tags().enumerate() {
             let mut is_match = Choice::from(0);
             scheme.each_candidate(head, &mut |candidate| is_match |= tag.matches(candidate))?;
-            verdict.add(index, &tag, is_match);
+            verdict.add(index, is_match);
         }
-        let (key_index, tag) = verdict.accepted().ok_or(Rejection::mismatch())?;
+        let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
+        let tag = tags().nth(key_index).ok_or(Rejection::mismatch())?;
 
         let mut verified = Verified::new(scheme.profile.provider).with_key_index(key_index);
         let time = match scheme.time {
