@@ -42,6 +42,8 @@ pin_project! {
         // The instance that is asked for room and then called. Gone after that.
         inner: Option<S>,
         config: Config,
+        // Whether there is, or was, a body on its way behind the head.
+        has_body: bool,
         #[pin]
         step: Step<M::Early, M::Verifier, <M::Verifier as Verifier>::State, M::Later, <M::Later as LookUpLater>::Future, B, S::Future>,
     }
@@ -101,18 +103,14 @@ impl<M, S, B> ResponseFuture<M, S, B>
 where
     M: Source,
     S: Service<Request<BufferedBody>>,
+    B: Body,
 {
-    pub(crate) const fn new(
-        head: Parts,
-        body: B,
-        early: M::Early,
-        inner: S,
-        config: Config,
-    ) -> Self {
+    pub(crate) fn new(head: Parts, body: B, early: M::Early, inner: S, config: Config) -> Self {
         Self {
             head: Some(head),
             inner: Some(inner),
             config,
+            has_body: !body.is_end_stream(),
             step: Step::Make { early, body: Some(body) },
         }
     }
@@ -131,8 +129,6 @@ where
         let mut this = self.project();
         loop {
             let head = this.head.as_ref();
-            // Whether part of the body is still on its way, should we answer now.
-            let mut is_unread = false;
             let next = match (this.step.as_mut().project(), head) {
                 (StepProjection::Make { early, body }, Some(head)) => {
                     let found = match contained(|| early.poll(cx)) {
@@ -141,7 +137,6 @@ where
                     };
                     let limit = this.config.profile.body_limit;
                     let body = body.take();
-                    is_unread = body.as_ref().is_some_and(|body| !body.is_end_stream());
                     found.and_then(|found| begin(found, head)).and_then(|decider| {
                         let body = body.ok_or(RejectionKind::BodyUnreadable)?;
                         // Refused before the first byte, whatever the sender claims (T-27).
@@ -166,10 +161,7 @@ where
                 ) => {
                     let read = read(decider, *limit, gather, trailers, body, deadline, cx);
                     match ready!(read) {
-                        Err(stop) => {
-                            is_unread = true;
-                            Err(stop)
-                        }
+                        Err(stop) => Err(stop),
                         Ok(()) => {
                             let body = mem::take(gather).finish();
                             let body = BufferedBody::new(body, trailers.take());
@@ -226,10 +218,13 @@ where
             match next {
                 Ok(next) => this.step.set(next),
                 Err(stop) => {
+                    let is_unread = matches!(this.step.as_ref().get_ref(), Step::Make { .. });
+                    let is_refusal = matches!(stop, Stop::Refuse(_));
+                    let closes = *this.has_body && (is_unread || is_refusal);
                     // Buffers, keys and the clone of the inner service are freed at once.
                     this.step.set(Step::Done);
                     this.inner.take();
-                    let response = answer(stop, this.head.take(), is_unread, this.config);
+                    let response = answer(stop, this.head.take(), closes, this.config);
                     return Poll::Ready(Ok(response.map(ResponseBody::own)));
                 }
             }
@@ -350,7 +345,7 @@ fn unreadable(error: Box<dyn Error + Send + Sync>) -> Rejection {
 }
 
 /// Every answer of the layer's own is made here.
-fn answer(stop: Stop, head: Option<Parts>, is_unread: bool, config: &Config) -> Response<Bytes> {
+fn answer(stop: Stop, head: Option<Parts>, closes: bool, config: &Config) -> Response<Bytes> {
     let content_type = head.as_ref().and_then(|head| head.headers.get(header::CONTENT_TYPE));
     let mut response = match stop {
         Stop::Answer(response) => *response,
@@ -369,8 +364,9 @@ fn answer(stop: Stop, head: Option<Parts>, is_unread: bool, config: &Config) -> 
     };
     // On HTTP/1 the rest of the body would have to be read before the connection can be used
     // again. A server that closes without a word loses answers: the sender, still writing, sees
-    // its connection reset before it has read them.
-    if is_unread && head.is_some_and(|head| head.version <= Version::HTTP_11) {
+    // its connection reset before it has read them. A refusal says so even when the body has been
+    // read, so that nobody can tell by it how far verification came.
+    if closes && head.is_some_and(|head| head.version <= Version::HTTP_11) {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }

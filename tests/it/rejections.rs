@@ -54,7 +54,8 @@ async fn every_verdict_gets_one_answer_and_every_failure_its_own() {
         assert_eq!(kind.is_verdict(), status == 403, "{kind}");
         let retry = (status == 503).then(|| HeaderValue::from_static("5"));
         assert_eq!(head.headers.get(header::RETRY_AFTER), retry.as_ref(), "{kind}");
-        assert_eq!(head.headers.len(), usize::from(status == 503), "{kind}: {:?}", head.headers);
+        assert_eq!(head.headers[header::CONNECTION], "close", "{kind}");
+        assert_eq!(head.headers.len(), 1 + usize::from(status == 503), "{kind}");
         assert_eq!(body.collect().await.unwrap().to_bytes(), "", "{kind}");
 
         let rejection = head.extensions.get::<Rejection>().unwrap();
@@ -206,7 +207,7 @@ async fn grpc_requests_are_answered_in_grpcs_way() {
 }
 
 #[tokio::test]
-async fn http1_answers_before_the_end_of_the_body_close_the_connection() {
+async fn http1_refusals_close_the_connection_however_far_verification_came() {
     type Make = fn() -> Request<Script>;
     const UNSIGNED: Make = || {
         let mut request = meta_request(b"", Script::untouchable());
@@ -231,7 +232,7 @@ async fn http1_answers_before_the_end_of_the_body_close_the_connection() {
         ("declared too long", &small, declared, true),
         ("limit", &small, long, true),
         ("body error", &plain, broken, true),
-        ("whole body read", &plain, forged, false),
+        ("forged, and the whole body read", &plain, forged, true),
         ("accepted", &plain, genuine, false),
         ("handshake with a body", &with_token, CHALLENGE, true),
     ] {
