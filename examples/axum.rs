@@ -1,0 +1,45 @@
+//! Meta's webhooks in axum: the signature, and the handshake on the same path.
+//!
+//! `cargo run --example axum`, and then:
+//!
+//! ```sh
+//! curl -i 'http://127.0.0.1:3000/webhook?hub.mode=subscribe&hub.verify_token=my-verify-token&hub.challenge=42'
+//! body='{"object":"page"}'
+//! tag=$(printf %s "$body" | openssl dgst -sha256 -hmac my-app-secret -r | cut -d' ' -f1)
+//! curl -i http://127.0.0.1:3000/webhook -H "x-hub-signature-256: sha256=$tag" --json "$body"
+//! ```
+
+use std::{env, error::Error, net::SocketAddr};
+
+use axum::{Extension, Json, Router, extract::DefaultBodyLimit, routing::post};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tower_webhook::{Secret, SignatureLayer, Verified, providers::Meta};
+
+/// `Extension<Verified>` is there only behind the layer: without it axum answers 500.
+async fn handler(Extension(verified): Extension<Verified>, Json(event): Json<Value>) {
+    println!("genuine, from {}: {event}", verified.provider());
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let meta =
+        Meta::new(Secret::new("my-app-secret")?).verify_token(Secret::new("my-verify-token")?);
+    let app = Router::new()
+        .route("/webhook", post(handler))
+        .route_layer(SignatureLayer::new(meta))
+        // Meta sends up to 3 MiB; axum's own limit for `Json` is 2 MB.
+        .route_layer(DefaultBodyLimit::max(Meta::PROFILE.body_limit()));
+
+    let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    axum::serve(listener, app).with_graceful_shutdown(stop(address)).await?;
+    Ok(())
+}
+
+/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+async fn stop(address: SocketAddr) {
+    let announce = async { println!("listening on http://{address}") };
+    _ = tokio::join!(tokio::signal::ctrl_c(), announce);
+}

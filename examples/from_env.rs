@@ -1,0 +1,53 @@
+//! Meta's webhooks with the secrets from the environment. Without them the server does not start.
+//!
+//! ```sh
+//! APP_SECRET=my-app-secret VERIFY_TOKEN=my-verify-token cargo run --example from_env
+//! ```
+
+use std::{env, error::Error, net::SocketAddr, process::ExitCode};
+
+use axum::{Extension, Router, routing::post};
+use tokio::net::TcpListener;
+use tower_webhook::{Secret, SignatureLayer, Verified, providers::Meta};
+
+/// The secret in this variable. The error names the variable, never what stands in it.
+fn secret(variable: &str) -> Result<Secret, Box<dyn Error>> {
+    let text = env::var(variable).map_err(|error| format!("{variable}: {error}"))?;
+    Ok(Secret::new(text).map_err(|error| format!("{variable}: {error}"))?)
+}
+
+async fn handler(Extension(verified): Extension<Verified>) {
+    println!("genuine, from {}, signed with secret {}", verified.provider(), verified.key_index());
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let mut meta = Meta::new(secret("APP_SECRET")?).verify_token(secret("VERIFY_TOKEN")?);
+    // While the secret is changed, the old one stays valid beside the new one.
+    if env::var_os("PREVIOUS_APP_SECRET").is_some() {
+        meta = meta.or_secret(secret("PREVIOUS_APP_SECRET")?);
+    }
+    let app = Router::new().route("/webhook", post(handler)).route_layer(SignatureLayer::new(meta));
+
+    let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    axum::serve(listener, app).with_graceful_shutdown(stop(address)).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+async fn stop(address: SocketAddr) {
+    let announce = async { println!("listening on http://{address}") };
+    _ = tokio::join!(tokio::signal::ctrl_c(), announce);
+}
