@@ -12,6 +12,7 @@ mod handshakes;
 mod heads;
 mod hyper;
 mod look_ups;
+mod readme;
 mod redaction;
 mod rejections;
 mod scheme;
