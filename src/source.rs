@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// What a [`SignatureLayer`](crate::SignatureLayer) holds: a [`Verifier`], a [`MakeVerifier`], or
-/// the result of [`make_verifier_after_body_fn`]. It joins the three for the engine and cannot be
-/// implemented elsewhere.
+/// the result of [`make_verifier_after_body_fn`](crate::make_verifier_after_body_fn). It joins the
+/// three for the engine and cannot be implemented elsewhere.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` neither is nor makes a webhook verifier",
     label = "not a `Verifier + Clone`, and not a `MakeVerifier`",
