@@ -1,1 +1,220 @@
+//! The layer in a bare hyper server, over HTTP/1 and HTTP/2.
 
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Version, header};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
+use tower::Layer;
+
+use crate::{
+    net::{Client, send, serve},
+    support::{Inner, meta_layer, meta_request},
+};
+
+type AnyBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// A body of declared length.
+fn sized(bytes: &'static [u8]) -> AnyBody {
+    Full::new(Bytes::from_static(bytes)).boxed_unsync()
+}
+
+/// A body of undeclared length: chunked on HTTP/1.
+fn chunked(bytes: &'static [u8], trailers: Option<HeaderMap>) -> AnyBody {
+    let frames = bytes.chunks(2).map(|chunk| Frame::data(Bytes::from_static(chunk)));
+    let frames: Vec<_> = frames.chain(trailers.map(Frame::trailers)).map(Ok).collect();
+    StreamBody::new(tokio_stream::iter(frames)).boxed_unsync()
+}
+
+fn unsigned<B>(body: B) -> Request<B> {
+    let mut request = meta_request(b"", body);
+    request.headers_mut().remove("x-hub-signature-256");
+    request
+}
+
+#[tokio::test]
+async fn t40_signed_requests_and_no_others_pass_over_http1_and_http2() {
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        let inner = Inner::default();
+        let address = serve(meta_layer().layer(inner.clone())).await;
+        let mut client = match version {
+            Version::HTTP_2 => Client::http2(address).await,
+            _ => Client::http1(address).await,
+        };
+        for (name, body) in [
+            ("sized", sized as fn(&'static [u8]) -> AnyBody),
+            ("chunked", |bytes| chunked(bytes, None)),
+        ] {
+            let response = client.send(meta_request(b"hello", body(b"hello"))).await;
+            assert_eq!(response.status(), StatusCode::OK, "{version:?} {name}");
+            assert_eq!(response.version(), version, "{name}");
+            assert_eq!(response.body(), "handled", "{version:?} {name}");
+            let call = inner.only_call();
+            assert_eq!(call.body.bytes(), "hello", "{version:?} {name}");
+            assert_eq!(call.head.version, version, "{name}");
+            assert_eq!(call.verified().provider(), "meta", "{version:?} {name}");
+
+            // All of the body is read before this verdict, so the connection can be kept.
+            let response = client.send(meta_request(b"hello", body(b"Hello"))).await;
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{version:?} {name}: altered");
+            assert_eq!(response.body(), "", "{version:?} {name}: altered");
+            let connection = response.headers().get(header::CONNECTION);
+            assert_eq!(connection, None, "{version:?} {name}: altered");
+            assert_eq!(inner.count(), 0, "{version:?} {name}: altered");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_rejection_closes_http1_only_if_there_is_a_body() {
+    let inner = Inner::default();
+    let address = serve(meta_layer().layer(inner.clone())).await;
+    for (name, body, expected) in [
+        ("sized", sized(b"hello"), Some("close")),
+        ("chunked", chunked(b"hello", None), Some("close")),
+        ("none", Empty::new().boxed_unsync(), None),
+    ] {
+        let response = send(address, unsigned(body)).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{name}");
+        let connection = response.headers().get(header::CONNECTION);
+        assert_eq!(connection.map(HeaderValue::as_bytes), expected.map(str::as_bytes), "{name}");
+    }
+
+    // On HTTP/2 the header would be an error, and a stream of its own makes it needless.
+    let mut client = Client::http2(address).await;
+    let response = client.send(unsigned(sized(b"hello"))).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(response.headers().get(header::CONNECTION), None);
+    assert_eq!(inner.count(), 0);
+}
+
+#[tokio::test]
+async fn http1_chunked_and_http2_trailers_reach_the_inner_service() {
+    let trailers = HeaderMap::from_iter([(
+        http::HeaderName::from_static("x-checksum"),
+        HeaderValue::from_static("abc"),
+    )]);
+    let inner = Inner::default();
+    let address = serve(meta_layer().layer(inner.clone())).await;
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        let mut client = match version {
+            Version::HTTP_2 => Client::http2(address).await,
+            _ => Client::http1(address).await,
+        };
+        let mut request = meta_request(b"hello", chunked(b"hello", Some(trailers.clone())));
+        if version == Version::HTTP_11 {
+            // hyper's client sends only those that are announced.
+            let names = HeaderValue::from_static("x-checksum");
+            request.headers_mut().insert(header::TRAILER, names);
+        }
+        let response = client.send(request).await;
+        assert_eq!(response.status(), StatusCode::OK, "{version:?}");
+        let collected = inner.only_call().body.collect().await;
+        let Ok(collected) = collected;
+        assert_eq!(collected.trailers(), Some(&trailers), "{version:?}");
+        assert_eq!(collected.to_bytes(), "hello", "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_carries_verified_and_refused_requests_in_turn() {
+    let inner = Inner::default();
+    let address = serve(meta_layer().layer(inner.clone())).await;
+    let mut client = Client::http1(address).await;
+    for turn in 0..4 {
+        let body: &[u8] = if turn % 2 == 0 { b"genuine" } else { b"forged!" };
+        let response = client.send(meta_request(b"genuine", sized(body))).await;
+        let expected = if turn % 2 == 0 { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        assert_eq!(response.status(), expected, "turn {turn}");
+        assert_eq!(response.headers().get(header::CONNECTION), None, "turn {turn}");
+    }
+    assert_eq!(inner.count(), 2);
+}
+
+/// A mebibyte that says how long it is and comes in pieces, so that it is still being written when
+/// the answer comes.
+struct Upload {
+    left: usize,
+}
+
+impl Upload {
+    const LEN: usize = 1 << 20;
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        const PIECE: &[u8] = &[b'x'; 16 << 10];
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        self.left -= PIECE.len();
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(PIECE)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(self.left as u64)
+    }
+}
+
+#[tokio::test]
+async fn a_sender_in_the_middle_of_an_upload_gets_its_answer_every_time() {
+    let inner = Inner::default();
+    let address = serve(meta_layer().layer(inner.clone())).await;
+    for turn in 0..200 {
+        let response = send(address, unsigned(Upload { left: Upload::LEN })).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "turn {turn}");
+        assert_eq!(response.headers()[header::CONNECTION], "close", "turn {turn}");
+    }
+    assert_eq!(inner.count(), 0);
+}
+
+#[tokio::test]
+async fn an_http2_connection_outlives_uploads_that_were_refused_midway() {
+    let inner = Inner::default();
+    let address = serve(meta_layer().layer(inner.clone())).await;
+    let mut client = Client::http2(address).await;
+    for turn in 0..50 {
+        let upload = Upload { left: Upload::LEN }.boxed_unsync();
+        let response = client.send(unsigned(upload)).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "turn {turn}");
+    }
+    assert_eq!(inner.count(), 0);
+    let response = client.send(meta_request(b"hello", sized(b"hello"))).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn t30_a_body_over_the_limit_is_answered_with_413() {
+    let inner = Inner::default();
+    let address = serve(meta_layer().body_limit(4).layer(inner.clone())).await;
+    for (name, body) in [
+        ("sized", sized as fn(&'static [u8]) -> AnyBody),
+        ("chunked", |bytes| chunked(bytes, None)),
+    ] {
+        let mut http2 = Client::http2(address).await;
+        for (bytes, expected) in
+            [(&b"hell"[..], StatusCode::OK), (b"hello", StatusCode::PAYLOAD_TOO_LARGE)]
+        {
+            let response = send(address, meta_request(bytes, body(bytes))).await;
+            assert_eq!(response.status(), expected, "HTTP/1 {name} {bytes:?}");
+            let response = http2.send(meta_request(bytes, body(bytes))).await;
+            assert_eq!(response.status(), expected, "HTTP/2 {name} {bytes:?}");
+        }
+    }
+    assert_eq!(inner.count(), 4);
+}

@@ -12,6 +12,7 @@ mod handshakes;
 mod heads;
 mod hyper;
 mod look_ups;
+mod net;
 mod readme;
 mod redaction;
 mod rejections;
