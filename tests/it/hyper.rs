@@ -171,7 +171,8 @@ impl Body for Upload {
     }
 }
 
-#[tokio::test]
+// Client and server each on a thread of their own, so that they race.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sender_in_the_middle_of_an_upload_gets_its_answer_every_time() {
     let inner = Inner::default();
     let address = serve(meta_layer().layer(inner.clone())).await;

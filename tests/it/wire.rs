@@ -68,7 +68,8 @@ async fn a_100_continue_is_sent_for_a_head_that_can_be_genuine() {
     }
 }
 
-#[tokio::test]
+// Client and server each on a thread of their own, so that they race.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sender_that_is_still_writing_gets_its_403_every_time() {
     const LEN: usize = 1 << 20;
     let inner = Inner::default();
