@@ -10,10 +10,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Version, header};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper_util::{client::legacy, rt::TokioExecutor};
 use tower::Layer;
 
 use crate::{
-    net::{Client, send, serve},
+    net::{Client, send, serve, within},
     support::{Inner, meta_layer, meta_request},
 };
 
@@ -171,15 +172,34 @@ impl Body for Upload {
     }
 }
 
-// Client and server each on a thread of their own, so that they race.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sender_in_the_middle_of_an_upload_gets_its_answer_every_time() {
+// On one thread. Where client and server race, hyper's client may give up at a failed write and
+// never read the answer that has already arrived; see `wire` for a sender that reads it.
+#[tokio::test]
+async fn a_sender_in_the_middle_of_an_upload_gets_its_answer() {
     let inner = Inner::default();
     let address = serve(meta_layer().layer(inner.clone())).await;
     for turn in 0..200 {
         let response = send(address, unsigned(Upload { left: Upload::LEN })).await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "turn {turn}");
         assert_eq!(response.headers()[header::CONNECTION], "close", "turn {turn}");
+    }
+    assert_eq!(inner.count(), 0);
+}
+
+// The server closes after these answers. A client that is not told sends its next request into the
+// closing connection: without the header, one answer in twenty is lost here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_with_a_pool_loses_no_answer_to_a_connection_that_is_closing() {
+    let inner = Inner::default();
+    let address = serve(meta_layer().layer(inner.clone())).await;
+    let client =
+        legacy::Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build_http();
+    for turn in 0..200 {
+        let mut request = unsigned(Upload { left: 32 << 10 });
+        *request.uri_mut() = format!("http://{address}/webhook").parse().unwrap();
+        let response = within(client.request(request)).await;
+        let response = response.unwrap_or_else(|error| panic!("turn {turn}: {error:?}"));
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "turn {turn}");
     }
     assert_eq!(inner.count(), 0);
 }
