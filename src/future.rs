@@ -363,9 +363,9 @@ fn answer(stop: Stop, head: Option<Parts>, closes: bool, config: &Config) -> Res
         }
     };
     // On HTTP/1 the rest of the body would have to be read before the connection can be used
-    // again. A server that closes without a word loses answers: the sender, still writing, sees
-    // its connection reset before it has read them. A refusal says so even when the body has been
-    // read, so that nobody can tell by it how far verification came.
+    // again. A server that closes without a word loses answers: the sender's next request is sent
+    // into a connection that is being reset. A refusal says so even when the body has been read,
+    // so that nobody can tell by it how far verification came.
     if closes && head.is_some_and(|head| head.version <= Version::HTTP_11) {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);

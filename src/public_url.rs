@@ -169,11 +169,10 @@ impl PublicUrl {
             let original = self.uri.as_ref().and_then(|uri| uri(head));
             let uri = original.unwrap_or(&head.uri);
             // Byte for byte as received: nothing is normalised (T-16).
-            uri.path_and_query().map(|target| target.as_str())
+            // Neither CONNECT's authority nor the `*` of OPTIONS is part of a URL.
+            let target = uri.path_and_query().map(|target| target.as_str());
+            target.filter(|target| target.starts_with('/') && head.method != Method::CONNECT)
         };
-        if head.method == Method::CONNECT {
-            return Err(UNKNOWN);
-        }
         match &self.kind {
             Kind::Custom(url) => url(head).map(Cow::Owned).ok_or(UNKNOWN),
             Kind::Fixed(url) => Ok(Cow::Borrowed(url)),

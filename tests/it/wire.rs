@@ -63,8 +63,9 @@ async fn a_100_continue_is_sent_for_a_head_that_can_be_genuine() {
         raw.send(body).await;
         let response = raw.answer().await;
         assert_eq!(response.status(), expected, "{body}");
-        assert_eq!(connection(&response), None, "{body}");
-        assert_eq!(inner.count(), usize::from(expected == StatusCode::OK), "{body}");
+        let is_refused = expected != StatusCode::OK;
+        assert_eq!(connection(&response), is_refused.then_some(&b"close"[..]), "{body}");
+        assert_eq!(inner.count(), usize::from(!is_refused), "{body}");
     }
 }
 
@@ -92,12 +93,11 @@ async fn a_sender_that_is_still_writing_gets_its_403_every_time() {
 }
 
 #[tokio::test]
-async fn an_answer_after_the_whole_body_keeps_the_connection() {
+async fn only_a_refusal_of_a_body_closes_the_connection() {
     let inner = Inner::default();
     let address = serve(meta_layer().layer(inner.clone())).await;
     let mut raw = Raw::connect(address).await;
     for (name, request, expected) in [
-        ("forged", signed(b"hello", "Content-Length: 5\r\n") + "Hello", StatusCode::FORBIDDEN),
         ("genuine", signed(b"hello", "Content-Length: 5\r\n") + "hello", StatusCode::OK),
         (
             "genuine, chunked",
@@ -113,6 +113,11 @@ async fn an_answer_after_the_whole_body_keeps_the_connection() {
         assert_eq!(response.status(), expected, "{name}");
         assert_eq!(connection(&response), None, "{name}");
     }
+    raw.send(signed(b"hello", "Content-Length: 5\r\n") + "Hello").await;
+    let response = raw.answer().await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN, "forged");
+    assert_eq!(connection(&response), Some(&b"close"[..]), "forged");
+    raw.closed().await;
     assert_eq!(inner.count(), 3);
 }
 
