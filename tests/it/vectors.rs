@@ -1,1 +1,438 @@
+//! Published test vectors, and vectors derived from published algorithms with another tool: each
+//! gives its stated verdict as a function and through the whole layer.
 
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderName, Method, Request, StatusCode, Uri};
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use tower_webhook::{
+    ConfigError, PublicUrl, RejectionKind, Scheme, Secret, SignatureLayer, Verifier, any_of,
+    providers::{
+        GitHub, Meta, SharedToken, Shopify, Slack, StandardWebhooks, Stripe, Twilio, Webex,
+        WebexContactCenter, Wsapi,
+    },
+    scheme::{Encoding, Grammar, KeyRule, Part, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
+    verify,
+};
+
+use crate::support::{Script, assert_refused, at, head_of, send};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vector {
+    provider: String,
+    description: String,
+    /// Where it was published, or what it was derived from.
+    source: String,
+    origin: String,
+    method: Option<String>,
+    url: String,
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: String,
+    body_base64: Option<String>,
+    secret: String,
+    #[serde(default)]
+    secrets: Vec<String>,
+    secret_kind: Option<String>,
+    /// The time of verification, in seconds since 1970.
+    now: Option<u64>,
+    valid: bool,
+    /// What must be switched on for it.
+    optional: Option<String>,
+    policy: Option<String>,
+    expect: Option<Expect>,
+    static_header: Option<String>,
+    hash: Option<String>,
+    encoding: Option<String>,
+    advanced: Option<bool>,
+}
+
+/// The answer to a handshake.
+#[derive(Debug, Deserialize)]
+struct Expect {
+    status: u16,
+    body: Option<String>,
+}
+
+const fn spaced_pairs(
+    spaced: bool,
+    signature: &'static str,
+    time: Option<&'static str>,
+) -> Grammar {
+    Grammar::Tagged { separator: b',', assign: b'=', signature, time, spaced }
+}
+
+const DOT: Part = Part::Literal(".");
+
+const fn svix_like(signature: &'static str, id: &'static str, time: &'static str) -> Scheme {
+    Scheme::hmac_sha256(signature)
+        .grammar(Grammar::list("v1"))
+        .encoding(Encoding::Base64)
+        .key_rule(KeyRule::Base64 { prefix: "whsec_" })
+        .delivery_id(id)
+        .template(&[Part::Id, DOT, Part::Time, DOT, Part::Body])
+        .time(TimeSource::Header(time), TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300))
+}
+
+const fn timed_pairs(header: &'static str, time: TimeFormat, spaced: bool) -> Scheme {
+    Scheme::hmac_sha256(header)
+        .grammar(spaced_pairs(spaced, "v1", Some("t")))
+        .template(&[Part::Time, DOT, Part::Body])
+        .time(TimeSource::Signature, time)
+}
+
+const CONVOY: Scheme = Scheme::hmac_sha256("x-convoy-signature");
+const CONVOY_512: Scheme = Scheme::hmac_sha512("x-convoy-signature");
+const HUB: Scheme = Scheme::hmac_sha256("x-hub-signature");
+
+/// Providers that this crate does not ship, declared with the public builder alone. Where one name
+/// stands twice, the header may be written either way.
+const DECLARED: &[(&str, Scheme)] = &[
+    (
+        "adyen_platform",
+        Scheme::hmac_sha256("hmacsignature").encoding(Encoding::Base64).key_rule(KeyRule::Hex),
+    ),
+    ("bitbucket", HUB.prefix("sha256=")),
+    ("bitbucket_server", HUB.prefix("sha256=")),
+    (
+        "box",
+        Scheme::hmac_sha256("box-signature-primary")
+            .headers(&["box-signature-primary", "box-signature-secondary"])
+            .encoding(Encoding::Base64)
+            .template(&[Part::Body, Part::Time])
+            .time(TimeSource::Header("box-delivery-timestamp"), TimeFormat::Rfc3339)
+            .tolerance(Tolerance::seconds(600))
+            .delivery_id("box-delivery-id"),
+    ),
+    (
+        "circleci",
+        Scheme::hmac_sha256("circleci-signature").grammar(spaced_pairs(false, "v1", None)),
+    ),
+    ("coinbase_commerce", Scheme::hmac_sha256("x-cc-webhook-signature")),
+    ("convoy SHA256 hex", CONVOY),
+    ("convoy SHA256 base64", CONVOY.encoding(Encoding::Base64)),
+    ("convoy SHA512 base64", CONVOY_512.encoding(Encoding::Base64)),
+    (
+        "convoy SHA256 hex advanced",
+        timed_pairs("x-convoy-signature", TimeFormat::Seconds, false)
+            .template(&[Part::Time, Part::Literal(","), Part::Body])
+            .tolerance(Tolerance::seconds(300)),
+    ),
+    ("datasaur", Scheme::hmac_sha256("x-datasaur-signature")),
+    ("easypost", Scheme::hmac_sha256("x-hmac-signature").prefix("hmac-sha256-hex=")),
+    ("finch", svix_like("finch-signature", "finch-event-id", "finch-timestamp")),
+    ("generic_hmac_sha512_b64", CONVOY_512.encoding(Encoding::Base64)),
+    ("generic_hmac_sha512_hex", CONVOY_512),
+    ("generic_hub_sha1", Scheme::hmac_sha1("x-hub-signature")),
+    (
+        "generic_hub_sha1",
+        Scheme::hmac_sha1("x-hub-signature").grammar(spaced_pairs(false, "sha1", None)),
+    ),
+    ("generic_hub_sha256", HUB),
+    ("generic_hub_sha256", HUB.grammar(spaced_pairs(false, "sha256", None))),
+    ("generic_hub_sha512", Scheme::hmac_sha512("x-hub-signature")),
+    (
+        "generic_hub_sha512",
+        Scheme::hmac_sha512("x-hub-signature").grammar(spaced_pairs(false, "sha512", None)),
+    ),
+    ("gitea", Scheme::hmac_sha256("x-gitea-signature")),
+    ("gocardless", Scheme::hmac_sha256("webhook-signature")),
+    ("gogs", Scheme::hmac_sha256("x-gogs-signature")),
+    ("jira", HUB.prefix("sha256=")),
+    ("line", Scheme::hmac_sha256("x-line-signature").encoding(Encoding::Base64)),
+    ("modern_treasury", Scheme::hmac_sha256("x-signature")),
+    (
+        "mux",
+        timed_pairs("mux-signature", TimeFormat::Seconds, false).tolerance(Tolerance::seconds(300)),
+    ),
+    ("notion", Scheme::hmac_sha256("x-notion-signature").prefix("sha256=")),
+    ("onfido", Scheme::hmac_sha256("x-sha2-signature")),
+    (
+        "orb",
+        Scheme::hmac_sha256("x-orb-signature")
+            .grammar(Grammar::Tagged {
+                separator: b' ',
+                assign: b'=',
+                signature: "v1",
+                time: None,
+                spaced: false,
+            })
+            .template(&[Part::Literal("v1:"), Part::Time, Part::Literal(":"), Part::Body])
+            .time(TimeSource::Header("x-orb-timestamp"), TimeFormat::Rfc3339Zoneless)
+            .tolerance(Tolerance::seconds(300)),
+    ),
+    (
+        "paddle",
+        Scheme::hmac_sha256("paddle-signature")
+            .grammar(Grammar::Tagged {
+                separator: b';',
+                assign: b'=',
+                signature: "h1",
+                time: Some("ts"),
+                spaced: false,
+            })
+            .template(&[Part::Time, Part::Literal(":"), Part::Body])
+            .time(TimeSource::Signature, TimeFormat::Seconds)
+            .tolerance(Tolerance::seconds(5)),
+    ),
+    (
+        "pagerduty",
+        Scheme::hmac_sha256("x-pagerduty-signature").grammar(spaced_pairs(false, "v1", None)),
+    ),
+    ("pusher", Scheme::hmac_sha256("x-pusher-signature")),
+    ("razorpay", Scheme::hmac_sha256("x-razorpay-signature")),
+    (
+        "revolut",
+        Scheme::hmac_sha256("revolut-signature")
+            .grammar(spaced_pairs(false, "v1", None))
+            .template(&[Part::Literal("v1."), Part::Time, DOT, Part::Body])
+            .time(TimeSource::Header("revolut-request-timestamp"), TimeFormat::Milliseconds)
+            .tolerance(Tolerance::seconds(300)),
+    ),
+    (
+        "sanity",
+        timed_pairs("sanity-webhook-signature", TimeFormat::Milliseconds, true)
+            .encoding(Encoding::Base64Url),
+    ),
+    ("scalr", Scheme::hmac_sha1("x-signature").template(&[Part::Body, Part::Header("date")])),
+    (
+        "sinch",
+        Scheme::hmac_sha256("x-sinch-webhook-signature")
+            .encoding(Encoding::Base64)
+            .template(&[
+                Part::Body,
+                DOT,
+                Part::Header("x-sinch-webhook-signature-nonce"),
+                DOT,
+                Part::Time,
+            ])
+            .time(TimeSource::Header("x-sinch-webhook-signature-timestamp"), TimeFormat::Seconds)
+            .tolerance(Tolerance::seconds(300)),
+    ),
+    (
+        "square",
+        Scheme::hmac_sha256("x-square-hmacsha256-signature")
+            .encoding(Encoding::Base64)
+            .template(&[Part::Url, Part::Body]),
+    ),
+    (
+        "twitch",
+        Scheme::hmac_sha256("twitch-eventsub-message-signature")
+            .prefix("sha256=")
+            .delivery_id("twitch-eventsub-message-id")
+            .template(&[Part::Id, Part::Time, Part::Body])
+            .time(TimeSource::Header("twitch-eventsub-message-timestamp"), TimeFormat::Rfc3339)
+            .tolerance(Tolerance::seconds(600)),
+    ),
+    (
+        "twitter",
+        Scheme::hmac_sha256("x-twitter-webhooks-signature")
+            .prefix("sha256=")
+            .encoding(Encoding::Base64),
+    ),
+    ("viber", Scheme::hmac_sha256("x-viber-content-signature")),
+    (
+        "workos",
+        timed_pairs("workos-signature", TimeFormat::Milliseconds, true)
+            .tolerance(Tolerance::seconds(180)),
+    ),
+    ("worldline", Scheme::hmac_sha256("x-gcs-signature").encoding(Encoding::Base64)),
+];
+
+impl Vector {
+    fn name(&self) -> String {
+        format!("{}: {} ({})", self.provider, self.description, self.source)
+    }
+
+    fn body(&self) -> Bytes {
+        match &self.body_base64 {
+            Some(body) => STANDARD.decode(body).unwrap().into(),
+            None => self.body.clone().into(),
+        }
+    }
+
+    /// Senders may write hex in either case: that is one spelling of the same tag.
+    fn is_accepted(&self) -> bool {
+        self.valid || self.policy.as_deref() == Some("strict-lowercase")
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers.find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// Its origin and its path and query.
+    fn url_parts(&self) -> (&str, &str) {
+        let authority = self.url.find("://").unwrap() + 3;
+        let path = self.url[authority..].find('/').map_or(self.url.len(), |at| authority + at);
+        self.url.split_at(path)
+    }
+
+    fn request(&self, target: &str) -> Request<()> {
+        let method = self.method.as_deref().unwrap_or("POST");
+        let mut request = Request::builder().method(method).uri(target);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request.body(()).unwrap()
+    }
+
+    fn secret(&self) -> Result<Secret, ConfigError> {
+        match self.secret_kind.as_deref() {
+            // The one composed letter, as Unicode takes it apart.
+            Some("utf8_nfkd") => Secret::new(self.secret.replace('é', "e\u{301}")),
+            _ => Secret::new(&*self.secret),
+        }
+    }
+
+    /// Runs it in both ways, which must agree.
+    async fn run<V: Verifier + Clone>(&self, run: &str, verifier: V, target: &str, expected: bool) {
+        let (name, body) = (format!("{} ({run})", self.name()), self.body());
+        let verdict = verify(&verifier, &head_of(self.request(target)), &body);
+        assert_eq!(verdict.is_ok(), expected, "{name}: {verdict:?}");
+
+        let (first, second) = body.split_at(body.len() / 2);
+        let chunks = [first, b"", second].map(Bytes::copy_from_slice);
+        let request = self.request(target).map(|()| Script::data(chunks));
+        let (response, inner) = send(&SignatureLayer::new(verifier), request).await;
+        match verdict {
+            Ok(verdict) => {
+                assert_eq!(response.status(), StatusCode::OK, "{name}");
+                let call = inner.only_call();
+                assert_eq!(call.body.bytes(), &body, "{name}");
+                assert_eq!(call.verified().replay_key(), verdict.replay_key(), "{name}");
+            }
+            Err(rejection) => {
+                assert!(rejection.kind().is_verdict(), "{name}: {rejection}");
+                assert_refused(&name, rejection.kind(), &(response, inner));
+            }
+        }
+    }
+
+    async fn run_declared(&self, secret: Secret) {
+        let convoy = [&self.hash, &self.encoding].map(|text| text.as_deref().unwrap_or_default());
+        let name = match self.advanced {
+            Some(true) => format!("{} {} advanced", self.provider, convoy.join(" ")),
+            Some(false) => format!("{} {}", self.provider, convoy.join(" ")),
+            None => self.provider.clone(),
+        };
+        let verifier = |scheme: &Scheme| -> SchemeVerifier {
+            let url = PublicUrl::fixed(&self.url).unwrap();
+            let mut verifier = scheme.verifier_at(secret.clone(), url).unwrap();
+            for further in self.secrets.iter().skip(1).filter(|secret| !secret.is_empty()) {
+                verifier = verifier.or_secret(Secret::new(&**further).unwrap()).unwrap();
+            }
+            match self.now {
+                Some(now) => verifier.clock(at(now)),
+                None => verifier,
+            }
+        };
+        let schemes: Vec<_> = DECLARED.iter().filter(|(n, _)| *n == name).collect();
+        match *schemes {
+            [(_, one)] => self.run("declared", verifier(one), "/", self.is_accepted()).await,
+            [(_, one), (_, other)] => {
+                let either = any_of(verifier(one), verifier(other));
+                self.run("declared", either, "/", self.is_accepted()).await;
+            }
+            _ => panic!("{name} is not declared"),
+        }
+    }
+
+    async fn run_twilio(&self, secret: Secret) {
+        let settings = self.header("x-twilio-webhooks-signature-settings");
+        let twilio = |url: PublicUrl| {
+            if !self.description.starts_with("SharedKey") && settings.is_none() {
+                return Twilio::new(secret.clone(), url);
+            }
+            let id = settings.and_then(|text| text.split(',').next()?.strip_prefix("key="));
+            let auth_token = Secret::new("another auth token").unwrap();
+            Twilio::new(auth_token, url).shared_key(id.unwrap_or("id"), secret.clone())
+        };
+        let switch = |twilio: Twilio| match self.optional.as_deref() {
+            None => twilio,
+            Some("legacy-query-candidate") => twilio.accept_legacy_query(),
+            Some("wss-trailing-slash-candidate") => twilio.accept_trailing_slash(),
+            Some(other) => panic!("{other}"),
+        };
+        let fixed = twilio(PublicUrl::fixed(&self.url).unwrap());
+        if self.optional.is_some() {
+            self.run("switched off", fixed.clone(), "/", false).await;
+        }
+        self.run("fixed", switch(fixed), "/", self.valid).await;
+
+        let (origin, target) = self.url_parts();
+        if target.parse::<Uri>().is_ok_and(|uri| uri == target) {
+            let verifier = switch(twilio(PublicUrl::origin(origin).unwrap()));
+            self.run("origin", verifier, target, self.valid).await;
+        }
+    }
+
+    async fn run_handshake(&self, token: Secret) {
+        let (name, expect) = (self.name(), self.expect.as_ref().unwrap());
+        let meta = Meta::new(Secret::new("app secret").unwrap()).verify_token(token);
+        let request = self.request(self.url_parts().1).map(|()| Script::untouchable());
+        assert_eq!(request.method(), Method::GET);
+        let (response, inner) = send(&SignatureLayer::new(meta), request).await;
+        assert_eq!(inner.count(), 0, "{name}");
+        assert_eq!(response.status(), expect.status, "{name}");
+        assert_eq!(self.valid, expect.status == 200, "{name}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, expect.body.clone().unwrap_or_default(), "{name}");
+    }
+
+    async fn run_any(&self) {
+        let Ok(secret) = self.secret() else {
+            assert!(self.secret.is_empty() && !self.valid, "{}", self.name());
+            return;
+        };
+        let now = at(self.now.unwrap_or(1_700_000_000));
+        let expected = self.is_accepted();
+        match self.provider.as_str() {
+            "github" => self.run("", GitHub::new(secret), "/", expected).await,
+            "meta" => self.run("", Meta::new(secret), "/", expected).await,
+            "meta-handshake" => self.run_handshake(secret).await,
+            "meta-sha1" => {
+                self.run("switched off", Meta::new(secret.clone()), "/", false).await;
+                self.run("", Meta::new(secret).accept_legacy_sha1(), "/", expected).await;
+            }
+            "shopify" => self.run("", Shopify::new(secret), "/", expected).await,
+            "slack" => self.run("", Slack::new(secret).clock(now), "/", expected).await,
+            "stripe" => self.run("", Stripe::new(secret).clock(now), "/", expected).await,
+            "lithic" | "openai" | "standard_webhooks" | "svix" => {
+                let verifier = StandardWebhooks::new(secret).unwrap().clock(now);
+                self.run("", verifier, "/", expected).await;
+            }
+            "twilio" => self.run_twilio(secret).await,
+            "webex" => self.run("", Webex::new(secret), "/", expected).await,
+            "webexcc" => {
+                self.run("", WebexContactCenter::new(secret).clock(now), "/", expected).await;
+            }
+            "wsapi" => self.run("", Wsapi::new(secret), "/", expected).await,
+            "wsapi-static" => {
+                let header: HeaderName = self.static_header.as_ref().unwrap().parse().unwrap();
+                self.run("", SharedToken::new(header, secret), "/", expected).await;
+            }
+            _ => self.run_declared(secret).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_vector_gives_its_stated_verdict() {
+    let vectors: Vec<Vector> = serde_json::from_str(include_str!("../data/vectors.json")).unwrap();
+    let mut by_provider = BTreeMap::<_, usize>::new();
+    for vector in &vectors {
+        vector.run_any().await;
+        *by_provider.entry(&*vector.provider).or_default() += 1;
+    }
+    let derived = vectors.iter().filter(|vector| vector.origin == "derived").count();
+    let valid = vectors.iter().filter(|vector| vector.valid).count();
+    eprintln!("{} published, {derived} derived: {by_provider:?}", vectors.len() - derived);
+    // A vector that is dropped is noticed here.
+    assert_eq!((vectors.len(), derived, valid, by_provider.len()), (273, 78, 126, 55));
+}
