@@ -1,1 +1,510 @@
+//! Twilio, which signs the URL and the parameters: ports, proxies, pollution, bodies that are not
+//! forms, and shared keys. Signatures are made with the primitives.
 
+use std::net::IpAddr;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{Request, StatusCode};
+use sha2::{Digest, Sha256};
+use tower_webhook::{
+    PublicUrl, RejectionKind, Secret, SignatureLayer, Verifier, providers::Twilio,
+};
+
+use crate::{
+    heads::{Sent, Sha1Mac, Sha256Mac, mac},
+    support::{SECRET, Script, assert_refused, hex, secret, send},
+};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const ORIGIN: &str = "https://example.com";
+
+fn sign(signed: &str) -> String {
+    STANDARD.encode(mac::<Sha1Mac>(SECRET.as_bytes(), signed.as_bytes()))
+}
+
+fn origin(origin: &str) -> Twilio {
+    Twilio::new(secret(), PublicUrl::origin(origin).unwrap())
+}
+
+fn twilio() -> Twilio {
+    origin(ORIGIN)
+}
+
+struct Message<'a> {
+    method: &'a str,
+    target: &'a str,
+    /// What the signature is made over.
+    signed: &'a str,
+    headers: &'a [(&'a str, &'a str)],
+    body: &'a str,
+}
+
+impl<'a> Message<'a> {
+    fn form(target: &'a str, signed: &'a str, body: &'a str) -> Self {
+        Message { method: "POST", target, signed, headers: &[("content-type", FORM)], body }
+    }
+
+    fn request(&self) -> Request<Script> {
+        let mut request = Request::builder()
+            .method(self.method)
+            .uri(self.target)
+            .header("x-twilio-signature", sign(self.signed));
+        for (name, value) in self.headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Script::data([self.body.to_owned()])).unwrap()
+    }
+
+    async fn send(&self, twilio: impl Verifier + Clone) -> Sent {
+        send(&SignatureLayer::new(twilio), self.request()).await
+    }
+}
+
+fn assert_accepted(name: &str, (response, inner): &Sent) {
+    assert_eq!(response.status(), StatusCode::OK, "{name}: {response:?}");
+    assert_eq!(inner.count(), 1, "{name}");
+}
+
+fn sha256(body: &str) -> String {
+    hex(&Sha256::digest(body))
+}
+
+#[tokio::test]
+async fn t01_t13_a_body_is_covered_or_refused_whatever_its_method_and_type() {
+    let body = r#"{"a":1}"#;
+    let hashed = format!("/x?bodySHA256={}", sha256(body));
+    let upper = format!("/x?bodySHA256={}", sha256(body).to_uppercase());
+    let of_nothing = format!("/x?bodySHA256={}", sha256(""));
+    let wrong = format!("/x?bodySHA256={}", sha256("other"));
+    let twice = format!("{hashed}&bodySHA256={}", sha256(body));
+    let second = format!("{hashed}&bodySHA256={}", sha256("other"));
+    let encoded = hashed.replace("bodySHA256", "body%53HA256");
+    let short = &hashed[..hashed.len() - 1];
+    let json = "application/json";
+    use RejectionKind::{Malformed, SignatureMismatch, Uncovered};
+    for (name, method, target, content_type, body, verdict) in [
+        ("covered JSON", "POST", &*hashed, json, body, None),
+        ("covered, in capitals", "POST", &upper, json, body, None),
+        ("covered, without a type", "POST", &hashed, "", body, None),
+        ("covered PUT", "PUT", &hashed, json, body, None),
+        ("covered GET", "GET", &hashed, json, body, None),
+        ("covered GET of form type", "GET", &hashed, FORM, body, None),
+        ("no body", "POST", "/x", json, "", None),
+        ("no body, GET", "GET", "/x?a=1", "", "", None),
+        ("no body, HEAD", "HEAD", "/x", "", "", None),
+        ("no body, hashed", "POST", &of_nothing, json, "", None),
+        ("uncovered JSON", "POST", "/x", json, body, Some(Uncovered)),
+        ("uncovered, without a type", "POST", "/x", "", "a=1", Some(Uncovered)),
+        ("uncovered, form-data", "POST", "/x", "multipart/form-data", "a", Some(Uncovered)),
+        (
+            "uncovered, form-like type",
+            "POST",
+            "/x",
+            "application/x-www-form-urlencoded-x",
+            "a=1",
+            Some(Uncovered),
+        ),
+        ("uncovered PUT", "PUT", "/x", json, body, Some(Uncovered)),
+        ("uncovered DELETE", "DELETE", "/x", json, body, Some(Uncovered)),
+        ("uncovered GET", "GET", "/x", "", "a=1", Some(Uncovered)),
+        ("uncovered GET of form type", "GET", "/x", FORM, "a=1", Some(Uncovered)),
+        ("uncovered HEAD", "HEAD", "/x", FORM, "a=1", Some(Uncovered)),
+        ("wrong hash", "POST", &wrong, json, body, Some(Uncovered)),
+        ("body stripped", "POST", &hashed, json, "", Some(Uncovered)),
+        ("body stripped, form type", "POST", &hashed, FORM, "", Some(Uncovered)),
+        ("body stripped, GET", "GET", &hashed, "", "", Some(Uncovered)),
+        ("hash in capitals elsewhere", "POST", "/x?bodysha256=00", json, body, Some(Uncovered)),
+        ("encoded name", "POST", &encoded, json, body, Some(Uncovered)),
+        ("form under a hash", "POST", &hashed, FORM, "a=1", Some(SignatureMismatch)),
+        ("hash twice", "POST", &twice, json, body, Some(Malformed)),
+        ("two hashes", "POST", &second, json, body, Some(Malformed)),
+        ("short hash", "POST", short, json, body, Some(Malformed)),
+        ("empty hash", "POST", "/x?bodySHA256=", json, body, Some(Malformed)),
+    ] {
+        // The signature is always good: it is the body that is not covered.
+        let signed = format!("{ORIGIN}{target}");
+        let headers = [("content-type", content_type)];
+        let headers = if content_type.is_empty() { &[][..] } else { &headers };
+        let message = Message { method, target, signed: &signed, headers, body };
+        let sent = message.send(twilio()).await;
+        match verdict {
+            None => assert_accepted(name, &sent),
+            Some(kind) => assert_refused(name, kind, &sent),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_is_told_by_its_media_type_in_any_case_and_with_parameters() {
+    for content_type in [
+        FORM,
+        "APPLICATION/X-WWW-Form-UrlEncoded",
+        "application/x-www-form-urlencoded; charset=utf-8",
+        "application/x-www-form-urlencoded ;charset=UTF-8",
+    ] {
+        for method in ["POST", "PUT", "DELETE"] {
+            let headers = &[("content-type", content_type)];
+            let signed = "https://example.com/xa1";
+            let message = Message { method, target: "/x", signed, headers, body: "a=1" };
+            assert_accepted(content_type, &message.send(twilio()).await);
+        }
+    }
+    let mut twice = Message::form("/x", "https://example.com/xa1", "a=1").request();
+    twice.headers_mut().append("content-type", "application/json".parse().unwrap());
+    let sent = send(&SignatureLayer::new(twilio()), twice).await;
+    assert_refused("two types", RejectionKind::Repeated, &sent);
+}
+
+#[tokio::test]
+async fn t15_the_handler_sees_what_was_verified() {
+    // What the handler decodes is this body; each is signed as the URL standard decodes it.
+    for (name, body, parameters) in [
+        ("plain", "b=2&a=1", "a1b2"),
+        ("duplicate pair counts once", "a=1&a=1", "a1"),
+        ("two values, sorted", "a=2&a=1", "a1a2"),
+        ("no value", "a", "a"),
+        ("empty value", "a=", "a"),
+        ("no value and a value", "a&a=1", "aa1"),
+        ("no name", "=1", "1"),
+        ("empty pieces", "&&a=1&", "a1"),
+        ("plus and %20", "a=x+y%20z", "ax y z"),
+        ("encoded plus", "a=%2B", "a+"),
+        ("NUL", "a=%00b", "a\0b"),
+        ("encoded name", "%61=1", "a1"),
+        ("encoded separators", "a=%26b%3D1", "a&b=1"),
+        ("second equals sign", "a=1=2", "a1=2"),
+        ("broken escape stands for itself", "a=%zz%4", "a%zz%4"),
+        ("semicolon is no separator", "a=1;b=2", "a1;b=2"),
+        ("capitals before small letters", "b=1&B=2&a=3", "B2a3b1"),
+        ("name that begins another", "SidAccount=1&Sid=2", "Sid2SidAccount1"),
+        ("white space is kept", "a=+x+", "a x "),
+        ("brackets", "a[]=1&a[]=2", "a[]1a[]2"),
+    ] {
+        let signed = format!("{ORIGIN}/x{parameters}");
+        let sent = Message::form("/x", &signed, body).send(twilio()).await;
+        assert_accepted(name, &sent);
+        assert_eq!(sent.1.only_call().body.bytes(), body, "{name}");
+        let signed = format!("{ORIGIN}/x{parameters}!");
+        let sent = Message::form("/x", &signed, body).send(twilio()).await;
+        assert_refused(name, RejectionKind::SignatureMismatch, &sent);
+    }
+    for (name, body, parameters) in [
+        ("last of two values alone", "a=1&a=2", "a2"),
+        ("first of two values alone", "a=1&a=2", "a1"),
+        ("values unsorted", "a=2&a=1", "a2a1"),
+        ("duplicate counted twice", "a=1&a=1", "a1a1"),
+        ("blank value dropped", "a=1&b=", "a1"),
+        ("value trimmed", "a=+x+", "ax"),
+        ("not decoded", "a=%41", "a%41"),
+    ] {
+        let signed = format!("{ORIGIN}/x{parameters}");
+        let sent = Message::form("/x", &signed, body).send(twilio()).await;
+        assert_refused(name, RejectionKind::SignatureMismatch, &sent);
+    }
+    let flood = "a=1&".repeat(5000);
+    let sent = Message::form("/x", "https://example.com/xa1", &flood).send(twilio()).await;
+    assert_refused("flood", RejectionKind::Malformed, &sent);
+    let mut binary = Message::form("/x", "", "").request();
+    let tag = mac::<Sha1Mac>(SECRET.as_bytes(), b"https://example.com/xa\xff\xfe");
+    binary.headers_mut().insert("x-twilio-signature", STANDARD.encode(tag).parse().unwrap());
+    *binary.body_mut() = Script::data([&b"a=\xff%fe"[..]]);
+    assert_accepted("not UTF-8", &send(&SignatureLayer::new(twilio()), binary).await);
+}
+
+#[tokio::test]
+async fn t14_known_parameters_leave_nothing_to_shift() {
+    let signed = "https://example.com/xBodyxToy";
+    let strict = || twilio().known_parameters(["Body", "To"]);
+    for (name, target, body, without, with) in [
+        ("genuine", "/x", "Body=x&To=y", true, true),
+        ("names and values shifted", "/x", "B=odyxToy", true, false),
+        // A value may still swallow what follows it: the scheme cannot tell.
+        ("two parameters in one", "/x", "Body=xToy", true, true),
+        ("end of the URL shifted", "/xBody", "x=Toy", true, false),
+        ("name in small letters", "/x", "body=x&To=y", false, false),
+        ("unknown name beside", "/x", "Body=x&To=y&Z=", false, false),
+    ] {
+        let message = Message::form(target, signed, body);
+        let loose = message.send(twilio()).await.0.status().is_success();
+        assert_eq!(loose, without, "{name}");
+        let sent = message.send(strict()).await;
+        assert_eq!(sent.0.status().is_success(), with, "{name}");
+        assert_eq!(sent.1.count(), usize::from(with), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn t17_the_url_counts_with_and_without_its_port() {
+    for (name, configured, signed, verdict) in [
+        ("none", "https://a", "https://a", true),
+        ("default added", "https://a", "https://a:443", true),
+        ("default of http added", "http://a", "http://a:80", true),
+        ("default of wss added", "wss://a", "wss://a:443", true),
+        ("default of ws added", "ws://a", "ws://a:80", true),
+        ("another default", "https://a", "https://a:80", false),
+        ("another default of http", "http://a", "http://a:443", false),
+        ("kept", "https://a:8443", "https://a:8443", true),
+        ("dropped", "https://a:8443", "https://a", true),
+        ("default in place of another", "https://a:8443", "https://a:443", false),
+        ("another", "https://a:8443", "https://a:8444", false),
+        ("IPv6 alone", "https://[2001:db8::1]", "https://[2001:db8::1]", true),
+        ("IPv6, default added", "https://[2001:db8::1]", "https://[2001:db8::1]:443", true),
+        ("IPv6, dropped", "https://[2001:db8::1]:8443", "https://[2001:db8::1]", true),
+        ("IPv6, cut inside", "https://[2001:db8::1]:8443", "https://[2001:db8:", false),
+        ("user, kept", "https://u:p@a:8443", "https://u:p@a:8443", true),
+        ("user, port dropped", "https://u:p@a:8443", "https://u:p@a", true),
+        ("user, port added", "https://u:p@a", "https://u:p@a:443", true),
+        ("user dropped", "https://u:p@a", "https://a", false),
+        ("capitals stay", "https://A.Example", "https://A.Example", true),
+        ("capitals are not lowered", "https://A.Example", "https://a.example", false),
+        ("scheme", "https://a", "http://a", false),
+    ] {
+        // A port in the query is text.
+        for target in ["/x?u=http://b:99/", "/", "/x:8443"] {
+            let signed = format!("{signed}{target}");
+            let message =
+                Message { method: "GET", target, signed: &signed, headers: &[], body: "" };
+            let sent = message.send(origin(configured)).await;
+            assert_eq!(sent.0.status().is_success(), verdict, "{name} {target}");
+            assert_eq!(sent.1.count(), usize::from(verdict), "{name} {target}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_further_candidate_has_its_own_switch() {
+    type Switch = fn(Twilio) -> Twilio;
+    const NONE: Switch = |twilio| twilio;
+    for (name, configured, target, signed, switch) in [
+        (
+            "apostrophe",
+            ORIGIN,
+            "/x?a='b'",
+            "https://example.com/x?a=%27b%27",
+            Twilio::accept_legacy_query as Switch,
+        ),
+        ("slash", "wss://e", "/ws", "wss://e/ws/", Twilio::accept_trailing_slash),
+        ("slash and query", "wss://e", "/ws?a", "wss://e/ws/?a", Twilio::accept_trailing_slash),
+        ("user", "https://u:p@e", "/", "https://e/", Twilio::accept_without_user_info),
+        ("user, port", "https://u:p@e:1", "/", "https://e/", Twilio::accept_without_user_info),
+    ] {
+        let message = Message { method: "GET", target, signed, headers: &[], body: "" };
+        let sent = message.send(origin(configured)).await;
+        assert_refused(name, RejectionKind::SignatureMismatch, &sent);
+        assert_accepted(name, &message.send(switch(origin(configured))).await);
+        let signed = format!("{configured}{target}");
+        let as_it_is = Message { signed: &signed, ..message };
+        assert_accepted(name, &as_it_is.send(switch(origin(configured))).await);
+    }
+    for (name, configured, target, signed, switch) in [
+        (
+            "apostrophe in the path",
+            ORIGIN,
+            "/x'?a",
+            "https://example.com/x%27?a",
+            Twilio::accept_legacy_query as Switch,
+        ),
+        ("slash for https", "https://e", "/x", "https://e/x/", Twilio::accept_trailing_slash),
+        ("slash taken away", "wss://e", "/ws/", "wss://e/ws", Twilio::accept_trailing_slash),
+        ("https for wss", "wss://e", "/ws", "https://e/ws", NONE),
+        (
+            "only half a user",
+            "https://u:p@e",
+            "/",
+            "https://u@e/",
+            Twilio::accept_without_user_info,
+        ),
+    ] {
+        let message = Message { method: "GET", target, signed, headers: &[], body: "" };
+        let sent = message.send(switch(origin(configured))).await;
+        assert_refused(name, RejectionKind::SignatureMismatch, &sent);
+    }
+}
+
+#[tokio::test]
+async fn t18_no_header_of_the_request_changes_a_configured_url() {
+    let forged: [&[(&str, &str)]; 6] = [
+        &[("host", "evil.example")],
+        &[("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "http")],
+        &[("forwarded", "host=evil.example;proto=http")],
+        &[("x-forwarded-port", "8443"), ("x-forwarded-prefix", "/evil")],
+        &[("x-original-url", "/evil"), ("x-rewrite-url", "/evil")],
+        &[("host", "example.com"), ("x-forwarded-host", "a"), ("x-forwarded-host", "b")],
+    ];
+    let fixed = || Twilio::new(secret(), PublicUrl::fixed("https://example.com/x").unwrap());
+    for headers in forged {
+        for target in ["/x", "http://evil.example/x"] {
+            let genuine = Message {
+                method: "GET",
+                target,
+                signed: "https://example.com/x",
+                headers,
+                body: "",
+            };
+            assert_accepted("origin", &genuine.send(twilio()).await);
+            assert_accepted("fixed", &genuine.send(fixed()).await);
+            for signed in ["https://evil.example/x", "http://evil.example/x"] {
+                let message = Message { signed, ..genuine };
+                for (name, twilio) in [("origin", twilio()), ("fixed", fixed())] {
+                    let sent = message.send(twilio).await;
+                    assert_refused(name, RejectionKind::SignatureMismatch, &sent);
+                }
+            }
+        }
+    }
+    let headers = &[("host", "a.example"), ("host", "b.example")];
+    let signed = "https://example.com/x";
+    let two_hosts = Message { method: "GET", target: "/x", signed, headers, body: "" };
+    for twilio in [twilio(), fixed()] {
+        assert_refused("two hosts", RejectionKind::Repeated, &two_hosts.send(twilio).await);
+    }
+}
+
+#[tokio::test]
+async fn t18_t42_forwarded_headers_count_from_listed_peers_for_listed_hosts_alone() {
+    const PROXY: Option<&str> = Some("10.1.2.3");
+    let a = ("x-forwarded-host", "a.example");
+    let https = ("x-forwarded-proto", "https");
+    for (name, peer, headers, url, verdict) in [
+        ("proxy", PROXY, &[a, https][..], "https://a.example", None),
+        ("IPv4-mapped proxy", Some("::ffff:10.1.2.3"), &[a], "https://a.example", None),
+        ("IPv6 proxy", Some("fd00::7"), &[a], "https://a.example", None),
+        ("http", PROXY, &[a, ("x-forwarded-proto", "http")], "http://a.example", None),
+        (
+            "host kept by the proxy",
+            PROXY,
+            &[("host", "b.example:8443")],
+            "https://b.example:8443",
+            None,
+        ),
+        (
+            "host in capitals",
+            PROXY,
+            &[("x-forwarded-host", "A.EXAMPLE")],
+            "https://a.example",
+            None,
+        ),
+        ("forwarded host wins", PROXY, &[("host", "internal"), a], "https://a.example", None),
+        ("unlisted peer", Some("192.0.2.1"), &[a], "https://a.example", Some(())),
+        ("unlisted mapped peer", Some("::ffff:192.0.2.1"), &[a], "https://a.example", Some(())),
+        ("no peer", None, &[a], "https://a.example", Some(())),
+        (
+            "unlisted host",
+            PROXY,
+            &[("x-forwarded-host", "evil.example")],
+            "https://evil.example",
+            Some(()),
+        ),
+        (
+            "host with another port",
+            PROXY,
+            &[("x-forwarded-host", "a.example:1")],
+            "https://a.example:1",
+            Some(()),
+        ),
+        (
+            "list of hosts",
+            PROXY,
+            &[("x-forwarded-host", "a.example, b.example:8443")],
+            "https://a.example",
+            Some(()),
+        ),
+        (
+            "list of schemes",
+            PROXY,
+            &[a, ("x-forwarded-proto", "https, http")],
+            "https://a.example",
+            Some(()),
+        ),
+        ("other scheme", PROXY, &[a, ("x-forwarded-proto", "wss")], "wss://a.example", Some(())),
+        (
+            "scheme in capitals",
+            PROXY,
+            &[a, ("x-forwarded-proto", "HTTPS")],
+            "https://a.example",
+            Some(()),
+        ),
+        ("empty scheme", PROXY, &[a, ("x-forwarded-proto", "")], "https://a.example", Some(())),
+        (
+            "empty host",
+            PROXY,
+            &[("host", "a.example"), ("x-forwarded-host", "")],
+            "https://a.example",
+            Some(()),
+        ),
+        ("no host", PROXY, &[], "https://a.example", Some(())),
+        (
+            "the standard header is not read",
+            PROXY,
+            &[("forwarded", "host=a.example")],
+            "https://a.example",
+            Some(()),
+        ),
+    ] {
+        let url_of = PublicUrl::forwarded(
+            ["a.example", "b.example:8443"],
+            ["10.0.0.0/8", "fd00::/8"],
+            move |_| peer.map(|peer| peer.parse::<IpAddr>().unwrap()),
+        );
+        let twilio = Twilio::new(secret(), url_of.unwrap());
+        let signed = format!("{url}/x");
+        let message = Message { method: "GET", target: "/x", signed: &signed, headers, body: "" };
+        let sent = message.send(twilio.clone()).await;
+        match verdict {
+            None => assert_accepted(name, &sent),
+            Some(()) => assert_refused(name, RejectionKind::UnknownUrl, &sent),
+        }
+        for twice in ["x-forwarded-host", "x-forwarded-proto"] {
+            let headers = [headers, &[(twice, "a.example"), (twice, "a.example")]].concat();
+            let sent = Message { headers: &headers, ..message }.send(twilio.clone()).await;
+            assert_eq!(sent.0.status(), StatusCode::FORBIDDEN, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn t34_the_settings_header_chooses_a_shared_key_and_never_weakens_the_token() {
+    const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
+    let signed = b"https://example.com/x";
+    let shared = Secret::new("shared key").unwrap();
+    let token_sha1 = STANDARD.encode(mac::<Sha1Mac>(SECRET.as_bytes(), signed));
+    let token_sha256 = STANDARD.encode(mac::<Sha256Mac>(SECRET.as_bytes(), signed));
+    let shared_sha1 = STANDARD.encode(mac::<Sha1Mac>(b"shared key", signed));
+    let shared_sha256 = STANDARD.encode(mac::<Sha256Mac>(b"shared key", signed));
+    let (t1, t256, s1, s256) = (&*token_sha1, &*token_sha256, &*shared_sha1, &*shared_sha256);
+    for (name, settings, signature, verdict) in [
+        ("no header", None, t1, true),
+        ("no header, shared key", None, s1, false),
+        ("no header, shared key, SHA-256", None, s256, false),
+        ("no header, token, SHA-256", None, t256, false),
+        ("key and SHA-256", Some("key=k1,algorithm=HMAC_SHA256"), s256, true),
+        ("other order and case", Some("Algorithm=HMAC_SHA256, KEY=k1"), s256, true),
+        ("key and SHA-1", Some("key=k1,algorithm=HMAC_SHA1"), s1, true),
+        ("key alone means SHA-1", Some("key=k1"), s1, true),
+        ("key, SHA-1 under SHA-256", Some("key=k1,algorithm=HMAC_SHA256"), s1, false),
+        ("key, SHA-256 under SHA-1", Some("key=k1"), s256, false),
+        ("key, token's signature", Some("key=k1"), t1, false),
+        ("token, SHA-256 claimed", Some("algorithm=HMAC_SHA256"), t256, false),
+        ("unknown key, SHA-256", Some("key=k2,algorithm=HMAC_SHA256"), t256, false),
+        ("unknown key, SHA-1 of the shared one", Some("key=k2"), s1, false),
+        ("key's id in capitals", Some("key=K1,algorithm=HMAC_SHA256"), s256, false),
+        ("unknown algorithm", Some("key=k1,algorithm=none"), s1, false),
+        ("unknown algorithm, token", Some("algorithm=HMAC_MD5"), t1, false),
+        ("no form", Some("k1"), s1, false),
+        ("empty algorithm", Some("key=k1,algorithm="), s1, false),
+    ] {
+        let mut request = Request::get("/x").header("x-twilio-signature", signature);
+        if let Some(settings) = settings {
+            request = request.header(SETTINGS, settings);
+        }
+        let request = request.body(Script::data([""; 0])).unwrap();
+        let layer = SignatureLayer::new(twilio().shared_key("k1", shared.clone()));
+        let (response, inner) = send(&layer, request).await;
+        assert_eq!(response.status().is_success(), verdict, "{name}");
+        assert_eq!(inner.count(), usize::from(verdict), "{name}");
+    }
+    let headers = &[(SETTINGS, "key=k1"), (SETTINGS, "key=k1")];
+    let signed = "https://example.com/x";
+    let twice = Message { method: "GET", target: "/x", signed, headers, body: "" };
+    assert_refused("twice", RejectionKind::Repeated, &twice.send(twilio()).await);
+}

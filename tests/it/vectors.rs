@@ -9,7 +9,7 @@ use http::{HeaderName, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use tower_webhook::{
-    ConfigError, PublicUrl, RejectionKind, Scheme, Secret, SignatureLayer, Verifier, any_of,
+    ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier, any_of,
     providers::{
         GitHub, Meta, SharedToken, Shopify, Slack, StandardWebhooks, Stripe, Twilio, Webex,
         WebexContactCenter, Wsapi,
