@@ -54,7 +54,8 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 ///
 /// There are no delimiters, so `Body=x&To=y` and `B=odyxToy` have one signature, and so have a
 /// parameter and the end of the URL. A router that matches exact paths, and
-/// [`known_parameters`](Self::known_parameters), leave an attacker nothing to shift.
+/// [`known_parameters`](Self::known_parameters), leave an attacker little to shift: a value can
+/// still swallow the parameter after it, and `Body=xToy` give rise to `Body=x&To=y`.
 #[derive(Clone)]
 pub struct Twilio(Arc<Inner>);
 
@@ -122,9 +123,9 @@ impl Twilio {
         self.with(|inner| inner.shared_keys.push(key))
     }
 
-    /// Refuses forms with a parameter that is not among these, so that the end of one name or
-    /// value cannot be passed off as the beginning of another. Twilio adds parameters without
-    /// notice, so keep the list up to date.
+    /// Refuses forms with a parameter that is not among these, so that part of a name or of the
+    /// URL cannot be passed off as another parameter. Twilio adds parameters without notice, so
+    /// keep the list up to date.
     #[must_use]
     pub fn known_parameters<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let names = names.into_iter().map(Into::into).collect();
