@@ -284,6 +284,10 @@ impl Scheme {
         let is_time_in_head =
             matches!(self.time, Some((TimeSource::Header(_) | TimeSource::Signature, _)));
         let is_time_in_signature = matches!(self.time, Some((TimeSource::Signature, _)));
+        let is_time_signed = match self.time {
+            Some((TimeSource::Header(name), _)) => signs(Part::Time) || signs(Part::Header(name)),
+            _ => signs(Part::Time),
+        };
         let why = if signs(Part::Time) && !is_time_in_head {
             "the template has `Part::Time`; say with `time` in which header it stands"
         } else if signs(Part::Id) && self.delivery_id.is_none() {
@@ -292,7 +296,7 @@ impl Scheme {
             "there is a tolerance but no time; say with `time` where it stands"
         } else if is_time_in_signature && !self.grammar.has_time() {
             "the time stands in the signature's header, but its grammar has none"
-        } else if is_time_in_head && !signs(Part::Time) {
+        } else if is_time_in_head && !is_time_signed {
             "there is a time that the template does not sign; whoever replays a request can write it"
         } else {
             return Ok(());

@@ -119,10 +119,9 @@ impl Verifier for SchemeVerifier {
             rest: keys.collect(),
             time,
         };
-        let (before, _) = self.0.around_body();
-        self.0.update(&mut state, before, head)?;
+        self.0.each_part(Side::BeforeBody, head, &mut |bytes| state.update(bytes))?;
         // What follows the body is looked at now, so that a bad head costs no body.
-        self.0.each_part(self.0.around_body().1, head, &mut |_| {})?;
+        self.0.each_part(Side::AfterBody, head, &mut |_| {})?;
         Ok(state)
     }
 
@@ -137,7 +136,7 @@ impl Verifier for SchemeVerifier {
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
         let Inner { scheme, clock, .. } = &*self.0;
-        self.0.update(&mut state, self.0.around_body().1, head)?;
+        self.0.each_part(Side::AfterBody, head, &mut |bytes| state.update(bytes))?;
 
         let first = state.first.finalize();
         let rest: Vec<Tag> = state.rest.into_iter().map(Mac::finalize).collect();
@@ -199,41 +198,43 @@ pub(crate) fn json_time(
     time.map(Some).ok_or_else(|| Rejection::malformed(field))
 }
 
+/// Which parts of the template.
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    AfterBody,
+    BeforeBody,
+}
+
 impl Inner {
-    /// The template's parts before and after the body.
-    fn around_body(&self) -> (&'static [Part], &'static [Part]) {
-        let template = self.scheme.template;
-        let at = template.iter().position(|part| *part == Part::Body);
-        let at = at.unwrap_or(template.len());
-        (&template[..at], template.get(at + 1..).unwrap_or_default())
-    }
-
-    fn update(
-        &self,
-        state: &mut SchemeState,
-        parts: &[Part],
-        head: &Parts,
-    ) -> Result<(), Rejection> {
-        self.each_part(parts, head, &mut |bytes| state.update(bytes))
-    }
-
-    /// Calls `sink` with the bytes of each part.
+    /// Calls `sink` with the bytes of each part on this side of the body.
     fn each_part(
         &self,
-        parts: &[Part],
+        side: Side,
         head: &Parts,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Rejection> {
         let scheme = &self.scheme;
-        for (at, part) in parts.iter().enumerate() {
+        let mut side_now = Side::BeforeBody;
+        for (at, part) in scheme.template.iter().enumerate() {
+            if *part == Part::Body {
+                side_now = Side::AfterBody;
+                continue;
+            }
+            if side_now != side {
+                continue;
+            }
             match *part {
                 Part::Body => {}
                 Part::Header(name) => {
-                    sink(unambiguous(required(head, name)?, parts.get(at + 1), name)?);
+                    let value = required(head, name)?;
+                    self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
+                    sink(value);
                 }
                 Part::Id => {
                     let name = scheme.delivery_id.unwrap_or_default();
-                    sink(unambiguous(required(head, name)?, parts.get(at + 1), name)?);
+                    let value = required(head, name)?;
+                    self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
+                    sink(value);
                 }
                 Part::Literal(text) => sink(text.as_bytes()),
                 Part::Method => sink(head.method.as_str().as_bytes()),
@@ -246,22 +247,30 @@ impl Inner {
         }
         Ok(())
     }
-}
 
-/// A value that does not hold the literal that ends it: `a.b` + `.` + `c` and `a` + `.` + `b.c`
-/// would be signed alike (T-32).
-fn unambiguous<'a>(
-    value: &'a [u8],
-    next: Option<&Part>,
-    name: &'static str,
-) -> Result<&'a [u8], Rejection> {
-    match next {
-        Some(Part::Literal(literal))
-            if value.windows(literal.len().max(1)).any(|part| part == literal.as_bytes()) =>
-        {
-            Err(Rejection::malformed(name))
-        }
-        _ => Ok(value),
+    /// `None` when it cannot be told where this value ends: `a.b` + `.` + `c` and `a` + `.` +
+    /// `b.c` would be signed alike (T-32).
+    ///
+    /// The body can hold any literal. So a part before it ends where the literal after the part
+    /// first occurs, and a part after it begins where the literal before the part last occurs.
+    fn check_end(&self, side: Side, at: usize, value: &[u8]) -> Option<()> {
+        let neighbour = match side {
+            Side::BeforeBody => at + 1,
+            Side::AfterBody => at.checked_sub(1)?,
+        };
+        let literal = match self.scheme.template.get(neighbour) {
+            Some(Part::Literal(literal)) => literal.as_bytes(),
+            _ => return Some(()),
+        };
+        let is_ambiguous = match (literal, side) {
+            ([], _) => false,
+            ([byte], _) => value.contains(byte),
+            (_, Side::BeforeBody) => (0..value.len())
+                .any(|at| value[at..].iter().chain(literal).take(literal.len()).eq(literal)),
+            (_, Side::AfterBody) => (1..=value.len())
+                .any(|at| literal.iter().chain(value).skip(at).take(literal.len()).eq(literal)),
+        };
+        (!is_ambiguous).then_some(())
     }
 }
 

@@ -1,1 +1,640 @@
+//! Schemes that a third party declares: each of the eight choices, and what must not follow from
+//! them. Signatures are made with the primitives.
 
+use std::time::Duration;
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use bytes::Bytes;
+use http::{Request, StatusCode, request::Parts};
+use proptest::prelude::*;
+use tower_webhook::{
+    ConfigError, PublicUrl, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier,
+    scheme::{Encoding, Grammar, KeyRule, Part, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
+    verify,
+};
+
+use crate::{
+    heads::{NOW, Sha1Mac, Sha256Mac, Sha384Mac, Sha512Mac, mac},
+    support::{SECRET, Script, at, head_of, hex, secret, send},
+};
+
+const BODY: &str = r#"{"a":1}"#;
+const DOT: Part = Part::Literal(".");
+
+type Verdict = Result<Verified, RejectionKind>;
+
+fn tag(message: impl AsRef<[u8]>) -> Vec<u8> {
+    mac::<Sha256Mac>(SECRET.as_bytes(), message.as_ref())
+}
+
+fn head(headers: &[(&str, &str)]) -> Parts {
+    let mut request = Request::post("/hook?x=1");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    head_of(request.body(()).unwrap())
+}
+
+fn judge_with(verifier: &SchemeVerifier, headers: &[(&str, &str)], body: &str) -> Verdict {
+    verify(verifier, &head(headers), &Bytes::from(body.to_owned())).map_err(|r| r.kind())
+}
+
+fn judge(scheme: Scheme, headers: &[(&str, &str)], body: &str) -> Verdict {
+    judge_with(&scheme.verifier(secret()).unwrap().clock(at(NOW)), headers, body)
+}
+
+fn kind(verdict: Verdict) -> Option<RejectionKind> {
+    verdict.err()
+}
+
+#[test]
+fn every_algorithm_signs_and_takes_no_other_ones_tag() {
+    const ALL: [Scheme; 4] = [
+        Scheme::hmac_sha1("x-s"),
+        Scheme::hmac_sha256("x-s"),
+        Scheme::hmac_sha384("x-s"),
+        Scheme::hmac_sha512("x-s"),
+    ];
+    let (key, body) = (SECRET.as_bytes(), BODY.as_bytes());
+    let tags = [
+        mac::<Sha1Mac>(key, body),
+        mac::<Sha256Mac>(key, body),
+        mac::<Sha384Mac>(key, body),
+        mac::<Sha512Mac>(key, body),
+    ];
+    for (mine, scheme) in ALL.iter().enumerate() {
+        for (theirs, tag) in tags.iter().enumerate() {
+            for (encoding, text) in [
+                (Encoding::Hex, hex(tag)),
+                (Encoding::Hex, hex(tag).to_uppercase()),
+                (Encoding::Base64, STANDARD.encode(tag)),
+                (Encoding::Base64Url, URL_SAFE_NO_PAD.encode(tag)),
+            ] {
+                let verdict = judge(scheme.encoding(encoding), &[("x-s", &text)], BODY);
+                // T-34: the algorithm is the scheme's, whatever the tag looks like.
+                let expected = (mine != theirs).then_some(RejectionKind::Malformed);
+                assert_eq!(kind(verdict), expected, "{mine} {theirs} {encoding:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn t33_a_signature_has_one_spelling() {
+    let (hexed, base64, url) =
+        (hex(&tag(BODY)), STANDARD.encode(tag(BODY)), URL_SAFE_NO_PAD.encode(tag(BODY)));
+    assert!(base64.contains(['+', '/']), "the two alphabets differ for it: {base64}");
+    // 32 bytes leave two unused bits in the last of 43 characters.
+    let stray = |text: &str| {
+        let at = text.trim_end_matches('=').len() - 1;
+        let stray = char::from(text.as_bytes()[at] + 1);
+        format!("{}{stray}{}", &text[..at], &text[at + 1..])
+    };
+    for (name, encoding, text) in [
+        ("odd length", Encoding::Hex, hexed[1..].to_owned()),
+        ("space inside", Encoding::Hex, format!("{} {}", &hexed[..32], &hexed[33..])),
+        ("sign", Encoding::Hex, format!("+{}", &hexed[1..])),
+        ("minus", Encoding::Hex, format!("-{}", &hexed[1..])),
+        ("0x", Encoding::Hex, format!("0x{hexed}")),
+        ("0x in place", Encoding::Hex, format!("0x{}", &hexed[2..])),
+        ("colons", Encoding::Hex, format!("{}:{}", &hexed[..2], &hexed[3..])),
+        ("underscore", Encoding::Hex, format!("{}_{}", &hexed[..2], &hexed[3..])),
+        ("other letters", Encoding::Hex, format!("g{}", &hexed[1..])),
+        ("twice", Encoding::Hex, format!("{hexed}{hexed}")),
+        ("as base64", Encoding::Hex, base64.clone()),
+        ("no padding", Encoding::Base64, base64.trim_end_matches('=').to_owned()),
+        ("more padding", Encoding::Base64, format!("{base64}=")),
+        ("stray bits", Encoding::Base64, stray(&base64)),
+        ("space inside", Encoding::Base64, format!("{} {}", &base64[..20], &base64[20..])),
+        ("URL alphabet", Encoding::Base64, format!("{url}=")),
+        ("as hex", Encoding::Base64, hexed.clone()),
+        ("padding", Encoding::Base64Url, format!("{url}=")),
+        ("stray bits", Encoding::Base64Url, stray(&url)),
+        ("standard alphabet", Encoding::Base64Url, base64.trim_end_matches('=').to_owned()),
+        ("nothing", Encoding::Hex, "".to_owned()),
+        ("padding alone", Encoding::Base64, "====".to_owned()),
+    ] {
+        let scheme = Scheme::hmac_sha256("x-s").encoding(encoding);
+        let verdict = kind(judge(scheme, &[("x-s", &text)], BODY));
+        let expected =
+            if text.is_empty() { RejectionKind::Missing } else { RejectionKind::Malformed };
+        assert_eq!(verdict, Some(expected), "{encoding:?}: {name}");
+    }
+}
+
+#[test]
+fn every_grammar_finds_its_signature_and_nothing_else() {
+    const ITEMS: Grammar = Grammar::Positional { separator: b';', time_first: false };
+    const SPACED: Grammar = Grammar::Tagged {
+        separator: b';',
+        assign: b':',
+        signature: "sig",
+        time: None,
+        spaced: true,
+    };
+    use RejectionKind::Malformed;
+    let tag = hex(&tag(BODY));
+    let prefix = |prefix| Grammar::Whole { prefix };
+    for (name, grammar, value, expected) in [
+        ("whole", prefix(""), "{}", None),
+        ("prefix", prefix("sha256="), "sha256={}", None),
+        ("other prefix of one length", prefix("sha256="), "sha512={}", Some(Malformed)),
+        ("prefix in capitals", prefix("sha256="), "SHA256={}", Some(Malformed)),
+        ("prefix left out", prefix("sha256="), "{}", Some(Malformed)),
+        ("prefix twice", prefix("sha256="), "sha256=sha256={}", Some(Malformed)),
+        ("space after the prefix", prefix("sha256="), "sha256= {}", Some(Malformed)),
+        ("list where one belongs", prefix(""), "{},{}", Some(Malformed)),
+        ("quoted", prefix(""), "\"{}\"", Some(Malformed)),
+        ("tagged", Grammar::list("v1"), "v1,{}", None),
+        ("tagged second", Grammar::list("v1"), "v2,00 v1,{}", None),
+        ("undecodable beside it", Grammar::list("v1"), "v1,zz v1,{}", None),
+        ("wrong beside it", Grammar::list("v1"), "v1,{0} v1,{}", None),
+        ("other tag", Grammar::list("v1"), "v2,{}", Some(Malformed)),
+        ("tag alone", Grammar::list("v1"), "v1,", Some(Malformed)),
+        ("longer tag", Grammar::list("v1"), "v1a,{}", Some(Malformed)),
+        ("spaced", SPACED, "x:y; sig:{}", None),
+        ("two spaces", SPACED, "x:y;  sig:{}", Some(Malformed)),
+        ("positional", ITEMS, "{}", None),
+        ("positional second", ITEMS, "{0};{}", None),
+        ("positional, other separator", ITEMS, "{0},{}", Some(Malformed)),
+    ] {
+        let value = value.replace("{}", &tag).replace("{0}", &"0".repeat(64));
+        let scheme = Scheme::hmac_sha256("x-s").grammar(grammar);
+        assert_eq!(kind(judge(scheme, &[("x-s", &value)], BODY)), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_time_in_the_signatures_header_is_signed_as_received() {
+    use RejectionKind::{Malformed, SignatureMismatch, TimestampInFuture, TimestampStale};
+    const PAIRS: Scheme = Scheme::hmac_sha256("x-s")
+        .grammar(Grammar::pairs("t", "v1"))
+        .template(&[Part::Time, DOT, Part::Body])
+        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300));
+    const FIRST: Scheme = PAIRS.grammar(Grammar::Positional { separator: b',', time_first: true });
+    for (name, time, expected) in [
+        ("now", "1700000000", None),
+        ("oldest", "1699999700", None),
+        ("too old", "1699999699", Some(TimestampStale)),
+        ("newest", "1700000300", None),
+        ("too new", "1700000301", Some(TimestampInFuture)),
+        // T-25: what would be read and printed again as a good time is not one.
+        ("leading zero", "01700000000", Some(Malformed)),
+        ("sign", "+1700000000", Some(Malformed)),
+        ("space", " 1700000000", Some(Malformed)),
+        ("fraction", "1700000000.0", Some(Malformed)),
+        ("exponent", "17e8", Some(Malformed)),
+        ("hexadecimal", "0x6553f100", Some(Malformed)),
+        ("milliseconds", "1700000000000", Some(TimestampInFuture)),
+        ("empty", "", Some(Malformed)),
+        // T-24: nothing overflows.
+        ("zero", "0", Some(TimestampStale)),
+        ("least i64", "-9223372036854775808", Some(Malformed)),
+        ("greatest i64", "9223372036854775807", Some(Malformed)),
+        ("greatest i64 in milliseconds", "9223372036854775", Some(TimestampInFuture)),
+        ("greatest u64", "18446744073709551615", Some(Malformed)),
+        ("long", &"9".repeat(4000), Some(Malformed)),
+        ("word", "Infinity", Some(Malformed)),
+    ] {
+        let tag = hex(&tag(format!("{time}.{BODY}")));
+        for (scheme, value) in
+            [(PAIRS, format!("t={time},v1={tag}")), (FIRST, format!("{time},{tag}"))]
+        {
+            // The header's own white space is trimmed, so a leading space is the header's.
+            if scheme.profile() == FIRST.profile() && value.starts_with(' ') {
+                continue;
+            }
+            let verdict = judge(scheme, &[("x-s", &value)], BODY);
+            assert_eq!(verdict.as_ref().err(), expected.as_ref(), "{name} in {value}");
+            if let Ok(verified) = verdict {
+                let seconds = Duration::from_secs(time.parse().unwrap());
+                assert_eq!(verified.signed_at(), Some(std::time::UNIX_EPOCH + seconds), "{name}");
+            }
+        }
+    }
+    let tag = hex(&tag(format!("1700000000.{BODY}")));
+    for (name, value, expected) in [
+        ("another time", format!("t=1700000001,v1={tag}"), SignatureMismatch),
+        ("two times", format!("t=1700000000,v1={tag},t=1700000000"), Malformed),
+        ("no time", format!("v1={tag}"), Malformed),
+    ] {
+        assert_eq!(kind(judge(PAIRS, &[("x-s", &value)], BODY)), Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn t23_each_side_of_a_tolerance_counts_and_none_is_none() {
+    const BASE: Scheme = Scheme::hmac_sha256("x-s")
+        .template(&[Part::Time, DOT, Part::Body])
+        .time(TimeSource::Header("x-t"), TimeFormat::Milliseconds);
+    let sides = Tolerance::new(Duration::from_secs(60), Duration::from_millis(5));
+    let widest = Tolerance::new(Duration::MAX, Duration::MAX);
+    use RejectionKind::{TimestampInFuture, TimestampStale};
+    for (name, scheme, millis, expected) in [
+        ("oldest", BASE.tolerance(sides), 1_699_999_940_000_i64, None),
+        ("older", BASE.tolerance(sides), 1_699_999_939_999, Some(TimestampStale)),
+        ("newest", BASE.tolerance(sides), 1_700_000_000_005, None),
+        ("newer", BASE.tolerance(sides), 1_700_000_000_006, Some(TimestampInFuture)),
+        ("not judged", BASE, 1, None),
+        ("not judged, far off", BASE, i64::MAX, None),
+        ("widest", BASE.tolerance(widest), i64::MAX, None),
+        ("zero", BASE.tolerance(Tolerance::seconds(0)), 1_700_000_000_000, None),
+        (
+            "zero, off by one",
+            BASE.tolerance(Tolerance::seconds(0)),
+            1_699_999_999_999,
+            Some(TimestampStale),
+        ),
+    ] {
+        let time = millis.to_string();
+        let tag = hex(&tag(format!("{time}.{BODY}")));
+        let headers = [("x-s", &*tag), ("x-t", &time)];
+        assert_eq!(kind(judge(scheme, &headers, BODY)), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_time_in_the_body_is_judged_once_the_signature_is_good() {
+    use RejectionKind::{Malformed, Missing, SignatureMismatch, TimestampStale};
+    const JSON: Scheme = Scheme::hmac_sha256("x-s")
+        .time(TimeSource::Json("at"), TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300));
+    for (name, body, expected) in [
+        ("number", r#"{"at":1700000000}"#, None),
+        ("text", r#"{"x":{"at":1},"at":"1700000000"}"#, None),
+        ("stale", r#"{"at":1600000000}"#, Some(TimestampStale)),
+        ("nested alone", r#"{"x":{"at":1700000000}}"#, Some(Missing)),
+        ("twice", r#"{"at":1700000000,"at":1700000000}"#, Some(Malformed)),
+        ("fraction", r#"{"at":1700000000.5}"#, Some(Malformed)),
+        ("null", r#"{"at":null}"#, Some(Malformed)),
+        ("no object", "[1700000000]", Some(Malformed)),
+        ("no JSON", "at=1700000000", Some(Malformed)),
+        ("empty", "", Some(Malformed)),
+    ] {
+        let good = hex(&tag(body));
+        assert_eq!(kind(judge(JSON, &[("x-s", &good)], body)), expected, "{name}");
+        let bad = hex(&tag("other"));
+        let verdict = kind(judge(JSON, &[("x-s", &bad)], body));
+        assert_eq!(verdict, Some(SignatureMismatch), "{name}: the body is not read before");
+    }
+}
+
+#[test]
+fn key_rules_make_the_key_of_the_text_and_leave_decoded_secrets_alone() {
+    for (name, rule, text, key) in [
+        ("text", KeyRule::Text, "whsec_YWJj", &b"whsec_YWJj"[..]),
+        ("base64", KeyRule::Base64 { prefix: "" }, "YWJj", b"abc"),
+        ("prefixed base64", KeyRule::Base64 { prefix: "whsec_" }, "whsec_YWJj", b"abc"),
+        ("prefix left out", KeyRule::Base64 { prefix: "whsec_" }, "YWJj", b"abc"),
+        ("unpadded", KeyRule::Base64 { prefix: "" }, "YWI", b"ab"),
+        ("hex", KeyRule::Hex, "6162Ff", b"ab\xff"),
+        ("stripped", KeyRule::Stripped { prefix: "sk_" }, "sk_YWJj", b"YWJj"),
+    ] {
+        let scheme = Scheme::hmac_sha256("x-s").key_rule(rule);
+        let value = hex(&mac::<Sha256Mac>(key, BODY.as_bytes()));
+        for secret in [Secret::new(text), Secret::from_bytes(key)] {
+            let verifier = scheme.verifier(secret.unwrap()).unwrap();
+            assert_eq!(kind(judge_with(&verifier, &[("x-s", &value)], BODY)), None, "{name}");
+        }
+    }
+    for (rule, text) in [
+        (KeyRule::Base64 { prefix: "whsec_" }, "not base64!"),
+        (KeyRule::Base64 { prefix: "whsec_" }, "whsec_"),
+        (KeyRule::Base64 { prefix: "" }, "YWJ"),
+        (KeyRule::Base64 { prefix: "" }, "AAAA"),
+        (KeyRule::Hex, "616"),
+        (KeyRule::Hex, "0000"),
+        (KeyRule::Stripped { prefix: "sk_" }, "sk_"),
+    ] {
+        let made = Scheme::hmac_sha256("x-s").key_rule(rule).verifier(Secret::new(text).unwrap());
+        assert!(made.is_err(), "{rule:?} {text}");
+    }
+}
+
+#[test]
+fn any_of_several_headers_and_the_authorization_header_can_carry_the_signature() {
+    use RejectionKind::{Malformed, Missing, Repeated, SignatureMismatch};
+    const TWO: Scheme = Scheme::hmac_sha256("x-a").headers(&["x-a", "x-b"]);
+    const AUTHORIZATION: Scheme = Scheme::hmac_sha256("x-s").authorization("HMAC");
+    let (good, wrong) = (hex(&tag(BODY)), hex(&tag("other")));
+    let with = |scheme: &str| format!("{scheme}{good}");
+    for (name, scheme, headers, expected) in [
+        ("first", TWO, vec![("x-a", &*good)], None),
+        ("second", TWO, vec![("x-b", &good)], None),
+        ("both", TWO, vec![("x-a", &good), ("x-b", &good)], None),
+        ("second of both", TWO, vec![("x-a", &wrong), ("x-b", &good)], None),
+        ("first empty", TWO, vec![("x-a", ""), ("x-b", &good)], None),
+        ("neither", TWO, vec![("x-c", &good)], Some(Missing)),
+        ("both empty", TWO, vec![("x-a", ""), ("x-b", "")], Some(Missing)),
+        ("both wrong", TWO, vec![("x-a", &wrong), ("x-b", &wrong)], Some(SignatureMismatch)),
+        ("one repeated", TWO, vec![("x-a", &good), ("x-b", &good), ("x-b", &good)], Some(Repeated)),
+        ("authorization", AUTHORIZATION, vec![("authorization", &with("HMAC "))], None),
+        ("scheme in small letters", AUTHORIZATION, vec![("authorization", &with("hmac "))], None),
+        ("other scheme", AUTHORIZATION, vec![("authorization", &with("Bearer "))], Some(Malformed)),
+        ("no space", AUTHORIZATION, vec![("authorization", &with("HMAC"))], Some(Malformed)),
+        ("two spaces", AUTHORIZATION, vec![("authorization", &with("HMAC  "))], Some(Malformed)),
+        ("no scheme", AUTHORIZATION, vec![("authorization", &good)], Some(Malformed)),
+        ("in the wrong header", AUTHORIZATION, vec![("x-s", &with("HMAC "))], Some(Missing)),
+        (
+            "repeated",
+            AUTHORIZATION,
+            vec![("authorization", &with("HMAC ")), ("authorization", "Basic x")],
+            Some(Repeated),
+        ),
+    ] {
+        assert_eq!(kind(judge(scheme, &headers, BODY)), expected, "{name}");
+    }
+}
+
+/// Every kind of part, on both sides of the body.
+const AROUND: Scheme = Scheme::hmac_sha256("x-s")
+    .delivery_id("x-id")
+    .template(&[
+        Part::Method,
+        Part::Literal(" "),
+        Part::Url,
+        Part::Literal("\n"),
+        Part::Id,
+        DOT,
+        Part::Body,
+        DOT,
+        Part::Header("x-nonce"),
+        DOT,
+        Part::Time,
+    ])
+    .time(TimeSource::Header("x-t"), TimeFormat::Rfc3339)
+    .tolerance(Tolerance::seconds(300));
+
+fn around() -> SchemeVerifier {
+    let url = PublicUrl::origin("https://example.com").unwrap();
+    AROUND.verifier_at(secret(), url).unwrap().clock(at(NOW))
+}
+
+const TIME: &str = "2023-11-14T22:13:20.5Z";
+
+fn around_headers(id: &str, nonce: &str, body: &str) -> [(&'static str, String); 4] {
+    let signed = format!("POST https://example.com/hook?x=1\n{id}.{body}.{nonce}.{TIME}");
+    [
+        ("x-s", hex(&tag(signed))),
+        ("x-id", id.to_owned()),
+        ("x-nonce", nonce.to_owned()),
+        ("x-t", TIME.to_owned()),
+    ]
+}
+
+fn judge_around(headers: &[(&'static str, String)], body: &str) -> Verdict {
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
+    judge_with(&around(), &headers, body)
+}
+
+#[test]
+fn parts_are_signed_in_order_on_both_sides_of_the_body() {
+    let good = around_headers("msg_1", "n0", BODY);
+    let verified = judge_around(&good, BODY).unwrap();
+    assert_eq!(verified.delivery_id().unwrap(), "msg_1");
+    assert!(verified.delivery_id_is_signed());
+    for at in 1..good.len() {
+        let mut dropped = good.to_vec();
+        dropped.remove(at);
+        assert_eq!(kind(judge_around(&dropped, BODY)), Some(RejectionKind::Missing), "{at}");
+        let mut repeated = good.to_vec();
+        repeated.push(good[at].clone());
+        assert_eq!(kind(judge_around(&repeated, BODY)), Some(RejectionKind::Repeated), "{at}");
+        let mut changed = good.to_vec();
+        changed[at].1 = changed[at].1.replace(['1', '0'], "2");
+        assert!(judge_around(&changed, BODY).is_err(), "{at}");
+    }
+    let mut head = head(&good.each_ref().map(|(name, value)| (*name, &**value)));
+    let body = Bytes::from(BODY);
+    assert!(verify(&around(), &head, &body).is_ok());
+    head.method = http::Method::PUT;
+    assert!(verify(&around(), &head, &body).is_err());
+}
+
+#[test]
+fn t32_a_signed_part_must_not_hold_the_literal_that_ends_it() {
+    for (name, id, nonce) in [("id", "msg.1", "n"), ("header", "msg", "n.0"), ("end", "msg.", "n")]
+    {
+        let verdict = judge_around(&around_headers(id, nonce, BODY), BODY);
+        assert_eq!(kind(verdict), Some(RejectionKind::Malformed), "{name}");
+    }
+    // Only the literal that follows it matters.
+    assert!(judge_around(&around_headers("msg 1", "n\t0", BODY), BODY).is_ok());
+}
+
+#[test]
+fn t32_a_part_after_the_body_must_not_hold_the_literal_before_it() {
+    const LAST: Scheme = Scheme::hmac_sha256("x-s").template(&[
+        Part::Body,
+        DOT,
+        Part::Header("x-nonce"),
+        Part::Literal("|"),
+        Part::Header("x-region"),
+    ]);
+    let good = hex(&tag("a.b.c|eu"));
+    for (name, body, nonce, region, expected) in [
+        ("genuine", "a.b", "c", "eu", None),
+        ("end of the body in the nonce", "a", "b.c", "eu", Some(RejectionKind::Malformed)),
+        ("all in the region", "a.b", "c", "x|eu", Some(RejectionKind::Malformed)),
+    ] {
+        let headers = [("x-s", &*good), ("x-nonce", nonce), ("x-region", region)];
+        assert_eq!(kind(judge(LAST, &headers, body)), expected, "{name}");
+    }
+    // What ends a part after the body cannot be mistaken, read from the end.
+    let good = hex(&tag("a.b|c|eu"));
+    let headers = [("x-s", &*good), ("x-nonce", "b|c"), ("x-region", "eu")];
+    assert_eq!(kind(judge(LAST, &headers, "a")), None);
+}
+
+#[test]
+fn t32_a_delimiter_of_several_characters_cannot_be_shifted_either() {
+    const FRONT: Scheme = Scheme::hmac_sha256("x-s").template(&[
+        Part::Header("x-a"),
+        Part::Literal("||"),
+        Part::Body,
+        Part::Literal("||"),
+        Part::Header("x-b"),
+    ]);
+    for (a, body, b, expected) in [
+        ("a", "|x|", "b", None),
+        ("a|", "x|", "b", Some(RejectionKind::Malformed)),
+        ("a", "|x", "|b", Some(RejectionKind::Malformed)),
+        ("|a", "x", "b|", None),
+    ] {
+        let good = hex(&tag(format!("{a}||{body}||{b}")));
+        let headers = [("x-s", &*good), ("x-a", a), ("x-b", b)];
+        assert_eq!(kind(judge(FRONT, &headers, body)), expected, "{a} {body} {b}");
+    }
+}
+
+proptest! {
+    /// T-32: whatever the parts are, a tag made for others does not carry them.
+    #[test]
+    fn t32_no_two_requests_share_a_signed_content(
+        id in "[a.\n ]{1,4}", nonce in "[a.\n ]{1,4}", body in "[a.\n]{0,6}",
+        other_id in "[a. ]{1,4}", other_nonce in "[a. ]{1,4}", other_body in "[a.\n]{0,6}",
+    ) {
+        prop_assume!([&id, &nonce].iter().all(|part| !part.contains('\n')));
+        let trimmed = |text: &str| text.trim().to_owned();
+        let mine = (trimmed(&id), trimmed(&nonce), body);
+        let theirs = (trimmed(&other_id), trimmed(&other_nonce), other_body);
+        let mut headers = around_headers(&theirs.0, &theirs.1, &theirs.2);
+        headers[0].1 = around_headers(&mine.0, &mine.1, &mine.2)[0].1.clone();
+        let verdict = judge_around(&headers, &theirs.2);
+        prop_assert!(verdict.is_err() || mine == theirs, "{mine:?} {theirs:?}");
+    }
+
+    #[test]
+    fn any_cut_into_frames_gives_the_same_verdict(
+        body in proptest::collection::vec(any::<u8>(), 0..300),
+        cuts in proptest::collection::vec(0usize..300, 0..12),
+        is_genuine: bool,
+    ) {
+        let signed = [b"POST https://example.com/hook?x=1\nid.", &body[..], b".n.", TIME.as_bytes()];
+        let mut tag = tag(signed.concat());
+        tag[7] ^= u8::from(!is_genuine);
+        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(body.len())).collect();
+        cuts.extend([0, body.len()]);
+        cuts.sort_unstable();
+        let frames = cuts.windows(2).map(|cut| Bytes::copy_from_slice(&body[cut[0]..cut[1]]));
+        let request = Request::post("/hook?x=1")
+            .header("x-s", hex(&tag))
+            .header("x-id", "id")
+            .header("x-nonce", "n")
+            .header("x-t", TIME)
+            .body(Script::data(frames))
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (response, inner) = runtime.block_on(send(&SignatureLayer::new(around()), request));
+        prop_assert_eq!(response.status() == StatusCode::OK, is_genuine);
+        prop_assert_eq!(inner.count(), usize::from(is_genuine));
+        if is_genuine {
+            let call = inner.only_call();
+            prop_assert_eq!(call.body.bytes(), &body);
+        }
+    }
+}
+
+#[test]
+fn any_candidate_and_any_key_up_to_sixteen_of_each() {
+    const LIST: Scheme = Scheme::hmac_sha256("x-s").grammar(Grammar::list("v1"));
+    let keys: Vec<_> = (0..16).map(|index| format!("key number {index}")).collect();
+    let mut verifier = LIST.verifier(Secret::new(&*keys[0]).unwrap()).unwrap();
+    for key in &keys[1..] {
+        verifier = verifier.or_secret(Secret::new(&**key).unwrap()).unwrap();
+    }
+    let more = verifier.clone().or_secret(Secret::new("one more").unwrap());
+    assert_eq!(more.unwrap_err(), ConfigError::TooManySecrets);
+
+    let item =
+        |key: &str| format!("v1,{}", hex(&mac::<Sha256Mac>(key.as_bytes(), BODY.as_bytes())));
+    let wrong = item("unknown");
+    for (at, key) in keys.iter().enumerate() {
+        let mut items = vec![wrong.clone(); 16];
+        items[15 - at] = item(key);
+        let verified = judge_with(&verifier, &[("x-s", &items.join(" "))], BODY).unwrap();
+        assert_eq!(verified.key_index(), at);
+        // Seventeen are an attack, wherever the good one is.
+        items.push(wrong.clone());
+        let verdict = judge_with(&verifier, &[("x-s", &items.join(" "))], BODY);
+        assert_eq!(kind(verdict), Some(RejectionKind::Malformed), "{at}");
+        // Those under other names do not count.
+        items[16] = wrong.replace("v1", "v2");
+        assert!(judge_with(&verifier, &[("x-s", &items.join(" "))], BODY).is_ok(), "{at}");
+    }
+    let both = format!("{} {}", item(&keys[9]), item(&keys[4]));
+    let verified = judge_with(&verifier, &[("x-s", &both)], BODY).unwrap();
+    assert_eq!(verified.key_index(), 4, "the first key that matches");
+    let none = kind(judge_with(&verifier, &[("x-s", &wrong)], BODY));
+    assert_eq!(none, Some(RejectionKind::SignatureMismatch));
+}
+
+#[test]
+fn a_scheme_that_signs_the_url_needs_one() {
+    const SIGNED: Scheme = Scheme::hmac_sha256("x-s").template(&[Part::Url, Part::Body]);
+    assert_eq!(SIGNED.verifier(secret()).unwrap_err(), ConfigError::UrlMissing);
+    let good = hex(&tag(format!("https://a.example/hook?x=1{BODY}")));
+    for (name, url, expected) in [
+        ("origin", PublicUrl::origin("https://a.example").unwrap(), None),
+        ("fixed", PublicUrl::fixed("https://a.example/hook?x=1").unwrap(), None),
+        ("custom", PublicUrl::custom(|_| Some("https://a.example/hook?x=1".into())), None),
+        (
+            "port",
+            PublicUrl::origin("https://a.example:443").unwrap(),
+            Some(RejectionKind::SignatureMismatch),
+        ),
+        ("unknown", PublicUrl::custom(|_| None), Some(RejectionKind::UnknownUrl)),
+    ] {
+        let verifier = SIGNED.verifier_at(secret(), url).unwrap();
+        let verdict = judge_with(&verifier, &[("x-s", &good), ("host", "evil.example")], BODY);
+        assert_eq!(kind(verdict), expected, "{name}");
+    }
+}
+
+#[test]
+fn mistakes_in_a_declaration_panic_when_they_cannot_stop_the_compiler() {
+    for (name, declare) in [
+        ("capitals", (|| Scheme::hmac_sha256("X-Signature")) as fn() -> Scheme),
+        ("empty", || Scheme::hmac_sha1("")),
+        ("space", || Scheme::hmac_sha512("x signature")),
+        ("colon", || Scheme::hmac_sha384("x:")),
+        ("no header at all", || Scheme::hmac_sha256("x").headers(&[])),
+        ("one of several", || Scheme::hmac_sha256("x").headers(&["x", "Y"])),
+        ("id", || Scheme::hmac_sha256("x").delivery_id("Id")),
+        ("time", || Scheme::hmac_sha256("x").time(TimeSource::Header("T"), TimeFormat::Seconds)),
+        ("part", || Scheme::hmac_sha256("x").template(&[Part::Header("N"), Part::Body])),
+        ("no body", || Scheme::hmac_sha256("x").template(&[Part::Id, Part::Time])),
+        ("two bodies", || Scheme::hmac_sha256("x").template(&[Part::Body, Part::Body])),
+    ] {
+        assert!(std::panic::catch_unwind(declare).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_scheme_whose_parts_contradict_each_other_is_found_at_start_up() {
+    const HEADER: Scheme = Scheme::hmac_sha256("x-s")
+        .time(TimeSource::Header("x-t"), TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300));
+    const SIGNED: &[Part] = &[Part::Time, DOT, Part::Body];
+    let in_signature = HEADER.time(TimeSource::Signature, TimeFormat::Seconds);
+    let in_body = HEADER.time(TimeSource::Json("at"), TimeFormat::Seconds);
+    for (name, scheme, is_valid) in [
+        ("signed time", HEADER.template(SIGNED), true),
+        ("signed as a header", HEADER.template(&[Part::Header("x-t"), Part::Body]), true),
+        ("time judged but not signed", HEADER, false),
+        ("another header signed", HEADER.template(&[Part::Header("x-u"), Part::Body]), false),
+        (
+            "time in the signature",
+            in_signature.grammar(Grammar::pairs("t", "s")).template(SIGNED),
+            true,
+        ),
+        ("not signed", in_signature.grammar(Grammar::pairs("t", "s")), false),
+        ("grammar without a time", in_signature.template(SIGNED), false),
+        ("list without a time", in_signature.grammar(Grammar::list("s")).template(SIGNED), false),
+        ("time in the body", in_body, true),
+        ("time in the body, and before it", in_body.template(SIGNED), false),
+        ("signed time without a source", Scheme::hmac_sha256("x-s").template(SIGNED), false),
+        ("id without a name", Scheme::hmac_sha256("x-s").template(&[Part::Id, Part::Body]), false),
+    ] {
+        let made = scheme.verifier(secret());
+        assert_eq!(made.is_ok(), is_valid, "{name}");
+        let is_invalid = matches!(made, Err(ConfigError::SchemeInvalid { .. }));
+        assert_eq!(is_invalid, !is_valid, "{name}");
+    }
+}
+
+#[test]
+fn a_scheme_states_its_name_its_status_and_its_limit() {
+    const PROFILE: Scheme =
+        Scheme::hmac_sha256("x-s").provider("acme").status(StatusCode::UNAUTHORIZED).body_limit(10);
+    let verifier = PROFILE.verifier(secret()).unwrap();
+    let refused = verify(&verifier, &head(&[]), &Bytes::new()).unwrap_err();
+    assert_eq!((refused.provider(), refused.status()), ("acme", StatusCode::UNAUTHORIZED));
+    assert_eq!(Verifier::profile(&verifier).body_limit(), 10);
+    let verified = judge_with(&verifier, &[("x-s", &hex(&tag(BODY)))], BODY).unwrap();
+    assert_eq!(verified.provider(), "acme");
+}
