@@ -1,1 +1,258 @@
+//! Secrets: what cannot be one, how they are read, and that nothing shows them.
 
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::HeaderName;
+use tower_webhook::{
+    ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier, all_of, any_of,
+    make_verifier_after_body_fn, make_verifier_fn,
+    providers::{GitHub, Meta, SharedToken, Slack, StandardWebhooks, Stripe, Twilio},
+    scheme::{KeyRule, Tolerance},
+    verifier_fn, verify,
+};
+
+use crate::{
+    heads::{WHSEC, genuine},
+    support::{SECRET, head_of, hex, meta_request, secret},
+};
+
+#[test]
+fn t06_a_secret_that_anyone_could_guess_cannot_be_built() {
+    use ConfigError::{
+        SecretAllZero, SecretEmpty, SecretInWhitespace, SecretPlaceholder, SecretUndecodable,
+    };
+    const BASE64: ConfigError = SecretUndecodable { form: "base64" };
+    const HEX: ConfigError = SecretUndecodable { form: "hexadecimal" };
+    let bytes = |bytes: &[u8]| Secret::from_bytes(bytes);
+    for (name, made, expected) in [
+        ("empty", Secret::new(""), SecretEmpty),
+        ("spaces", Secret::new("   "), SecretEmpty),
+        ("line ends", Secret::new("\r\n\t"), SecretEmpty),
+        ("wide space", Secret::new("\u{3000}"), SecretEmpty),
+        ("newline at the end", Secret::new("secret\n"), SecretInWhitespace),
+        ("space before", Secret::new(" secret"), SecretInWhitespace),
+        ("placeholder", Secret::new("changeme"), SecretPlaceholder),
+        ("placeholder in capitals", Secret::new("CHANGE_ME"), SecretPlaceholder),
+        ("placeholder of the vendor", Secret::new("whsec_xxx"), SecretPlaceholder),
+        ("no bytes", bytes(b""), SecretEmpty),
+        ("blank bytes", bytes(b" \n"), SecretEmpty),
+        ("zero", bytes(&[0]), SecretAllZero),
+        ("zeros", bytes(&[0; 64]), SecretAllZero),
+        ("no base64", Secret::from_base64(""), SecretEmpty),
+        ("base64 of nothing", Secret::from_base64("===="), BASE64),
+        ("base64 of zeros", Secret::from_base64("AAAAAAAA"), SecretAllZero),
+        ("base64 with a space", Secret::from_base64("YWJj YWJj"), BASE64),
+        ("base64 with a newline", Secret::from_base64("YWJj\n"), BASE64),
+        ("base64 in the URL alphabet", Secret::from_base64("_-_-"), BASE64),
+        ("base64 with stray bits", Secret::from_base64("YWJ="), BASE64),
+        ("base64 cut", Secret::from_base64("YWJjY"), BASE64),
+        ("no hex", Secret::from_hex(""), SecretEmpty),
+        ("hex of zeros", Secret::from_hex("0000"), SecretAllZero),
+        ("odd hex", Secret::from_hex("abc"), HEX),
+        ("hex with 0x", Secret::from_hex("0xab"), HEX),
+        ("hex with a sign", Secret::from_hex("+a"), HEX),
+        ("hex with another letter", Secret::from_hex("gg"), HEX),
+        ("prefix alone", Secret::from_whsec("whsec_"), SecretEmpty),
+        ("prefix twice", Secret::from_whsec("whsec_whsec_YWJj"), BASE64),
+        ("prefix in capitals", Secret::from_whsec("WHSEC_YWJj"), BASE64),
+    ] {
+        assert_eq!(made.unwrap_err(), expected, "{name}");
+    }
+    // Where the provider's rule decodes the text, nothing may be left of it either.
+    for text in ["whsec_", "whsec_AAAA", "whsec_====", "whsec_not base64"] {
+        let text = || Secret::new(text).unwrap();
+        assert!(StandardWebhooks::new(text()).is_err());
+        let first = StandardWebhooks::new(Secret::new(WHSEC).unwrap()).unwrap();
+        assert!(first.or_secret(text()).is_err(), "as a further secret");
+    }
+}
+
+#[test]
+fn t44_each_constructor_reads_its_own_form() {
+    for (name, made, bytes) in [
+        ("text", Secret::new("whsec_YWJj"), &b"whsec_YWJj"[..]),
+        ("text with spaces inside", Secret::new("It's a Secret"), b"It's a Secret"),
+        ("text beyond ASCII", Secret::new("clé"), "clé".as_bytes()),
+        ("text that holds a placeholder", Secret::new("changeme2"), b"changeme2"),
+        ("bytes", Secret::from_bytes(&b"\xff\x00\n"[..]), b"\xff\0\n"),
+        ("base64", Secret::from_base64("YWI="), b"ab"),
+        ("base64 without padding", Secret::from_base64("YWI"), b"ab"),
+        ("base64 with all letters", Secret::from_base64("+/+/"), b"\xfb\xff\xbf"),
+        ("hex", Secret::from_hex("6aFF"), b"j\xff"),
+        ("whsec", Secret::from_whsec("whsec_YWJj"), b"abc"),
+        ("whsec without prefix", Secret::from_whsec("YWJj"), b"abc"),
+    ] {
+        assert_eq!(made.unwrap().expose(), bytes, "{name}");
+    }
+    let secret = Secret::new("token").unwrap();
+    for (token, expected) in
+        [("token", true), ("Token", false), ("toke", false), ("token1", false), ("", false)]
+    {
+        assert_eq!(secret.matches(token.as_bytes()), expected, "{token}");
+    }
+}
+
+#[test]
+fn t07_every_verifier_needs_a_secret_that_exists() {
+    // There is no constructor without one, and no default. What a missing environment variable
+    // leaves behind ends here:
+    let missing = std::env::var("TOWER_WEBHOOK_NO_SUCH_VARIABLE").unwrap_or_default();
+    let built = Secret::new(missing).map(GitHub::new);
+    assert_eq!(built.unwrap_err(), ConfigError::SecretEmpty);
+
+    // The empty key's signature over a genuine body is refused by everyone.
+    let head = head_of(meta_request(b"x", ()));
+    assert!(verify(&Meta::new(secret()), &head, &Bytes::from("x")).is_ok());
+    let mut forged = head;
+    let signature = crate::support::hmac_sha256("", b"x");
+    let signature = format!("sha256={signature}").parse().unwrap();
+    forged.headers.insert("x-hub-signature-256", signature);
+    assert!(verify(&Meta::new(secret()), &forged, &Bytes::from("x")).is_err());
+    assert!(verify(&GitHub::new(secret()), &forged, &Bytes::from("x")).is_err());
+}
+
+#[test]
+fn more_than_sixteen_secrets_panic_or_fail_at_start_up() {
+    let many = |count| (1..count).map(|index| Secret::new(format!("further {index}")).unwrap());
+    let url = || PublicUrl::origin("https://example.com").unwrap();
+    type Build = fn(usize, PublicUrl) -> bool;
+    let builds: [(&str, Build); 5] = [
+        ("Meta", |count, _| {
+            let _ = (1..count).fold(Meta::new(secret()), |meta, _| meta.or_secret(secret()));
+            true
+        }),
+        ("Slack", |count, _| {
+            let _ = (1..count).fold(Slack::new(secret()), |slack, _| slack.or_secret(secret()));
+            true
+        }),
+        ("Stripe", |count, _| {
+            let _ = (1..count).fold(Stripe::new(secret()), |stripe, _| stripe.or_secret(secret()));
+            true
+        }),
+        ("Twilio", |count, url| {
+            let first = Twilio::new(secret(), url);
+            let _ = (1..count).fold(first, |twilio, _| twilio.or_secret(secret()));
+            true
+        }),
+        ("StandardWebhooks", |count, _| {
+            let whsec = || Secret::new(WHSEC).unwrap();
+            let mut made = StandardWebhooks::new(whsec());
+            for _ in 1..count {
+                made = made.and_then(|verifier| verifier.or_secret(whsec()));
+            }
+            made.is_ok()
+        }),
+    ];
+    for (name, build) in builds {
+        assert!(build(16, url()), "{name}");
+        let built = std::panic::catch_unwind(|| build(17, url()));
+        assert!(!built.unwrap_or(false), "{name}");
+    }
+    // Tokens are no MACs: any number of them is cheap to compare.
+    let first = SharedToken::new(HeaderName::from_static("x-token"), secret());
+    let _ = many(100).fold(first, SharedToken::or_secret);
+}
+
+/// What must appear nowhere: the secret as text, hex and base64, its `Debug` as bytes, and tags.
+fn assert_shows_no_secret(name: &str, text: &str) {
+    let decoded = STANDARD.decode(&WHSEC[6..]).unwrap();
+    for secret in [SECRET.as_bytes(), WHSEC.as_bytes(), &decoded, b"user:password", b"k1-secret"] {
+        let needles = [
+            String::from_utf8_lossy(secret).into_owned(),
+            hex(secret),
+            hex(secret).to_uppercase(),
+            STANDARD.encode(secret),
+            format!("{secret:?}").trim_matches(['[', ']']).to_owned(),
+            format!("{:?}", &secret[..8]).trim_matches(['[', ']']).to_owned(),
+        ];
+        for needle in needles {
+            assert!(!text.contains(&needle), "{name} shows `{needle}`: {text}");
+        }
+    }
+}
+
+#[test]
+fn t36_debug_of_every_provider_layer_service_and_state_shows_no_secret() {
+    for genuine in genuine() {
+        assert_shows_no_secret(genuine.name, &genuine.debug);
+        // Nor what the sender sent.
+        for (header, _, value) in &genuine.headers {
+            let value = String::from_utf8_lossy(value);
+            if value.len() > 15 && !header.starts_with("content") {
+                assert!(!genuine.debug.contains(&*value), "{} {header}", genuine.name);
+            }
+        }
+        assert!(genuine.debug.len() > 20, "{} says something", genuine.name);
+    }
+}
+
+#[test]
+fn t36_debug_of_everything_else_shows_no_secret() {
+    let url = PublicUrl::origin("https://user:password@example.com").unwrap();
+    let twilio =
+        Twilio::new(secret(), url.clone()).shared_key("k1", { Secret::new("k1-secret").unwrap() });
+    let scheme = Scheme::hmac_sha256("x-s").key_rule(KeyRule::Base64 { prefix: "whsec_" });
+    let verifier = scheme.verifier(Secret::new(WHSEC).unwrap()).unwrap();
+    let token = secret();
+    let custom = verifier_fn(move |_, _| {
+        token.matches(b"").then(|| unreachable!()).ok_or(tower_webhook::Rejection::mismatch())
+    });
+    let meta = || Meta::new(secret()).verify_token(secret());
+    let look_up = make_verifier_fn(move |_| std::future::ready(Ok(meta())));
+    let later = make_verifier_after_body_fn(move |_, _| std::future::ready(Ok(meta())));
+    let fixed = PublicUrl::fixed("https://user:password@example.com/?token=k1-secret").unwrap();
+    let state = meta().begin(&head_of(meta_request(b"", ()))).unwrap();
+    let verified = verify(&meta(), &head_of(meta_request(b"", ())), &Bytes::new()).unwrap();
+    for (name, text) in [
+        ("secret", format!("{:?} {:#?}", secret(), secret())),
+        ("handshake", format!("{:#?}", meta())),
+        ("twilio", format!("{twilio:#?}")),
+        ("scheme", format!("{verifier:#?} {scheme:?}")),
+        ("function", format!("{custom:?}")),
+        ("look-up", format!("{:?}", SignatureLayer::new(look_up))),
+        ("look-up later", format!("{:?}", SignatureLayer::new(later))),
+        ("tenant", format!("{:?}", meta().for_tenant("7"))),
+        ("both", format!("{:?}", all_of(meta(), twilio.clone()))),
+        ("either", format!("{:?}", any_of(meta(), twilio))),
+        ("URL", format!("{url:?} {fixed:?}")),
+        ("state", format!("{state:?}")),
+        ("verified", format!("{verified:?}")),
+        ("tolerance", format!("{:?}", Tolerance::new(Duration::ZERO, Duration::ZERO))),
+    ] {
+        assert_shows_no_secret(name, &text);
+    }
+    let tag = crate::support::hmac_sha256(SECRET, b"");
+    assert!(!format!("{verified:?}").contains(&tag), "the tag is a replay key, not for logs");
+}
+
+#[test]
+fn t36_the_text_of_a_configuration_error_says_the_way_out_and_no_secret() {
+    let base64_key = Secret::new(format!("{SECRET} is no base64")).unwrap();
+    let scheme = |rule| Scheme::hmac_sha256("x-s").key_rule(rule);
+    let hex_key = scheme(KeyRule::Hex).verifier(secret()).unwrap_err();
+    let origin = |url: &str| PublicUrl::origin(url).unwrap_err();
+    let networks = |network| PublicUrl::forwarded(["a"], [network], |_| None).unwrap_err();
+    for (error, way_out) in [
+        (Secret::new("").unwrap_err(), "environment variable"),
+        (Secret::new(format!("{SECRET}\n")).unwrap_err(), "trim"),
+        (Secret::new("changeme").unwrap_err(), "provider"),
+        (Secret::from_bytes([0; 8]).unwrap_err(), "provider"),
+        (Secret::from_hex(SECRET).unwrap_err(), "hexadecimal"),
+        (Secret::from_base64(SECRET).unwrap_err(), "base64"),
+        (Secret::from_whsec(SECRET).unwrap_err(), "base64"),
+        (hex_key, "hexadecimal"),
+        (StandardWebhooks::new(base64_key).unwrap_err(), "base64"),
+        (origin("https://user:password@example.com/x"), "PublicUrl::fixed"),
+        (origin("user:password@example.com"), "https://"),
+        (PublicUrl::fixed("https://user:password@a/#x").unwrap_err(), "fragment"),
+        (PublicUrl::forwarded(["user:password@a"], ["::1"], |_| None).unwrap_err(), "host alone"),
+        (networks("10.0.0.0/33"), "10.0.0.0/8"),
+    ] {
+        let text = format!("{error} {error:?}");
+        assert_shows_no_secret(way_out, &text);
+        assert!(error.to_string().contains(way_out), "{error}");
+        assert!(!error.to_string().ends_with('.'), "{error}");
+    }
+}
