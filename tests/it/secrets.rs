@@ -192,7 +192,7 @@ fn t36_debug_of_every_provider_layer_service_and_state_shows_no_secret() {
 fn t36_debug_of_everything_else_shows_no_secret() {
     let url = PublicUrl::origin("https://user:password@example.com").unwrap();
     let twilio =
-        Twilio::new(secret(), url.clone()).shared_key("k1", { Secret::new("k1-secret").unwrap() });
+        Twilio::new(secret(), url.clone()).shared_key("k1", Secret::new("k1-secret").unwrap());
     let scheme = Scheme::hmac_sha256("x-s").key_rule(KeyRule::Base64 { prefix: "whsec_" });
     let verifier = scheme.verifier(Secret::new(WHSEC).unwrap()).unwrap();
     let token = secret();
