@@ -485,6 +485,8 @@ async fn t34_the_settings_header_chooses_a_shared_key_and_never_weakens_the_toke
         ("key, SHA-256 under SHA-1", Some("key=k1"), s256, false),
         ("key, token's signature", Some("key=k1"), t1, false),
         ("token, SHA-256 claimed", Some("algorithm=HMAC_SHA256"), t256, false),
+        ("token, SHA-256 claimed, SHA-1 made", Some("algorithm=HMAC_SHA256"), t1, false),
+        ("unknown key, SHA-256 claimed", Some("key=k2,algorithm=HMAC_SHA256"), t1, false),
         ("unknown key, SHA-256", Some("key=k2,algorithm=HMAC_SHA256"), t256, false),
         ("unknown key, SHA-1 of the shared one", Some("key=k2"), s1, false),
         ("key's id in capitals", Some("key=K1,algorithm=HMAC_SHA256"), s256, false),
