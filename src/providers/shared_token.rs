@@ -20,7 +20,7 @@ pub struct SharedToken {
 
 impl SharedToken {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("shared-token");
+    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("shared_token");
 
     /// Expects this token as the header's whole value.
     #[must_use]

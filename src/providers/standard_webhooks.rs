@@ -32,7 +32,7 @@ const SVIX: usize = 1;
 const fn family(names: [&'static str; 3], scheme: Scheme) -> Scheme {
     let [_, id, time] = names;
     scheme
-        .provider("standard-webhooks")
+        .provider("standard_webhooks")
         .grammar(Grammar::list("v1"))
         .encoding(Encoding::Base64)
         .key_rule(KeyRule::Base64 { prefix: "whsec_" })

@@ -164,7 +164,7 @@ async fn any_of_wants_either() {
     for (name, request, provider) in [
         ("both good", both_headers(b"hello", "token"), "wsapi"),
         ("signature", both_headers(b"hello", "nekot"), "wsapi"),
-        ("token", both_headers(b"other", "token"), "shared-token"),
+        ("token", both_headers(b"other", "token"), "shared_token"),
     ] {
         let (response, inner) = send(&layer, request).await;
         assert_eq!(response.status(), StatusCode::OK, "{name}");

@@ -302,9 +302,9 @@ async fn the_genuine_request_of_every_provider_is_accepted_with_what_was_proven(
         assert_eq!(call.body.bytes(), genuine.body, "{name}");
         let verified: &Verified = call.verified();
         let provider = match name.split(',').next().unwrap() {
-            "SharedToken" => "shared-token",
-            "StandardWebhooks" => "standard-webhooks",
-            "WebexContactCenter" => "webex-contact-center",
+            "SharedToken" => "shared_token",
+            "StandardWebhooks" => "standard_webhooks",
+            "WebexContactCenter" => "webex_contact_center",
             other => &other.to_lowercase(),
         };
         assert_eq!(verified.provider(), provider, "{name}");

@@ -174,7 +174,7 @@ async fn the_secret_can_be_looked_up_by_the_unverified_body() {
     assert_eq!(response.status(), StatusCode::OK);
     let call = inner.only_call();
     assert_eq!(call.verified().tenant(), Some("sub-1"));
-    assert_eq!(call.verified().provider(), "webex-contact-center");
+    assert_eq!(call.verified().provider(), "webex_contact_center");
     assert_eq!(call.body.bytes(), EVENT);
 
     // What the look-up saw is a hint: naming a subscription proves nothing.

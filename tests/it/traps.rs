@@ -447,7 +447,7 @@ fn t37_nothing_that_accepts_everything_is_exported() {
 }
 
 #[test]
-fn every_trap_of_this_part_has_a_test_under_its_number() {
+fn every_trap_has_a_test_under_its_number() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     let tests: String = fs::read_dir(directory)
         .unwrap()
@@ -460,10 +460,7 @@ fn every_trap_of_this_part_has_a_test_under_its_number() {
         .filter(|name| name.starts_with('t'))
         .flat_map(|name| name.split('_'))
         .collect();
-    for trap in [
-        1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 17, 18, 23, 24, 25, 26, 32, 33, 34, 35, 36, 37,
-        41, 42, 43, 44,
-    ] {
+    for trap in (1..=1).chain(3..=18).chain(23..=30).chain(32..=44) {
         assert!(names.contains(&&*format!("t{trap:02}")), "T-{trap:02}");
     }
 }
