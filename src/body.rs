@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 /// A request body that has been received whole and verified: exactly the bytes that were hashed,
-/// and the trailers if there were any.
+/// and the trailers if there were any. No scheme signs trailers.
 ///
 /// Only the layer makes one, so a handler that takes it cannot be called without the layer.
 #[derive(Clone, Debug)]

@@ -84,12 +84,17 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
     }
 }
 
+/// The rejection to report: a verifier that could not decide makes the sender come again.
+fn one_of(first: Rejection, second: Rejection) -> Rejection {
+    if first.kind().is_verdict() && !second.kind().is_verdict() { second } else { first }
+}
+
 impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
     type State = (Result<A::State, Rejection>, Result<B::State, Rejection>);
 
     fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
         match (self.first.begin(head), self.second.begin(head)) {
-            (Err(first), Err(_)) => Err(first),
+            (Err(first), Err(second)) => Err(one_of(first, second)),
             states => Ok(states),
         }
     }
@@ -109,16 +114,23 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
         head: &Parts,
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
+        let is_firsts = first.is_ok();
         let first = first.and_then(|state| self.first.finish(state, head, body));
         let second = second.and_then(|state| self.second.finish(state, head, body));
         match (first, second) {
             (Ok(verified), _) | (_, Ok(verified)) => Ok(verified),
-            (Err(first), Err(_)) => Err(first),
+            // The one whose head was in order is the one that was meant.
+            (Err(first), Err(second)) if is_firsts => Err(one_of(first, second)),
+            (Err(first), Err(second)) => Err(one_of(second, first)),
         }
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        self.first.handshake(head).or_else(|| self.second.handshake(head))
+        match (self.first.handshake(head), self.second.handshake(head)) {
+            (Some(Ok(response)), _) | (_, Some(Ok(response))) => Some(Ok(response)),
+            (Some(Err(first)), Some(Err(second))) => Some(Err(one_of(first, second))),
+            (answer, None) | (None, answer) => answer,
+        }
     }
 
     fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {

@@ -37,11 +37,28 @@ impl Deadline {
         if this.sleep.is_none() {
             this.sleep.set(Some(sleep(after)));
         }
-        match this.sleep.as_pin_mut() {
-            Some(sleep) => sleep.poll(cx),
-            None => Poll::Pending,
+        if let Some(sleep) = this.sleep.as_mut().as_pin_mut()
+            && sleep.poll(cx).is_ready()
+        {
+            return Poll::Ready(());
         }
+        is_over(this.sleep.as_ref().as_pin_ref())
     }
+}
+
+/// A timer gives way when its task has used up its share of the thread, as a body that is always
+/// ready makes it do each time. The clock does not.
+#[cfg(feature = "tokio")]
+fn is_over(sleep: Option<Pin<&Sleep>>) -> Poll<()> {
+    match sleep {
+        Some(sleep) if tokio::time::Instant::now() >= sleep.deadline() => Poll::Ready(()),
+        _ => Poll::Pending,
+    }
+}
+
+#[cfg(not(feature = "tokio"))]
+fn is_over(_: Option<Pin<&Sleep>>) -> Poll<()> {
+    Poll::Pending
 }
 
 #[cfg(feature = "tokio")]

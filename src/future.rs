@@ -23,7 +23,7 @@ use crate::{
     empty_response,
     gather::Gather,
     layer::Config,
-    rejection::grpc_response,
+    rejection::{grpc_content_type, grpc_response},
     source::{Found, LookUpLater},
 };
 
@@ -52,6 +52,8 @@ pin_project! {
 pin_project! {
     #[project = StepProjection]
     enum Step<E, V, T, L, LF, B, F> {
+        // The verifier could not even be asked for.
+        Failed { rejection: Option<Rejection> },
         // The verifier is being made. The body has not been polled.
         Make { #[pin] early: E, body: Option<B> },
         // The head has been accepted. The body is being read.
@@ -105,13 +107,22 @@ where
     S: Service<Request<BufferedBody>>,
     B: Body,
 {
-    pub(crate) fn new(head: Parts, body: B, early: M::Early, inner: S, config: Config) -> Self {
+    pub(crate) fn new(
+        head: Parts,
+        body: B,
+        early: Result<M::Early, Rejection>,
+        inner: S,
+        config: Config,
+    ) -> Self {
         Self {
             head: Some(head),
             inner: Some(inner),
             config,
             has_body: !body.is_end_stream(),
-            step: Step::Make { early, body: Some(body) },
+            step: match early {
+                Ok(early) => Step::Make { early, body: Some(body) },
+                Err(rejection) => Step::Failed { rejection: Some(rejection) },
+            },
         }
     }
 }
@@ -130,6 +141,9 @@ where
         loop {
             let head = this.head.as_ref();
             let next = match (this.step.as_mut().project(), head) {
+                (StepProjection::Failed { rejection }, Some(_)) => {
+                    Err(rejection.take().unwrap_or(Rejection::mismatch()).into())
+                }
                 (StepProjection::Make { early, body }, Some(head)) => {
                     let found = match contained(|| early.poll(cx)) {
                         Ok(found) => ready!(found).map_err(Stop::from),
@@ -148,7 +162,7 @@ where
                         Ok(Step::Read {
                             decider: Some(decider),
                             limit,
-                            gather: Gather::new(declared),
+                            gather: Gather::new(declared, limit),
                             trailers: None,
                             body,
                             deadline: Deadline::new(this.config.body_deadline),
@@ -240,7 +254,7 @@ impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
 
 /// Runs a verifier's code. A panic there must neither pass for an answer nor end the connection
 /// without one.
-fn contained<T>(run: impl FnOnce() -> T) -> Result<T, Rejection> {
+pub(crate) fn contained<T>(run: impl FnOnce() -> T) -> Result<T, Rejection> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|_| Rejection::new(RejectionKind::VerifierPanicked))
 }
 
@@ -321,7 +335,12 @@ where
             }
             Err(frame) => {
                 if let Ok(more) = frame.into_trailers() {
-                    trailers.get_or_insert_default().extend(more);
+                    let trailers = trailers.get_or_insert_default();
+                    for (name, value) in &more {
+                        if trailers.try_append(name, value.clone()).is_err() {
+                            return Poll::Ready(Err(RejectionKind::BodyUnreadable.into()));
+                        }
+                    }
                 }
             }
         }
@@ -346,17 +365,17 @@ fn unreadable(error: Box<dyn Error + Send + Sync>) -> Rejection {
 
 /// Every answer of the layer's own is made here.
 fn answer(stop: Stop, head: Option<Parts>, closes: bool, config: &Config) -> Response<Bytes> {
-    let content_type = head.as_ref().and_then(|head| head.headers.get(header::CONTENT_TYPE));
+    let grpc = head.as_ref().and_then(grpc_content_type);
     let mut response = match stop {
         Stop::Answer(response) => *response,
         Stop::Refuse(rejection) => {
             let rejection = rejection.attributed(config.profile.provider, config.profile.status);
-            let mut response = match (&config.on_rejection, content_type) {
-                (Some(answer), _) => answer(&rejection),
-                (None, Some(grpc)) if grpc.as_bytes().starts_with(b"application/grpc") => {
-                    grpc_response(&rejection, grpc.clone())
+            let mut response = match (&config.on_rejection, grpc) {
+                (Some(answer), _) => {
+                    contained(|| answer(&rejection)).unwrap_or_else(|_| empty_response(&rejection))
                 }
-                (None, _) => empty_response(&rejection),
+                (None, Some(grpc)) => grpc_response(&rejection, grpc.clone()),
+                (None, None) => empty_response(&rejection),
             };
             response.extensions_mut().insert(rejection);
             response
@@ -380,6 +399,7 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
+            Step::Failed { .. } => "Failed",
             Step::Make { .. } => "Make",
             Step::Read { .. } => "Read",
             Step::LookUp { .. } => "LookUp",

@@ -10,6 +10,7 @@ const TRUSTED: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Gather {
     declared: usize,
+    limit: usize,
     bytes: Gathered,
 }
 
@@ -22,9 +23,9 @@ enum Gathered {
 }
 
 impl Gather {
-    /// For a body that is declared to be at least this long.
-    pub(crate) const fn new(declared: usize) -> Self {
-        Self { declared, bytes: Gathered::Nothing }
+    /// For a body that is declared to be at least this long, and may be at most this long.
+    pub(crate) const fn new(declared: usize, limit: usize) -> Self {
+        Self { declared, limit, bytes: Gathered::Nothing }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -47,7 +48,7 @@ impl Gather {
             Gathered::Many(buffer) => buffer,
             Gathered::One(first) => {
                 let mut buffer = Vec::new();
-                reserve(&mut buffer, first.len() + chunk.len(), self.declared);
+                reserve(&mut buffer, first.len() + chunk.len(), self.declared, self.limit);
                 buffer.extend_from_slice(first);
                 self.bytes = Gathered::Many(buffer);
                 match &mut self.bytes {
@@ -56,7 +57,7 @@ impl Gather {
                 }
             }
         };
-        reserve(buffer, chunk.len(), self.declared);
+        reserve(buffer, chunk.len(), self.declared, self.limit);
         buffer.extend_from_slice(&chunk);
     }
 
@@ -71,12 +72,12 @@ impl Gather {
 
 /// Makes room by doubling what has really arrived, and ends at the declared length, so that no
 /// room is left over when it was true.
-fn reserve(buffer: &mut Vec<u8>, more: usize, declared: usize) {
+fn reserve(buffer: &mut Vec<u8>, more: usize, declared: usize, limit: usize) {
     let needed = buffer.len().saturating_add(more);
     if needed <= buffer.capacity() {
         return;
     }
-    let doubled = needed.max(buffer.capacity().saturating_mul(2));
+    let doubled = buffer.capacity().saturating_mul(2).min(limit).max(needed);
     let target = if declared >= needed { declared.min(doubled.max(TRUSTED)) } else { doubled };
     buffer.reserve_exact(target - buffer.len());
 }
@@ -85,8 +86,8 @@ fn reserve(buffer: &mut Vec<u8>, more: usize, declared: usize) {
 mod tests {
     use super::*;
 
-    fn gather(declared: usize, frames: &[&[u8]]) -> Gather {
-        let mut gather = Gather::new(declared);
+    fn gather(declared: usize, limit: usize, frames: &[&[u8]]) -> Gather {
+        let mut gather = Gather::new(declared, limit);
         for frame in frames {
             gather.push(Bytes::copy_from_slice(frame));
         }
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn one_frame_is_handed_on_uncopied() {
         let frame = Bytes::from(vec![7; 100]);
-        let mut gather = Gather::new(100);
+        let mut gather = Gather::new(100, 100);
         gather.push(Bytes::new());
         gather.push(frame.clone());
         gather.push(Bytes::new());
@@ -105,25 +106,27 @@ mod tests {
 
     #[test]
     fn frames_are_put_together_in_order() {
-        let gather = gather(0, &[b"a", b"", b"bc", b"def"]);
+        let gather = gather(0, 6, &[b"a", b"", b"bc", b"def"]);
         assert_eq!(gather.len(), 6);
         assert_eq!(gather.finish(), "abcdef");
     }
 
     #[test]
     fn room_follows_what_has_arrived_and_ends_at_the_declared_length() {
-        for (declared, frame, frames, most) in [
+        for (declared, limit, frame, frames, most) in [
             // The sender's word alone reserves 64 KiB, never the declared length.
-            (usize::MAX, 1, 2, 64 << 10),
-            (1 << 30, 1000, 2, 64 << 10),
+            (usize::MAX, usize::MAX, 1, 2, 64 << 10),
+            (1 << 30, 1 << 30, 1000, 2, 64 << 10),
             // A true length is met exactly.
-            (1 << 20, 16 << 10, 64, 1 << 20),
-            (100_000, 1000, 100, 100_000),
+            (1 << 20, 1 << 20, 16 << 10, 64, 1 << 20),
+            (100_000, 1 << 20, 1000, 100, 100_000),
             // An undeclared or too short one is met by doubling.
-            (0, 1, 1000, 1024),
-            (10, 1, 1000, 1280),
+            (0, 1 << 20, 1, 1000, 1024),
+            (10, 1 << 20, 1, 1000, 1280),
+            // Never beyond the limit.
+            (0, 1001, 1, 1001, 1001),
         ] {
-            let mut gather = Gather::new(declared);
+            let mut gather = Gather::new(declared, limit);
             for _ in 0..frames {
                 gather.push(Bytes::from(vec![0; frame]));
             }

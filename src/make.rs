@@ -14,7 +14,7 @@ use crate::{Profile, Rejection, Verifier};
 /// names.
 ///
 /// Every [`Verifier`] that is `Clone` is one: it makes clones of itself, without a box and without
-/// waiting. [`make_verifier_fn`] makes one of an async closure.
+/// waiting. [`make_verifier_fn`] makes one of a closure that returns a future.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` neither is nor makes a webhook verifier",
     label = "not a `Verifier + Clone`, and not a `MakeVerifier`",
@@ -61,7 +61,9 @@ pub struct MakeVerifierFn<F> {
 
 /// Looks the verifier up by the head, before the body is read.
 ///
-/// The closure returns a future that owns what it needs. [`Rejection::unknown_tenant`] is answered
+/// The closure takes what it needs from the head and returns a future that owns it, as below; an
+/// `async` closure would borrow the head. A [`ConfigError`](crate::ConfigError) becomes a 503 by
+/// `?`. [`Rejection::unknown_tenant`] is answered
 /// like a bad signature, [`Rejection::unavailable`] with 503. [`Verifier::for_tenant`] names the
 /// tenant in [`Verified`](crate::Verified).
 ///
@@ -141,7 +143,9 @@ pub struct MakeVerifierAfterBodyFn<F> {
 ///
 /// Since no verifier is known before the body has been read, name the signature header with
 /// [`require_header`](MakeVerifierAfterBodyFn::require_header): requests without it are then
-/// refused before a byte is read.
+/// refused before a byte is read, a GET handshake among them.
+///
+/// The closure is cloned for each request.
 pub const fn make_verifier_after_body_fn<F, Fut, V>(function: F) -> MakeVerifierAfterBodyFn<F>
 where
     F: Fn(&Parts, &Bytes) -> Fut,

@@ -82,7 +82,9 @@ impl PublicUrl {
     }
 
     /// The whole URL is fixed, path and query included; nothing of the request changes it. Put the
-    /// layer on the one route that it belongs to.
+    /// layer on the one route that it belongs to, and do not use the request's own query: it is not
+    /// what was signed. Twilio's JSON webhooks, whose query differs each time, need
+    /// [`origin`](Self::origin).
     ///
     /// # Errors
     ///
@@ -94,6 +96,9 @@ impl PublicUrl {
 
     /// Host and scheme are taken from `X-Forwarded-Host` (or `Host`, where the proxy keeps it) and
     /// `X-Forwarded-Proto` (`https` where it is absent).
+    ///
+    /// The proxy must send one value of each. The scheme is `https` or `http`, so WebSocket
+    /// handshakes need [`origin`](Self::origin). A port in the host counts.
     ///
     /// Only requests whose peer is one of the `proxies` (`10.0.0.0/8`, `fd00::/8`, `192.0.2.7`)
     /// are believed, and only for the listed `hosts`; every other request is refused, because
@@ -129,6 +134,9 @@ impl PublicUrl {
             if host.is_empty() || host.contains(['/', ',', '?', '#', '@']) || has_blank(host) {
                 return Err(invalid(host, "write the host alone, with its port if it has one"));
             }
+        }
+        if hosts.is_empty() {
+            return Err(invalid("", "name at least one host"));
         }
         let proxies = proxies.into_iter().map(|network| Network::parse(network.as_ref()));
         Ok(Self::of(Kind::Forwarded(Arc::new(Forwarded {
@@ -181,7 +189,11 @@ impl PublicUrl {
                 Ok(Cow::Owned(format!("{origin}{target}")))
             }
             Kind::Forwarded(forwarded) => {
-                let host = host.or_else(|| Some(head.uri.authority()?.as_str().as_bytes()));
+                let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
+                if host.is_some() && authority.is_some() && host != authority {
+                    return Err(UNKNOWN);
+                }
+                let host = host.or(authority);
                 let origin = forwarded.origin(head, host)?.ok_or(UNKNOWN)?;
                 let target = target().ok_or(UNKNOWN)?;
                 Ok(Cow::Owned(format!("{origin}{target}")))
@@ -209,8 +221,10 @@ impl Forwarded {
 }
 
 fn invalid(url: &str, why: &'static str) -> ConfigError {
-    // Without user information, which may hold a password.
-    let shown = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
+    // Neither user information nor path and query, which may hold secrets.
+    let after = url.find("://").map_or(0, |at| at + 3);
+    let end = url[after..].find(['/', '?', '#']).map_or(url.len(), |at| after + at);
+    let shown = url[..end].rsplit_once('@').map_or(&url[..end], |(_, host)| host);
     ConfigError::UrlInvalid { url: shown.to_owned(), why }
 }
 
@@ -274,7 +288,10 @@ impl Network {
         let (bits, shift) = if address.is_ipv4() { (32, 96) } else { (128, 0) };
         let prefix = match prefix {
             None => bits,
-            Some(prefix) => prefix.parse().map_err(|_| error())?,
+            Some(prefix) if prefix.bytes().all(|byte| byte.is_ascii_digit()) => {
+                prefix.parse().map_err(|_| error())?
+            }
+            Some(_) => return Err(error()),
         };
         if prefix > bits {
             return Err(error());
@@ -324,7 +341,16 @@ mod tests {
             let parsed = Network::parse(network).unwrap();
             assert_eq!(parsed.contains(address.parse().unwrap()), expected, "{network} {address}");
         }
-        for bad in ["", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "::/129", "a", "10.0.0.0/"] {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0.0/-1",
+            "10.0.0.0/+8",
+            "10.0.0/8",
+            "::/129",
+            "a",
+            "10.0.0.0/",
+        ] {
             assert!(Network::parse(bad).is_err(), "{bad}");
         }
     }
@@ -356,6 +382,17 @@ mod tests {
         }
         for bad in ["/x", "https://a/x#y", "https://a/x y"] {
             assert!(PublicUrl::fixed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn errors_show_neither_user_information_nor_path_and_query() {
+        for bad in ["https://u:secret@a.example/secret?secret=x y", "ftp://secret@a.example?secret"]
+        {
+            for error in [PublicUrl::fixed(bad), PublicUrl::origin(bad)] {
+                let shown = error.unwrap_err().to_string();
+                assert!(!shown.contains("secret") && shown.contains("a.example"), "{shown}");
+            }
         }
     }
 

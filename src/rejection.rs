@@ -3,7 +3,9 @@
 use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, Version, header, request::Parts};
+
+use crate::ConfigError;
 
 /// A refused request and why.
 ///
@@ -247,6 +249,13 @@ impl Rejection {
     }
 }
 
+/// A secret that was looked up and cannot be used: our fault, so the sender is asked to come again.
+impl From<ConfigError> for Rejection {
+    fn from(error: ConfigError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
 impl fmt::Debug for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rejection")
@@ -290,6 +299,16 @@ pub fn empty_response(rejection: &Rejection) -> Response<Bytes> {
     response
 }
 
+/// The content type of a gRPC request, which only HTTP/2 carries. Elsewhere a sender could choose
+/// HTTP 200 for its refusal by a header.
+pub(crate) fn grpc_content_type(head: &Parts) -> Option<&HeaderValue> {
+    let content_type = head.headers.get(header::CONTENT_TYPE)?;
+    let (media_type, rest) = content_type.as_bytes().split_at_checked(16)?;
+    let is_grpc = media_type.eq_ignore_ascii_case(b"application/grpc")
+        && matches!(rest, [] | [b'+' | b';', ..] | [b'-', b'w', b'e', b'b', ..]);
+    (is_grpc && head.version >= Version::HTTP_2).then_some(content_type)
+}
+
 /// The answer to a gRPC request: HTTP 200 and a `grpc-status` in the headers ("trailers only"),
 /// under the content type that the request used. A verdict is 7 (permission denied) or, where the
 /// provider wants 401, 16 (unauthenticated).
@@ -300,6 +319,7 @@ pub(crate) fn grpc_response(rejection: &Rejection, content_type: HeaderValue) ->
         StatusCode::REQUEST_TIMEOUT => "4",
         StatusCode::BAD_REQUEST | StatusCode::INTERNAL_SERVER_ERROR => "13",
         StatusCode::SERVICE_UNAVAILABLE => "14",
+        status if status.is_success() => "0",
         _ => "7",
     };
     let mut response = Response::new(Bytes::new());

@@ -58,6 +58,8 @@ impl Secret {
             Some(ConfigError::SecretInWhitespace)
         } else if PLACEHOLDERS.iter().any(|p| text.eq_ignore_ascii_case(p)) {
             Some(ConfigError::SecretPlaceholder)
+        } else if is_empty_key(text.as_bytes()) {
+            Some(ConfigError::SecretAllZero)
         } else {
             None
         };
@@ -75,8 +77,7 @@ impl Secret {
         if wiped.bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(ConfigError::SecretEmpty);
         }
-        // HMAC pads its key with zeros: a key of zeros signs what the empty key signs.
-        if wiped.bytes.iter().all(|byte| *byte == 0) {
+        if is_empty_key(&wiped.bytes) {
             return Err(ConfigError::SecretAllZero);
         }
         Ok(Self(Arc::new(wiped)))
@@ -134,6 +135,11 @@ impl Secret {
     pub(crate) fn text(&self) -> Option<&str> {
         if self.0.is_text { std::str::from_utf8(&self.0.bytes).ok() } else { None }
     }
+}
+
+/// HMAC pads its key with zeros: a key of zeros signs what the empty key signs.
+fn is_empty_key(key: &[u8]) -> bool {
+    key.iter().all(|byte| *byte == 0)
 }
 
 impl fmt::Debug for Secret {

@@ -10,7 +10,11 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{BufferedBody, ResponseBody, Source, future::ResponseFuture, layer::Config};
+use crate::{
+    BufferedBody, ResponseBody, Source,
+    future::{ResponseFuture, contained},
+    layer::Config,
+};
 
 /// The service of a [`SignatureLayer`](crate::SignatureLayer).
 #[derive(Clone)]
@@ -60,7 +64,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (head, body) = request.into_parts();
-        let early = self.make.early(&head);
+        let early = contained(|| self.make.early(&head));
         // This clone is the one that will be asked for room and then called: readiness belongs to
         // the instance that was asked.
         ResponseFuture::new(head, body, early, self.inner.clone(), self.config.clone())

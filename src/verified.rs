@@ -152,7 +152,7 @@ impl Verified {
         self.tenant.as_deref()
     }
 
-    /// Tells this signed delivery from every other. Two genuine deliveries with the same signed
+    /// Tells this signed delivery of this tenant from every other. Two genuine deliveries with the same signed
     /// content have the same key, so a scheme that signs only the body needs care: identical
     /// genuine bodies exist.
     #[must_use]
@@ -163,6 +163,8 @@ impl Verified {
         hash.update(self.provider);
         hash.update([0, identity.len]);
         hash.update(identity.bytes);
+        // One tenant's id must not pass for another's.
+        hash.update(self.tenant.as_deref().unwrap_or_default());
         Some(ReplayKey(hash.finalize().into()))
     }
 }

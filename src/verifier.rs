@@ -78,7 +78,8 @@ pub trait Verifier {
     -> Result<Verified, Rejection>;
 
     /// Answers an unsigned ownership challenge (Meta's GET with `hub.challenge`) from the head
-    /// alone; `None` for every other request. Neither the body nor the handler is ever touched.
+    /// alone; `None` for every other request. The handler is never called. The body is not read,
+    /// unless a look-up by the body comes first.
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         let _ = head;
         None

@@ -226,7 +226,8 @@ impl Inner {
         if let Some(settings) = optional(head, SETTINGS)? {
             for setting in settings.split(|byte| *byte == b',') {
                 let equals = setting.iter().position(|byte| *byte == b'=').ok_or_else(malformed)?;
-                let (name, value) = (setting[..equals].trim_ascii(), &setting[equals + 1..]);
+                let (name, value) =
+                    (setting[..equals].trim_ascii(), setting[equals + 1..].trim_ascii());
                 if name.eq_ignore_ascii_case(b"key") {
                     id = Some(value);
                 } else if name.eq_ignore_ascii_case(b"algorithm") {
@@ -269,6 +270,10 @@ impl Inner {
                 }
             }
             form.sort_and_dedup();
+            // A form of blanks adds nothing to the URL, and would go with any signature of it.
+            if form.iter().all(|(name, value)| name.is_empty() && value.is_empty()) {
+                return Err(Rejection::new(RejectionKind::Uncovered).with_field(FORM));
+            }
             return Ok(Some(form));
         }
         const UNCOVERED: Rejection = Rejection::new(RejectionKind::Uncovered);

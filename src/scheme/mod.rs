@@ -208,6 +208,10 @@ impl Scheme {
 
     /// The signed content, part by part. Parts before the body are hashed before it arrives.
     ///
+    /// An id or header that holds the literal between it and the body is refused, because where it
+    /// ends would be a guess. Parts without a literal between them have no such guard: declare them
+    /// so only where the provider signs so.
+    ///
     /// # Panics
     ///
     /// When the body is not there exactly once: a signature that does not cover the body proves
@@ -298,10 +302,25 @@ impl Scheme {
             "the time stands in the signature's header, but its grammar has none"
         } else if is_time_in_head && !is_time_signed {
             "there is a time that the template does not sign; whoever replays a request can write it"
+        } else if is_time_in_signature && matches!(self.source, SignatureSource::Headers(_)) {
+            "the time stands in the signature's header, but there are several of them"
+        } else if self.has_ambiguous_time() {
+            "the literal after `Part::Time` could be the end of the time"
         } else {
             return Ok(());
         };
         Err(ConfigError::SchemeInvalid { why })
+    }
+
+    /// `…:33` + `.5x` and `…:33.5` + `x` would be signed alike (T-32).
+    fn has_ambiguous_time(&self) -> bool {
+        let is_zoneless = matches!(self.time, Some((_, TimeFormat::Rfc3339Zoneless)));
+        self.template.windows(2).any(|pair| match pair {
+            [Part::Time, Part::Literal(literal)] => {
+                literal.starts_with(|c: char| c.is_ascii_digit() || c == '.' && is_zoneless)
+            }
+            _ => false,
+        })
     }
 }
 

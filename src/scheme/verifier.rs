@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{HeaderValue, request::Parts};
 use subtle::Choice;
 
 use super::{
@@ -148,7 +148,6 @@ impl Verifier for SchemeVerifier {
             verdict.add(index, is_match);
         }
         let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
-        let tag = tags().nth(key_index).ok_or(Rejection::mismatch())?;
 
         let mut verified = Verified::new(scheme.profile.provider).with_key_index(key_index);
         let time = match scheme.time {
@@ -165,16 +164,17 @@ impl Verifier for SchemeVerifier {
         if let Some(time) = time.and_then(Timestamp::to_system_time) {
             verified = verified.with_signed_at(time);
         }
+        // A signed id tells one delivery from another; else the tag does, and always the one under
+        // the first key: whoever leaves out one of two signatures must not make a new delivery.
         let is_signed = scheme.template.contains(&Part::Id);
-        if let Some(id) = scheme.delivery_id.and_then(|name| head.headers.get(name)) {
-            verified = verified.with_delivery_id(id.clone(), is_signed);
-        }
-        Ok(match verified.delivery_id() {
-            Some(id) if is_signed => {
-                let id = id.clone();
-                verified.with_identity(id.as_bytes())
-            }
-            _ => verified.with_identity(tag.as_bytes()),
+        let id = scheme.delivery_id.map(|name| optional(head, name)).transpose()?.flatten();
+        verified = match id {
+            Some(id) if is_signed => verified.with_identity(id),
+            _ => verified.with_identity(first.as_bytes()),
+        };
+        Ok(match id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
+            Some(id) => verified.with_delivery_id(id, is_signed),
+            None => verified,
         })
     }
 
@@ -298,7 +298,8 @@ impl Scheme {
                 let credentials = value
                     .split_at_checked(scheme.len())
                     .filter(|(name, _)| name.eq_ignore_ascii_case(scheme.as_bytes()))
-                    .and_then(|(_, rest)| rest.strip_prefix(b" "));
+                    .and_then(|(_, rest)| rest.strip_prefix(b" "))
+                    .map(<[u8]>::trim_ascii_start);
                 visit(credentials.ok_or(Rejection::malformed("authorization"))?)
             }
         }

@@ -403,6 +403,7 @@ async fn a_panic_in_the_inner_service_is_left_to_catch_panic() {
     assert_eq!(call("below", &below, unsigned("hello")).await.0, StatusCode::FORBIDDEN);
 }
 
+#[cfg(feature = "tokio")]
 #[tokio::test(start_paused = true)]
 async fn a_timeout_below_us_is_the_handlers_alone_and_one_above_us_is_everybodys() {
     const SECOND: Duration = Duration::from_secs(1);

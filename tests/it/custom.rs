@@ -188,6 +188,102 @@ async fn any_of_wants_either() {
     assert_refused("limit", RejectionKind::BodyTooLarge, &answer);
 }
 
+/// Accepts or refuses after the body, and answers a GET in its own name.
+#[derive(Clone)]
+struct Late(&'static str, Result<(), RejectionKind>);
+
+impl Verifier for Late {
+    type State = Vec<u8>;
+    fn begin(&self, head: &Parts) -> Result<Vec<u8>, Rejection> {
+        let refuses = head.headers.contains_key(self.0);
+        if refuses { Err(Rejection::missing(self.0)) } else { Ok(Vec::new()) }
+    }
+    fn update(&self, seen: &mut Vec<u8>, chunk: &[u8]) {
+        seen.extend_from_slice(chunk);
+    }
+    fn finish(&self, seen: Vec<u8>, _: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+        assert_eq!(seen, body[..], "{} has seen each chunk", self.0);
+        self.1.map(|()| Verified::new(self.0)).map_err(Rejection::new)
+    }
+    fn handshake(&self, head: &Parts) -> Option<Result<http::Response<Bytes>, Rejection>> {
+        let query = head.uri.query()?;
+        Some(if query == self.0 {
+            Ok(http::Response::new(Bytes::from_static(self.0.as_bytes())))
+        } else {
+            Err(Rejection::new(RejectionKind::HandshakeFailed))
+        })
+    }
+    fn profile(&self) -> tower_webhook::Profile {
+        let limit = if self.0 == "a" { 10 } else { 20 };
+        tower_webhook::Profile::DEFAULT.with_provider(self.0).with_body_limit(limit)
+    }
+}
+
+fn plain(body: &'static str) -> Request<Script> {
+    Request::post("/").body(Script::data([body])).unwrap()
+}
+
+#[tokio::test]
+async fn combined_verifiers_keep_their_own_states_and_verdicts() {
+    use RejectionKind::{ClockSuspect, Missing, SignatureMismatch};
+    const GOOD: Result<(), RejectionKind> = Ok(());
+    const BAD: Result<(), RejectionKind> = Err(SignatureMismatch);
+    const DOWN: Result<(), RejectionKind> = Err(ClockSuspect);
+    for (name, first, second, refused_head, all, any) in [
+        ("both", GOOD, GOOD, "", Ok("a"), Ok("a")),
+        ("first", GOOD, BAD, "", Err(SignatureMismatch), Ok("a")),
+        ("second", BAD, GOOD, "", Err(SignatureMismatch), Ok("b")),
+        ("neither", BAD, BAD, "", Err(SignatureMismatch), Err(SignatureMismatch)),
+        ("first's head refused", GOOD, GOOD, "a", Err(Missing), Ok("b")),
+        ("second's head refused", GOOD, GOOD, "b", Err(Missing), Ok("a")),
+        // The one whose head was in order was meant; one that cannot decide asks to come again.
+        ("head and mismatch", GOOD, BAD, "a", Err(Missing), Err(SignatureMismatch)),
+        ("mismatch and head", BAD, GOOD, "b", Err(Missing), Err(SignatureMismatch)),
+        ("cannot decide", BAD, DOWN, "", Err(SignatureMismatch), Err(ClockSuspect)),
+        ("cannot decide, head", GOOD, DOWN, "a", Err(Missing), Err(ClockSuspect)),
+    ] {
+        let request = || {
+            let mut request = plain("hello");
+            if !refused_head.is_empty() {
+                let refused = HeaderName::from_static(refused_head);
+                request.headers_mut().insert(refused, "1".parse().unwrap());
+            }
+            request
+        };
+        let (a, b) = (Late("a", first), Late("b", second));
+        let answers = [
+            (send(&SignatureLayer::new(all_of(a.clone(), b.clone())), request()).await, all),
+            (send(&SignatureLayer::new(any_of(a, b)), request()).await, any),
+        ];
+        for (answer, expected) in answers {
+            match expected {
+                Ok(provider) => {
+                    assert_eq!(answer.1.only_call().verified().provider(), provider, "{name}");
+                }
+                Err(kind) => assert_refused(name, kind, &answer),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn either_of_two_answers_its_own_challenge_and_the_larger_limit_holds() {
+    let (a, b) = (Late("a", Ok(())), Late("b", Ok(())));
+    let any = SignatureLayer::new(any_of(a.clone(), b.clone()));
+    let all = SignatureLayer::new(all_of(a, b));
+    for (query, status) in [("a", 200), ("b", 200), ("c", 403)] {
+        let request = Request::get(format!("/?{query}")).body(Script::untouchable()).unwrap();
+        assert_eq!(send(&any, request).await.0.status(), status, "{query}");
+    }
+    for (layer, len, status) in [(&any, 20, 200), (&any, 21, 413)] {
+        let body = Script::data([vec![b'x'; len]]);
+        let request = Request::post("/").body(body).unwrap();
+        assert_eq!(send(layer, request).await.0.status(), status, "{len}");
+    }
+    let request = Request::post("/").body(Script::data([vec![b'x'; 11]])).unwrap();
+    assert_eq!(send(&all, request).await.0.status(), 413, "both must take it");
+}
+
 #[test]
 fn futures_and_services_move_between_threads() {
     fn is_send<T: Send + 'static>(_: T) {}

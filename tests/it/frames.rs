@@ -5,7 +5,6 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
@@ -13,7 +12,6 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use proptest::prelude::*;
-use tokio::time::Instant;
 use tower_webhook::{Rejection, RejectionKind, SignatureLayer, providers::Meta};
 
 use crate::support::{
@@ -191,8 +189,10 @@ async fn t30_a_limit_of_a_layer_above_is_413_in_any_wrapper() {
 }
 
 /// Gives one frame each three seconds, for ever.
+#[cfg(feature = "tokio")]
 struct Dripping(Pin<Box<tokio::time::Sleep>>);
 
+#[cfg(feature = "tokio")]
 impl Body for Dripping {
     type Data = Bytes;
     type Error = BoxError;
@@ -202,29 +202,30 @@ impl Body for Dripping {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         std::task::ready!(self.0.as_mut().poll(cx));
-        self.0.as_mut().reset(Instant::now() + Duration::from_secs(3));
+        self.0.as_mut().reset(tokio::time::Instant::now() + std::time::Duration::from_secs(3));
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
     }
 }
 
+#[cfg(feature = "tokio")]
 #[tokio::test(start_paused = true)]
 async fn the_deadline_is_total_and_not_idle() {
-    let start = Instant::now();
-    let dripping = Dripping(Box::pin(tokio::time::sleep(Duration::from_secs(3))));
+    let start = tokio::time::Instant::now();
+    let dripping = Dripping(Box::pin(tokio::time::sleep(std::time::Duration::from_secs(3))));
     let answer = send(&meta_layer(), meta_request(b"", dripping)).await;
     assert_refused("dripping", RejectionKind::BodyTimeout, &answer);
     assert_eq!(answer.0.status(), StatusCode::REQUEST_TIMEOUT);
     assert_eq!(start.elapsed().as_secs(), 10);
 
-    let layer = meta_layer().body_deadline(Some(Duration::from_secs(2)));
-    let start = Instant::now();
+    let layer = meta_layer().body_deadline(Some(std::time::Duration::from_secs(2)));
+    let start = tokio::time::Instant::now();
     let answer = send(&layer, meta_request(b"", Script::new([Event::Stall]))).await;
     assert_refused("stalled", RejectionKind::BodyTimeout, &answer);
     assert_eq!(start.elapsed().as_secs(), 2);
 
     let layer = meta_layer().body_deadline(None);
     let stalled = send(&layer, meta_request(b"", Script::new([Event::Stall])));
-    let waited = tokio::time::timeout(Duration::from_secs(3600), stalled).await;
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(3600), stalled).await;
     assert!(waited.is_err(), "without a deadline it waits for ever");
 }
 
@@ -236,8 +237,10 @@ async fn a_body_that_is_late_but_in_time_is_accepted() {
 }
 
 /// Empty frames without end, always ready.
+#[cfg(feature = "tokio")]
 struct Endless;
 
+#[cfg(feature = "tokio")]
 impl Body for Endless {
     type Data = Bytes;
     type Error = BoxError;
@@ -250,12 +253,14 @@ impl Body for Endless {
     }
 }
 
+#[cfg(feature = "tokio")]
 #[tokio::test(start_paused = true)]
 async fn an_endless_body_that_is_always_ready_gives_others_their_turn_and_ends() {
     let layer = meta_layer();
     let answer = send(&layer, meta_request(b"", Endless));
     // The clock moves only because this task gets its turn beside the endless one.
-    let (answer, ()) = tokio::join!(answer, tokio::time::advance(Duration::from_secs(11)));
+    let (answer, ()) =
+        tokio::join!(answer, tokio::time::advance(std::time::Duration::from_secs(11)));
     assert_refused("endless", RejectionKind::BodyTimeout, &answer);
 }
 

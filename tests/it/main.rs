@@ -13,6 +13,7 @@ mod heads;
 mod hyper;
 mod look_ups;
 mod net;
+mod proof;
 mod readme;
 mod redaction;
 mod rejections;

@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_webhook::{
     Profile, Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier, empty_response,
-    make_verifier_fn,
+    make_verifier_after_body_fn, make_verifier_fn,
     providers::{Meta, WebexContactCenter, Wsapi},
     verifier_fn,
 };
@@ -174,6 +174,13 @@ async fn the_json_answers_of_other_receivers_can_be_given() {
     assert_eq!(body, expected);
 }
 
+fn grpc(content_type: &str, version: Version) -> Request<Script> {
+    let mut request = request();
+    request.headers_mut().insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+    *request.version_mut() = version;
+    request
+}
+
 #[tokio::test]
 async fn grpc_requests_are_answered_in_grpcs_way() {
     for (kind, status) in KINDS {
@@ -184,9 +191,13 @@ async fn grpc_requests_are_answered_in_grpcs_way() {
             503 => "14",
             _ => "13",
         };
-        for content_type in ["application/grpc", "application/grpc+proto", "application/grpc-web"] {
-            let mut request = request();
-            request.headers_mut().insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+        for content_type in [
+            "application/grpc",
+            "application/grpc+proto",
+            "application/grpc-web",
+            "Application/GRPC",
+        ] {
+            let request = grpc(content_type, Version::HTTP_2);
             let (response, inner) = send(&refusing(kind), request).await;
             assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0), "{kind}");
             assert_eq!(response.headers()["grpc-status"], code, "{kind}");
@@ -194,16 +205,31 @@ async fn grpc_requests_are_answered_in_grpcs_way() {
             assert_eq!(response.extensions().get::<Rejection>().unwrap().kind(), kind);
         }
     }
+    let missing = || refusing(RejectionKind::Missing);
+    for (status, code) in [(StatusCode::UNAUTHORIZED, "16"), (StatusCode::NO_CONTENT, "0")] {
+        let request = grpc("application/grpc", Version::HTTP_2);
+        let (response, _) = send(&missing().rejection_status(status), request).await;
+        assert_eq!(response.headers()["grpc-status"], code, "{status}");
+    }
     // A closure overrides this too: a plain 403 is PERMISSION_DENIED to gRPC clients.
-    let mut plain = request();
-    plain.headers_mut().insert(header::CONTENT_TYPE, "application/grpc".parse().unwrap());
-    let layer = refusing(RejectionKind::Missing).on_rejection(empty_response);
-    assert_eq!(send(&layer, plain).await.0.status(), StatusCode::FORBIDDEN);
+    let layer = missing().on_rejection(empty_response);
+    let request = grpc("application/grpc", Version::HTTP_2);
+    assert_eq!(send(&layer, request).await.0.status(), StatusCode::FORBIDDEN);
+}
 
-    let unauthorized = refusing(RejectionKind::Missing).rejection_status(StatusCode::UNAUTHORIZED);
-    let mut request = request();
-    request.headers_mut().insert(header::CONTENT_TYPE, "application/grpc".parse().unwrap());
-    assert_eq!(send(&unauthorized, request).await.0.headers()["grpc-status"], "16");
+#[tokio::test]
+async fn a_sender_cannot_choose_200_for_its_refusal_by_a_header() {
+    for (content_type, version) in [
+        ("application/grpc", Version::HTTP_11),
+        ("application/grpc", Version::HTTP_10),
+        ("application/grpcevil", Version::HTTP_2),
+        ("application/grpc/x", Version::HTTP_2),
+        ("text/application/grpc", Version::HTTP_2),
+    ] {
+        let request = grpc(content_type, version);
+        let answer = send(&refusing(RejectionKind::Missing), request).await;
+        assert_refused(content_type, RejectionKind::Missing, &answer);
+    }
 }
 
 #[tokio::test]
@@ -292,10 +318,32 @@ async fn t35_a_verifier_that_panics_is_answered_with_500_at_every_step() {
     let (response, _) = send(&SignatureLayer::new(Panics("nowhere")), request()).await;
     assert_eq!(response.status(), StatusCode::OK);
 
-    let panics = |_: &Parts| async { panic!("the look-up panics") };
-    let layer = SignatureLayer::new(make_verifier_fn::<_, _, Meta>(panics));
-    let answer = send(&layer, request()).await;
-    assert_refused("look-up", RejectionKind::VerifierPanicked, &answer);
+    let panicked = RejectionKind::VerifierPanicked;
+    let later = |_: &Parts| async { panic!("the look-up panics") };
+    let layer = SignatureLayer::new(make_verifier_fn::<_, _, Meta>(later));
+    assert_refused("look-up's future", panicked, &send(&layer, request()).await);
+
+    let at_once = |head: &Parts| {
+        let tenant = head.headers["x-tenant"].clone();
+        async move { Err(Rejection::missing(tenant.to_str().unwrap().to_owned())) }
+    };
+    let layer = SignatureLayer::new(make_verifier_fn::<_, _, Meta>(at_once));
+    assert_refused("look-up's closure", panicked, &send(&layer, request()).await);
+
+    let later = |_: &Parts, _: &Bytes| async { panic!("the look-up panics") };
+    let layer = SignatureLayer::new(make_verifier_after_body_fn::<_, _, Meta>(later));
+    assert_refused("late look-up's future", panicked, &send(&layer, request()).await);
+
+    let at_once = |head: &Parts, _: &Bytes| {
+        let tenant = head.headers["x-tenant"].clone();
+        async move { Err(Rejection::missing(tenant.to_str().unwrap().to_owned())) }
+    };
+    let layer = SignatureLayer::new(make_verifier_after_body_fn::<_, _, Meta>(at_once));
+    assert_refused("late look-up's closure", panicked, &send(&layer, request()).await);
+
+    // An answer that cannot be built is the empty one.
+    let layer = refusing(RejectionKind::Missing).on_rejection(|_| panic!("the answer panics"));
+    assert_refused("answer", RejectionKind::Missing, &send(&layer, request()).await);
 }
 
 #[tokio::test]

@@ -336,7 +336,7 @@ fn any_of_several_headers_and_the_authorization_header_can_carry_the_signature()
         ("scheme in small letters", AUTHORIZATION, vec![("authorization", &with("hmac "))], None),
         ("other scheme", AUTHORIZATION, vec![("authorization", &with("Bearer "))], Some(Malformed)),
         ("no space", AUTHORIZATION, vec![("authorization", &with("HMAC"))], Some(Malformed)),
-        ("two spaces", AUTHORIZATION, vec![("authorization", &with("HMAC  "))], Some(Malformed)),
+        ("two spaces", AUTHORIZATION, vec![("authorization", &with("HMAC  "))], None),
         ("no scheme", AUTHORIZATION, vec![("authorization", &good)], Some(Malformed)),
         ("in the wrong header", AUTHORIZATION, vec![("x-s", &with("HMAC "))], Some(Missing)),
         (
@@ -618,6 +618,33 @@ fn a_scheme_whose_parts_contradict_each_other_is_found_at_start_up() {
         ("time in the body", in_body, true),
         ("time in the body, and before it", in_body.template(SIGNED), false),
         ("signed time without a source", Scheme::hmac_sha256("x-s").template(SIGNED), false),
+        (
+            "tolerance without a time",
+            Scheme::hmac_sha256("x-s").tolerance(Tolerance::seconds(1)),
+            false,
+        ),
+        (
+            "time in one of several headers",
+            in_signature
+                .grammar(Grammar::pairs("t", "s"))
+                .template(SIGNED)
+                .headers(&["x-a", "x-b"]),
+            false,
+        ),
+        (
+            "digits after the time",
+            HEADER.template(&[Part::Time, Part::Literal("1"), Part::Body]),
+            false,
+        ),
+        (
+            "fraction after the time",
+            HEADER.time(TimeSource::Header("x-t"), TimeFormat::Rfc3339Zoneless).template(&[
+                Part::Time,
+                Part::Literal("."),
+                Part::Body,
+            ]),
+            false,
+        ),
         ("id without a name", Scheme::hmac_sha256("x-s").template(&[Part::Id, Part::Body]), false),
     ] {
         let made = scheme.verifier(secret());

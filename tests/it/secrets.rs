@@ -28,6 +28,7 @@ fn t06_a_secret_that_anyone_could_guess_cannot_be_built() {
     let bytes = |bytes: &[u8]| Secret::from_bytes(bytes);
     for (name, made, expected) in [
         ("empty", Secret::new(""), SecretEmpty),
+        ("zeros", Secret::new("\0\0\0"), SecretAllZero),
         ("spaces", Secret::new("   "), SecretEmpty),
         ("line ends", Secret::new("\r\n\t"), SecretEmpty),
         ("wide space", Secret::new("\u{3000}"), SecretEmpty),

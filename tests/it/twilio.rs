@@ -109,6 +109,10 @@ async fn t01_t13_a_body_is_covered_or_refused_whatever_its_method_and_type() {
         ("uncovered GET", "GET", "/x", "", "a=1", Some(Uncovered)),
         ("uncovered GET of form type", "GET", "/x", FORM, "a=1", Some(Uncovered)),
         ("uncovered HEAD", "HEAD", "/x", FORM, "a=1", Some(Uncovered)),
+        // Forms that add nothing to the signed URL.
+        ("blank form", "POST", "/x", FORM, "=", Some(Uncovered)),
+        ("form of separators", "POST", "/x", FORM, "&&&", Some(Uncovered)),
+        ("form of blanks", "POST", "/x", FORM, "=&=&=", Some(Uncovered)),
         ("wrong hash", "POST", &wrong, json, body, Some(Uncovered)),
         ("body stripped", "POST", &hashed, json, "", Some(Uncovered)),
         ("body stripped, form type", "POST", &hashed, FORM, "", Some(Uncovered)),
@@ -458,6 +462,32 @@ async fn t18_t42_forwarded_headers_count_from_listed_peers_for_listed_hosts_alon
             let headers = [headers, &[(twice, "a.example"), (twice, "a.example")]].concat();
             let sent = Message { headers: &headers, ..message }.send(twilio.clone()).await;
             assert_eq!(sent.0.status(), StatusCode::FORBIDDEN, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_authority_and_a_host_that_differ_are_two_requests_in_one() {
+    let url = PublicUrl::forwarded(["a.example", "b.example"], ["10.0.0.1"], |_| {
+        Some(IpAddr::from([10, 0, 0, 1]))
+    });
+    let layer = SignatureLayer::new(Twilio::new(secret(), url.unwrap()));
+    let signature = STANDARD.encode(mac::<Sha1Mac>(SECRET.as_bytes(), b"https://a.example/x"));
+    for (name, host, is_known) in [
+        ("authority alone", None, true),
+        ("same", Some("a.example"), true),
+        ("other", Some("b.example"), false),
+    ] {
+        let mut request =
+            Request::get("http://a.example/x").header("x-twilio-signature", &signature);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let answer = send(&layer, request.body(Script::data([""])).unwrap()).await;
+        if is_known {
+            assert_accepted(name, &answer);
+        } else {
+            assert_refused(name, RejectionKind::UnknownUrl, &answer);
         }
     }
 }

@@ -1,0 +1,129 @@
+//! What a handler learns of a genuine request, and what nobody can change of it.
+
+use bytes::Bytes;
+use http::{HeaderValue, Request};
+use tower_webhook::{
+    ReplayKey, Secret, Verified, Verifier,
+    providers::{GitHub, StandardWebhooks, Stripe},
+    verify,
+};
+
+use crate::support::{at, head_of, hmac_sha256};
+
+const NOW: u64 = 1_700_000_000;
+const BODY: &str = "hello";
+
+fn key_of(verifier: &impl Verifier, request: Request<()>) -> (Verified, ReplayKey) {
+    let verified = verify(verifier, &head_of(request), &Bytes::from(BODY)).unwrap();
+    let key = verified.replay_key().unwrap();
+    (verified, key)
+}
+
+#[test]
+fn t19_an_unsigned_id_does_not_change_the_replay_key() {
+    let github = GitHub::new(Secret::new("secret").unwrap());
+    let request = |id| {
+        let signature = format!("sha256={}", hmac_sha256("secret", BODY.as_bytes()));
+        Request::post("/")
+            .header("x-hub-signature-256", signature)
+            .header("x-github-delivery", id)
+            .body(())
+            .unwrap()
+    };
+    let (first, second) = (key_of(&github, request("1")), key_of(&github, request("2")));
+    assert_eq!(first.0.delivery_id().unwrap(), "1");
+    assert!(!first.0.delivery_id_is_signed());
+    assert_eq!(first.1, second.1);
+}
+
+#[test]
+fn t20_another_spelling_of_the_signature_is_the_same_delivery() {
+    let github = GitHub::new(Secret::new("secret").unwrap());
+    let tag = hmac_sha256("secret", BODY.as_bytes());
+    let request = |tag: &str| {
+        let signature = format!("sha256={tag}");
+        Request::post("/").header("x-hub-signature-256", signature).body(()).unwrap()
+    };
+    let (lower, upper) = (request(&tag), request(&tag.to_uppercase()));
+    assert_eq!(key_of(&github, lower).1, key_of(&github, upper).1);
+}
+
+fn standard_webhooks(id: &'static [u8]) -> Request<()> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use hmac::{Hmac, KeyInit, Mac};
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"key key key key key key ").unwrap();
+    mac.update(format!("msg_1.{NOW}.{BODY}").as_bytes());
+    let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+    Request::post("/")
+        .header("webhook-id", HeaderValue::from_bytes(id).unwrap())
+        .header("webhook-timestamp", NOW)
+        .header("webhook-signature", signature)
+        .body(())
+        .unwrap()
+}
+
+#[test]
+fn white_space_round_a_signed_id_is_no_part_of_it() {
+    // HTTP/2 does not take it off.
+    let secret = Secret::from_bytes(*b"key key key key key key ").unwrap();
+    let verifier = StandardWebhooks::new(secret).unwrap().clock(at(NOW));
+    let (plain, key) = key_of(&verifier, standard_webhooks(b"msg_1"));
+    assert!(plain.delivery_id_is_signed());
+    for id in [&b" msg_1"[..], b"msg_1\t", b"  msg_1 "] {
+        let (padded, padded_key) = key_of(&verifier, standard_webhooks(id));
+        assert_eq!(padded.delivery_id().unwrap(), "msg_1");
+        assert_eq!(padded_key, key);
+    }
+}
+
+#[test]
+fn leaving_out_one_of_two_signatures_makes_no_new_delivery() {
+    let stripe = Stripe::new(Secret::new("new").unwrap()).or_secret(Secret::new("old").unwrap());
+    let stripe = stripe.clock(at(NOW));
+    let signed = |key| hmac_sha256(key, format!("{NOW}.{BODY}").as_bytes());
+    let (new, old) = (signed("new"), signed("old"));
+    let request = |signatures: String| {
+        Request::post("/")
+            .header("stripe-signature", format!("t={NOW}{signatures}"))
+            .body(())
+            .unwrap()
+    };
+    let (both, key) = key_of(&stripe, request(format!(",v1={new},v1={old}")));
+    assert_eq!(both.key_index(), 0, "the first that matches");
+    for (signatures, key_index) in
+        [(format!(",v1={old}"), 1), (format!(",v1={new}"), 0), (format!(",v1={old},v1={new}"), 0)]
+    {
+        let (verified, other) = key_of(&stripe, request(signatures));
+        assert_eq!(verified.key_index(), key_index);
+        assert_eq!(other, key);
+    }
+}
+
+#[test]
+fn replay_keys_differ_by_provider_tenant_and_identity_alone() {
+    let key = |provider, tenant: Option<&str>, identity: &[u8]| {
+        let verified = Verified::new(provider).with_identity(identity);
+        let verified = match tenant {
+            Some(tenant) => verified.with_tenant(tenant),
+            None => verified,
+        };
+        verified.with_key_index(7).replay_key().unwrap()
+    };
+    let (long, longer) = ([b'x'; 65], [b'x'; 66]);
+    let keys = [
+        key("a", None, b"1"),
+        key("b", None, b"1"),
+        key("a", Some("t"), b"1"),
+        key("a", Some("u"), b"1"),
+        key("a", None, b"1\0"),
+        key("a", None, b""),
+        key("a", None, &long[..64]),
+        key("a", None, &long),
+        key("a", None, &longer),
+    ];
+    for (at, one) in keys.iter().enumerate() {
+        assert!(!keys[at + 1..].contains(one), "{at}");
+    }
+    assert_eq!(key("a", Some("t"), b"1"), key("a", Some("t"), b"1"));
+    assert!(Verified::new("a").replay_key().is_none());
+}
