@@ -20,6 +20,9 @@ mod rejection;
 pub mod scheme;
 mod secret;
 mod service;
+#[cfg(feature = "sign")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sign")))]
+pub mod sign;
 mod source;
 mod time;
 mod verified;

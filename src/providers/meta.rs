@@ -178,3 +178,5 @@ impl Verifier for Meta {
         Self::PROFILE
     }
 }
+
+super::sign_as!(Meta, self => &self.0.current);

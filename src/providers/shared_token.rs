@@ -65,3 +65,14 @@ impl Verifier for SharedToken {
         Self::PROFILE
     }
 }
+
+#[cfg(feature = "sign")]
+impl crate::sign::Sign for SharedToken {
+    fn sign(&self, head: &mut Parts, _: &[u8], _: std::time::SystemTime) -> Result<(), Rejection> {
+        let malformed = || Rejection::malformed(self.header.to_string());
+        let token = self.secrets.first().ok_or_else(malformed)?;
+        let value = http::HeaderValue::from_bytes(token.expose()).map_err(|_| malformed())?;
+        head.headers.insert(self.header.clone(), value);
+        Ok(())
+    }
+}

@@ -35,7 +35,7 @@ impl Slack {
         .time(TimeSource::Header("x-slack-request-timestamp"), TimeFormat::Seconds)
         .tolerance(Tolerance::seconds(300));
 
-    scheme_methods!(Slack, timed);
+    scheme_methods!(timed);
 }
 
 impl Verifier for Slack {
@@ -54,3 +54,5 @@ impl Verifier for Slack {
         Some(echo(challenge.as_bytes()))
     }
 }
+
+super::sign_as!(Slack, self => &self.0);

@@ -29,9 +29,9 @@ pub struct StandardWebhooks(Arc<[SchemeVerifier; 2]>);
 const WEBHOOK: usize = 0;
 const SVIX: usize = 1;
 
-const fn family(names: [&'static str; 3], scheme: Scheme) -> Scheme {
-    let [_, id, time] = names;
-    scheme
+/// The scheme with these headers for signature, id and time.
+pub(super) const fn family([signature, id, time]: [&'static str; 3]) -> Scheme {
+    Scheme::hmac_sha256(signature)
         .provider("standard_webhooks")
         .grammar(Grammar::list("v1"))
         .encoding(Encoding::Base64)
@@ -49,10 +49,10 @@ const HEADERS: [[&str; 3]; 2] = [
 
 impl StandardWebhooks {
     /// How it signs, with the `webhook-…` headers.
-    pub const SCHEME: Scheme = family(HEADERS[WEBHOOK], Scheme::hmac_sha256(HEADERS[WEBHOOK][0]));
+    pub const SCHEME: Scheme = family(HEADERS[WEBHOOK]);
 
     /// How it signs, with the `svix-…` headers.
-    pub const SVIX_SCHEME: Scheme = family(HEADERS[SVIX], Scheme::hmac_sha256(HEADERS[SVIX][0]));
+    pub const SVIX_SCHEME: Scheme = family(HEADERS[SVIX]);
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile();
@@ -136,3 +136,5 @@ impl Verifier for StandardWebhooks {
         Self::PROFILE
     }
 }
+
+super::sign_as!(StandardWebhooks, self => &self.0[WEBHOOK]);

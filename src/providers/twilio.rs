@@ -323,6 +323,33 @@ impl Inner {
     }
 }
 
+#[cfg(feature = "sign")]
+impl crate::sign::Sign for Twilio {
+    /// With the auth token, over the URL as it is. A body that is no form needs its `bodySHA256`
+    /// in the URL already.
+    fn sign(
+        &self,
+        head: &mut Parts,
+        body: &[u8],
+        _: std::time::SystemTime,
+    ) -> Result<(), Rejection> {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        let url = self.0.url.resolve(head)?;
+        let parameters = self.0.signed_parameters(&url, head, body)?;
+        let mut mac = self.0.auth_tokens.first().cloned().ok_or(Rejection::mismatch())?;
+        mac.update(url.as_bytes());
+        for (name, value) in parameters.iter().flat_map(Form::iter) {
+            mac.update(name);
+            mac.update(value);
+        }
+        let signature = STANDARD.encode(mac.finalize().as_bytes());
+        let malformed = |_| Rejection::malformed(SIGNATURE);
+        let value = http::HeaderValue::try_from(signature).map_err(malformed)?;
+        head.headers.insert(SIGNATURE, value);
+        Ok(())
+    }
+}
+
 fn is_form(head: &Parts) -> Result<bool, Rejection> {
     let content_type = optional(head, "content-type")?.unwrap_or_default();
     let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();

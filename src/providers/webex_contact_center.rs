@@ -152,3 +152,5 @@ impl Verifier for WebexContactCenter {
         Self::PROFILE
     }
 }
+
+super::sign_as!(WebexContactCenter, self => &self.scheme);

@@ -30,7 +30,7 @@ impl Wsapi {
     pub const SCHEME: Scheme =
         Scheme::hmac_sha256("x-webhook-signature").provider("wsapi").prefix("sha256=");
 
-    scheme_methods!(Wsapi);
+    scheme_methods!();
 
     /// Refuses events whose signed `receivedAt` is further off than this, or that have none.
     #[must_use]
@@ -51,3 +51,5 @@ impl Wsapi {
 impl Verifier for Wsapi {
     delegate_verifier!(self => self.0, SchemeState);
 }
+
+super::sign_as!(Wsapi, self => &self.0);

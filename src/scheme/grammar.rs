@@ -53,6 +53,33 @@ impl Grammar {
         Self::Tagged { separator: b' ', assign: b',', signature: tag, time: None, spaced: false }
     }
 
+    /// A space may follow the separator of named items.
+    #[must_use]
+    pub const fn spaced(mut self) -> Self {
+        if let Self::Tagged { spaced, .. } = &mut self {
+            *spaced = true;
+        }
+        self
+    }
+
+    /// Another separator between two items, for example `;`.
+    #[must_use]
+    pub const fn separated_by(mut self, by: u8) -> Self {
+        if let Self::Positional { separator, .. } | Self::Tagged { separator, .. } = &mut self {
+            *separator = by;
+        }
+        self
+    }
+
+    /// Another sign between an item's name and its value, for example `=`.
+    #[must_use]
+    pub const fn assigned_by(mut self, by: u8) -> Self {
+        if let Self::Tagged { assign, .. } = &mut self {
+            *assign = by;
+        }
+        self
+    }
+
     pub(super) const fn has_time(self) -> bool {
         matches!(
             self,

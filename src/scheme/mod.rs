@@ -54,14 +54,14 @@ pub use crate::{
 pub struct Scheme {
     profile: Profile,
     source: SignatureSource,
-    grammar: Grammar,
+    pub(crate) grammar: Grammar,
     algorithm: Algorithm,
-    encoding: Encoding,
+    pub(crate) encoding: Encoding,
     key_rule: KeyRule,
-    template: &'static [Part],
-    time: Option<(TimeSource, TimeFormat)>,
+    pub(crate) template: &'static [Part],
+    pub(crate) time: Option<(TimeSource, TimeFormat)>,
     tolerance: Option<Tolerance>,
-    delivery_id: Option<&'static str>,
+    pub(crate) delivery_id: Option<&'static str>,
 }
 
 /// One part of the signed content.

@@ -74,6 +74,21 @@ impl SchemeVerifier {
         self
     }
 
+    #[cfg(feature = "sign")]
+    pub(crate) fn scheme(&self) -> &Scheme {
+        &self.0.scheme
+    }
+
+    /// The tag that a genuine request with this head and body has, under the first secret.
+    #[cfg(feature = "sign")]
+    pub(crate) fn tag(&self, head: &Parts, body: &[u8]) -> Result<Tag, Rejection> {
+        let mut mac = self.0.keys.first().cloned().ok_or(Rejection::mismatch())?;
+        self.0.each_part(Side::BeforeBody, head, &mut |bytes| mac.update(bytes))?;
+        mac.update(body);
+        self.0.each_part(Side::AfterBody, head, &mut |bytes| mac.update(bytes))?;
+        Ok(mac.finalize())
+    }
+
     /// Changes the scheme in a way that leaves its keys as they are.
     pub(crate) fn map_scheme(mut self, change: impl FnOnce(Scheme) -> Scheme) -> Self {
         let inner = Arc::make_mut(&mut self.0);
@@ -305,11 +320,19 @@ impl Scheme {
         }
     }
 
-    const fn signature_field(&self) -> &'static str {
+    pub(crate) const fn signature_field(&self) -> &'static str {
         match self.source {
             SignatureSource::Authorization(_) => "authorization",
             SignatureSource::Header(name) => name,
             SignatureSource::Headers(names) => names[0],
+        }
+    }
+
+    #[cfg(feature = "sign")]
+    pub(crate) const fn authorization_scheme(&self) -> Option<&'static str> {
+        match self.source {
+            SignatureSource::Authorization(name) => Some(name),
+            _ => None,
         }
     }
 

@@ -6,6 +6,8 @@ mod allocator;
 mod axum;
 mod backpressure;
 mod composition;
+#[cfg(feature = "sign")]
+mod conformance;
 mod custom;
 mod frames;
 mod handshakes;

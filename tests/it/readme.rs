@@ -7,7 +7,8 @@ use tower_webhook::{
     RejectionKind::{self, *},
     Scheme,
     providers::{
-        GitHub, Meta, Shopify, Slack, StandardWebhooks, Stripe, Webex, WebexContactCenter, Wsapi,
+        self, GitHub, Meta, Shopify, Slack, StandardWebhooks, Stripe, Webex, WebexContactCenter,
+        Wsapi,
     },
 };
 
@@ -40,37 +41,77 @@ fn names<'a>(rows: &[Vec<&'a str>]) -> BTreeSet<&'a str> {
     names
 }
 
-/// The verifiers that `providers` exports: those that it declares, and those of its modules.
-fn exported() -> BTreeSet<&'static str> {
-    let declared: Vec<_> = PROVIDERS
-        .split("\nprovider! {")
-        .skip(1)
-        .map(|declaration| {
-            let line = declaration.lines().find(|line| line.contains(" = Scheme::")).unwrap();
-            line.trim().split(['(', ' ']).next().unwrap()
-        })
-        .collect();
-    assert!(declared.contains(&"Stripe"), "the declarations are read: {declared:?}");
-
-    let (_, list) = PROVIDERS.split_once("pub use self::{").unwrap();
-    let (list, _) = list.split_once("};").unwrap();
-    let of_modules: Vec<_> = list
+#[test]
+fn every_provider_with_code_of_its_own_has_a_row() {
+    let mut lists = PROVIDERS.split("pub use self::{").filter_map(|text| text.split("};").next());
+    let list = lists.find(|list| list.contains("meta::Meta")).unwrap();
+    let mut expected: BTreeSet<_> = list
         .split(|char: char| !char.is_alphanumeric())
         .filter(|word| word.starts_with(char::is_uppercase) && !word.ends_with("State"))
         .collect();
-    assert!(of_modules.contains(&"Twilio"), "the exports are read: {of_modules:?}");
-    declared.into_iter().chain(of_modules).collect()
+    assert!(expected.contains("Twilio"), "the exports are read: {expected:?}");
+    expected.extend(["GitHub", "Shopify", "Stripe", "Webex"]);
+    assert_eq!(names(&table(README, "type")), expected);
 }
 
 #[test]
-fn every_provider_has_a_row_and_every_row_is_a_provider() {
-    let exported = exported();
-    assert_eq!(names(&table(README, "type")), exported, "README.md");
-    let documented: BTreeSet<_> = table(PROVIDERS, "type")
-        .iter()
-        .map(|row| code(row[0]).trim_start_matches('[').trim_end_matches(']'))
+fn the_catalogue_names_every_declared_provider() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers");
+    let mut count = 0;
+    for row in table(README, "module") {
+        let module = code(row[0]).trim_start_matches("providers::");
+        let source = fs::read_to_string(directory.join(format!("{module}.rs"))).unwrap();
+        let declared: Vec<_> = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("    ")?.split_once('('))
+            .filter(|(name, rest)| !name.contains(' ') && rest.contains(") = "))
+            .map(|(name, _)| name)
+            .collect();
+        let listed: Vec<_> = row[1].split('`').skip(1).step_by(2).collect();
+        assert_eq!(listed, declared, "{module}");
+        count += listed.len();
+    }
+    let with_scheme = providers::all().filter(|provider| provider.scheme().is_some()).count();
+    assert_eq!(count, with_scheme);
+    assert!(README.contains(&format!("has {count} declared ones")));
+}
+
+#[test]
+fn pages_say_how_the_declared_provider_signs() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers");
+    let sources: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
         .collect();
-    assert_eq!(documented, exported, "the page of `providers`");
+    for provider in providers::all() {
+        let Some(scheme) = provider.scheme() else { continue };
+        let (name, shown) = (provider.name(), format!("{scheme:?}"));
+        let declared = format!(".provider(\"{name}\")");
+        let page = sources.iter().find_map(|source| source.split_once(&declared)).unwrap().0;
+        let cell = |row: &str| {
+            let (_, cell) = page.rsplit_once(&format!("/// | {row} | ")).unwrap();
+            cell.split(" |\n").next().unwrap().to_lowercase()
+        };
+        let header = cell("header");
+        let (_, source) = shown.split_once("source: ").unwrap();
+        let names: Vec<_> = match source.split_once(')').unwrap().0 {
+            names if names.starts_with("Authorization") => vec!["authorization"],
+            names => names.split('"').skip(1).step_by(2).collect(),
+        };
+        let named = names.iter().filter(|name| header.contains(*name)).count();
+        assert!(named > 0, "{name}: {names:?} in {header}");
+        let encoding = if shown.contains("encoding: Hex") { "<hex>" } else { "<base64" };
+        assert!(header.contains(encoding), "{name}: {encoding} in {header}");
+        let algorithm = cell("algorithm");
+        let (_, used) = shown.split_once("algorithm: HmacSha").unwrap();
+        let used = format!("hmac-sha{}", used.split(',').next().unwrap());
+        assert!(algorithm.starts_with(&used), "{name}: {used} in {algorithm}");
+        assert_eq!(algorithm.contains("base64"), shown.contains("key_rule: Base64"), "{name}");
+        let is_timed = shown.contains("past: ");
+        assert_eq!(cell("freshness").contains("both ways"), is_timed, "{name}");
+        let is_id_signed = shown.contains("template: [Id") || shown.contains(", Id");
+        assert_eq!(cell("delivery id").contains("**signed**"), is_id_signed, "{name}");
+    }
 }
 
 #[test]

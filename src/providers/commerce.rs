@@ -1,0 +1,153 @@
+//! Shops, shipping and field service.
+
+use super::{providers, standard_webhooks::family};
+use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+
+providers! {
+    /// AfterShip.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `aftership-hmac-sha256: <base64>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation: <https://www.aftership.com/docs/tracking/webhook/webhook-signature> |
+    ///
+    /// Other products `as-signature-hmac-sha256`.
+    AfterShip() = Scheme::hmac_sha256("aftership-hmac-sha256")
+        .provider("aftership")
+        .encoding(Encoding::Base64);
+
+    /// Autodesk Platform Services.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `x-adsk-signature: sha1hash=<hex>` |
+    /// | algorithm | HMAC-SHA1; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | `x-adsk-delivery-id`, **not signed** |
+    /// | evidence | vendor's documentation: <https://aps.autodesk.com/blog/practice-payload-signature-webhook> |
+    Autodesk() = Scheme::hmac_sha1("x-adsk-signature")
+        .provider("autodesk")
+        .prefix("sha1hash=")
+        .delivery_id("x-adsk-delivery-id");
+
+    /// BigCommerce.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
+    /// | algorithm | HMAC-SHA256; key: the whole text as it is, **not** decoded |
+    /// | signed content | `<id>.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | `webhook-id`, **signed** |
+    /// | evidence | vendor's documentation: bigcommerce/docs:docs/integrations/webhooks/https-webhook-overview.mdx |
+    ///
+    /// Signed with the app client secret as it is. Headers that the user chooses can be checked with [`SharedToken`](super::SharedToken) beside it.
+    BigCommerce(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+        .provider("bigcommerce")
+        .key_rule(KeyRule::Text);
+
+    /// EasyPost.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Hmac-Signature: hmac-sha256-hex=<hex>` |
+    /// | algorithm | HMAC-SHA256; key: NFKD-normalised, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`id`) |
+    /// | evidence | public vector: EasyPost SDK tests |
+    ///
+    /// A secret outside ASCII must be normalised (NFKD) before it is given to [`Secret`](crate::Secret).
+    EasyPost() = Scheme::hmac_sha256("x-hmac-signature")
+        .provider("easypost")
+        .prefix("hmac-sha256-hex=");
+
+    /// Etsy.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
+    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
+    /// | signed content | `<id>.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | `webhook-id`, **signed** |
+    /// | evidence | **second-hand**, several sources agree: <https://developers.etsy.com/documentation/essentials/webhooks> |
+    Etsy(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+        .provider("etsy");
+
+    /// Lob.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Lob-Signature: <hex>` + `Lob-Signature-Timestamp` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | none known |
+    /// | evidence | **second-hand**, several sources agree: vendor pages stored |
+    Lob(timed) = Scheme::hmac_sha256("lob-signature")
+        .provider("lob")
+        .template(&[Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Header("lob-signature-timestamp"), TimeFormat::Milliseconds)
+        .tolerance(Tolerance::seconds(300));
+
+    /// Shippo.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Shippo-Auth-Signature: t=<s>,v1=<hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `<t>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | none known |
+    /// | evidence | **second-hand**, several sources agree: <https://docs.goshippo.com/docs/tracking/webhooksecurity> |
+    ///
+    /// Opt-in by support.
+    Shippo(timed) = Scheme::hmac_sha256("shippo-auth-signature")
+        .provider("shippo")
+        .grammar(Grammar::pairs("t", "v1"))
+        .template(&[Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300));
+
+    /// Shopify.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Shopify-Hmac-Sha256: <base64>` |
+    /// | algorithm | HMAC-SHA256, the app's client secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: `X-Shopify-Triggered-At` is not signed |
+    /// | delivery id | `X-Shopify-Webhook-Id`, **not signed** |
+    /// | handshake | none |
+    /// | evidence | vendor vector: Shopify/shopify-api-php `tests/Webhooks/RegistryTest.php`; <https://shopify.dev/docs/apps/build/webhooks/subscribe/https> |
+    ///
+    /// The compliance checks for public apps send a bad signature and expect 401: set
+    /// [`rejection_status`](crate::SignatureLayer::rejection_status).
+    Shopify() = Scheme::hmac_sha256("x-shopify-hmac-sha256")
+        .provider("shopify")
+        .encoding(Encoding::Base64)
+        .delivery_id("x-shopify-webhook-id");
+
+    /// WooCommerce.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-WC-Webhook-Signature: <base64>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | `x-wc-webhook-delivery-id`, **not signed** |
+    /// | evidence | vendor's documentation or source: hookdeck skills |
+    ///
+    /// The first ping is not signed: a form with `webhook_id`.
+    WooCommerce() = Scheme::hmac_sha256("x-wc-webhook-signature")
+        .provider("woocommerce")
+        .encoding(Encoding::Base64)
+        .delivery_id("x-wc-webhook-delivery-id");
+}

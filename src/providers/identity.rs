@@ -1,0 +1,127 @@
+//! Sign-in, identity and background checks.
+
+use super::{providers, standard_webhooks::family};
+use crate::scheme::{Encoding, Grammar, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+
+providers! {
+    /// Castle.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Castle-Signature: <base64>` |
+    /// | algorithm | HMAC-SHA256; key: API secret, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: castle-python |
+    Castle() = Scheme::hmac_sha256("x-castle-signature")
+        .provider("castle")
+        .encoding(Encoding::Base64);
+
+    /// Checkr.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Checkr-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: API key, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: Nango |
+    Checkr() = Scheme::hmac_sha256("x-checkr-signature")
+        .provider("checkr");
+
+    /// Clearbit.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Request-Signature: sha1=<hex>` |
+    /// | algorithm | HMAC-SHA1; key: the API key as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | `x-request-id`, **not signed** |
+    /// | evidence | vendor's source: clearbit/clearbit-ruby:lib/clearbit/webhook.rb |
+    ///
+    /// The key is the whole API key, as in its own library.
+    Clearbit() = Scheme::hmac_sha1("x-request-signature")
+        .provider("clearbit")
+        .prefix("sha1=")
+        .delivery_id("x-request-id");
+
+    /// Clerk.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `svix-signature`, `svix-id`, `svix-timestamp`: `v1,<base64> [v1,<base64>]` |
+    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
+    /// | signed content | `<id>.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | `svix-id`, **signed** |
+    /// | evidence | vendor's documentation or source: clerk docs; hookdeck skills |
+    Clerk(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
+        .provider("clerk");
+
+    /// Onfido.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-SHA2-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | public vector: onfido-python |
+    Onfido() = Scheme::hmac_sha256("x-sha2-signature")
+        .provider("onfido");
+
+    /// Pinwheel.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Pinwheel-Signature: v2=<hex>` + `X-Timestamp` |
+    /// | algorithm | HMAC-SHA256; key: API key, the secret as it is |
+    /// | signed content | `v2:<time>:<body>` |
+    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: DSACMS/iv-cbv-payroll (quotes docs.pinwheelapi.com) |
+    ///
+    /// Published vector: key TEST_KEY, ts 860860860, v2=42fb9eba…2ba8, body file not stored.
+    Pinwheel(timed) = Scheme::hmac_sha256("x-pinwheel-signature")
+        .provider("pinwheel")
+        .prefix("v2=")
+        .template(&[Part::Literal("v2:"), Part::Time, Part::Literal(":"), Part::Body])
+        .time(TimeSource::Header("x-timestamp"), TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300));
+
+    /// Stytch.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `svix-signature`, `svix-id`, `svix-timestamp`: `v1,<base64> [v1,<base64>]` |
+    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
+    /// | signed content | `<id>.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | `svix-id`, **signed** |
+    /// | evidence | vendor's documentation: <https://stytch.com/docs/b2b/guides/webhooks> |
+    Stytch(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
+        .provider("stytch");
+
+    /// WorkOS.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `WorkOS-Signature: t=<ms>, v1=<hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `<t>.<body>` |
+    /// | freshness | 3 minutes both ways |
+    /// | delivery id | in the body (`id`) |
+    /// | evidence | public vector: workos-python |
+    ///
+    /// A space after the comma.
+    WorkOs(timed) = Scheme::hmac_sha256("workos-signature")
+        .provider("workos")
+        .grammar(Grammar::pairs("t", "v1").spaced())
+        .template(&[Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Signature, TimeFormat::Milliseconds)
+        .tolerance(Tolerance::seconds(180));
+}

@@ -1,0 +1,95 @@
+//! Monitoring and incidents.
+
+use super::{providers, standard_webhooks::family};
+use crate::scheme::{Grammar, Scheme};
+
+providers! {
+    /// Grafana alerting, without its timestamp option.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Grafana-Alerting-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's source: grafana/alerting:http/hmac.go, receivers/webhook/v1/config.go |
+    ///
+    /// The header can be renamed in Grafana, and a time can be added: declare a [`Scheme`] for that.
+    Grafana() = Scheme::hmac_sha256("x-grafana-alerting-signature")
+        .provider("grafana");
+
+    /// incident.io.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
+    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
+    /// | signed content | `<id>.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | `webhook-id`, **signed** |
+    /// | evidence | vendor's documentation: <https://docs.incident.io/api-reference/webhooks> |
+    IncidentIo(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+        .provider("incident_io");
+
+    /// PagerDuty.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-PagerDuty-Signature: v1=<hex>[,v1=<hex>]` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is, **not** decoded, whatever it looks like |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | `x-webhook-id`, **not signed** |
+    /// | evidence | public vector: go-pagerduty |
+    ///
+    /// Several v1.
+    PagerDuty() = Scheme::hmac_sha256("x-pagerduty-signature")
+        .provider("pagerduty")
+        .grammar(Grammar::list("v1").separated_by(b',').assigned_by(b'='))
+        .delivery_id("x-webhook-id");
+
+    /// Sentry.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Sentry-Hook-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: client secret, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | `request-id`, **not signed** |
+    /// | evidence | vendor's documentation or source: docs.sentry.io; Nango; a public registry of webhook adapters |
+    ///
+    /// `Sentry-Hook-Timestamp` is not signed.
+    Sentry() = Scheme::hmac_sha256("sentry-hook-signature")
+        .provider("sentry")
+        .delivery_id("request-id");
+
+    /// Signal Sciences (Fastly).
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-SigSci-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: signing key, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: fastly docs |
+    ///
+    /// Fastly Next-Gen WAF.
+    SignalSciences() = Scheme::hmac_sha256("x-sigsci-signature")
+        .provider("signal_sciences");
+
+    /// Trend Micro Conformity.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-TrendMicro-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: token, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: docs.trendmicro.com |
+    TrendMicroConformity() = Scheme::hmac_sha256("x-trendmicro-signature")
+        .provider("trendmicro_conformity");
+}

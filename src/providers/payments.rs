@@ -1,0 +1,450 @@
+//! Payments, billing and banking.
+
+use http::StatusCode;
+
+use super::{providers, standard_webhooks::family};
+use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+
+providers! {
+    /// Adyen, for platform and balance platform webhooks.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `HmacSignature: <base64>` (+ `Protocol: HmacSHA256`) |
+    /// | algorithm | HMAC-SHA256; key: hex-decoded |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | public vector: adyen-node |
+    ///
+    /// Banking and platform webhooks.
+    AdyenPlatform(decoded) = Scheme::hmac_sha256("hmacsignature")
+        .provider("adyen_platform")
+        .encoding(Encoding::Base64)
+        .key_rule(KeyRule::Hex);
+
+    /// Affirm.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Affirm-Signature: t=<s>,v0=<hex>` |
+    /// | algorithm | HMAC-SHA512; key: the secret as it is |
+    /// | signed content | `<t>.<body>` |
+    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation: <https://docs.affirm.com/developers/docs/checking-webhook-signatures> |
+    ///
+    /// The key is the private API key.
+    Affirm(timed) = Scheme::hmac_sha512("x-affirm-signature")
+        .provider("affirm")
+        .grammar(Grammar::pairs("t", "v0"))
+        .template(&[Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300));
+
+    /// Airwallex.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `x-signature: <hex>` + `x-timestamp` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `<time><body>` |
+    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | delivery id | none known |
+    /// | evidence | vendor's source: airwallex/paymentacceptance-plugin-woocommerce:includes/Services/WebhookService.php |
+    Airwallex(timed) = Scheme::hmac_sha256("x-signature")
+        .provider("airwallex")
+        .template(&[Part::Time, Part::Body])
+        .time(TimeSource::Header("x-timestamp"), TimeFormat::Milliseconds)
+        .tolerance(Tolerance::seconds(300));
+
+    /// Authorize.Net.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-ANET-Signature: sha512=<hex>` |
+    /// | algorithm | HMAC-SHA512; key: the signature key's text as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`notificationId`) |
+    /// | evidence | **second-hand**, several sources agree: <https://community.developer.cybersource.com/t5/Integration-and-Testing/HMAC-SHA-512-hash-not-matching-in-webhook-callback/m-p/82772> |
+    ///
+    /// Hex digits are in upper case. In the vendor-run forum the key is the text of the signature key; its documentation does not say whether it is decoded.
+    AuthorizeNet() = Scheme::hmac_sha512("x-anet-signature")
+        .provider("authorize_net")
+        .prefix("sha512=");
+
+    /// Bolt.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Bolt-Hmac-Sha256: <base64>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's source: BoltApp/bolt-magento2:Helper/Hook.php |
+    Bolt() = Scheme::hmac_sha256("x-bolt-hmac-sha256")
+        .provider("bolt")
+        .encoding(Encoding::Base64);
+
+    /// Brex.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
+    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
+    /// | signed content | `<id>.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | `webhook-id`, **signed** |
+    /// | evidence | **second-hand**, several sources agree: <https://developer.brex.com/docs/webhooks> |
+    Brex(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+        .provider("brex");
+
+    /// Cashfree.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `x-webhook-signature: <base64>` + `x-webhook-timestamp` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `<time><body>` |
+    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: cashfree docs |
+    Cashfree(timed) = Scheme::hmac_sha256("x-webhook-signature")
+        .provider("cashfree")
+        .encoding(Encoding::Base64)
+        .template(&[Part::Time, Part::Body])
+        .time(TimeSource::Header("x-webhook-timestamp"), TimeFormat::Milliseconds)
+        .tolerance(Tolerance::seconds(300));
+
+    /// Chargify (Maxio).
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Chargify-Webhook-Signature-Hmac-Sha-256: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: site shared key, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | `x-chargify-webhook-id`, **not signed** |
+    /// | evidence | **second-hand**, several sources agree: maxio-com/ab-typescript-sdk:doc/controllers/webhooks.md, doc/models/webhook.md |
+    ///
+    /// `signature` in body is MD5 (old).
+    Chargify() = Scheme::hmac_sha256("x-chargify-webhook-signature-hmac-sha-256")
+        .provider("chargify")
+        .delivery_id("x-chargify-webhook-id");
+
+    /// Checkout.com.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Cko-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`id`) |
+    /// | evidence | vendor's documentation: <https://www.checkout.com/docs/developer-resources/webhooks/manage-webhooks/set-up-your-webhook-receiver> |
+    CheckoutCom() = Scheme::hmac_sha256("cko-signature")
+        .provider("checkout_com");
+
+    /// Coinbase Commerce.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-CC-Webhook-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`event.id`) |
+    /// | evidence | public vector: coinbase-commerce-python |
+    CoinbaseCommerce() = Scheme::hmac_sha256("x-cc-webhook-signature")
+        .provider("coinbase_commerce");
+
+    /// Dwolla.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Request-Signature-SHA-256: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`id`) |
+    /// | evidence | vendor's source: Dwolla/webhook-receiver:src/handlers/webhook.ts |
+    Dwolla() = Scheme::hmac_sha256("x-request-signature-sha-256")
+        .provider("dwolla");
+
+    /// Finch.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `finch-signature`, `finch-event-id`, `finch-timestamp`: `v1,<base64> [v1,<base64>]` |
+    /// | algorithm | HMAC-SHA256; key: base64, without a prefix |
+    /// | signed content | `<id>.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | `finch-event-id`, **signed** |
+    /// | evidence | public vector: finch-api-python |
+    Finch(decoded, timed) = family(["finch-signature", "finch-event-id", "finch-timestamp"])
+        .provider("finch")
+        .key_rule(KeyRule::Base64 { prefix: "" });
+
+    /// GoCardless.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Webhook-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`events[].id`) |
+    /// | evidence | public vector: gocardless-pro-python |
+    ///
+    /// Vendor asks for 498 on a bad signature.
+    GoCardless() = Scheme::hmac_sha256("webhook-signature")
+        .provider("gocardless");
+
+    /// Lemon Squeezy.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's source: lmsqueezy/nextjs-billing:src/app/api/webhook/route.ts |
+    ///
+    /// Generic header name shared by several senders.
+    LemonSqueezy() = Scheme::hmac_sha256("x-signature")
+        .provider("lemon_squeezy");
+
+    /// Lithic.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
+    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
+    /// | signed content | `<id>.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | `webhook-id`, **signed** |
+    /// | evidence | public vector: lithic-python |
+    Lithic(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+        .provider("lithic");
+
+    /// Modern Treasury.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | `x-webhook-id`, **not signed** |
+    /// | evidence | public vector: modern-treasury-python |
+    ModernTreasury() = Scheme::hmac_sha256("x-signature")
+        .provider("modern_treasury")
+        .delivery_id("x-webhook-id");
+
+    /// Orb.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Orb-Signature: v1=<hex>[ v1=<hex>]` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `v1:<time>:<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | none known |
+    /// | evidence | public vector: orb-python |
+    ///
+    /// Zone-less time; space-separated list.
+    Orb(timed) = Scheme::hmac_sha256("x-orb-signature")
+        .provider("orb")
+        .grammar(Grammar::list("v1").assigned_by(b'='))
+        .template(&[Part::Literal("v1:"), Part::Time, Part::Literal(":"), Part::Body])
+        .time(TimeSource::Header("x-orb-timestamp"), TimeFormat::Rfc3339Zoneless)
+        .tolerance(Tolerance::seconds(300));
+
+    /// Paddle Billing.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Paddle-Signature: ts=<s>;h1=<hex>[;h1=<hex>]` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is, whole `pdl_ntf_…` |
+    /// | signed content | `<time>:<body>` |
+    /// | freshness | 5 seconds both ways |
+    /// | delivery id | `event_id` / `notification_id` in body |
+    /// | evidence | public vector: paddle-python-sdk |
+    ///
+    /// Semicolon separator; classic Paddle = RSA-SHA1 over PHP-serialised fields.
+    Paddle(timed) = Scheme::hmac_sha256("paddle-signature")
+        .provider("paddle")
+        .grammar(Grammar::pairs("ts", "h1").separated_by(b';'))
+        .template(&[Part::Time, Part::Literal(":"), Part::Body])
+        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(5));
+
+    /// Paystack.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `x-paystack-signature: <hex>` |
+    /// | algorithm | HMAC-SHA512; key: API secret key, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's source: PaystackOSS/doc-code-snippets:dist/doc/payments/webhooks/verifying-transaction.js |
+    ///
+    /// Key is the live secret key.
+    Paystack() = Scheme::hmac_sha512("x-paystack-signature")
+        .provider("paystack");
+
+    /// Polar.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
+    /// | algorithm | HMAC-SHA256; key: the whole text as it is, **not** decoded |
+    /// | signed content | `<id>.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | `webhook-id`, **signed** |
+    /// | evidence | vendor's source: polarsource/polar-js:src/webhooks.ts |
+    ///
+    /// The framing is that of Standard Webhooks, but the key is the text as it is, although it may begin with `whsec_`.
+    Polar(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+        .provider("polar")
+        .key_rule(KeyRule::Text);
+
+    /// Primer.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Signature-Primary: <base64>`, and `X-Signature-Secondary` while secrets are rolled |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation: <https://primer.io/docs/api-reference/get-started/configure-webhooks> |
+    ///
+    /// Two headers while rolling.
+    Primer() = Scheme::hmac_sha256("x-signature-primary")
+        .provider("primer")
+        .headers(&["x-signature-primary", "x-signature-secondary"])
+        .encoding(Encoding::Base64);
+
+    /// QuickBooks (Intuit).
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `intuit-signature: <base64>` |
+    /// | algorithm | HMAC-SHA256; key: verifier token, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | `intuit-notification-id`, **not signed** |
+    /// | evidence | vendor's source: IntuitDeveloper/SampleApp-Webhooks-nodejs:util/util.js, routes/routes.js |
+    QuickBooks() = Scheme::hmac_sha256("intuit-signature")
+        .provider("quickbooks")
+        .encoding(Encoding::Base64)
+        .delivery_id("intuit-notification-id");
+
+    /// Razorpay.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Razorpay-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | `x-razorpay-event-id`, **not signed** |
+    /// | evidence | public vector: razorpay-python |
+    Razorpay() = Scheme::hmac_sha256("x-razorpay-signature")
+        .provider("razorpay")
+        .delivery_id("x-razorpay-event-id");
+
+    /// Recurly, for JSON notifications.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `recurly-signature: <ms>,<hex>[,<hex>]` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: docs.recurly.com |
+    ///
+    /// XML notifications are not signed.
+    Recurly(timed) = Scheme::hmac_sha256("recurly-signature")
+        .provider("recurly")
+        .grammar(Grammar::Positional { separator: b',', time_first: true })
+        .template(&[Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Signature, TimeFormat::Milliseconds)
+        .tolerance(Tolerance::seconds(300));
+
+    /// Revolut Business.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Revolut-Signature: v1=<hex>[,v1=<hex>]` + `Revolut-Request-Timestamp` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is, whole `wsk_…` |
+    /// | signed content | `v1.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | none known |
+    /// | evidence | public vector: developer.revolut.com |
+    ///
+    /// Docs example broken since its ids were redacted.
+    Revolut(timed) = Scheme::hmac_sha256("revolut-signature")
+        .provider("revolut")
+        .grammar(Grammar::list("v1").separated_by(b',').assigned_by(b'='))
+        .template(&[Part::Literal("v1."), Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Header("revolut-request-timestamp"), TimeFormat::Milliseconds)
+        .tolerance(Tolerance::seconds(300));
+
+    /// Square.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `x-square-hmacsha256-signature: <base64>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `<notification_url><body>` |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`event_id`) |
+    /// | evidence | public vector: Square SDK sample |
+    ///
+    /// The URL is the one registered, byte for byte.
+    Square(url) = Scheme::hmac_sha256("x-square-hmacsha256-signature")
+        .provider("square")
+        .encoding(Encoding::Base64)
+        .template(&[Part::Url, Part::Body]);
+
+    /// Stripe.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Stripe-Signature: t=<seconds>,v1=<hex>[,v1=<hex>]`; other names are skipped |
+    /// | algorithm | HMAC-SHA256, the whole `whsec_…` text as it is, **not** decoded |
+    /// | signed content | `<t>.<body>` |
+    /// | freshness | 5 minutes both ways; Stripe's own libraries bound the past only |
+    /// | delivery id | in the body (`id`); a retry has a new time and signature |
+    /// | handshake | none |
+    /// | evidence | vendor vector: stripe/stripe-dotnet `EventUtilityTest`; <https://docs.stripe.com/webhooks> |
+    Stripe(timed) = Scheme::hmac_sha256("stripe-signature")
+        .provider("stripe")
+        .grammar(Grammar::pairs("t", "v1"))
+        .template(&[Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300));
+
+    /// Xero.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `x-xero-signature: <base64>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (sequence numbers) |
+    /// | status of refusals | 401, which the provider requires |
+    /// | evidence | vendor's documentation or source: developer.xero.com; Nango |
+    Xero() = Scheme::hmac_sha256("x-xero-signature")
+        .provider("xero")
+        .encoding(Encoding::Base64)
+        .status(StatusCode::UNAUTHORIZED);
+}

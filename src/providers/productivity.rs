@@ -1,0 +1,222 @@
+//! Documents, forms, planning and customer records.
+
+use super::{providers, standard_webhooks::family};
+use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+
+providers! {
+    /// Airtable.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Airtable-Content-MAC: hmac-sha256=<hex>` |
+    /// | algorithm | HMAC-SHA256; key: base64-decoded MAC secret |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | **second-hand**, several sources agree: <https://airtable.com/developers/web/api/webhooks-overview> |
+    Airtable(decoded) = Scheme::hmac_sha256("x-airtable-content-mac")
+        .provider("airtable")
+        .prefix("hmac-sha256=")
+        .key_rule(KeyRule::Base64 { prefix: "" });
+
+    /// Attio.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Attio-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | `idempotency-key`, **not signed** |
+    /// | evidence | vendor's documentation or source: Nango |
+    Attio() = Scheme::hmac_sha256("attio-signature")
+        .provider("attio")
+        .delivery_id("idempotency-key");
+
+    /// Autotask PSA.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Hook-Signature: sha1=<base64>` |
+    /// | algorithm | HMAC-SHA1; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: Nango tests |
+    ///
+    /// Same header name as asana, other scheme.
+    Autotask() = Scheme::hmac_sha1("x-hook-signature")
+        .provider("autotask")
+        .prefix("sha1=")
+        .encoding(Encoding::Base64);
+
+    /// Cal.com.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Cal-Signature-256: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: Nango |
+    ///
+    /// Without a secret the header reads `no-secret-provided`, which is refused.
+    CalCom() = Scheme::hmac_sha256("x-cal-signature-256")
+        .provider("cal_com");
+
+    /// Calendly.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Calendly-Webhook-Signature: t=<s>,v1=<hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `<t>.<body>` |
+    /// | freshness | 3 minutes both ways |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: developer.calendly.com; Nango |
+    Calendly(timed) = Scheme::hmac_sha256("calendly-webhook-signature")
+        .provider("calendly")
+        .grammar(Grammar::pairs("t", "v1"))
+        .template(&[Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(180));
+
+    /// ClickUp.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`webhook_id`+history id) |
+    /// | evidence | vendor's documentation: <https://developer.clickup.com/docs/webhooksignature> |
+    ClickUp() = Scheme::hmac_sha256("x-signature")
+        .provider("clickup");
+
+    /// Dropbox.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Dropbox-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: app secret, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation: <https://www.dropbox.com/developers/reference/webhooks> |
+    Dropbox() = Scheme::hmac_sha256("x-dropbox-signature")
+        .provider("dropbox");
+
+    /// Fathom.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
+    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
+    /// | signed content | `<id>.<time>.<body>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | `webhook-id`, **signed** |
+    /// | evidence | vendor's documentation or source: Nango |
+    Fathom(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+        .provider("fathom");
+
+    /// Go1.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `go1-signature: t=<s>,v1=<hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `<t>.<body>` |
+    /// | freshness | 1 minute both ways; the provider's own code bounds the past only |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: go1com/webhook-verifier-js |
+    ///
+    /// README says s= but code demands v1=.
+    Go1(timed) = Scheme::hmac_sha256("go1-signature")
+        .provider("go1")
+        .grammar(Grammar::pairs("t", "v1"))
+        .template(&[Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(60));
+
+    /// Jobber.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Jobber-Hmac-SHA256: <base64>` |
+    /// | algorithm | HMAC-SHA256; key: client secret, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: Nango |
+    Jobber() = Scheme::hmac_sha256("x-jobber-hmac-sha256")
+        .provider("jobber")
+        .encoding(Encoding::Base64);
+
+    /// Linear.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Linear-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | 1 minute both ways, by `webhookTimestamp` in the signed body |
+    /// | delivery id | `linear-delivery`, **not signed** |
+    /// | evidence | vendor's documentation or source: linear.app/developers; Nango |
+    Linear(timed) = Scheme::hmac_sha256("linear-signature")
+        .provider("linear")
+        .time(TimeSource::Json("webhookTimestamp"), TimeFormat::Milliseconds)
+        .delivery_id("linear-delivery")
+        .tolerance(Tolerance::seconds(60));
+
+    /// Notion.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Notion-Signature: sha256=<hex>` |
+    /// | algorithm | HMAC-SHA256; key: verification token, the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`id`) |
+    /// | evidence | public vector: developers.notion.com |
+    ///
+    /// The first POST brings the verification token, signed with no known key: take it from a route without the layer.
+    Notion() = Scheme::hmac_sha256("x-notion-signature")
+        .provider("notion")
+        .prefix("sha256=");
+
+    /// Trello.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Trello-Webhook: <base64>` |
+    /// | algorithm | HMAC-SHA1; key: app secret, the secret as it is |
+    /// | signed content | `<body><callbackURL>` |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`action.id`) |
+    /// | evidence | vendor's documentation or source: developer.atlassian.com; n8n |
+    ///
+    /// A HEAD request on creation expects a 200: route it past the layer.
+    Trello(url) = Scheme::hmac_sha1("x-trello-webhook")
+        .provider("trello")
+        .encoding(Encoding::Base64)
+        .template(&[Part::Body, Part::Url]);
+
+    /// Typeform.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Typeform-Signature: sha256=<base64>` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`event_id`) |
+    /// | evidence | vendor's documentation: <https://www.typeform.com/developers/webhooks/secure-your-webhooks/> |
+    ///
+    /// Base64 after `sha256=`.
+    Typeform() = Scheme::hmac_sha256("typeform-signature")
+        .provider("typeform")
+        .prefix("sha256=")
+        .encoding(Encoding::Base64);
+}
