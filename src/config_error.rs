@@ -14,6 +14,13 @@ pub enum ConfigError {
         /// The text that was given.
         network: String,
     },
+    /// A public key cannot be read, is too weak, or is not of the scheme's algorithm.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    PublicKeyInvalid {
+        /// What is wrong with it, and the way out.
+        why: &'static str,
+    },
     /// A scheme's declaration contradicts itself.
     SchemeInvalid {
         /// What is wrong with it, and the way out.
@@ -55,6 +62,8 @@ impl fmt::Display for ConfigError {
                 f,
                 "`{network}` is no network; write `10.0.0.0/8`, `fd00::/8` or a single address"
             ),
+            #[cfg(feature = "asymmetric")]
+            Self::PublicKeyInvalid { why } => write!(f, "the public key cannot be used: {why}"),
             Self::SchemeInvalid { why } => write!(f, "the scheme cannot be meant so: {why}"),
             Self::SecretAllZero => f.write_str(
                 "the secret is all zero bytes, which HMAC cannot tell from an empty key; \

@@ -8,6 +8,10 @@ use base64::{
 /// Longest tag: SHA-512.
 pub(crate) const MAX_TAG: usize = 64;
 
+/// Longest signature by a private key: RSA with 8192 bits.
+#[cfg(feature = "asymmetric")]
+pub(crate) const MAX_SIGNATURE: usize = 1024;
+
 /// Base64 of a secret, which senders show padded or not.
 pub(crate) const BASE64_KEY: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -47,6 +51,31 @@ impl Encoding {
         }
         out.copy_from_slice(&buffer[..len]);
         Some(())
+    }
+
+    /// Decodes a signature of one to `max` bytes, as strictly, for algorithms whose signatures
+    /// have no one length.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn decode_up_to<'a>(
+        self,
+        max: usize,
+        text: &[u8],
+        buffer: &'a mut [u8; MAX_SIGNATURE + 2],
+    ) -> Option<&'a [u8]> {
+        let engine = match self {
+            Self::Hex => {
+                let out = buffer[..max].get_mut(..text.len() / 2).filter(|out| !out.is_empty())?;
+                decode_hex(text, out)?;
+                return Some(out);
+            }
+            Self::Base64 => &general_purpose::STANDARD,
+            Self::Base64Url => &general_purpose::URL_SAFE_NO_PAD,
+        };
+        if text.len() > max.div_ceil(3) * 4 {
+            return None;
+        }
+        let len = engine.decode_slice(text, buffer).ok()?;
+        if (1..=max).contains(&len) { Some(&buffer[..len]) } else { None }
     }
 }
 

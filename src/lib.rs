@@ -15,6 +15,8 @@ mod json;
 mod layer;
 mod make;
 pub mod providers;
+#[cfg(feature = "asymmetric")]
+mod public_key;
 mod public_url;
 mod rejection;
 pub mod scheme;
@@ -28,6 +30,9 @@ mod time;
 mod verified;
 mod verifier;
 
+#[cfg(feature = "asymmetric")]
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+pub use self::public_key::PublicKey;
 #[doc(inline)]
 pub use self::scheme::Scheme;
 pub use self::{

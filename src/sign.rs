@@ -33,7 +33,8 @@ use crate::{
     scheme::{Grammar, Part, SchemeVerifier, TimeFormat, TimeSource},
 };
 
-/// A verifier that can also sign, with its first secret. Every provider of this crate can.
+/// A verifier that can also sign, with its first secret. Every provider of this crate can that is
+/// verified with a secret; a public key signs nothing.
 pub trait Sign: Verifier {
     /// Puts the headers of a genuine request with this head and body into `head`.
     ///

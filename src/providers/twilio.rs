@@ -86,7 +86,7 @@ impl Twilio {
     pub fn new(auth_token: Secret, url: PublicUrl) -> Self {
         Self(Arc::new(Inner {
             url,
-            auth_tokens: vec![Mac::new(Algorithm::HmacSha1, auth_token.expose())],
+            auth_tokens: vec![Mac::hmac_sha1(auth_token.expose())],
             shared_keys: Vec::new(),
             known_parameters: None,
             legacy_query: false,
@@ -102,7 +102,7 @@ impl Twilio {
     /// With more than 16 auth tokens.
     #[must_use]
     pub fn or_secret(self, auth_token: Secret) -> Self {
-        let mac = Mac::new(Algorithm::HmacSha1, auth_token.expose());
+        let mac = Mac::hmac_sha1(auth_token.expose());
         assert!(
             self.0.auth_tokens.len() < MAX_SECRETS,
             "more than {MAX_SECRETS} secrets; remove those that Twilio no longer uses"
@@ -117,8 +117,8 @@ impl Twilio {
     pub fn shared_key(self, id: impl Into<String>, secret: Secret) -> Self {
         let key = SharedKey {
             id: id.into(),
-            sha1: Mac::new(Algorithm::HmacSha1, secret.expose()),
-            sha256: Mac::new(Algorithm::HmacSha256, secret.expose()),
+            sha1: Mac::hmac_sha1(secret.expose()),
+            sha256: Mac::hmac_sha256(secret.expose()),
         };
         self.with(|inner| inner.shared_keys.push(key))
     }

@@ -21,17 +21,42 @@ pub enum Algorithm {
     HmacSha384,
     /// HMAC with SHA-512.
     HmacSha512,
+    /// Ed25519, over the signed content itself.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    Ed25519,
+    /// ECDSA over P-256 with SHA-256, the signature in DER.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    EcdsaP256Sha256,
+    /// RSA with SHA-256, padded as PKCS#1 v1.5 says.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    RsaPkcs1Sha256,
 }
 
 impl Algorithm {
-    /// Bytes of a tag.
+    /// Bytes of a signature; the most of them, where their number varies.
     pub(crate) const fn tag_len(self) -> usize {
         match self {
             Self::HmacSha1 => 20,
             Self::HmacSha256 => 32,
             Self::HmacSha384 => 48,
             Self::HmacSha512 => 64,
+            #[cfg(feature = "asymmetric")]
+            Self::Ed25519 => 64,
+            // Two numbers of up to 33 bytes.
+            #[cfg(feature = "asymmetric")]
+            Self::EcdsaP256Sha256 => 72,
+            #[cfg(feature = "asymmetric")]
+            Self::RsaPkcs1Sha256 => crate::encoding::MAX_SIGNATURE,
         }
+    }
+
+    /// Whether every signature is [`tag_len`](Self::tag_len) bytes long.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) const fn has_fixed_len(self) -> bool {
+        !matches!(self, Self::EcdsaP256Sha256 | Self::RsaPkcs1Sha256)
     }
 }
 
@@ -45,13 +70,24 @@ pub(crate) enum Mac {
 }
 
 impl Mac {
-    pub(crate) fn new(algorithm: Algorithm, key: &[u8]) -> Self {
-        match algorithm {
-            Algorithm::HmacSha1 => Self::Sha1(keyed(key)),
-            Algorithm::HmacSha256 => Self::Sha256(keyed(key)),
+    /// `None` for an algorithm that takes a public key, and so no secret.
+    pub(crate) fn new(algorithm: Algorithm, key: &[u8]) -> Option<Self> {
+        Some(match algorithm {
+            Algorithm::HmacSha1 => Self::hmac_sha1(key),
+            Algorithm::HmacSha256 => Self::hmac_sha256(key),
             Algorithm::HmacSha384 => Self::Sha384(keyed(key)),
             Algorithm::HmacSha512 => Self::Sha512(keyed(key)),
-        }
+            #[cfg(feature = "asymmetric")]
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn hmac_sha1(key: &[u8]) -> Self {
+        Self::Sha1(keyed(key))
+    }
+
+    pub(crate) fn hmac_sha256(key: &[u8]) -> Self {
+        Self::Sha256(keyed(key))
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {

@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
+#[cfg(feature = "asymmetric")]
+use aws_lc_rs::digest::Digest;
 use bytes::Bytes;
 use http::{HeaderValue, request::Parts};
 use subtle::Choice;
@@ -19,6 +21,12 @@ use crate::{
     json,
     time::{Clock, Timestamp},
 };
+#[cfg(feature = "asymmetric")]
+use crate::{
+    PublicKey,
+    encoding::MAX_SIGNATURE,
+    public_key::{Content, Message},
+};
 
 /// A [`Scheme`] with its secrets: the verifier of every provider that can be declared.
 ///
@@ -29,11 +37,34 @@ pub struct SchemeVerifier(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     scheme: Scheme,
-    /// Keyed once, cloned for each request: that saves two compressions of the hash.
-    keys: Vec<Mac>,
+    keys: Keys,
     clock: Clock,
     url: Option<PublicUrl>,
 }
+
+/// Never both: a public key and a secret are no substitutes for each other.
+#[derive(Clone)]
+enum Keys {
+    /// Keyed once, cloned for each request: that saves two compressions of the hash.
+    Secret(Vec<Mac>),
+    #[cfg(feature = "asymmetric")]
+    Public(Vec<PublicKey>),
+}
+
+impl Keys {
+    fn secret(&mut self) -> Option<&mut Vec<Mac>> {
+        match self {
+            Self::Secret(keys) => Some(keys),
+            #[cfg(feature = "asymmetric")]
+            Self::Public(_) => None,
+        }
+    }
+}
+
+const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
+    why: "it signs with a private key, so a secret cannot verify it; \
+          use `public_key_verifier` and `or_key`",
+};
 
 impl SchemeVerifier {
     pub(super) fn new(
@@ -41,12 +72,28 @@ impl SchemeVerifier {
         secret: &Secret,
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
+        Self::without_keys(scheme, Keys::Secret(Vec::new()), url)?.or_secret(secret.clone())
+    }
+
+    #[cfg(feature = "asymmetric")]
+    pub(super) fn with_public_key(
+        scheme: Scheme,
+        key: PublicKey,
+        url: Option<PublicUrl>,
+    ) -> Result<Self, ConfigError> {
+        Self::without_keys(scheme, Keys::Public(Vec::new()), url)?.or_key(key)
+    }
+
+    fn without_keys(
+        scheme: Scheme,
+        keys: Keys,
+        url: Option<PublicUrl>,
+    ) -> Result<Self, ConfigError> {
         scheme.check()?;
         if url.is_none() && scheme.template.contains(&Part::Url) {
             return Err(ConfigError::UrlMissing);
         }
-        let inner = Inner { scheme, keys: Vec::new(), clock: Clock::default(), url };
-        Self(Arc::new(inner)).or_secret(secret.clone())
+        Ok(Self(Arc::new(Inner { scheme, keys, clock: Clock::default(), url })))
     }
 
     /// Accepts a further secret, for a rotation: the first stays the current one.
@@ -55,16 +102,49 @@ impl SchemeVerifier {
     ///
     /// # Errors
     ///
-    /// When the secret's text cannot be made a key by the scheme's rule, or there are 16 already.
+    /// When the secret's text cannot be made a key by the scheme's rule, there are 16 already, or
+    /// the scheme takes a public key in place of a secret.
     pub fn or_secret(mut self, secret: Secret) -> Result<Self, ConfigError> {
         let inner = Arc::make_mut(&mut self.0);
-        if inner.keys.len() == MAX_SECRETS {
+        let keys = inner.keys.secret().ok_or(TAKES_PUBLIC_KEY)?;
+        if keys.len() == MAX_SECRETS {
             return Err(ConfigError::TooManySecrets);
         }
         let key = inner.scheme.key_rule.key(&secret)?;
-        let mac = Mac::new(inner.scheme.algorithm, key.expose());
-        inner.keys.push(mac);
+        let mac = Mac::new(inner.scheme.algorithm, key.expose()).ok_or(TAKES_PUBLIC_KEY)?;
+        keys.push(mac);
         Ok(self)
+    }
+
+    /// Accepts a further public key, for a rotation: the first stays the current one.
+    ///
+    /// # Errors
+    ///
+    /// When the key is not of the scheme's algorithm, there are 16 already, or the scheme takes a
+    /// secret in place of a public key.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    pub fn or_key(mut self, key: PublicKey) -> Result<Self, ConfigError> {
+        let inner = Arc::make_mut(&mut self.0);
+        if Mac::new(inner.scheme.algorithm, b"").is_some() {
+            return Err(ConfigError::SchemeInvalid {
+                why: "it is keyed by a secret, and whoever knows the public key could sign; \
+                      use `verifier` and `or_secret`",
+            });
+        }
+        match &mut inner.keys {
+            Keys::Public(keys) if keys.len() < MAX_SECRETS => {
+                if key.algorithm() != inner.scheme.algorithm {
+                    return Err(ConfigError::PublicKeyInvalid {
+                        why: "it is of another algorithm than the scheme's; \
+                              is it this provider's key?",
+                    });
+                }
+                keys.push(key);
+                Ok(self)
+            }
+            _ => Err(ConfigError::TooManySecrets),
+        }
     }
 
     /// Tells the time, in place of the system's clock: for tests.
@@ -82,7 +162,13 @@ impl SchemeVerifier {
     /// The tag that a genuine request with this head and body has, under the first secret.
     #[cfg(feature = "sign")]
     pub(crate) fn tag(&self, head: &Parts, body: &[u8]) -> Result<Tag, Rejection> {
-        let mut mac = self.0.keys.first().cloned().ok_or(Rejection::mismatch())?;
+        let first = match &self.0.keys {
+            Keys::Secret(keys) => keys.first(),
+            // A public key signs nothing.
+            #[cfg(feature = "asymmetric")]
+            Keys::Public(_) => None,
+        };
+        let mut mac = first.cloned().ok_or(Rejection::mismatch())?;
         self.0.each_part(Side::BeforeBody, head, &mut |bytes| mac.update(bytes))?;
         mac.update(body);
         self.0.each_part(Side::AfterBody, head, &mut |bytes| mac.update(bytes))?;
@@ -99,17 +185,51 @@ impl SchemeVerifier {
 
 /// Carried from the head to the end of the body.
 pub struct SchemeState {
-    first: Mac,
-    /// Empty, and so without an allocation, while there is one secret.
-    rest: Vec<Mac>,
+    signed: Signed,
     time: Option<Timestamp>,
 }
 
-impl SchemeState {
+/// The signed content so far.
+#[cfg_attr(
+    feature = "asymmetric",
+    expect(clippy::large_enum_variant, reason = "a box would cost HMAC an allocation per request")
+)]
+enum Signed {
+    Keyed(Keyed),
+    #[cfg(feature = "asymmetric")]
+    Plain(Content),
+}
+
+struct Keyed {
+    first: Mac,
+    /// Empty, and so without an allocation, while there is one secret.
+    rest: Vec<Mac>,
+}
+
+impl Keyed {
     fn update(&mut self, bytes: &[u8]) {
         self.first.update(bytes);
         for mac in &mut self.rest {
             mac.update(bytes);
+        }
+    }
+}
+
+/// What tells a delivery from every other, where no signed id does.
+enum Identity {
+    Tag(Tag),
+    /// Of the signed content, not of the signature: ECDSA has more than one for the same content,
+    /// and whoever captured one can write another.
+    #[cfg(feature = "asymmetric")]
+    Sha256(Digest),
+}
+
+impl Identity {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Tag(tag) => tag.as_bytes(),
+            #[cfg(feature = "asymmetric")]
+            Self::Sha256(digest) => digest.as_ref(),
         }
     }
 }
@@ -127,42 +247,60 @@ impl Verifier for SchemeVerifier {
         if let (Some(time), Some(tolerance)) = (time, scheme.tolerance) {
             time.check(tolerance, clock).map_err(|rejection| scheme.blame_time(rejection))?;
         }
-        let mut keys = keys.iter().cloned();
-        let mut state = SchemeState {
-            // `new` has put one there.
-            first: keys.next().ok_or(Rejection::mismatch())?,
-            rest: keys.collect(),
-            time,
+        let signed = match keys {
+            Keys::Secret(keys) => {
+                let mut keys = keys.iter().cloned();
+                let mut keyed = Keyed {
+                    // `new` has put one there.
+                    first: keys.next().ok_or(Rejection::mismatch())?,
+                    rest: keys.collect(),
+                };
+                self.0.each_part(Side::BeforeBody, head, &mut |bytes| keyed.update(bytes))?;
+                Signed::Keyed(keyed)
+            }
+            #[cfg(feature = "asymmetric")]
+            Keys::Public(_) => {
+                let mut content = Content::new(scheme.algorithm);
+                let mut add = |bytes: &[u8]| content.before_body(bytes);
+                self.0.each_part(Side::BeforeBody, head, &mut add)?;
+                Signed::Plain(content)
+            }
         };
-        self.0.each_part(Side::BeforeBody, head, &mut |bytes| state.update(bytes))?;
         // What follows the body is looked at now, so that a bad head costs no body.
         self.0.each_part(Side::AfterBody, head, &mut |_| {})?;
-        Ok(state)
+        Ok(SchemeState { signed, time })
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
-        state.update(chunk);
+        match &mut state.signed {
+            Signed::Keyed(keyed) => keyed.update(chunk),
+            #[cfg(feature = "asymmetric")]
+            Signed::Plain(content) => content.body(chunk),
+        }
     }
 
     fn finish(
         &self,
-        mut state: SchemeState,
+        state: SchemeState,
         head: &Parts,
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
         let Inner { scheme, clock, .. } = &*self.0;
-        self.0.each_part(Side::AfterBody, head, &mut |bytes| state.update(bytes))?;
-
-        let first = state.first.finalize();
-        let rest: Vec<Tag> = state.rest.into_iter().map(Mac::finalize).collect();
-        let tags = || std::iter::once(&first).chain(&rest);
-        let mut verdict = Verdict::new();
-        for (index, tag) in tags().enumerate() {
-            let mut is_match = Choice::from(0);
-            scheme.each_candidate(head, &mut |candidate| is_match |= tag.matches(candidate))?;
-            verdict.add(index, is_match);
-        }
-        let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
+        let (key_index, identity) = match state.signed {
+            Signed::Keyed(keyed) => {
+                let (key_index, tag) = self.0.match_tags(keyed, head)?;
+                (key_index, Identity::Tag(tag))
+            }
+            #[cfg(feature = "asymmetric")]
+            Signed::Plain(content) => {
+                let mut after_body = Vec::new();
+                let mut add = |bytes: &[u8]| after_body.extend_from_slice(bytes);
+                self.0.each_part(Side::AfterBody, head, &mut add)?;
+                let message = content.finish(body, &after_body);
+                let key_index = self.0.match_public_keys(&message, head)?;
+                (key_index, Identity::Sha256(message.sha256))
+            }
+        };
 
         let mut verified = Verified::new(scheme.profile.provider).with_key_index(key_index);
         let time = match scheme.time {
@@ -180,12 +318,12 @@ impl Verifier for SchemeVerifier {
             verified = verified.with_signed_at(time);
         }
         // A signed id tells one delivery from another; else the tag does, and always the one under
-        // the first key: whoever leaves out one of two signatures must not make a new delivery.
+        // the first secret: whoever leaves out one of two signatures must not make a new delivery.
         let is_signed = scheme.template.contains(&Part::Id);
         let id = scheme.delivery_id.map(|name| optional(head, name)).transpose()?.flatten();
         verified = match id {
             Some(id) if is_signed => verified.with_identity(id),
-            _ => verified.with_identity(first.as_bytes()),
+            _ => verified.with_identity(identity.as_bytes()),
         };
         Ok(match id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
             Some(id) => verified.with_delivery_id(id, is_signed),
@@ -213,6 +351,9 @@ pub(crate) fn json_time(
     time.map(Some).ok_or_else(|| Rejection::malformed(field))
 }
 
+/// Sees a candidate's bytes, or `None` for one that cannot be decoded.
+type VisitCandidate<'a> = dyn FnMut(Option<&[u8]>) -> Result<(), Rejection> + 'a;
+
 /// Which parts of the template.
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
@@ -221,6 +362,46 @@ enum Side {
 }
 
 impl Inner {
+    /// The index of the first secret that made a signature, and the tag under the first secret.
+    fn match_tags(&self, mut keyed: Keyed, head: &Parts) -> Result<(usize, Tag), Rejection> {
+        self.each_part(Side::AfterBody, head, &mut |bytes| keyed.update(bytes))?;
+
+        let first = keyed.first.finalize();
+        let rest: Vec<Tag> = keyed.rest.into_iter().map(Mac::finalize).collect();
+        let tags = || std::iter::once(&first).chain(&rest);
+        let mut verdict = Verdict::new();
+        for (index, tag) in tags().enumerate() {
+            let mut is_match = Choice::from(0);
+            self.scheme.each_candidate(head, &mut |candidate| {
+                if let Some(candidate) = candidate {
+                    is_match |= tag.matches(candidate);
+                }
+                Ok(())
+            })?;
+            verdict.add(index, is_match);
+        }
+        let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
+        Ok((key_index, first))
+    }
+
+    /// The index of the first public key whose owner made a signature. Nothing here is secret, so
+    /// it stops at that one.
+    #[cfg(feature = "asymmetric")]
+    fn match_public_keys(&self, message: &Message<'_>, head: &Parts) -> Result<usize, Rejection> {
+        let Keys::Public(keys) = &self.keys else { return Err(Rejection::mismatch()) };
+        for (index, key) in keys.iter().enumerate() {
+            let mut is_match = false;
+            self.scheme.each_candidate(head, &mut |candidate| {
+                is_match = is_match || candidate.is_some_and(|tag| key.verifies(message, tag));
+                Ok(())
+            })?;
+            if is_match {
+                return Ok(index);
+            }
+        }
+        Err(Rejection::mismatch())
+    }
+
     /// Calls `sink` with the bytes of each part on this side of the body.
     fn each_part(
         &self,
@@ -336,16 +517,28 @@ impl Scheme {
         }
     }
 
-    /// Calls `visit` with each candidate signature that can be decoded. One that cannot is
-    /// skipped: beside a good one it is no reason to lose a genuine delivery.
-    fn each_candidate(&self, head: &Parts, visit: &mut dyn FnMut(&[u8])) -> Result<(), Rejection> {
+    /// Calls `visit` with each candidate signature, `None` for one that cannot be decoded: beside a
+    /// good one it is no reason to lose a genuine delivery.
+    fn each_candidate(
+        &self,
+        head: &Parts,
+        visit: &mut VisitCandidate<'_>,
+    ) -> Result<(), Rejection> {
+        #[cfg(feature = "asymmetric")]
+        if !self.algorithm.has_fixed_len() {
+            let (mut buffer, max) = ([0; MAX_SIGNATURE + 2], self.algorithm.tag_len());
+            return self.each_signature(head, &mut |value| {
+                self.grammar
+                    .candidates(value)
+                    .try_for_each(|text| visit(self.encoding.decode_up_to(max, text, &mut buffer)))
+            });
+        }
         let mut buffer = [0; MAX_TAG];
         let tag = &mut buffer[..self.algorithm.tag_len()];
         self.each_signature(head, &mut |value| {
             for text in self.grammar.candidates(value) {
-                if self.encoding.decode(text, tag).is_some() {
-                    visit(tag);
-                }
+                let is_readable = self.encoding.decode(text, tag).is_some();
+                visit(is_readable.then_some(&*tag))?;
             }
             Ok(())
         })
@@ -355,17 +548,10 @@ impl Scheme {
     fn check_candidates(&self, head: &Parts) -> Result<(), Rejection> {
         let malformed = || Rejection::malformed(self.signature_field());
         let (mut count, mut is_readable) = (0, false);
-        let mut buffer = [0; MAX_TAG];
-        let tag = &mut buffer[..self.algorithm.tag_len()];
-        self.each_signature(head, &mut |value| {
-            for text in self.grammar.candidates(value) {
-                count += 1;
-                if count > MAX_CANDIDATES {
-                    return Err(malformed());
-                }
-                is_readable |= self.encoding.decode(text, tag).is_some();
-            }
-            Ok(())
+        self.each_candidate(head, &mut |candidate| {
+            count += 1;
+            is_readable |= candidate.is_some();
+            if count > MAX_CANDIDATES { Err(malformed()) } else { Ok(()) }
         })?;
         if is_readable { Ok(()) } else { Err(malformed()) }
     }
@@ -408,12 +594,14 @@ impl Scheme {
 
 impl fmt::Debug for SchemeVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SchemeVerifier")
-            .field("scheme", &self.0.scheme)
-            .field("secrets", &self.0.keys.len())
-            .field("clock", &self.0.clock)
-            .field("url", &self.0.url)
-            .finish()
+        let mut debug = f.debug_struct("SchemeVerifier");
+        debug.field("scheme", &self.0.scheme);
+        match &self.0.keys {
+            Keys::Secret(keys) => debug.field("secrets", &keys.len()),
+            #[cfg(feature = "asymmetric")]
+            Keys::Public(keys) => debug.field("public_keys", &keys.len()),
+        };
+        debug.field("clock", &self.0.clock).field("url", &self.0.url).finish()
     }
 }
 
