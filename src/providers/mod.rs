@@ -5,6 +5,16 @@
 //! `providers::Stripe` is `providers::payments::Stripe`. [`by_name`] finds one by its id, for
 //! gateways and for tenants that are configured from a file.
 //!
+//! With the feature `asymmetric` also these, which sign with a private key and are verified with a
+//! public one:
+//!
+//! | type | signature | proves freshness |
+//! |---|---|---|
+//! | `Discord` | Ed25519 of time and body | 5 minutes |
+//! | `SendGrid` | ECDSA P-256 of time and body | on request |
+//! | `Telnyx` | Ed25519 of time and body | 5 minutes |
+//! | `Wise` | RSA of the body | no |
+//!
 //! Where a page says that freshness is not proven, whoever captures one genuine request can send it
 //! again.
 //!
@@ -25,6 +35,8 @@ pub mod payments;
 pub mod productivity;
 mod registry;
 
+#[cfg(feature = "asymmetric")]
+mod asymmetric;
 mod meta;
 mod shared_token;
 mod slack;
@@ -33,6 +45,9 @@ mod twilio;
 mod webex_contact_center;
 mod wsapi;
 
+#[cfg(feature = "asymmetric")]
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+pub use self::asymmetric::{Discord, SendGrid, Telnyx, Wise};
 pub use self::registry::{AnyState, AnyVerifier, Provider, UnknownProvider, all, by_name};
 #[doc(no_inline)]
 pub use self::{

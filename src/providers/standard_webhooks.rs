@@ -3,6 +3,8 @@ use std::{sync::Arc, time::SystemTime};
 use bytes::Bytes;
 use http::request::Parts;
 
+#[cfg(feature = "asymmetric")]
+use crate::PublicKey;
 use crate::{
     ConfigError, Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
     scheme::{
@@ -21,6 +23,7 @@ use crate::{
 /// | freshness | 5 minutes both ways |
 /// | delivery id | `webhook-id`, **signed**, the same for every retry |
 /// | handshake | none |
+/// | asymmetric | with the feature `asymmetric`, `new_asymmetric` takes `v1a,<base64>` instead: Ed25519 over the same content, the public key after `whpk_` |
 /// | evidence | vendor vector: standard-webhooks/standard-webhooks `libraries/`, svix/svix-webhooks `rust/src/webhooks.rs`, <https://docs.svix.com/receiving/verifying-payloads/how-manual> |
 #[derive(Clone, Debug)]
 pub struct StandardWebhooks(Arc<[SchemeVerifier; 2]>);
@@ -30,10 +33,15 @@ const WEBHOOK: usize = 0;
 const SVIX: usize = 1;
 
 /// The scheme with these headers for signature, id and time.
-pub(super) const fn family([signature, id, time]: [&'static str; 3]) -> Scheme {
-    Scheme::hmac_sha256(signature)
+pub(super) const fn family(names: [&'static str; 3]) -> Scheme {
+    tagged_family(names, "v1", Scheme::hmac_sha256(names[0]))
+}
+
+const fn tagged_family(names: [&'static str; 3], tag: &'static str, scheme: Scheme) -> Scheme {
+    let [_, id, time] = names;
+    scheme
         .provider("standard_webhooks")
-        .grammar(Grammar::list("v1"))
+        .grammar(Grammar::list(tag))
         .encoding(Encoding::Base64)
         .key_rule(KeyRule::Base64 { prefix: "whsec_" })
         .delivery_id(id)
@@ -73,10 +81,41 @@ impl StandardWebhooks {
     ///
     /// # Errors
     ///
-    /// When the secret's text is not base64 after `whsec_`, or there are 16 already.
+    /// When the secret's text is not base64 after `whsec_`, there are 16 already, or this was made
+    /// with a public key.
     pub fn or_secret(self, secret: Secret) -> Result<Self, ConfigError> {
         let [webhook, svix] = (*self.0).clone();
         Ok(Self(Arc::new([webhook.or_secret(secret.clone())?, svix.or_secret(secret)?])))
+    }
+
+    /// A verifier of `v1a` signatures with this public key, in place of `v1` and a secret. Other
+    /// versions are skipped, `v1` among them. To accept both, use [`any_of`](crate::any_of).
+    ///
+    /// # Errors
+    ///
+    /// When the key is not of Ed25519.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    pub fn new_asymmetric(key: PublicKey) -> Result<Self, ConfigError> {
+        const fn scheme(names: [&'static str; 3]) -> Scheme {
+            tagged_family(names, "v1a", Scheme::ed25519(names[0]))
+        }
+        Ok(Self(Arc::new([
+            scheme(HEADERS[WEBHOOK]).public_key_verifier(key.clone())?,
+            scheme(HEADERS[SVIX]).public_key_verifier(key)?,
+        ])))
+    }
+
+    /// Accepts a further public key, for a rotation: the first stays the current one.
+    ///
+    /// # Errors
+    ///
+    /// When the key is not of Ed25519, there are 16 already, or this was made with a secret.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    pub fn or_key(self, key: PublicKey) -> Result<Self, ConfigError> {
+        let [webhook, svix] = (*self.0).clone();
+        Ok(Self(Arc::new([webhook.or_key(key.clone())?, svix.or_key(key)?])))
     }
 
     /// How far the signed time may be off, in place of five minutes.

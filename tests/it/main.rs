@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test says where")]
 
 mod allocator;
+#[cfg(feature = "asymmetric")]
+mod asymmetric;
 mod axum;
 mod backpressure;
 mod composition;

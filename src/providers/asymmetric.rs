@@ -1,0 +1,230 @@
+//! Providers that sign with a private key.
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+    request::Parts,
+};
+
+use crate::{
+    ConfigError, Profile, PublicKey, Rejection, Verified, Verifier,
+    json::{self, Value},
+    scheme::{
+        Encoding, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance,
+    },
+    verifier::delegate_verifier,
+};
+
+/// The constructors and knobs of a provider around a [`SchemeVerifier`] in `self.0`.
+macro_rules! key_methods {
+    () => {
+        /// The provider's name, the status of refusals and the body limit, for look-ups.
+        pub const PROFILE: Profile = Self::SCHEME.profile();
+
+        /// A verifier with this public key.
+        ///
+        /// # Errors
+        ///
+        /// When the key is of another algorithm than the provider's.
+        pub fn new(key: PublicKey) -> Result<Self, ConfigError> {
+            Ok(Self(Self::SCHEME.public_key_verifier(key)?))
+        }
+
+        /// Accepts a further public key, for a rotation: the first stays the current one.
+        ///
+        /// # Errors
+        ///
+        /// When the key is of another algorithm than the provider's, or there are 16 already.
+        pub fn or_key(self, key: PublicKey) -> Result<Self, ConfigError> {
+            Ok(Self(self.0.or_key(key)?))
+        }
+    };
+    (timed, $default:literal) => {
+        key_methods!();
+
+        #[doc = concat!("How far the signed time may be off, in place of ", $default, ".")]
+        #[must_use]
+        pub fn tolerance(self, tolerance: Tolerance) -> Self {
+            Self(self.0.map_scheme(|scheme| scheme.tolerance(tolerance)))
+        }
+
+        /// Tells the time, in place of the system's clock: for tests.
+        #[must_use]
+        pub fn clock(
+            self,
+            now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static,
+        ) -> Self {
+            Self(self.0.clock(now))
+        }
+    };
+}
+
+/// Discord: interactions and webhook events.
+///
+/// | | |
+/// |---|---|
+/// | header | `X-Signature-Ed25519: <hex>`, `X-Signature-Timestamp: <seconds>` |
+/// | algorithm | Ed25519; the application's public key, [`PublicKey::from_hex`] |
+/// | signed content | `<time><body>` |
+/// | freshness | 5 minutes both ways, by our choice: Discord documents no bound |
+/// | delivery id | in the body (`id`) of interactions |
+/// | handshake | an interaction's signed PING (`"type": 1`) is answered with `{"type":1}`, a webhook event's (`"type": 0`) with 204, and neither reaches the handler. A body with an `event` always does: there, `"type": 1` is an event |
+/// | status | 401, which Discord demands for the bad signatures that it sends as a probe |
+/// | evidence | vendor's source: <https://docs.discord.com/developers/interactions/overview>, <https://docs.discord.com/developers/events/webhook-events>, discord/discord-interactions-js `src/index.ts` |
+#[derive(Clone, Debug)]
+pub struct Discord(SchemeVerifier);
+
+/// Longest PING, in bytes. Most other bodies are longer, or are parsed once more.
+const MAX_PING: usize = 16 << 10;
+
+impl Discord {
+    /// How it signs.
+    pub const SCHEME: Scheme = Scheme::ed25519("x-signature-ed25519")
+        .provider("discord")
+        .status(StatusCode::UNAUTHORIZED)
+        .template(&[Part::Time, Part::Body])
+        .time(TimeSource::Header("x-signature-timestamp"), TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300));
+
+    key_methods!(timed, "five minutes");
+}
+
+impl Verifier for Discord {
+    delegate_verifier!(self => self.0, SchemeState);
+
+    fn reply(&self, _: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
+        if body.len() > MAX_PING || json::field(body, "event") != Ok(None) {
+            return None;
+        }
+        let Ok(Some(Value::Number(number))) = json::field(body, "type") else { return None };
+        let mut response = Response::new(Bytes::new());
+        match number {
+            "0" => *response.status_mut() = StatusCode::NO_CONTENT,
+            "1" => *response.body_mut() = Bytes::from_static(br#"{"type":1}"#),
+            _ => return None,
+        }
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        Some(response)
+    }
+}
+
+/// SendGrid's Event Webhook, with its signature switched on. Inbound Parse is not signed so.
+///
+/// | | |
+/// |---|---|
+/// | header | `X-Twilio-Email-Event-Webhook-Signature: <base64>`, `X-Twilio-Email-Event-Webhook-Timestamp: <seconds>` |
+/// | algorithm | ECDSA over P-256 with SHA-256, in DER; the verification key, [`PublicKey::from_spki_base64`] |
+/// | signed content | `<time><body>`; the CR LF at the body's end is part of it. A body that begins with a digit is refused, because it would make that ambiguous |
+/// | freshness | on request, by [`tolerance`](Self::tolerance): the time is signed, but SendGrid's own libraries do not judge it, and whether a retry is signed anew is not documented |
+/// | delivery id | in the body (`sg_event_id`) |
+/// | handshake | none |
+/// | evidence | vendor vector: sendgrid/sendgrid-python `test/unit/test_eventwebhook.py`; <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features> |
+#[derive(Clone, Debug)]
+pub struct SendGrid(SchemeVerifier);
+
+const SENDGRID_TIME: &str = "x-twilio-email-event-webhook-timestamp";
+
+impl SendGrid {
+    /// How it signs.
+    pub const SCHEME: Scheme = Scheme::ecdsa_p256_sha256("x-twilio-email-event-webhook-signature")
+        .provider("sendgrid")
+        .encoding(Encoding::Base64)
+        .template(&[Part::Time, Part::Body])
+        .time(TimeSource::Header(SENDGRID_TIME), TimeFormat::Seconds);
+
+    key_methods!(timed, "any time");
+}
+
+impl Verifier for SendGrid {
+    type State = SchemeState;
+
+    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
+        self.0.begin(head)
+    }
+
+    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
+        self.0.update(state, chunk);
+    }
+
+    fn finish(
+        &self,
+        state: SchemeState,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        // With the time's last digits moved to the body's front, the content signed is the same
+        // (T-32), and no tolerance need be there to notice the shorter time.
+        if body.first().is_some_and(u8::is_ascii_digit) {
+            return Err(Rejection::malformed(SENDGRID_TIME));
+        }
+        self.0.finish(state, head, body)
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}
+
+/// Telnyx, API v2.
+///
+/// | | |
+/// |---|---|
+/// | header | `telnyx-signature-ed25519: <base64>`, `telnyx-timestamp: <seconds>` |
+/// | algorithm | Ed25519; the account's public key, [`PublicKey::from_base64`] |
+/// | signed content | <code>&lt;time&gt;\|&lt;body&gt;</code> |
+/// | freshness | 5 minutes both ways |
+/// | delivery id | in the body (`data.id`) |
+/// | handshake | none |
+/// | evidence | vendor's source: <https://developers.telnyx.com/api-reference/callbacks/number-order-status-update>, team-telnyx/telnyx-ruby `lib/telnyx/lib/webhook_verification.rb` |
+#[derive(Clone, Debug)]
+pub struct Telnyx(SchemeVerifier);
+
+impl Telnyx {
+    /// How it signs.
+    pub const SCHEME: Scheme = Scheme::ed25519("telnyx-signature-ed25519")
+        .provider("telnyx")
+        .encoding(Encoding::Base64)
+        .template(&[Part::Time, Part::Literal("|"), Part::Body])
+        .time(TimeSource::Header("telnyx-timestamp"), TimeFormat::Seconds)
+        .tolerance(Tolerance::seconds(300));
+
+    key_methods!(timed, "five minutes");
+}
+
+impl Verifier for Telnyx {
+    delegate_verifier!(self => self.0, SchemeState);
+}
+
+/// Wise.
+///
+/// | | |
+/// |---|---|
+/// | header | `X-Signature-SHA256: <base64>` |
+/// | algorithm | RSA (PKCS#1 v1.5) with SHA-256; Wise publishes one key for production and one for its sandbox, [`PublicKey::from_pem`] |
+/// | signed content | the body |
+/// | freshness | none |
+/// | delivery id | `X-Delivery-Id`, **not signed** |
+/// | handshake | none; a test delivery with `X-Test-Notification` is signed as the others |
+/// | evidence | vendor's source: <https://docs.wise.com/guides/developer/webhooks/event-handling>, transferwise/digital-signatures-examples `verify-webhook-signature` |
+///
+/// Every customer of Wise gets signatures by the same key, over the body alone: a genuine delivery
+/// to somebody else is genuine here too. Check in the handler that its subscription is yours.
+#[derive(Clone, Debug)]
+pub struct Wise(SchemeVerifier);
+
+impl Wise {
+    /// How it signs.
+    pub const SCHEME: Scheme = Scheme::rsa_pkcs1_sha256("x-signature-sha256")
+        .provider("wise")
+        .encoding(Encoding::Base64)
+        .delivery_id("x-delivery-id");
+
+    key_methods!();
+}
+
+impl Verifier for Wise {
+    delegate_verifier!(self => self.0, SchemeState);
+}
