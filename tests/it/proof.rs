@@ -37,6 +37,19 @@ fn t19_an_unsigned_id_does_not_change_the_replay_key() {
 }
 
 #[test]
+fn two_deliveries_have_two_replay_keys() {
+    let github = GitHub::new(Secret::new("secret").unwrap());
+    let key = |body: &'static str| {
+        let signature = format!("sha256={}", hmac_sha256("secret", body.as_bytes()));
+        let request = Request::post("/").header("x-hub-signature-256", signature).body(()).unwrap();
+        let verified = verify(&github, &head_of(request), &Bytes::from(body)).unwrap();
+        verified.replay_key().unwrap()
+    };
+    assert_eq!(key("one"), key("one"));
+    assert_ne!(key("one"), key("two"));
+}
+
+#[test]
 fn t20_another_spelling_of_the_signature_is_the_same_delivery() {
     let github = GitHub::new(Secret::new("secret").unwrap());
     let tag = hmac_sha256("secret", BODY.as_bytes());
