@@ -83,11 +83,27 @@ pub(crate) fn decode_hex(text: &[u8], out: &mut [u8]) -> Option<()> {
     if text.len() != out.len() * 2 {
         return None;
     }
+    let mut seen = 0;
     for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        let (high, low) = (NIBBLES[usize::from(pair[0])], NIBBLES[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(())
+    (seen <= 0xf).then_some(())
 }
+
+/// The value of each hex digit, and [`u8::MAX`] for every other byte.
+const NIBBLES: [u8; 256] = {
+    let mut table = [u8::MAX; 256];
+    let mut byte = 0u8;
+    while byte < u8::MAX {
+        if let Some(value) = nibble(byte) {
+            table[byte as usize] = value;
+        }
+        byte += 1;
+    }
+    table
+};
 
 pub(crate) const fn nibble(digit: u8) -> Option<u8> {
     match digit {
