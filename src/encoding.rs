@@ -31,6 +31,15 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// The canonical text, lower-case where there is a choice.
+    pub(crate) fn encode(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Base64 => general_purpose::STANDARD.encode(bytes),
+            Self::Base64Url => general_purpose::URL_SAFE_NO_PAD.encode(bytes),
+            Self::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        }
+    }
+
     /// Decodes a signature of exactly `out.len()` bytes. Another length, another alphabet, white
     /// space, a sign, missing padding or stray trailing bits give `None`: a lenient decoder gives
     /// one signature many spellings (T-33).

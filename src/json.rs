@@ -17,6 +17,8 @@ pub(crate) struct Malformed;
 pub(crate) enum Value<'a> {
     Text(Cow<'a, str>),
     Number(&'a str),
+    /// An object, as it is written.
+    Object(&'a str),
     Other,
 }
 
@@ -85,7 +87,12 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some(b'"') => self.string().map(Value::Text),
             Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
-            Some(b'{' | b'[') => self.skip_nested().map(|()| Value::Other),
+            Some(b'{') => {
+                let start = self.at;
+                self.skip_nested()?;
+                Ok(Value::Object(&self.text[start..self.at]))
+            }
+            Some(b'[') => self.skip_nested().map(|()| Value::Other),
             _ => self.keyword().map(|()| Value::Other),
         }
     }
@@ -268,7 +275,11 @@ mod tests {
             (r#"{"t":-1.5e+3}"#, Ok(Some(Value::Number("-1.5e+3")))),
             (r#"{"t":1697211697694}"#, Ok(Some(Value::Number("1697211697694")))),
             (r#"{"t":null}"#, Ok(Some(Value::Other))),
-            (r#"{"t":{"a":[true,false,{}]}}"#, Ok(Some(Value::Other))),
+            (r#"{"t":[{"a":1}]}"#, Ok(Some(Value::Other))),
+            (
+                r#"{"t": {"a":[true,false,{}]} }"#,
+                Ok(Some(Value::Object(r#"{"a":[true,false,{}]}"#))),
+            ),
             (r#"{"t":1,"t":2}"#, Err(Malformed)),
             (r#"{"t":1,"\u0074":2}"#, Err(Malformed)),
             (r#"[]"#, Err(Malformed)),

@@ -10,6 +10,7 @@ mod encoding;
 mod form;
 mod future;
 mod gather;
+mod handshake;
 mod head;
 mod json;
 mod layer;

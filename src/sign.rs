@@ -29,7 +29,6 @@ use http::{HeaderName, HeaderValue, Request, request::Parts};
 
 use crate::{
     Rejection, Verifier,
-    encoding::Encoding,
     scheme::{Grammar, Part, SchemeVerifier, TimeFormat, TimeSource},
 };
 
@@ -114,17 +113,6 @@ impl Grammar {
                     .unwrap_or_default();
                 format!("{time}{name}{assign}{signature}")
             }
-        }
-    }
-}
-
-impl Encoding {
-    fn encode(self, bytes: &[u8]) -> String {
-        use base64::{Engine as _, engine::general_purpose};
-        match self {
-            Self::Base64 => general_purpose::STANDARD.encode(bytes),
-            Self::Base64Url => general_purpose::URL_SAFE_NO_PAD.encode(bytes),
-            Self::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
         }
     }
 }

@@ -223,16 +223,30 @@ macro_rules! delegate_verifier {
 }
 pub(crate) use delegate_verifier;
 
+/// Forwards a [`Verifier`]'s answers to challenges to another verifier.
+macro_rules! delegate_handshake {
+    ($self:ident => $inner:expr) => {
+        fn handshake(
+            &$self,
+            head: &http::request::Parts,
+        ) -> Option<Result<http::Response<bytes::Bytes>, $crate::Rejection>> {
+            $crate::Verifier::handshake(&$inner, head)
+        }
+
+        fn reply(
+            &$self,
+            head: &http::request::Parts,
+            body: &bytes::Bytes,
+        ) -> Option<http::Response<bytes::Bytes>> {
+            $crate::Verifier::reply(&$inner, head, body)
+        }
+    };
+}
+pub(crate) use delegate_handshake;
+
 impl<V: Verifier + ?Sized> Verifier for Arc<V> {
     delegate_verifier!(self => **self, V::State);
-
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        (**self).handshake(head)
-    }
-
-    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        (**self).reply(head, body)
-    }
+    delegate_handshake!(self => **self);
 }
 
 /// A verifier made of a function; see [`verifier_fn`].

@@ -1,7 +1,9 @@
 //! Video, content and games.
 
 use super::providers;
-use crate::scheme::{Encoding, Grammar, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+use crate::scheme::{
+    Encoding, Grammar, Handshake, Part, Scheme, TimeFormat, TimeSource, Tolerance,
+};
 
 providers! {
     /// Datasaur.
@@ -80,6 +82,7 @@ providers! {
     /// | signed content | `<id><time><body>` |
     /// | freshness | 10 minutes both ways |
     /// | delivery id | `twitch-eventsub-message-id`, **signed** |
+    /// | handshake | the signed POST with `Twitch-Eventsub-Message-Type: webhook_callback_verification` is answered with its `challenge` and does not reach the handler |
     /// | evidence | public vector: dev.twitch.tv; two test suites |
     ///
     /// Sign the timestamp text as received.
@@ -89,7 +92,12 @@ providers! {
         .template(&[Part::Id, Part::Time, Part::Body])
         .time(TimeSource::Header("twitch-eventsub-message-timestamp"), TimeFormat::Rfc3339)
         .delivery_id("twitch-eventsub-message-id")
-        .tolerance(Tolerance::seconds(600));
+        .tolerance(Tolerance::seconds(600))
+        .handshake(Handshake::SignedField {
+            header: "twitch-eventsub-message-type",
+            value: "webhook_callback_verification",
+            field: "challenge",
+        });
 
     /// Webflow.
     ///

@@ -1,7 +1,9 @@
 //! Chat, mail, voice and social networks.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+use crate::scheme::{
+    Encoding, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance,
+};
 
 providers! {
     /// Airship.
@@ -49,6 +51,7 @@ providers! {
     /// | signed content | `<time>:<body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | none known |
+    /// | handshake | the signed POST of type `sync` with `X-Front-Challenge` is answered with that header's text and does not reach the handler |
     /// | evidence | vendor's documentation: <https://dev.frontapp.com/docs/application-webhooks> |
     ///
     /// For application webhooks. Rule webhooks sign otherwise (HMAC-SHA1 of the body, without a time).
@@ -57,7 +60,12 @@ providers! {
         .encoding(Encoding::Base64)
         .template(&[Part::Time, Part::Literal(":"), Part::Body])
         .time(TimeSource::Header("x-front-request-timestamp"), TimeFormat::Milliseconds)
-        .tolerance(Tolerance::seconds(300));
+        .tolerance(Tolerance::seconds(300))
+        .handshake(Handshake::SignedHeader {
+            header: "x-front-challenge",
+            field: "type",
+            value: "sync",
+        });
 
     /// Intercom.
     ///
@@ -68,12 +76,12 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id` (notif_)) |
+    /// | handshake | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
     /// | evidence | vendor's documentation: <https://developers.intercom.com/intercom-api-reference/v1.0/reference/signed-notifications> |
-    ///
-    /// A HEAD request on set-up expects a 200: route it past the layer.
     Intercom() = Scheme::hmac_sha1("x-hub-signature")
         .provider("intercom")
-        .prefix("sha1=");
+        .prefix("sha1=")
+        .handshake(Handshake::Head);
 
     /// LINE.
     ///
@@ -132,11 +140,13 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | a GET with `challenge` is answered with its text, unverified |
     /// | evidence | vendor's documentation: <https://developer.nylas.com/docs/cookbook/use-cases/build/verify-webhook-signatures/> |
     ///
     /// Body may be gzip: sign the bytes as sent.
     Nylas() = Scheme::hmac_sha256("x-nylas-signature")
-        .provider("nylas");
+        .provider("nylas")
+        .handshake(Handshake::Query("challenge"));
 
     /// Resend.
     ///
@@ -198,13 +208,19 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | a GET with `crc_token` is answered with `{"response_token":"sha256=<base64>"}`, unverified, by the first secret |
     /// | evidence | public vector: X docs; convoy |
     ///
     /// The tag is base64, although it follows `sha256=`.
+    ///
+    /// By X's design anybody can ask for the HMAC of a token, and that of a body is its signature. So
+    /// only letters, digits and `-._~+/=` are taken for a token, and a body made of nothing else,
+    /// which X does not send, is refused.
     Twitter() = Scheme::hmac_sha256("x-twitter-webhooks-signature")
         .provider("twitter")
         .prefix("sha256=")
-        .encoding(Encoding::Base64);
+        .encoding(Encoding::Base64)
+        .handshake(Handshake::CrcToken);
 
     /// Viber.
     ///
@@ -261,11 +277,13 @@ providers! {
     /// | signed content | `v0:<time>:<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `x-zm-trackingid` |
+    /// | handshake | the signed POST with `"event":"endpoint.url_validation"` is answered with its `plainToken` and that token's HMAC by the first secret, and does not reach the handler |
     /// | evidence | vendor's source: zoom/webhook-sample:index.js |
     Zoom(timed) = Scheme::hmac_sha256("x-zm-signature")
         .provider("zoom")
         .prefix("v0=")
         .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
         .time(TimeSource::Header("x-zm-request-timestamp"), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .tolerance(Tolerance::seconds(300))
+        .handshake(Handshake::PlainToken);
 }

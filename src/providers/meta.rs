@@ -1,18 +1,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, header, request::Parts};
+use http::{Method, Response, request::Parts};
 use subtle::Choice;
 
 use super::{or_text_key, text_keyed};
 use crate::{
     Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
     form::Form,
+    handshake::{MAX_CHALLENGE, echo},
     scheme::{Scheme, SchemeState, SchemeVerifier},
 };
-
-/// Longest challenge that is echoed, in bytes. Meta's are integers.
-const MAX_CHALLENGE: usize = 256;
 
 /// Meta: WhatsApp, Messenger, Instagram and the Graph API.
 ///
@@ -135,17 +133,6 @@ impl Meta {
         }
         Ok(echo(challenge))
     }
-}
-
-/// Text from the request as plain text, so that no browser runs it (T-43).
-pub(super) fn echo(text: &[u8]) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::copy_from_slice(text));
-    let headers = response.headers_mut();
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    headers.insert(header::CONTENT_TYPE, plain);
-    let nosniff = HeaderValue::from_static("nosniff");
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
-    response
 }
 
 impl Verifier for Meta {

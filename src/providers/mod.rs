@@ -189,6 +189,7 @@ macro_rules! providers {
 
             impl $crate::Verifier for $name {
                 $crate::verifier::delegate_verifier!(self => self.0, $crate::scheme::SchemeState);
+                $crate::verifier::delegate_handshake!(self => self.0);
             }
 
             $crate::providers::sign_as!($name, self => &self.0);

@@ -442,6 +442,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (sequence numbers) |
     /// | status of refusals | 401, which the provider requires |
+    /// | handshake | none; the set-up sends signed POSTs, good and bad, and wants 200 and 401 |
     /// | evidence | vendor's documentation or source: developer.xero.com; Nango |
     Xero() = Scheme::hmac_sha256("x-xero-signature")
         .provider("xero")

@@ -1,7 +1,9 @@
 //! Documents, forms, planning and customer records.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+use crate::scheme::{
+    Encoding, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance,
+};
 
 providers! {
     /// Airtable.
@@ -104,9 +106,11 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | a GET with `challenge` is answered with its text, unverified |
     /// | evidence | vendor's documentation: <https://www.dropbox.com/developers/reference/webhooks> |
     Dropbox() = Scheme::hmac_sha256("x-dropbox-signature")
-        .provider("dropbox");
+        .provider("dropbox")
+        .handshake(Handshake::Query("challenge"));
 
     /// Fathom.
     ///
@@ -195,13 +199,13 @@ providers! {
     /// | signed content | `<body><callbackURL>` |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`action.id`) |
+    /// | handshake | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
     /// | evidence | vendor's documentation or source: developer.atlassian.com; n8n |
-    ///
-    /// A HEAD request on creation expects a 200: route it past the layer.
     Trello(url) = Scheme::hmac_sha1("x-trello-webhook")
         .provider("trello")
         .encoding(Encoding::Base64)
-        .template(&[Part::Body, Part::Url]);
+        .template(&[Part::Body, Part::Url])
+        .handshake(Handshake::Head);
 
     /// Typeform.
     ///

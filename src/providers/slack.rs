@@ -1,16 +1,13 @@
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
-use super::{meta::echo, scheme_methods};
+use super::scheme_methods;
 use crate::{
     Verifier,
-    json::{self, Value},
+    handshake::{MAX_CHALLENGE, echo, short_field},
     scheme::{Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
     verifier::delegate_verifier,
 };
-
-/// Longest challenge that is echoed, in bytes.
-const MAX_CHALLENGE: usize = 256;
 
 /// Slack: events, slash commands and interactions.
 ///
@@ -42,15 +39,11 @@ impl Verifier for Slack {
     delegate_verifier!(self => self.0, SchemeState);
 
     fn reply(&self, _: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        // Events are long, challenges are not: most bodies are not even parsed.
-        if body.len() > 4096 || !body.starts_with(b"{") {
+        if short_field(body, "type")? != "url_verification" {
             return None;
         }
-        let text = |name| json::field(body, name).ok().flatten().and_then(Value::into_text);
-        if text("type")? != "url_verification" {
-            return None;
-        }
-        let challenge = text("challenge").filter(|challenge| challenge.len() <= MAX_CHALLENGE)?;
+        let challenge = short_field(body, "challenge");
+        let challenge = challenge.filter(|challenge| challenge.len() <= MAX_CHALLENGE)?;
         Some(echo(challenge.as_bytes()))
     }
 }

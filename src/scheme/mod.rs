@@ -40,13 +40,14 @@ pub use self::{
 };
 #[cfg(feature = "asymmetric")]
 use crate::PublicKey;
-use crate::{ConfigError, Profile, PublicUrl, Secret};
+use crate::{ConfigError, Profile, PublicUrl, Secret, handshake::is_token};
 pub use crate::{
     encoding::Encoding,
+    handshake::Handshake,
     time::{TimeFormat, Tolerance},
 };
 
-/// How a provider signs: eight independent choices, as data.
+/// How a provider signs: nine independent choices, as data.
 ///
 /// A scheme begins as a hex tag of the body in one header, and each method changes one choice. All
 /// of them are `const`. A name that is not a lower-case header name stops the compiler when the
@@ -64,6 +65,7 @@ pub struct Scheme {
     pub(crate) time: Option<(TimeSource, TimeFormat)>,
     tolerance: Option<Tolerance>,
     pub(crate) delivery_id: Option<&'static str>,
+    handshake: Option<Handshake>,
 }
 
 /// One part of the signed content.
@@ -166,6 +168,7 @@ impl Scheme {
             time: None,
             tolerance: None,
             delivery_id: None,
+            handshake: None,
         }
     }
 
@@ -278,6 +281,22 @@ impl Scheme {
         self
     }
 
+    /// How the provider asks whether an endpoint is its customer's; the layer answers.
+    ///
+    /// # Panics
+    ///
+    /// When it names a header that is not a lower-case header name.
+    pub const fn handshake(mut self, handshake: Handshake) -> Self {
+        match handshake {
+            Handshake::SignedField { header, .. } | Handshake::SignedHeader { header, .. } => {
+                checked(header);
+            }
+            _ => {}
+        }
+        self.handshake = Some(handshake);
+        self
+    }
+
     /// The provider's name, the status of refusals and the body limit.
     pub const fn profile(&self) -> Profile {
         self.profile
@@ -361,6 +380,15 @@ impl Scheme {
             "the time stands in the signature's header, but there are several of them"
         } else if self.has_ambiguous_time() {
             "the literal after `Part::Time` could be the end of the time"
+        } else if self.handshake.is_some_and(Handshake::is_keyed)
+            && self.algorithm != Algorithm::HmacSha256
+        {
+            "the handshake is answered with an HMAC-SHA256, but the scheme signs otherwise"
+        } else if self.handshake.is_some_and(Handshake::is_keyed)
+            && self.template != [Part::Body]
+            && !self.template.iter().any(never_in_token)
+        {
+            "the answer to the handshake could be a request's signature"
         } else {
             return Ok(());
         };
@@ -377,6 +405,11 @@ impl Scheme {
             _ => false,
         })
     }
+}
+
+/// Whether no content with this part is a challenge that is answered with an HMAC.
+fn never_in_token(part: &Part) -> bool {
+    matches!(part, Part::Literal(text) if !text.is_empty() && !is_token(text.as_bytes()))
 }
 
 /// Stops at a name under which no header is ever found.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 #[cfg(feature = "asymmetric")]
 use aws_lc_rs::digest::Digest;
 use bytes::Bytes;
-use http::{HeaderValue, request::Parts};
+use http::{HeaderValue, Response, request::Parts};
 use subtle::Choice;
 
 use super::{
@@ -17,6 +17,7 @@ use crate::{
     ConfigError, Profile, PublicUrl, Rejection, RejectionKind, Secret, Verified, Verifier,
     config_error::MAX_SECRETS,
     encoding::MAX_TAG,
+    handshake::{Handshake, is_token},
     head::{optional, required},
     json,
     time::{Clock, Timestamp},
@@ -55,6 +56,15 @@ impl Keys {
     fn secret(&mut self) -> Option<&mut Vec<Mac>> {
         match self {
             Self::Secret(keys) => Some(keys),
+            #[cfg(feature = "asymmetric")]
+            Self::Public(_) => None,
+        }
+    }
+
+    /// A public key signs nothing.
+    fn first_mac(&self) -> Option<&Mac> {
+        match self {
+            Self::Secret(keys) => keys.first(),
             #[cfg(feature = "asymmetric")]
             Self::Public(_) => None,
         }
@@ -162,13 +172,7 @@ impl SchemeVerifier {
     /// The tag that a genuine request with this head and body has, under the first secret.
     #[cfg(feature = "sign")]
     pub(crate) fn tag(&self, head: &Parts, body: &[u8]) -> Result<Tag, Rejection> {
-        let first = match &self.0.keys {
-            Keys::Secret(keys) => keys.first(),
-            // A public key signs nothing.
-            #[cfg(feature = "asymmetric")]
-            Keys::Public(_) => None,
-        };
-        let mut mac = first.cloned().ok_or(Rejection::mismatch())?;
+        let mut mac = self.0.keys.first_mac().cloned().ok_or(Rejection::mismatch())?;
         self.0.each_part(Side::BeforeBody, head, &mut |bytes| mac.update(bytes))?;
         mac.update(body);
         self.0.each_part(Side::AfterBody, head, &mut |bytes| mac.update(bytes))?;
@@ -286,6 +290,13 @@ impl Verifier for SchemeVerifier {
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
         let Inner { scheme, clock, .. } = &*self.0;
+        if scheme.handshake.is_some_and(Handshake::is_keyed)
+            && scheme.template == [Part::Body]
+            && is_token(body)
+        {
+            // Anybody can have been told this signature.
+            return Err(Rejection::mismatch());
+        }
         let (key_index, identity) = match state.signed {
             Signed::Keyed(keyed) => {
                 let (key_index, tag) = self.0.match_tags(keyed, head)?;
@@ -331,6 +342,14 @@ impl Verifier for SchemeVerifier {
         })
     }
 
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        self.0.scheme.handshake?.before_verification(head, self.0.keys.first_mac())
+    }
+
+    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
+        self.0.scheme.handshake?.after_verification(head, body, self.0.keys.first_mac())
+    }
+
     fn profile(&self) -> Profile {
         self.0.scheme.profile
     }
@@ -346,7 +365,7 @@ pub(crate) fn json_time(
         Ok(None) => return Ok(None),
         Ok(Some(json::Value::Text(text))) => Timestamp::parse(text.as_bytes(), format),
         Ok(Some(json::Value::Number(text))) => Timestamp::parse(text.as_bytes(), format),
-        Ok(Some(json::Value::Other)) | Err(json::Malformed) => None,
+        Ok(Some(json::Value::Object(_) | json::Value::Other)) | Err(json::Malformed) => None,
     };
     time.map(Some).ok_or_else(|| Rejection::malformed(field))
 }

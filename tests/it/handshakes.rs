@@ -1,13 +1,21 @@
-//! Ownership challenges: Meta's unsigned GET, and Slack's signed POST.
+//! Ownership challenges: unsigned ones (Meta's GET and others), and signed ones (Slack's POST and
+//! others).
 
 use std::sync::Arc;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use tower_webhook::{
-    Rejection, RejectionKind, Secret, SignatureLayer, Verifier, all_of, any_of,
-    providers::{GitHub, Meta, Slack, Wsapi},
+    ConfigError, PublicUrl, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verifier,
+    all_of, any_of,
+    providers::{
+        self, AnyVerifier, Dropbox, Front, GitHub, Intercom, Meta, Nylas, Slack, Trello, Twitch,
+        Twitter, Wsapi, Xero, Zoom,
+    },
+    scheme::{Handshake, Part},
 };
 
 use crate::{
@@ -229,5 +237,434 @@ async fn what_is_no_challenge_reaches_the_handler() {
         let (response, inner) = send(&SignatureLayer::new(slack()), slack_request(&body)).await;
         assert_eq!(response.status(), StatusCode::OK, "{name}");
         assert_eq!(inner.only_call().body.bytes(), &body, "{name}");
+    }
+}
+
+/// A provider by its own type, declared anew, and by name.
+fn by_type_and_name(
+    own: impl Verifier<State: 'static> + Send + Sync + 'static,
+) -> [AnyVerifier; 2] {
+    let provider = providers::by_name(own.profile().provider()).unwrap();
+    let url = PublicUrl::fixed("https://example.com/hook").ok();
+    let named = provider.verifier_with_clock(secret(), url, at(NOW)).unwrap();
+    [AnyVerifier::new(own), named]
+}
+
+fn trello() -> Trello {
+    Trello::new(secret(), PublicUrl::fixed("https://example.com/hook").unwrap())
+}
+
+async fn assert_answered(name: &str, sent: Sent, content_type: &str, answer: &str) {
+    let (response, inner) = sent;
+    assert_eq!(inner.count(), 0, "{name}");
+    assert_eq!(response.status(), StatusCode::OK, "{name}");
+    let headers = response.headers();
+    assert_eq!(headers[header::CONTENT_TYPE], content_type, "{name}");
+    assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{name}");
+    assert!(response.extensions().get::<Rejection>().is_none(), "{name}");
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, Bytes::from(answer.to_owned()), "{name}");
+}
+
+fn hmac_base64(message: &str) -> String {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(message.as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+#[tokio::test]
+async fn challenges_in_the_query_are_echoed_as_plain_text() {
+    let longest = "9".repeat(256);
+    for verifier in
+        [by_type_and_name(Dropbox::new(secret())), by_type_and_name(Nylas::new(secret()))]
+            .into_iter()
+            .flatten()
+    {
+        for (name, query, challenge) in [
+            ("documented", "challenge=abc-123".to_owned(), "abc-123"),
+            ("among others", "x=1&challenge=7&challenge=8&y".to_owned(), "7"),
+            ("percent-encoded", "%63hallenge=a%20b+c%26%C3%A9".to_owned(), "a b c&é"),
+            ("markup", "challenge=%3Cscript%3E".to_owned(), "<script>"),
+            ("controls", "challenge=a%0d%0aset-cookie:%20b%00".to_owned(), "a\r\nset-cookie: b\0"),
+            ("longest", format!("challenge={longest}"), &longest),
+        ] {
+            assert_echoed(name, get(verifier.clone(), &query).await, challenge).await;
+        }
+        for (name, query) in [
+            ("empty", "challenge=".to_owned()),
+            ("no value", "challenge".to_owned()),
+            ("over-long", format!("challenge={longest}9")),
+            ("not UTF-8", "challenge=%ff".to_owned()),
+        ] {
+            let sent = get(verifier.clone(), &query).await;
+            assert_refused(name, RejectionKind::HandshakeMalformed, &sent);
+        }
+        for query in ["", "x=1", "Challenge=a", "crc_token=a", "xchallenge=a"] {
+            assert_refused(query, RejectionKind::Missing, &get(verifier.clone(), query).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn xs_challenge_is_answered_with_its_hmac_under_the_first_secret() {
+    let longest = "9".repeat(256);
+    let rotated = Twitter::new(secret()).or_secret(Secret::new("another").unwrap());
+    let [own, named] = by_type_and_name(Twitter::new(secret()));
+    for verifier in [own, named, AnyVerifier::new(rotated)] {
+        for token in ["challenge_string", "9b4507b3-9040-4669", "YWJj/w==", &longest] {
+            let answer = format!(r#"{{"response_token":"sha256={}"}}"#, hmac_base64(token));
+            let sent = get(verifier.clone(), &format!("nonce=x&crc_token={token}")).await;
+            assert_answered(token, sent, "application/json", &answer).await;
+        }
+        for (name, token) in [
+            ("empty", ""),
+            ("over-long", &format!("{longest}9")),
+            ("object", "%7B%7D"),
+            ("array", "%5B%5D"),
+            ("text", "%22a%22"),
+            ("spaced", "a+b"),
+            ("line end", "a%0A"),
+            ("not ASCII", "%C3%A9"),
+        ] {
+            let sent = get(verifier.clone(), &format!("crc_token={token}")).await;
+            assert_refused(name, RejectionKind::HandshakeMalformed, &sent);
+        }
+        for query in ["", "challenge=a", "CRC_TOKEN=a"] {
+            assert_refused(query, RejectionKind::Missing, &get(verifier.clone(), query).await);
+        }
+    }
+}
+
+/// Anybody can ask for the HMAC of a token, and a body's HMAC is its signature.
+#[tokio::test]
+async fn no_answer_to_a_challenge_is_a_signature_that_is_accepted() {
+    let layer = SignatureLayer::new(Twitter::new(secret()));
+    for (body, is_accepted) in [
+        ("1", false),
+        ("true", false),
+        ("a=b", false),
+        ("{}", true),
+        ("[]", true),
+        (r#""a""#, true),
+    ] {
+        let request = Request::post("/")
+            .header("x-twitter-webhooks-signature", format!("sha256={}", hmac_base64(body)))
+            .body(Script::data([body]))
+            .unwrap();
+        let sent = send(&layer, request).await;
+        if is_accepted {
+            assert_eq!((sent.0.status(), sent.1.count()), (StatusCode::OK, 1), "{body}");
+        } else {
+            assert_refused(body, RejectionKind::SignatureMismatch, &sent);
+        }
+        let encoded: String = body.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let answer = get(Twitter::new(secret()), &format!("crc_token={encoded}")).await.0;
+        assert_eq!(answer.status() == StatusCode::OK, !is_accepted, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_is_answered_with_an_empty_200() {
+    for verifier in [by_type_and_name(trello()), by_type_and_name(Intercom::new(secret()))]
+        .into_iter()
+        .flatten()
+    {
+        let name = verifier.profile().provider();
+        let layer = SignatureLayer::new(verifier);
+        let request = Request::head("/hook?x=1").body(Script::untouchable()).unwrap();
+        let (response, inner) = send(&layer, request).await;
+        assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0), "{name}");
+        assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty(), "{name}");
+        for method in ["GET", "POST", "OPTIONS", "head"] {
+            let request = Request::builder().method(method).uri("/hook");
+            let sent = send(&layer, request.body(Script::untouchable()).unwrap()).await;
+            assert_refused(method, RejectionKind::Missing, &sent);
+        }
+    }
+    let github = SignatureLayer::new(GitHub::new(secret()));
+    let request = Request::head("/").body(Script::untouchable()).unwrap();
+    assert_refused("others", RejectionKind::Missing, &send(&github, request).await);
+}
+
+#[cfg(feature = "sign")]
+mod signed {
+    use tower_webhook::sign::{Sign, signed};
+
+    use super::*;
+
+    fn time() -> std::time::SystemTime {
+        at(NOW)()
+    }
+
+    fn sent_by<S: Sign>(signer: &S, request: Request<String>) -> Request<Script> {
+        signed(signer, request, time()).unwrap().map(|body| Script::data([body]))
+    }
+
+    fn zoom() -> Zoom {
+        Zoom::new(secret()).clock(at(NOW))
+    }
+
+    fn twitch() -> Twitch {
+        Twitch::new(secret()).clock(at(NOW))
+    }
+
+    fn front() -> Front {
+        Front::new(secret()).clock(at(NOW))
+    }
+
+    fn zoom_challenge(token: &str) -> Request<String> {
+        let body = format!(
+            r#"{{"payload":{{"plainToken":{token}}},"event_ts":1,"event":"endpoint.url_validation"}}"#
+        );
+        Request::post("/zoom").body(body).unwrap()
+    }
+
+    fn twitch_request(kind: &str, body: &str) -> Request<String> {
+        let request = Request::post("/twitch").header("twitch-eventsub-message-type", kind);
+        request.body(body.to_owned()).unwrap()
+    }
+
+    fn front_request(challenge: &str, body: &str) -> Request<String> {
+        let request = Request::post("/front").header("x-front-challenge", challenge);
+        request.body(body.to_owned()).unwrap()
+    }
+
+    const VERIFICATION: &str = "webhook_callback_verification";
+
+    /// The same request unsigned, changed, late, and under another secret.
+    async fn assert_only_signed<S: Sign>(
+        verifier: &AnyVerifier,
+        signer: &S,
+        other: &S,
+        signature: &'static str,
+        request: &Request<String>,
+    ) {
+        let name = verifier.profile().provider();
+        let layer = SignatureLayer::new(verifier.clone());
+        let mut unsigned = sent_by(signer, request.clone());
+        unsigned.headers_mut().remove(signature);
+        assert_refused(name, RejectionKind::Missing, &send(&layer, unsigned).await);
+
+        let mut forged = sent_by(signer, request.clone());
+        *forged.body_mut() = Script::data([request.body().replacen('{', "{ ", 1)]);
+        let sent = send(&layer, forged).await;
+        assert_refused(name, RejectionKind::SignatureMismatch, &sent);
+
+        let sent = send(&layer, sent_by(other, request.clone())).await;
+        assert_refused(name, RejectionKind::SignatureMismatch, &sent);
+
+        let late = std::time::Duration::from_secs(601);
+        let stale = signed(signer, request.clone(), time() - late).unwrap();
+        let sent = send(&layer, stale.map(|body| Script::data([body]))).await;
+        assert_refused(name, RejectionKind::TimestampStale, &sent);
+
+        // The answer is a POST's alone: another method is like any other request.
+        let mut put = request.clone();
+        *put.method_mut() = Method::PUT;
+        let (response, inner) = send(&layer, sent_by(signer, put)).await;
+        assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1), "{name}");
+    }
+
+    async fn assert_malformed(name: &str, (response, inner): Sent) {
+        assert_eq!(inner.count(), 0, "{name}");
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{name}");
+        assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty(), "{name}");
+    }
+
+    fn other_secret() -> Secret {
+        Secret::new("another secret").unwrap()
+    }
+
+    #[tokio::test]
+    async fn zooms_signed_challenge_is_answered_with_its_tokens_hmac() {
+        let longest = "9".repeat(256);
+        let rotated = zoom().or_secret(other_secret());
+        let [own, named] = by_type_and_name(zoom());
+        for verifier in [own, named, AnyVerifier::new(rotated.clone())] {
+            let layer = SignatureLayer::new(verifier.clone());
+            for token in ["qgg8vlvZRS6UYooatFL8Aw", "a+/=_-", &longest] {
+                let request = sent_by(&zoom(), zoom_challenge(&format!("\"{token}\"")));
+                let tag = hmac_sha256(SECRET, token.as_bytes());
+                let answer = format!(r#"{{"plainToken":"{token}","encryptedToken":"{tag}"}}"#);
+                let sent = send(&layer, request).await;
+                assert_answered(token, sent, "application/json", &answer).await;
+            }
+            for (name, token) in [
+                ("number", "1"),
+                ("nothing", "null"),
+                ("empty", r#""""#),
+                ("over-long", &format!("\"{longest}9\"")),
+                ("quote", r#""a\"b""#),
+                ("markup", r#""<b>""#),
+                ("line end", r#""a\n""#),
+                ("what a signature covers", r#""v0:1700000000:{}""#),
+                ("named twice", r#""a","plainToken":"b""#),
+            ] {
+                let request = sent_by(&zoom(), zoom_challenge(token));
+                assert_malformed(name, send(&layer, request).await).await;
+            }
+        }
+        let [own, _] = by_type_and_name(zoom());
+        let other = Zoom::new(other_secret());
+        let request = zoom_challenge(r#""a""#);
+        assert_only_signed(&own, &zoom(), &other, "x-zm-signature", &request).await;
+
+        // The first secret answers, whichever has signed.
+        let request = sent_by(&other, zoom_challenge(r#""a""#));
+        let tag = hmac_sha256(SECRET, b"a");
+        let answer = format!(r#"{{"plainToken":"a","encryptedToken":"{tag}"}}"#);
+        let sent = send(&SignatureLayer::new(rotated), request).await;
+        assert_answered("rotated", sent, "application/json", &answer).await;
+    }
+
+    #[tokio::test]
+    async fn twitchs_signed_challenge_is_echoed() {
+        let longest = "9".repeat(256);
+        for verifier in by_type_and_name(twitch()) {
+            let layer = SignatureLayer::new(verifier.clone());
+            for (name, challenge, echoed) in [
+                ("documented", r#""pogchamp-kappa-360noscope""#, "pogchamp-kappa-360noscope"),
+                ("markup", r#""<b>""#, "<b>"),
+                ("controls", r#""a\r\n\u0000""#, "a\r\n\0"),
+                ("longest", &format!("\"{longest}\""), &longest),
+            ] {
+                let body = format!(r#"{{"subscription":{{}},"challenge":{challenge}}}"#);
+                let request = sent_by(&twitch(), twitch_request(VERIFICATION, &body));
+                assert_echoed(name, send(&layer, request).await, echoed).await;
+            }
+            for (name, body) in [
+                ("none", r#"{"event":{"challenge":"a"}}"#),
+                ("number", r#"{"challenge":1}"#),
+                ("empty", r#"{"challenge":""}"#),
+                ("twice", r#"{"challenge":"a","challenge":"b"}"#),
+                ("over-long", &format!(r#"{{"challenge":"{longest}9"}}"#)),
+                ("broken", r#"{"challenge":"a""#),
+            ] {
+                let request = sent_by(&twitch(), twitch_request(VERIFICATION, body));
+                assert_malformed(name, send(&layer, request).await).await;
+            }
+            let other = Twitch::new(other_secret());
+            let header = "twitch-eventsub-message-signature";
+            let request = twitch_request(VERIFICATION, r#"{"challenge":"a"}"#);
+            assert_only_signed(&verifier, &twitch(), &other, header, &request).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn fronts_signed_challenge_is_echoed() {
+        let longest = "9".repeat(256);
+        for verifier in by_type_and_name(front()) {
+            let layer = SignatureLayer::new(verifier.clone());
+            for challenge in ["abc", "<b>", &longest] {
+                let request = sent_by(&front(), front_request(challenge, r#"{"type":"sync"}"#));
+                assert_echoed(challenge, send(&layer, request).await, challenge).await;
+            }
+            let mut twice = front_request("a", r#"{"type":"sync"}"#);
+            twice.headers_mut().append("x-front-challenge", "b".parse().unwrap());
+            let over_long = front_request(&format!("{longest}9"), r#"{"type":"sync"}"#);
+            let empty = front_request("", r#"{"type":"sync"}"#);
+            for (name, request) in [("twice", twice), ("over-long", over_long), ("empty", empty)] {
+                let request = sent_by(&front(), request);
+                assert_malformed(name, send(&layer, request).await).await;
+            }
+            let other = Front::new(other_secret());
+            let request = front_request("a", r#"{"type":"sync"}"#);
+            assert_only_signed(&verifier, &front(), &other, "x-front-signature", &request).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_signed_challenge_reaches_the_handler() {
+        let zoom_body = |body: &str| Request::post("/").body(body.to_owned()).unwrap();
+        let requests = [
+            ("zoom, event", sent_by(&zoom(), zoom_body(r#"{"event":"meeting.started"}"#))),
+            (
+                "zoom, nested",
+                sent_by(&zoom(), zoom_body(r#"{"x":{"event":"endpoint.url_validation"}}"#)),
+            ),
+            ("zoom, no JSON", sent_by(&zoom(), zoom_body("endpoint.url_validation"))),
+            (
+                "twitch, event",
+                sent_by(&twitch(), twitch_request("notification", r#"{"challenge":"a"}"#)),
+            ),
+            (
+                "twitch, prefix",
+                sent_by(&twitch(), twitch_request("webhook", r#"{"challenge":"a"}"#)),
+            ),
+            ("twitch, no type", sent_by(&twitch(), zoom_body(r#"{"challenge":"a"}"#))),
+            ("front, event", sent_by(&front(), front_request("a", r#"{"type":"message"}"#))),
+            ("front, no header", sent_by(&front(), zoom_body(r#"{"type":"sync"}"#))),
+        ];
+        for (name, request) in requests {
+            let (provider, _) = name.split_once(',').unwrap();
+            let provider = providers::by_name(provider).unwrap();
+            let verifier = provider.verifier_with_clock(secret(), None, at(NOW)).unwrap();
+            let (response, inner) = send(&SignatureLayer::new(verifier), request).await;
+            assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1), "{name}");
+        }
+    }
+
+    /// T-43: the query or the method of a challenge is no way round verification.
+    #[tokio::test]
+    async fn t43_other_methods_with_a_challenge_are_verified() {
+        async fn check<S: Sign<State: 'static> + Clone + Send + Sync + 'static>(
+            own: S,
+            query: &str,
+        ) {
+            let uri = format!("https://example.com/hook?{query}");
+            for verifier in by_type_and_name(own.clone()) {
+                let layer = SignatureLayer::new(verifier);
+                for method in ["POST", "PUT", "OPTIONS", "DELETE", "PATCH", "get", "QUERY"] {
+                    let request = Request::builder().method(method).uri(&uri);
+                    let unsigned = request.body(Script::untouchable()).unwrap();
+                    assert_refused(method, RejectionKind::Missing, &send(&layer, unsigned).await);
+
+                    let request = Request::builder().method(method).uri(&uri);
+                    let request = sent_by(&own, request.body("{}".to_owned()).unwrap());
+                    let (response, inner) = send(&layer, request).await;
+                    assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1), "{method}");
+                }
+            }
+        }
+        check(Dropbox::new(secret()), "challenge=a").await;
+        check(Nylas::new(secret()), "challenge=a").await;
+        check(Twitter::new(secret()), "crc_token=a").await;
+        check(Intercom::new(secret()), "challenge=a").await;
+        check(trello(), "challenge=a").await;
+    }
+
+    #[tokio::test]
+    async fn xeros_set_up_gets_200_for_a_good_signature_and_an_empty_401_for_a_bad_one() {
+        let body = r#"{"events":[],"firstEventSequence":0,"lastEventSequence":0}"#;
+        let request = || Request::post("/").body(body.to_owned()).unwrap();
+        for verifier in by_type_and_name(Xero::new(secret())) {
+            let layer = SignatureLayer::new(verifier);
+            let (response, inner) = send(&layer, sent_by(&Xero::new(secret()), request())).await;
+            assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1));
+
+            let (response, inner) =
+                send(&layer, sent_by(&Xero::new(other_secret()), request())).await;
+            assert_eq!((response.status(), inner.count()), (StatusCode::UNAUTHORIZED, 0));
+            assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_handshake_that_could_sign_requests_is_no_scheme() {
+    const CRC: Scheme = Scheme::hmac_sha256("x-a").handshake(Handshake::CrcToken);
+    const SHA1: Scheme = Scheme::hmac_sha1("x-a").handshake(Handshake::PlainToken);
+    for (name, scheme, is_sound) in [
+        ("the body alone", CRC, true),
+        ("a literal of no token", CRC.template(&[Part::Literal("v0:"), Part::Body]), true),
+        ("a literal of tokens", CRC.template(&[Part::Literal("v0."), Part::Body]), false),
+        ("an empty literal", CRC.template(&[Part::Literal(""), Part::Body]), false),
+        ("the method", CRC.template(&[Part::Method, Part::Body]), false),
+        ("another algorithm", SHA1, false),
+    ] {
+        let verifier = scheme.verifier(secret());
+        assert_eq!(verifier.is_ok(), is_sound, "{name}");
+        let is_named = matches!(verifier, Ok(_) | Err(ConfigError::SchemeInvalid { .. }));
+        assert!(is_named, "{name}");
     }
 }

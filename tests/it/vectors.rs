@@ -151,14 +151,20 @@ impl Vector {
         let chunks = [first, b"", second].map(Bytes::copy_from_slice);
         let request = self.request(target).map(|()| Script::data(chunks));
         let (response, inner) = send(&SignatureLayer::new(verifier), request).await;
-        match verdict {
-            Ok(verdict) => {
+        match (verdict, self.expect.as_ref().and_then(|expect| expect.body.clone())) {
+            // A signed challenge.
+            (Ok(_), Some(expected)) => {
+                assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0), "{name}");
+                let answer = response.into_body().collect().await.unwrap().to_bytes();
+                assert_eq!(answer, expected, "{name}");
+            }
+            (Ok(verdict), None) => {
                 assert_eq!(response.status(), StatusCode::OK, "{name}");
                 let call = inner.only_call();
                 assert_eq!(call.body.bytes(), &body, "{name}");
                 assert_eq!(call.verified().replay_key(), verdict.replay_key(), "{name}");
             }
-            Err(rejection) => {
+            (Err(rejection), _) => {
                 assert!(rejection.kind().is_verdict(), "{name}: {rejection}");
                 assert_refused(&name, rejection.kind(), &(response, inner));
             }

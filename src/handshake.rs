@@ -1,0 +1,218 @@
+//! Answers to ownership challenges, as part of a declared scheme.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+
+use crate::{
+    Rejection, RejectionKind,
+    encoding::Encoding,
+    form::Form,
+    head::optional,
+    json::{self, Value},
+    scheme::mac::Mac,
+};
+
+/// Longest challenge that is answered, in bytes.
+pub(crate) const MAX_CHALLENGE: usize = 256;
+
+/// How a provider asks whether an endpoint is its customer's, and what it wants to hear.
+///
+/// The handler sees no challenge. Challenges are at most 256 bytes long; what is recognised as one
+/// and is out of form is answered with 400. Text goes back as `text/plain` with `nosniff`, so that
+/// no browser runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Handshake {
+    /// Unsigned: a GET with `crc_token` in the query is answered with
+    /// `{"response_token":"sha256=<base64>"}`, its HMAC-SHA256 under the first secret. X asks so,
+    /// every day.
+    ///
+    /// Whoever asks is told the HMAC of a token of his choice. So that this is never a request's
+    /// signature, a token is made of letters, digits and `-._~+/=` only, and a body made of
+    /// nothing else is refused where the scheme signs the body alone. A scheme that signs more must
+    /// have a literal that is in no token.
+    CrcToken,
+    /// Unsigned: a HEAD is answered with an empty 200, which tells and proves nothing. Trello and
+    /// Intercom ask so.
+    Head,
+    /// Signed: a POST with `"event":"endpoint.url_validation"` and the text `payload.plainToken` is
+    /// answered with `{"plainToken":…,"encryptedToken":"<hex>"}`, the second being the HMAC-SHA256
+    /// of the first under the first secret. Zoom asks so, every three days. For the token holds
+    /// what [`CrcToken`](Self::CrcToken) says.
+    PlainToken,
+    /// Unsigned: a GET with this parameter in the query is answered with its value. Dropbox and
+    /// Nylas ask so.
+    Query(&'static str),
+    /// Signed: a POST on which `header` has this `value` is answered with the text in the body's
+    /// `field`. Twitch asks so.
+    SignedField {
+        /// Tells a challenge from other requests.
+        header: &'static str,
+        /// The header's value on a challenge.
+        value: &'static str,
+        /// The field of the JSON body in which the challenge stands.
+        field: &'static str,
+    },
+    /// Signed: a POST whose body's `field` is this `value` is answered with the text in `header`.
+    /// Front asks so.
+    SignedHeader {
+        /// Where the challenge stands.
+        header: &'static str,
+        /// The field of the JSON body that tells a challenge from other requests.
+        field: &'static str,
+        /// The field's text on a challenge.
+        value: &'static str,
+    },
+}
+
+impl Handshake {
+    /// Whether the answer needs a secret, and is an HMAC-SHA256 under it.
+    pub(crate) const fn is_keyed(self) -> bool {
+        matches!(self, Self::CrcToken | Self::PlainToken)
+    }
+
+    /// The answer to an unsigned challenge; `None` for every other request, which is verified.
+    pub(crate) fn before_verification(
+        self,
+        head: &Parts,
+        key: Option<&Mac>,
+    ) -> Option<Result<Response<Bytes>, Rejection>> {
+        // One method each, so that no other gets round verification (T-43).
+        match self {
+            Self::Head => (head.method == Method::HEAD).then(|| Ok(Response::default())),
+            Self::Query(_) | Self::CrcToken if head.method != Method::GET => None,
+            Self::Query(name) => {
+                let answer = |challenge: &[u8]| text(challenge).map(|text| echo(text.as_bytes()));
+                answer_query(head, name, &answer)
+            }
+            Self::CrcToken => {
+                let key = key?;
+                let answer = |token: &[u8]| {
+                    let token = Some(token).filter(|token| is_token(token))?;
+                    let tag = tag_of(key, token, Encoding::Base64);
+                    Some(json_answer(&format!(r#"{{"response_token":"sha256={tag}"}}"#)))
+                };
+                answer_query(head, "crc_token", &answer)
+            }
+            Self::PlainToken | Self::SignedField { .. } | Self::SignedHeader { .. } => None,
+        }
+    }
+
+    /// The answer to a signed challenge; `None` for every other request, which is the handler's.
+    ///
+    /// It is asked for after verification only. The header of `SignedField` is not signed, but
+    /// whoever changes it on a captured request learns what that request's sender wrote, and
+    /// keeps the request from the handler, which he could do by not sending it.
+    pub(crate) fn after_verification(
+        self,
+        head: &Parts,
+        body: &[u8],
+        key: Option<&Mac>,
+    ) -> Option<Response<Bytes>> {
+        if head.method != Method::POST {
+            return None;
+        }
+        match self {
+            Self::PlainToken => {
+                let key = key?;
+                if short_field(body, "event")? != "endpoint.url_validation" {
+                    return None;
+                }
+                let token = match json::field(body, "payload") {
+                    Ok(Some(Value::Object(payload))) => {
+                        text_field(payload.as_bytes(), "plainToken")
+                    }
+                    _ => None,
+                };
+                // Another verifier of an `any_of` may have accepted the request, so even here
+                // this must not sign what its sender likes. Nothing in a token needs escaping.
+                let Some(token) = token.filter(|token| is_token(token.as_bytes())) else {
+                    return Some(malformed());
+                };
+                let tag = tag_of(key, token.as_bytes(), Encoding::Hex);
+                let json = format!(r#"{{"plainToken":"{token}","encryptedToken":"{tag}"}}"#);
+                Some(json_answer(&json))
+            }
+            Self::SignedField { header, value, field } => {
+                if !head.headers.get_all(header).iter().any(|found| found == value) {
+                    return None;
+                }
+                let challenge = text_field(body, field);
+                let challenge = challenge.as_deref().and_then(|found| text(found.as_bytes()));
+                Some(challenge.map_or_else(malformed, |text| echo(text.as_bytes())))
+            }
+            Self::SignedHeader { header, field, value } => {
+                if !head.headers.contains_key(header) || short_field(body, field)? != value {
+                    return None;
+                }
+                let challenge = optional(head, header).ok().flatten().and_then(text);
+                Some(challenge.map_or_else(malformed, |text| echo(text.as_bytes())))
+            }
+            Self::CrcToken | Self::Head | Self::Query(_) => None,
+        }
+    }
+}
+
+fn answer_query(
+    head: &Parts,
+    name: &str,
+    answer: &dyn Fn(&[u8]) -> Option<Response<Bytes>>,
+) -> Option<Result<Response<Bytes>, Rejection>> {
+    let form = Form::parse(head.uri.query()?.as_bytes())?;
+    let answer = answer(form.first(name)?);
+    Some(answer.ok_or(Rejection::new(RejectionKind::HandshakeMalformed)))
+}
+
+/// A challenge that may be answered.
+fn text(challenge: &[u8]) -> Option<&str> {
+    let is_in_form = (1..=MAX_CHALLENGE).contains(&challenge.len());
+    std::str::from_utf8(challenge).ok().filter(|_| is_in_form)
+}
+
+/// A challenge that may be answered with its HMAC: never a JSON object or array.
+pub(crate) fn is_token(text: &[u8]) -> bool {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    (1..=MAX_CHALLENGE).contains(&text.len()) && text.iter().all(is_allowed)
+}
+
+fn text_field<'a>(body: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    json::field(body, name).ok().flatten().and_then(Value::into_text)
+}
+
+/// As [`text_field`]. Events are long, challenges are not: most bodies are not even parsed.
+pub(crate) fn short_field<'a>(body: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    if body.len() <= 4096 && body.starts_with(b"{") { text_field(body, name) } else { None }
+}
+
+fn tag_of(key: &Mac, text: &[u8], encoding: Encoding) -> String {
+    let mut mac = key.clone();
+    mac.update(text);
+    encoding.encode(mac.finalize().as_bytes())
+}
+
+/// Text from the request as plain text, so that no browser runs it (T-43).
+pub(crate) fn echo(text: &[u8]) -> Response<Bytes> {
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer(Bytes::copy_from_slice(text), plain)
+}
+
+fn json_answer(json: &str) -> Response<Bytes> {
+    answer(Bytes::copy_from_slice(json.as_bytes()), HeaderValue::from_static("application/json"))
+}
+
+fn answer(body: Bytes, content_type: HeaderValue) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}
+
+fn malformed() -> Response<Bytes> {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+}
