@@ -6,12 +6,13 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
 use crate::{
-    Rejection, RejectionKind,
+    ConfigError, Rejection, RejectionKind, Verifier,
     encoding::Encoding,
     form::Form,
     head::optional,
     json::{self, Value},
     scheme::mac::Mac,
+    verifier::delegate_verifier,
 };
 
 /// Longest challenge that is answered, in bytes.
@@ -34,6 +35,16 @@ pub enum Handshake {
     /// nothing else is refused where the scheme signs the body alone. A scheme that signs more must
     /// have a literal that is in no token.
     CrcToken,
+    /// Unsigned: a GET with this header is answered with its value. Worldline asks so.
+    Header(&'static str),
+    /// Unsigned: a GET with `header` is answered with `{"<field>":"<value>"}`. Okta asks so. For the
+    /// value holds what [`CrcToken`](Self::CrcToken) says of tokens.
+    HeaderToJson {
+        /// Where the challenge stands.
+        header: &'static str,
+        /// The answer's field.
+        field: &'static str,
+    },
     /// Unsigned: a HEAD is answered with an empty 200, which tells and proves nothing. Trello and
     /// Intercom ask so.
     Head,
@@ -42,6 +53,9 @@ pub enum Handshake {
     /// of the first under the first secret. Zoom asks so, every three days. For the token holds
     /// what [`CrcToken`](Self::CrcToken) says.
     PlainToken,
+    /// Unsigned: a POST with this parameter in the query is answered with its value; the body is not
+    /// read, and no such POST reaches the handler. Microsoft Graph asks so, with `validationToken`.
+    PostQuery(&'static str),
     /// Unsigned: a GET with this parameter in the query is answered with its value. Dropbox and
     /// Nylas ask so.
     Query(&'static str),
@@ -82,8 +96,20 @@ impl Handshake {
         // One method each, so that no other gets round verification (T-43).
         match self {
             Self::Head => (head.method == Method::HEAD).then(|| Ok(Response::default())),
-            Self::Query(_) | Self::CrcToken if head.method != Method::GET => None,
-            Self::Query(name) => {
+            Self::PostQuery(_) if head.method != Method::POST => None,
+            Self::CrcToken | Self::Header(_) | Self::HeaderToJson { .. } | Self::Query(_)
+                if head.method != Method::GET =>
+            {
+                None
+            }
+            Self::Header(name) => answer_header(head, name, &|challenge| {
+                text(challenge).map(|text| echo(text.as_bytes()))
+            }),
+            Self::HeaderToJson { header, field } => answer_header(head, header, &|challenge| {
+                let value = text(challenge).filter(|text| is_token(text.as_bytes()))?;
+                Some(json_answer(&format!(r#"{{"{field}":"{value}"}}"#)))
+            }),
+            Self::PostQuery(name) | Self::Query(name) => {
                 let answer = |challenge: &[u8]| text(challenge).map(|text| echo(text.as_bytes()));
                 answer_query(head, name, &answer)
             }
@@ -150,9 +176,19 @@ impl Handshake {
                 let challenge = optional(head, header).ok().flatten().and_then(text);
                 Some(challenge.map_or_else(malformed, |text| echo(text.as_bytes())))
             }
-            Self::CrcToken | Self::Head | Self::Query(_) => None,
+            _ => None,
         }
     }
+}
+
+fn answer_header(
+    head: &Parts,
+    name: &'static str,
+    answer: &dyn Fn(&[u8]) -> Option<Response<Bytes>>,
+) -> Option<Result<Response<Bytes>, Rejection>> {
+    // Not where it is there twice: which of them was meant is not ours to guess.
+    let answer = optional(head, name).map(|challenge| challenge.map(answer)).transpose()?;
+    Some(answer.ok().flatten().ok_or(Rejection::new(RejectionKind::HandshakeMalformed)))
 }
 
 fn answer_query(
@@ -215,4 +251,59 @@ fn malformed() -> Response<Bytes> {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response
+}
+
+/// A verifier that also answers a challenge; see [`with_handshake`].
+#[derive(Clone, Debug)]
+pub struct WithHandshake<V> {
+    verifier: V,
+    handshake: Handshake,
+}
+
+/// Answers this challenge beside those that the verifier answers itself: for verifiers that are not
+/// a declared scheme, and for senders with more than one challenge.
+///
+/// ```
+/// use tower_webhook::{
+///     Secret, SignatureLayer, providers::SharedToken, scheme::Handshake, with_handshake,
+/// };
+///
+/// let okta = SharedToken::new(http::header::AUTHORIZATION, Secret::new("the hook's secret")?);
+/// let challenge = Handshake::HeaderToJson {
+///     header: "x-okta-verification-challenge",
+///     field: "verification",
+/// };
+/// let layer = SignatureLayer::new(with_handshake(okta, challenge)?);
+/// # let _ = layer;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+///
+/// # Errors
+///
+/// When the answer needs the secret: only a scheme has it, see [`Scheme::handshake`].
+///
+/// [`Scheme::handshake`]: crate::Scheme::handshake
+pub fn with_handshake<V: Verifier>(
+    verifier: V,
+    handshake: Handshake,
+) -> Result<WithHandshake<V>, ConfigError> {
+    if handshake.is_keyed() {
+        let why = "the answer to the handshake needs the secret; use `Scheme::handshake`";
+        return Err(ConfigError::SchemeInvalid { why });
+    }
+    Ok(WithHandshake { verifier, handshake })
+}
+
+impl<V: Verifier> Verifier for WithHandshake<V> {
+    delegate_verifier!(self => self.verifier, V::State);
+
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        let own = self.verifier.handshake(head);
+        own.or_else(|| self.handshake.before_verification(head, None))
+    }
+
+    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
+        let own = self.verifier.reply(head, body);
+        own.or_else(|| self.handshake.after_verification(head, body, None))
+    }
 }

@@ -41,6 +41,7 @@ pub use self::{
     combine::{AllOf, AnyOf, all_of, any_of},
     config_error::ConfigError,
     future::ResponseFuture,
+    handshake::{WithHandshake, with_handshake},
     layer::SignatureLayer,
     make::{
         MakeVerifier, MakeVerifierAfterBodyFn, MakeVerifierFn, make_verifier_after_body_fn,

@@ -288,7 +288,10 @@ impl Scheme {
     /// When it names a header that is not a lower-case header name.
     pub const fn handshake(mut self, handshake: Handshake) -> Self {
         match handshake {
-            Handshake::SignedField { header, .. } | Handshake::SignedHeader { header, .. } => {
+            Handshake::Header(header)
+            | Handshake::HeaderToJson { header, .. }
+            | Handshake::SignedField { header, .. }
+            | Handshake::SignedHeader { header, .. } => {
                 checked(header);
             }
             _ => {}

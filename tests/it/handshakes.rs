@@ -12,10 +12,11 @@ use tower_webhook::{
     ConfigError, PublicUrl, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verifier,
     all_of, any_of,
     providers::{
-        self, AnyVerifier, Dropbox, Front, GitHub, Intercom, Meta, Nylas, Slack, Trello, Twitch,
-        Twitter, Wsapi, Xero, Zoom,
+        self, AnyVerifier, Dropbox, Front, GitHub, Intercom, Meta, Nylas, SharedToken, Slack,
+        Trello, Twitch, Twitter, Wsapi, Xero, Zoom,
     },
     scheme::{Handshake, Part},
+    with_handshake,
 };
 
 use crate::{
@@ -666,5 +667,68 @@ fn a_handshake_that_could_sign_requests_is_no_scheme() {
         assert_eq!(verifier.is_ok(), is_sound, "{name}");
         let is_named = matches!(verifier, Ok(_) | Err(ConfigError::SchemeInvalid { .. }));
         assert!(is_named, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn any_verifier_can_be_given_a_handshake() {
+    let token = || SharedToken::new(header::AUTHORIZATION, secret());
+    let layer = |handshake| SignatureLayer::new(with_handshake(token(), handshake).unwrap());
+    let request = |method: &str, uri: &str, headers: &[(&'static str, &str)]| {
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Script::data([""; 0])).unwrap()
+    };
+    const OKTA: &str = "x-okta-verification-challenge";
+    const WORLDLINE: &str = "x-gcs-webhooks-endpoint-verification";
+    let okta = layer(Handshake::HeaderToJson { header: OKTA, field: "verification" });
+    let worldline = layer(Handshake::Header(WORLDLINE));
+    let graph = layer(Handshake::PostQuery("validationToken"));
+
+    let sent = send(&okta, request("GET", "/", &[(OKTA, "a-b_1")])).await;
+    assert_answered("okta", sent, "application/json", r#"{"verification":"a-b_1"}"#).await;
+    let sent = send(&worldline, request("GET", "/", &[(WORLDLINE, "<b>")])).await;
+    assert_echoed("worldline", sent, "<b>").await;
+    let uri = "/?validationToken=Validation%3a+Testing%3Cb%3E";
+    let sent = send(&graph, request("POST", uri, &[])).await;
+    assert_echoed("graph", sent, "Validation: Testing<b>").await;
+
+    let over_long = "9".repeat(257);
+    for (name, layer, request) in [
+        ("okta, quote", &okta, request("GET", "/", &[(OKTA, r#"a"b"#)])),
+        ("okta, over-long", &okta, request("GET", "/", &[(OKTA, &over_long)])),
+        ("okta, empty", &okta, request("GET", "/", &[(OKTA, "")])),
+        ("okta, twice", &okta, request("GET", "/", &[(OKTA, "a"), (OKTA, "b")])),
+        ("worldline, over-long", &worldline, request("GET", "/", &[(WORLDLINE, &over_long)])),
+        ("graph, empty", &graph, request("POST", "/?validationToken=", &[])),
+        (
+            "graph, over-long",
+            &graph,
+            request("POST", &format!("/?validationToken={over_long}"), &[]),
+        ),
+    ] {
+        let sent = send(layer, request).await;
+        assert_refused(name, RejectionKind::HandshakeMalformed, &sent);
+    }
+    for (name, layer, method, uri, header) in [
+        ("okta", &okta, "POST", "/", OKTA),
+        ("worldline", &worldline, "POST", "/", WORLDLINE),
+        ("graph", &graph, "GET", uri, OKTA),
+        ("others", &okta, "GET", "/", WORLDLINE),
+    ] {
+        let sent = send(layer, request(method, uri, &[(header, "a")])).await;
+        assert_refused(name, RejectionKind::Missing, &sent);
+        let genuine = request(method, uri, &[(header, "a"), ("authorization", SECRET)]);
+        let (response, inner) = send(layer, genuine).await;
+        assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1), "{name}");
+    }
+    // The verifier's own comes first.
+    let both = with_handshake(meta(), Handshake::Head).unwrap();
+    assert_echoed("own", get(both, GENUINE).await, "1158201444").await;
+    for keyed in [Handshake::CrcToken, Handshake::PlainToken] {
+        let refused = with_handshake(token(), keyed);
+        assert!(matches!(refused, Err(ConfigError::SchemeInvalid { .. })), "{keyed:?}");
     }
 }
