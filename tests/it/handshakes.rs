@@ -12,8 +12,8 @@ use tower_webhook::{
     ConfigError, PublicUrl, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verifier,
     all_of, any_of,
     providers::{
-        self, AnyVerifier, Dropbox, Front, GitHub, Intercom, Meta, Nylas, SharedToken, Slack,
-        Trello, Twitch, Twitter, Wsapi, Xero, Zoom,
+        self, AnyVerifier, Dropbox, GitHub, Intercom, Meta, Nylas, SharedToken, Slack, Trello,
+        Twitter, Wsapi,
     },
     scheme::{Handshake, Part},
     with_handshake,
@@ -389,7 +389,10 @@ async fn a_head_is_answered_with_an_empty_200() {
 
 #[cfg(feature = "sign")]
 mod signed {
-    use tower_webhook::sign::{Sign, signed};
+    use tower_webhook::{
+        providers::{Front, Twitch, Xero, Zoom},
+        sign::{Sign, signed},
+    };
 
     use super::*;
 
