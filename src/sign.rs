@@ -68,6 +68,9 @@ impl Sign for SchemeVerifier {
         if let Some((TimeSource::Header(name), _)) = scheme.time {
             set(head, name, &time_text);
         }
+        for (name, value) in scheme.required {
+            set(head, name, value);
+        }
         for part in scheme.template {
             let name = match *part {
                 Part::Header(name) => Some(name),

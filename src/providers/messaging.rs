@@ -83,6 +83,23 @@ providers! {
         .prefix("sha1=")
         .handshake(Handshake::Head);
 
+    /// Klaviyo.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Klaviyo-Signature: <hex>` + `Klaviyo-Timestamp` |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | `<body><Klaviyo-Timestamp>` |
+    /// | freshness | none: how the time is written is not known, so it is signed but not judged |
+    /// | delivery id | none: `Klaviyo-Webhook-Id` names the subscription |
+    /// | evidence | **second-hand**, the order of body and time: several readers; the rest <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
+    ///
+    /// Nothing stands between body and time: whoever captures a request can move the end of the one
+    /// to the beginning of the other. Take nothing but well-formed JSON, which leaves no such end.
+    Klaviyo() = Scheme::hmac_sha256("klaviyo-signature")
+        .provider("klaviyo")
+        .template(&[Part::Body, Part::Header("klaviyo-timestamp")]);
+
     /// LINE.
     ///
     /// | | |
@@ -160,6 +177,23 @@ providers! {
     /// | evidence | vendor's documentation or source: resend docs; hookdeck skills |
     Resend(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("resend");
+
+    /// Salesforce Marketing Cloud, its Event Notification Service.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `x-sfmc-ens-signature: <base64>` |
+    /// | algorithm | HMAC-SHA256; key: the callback's signature key as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | **second-hand**, that the key is not decoded; the rest <https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-notification-signing.html> |
+    ///
+    /// Should the key have to be decoded first, make it with
+    /// [`Secret::from_base64`](crate::Secret::from_base64).
+    SalesforceMarketingCloud() = Scheme::hmac_sha256("x-sfmc-ens-signature")
+        .provider("salesforce_marketing_cloud")
+        .encoding(Encoding::Base64);
 
     /// Sinch.
     ///

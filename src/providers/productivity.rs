@@ -21,6 +21,21 @@ providers! {
         .prefix("hmac-sha256=")
         .key_rule(KeyRule::Base64 { prefix: "" });
 
+    /// Asana.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Hook-Signature: <hex>` |
+    /// | algorithm | HMAC-SHA256; key: the secret of the handshake, as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation or source: Asana/devrel-examples `javascript/webhooks-nodejs/index.js` |
+    ///
+    /// The secret comes with the first request to a new webhook, in `X-Hook-Secret`.
+    Asana() = Scheme::hmac_sha256("x-hook-signature")
+        .provider("asana");
+
     /// Attio.
     ///
     /// | | |
@@ -51,6 +66,32 @@ providers! {
         .provider("autotask")
         .prefix("sha1=")
         .encoding(Encoding::Base64);
+
+    /// Box, named after its address: `Box` is the standard library's.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `Box-Signature-Primary: <base64>` or `Box-Signature-Secondary`, either is enough, + `Box-Delivery-Timestamp`; `Box-Signature-Version` must be `1` and `Box-Signature-Algorithm` must be `HmacSHA256` |
+    /// | algorithm | HMAC-SHA256; key: the primary or the secondary key as it is; give both |
+    /// | signed content | `<body><time>` |
+    /// | freshness | 10 minutes both ways |
+    /// | delivery id | `box-delivery-id`, **not signed** |
+    /// | evidence | vendor vector: box/box-typescript-sdk-gen webhook tests |
+    ///
+    /// Some of Box's SDKs also try the body with what is not ASCII written as `\uXXXX`. This does
+    /// not: only the bytes that were sent are looked at.
+    BoxCom(timed) = Scheme::hmac_sha256("box-signature-primary")
+        .provider("box")
+        .headers(&["box-signature-primary", "box-signature-secondary"])
+        .required(&[
+            ("box-signature-version", "1"),
+            ("box-signature-algorithm", "HmacSHA256"),
+        ])
+        .encoding(Encoding::Base64)
+        .template(&[Part::Body, Part::Time])
+        .time(TimeSource::Header("box-delivery-timestamp"), TimeFormat::Rfc3339)
+        .tolerance(Tolerance::seconds(600))
+        .delivery_id("box-delivery-id");
 
     /// Cal.com.
     ///
@@ -96,6 +137,35 @@ providers! {
     /// | evidence | vendor's documentation: <https://developer.clickup.com/docs/webhooksignature> |
     ClickUp() = Scheme::hmac_sha256("x-signature")
         .provider("clickup");
+
+    /// DocuSign Connect.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-DocuSign-Signature-1: <base64>` to `X-DocuSign-Signature-10`, one for each key in use; any that matches is enough |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation: <https://developers.docusign.com/docs/platform/webhooks/connect/validate> |
+    ///
+    /// Signing is off until it is switched on there. DocuSign numbers headers to 100; those from
+    /// 11 on are not looked at.
+    DocuSign() = Scheme::hmac_sha256("x-docusign-signature-1")
+        .provider("docusign")
+        .headers(&[
+            "x-docusign-signature-1",
+            "x-docusign-signature-2",
+            "x-docusign-signature-3",
+            "x-docusign-signature-4",
+            "x-docusign-signature-5",
+            "x-docusign-signature-6",
+            "x-docusign-signature-7",
+            "x-docusign-signature-8",
+            "x-docusign-signature-9",
+            "x-docusign-signature-10",
+        ])
+        .encoding(Encoding::Base64);
 
     /// Dropbox.
     ///

@@ -47,7 +47,7 @@ pub use crate::{
     time::{TimeFormat, Tolerance},
 };
 
-/// How a provider signs: nine independent choices, as data.
+/// How a provider signs: independent choices, as data.
 ///
 /// A scheme begins as a hex tag of the body in one header, and each method changes one choice. All
 /// of them are `const`. A name that is not a lower-case header name stops the compiler when the
@@ -66,6 +66,7 @@ pub struct Scheme {
     tolerance: Option<Tolerance>,
     pub(crate) delivery_id: Option<&'static str>,
     handshake: Option<Handshake>,
+    pub(crate) required: &'static [(&'static str, &'static str)],
 }
 
 /// One part of the signed content.
@@ -169,6 +170,7 @@ impl Scheme {
             tolerance: None,
             delivery_id: None,
             handshake: None,
+            required: &[],
         }
     }
 
@@ -297,6 +299,23 @@ impl Scheme {
             _ => {}
         }
         self.handshake = Some(handshake);
+        self
+    }
+
+    /// Headers that must have exactly these values, such as a version that the signature is made by.
+    ///
+    /// They pick a way to sign, which is fixed here; they are not signed for it.
+    ///
+    /// # Panics
+    ///
+    /// When a name is not a lower-case header name.
+    pub const fn required(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
+        let mut at = 0;
+        while at < headers.len() {
+            checked(headers[at].0);
+            at += 1;
+        }
+        self.required = headers;
         self
     }
 

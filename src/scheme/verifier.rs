@@ -244,6 +244,11 @@ impl Verifier for SchemeVerifier {
     fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
         let Inner { scheme, keys, clock, .. } = &*self.0;
         scheme.check_candidates(head)?;
+        for (name, value) in scheme.required {
+            if required(head, name)? != value.as_bytes() {
+                return Err(Rejection::malformed(*name));
+            }
+        }
         if let Some(name) = scheme.delivery_id {
             optional(head, name)?; // not twice (T-10)
         }

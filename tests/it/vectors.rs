@@ -14,7 +14,7 @@ use tower_webhook::{
         self, GitHub, Meta, SharedToken, Shopify, Slack, StandardWebhooks, Stripe, Twilio, Webex,
         WebexContactCenter, Wsapi,
     },
-    scheme::{Encoding, Grammar, Part, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
+    scheme::{Encoding, Grammar, Part, SchemeVerifier},
     verify,
 };
 
@@ -69,16 +69,6 @@ const HUB: Scheme = Scheme::hmac_sha256("x-hub-signature");
 /// Schemes that this crate does not ship, declared with the public builder alone. Where one name
 /// stands twice, the header may be written either way.
 const DECLARED: &[(&str, Scheme)] = &[
-    (
-        "box",
-        Scheme::hmac_sha256("box-signature-primary")
-            .headers(&["box-signature-primary", "box-signature-secondary"])
-            .encoding(Encoding::Base64)
-            .template(&[Part::Body, Part::Time])
-            .time(TimeSource::Header("box-delivery-timestamp"), TimeFormat::Rfc3339)
-            .tolerance(Tolerance::seconds(600))
-            .delivery_id("box-delivery-id"),
-    ),
     ("convoy SHA256 hex", CONVOY),
     ("convoy SHA256 base64", CONVOY.encoding(Encoding::Base64)),
     ("convoy SHA512 base64", CONVOY_512.encoding(Encoding::Base64)),
