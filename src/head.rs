@@ -42,6 +42,16 @@ pub(crate) fn required_named<'a>(
     Err(Rejection::new(kind).with_field(name.to_string()))
 }
 
+/// What follows this scheme in `Authorization`.
+pub(crate) fn credentials<'a>(head: &'a Parts, scheme: &str) -> Result<&'a [u8], Rejection> {
+    required(head, "authorization")?
+        .split_at_checked(scheme.len())
+        .filter(|(name, _)| name.eq_ignore_ascii_case(scheme.as_bytes()))
+        .and_then(|(_, rest)| rest.strip_prefix(b" "))
+        .map(<[u8]>::trim_ascii_start)
+        .ok_or(Rejection::malformed("authorization"))
+}
+
 fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a HeaderValue>, RejectionKind> {
     let mut values = head.headers.get_all(name).iter();
     let first = values.next();

@@ -34,6 +34,7 @@ pub mod operations;
 pub mod payments;
 pub mod productivity;
 mod registry;
+pub mod tokens;
 
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
@@ -52,7 +53,7 @@ pub use self::registry::{AnyState, AnyVerifier, Provider, UnknownProvider, all, 
 #[doc(no_inline)]
 pub use self::{
     commerce::*, developer::*, identity::*, media::*, messaging::*, operations::*, payments::*,
-    productivity::*,
+    productivity::*, tokens::*,
 };
 pub use self::{
     meta::Meta,

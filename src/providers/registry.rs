@@ -6,8 +6,9 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use super::{
-    Meta, Slack, StandardWebhooks, Twilio, WebexContactCenter, Wsapi, commerce, developer,
-    identity, media, messaging, operations, payments, productivity,
+    Deepgram, Flutterwave, GitLab, Meta, Okta, Slack, StandardWebhooks, Telegram, Twilio,
+    WebexContactCenter, Wsapi, commerce, developer, identity, media, messaging, operations,
+    payments, productivity,
 };
 use crate::{
     ConfigError, Profile, PublicUrl, Rejection, Secret, Verified, Verifier, scheme::Scheme,
@@ -119,29 +120,64 @@ pub struct Provider {
     kind: Kind,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Kind {
-    Meta,
+    /// More than a scheme.
+    Own(fn(Parameters) -> Result<AnyVerifier, ConfigError>),
     Scheme(&'static Scheme),
-    Slack,
-    StandardWebhooks,
-    Twilio,
-    WebexContactCenter,
-    Wsapi,
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(_) => f.write_str("Own"),
+            Self::Scheme(scheme) => scheme.fmt(f),
+        }
+    }
+}
+
+/// What a provider's verifier is made of.
+struct Parameters {
+    secret: Secret,
+    url: Option<PublicUrl>,
+    clock: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
+}
+
+/// A verifier with the clock, where there is one.
+macro_rules! clocked {
+    ($parameters:ident, $verifier:expr) => {
+        match $parameters.clock {
+            Some(now) => AnyVerifier::new($verifier.clock(now)),
+            None => AnyVerifier::new($verifier),
+        }
+    };
+}
+
+macro_rules! own {
+    ($($name:literal: $parameters:ident => $verifier:expr,)*) => {
+        &[$(Provider { name: $name, kind: Kind::Own(|$parameters| Ok($verifier)) }),*]
+    };
 }
 
 /// Providers that are more than a scheme.
-const OWN: [Provider; 6] = [
-    Provider { name: "meta", kind: Kind::Meta },
-    Provider { name: "slack", kind: Kind::Slack },
-    Provider { name: "standard_webhooks", kind: Kind::StandardWebhooks },
-    Provider { name: "twilio", kind: Kind::Twilio },
-    Provider { name: "webex_contact_center", kind: Kind::WebexContactCenter },
-    Provider { name: "wsapi", kind: Kind::Wsapi },
-];
+const OWN: &[Provider] = own! {
+    "deepgram": p => AnyVerifier::new(Deepgram::new(p.secret)),
+    "flutterwave": p => AnyVerifier::new(Flutterwave::new(p.secret)),
+    "gitlab": p => AnyVerifier::new(GitLab::token(p.secret)),
+    "gitlab_signed": p => clocked!(p, GitLab::signed(p.secret)?),
+    "meta": p => AnyVerifier::new(Meta::new(p.secret)),
+    "okta": p => AnyVerifier::new(Okta::new(p.secret)),
+    "slack": p => clocked!(p, Slack::new(p.secret)),
+    "standard_webhooks": p => clocked!(p, StandardWebhooks::new(p.secret)?),
+    "telegram": p => AnyVerifier::new(Telegram::new(p.secret)),
+    "twilio": p => AnyVerifier::new(Twilio::new(p.secret, p.url.ok_or(ConfigError::UrlMissing)?)),
+    "webex_contact_center": p => clocked!(p, WebexContactCenter::new(p.secret)),
+    "wsapi": p => clocked!(p, Wsapi::new(p.secret)),
+};
 
 /// Other names by which gateways and people know providers.
-const ALIASES: [(&str, &str); 10] = [
+const ALIASES: [(&str, &str); 12] = [
+    ("bitbucket_server", "bitbucket"),
     ("coinbase", "coinbase_commerce"),
     ("facebook_graph_api", "meta"),
     ("facebook_messenger", "meta"),
@@ -149,6 +185,7 @@ const ALIASES: [(&str, &str); 10] = [
     ("instagram", "meta"),
     ("intuit", "quickbooks"),
     ("messenger", "meta"),
+    ("salesforce_mc", "salesforce_marketing_cloud"),
     ("svix", "standard_webhooks"),
     ("whatsapp", "meta"),
     ("x", "twitter"),
@@ -169,7 +206,7 @@ pub fn all() -> impl Iterator<Item = Provider> {
     let schemes = groups.into_iter().flatten();
     let declared = schemes
         .map(|scheme| Provider { name: scheme.profile().provider(), kind: Kind::Scheme(scheme) });
-    declared.chain(OWN)
+    declared.chain(OWN.iter().copied())
 }
 
 /// The provider with this id (`"stripe"`), or known by this other name (`"whatsapp"`).
@@ -207,7 +244,7 @@ impl Provider {
     pub const fn scheme(&self) -> Option<&'static Scheme> {
         match self.kind {
             Kind::Scheme(scheme) => Some(scheme),
-            _ => None,
+            Kind::Own(_) => None,
         }
     }
 
@@ -252,28 +289,17 @@ impl Provider {
         url: Option<PublicUrl>,
         clock: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
     ) -> Result<AnyVerifier, ConfigError> {
-        macro_rules! clocked {
-            ($verifier:expr) => {
-                match clock {
-                    Some(now) => AnyVerifier::new($verifier.clock(now)),
-                    None => AnyVerifier::new($verifier),
+        let parameters = Parameters { secret, url, clock };
+        match self.kind {
+            Kind::Own(build) => build(parameters),
+            Kind::Scheme(scheme) => Ok(clocked!(
+                parameters,
+                match parameters.url {
+                    Some(url) => scheme.verifier_at(parameters.secret, url)?,
+                    None => scheme.verifier(parameters.secret)?,
                 }
-            };
+            )),
         }
-        Ok(match self.kind {
-            Kind::Meta => AnyVerifier::new(Meta::new(secret)),
-            Kind::Scheme(scheme) => clocked!(match url {
-                Some(url) => scheme.verifier_at(secret, url)?,
-                None => scheme.verifier(secret)?,
-            }),
-            Kind::Slack => clocked!(Slack::new(secret)),
-            Kind::StandardWebhooks => clocked!(StandardWebhooks::new(secret)?),
-            Kind::Twilio => {
-                AnyVerifier::new(Twilio::new(secret, url.ok_or(ConfigError::UrlMissing)?))
-            }
-            Kind::WebexContactCenter => clocked!(WebexContactCenter::new(secret)),
-            Kind::Wsapi => clocked!(Wsapi::new(secret)),
-        })
     }
 }
 

@@ -1,8 +1,9 @@
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
-use subtle::Choice;
 
-use crate::{Profile, Rejection, Secret, Verified, Verifier, head::required_named};
+use crate::{
+    Profile, Rejection, Secret, Verified, Verifier, head::required_named, scheme::mac::Verdict,
+};
 
 /// A fixed token in a header of the user's choice, such as WSAPI's "webhook authentication
 /// secret".
@@ -10,6 +11,9 @@ use crate::{Profile, Rejection, Secret, Verified, Verifier, head::required_named
 /// It is **weaker than a signature**: it does not cover the body, so whoever sees one request can
 /// send any other. Prefer the provider's signature where it has one, or use both with
 /// [`all_of`](crate::all_of).
+///
+/// It is also for Datadog, BigCommerce and others whose users choose the headers; for providers with
+/// a header of their own see the module [`tokens`](super::tokens).
 ///
 /// The token is compared in constant time, before the body is read.
 #[derive(Clone, Debug)]
@@ -37,17 +41,17 @@ impl SharedToken {
 
     fn key_index(&self, head: &Parts) -> Result<usize, Rejection> {
         let received = required_named(head, &self.header)?;
-        let mut is_known = Choice::from(0);
-        let mut key_index = 0;
-        for (index, secret) in self.secrets.iter().enumerate() {
-            let is_match = secret.ct_matches(received);
-            if bool::from(is_match & !is_known) {
-                key_index = index;
-            }
-            is_known |= is_match;
-        }
-        bool::from(is_known).then_some(key_index).ok_or(Rejection::mismatch())
+        index_of(&self.secrets, received).ok_or(Rejection::mismatch())
     }
+}
+
+/// The index of the first secret that was received. All are compared, whichever it is.
+pub(super) fn index_of(secrets: &[Secret], received: &[u8]) -> Option<usize> {
+    let mut verdict = Verdict::new();
+    for (index, secret) in secrets.iter().enumerate() {
+        verdict.add(index, secret.ct_matches(received));
+    }
+    verdict.accepted()
 }
 
 impl Verifier for SharedToken {
@@ -69,10 +73,16 @@ impl Verifier for SharedToken {
 #[cfg(feature = "sign")]
 impl crate::sign::Sign for SharedToken {
     fn sign(&self, head: &mut Parts, _: &[u8], _: std::time::SystemTime) -> Result<(), Rejection> {
-        let malformed = || Rejection::malformed(self.header.to_string());
-        let token = self.secrets.first().ok_or_else(malformed)?;
-        let value = http::HeaderValue::from_bytes(token.expose()).map_err(|_| malformed())?;
-        head.headers.insert(self.header.clone(), value);
-        Ok(())
+        put(head, &self.header, self.secrets.first().map(Secret::expose).unwrap_or_default())
     }
+}
+
+/// Puts a secret into a header.
+#[cfg(feature = "sign")]
+pub(super) fn put(head: &mut Parts, name: &HeaderName, value: &[u8]) -> Result<(), Rejection> {
+    let malformed = |_| Rejection::malformed(name.to_string());
+    let mut value = http::HeaderValue::from_bytes(value).map_err(malformed)?;
+    value.set_sensitive(true);
+    head.headers.insert(name.clone(), value);
+    Ok(())
 }

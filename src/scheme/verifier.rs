@@ -18,7 +18,7 @@ use crate::{
     config_error::MAX_SECRETS,
     encoding::MAX_TAG,
     handshake::{Handshake, is_token},
-    head::{optional, required},
+    head::{credentials, optional, required},
     json,
     time::{Clock, Timestamp},
 };
@@ -513,15 +513,7 @@ impl Scheme {
                 }
                 if is_missing { Err(Rejection::missing(names[0])) } else { Ok(()) }
             }
-            SignatureSource::Authorization(scheme) => {
-                let value = required(head, "authorization")?;
-                let credentials = value
-                    .split_at_checked(scheme.len())
-                    .filter(|(name, _)| name.eq_ignore_ascii_case(scheme.as_bytes()))
-                    .and_then(|(_, rest)| rest.strip_prefix(b" "))
-                    .map(<[u8]>::trim_ascii_start);
-                visit(credentials.ok_or(Rejection::malformed("authorization"))?)
-            }
+            SignatureSource::Authorization(scheme) => visit(credentials(head, scheme)?),
         }
     }
 

@@ -7,6 +7,8 @@ mod allocator;
 mod asymmetric;
 mod axum;
 mod backpressure;
+#[cfg(feature = "sign")]
+mod catalogue;
 mod composition;
 #[cfg(feature = "sign")]
 mod conformance;

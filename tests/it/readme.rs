@@ -76,6 +76,29 @@ fn the_catalogue_names_every_declared_provider() {
     assert!(README.contains(&format!("has {count} declared ones")));
 }
 
+/// The types that a module declares, by its macros and by itself.
+fn types_of(source: &str) -> BTreeSet<&str> {
+    source
+        .lines()
+        .filter_map(|line| {
+            let line = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("    "))?;
+            let (name, rest) = line.split_once([' ', '('])?;
+            let is_declared = rest.starts_with("= \"") || rest.starts_with("= Scheme");
+            let is_type = is_declared || source.contains(&format!("\npub struct {name}("));
+            (is_type && name.starts_with(char::is_uppercase) && !name.ends_with("State"))
+                .then_some(name)
+        })
+        .collect()
+}
+
+#[test]
+fn every_token_has_a_row() {
+    let rows = table(README, "token");
+    let listed: BTreeSet<_> =
+        names(&rows).into_iter().map(|name| name.split("::").next().unwrap()).collect();
+    assert_eq!(listed, types_of(include_str!("../../src/providers/tokens.rs")));
+}
+
 #[test]
 fn pages_say_how_the_declared_provider_signs() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers");

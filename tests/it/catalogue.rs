@@ -1,0 +1,230 @@
+//! The catalogue's providers that are more than a scheme and less than a module of their own:
+//! tokens, passwords, and keys with an id.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode, request::Parts};
+use tower_webhook::{
+    RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch},
+    Secret, SignatureLayer, Verifier,
+    providers::{
+        self, BasicAuth, Brevo, Chargebee, Deepgram, Flutterwave, GitLab, Mailjet, Okta, Persona,
+        Postmark, SparkPost, Telegram,
+    },
+    sign::{Sign, signed},
+    verify,
+};
+
+use crate::support::{Script, assert_refused, at, send};
+
+const NOW: u64 = 1_700_000_000;
+const BODY: &str = r#"{"id":"evt_1"}"#;
+const SECRET: &str = "s3cret-of-the-catalogue";
+const OTHER: &str = "another-s3cret-of-the-catalogue";
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text).unwrap()
+}
+
+fn genuine(signer: &impl Sign) -> Request<Bytes> {
+    let request = Request::post("/hook").body(Bytes::from(BODY)).unwrap();
+    signed(signer, request, at(NOW)()).unwrap()
+}
+
+fn kind(verifier: &impl Verifier, head: &Parts, body: &Bytes) -> Option<RejectionKind> {
+    verify(verifier, head, body).err().map(|rejection| rejection.kind())
+}
+
+/// Where what decides stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Covers {
+    Body,
+    Nothing,
+}
+
+/// Runs a verifier, another with its key as the second and one with another key, through the layer
+/// and through each way to spoil a header.
+async fn try_out<V>(name: &str, covers: Covers, [own, both, other]: [V; 3])
+where
+    V: Verifier<State: fmt::Debug> + Sign + Clone + fmt::Debug + Send + Sync + 'static,
+{
+    let (head, body) = genuine(&own).into_parts();
+    let proof = verify(&own, &head, &body).unwrap_or_else(|why| panic!("{name}: {why}"));
+    assert_eq!((proof.provider(), proof.key_index()), (name, 0));
+    assert_eq!(own.profile().provider(), name);
+    assert_eq!(own.profile().status(), StatusCode::FORBIDDEN, "{name}");
+    assert_eq!(proof.replay_key().is_some(), covers == Covers::Body, "{name}");
+    assert_eq!(verify(&both, &head, &body).unwrap().key_index(), 1, "{name}");
+    assert_eq!(kind(&other, &head, &body), Some(SignatureMismatch), "{name}: another key");
+
+    for at in 0..body.len() {
+        let mut flipped = body.to_vec();
+        flipped[at] ^= 1;
+        let expected = (covers == Covers::Body).then_some(SignatureMismatch);
+        assert_eq!(kind(&own, &head, &flipped.into()), expected, "{name}: body byte {at}");
+    }
+
+    let layer = SignatureLayer::new(own.clone());
+    let sent = Request::from_parts(head.clone(), Script::data([body.clone()]));
+    let (response, inner) = send(&layer, sent).await;
+    assert_eq!(response.status(), StatusCode::OK, "{name}");
+    assert_eq!(inner.only_call().body.bytes(), &body, "{name}");
+
+    for (header, value) in &head.headers {
+        let spoil = |spoiled: Option<&[u8]>| {
+            let mut head = head.clone();
+            head.headers.remove(header);
+            if let Some(spoiled) = spoiled {
+                head.headers.insert(header, HeaderValue::from_bytes(spoiled).unwrap());
+            }
+            head
+        };
+        let refuse = async |case: &str, kind, head: Parts| {
+            let request = Request::from_parts(head, Script::untouchable());
+            let answer = send(&layer, request).await;
+            assert_refused(&format!("{name}: {header} {case}"), kind, &answer);
+        };
+        // None of these costs a byte of the body.
+        refuse("dropped", Missing, spoil(None)).await;
+        refuse("emptied", Missing, spoil(Some(b""))).await;
+        let mut twice = head.clone();
+        twice.headers.append(header, value.clone());
+        refuse("repeated", Repeated, twice).await;
+        for (at, bit) in (0..value.len()).flat_map(|at| [(at, 1), (at, 0x10), (at, 0x20)]) {
+            let mut flipped = value.as_bytes().to_vec();
+            flipped[at] ^= bit;
+            let Ok(spoiled) = HeaderValue::from_bytes(&flipped) else { continue };
+            let is_case = flipped.eq_ignore_ascii_case(value.as_bytes());
+            let mut head = head.clone();
+            head.headers.insert(header, spoiled);
+            let is_accepted = kind(&own, &head, &body).is_none();
+            // The two cases of a hex digit, or of `Basic`, are one.
+            let may_be = is_case && (covers == Covers::Body || at < 5);
+            assert!(!is_accepted || may_be, "{name}: {header}, byte {at}, bit {bit}");
+            if covers == Covers::Nothing && !is_accepted {
+                let (response, _) =
+                    send(&layer, Request::from_parts(head, Script::untouchable())).await;
+                assert_eq!(response.status(), StatusCode::FORBIDDEN, "{name}: byte {at}");
+            }
+        }
+    }
+
+    let state = own.begin(&head).unwrap();
+    let shown = format!("{own:?} {layer:?} {state:?} {proof:?}");
+    for canary in [SECRET, &STANDARD.encode(SECRET), &STANDARD.encode(format!("user:{SECRET}"))] {
+        assert!(!shown.contains(canary), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_decide_from_the_head_alone() {
+    macro_rules! try_tokens {
+        ($($name:literal: $type:ident,)*) => {$(
+            let new = |text| $type::new(secret(text));
+            let verifiers = [new(SECRET), new(OTHER).or_secret(secret(SECRET)), new(OTHER)];
+            let (head, body) = genuine(&verifiers[0]).into_parts();
+            try_out($name, Covers::Nothing, verifiers).await;
+            let any = providers::by_name($name).unwrap().verifier(secret(SECRET)).unwrap();
+            assert_eq!(kind(&any, &head, &body), None, $name);
+        )*};
+    }
+    try_tokens! {
+        "deepgram": Deepgram,
+        "flutterwave": Flutterwave,
+        "okta": Okta,
+        "telegram": Telegram,
+    }
+}
+
+#[tokio::test]
+async fn passwords_decide_from_the_head_alone() {
+    macro_rules! try_passwords {
+        ($($name:literal: $type:ident,)*) => {$(
+            let new = |text| $type::new("user", secret(text));
+            let both = new(OTHER).or_credentials("user", secret(SECRET));
+            try_out($name, Covers::Nothing, [new(SECRET), both, new(OTHER)]).await;
+        )*};
+    }
+    try_passwords! {
+        "basic_auth": BasicAuth,
+        "brevo": Brevo,
+        "chargebee": Chargebee,
+        "mailjet": Mailjet,
+        "postmark": Postmark,
+        "sparkpost": SparkPost,
+    }
+}
+
+#[test]
+fn basic_credentials_are_read_strictly() {
+    let basic = BasicAuth::new("Aladdin", secret("open sesame"));
+    for (value, expected) in [
+        // RFC 7617, section 2.
+        ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", None),
+        ("basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", None),
+        ("Basic  QWxhZGRpbjpvcGVuIHNlc2FtZQ==", None),
+        ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ", Some(SignatureMismatch)),
+        ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZR==", Some(SignatureMismatch)),
+        ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ== ,", Some(SignatureMismatch)),
+        ("Basic Aladdin:open sesame", Some(SignatureMismatch)),
+        ("Basic", Some(Malformed)),
+        ("BasicQWxhZGRpbjpvcGVuIHNlc2FtZQ==", Some(Malformed)),
+        ("Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Some(Malformed)),
+        ("QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Some(Malformed)),
+    ] {
+        let request = Request::post("/").header("authorization", value).body(()).unwrap();
+        let (head, ()) = request.into_parts();
+        assert_eq!(kind(&basic, &head, &Bytes::new()), expected, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn gitlab_is_verified_in_the_mode_that_was_chosen() {
+    let token = |text| GitLab::token(secret(text));
+    let both = token(OTHER).or_secret(secret(SECRET)).unwrap();
+    try_out("gitlab", Covers::Nothing, [token(SECRET), both, token(OTHER)]).await;
+
+    let key = |text: &str| secret(&format!("whsec_{}", STANDARD.encode(text)));
+    let signing = |text| GitLab::signed(key(text)).unwrap().clock(at(NOW));
+    let both = signing(OTHER).or_secret(key(SECRET)).unwrap();
+    try_out("gitlab", Covers::Body, [signing(SECRET), both, signing(OTHER)]).await;
+    assert!(GitLab::signed(secret("not base64!")).is_err());
+
+    // Neither is asked for by the request, whatever else it carries.
+    let (token_head, body) = genuine(&token(SECRET)).into_parts();
+    let (signed_head, _) = genuine(&signing(SECRET)).into_parts();
+    assert_eq!(kind(&token(SECRET), &signed_head, &body), Some(Missing));
+    assert_eq!(kind(&signing(SECRET), &token_head, &body), Some(Missing));
+    let mut stale = signed_head.clone();
+    stale.headers.extend(token_head.headers);
+    let late = signing(SECRET).clock(at(NOW + 301));
+    assert_eq!(kind(&late, &stale, &body), Some(RejectionKind::TimestampStale));
+
+    for (name, secret, head) in
+        [("gitlab", secret(SECRET), &stale), ("gitlab_signed", key(SECRET), &signed_head)]
+    {
+        let provider = providers::by_name(name).unwrap();
+        let any = provider.verifier_with_clock(secret, None, at(NOW)).unwrap();
+        assert_eq!(verify(&any, head, &body).unwrap().provider(), "gitlab", "{name}");
+    }
+}
+
+#[test]
+fn persona_rotates_with_both_secrets() {
+    let both = Persona::new(secret(SECRET)).or_secret(secret(OTHER)).clock(at(NOW));
+    let header = |secret_text| {
+        let (head, _) = genuine(&Persona::new(secret(secret_text))).into_parts();
+        head.headers["persona-signature"].to_str().unwrap().to_owned()
+    };
+    for (value, expected) in [
+        (format!("{} {}", header(SECRET), header(OTHER)), None),
+        (format!("{} {}", header(OTHER), header(SECRET)), None),
+        (format!("{} {}", header(SECRET), header("a third one")), Some(SignatureMismatch)),
+    ] {
+        let request = Request::post("/").header("persona-signature", &value).body(()).unwrap();
+        let (head, ()) = request.into_parts();
+        assert_eq!(kind(&both, &head, &Bytes::from(BODY)), expected, "{value}");
+    }
+}
