@@ -38,6 +38,7 @@ pub mod tokens;
 
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
+mod key_ids;
 mod meta;
 mod shared_token;
 mod slack;
@@ -56,6 +57,7 @@ pub use self::{
     productivity::*, tokens::*,
 };
 pub use self::{
+    key_ids::{Ably, Pusher, WebSub, Worldline},
     meta::Meta,
     shared_token::SharedToken,
     slack::Slack,

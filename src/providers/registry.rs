@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use super::{
-    Deepgram, Flutterwave, GitLab, Meta, Okta, Slack, StandardWebhooks, Telegram, Twilio,
+    Deepgram, Flutterwave, GitLab, Meta, Okta, Slack, StandardWebhooks, Telegram, Twilio, WebSub,
     WebexContactCenter, Wsapi, commerce, developer, identity, media, messaging, operations,
     payments, productivity,
 };
@@ -172,6 +172,7 @@ const OWN: &[Provider] = own! {
     "telegram": p => AnyVerifier::new(Telegram::new(p.secret)),
     "twilio": p => AnyVerifier::new(Twilio::new(p.secret, p.url.ok_or(ConfigError::UrlMissing)?)),
     "webex_contact_center": p => clocked!(p, WebexContactCenter::new(p.secret)),
+    "websub": p => AnyVerifier::new(WebSub::new(p.secret)),
     "wsapi": p => clocked!(p, Wsapi::new(p.secret)),
 };
 
@@ -191,7 +192,7 @@ const ALIASES: [(&str, &str); 12] = [
     ("x", "twitter"),
 ];
 
-/// Every provider that can be found by name.
+/// Every provider that can be found by name: all that need no more than a secret, and perhaps a URL.
 pub fn all() -> impl Iterator<Item = Provider> {
     let groups = [
         commerce::SCHEMES,

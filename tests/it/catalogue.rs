@@ -10,8 +10,8 @@ use tower_webhook::{
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch},
     Secret, SignatureLayer, Verifier,
     providers::{
-        self, BasicAuth, Brevo, Chargebee, Deepgram, Flutterwave, GitLab, Mailjet, Okta, Persona,
-        Postmark, SparkPost, Telegram,
+        self, Ably, BasicAuth, Brevo, Chargebee, Deepgram, Flutterwave, GitLab, Mailjet, Okta,
+        Persona, Postmark, Pusher, SparkPost, Telegram, WebSub, Worldline,
     },
     sign::{Sign, signed},
     verify,
@@ -226,5 +226,48 @@ fn persona_rotates_with_both_secrets() {
         let request = Request::post("/").header("persona-signature", &value).body(()).unwrap();
         let (head, ()) = request.into_parts();
         assert_eq!(kind(&both, &head, &Bytes::from(BODY)), expected, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn the_key_is_the_one_that_the_request_names() {
+    macro_rules! try_key_ids {
+        ($($name:literal: $type:ident, $header:literal;)*) => {$(
+            let new = |text| $type::new("key-1", secret(text));
+            let both = $type::new("key-0", secret(OTHER)).or_secret("key-1", secret(SECRET));
+            try_out($name, Covers::Body, [new(SECRET), both.clone(), new(OTHER)]).await;
+
+            let (mut head, body) = genuine(&new(SECRET)).into_parts();
+            for (id, expected) in [("key-0", "finish"), ("key-2", "begin"), ("KEY-1", "begin")] {
+                head.headers.insert($header, HeaderValue::from_static(id));
+                assert_eq!(kind(&both, &head, &body), Some(SignatureMismatch), "{id}");
+                assert_eq!(both.begin(&head).is_err(), expected == "begin", "{}: {id}", $name);
+            }
+        )*};
+    }
+    try_key_ids! {
+        "ably": Ably, "x-ably-key";
+        "pusher": Pusher, "x-pusher-key";
+        "worldline": Worldline, "x-gcs-keyid";
+    }
+}
+
+#[tokio::test]
+async fn t34_websub_takes_no_other_method_than_its_own() {
+    let all = [WebSub::sha1, WebSub::new, WebSub::sha384, WebSub::sha512];
+    let methods = ["sha1=", "sha256=", "sha384=", "sha512="];
+    for (own, new) in all.iter().enumerate() {
+        let both = new(secret(OTHER)).or_secret(secret(SECRET));
+        try_out("websub", Covers::Body, [new(secret(SECRET)), both, new(secret(OTHER))]).await;
+        let (head, body) = genuine(&new(secret(SECRET))).into_parts();
+        let value = head.headers["x-hub-signature"].to_str().unwrap();
+        assert!(value.starts_with(methods[own]), "{value}");
+        for (other, new) in all.iter().enumerate() {
+            let expected = (other != own).then_some(Malformed);
+            assert_eq!(kind(&new(secret(SECRET)), &head, &body), expected, "{value}");
+        }
+        let is_default = methods[own] == "sha256=";
+        let any = providers::by_name("websub").unwrap().verifier(secret(SECRET)).unwrap();
+        assert_eq!(kind(&any, &head, &body).is_none(), is_default, "{value}");
     }
 }

@@ -13,8 +13,8 @@ use tower::Layer;
 use tower_webhook::{
     PublicUrl, RejectionKind, ResponseBody, Secret, SignatureLayer, Verified, Verifier,
     providers::{
-        GitHub, Meta, SharedToken, Shopify, Slack, StandardWebhooks, Stripe, Twilio, Webex,
-        WebexContactCenter, Wsapi,
+        Ably, GitHub, Meta, Pusher, SharedToken, Shopify, Slack, StandardWebhooks, Stripe, Twilio,
+        WebSub, Webex, WebexContactCenter, Worldline, Wsapi,
     },
 };
 
@@ -47,7 +47,7 @@ pub(crate) enum Role {
     SignedId,
     SignedTime,
     Signature,
-    /// A token, judged before the body.
+    /// A token or the name of a key, judged before the body.
     Token,
     /// A delivery id that is not signed, and may be absent.
     UnsignedId,
@@ -271,6 +271,43 @@ pub(crate) fn genuine() -> Vec<Genuine> {
             Some(NOW),
         ),
         Genuine::new(
+            "Ably",
+            Ably::new("key-0", old()).or_secret("key-1", secret()),
+            &[
+                ("x-ably-signature", Signature, STANDARD.encode(sha256(JSON))),
+                ("x-ably-key", Token, "key-1".to_owned()),
+            ],
+            JSON,
+            None,
+        ),
+        Genuine::new(
+            "Pusher",
+            Pusher::new("key-0", old()).or_secret("key-1", secret()),
+            &[
+                ("x-pusher-signature", Signature, hex(&sha256(JSON))),
+                ("x-pusher-key", Token, "key-1".to_owned()),
+            ],
+            JSON,
+            None,
+        ),
+        Genuine::new(
+            "Worldline",
+            Worldline::new("key-0", old()).or_secret("key-1", secret()),
+            &[
+                ("x-gcs-signature", Signature, STANDARD.encode(sha256(JSON))),
+                ("x-gcs-keyid", Token, "key-1".to_owned()),
+            ],
+            JSON,
+            None,
+        ),
+        Genuine::new(
+            "WebSub",
+            WebSub::new(old()).or_secret(secret()),
+            &[("x-hub-signature", Signature, hub())],
+            JSON,
+            None,
+        ),
+        Genuine::new(
             "Wsapi",
             Wsapi::new(old()).or_secret(secret()),
             &[("x-webhook-signature", Signature, hub())],
@@ -287,7 +324,7 @@ fn the_table_has_every_provider_that_is_more_than_a_scheme() {
     let rows = readme.lines().skip_while(|line| !line.starts_with("| type | header"));
     let rows = rows.skip(2).take_while(|line| line.starts_with('|'));
     let listed: Vec<_> = rows.filter_map(|line| line.split('`').nth(1)).collect();
-    assert_eq!(listed.len(), 11);
+    assert_eq!(listed.len(), 15);
     for name in listed {
         assert!(table.iter().any(|genuine| genuine.name == name), "{name}");
     }

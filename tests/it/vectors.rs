@@ -11,8 +11,8 @@ use serde::Deserialize;
 use tower_webhook::{
     ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier, any_of,
     providers::{
-        self, GitHub, Meta, SharedToken, Shopify, Slack, StandardWebhooks, Stripe, Twilio, Webex,
-        WebexContactCenter, Wsapi,
+        self, GitHub, Meta, Pusher, SharedToken, Shopify, Slack, StandardWebhooks, Stripe, Twilio,
+        Webex, WebexContactCenter, Worldline, Wsapi,
     },
     scheme::{Encoding, Grammar, Part, SchemeVerifier},
     verify,
@@ -80,9 +80,7 @@ const DECLARED: &[(&str, Scheme)] = &[
     ("generic_hub_sha256", HUB.grammar(tagged("sha256"))),
     ("generic_hub_sha512", Scheme::hmac_sha512("x-hub-signature")),
     ("generic_hub_sha512", Scheme::hmac_sha512("x-hub-signature").grammar(tagged("sha512"))),
-    ("pusher", Scheme::hmac_sha256("x-pusher-signature")),
     ("scalr", Scheme::hmac_sha1("x-signature").template(&[Part::Body, Part::Header("date")])),
-    ("worldline", Scheme::hmac_sha256("x-gcs-signature").encoding(Encoding::Base64)),
 ];
 
 impl Vector {
@@ -259,6 +257,7 @@ impl Vector {
                 self.run("switched off", Meta::new(secret.clone()), "/", false).await;
                 self.run("", Meta::new(secret).accept_legacy_sha1(), "/", expected).await;
             }
+            "pusher" => self.run("", Pusher::new("key", secret), "/", expected).await,
             "shopify" => self.run("", Shopify::new(secret), "/", expected).await,
             "slack" => self.run("", Slack::new(secret).clock(now), "/", expected).await,
             "stripe" => self.run("", Stripe::new(secret).clock(now), "/", expected).await,
@@ -270,6 +269,9 @@ impl Vector {
             "webex" => self.run("", Webex::new(secret), "/", expected).await,
             "webexcc" => {
                 self.run("", WebexContactCenter::new(secret).clock(now), "/", expected).await;
+            }
+            "worldline" => {
+                self.run("", Worldline::new("dummy-key-id", secret), "/", expected).await;
             }
             "wsapi" => self.run("", Wsapi::new(secret), "/", expected).await,
             "wsapi-static" => {

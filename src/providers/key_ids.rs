@@ -1,0 +1,241 @@
+//! Providers that name the key beside the signature, and the hubs of WebSub.
+
+use std::{sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::{or_text_key, text_keyed};
+use crate::{
+    Profile, Rejection, Secret, Verified, Verifier,
+    head::required,
+    scheme::{Encoding, Scheme, SchemeState, SchemeVerifier},
+};
+
+/// Secrets by the id that a header names. The id is not signed and need not be: it only picks the
+/// secret, and all of them are configured.
+#[derive(Clone, Debug)]
+struct Keyring {
+    scheme: Scheme,
+    header: &'static str,
+    keys: Arc<Vec<Key>>,
+}
+
+#[derive(Clone, Debug)]
+struct Key {
+    id: String,
+    verifier: SchemeVerifier,
+}
+
+impl Keyring {
+    fn new(scheme: Scheme, header: &'static str, id: &str, secret: Secret) -> Self {
+        Self { scheme, header, keys: Arc::default() }.or_secret(id, secret)
+    }
+
+    fn or_secret(mut self, id: &str, secret: Secret) -> Self {
+        let verifier = text_keyed(self.scheme, secret);
+        Arc::make_mut(&mut self.keys).push(Key { id: id.to_owned(), verifier });
+        self
+    }
+
+    fn key(&self, head: &Parts) -> Result<(usize, &SchemeVerifier), Rejection> {
+        let id = required(head, self.header)?;
+        let mut keys = self.keys.iter().enumerate();
+        keys.find(|(_, key)| key.id.as_bytes() == id)
+            .map(|(index, key)| (index, &key.verifier))
+            .ok_or(Rejection::mismatch().with_field(self.header))
+    }
+}
+
+impl Verifier for Keyring {
+    type State = SchemeState;
+
+    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
+        self.key(head)?.1.begin(head)
+    }
+
+    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
+        // What is hashed stands in the state: any key's verifier does it.
+        if let Some(key) = self.keys.first() {
+            key.verifier.update(state, chunk);
+        }
+    }
+
+    fn finish(
+        &self,
+        state: SchemeState,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        let (index, verifier) = self.key(head)?;
+        Ok(verifier.finish(state, head, body)?.with_key_index(index))
+    }
+
+    fn profile(&self) -> Profile {
+        self.scheme.profile()
+    }
+}
+
+#[cfg(feature = "sign")]
+impl crate::sign::Sign for Keyring {
+    fn sign(&self, head: &mut Parts, body: &[u8], time: SystemTime) -> Result<(), Rejection> {
+        let first = self.keys.first().ok_or(Rejection::mismatch())?;
+        super::shared_token::put(
+            head,
+            &http::HeaderName::from_static(self.header),
+            first.id.as_bytes(),
+        )?;
+        first.verifier.sign(head, body, time)
+    }
+}
+
+macro_rules! with_key_ids {
+    ($($(#[$doc:meta])* $name:ident($header:literal) = $scheme:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name(Keyring);
+
+        impl $name {
+            /// How it signs, without the choice of the key.
+            pub const SCHEME: Scheme = $scheme;
+
+            /// The provider's name, the status of refusals and the body limit, for look-ups.
+            pub const PROFILE: Profile = Self::SCHEME.profile();
+
+            /// A verifier with the key of this id. A request that names another is refused before
+            /// its body is read.
+            #[must_use]
+            pub fn new(id: &str, secret: Secret) -> Self {
+                Self(Keyring::new(Self::SCHEME, $header, id, secret))
+            }
+
+            /// Accepts a further key, which must have another id: the first with an id counts.
+            #[must_use]
+            pub fn or_secret(self, id: &str, secret: Secret) -> Self {
+                Self(self.0.or_secret(id, secret))
+            }
+        }
+
+        impl Verifier for $name {
+            crate::verifier::delegate_verifier!(self => self.0, SchemeState);
+        }
+
+        super::sign_as!($name, self => &self.0);
+    )*};
+}
+
+with_key_ids! {
+    /// Ably.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Ably-Signature: <base64>` + `X-Ably-Key: <key id>`, which picks the secret |
+    /// | algorithm | HMAC-SHA256; key: what follows the colon in the API key, as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | none known |
+    /// | evidence | vendor's documentation: ably/docs `src/pages/docs/platform/integrations/webhooks/index.mdx` |
+    ///
+    /// An API key `xVLyHw.kGF3Ag:the-secret` is `Ably::new("xVLyHw.kGF3Ag", the_secret)`. Signing is
+    /// an option there, and documented for batched requests.
+    Ably("x-ably-key") = Scheme::hmac_sha256("x-ably-signature")
+        .provider("ably")
+        .encoding(Encoding::Base64);
+
+    /// Pusher Channels.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Pusher-Signature: <hex>` + `X-Pusher-Key: <app key>`, which picks the secret |
+    /// | algorithm | HMAC-SHA256; key: the app's secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: the body has a `time_ms`, for which there is no rule |
+    /// | delivery id | none known |
+    /// | evidence | vendor vector: pusher/pusher-http-go webhook tests |
+    Pusher("x-pusher-key") = Scheme::hmac_sha256("x-pusher-signature").provider("pusher");
+
+    /// Worldline Connect, once Ingenico.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-GCS-Signature: <base64>` + `X-GCS-KeyId: <key id>`, which picks the secret |
+    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery id | in the body (`id`) |
+    /// | evidence | vendor vector: Ingenico-ePayments/connect-sdk-go webhook tests |
+    Worldline("x-gcs-keyid") = Scheme::hmac_sha256("x-gcs-signature")
+        .provider("worldline")
+        .encoding(Encoding::Base64);
+}
+
+/// WebSub: the hub's authenticated distribution of content.
+///
+/// | | |
+/// |---|---|
+/// | header | `X-Hub-Signature: <method>=<hex>`; the method must be the one chosen here, whatever the request says |
+/// | algorithm | HMAC-SHA256, or with another constructor HMAC-SHA1, -SHA384 or -SHA512; key: `hub.secret` as it is |
+/// | signed content | the body |
+/// | freshness | none: a captured request can be sent again |
+/// | delivery id | none known |
+/// | evidence | vendor's documentation: <https://www.w3.org/TR/websub/> 7.1 |
+///
+/// The method is the hub's choice: see which one yours uses. To accept two, combine two verifiers
+/// with [`any_of`](crate::any_of). On a mismatch the content must be ignored, and may still be
+/// answered with 2xx: [`rejection_status`](crate::SignatureLayer::rejection_status) says so.
+#[derive(Clone, Debug)]
+pub struct WebSub(SchemeVerifier);
+
+impl WebSub {
+    /// How it signs with `sha256`.
+    pub const SCHEME: Scheme = named(Scheme::hmac_sha256(WEBSUB_HEADER), "sha256=");
+
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile = Self::SCHEME.profile();
+
+    /// A verifier of `sha256=` with this `hub.secret`.
+    #[must_use]
+    pub fn new(secret: Secret) -> Self {
+        Self(text_keyed(Self::SCHEME, secret))
+    }
+
+    /// A verifier of `sha1=`, which older hubs send.
+    #[must_use]
+    pub fn sha1(secret: Secret) -> Self {
+        Self(text_keyed(named(Scheme::hmac_sha1(WEBSUB_HEADER), "sha1="), secret))
+    }
+
+    /// A verifier of `sha384=`.
+    #[must_use]
+    pub fn sha384(secret: Secret) -> Self {
+        Self(text_keyed(named(Scheme::hmac_sha384(WEBSUB_HEADER), "sha384="), secret))
+    }
+
+    /// A verifier of `sha512=`.
+    #[must_use]
+    pub fn sha512(secret: Secret) -> Self {
+        Self(text_keyed(named(Scheme::hmac_sha512(WEBSUB_HEADER), "sha512="), secret))
+    }
+
+    /// Accepts a further secret, for a rotation: the first stays the current one.
+    ///
+    /// # Panics
+    ///
+    /// With more than 16 secrets.
+    #[must_use]
+    pub fn or_secret(self, secret: Secret) -> Self {
+        Self(or_text_key(self.0, secret))
+    }
+}
+
+const WEBSUB_HEADER: &str = "x-hub-signature";
+
+const fn named(scheme: Scheme, prefix: &'static str) -> Scheme {
+    scheme.provider("websub").prefix(prefix)
+}
+
+impl Verifier for WebSub {
+    crate::verifier::delegate_verifier!(self => self.0, SchemeState);
+}
+
+super::sign_as!(WebSub, self => &self.0);
