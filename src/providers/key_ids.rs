@@ -1,6 +1,6 @@
 //! Providers that name the key beside the signature, and the hubs of WebSub.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -78,7 +78,12 @@ impl Verifier for Keyring {
 
 #[cfg(feature = "sign")]
 impl crate::sign::Sign for Keyring {
-    fn sign(&self, head: &mut Parts, body: &[u8], time: SystemTime) -> Result<(), Rejection> {
+    fn sign(
+        &self,
+        head: &mut Parts,
+        body: &[u8],
+        time: std::time::SystemTime,
+    ) -> Result<(), Rejection> {
         let first = self.keys.first().ok_or(Rejection::mismatch())?;
         super::shared_token::put(
             head,

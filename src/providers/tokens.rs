@@ -8,11 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 
-use super::{
-    SharedToken,
-    shared_token::{index_of, put},
-    standard_webhooks::family,
-};
+use super::{SharedToken, shared_token::index_of, standard_webhooks::family};
 use crate::{
     ConfigError, Profile, Rejection, Secret, Verified, Verifier,
     head::credentials,
@@ -186,7 +182,7 @@ impl Verifier for BasicAuth {
 impl crate::sign::Sign for BasicAuth {
     fn sign(&self, head: &mut Parts, _: &[u8], _: std::time::SystemTime) -> Result<(), Rejection> {
         let first = self.0.first().map(Secret::expose).unwrap_or_default();
-        put(head, &http::header::AUTHORIZATION, &[b"Basic ", first].concat())
+        super::shared_token::put(head, &http::header::AUTHORIZATION, &[b"Basic ", first].concat())
     }
 }
 
