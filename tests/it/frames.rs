@@ -264,6 +264,41 @@ async fn an_endless_body_that_is_always_ready_gives_others_their_turn_and_ends()
     assert_refused("endless", RejectionKind::BodyTimeout, &answer);
 }
 
+/// Empty frames without end, each of which takes two units of the task's share of the thread.
+#[cfg(feature = "tokio")]
+struct Greedy;
+
+#[cfg(feature = "tokio")]
+impl Body for Greedy {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        for _ in 0..2 {
+            let unit = std::pin::pin!(tokio::task::coop::consume_budget());
+            std::task::ready!(unit.poll(cx));
+        }
+        Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test(start_paused = true)]
+async fn a_body_that_uses_up_its_tasks_share_ends_at_the_deadline_too() {
+    let sent = tokio::spawn(async { send(&meta_layer(), meta_request(b"", Greedy)).await });
+    tokio::task::yield_now().await;
+    tokio::time::advance(std::time::Duration::from_secs(11)).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    // A timer has no share left to fire in, but the clock has moved.
+    assert!(sent.is_finished());
+    assert_refused("greedy", RejectionKind::BodyTimeout, &sent.await.unwrap());
+}
+
 /// A frame in several pieces of memory: `chunk()` is only the first of them.
 struct Pieces(VecDeque<&'static [u8]>);
 
