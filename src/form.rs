@@ -60,7 +60,7 @@ impl Form {
     }
 }
 
-fn decode(encoded: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn decode(encoded: &[u8], out: &mut Vec<u8>) {
     let mut rest = encoded;
     while let [first, tail @ ..] = rest {
         rest = tail;

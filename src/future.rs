@@ -7,22 +7,26 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, HeaderValue, Request, Response, Version, header, request::Parts};
+use http::{
+    Extensions, HeaderMap, HeaderValue, Request, Response, Version, header, request::Parts,
+};
 use http_body::Body;
 use http_body_util::LengthLimitError;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    BufferedBody, Rejection, RejectionKind, ResponseBody, Source, Verified, Verifier,
+    BufferedBody, Rejection, RejectionKind, ResponseBody, Source, Unverified, Verified, Verifier,
     deadline::Deadline,
     empty_response,
     gather::Gather,
     layer::Config,
+    observe::{EventKind, Observed},
     rejection::{grpc_content_type, grpc_response},
     source::{Found, LookUpLater},
 };
@@ -41,7 +45,9 @@ pin_project! {
         head: Option<Parts>,
         // The instance that is asked for room and then called. Gone after that.
         inner: Option<S>,
-        config: Config,
+        config: Arc<Config>,
+        // Tells the observers how the request ended, also when this future is dropped.
+        observed: Observed,
         // Whether there is, or was, a body on its way behind the head.
         has_body: bool,
         #[pin]
@@ -53,13 +59,12 @@ pin_project! {
     #[project = StepProjection]
     enum Step<E, V, T, L, LF, B, F> {
         // The verifier could not even be asked for.
-        Failed { rejection: Option<Rejection> },
+        Failed { rejection: Option<Rejection>, body: Option<B> },
         // The verifier is being made. The body has not been polled.
         Make { #[pin] early: E, body: Option<B> },
         // The head has been accepted. The body is being read.
         Read {
             decider: Option<Decider<V, T, L>>,
-            limit: usize,
             gather: Gather,
             trailers: Option<HeaderMap>,
             #[pin]
@@ -70,7 +75,7 @@ pin_project! {
         // The body is here whole. The verifier is being looked up by it.
         LookUp { #[pin] future: LF, body: Option<BufferedBody> },
         // The request is genuine. The inner service is being asked for room.
-        Ready { verified: Option<(Verified, BufferedBody)> },
+        Ready { admitted: Option<(Admitted, BufferedBody)> },
         // The inner service is at work.
         Call { #[pin] future: F },
         Done,
@@ -81,11 +86,37 @@ pin_project! {
 enum Decider<V, T, L> {
     Verifier(V, T),
     Later(L),
+    /// It is decided already, and the layer only reports.
+    Refused(Rejection),
+}
+
+/// What is known of a request that goes to the inner service.
+enum Admitted {
+    Verified(Verified),
+    /// In report-only mode, and nowhere else.
+    Unverified(Rejection),
+}
+
+impl Admitted {
+    /// Whatever a layer above us has put there: of the two marks there is only ever one.
+    fn mark(self, extensions: &mut Extensions) {
+        match self {
+            Self::Verified(verified) => {
+                extensions.remove::<Unverified>();
+                extensions.insert(verified);
+            }
+            Self::Unverified(rejection) => {
+                extensions.remove::<Verified>();
+                extensions.insert(Unverified::new(rejection));
+            }
+        }
+    }
 }
 
 /// How a request's way to the inner service ended early.
 enum Stop {
-    Answer(Box<Response<Bytes>>),
+    /// A challenge, and what was proven of it.
+    Answer(Box<(Response<Bytes>, Option<Verified>)>),
     Refuse(Rejection),
 }
 
@@ -112,16 +143,18 @@ where
         body: B,
         early: Result<M::Early, Rejection>,
         inner: S,
-        config: Config,
+        config: Arc<Config>,
+        observed: Observed,
     ) -> Self {
         Self {
             head: Some(head),
             inner: Some(inner),
             config,
+            observed,
             has_body: !body.is_end_stream(),
             step: match early {
                 Ok(early) => Step::Make { early, body: Some(body) },
-                Err(rejection) => Step::Failed { rejection: Some(rejection) },
+                Err(rejection) => Step::Failed { rejection: Some(rejection), body: Some(body) },
             },
         }
     }
@@ -141,55 +174,56 @@ where
         loop {
             let head = this.head.as_ref();
             let next = match (this.step.as_mut().project(), head) {
-                (StepProjection::Failed { rejection }, Some(_)) => {
-                    Err(rejection.take().unwrap_or(Rejection::mismatch()).into())
+                (StepProjection::Failed { rejection, body }, Some(_)) => {
+                    let rejection = rejection.take().unwrap_or(Rejection::mismatch());
+                    this.config.report_only(rejection.into()).and_then(|rejection| {
+                        Step::read(Decider::Refused(rejection), body.take(), this.config)
+                    })
                 }
                 (StepProjection::Make { early, body }, Some(head)) => {
                     let found = match contained(|| early.poll(cx)) {
                         Ok(found) => ready!(found).map_err(Stop::from),
                         Err(panic) => Err(panic.into()),
                     };
-                    let limit = this.config.profile.body_limit;
-                    let body = body.take();
-                    found.and_then(|found| begin(found, head)).and_then(|decider| {
-                        let body = body.ok_or(RejectionKind::BodyUnreadable)?;
-                        // Refused before the first byte, whatever the sender claims (T-27).
-                        let declared = usize::try_from(body.size_hint().lower());
-                        let declared = declared.unwrap_or(usize::MAX);
-                        if declared > limit {
-                            return Err(RejectionKind::BodyTooLarge.into());
-                        }
-                        Ok(Step::Read {
-                            decider: Some(decider),
-                            limit,
-                            gather: Gather::new(declared, limit),
-                            trailers: None,
-                            body,
-                            deadline: Deadline::new(this.config.body_deadline),
-                        })
-                    })
+                    found
+                        .and_then(|found| begin(found, head))
+                        .or_else(|stop| this.config.report_only(stop).map(Decider::Refused))
+                        .and_then(|decider| Step::read(decider, body.take(), this.config))
                 }
                 (
-                    StepProjection::Read { decider, limit, gather, trailers, body, deadline },
+                    StepProjection::Read { decider, gather, trailers, body, deadline },
                     Some(head),
                 ) => {
-                    let read = read(decider, *limit, gather, trailers, body, deadline, cx);
+                    let config = &**this.config;
+                    let read = read(decider, gather, trailers, body, deadline, config, cx);
                     match ready!(read) {
                         Err(stop) => Err(stop),
                         Ok(()) => {
                             let body = mem::take(gather).finish();
                             let body = BufferedBody::new(body, trailers.take());
+                            this.observed.has_read(body.bytes());
                             match decider.take() {
                                 Some(Decider::Verifier(verifier, state)) => {
-                                    finish(&verifier, state, head, body).map(Step::verified)
+                                    let verdict = finish(&verifier, state, head, body.bytes());
+                                    config.verdict(verdict).map(|admitted| (Ok(admitted), body))
                                 }
                                 Some(Decider::Later(later)) => {
-                                    contained(|| later.look_up(head, body.bytes()))
-                                        .map_err(Stop::from)
-                                        .map(|future| Step::LookUp { future, body: Some(body) })
+                                    match contained(|| later.look_up(head, body.bytes())) {
+                                        Ok(future) => Ok((Err(future), body)),
+                                        Err(panic) => config
+                                            .verdict(Err(panic.into()))
+                                            .map(|admitted| (Ok(admitted), body)),
+                                    }
+                                }
+                                Some(Decider::Refused(rejection)) => {
+                                    Ok((Ok(Admitted::Unverified(rejection)), body))
                                 }
                                 None => Err(RejectionKind::BodyUnreadable.into()),
                             }
+                            .map(|(next, body)| match next {
+                                Ok(admitted) => Step::ready(admitted, body, this.observed),
+                                Err(future) => Step::LookUp { future, body: Some(body) },
+                            })
                         }
                     }
                 }
@@ -198,22 +232,31 @@ where
                         Ok(verifier) => ready!(verifier).map_err(Stop::from),
                         Err(panic) => Err(panic.into()),
                     };
-                    let body = body.take();
-                    verifier.and_then(|verifier| {
-                        let body = body.ok_or(RejectionKind::BodyUnreadable)?;
-                        let mut state = start(&verifier, head)?;
-                        contained(|| verifier.update(&mut state, body.bytes()))?;
-                        finish(&verifier, state, head, body).map(Step::verified)
+                    let body = body.take().ok_or(RejectionKind::BodyUnreadable.into());
+                    body.and_then(|body| {
+                        let verdict = verifier.and_then(|verifier| {
+                            let mut state = start(&verifier, head)?;
+                            contained(|| verifier.update(&mut state, body.bytes()))?;
+                            finish(&verifier, state, head, body.bytes())
+                        });
+                        let admitted = this.config.verdict(verdict)?;
+                        Ok(Step::ready(admitted, body, this.observed))
                     })
                 }
-                (StepProjection::Ready { verified }, Some(_)) => {
-                    if let Some(inner) = this.inner.as_mut() {
-                        ready!(inner.poll_ready(cx))?;
+                (StepProjection::Ready { admitted }, Some(_)) => {
+                    if let Some(inner) = this.inner.as_mut()
+                        && let Err(error) = ready!(this.observed.watch(|| inner.poll_ready(cx)))
+                    {
+                        this.step.set(Step::Done);
+                        this.observed.ends(EventKind::Completed { status: None });
+                        return Poll::Ready(Err(error));
                     }
-                    match (this.inner.take(), this.head.take(), verified.take()) {
-                        (Some(mut inner), Some(mut head), Some((verified, body))) => {
-                            head.extensions.insert(verified);
-                            let future = inner.call(Request::from_parts(head, body));
+                    match (this.inner.take(), this.head.take(), admitted.take()) {
+                        (Some(mut inner), Some(mut head), Some((admitted, body))) => {
+                            admitted.mark(&mut head.extensions);
+                            this.observed.hand_down(&mut head.extensions);
+                            let request = Request::from_parts(head, body);
+                            let future = this.observed.watch(|| inner.call(request));
                             // The clone is dropped here, before the inner future is polled.
                             Ok(Step::Call { future })
                         }
@@ -221,8 +264,10 @@ where
                     }
                 }
                 (StepProjection::Call { future }, _) => {
-                    let response = ready!(future.poll(cx));
+                    let response = ready!(this.observed.watch(|| future.poll(cx)));
                     this.step.set(Step::Done);
+                    let status = response.as_ref().ok().map(Response::status);
+                    this.observed.ends(EventKind::Completed { status });
                     return Poll::Ready(response.map(|response| response.map(ResponseBody::inner)));
                 }
                 (StepProjection::Done, _) | (_, None) => {
@@ -238,7 +283,8 @@ where
                     // Buffers, keys and the clone of the inner service are freed at once.
                     this.step.set(Step::Done);
                     this.inner.take();
-                    let response = answer(stop, this.head.take(), closes, this.config);
+                    let response =
+                        answer(stop, this.head.take(), closes, this.config, this.observed);
                     return Poll::Ready(Ok(response.map(ResponseBody::own)));
                 }
             }
@@ -247,8 +293,55 @@ where
 }
 
 impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
-    const fn verified(verified: (Verified, BufferedBody)) -> Self {
-        Self::Ready { verified: Some(verified) }
+    /// Towards the body, which is refused before its first byte where it claims to be too long
+    /// (T-27).
+    fn read(decider: Decider<V, T, L>, body: Option<B>, config: &Config) -> Result<Self, Stop>
+    where
+        B: Body,
+    {
+        let body = body.ok_or(RejectionKind::BodyUnreadable)?;
+        let limit = config.profile.body_limit;
+        let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if declared > limit {
+            return Err(RejectionKind::BodyTooLarge.into());
+        }
+        Ok(Self::Read {
+            decider: Some(decider),
+            gather: Gather::new(declared, limit),
+            trailers: None,
+            body,
+            deadline: Deadline::new(config.body_deadline),
+        })
+    }
+
+    fn ready(admitted: Admitted, body: BufferedBody, observed: &Observed) -> Self {
+        match &admitted {
+            Admitted::Verified(verified) => observed.accepts(verified),
+            Admitted::Unverified(rejection) => observed.lets_through(rejection),
+        }
+        Self::Ready { admitted: Some((admitted, body)) }
+    }
+}
+
+impl Config {
+    fn verdict(&self, verdict: Result<Verified, Stop>) -> Result<Admitted, Stop> {
+        verdict
+            .map(Admitted::Verified)
+            .or_else(|stop| self.report_only(stop).map(Admitted::Unverified))
+    }
+
+    /// Why a request that is refused goes on all the same. One without a whole body never does.
+    fn report_only(&self, stop: Stop) -> Result<Rejection, Stop> {
+        match stop {
+            Stop::Refuse(rejection) if self.report_only && !rejection.kind().is_of_body() => {
+                Ok(self.attributed(rejection))
+            }
+            stop => Err(stop),
+        }
+    }
+
+    fn attributed(&self, rejection: Rejection) -> Rejection {
+        rejection.attributed(self.profile.provider, self.profile.status)
     }
 }
 
@@ -274,7 +367,7 @@ fn begin<V: Verifier, L>(
 /// The steps that need the head alone.
 fn start<V: Verifier>(verifier: &V, head: &Parts) -> Result<V::State, Stop> {
     match contained(|| verifier.handshake(head))? {
-        Some(Ok(response)) => Err(Stop::Answer(response.into())),
+        Some(Ok(response)) => Err(Stop::Answer(Box::new((response, None)))),
         Some(Err(rejection)) => Err(rejection.into()),
         None => Ok(contained(|| verifier.begin(head))??),
     }
@@ -285,23 +378,23 @@ fn finish<V: Verifier>(
     verifier: &V,
     state: V::State,
     head: &Parts,
-    body: BufferedBody,
-) -> Result<(Verified, BufferedBody), Stop> {
-    let verified = contained(|| verifier.finish(state, head, body.bytes()))??;
-    match contained(|| verifier.reply(head, body.bytes()))? {
-        Some(response) => Err(Stop::Answer(response.into())),
-        None => Ok((verified, body)),
+    body: &Bytes,
+) -> Result<Verified, Stop> {
+    let verified = contained(|| verifier.finish(state, head, body))??;
+    match contained(|| verifier.reply(head, body))? {
+        Some(response) => Err(Stop::Answer(Box::new((response, Some(verified))))),
+        None => Ok(verified),
     }
 }
 
 /// Reads the body to its end, within its limit and its time.
 fn read<V: Verifier, L, B>(
     decider: &mut Option<Decider<V, V::State, L>>,
-    limit: usize,
     gather: &mut Gather,
     trailers: &mut Option<HeaderMap>,
     mut body: Pin<&mut B>,
     deadline: Pin<&mut Deadline>,
+    config: &Config,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Stop>>
 where
@@ -321,7 +414,7 @@ where
         };
         match frame.into_data() {
             Ok(mut data) => {
-                if data.remaining() > limit - gather.len() {
+                if data.remaining() > config.profile.body_limit - gather.len() {
                     return Poll::Ready(Err(RejectionKind::BodyTooLarge.into()));
                 }
                 // The whole of it, of however many pieces it is made. `Bytes` are not copied.
@@ -329,7 +422,10 @@ where
                 if let Some(Decider::Verifier(verifier, state)) = decider
                     && let Err(panic) = contained(|| verifier.update(state, &chunk))
                 {
-                    return Poll::Ready(Err(panic.into()));
+                    match config.report_only(panic.into()) {
+                        Ok(rejection) => *decider = Some(Decider::Refused(rejection)),
+                        Err(stop) => return Poll::Ready(Err(stop)),
+                    }
                 }
                 gather.push(chunk);
             }
@@ -364,12 +460,23 @@ fn unreadable(error: Box<dyn Error + Send + Sync>) -> Rejection {
 }
 
 /// Every answer of the layer's own is made here.
-fn answer(stop: Stop, head: Option<Parts>, closes: bool, config: &Config) -> Response<Bytes> {
+fn answer(
+    stop: Stop,
+    head: Option<Parts>,
+    closes: bool,
+    config: &Config,
+    observed: &mut Observed,
+) -> Response<Bytes> {
     let grpc = head.as_ref().and_then(grpc_content_type);
     let mut response = match stop {
-        Stop::Answer(response) => *response,
+        Stop::Answer(answer) => {
+            let (response, verified) = *answer;
+            let status = response.status();
+            observed.answers(verified.as_ref(), EventKind::Handshake { status });
+            response
+        }
         Stop::Refuse(rejection) => {
-            let rejection = rejection.attributed(config.profile.provider, config.profile.status);
+            let rejection = config.attributed(rejection);
             let mut response = match (&config.on_rejection, grpc) {
                 (Some(answer), _) => {
                     contained(|| answer(&rejection)).unwrap_or_else(|_| empty_response(&rejection))
@@ -377,6 +484,8 @@ fn answer(stop: Stop, head: Option<Parts>, closes: bool, config: &Config) -> Res
                 (None, Some(grpc)) => grpc_response(&rejection, grpc.clone()),
                 (None, None) => empty_response(&rejection),
             };
+            let status = response.status();
+            observed.refuses(&rejection, EventKind::Rejected { status });
             response.extensions_mut().insert(rejection);
             response
         }

@@ -1,12 +1,20 @@
 //! The layer and its knobs.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use tower_layer::Layer;
 
-use crate::{Profile, Rejection, SignatureService, Source};
+use crate::{
+    Profile, Rejection, SignatureService, Source,
+    observe::{ClientIp, Observer, Observers},
+    time::Clock,
+};
 
 /// Lets only genuinely signed webhooks through to the inner service.
 ///
@@ -33,7 +41,7 @@ use crate::{Profile, Rejection, SignatureService, Source};
 #[must_use]
 pub struct SignatureLayer<M> {
     make: M,
-    config: Config,
+    config: Arc<Config>,
 }
 
 /// What a request needs beside the verifier.
@@ -42,6 +50,11 @@ pub(crate) struct Config {
     pub(crate) profile: Profile,
     pub(crate) body_deadline: Option<Duration>,
     pub(crate) on_rejection: Option<OnRejection>,
+    pub(crate) report_only: bool,
+    pub(crate) observers: Observers,
+    pub(crate) client_ip: Option<ClientIp>,
+    /// Of events.
+    pub(crate) clock: Clock,
 }
 
 type OnRejection = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
@@ -58,8 +71,12 @@ impl<M: Source> SignatureLayer<M> {
                 None
             },
             on_rejection: None,
+            report_only: false,
+            observers: Observers::default(),
+            client_ip: None,
+            clock: Clock::default(),
         };
-        Self { make, config }
+        Self { make, config: Arc::new(config) }
     }
 }
 
@@ -67,9 +84,8 @@ impl<M> SignatureLayer<M> {
     /// The longest body in bytes, in place of the provider's own (1 MiB unless its page says
     /// otherwise). A longer one is answered with 413: before the first byte is read if its length
     /// is declared, when the limit is passed if not.
-    pub const fn body_limit(mut self, bytes: usize) -> Self {
-        self.config.profile = self.config.profile.with_body_limit(bytes);
-        self
+    pub fn body_limit(self, bytes: usize) -> Self {
+        self.with(|config| config.profile = config.profile.with_body_limit(bytes))
     }
 
     /// The time that a body may take in all, 10 seconds by default; then the answer is 408.
@@ -79,9 +95,8 @@ impl<M> SignatureLayer<M> {
     /// tokio runtime with its timer enabled: set `None` there.
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
-    pub const fn body_deadline(mut self, deadline: Option<Duration>) -> Self {
-        self.config.body_deadline = deadline;
-        self
+    pub fn body_deadline(self, deadline: Option<Duration>) -> Self {
+        self.with(|config| config.body_deadline = deadline)
     }
 
     /// The status of every verdict against a request, in place of the provider's own (403 unless
@@ -90,9 +105,8 @@ impl<M> SignatureLayer<M> {
     /// With a 2xx the layer **accepts and drops**: the sender believes that the delivery was
     /// handled, and the inner service is not called. That suits providers that switch off an
     /// endpoint which answers with errors. Failures that are no verdict keep their status.
-    pub const fn rejection_status(mut self, status: StatusCode) -> Self {
-        self.config.profile = self.config.profile.with_status(status);
-        self
+    pub fn rejection_status(self, status: StatusCode) -> Self {
+        self.with(|config| config.profile = config.profile.with_status(status))
     }
 
     /// Builds the answer to every refusal, in place of [`empty_response`](crate::empty_response)
@@ -124,10 +138,53 @@ impl<M> SignatureLayer<M> {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     pub fn on_rejection(
-        mut self,
+        self,
         answer: impl Fn(&Rejection) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        self.config.on_rejection = Some(Arc::new(answer));
+        self.with(|config| config.on_rejection = Some(Arc::new(answer)))
+    }
+
+    /// Tells this observer what happens to each request, after those that were given before it; see
+    /// [`observe`](crate::observe).
+    pub fn observer(self, observer: impl Observer + 'static) -> Self {
+        self.with(|config| config.observers.push(Arc::new(observer)))
+    }
+
+    /// Tells events the address that a request came from.
+    pub fn client_ip(self, client_ip: ClientIp) -> Self {
+        self.with(|config| config.client_ip = Some(client_ip))
+    }
+
+    /// Tells events the time, in place of the system's clock: for tests.
+    pub fn event_clock(self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.with(|config| config.clock = Clock::new(now))
+    }
+
+    /// **Verifies nothing away**: requests that fail verification reach the inner service too, with
+    /// [`Unverified`](crate::Unverified) in their extensions where genuine ones have
+    /// [`Verified`](crate::Verified), and an event each.
+    ///
+    /// It is for the roll-out in front of a handler that is already in use: to see, before anything
+    /// is refused, whether secret and URL are right. **Anyone can call the inner service while it
+    /// is on.** To leave it, wait until no [`Unverified`](crate::observe::EventKind::Unverified)
+    /// event comes for a genuine delivery, then delete this call. A handler that asks for
+    /// `Extension<Verified>` answers unverified requests with 500; ask for an `Option` of it, or
+    /// for neither, meanwhile.
+    ///
+    /// Bodies over the limit, too slow or unreadable are still refused, because there is nothing
+    /// whole to hand on, and ownership challenges are still answered.
+    pub fn dangerously_report_only(self) -> Self {
+        #[cfg(feature = "tracing")]
+        tracing::warn!(
+            target: "security",
+            provider = self.config.profile.provider,
+            "report-only: unverified webhooks reach the handler"
+        );
+        self.with(|config| config.report_only = true)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
         self
     }
 }
@@ -136,7 +193,7 @@ impl<M: Clone, S> Layer<S> for SignatureLayer<M> {
     type Service = SignatureService<M, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SignatureService::new(self.make.clone(), inner, self.config.clone())
+        SignatureService::new(self.make.clone(), inner, Arc::clone(&self.config))
     }
 }
 
@@ -155,6 +212,9 @@ impl fmt::Debug for Config {
             .field("profile", &self.profile)
             .field("body_deadline", &self.body_deadline)
             .field("on_rejection", &self.on_rejection.as_ref().map(|_| "<fn>"))
+            .field("report_only", &self.report_only)
+            .field("observers", &self.observers.len())
+            .field("client_ip", &self.client_ip)
             .finish()
     }
 }

@@ -15,6 +15,8 @@ mod head;
 mod json;
 mod layer;
 mod make;
+mod network;
+pub mod observe;
 pub mod providers;
 #[cfg(feature = "asymmetric")]
 mod public_key;
@@ -52,6 +54,6 @@ pub use self::{
     secret::Secret,
     service::SignatureService,
     source::Source,
-    verified::{ReplayKey, Verified},
+    verified::{ReplayKey, Unverified, Verified},
     verifier::{ForTenant, Profile, Verifier, VerifierFn, verifier_fn, verify},
 };

@@ -29,6 +29,7 @@ pub struct Rejection {
     kind: RejectionKind,
     status: Option<StatusCode>,
     provider: &'static str,
+    tenant: Option<Arc<str>>,
     field: Option<Cow<'static, str>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -131,6 +132,11 @@ impl RejectionKind {
         }
     }
 
+    /// Whether the body was not there whole, so that there is nothing to hand on.
+    pub(crate) const fn is_of_body(self) -> bool {
+        matches!(self, Self::BodyTimeout | Self::BodyTooLarge | Self::BodyUnreadable)
+    }
+
     const fn describe(self) -> &'static str {
         match self {
             Self::BodyTimeout => "the body did not arrive in time",
@@ -164,7 +170,7 @@ impl Rejection {
     /// A rejection of this kind. The status follows from the kind and from the provider.
     #[must_use]
     pub const fn new(kind: RejectionKind) -> Self {
-        Self { kind, status: None, provider: "", field: None, source: None }
+        Self { kind, status: None, provider: "", tenant: None, field: None, source: None }
     }
 
     /// No signature matches: what a verifier's last line returns.
@@ -213,6 +219,13 @@ impl Rejection {
         self
     }
 
+    /// Names the tenant whose secrets were tried.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
     /// What was wrong.
     #[must_use]
     pub const fn kind(&self) -> RejectionKind {
@@ -229,6 +242,13 @@ impl Rejection {
     #[must_use]
     pub const fn provider(&self) -> &'static str {
         self.provider
+    }
+
+    /// The tenant that the look-up named, and no more than that: the request is not proven to be
+    /// that tenant's.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
     }
 
     /// The status that the layer answers with: 403 for a verdict unless the provider or the layer
@@ -261,6 +281,7 @@ impl fmt::Debug for Rejection {
         f.debug_struct("Rejection")
             .field("kind", &self.kind)
             .field("provider", &self.provider)
+            .field("tenant", &self.tenant)
             .field("field", &self.field)
             .field("source", &self.source)
             .finish_non_exhaustive()

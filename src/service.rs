@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     fmt,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -14,6 +15,7 @@ use crate::{
     BufferedBody, ResponseBody, Source,
     future::{ResponseFuture, contained},
     layer::Config,
+    observe::Observed,
 };
 
 /// The service of a [`SignatureLayer`](crate::SignatureLayer).
@@ -21,11 +23,11 @@ use crate::{
 pub struct SignatureService<M, S> {
     make: M,
     inner: S,
-    config: Config,
+    config: Arc<Config>,
 }
 
 impl<M, S> SignatureService<M, S> {
-    pub(crate) const fn new(make: M, inner: S, config: Config) -> Self {
+    pub(crate) const fn new(make: M, inner: S, config: Arc<Config>) -> Self {
         Self { make, inner, config }
     }
 
@@ -64,10 +66,12 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (head, body) = request.into_parts();
+        let config = &self.config;
+        let observed = Observed::new(config, &head);
         let early = contained(|| self.make.early(&head));
         // This clone is the one that will be asked for room and then called: readiness belongs to
         // the instance that was asked.
-        ResponseFuture::new(head, body, early, self.inner.clone(), self.config.clone())
+        ResponseFuture::new(head, body, early, self.inner.clone(), Arc::clone(config), observed)
     }
 }
 

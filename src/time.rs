@@ -53,11 +53,19 @@ impl Clock {
         Self(Some(Arc::new(now)))
     }
 
+    pub(crate) fn system_time(&self) -> SystemTime {
+        self.0.as_ref().map_or_else(SystemTime::now, |now| now())
+    }
+
+    pub(crate) const fn is_system(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Milliseconds since 1970. A clock that cannot be right would refuse every genuine request
     /// for good, so that case asks the sender to come again.
     fn now(&self) -> Result<i64, Rejection> {
         const PLAUSIBLE: std::ops::Range<i64> = 631_152_000_000..4_102_444_800_000; // 1990 to 2100
-        let now = self.0.as_ref().map_or_else(SystemTime::now, |now| now());
+        let now = self.system_time();
         now.duration_since(UNIX_EPOCH)
             .ok()
             .and_then(|since| i64::try_from(since.as_millis()).ok())

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
-use crate::encoding::MAX_TAG;
+use crate::{Rejection, encoding::MAX_TAG};
 
 /// Proof that a request is genuine, and what is known from it.
 ///
@@ -166,6 +166,27 @@ impl Verified {
         // One tenant's id must not pass for another's.
         hash.update(self.tenant.as_deref().unwrap_or_default());
         Some(ReplayKey(hash.finalize().into()))
+    }
+}
+
+/// The mark of a request that is **not** proven genuine and was let through all the same, because
+/// the layer [only reports](crate::SignatureLayer::dangerously_report_only).
+///
+/// It stands in the request's extensions in the place of [`Verified`], never beside it.
+#[derive(Clone, Debug)]
+pub struct Unverified {
+    rejection: Rejection,
+}
+
+impl Unverified {
+    pub(crate) const fn new(rejection: Rejection) -> Self {
+        Self { rejection }
+    }
+
+    /// Why the request would have been refused.
+    #[must_use]
+    pub const fn rejection(&self) -> &Rejection {
+        &self.rejection
     }
 }
 

@@ -306,11 +306,17 @@ pub struct ForTenant<V> {
     tenant: Arc<str>,
 }
 
+impl<V> ForTenant<V> {
+    fn name(&self, rejection: Rejection) -> Rejection {
+        rejection.with_tenant(Arc::clone(&self.tenant))
+    }
+}
+
 impl<V: Verifier> Verifier for ForTenant<V> {
     type State = V::State;
 
     fn begin(&self, head: &Parts) -> Result<V::State, Rejection> {
-        self.verifier.begin(head)
+        self.verifier.begin(head).map_err(|rejection| self.name(rejection))
     }
 
     fn update(&self, state: &mut V::State, chunk: &[u8]) {
@@ -318,12 +324,14 @@ impl<V: Verifier> Verifier for ForTenant<V> {
     }
 
     fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        let verified = self.verifier.finish(state, head, body)?;
+        let verified = self.verifier.finish(state, head, body);
+        let verified = verified.map_err(|rejection| self.name(rejection))?;
         Ok(verified.with_tenant(Arc::clone(&self.tenant)))
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        self.verifier.handshake(head)
+        let answer = self.verifier.handshake(head)?;
+        Some(answer.map_err(|rejection| self.name(rejection)))
     }
 
     fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {

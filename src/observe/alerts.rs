@@ -1,0 +1,263 @@
+//! Alerts: many refusals from one address or for one tenant, and a tenant that fails all of a sudden.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    hash::Hash,
+    mem,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use super::{Event, EventKind, Observer};
+
+/// Counts refusals, and raises an [`Alert`] when there are many.
+///
+/// | alert | when | default |
+/// |---|---|---|
+/// | [`ManyRefusals`](Alert::ManyRefusals) | so many invalid signatures from one address, or for one tenant, within the window | 10 in one hour |
+/// | [`VerificationCliff`](Alert::VerificationCliff) | a tenant whose requests verified before fails so many times in a row: a secret was changed on one side only | 5 |
+///
+/// Each is raised once. The first comes again when its window has passed without one, the
+/// second when a request of the tenant's has verified in between. At most
+/// [`max_suspects`](Self::max_suspects) addresses and tenants are remembered.
+///
+/// ```
+/// use tower_webhook::observe::{Alert, Alerts};
+///
+/// let alerts = Alerts::new(|alert: &Alert| eprintln!("{alert}"));
+/// # let _ = alerts;
+/// ```
+pub struct Alerts {
+    raise: Box<dyn Fn(&Alert) + Send + Sync>,
+    threshold: usize,
+    window: Duration,
+    cliff: u32,
+    state: Mutex<State>,
+}
+
+/// Something that a person should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Alert {
+    /// Many invalid signatures within the window.
+    ManyRefusals {
+        /// Whose they are.
+        suspect: Suspect,
+        /// How many there were when the alert was raised.
+        count: usize,
+        /// The provider of the last of them.
+        provider: &'static str,
+    },
+    /// A tenant that verified before fails every time. Its secret was probably changed: an attack
+    /// looks so only where no genuine request comes in between.
+    VerificationCliff {
+        /// The provider.
+        provider: &'static str,
+        /// The tenant that the look-up named, if any.
+        tenant: Option<Arc<str>>,
+        /// How many requests in a row were refused.
+        count: u32,
+    },
+}
+
+/// Whose refusals are counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Suspect {
+    /// An address; see [`ClientIp`](super::ClientIp).
+    Address(IpAddr),
+    /// A tenant of a provider, whatever the address.
+    Tenant(&'static str, Arc<str>),
+}
+
+type Endpoint = (&'static str, Option<Arc<str>>);
+
+struct State {
+    refusals: Recent<Suspect, Refusals>,
+    endpoints: Recent<Endpoint, u32>,
+}
+
+#[derive(Default)]
+struct Refusals {
+    times: VecDeque<SystemTime>,
+    raised_at: Option<SystemTime>,
+}
+
+/// A map that forgets what was not used for the longest time, give or take half of its size: two
+/// generations, of which the older goes when the younger is full.
+struct Recent<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+    capacity: usize,
+}
+
+impl<K: Eq + Hash, V> Recent<K, V> {
+    fn new(capacity: usize) -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), capacity: (capacity / 2).max(1) }
+    }
+
+    fn get(&mut self, key: K, new: impl FnOnce() -> Option<V>) -> Option<&mut V> {
+        if !self.young.contains_key(&key) {
+            let value = self.old.remove(&key).or_else(new)?;
+            if self.young.len() == self.capacity {
+                self.old = mem::take(&mut self.young);
+            }
+            return Some(self.young.entry(key).or_insert(value));
+        }
+        self.young.get_mut(&key)
+    }
+}
+
+impl Alerts {
+    /// `raise` is told of each alert. Like an observer it must not block.
+    #[must_use]
+    pub fn new(raise: impl Fn(&Alert) + Send + Sync + 'static) -> Self {
+        Self {
+            raise: Box::new(raise),
+            threshold: 10,
+            window: Duration::from_secs(3600),
+            cliff: 5,
+            state: Mutex::new(State::new(10_000)),
+        }
+    }
+
+    /// How many refusals within which time raise an alert. Fewer than one counts as one.
+    #[must_use]
+    pub fn threshold(mut self, count: usize, window: Duration) -> Self {
+        self.threshold = count.max(1);
+        self.window = window;
+        self
+    }
+
+    /// How many refusals in a row, after a request that verified, are a cliff. Fewer than one
+    /// counts as one.
+    #[must_use]
+    pub fn cliff(mut self, count: u32) -> Self {
+        self.cliff = count.max(1);
+        self
+    }
+
+    /// How many addresses and tenants are remembered: 10,000 unless set. Each takes at most 16
+    /// bytes for each refusal up to the threshold.
+    #[must_use]
+    pub fn max_suspects(mut self, count: usize) -> Self {
+        self.state = Mutex::new(State::new(count));
+        self
+    }
+
+    fn note(&self, event: &Event<'_>, endpoint: Endpoint) -> Vec<Alert> {
+        let now = event.received_at();
+        let (provider, tenant) = endpoint.clone();
+        let mut alerts = Vec::new();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = event.client_ip().map(Suspect::Address);
+        let of_tenant = tenant.clone().map(|tenant| Suspect::Tenant(provider, tenant));
+        for suspect in address.into_iter().chain(of_tenant) {
+            let refusals = state.refusals.get(suspect.clone(), || Some(Refusals::default()));
+            if let Some(count) = refusals.and_then(|refusals| self.count(refusals, now)) {
+                alerts.push(Alert::ManyRefusals { suspect, count, provider });
+            }
+        }
+        // Only where a request has verified before is there anything to fall from.
+        if let Some(failures) = state.endpoints.get(endpoint, || None) {
+            *failures = failures.saturating_add(1);
+            if *failures == self.cliff {
+                let count = self.cliff;
+                alerts.push(Alert::VerificationCliff { provider, tenant, count });
+            }
+        }
+        alerts
+    }
+
+    /// The number of refusals in the window, when it is time to say so.
+    fn count(&self, refusals: &mut Refusals, now: SystemTime) -> Option<usize> {
+        let is_recent =
+            |time: &SystemTime| now.duration_since(*time).map_or(true, |age| age < self.window);
+        while refusals.times.front().is_some_and(|time| !is_recent(time)) {
+            refusals.times.pop_front();
+        }
+        // The oldest is not needed any more once there are enough.
+        if refusals.times.len() == self.threshold {
+            refusals.times.pop_front();
+        }
+        refusals.times.push_back(now);
+        let is_raised = refusals.raised_at.as_ref().is_some_and(is_recent);
+        if refusals.times.len() < self.threshold || is_raised {
+            return None;
+        }
+        refusals.raised_at = Some(now);
+        Some(self.threshold)
+    }
+}
+
+impl State {
+    fn new(capacity: usize) -> Self {
+        Self { refusals: Recent::new(capacity), endpoints: Recent::new(capacity) }
+    }
+}
+
+impl Observer for Alerts {
+    fn observe(&self, event: &Event<'_>) {
+        let endpoint = || (event.provider(), event.tenant().map(Arc::from));
+        match event.kind() {
+            EventKind::Accepted => {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(failures) = state.endpoints.get(endpoint(), || Some(0)) {
+                    *failures = 0;
+                }
+            }
+            EventKind::Rejected { .. } | EventKind::Unverified
+                if event.event_type() == "invalid_webhook_signature" =>
+            {
+                // The lock is free again when others hear of it.
+                for alert in self.note(event, endpoint()) {
+                    (self.raise)(&alert);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Alert {
+    /// A stable name: `many_invalid_signatures` or `verification_cliff`.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::ManyRefusals { .. } => "many_invalid_signatures",
+            Self::VerificationCliff { .. } => "verification_cliff",
+        }
+    }
+}
+
+impl fmt::Display for Alert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ManyRefusals { suspect: Suspect::Address(address), count, provider } => {
+                write!(f, "{provider}: {count} invalid signatures from {address}")
+            }
+            Self::ManyRefusals { suspect: Suspect::Tenant(_, tenant), count, provider } => {
+                write!(f, "{provider}: {count} invalid signatures for tenant {tenant:?}")
+            }
+            Self::VerificationCliff { provider, tenant, count } => {
+                write!(f, "{provider}: {count} refusals in a row")?;
+                if let Some(tenant) = tenant {
+                    write!(f, " for tenant {tenant:?}")?;
+                }
+                f.write_str(", which verified before; was its secret changed?")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Alerts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alerts")
+            .field("threshold", &self.threshold)
+            .field("window", &self.window)
+            .field("cliff", &self.cliff)
+            .finish_non_exhaustive()
+    }
+}

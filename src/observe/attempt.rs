@@ -1,0 +1,246 @@
+//! One request on its way, as events tell of it.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts};
+
+use super::{Event, EventKind, Observers, redact};
+use crate::{Rejection, Verified, future::contained, layer::Config, time::Clock};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// One request, from its head to its answer.
+///
+/// A layer with an [`Observer`](super::Observer) puts an `Arc<Attempt>` into the request's
+/// extensions, so that layers below it can tell the same observers of events of their own.
+pub struct Attempt {
+    pub(super) provider: &'static str,
+    pub(super) tenant: Option<Arc<str>>,
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) user_agent: Option<HeaderValue>,
+    pub(super) request_id: Option<HeaderValue>,
+    pub(super) client_ip: Option<IpAddr>,
+    pub(super) received_at: SystemTime,
+    pub(super) headers: Option<HeaderMap>,
+    started: Instant,
+    clock: Clock,
+    observers: Observers,
+    verdict: OnceLock<(Proof, Duration)>,
+    dispatched: AtomicBool,
+    body: OnceLock<(usize, Option<Bytes>)>,
+}
+
+/// What the layer found out.
+pub(super) enum Proof {
+    Verified(Verified),
+    Refused(Rejection),
+}
+
+impl Attempt {
+    /// The request with this head, for an event of a layer of your own.
+    #[must_use]
+    pub fn new(provider: &'static str, head: &Parts) -> Self {
+        Self::at(provider, head, None, Clock::default(), Observers::default())
+    }
+
+    pub(crate) fn at(
+        provider: &'static str,
+        head: &Parts,
+        client_ip: Option<IpAddr>,
+        clock: Clock,
+        observers: Observers,
+    ) -> Self {
+        Self {
+            provider,
+            tenant: None,
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            user_agent: head.headers.get(header::USER_AGENT).cloned(),
+            request_id: head.headers.get(REQUEST_ID).cloned(),
+            client_ip,
+            received_at: clock.system_time(),
+            headers: observers.keep_request().then(|| head.headers.clone()),
+            started: Instant::now(),
+            clock,
+            observers,
+            verdict: OnceLock::new(),
+            dispatched: AtomicBool::new(false),
+            body: OnceLock::new(),
+        }
+    }
+
+    /// Names the sender's address.
+    #[must_use]
+    pub const fn with_client_ip(mut self, address: IpAddr) -> Self {
+        self.client_ip = Some(address);
+        self
+    }
+
+    /// Names the tenant.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Tells the layer's observers what happened.
+    pub fn report(&self, kind: EventKind) {
+        self.observers.observe(&Event::new(self, kind));
+    }
+
+    pub(super) fn proof(&self) -> Option<&Proof> {
+        self.verdict.get().map(|(proof, _)| proof)
+    }
+
+    pub(super) fn is_dispatched(&self) -> bool {
+        self.dispatched.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn time_to_verdict(&self) -> Option<Duration> {
+        self.verdict.get().map(|(_, time)| *time)
+    }
+
+    pub(super) fn body_len(&self) -> Option<usize> {
+        self.body.get().map(|(len, _)| *len)
+    }
+
+    pub(super) fn body(&self) -> Option<&Bytes> {
+        self.body.get()?.1.as_ref()
+    }
+
+    /// By the clock that was set, else by one that no correction of the system's time moves.
+    pub(super) fn elapsed(&self) -> Duration {
+        if self.clock.is_system() {
+            self.started.elapsed()
+        } else {
+            self.clock.system_time().duration_since(self.received_at).unwrap_or_default()
+        }
+    }
+
+    fn decide(&self, proof: Proof) {
+        // The first verdict stands: there is one per request.
+        let _ = self.verdict.set((proof, self.elapsed()));
+    }
+}
+
+impl fmt::Debug for Attempt {
+    /// Without headers and body, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("provider", &self.provider)
+            .field("tenant", &self.tenant)
+            .field("method", &self.method)
+            .field("url", &redact::url(&self.uri))
+            .field("client_ip", &self.client_ip)
+            .field("received_at", &self.received_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The engine's hold on an attempt: whatever ends the request, its observers hear of it once.
+pub(crate) struct Observed(Option<Arc<Attempt>>);
+
+impl Observed {
+    pub(crate) fn new(config: &Config, head: &Parts) -> Self {
+        if config.observers.is_empty() {
+            return Self(None);
+        }
+        let client_ip = config.client_ip.as_ref();
+        // The closure that tells the address is a user's.
+        let client_ip = client_ip.and_then(|ip| contained(|| ip.of(head)).ok().flatten());
+        let attempt = Attempt::at(
+            config.profile.provider,
+            head,
+            client_ip,
+            config.clock.clone(),
+            config.observers.clone(),
+        );
+        Self(Some(Arc::new(attempt)))
+    }
+
+    /// The body has been read to its end.
+    pub(crate) fn has_read(&self, body: &Bytes) {
+        if let Some(attempt) = &self.0 {
+            let kept = attempt.observers.keep_request().then(|| body.clone());
+            let _ = attempt.body.set((body.len(), kept));
+        }
+    }
+
+    pub(crate) fn accepts(&self, verified: &Verified) {
+        if let Some(attempt) = &self.0 {
+            attempt.decide(Proof::Verified(verified.clone()));
+            attempt.dispatched.store(true, Ordering::Relaxed);
+            attempt.report(EventKind::Accepted);
+        }
+    }
+
+    pub(crate) fn lets_through(&self, rejection: &Rejection) {
+        if let Some(attempt) = &self.0 {
+            attempt.decide(Proof::Refused(rejection.clone()));
+            attempt.dispatched.store(true, Ordering::Relaxed);
+            attempt.report(EventKind::Unverified);
+        }
+    }
+
+    /// For the layers below.
+    pub(crate) fn hand_down(&self, extensions: &mut Extensions) {
+        if let Some(attempt) = &self.0 {
+            extensions.insert(Arc::clone(attempt));
+        }
+    }
+
+    pub(crate) fn answers(&mut self, verified: Option<&Verified>, kind: EventKind) {
+        if let (Some(attempt), Some(verified)) = (&self.0, verified) {
+            attempt.decide(Proof::Verified(verified.clone()));
+        }
+        self.ends(kind);
+    }
+
+    pub(crate) fn refuses(&mut self, rejection: &Rejection, kind: EventKind) {
+        if let Some(attempt) = &self.0 {
+            attempt.decide(Proof::Refused(rejection.clone()));
+        }
+        self.ends(kind);
+    }
+
+    /// Runs the inner service's code, whose panic passes through us and is told.
+    pub(crate) fn watch<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        struct Watch<'a>(Option<&'a mut Observed>);
+
+        impl Drop for Watch<'_> {
+            fn drop(&mut self) {
+                if let Some(observed) = self.0.take() {
+                    observed.ends(EventKind::Panicked);
+                }
+            }
+        }
+
+        let mut watch = Watch(Some(self));
+        let result = run();
+        watch.0 = None;
+        result
+    }
+
+    /// The last event.
+    pub(crate) fn ends(&mut self, kind: EventKind) {
+        if let Some(attempt) = self.0.take() {
+            attempt.report(kind);
+        }
+    }
+}
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        self.ends(EventKind::Cancelled);
+    }
+}

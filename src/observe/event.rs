@@ -1,0 +1,282 @@
+//! An event: what happened, and to which request.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+
+use super::{Attempt, attempt::Proof, redact};
+use crate::{Rejection, RejectionKind, Verified};
+
+/// Something that happened to a request.
+///
+/// All text that comes from the request is escaped to printable ASCII and cut after 256 bytes, so
+/// that it can forge no line of a log. Nothing here is a secret, a tag or a received signature, but
+/// for the [`headers`](Self::headers) and the [`body`](Self::body), which only an observer that
+/// asks for them sees.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    attempt: &'a Attempt,
+    kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The request is genuine, and goes to the inner service.
+    Accepted,
+    /// The request was dropped before its end: its sender went away, or a layer above gave up.
+    Cancelled,
+    /// The inner service has answered.
+    Completed {
+        /// Its status; `None` when it failed with an error of its own.
+        status: Option<StatusCode>,
+    },
+    /// An ownership challenge was answered in the handler's place.
+    Handshake {
+        /// The answer's status.
+        status: StatusCode,
+    },
+    /// The inner service panicked.
+    Panicked,
+    /// A layer of yours refused the request because there were too many.
+    RateLimited,
+    /// The request was refused.
+    Rejected {
+        /// The answer's status.
+        status: StatusCode,
+    },
+    /// [`Sampled`](super::Sampled) kept events back since it last spoke.
+    Suppressed {
+        /// How many.
+        count: u64,
+    },
+    /// The request is not proven genuine and goes to the inner service all the same, because the
+    /// layer only reports.
+    Unverified,
+}
+
+impl<'a> Event<'a> {
+    /// An event of a layer of your own, for example [`EventKind::RateLimited`].
+    #[must_use]
+    pub const fn new(attempt: &'a Attempt, kind: EventKind) -> Self {
+        Self { attempt, kind }
+    }
+
+    /// What happened.
+    #[must_use]
+    pub const fn kind(&self) -> EventKind {
+        self.kind
+    }
+
+    /// The request that it happened to.
+    #[must_use]
+    pub const fn attempt(&self) -> &'a Attempt {
+        self.attempt
+    }
+
+    /// Whether the request had a verdict that sent it to the inner service.
+    #[must_use]
+    pub fn is_dispatched(&self) -> bool {
+        self.attempt.is_dispatched()
+    }
+
+    /// A stable name for the sort of event.
+    ///
+    /// | what happened | name |
+    /// |---|---|
+    /// | a verdict against a request | `invalid_webhook_signature` |
+    /// | an ownership challenge that failed | `webhook_verification_failed` |
+    /// | we could not decide: store down, clock wrong, verifier panicked | `webhook_config_error` |
+    /// | the body was too long, too slow or unreadable | `webhook_body_refused` |
+    /// | too many requests | `rate_limit_exceeded` |
+    /// | the others | `webhook_accepted`, `webhook_cancelled`, `webhook_completed`, `webhook_handshake`, `webhook_panicked`, `webhook_events_suppressed` |
+    #[must_use]
+    pub fn event_type(&self) -> &'static str {
+        match self.kind {
+            EventKind::Accepted => "webhook_accepted",
+            EventKind::Cancelled => "webhook_cancelled",
+            EventKind::Completed { .. } => "webhook_completed",
+            EventKind::Handshake { .. } => "webhook_handshake",
+            EventKind::Panicked => "webhook_panicked",
+            EventKind::RateLimited => "rate_limit_exceeded",
+            EventKind::Suppressed { .. } => "webhook_events_suppressed",
+            EventKind::Rejected { .. } | EventKind::Unverified => {
+                match self.rejection().map_or(RejectionKind::SignatureMismatch, Rejection::kind) {
+                    RejectionKind::HandshakeFailed | RejectionKind::HandshakeMalformed => {
+                        "webhook_verification_failed"
+                    }
+                    RejectionKind::ClockSuspect
+                    | RejectionKind::VerifierPanicked
+                    | RejectionKind::VerifierUnavailable => "webhook_config_error",
+                    RejectionKind::BodyTimeout
+                    | RejectionKind::BodyTooLarge
+                    | RejectionKind::BodyUnreadable => "webhook_body_refused",
+                    _ => "invalid_webhook_signature",
+                }
+            }
+        }
+    }
+
+    /// Whether this is the last event of its request.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        matches!(
+            self.kind,
+            EventKind::Cancelled
+                | EventKind::Completed { .. }
+                | EventKind::Handshake { .. }
+                | EventKind::Panicked
+                | EventKind::RateLimited
+                | EventKind::Rejected { .. }
+        )
+    }
+
+    /// Why the request was refused, or goes on unverified: [`RejectionKind::as_str`].
+    #[must_use]
+    pub fn reason(&self) -> Option<&'static str> {
+        Some(self.rejection()?.kind().as_str())
+    }
+
+    /// Why the request was refused, or goes on unverified.
+    #[must_use]
+    pub fn rejection(&self) -> Option<&'a Rejection> {
+        match self.attempt.proof() {
+            Some(Proof::Refused(rejection)) => Some(rejection),
+            _ => None,
+        }
+    }
+
+    /// What was proven.
+    #[must_use]
+    pub fn verified(&self) -> Option<&'a Verified> {
+        match self.attempt.proof() {
+            Some(Proof::Verified(verified)) => Some(verified),
+            _ => None,
+        }
+    }
+
+    /// The provider's name.
+    #[must_use]
+    pub fn provider(&self) -> &'static str {
+        self.verified().map_or(self.attempt.provider, Verified::provider)
+    }
+
+    /// The tenant. On a request that was accepted it is the one whose secret matched, and otherwise
+    /// only the one that the look-up named.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&'a str> {
+        match self.attempt.proof() {
+            Some(Proof::Verified(verified)) => verified.tenant(),
+            Some(Proof::Refused(rejection)) => rejection.tenant(),
+            None => None,
+        }
+        .or(self.attempt.tenant.as_deref())
+    }
+
+    /// Which secret matched: 0 for the first, 1 for the first `or_secret`.
+    #[must_use]
+    pub fn key_index(&self) -> Option<usize> {
+        self.verified().map(Verified::key_index)
+    }
+
+    /// The sender's address, as [`ClientIp`](super::ClientIp) tells it.
+    #[must_use]
+    pub const fn client_ip(&self) -> Option<IpAddr> {
+        self.attempt.client_ip
+    }
+
+    /// The request's method.
+    #[must_use]
+    pub const fn method(&self) -> &'a Method {
+        &self.attempt.method
+    }
+
+    /// The request's URL as received, without the values of sensitive parameters and without user
+    /// information.
+    #[must_use]
+    pub fn url(&self) -> String {
+        redact::url(&self.attempt.uri)
+    }
+
+    /// What the sender calls itself.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<String> {
+        self.attempt.user_agent.as_ref().map(|value| redact::text(value.as_bytes()))
+    }
+
+    /// The request's `x-request-id`.
+    #[must_use]
+    pub fn request_id(&self) -> Option<String> {
+        self.attempt.request_id.as_ref().map(|value| redact::text(value.as_bytes()))
+    }
+
+    /// The delivery's id, as the provider sent it.
+    #[must_use]
+    pub fn delivery_id(&self) -> Option<String> {
+        self.verified()?.delivery_id().map(|value| redact::text(value.as_bytes()))
+    }
+
+    /// When the request's head was received.
+    #[must_use]
+    pub const fn received_at(&self) -> SystemTime {
+        self.attempt.received_at
+    }
+
+    /// [`received_at`](Self::received_at) in milliseconds since 1970.
+    #[must_use]
+    pub fn received_at_millis(&self) -> u64 {
+        let since = self.received_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The time from the request's head until now.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.attempt.elapsed()
+    }
+
+    /// The time from the request's head until the verdict, the reading of the body included;
+    /// `None` before there is one.
+    #[must_use]
+    pub fn time_to_verdict(&self) -> Option<Duration> {
+        self.attempt.time_to_verdict()
+    }
+
+    /// The body's length in bytes, where the body was read to its end.
+    #[must_use]
+    pub fn body_len(&self) -> Option<usize> {
+        self.attempt.body_len()
+    }
+
+    /// The request's headers, **secrets and signatures included**, for an observer that
+    /// [keeps the request](super::Observer::keeps_request). Store only headers that you list.
+    #[must_use]
+    pub const fn headers(&self) -> Option<&'a HeaderMap> {
+        self.attempt.headers.as_ref()
+    }
+
+    /// The body as received, for an observer that [keeps the
+    /// request](super::Observer::keeps_request), where the body was read to its end. Whoever it
+    /// came from, unless the request was accepted.
+    #[must_use]
+    pub fn body(&self) -> Option<&'a Bytes> {
+        self.attempt.body()
+    }
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("kind", &self.kind)
+            .field("event_type", &self.event_type())
+            .field("reason", &self.reason())
+            .field("attempt", &self.attempt)
+            .finish()
+    }
+}

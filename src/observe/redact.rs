@@ -1,0 +1,124 @@
+//! Text from a request, made fit to be written down.
+
+use http::Uri;
+
+use crate::form::decode;
+
+/// Longest text from a request that an event shows, in bytes.
+const MAX_TEXT: usize = 256;
+
+const REDACTED: &str = "[redacted]";
+
+/// Parts of names whose values are secrets, or as good as one.
+const SENSITIVE: [&str; 12] = [
+    "auth",
+    "cookie",
+    "credential",
+    "crc",
+    "jwt",
+    "key",
+    "passphrase",
+    "passwd",
+    "password",
+    "secret",
+    "signature",
+    "token",
+];
+
+/// Whether what a header, parameter or field of this name holds must not be written down: tokens,
+/// passwords, keys, cookies and signatures.
+///
+/// ```
+/// use tower_webhook::observe::is_sensitive;
+///
+/// assert!(is_sensitive("X-Hub-Signature-256") && is_sensitive("hub.verify_token"));
+/// assert!(!is_sensitive("x-request-id"));
+/// ```
+#[must_use]
+pub fn is_sensitive(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "sig" || SENSITIVE.iter().any(|part| name.contains(part))
+}
+
+/// Printable ASCII, so that no text forges a line, moves a cursor or turns the reading direction
+/// (T-44), of at most 256 bytes.
+pub(super) fn text(bytes: &[u8]) -> String {
+    cut(bytes.escape_ascii().map(char::from).collect())
+}
+
+/// `uri` without user information and without the values of sensitive parameters.
+pub(super) fn url(uri: &Uri) -> String {
+    let mut url = String::new();
+    if let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) {
+        let authority = authority.as_str();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        url = format!("{scheme}://{}", text(host.as_bytes()));
+    }
+    url.push_str(&text(uri.path().as_bytes()));
+    for (i, parameter) in uri.query().into_iter().flat_map(|query| query.split('&')).enumerate() {
+        url.push(if i == 0 { '?' } else { '&' });
+        match parameter.split_once('=') {
+            // A name may be written in escapes.
+            Some((name, _)) if is_sensitive(&decoded(name)) => {
+                url.push_str(&text(name.as_bytes()));
+                url.push('=');
+                url.push_str(REDACTED);
+            }
+            _ => url.push_str(&text(parameter.as_bytes())),
+        }
+        if url.len() > MAX_TEXT {
+            break;
+        }
+    }
+    cut(url)
+}
+
+fn decoded(name: &str) -> String {
+    let mut bytes = Vec::new();
+    decode(name.as_bytes(), &mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > MAX_TEXT {
+        // It is ASCII by now.
+        text.truncate(MAX_TEXT - 3);
+        text.push_str("...");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_lose_their_secrets() {
+        for (uri, expected) in [
+            ("/hooks/7?a=1&b", "/hooks/7?a=1&b"),
+            (
+                "/h?hub.verify_token=t&hub.mode=subscribe",
+                "/h?hub.verify_token=[redacted]&hub.mode=subscribe",
+            ),
+            ("/h?%74oken=t", "/h?%74oken=[redacted]"),
+            ("/h?API_KEY=t&X-Signature=u", "/h?API_KEY=[redacted]&X-Signature=[redacted]"),
+            ("https://user:pass@a.example:8443/h", "https://a.example:8443/h"),
+            ("/h?token", "/h?token"),
+            ("*", "*"),
+        ] {
+            assert_eq!(url(&uri.parse().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn text_is_escaped_and_cut() {
+        assert_eq!(text(b"a\r\nb\x1b[2J\xe2\x80\xae"), r"a\r\nb\x1b[2J\xe2\x80\xae");
+        let long = text(&[b'a'; 1000]);
+        assert_eq!(long.len(), 256);
+        assert!(long.ends_with("a..."));
+        let uri: Uri = format!("/{}?token=t", "b".repeat(5000)).parse().unwrap();
+        assert!(url(&uri).len() <= 256);
+        let uri: Uri = format!("/?{}token=t", "a=1&".repeat(300)).parse().unwrap();
+        assert!(url(&uri).len() <= 256 && !url(&uri).contains("=t"));
+    }
+}

@@ -1,0 +1,98 @@
+//! Bounds what strangers can make an observer write.
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use super::{Event, EventKind, Observer};
+
+/// Passes on at most so many refusals a minute, so that strangers cannot fill a log, and counts
+/// the rest exactly. Requests that were accepted are always passed on.
+///
+/// When refusals were kept back, the next one that passes is preceded by
+/// [`EventKind::Suppressed`] with their number. [`suppressed`](Self::suppressed) tells the number
+/// of all so far.
+#[derive(Debug)]
+pub struct Sampled<O> {
+    observer: O,
+    per_minute: u64,
+    window: Mutex<Window>,
+}
+
+#[derive(Default)]
+struct Window {
+    began: Option<SystemTime>,
+    passed: u64,
+    /// Since the last `Suppressed`.
+    kept_back: u64,
+    kept_back_before: u64,
+}
+
+impl<O> Sampled<O> {
+    /// Passes on at most `per_minute` refusals a minute.
+    #[must_use]
+    pub const fn new(observer: O, per_minute: u64) -> Self {
+        let window = Window { began: None, passed: 0, kept_back: 0, kept_back_before: 0 };
+        Self { observer, per_minute, window: Mutex::new(window) }
+    }
+
+    /// How many refusals were kept back in all.
+    pub fn suppressed(&self) -> u64 {
+        let window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        window.kept_back + window.kept_back_before
+    }
+
+    /// Whether this refusal passes, and how many were kept back before it.
+    fn take(&self, now: SystemTime) -> Option<u64> {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let minute = Duration::from_secs(60);
+        // A clock that is set back begins a new window too: silence would be worse.
+        let is_over = window
+            .began
+            .is_none_or(|began| now.duration_since(began).map_or(true, |age| age >= minute));
+        if is_over {
+            window.began = Some(now);
+            window.passed = 0;
+        }
+        if window.passed == self.per_minute {
+            window.kept_back += 1;
+            return None;
+        }
+        window.passed += 1;
+        let kept_back = std::mem::take(&mut window.kept_back);
+        window.kept_back_before += kept_back;
+        Some(kept_back)
+    }
+}
+
+impl<O: Observer> Observer for Sampled<O> {
+    fn observe(&self, event: &Event<'_>) {
+        // What was dispatched is never kept back, not even in report-only mode.
+        if !event.is_dispatched() {
+            match self.take(event.received_at()) {
+                None => return,
+                Some(0) => {}
+                Some(count) => {
+                    let kind = EventKind::Suppressed { count };
+                    self.observer.observe(&Event::new(event.attempt(), kind));
+                }
+            }
+        }
+        self.observer.observe(event);
+    }
+
+    fn keeps_request(&self) -> bool {
+        self.observer.keeps_request()
+    }
+}
+
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Window")
+            .field("passed", &self.passed)
+            .field("kept_back", &self.kept_back)
+            .finish_non_exhaustive()
+    }
+}

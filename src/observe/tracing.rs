@@ -1,0 +1,132 @@
+//! Events as `tracing` events.
+
+use tracing::{debug, error, warn};
+
+use super::{Event, EventKind, Observer};
+use crate::RejectionKind;
+
+/// Writes each event to `tracing`.
+///
+/// | event | level | target |
+/// |---|---|---|
+/// | `invalid_webhook_signature`, `webhook_config_error` | error | `security` |
+/// | `webhook_verification_failed`, `webhook_body_refused`, `rate_limit_exceeded`, `webhook_events_suppressed` | warn | `security` |
+/// | `webhook_panicked` | error | `tower_webhook` |
+/// | `webhook_completed` with a 5xx or an error | warn | `tower_webhook` |
+/// | `webhook_accepted`, `webhook_handshake`, `webhook_completed`, `webhook_cancelled` | debug | `tower_webhook` |
+///
+/// Fields: `event_type`, `provider`, `tenant_id`, `ip_address`, `method`, `url`, `user_agent`,
+/// `request_id`, `delivery_id`, `timestamp` (milliseconds since 1970), `reason`, `field` (the header
+/// at fault), `detail` (the cause of a configuration error), `unverified` (true for what
+/// [only reports](crate::SignatureLayer::dangerously_report_only)), `key_index`, `body_len`,
+/// `status` and `elapsed_ms`; those that are not known are left out. What comes from the request is
+/// escaped and cut after 256 bytes; see [`Event`].
+///
+/// So that strangers cannot fill the log, put it into [`Sampled`](super::Sampled):
+///
+/// ```
+/// use tower_webhook::observe::{Sampled, TracingObserver};
+///
+/// let observer = Sampled::new(TracingObserver::new(), 600);
+/// # let _ = observer;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TracingObserver(());
+
+impl TracingObserver {
+    /// Writes to the subscriber that is current where the request is handled.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(())
+    }
+}
+
+/// The macros want level and target as constants, and the fields in place.
+macro_rules! write_event {
+    ($level:ident, $target:literal, $event:expr, $message:literal) => {{
+        let event = $event;
+        let rejection = event.rejection();
+        let status = match event.kind() {
+            EventKind::Completed { status } => status,
+            EventKind::Handshake { status } | EventKind::Rejected { status } => Some(status),
+            _ => None,
+        };
+        $level!(
+            target: $target,
+            event_type = event.event_type(),
+            provider = event.provider(),
+            tenant_id = event.tenant().map(|tenant| super::redact::text(tenant.as_bytes())),
+            ip_address = event.client_ip().map(tracing::field::display),
+            method = event.method().as_str(),
+            url = event.url(),
+            user_agent = event.user_agent(),
+            request_id = event.request_id(),
+            delivery_id = event.delivery_id(),
+            timestamp = event.received_at_millis(),
+            reason = event.reason(),
+            field = rejection.and_then(|rejection| rejection.field()),
+            detail = rejection.and_then(detail),
+            unverified = matches!(event.kind(), EventKind::Unverified).then_some(true),
+            key_index = event.key_index(),
+            body_len = event.body_len(),
+            status = status.map(|status| status.as_u16()),
+            count = match event.kind() {
+                EventKind::Suppressed { count } => Some(count),
+                _ => None,
+            },
+            elapsed_ms = u64::try_from(event.elapsed().as_millis()).ok(),
+            $message
+        )
+    }};
+}
+
+/// The cause of a failure of ours. That of a refusal may hold what the sender wrote.
+fn detail(rejection: &crate::Rejection) -> Option<String> {
+    if rejection.kind() != RejectionKind::VerifierUnavailable {
+        return None;
+    }
+    let cause = std::error::Error::source(rejection)?;
+    Some(super::redact::text(cause.to_string().as_bytes()))
+}
+
+impl Observer for TracingObserver {
+    fn observe(&self, event: &Event<'_>) {
+        match (event.kind(), event.event_type()) {
+            (_, "invalid_webhook_signature") => {
+                write_event!(error, "security", event, "invalid webhook signature");
+            }
+            (_, "webhook_config_error") => {
+                write_event!(error, "security", event, "webhook could not be verified");
+            }
+            (EventKind::Rejected { .. } | EventKind::Unverified, _) => {
+                write_event!(warn, "security", event, "webhook refused");
+            }
+            (EventKind::RateLimited, _) => {
+                write_event!(warn, "security", event, "too many webhooks");
+            }
+            (EventKind::Suppressed { .. }, _) => {
+                write_event!(warn, "security", event, "webhook events suppressed");
+            }
+            (EventKind::Panicked, _) => {
+                write_event!(error, "tower_webhook", event, "webhook handler panicked");
+            }
+            (EventKind::Completed { status }, _)
+                if status.is_none_or(|status| status.is_server_error()) =>
+            {
+                write_event!(warn, "tower_webhook", event, "webhook handler failed");
+            }
+            (EventKind::Accepted, _) => {
+                write_event!(debug, "tower_webhook", event, "webhook accepted");
+            }
+            (EventKind::Handshake { .. }, _) => {
+                write_event!(debug, "tower_webhook", event, "webhook challenge answered");
+            }
+            (EventKind::Completed { .. }, _) => {
+                write_event!(debug, "tower_webhook", event, "webhook handled");
+            }
+            (EventKind::Cancelled, _) => {
+                write_event!(debug, "tower_webhook", event, "webhook cancelled");
+            }
+        }
+    }
+}
