@@ -4,7 +4,7 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -21,7 +21,19 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// One request, from its head to its answer.
 ///
 /// A layer with an [`Observer`](super::Observer) puts an `Arc<Attempt>` into the request's
-/// extensions, so that layers below it can tell the same observers of events of their own.
+/// extensions, so that layers below it can tell the same observers of events of their own, and the
+/// handler can say what the delivery was about.
+///
+/// ```
+/// use std::sync::Arc;
+/// use axum::Extension;
+/// use tower_webhook::observe::Attempt;
+///
+/// async fn handler(Extension(attempt): Extension<Arc<Attempt>>) {
+///     attempt.set_event_name("message.received");
+/// }
+/// # let _ = handler;
+/// ```
 pub struct Attempt {
     pub(super) provider: &'static str,
     pub(super) tenant: Option<Arc<str>>,
@@ -37,7 +49,16 @@ pub struct Attempt {
     observers: Observers,
     verdict: OnceLock<(Proof, Duration)>,
     dispatched: AtomicBool,
+    notes: Mutex<Notes>,
     body: OnceLock<(usize, Option<Bytes>)>,
+}
+
+/// What the handler says of a request.
+#[derive(Default)]
+pub(super) struct Notes {
+    pub(super) event_name: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) message: Option<String>,
 }
 
 /// What the layer found out.
@@ -75,6 +96,7 @@ impl Attempt {
             observers,
             verdict: OnceLock::new(),
             dispatched: AtomicBool::new(false),
+            notes: Mutex::default(),
             body: OnceLock::new(),
         }
     }
@@ -91,6 +113,23 @@ impl Attempt {
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
         self
+    }
+
+    /// Says what the delivery is about, for the events that follow: `message.received`.
+    pub fn set_event_name(&self, name: impl Into<String>) {
+        self.notes().event_name = Some(name.into());
+    }
+
+    /// Says how the delivery ended in words of your own, for the events that follow: status
+    /// `subscription_inactive`, and a message for whoever reads the log.
+    pub fn set_status(&self, status: impl Into<String>, message: impl Into<String>) {
+        let mut notes = self.notes();
+        notes.status = Some(status.into());
+        notes.message = Some(message.into());
+    }
+
+    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the layer's observers what happened.

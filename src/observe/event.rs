@@ -222,6 +222,24 @@ impl<'a> Event<'a> {
         self.verified()?.delivery_id().map(|value| redact::text(value.as_bytes()))
     }
 
+    /// What the delivery is about, as the handler [says](Attempt::set_event_name).
+    #[must_use]
+    pub fn event_name(&self) -> Option<String> {
+        self.attempt.notes().event_name.clone()
+    }
+
+    /// How the delivery ended, as the handler [says](Attempt::set_status).
+    #[must_use]
+    pub fn status_name(&self) -> Option<String> {
+        self.attempt.notes().status.clone()
+    }
+
+    /// The handler's [message](Attempt::set_status) on how the delivery ended.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        self.attempt.notes().message.clone()
+    }
+
     /// When the request's head was received.
     #[must_use]
     pub const fn received_at(&self) -> SystemTime {
