@@ -21,7 +21,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    BufferedBody, Rejection, RejectionKind, ResponseBody, Source, Unverified, Verified, Verifier,
+    BufferedBody, Profile, Rejection, RejectionKind, ResponseBody, Source, Unverified, Verified,
+    Verifier,
     deadline::Deadline,
     empty_response,
     gather::Gather,
@@ -366,11 +367,26 @@ fn begin<V: Verifier, L>(
 
 /// The steps that need the head alone.
 fn start<V: Verifier>(verifier: &V, head: &Parts) -> Result<V::State, Stop> {
-    match contained(|| verifier.handshake(head))? {
-        Some(Ok(response)) => Err(Stop::Answer(Box::new((response, None)))),
-        Some(Err(rejection)) => Err(rejection.into()),
-        None => Ok(contained(|| verifier.begin(head))??),
+    match decide(verifier, || verifier.handshake(head).transpose())? {
+        Some(response) => Err(Stop::Answer(Box::new((response, None)))),
+        None => Ok(decide(verifier, || verifier.begin(head))?),
     }
+}
+
+/// What a verifier decides, under its own provider's name: a look-up may find any provider's.
+fn decide<V: Verifier, T>(
+    verifier: &V,
+    run: impl FnOnce() -> Result<T, Rejection>,
+) -> Result<T, Rejection> {
+    contained(run).and_then(|result| result).map_err(|rejection| {
+        match contained(|| verifier.profile().provider()) {
+            Ok(provider) if provider != Profile::DEFAULT.provider => {
+                rejection.with_provider(provider)
+            }
+            // The layer's own says more.
+            _ => rejection,
+        }
+    })
 }
 
 /// The verdict, and the reply to a signed challenge.
@@ -380,7 +396,7 @@ fn finish<V: Verifier>(
     head: &Parts,
     body: &Bytes,
 ) -> Result<Verified, Stop> {
-    let verified = contained(|| verifier.finish(state, head, body))??;
+    let verified = decide(verifier, || verifier.finish(state, head, body))?;
     match contained(|| verifier.reply(head, body))? {
         Some(response) => Err(Stop::Answer(Box::new((response, Some(verified))))),
         None => Ok(verified),

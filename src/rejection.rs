@@ -258,14 +258,21 @@ impl Rejection {
         self.kind.own_status().or(self.status).unwrap_or(StatusCode::FORBIDDEN)
     }
 
+    /// Names the provider, unless it has been named.
+    pub(crate) const fn with_provider(mut self, provider: &'static str) -> Self {
+        if self.provider.is_empty() {
+            self.provider = provider;
+        }
+        self
+    }
+
     pub(crate) const fn attributed(
         mut self,
         provider: &'static str,
         verdict_status: StatusCode,
     ) -> Self {
-        self.provider = provider;
         self.status = Some(verdict_status);
-        self
+        self.with_provider(provider)
     }
 }
 

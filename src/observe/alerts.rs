@@ -200,7 +200,9 @@ impl State {
 
 impl Observer for Alerts {
     fn observe(&self, event: &Event<'_>) {
-        let endpoint = || (event.provider(), event.tenant().map(Arc::from));
+        // The layer's own name: a verifier of a user's own may be named in acceptances alone.
+        let provider = event.attempt().provider();
+        let endpoint = || (provider, event.tenant().map(Arc::from));
         match event.kind() {
             EventKind::Accepted => {
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -101,6 +101,13 @@ impl Attempt {
         }
     }
 
+    /// The layer's provider. [`Event::provider`] tells whose verifier decided, where a look-up
+    /// chose it.
+    #[must_use]
+    pub const fn provider(&self) -> &'static str {
+        self.provider
+    }
+
     /// Names the sender's address.
     #[must_use]
     pub const fn with_client_ip(mut self, address: IpAddr) -> Self {

@@ -164,7 +164,11 @@ impl<'a> Event<'a> {
     /// The provider's name.
     #[must_use]
     pub fn provider(&self) -> &'static str {
-        self.verified().map_or(self.attempt.provider, Verified::provider)
+        match self.attempt.proof() {
+            Some(Proof::Verified(verified)) => verified.provider(),
+            Some(Proof::Refused(rejection)) => rejection.provider(),
+            None => self.attempt.provider,
+        }
     }
 
     /// The tenant. On a request that was accepted it is the one whose secret matched, and otherwise

@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test says where")]
 
+mod alerts;
 mod allocator;
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
@@ -19,6 +20,7 @@ mod heads;
 mod hyper;
 mod look_ups;
 mod net;
+mod observe;
 mod proof;
 mod readme;
 mod redaction;
@@ -27,6 +29,8 @@ mod scheme;
 mod secrets;
 mod support;
 mod tonic;
+#[cfg(feature = "tracing")]
+mod tracing;
 mod traps;
 mod twilio;
 mod vectors;

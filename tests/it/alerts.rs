@@ -1,0 +1,230 @@
+//! Alerts and samples: counts that are exact, raised once, and bounded whatever strangers send.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use http::Request;
+use tower_webhook::{
+    Rejection, SignatureLayer, Verified, Verifier, make_verifier_fn,
+    observe::{Alert, Alerts, ClientIp, Event, Sampled, Suspect},
+    verifier_fn,
+};
+
+use crate::{
+    observe::Seen,
+    support::{Script, send},
+};
+
+/// A world in which a test says who sends what, when.
+struct World<L> {
+    layer: L,
+    now: Arc<Mutex<SystemTime>>,
+}
+
+const GENUINE: bool = true;
+const FORGED: bool = false;
+
+macro_rules! world {
+    ($observer:expr) => {{
+        let now = Arc::new(Mutex::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000)));
+        let clock = Arc::clone(&now);
+        let make = make_verifier_fn(|head| {
+            let verifier = verifier_fn(|head, _| {
+                let is_genuine = head.headers.contains_key("genuine");
+                is_genuine.then(|| Verified::new("test")).ok_or(Rejection::mismatch())
+            });
+            let tenant = head.uri.path().trim_start_matches('/').to_owned();
+            async move { Ok(verifier.for_tenant(tenant)) }
+        });
+        let client_ip = ClientIp::new(|head| head.extensions.get::<IpAddr>().copied());
+        let layer = SignatureLayer::new(make)
+            .client_ip(client_ip)
+            .event_clock(move || *clock.lock().unwrap())
+            .observer($observer);
+        World { layer, now }
+    }};
+}
+
+impl<M> World<SignatureLayer<M>>
+where
+    M: tower_webhook::Source + Clone,
+{
+    async fn sends(&self, address: &str, tenant: &str, is_genuine: bool) {
+        let mut request = Request::post(format!("/{tenant}")).body(Script::data([""])).unwrap();
+        request.extensions_mut().insert(address.parse::<IpAddr>().unwrap());
+        if is_genuine {
+            request.headers_mut().insert("genuine", "1".parse().unwrap());
+        }
+        send(&self.layer, request).await;
+    }
+
+    fn passes(&self, time: Duration) {
+        *self.now.lock().unwrap() += time;
+    }
+}
+
+#[derive(Clone, Default)]
+struct Raised(Arc<Mutex<Vec<Alert>>>);
+
+impl Raised {
+    fn alerts(&self) -> Alerts {
+        let raised = Arc::clone(&self.0);
+        Alerts::new(move |alert: &Alert| raised.lock().unwrap().push(alert.clone()))
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap()).iter().map(ToString::to_string).collect()
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn ten_refusals_of_one_address_in_one_hour_are_told_once() {
+    let raised = Raised::default();
+    let world = world!(raised.alerts());
+    for _ in 0..9 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    for other in 0..9 {
+        world.sends("192.0.2.2", &format!("b{other}"), FORGED).await;
+    }
+    assert_eq!(raised.take(), [""; 0]);
+    // Another tenant: only the address has ten.
+    world.sends("192.0.2.1", "c", FORGED).await;
+    let expected = "custom: 10 invalid signatures from 192.0.2.1";
+    assert_eq!(raised.take(), [expected]);
+    for _ in 0..100 {
+        world.sends("192.0.2.1", "d", FORGED).await;
+    }
+    // The flood is the address's; it is told once, and the tenant that it is aimed at too.
+    assert_eq!(raised.take(), [r#"custom: 10 invalid signatures for tenant "d""#]);
+    world.passes(HOUR);
+    for _ in 0..10 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    assert!(raised.take().contains(&expected.to_owned()), "again, an hour later");
+}
+
+#[tokio::test]
+async fn the_window_slides() {
+    let raised = Raised::default();
+    let world = world!(raised.alerts());
+    // Ten in any hour are an alert; nine in each are none, for ever.
+    for turn in 0..50 {
+        world.sends("192.0.2.1", &turn.to_string(), FORGED).await;
+        world.passes(HOUR / 9);
+    }
+    assert_eq!(raised.take(), [""; 0]);
+    world.passes(HOUR);
+    for turn in 0..10 {
+        world.sends("192.0.2.1", &format!("b{turn}"), FORGED).await;
+        world.passes((HOUR - Duration::from_nanos(1)) / 9);
+    }
+    assert_eq!(raised.take().len(), 1);
+}
+
+#[tokio::test]
+async fn a_tenant_that_fails_all_of_a_sudden_is_a_cliff() {
+    let raised = Raised::default();
+    let world = world!(raised.alerts().threshold(1000, HOUR).cliff(3));
+    for _ in 0..10 {
+        world.sends("192.0.2.1", "never", FORGED).await;
+    }
+    assert_eq!(raised.take(), [""; 0], "it never verified");
+    world.sends("192.0.2.1", "a", GENUINE).await;
+    for _ in 0..2 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    world.sends("192.0.2.1", "a", GENUINE).await;
+    for _ in 0..2 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    assert_eq!(raised.take(), [""; 0], "not in a row");
+    world.sends("192.0.2.1", "a", FORGED).await;
+    let cliff = "custom: 3 refusals in a row for tenant \"a\", which verified before; \
+                 was its secret changed?";
+    assert_eq!(raised.take(), [cliff]);
+    for _ in 0..10 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    assert_eq!(raised.take(), [""; 0], "once");
+    world.sends("192.0.2.1", "a", GENUINE).await;
+    for _ in 0..3 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    assert_eq!(raised.take(), [cliff], "and again after it has recovered");
+}
+
+#[tokio::test]
+async fn what_strangers_make_it_remember_is_bounded() {
+    let raised = Raised::default();
+    let world = world!(raised.alerts().max_suspects(100).threshold(3, HOUR));
+    world.sends("192.0.2.1", "a", FORGED).await;
+    world.sends("192.0.2.1", "b", FORGED).await;
+    for stranger in 0..200 {
+        world.sends(&format!("2001:db8::{stranger:x}"), &format!("t{stranger}"), FORGED).await;
+    }
+    // Two of the three are long forgotten.
+    world.sends("192.0.2.1", "c", FORGED).await;
+    assert_eq!(raised.take(), [""; 0]);
+    // Whoever goes on is remembered among any number of strangers.
+    for turn in 0..2 {
+        world.sends("192.0.2.1", &format!("d{turn}"), FORGED).await;
+    }
+    assert_eq!(raised.take().len(), 1);
+}
+
+#[tokio::test]
+async fn an_alert_names_its_suspect() {
+    let raised = Raised::default();
+    let world = world!(raised.alerts().threshold(1, HOUR));
+    world.sends("::ffff:192.0.2.1", "a", FORGED).await;
+    let alerts = std::mem::take(&mut *raised.0.lock().unwrap());
+    let address = Suspect::Address("192.0.2.1".parse().unwrap());
+    let tenant = Suspect::Tenant("custom", "a".into());
+    for (alert, expected) in alerts.iter().zip([address, tenant]) {
+        let Alert::ManyRefusals { suspect, count: 1, provider: "custom" } = alert else {
+            panic!("{alert:?}");
+        };
+        assert_eq!((suspect, alert.as_str()), (&expected, "many_invalid_signatures"));
+    }
+    assert_eq!(alerts.len(), 2);
+}
+
+#[tokio::test]
+async fn strangers_cannot_fill_a_log_and_nothing_goes_uncounted() {
+    let seen = Seen::default();
+    let sampled = Arc::new(Sampled::new(seen.clone(), 5));
+    let shared = Arc::clone(&sampled);
+    let world = world!(move |event: &Event<'_>| {
+        tower_webhook::observe::Observer::observe(&*shared, event);
+    });
+    for _ in 0..1000 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    let lines = seen.take();
+    assert_eq!(lines.len(), 5);
+    assert_eq!(sampled.suppressed(), 995);
+    // Genuine ones are never kept back.
+    for _ in 0..10 {
+        world.sends("192.0.2.1", "a", GENUINE).await;
+    }
+    assert_eq!(seen.take().len(), 20);
+    world.passes(Duration::from_secs(60));
+    world.sends("192.0.2.1", "a", FORGED).await;
+    let lines = seen.take();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].starts_with("webhook_events_suppressed") && lines[1].contains("mismatch"));
+    for _ in 0..4 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    assert_eq!((seen.take().len(), sampled.suppressed()), (4, 995));
+    // A clock that is set back opens a new window.
+    *world.now.lock().unwrap() -= HOUR;
+    world.sends("192.0.2.1", "a", FORGED).await;
+    assert_eq!(seen.take().len(), 1);
+}

@@ -1,0 +1,179 @@
+//! Events in `tracing`: the fields of the source documents, and no secret among them.
+
+use std::{
+    io,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
+
+use http::Request;
+use serde_json::Value;
+use tower_webhook::{
+    Rejection, SignatureLayer, Verifier, make_verifier_fn,
+    observe::{ClientIp, TracingObserver},
+    providers::Meta,
+};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{SECRET, Script, at, meta_layer, meta_request, meta_signature, secret, send};
+
+/// The lines that a JSON subscriber wrote.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Lines {
+    fn subscribe(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(self.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+
+    fn json(&self) -> Vec<Value> {
+        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn forged(path: &str) -> Request<Script> {
+    let mut request = meta_request(b"other", Script::data(["body-canary"]));
+    *request.uri_mut() = path.parse().unwrap();
+    request.headers_mut().insert("user-agent", "facebookexternalua".parse().unwrap());
+    request.headers_mut().insert("x-request-id", "r-1".parse().unwrap());
+    request.extensions_mut().insert::<IpAddr>("203.0.113.9".parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn s2_16_an_invalid_signature_is_a_security_event_with_the_documents_fields() {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let make = make_verifier_fn(|_| async { Ok(Meta::new(secret()).for_tenant("7")) });
+    let layer = SignatureLayer::new(make.profile(Meta::PROFILE))
+        .client_ip(ClientIp::new(|head| head.extensions.get::<IpAddr>().copied()))
+        .event_clock(at(1_700_000_000))
+        .observer(TracingObserver::new());
+    send(&layer, forged("/hooks/7?access_token=query-canary")).await;
+    let events = lines.json();
+    assert_eq!(events.len(), 1);
+    for (field, expected) in [
+        ("level", Value::from("ERROR")),
+        ("target", "security".into()),
+        ("event_type", "invalid_webhook_signature".into()),
+        ("provider", "meta".into()),
+        ("tenant_id", "7".into()),
+        ("ip_address", "203.0.113.9".into()),
+        ("url", "/hooks/7?access_token=[redacted]".into()),
+        ("user_agent", "facebookexternalua".into()),
+        ("request_id", "r-1".into()),
+        ("timestamp", 1_700_000_000_000_u64.into()),
+        ("reason", "signature_mismatch".into()),
+        ("status", 403.into()),
+        ("body_len", 11.into()),
+        ("method", "POST".into()),
+    ] {
+        // The subscriber's own time has the same name, so the last one counts.
+        assert_eq!(events[0].get(field), Some(&expected), "{field}: {}", events[0]);
+    }
+    assert!(events[0].get("key_index").is_none(), "nothing matched");
+}
+
+#[tokio::test]
+async fn s0_8_levels_are_those_of_the_documents() {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let level = |event: &Value| {
+        let text = |name: &str| event[name].as_str().unwrap().to_owned();
+        format!("{} {} {}", text("level"), text("target"), text("event_type"))
+    };
+    let layer = meta_layer().observer(TracingObserver::new());
+    send(&layer, meta_request(b"hi", Script::data(["hi"]))).await;
+    let events = lines.json();
+    assert_eq!(events[0]["key_index"], 0);
+    assert_eq!(
+        events.iter().map(level).collect::<Vec<_>>(),
+        ["DEBUG tower_webhook webhook_accepted", "DEBUG tower_webhook webhook_completed"]
+    );
+    let down = make_verifier_fn(|_| async {
+        Err::<Meta, _>(Rejection::unavailable("the store\nis down"))
+    });
+    send(&SignatureLayer::new(down).observer(TracingObserver::new()), forged("/")).await;
+    let events = lines.json();
+    assert_eq!(level(&events[0]), "ERROR security webhook_config_error");
+    assert_eq!(events[0]["detail"], r"the store\nis down");
+    let meta = Meta::new(secret()).verify_token(secret());
+    let layer = SignatureLayer::new(meta).body_limit(1).observer(TracingObserver::new());
+    let get = Request::get("/?hub.mode=subscribe&hub.challenge=1&hub.verify_token=query-canary");
+    send(&layer, get.body(Script::data([""])).unwrap()).await;
+    send(&layer, meta_request(b"hi", Script::data(["hi"]))).await;
+    assert_eq!(
+        lines.json().iter().map(level).collect::<Vec<_>>(),
+        ["WARN security webhook_verification_failed", "WARN security webhook_body_refused"]
+    );
+    let layer = meta_layer().dangerously_report_only().observer(TracingObserver::new());
+    assert_eq!(lines.json()[0]["level"], "WARN", "building it says so");
+    send(&layer, forged("/")).await;
+    let events = lines.json();
+    assert_eq!(level(&events[0]), "ERROR security invalid_webhook_signature");
+    assert_eq!(events[0]["unverified"], true);
+}
+
+#[tokio::test]
+async fn s0_6_no_secret_tag_signature_or_body_is_written() {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let layer = meta_layer().observer(TracingObserver::new());
+    let mut signed = meta_request(b"body-canary", Script::data(["body-canary"]));
+    signed.headers_mut().insert("authorization", "Bearer header-canary".parse().unwrap());
+    send(&layer, signed).await;
+    let computed = meta_signature(b"body-canary");
+    let received = meta_signature(b"other");
+    send(&layer, forged("https://user:user-canary@a.example/?token=query-canary")).await;
+    let text = lines.text();
+    assert_eq!(text.lines().count(), 3, "{text}");
+    for canary in ["canary", SECRET, &computed[7..], &received[7..]] {
+        assert!(!text.contains(canary), "{canary}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn no_sender_forges_a_line_or_fills_one() {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let layer = meta_layer().observer(TracingObserver::new());
+    let mut request = forged(&format!("/{}?x={}", "a".repeat(4000), "b".repeat(4000)));
+    let agent = "a\u{9b}31m\u{202e}\u{2028}\t".to_owned() + &"c".repeat(4000);
+    let agent = http::HeaderValue::from_bytes(agent.as_bytes()).unwrap();
+    request.headers_mut().insert("user-agent", agent);
+    send(&layer, request).await;
+    let events = lines.json();
+    for field in ["url", "user_agent"] {
+        let value = events[0][field].as_str().unwrap();
+        assert!(value.len() <= 256 && value.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+    }
+}
