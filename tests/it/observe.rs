@@ -309,7 +309,10 @@ async fn the_fields_are_those_of_the_request() {
 
 /// Keeps headers and body, as a log does.
 #[derive(Clone, Default)]
-struct Keeper(Arc<Mutex<Vec<(Option<String>, Option<Bytes>)>>>);
+struct Keeper(Arc<Mutex<Vec<Kept>>>);
+
+/// The content type and the body.
+type Kept = (Option<String>, Option<Bytes>);
 
 impl Observer for Keeper {
     fn observe(&self, event: &Event<'_>) {
