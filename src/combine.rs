@@ -41,7 +41,8 @@ pub const fn all_of<A: Verifier, B: Verifier>(first: A, second: B) -> AllOf<A, B
 /// Accepts what **either** verifier accepts, for the time of a migration.
 ///
 /// It is as strong as the weaker of the two: take it out when the last delivery of the old kind is
-/// long ago, which [`Verified`] tells. Status is that of the first, the body limit the larger one.
+/// long ago, which [`Verified`] tells. Only a verifier that accepted a request answers a signed
+/// challenge in it. Status is that of the first, the body limit the larger one.
 pub const fn any_of<A: Verifier, B: Verifier>(first: A, second: B) -> AnyOf<A, B> {
     AnyOf { first, second }
 }
@@ -68,15 +69,11 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
         let first = self.first.finish(first, head, body);
         let second = self.second.finish(second, head, body);
         let verified = first?;
-        second.map(|_| verified)
+        second.map(|second| verified.or_reply_of(second))
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         self.first.handshake(head).or_else(|| self.second.handshake(head))
-    }
-
-    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        self.first.reply(head, body).or_else(|| self.second.reply(head, body))
     }
 
     fn profile(&self) -> Profile {
@@ -118,7 +115,9 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
         let first = first.and_then(|state| self.first.finish(state, head, body));
         let second = second.and_then(|state| self.second.finish(state, head, body));
         match (first, second) {
-            (Ok(verified), _) | (_, Ok(verified)) => Ok(verified),
+            // A verifier that refused has no say in the answer.
+            (Ok(first), Ok(second)) => Ok(first.or_reply_of(second)),
+            (Ok(verified), Err(_)) | (Err(_), Ok(verified)) => Ok(verified),
             // The one whose head was in order is the one that was meant.
             (Err(first), Err(second)) if is_firsts => Err(one_of(first, second)),
             (Err(first), Err(second)) => Err(one_of(second, first)),
@@ -131,10 +130,6 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
             (Some(Err(first)), Some(Err(second))) => Some(Err(one_of(first, second))),
             (answer, None) | (None, answer) => answer,
         }
-    }
-
-    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        self.first.reply(head, body).or_else(|| self.second.reply(head, body))
     }
 
     fn profile(&self) -> Profile {

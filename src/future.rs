@@ -396,9 +396,9 @@ fn finish<V: Verifier>(
     head: &Parts,
     body: &Bytes,
 ) -> Result<Verified, Stop> {
-    let verified = decide(verifier, || verifier.finish(state, head, body))?;
-    match contained(|| verifier.reply(head, body))? {
-        Some(response) => Err(Stop::Answer(Box::new((response, Some(verified))))),
+    let mut verified = decide(verifier, || verifier.finish(state, head, body))?;
+    match verified.take_reply() {
+        Some(response) => Err(Stop::Answer(Box::new((*response, Some(verified))))),
         None => Ok(verified),
     }
 }

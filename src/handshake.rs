@@ -6,13 +6,12 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
 use crate::{
-    ConfigError, Rejection, RejectionKind, Verifier,
+    ConfigError, Profile, Rejection, RejectionKind, Verified, Verifier,
     encoding::Encoding,
     form::Form,
     head::optional,
     json::{self, Value},
     scheme::mac::Mac,
-    verifier::delegate_verifier,
 };
 
 /// Longest challenge that is answered, in bytes.
@@ -152,8 +151,8 @@ impl Handshake {
                     }
                     _ => None,
                 };
-                // Another verifier of an `any_of` may have accepted the request, so even here
-                // this must not sign what its sender likes. Nothing in a token needs escaping.
+                // Whoever knows a secret that is being rolled out is accepted too, so even here this
+                // must not sign what its sender likes. Nothing in a token needs escaping.
                 let Some(token) = token.filter(|token| is_token(token.as_bytes())) else {
                     return Some(malformed());
                 };
@@ -295,15 +294,27 @@ pub fn with_handshake<V: Verifier>(
 }
 
 impl<V: Verifier> Verifier for WithHandshake<V> {
-    delegate_verifier!(self => self.verifier, V::State);
+    type State = V::State;
+
+    fn begin(&self, head: &Parts) -> Result<V::State, Rejection> {
+        self.verifier.begin(head)
+    }
+
+    fn update(&self, state: &mut V::State, chunk: &[u8]) {
+        self.verifier.update(state, chunk);
+    }
+
+    fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+        let verified = self.verifier.finish(state, head, body)?;
+        Ok(verified.or_reply(|| self.handshake.after_verification(head, body, None)))
+    }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         let own = self.verifier.handshake(head);
         own.or_else(|| self.handshake.before_verification(head, None))
     }
 
-    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        let own = self.verifier.reply(head, body);
-        own.or_else(|| self.handshake.after_verification(head, body, None))
+    fn profile(&self) -> Profile {
+        self.verifier.profile()
     }
 }

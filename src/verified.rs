@@ -2,7 +2,8 @@
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::HeaderValue;
+use bytes::Bytes;
+use http::{HeaderValue, Response};
 use sha2::{Digest, Sha256};
 
 use crate::{Rejection, encoding::MAX_TAG};
@@ -30,6 +31,7 @@ pub struct Verified {
     delivery_id_is_signed: bool,
     tenant: Option<Arc<str>>,
     identity: Option<Identity>,
+    reply: Option<Box<Response<Bytes>>>,
 }
 
 /// Bytes that the signature vouches for: a signed id, or the tag itself.
@@ -64,6 +66,7 @@ impl Verified {
             delivery_id_is_signed: false,
             tenant: None,
             identity: None,
+            reply: None,
         }
     }
 
@@ -111,6 +114,40 @@ impl Verified {
         };
         self.identity = Some(Identity { bytes, len: u8::try_from(len).unwrap_or(u8::MAX) });
         self
+    }
+
+    /// The request is a **signed** challenge (Slack's `url_verification`), and this its answer: the
+    /// layer gives it in the handler's place.
+    ///
+    /// It belongs to what [`finish`](crate::Verifier::finish) returns and to nothing else, so that
+    /// only the verifier that accepted a request answers it.
+    #[must_use]
+    pub fn with_reply(mut self, reply: Response<Bytes>) -> Self {
+        self.reply = Some(Box::new(reply));
+        self
+    }
+
+    /// With this reply, unless there is one.
+    pub(crate) fn or_reply(mut self, reply: impl FnOnce() -> Option<Response<Bytes>>) -> Self {
+        self.reply = self.reply.or_else(|| reply().map(Box::new));
+        self
+    }
+
+    /// With the reply of another verifier that accepted the request too, unless there is one.
+    pub(crate) fn or_reply_of(mut self, other: Self) -> Self {
+        self.reply = self.reply.or(other.reply);
+        self
+    }
+
+    pub(crate) fn take_reply(&mut self) -> Option<Box<Response<Bytes>>> {
+        self.reply.take()
+    }
+
+    /// The answer to a signed challenge. `None` for every other request, and so always in a
+    /// handler.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Response<Bytes>> {
+        self.reply.as_deref()
     }
 
     /// The provider's name.
@@ -191,7 +228,8 @@ impl Unverified {
 }
 
 impl fmt::Debug for Verified {
-    /// Without the bytes of the replay key, which may be a signature.
+    /// Without the bytes of the replay key, which may be a signature, and without the reply, which
+    /// may hold a tag.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verified")
             .field("provider", &self.provider)

@@ -69,7 +69,8 @@ pub trait Verifier {
         let _ = (state, chunk);
     }
 
-    /// Decides, with the whole body at hand.
+    /// Decides, with the whole body at hand. A **signed** challenge (Slack's `url_verification`) is
+    /// answered here too, by [`Verified::with_reply`].
     ///
     /// # Errors
     ///
@@ -82,13 +83,6 @@ pub trait Verifier {
     /// unless a look-up by the body comes first.
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         let _ = head;
-        None
-    }
-
-    /// Answers a **signed** challenge (Slack's `url_verification`) after verification, in the
-    /// handler's place; `None` for every other request.
-    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        let _ = (head, body);
         None
     }
 
@@ -223,7 +217,7 @@ macro_rules! delegate_verifier {
 }
 pub(crate) use delegate_verifier;
 
-/// Forwards a [`Verifier`]'s answers to challenges to another verifier.
+/// Forwards a [`Verifier`]'s answers to unsigned challenges to another verifier.
 macro_rules! delegate_handshake {
     ($self:ident => $inner:expr) => {
         fn handshake(
@@ -231,14 +225,6 @@ macro_rules! delegate_handshake {
             head: &http::request::Parts,
         ) -> Option<Result<http::Response<bytes::Bytes>, $crate::Rejection>> {
             $crate::Verifier::handshake(&$inner, head)
-        }
-
-        fn reply(
-            &$self,
-            head: &http::request::Parts,
-            body: &bytes::Bytes,
-        ) -> Option<http::Response<bytes::Bytes>> {
-            $crate::Verifier::reply(&$inner, head, body)
         }
     };
 }
@@ -332,10 +318,6 @@ impl<V: Verifier> Verifier for ForTenant<V> {
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         let answer = self.verifier.handshake(head)?;
         Some(answer.map_err(|rejection| self.name(rejection)))
-    }
-
-    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        self.verifier.reply(head, body)
     }
 
     fn profile(&self) -> Profile {

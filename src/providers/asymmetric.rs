@@ -91,24 +91,46 @@ impl Discord {
 }
 
 impl Verifier for Discord {
-    delegate_verifier!(self => self.0, SchemeState);
+    type State = SchemeState;
 
-    fn reply(&self, _: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        if body.len() > MAX_PING || json::field(body, "event") != Ok(None) {
-            return None;
-        }
-        let Ok(Some(Value::Number(number))) = json::field(body, "type") else { return None };
-        let mut response = Response::new(Bytes::new());
-        match number {
-            "0" => *response.status_mut() = StatusCode::NO_CONTENT,
-            "1" => *response.body_mut() = Bytes::from_static(br#"{"type":1}"#),
-            _ => return None,
-        }
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        Some(response)
+    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
+        self.0.begin(head)
     }
+
+    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
+        self.0.update(state, chunk);
+    }
+
+    fn finish(
+        &self,
+        state: SchemeState,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        Ok(self.0.finish(state, head, body)?.or_reply(|| ping(body)))
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}
+
+/// The answer to a PING.
+fn ping(body: &Bytes) -> Option<Response<Bytes>> {
+    if body.len() > MAX_PING || json::field(body, "event") != Ok(None) {
+        return None;
+    }
+    let Ok(Some(Value::Number(number))) = json::field(body, "type") else { return None };
+    let mut response = Response::new(Bytes::new());
+    match number {
+        "0" => *response.status_mut() = StatusCode::NO_CONTENT,
+        "1" => *response.body_mut() = Bytes::from_static(br#"{"type":1}"#),
+        _ => return None,
+    }
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Some(response)
 }
 
 /// SendGrid's Event Webhook, with its signature switched on. Inbound Parse is not signed so.

@@ -39,7 +39,6 @@ trait Erased {
     fn update(&self, state: &mut AnyState, chunk: &[u8]);
     fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection>;
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>>;
-    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>>;
     fn profile(&self) -> Profile;
 }
 
@@ -64,10 +63,6 @@ impl<V: Verifier<State: 'static>> Erased for V {
         Verifier::handshake(self, head)
     }
 
-    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        Verifier::reply(self, head, body)
-    }
-
     fn profile(&self) -> Profile {
         Verifier::profile(self)
     }
@@ -90,10 +85,6 @@ impl Verifier for AnyVerifier {
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         self.0.handshake(head)
-    }
-
-    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        self.0.reply(head, body)
     }
 
     fn profile(&self) -> Profile {

@@ -3,10 +3,9 @@ use http::{Response, request::Parts};
 
 use super::scheme_methods;
 use crate::{
-    Verifier,
+    Profile, Rejection, Verified, Verifier,
     handshake::{MAX_CHALLENGE, echo, short_field},
     scheme::{Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
-    verifier::delegate_verifier,
 };
 
 /// Slack: events, slash commands and interactions.
@@ -36,16 +35,38 @@ impl Slack {
 }
 
 impl Verifier for Slack {
-    delegate_verifier!(self => self.0, SchemeState);
+    type State = SchemeState;
 
-    fn reply(&self, _: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        if short_field(body, "type")? != "url_verification" {
-            return None;
-        }
-        let challenge = short_field(body, "challenge");
-        let challenge = challenge.filter(|challenge| challenge.len() <= MAX_CHALLENGE)?;
-        Some(echo(challenge.as_bytes()))
+    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
+        self.0.begin(head)
     }
+
+    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
+        self.0.update(state, chunk);
+    }
+
+    fn finish(
+        &self,
+        state: SchemeState,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        Ok(self.0.finish(state, head, body)?.or_reply(|| challenge(body)))
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}
+
+/// The answer to `url_verification`.
+fn challenge(body: &Bytes) -> Option<Response<Bytes>> {
+    if short_field(body, "type")? != "url_verification" {
+        return None;
+    }
+    let challenge = short_field(body, "challenge");
+    let challenge = challenge.filter(|challenge| challenge.len() <= MAX_CHALLENGE)?;
+    Some(echo(challenge.as_bytes()))
 }
 
 super::sign_as!(Slack, self => &self.0);

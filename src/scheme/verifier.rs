@@ -341,18 +341,16 @@ impl Verifier for SchemeVerifier {
             Some(id) if is_signed => verified.with_identity(id),
             _ => verified.with_identity(identity.as_bytes()),
         };
-        Ok(match id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
+        let verified = match id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
             Some(id) => verified.with_delivery_id(id, is_signed),
             None => verified,
-        })
+        };
+        let key = self.0.keys.first_mac();
+        Ok(verified.or_reply(|| scheme.handshake?.after_verification(head, body, key)))
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         self.0.scheme.handshake?.before_verification(head, self.0.keys.first_mac())
-    }
-
-    fn reply(&self, head: &Parts, body: &Bytes) -> Option<Response<Bytes>> {
-        self.0.scheme.handshake?.after_verification(head, body, self.0.keys.first_mac())
     }
 
     fn profile(&self) -> Profile {

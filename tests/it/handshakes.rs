@@ -608,6 +608,61 @@ mod signed {
         }
     }
 
+    #[tokio::test]
+    async fn only_the_verifier_that_accepted_a_request_answers_it() {
+        let other = || Zoom::new(other_secret()).clock(at(NOW));
+        let either = || any_of(zoom(), other());
+        let github = || GitHub::new(secret());
+        let tag = hmac_sha256("another secret", b"a");
+        let answer = format!(r#"{{"plainToken":"a","encryptedToken":"{tag}"}}"#);
+        for (name, verifier) in [
+            ("second", AnyVerifier::new(either())),
+            ("first", AnyVerifier::new(any_of(other(), zoom()))),
+            ("second's second", AnyVerifier::new(any_of(github(), either()))),
+            ("first's second", AnyVerifier::new(any_of(either(), github()))),
+            ("in both", AnyVerifier::new(all_of(either(), any_of(other(), zoom())))),
+            ("all of two", AnyVerifier::new(all_of(other(), either()))),
+            (
+                "wrapped",
+                AnyVerifier::new(any_of(
+                    Arc::new(either()).for_tenant("7"),
+                    AnyVerifier::new(github()),
+                )),
+            ),
+            (
+                "with a handshake beside it",
+                AnyVerifier::new(with_handshake(either(), Handshake::Head).unwrap()),
+            ),
+        ] {
+            let request = sent_by(&other(), zoom_challenge(r#""a""#));
+            let sent = send(&SignatureLayer::new(verifier), request).await;
+            assert_answered(name, sent, "application/json", &answer).await;
+        }
+
+        // Refused, it answers nothing.
+        let echoes = Handshake::SignedHeader {
+            header: "x-challenge",
+            field: "type",
+            value: "url_verification",
+        };
+        let token = SharedToken::new(header::AUTHORIZATION, secret());
+        let token = with_handshake(token, echoes).unwrap();
+        let request = || {
+            let request = Request::post("/").header("x-challenge", "a");
+            sent_by(&github(), request.body(r#"{"type":"url_verification"}"#.to_owned()).unwrap())
+        };
+        let layer = SignatureLayer::new(any_of(token.clone(), github()));
+        let (response, inner) = send(&layer, request()).await;
+        assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1));
+        assert!(inner.only_call().verified().reply().is_none());
+        // Both accept, one answers.
+        let mut both = request();
+        both.headers_mut().insert(header::AUTHORIZATION, SECRET.parse().unwrap());
+        assert_echoed("both", send(&layer, both).await, "a").await;
+        let layer = SignatureLayer::new(all_of(github(), token));
+        assert_refused("all", RejectionKind::Missing, &send(&layer, request()).await);
+    }
+
     /// T-43: the query or the method of a challenge is no way round verification.
     #[tokio::test]
     async fn t43_other_methods_with_a_challenge_are_verified() {
