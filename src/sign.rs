@@ -88,7 +88,7 @@ impl Sign for SchemeVerifier {
         };
         // The time is read from there.
         set(head, header, &value(""));
-        let tag = self.tag(head, body)?;
+        let tag = self.tag(&self.content(head, body)?).ok_or(Rejection::mismatch())?;
         set(head, header, &value(&scheme.encoding.encode(tag.as_bytes())));
         Ok(())
     }

@@ -7,58 +7,15 @@ use http::{
     request::Parts,
 };
 
+use super::scheme_methods;
 use crate::{
-    ConfigError, Profile, PublicKey, Rejection, Verified, Verifier,
+    Profile, Rejection, Verified, Verifier,
     json::{self, Value},
     scheme::{
         Encoding, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance,
     },
     verifier::delegate_verifier,
 };
-
-/// The constructors and knobs of a provider around a [`SchemeVerifier`] in `self.0`.
-macro_rules! key_methods {
-    () => {
-        /// The provider's name, the status of refusals and the body limit, for look-ups.
-        pub const PROFILE: Profile = Self::SCHEME.profile();
-
-        /// A verifier with this public key.
-        ///
-        /// # Errors
-        ///
-        /// When the key is of another algorithm than the provider's.
-        pub fn new(key: PublicKey) -> Result<Self, ConfigError> {
-            Ok(Self(Self::SCHEME.public_key_verifier(key)?))
-        }
-
-        /// Accepts a further public key, for a rotation: the first stays the current one.
-        ///
-        /// # Errors
-        ///
-        /// When the key is of another algorithm than the provider's, or there are 16 already.
-        pub fn or_key(self, key: PublicKey) -> Result<Self, ConfigError> {
-            Ok(Self(self.0.or_key(key)?))
-        }
-    };
-    (timed, $default:literal) => {
-        key_methods!();
-
-        #[doc = concat!("How far the signed time may be off, in place of ", $default, ".")]
-        #[must_use]
-        pub fn tolerance(self, tolerance: Tolerance) -> Self {
-            Self(self.0.map_scheme(|scheme| scheme.tolerance(tolerance)))
-        }
-
-        /// Tells the time, in place of the system's clock: for tests.
-        #[must_use]
-        pub fn clock(
-            self,
-            now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static,
-        ) -> Self {
-            Self(self.0.clock(now))
-        }
-    };
-}
 
 /// Discord: interactions and webhook events.
 ///
@@ -87,7 +44,7 @@ impl Discord {
         .time(TimeSource::Header("x-signature-timestamp"), TimeFormat::Seconds)
         .tolerance(Tolerance::seconds(300));
 
-    key_methods!(timed, "five minutes");
+    scheme_methods!(public_key, timed);
 }
 
 impl Verifier for Discord {
@@ -157,7 +114,7 @@ impl SendGrid {
         .template(&[Part::Time, Part::Body])
         .time(TimeSource::Header(SENDGRID_TIME), TimeFormat::Seconds);
 
-    key_methods!(timed, "any time");
+    scheme_methods!(public_key, timed);
 }
 
 impl Verifier for SendGrid {
@@ -213,7 +170,7 @@ impl Telnyx {
         .time(TimeSource::Header("telnyx-timestamp"), TimeFormat::Seconds)
         .tolerance(Tolerance::seconds(300));
 
-    key_methods!(timed, "five minutes");
+    scheme_methods!(public_key, timed);
 }
 
 impl Verifier for Telnyx {
@@ -244,7 +201,7 @@ impl Wise {
         .encoding(Encoding::Base64)
         .delivery_id("x-delivery-id");
 
-    key_methods!();
+    scheme_methods!(public_key);
 }
 
 impl Verifier for Wise {

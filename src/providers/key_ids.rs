@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 
-use super::{or_text_key, text_keyed};
+use super::text_keyed;
 use crate::{
     Profile, Rejection, Secret, Verified, Verifier,
     head::required,
@@ -222,15 +222,7 @@ impl WebSub {
         Self(text_keyed(named(Scheme::hmac_sha512(WEBSUB_HEADER), "sha512="), secret))
     }
 
-    /// Accepts a further secret, for a rotation: the first stays the current one.
-    ///
-    /// # Panics
-    ///
-    /// With more than 16 secrets.
-    #[must_use]
-    pub fn or_secret(self, secret: Secret) -> Self {
-        Self(or_text_key(self.0, secret))
-    }
+    super::scheme_methods!(@or_text_key);
 }
 
 const WEBSUB_HEADER: &str = "x-hub-signature";

@@ -69,7 +69,7 @@ pub use self::{
 use crate::scheme::Scheme;
 
 /// The constructors and knobs of a provider around a [`SchemeVerifier`] in `self.0`: by its key
-/// (the secret as it is, or `decoded`), by what it signs (`url`), and whether that is `timed`.
+/// (the secret as it is, `decoded`, or a `public_key`), by what it signs (`url`), and whether that is `timed`.
 ///
 /// [`SchemeVerifier`]: crate::scheme::SchemeVerifier
 macro_rules! scheme_methods {
@@ -126,6 +126,32 @@ macro_rules! scheme_methods {
         }
 
         $crate::providers::scheme_methods!(@or_text_key);
+    };
+    (public_key) => {
+        /// The provider's name, the status of refusals and the body limit, for look-ups.
+        pub const PROFILE: $crate::Profile = Self::SCHEME.profile();
+
+        /// A verifier with this public key.
+        ///
+        /// # Errors
+        ///
+        /// When the key is of another algorithm than the provider's.
+        pub fn new(key: $crate::PublicKey) -> Result<Self, $crate::ConfigError> {
+            Self::SCHEME.public_key_verifier(key).map(Self)
+        }
+
+        /// Accepts a further public key, for a rotation: the first stays the current one.
+        ///
+        /// # Errors
+        ///
+        /// When the key is of another algorithm than the provider's, or there are 16 already.
+        pub fn or_key(self, key: $crate::PublicKey) -> Result<Self, $crate::ConfigError> {
+            self.0.or_key(key).map(Self)
+        }
+    };
+    (public_key, timed) => {
+        $crate::providers::scheme_methods!(public_key);
+        $crate::providers::scheme_methods!(@timed);
     };
     (@or_text_key) => {
         /// Accepts a further secret, for a rotation: the first stays the current one.

@@ -54,9 +54,12 @@ impl Algorithm {
     }
 
     /// Whether every signature is [`tag_len`](Self::tag_len) bytes long.
-    #[cfg(feature = "asymmetric")]
     pub(crate) const fn has_fixed_len(self) -> bool {
-        !matches!(self, Self::EcdsaP256Sha256 | Self::RsaPkcs1Sha256)
+        match self {
+            Self::HmacSha1 | Self::HmacSha256 | Self::HmacSha384 | Self::HmacSha512 => true,
+            #[cfg(feature = "asymmetric")]
+            _ => matches!(self, Self::Ed25519),
+        }
     }
 }
 
@@ -129,7 +132,7 @@ pub(crate) struct Tag {
 }
 
 impl Tag {
-    fn new(tag: &[u8]) -> Self {
+    pub(crate) fn new(tag: &[u8]) -> Self {
         let mut bytes = [0; MAX_TAG];
         bytes[..tag.len()].copy_from_slice(tag);
         Self { bytes, len: tag.len() }

@@ -27,19 +27,24 @@
 mod grammar;
 mod key;
 pub(crate) mod mac;
+#[cfg(feature = "asymmetric")]
+mod public;
+#[cfg(not(feature = "asymmetric"))]
+#[path = "no_public.rs"]
+mod public;
+mod reader;
+mod template;
 mod verifier;
 
 use http::StatusCode;
 
-pub(crate) use self::verifier::json_time;
 pub use self::{
     grammar::Grammar,
     key::KeyRule,
     mac::Algorithm,
     verifier::{SchemeState, SchemeVerifier},
 };
-#[cfg(feature = "asymmetric")]
-use crate::PublicKey;
+pub(crate) use self::{template::Side, verifier::json_time};
 use crate::{ConfigError, Profile, PublicUrl, Secret, handshake::is_token};
 pub use crate::{
     encoding::Encoding,
@@ -131,30 +136,6 @@ impl Scheme {
     /// The tag by HMAC-SHA512, in this header.
     pub const fn hmac_sha512(header: &'static str) -> Self {
         Self::new(Algorithm::HmacSha512, header)
-    }
-
-    /// An Ed25519 signature, in this header. It is verified with a [`PublicKey`], see
-    /// [`public_key_verifier`](Self::public_key_verifier).
-    #[cfg(feature = "asymmetric")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-    pub const fn ed25519(header: &'static str) -> Self {
-        Self::new(Algorithm::Ed25519, header)
-    }
-
-    /// An ECDSA signature over P-256 with SHA-256, in DER, in this header. It is verified with a
-    /// [`PublicKey`], see [`public_key_verifier`](Self::public_key_verifier).
-    #[cfg(feature = "asymmetric")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-    pub const fn ecdsa_p256_sha256(header: &'static str) -> Self {
-        Self::new(Algorithm::EcdsaP256Sha256, header)
-    }
-
-    /// An RSA signature (PKCS#1 v1.5) with SHA-256, in this header. It is verified with a
-    /// [`PublicKey`], see [`public_key_verifier`](Self::public_key_verifier).
-    #[cfg(feature = "asymmetric")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-    pub const fn rsa_pkcs1_sha256(header: &'static str) -> Self {
-        Self::new(Algorithm::RsaPkcs1Sha256, header)
     }
 
     const fn new(algorithm: Algorithm, header: &'static str) -> Self {
@@ -347,35 +328,6 @@ impl Scheme {
         url: PublicUrl,
     ) -> Result<SchemeVerifier, ConfigError> {
         SchemeVerifier::new(self, &secret, Some(url))
-    }
-
-    /// A verifier with this public key, for a scheme that signs with a private key.
-    ///
-    /// # Errors
-    ///
-    /// When the key is not of the scheme's algorithm, when the scheme is keyed by a secret, when
-    /// it signs the URL and needs [`public_key_verifier_at`](Self::public_key_verifier_at), or when
-    /// its declaration contradicts itself.
-    #[cfg(feature = "asymmetric")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-    pub fn public_key_verifier(self, key: PublicKey) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::with_public_key(self, key, None)
-    }
-
-    /// A verifier with this public key, for a scheme that signs the URL.
-    ///
-    /// # Errors
-    ///
-    /// When the key is not of the scheme's algorithm, the scheme is keyed by a secret, or its
-    /// declaration contradicts itself.
-    #[cfg(feature = "asymmetric")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-    pub fn public_key_verifier_at(
-        self,
-        key: PublicKey,
-        url: PublicUrl,
-    ) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::with_public_key(self, key, Some(url))
     }
 
     /// A declaration that reads as if something were checked, and checks nothing, is refused.

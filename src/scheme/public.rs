@@ -1,0 +1,160 @@
+//! Schemes that sign with a private key: their declaration, and verifying with public keys.
+
+use http::request::Parts;
+
+use super::{
+    Algorithm, Scheme, SchemeVerifier,
+    mac::{Mac, Tag},
+    reader::VisitCandidate,
+    verifier::Keys,
+};
+pub(super) use crate::public_key::Content;
+use crate::{
+    ConfigError, PublicKey, PublicUrl, Rejection, config_error::MAX_SECRETS,
+    encoding::MAX_SIGNATURE,
+};
+
+/// The public keys of a verifier, all of its scheme's algorithm.
+#[derive(Clone)]
+pub(super) struct PublicKeys(Vec<PublicKey>);
+
+impl PublicKeys {
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn content(&self, algorithm: Algorithm) -> Content {
+        Content::new(algorithm)
+    }
+
+    fn push(&mut self, algorithm: Algorithm, key: PublicKey) -> Result<(), ConfigError> {
+        if self.0.len() == MAX_SECRETS {
+            return Err(ConfigError::TooManySecrets);
+        }
+        if key.algorithm() != algorithm {
+            return Err(ConfigError::PublicKeyInvalid {
+                why: "it is of another algorithm than the scheme's; is it this provider's key?",
+            });
+        }
+        self.0.push(key);
+        Ok(())
+    }
+
+    /// The index of the first public key whose owner made a signature, and what tells the delivery
+    /// from others. Nothing here is secret, so it stops at that key.
+    pub(super) fn match_content(
+        &self,
+        scheme: &Scheme,
+        head: &Parts,
+        content: Content,
+        body: &[u8],
+        after_body: &[u8],
+    ) -> Result<(usize, Tag), Rejection> {
+        let message = content.finish(body, after_body);
+        for (index, key) in self.0.iter().enumerate() {
+            let mut is_match = false;
+            scheme.each_candidate(head, &mut |candidate| {
+                is_match = is_match || candidate.is_some_and(|tag| key.verifies(&message, tag));
+                Ok(())
+            })?;
+            if is_match {
+                // Of the signed content, not of the signature: ECDSA has more than one for the
+                // same content, and whoever captured one can write another.
+                return Ok((index, Tag::new(message.sha256.as_ref())));
+            }
+        }
+        Err(Rejection::mismatch())
+    }
+}
+
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+impl Scheme {
+    /// An Ed25519 signature, in this header. It is verified with a [`PublicKey`], see
+    /// [`public_key_verifier`](Self::public_key_verifier).
+    pub const fn ed25519(header: &'static str) -> Self {
+        Self::new(Algorithm::Ed25519, header)
+    }
+
+    /// An ECDSA signature over P-256 with SHA-256, in DER, in this header. It is verified with a
+    /// [`PublicKey`], see [`public_key_verifier`](Self::public_key_verifier).
+    pub const fn ecdsa_p256_sha256(header: &'static str) -> Self {
+        Self::new(Algorithm::EcdsaP256Sha256, header)
+    }
+
+    /// An RSA signature (PKCS#1 v1.5) with SHA-256, in this header. It is verified with a
+    /// [`PublicKey`], see [`public_key_verifier`](Self::public_key_verifier).
+    pub const fn rsa_pkcs1_sha256(header: &'static str) -> Self {
+        Self::new(Algorithm::RsaPkcs1Sha256, header)
+    }
+
+    /// A verifier with this public key, for a scheme that signs with a private key.
+    ///
+    /// # Errors
+    ///
+    /// When the key is not of the scheme's algorithm, when the scheme is keyed by a secret, when
+    /// it signs the URL and needs [`public_key_verifier_at`](Self::public_key_verifier_at), or when
+    /// its declaration contradicts itself.
+    pub fn public_key_verifier(self, key: PublicKey) -> Result<SchemeVerifier, ConfigError> {
+        SchemeVerifier::with_public_key(self, key, None)
+    }
+
+    /// A verifier with this public key, for a scheme that signs the URL.
+    ///
+    /// # Errors
+    ///
+    /// When the key is not of the scheme's algorithm, the scheme is keyed by a secret, or its
+    /// declaration contradicts itself.
+    pub fn public_key_verifier_at(
+        self,
+        key: PublicKey,
+        url: PublicUrl,
+    ) -> Result<SchemeVerifier, ConfigError> {
+        SchemeVerifier::with_public_key(self, key, Some(url))
+    }
+}
+
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+impl SchemeVerifier {
+    pub(super) fn with_public_key(
+        scheme: Scheme,
+        key: PublicKey,
+        url: Option<PublicUrl>,
+    ) -> Result<Self, ConfigError> {
+        Self::without_keys(scheme, Keys::Public(PublicKeys(Vec::new())), url)?.or_key(key)
+    }
+
+    /// Accepts a further public key, for a rotation: the first stays the current one.
+    ///
+    /// # Errors
+    ///
+    /// When the key is not of the scheme's algorithm, there are 16 already, or the scheme takes a
+    /// secret in place of a public key.
+    pub fn or_key(mut self, key: PublicKey) -> Result<Self, ConfigError> {
+        let (scheme, keys) = self.keys_mut();
+        match keys {
+            Keys::Public(keys) if Mac::new(scheme.algorithm, b"").is_none() => {
+                keys.push(scheme.algorithm, key)?;
+                Ok(self)
+            }
+            _ => Err(ConfigError::SchemeInvalid {
+                why: "it is keyed by a secret, and whoever knows the public key could sign; \
+                      use `verifier` and `or_secret`",
+            }),
+        }
+    }
+}
+
+/// As [`Scheme::each_candidate`], for algorithms whose signatures have no one length.
+pub(super) fn each_candidate(
+    scheme: &Scheme,
+    head: &Parts,
+    visit: &mut VisitCandidate<'_>,
+) -> Result<(), Rejection> {
+    let (mut buffer, max) = ([0; MAX_SIGNATURE + 2], scheme.algorithm.tag_len());
+    scheme.each_signature(head, &mut |value| {
+        scheme
+            .grammar
+            .candidates(value)
+            .try_for_each(|text| visit(scheme.encoding.decode_up_to(max, text, &mut buffer)))
+    })
+}
