@@ -126,7 +126,7 @@ impl PublicUrl {
     {
         let hosts: Vec<String> = hosts.into_iter().map(Into::into).collect();
         for host in &hosts {
-            if host.is_empty() || host.contains(['/', ',', '?', '#', '@']) || has_blank(host) {
+            if !is_host(host) {
                 return Err(invalid(host, "write the host alone, with its port if it has one"));
             }
         }
@@ -219,7 +219,12 @@ fn invalid(url: &str, why: &'static str) -> ConfigError {
     // Neither user information nor path and query, which may hold secrets.
     let after = url.find("://").map_or(0, |at| at + 3);
     let end = url[after..].find(['/', '?', '#']).map_or(url.len(), |at| after + at);
-    let shown = url[..end].rsplit_once('@').map_or(&url[..end], |(_, host)| host);
+    let shown = match (url[..end].rsplit_once('@'), url[end..].contains('@')) {
+        // A password with a `/` ends after what looks like the host.
+        (_, true) => &url[..after],
+        (Some((_, host)), false) => host,
+        (None, false) => &url[..end],
+    };
     ConfigError::UrlInvalid { url: shown.to_owned(), why }
 }
 
@@ -242,7 +247,44 @@ fn after_scheme<'a>(shown: &str, url: &'a str) -> Result<&'a str, ConfigError> {
     if has_blank(rest) {
         return Err(invalid(shown, "there is white space in it"));
     }
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if !is_host(host) {
+        return Err(invalid(
+            shown,
+            "its host is no name or address with perhaps a port; \
+             in a user's name or password write `/` as %2F",
+        ));
+    }
     Ok(rest)
+}
+
+/// Whether this is a host, with a port where there is one. No provider can send to anything else,
+/// so it is a slip that would refuse every genuine request. Names may be in any script and have
+/// underscores.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+        Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => (None, port),
+        Some(_) => return false,
+        None => {
+            let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+            (Some(host), port)
+        }
+    };
+    let is_port = match port.strip_prefix(':') {
+        Some(digits) => {
+            digits.bytes().all(|byte| byte.is_ascii_digit())
+                && digits.parse::<u16>().is_ok_and(|port| port != 0)
+        }
+        None => port.is_empty(),
+    };
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.chars().all(|char| char.is_alphanumeric() || matches!(char, '-' | '_'))
+    };
+    // The root of all names may be written at the end.
+    is_port
+        && host.is_none_or(|host| host.strip_suffix('.').unwrap_or(host).split('.').all(is_label))
 }
 
 impl fmt::Debug for PublicUrl {
@@ -270,8 +312,19 @@ mod tests {
 
     #[test]
     fn urls_are_checked_at_start_up() {
-        for good in ["https://a", "https://a/", "wss://a:8443", "http://[::1]:80", "https://u:p@a"]
-        {
+        for good in [
+            "https://a",
+            "https://a/",
+            "wss://a:8443",
+            "http://[::1]:80",
+            "https://[2001:db8::7]",
+            "https://192.0.2.7",
+            "https://u:p@a",
+            "https://u:p%2Fq@a:1",
+            "https://my_host.a-b.example",
+            "https://bücher.example",
+            "https://a.example.",
+        ] {
             assert!(PublicUrl::origin(good).is_ok(), "{good}");
         }
         for bad in [
@@ -287,13 +340,33 @@ mod tests {
             "https://a#x",
             "HTTPS://a",
             "https://a//",
+            "https://.a",
+            "https://a..b",
+            "https://a..",
+            "https://.",
+            "https://a:",
+            "https://a:0",
+            "https://a:65536",
+            "https://a:+80",
+            "https://a:80:80",
+            "https://a:port",
+            "https://u:p@",
+            "https://u:p/q@a",
+            "https://a,b",
+            "https://a%20b",
+            "https://a\\b",
+            "https://<a>",
+            "https://[::1",
+            "https://[a]",
+            "https://[::1]a",
+            "https://*.a",
         ] {
             assert!(PublicUrl::origin(bad).is_err(), "{bad}");
         }
         for good in ["https://a/x?y=1", "https://a", "https://a/Español?año=1"] {
             assert!(PublicUrl::fixed(good).is_ok(), "{good}");
         }
-        for bad in ["/x", "https://a/x#y", "https://a/x y"] {
+        for bad in ["/x", "https://a/x#y", "https://a/x y", "https://a..b/x", "https://u:p/q@a/x"] {
             assert!(PublicUrl::fixed(bad).is_err(), "{bad}");
         }
     }
@@ -306,6 +379,12 @@ mod tests {
                 let shown = error.unwrap_err().to_string();
                 assert!(!shown.contains("secret") && shown.contains("a.example"), "{shown}");
             }
+        }
+        // Where it ends is a guess.
+        let slashed = "https://u:secret/secret@a.example/x";
+        for error in [PublicUrl::fixed(slashed), PublicUrl::origin(slashed)] {
+            let shown = error.unwrap_err().to_string();
+            assert!(!shown.contains("secret") && shown.starts_with("`https://`"), "{shown}");
         }
     }
 

@@ -152,8 +152,9 @@ fn number(text: &[u8]) -> Option<i64> {
 /// `2025-05-19T00:51:44.816Z`: date, time, fraction of one to nine digits, zone.
 fn rfc3339(text: &[u8], zoned: bool) -> Option<i64> {
     let (head, mut rest) = text.split_at_checked(19)?;
+    // RFC 3339, section 5.6, leaves the case of `T` and `Z` to the sender.
     let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-    if separators.iter().any(|&(at, byte)| head[at] != byte) {
+    if separators.iter().any(|&(at, byte)| head[at].to_ascii_uppercase() != byte) {
         return None;
     }
     let part = |from: usize, to: usize, range: std::ops::RangeInclusive<i64>| {
@@ -177,7 +178,7 @@ fn rfc3339(text: &[u8], zoned: bool) -> Option<i64> {
     }
     let offset_minutes = match rest {
         [] if !zoned => 0,
-        [b'Z'] if zoned => 0,
+        [b'Z' | b'z'] if zoned => 0,
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] if zoned => {
             let (hours, minutes) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?);
             if hours > 23 || minutes > 59 {
@@ -252,6 +253,7 @@ mod tests {
         for (text, zoned, millis) in [
             ("1970-01-01T00:00:00Z", true, Some(0)),
             ("2025-05-19T00:51:44.816Z", true, Some(1_747_615_904_816)),
+            ("2025-05-19t00:51:44.816z", true, Some(1_747_615_904_816)),
             ("2000-02-29T23:59:59+02:00", true, Some(951_861_599_000)),
             ("2024-03-01T00:00:00-00:30", true, Some(1_709_253_000_000)),
             ("2023-07-19T14:56:48.123456789Z", true, Some(1_689_778_608_123)),

@@ -22,7 +22,7 @@ use crate::{
 /// | | |
 /// |---|---|
 /// | header | `X-Signature-Ed25519: <hex>`, `X-Signature-Timestamp: <seconds>` |
-/// | algorithm | Ed25519; the application's public key, [`PublicKey::from_hex`] |
+/// | algorithm | Ed25519; the application's public key, [`PublicKey::from_hex`](crate::PublicKey::from_hex) |
 /// | signed content | `<time><body>` |
 /// | freshness | 5 minutes both ways, by our choice: Discord documents no bound |
 /// | delivery id | in the body (`id`) of interactions |
@@ -95,7 +95,7 @@ fn ping(body: &Bytes) -> Option<Response<Bytes>> {
 /// | | |
 /// |---|---|
 /// | header | `X-Twilio-Email-Event-Webhook-Signature: <base64>`, `X-Twilio-Email-Event-Webhook-Timestamp: <seconds>` |
-/// | algorithm | ECDSA over P-256 with SHA-256, in DER; the verification key, [`PublicKey::from_spki_base64`] |
+/// | algorithm | ECDSA over P-256 with SHA-256, in DER; the verification key, [`PublicKey::from_spki_base64`](crate::PublicKey::from_spki_base64) |
 /// | signed content | `<time><body>`; the CR LF at the body's end is part of it. A body that begins with a digit is refused, because it would make that ambiguous |
 /// | freshness | on request, by [`tolerance`](Self::tolerance): the time is signed, but SendGrid's own libraries do not judge it, and whether a retry is signed anew is not documented |
 /// | delivery id | in the body (`sg_event_id`) |
@@ -152,7 +152,7 @@ impl Verifier for SendGrid {
 /// | | |
 /// |---|---|
 /// | header | `telnyx-signature-ed25519: <base64>`, `telnyx-timestamp: <seconds>` |
-/// | algorithm | Ed25519; the account's public key, [`PublicKey::from_base64`] |
+/// | algorithm | Ed25519; the account's public key, [`PublicKey::from_base64`](crate::PublicKey::from_base64) |
 /// | signed content | <code>&lt;time&gt;\|&lt;body&gt;</code> |
 /// | freshness | 5 minutes both ways |
 /// | delivery id | in the body (`data.id`) |
@@ -182,7 +182,7 @@ impl Verifier for Telnyx {
 /// | | |
 /// |---|---|
 /// | header | `X-Signature-SHA256: <base64>` |
-/// | algorithm | RSA (PKCS#1 v1.5) with SHA-256; Wise publishes one key for production and one for its sandbox, [`PublicKey::from_pem`] |
+/// | algorithm | RSA (PKCS#1 v1.5) with SHA-256; Wise publishes one key for production and one for its sandbox, [`PublicKey::from_pem`](crate::PublicKey::from_pem) |
 /// | signed content | the body |
 /// | freshness | none |
 /// | delivery id | `X-Delivery-Id`, **not signed** |

@@ -7,6 +7,7 @@ use subtle::Choice;
 use super::{or_text_key, text_keyed};
 use crate::{
     Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
+    config_error::add,
     form::Form,
     handshake::{MAX_CHALLENGE, echo},
     scheme::{Scheme, SchemeState, SchemeVerifier},
@@ -88,9 +89,13 @@ impl Meta {
     /// reaches the handler then; every other method is verified as before.
     ///
     /// Called again it accepts a further token: single WhatsApp numbers can have their own.
+    ///
+    /// # Panics
+    ///
+    /// With more than 16 tokens.
     #[must_use]
     pub fn verify_token(mut self, token: Secret) -> Self {
-        Arc::make_mut(&mut self.0).verify_tokens.push(token);
+        add(&mut Arc::make_mut(&mut self.0).verify_tokens, token);
         self
     }
 

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     Profile, PublicUrl, Rejection, RejectionKind, Secret, Verified, Verifier,
-    config_error::MAX_SECRETS,
+    config_error::add,
     encoding::{self, Encoding, MAX_TAG},
     form::Form,
     head::{optional, required},
@@ -103,16 +103,16 @@ impl Twilio {
     #[must_use]
     pub fn or_secret(self, auth_token: Secret) -> Self {
         let mac = Mac::hmac_sha1(auth_token.expose());
-        assert!(
-            self.0.auth_tokens.len() < MAX_SECRETS,
-            "more than {MAX_SECRETS} secrets; remove those that Twilio no longer uses"
-        );
-        self.with(|inner| inner.auth_tokens.push(mac))
+        self.with(|inner| add(&mut inner.auth_tokens, mac))
     }
 
     /// Accepts signatures by a shared key (a public beta of Twilio's): those whose settings header
     /// names this key's id, with the algorithm named there, SHA-1 where none is. Without the
     /// header, the auth token decides.
+    ///
+    /// # Panics
+    ///
+    /// With more than 16 shared keys.
     #[must_use]
     pub fn shared_key(self, id: impl Into<String>, secret: Secret) -> Self {
         let key = SharedKey {
@@ -120,7 +120,7 @@ impl Twilio {
             sha1: Mac::hmac_sha1(secret.expose()),
             sha256: Mac::hmac_sha256(secret.expose()),
         };
-        self.with(|inner| inner.shared_keys.push(key))
+        self.with(|inner| add(&mut inner.shared_keys, key))
     }
 
     /// Refuses forms with a parameter that is not among these, so that part of a name or of the

@@ -119,7 +119,7 @@ fn more_than_sixteen_secrets_panic_or_fail_at_start_up() {
     let many = |count| (1..count).map(|index| Secret::new(format!("further {index}")).unwrap());
     let url = || PublicUrl::origin("https://example.com").unwrap();
     type Build = fn(usize, PublicUrl) -> bool;
-    let builds: [(&str, Build); 5] = [
+    let builds: [(&str, Build); 7] = [
         ("Meta", |count, _| {
             let _ = (1..count).fold(Meta::new(secret()), |meta, _| meta.or_secret(secret()));
             true
@@ -135,6 +135,16 @@ fn more_than_sixteen_secrets_panic_or_fail_at_start_up() {
         ("Twilio", |count, url| {
             let first = Twilio::new(secret(), url);
             let _ = (1..count).fold(first, |twilio, _| twilio.or_secret(secret()));
+            true
+        }),
+        ("Twilio's shared keys", |count, url| {
+            let first = Twilio::new(secret(), url);
+            let _ = (0..count).fold(first, |twilio, _| twilio.shared_key("id", secret()));
+            true
+        }),
+        ("Meta's verify tokens", |count, _| {
+            let first = Meta::new(secret());
+            let _ = (0..count).fold(first, |meta, _| meta.verify_token(secret()));
             true
         }),
         ("StandardWebhooks", |count, _| {
