@@ -1,45 +1,79 @@
-//! Many tenants, each with a secret of its own, which is looked up for each request: by the path
-//! where it names the tenant, by the body where only that does.
+//! Many tenants, each with secrets of its own in a database: named by the path, by the body where
+//! only that does, and with different providers.
 //!
-//! `cargo run --example tenants`, and then:
+//! `cargo run --example tenants --features tenants`, and then:
 //!
 //! ```sh
 //! body='{"object":"page"}'
 //! tag=$(printf %s "$body" | openssl dgst -sha256 -hmac secret-of-anna -r | cut -d' ' -f1)
 //! curl -i http://127.0.0.1:3000/meta/anna -H "x-hub-signature-256: sha256=$tag" -d "$body"
+//! curl -i http://127.0.0.1:3000/any/carl -H "x-hub-signature-256: sha256=$tag" -d "$body"
 //! body='{"source":"/com/cisco/wxcc/subscription-7","id":"1"}'
 //! tag=$(printf %s "$body" | openssl dgst -sha256 -hmac secret-of-7 -r | cut -d' ' -f1)
 //! curl -i http://127.0.0.1:3000/webex -H "x-webexcc-signature: $tag" -d "$body"
 //! ```
+//!
+//! The second is signed with another tenant's secret, so it is refused, as it would be if there
+//! were no `carl`.
 
 use std::{collections::HashMap, env, error::Error, io, net::SocketAddr, sync::Arc};
 
 use axum::{Extension, Router, routing::post};
-use http::HeaderName;
+use http::{HeaderName, request::Parts};
 use tokio::net::TcpListener;
 use tower_webhook::{
-    Rejection, Secret, SignatureLayer, Verified, Verifier, make_verifier_after_body_fn,
-    make_verifier_fn,
-    providers::{Meta, WebexContactCenter},
+    ConfigError, Profile, Secret, SignatureLayer, Verified,
+    providers::{self, AnyVerifier, Meta, WebexContactCenter},
+    tenants::{Secrets, TenantId, Tenants, decoy_secret},
 };
 
 /// A map in the place of a database.
 #[derive(Clone)]
-struct Database(Arc<HashMap<&'static str, Secret>>);
+struct Database(Arc<HashMap<&'static str, Row>>);
+
+#[derive(Clone)]
+struct Row {
+    provider: &'static str,
+    current: &'static str,
+    /// Still there during a rotation.
+    previous: Option<&'static str>,
+}
 
 impl Database {
-    async fn secret(&self, tenant: &str) -> Result<Secret, Rejection> {
-        let row = self.query(tenant).await;
-        // A database that is down is no verdict: 503, so that the sender comes again.
-        let secret = row.map_err(Rejection::unavailable)?;
-        // Answered like a bad signature, so that nobody can find out which tenants exist.
-        secret.ok_or(Rejection::unknown_tenant())
+    fn new() -> Self {
+        let row = |provider, current| Row { provider, current, previous: None };
+        Self(Arc::new(HashMap::from([
+            ("anna", Row { previous: Some("old-secret-of-anna"), ..row("meta", "secret-of-anna") }),
+            ("bert", row("meta", "secret-of-bert")),
+            ("carl", row("github", "secret-of-carl")),
+            ("subscription-7", row("webex_contact_center", "secret-of-7")),
+        ])))
     }
 
-    async fn query(&self, tenant: &str) -> io::Result<Option<Secret>> {
+    /// `None` where there is no such row. An error makes the sender come again.
+    async fn query(&self, tenant: &TenantId) -> io::Result<Option<Row>> {
         tokio::task::yield_now().await;
-        Ok(self.0.get(tenant).cloned())
+        Ok(self.0.get(tenant.as_str()).cloned())
     }
+
+    async fn secrets(
+        self,
+        tenant: TenantId,
+    ) -> Result<Option<Secrets>, Box<dyn Error + Send + Sync>> {
+        let Some(row) = self.query(&tenant).await? else { return Ok(None) };
+        let texts = [Some(row.current), row.previous].into_iter().flatten();
+        Ok(Some(texts.map(Secret::new).collect::<Result<_, _>>()?))
+    }
+}
+
+/// The last segment of the path.
+fn last_segment(head: &Parts) -> Option<String> {
+    head.uri.path().rsplit('/').next().map(str::to_owned)
+}
+
+/// The tenant's own provider.
+fn any_verifier(row: Row) -> Result<AnyVerifier, Box<dyn Error + Send + Sync>> {
+    Ok(providers::by_name(row.provider)?.verifier(Secret::new(row.current)?)?)
 }
 
 /// Only `Verified` says which tenant it was: path and body can be written by anyone.
@@ -48,36 +82,48 @@ async fn handler(Extension(verified): Extension<Verified>) -> String {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let apps = Database(Arc::new(HashMap::from([
-        ("anna", Secret::new("secret-of-anna")?),
-        ("bert", Secret::new("secret-of-bert")?),
-    ])));
-    let by_path = make_verifier_fn(move |head| {
-        let apps = apps.clone();
-        let tenant = head.uri.path().trim_start_matches("/meta/").to_owned();
-        async move { Ok(Meta::new(apps.secret(&tenant).await?).for_tenant(tenant)) }
-    })
-    .profile(Meta::PROFILE);
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let database = Database::new();
 
-    let subscriptions =
-        Database(Arc::new(HashMap::from([("subscription-7", Secret::new("secret-of-7")?)])));
-    let by_body = make_verifier_after_body_fn(move |_head, body| {
-        let subscriptions = subscriptions.clone();
-        let tenant = WebexContactCenter::subscription_id(body);
-        async move {
-            let tenant = tenant.ok_or(Rejection::unknown_tenant())?;
-            let secret = subscriptions.secret(&tenant).await?;
-            Ok(WebexContactCenter::new(secret).for_tenant(tenant))
-        }
-    })
-    // Whoever does not even pretend to sign is refused before the body is read.
-    .require_header(HeaderName::from_static("x-webexcc-signature"))
-    .profile(WebexContactCenter::PROFILE);
+    let store = database.clone();
+    let apps = Tenants::new(
+        move |tenant| store.clone().secrets(tenant),
+        |secrets| secrets.verifier(Meta::new, Meta::or_secret),
+    )?;
+
+    let store = database.clone();
+    let subscriptions = Tenants::new(
+        move |tenant| store.clone().secrets(tenant),
+        |secrets| secrets.verifier(WebexContactCenter::new, WebexContactCenter::or_secret),
+    )?;
+    let by_subscription = subscriptions
+        .by_body(|_head, body| WebexContactCenter::subscription_id(body))
+        // Whoever does not even pretend to sign is refused before the body is read.
+        .require_header(HeaderName::from_static("x-webexcc-signature"));
+
+    // Here the store makes the verifiers itself. The decoy is one provider's.
+    let decoy = providers::by_name("github")?.verifier(decoy_secret()?)?;
+    let any = Tenants::builder_with_decoy(
+        decoy,
+        move |tenant: TenantId| {
+            let database = database.clone();
+            async move { database.query(&tenant).await?.map(any_verifier).transpose() }
+        },
+        Ok::<_, ConfigError>,
+    )
+    .build()?;
 
     let app = Router::new()
-        .route("/meta/{tenant}", post(handler).layer(SignatureLayer::new(by_path)))
-        .route("/webex", post(handler).layer(SignatureLayer::new(by_body)));
+        .route(
+            "/meta/{tenant}",
+            post(handler).layer(SignatureLayer::new(apps.by_head(last_segment))),
+        )
+        .route("/webex", post(handler).layer(SignatureLayer::new(by_subscription)))
+        .route(
+            "/any/{tenant}",
+            post(handler)
+                .layer(SignatureLayer::new(any.by_head(last_segment).profile(Profile::DEFAULT))),
+        );
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;

@@ -39,6 +39,13 @@ pub enum ConfigError {
         /// The form that was asked for, for example `base64`.
         form: &'static str,
     },
+    /// A look-up of tenants cannot be set up as it was asked for.
+    #[cfg(feature = "tenants")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tenants")))]
+    TenantsInvalid {
+        /// What is wrong with it, and the way out.
+        why: &'static str,
+    },
     /// More secrets than a rotation can need.
     TooManySecrets,
     /// A public URL or origin is out of form.
@@ -92,6 +99,8 @@ impl fmt::Display for ConfigError {
             Self::SecretUndecodable { form } => {
                 write!(f, "the secret is not {form}; paste it as the provider shows it")
             }
+            #[cfg(feature = "tenants")]
+            Self::TenantsInvalid { why } => write!(f, "tenants cannot be looked up so: {why}"),
             Self::TooManySecrets => write!(
                 f,
                 "more than {MAX_SECRETS} secrets; remove those that the provider no longer uses"

@@ -69,6 +69,9 @@ pub struct MakeVerifierFn<F> {
 ///
 /// The status of refusals and the body limit are those of [`profile`](MakeVerifierFn::profile).
 ///
+/// The closure is called for each request, and has all the time it takes. With the feature
+/// `tenants`, `tenants::Tenants` has a cache and a time limit.
+///
 /// ```
 /// use std::{collections::HashMap, sync::Arc};
 /// use tower_webhook::{

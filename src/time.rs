@@ -63,7 +63,7 @@ impl Clock {
 
     /// Milliseconds since 1970. A clock that cannot be right would refuse every genuine request
     /// for good, so that case asks the sender to come again.
-    fn now(&self) -> Result<i64, Rejection> {
+    pub(crate) fn now(&self) -> Result<i64, Rejection> {
         const PLAUSIBLE: std::ops::Range<i64> = 631_152_000_000..4_102_444_800_000; // 1990 to 2100
         let now = self.system_time();
         now.duration_since(UNIX_EPOCH)

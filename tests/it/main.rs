@@ -28,6 +28,10 @@ mod rejections;
 mod scheme;
 mod secrets;
 mod support;
+#[cfg(feature = "tenants")]
+mod tenant_cache;
+#[cfg(feature = "tenants")]
+mod tenants;
 mod tonic;
 #[cfg(feature = "tracing")]
 mod tracing;

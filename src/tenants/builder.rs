@@ -1,0 +1,127 @@
+//! The knobs of a look-up.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use quick_cache::sync::Cache;
+
+use super::{Config, Shared, TenantId, Tenants, id::is_plain, single_flight::Flights};
+use crate::{ConfigError, Rejection, Verifier, time::Clock};
+
+/// A secret that was taken back must not be good for longer (the store is asked again).
+const LONGEST_TTL: Duration = Duration::from_secs(60);
+
+/// Sets times and bounds of [`Tenants`].
+#[must_use]
+pub struct TenantsBuilder<V> {
+    config: Result<Config<V>, ConfigError>,
+    capacity: usize,
+    unknown_capacity: usize,
+}
+
+impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
+    pub(super) fn new<F, Fut>(decoy: Result<V, ConfigError>, store: F) -> Self
+    where
+        F: Fn(TenantId) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<V>, Rejection>> + Send + 'static,
+    {
+        let config = decoy.map(|decoy| Config {
+            store: Arc::new(move |tenant| Box::pin(store(tenant))),
+            decoy,
+            is_in_form: Arc::new(is_plain),
+            ttl: LONGEST_TTL,
+            unknown_ttl: Duration::from_secs(10),
+            time_limit: Duration::from_secs(2),
+            clock: Clock::default(),
+        });
+        Self { config, capacity: 10_000, unknown_capacity: 1_000 }
+    }
+
+    /// The look-up.
+    ///
+    /// # Errors
+    ///
+    /// When the decoy cannot be made, or a time is over the 60 seconds.
+    pub fn build(self) -> Result<Tenants<V>, ConfigError> {
+        let config = self.config?;
+        if config.ttl.max(config.unknown_ttl) > LONGEST_TTL {
+            return Err(ConfigError::TenantsInvalid {
+                why: "a secret that was taken back would be good for too long; \
+                      cache for at most 60 seconds",
+            });
+        }
+        Ok(Tenants(Arc::new(Shared {
+            config,
+            known: Cache::new(self.capacity),
+            unknown: Cache::new(self.unknown_capacity),
+            flights: Arc::new(Flights::new()),
+        })))
+    }
+}
+
+impl<V> TenantsBuilder<V> {
+    fn with(mut self, set: impl FnOnce(&mut Config<V>)) -> Self {
+        self.config = self.config.map(|mut config| {
+            set(&mut config);
+            config
+        });
+        self
+    }
+
+    /// For how long a known tenant is cached, 60 seconds unless set, which is also the longest.
+    pub fn ttl(self, ttl: Duration) -> Self {
+        self.with(|config| config.ttl = ttl)
+    }
+
+    /// For how long it is cached that an id is unknown, 10 seconds unless set and at most 60: a new
+    /// tenant that was asked for too early waits that long.
+    pub fn unknown_ttl(self, ttl: Duration) -> Self {
+        self.with(|config| config.unknown_ttl = ttl)
+    }
+
+    /// How many known tenants are cached, 10,000 unless set. With 0 there are none.
+    pub const fn capacity(mut self, tenants: usize) -> Self {
+        self.capacity = tenants;
+        self
+    }
+
+    /// How many unknown ids are cached, 1,000 unless set. With 0 there are none.
+    pub const fn unknown_capacity(mut self, ids: usize) -> Self {
+        self.unknown_capacity = ids;
+        self
+    }
+
+    /// How long the store may take for one answer, 2 seconds unless set. It is kept by tokio's
+    /// timer. A request waits no longer than that for another one's call, and no longer than that
+    /// for its own where the other one was dropped.
+    pub fn time_limit(self, limit: Duration) -> Self {
+        self.with(|config| config.time_limit = limit)
+    }
+
+    /// Which ids are in form, in place of 1 to 64 ASCII letters, digits and `-_.`, not beginning
+    /// with a dot. Others are answered like unknown tenants, and the store is not asked for them.
+    ///
+    /// Whatever this says, an id is not empty and has at most 256 bytes. Allow what your ids are
+    /// made of and nothing more, and bind the id as a parameter wherever it goes.
+    pub fn check_id(self, is_in_form: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|config| config.is_in_form = Arc::new(is_in_form))
+    }
+
+    /// Tells the time, in place of the system's clock: for tests.
+    pub fn clock(self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.with(|config| config.clock = Clock::new(now))
+    }
+}
+
+impl<V> fmt::Debug for TenantsBuilder<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantsBuilder")
+            .field("capacity", &self.capacity)
+            .field("unknown_capacity", &self.unknown_capacity)
+            .finish_non_exhaustive()
+    }
+}

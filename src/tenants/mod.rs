@@ -1,0 +1,405 @@
+//! Secrets of many tenants, looked up in a store of your own for each request.
+//!
+//! ```
+//! use std::{collections::HashMap, convert::Infallible, sync::Arc};
+//! use tower_webhook::{
+//!     Secret, SignatureLayer,
+//!     providers::Meta,
+//!     tenants::{TenantId, Tenants},
+//! };
+//!
+//! // In the place of a database.
+//! let store = Arc::new(HashMap::from([("anna".to_owned(), Secret::new("secret-of-anna")?)]));
+//! let tenants = Tenants::new(
+//!     move |tenant: TenantId| {
+//!         let store = Arc::clone(&store);
+//!         async move { Ok::<_, Infallible>(store.get(tenant.as_str()).cloned()) }
+//!     },
+//!     |secrets| secrets.verifier(Meta::new, Meta::or_secret),
+//! )?;
+//! let by_path = |head: &http::request::Parts| {
+//!     head.uri.path().strip_prefix("/hooks/").map(str::to_owned)
+//! };
+//! let layer = SignatureLayer::new(tenants.by_head(by_path));
+//! # let _ = layer;
+//! # Ok::<_, tower_webhook::ConfigError>(())
+//! ```
+//!
+//! [`Tenants`] puts these in front of the store:
+//!
+//! - **The form of the id.** Only what can be one is looked up:
+//!   [`check_id`](TenantsBuilder::check_id).
+//! - **A cache** of verifiers, for at most 60 seconds, and a smaller one of unknown ids. Each has
+//!   its bound, so that a flood of unknown ids drives no known tenant out.
+//! - **One call at a time for each tenant.** Requests that come meanwhile wait for its outcome, a
+//!   failure included. When the request that makes the call is dropped, the next one makes it.
+//! - **A time limit**, 2 seconds. A store that is late, fails or panics is no verdict: the answer
+//!   is 503 (500 after a panic) and the handler is not called. A failure is shared with those who
+//!   wait and never cached, so that the next request asks again.
+//! - **One answer** for a bad signature, a tenant that does not exist, and one without a secret: see
+//!   [`TenantVerifier`].
+//!
+//! # What a look-up proves
+//!
+//! Nothing. A path, an unsigned header such as WSAPI's `X-Instance-Id`, and a body that has not
+//! been verified can be written by anyone. Proof is
+//! [`Verified::tenant`](crate::Verified::tenant): the tenant whose secret matched. Where the
+//! verified body names the tenant as well, compare the two: with secrets that tenants share, the
+//! signature cannot tell them apart.
+//!
+//! # What time tells
+//!
+//! A tenant in the cache is answered sooner than one that the store must be asked for, known or not.
+//! A stranger with a good clock can tell that somebody has used an id within the last seconds, not
+//! that it exists: unknown ids are cached too, though for a shorter time and fewer of them. More
+//! secrets take longer, and the decoy has one. An answer to a challenge that is made
+//! with the tenant's secret, as [`CrcToken`](crate::scheme::Handshake::CrcToken) asks for, is not
+//! the decoy's.
+//!
+//! Each new id costs the store a call. Rate limits belong above.
+
+mod builder;
+mod id;
+mod secrets;
+mod single_flight;
+mod verifier;
+
+use std::{
+    error::Error,
+    fmt,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::request::Parts;
+use quick_cache::sync::Cache;
+use tokio::time::timeout;
+
+pub use self::{
+    builder::TenantsBuilder,
+    id::{TenantId, form_field, json_field},
+    secrets::{Secrets, decoy_secret},
+    verifier::{LookUp, TenantVerifier},
+};
+use self::{
+    single_flight::{Flights, Seat, Turn},
+    verifier::Found,
+};
+use crate::{
+    ConfigError, MakeVerifierAfterBodyFn, MakeVerifierFn, Rejection, Verifier, future::contained,
+    make_verifier_after_body_fn, make_verifier_fn, time::Clock,
+};
+
+/// Looks up tenants' secrets, with a cache in front of the store; see the [module](self).
+///
+/// Clones share the cache. Keep one, to [`forget`](Self::forget) a tenant whose secret has changed.
+pub struct Tenants<V>(Arc<Shared<V>>);
+
+struct Shared<V> {
+    config: Config<V>,
+    known: Cache<TenantId, Known<V>>,
+    /// Apart from the known ones, so that unknown ids can drive out only each other.
+    unknown: Cache<TenantId, Millis>,
+    flights: Arc<Flights<Found<V>>>,
+}
+
+/// What a [`TenantsBuilder`] settles.
+struct Config<V> {
+    store: Store<V>,
+    decoy: V,
+    is_in_form: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    ttl: Duration,
+    unknown_ttl: Duration,
+    time_limit: Duration,
+    clock: Clock,
+}
+
+/// The user's store, and what makes a verifier of its answer.
+type Store<V> = Arc<dyn Fn(TenantId) -> Asking<V> + Send + Sync>;
+type Asking<V> = Pin<Box<dyn Future<Output = Result<Option<V>, Rejection>> + Send>>;
+
+/// Milliseconds since 1970.
+type Millis = i64;
+
+#[derive(Clone)]
+struct Known<V> {
+    verifier: TenantVerifier<V>,
+    asked_at: Millis,
+}
+
+impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
+    /// Looks tenants up in this store, and makes their verifiers by this function.
+    ///
+    /// The store answers with the tenant's [`Secrets`], or what can become them, or with `None`
+    /// where there is no such tenant. What makes a verifier of them also makes the decoy, so
+    /// anything else that it takes, such as a [`PublicUrl`](crate::PublicUrl), holds for both.
+    ///
+    /// # Errors
+    ///
+    /// When no verifier can be made for the decoy, which is then true for every tenant.
+    pub fn new<F, Fut, S, E, M>(store: F, make: M) -> Result<Self, ConfigError>
+    where
+        F: Fn(TenantId) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<S>, E>> + Send + 'static,
+        S: Into<Secrets>,
+        E: Into<Box<dyn Error + Send + Sync>>,
+        M: Fn(Secrets) -> Result<V, ConfigError> + Send + Sync + 'static,
+    {
+        Self::builder(store, make).build()
+    }
+
+    /// As [`new`](Self::new), with other times and bounds.
+    pub fn builder<F, Fut, S, E, M>(store: F, make: M) -> TenantsBuilder<V>
+    where
+        F: Fn(TenantId) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<S>, E>> + Send + 'static,
+        S: Into<Secrets>,
+        E: Into<Box<dyn Error + Send + Sync>>,
+        M: Fn(Secrets) -> Result<V, ConfigError> + Send + Sync + 'static,
+    {
+        // Without one, which does not happen, `make` fails, and `build` with it.
+        let decoy = decoy_secret().into_iter().collect();
+        let store = move |tenant| {
+            let asking = store(tenant);
+            async move {
+                let secrets: Option<Secrets> = asking.await?.map(Into::into);
+                // Without a secret it is as if the tenant did not exist.
+                Ok::<_, E>(secrets.filter(|secrets| !secrets.is_empty()))
+            }
+        };
+        Self::builder_with_decoy(decoy, store, make)
+    }
+
+    /// As [`builder`](Self::builder), for a store whose answers are more than secrets: the
+    /// provider, if tenants use different ones, or a verify token for each.
+    ///
+    /// `decoy` is such an answer for a tenant that does not exist. Its secrets, and whatever else is
+    /// secret in it, come from [`decoy_secret`].
+    ///
+    /// With different providers the decoy is of one of them, so for a request as another one sends
+    /// it, an unknown tenant is refused from the head and a known one after the body. Where that
+    /// matters, put the provider into the path, and give each its own `Tenants`.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use tower_webhook::{
+    ///     Secret, SignatureLayer,
+    ///     providers::{self, Provider},
+    ///     tenants::{TenantId, Tenants, decoy_secret},
+    /// };
+    ///
+    /// struct Row {
+    ///     provider: Provider,
+    ///     secret: Secret,
+    /// }
+    ///
+    /// async fn load(tenant: TenantId) -> Result<Option<Row>, Box<dyn std::error::Error + Send + Sync>> {
+    ///     let name = if tenant.as_str() == "anna" { "stripe" } else { "github" };
+    ///     let secret = Secret::new(format!("secret-of-{tenant}"))?;
+    ///     Ok(Some(Row { provider: providers::by_name(name)?, secret }))
+    /// }
+    ///
+    /// let decoy = Row { provider: providers::by_name("stripe")?, secret: decoy_secret()? };
+    /// let tenants =
+    ///     Tenants::builder_with_decoy(decoy, load, |row| row.provider.verifier(row.secret)).build()?;
+    /// # let _ = tenants;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder_with_decoy<F, Fut, R, E, M>(decoy: R, store: F, make: M) -> TenantsBuilder<V>
+    where
+        F: Fn(TenantId) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<R>, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+        M: Fn(R) -> Result<V, ConfigError> + Send + Sync + 'static,
+    {
+        let decoy = make(decoy);
+        let make = Arc::new(make);
+        TenantsBuilder::new(decoy, move |tenant| {
+            let (asking, make) = (store(tenant), Arc::clone(&make));
+            async move {
+                let row = asking.await.map_err(Rejection::unavailable)?;
+                Ok(row.map(&*make).transpose()?)
+            }
+        })
+    }
+
+    /// For a [`SignatureLayer`](crate::SignatureLayer): the head names the tenant, by a segment of
+    /// the path, the query, or a header. `None` is answered like an unknown tenant.
+    ///
+    /// Status and body limit are the decoy's unless
+    /// [`profile`](MakeVerifierFn::profile) sets others, never the tenant's.
+    pub fn by_head<F>(
+        &self,
+        tenant: F,
+    ) -> MakeVerifierFn<impl Fn(&Parts) -> LookUp<V> + Clone + use<F, V>>
+    where
+        F: Fn(&Parts) -> Option<String> + Clone,
+    {
+        let tenants = self.clone();
+        make_verifier_fn(move |head: &Parts| tenants.look_up(tenant(head).as_deref()))
+            .profile(self.0.config.decoy.profile())
+    }
+
+    /// For a [`SignatureLayer`](crate::SignatureLayer): the **unverified** body names the tenant,
+    /// as a field of a form ([`form_field`]) or of JSON ([`json_field`]), for providers that name
+    /// it only there. `None` is answered like an unknown tenant.
+    ///
+    /// Name the signature's header with
+    /// [`require_header`](MakeVerifierAfterBodyFn::require_header), so that unsigned requests are
+    /// refused before their body is read.
+    pub fn by_body<F>(
+        &self,
+        tenant: F,
+    ) -> MakeVerifierAfterBodyFn<impl Fn(&Parts, &Bytes) -> LookUp<V> + Clone + use<F, V>>
+    where
+        F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
+    {
+        let tenants = self.clone();
+        make_verifier_after_body_fn(move |head: &Parts, body: &Bytes| {
+            tenants.look_up(tenant(head, body).as_deref())
+        })
+        .profile(self.0.config.decoy.profile())
+    }
+
+    /// The verifier of this tenant, or the decoy, for messages without a server: see
+    /// [`verify`](crate::verify()). The future fails when the store does.
+    pub fn verifier(&self, tenant: &str) -> LookUp<V> {
+        self.look_up(Some(tenant))
+    }
+
+    fn look_up(&self, id: Option<&str>) -> LookUp<V> {
+        let shared = &self.0;
+        // What cannot be an id is no id. The store is not asked, and the decoy does its work.
+        let id = id.and_then(|id| TenantId::new(id, &*shared.config.is_in_form));
+        let Some(id) = id else { return LookUp::cached(shared.decoy()) };
+        if let Some(found) = shared.cached(&id) {
+            return LookUp::cached(found);
+        }
+        match shared.flights.board(id, |id| shared.cached(id)) {
+            Err(found) => LookUp::cached(found),
+            Ok(seat) => LookUp::store(Arc::clone(shared).fly(seat)),
+        }
+    }
+}
+
+impl<V: Clone> Tenants<V> {
+    /// Forgets what is known of this tenant, and that it is unknown: its next request asks the
+    /// store. Call it when its secret has changed, or when the tenant was made or has gone, in
+    /// every process.
+    ///
+    /// What a call that is under way brings is used for the requests that wait for it, and not kept.
+    pub fn forget(&self, tenant: &str) {
+        let Shared { known, unknown, flights, .. } = &*self.0;
+        flights.forget(Some(tenant), || {
+            known.remove(tenant);
+            unknown.remove(tenant);
+        });
+    }
+
+    /// Forgets all tenants, as [`forget`](Self::forget) does one.
+    pub fn clear(&self) {
+        let Shared { known, unknown, flights, .. } = &*self.0;
+        flights.forget(None, || {
+            known.clear();
+            unknown.clear();
+        });
+    }
+}
+
+impl<V: Verifier + Clone> Shared<V> {
+    fn decoy(&self) -> TenantVerifier<V> {
+        TenantVerifier::decoy(self.config.decoy.clone())
+    }
+
+    /// What the caches hold of this tenant and is still fresh.
+    fn cached(&self, id: &TenantId) -> Option<TenantVerifier<V>> {
+        let (known, unknown) = (self.known.get(id), self.unknown.get(id));
+        if known.is_none() && unknown.is_none() {
+            return None;
+        }
+        // Without a clock nothing is fresh.
+        let now = self.config.clock.now().ok()?;
+        let is_fresh = |asked_at: Millis, ttl: Duration| {
+            // Not from the future either: a clock that was set back would keep it for that long.
+            u128::try_from(now - asked_at).is_ok_and(|age| age < ttl.as_millis())
+        };
+        let known = known.filter(|known| is_fresh(known.asked_at, self.config.ttl));
+        let unknown = unknown.filter(|asked_at| is_fresh(*asked_at, self.config.unknown_ttl));
+        match (known, unknown) {
+            (Some(known), _) => Some(known.verifier),
+            (None, Some(_)) => Some(self.decoy()),
+            (None, None) => None,
+        }
+    }
+
+    /// Waits for the call that another request makes, or makes it.
+    async fn fly(self: Arc<Self>, seat: Seat<Found<V>>) -> Found<V> {
+        let limit = self.config.time_limit;
+        let _permit = match seat.turn(limit).await {
+            Turn::Landed(found) => return found,
+            Turn::TimedOut => return Err(late()),
+            Turn::Ours(permit) => permit,
+        };
+        // Before the call: the answer can be as old as that.
+        let asked_at = self.config.clock.now();
+        let answer = timeout(limit, self.ask(&seat.id)).await.unwrap_or_else(|_| Err(late()));
+        let found = answer.map(|verifier| match verifier {
+            Some(verifier) => TenantVerifier::known(verifier, seat.id.clone()),
+            None => self.decoy(),
+        });
+        seat.land(found.clone(), || self.keep(&seat.id, &found, asked_at));
+        found
+    }
+
+    /// Asks the user's code. A panic there is told from an answer, as everywhere in this crate.
+    async fn ask(&self, id: &TenantId) -> Result<Option<V>, Rejection> {
+        let mut asking = contained(|| (self.config.store)(id.clone()))?;
+        poll_fn(|cx| {
+            contained(|| asking.as_mut().poll(cx))
+                .unwrap_or_else(|panicked| Poll::Ready(Err(panicked)))
+        })
+        .await
+    }
+
+    /// Keeps an answer. A failure is no answer, and without a clock none can be kept for its time.
+    fn keep(&self, id: &TenantId, found: &Found<V>, asked_at: Result<Millis, Rejection>) {
+        let (Ok(found), Ok(asked_at)) = (found, asked_at) else { return };
+        // In one of the two only.
+        if found.tenant().is_some() {
+            self.unknown.remove(id);
+            self.known.insert(id.clone(), Known { verifier: found.clone(), asked_at });
+        } else {
+            self.known.remove(id);
+            self.unknown.insert(id.clone(), asked_at);
+        }
+    }
+}
+
+fn late() -> Rejection {
+    Rejection::unavailable("the store of secrets did not answer in time")
+}
+
+impl<V> Clone for Tenants<V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<V: Clone> fmt::Debug for Tenants<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shared { config, known, unknown, flights } = &*self.0;
+        f.debug_struct("Tenants")
+            .field("known", &known.len())
+            .field("unknown", &unknown.len())
+            .field("asking", &flights.len())
+            .field("ttl", &config.ttl)
+            .field("unknown_ttl", &config.unknown_ttl)
+            .field("time_limit", &config.time_limit)
+            .field("clock", &config.clock)
+            .finish_non_exhaustive()
+    }
+}

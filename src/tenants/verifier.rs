@@ -1,0 +1,122 @@
+//! What a look-up returns: a tenant's verifier, or the decoy.
+
+use std::{
+    fmt,
+    future::{Future, Ready, ready},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::TenantId;
+use crate::{Profile, Rejection, Verified, Verifier, verifier::delegate_handshake};
+
+/// A tenant's verifier, or the decoy that stands in where there is no such tenant.
+///
+/// The decoy is a verifier of the same kind with a secret of its own. It does all the work and
+/// then refuses with [`UnknownTenant`](crate::RejectionKind::UnknownTenant), whatever it has found.
+/// So an unknown tenant's request is read, hashed and refused at the same points as a known one's
+/// with a bad signature, and a missing header is refused as it would be for a known one. Its
+/// answers to unsigned challenges are its own too: a wrong token is wrong there as well.
+#[derive(Clone)]
+pub struct TenantVerifier<V> {
+    verifier: V,
+    /// `None` makes it the decoy.
+    tenant: Option<TenantId>,
+}
+
+impl<V> TenantVerifier<V> {
+    pub(super) const fn known(verifier: V, tenant: TenantId) -> Self {
+        Self { verifier, tenant: Some(tenant) }
+    }
+
+    pub(super) const fn decoy(verifier: V) -> Self {
+        Self { verifier, tenant: None }
+    }
+
+    /// The tenant whose secrets these are; `None` for the decoy.
+    #[must_use]
+    pub const fn tenant(&self) -> Option<&TenantId> {
+        self.tenant.as_ref()
+    }
+}
+
+impl<V: Verifier> Verifier for TenantVerifier<V> {
+    type State = V::State;
+
+    fn begin(&self, head: &Parts) -> Result<V::State, Rejection> {
+        self.verifier.begin(head)
+    }
+
+    fn update(&self, state: &mut V::State, chunk: &[u8]) {
+        self.verifier.update(state, chunk);
+    }
+
+    fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+        let result = self.verifier.finish(state, head, body);
+        match (&self.tenant, result) {
+            (Some(tenant), result) => result.map(|found| found.with_tenant(tenant.to_shared())),
+            // A failure that is no verdict is told to the known ones too.
+            (None, Err(rejection)) if !rejection.kind().is_verdict() => Err(rejection),
+            (None, _) => Err(Rejection::unknown_tenant()),
+        }
+    }
+
+    delegate_handshake!(self => self.verifier);
+
+    fn profile(&self) -> Profile {
+        self.verifier.profile()
+    }
+}
+
+impl<V> fmt::Debug for TenantVerifier<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantVerifier").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+pub(super) type Found<V> = Result<TenantVerifier<V>, Rejection>;
+
+/// A look-up of a tenant: at once from the cache, or by the store.
+///
+/// It must be polled within a tokio runtime whose timer is enabled, unless the tenant is cached.
+#[must_use = "futures do nothing unless they are polled"]
+pub struct LookUp<V>(Way<V>);
+
+enum Way<V> {
+    Cached(Ready<Found<V>>),
+    Store(Pin<Box<dyn Future<Output = Found<V>> + Send>>),
+}
+
+impl<V> LookUp<V> {
+    pub(super) fn cached(verifier: TenantVerifier<V>) -> Self {
+        Self(Way::Cached(ready(Ok(verifier))))
+    }
+
+    pub(super) fn store(asking: impl Future<Output = Found<V>> + Send + 'static) -> Self {
+        Self(Way::Store(Box::pin(asking)))
+    }
+}
+
+impl<V> Future for LookUp<V> {
+    type Output = Found<V>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Found<V>> {
+        match &mut self.0 {
+            Way::Cached(found) => Pin::new(found).poll(cx),
+            Way::Store(asking) => asking.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<V> fmt::Debug for LookUp<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way = match self.0 {
+            Way::Cached(_) => "cached",
+            Way::Store(_) => "store",
+        };
+        f.debug_tuple("LookUp").field(&way).finish()
+    }
+}
