@@ -1,6 +1,11 @@
 //! What URL the provider signed.
 
-use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
 use http::{Method, Uri, request::Parts};
 

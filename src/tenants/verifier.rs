@@ -8,10 +8,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{Response, request::Parts};
 
 use super::TenantId;
-use crate::{Profile, Rejection, Verified, Verifier, verifier::delegate_handshake};
+use crate::{Profile, Rejection, Verified, Verifier};
 
 /// A tenant's verifier, or the decoy that stands in where there is no such tenant.
 ///
@@ -41,13 +41,21 @@ impl<V> TenantVerifier<V> {
     pub const fn tenant(&self) -> Option<&TenantId> {
         self.tenant.as_ref()
     }
+
+    /// For whoever reads the events; the sender is not told.
+    fn named(&self, rejection: Rejection) -> Rejection {
+        match &self.tenant {
+            Some(tenant) => rejection.with_tenant(tenant.to_shared()),
+            None => rejection,
+        }
+    }
 }
 
 impl<V: Verifier> Verifier for TenantVerifier<V> {
     type State = V::State;
 
     fn begin(&self, head: &Parts) -> Result<V::State, Rejection> {
-        self.verifier.begin(head)
+        self.verifier.begin(head).map_err(|rejection| self.named(rejection))
     }
 
     fn update(&self, state: &mut V::State, chunk: &[u8]) {
@@ -57,14 +65,18 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
     fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
         let result = self.verifier.finish(state, head, body);
         match (&self.tenant, result) {
-            (Some(tenant), result) => result.map(|found| found.with_tenant(tenant.to_shared())),
+            (Some(tenant), Ok(verified)) => Ok(verified.with_tenant(tenant.to_shared())),
+            (Some(_), Err(rejection)) => Err(self.named(rejection)),
             // A failure that is no verdict is told to the known ones too.
             (None, Err(rejection)) if !rejection.kind().is_verdict() => Err(rejection),
             (None, _) => Err(Rejection::unknown_tenant()),
         }
     }
 
-    delegate_handshake!(self => self.verifier);
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        let answer = self.verifier.handshake(head)?;
+        Some(answer.map_err(|rejection| self.named(rejection)))
+    }
 
     fn profile(&self) -> Profile {
         self.verifier.profile()

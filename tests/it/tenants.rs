@@ -151,7 +151,13 @@ async fn ten_1_each_tenant_has_its_own_secret() {
     }
     let crossed = send(&layer, request("B", "secret of tenant A", hello())).await;
     assert_refused("the other tenant's secret", RejectionKind::SignatureMismatch, &crossed);
-    assert_eq!(store.calls(), 2, "once for each");
+    // Whoever reads the events learns which tenant it was; an unknown one has no name.
+    for (tenant, named) in [("B", Some("B")), ("nobody", None)] {
+        let (response, _) = send(&layer, request(tenant, "secret of tenant A", hello())).await;
+        let rejection = response.extensions().get::<Rejection>().unwrap();
+        assert_eq!((rejection.tenant(), rejection.provider()), (named, "meta"));
+    }
+    assert_eq!(store.calls(), 3, "once for each");
 }
 
 #[tokio::test]
