@@ -230,6 +230,21 @@ async fn fault_4_a_store_that_panics_is_500_and_no_end() {
     assert_eq!(response.status(), StatusCode::OK);
 }
 
+#[tokio::test]
+async fn a_panic_of_the_store_is_shared_by_all_who_wait() {
+    let store = Store::gated();
+    for (calls, row) in [(1, Row::PanicLater), (2, Row::PanicAtOnce)] {
+        store.set("A", row);
+        let tenants = store.meta().build().unwrap();
+        let waiting: Vec<_> = (0..3).map(|_| tenants.verifier("A")).collect();
+        store.gate.add_permits(1);
+        for look_up in waiting {
+            assert_eq!(kind(within(look_up).await), Some(RejectionKind::VerifierPanicked));
+        }
+        assert_eq!((store.calls(), shown(&tenants, "asking")), (calls, 0));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn fault_2_a_store_that_never_answers_is_503_after_two_seconds() {
     let store = Store::new();
