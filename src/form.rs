@@ -1,7 +1,7 @@
 //! Form-encoded text, decoded as the WHATWG URL standard does: `+` is a space, `%41` a byte, and
 //! what is not a valid escape stands for itself.
 
-use crate::encoding::nibble;
+use crate::{RejectionKind, encoding::nibble};
 
 /// More parameters than any provider sends.
 const MAX_PARAMETERS: usize = 4096;
@@ -41,6 +41,17 @@ impl Form {
     pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
         let mut parameters = self.iter();
         parameters.find(|(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// The value of the parameter with this name, which must be there exactly once and not be blank:
+    /// which of two a handler takes is not ours to guess (T-15).
+    pub(crate) fn only(&self, name: &str) -> Result<&[u8], RejectionKind> {
+        let mut values = self.iter().filter(|(n, _)| *n == name.as_bytes());
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) if !value.is_empty() => Ok(value),
+            (_, None) => Err(RejectionKind::Missing),
+            (_, Some(_)) => Err(RejectionKind::Repeated),
+        }
     }
 
     /// Sorts by the bytes of name and value, and drops repeated pairs.

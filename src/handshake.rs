@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use subtle::Choice;
 
 use crate::{
-    ConfigError, Profile, Rejection, RejectionKind, Verified, Verifier,
+    ConfigError, Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
     encoding::Encoding,
     form::Form,
     head::optional,
@@ -34,6 +35,11 @@ pub enum Handshake {
     /// nothing else is refused where the scheme signs the body alone. A scheme that signs more must
     /// have a literal that is in no token.
     CrcToken,
+    /// Verified: a POST with `aeg-event-type: SubscriptionValidation` is answered with
+    /// `{"validationResponse":"<code>"}`, the code being the text `data.validationCode` of the first
+    /// event in the body. Azure Event Grid asks so. A code is of the form that
+    /// [`CrcToken`](Self::CrcToken) says of tokens.
+    EventGrid,
     /// Unsigned: a GET with this header is answered with its value. Worldline asks so.
     Header(&'static str),
     /// Unsigned: a GET with `header` is answered with `{"<field>":"<value>"}`. Okta asks so. For the
@@ -78,6 +84,11 @@ pub enum Handshake {
         /// The field's text on a challenge.
         value: &'static str,
     },
+    /// Unsigned: an OPTIONS with `WebHook-Request-Origin` is answered with `WebHook-Allowed-Origin`
+    /// where the origin is one of these, whatever its case, and with 404 otherwise. Senders of
+    /// CloudEvents ask so: `eventgrid.azure.net` for Azure Event Grid. The answer only tells a sender
+    /// that it may deliver here; whether a delivery is genuine is verified as ever.
+    WebHookOrigins(&'static [&'static str]),
 }
 
 impl Handshake {
@@ -121,7 +132,13 @@ impl Handshake {
                 };
                 answer_query(head, "crc_token", &answer)
             }
-            Self::PlainToken | Self::SignedField { .. } | Self::SignedHeader { .. } => None,
+            Self::WebHookOrigins(origins) => (head.method == Method::OPTIONS)
+                .then(|| allow_origin(head, origins))
+                .and_then(Result::transpose),
+            Self::EventGrid
+            | Self::PlainToken
+            | Self::SignedField { .. }
+            | Self::SignedHeader { .. } => None,
         }
     }
 
@@ -159,6 +176,15 @@ impl Handshake {
                 let tag = tag_of(key, token.as_bytes(), Encoding::Hex);
                 let json = format!(r#"{{"plainToken":"{token}","encryptedToken":"{tag}"}}"#);
                 Some(json_answer(&json))
+            }
+            Self::EventGrid => {
+                let mut kinds = head.headers.get_all("aeg-event-type").iter();
+                if !kinds.any(|kind| kind == "SubscriptionValidation") {
+                    return None;
+                }
+                let code = validation_code(body).filter(|code| is_token(code.as_bytes()));
+                let answer = |code| json_answer(&format!(r#"{{"validationResponse":"{code}"}}"#));
+                Some(code.map_or_else(malformed, answer))
             }
             Self::SignedField { header, value, field } => {
                 if !head.headers.get_all(header).iter().any(|found| found == value) {
@@ -200,8 +226,64 @@ fn answer_query(
     Some(answer.ok_or(Rejection::new(RejectionKind::HandshakeMalformed)))
 }
 
+/// `None` for an OPTIONS of another sort.
+fn allow_origin(
+    head: &Parts,
+    origins: &[&'static str],
+) -> Result<Option<Response<Bytes>>, Rejection> {
+    let malformed = || Rejection::new(RejectionKind::HandshakeMalformed);
+    let origin = optional(head, "webhook-request-origin").map_err(|_| malformed())?;
+    let Some(origin) = origin else { return Ok(None) };
+    let allowed = origins.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(origin));
+    let allowed = allowed.ok_or(Rejection::new(RejectionKind::HandshakeUnexpected))?;
+    let mut response = Response::new(Bytes::new());
+    let headers = response.headers_mut();
+    // What was configured, not what was sent.
+    let allowed = HeaderValue::from_str(allowed).map_err(|_| malformed())?;
+    headers.insert("webhook-allowed-origin", allowed);
+    if head.headers.contains_key("webhook-request-rate") {
+        headers.insert("webhook-allowed-rate", HeaderValue::from_static("*"));
+    }
+    Ok(Some(response))
+}
+
+/// `data.validationCode` of an array's first event.
+fn validation_code(body: &[u8]) -> Option<String> {
+    let mut first = None;
+    json::items(body, &mut |event| {
+        first.get_or_insert(event);
+    })
+    .ok()?;
+    let Some(Value::Object(event)) = first else { return None };
+    match json::field(event.as_bytes(), "data") {
+        Ok(Some(Value::Object(data))) => {
+            text_field(data.as_bytes(), "validationCode").map(Cow::into_owned)
+        }
+        _ => None,
+    }
+}
+
+/// The challenge of a GET with `hub.mode=subscribe`, one of these tokens as `hub.verify_token`, and
+/// `hub.challenge`.
+pub(crate) fn subscription(head: &Parts, tokens: &[Secret]) -> Result<String, Rejection> {
+    let malformed = || Rejection::new(RejectionKind::HandshakeMalformed);
+    let query = head.uri.query().unwrap_or_default();
+    let form = Form::parse(query.as_bytes()).ok_or_else(malformed)?;
+    let part = |name| form.first(name).filter(|value| !value.is_empty()).ok_or_else(malformed);
+    let mode = part("hub.mode")?;
+    let (token, challenge) = (part("hub.verify_token")?, part("hub.challenge")?);
+    let mut is_known = Choice::from(0);
+    for known in tokens {
+        is_known |= known.ct_matches(token);
+    }
+    if !(bool::from(is_known) && mode == b"subscribe") {
+        return Err(Rejection::new(RejectionKind::HandshakeFailed));
+    }
+    text(challenge).map(str::to_owned).ok_or_else(malformed)
+}
+
 /// A challenge that may be answered.
-fn text(challenge: &[u8]) -> Option<&str> {
+pub(crate) fn text(challenge: &[u8]) -> Option<&str> {
     let is_in_form = (1..=MAX_CHALLENGE).contains(&challenge.len());
     std::str::from_utf8(challenge).ok().filter(|_| is_in_form)
 }
@@ -212,7 +294,7 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
     (1..=MAX_CHALLENGE).contains(&text.len()) && text.iter().all(is_allowed)
 }
 
-fn text_field<'a>(body: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+pub(crate) fn text_field<'a>(body: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
     json::field(body, name).ok().flatten().and_then(Value::into_text)
 }
 
@@ -233,7 +315,7 @@ pub(crate) fn echo(text: &[u8]) -> Response<Bytes> {
     answer(Bytes::copy_from_slice(text), plain)
 }
 
-fn json_answer(json: &str) -> Response<Bytes> {
+pub(crate) fn json_answer(json: &str) -> Response<Bytes> {
     answer(Bytes::copy_from_slice(json.as_bytes()), HeaderValue::from_static("application/json"))
 }
 
@@ -267,12 +349,10 @@ pub struct WithHandshake<V> {
 ///     Secret, SignatureLayer, providers::SharedToken, scheme::Handshake, with_handshake,
 /// };
 ///
-/// let okta = SharedToken::new(http::header::AUTHORIZATION, Secret::new("the hook's secret")?);
-/// let challenge = Handshake::HeaderToJson {
-///     header: "x-okta-verification-challenge",
-///     field: "verification",
-/// };
-/// let layer = SignatureLayer::new(with_handshake(okta, challenge)?);
+/// let token = SharedToken::in_query("code", Secret::new("the secret in the endpoint's URL")?);
+/// let event_grid = with_handshake(token, Handshake::EventGrid)?;
+/// let cloud_events = Handshake::WebHookOrigins(&["eventgrid.azure.net"]);
+/// let layer = SignatureLayer::new(with_handshake(event_grid, cloud_events)?);
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```

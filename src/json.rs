@@ -1,5 +1,5 @@
-//! Reads one field of a JSON object, strictly: for times and challenges that a provider signs
-//! inside the body.
+//! Reads one field of a JSON object or the items of an array, strictly: for times, tokens and
+//! challenges that a provider puts inside the body.
 //!
 //! A name that occurs twice is an error: our reading and the handler's could differ.
 
@@ -17,6 +17,8 @@ pub(crate) struct Malformed;
 pub(crate) enum Value<'a> {
     Text(Cow<'a, str>),
     Number(&'a str),
+    /// An array, as it is written.
+    Array(&'a str),
     /// An object, as it is written.
     Object(&'a str),
     Other,
@@ -33,7 +35,7 @@ impl<'a> Value<'a> {
 
 /// The value of the top-level object's field `name`; `None` where there is no such field.
 pub(crate) fn field<'a>(json: &'a [u8], name: &str) -> Result<Option<Value<'a>>, Malformed> {
-    let mut reader = Reader { text: std::str::from_utf8(json).map_err(|_| Malformed)?, at: 0 };
+    let mut reader = Reader::new(json)?;
     let mut found = None;
     reader.expect(b'{')?;
     if !reader.eat(b'}') {
@@ -51,8 +53,24 @@ pub(crate) fn field<'a>(json: &'a [u8], name: &str) -> Result<Option<Value<'a>>,
             reader.expect(b',')?;
         }
     }
-    reader.space();
-    if reader.at == json.len() { Ok(found) } else { Err(Malformed) }
+    reader.end().map(|()| found)
+}
+
+/// Visits each value of the array, one at a time: a list of them would be many times as long as
+/// what a sender wrote.
+pub(crate) fn items<'a>(json: &'a [u8], visit: &mut dyn FnMut(Value<'a>)) -> Result<(), Malformed> {
+    let mut reader = Reader::new(json)?;
+    reader.expect(b'[')?;
+    if !reader.eat(b']') {
+        loop {
+            visit(reader.value()?);
+            if reader.eat(b']') {
+                break;
+            }
+            reader.expect(b',')?;
+        }
+    }
+    reader.end()
 }
 
 struct Reader<'a> {
@@ -61,6 +79,15 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn new(json: &'a [u8]) -> Result<Self, Malformed> {
+        Ok(Self { text: std::str::from_utf8(json).map_err(|_| Malformed)?, at: 0 })
+    }
+
+    fn end(&mut self) -> Result<(), Malformed> {
+        self.space();
+        if self.at == self.text.len() { Ok(()) } else { Err(Malformed) }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -87,12 +114,12 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some(b'"') => self.string().map(Value::Text),
             Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
-            Some(b'{') => {
+            Some(bracket @ (b'{' | b'[')) => {
                 let start = self.at;
                 self.skip_nested()?;
-                Ok(Value::Object(&self.text[start..self.at]))
+                let text = &self.text[start..self.at];
+                Ok(if bracket == b'{' { Value::Object(text) } else { Value::Array(text) })
             }
-            Some(b'[') => self.skip_nested().map(|()| Value::Other),
             _ => self.keyword().map(|()| Value::Other),
         }
     }
@@ -275,7 +302,7 @@ mod tests {
             (r#"{"t":-1.5e+3}"#, Ok(Some(Value::Number("-1.5e+3")))),
             (r#"{"t":1697211697694}"#, Ok(Some(Value::Number("1697211697694")))),
             (r#"{"t":null}"#, Ok(Some(Value::Other))),
-            (r#"{"t":[{"a":1}]}"#, Ok(Some(Value::Other))),
+            (r#"{"t": [{"a":1}] }"#, Ok(Some(Value::Array(r#"[{"a":1}]"#)))),
             (
                 r#"{"t": {"a":[true,false,{}]} }"#,
                 Ok(Some(Value::Object(r#"{"a":[true,false,{}]}"#))),
@@ -305,7 +332,42 @@ mod tests {
         assert_eq!(field("[".repeat(1 << 20).as_bytes(), "t"), Err(Malformed));
     }
 
+    fn all_items(json: &[u8]) -> Result<Vec<Value<'_>>, Malformed> {
+        let mut found = Vec::new();
+        items(json, &mut |item| found.push(item)).map(|()| found)
+    }
+
+    #[test]
+    fn visits_each_item_of_an_array_and_nothing_else() {
+        let some = [Value::Number("1"), Value::Object(r#"{"a":[]}"#), Value::Array("[ ]")];
+        for (json, expected) in [
+            (&b"[]"[..], Ok(vec![])),
+            (br#" [ 1 , {"a":[]},[ ] ] "#, Ok(some.to_vec())),
+            (b"[1,]", Err(Malformed)),
+            (b"[,1]", Err(Malformed)),
+            (b"[1 2]", Err(Malformed)),
+            (b"[1", Err(Malformed)),
+            (b"[1]x", Err(Malformed)),
+            (b"{}", Err(Malformed)),
+            (b"", Err(Malformed)),
+            (b"[\"\xff\"]", Err(Malformed)),
+        ] {
+            assert_eq!(all_items(json), expected, "{}", json.escape_ascii());
+        }
+    }
+
     proptest! {
+        /// `serde_json` is the oracle.
+        #[test]
+        fn items_agree_with_serde_json(json in r#"\[[\[\]{}:,"\\tu0a19.e\- \n+f]{0,20}\]"#) {
+            let theirs = serde_json::from_str::<Vec<serde_json::Value>>(&json);
+            match (all_items(json.as_bytes()), theirs) {
+                (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours.len(), theirs.len()),
+                (Ok(_), Err(error)) => prop_assert!(error.to_string().contains("out of range")),
+                (Err(Malformed), theirs) => prop_assert!(theirs.is_err()),
+            }
+        }
+
         /// `serde_json` is the oracle.
         #[test]
         fn agrees_with_serde_json(json in r#"[\[\]{}:,"\\tu0a19.e\- \n+f]{0,24}"#) {

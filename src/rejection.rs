@@ -53,6 +53,8 @@ pub enum RejectionKind {
     HandshakeFailed,
     /// An ownership challenge with a part missing or out of form: 400.
     HandshakeMalformed,
+    /// An ownership challenge that nobody here has asked for: 404.
+    HandshakeUnexpected,
     /// A header, or a field of one, is out of form.
     Malformed,
     /// A header that the scheme needs is absent or empty.
@@ -89,6 +91,7 @@ impl RejectionKind {
             Self::ClockSuspect => "clock_suspect",
             Self::HandshakeFailed => "handshake_failed",
             Self::HandshakeMalformed => "handshake_malformed",
+            Self::HandshakeUnexpected => "handshake_unexpected",
             Self::Malformed => "malformed",
             Self::Missing => "missing",
             Self::Repeated => "repeated",
@@ -117,6 +120,7 @@ impl RejectionKind {
             Self::BodyTimeout => Some(StatusCode::REQUEST_TIMEOUT),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyUnreadable | Self::HandshakeMalformed => Some(StatusCode::BAD_REQUEST),
+            Self::HandshakeUnexpected => Some(StatusCode::NOT_FOUND),
             Self::ClockSuspect | Self::VerifierUnavailable => Some(StatusCode::SERVICE_UNAVAILABLE),
             Self::VerifierPanicked => Some(StatusCode::INTERNAL_SERVER_ERROR),
             Self::HandshakeFailed
@@ -145,6 +149,7 @@ impl RejectionKind {
             Self::ClockSuspect => "the server's clock cannot be right",
             Self::HandshakeFailed => "the challenge does not carry the right token",
             Self::HandshakeMalformed => "the challenge is incomplete or out of form",
+            Self::HandshakeUnexpected => "nobody here has asked for this challenge",
             Self::Malformed => "out of form",
             Self::Missing => "missing or empty",
             Self::Repeated => "there more than once",

@@ -33,16 +33,18 @@ use crate::{
 };
 
 /// A verifier that can also sign, with its first secret. Every provider of this crate can that is
-/// verified with a secret; a public key signs nothing.
+/// verified with a secret, but for those whose proof stands in the body; a public key signs nothing.
 pub trait Sign: Verifier {
     /// Puts the headers of a genuine request with this head and body into `head`.
     ///
     /// Headers that the signature covers and that are there already (an id, a nonce) are kept.
-    /// Where the provider signs a time that stands in the body, `body` must hold it.
+    /// Where the provider signs a time that stands in the body, `body` must hold it; a token in the
+    /// URL is part of `head` already.
     ///
     /// # Errors
     ///
-    /// When a header that the signature covers is out of form, or the signed URL cannot be told.
+    /// When a header that the signature covers is out of form, the signed URL cannot be told, or it
+    /// lacks its token.
     fn sign(&self, head: &mut Parts, body: &[u8], time: SystemTime) -> Result<(), Rejection>;
 }
 

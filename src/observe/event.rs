@@ -108,7 +108,9 @@ impl<'a> Event<'a> {
             EventKind::Suppressed { .. } => "webhook_events_suppressed",
             EventKind::Rejected { .. } | EventKind::Unverified => {
                 match self.rejection().map_or(RejectionKind::SignatureMismatch, Rejection::kind) {
-                    RejectionKind::HandshakeFailed | RejectionKind::HandshakeMalformed => {
+                    RejectionKind::HandshakeFailed
+                    | RejectionKind::HandshakeMalformed
+                    | RejectionKind::HandshakeUnexpected => {
                         "webhook_verification_failed"
                     }
                     RejectionKind::ClockSuspect

@@ -1,15 +1,15 @@
-//! Providers that name the key beside the signature, and the hubs of WebSub.
+//! Providers that name the key beside the signature.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{Response, request::Parts};
 
 use super::text_keyed;
 use crate::{
     Profile, Rejection, Secret, Verified, Verifier,
     head::required,
-    scheme::{Encoding, Scheme, SchemeState, SchemeVerifier},
+    scheme::{Encoding, Handshake, Scheme, SchemeState, SchemeVerifier},
 };
 
 /// Secrets by the id that a header names. The id is not signed and need not be: it only picks the
@@ -71,6 +71,11 @@ impl Verifier for Keyring {
         Ok(verifier.finish(state, head, body)?.with_key_index(index))
     }
 
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        // No challenge here is keyed, so any key's verifier answers it.
+        self.keys.first()?.verifier.handshake(head)
+    }
+
     fn profile(&self) -> Profile {
         self.scheme.profile()
     }
@@ -123,6 +128,7 @@ macro_rules! with_key_ids {
 
         impl Verifier for $name {
             crate::verifier::delegate_verifier!(self => self.0, SchemeState);
+            crate::verifier::delegate_handshake!(self => self.0);
         }
 
         super::sign_as!($name, self => &self.0);
@@ -168,71 +174,10 @@ with_key_ids! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | the unsigned GET with `X-GCS-Webhooks-Endpoint-Verification` is answered with its value and does not reach the handler |
     /// | evidence | vendor vector: Ingenico-ePayments/connect-sdk-go webhook tests |
     Worldline("x-gcs-keyid") = Scheme::hmac_sha256("x-gcs-signature")
         .provider("worldline")
-        .encoding(Encoding::Base64);
+        .encoding(Encoding::Base64)
+        .handshake(Handshake::Header("x-gcs-webhooks-endpoint-verification"));
 }
-
-/// WebSub: the hub's authenticated distribution of content.
-///
-/// | | |
-/// |---|---|
-/// | header | `X-Hub-Signature: <method>=<hex>`; the method must be the one chosen here, whatever the request says |
-/// | algorithm | HMAC-SHA256, or with another constructor HMAC-SHA1, -SHA384 or -SHA512; key: `hub.secret` as it is |
-/// | signed content | the body |
-/// | freshness | none: a captured request can be sent again |
-/// | delivery id | none known |
-/// | evidence | vendor's documentation: <https://www.w3.org/TR/websub/> 7.1 |
-///
-/// The method is the hub's choice: see which one yours uses. To accept two, combine two verifiers
-/// with [`any_of`](crate::any_of). On a mismatch the content must be ignored, and may still be
-/// answered with 2xx: [`rejection_status`](crate::SignatureLayer::rejection_status) says so.
-#[derive(Clone, Debug)]
-pub struct WebSub(SchemeVerifier);
-
-impl WebSub {
-    /// How it signs with `sha256`.
-    pub const SCHEME: Scheme = named(Scheme::hmac_sha256(WEBSUB_HEADER), "sha256=");
-
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Self::SCHEME.profile();
-
-    /// A verifier of `sha256=` with this `hub.secret`.
-    #[must_use]
-    pub fn new(secret: Secret) -> Self {
-        Self(text_keyed(Self::SCHEME, secret))
-    }
-
-    /// A verifier of `sha1=`, which older hubs send.
-    #[must_use]
-    pub fn sha1(secret: Secret) -> Self {
-        Self(text_keyed(named(Scheme::hmac_sha1(WEBSUB_HEADER), "sha1="), secret))
-    }
-
-    /// A verifier of `sha384=`.
-    #[must_use]
-    pub fn sha384(secret: Secret) -> Self {
-        Self(text_keyed(named(Scheme::hmac_sha384(WEBSUB_HEADER), "sha384="), secret))
-    }
-
-    /// A verifier of `sha512=`.
-    #[must_use]
-    pub fn sha512(secret: Secret) -> Self {
-        Self(text_keyed(named(Scheme::hmac_sha512(WEBSUB_HEADER), "sha512="), secret))
-    }
-
-    super::scheme_methods!(@or_text_key);
-}
-
-const WEBSUB_HEADER: &str = "x-hub-signature";
-
-const fn named(scheme: Scheme, prefix: &'static str) -> Scheme {
-    scheme.provider("websub").prefix(prefix)
-}
-
-impl Verifier for WebSub {
-    crate::verifier::delegate_verifier!(self => self.0, SchemeState);
-}
-
-super::sign_as!(WebSub, self => &self.0);

@@ -2,14 +2,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Response, request::Parts};
-use subtle::Choice;
 
 use super::{or_text_key, text_keyed};
 use crate::{
-    Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
+    Profile, Rejection, Secret, Verified, Verifier,
     config_error::add,
-    form::Form,
-    handshake::{MAX_CHALLENGE, echo},
+    handshake::{echo, subscription},
     scheme::{Scheme, SchemeState, SchemeVerifier},
 };
 
@@ -116,28 +114,6 @@ impl Meta {
             &self.0.current
         }
     }
-
-    fn challenge(&self, query: &[u8]) -> Result<Response<Bytes>, Rejection> {
-        let malformed = || Rejection::new(RejectionKind::HandshakeMalformed);
-        let form = Form::parse(query).ok_or_else(malformed)?;
-        let part = |name| form.first(name).filter(|value| !value.is_empty());
-        let (Some(mode), Some(token), Some(challenge)) =
-            (part("hub.mode"), part("hub.verify_token"), part("hub.challenge"))
-        else {
-            return Err(malformed());
-        };
-        let mut is_known = Choice::from(0);
-        for known in &self.0.verify_tokens {
-            is_known |= known.ct_matches(token);
-        }
-        if !(bool::from(is_known) && mode == b"subscribe") {
-            return Err(Rejection::new(RejectionKind::HandshakeFailed));
-        }
-        if challenge.len() > MAX_CHALLENGE || std::str::from_utf8(challenge).is_err() {
-            return Err(malformed());
-        }
-        Ok(echo(challenge))
-    }
 }
 
 impl Verifier for Meta {
@@ -163,7 +139,8 @@ impl Verifier for Meta {
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         // Only GET, so that no other method gets round verification (T-43).
         (head.method == Method::GET && !self.0.verify_tokens.is_empty())
-            .then(|| self.challenge(head.uri.query().unwrap_or_default().as_bytes()))
+            .then(|| subscription(head, &self.0.verify_tokens))
+            .map(|challenge| Ok(echo(challenge?.as_bytes())))
     }
 
     fn profile(&self) -> Profile {

@@ -38,13 +38,17 @@ pub mod tokens;
 
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
+mod azure_event_grid;
 mod key_ids;
 mod meta;
+mod microsoft_graph;
 mod shared_token;
 mod slack;
 mod standard_webhooks;
+mod strava;
 mod twilio;
 mod webex_contact_center;
+mod websub;
 mod wsapi;
 
 #[cfg(feature = "asymmetric")]
@@ -57,13 +61,14 @@ pub use self::{
     productivity::*, tokens::*,
 };
 pub use self::{
-    key_ids::{Ably, Pusher, WebSub, Worldline},
+    key_ids::{Ably, Pusher, Worldline},
     meta::Meta,
     shared_token::SharedToken,
     slack::Slack,
     standard_webhooks::StandardWebhooks,
     twilio::{Twilio, TwilioState},
     webex_contact_center::WebexContactCenter,
+    websub::WebSub,
     wsapi::Wsapi,
 };
 use crate::scheme::Scheme;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use super::{
-    Deepgram, Flutterwave, GitLab, Meta, Okta, Slack, StandardWebhooks, Telegram, Twilio, WebSub,
-    WebexContactCenter, Wsapi, commerce, developer, identity, media, messaging, operations,
-    payments, productivity,
+    Ably, Deepgram, Flutterwave, GitLab, Meta, MicrosoftGraph, Okta, Pusher, Slack,
+    StandardWebhooks, Telegram, Twilio, WebSub, WebexContactCenter, Worldline, Wsapi, commerce,
+    developer, identity, media, messaging, operations, payments, productivity,
 };
 use crate::{
     ConfigError, Profile, PublicUrl, Rejection, Secret, Verified, Verifier, scheme::Scheme,
@@ -152,18 +152,23 @@ macro_rules! own {
 
 /// Providers that are more than a scheme.
 const OWN: &[Provider] = own! {
+    // With one secret there is nothing to pick: the key's id is not looked at.
+    "ably": p => AnyVerifier::new(Ably::SCHEME.verifier(p.secret)?),
     "deepgram": p => AnyVerifier::new(Deepgram::new(p.secret)),
     "flutterwave": p => AnyVerifier::new(Flutterwave::new(p.secret)),
     "gitlab": p => AnyVerifier::new(GitLab::token(p.secret)),
     "gitlab_signed": p => clocked!(p, GitLab::signed(p.secret)?),
     "meta": p => AnyVerifier::new(Meta::new(p.secret)),
+    "microsoft_graph": p => AnyVerifier::new(MicrosoftGraph::new(p.secret)),
     "okta": p => AnyVerifier::new(Okta::new(p.secret)),
+    "pusher": p => AnyVerifier::new(Pusher::SCHEME.verifier(p.secret)?),
     "slack": p => clocked!(p, Slack::new(p.secret)),
     "standard_webhooks": p => clocked!(p, StandardWebhooks::new(p.secret)?),
     "telegram": p => AnyVerifier::new(Telegram::new(p.secret)),
     "twilio": p => AnyVerifier::new(Twilio::new(p.secret, p.url.ok_or(ConfigError::UrlMissing)?)),
     "webex_contact_center": p => clocked!(p, WebexContactCenter::new(p.secret)),
     "websub": p => AnyVerifier::new(WebSub::new(p.secret)),
+    "worldline": p => AnyVerifier::new(Worldline::SCHEME.verifier(p.secret)?),
     "wsapi": p => clocked!(p, Wsapi::new(p.secret)),
 };
 

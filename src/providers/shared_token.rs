@@ -1,12 +1,15 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 
 use crate::{
-    Profile, Rejection, Secret, Verified, Verifier, head::required_named, scheme::mac::Verdict,
+    Profile, Rejection, RejectionKind, Secret, Verified, Verifier, form::Form,
+    head::required_named, scheme::mac::Verdict,
 };
 
-/// A fixed token in a header of the user's choice, such as WSAPI's "webhook authentication
-/// secret".
+/// A fixed token where the user chooses: in a header, such as WSAPI's "webhook authentication
+/// secret", or in the URL for providers that send nothing else.
 ///
 /// It is **weaker than a signature**: it does not cover the body, so whoever sees one request can
 /// send any other. Prefer the provider's signature where it has one, or use both with
@@ -18,8 +21,17 @@ use crate::{
 /// The token is compared in constant time, before the body is read.
 #[derive(Clone, Debug)]
 pub struct SharedToken {
-    header: HeaderName,
+    place: Place,
     secrets: Vec<Secret>,
+}
+
+/// Where the token stands.
+#[derive(Clone, Debug)]
+enum Place {
+    Header(HeaderName),
+    /// Its last segment.
+    Path,
+    Query(Arc<str>),
 }
 
 impl SharedToken {
@@ -29,7 +41,25 @@ impl SharedToken {
     /// Expects this token as the header's whole value.
     #[must_use]
     pub fn new(header: HeaderName, token: Secret) -> Self {
-        Self { header, secrets: vec![token] }
+        Self { place: Place::Header(header), secrets: vec![token] }
+    }
+
+    /// Expects this token as the value of a parameter of the query, as in `/hook?code=<token>`, and
+    /// that parameter once.
+    ///
+    /// URLs stand in the logs of servers and proxies: prefer a header, and keep this one out of them.
+    #[must_use]
+    pub fn in_query(parameter: impl Into<Arc<str>>, token: Secret) -> Self {
+        Self { place: Place::Query(parameter.into()), secrets: vec![token] }
+    }
+
+    /// Expects this token as the last segment of the path, as in `/hook/<token>`. It is compared as
+    /// it stands there: make it of letters, digits, `-` and `_`.
+    ///
+    /// For the logs holds what [`in_query`](Self::in_query) says.
+    #[must_use]
+    pub fn in_path(token: Secret) -> Self {
+        Self { place: Place::Path, secrets: vec![token] }
     }
 
     /// Accepts a further token, for a rotation.
@@ -40,8 +70,21 @@ impl SharedToken {
     }
 
     fn key_index(&self, head: &Parts) -> Result<usize, Rejection> {
-        let received = required_named(head, &self.header)?;
-        index_of(&self.secrets, received).ok_or(Rejection::mismatch())
+        let index_of = |received: &[u8]| index_of(&self.secrets, received);
+        let index = match &self.place {
+            Place::Header(name) => index_of(required_named(head, name)?),
+            Place::Path => match head.uri.path().rsplit('/').next() {
+                None | Some("") => return Err(Rejection::missing("path")),
+                Some(segment) => index_of(segment.as_bytes()),
+            },
+            Place::Query(name) => {
+                let because = |kind| Rejection::new(kind).with_field(name.to_string());
+                let form = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
+                let form = form.ok_or_else(|| because(RejectionKind::Malformed))?;
+                index_of(form.only(name).map_err(because)?)
+            }
+        };
+        index.ok_or(Rejection::mismatch())
     }
 }
 
@@ -73,7 +116,13 @@ impl Verifier for SharedToken {
 #[cfg(feature = "sign")]
 impl crate::sign::Sign for SharedToken {
     fn sign(&self, head: &mut Parts, _: &[u8], _: std::time::SystemTime) -> Result<(), Rejection> {
-        put(head, &self.header, self.secrets.first().map(Secret::expose).unwrap_or_default())
+        match &self.place {
+            Place::Header(name) => {
+                put(head, name, self.secrets.first().map(Secret::expose).unwrap_or_default())
+            }
+            // It is part of the URL that the provider was given, and so of the request.
+            Place::Path | Place::Query(_) => self.key_index(head).map(drop),
+        }
     }
 }
 

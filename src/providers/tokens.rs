@@ -1,23 +1,27 @@
-//! Fixed tokens and passwords: **weaker than a signature**.
+//! Fixed tokens and passwords, and signatures of something else than the body: **weaker than a
+//! signature** of it.
 //!
 //! They do not cover the body: whoever sees one request can send any other. Use HTTPS, and prefer
-//! the provider's signature where it has one. They are compared in constant time, before the body
-//! is read.
+//! the provider's signature where it has one. They are compared in constant time, and before the
+//! body is read where they do not stand in it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderName, request::Parts};
+use http::{HeaderName, Response, request::Parts};
 
 use super::{SharedToken, shared_token::index_of, standard_webhooks::family};
+pub use super::{
+    azure_event_grid::AzureEventGrid, microsoft_graph::MicrosoftGraph, strava::Strava,
+};
 use crate::{
     ConfigError, Profile, Rejection, Secret, Verified, Verifier,
     head::credentials,
-    scheme::{Scheme, SchemeState, SchemeVerifier},
+    scheme::{Handshake, Scheme, SchemeState, SchemeVerifier},
 };
 
 /// Types around a verifier whose state is the index of the secret.
 macro_rules! verifies_as {
-    ($name:ident, $id:literal) => {
+    ($name:ident, $id:literal $(, $handshake:expr)?) => {
         impl $name {
             /// The provider's name, the status of refusals and the body limit, for look-ups.
             pub const PROFILE: Profile = Profile::DEFAULT.with_provider($id);
@@ -34,6 +38,10 @@ macro_rules! verifies_as {
                 Ok(Verified::new($id).with_key_index(key))
             }
 
+            $(fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+                $handshake.before_verification(head, None)
+            })?
+
             fn profile(&self) -> Profile {
                 Self::PROFILE
             }
@@ -45,7 +53,7 @@ macro_rules! verifies_as {
 
 /// Providers that send a fixed token in a header.
 macro_rules! tokens {
-    ($($(#[$doc:meta])* $name:ident = $id:literal, $header:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $header:literal $(, $handshake:expr)?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub struct $name(SharedToken);
@@ -64,7 +72,7 @@ macro_rules! tokens {
             }
         }
 
-        verifies_as!($name, $id);
+        verifies_as!($name, $id $(, $handshake)?);
     )*};
 }
 
@@ -101,10 +109,15 @@ tokens! {
     /// | header | `Authorization: <token>`, the whole value as it was typed in |
     /// | proves | that the sender knows the token; **nothing about the body** |
     /// | delivery id | in the body (`eventId`) |
+    /// | handshake | the unsigned GET with `X-Okta-Verification-Challenge` is answered with `{"verification":"<challenge>"}` and does not reach the handler |
     /// | evidence | vendor's documentation: <https://developer.okta.com/docs/guides/secure-hooks/-/main/> |
     ///
-    /// For a header of your own choice there, use [`SharedToken`].
-    Okta = "okta", "authorization";
+    /// For a header of your own choice there, use [`SharedToken`] with
+    /// [`with_handshake`](crate::with_handshake).
+    Okta = "okta", "authorization", Handshake::HeaderToJson {
+        header: "x-okta-verification-challenge",
+        field: "verification",
+    };
 
     /// Telegram bots.
     ///

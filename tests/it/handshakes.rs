@@ -655,10 +655,20 @@ mod signed {
         let (response, inner) = send(&layer, request()).await;
         assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1));
         assert!(inner.only_call().verified().reply().is_none());
-        // Both accept, one answers.
-        let mut both = request();
-        both.headers_mut().insert(header::AUTHORIZATION, SECRET.parse().unwrap());
-        assert_echoed("both", send(&layer, both).await, "a").await;
+        // Both accept, one answers, wherever it stands.
+        let both = || {
+            let mut both = request();
+            both.headers_mut().insert(header::AUTHORIZATION, SECRET.parse().unwrap());
+            both
+        };
+        for (name, verifier) in [
+            ("any, first", AnyVerifier::new(any_of(token.clone(), github()))),
+            ("any, second", AnyVerifier::new(any_of(github(), token.clone()))),
+            ("all, first", AnyVerifier::new(all_of(token.clone(), github()))),
+            ("all, second", AnyVerifier::new(all_of(github(), token.clone()))),
+        ] {
+            assert_echoed(name, send(&SignatureLayer::new(verifier), both()).await, "a").await;
+        }
         let layer = SignatureLayer::new(all_of(github(), token));
         assert_refused("all", RejectionKind::Missing, &send(&layer, request()).await);
     }

@@ -21,6 +21,7 @@ mod hyper;
 mod look_ups;
 mod net;
 mod observe;
+mod ownership;
 mod proof;
 mod readme;
 mod redaction;

@@ -96,7 +96,13 @@ fn every_token_has_a_row() {
     let rows = table(README, "token");
     let listed: BTreeSet<_> =
         names(&rows).into_iter().map(|name| name.split("::").next().unwrap()).collect();
-    assert_eq!(listed, types_of(include_str!("../../src/providers/tokens.rs")));
+    let source = include_str!("../../src/providers/tokens.rs");
+    let (_, exports) = source.split_once("pub use super::{").unwrap();
+    let exports = exports.split("};").next().unwrap().split(|char: char| !char.is_alphanumeric());
+    let mut expected = types_of(source);
+    expected.extend(exports.filter(|word| word.starts_with(char::is_uppercase)));
+    assert!(expected.contains("Strava"), "the exports are read: {expected:?}");
+    assert_eq!(listed, expected);
 }
 
 #[test]
@@ -171,13 +177,14 @@ fn rows_say_how_the_provider_signs() {
 
 #[test]
 fn every_reason_has_a_row_with_its_status() {
-    let kinds: [RejectionKind; 17] = [
+    let kinds: [RejectionKind; 18] = [
         BodyTimeout,
         BodyTooLarge,
         BodyUnreadable,
         ClockSuspect,
         HandshakeFailed,
         HandshakeMalformed,
+        HandshakeUnexpected,
         Malformed,
         Missing,
         Repeated,

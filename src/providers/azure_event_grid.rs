@@ -1,0 +1,68 @@
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::SharedToken;
+use crate::{Profile, Rejection, Verified, Verifier, scheme::Handshake};
+
+/// Azure Event Grid, with a secret of your own in the endpoint's URL or in a delivery property.
+///
+/// | | |
+/// |---|---|
+/// | header | none of its own: where the [`SharedToken`] says |
+/// | proves | that the sender knows the token; **nothing about the body** |
+/// | delivery id | in the body (`id` of each event) |
+/// | handshake | the POST with `aeg-event-type: SubscriptionValidation` **and the token** is answered with `{"validationResponse":"<code>"}` and does not reach the handler |
+/// | evidence | vendor's documentation: <https://learn.microsoft.com/en-us/azure/event-grid/webhook-event-delivery> |
+///
+/// Deliveries with a token of Entra ID in `Authorization` are not verified here. Under the CloudEvents
+/// schema Event Grid asks by OPTIONS in place of the POST; see
+/// [`WebHookOrigins`](Handshake::WebHookOrigins).
+///
+/// ```
+/// use tower_webhook::{
+///     Secret, SignatureLayer,
+///     providers::{AzureEventGrid, SharedToken},
+///     scheme::Handshake,
+///     with_handshake,
+/// };
+///
+/// // Subscribed with the endpoint https://example.com/hook?code=the-secret.
+/// let token = SharedToken::in_query("code", Secret::new("the-secret")?);
+/// let event_grid = AzureEventGrid::new(token);
+/// let cloud_events = Handshake::WebHookOrigins(&["eventgrid.azure.net"]);
+/// let layer = SignatureLayer::new(with_handshake(event_grid, cloud_events)?);
+/// # let _ = layer;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AzureEventGrid(SharedToken);
+
+impl AzureEventGrid {
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("azure_event_grid");
+
+    /// Expects this token.
+    #[must_use]
+    pub const fn new(token: SharedToken) -> Self {
+        Self(token)
+    }
+}
+
+impl Verifier for AzureEventGrid {
+    type State = usize;
+
+    fn begin(&self, head: &Parts) -> Result<usize, Rejection> {
+        self.0.begin(head)
+    }
+
+    fn finish(&self, key: usize, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+        let verified = Verified::new(Self::PROFILE.provider()).with_key_index(key);
+        Ok(verified.or_reply(|| Handshake::EventGrid.after_verification(head, body, None)))
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}
+
+super::sign_as!(AzureEventGrid, self => &self.0);

@@ -1,0 +1,97 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Response, request::Parts};
+
+use super::shared_token::index_of;
+use crate::{
+    Profile, Rejection, Secret, Verified, Verifier,
+    handshake::text_field,
+    json::{self, Value},
+    scheme::Handshake,
+};
+
+const FIELD: &str = "clientState";
+
+/// Microsoft Graph change notifications, by `clientState`.
+///
+/// | | |
+/// |---|---|
+/// | header | none: `clientState` of **each** notification in the body's `value` |
+/// | proves | that the sender knows the token; **nothing else about the body** |
+/// | delivery id | in the body (`id` of each notification) |
+/// | handshake | the unsigned POST with `validationToken` in the query is answered with it as plain text; no such POST reaches the handler |
+/// | evidence | **second-hand**: learn.microsoft.com, not checked against a delivery |
+///
+/// The token stands in the body, so that the whole body is read, up to the limit, before anything is
+/// known of the sender. The `validationTokens` of rich notifications are not verified here. Graph
+/// expects a 202 from the handler.
+#[derive(Clone, Debug)]
+pub struct MicrosoftGraph(Arc<Vec<Secret>>);
+
+impl MicrosoftGraph {
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("microsoft_graph");
+
+    const HANDSHAKE: Handshake = Handshake::PostQuery("validationToken");
+
+    /// Expects this `clientState`, as it was given when the subscription was made.
+    #[must_use]
+    pub fn new(client_state: Secret) -> Self {
+        Self(Arc::new(vec![client_state]))
+    }
+
+    /// Accepts a further `clientState`, for a rotation or another subscription.
+    #[must_use]
+    pub fn or_secret(mut self, client_state: Secret) -> Self {
+        Arc::make_mut(&mut self.0).push(client_state);
+        self
+    }
+
+    /// The index of the secret in one notification.
+    fn key_index(&self, notification: Value<'_>) -> Result<usize, Rejection> {
+        let Value::Object(notification) = notification else {
+            return Err(Rejection::malformed("value"));
+        };
+        let state = text_field(notification.as_bytes(), FIELD).ok_or(Rejection::missing(FIELD))?;
+        index_of(&self.0, state.as_bytes()).ok_or(Rejection::mismatch())
+    }
+}
+
+impl Verifier for MicrosoftGraph {
+    type State = ();
+
+    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    /// Of several secrets in one body the last counts as the key, so that it is not retired early.
+    fn finish(&self, (): (), _: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+        let Ok(Some(Value::Array(notifications))) = json::field(body, "value") else {
+            return Err(Rejection::malformed("value"));
+        };
+        // One good token must not carry others along; none at all is no token.
+        let mut verdict = Err(Rejection::missing(FIELD));
+        let mut is_first = true;
+        let visited = json::items(notifications.as_bytes(), &mut |notification| {
+            let index = self.key_index(notification);
+            verdict = match (&verdict, index) {
+                (Ok(before), Ok(index)) => Ok(index.max(*before)),
+                (_, index) if is_first => index,
+                (Ok(_), Err(rejection)) => Err(rejection),
+                (Err(rejection), _) => Err(rejection.clone()),
+            };
+            is_first = false;
+        });
+        visited.map_err(|_| Rejection::malformed("value"))?;
+        Ok(Verified::new(Self::PROFILE.provider()).with_key_index(verdict?))
+    }
+
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        Self::HANDSHAKE.before_verification(head, None)
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}

@@ -1,0 +1,77 @@
+use bytes::Bytes;
+use http::{Method, Response, request::Parts};
+
+use super::SharedToken;
+use crate::{
+    Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
+    handshake::{is_token, json_answer, subscription},
+};
+
+/// Strava, which **signs nothing**: what is verified is a secret of your own in the callback's URL.
+///
+/// | | |
+/// |---|---|
+/// | header | none: the token stands in the URL, where the [`SharedToken`] says |
+/// | proves | that the sender knows the URL; **nothing about the body** |
+/// | delivery id | none known |
+/// | handshake | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered with `{"hub.challenge":"<challenge>"}`; no GET reaches the handler |
+/// | evidence | vendor's documentation: <https://developers.strava.com/docs/webhooks/> |
+///
+/// Take an event for a hint: fetch the activity that it names from Strava, and compare
+/// `subscription_id` with your own.
+///
+/// ```
+/// use tower_webhook::{Secret, SignatureLayer, providers::{SharedToken, Strava}};
+///
+/// // Subscribed with the callback https://example.com/strava/the-secret.
+/// let callback = SharedToken::in_path(Secret::new("the-secret")?);
+/// let layer = SignatureLayer::new(Strava::new(callback, Secret::new("verify_token")?));
+/// # let _ = layer;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Strava {
+    callback: SharedToken,
+    verify_token: Secret,
+}
+
+impl Strava {
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("strava");
+
+    /// Expects this token in the callback's URL, and the other one in Strava's challenge.
+    #[must_use]
+    pub const fn new(callback: SharedToken, verify_token: Secret) -> Self {
+        Self { callback, verify_token }
+    }
+}
+
+impl Verifier for Strava {
+    type State = usize;
+
+    fn begin(&self, head: &Parts) -> Result<usize, Rejection> {
+        self.callback.begin(head)
+    }
+
+    fn finish(&self, key: usize, _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+        Ok(Verified::new(Self::PROFILE.provider()).with_key_index(key))
+    }
+
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        // Only GET, so that no other method gets round verification (T-43).
+        (head.method == Method::GET).then(|| {
+            let challenge = subscription(head, std::slice::from_ref(&self.verify_token))?;
+            // Nothing in a token needs escaping.
+            if !is_token(challenge.as_bytes()) {
+                return Err(Rejection::new(RejectionKind::HandshakeMalformed));
+            }
+            Ok(json_answer(&format!(r#"{{"hub.challenge":"{challenge}"}}"#)))
+        })
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}
+
+super::sign_as!(Strava, self => &self.callback);

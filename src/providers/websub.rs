@@ -1,0 +1,163 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode, request::Parts};
+
+use super::{or_text_key, text_keyed};
+use crate::{
+    Profile, Rejection, RejectionKind, Secret, Verifier,
+    form::Form,
+    handshake::{echo, text},
+    scheme::{Scheme, SchemeState, SchemeVerifier},
+    verifier::delegate_verifier,
+};
+
+/// WebSub: the hub's authenticated distribution of content.
+///
+/// | | |
+/// |---|---|
+/// | header | `X-Hub-Signature: <method>=<hex>`; the method must be the one chosen here, whatever the request says |
+/// | algorithm | HMAC-SHA256, or with another constructor HMAC-SHA1, -SHA384 or -SHA512; key: `hub.secret` as it is |
+/// | signed content | the body |
+/// | freshness | none: a captured request can be sent again |
+/// | delivery id | none known |
+/// | handshake | the hub's unsigned GET with `hub.mode` is answered once [`topic`](Self::topic) is set |
+/// | status | **202 for what is refused**: a hub that is told of bad signatures helps those who guess. Nothing of it reaches the handler |
+/// | evidence | vendor's documentation: <https://www.w3.org/TR/websub/> 5.3 and 7.1 |
+///
+/// A delivery that is answered with 202 and never arrives was **accepted and dropped**: look for its
+/// [`Rejection`] in the response's extensions, or set another status with
+/// [`rejection_status`](crate::SignatureLayer::rejection_status).
+///
+/// The method is the hub's choice: see which one yours uses. To accept two, combine two verifiers
+/// with [`any_of`](crate::any_of).
+///
+/// ```
+/// use tower_webhook::{Secret, SignatureLayer, providers::WebSub};
+///
+/// let websub = WebSub::new(Secret::new("hub.secret of the subscription")?)
+///     .topic("https://example.com/feed");
+/// let layer = SignatureLayer::new(websub);
+/// # let _ = layer;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct WebSub {
+    scheme: SchemeVerifier,
+    intents: Arc<Vec<Intent>>,
+}
+
+/// What we have asked a hub for.
+#[derive(Clone, Debug)]
+struct Intent {
+    mode: &'static str,
+    topic: String,
+}
+
+impl WebSub {
+    /// How it signs with `sha256`.
+    pub const SCHEME: Scheme = named(Scheme::hmac_sha256(HEADER), "sha256=");
+
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile = Self::SCHEME.profile();
+
+    /// A verifier of `sha256=` with this `hub.secret`.
+    #[must_use]
+    pub fn new(secret: Secret) -> Self {
+        Self::with(Self::SCHEME, secret)
+    }
+
+    /// A verifier of `sha1=`, which older hubs send.
+    #[must_use]
+    pub fn sha1(secret: Secret) -> Self {
+        Self::with(named(Scheme::hmac_sha1(HEADER), "sha1="), secret)
+    }
+
+    /// A verifier of `sha384=`.
+    #[must_use]
+    pub fn sha384(secret: Secret) -> Self {
+        Self::with(named(Scheme::hmac_sha384(HEADER), "sha384="), secret)
+    }
+
+    /// A verifier of `sha512=`.
+    #[must_use]
+    pub fn sha512(secret: Secret) -> Self {
+        Self::with(named(Scheme::hmac_sha512(HEADER), "sha512="), secret)
+    }
+
+    fn with(scheme: Scheme, secret: Secret) -> Self {
+        Self { scheme: text_keyed(scheme, secret), intents: Arc::default() }
+    }
+
+    /// Accepts a further secret, for a rotation: the first stays the current one.
+    ///
+    /// # Panics
+    ///
+    /// With more than 16 secrets.
+    #[must_use]
+    pub fn or_secret(mut self, secret: Secret) -> Self {
+        self.scheme = or_text_key(self.scheme, secret);
+        self
+    }
+
+    /// Confirms to the hub that we subscribe to this topic, which `hub.topic` must equal to the
+    /// letter. Called again it adds a further one.
+    ///
+    /// From then on every GET with `hub.mode` is answered here: with the challenge as plain text,
+    /// with 400 when that is missing or longer than 256 bytes, with 404 for another topic or mode,
+    /// so that nobody else subscribes this endpoint to anything, and `hub.mode=denied` with an
+    /// empty 200. A denial is not signed, and so changes nothing.
+    #[must_use]
+    pub fn topic(self, topic: impl Into<String>) -> Self {
+        self.intent("subscribe", topic.into())
+    }
+
+    /// Confirms to the hub that we **end** the subscription to this topic. Without it an
+    /// unsubscription is refused with 404: anybody can ask a hub for one.
+    #[must_use]
+    pub fn former_topic(self, topic: impl Into<String>) -> Self {
+        self.intent("unsubscribe", topic.into())
+    }
+
+    fn intent(mut self, mode: &'static str, topic: String) -> Self {
+        Arc::make_mut(&mut self.intents).push(Intent { mode, topic });
+        self
+    }
+
+    fn confirm(&self, mode: &[u8], form: &Form) -> Result<Response<Bytes>, Rejection> {
+        if mode == b"denied" {
+            return Ok(Response::default());
+        }
+        let topic = form.first("hub.topic").unwrap_or_default();
+        let is_ours =
+            |intent: &Intent| intent.mode.as_bytes() == mode && intent.topic.as_bytes() == topic;
+        if !self.intents.iter().any(is_ours) {
+            return Err(Rejection::new(RejectionKind::HandshakeUnexpected));
+        }
+        let challenge = form.first("hub.challenge").and_then(text);
+        challenge
+            .map(|challenge| echo(challenge.as_bytes()))
+            .ok_or(Rejection::new(RejectionKind::HandshakeMalformed))
+    }
+}
+
+const HEADER: &str = "x-hub-signature";
+
+const fn named(scheme: Scheme, prefix: &'static str) -> Scheme {
+    scheme.provider("websub").prefix(prefix).status(StatusCode::ACCEPTED)
+}
+
+impl Verifier for WebSub {
+    delegate_verifier!(self => self.scheme, SchemeState);
+
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        // Only GET, so that no other method gets round verification (T-43).
+        if head.method != Method::GET || self.intents.is_empty() {
+            return None;
+        }
+        let form = Form::parse(head.uri.query()?.as_bytes())?;
+        Some(self.confirm(form.first("hub.mode")?, &form))
+    }
+}
+
+super::sign_as!(WebSub, self => &self.scheme);
