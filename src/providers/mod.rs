@@ -36,6 +36,7 @@ pub mod productivity;
 mod registry;
 pub mod tokens;
 
+mod asana;
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
 mod azure_event_grid;
@@ -51,6 +52,7 @@ mod webex_contact_center;
 mod websub;
 mod wsapi;
 
+pub use self::asana::{AsanaExchange, AsanaFuture, AsanaHook};
 #[cfg(feature = "asymmetric")]
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 pub use self::asymmetric::{Discord, SendGrid, Telnyx, Wise};

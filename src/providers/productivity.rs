@@ -30,9 +30,11 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | the unsigned POST with `X-Hook-Secret`, only through [`with_secret_exchange`](Self::with_secret_exchange) |
     /// | evidence | vendor's documentation or source: Asana/devrel-examples `javascript/webhooks-nodejs/index.js` |
     ///
-    /// The secret comes with the first request to a new webhook, in `X-Hook-Secret`.
+    /// The secret comes with the first request to a new webhook, in `X-Hook-Secret`, which
+    /// [`with_secret_exchange`](Self::with_secret_exchange) takes and answers.
     Asana() = Scheme::hmac_sha256("x-hook-signature")
         .provider("asana");
 

@@ -2,7 +2,7 @@
 //! answered, what is refused, and that none of it reaches the handler or gets round verification.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -15,12 +15,12 @@ use tower_webhook::{
     Rejection,
     RejectionKind::{
         self, HandshakeFailed, HandshakeMalformed, HandshakeUnexpected, Malformed, Missing,
-        Repeated, SignatureMismatch, VerifierUnavailable,
+        Repeated, SignatureMismatch, UnknownTenant, VerifierUnavailable,
     },
     Secret, SignatureLayer, Verifier,
     providers::{
-        self, AnyVerifier, AzureEventGrid, MicrosoftGraph, Okta, SharedToken, Strava, WebSub,
-        Worldline,
+        self, AnyVerifier, Asana, AzureEventGrid, MicrosoftGraph, Okta, SharedToken, Strava,
+        WebSub, Worldline,
     },
     scheme::Handshake,
     with_handshake,
@@ -505,4 +505,137 @@ async fn strava_is_verified_by_the_url_and_answered_by_its_token() {
     let posted = request("POST", &format!("{HOOK}?{genuine}"), &[], "");
     deliver(&strava, posted).await.assert_refused("POST", SignatureMismatch);
     assert!(!format!("{strava:?}").contains(SECRET));
+}
+
+type Store = Arc<Mutex<Option<Secret>>>;
+
+/// What `accept` does.
+#[derive(Clone, Copy)]
+enum Accept {
+    Expected,
+    NotExpected,
+    Down,
+}
+
+const HOOK_SECRET: &str = "x-hook-secret";
+const HOOK_SIGNATURE: &str = "x-hook-signature";
+
+/// Through a router for a webhook whose secret is kept in `store`; and how many secrets were
+/// offered to `accept`.
+async fn deliver_to_asana(
+    store: &Store,
+    accept: Accept,
+    request: Request<Body>,
+) -> (Answer, usize) {
+    let (known, store) = (Arc::clone(store), Arc::clone(store));
+    let offers = Arc::new(AtomicUsize::new(0));
+    let offered = Arc::clone(&offers);
+    let exchange = Asana::with_secret_exchange(
+        move |_| {
+            let secret = known.lock().unwrap().clone();
+            async move {
+                tokio::task::yield_now().await;
+                let asana = secret.map(Asana::new).ok_or(Rejection::unknown_tenant())?;
+                Ok(asana.for_tenant("7"))
+            }
+        },
+        move |head, secret| {
+            assert_eq!(head.uri.path(), HOOK);
+            offered.fetch_add(1, Ordering::SeqCst);
+            let store = Arc::clone(&store);
+            async move {
+                tokio::task::yield_now().await;
+                match accept {
+                    Accept::Down => Err(Rejection::unavailable("the store is down")),
+                    Accept::NotExpected => Ok(false),
+                    Accept::Expected => {
+                        *store.lock().unwrap() = Some(secret);
+                        Ok(true)
+                    }
+                }
+            }
+        },
+    );
+    let calls = Arc::default();
+    let router = routes(&calls).route_layer(SignatureLayer::new(exchange));
+    let sent = answer(router, &calls, request).await;
+    (sent, offers.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn asana_hands_its_secret_over_once_it_is_expected() {
+    let store = Store::default();
+    let signed = |body: &str| {
+        let signature = hmac_sha256(SECRET, body.as_bytes());
+        request("POST", HOOK, &[(HOOK_SIGNATURE, &signature)], body)
+    };
+    let (sent, _) = deliver_to_asana(&store, Accept::Expected, signed("{}")).await;
+    sent.assert_refused("before the exchange", UnknownTenant);
+
+    let offer = || request("POST", HOOK, &[(HOOK_SECRET, SECRET)], "{}");
+    let (sent, offers) = deliver_to_asana(&store, Accept::NotExpected, offer()).await;
+    sent.assert_refused("not expected", HandshakeUnexpected);
+    assert_eq!((offers, sent.headers.get(HOOK_SECRET)), (1, None));
+    let (sent, offers) = deliver_to_asana(&store, Accept::Down, offer()).await;
+    sent.assert_refused("store down", VerifierUnavailable);
+    assert_eq!((offers, sent.headers.get(HOOK_SECRET)), (1, None));
+    assert!(store.lock().unwrap().is_none());
+
+    let (sent, offers) = deliver_to_asana(&store, Accept::Expected, offer()).await;
+    assert_eq!((sent.status, sent.calls, sent.kind), (StatusCode::OK, 0, None));
+    assert_eq!((offers, sent.headers[HOOK_SECRET].as_bytes()), (1, SECRET.as_bytes()));
+    assert!(sent.body.is_empty());
+    assert!(store.lock().unwrap().as_ref().unwrap().matches(SECRET.as_bytes()));
+
+    let (sent, offers) = deliver_to_asana(&store, Accept::NotExpected, signed("{}")).await;
+    sent.assert_handled("after the exchange");
+    assert_eq!(offers, 0);
+    let forged = request("POST", HOOK, &[(HOOK_SIGNATURE, &hmac_sha256("x", b"{}"))], "{}");
+    let (sent, _) = deliver_to_asana(&store, Accept::Expected, forged).await;
+    sent.assert_refused("forged", SignatureMismatch);
+}
+
+#[tokio::test]
+async fn t43_what_is_no_exchange_of_asanas_offers_nothing() {
+    let store = Arc::new(Mutex::new(Some(secret())));
+    for (name, headers) in [
+        ("empty", &[(HOOK_SECRET, "")][..]),
+        ("blank", &[(HOOK_SECRET, " ")]),
+        ("over-long", &[(HOOK_SECRET, &over_long())]),
+        ("repeated", &[(HOOK_SECRET, "a"), (HOOK_SECRET, "a")]),
+        ("inner space", &[(HOOK_SECRET, "a b")]),
+        ("not ASCII", &[(HOOK_SECRET, "é")]),
+        ("placeholder", &[(HOOK_SECRET, "changeme")]),
+    ] {
+        let offer = request("POST", HOOK, headers, "{}");
+        let (sent, offers) = deliver_to_asana(&store, Accept::Expected, offer).await;
+        sent.assert_refused(name, HandshakeMalformed);
+        assert_eq!((offers, sent.headers.get(HOOK_SECRET)), (0, None), "{name}");
+    }
+    for method in ["GET", "PUT", "OPTIONS", "post"] {
+        let offer = request(method, HOOK, &[(HOOK_SECRET, "a")], "{}");
+        let (sent, offers) = deliver_to_asana(&store, Accept::Expected, offer).await;
+        sent.assert_refused(method, Missing);
+        assert_eq!(offers, 0, "{method}");
+    }
+    // Beside a signature it is no exchange, and no way round verification.
+    let genuine = hmac_sha256(SECRET, b"{}");
+    for (name, signature, expected) in [
+        ("genuine", &*genuine, None),
+        ("forged", &hmac_sha256("x", b"{}"), Some(SignatureMismatch)),
+        ("empty", "", Some(Missing)),
+    ] {
+        let headers = &[(HOOK_SECRET, "another"), (HOOK_SIGNATURE, signature)];
+        let both = request("POST", HOOK, headers, "{}");
+        let (sent, offers) = deliver_to_asana(&store, Accept::Expected, both).await;
+        match expected {
+            None => sent.assert_handled(name),
+            Some(kind) => sent.assert_refused(name, kind),
+        }
+        assert_eq!((offers, sent.headers.get(HOOK_SECRET)), (0, None), "{name}");
+    }
+    assert!(store.lock().unwrap().as_ref().unwrap().matches(SECRET.as_bytes()));
+    // The plain type exchanges nothing.
+    let offer = request("POST", HOOK, &[(HOOK_SECRET, SECRET)], "{}");
+    deliver(&Asana::new(secret()), offer).await.assert_refused("off", Missing);
 }
