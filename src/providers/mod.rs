@@ -41,6 +41,7 @@ mod asana;
 mod asymmetric;
 mod azure_event_grid;
 mod key_ids;
+mod mailgun;
 mod meta;
 mod microsoft_graph;
 mod shared_token;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use super::{
-    Ably, Deepgram, Flutterwave, GitLab, Meta, MicrosoftGraph, Okta, Pusher, Slack,
+    Ably, Deepgram, Flutterwave, GitLab, Mailgun, Meta, MicrosoftGraph, Okta, Pusher, Slack,
     StandardWebhooks, Telegram, Twilio, WebSub, WebexContactCenter, Worldline, Wsapi, commerce,
     developer, identity, media, messaging, operations, payments, productivity,
 };
@@ -158,6 +158,7 @@ const OWN: &[Provider] = own! {
     "flutterwave": p => AnyVerifier::new(Flutterwave::new(p.secret)),
     "gitlab": p => AnyVerifier::new(GitLab::token(p.secret)),
     "gitlab_signed": p => clocked!(p, GitLab::signed(p.secret)?),
+    "mailgun": p => clocked!(p, Mailgun::new(p.secret)),
     "meta": p => AnyVerifier::new(Meta::new(p.secret)),
     "microsoft_graph": p => AnyVerifier::new(MicrosoftGraph::new(p.secret)),
     "okta": p => AnyVerifier::new(Okta::new(p.secret)),

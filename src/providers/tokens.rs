@@ -11,7 +11,8 @@ use http::{HeaderName, Response, request::Parts};
 
 use super::{SharedToken, shared_token::index_of, standard_webhooks::family};
 pub use super::{
-    azure_event_grid::AzureEventGrid, microsoft_graph::MicrosoftGraph, strava::Strava,
+    azure_event_grid::AzureEventGrid, mailgun::Mailgun, microsoft_graph::MicrosoftGraph,
+    strava::Strava,
 };
 use crate::{
     ConfigError, Profile, Rejection, Secret, Verified, Verifier,

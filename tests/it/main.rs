@@ -19,6 +19,7 @@ mod handshakes;
 mod heads;
 mod hyper;
 mod look_ups;
+mod mailgun;
 mod net;
 mod observe;
 mod ownership;

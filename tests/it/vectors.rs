@@ -11,8 +11,8 @@ use serde::Deserialize;
 use tower_webhook::{
     ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier, any_of,
     providers::{
-        self, GitHub, Meta, Pusher, SharedToken, Shopify, Slack, StandardWebhooks, Stripe, Twilio,
-        Webex, WebexContactCenter, Worldline, Wsapi,
+        self, GitHub, Mailgun, Meta, Pusher, SharedToken, Shopify, Slack, StandardWebhooks, Stripe,
+        Twilio, Webex, WebexContactCenter, Worldline, Wsapi,
     },
     scheme::{Encoding, Grammar, Part, SchemeVerifier},
     verify,
@@ -138,7 +138,9 @@ impl Vector {
         let (first, second) = body.split_at(body.len() / 2);
         let chunks = [first, b"", second].map(Bytes::copy_from_slice);
         let request = self.request(target).map(|()| Script::data(chunks));
-        let (response, inner) = send(&SignatureLayer::new(verifier), request).await;
+        // Mailgun has a status of its own, which its own test looks at.
+        let layer = SignatureLayer::new(verifier).rejection_status(StatusCode::FORBIDDEN);
+        let (response, inner) = send(&layer, request).await;
         match (verdict, self.expect.as_ref().and_then(|expect| expect.body.clone())) {
             // A signed challenge.
             (Ok(_), Some(expected)) => {
@@ -251,6 +253,7 @@ impl Vector {
         let expected = self.is_accepted();
         match self.provider.as_str() {
             "github" => self.run("", GitHub::new(secret), "/", expected).await,
+            "mailgun" => self.run("", Mailgun::new(secret).clock(now), "/", expected).await,
             "meta" => self.run("", Meta::new(secret), "/", expected).await,
             "meta-handshake" => self.run_handshake(secret).await,
             "meta-sha1" => {
@@ -295,5 +298,5 @@ async fn every_vector_gives_its_stated_verdict() {
     let valid = vectors.iter().filter(|vector| vector.valid).count();
     eprintln!("{} published, {derived} derived: {by_provider:?}", vectors.len() - derived);
     // A vector that is dropped is noticed here.
-    assert_eq!((vectors.len(), derived, valid, by_provider.len()), (273, 78, 126, 55));
+    assert_eq!((vectors.len(), derived, valid, by_provider.len()), (279, 81, 129, 56));
 }
