@@ -23,7 +23,7 @@ use crate::{
 /// | delivery id | none known |
 /// | handshake | the hub's unsigned GET with `hub.mode` is answered once [`topic`](Self::topic) is set |
 /// | status | **202 for what is refused**: a hub that is told of bad signatures helps those who guess. Nothing of it reaches the handler |
-/// | evidence | vendor's documentation: <https://www.w3.org/TR/websub/> 5.3 and 7.1 |
+/// | evidence | vendor's documentation: <https://www.w3.org/TR/websub/> 5.3 and 7.1.2 |
 ///
 /// A delivery that is answered with 202 and never arrives was **accepted and dropped**: look for its
 /// [`Rejection`] in the response's extensions, or set another status with
