@@ -9,10 +9,23 @@ use std::{error::Error, fmt};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// The text that [`Provider::verifier`](crate::providers::Provider::verifier) was given is not
+    /// what the provider needs.
+    CredentialsInvalid {
+        /// How it is written.
+        form: &'static str,
+    },
     /// A network or address is not written as `10.0.0.0/8`, `fd00::/8` or `192.0.2.7`.
     NetworkInvalid {
         /// The text that was given.
         network: String,
+    },
+    /// A private key for tests cannot be read.
+    #[cfg(all(feature = "asymmetric", feature = "sign"))]
+    #[cfg_attr(docsrs, doc(cfg(all(feature = "asymmetric", feature = "sign"))))]
+    PrivateKeyInvalid {
+        /// What is wrong with it, and the way out.
+        why: &'static str,
     },
     /// A public key cannot be read, is too weak, or is not of the scheme's algorithm.
     #[cfg(feature = "asymmetric")]
@@ -30,6 +43,8 @@ pub enum ConfigError {
     SecretAllZero,
     /// The secret is empty or blank: anyone could sign with it.
     SecretEmpty,
+    /// A public key stands where a secret belongs: anyone could sign with it.
+    SecretIsPublicKey,
     /// There is white space around the secret's text, as of a file's last newline.
     SecretInWhitespace,
     /// The secret's text is a placeholder such as `changeme`.
@@ -74,10 +89,15 @@ pub(crate) fn add<T>(secrets: &mut Vec<T>, secret: T) {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::CredentialsInvalid { form } => {
+                write!(f, "the credentials are out of form; write {form}")
+            }
             Self::NetworkInvalid { network } => write!(
                 f,
                 "`{network}` is no network; write `10.0.0.0/8`, `fd00::/8` or a single address"
             ),
+            #[cfg(all(feature = "asymmetric", feature = "sign"))]
+            Self::PrivateKeyInvalid { why } => write!(f, "the private key cannot be used: {why}"),
             #[cfg(feature = "asymmetric")]
             Self::PublicKeyInvalid { why } => write!(f, "the public key cannot be used: {why}"),
             Self::SchemeInvalid { why } => write!(f, "the scheme cannot be meant so: {why}"),
@@ -88,6 +108,9 @@ impl fmt::Display for ConfigError {
             Self::SecretEmpty => f.write_str(
                 "the secret is empty or blank, so anyone could sign; \
                  is the environment variable or file set?",
+            ),
+            Self::SecretIsPublicKey => f.write_str(
+                "the secret is a public key, so anyone could sign; is it another provider's?",
             ),
             Self::SecretInWhitespace => f.write_str(
                 "there is white space around the secret, often a file's last newline; \

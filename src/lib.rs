@@ -17,6 +17,8 @@ mod layer;
 mod make;
 mod network;
 pub mod observe;
+#[cfg(all(feature = "asymmetric", feature = "sign"))]
+mod private_key;
 pub mod providers;
 #[cfg(feature = "asymmetric")]
 mod public_key;

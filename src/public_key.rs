@@ -1,6 +1,6 @@
 //! The public key of a provider that signs with a private one.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use aws_lc_rs::{
     digest::{self, Digest},
@@ -96,13 +96,9 @@ impl PublicKey {
     ///
     /// As [`from_spki_base64`](Self::from_spki_base64), and when there is no such block, or more.
     pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
-        let inside = text
-            .trim()
-            .strip_prefix("-----BEGIN PUBLIC KEY-----")
-            .and_then(|text| text.strip_suffix("-----END PUBLIC KEY-----"))
+        let der = pem(text, "PUBLIC KEY")
             .ok_or(invalid("it is not one PEM block that begins `-----BEGIN PUBLIC KEY-----`"))?;
-        let lines: String = inside.split_ascii_whitespace().collect();
-        Self::from_spki_base64(&lines)
+        Self::spki(&der)
     }
 
     fn ed25519(bytes: &[u8]) -> Result<Self, ConfigError> {
@@ -120,7 +116,7 @@ impl PublicKey {
         Self::new(Algorithm::Ed25519, &ED25519, bytes)
     }
 
-    fn spki(der: &[u8]) -> Result<Self, ConfigError> {
+    pub(crate) fn spki(der: &[u8]) -> Result<Self, ConfigError> {
         if let Some(key) = der.strip_prefix(&ED25519_SPKI) {
             Self::ed25519(key)
         } else if let Some(point @ [4, ..]) = der.strip_prefix(&P256_SPKI) {
@@ -158,6 +154,24 @@ impl PublicKey {
     }
 }
 
+/// Reads any of the forms above, for keys that come from a configuration: which one it is, their
+/// lengths and letters tell. The key's algorithm is still checked against the provider's.
+impl FromStr for PublicKey {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        if text.trim_start().starts_with("-----") {
+            return Self::from_pem(text);
+        }
+        // As base64 this would be 48 bytes, and no key has so many.
+        if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Self::from_hex(text);
+        }
+        let bytes = base64(text.strip_prefix("whpk_").unwrap_or(text))?;
+        if bytes.len() == 32 { Self::ed25519(&bytes) } else { Self::spki(&bytes) }
+    }
+}
+
 /// Whether this is a SubjectPublicKeyInfo of RSA and nothing more. This reader looks at the size,
 /// but not at what follows the key, so the key is written again and compared.
 fn is_rsa(der: &[u8]) -> bool {
@@ -167,6 +181,16 @@ fn is_rsa(der: &[u8]) -> bool {
 
 const fn invalid(why: &'static str) -> ConfigError {
     ConfigError::PublicKeyInvalid { why }
+}
+
+/// What is inside the one PEM block with this label.
+pub(crate) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
+    let inside = text
+        .trim()
+        .strip_prefix(&*format!("-----BEGIN {label}-----"))?
+        .strip_suffix(&*format!("-----END {label}-----"))?;
+    let lines: String = inside.split_ascii_whitespace().collect();
+    base64(&lines).ok()
 }
 
 fn base64(text: &str) -> Result<Vec<u8>, ConfigError> {

@@ -27,13 +27,18 @@ use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue, Request, request::Parts};
 
+#[cfg(feature = "asymmetric")]
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+pub use crate::private_key::PrivateKey;
 use crate::{
     Rejection, Verifier,
     scheme::{Grammar, Part, SchemeVerifier, TimeFormat, TimeSource},
+    time::{MONTHS, WEEKDAYS},
 };
 
 /// A verifier that can also sign, with its first secret. Every provider of this crate can that is
-/// verified with a secret, but for those whose proof stands in the body; a public key signs nothing.
+/// verified with a secret, but for those whose proof stands in the body. A public key signs nothing:
+/// see `SignWith`, with the feature `asymmetric`.
 pub trait Sign: Verifier {
     /// Puts the headers of a genuine request with this head and body into `head`.
     ///
@@ -63,37 +68,115 @@ pub fn signed<S: Sign, B: AsRef<[u8]>>(
     Ok(Request::from_parts(head, body))
 }
 
+/// A verifier of signatures by a private key that can also sign, when it is given one.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use http::Request;
+/// use tower_webhook::{providers::Discord, sign::{PrivateKey, signed_with}};
+///
+/// let key = PrivateKey::from_ed25519_seed(&[7; 32])?;
+/// let discord = Discord::new(key.public_key()?)?;
+/// let request = Request::post("/").body(r#"{"type":2}"#)?;
+/// let request = signed_with(&discord, &key, request, SystemTime::now())?;
+/// # let (head, body) = request.into_parts();
+/// # tower_webhook::verify(&discord, &head, &body.into())?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(feature = "asymmetric")]
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+pub trait SignWith: Verifier {
+    /// As [`Sign::sign`], with this private key.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sign::sign`], and when the key is not of the verifier's algorithm.
+    fn sign_with(
+        &self,
+        key: &PrivateKey,
+        head: &mut Parts,
+        body: &[u8],
+        time: SystemTime,
+    ) -> Result<(), Rejection>;
+}
+
+/// The same request, signed at this time with this private key.
+///
+/// # Errors
+///
+/// As for [`SignWith::sign_with`].
+#[cfg(feature = "asymmetric")]
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+pub fn signed_with<S: SignWith, B: AsRef<[u8]>>(
+    signer: &S,
+    key: &PrivateKey,
+    request: Request<B>,
+    time: SystemTime,
+) -> Result<Request<B>, Rejection> {
+    let (mut head, body) = request.into_parts();
+    signer.sign_with(key, &mut head, body.as_ref(), time)?;
+    Ok(Request::from_parts(head, body))
+}
+
 impl Sign for SchemeVerifier {
     fn sign(&self, head: &mut Parts, body: &[u8], time: SystemTime) -> Result<(), Rejection> {
-        let scheme = self.scheme();
-        let time_text = scheme.time.map(|(_, format)| format.write(time)).unwrap_or_default();
-        if let Some((TimeSource::Header(name), _)) = scheme.time {
-            set(head, name, &time_text);
-        }
-        for (name, value) in scheme.required {
-            set(head, name, value);
-        }
-        for part in scheme.template {
-            let name = match *part {
-                Part::Header(name) => Some(name),
-                Part::Id => scheme.delivery_id,
-                _ => None,
-            };
-            if let Some(name) = name.filter(|name| !head.headers.contains_key(*name)) {
-                set(head, name, "delivery-1");
-            }
-        }
-        let header = scheme.signature_field();
-        let value = |signature: &str| {
-            let value = scheme.grammar.write(&time_text, signature);
-            scheme.authorization_scheme().map_or(value.clone(), |name| format!("{name} {value}"))
-        };
-        // The time is read from there.
-        set(head, header, &value(""));
-        let tag = self.tag(&self.content(head, body)?).ok_or(Rejection::mismatch())?;
-        set(head, header, &value(&scheme.encoding.encode(tag.as_bytes())));
-        Ok(())
+        put_signature(self, head, body, time, |content| {
+            self.tag(content).map(|tag| tag.as_bytes().to_vec())
+        })
     }
+}
+
+#[cfg(feature = "asymmetric")]
+impl SignWith for SchemeVerifier {
+    fn sign_with(
+        &self,
+        key: &PrivateKey,
+        head: &mut Parts,
+        body: &[u8],
+        time: SystemTime,
+    ) -> Result<(), Rejection> {
+        put_signature(self, head, body, time, |content| {
+            (key.algorithm() == self.scheme().algorithm).then(|| key.sign(content)).flatten()
+        })
+    }
+}
+
+/// Puts the headers of the scheme into the head, with the signature that `sign` makes.
+fn put_signature(
+    verifier: &SchemeVerifier,
+    head: &mut Parts,
+    body: &[u8],
+    time: SystemTime,
+    sign: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+) -> Result<(), Rejection> {
+    let scheme = verifier.scheme();
+    let time_text = scheme.time.map(|(_, format)| format.write(time)).unwrap_or_default();
+    if let Some((TimeSource::Header(name), _)) = scheme.time {
+        set(head, name, &time_text);
+    }
+    for (name, value) in scheme.required {
+        set(head, name, value);
+    }
+    for part in scheme.template {
+        let name = match *part {
+            Part::Header(name) => Some(name),
+            Part::Id => scheme.delivery_id,
+            _ => None,
+        };
+        if let Some(name) = name.filter(|name| !head.headers.contains_key(*name)) {
+            set(head, name, "delivery-1");
+        }
+    }
+    let header = scheme.signature_field();
+    let value = |signature: &str| {
+        let value = scheme.grammar.write(&time_text, signature);
+        scheme.authorization_scheme().map_or(value.clone(), |name| format!("{name} {value}"))
+    };
+    // The time is read from there.
+    set(head, header, &value(""));
+    let signature = sign(&verifier.content(head, body)?).ok_or(Rejection::mismatch())?;
+    set(head, header, &value(&scheme.encoding.encode(&signature)));
+    Ok(())
 }
 
 fn set(head: &mut Parts, name: &'static str, value: &str) {
@@ -125,18 +208,27 @@ impl Grammar {
 impl TimeFormat {
     fn write(self, time: SystemTime) -> String {
         let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let (seconds, millis) = (since.as_secs(), since.subsec_millis());
         match self {
-            Self::Seconds => since.as_secs().to_string(),
+            Self::Date => written(seconds, |[year, month, day], weekday, clock| {
+                let month = usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month));
+                let month = month.copied().unwrap_or_default();
+                format!("{weekday} {day:02} {month} {year:04} {clock} UTC")
+            }),
+            Self::Seconds => seconds.to_string(),
             Self::Milliseconds => since.as_millis().to_string(),
-            Self::Rfc3339 => format!("{}Z", date_time(since.as_secs(), since.subsec_millis())),
-            Self::Rfc3339Zoneless => date_time(since.as_secs(), since.subsec_millis()),
+            Self::Rfc3339 => format!("{}Z", Self::Rfc3339Zoneless.write(time)),
+            Self::Rfc3339Zoneless => written(seconds, |[year, month, day], _, clock| {
+                format!("{year:04}-{month:02}-{day:02}T{clock}.{millis:03}")
+            }),
         }
     }
 }
 
-/// `2025-05-19T00:51:44.816` of seconds since 1970.
-fn date_time(seconds: u64, millis: u32) -> String {
+/// Calls `write` with year, month and day, the day of the week, and the time as `00:51:44`.
+fn written(seconds: u64, write: impl FnOnce([u64; 3], &str, &str) -> String) -> String {
     let (mut days, second) = (seconds / 86_400, seconds % 86_400);
+    let weekday = usize::try_from(days % 7).ok().and_then(|day| WEEKDAYS.get(day));
     let mut year = 1970;
     let is_leap = |year: u64| {
         year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
@@ -154,6 +246,6 @@ fn date_time(seconds: u64, millis: u32) -> String {
         days -= len;
         month += 1;
     }
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}", days + 1)
+    let clock = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
+    write([year, month, days + 1], weekday.copied().unwrap_or_default(), &clock)
 }

@@ -12,6 +12,8 @@ use crate::{Rejection, RejectionKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimeFormat {
+    /// `Thu 07 Sep 2017 06:30:04 UTC`, or `Thu, 07 Sep 2017 06:30:04 GMT` as HTTP writes it.
+    Date,
     /// Milliseconds since 1970.
     Milliseconds,
     /// RFC 3339 with a zone, up to nine digits of a second's fraction.
@@ -91,6 +93,7 @@ impl Timestamp {
     /// Reads the text strictly; `None` when it is out of form or out of range (T-24, T-25).
     pub(crate) fn parse(text: &[u8], format: TimeFormat) -> Option<Self> {
         let millis = match format {
+            TimeFormat::Date => date(text)?,
             TimeFormat::Seconds => digits(text)?.checked_mul(1000)?,
             TimeFormat::Milliseconds => digits(text)?,
             TimeFormat::Rfc3339 => rfc3339(text, true)?,
@@ -103,7 +106,9 @@ impl Timestamp {
         let now = clock.now()?;
         let age = match self.format {
             // The sender cut its own fraction off, so ours is cut off too.
-            TimeFormat::Seconds => (now / 1000 - self.millis / 1000).saturating_mul(1000),
+            TimeFormat::Date | TimeFormat::Seconds => {
+                (now / 1000 - self.millis / 1000).saturating_mul(1000)
+            }
             _ => now.saturating_sub(self.millis),
         };
         let limit = |limit: Duration| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
@@ -194,6 +199,35 @@ fn rfc3339(text: &[u8], zoned: bool) -> Option<i64> {
     Some(seconds * 1000 + millis)
 }
 
+pub(crate) const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+pub(crate) const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// `Thu 07 Sep 2017 06:30:04 UTC`, with the right day of the week.
+fn date(text: &[u8]) -> Option<i64> {
+    let (weekday, rest) = text.split_at_checked(3)?;
+    let rest = rest.strip_prefix(b",").unwrap_or(rest);
+    let [b' ', d1, d2, b' ', m1, m2, m3, b' ', y1, y2, y3, y4, b' ', time @ .., b' ', z1, z2, z3] =
+        rest
+    else {
+        return None;
+    };
+    let [h1, h2, b':', min1, min2, b':', s1, s2] = time else { return None };
+    let month = 1 + MONTHS.iter().position(|name| name.as_bytes() == [*m1, *m2, *m3])?;
+    let (month, year) = (i64::try_from(month).ok()?, number(&[*y1, *y2, *y3, *y4])?);
+    let day = number(&[*d1, *d2])?;
+    let (hour, minute, second) =
+        (number(&[*h1, *h2])?, number(&[*min1, *min2])?, number(&[*s1, *s2])?);
+    let is_in_range = year >= 1
+        && (1..=days_in_month(year, month)).contains(&day)
+        && (hour <= 23 && minute <= 59 && second <= 60)
+        && matches!(&[*z1, *z2, *z3], b"UTC" | b"GMT");
+    let days = days_since_1970(year, month, day);
+    let known = WEEKDAYS.get(usize::try_from(days.rem_euclid(7)).ok()?)?;
+    (is_in_range && weekday == known.as_bytes())
+        .then_some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000)
+}
+
 const fn days_in_month(year: i64, month: i64) -> i64 {
     match month {
         4 | 6 | 9 | 11 => 30,
@@ -274,6 +308,39 @@ mod tests {
             ("", true, None),
         ] {
             assert_eq!(rfc3339(text.as_bytes(), zoned), millis, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_read_as_other_tools_read_them() {
+        // Made with `date -u -d … +%s`.
+        for (text, seconds) in [
+            ("Thu 07 Sep 2017 06:30:04 UTC", Some(1_504_765_804)),
+            ("Thu, 07 Sep 2017 06:30:04 GMT", Some(1_504_765_804)),
+            ("Thu 01 Jan 1970 00:00:00 UTC", Some(0)),
+            ("Wed 31 Dec 1969 23:59:59 UTC", Some(-1)),
+            ("Tue 29 Feb 2000 23:59:59 UTC", Some(951_868_799)),
+            ("Fri 07 Sep 2017 06:30:04 UTC", None),
+            ("thu 07 Sep 2017 06:30:04 UTC", None),
+            ("Thu 07 sep 2017 06:30:04 UTC", None),
+            ("Thu 7 Sep 2017 06:30:04 UTC", None),
+            ("Thu 07 Sep 2017 06:30:04", None),
+            ("Thu 07 Sep 2017 06:30:04 CET", None),
+            ("Thu 07 Sep 2017 06:30:04 UTC ", None),
+            ("Thu  07 Sep 2017 06:30:04 UTC", None),
+            ("Thu 07 Sep 2017 24:30:04 UTC", None),
+            ("Thu 07 Sep 2017 06:60:04 UTC", None),
+            ("Thu 07 Sep 2017 06:30:61 UTC", None),
+            ("Thu 07 Sep 2017 06:30:+4 UTC", None),
+            ("Thu 07 Sep 2017 006:30:04 UTC", None),
+            ("Thu 00 Sep 2017 06:30:04 UTC", None),
+            ("Wed 29 Feb 2023 06:30:04 UTC", None),
+            ("Sat 00 Jan 0000 06:30:04 UTC", None),
+            ("Thu 07 Sep 20177 06:30:04 UTC", None),
+            ("Th", None),
+            ("", None),
+        ] {
+            assert_eq!(date(text.as_bytes()), seconds.map(|seconds: i64| seconds * 1000), "{text}");
         }
     }
 

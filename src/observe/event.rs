@@ -110,9 +110,7 @@ impl<'a> Event<'a> {
                 match self.rejection().map_or(RejectionKind::SignatureMismatch, Rejection::kind) {
                     RejectionKind::HandshakeFailed
                     | RejectionKind::HandshakeMalformed
-                    | RejectionKind::HandshakeUnexpected => {
-                        "webhook_verification_failed"
-                    }
+                    | RejectionKind::HandshakeUnexpected => "webhook_verification_failed",
                     RejectionKind::ClockSuspect
                     | RejectionKind::VerifierPanicked
                     | RejectionKind::VerifierUnavailable => "webhook_config_error",

@@ -207,3 +207,8 @@ impl Wise {
 impl Verifier for Wise {
     delegate_verifier!(self => self.0, SchemeState);
 }
+
+super::sign_with_as!(Discord, self => &self.0);
+super::sign_with_as!(SendGrid, self => &self.0);
+super::sign_with_as!(Telnyx, self => &self.0);
+super::sign_with_as!(Wise, self => &self.0);

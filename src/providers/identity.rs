@@ -74,27 +74,6 @@ providers! {
     Onfido() = Scheme::hmac_sha256("x-sha2-signature")
         .provider("onfido");
 
-    /// Persona.
-    ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Persona-Signature: t=<seconds>,v1=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<time>.<body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
-    /// | delivery id | none known |
-    /// | evidence | vendor's documentation: <https://docs.withpersona.com/docs/webhooks-best-practices> |
-    ///
-    /// While a secret is rotated Persona writes two such sets with a space between them. One set is
-    /// read then: the last one's signature, under the first one's time, which is right as long as
-    /// both state the same time. Give both secrets.
-    Persona(timed) = Scheme::hmac_sha256("persona-signature")
-        .provider("persona")
-        .grammar(Grammar::pairs("t", "v1"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
-
     /// Pinwheel.
     ///
     /// | | |

@@ -33,17 +33,21 @@ pub mod messaging;
 pub mod operations;
 pub mod payments;
 pub mod productivity;
-mod registry;
 pub mod tokens;
 
+mod any;
 mod asana;
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
 mod azure_event_grid;
+mod gitlab;
 mod key_ids;
 mod mailgun;
 mod meta;
 mod microsoft_graph;
+mod needs;
+mod persona;
+mod registry;
 mod shared_token;
 mod slack;
 mod standard_webhooks;
@@ -51,13 +55,18 @@ mod strava;
 mod twilio;
 mod webex_contact_center;
 mod websub;
+mod worldpay;
 mod wsapi;
 
 pub use self::asana::{AsanaExchange, AsanaFuture, AsanaHook};
 #[cfg(feature = "asymmetric")]
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 pub use self::asymmetric::{Discord, SendGrid, Telnyx, Wise};
-pub use self::registry::{AnyState, AnyVerifier, Provider, UnknownProvider, all, by_name};
+pub use self::{
+    any::{AnyState, AnyVerifier},
+    needs::Needs,
+    registry::{Provider, UnknownProvider, all, by_name},
+};
 #[doc(no_inline)]
 pub use self::{
     commerce::*, developer::*, identity::*, media::*, messaging::*, operations::*, payments::*,
@@ -66,12 +75,14 @@ pub use self::{
 pub use self::{
     key_ids::{Ably, Pusher, Worldline},
     meta::Meta,
+    persona::{Persona, PersonaState},
     shared_token::SharedToken,
     slack::Slack,
     standard_webhooks::StandardWebhooks,
     twilio::{Twilio, TwilioState},
     webex_contact_center::WebexContactCenter,
     websub::WebSub,
+    worldpay::{Worldpay, WorldpayState},
     wsapi::Wsapi,
 };
 use crate::scheme::Scheme;
@@ -208,6 +219,27 @@ macro_rules! sign_as {
     };
 }
 use sign_as;
+
+/// As [`sign_as`], with a private key.
+#[cfg(feature = "asymmetric")]
+macro_rules! sign_with_as {
+    ($name:ident, $self:ident => $signer:expr) => {
+        #[cfg(feature = "sign")]
+        impl $crate::sign::SignWith for $name {
+            fn sign_with(
+                &$self,
+                key: &$crate::sign::PrivateKey,
+                head: &mut http::request::Parts,
+                body: &[u8],
+                time: std::time::SystemTime,
+            ) -> Result<(), $crate::Rejection> {
+                $crate::sign::SignWith::sign_with($signer, key, head, body, time)
+            }
+        }
+    };
+}
+#[cfg(feature = "asymmetric")]
+use sign_with_as;
 
 /// Providers that are a scheme and nothing more, and the list of them for the registry.
 macro_rules! providers {

@@ -1,7 +1,7 @@
 //! Monitoring and incidents.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Grammar, Scheme};
+use crate::scheme::{Grammar, Part, Scheme, TimeFormat, TimeSource, Tolerance};
 
 providers! {
     /// Grafana alerting, without its timestamp option.
@@ -48,6 +48,22 @@ providers! {
         .provider("pagerduty")
         .grammar(Grammar::list("v1").separated_by(b',').assigned_by(b'='))
         .delivery_id("x-webhook-id");
+
+    /// Scalr.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-Signature: <hex>` + `Date: Thu 07 Sep 2017 06:30:04 UTC` |
+    /// | algorithm | HMAC-SHA1; key: the secret as it is |
+    /// | signed content | `<body><date>` |
+    /// | freshness | 5 minutes both ways |
+    /// | delivery id | none known |
+    /// | evidence | public vector: adnanh/webhook `internal/hook/hook_test.go` |
+    Scalr(timed) = Scheme::hmac_sha1("x-signature")
+        .provider("scalr")
+        .template(&[Part::Body, Part::Time])
+        .time(TimeSource::Header("date"), TimeFormat::Date)
+        .tolerance(Tolerance::seconds(300));
 
     /// Sentry.
     ///

@@ -1,113 +1,26 @@
-//! Providers by name, and verifiers of one type for all of them.
+//! Providers by name.
 
-use std::{any::Any, error::Error, fmt, sync::Arc, time::SystemTime};
-
-use bytes::Bytes;
-use http::{Response, request::Parts};
+use std::{error::Error, fmt, time::SystemTime};
 
 use super::{
-    Ably, Deepgram, Flutterwave, GitLab, Mailgun, Meta, MicrosoftGraph, Okta, Pusher, Slack,
-    StandardWebhooks, Telegram, Twilio, WebSub, WebexContactCenter, Worldline, Wsapi, commerce,
-    developer, identity, media, messaging, operations, payments, productivity,
+    Ably, AnyVerifier, BasicAuth, Brevo, Chargebee, Datadog, Deepgram, Flutterwave, GitLab,
+    Mailgun, Mailjet, Meta, MicrosoftGraph, Okta, Persona, Postmark, Pusher, SharedToken, Slack,
+    SparkPost, StandardWebhooks, Telegram, Twilio, WebSub, WebexContactCenter, Worldline, Worldpay,
+    Wsapi, commerce, developer, identity, media, messaging, needs::Needs, operations, payments,
+    productivity,
 };
+#[cfg(feature = "asymmetric")]
+use super::{Discord, SendGrid, Telnyx, Wise};
 use crate::{
-    ConfigError, Profile, PublicUrl, Rejection, Secret, Verified, Verifier, scheme::Scheme,
+    ConfigError, PublicUrl, Secret,
+    scheme::{Part, Scheme},
 };
-
-/// A verifier of any provider: one type for tenants who use different ones.
-///
-/// Against a provider's own type it costs a virtual call for each step and one allocation for the
-/// state.
-#[derive(Clone)]
-pub struct AnyVerifier(Arc<dyn Erased + Send + Sync>);
-
-/// What an [`AnyVerifier`] carries from the head to the end of the body.
-pub struct AnyState(Box<dyn Any + Send>);
-
-impl AnyVerifier {
-    /// Hides the verifier's type.
-    pub fn new<V>(verifier: V) -> Self
-    where
-        V: Verifier<State: 'static> + Send + Sync + 'static,
-    {
-        Self(Arc::new(verifier))
-    }
-}
-
-trait Erased {
-    fn begin(&self, head: &Parts) -> Result<AnyState, Rejection>;
-    fn update(&self, state: &mut AnyState, chunk: &[u8]);
-    fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection>;
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>>;
-    fn profile(&self) -> Profile;
-}
-
-impl<V: Verifier<State: 'static>> Erased for V {
-    fn begin(&self, head: &Parts) -> Result<AnyState, Rejection> {
-        Verifier::begin(self, head).map(|state| AnyState(Box::new(state)))
-    }
-
-    fn update(&self, state: &mut AnyState, chunk: &[u8]) {
-        if let Some(state) = state.0.downcast_mut() {
-            Verifier::update(self, state, chunk);
-        }
-    }
-
-    fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        // A state of another verifier proves nothing to this one.
-        let state = state.0.downcast().map_err(|_| Rejection::mismatch())?;
-        Verifier::finish(self, *state, head, body)
-    }
-
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        Verifier::handshake(self, head)
-    }
-
-    fn profile(&self) -> Profile {
-        Verifier::profile(self)
-    }
-}
-
-impl Verifier for AnyVerifier {
-    type State = AnyState;
-
-    fn begin(&self, head: &Parts) -> Result<AnyState, Rejection> {
-        self.0.begin(head)
-    }
-
-    fn update(&self, state: &mut AnyState, chunk: &[u8]) {
-        self.0.update(state, chunk);
-    }
-
-    fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        self.0.finish(state, head, body)
-    }
-
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        self.0.handshake(head)
-    }
-
-    fn profile(&self) -> Profile {
-        self.0.profile()
-    }
-}
-
-impl fmt::Debug for AnyVerifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AnyVerifier").field(&self.0.profile().provider()).finish()
-    }
-}
-
-impl fmt::Debug for AnyState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnyState").finish_non_exhaustive()
-    }
-}
 
 /// A provider of the catalogue, found by name.
 #[derive(Clone, Copy, Debug)]
 pub struct Provider {
     name: &'static str,
+    needs: Needs,
     kind: Kind,
 }
 
@@ -145,33 +58,78 @@ macro_rules! clocked {
 }
 
 macro_rules! own {
-    ($($name:literal: $parameters:ident => $verifier:expr,)*) => {
-        &[$(Provider { name: $name, kind: Kind::Own(|$parameters| Ok($verifier)) }),*]
+    ($($name:literal: $needs:ident, $parameters:ident => $verifier:expr;)*) => {
+        &[$(Provider {
+            name: $name,
+            needs: Needs::$needs,
+            kind: Kind::Own(|$parameters| Ok($verifier)),
+        }),*]
     };
+}
+
+/// A verifier of the two parts of the credentials.
+macro_rules! of_pair {
+    ($type:ident, $parameters:ident, $needs:ident) => {{
+        let (name, secret) = Needs::$needs.split(&$parameters.secret)?;
+        AnyVerifier::new($type::new(&name, secret))
+    }};
 }
 
 /// Providers that are more than a scheme.
 const OWN: &[Provider] = own! {
-    // With one secret there is nothing to pick: the key's id is not looked at.
-    "ably": p => AnyVerifier::new(Ably::SCHEME.verifier(p.secret)?),
-    "deepgram": p => AnyVerifier::new(Deepgram::new(p.secret)),
-    "flutterwave": p => AnyVerifier::new(Flutterwave::new(p.secret)),
-    "gitlab": p => AnyVerifier::new(GitLab::token(p.secret)),
-    "gitlab_signed": p => clocked!(p, GitLab::signed(p.secret)?),
-    "mailgun": p => clocked!(p, Mailgun::new(p.secret)),
-    "meta": p => AnyVerifier::new(Meta::new(p.secret)),
-    "microsoft_graph": p => AnyVerifier::new(MicrosoftGraph::new(p.secret)),
-    "okta": p => AnyVerifier::new(Okta::new(p.secret)),
-    "pusher": p => AnyVerifier::new(Pusher::SCHEME.verifier(p.secret)?),
-    "slack": p => clocked!(p, Slack::new(p.secret)),
-    "standard_webhooks": p => clocked!(p, StandardWebhooks::new(p.secret)?),
-    "telegram": p => AnyVerifier::new(Telegram::new(p.secret)),
-    "twilio": p => AnyVerifier::new(Twilio::new(p.secret, p.url.ok_or(ConfigError::UrlMissing)?)),
-    "webex_contact_center": p => clocked!(p, WebexContactCenter::new(p.secret)),
-    "websub": p => AnyVerifier::new(WebSub::new(p.secret)),
-    "worldline": p => AnyVerifier::new(Worldline::SCHEME.verifier(p.secret)?),
-    "wsapi": p => clocked!(p, Wsapi::new(p.secret)),
+    "ably": KeyIdAndSecret, p => of_pair!(Ably, p, KeyIdAndSecret);
+    "basic_auth": UserAndPassword, p => of_pair!(BasicAuth, p, UserAndPassword);
+    "brevo": UserAndPassword, p => of_pair!(Brevo, p, UserAndPassword);
+    "chargebee": UserAndPassword, p => of_pair!(Chargebee, p, UserAndPassword);
+    "datadog": HeaderAndToken, p => {
+        let (header, token) = Needs::header_and_token(&p.secret)?;
+        AnyVerifier::new(Datadog::new(header, token))
+    };
+    "deepgram": Secret, p => AnyVerifier::new(Deepgram::new(p.secret));
+    "flutterwave": Secret, p => AnyVerifier::new(Flutterwave::new(p.secret));
+    "gitlab": Secret, p => AnyVerifier::new(GitLab::token(p.secret));
+    "gitlab_signed": Secret, p => clocked!(p, GitLab::signed(p.secret)?);
+    "mailjet": UserAndPassword, p => of_pair!(Mailjet, p, UserAndPassword);
+    "mailgun": Secret, p => clocked!(p, Mailgun::new(p.secret));
+    "meta": Secret, p => AnyVerifier::new(Meta::new(p.secret));
+    "microsoft_graph": Secret, p => AnyVerifier::new(MicrosoftGraph::new(p.secret));
+    "okta": Secret, p => AnyVerifier::new(Okta::new(p.secret));
+    "persona": Secret, p => clocked!(p, Persona::new(p.secret));
+    "postmark": UserAndPassword, p => of_pair!(Postmark, p, UserAndPassword);
+    "pusher": KeyIdAndSecret, p => of_pair!(Pusher, p, KeyIdAndSecret);
+    "shared_token": HeaderAndToken, p => {
+        let (header, token) = Needs::header_and_token(&p.secret)?;
+        AnyVerifier::new(SharedToken::new(header, token))
+    };
+    "slack": Secret, p => clocked!(p, Slack::new(p.secret));
+    "sparkpost": UserAndPassword, p => of_pair!(SparkPost, p, UserAndPassword);
+    "standard_webhooks": Secret, p => clocked!(p, StandardWebhooks::new(p.secret)?);
+    "telegram": Secret, p => AnyVerifier::new(Telegram::new(p.secret));
+    "twilio": Secret, p => AnyVerifier::new(Twilio::new(
+        p.secret,
+        p.url.ok_or(ConfigError::UrlMissing)?,
+    ));
+    "webex_contact_center": Secret, p => clocked!(p, WebexContactCenter::new(p.secret));
+    "websub": Secret, p => AnyVerifier::new(WebSub::new(p.secret));
+    "worldline": KeyIdAndSecret, p => of_pair!(Worldline, p, KeyIdAndSecret);
+    "worldpay": KeyIdAndSecret, p => of_pair!(Worldpay, p, KeyIdAndSecret);
+    "wsapi": Secret, p => clocked!(p, Wsapi::new(p.secret));
 };
+
+/// Those that are verified with a public key.
+#[cfg(feature = "asymmetric")]
+const ASYMMETRIC: &[Provider] = own! {
+    "discord": PublicKey, p => clocked!(p, Discord::new(Needs::public_key(&p.secret)?)?);
+    "sendgrid": PublicKey, p => clocked!(p, SendGrid::new(Needs::public_key(&p.secret)?)?);
+    "standard_webhooks_v1a": PublicKey, p => clocked!(
+        p,
+        StandardWebhooks::new_asymmetric(Needs::public_key(&p.secret)?)?
+    );
+    "telnyx": PublicKey, p => clocked!(p, Telnyx::new(Needs::public_key(&p.secret)?)?);
+    "wise": PublicKey, p => AnyVerifier::new(Wise::new(Needs::public_key(&p.secret)?)?);
+};
+#[cfg(not(feature = "asymmetric"))]
+const ASYMMETRIC: &[Provider] = &[];
 
 /// Other names by which gateways and people know providers.
 const ALIASES: [(&str, &str); 12] = [
@@ -189,7 +147,7 @@ const ALIASES: [(&str, &str); 12] = [
     ("x", "twitter"),
 ];
 
-/// Every provider that can be found by name: all that need no more than a secret, and perhaps a URL.
+/// Every provider of the catalogue; those with a public key only with the feature `asymmetric`.
 pub fn all() -> impl Iterator<Item = Provider> {
     let groups = [
         commerce::SCHEMES,
@@ -202,9 +160,12 @@ pub fn all() -> impl Iterator<Item = Provider> {
         productivity::SCHEMES,
     ];
     let schemes = groups.into_iter().flatten();
-    let declared = schemes
-        .map(|scheme| Provider { name: scheme.profile().provider(), kind: Kind::Scheme(scheme) });
-    declared.chain(OWN.iter().copied())
+    let declared = schemes.map(|scheme| Provider {
+        name: scheme.profile().provider(),
+        needs: Needs::Secret,
+        kind: Kind::Scheme(scheme),
+    });
+    declared.chain(OWN.iter().chain(ASYMMETRIC).copied())
 }
 
 /// The provider with this id (`"stripe"`), or known by this other name (`"whatsapp"`).
@@ -246,11 +207,39 @@ impl Provider {
         }
     }
 
-    /// A verifier with this secret.
+    /// What it is verified with, and so what [`verifier`](Self::verifier) takes.
+    #[must_use]
+    pub const fn needs(&self) -> Needs {
+        self.needs
+    }
+
+    /// Whether it signs the URL, and so needs [`verifier_at`](Self::verifier_at).
+    #[must_use]
+    pub fn needs_url(&self) -> bool {
+        match self.kind {
+            Kind::Scheme(scheme) => scheme.template.contains(&Part::Url),
+            Kind::Own(_) => self.name == Twilio::PROFILE.provider(),
+        }
+    }
+
+    /// A verifier with this secret, or whatever else the provider [needs](Self::needs), in one
+    /// text as it would stand in a configuration.
+    ///
+    /// ```
+    /// use tower_webhook::{Secret, providers::{self, Needs}};
+    ///
+    /// let pusher = providers::by_name("pusher")?;
+    /// assert_eq!(pusher.needs(), Needs::KeyIdAndSecret);
+    /// assert!(pusher.verifier(Secret::new("the app key:the app secret")?).is_ok());
+    ///
+    /// let error = pusher.verifier(Secret::new("the app secret")?).unwrap_err();
+    /// assert_eq!(error.to_string(), "the credentials are out of form; write `key id:secret`");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// When the secret is not in the provider's form, or the provider signs the URL and needs
+    /// When the text is not in the provider's form, or the provider signs the URL and needs
     /// [`verifier_at`](Self::verifier_at).
     pub fn verifier(&self, secret: Secret) -> Result<AnyVerifier, ConfigError> {
         self.build(secret, None, None)
@@ -287,6 +276,10 @@ impl Provider {
         url: Option<PublicUrl>,
         clock: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
     ) -> Result<AnyVerifier, ConfigError> {
+        let is_misplaced = !matches!(self.needs, Needs::PublicKey) && is_public_key(&secret);
+        if is_misplaced {
+            return Err(ConfigError::SecretIsPublicKey);
+        }
         let parameters = Parameters { secret, url, clock };
         match self.kind {
             Kind::Own(build) => build(parameters),
@@ -299,6 +292,13 @@ impl Provider {
             )),
         }
     }
+}
+
+/// In a file with several providers one key is soon in another's place. As a secret, it would be
+/// one that everybody knows.
+fn is_public_key(secret: &Secret) -> bool {
+    let starts = |prefix: &str| secret.expose().starts_with(prefix.as_bytes());
+    starts("-----BEGIN PUBLIC KEY-----") || starts("whpk_")
 }
 
 /// There is no provider with this name.

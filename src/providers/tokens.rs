@@ -9,16 +9,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, Response, request::Parts};
 
-use super::{SharedToken, shared_token::index_of, standard_webhooks::family};
+use super::{SharedToken, shared_token::index_of};
 pub use super::{
-    azure_event_grid::AzureEventGrid, mailgun::Mailgun, microsoft_graph::MicrosoftGraph,
+    azure_event_grid::AzureEventGrid,
+    gitlab::{GitLab, GitLabState},
+    mailgun::Mailgun,
+    microsoft_graph::MicrosoftGraph,
     strava::Strava,
 };
-use crate::{
-    ConfigError, Profile, Rejection, Secret, Verified, Verifier,
-    head::credentials,
-    scheme::{Handshake, Scheme, SchemeState, SchemeVerifier},
-};
+use crate::{Profile, Rejection, Secret, Verified, Verifier, head::credentials, scheme::Handshake};
 
 /// Types around a verifier whose state is the index of the secret.
 macro_rules! verifies_as {
@@ -100,7 +99,7 @@ tokens! {
     /// | evidence | **second-hand**: several receivers; the vendor's page is no longer found |
     ///
     /// For version 3. Readers of version 4 name a signature, `flutterwave-signature`, without
-    /// agreeing on what it holds: declare it as a [`Scheme`] once you have seen one.
+    /// agreeing on what it holds: declare it as a [`Scheme`](crate::Scheme) once you have seen one.
     Flutterwave = "flutterwave", "verif-hash";
 
     /// Okta event hooks.
@@ -132,6 +131,32 @@ tokens! {
     /// The token is `secret_token` of `setWebhook`: 1 to 256 of `A-Z a-z 0-9 _ -`.
     Telegram = "telegram", "x-telegram-bot-api-secret-token";
 }
+
+/// Datadog.
+///
+/// | | |
+/// |---|---|
+/// | header | one of your choice, typed in at the webhook's custom headers |
+/// | proves | that the sender knows the token; **nothing about the body** |
+/// | evidence | **second-hand**: a public registry of webhook adapters |
+#[derive(Clone, Debug)]
+pub struct Datadog(SharedToken);
+
+impl Datadog {
+    /// Expects this token as this header's whole value.
+    #[must_use]
+    pub fn new(header: HeaderName, token: Secret) -> Self {
+        Self(SharedToken::new(header, token))
+    }
+
+    /// Accepts a further token, for a rotation.
+    #[must_use]
+    pub fn or_secret(self, token: Secret) -> Self {
+        Self(self.0.or_secret(token))
+    }
+}
+
+verifies_as!(Datadog, "datadog");
 
 /// HTTP Basic authentication: a user's name and password, which providers take from the webhook's
 /// URL or ask for beside it.
@@ -276,145 +301,4 @@ passwords! {
     /// | delivery id | `X-MessageSystems-Batch-ID`, **not signed** |
     /// | evidence | **second-hand**: anymail/django-anymail |
     SparkPost = "sparkpost";
-}
-
-/// GitLab, with its secret token or with its signing token.
-///
-/// | | |
-/// |---|---|
-/// | header | [`token`](Self::token): `X-Gitlab-Token: <token>`; [`signed`](Self::signed): `webhook-signature: v1,<base64>`, `webhook-id`, `webhook-timestamp: <seconds>` |
-/// | algorithm | none; HMAC-SHA256, the key is the base64 after `whsec_` |
-/// | signed content | **nothing**; `<id>.<time>.<body>` |
-/// | freshness | none; 5 minutes both ways |
-/// | delivery id | none; `webhook-id`, **signed** |
-/// | evidence | vendor's documentation: <https://docs.gitlab.com/user/project/integrations/webhooks/> |
-///
-/// The secret token is **weaker**: it does not cover the body, so whoever sees one request can send
-/// any other. Where GitLab has both set, it sends both; only the one chosen here is looked at.
-#[derive(Clone, Debug)]
-pub struct GitLab(Mode);
-
-#[derive(Clone, Debug)]
-enum Mode {
-    Signed(SchemeVerifier),
-    Token(SharedToken),
-}
-
-/// Carried from the head to the end of the body.
-#[derive(Debug)]
-pub struct GitLabState(State);
-
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per request")]
-enum State {
-    Signed(SchemeState),
-    Token(usize),
-}
-
-impl GitLab {
-    /// How it signs with a signing token.
-    pub const SCHEME: Scheme =
-        family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab");
-
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Self::SCHEME.profile();
-
-    /// Expects this secret token, as GitLab sends it.
-    #[must_use]
-    pub fn token(token: Secret) -> Self {
-        const HEADER: HeaderName = HeaderName::from_static("x-gitlab-token");
-        Self(Mode::Token(SharedToken::new(HEADER, token)))
-    }
-
-    /// A verifier of the signatures that GitLab makes with this signing token.
-    ///
-    /// # Errors
-    ///
-    /// When the signing token's text is not base64 after `whsec_`.
-    pub fn signed(signing_token: Secret) -> Result<Self, ConfigError> {
-        Self::SCHEME.verifier(signing_token).map(|scheme| Self(Mode::Signed(scheme)))
-    }
-
-    /// Accepts a further token of the same sort, for a rotation: the first stays the current one.
-    ///
-    /// # Errors
-    ///
-    /// For a signing token, when its text is not base64 after `whsec_`, or there are 16 already.
-    pub fn or_secret(self, secret: Secret) -> Result<Self, ConfigError> {
-        Ok(Self(match self.0 {
-            Mode::Signed(scheme) => Mode::Signed(scheme.or_secret(secret)?),
-            Mode::Token(token) => Mode::Token(token.or_secret(secret)),
-        }))
-    }
-
-    /// How far a signed time may be off, in place of five minutes.
-    #[must_use]
-    pub fn tolerance(self, tolerance: crate::scheme::Tolerance) -> Self {
-        self.map_signed(|signed| signed.map_scheme(|scheme| scheme.tolerance(tolerance)))
-    }
-
-    /// Tells the time, in place of the system's clock: for tests.
-    #[must_use]
-    pub fn clock(self, now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static) -> Self {
-        self.map_signed(|signed| signed.clock(now))
-    }
-
-    fn map_signed(self, change: impl FnOnce(SchemeVerifier) -> SchemeVerifier) -> Self {
-        match self.0 {
-            Mode::Signed(signed) => Self(Mode::Signed(change(signed))),
-            token @ Mode::Token(_) => Self(token),
-        }
-    }
-}
-
-impl Verifier for GitLab {
-    type State = GitLabState;
-
-    fn begin(&self, head: &Parts) -> Result<GitLabState, Rejection> {
-        Ok(GitLabState(match &self.0 {
-            Mode::Signed(scheme) => State::Signed(scheme.begin(head)?),
-            Mode::Token(token) => State::Token(token.begin(head)?),
-        }))
-    }
-
-    fn update(&self, state: &mut GitLabState, chunk: &[u8]) {
-        if let (Mode::Signed(scheme), State::Signed(state)) = (&self.0, &mut state.0) {
-            scheme.update(state, chunk);
-        }
-    }
-
-    fn finish(
-        &self,
-        state: GitLabState,
-        head: &Parts,
-        body: &Bytes,
-    ) -> Result<Verified, Rejection> {
-        match (&self.0, state.0) {
-            (Mode::Signed(scheme), State::Signed(state)) => scheme.finish(state, head, body),
-            (Mode::Token(_), State::Token(index)) => {
-                Ok(Verified::new(Self::PROFILE.provider()).with_key_index(index))
-            }
-            // A state of the other mode proves nothing to this one.
-            _ => Err(Rejection::mismatch()),
-        }
-    }
-
-    fn profile(&self) -> Profile {
-        Self::PROFILE
-    }
-}
-
-#[cfg(feature = "sign")]
-impl crate::sign::Sign for GitLab {
-    fn sign(
-        &self,
-        head: &mut Parts,
-        body: &[u8],
-        time: std::time::SystemTime,
-    ) -> Result<(), Rejection> {
-        match &self.0 {
-            Mode::Signed(scheme) => scheme.sign(head, body, time),
-            Mode::Token(token) => token.sign(head, body, time),
-        }
-    }
 }

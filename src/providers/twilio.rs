@@ -325,8 +325,8 @@ impl Inner {
 
 #[cfg(feature = "sign")]
 impl crate::sign::Sign for Twilio {
-    /// With the auth token, over the URL as it is. A body that is no form needs its `bodySHA256`
-    /// in the URL already.
+    /// With the auth token. For a body that is no form, `bodySHA256` is added to the request's
+    /// query where it is not there; a [fixed](PublicUrl::fixed) URL must have it already.
     fn sign(
         &self,
         head: &mut Parts,
@@ -334,6 +334,10 @@ impl crate::sign::Sign for Twilio {
         _: std::time::SystemTime,
     ) -> Result<(), Rejection> {
         use base64::{Engine as _, engine::general_purpose::STANDARD};
+        let is_covered = is_form(head)? || body.is_empty();
+        if !is_covered && body_hash(&self.0.url.resolve(head)?)?.is_none() {
+            add_body_hash(head, body)?;
+        }
         let url = self.0.url.resolve(head)?;
         let parameters = self.0.signed_parameters(&url, head, body)?;
         let mut mac = self.0.auth_tokens.first().cloned().ok_or(Rejection::mismatch())?;
@@ -348,6 +352,19 @@ impl crate::sign::Sign for Twilio {
         head.headers.insert(SIGNATURE, value);
         Ok(())
     }
+}
+
+#[cfg(feature = "sign")]
+fn add_body_hash(head: &mut Parts, body: &[u8]) -> Result<(), Rejection> {
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let separator = if target.contains('?') { '&' } else { '?' };
+    let hash = Encoding::Hex.encode(&Sha256::digest(body));
+    let target = format!("{target}{separator}bodySHA256={hash}");
+    let unknown = || Rejection::new(RejectionKind::UnknownUrl);
+    let mut parts = head.uri.clone().into_parts();
+    parts.path_and_query = Some(target.try_into().map_err(|_| unknown())?);
+    head.uri = http::Uri::from_parts(parts).map_err(|_| unknown())?;
+    Ok(())
 }
 
 fn is_form(head: &Parts) -> Result<bool, Rejection> {

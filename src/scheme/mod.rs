@@ -63,7 +63,7 @@ pub struct Scheme {
     profile: Profile,
     source: SignatureSource,
     pub(crate) grammar: Grammar,
-    algorithm: Algorithm,
+    pub(crate) algorithm: Algorithm,
     pub(crate) encoding: Encoding,
     key_rule: KeyRule,
     pub(crate) template: &'static [Part],

@@ -11,7 +11,7 @@ use tower_webhook::{
     Secret, SignatureLayer, Verifier,
     providers::{
         self, Ably, BasicAuth, Brevo, Chargebee, Deepgram, Flutterwave, GitLab, Mailjet, Okta,
-        Persona, Postmark, Pusher, SharedToken, SparkPost, Telegram, WebSub, Worldline,
+        Persona, Postmark, Pusher, SharedToken, SparkPost, Telegram, WebSub, Worldline, Worldpay,
     },
     sign::{Sign, signed},
     verify,
@@ -246,22 +246,58 @@ async fn gitlab_is_verified_in_the_mode_that_was_chosen() {
     }
 }
 
-#[test]
-fn persona_rotates_with_both_secrets() {
-    let both = Persona::new(secret(SECRET)).or_secret(secret(OTHER)).clock(at(NOW));
-    let header = |secret_text| {
-        let (head, _) = genuine(&Persona::new(secret(secret_text))).into_parts();
-        head.headers["persona-signature"].to_str().unwrap().to_owned()
+#[tokio::test]
+async fn persona_judges_each_set_by_its_own_time() {
+    let new = |text| Persona::new(secret(text)).clock(at(NOW));
+    let both = new(OTHER).or_secret(secret(SECRET));
+    try_out("persona", Covers::Body, [new(SECRET), both.clone(), new(OTHER)]).await;
+
+    // The sets as data: `vectors.json`. Here what is told of them.
+    let set = |secret_text, time| {
+        let request = Request::post("/").body(Bytes::from(BODY)).unwrap();
+        let request = signed(&Persona::new(secret(secret_text)), request, at(time)()).unwrap();
+        request.headers()["persona-signature"].to_str().unwrap().to_owned()
     };
-    for (value, expected) in [
-        (format!("{} {}", header(SECRET), header(OTHER)), None),
-        (format!("{} {}", header(OTHER), header(SECRET)), None),
-        (format!("{} {}", header(SECRET), header("a third one")), Some(SignatureMismatch)),
-    ] {
-        let request = Request::post("/").header("persona-signature", &value).body(()).unwrap();
-        let (head, ()) = request.into_parts();
-        assert_eq!(kind(&both, &head, &Bytes::from(BODY)), expected, "{value}");
+    let proof = |value: &str| {
+        let request = Request::post("/").header("persona-signature", value).body(()).unwrap();
+        verify(&both, &request.into_parts().0, &Bytes::from(BODY)).unwrap()
+    };
+    let (ours, theirs) = (set(SECRET, NOW - 7), set(OTHER, NOW - 9));
+    let whole = proof(&format!("{ours} {theirs}"));
+    assert_eq!((whole.key_index(), whole.signed_at()), (1, Some(at(NOW - 7)())));
+    // Whoever leaves out a set makes no new delivery of it.
+    for part in [&ours, &theirs] {
+        assert_eq!(proof(part).replay_key(), whole.replay_key());
     }
+    let stale = proof(&format!("{} {theirs}", set(SECRET, NOW - 301)));
+    assert_eq!((stale.key_index(), stale.signed_at()), (0, Some(at(NOW - 9)())));
+}
+
+#[tokio::test]
+async fn worldpay_takes_each_signature_by_its_key_id() {
+    let new = |text| Worldpay::new("1", secret(text));
+    let both = Worldpay::new("2", secret(OTHER)).or_secret("1", secret(SECRET));
+    let (mut head, body) = genuine(&new(SECRET)).into_parts();
+    let ours = head.headers["event-signature"].to_str().unwrap().to_owned();
+    let theirs = genuine(&both).headers()["event-signature"].to_str().unwrap().to_owned();
+    let mut proof = |value: &str| {
+        head.headers.insert("event-signature", HeaderValue::try_from(value).unwrap());
+        verify(&both, &head, &body)
+    };
+    let whole = proof(&format!("{ours},{theirs}")).unwrap();
+    assert_eq!(whole.key_index(), 0);
+    assert_eq!(proof(&ours).unwrap().key_index(), 1);
+    // Whoever leaves out a signature makes no new delivery of it.
+    for part in [&ours, &theirs] {
+        assert_eq!(proof(part).unwrap().replay_key(), whole.replay_key(), "{part}");
+    }
+    // Each only under its own id, though both secrets are configured.
+    for value in [ours.replacen('1', "2", 1), theirs.replacen('2', "1", 1)] {
+        assert_eq!(proof(&value).unwrap_err().kind(), SignatureMismatch, "{value}");
+    }
+    let many = |count| [&*vec!["3/SHA256/00"; count].join(","), &*ours].join(",");
+    assert!(proof(&many(15)).is_ok());
+    assert_eq!(proof(&many(16)).unwrap_err().kind(), Malformed);
 }
 
 #[tokio::test]

@@ -13,8 +13,8 @@ use tower::Layer;
 use tower_webhook::{
     PublicUrl, RejectionKind, ResponseBody, Secret, SignatureLayer, Verified, Verifier,
     providers::{
-        Ably, GitHub, Meta, Pusher, SharedToken, Shopify, Slack, StandardWebhooks, Stripe, Twilio,
-        WebSub, Webex, WebexContactCenter, Worldline, Wsapi,
+        Ably, GitHub, Meta, Persona, Pusher, SharedToken, Shopify, Slack, StandardWebhooks, Stripe,
+        Twilio, WebSub, Webex, WebexContactCenter, Worldline, Worldpay, Wsapi,
     },
 };
 
@@ -82,7 +82,7 @@ impl Genuine {
             .iter()
             .map(|(name, role, value)| (*name, *role, value.clone().into()))
             .collect();
-        // WebSub has a status of its own, which its own test looks at.
+        // WebSub and Worldpay have statuses of their own, which their own tests look at.
         let layer = SignatureLayer::new(verifier.clone());
         let layer = layer.rejection_status(StatusCode::FORBIDDEN);
         let service = layer.layer(Inner::default());
@@ -162,6 +162,20 @@ pub(crate) fn genuine() -> Vec<Genuine> {
                 ("x-hub-signature-256", Signature, hub()),
                 ("x-github-delivery", UnsignedId, id("72d3162e")),
             ],
+            JSON,
+            None,
+        ),
+        Genuine::new(
+            "Persona",
+            Persona::new(old()).or_secret(secret()).clock(at(NOW)),
+            &[("persona-signature", Signature, stripe.clone())],
+            JSON,
+            Some(NOW),
+        ),
+        Genuine::new(
+            "Worldpay",
+            Worldpay::new("1", old()).or_secret("2", secret()),
+            &[("event-signature", Signature, format!("2/SHA256/{}", hex(&sha256(JSON))))],
             JSON,
             None,
         ),
@@ -326,7 +340,7 @@ fn the_table_has_every_provider_that_is_more_than_a_scheme() {
     let rows = readme.lines().skip_while(|line| !line.starts_with("| type | header"));
     let rows = rows.skip(2).take_while(|line| line.starts_with('|'));
     let listed: Vec<_> = rows.filter_map(|line| line.split('`').nth(1)).collect();
-    assert_eq!(listed.len(), 15);
+    assert_eq!(listed.len(), 17);
     for name in listed {
         assert!(table.iter().any(|genuine| genuine.name == name), "{name}");
     }
@@ -393,14 +407,19 @@ fn mutate(headers: &mut Headers, index: usize, mutation: &str) {
         "one character longer" => value.push(b'0'),
         "9 KiB long" => value.resize(9 << 10, b'0'),
         "not ASCII" => *value.last_mut().unwrap() = 0xe9,
-        _ if prefix_len(value) > 0 => value[0] = b'x',
-        _ => drop(value.splice(..0, *b"x=")),
+        _ => match prefix_len(value) {
+            0 => drop(value.splice(..0, *b"x=")),
+            len => value[len - 2] = b'x',
+        },
     }
 }
 
-/// What stands before a tag: `sha256=`, `v1,`, or nothing.
+/// What stands before a tag: `sha256=`, `v1,`, `2/SHA256/`, or nothing.
 fn prefix_len(value: &[u8]) -> usize {
-    value.iter().take(10).position(|byte| b"=,".contains(byte)).map_or(0, |at| at + 1)
+    match value.windows(8).position(|run| run == b"/SHA256/") {
+        Some(at) => at + 8,
+        None => value.iter().take(10).position(|b| b"=,".contains(b)).map_or(0, |at| at + 1),
+    }
 }
 
 fn expected(role: Role, mutation: &str) -> Outcome {

@@ -23,9 +23,12 @@ mod mailgun;
 mod net;
 mod observe;
 mod ownership;
+#[cfg(all(feature = "asymmetric", feature = "sign"))]
+mod private_keys;
 mod proof;
 mod readme;
 mod redaction;
+mod registry;
 mod rejections;
 mod scheme;
 mod secrets;

@@ -224,6 +224,16 @@ where
 pub(crate) fn assert_refused(
     name: &str,
     kind: RejectionKind,
+    answer: &(Response<ResponseBody<String>>, Inner),
+) {
+    assert_refused_with(name, StatusCode::FORBIDDEN, kind, answer);
+}
+
+/// As [`assert_refused`], for a provider whose verdicts have this status.
+pub(crate) fn assert_refused_with(
+    name: &str,
+    verdict: StatusCode,
+    kind: RejectionKind,
     (response, inner): &(Response<ResponseBody<String>>, Inner),
 ) {
     assert_eq!(inner.count(), 0, "{name}: the inner service was called");
@@ -233,6 +243,6 @@ pub(crate) fn assert_refused(
     assert_eq!(response.status(), rejection.status(), "{name}");
     assert_eq!(response.body().size_hint().exact(), Some(0), "{name}: the answer has a body");
     if kind.is_verdict() {
-        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{name}");
+        assert_eq!(response.status(), verdict, "{name}");
     }
 }

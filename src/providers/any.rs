@@ -1,0 +1,98 @@
+//! Verifiers of one type for all providers.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{Response, request::Parts};
+
+use crate::{Profile, Rejection, Verified, Verifier};
+
+/// A verifier of any provider: one type for tenants who use different ones.
+///
+/// Against a provider's own type it costs a virtual call for each step and one allocation for the
+/// state.
+#[derive(Clone)]
+pub struct AnyVerifier(Arc<dyn Erased + Send + Sync>);
+
+/// What an [`AnyVerifier`] carries from the head to the end of the body.
+pub struct AnyState(Box<dyn Any + Send>);
+
+impl AnyVerifier {
+    /// Hides the verifier's type.
+    pub fn new<V>(verifier: V) -> Self
+    where
+        V: Verifier<State: 'static> + Send + Sync + 'static,
+    {
+        Self(Arc::new(verifier))
+    }
+}
+
+trait Erased {
+    fn begin(&self, head: &Parts) -> Result<AnyState, Rejection>;
+    fn update(&self, state: &mut AnyState, chunk: &[u8]);
+    fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection>;
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>>;
+    fn profile(&self) -> Profile;
+}
+
+impl<V: Verifier<State: 'static>> Erased for V {
+    fn begin(&self, head: &Parts) -> Result<AnyState, Rejection> {
+        Verifier::begin(self, head).map(|state| AnyState(Box::new(state)))
+    }
+
+    fn update(&self, state: &mut AnyState, chunk: &[u8]) {
+        if let Some(state) = state.0.downcast_mut() {
+            Verifier::update(self, state, chunk);
+        }
+    }
+
+    fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+        // A state of another verifier proves nothing to this one.
+        let state = state.0.downcast().map_err(|_| Rejection::mismatch())?;
+        Verifier::finish(self, *state, head, body)
+    }
+
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        Verifier::handshake(self, head)
+    }
+
+    fn profile(&self) -> Profile {
+        Verifier::profile(self)
+    }
+}
+
+impl Verifier for AnyVerifier {
+    type State = AnyState;
+
+    fn begin(&self, head: &Parts) -> Result<AnyState, Rejection> {
+        self.0.begin(head)
+    }
+
+    fn update(&self, state: &mut AnyState, chunk: &[u8]) {
+        self.0.update(state, chunk);
+    }
+
+    fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+        self.0.finish(state, head, body)
+    }
+
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        self.0.handshake(head)
+    }
+
+    fn profile(&self) -> Profile {
+        self.0.profile()
+    }
+}
+
+impl fmt::Debug for AnyVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AnyVerifier").field(&self.0.profile().provider()).finish()
+    }
+}
+
+impl fmt::Debug for AnyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyState").finish_non_exhaustive()
+    }
+}

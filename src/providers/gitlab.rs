@@ -1,0 +1,149 @@
+use bytes::Bytes;
+use http::{HeaderName, request::Parts};
+
+use super::{SharedToken, standard_webhooks::family};
+use crate::{
+    ConfigError, Profile, Rejection, Secret, Verified, Verifier,
+    scheme::{Scheme, SchemeState, SchemeVerifier},
+};
+
+/// GitLab, with its secret token or with its signing token.
+///
+/// | | |
+/// |---|---|
+/// | header | [`token`](Self::token): `X-Gitlab-Token: <token>`; [`signed`](Self::signed): `webhook-signature: v1,<base64>`, `webhook-id`, `webhook-timestamp: <seconds>` |
+/// | algorithm | none; HMAC-SHA256, the key is the base64 after `whsec_` |
+/// | signed content | **nothing**; `<id>.<time>.<body>` |
+/// | freshness | none; 5 minutes both ways |
+/// | delivery id | none; `webhook-id`, **signed** |
+/// | evidence | vendor's documentation: <https://docs.gitlab.com/user/project/integrations/webhooks/> |
+///
+/// The secret token is **weaker**: it does not cover the body, so whoever sees one request can send
+/// any other. Where GitLab has both set, it sends both; only the one chosen here is looked at.
+#[derive(Clone, Debug)]
+pub struct GitLab(Mode);
+
+#[derive(Clone, Debug)]
+enum Mode {
+    Signed(SchemeVerifier),
+    Token(SharedToken),
+}
+
+/// Carried from the head to the end of the body.
+#[derive(Debug)]
+pub struct GitLabState(State);
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per request")]
+enum State {
+    Signed(SchemeState),
+    Token(usize),
+}
+
+impl GitLab {
+    /// How it signs with a signing token.
+    pub const SCHEME: Scheme =
+        family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab");
+
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile = Self::SCHEME.profile();
+
+    /// Expects this secret token, as GitLab sends it.
+    #[must_use]
+    pub fn token(token: Secret) -> Self {
+        const HEADER: HeaderName = HeaderName::from_static("x-gitlab-token");
+        Self(Mode::Token(SharedToken::new(HEADER, token)))
+    }
+
+    /// A verifier of the signatures that GitLab makes with this signing token.
+    ///
+    /// # Errors
+    ///
+    /// When the signing token's text is not base64 after `whsec_`.
+    pub fn signed(signing_token: Secret) -> Result<Self, ConfigError> {
+        Self::SCHEME.verifier(signing_token).map(|scheme| Self(Mode::Signed(scheme)))
+    }
+
+    /// Accepts a further token of the same sort, for a rotation: the first stays the current one.
+    ///
+    /// # Errors
+    ///
+    /// For a signing token, when its text is not base64 after `whsec_`, or there are 16 already.
+    pub fn or_secret(self, secret: Secret) -> Result<Self, ConfigError> {
+        Ok(Self(match self.0 {
+            Mode::Signed(scheme) => Mode::Signed(scheme.or_secret(secret)?),
+            Mode::Token(token) => Mode::Token(token.or_secret(secret)),
+        }))
+    }
+
+    /// How far a signed time may be off, in place of five minutes.
+    #[must_use]
+    pub fn tolerance(self, tolerance: crate::scheme::Tolerance) -> Self {
+        self.map_signed(|signed| signed.map_scheme(|scheme| scheme.tolerance(tolerance)))
+    }
+
+    /// Tells the time, in place of the system's clock: for tests.
+    #[must_use]
+    pub fn clock(self, now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static) -> Self {
+        self.map_signed(|signed| signed.clock(now))
+    }
+
+    fn map_signed(self, change: impl FnOnce(SchemeVerifier) -> SchemeVerifier) -> Self {
+        match self.0 {
+            Mode::Signed(signed) => Self(Mode::Signed(change(signed))),
+            token @ Mode::Token(_) => Self(token),
+        }
+    }
+}
+
+impl Verifier for GitLab {
+    type State = GitLabState;
+
+    fn begin(&self, head: &Parts) -> Result<GitLabState, Rejection> {
+        Ok(GitLabState(match &self.0 {
+            Mode::Signed(scheme) => State::Signed(scheme.begin(head)?),
+            Mode::Token(token) => State::Token(token.begin(head)?),
+        }))
+    }
+
+    fn update(&self, state: &mut GitLabState, chunk: &[u8]) {
+        if let (Mode::Signed(scheme), State::Signed(state)) = (&self.0, &mut state.0) {
+            scheme.update(state, chunk);
+        }
+    }
+
+    fn finish(
+        &self,
+        state: GitLabState,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        match (&self.0, state.0) {
+            (Mode::Signed(scheme), State::Signed(state)) => scheme.finish(state, head, body),
+            (Mode::Token(_), State::Token(index)) => {
+                Ok(Verified::new(Self::PROFILE.provider()).with_key_index(index))
+            }
+            // A state of the other mode proves nothing to this one.
+            _ => Err(Rejection::mismatch()),
+        }
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}
+
+#[cfg(feature = "sign")]
+impl crate::sign::Sign for GitLab {
+    fn sign(
+        &self,
+        head: &mut Parts,
+        body: &[u8],
+        time: std::time::SystemTime,
+    ) -> Result<(), Rejection> {
+        match &self.0 {
+            Mode::Signed(scheme) => scheme.sign(head, body, time),
+            Mode::Token(token) => token.sign(head, body, time),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{StatusCode, request::Parts};
+use subtle::Choice;
+
+use crate::{
+    Profile, Rejection, Secret, Verified, Verifier,
+    config_error::add,
+    encoding,
+    head::required,
+    scheme::mac::{Mac, Verdict},
+};
+
+const HEADER: &str = "event-signature";
+
+/// Most signatures in one request.
+const MAX_SIGNATURES: usize = 16;
+
+/// Worldpay (Access Worldpay).
+///
+/// | | |
+/// |---|---|
+/// | header | `Event-Signature: <key id>/SHA256/<hex>[,<key id>/SHA256/<hex>]`; each key id picks its secret, and signatures with other ids or hashes are skipped |
+/// | algorithm | HMAC-SHA256; key: the shared secret as it is |
+/// | signed content | the body |
+/// | freshness | none: a captured request can be sent again |
+/// | delivery id | in the body (`eventId`) |
+/// | handshake | none |
+/// | status | 400, which Worldpay documents |
+/// | evidence | vendor's documentation: <https://docs.worldpay.com/access/products/events/signature> |
+#[derive(Clone)]
+pub struct Worldpay(Arc<Vec<Key>>);
+
+#[derive(Clone)]
+struct Key {
+    id: String,
+    mac: Mac,
+}
+
+impl Worldpay {
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile =
+        Profile::DEFAULT.with_provider("worldpay").with_status(StatusCode::BAD_REQUEST);
+
+    /// A verifier with the key of this id, a number. A request without a signature by it is refused
+    /// before its body is read.
+    #[must_use]
+    pub fn new(id: &str, secret: Secret) -> Self {
+        Self(Arc::default()).or_secret(id, secret)
+    }
+
+    /// Accepts a further key, for a rotation: the first stays the current one.
+    ///
+    /// # Panics
+    ///
+    /// With more than 16 keys.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "as every constructor with a secret")]
+    pub fn or_secret(mut self, id: &str, secret: Secret) -> Self {
+        let mac = Mac::hmac_sha256(secret.expose());
+        add(Arc::make_mut(&mut self.0), Key { id: id.to_owned(), mac });
+        self
+    }
+
+    /// Calls `visit` with the index of each key that a signature names, and the signature. Tells
+    /// whether there is any that can be read.
+    fn each_signature(
+        &self,
+        head: &Parts,
+        visit: &mut dyn FnMut(usize, &[u8; 32]),
+    ) -> Result<bool, Rejection> {
+        let value = required(head, HEADER)?;
+        let mut is_readable = false;
+        for (count, item) in value.split(|byte| *byte == b',').enumerate() {
+            if count == MAX_SIGNATURES {
+                return Err(Rejection::malformed(HEADER));
+            }
+            let mut parts = item.split(|byte| *byte == b'/');
+            let parts = [parts.next(), parts.next(), parts.next(), parts.next()];
+            // One that cannot be read is no reason to lose the good one beside it.
+            let [Some(id), Some(b"SHA256"), Some(hex), None] = parts else { continue };
+            let mut signature = [0; 32];
+            let Some(()) = encoding::decode_hex(hex, &mut signature) else { continue };
+            is_readable = true;
+            for (index, key) in self.0.iter().enumerate() {
+                if key.id.as_bytes() == id {
+                    visit(index, &signature);
+                }
+            }
+        }
+        Ok(is_readable)
+    }
+}
+
+/// Carried from the head to the end of the body.
+pub struct WorldpayState(Vec<Mac>);
+
+impl Verifier for Worldpay {
+    type State = WorldpayState;
+
+    fn begin(&self, head: &Parts) -> Result<WorldpayState, Rejection> {
+        let mut is_named = false;
+        if !self.each_signature(head, &mut |_, _| is_named = true)? {
+            return Err(Rejection::malformed(HEADER));
+        }
+        if !is_named {
+            return Err(Rejection::mismatch().with_field(HEADER));
+        }
+        Ok(WorldpayState(self.0.iter().map(|key| key.mac.clone()).collect()))
+    }
+
+    fn update(&self, state: &mut WorldpayState, chunk: &[u8]) {
+        state.0.iter_mut().for_each(|mac| mac.update(chunk));
+    }
+
+    fn finish(&self, state: WorldpayState, head: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+        let tags: Vec<_> = state.0.into_iter().map(Mac::finalize).collect();
+        let mut matches = vec![Choice::from(0); tags.len()];
+        self.each_signature(head, &mut |index, signature| {
+            if let (Some(tag), Some(is_match)) = (tags.get(index), matches.get_mut(index)) {
+                *is_match |= tag.matches(signature);
+            }
+        })?;
+        let mut verdict = Verdict::new();
+        for (index, is_match) in matches.into_iter().enumerate() {
+            verdict.add(index, is_match);
+        }
+        let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
+        let verified = Verified::new(Self::PROFILE.provider()).with_key_index(key_index);
+        // Always the tag under the first key: whoever leaves out one of two signatures must not
+        // make a new delivery.
+        Ok(match tags.first() {
+            Some(tag) => verified.with_identity(tag.as_bytes()),
+            None => verified,
+        })
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+}
+
+#[cfg(feature = "sign")]
+impl crate::sign::Sign for Worldpay {
+    fn sign(
+        &self,
+        head: &mut Parts,
+        body: &[u8],
+        _: std::time::SystemTime,
+    ) -> Result<(), Rejection> {
+        let Key { id, mut mac } = self.0.first().cloned().ok_or(Rejection::mismatch())?;
+        mac.update(body);
+        let hex = encoding::Encoding::Hex.encode(mac.finalize().as_bytes());
+        let malformed = |_| Rejection::malformed(HEADER);
+        let value = http::HeaderValue::try_from(format!("{id}/SHA256/{hex}")).map_err(malformed)?;
+        head.headers.insert(HEADER, value);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Worldpay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worldpay").field("keys", &self.0.len()).finish()
+    }
+}
+
+impl fmt::Debug for WorldpayState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorldpayState").finish_non_exhaustive()
+    }
+}

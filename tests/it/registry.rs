@@ -1,0 +1,244 @@
+//! Providers by name: the catalogue, its aliases, and what each is configured with.
+
+use http::Request;
+use serde::Deserialize;
+use tower_webhook::{
+    ConfigError, PublicUrl, RejectionKind, Secret,
+    providers::{self, Needs},
+    verify,
+};
+
+use crate::support::{at, head_of};
+
+const NOW: u64 = 1_700_000_000;
+
+/// Ids that must be found, as data.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Catalogue {
+    /// Providers that can be declared, with data only or with one thing more.
+    declarable: Vec<String>,
+    gateway: Gateway,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Gateway {
+    source: String,
+    ids: Vec<String>,
+    not_yet: Vec<String>,
+}
+
+impl Catalogue {
+    fn read() -> Self {
+        serde_json::from_str(include_str!("../data/catalogue.json")).unwrap()
+    }
+}
+
+/// Those that are there with the feature `asymmetric`.
+const ASYMMETRIC: [&str; 5] = ["discord", "sendgrid", "standard_webhooks_v1a", "telnyx", "wise"];
+
+fn is_built(id: &str) -> bool {
+    cfg!(feature = "asymmetric") || !ASYMMETRIC.contains(&id)
+}
+
+#[test]
+fn every_id_of_the_catalogue_is_found() {
+    let catalogue = Catalogue::read();
+    assert_eq!(catalogue.declarable.len(), 143);
+    let missing: Vec<_> = catalogue
+        .declarable
+        .iter()
+        .chain(&catalogue.gateway.ids)
+        .filter(|id| is_built(id) && providers::by_name(id).is_err())
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let all = providers::all().count();
+    eprintln!("{all} providers; {} ids of the catalogue", catalogue.declarable.len());
+    for id in ASYMMETRIC {
+        assert_eq!(providers::by_name(id).is_ok(), is_built(id), "{id}");
+    }
+}
+
+#[test]
+fn every_id_of_the_gateway_is_accounted_for() {
+    let Gateway { source, ids, not_yet } = Catalogue::read().gateway;
+    assert_eq!((ids.len(), not_yet.len()), (59, 10), "{source}");
+    // One that has come in the meantime belongs into the other list.
+    for id in not_yet {
+        assert!(providers::by_name(&id).is_err(), "{id}");
+    }
+}
+
+#[test]
+fn names_are_found_and_near_ones_are_named() {
+    let names: Vec<_> = providers::all().map(|provider| provider.name()).collect();
+    let mut unique = names.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), names.len(), "each name stands once");
+    for name in names {
+        assert_eq!(providers::by_name(name).unwrap().name(), name);
+    }
+    for (alias, name) in [
+        ("whatsapp", "meta"),
+        ("facebook_graph_api", "meta"),
+        ("coinbase", "coinbase_commerce"),
+        ("svix", "standard_webhooks"),
+        ("x", "twitter"),
+    ] {
+        assert_eq!(providers::by_name(alias).unwrap().name(), name);
+    }
+    for (name, near) in [("strpe", "stripe"), ("Stripe", "stripe"), ("shopfy", "shopify")] {
+        let unknown = providers::by_name(name).unwrap_err();
+        assert_eq!(unknown.near()[0], near, "{unknown}");
+    }
+    let unknown = providers::by_name("\n<nothing like it>").unwrap_err();
+    assert_eq!(unknown.to_string(), r"there is no provider `\n<nothing like it>`");
+}
+
+/// By the text that a configuration would hold.
+fn by_text(name: &str, text: &str) -> Result<providers::AnyVerifier, ConfigError> {
+    let url = PublicUrl::origin("https://example.com")?;
+    let provider = providers::by_name(name).unwrap();
+    provider.verifier_with_clock(Secret::new(text)?, Some(url), at(NOW))
+}
+
+#[test]
+fn a_pair_is_split_at_its_first_colon() {
+    for (name, text, header, value) in [
+        (
+            "basic_auth",
+            "Aladdin:open sesame",
+            "authorization",
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+        ),
+        // RFC 7617: the user has no colon, the password may.
+        ("mailjet", "user:pass:word", "authorization", "Basic dXNlcjpwYXNzOndvcmQ="),
+        ("shared_token", "X-Own-Header:to:ken", "x-own-header", "to:ken"),
+        ("datadog", "x-datadog-token:token", "X-Datadog-Token", "token"),
+    ] {
+        let request = Request::post("/").header(header, value).body(()).unwrap();
+        let verifier = by_text(name, text).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let verified = verify(&verifier, &head_of(request), &"".into());
+        assert_eq!(verified.unwrap().provider(), name);
+        let request = Request::post("/").header(header, "another").body(()).unwrap();
+        assert!(verify(&verifier, &head_of(request), &"".into()).is_err(), "{name}");
+    }
+    // The vector of `vectors.json`, with the key's id before the secret.
+    let tag = crate::support::hmac_sha256("s3cret", b"{}");
+    for (id, kind) in [("k1", None), ("k2", Some(RejectionKind::SignatureMismatch))] {
+        let request = Request::post("/").header("x-pusher-key", id);
+        let head = head_of(request.header("x-pusher-signature", &tag).body(()).unwrap());
+        let refused = verify(&by_text("pusher", "k1:s3cret").unwrap(), &head, &"{}".into()).err();
+        assert_eq!(refused.map(|why| why.kind()), kind, "{id}");
+    }
+}
+
+#[test]
+fn credentials_out_of_form_are_a_mistake_at_start_up_that_says_the_form() {
+    for provider in providers::all() {
+        let (name, needs) = (provider.name(), provider.needs());
+        let form = match needs {
+            Needs::Secret => continue,
+            Needs::PublicKey => "public key",
+            Needs::KeyIdAndSecret => "`key id:secret`",
+            Needs::HeaderAndToken => "`x-header:token`",
+            Needs::UserAndPassword => "`user:password`",
+            _ => panic!("{name}: {needs}"),
+        };
+        assert!(needs.to_string().contains(form), "{needs}");
+        let mut bad = vec!["canary", ":canary", " :canary"];
+        if needs == Needs::HeaderAndToken {
+            bad.push("x token:canary");
+        }
+        for text in bad {
+            let secret = Secret::from_bytes(text).unwrap();
+            let error = provider.verifier(secret).expect_err(name).to_string();
+            assert!(error.contains(form) && !error.contains("canary"), "{name}: {error}");
+        }
+        if needs != Needs::PublicKey {
+            // The second part is a secret like any other.
+            for (text, expected) in [
+                ("x:", ConfigError::SecretEmpty),
+                ("x: canary", ConfigError::SecretInWhitespace),
+                ("x:changeme", ConfigError::SecretPlaceholder),
+            ] {
+                let secret = Secret::new(text).unwrap();
+                assert_eq!(provider.verifier(secret).unwrap_err(), expected, "{name}: {text}");
+            }
+        }
+    }
+}
+
+/// Whoever knows it could sign.
+#[test]
+fn a_public_key_is_no_secret() {
+    const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----";
+    for provider in providers::all().filter(|provider| provider.needs() != Needs::PublicKey) {
+        for text in [PEM, "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="] {
+            let url = PublicUrl::origin("https://example.com").unwrap();
+            let error = provider.verifier_at(Secret::new(text).unwrap(), url).unwrap_err();
+            assert_eq!(error, ConfigError::SecretIsPublicKey, "{}", provider.name());
+        }
+    }
+}
+
+#[cfg(feature = "asymmetric")]
+#[test]
+fn public_keys_are_taken_in_every_form_that_providers_show() {
+    use tower_webhook::PublicKey;
+    const HEX: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    const BASE64: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let spki = format!("MCowBQYDK2VwAyEA{BASE64}");
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n");
+    for text in [HEX, &HEX.to_uppercase(), BASE64, &format!("whpk_{BASE64}"), &spki, &pem] {
+        text.parse::<PublicKey>().unwrap_or_else(|why| panic!("{text}: {why}"));
+        for name in ["discord", "telnyx", "standard_webhooks_v1a"] {
+            assert!(by_text(name, text.trim()).is_ok(), "{name}: {text}");
+        }
+        // Of another algorithm.
+        assert!(by_text("sendgrid", text.trim()).is_err() && by_text("wise", text.trim()).is_err());
+    }
+    for text in ["", "whpk_", "-----BEGIN", &HEX[1..], &HEX[2..], &format!("{HEX}00"), "s3cret"] {
+        assert!(text.parse::<PublicKey>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn only_those_that_sign_the_url_need_one() {
+    let needing: Vec<_> = providers::all().filter(|p| p.needs_url()).map(|p| p.name()).collect();
+    assert_eq!(needing, ["square", "trello", "twilio"]);
+    for provider in providers::all().filter(|provider| provider.needs() == Needs::Secret) {
+        // A text that every key rule can read.
+        let made = provider.verifier(Secret::new("616263646566").unwrap());
+        let is_missing = matches!(made, Err(ConfigError::UrlMissing));
+        assert_eq!(is_missing, provider.needs_url(), "{}: {made:?}", provider.name());
+        assert!(is_missing || made.is_ok(), "{}", provider.name());
+    }
+}
+
+/// The levels of evidence, as the providers' pages state them.
+#[test]
+fn every_provider_states_its_evidence() {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers");
+    let mut levels = std::collections::BTreeMap::<&str, usize>::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for line in text.lines().filter_map(|line| line.split_once("| evidence | ")) {
+            let level = ["vendor vector", "public vector", "vendor's", "**second-hand**"]
+                .into_iter()
+                .find(|level| line.1.starts_with(level))
+                .unwrap_or_else(|| panic!("{}", line.1));
+            *levels.entry(level).or_default() += 1;
+        }
+    }
+    eprintln!("providers by evidence: {levels:?}");
+    // A page without evidence is noticed. GitLab and Standard Webhooks have one page for two names,
+    // and a token in any header is nobody's.
+    let two_names = ["gitlab_signed", "standard_webhooks_v1a", "shared_token"];
+    let names = providers::all().map(|provider| provider.name());
+    let asymmetric = ASYMMETRIC.into_iter().filter(|id| !is_built(id));
+    let pages = names.chain(asymmetric).filter(|name| !two_names.contains(name)).count();
+    assert_eq!(levels.values().sum::<usize>(), pages);
+}
