@@ -7,11 +7,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, request::Parts};
 use tower_webhook::{
+    PublicUrl,
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch},
     Secret, SignatureLayer, Verifier,
     providers::{
         self, Ably, BasicAuth, Brevo, Chargebee, Deepgram, Flutterwave, GitLab, Mailjet, Okta,
-        Persona, Postmark, Pusher, SharedToken, SparkPost, Telegram, WebSub, Worldline, Worldpay,
+        Persona, Postmark, Pusher, SharedToken, SparkPost, Telegram, Twilio, WebSub, Worldline,
+        Worldpay,
     },
     sign::{Sign, signed},
     verify,
@@ -341,4 +343,28 @@ async fn t34_websub_takes_no_other_method_than_its_own() {
         let any = providers::by_name("websub").unwrap().verifier(secret(SECRET)).unwrap();
         assert_eq!(kind(&any, &head, &body).is_none(), is_default, "{value}");
     }
+}
+
+#[test]
+fn twilio_signs_a_body_that_is_no_form_by_its_hash_in_the_query() {
+    let sha256 = "bodySHA256=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+    let sign = |url: PublicUrl, target: &str| {
+        let request = Request::post(target).body(Bytes::from("{}")).unwrap();
+        let twilio = Twilio::new(secret(SECRET), url);
+        let (head, body) = signed(&twilio, request, at(NOW)())?.into_parts();
+        verify(&twilio, &head, &body).map(|_| head.uri.to_string())
+    };
+    let origin = || PublicUrl::origin("https://example.com").unwrap();
+    for (target, expected) in [
+        ("/hook", format!("/hook?{sha256}")),
+        ("/hook?a=b", format!("/hook?a=b&{sha256}")),
+        (&format!("/hook?{sha256}&a=b"), format!("/hook?{sha256}&a=b")),
+    ] {
+        assert_eq!(sign(origin(), target).unwrap(), expected);
+    }
+    // Nothing of the request changes a fixed URL.
+    let fixed = |url: &str| PublicUrl::fixed(url).unwrap();
+    let refused = sign(fixed("https://example.com/hook"), "/hook").unwrap_err();
+    assert_eq!(refused.kind(), RejectionKind::Uncovered);
+    assert!(sign(fixed(&format!("https://example.com/hook?{sha256}")), "/hook").is_ok());
 }
