@@ -25,6 +25,7 @@
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, request::Parts};
 
 #[cfg(feature = "asymmetric")]
@@ -37,8 +38,8 @@ use crate::{
 };
 
 /// A verifier that can also sign, with its first secret. Every provider of this crate can that is
-/// verified with a secret, but for those whose proof stands in the body. A public key signs nothing:
-/// see `SignWith`, with the feature `asymmetric`.
+/// verified with a secret; where the proof stands in the body, it is a [`SignBody`]. A public key
+/// signs nothing: see `SignWith`, with the feature `asymmetric`.
 pub trait Sign: Verifier {
     /// Puts the headers of a genuine request with this head and body into `head`.
     ///
@@ -66,6 +67,53 @@ pub fn signed<S: Sign, B: AsRef<[u8]>>(
     let (mut head, body) = request.into_parts();
     signer.sign(&mut head, body.as_ref(), time)?;
     Ok(Request::from_parts(head, body))
+}
+
+/// A verifier whose proof stands in the body, and that can also write it there: Mailgun's signature,
+/// Microsoft Graph's `clientState`.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use http::Request;
+/// use tower_webhook::{Secret, providers::MicrosoftGraph, sign::signed_body};
+///
+/// let graph = MicrosoftGraph::new(Secret::new("state of the test")?);
+/// let request = Request::post("/").body(r#"{"value":[{"changeType":"created"}]}"#)?;
+/// let request = signed_body(&graph, request, SystemTime::now())?;
+/// # let (head, body) = request.into_parts();
+/// # tower_webhook::verify(&graph, &head, &body)?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub trait SignBody: Verifier {
+    /// The body of a genuine request with this head and this content.
+    ///
+    /// # Errors
+    ///
+    /// When the content is not as the provider writes it, so that there is no place for the proof.
+    fn sign_body(&self, head: &Parts, content: &[u8], time: SystemTime)
+    -> Result<Bytes, Rejection>;
+}
+
+/// The same request, with the proof in its body.
+///
+/// # Errors
+///
+/// As for [`SignBody::sign_body`].
+pub fn signed_body<S: SignBody, B: AsRef<[u8]>>(
+    signer: &S,
+    request: Request<B>,
+    time: SystemTime,
+) -> Result<Request<Bytes>, Rejection> {
+    let (head, content) = request.into_parts();
+    let body = signer.sign_body(&head, content.as_ref(), time)?;
+    Ok(Request::from_parts(head, body))
+}
+
+/// The JSON object with a first member more, whose value is JSON already.
+pub(crate) fn with_member(object: &[u8], name: &str, value: &str) -> Option<Vec<u8>> {
+    let rest = object.trim_ascii_start().strip_prefix(b"{")?;
+    let comma = if rest.trim_ascii_start().starts_with(b"}") { "" } else { "," };
+    Some([format!(r#"{{"{name}":{value}{comma}"#).as_bytes(), rest].concat())
 }
 
 /// A verifier of signatures by a private key that can also sign, when it is given one.
@@ -206,7 +254,7 @@ impl Grammar {
 }
 
 impl TimeFormat {
-    fn write(self, time: SystemTime) -> String {
+    pub(crate) fn write(self, time: SystemTime) -> String {
         let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (seconds, millis) = (since.as_secs(), since.subsec_millis());
         match self {

@@ -95,3 +95,29 @@ impl Verifier for MicrosoftGraph {
         Self::PROFILE
     }
 }
+
+#[cfg(feature = "sign")]
+impl crate::sign::SignBody for MicrosoftGraph {
+    /// `{"value":[…]}`, whose notifications have no `clientState`; what else there is is dropped.
+    fn sign_body(
+        &self,
+        _: &Parts,
+        content: &[u8],
+        _: std::time::SystemTime,
+    ) -> Result<Bytes, Rejection> {
+        let state = self.0.first().and_then(|state| str::from_utf8(state.expose()).ok());
+        let state = json::quoted(state.ok_or(Rejection::mismatch())?);
+        let Ok(Some(Value::Array(notifications))) = json::field(content, "value") else {
+            return Err(Rejection::malformed("value"));
+        };
+        let mut signed = Vec::new();
+        let visited = json::items(notifications.as_bytes(), &mut |notification| {
+            if let Value::Object(notification) = notification {
+                let notification = notification.as_bytes();
+                signed.extend(crate::sign::with_member(notification, FIELD, &state));
+            }
+        });
+        visited.map_err(|_| Rejection::malformed("value"))?;
+        Ok([&br#"{"value":["#[..], &signed.join(&b","[..]), b"]}"].concat().into())
+    }
+}
