@@ -1,3 +1,5 @@
+// The README links the page as a file; here, where the first definition counts, it is a module.
+#![doc = "[page]: troubleshooting\n"]
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -35,6 +37,9 @@ mod source;
 #[cfg_attr(docsrs, doc(cfg(feature = "tenants")))]
 pub mod tenants;
 mod time;
+#[cfg(doc)]
+#[doc = include_str!("../docs/403-at-3am.md")]
+pub mod troubleshooting {}
 mod verified;
 mod verifier;
 

@@ -2,17 +2,23 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
 use tower_webhook::{
     Rejection,
     RejectionKind::{self, *},
-    Scheme,
+    Scheme, Secret, SignatureLayer,
     providers::{
         self, GitHub, Meta, Shopify, Slack, StandardWebhooks, Stripe, Webex, WebexContactCenter,
         Wsapi,
     },
 };
 
+use crate::support::send;
+
 const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../docs/403-at-3am.md");
 const PROVIDERS: &str = include_str!("../../src/providers/mod.rs");
 const REJECTION: &str = include_str!("../../src/rejection.rs");
 
@@ -177,39 +183,68 @@ fn rows_say_how_the_provider_signs() {
     }
 }
 
+const KINDS: [RejectionKind; 18] = [
+    BodyTimeout,
+    BodyTooLarge,
+    BodyUnreadable,
+    ClockSuspect,
+    HandshakeFailed,
+    HandshakeMalformed,
+    HandshakeUnexpected,
+    Malformed,
+    Missing,
+    Repeated,
+    SignatureMismatch,
+    TimestampInFuture,
+    TimestampStale,
+    Uncovered,
+    UnknownTenant,
+    UnknownUrl,
+    VerifierPanicked,
+    VerifierUnavailable,
+];
+
 #[test]
 fn every_reason_has_a_row_with_its_status() {
-    let kinds: [RejectionKind; 18] = [
-        BodyTimeout,
-        BodyTooLarge,
-        BodyUnreadable,
-        ClockSuspect,
-        HandshakeFailed,
-        HandshakeMalformed,
-        HandshakeUnexpected,
-        Malformed,
-        Missing,
-        Repeated,
-        SignatureMismatch,
-        TimestampInFuture,
-        TimestampStale,
-        Uncovered,
-        UnknownTenant,
-        UnknownUrl,
-        VerifierPanicked,
-        VerifierUnavailable,
-    ];
     let (_, variants) = REJECTION.split_once("pub const fn as_str").unwrap();
     let (variants, _) = variants.split_once("\n    }\n").unwrap();
-    assert_eq!(variants.matches("=> \"").count(), kinds.len(), "the list above is complete");
+    assert_eq!(variants.matches("=> \"").count(), KINDS.len(), "the list is complete");
 
     let rows = table(README, "reason");
-    let expected: BTreeSet<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+    let expected: BTreeSet<_> = KINDS.iter().map(|kind| kind.as_str()).collect();
     assert_eq!(names(&rows), expected);
-    for kind in kinds {
+    for kind in KINDS {
         let row = rows.iter().find(|row| code(row[0]) == kind.as_str()).unwrap();
         assert_eq!(row[1], Rejection::new(kind).status().as_str(), "{kind}");
     }
+}
+
+#[test]
+fn the_page_on_403_has_a_cure_for_every_reason() {
+    let rows = table(PAGE, "reason");
+    let expected: BTreeSet<_> = KINDS.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(names(&rows), expected);
+    assert!(rows.iter().all(|row| row.len() == 3 && row.iter().all(|cell| !cell.is_empty())));
+}
+
+#[tokio::test]
+async fn the_command_on_the_page_on_403_signs() {
+    let between = |before, after| {
+        let (_, text) = PAGE.split_once(before).unwrap();
+        text.split_once(after).unwrap().0
+    };
+    let secret = between("secret='", "'\n");
+    let body = between("body='", "'\n");
+    let signature = between("```text\nx-hub-signature-256: ", "\n```");
+    let layer = SignatureLayer::new(Meta::new(Secret::new(secret).unwrap()));
+    for (body, expected) in [(body.to_owned(), 200), (format!("{body}\n"), 403)] {
+        let request = Request::post("/webhook").header("x-hub-signature-256", signature);
+        let request = request.body(Full::<Bytes>::from(body)).unwrap();
+        assert_eq!(send(&layer, request).await.0.status(), expected);
+    }
+    // The server that the command talks to has the same secret.
+    let server = include_str!("../../examples/axum.rs");
+    assert!(server.contains(&format!("Meta::new(Secret::new({secret:?})?)")));
 }
 
 #[test]
