@@ -33,6 +33,7 @@ mod rejections;
 mod scheme;
 mod secrets;
 mod support;
+mod systems;
 #[cfg(feature = "tenants")]
 mod tenant_cache;
 #[cfg(feature = "tenants")]

@@ -1,0 +1,208 @@
+//! Rate limits: by address above the layer, by tenant below it.
+//!
+//! Above the layer nobody is known but by address, and a forged request costs no more than the
+//! counting. Below it the tenant is proven, so nobody uses up another's share.
+//!
+//! Set limits well above what a provider sends: some take a 429 for final. Providers send from few
+//! addresses; where you know them, let them in without the first limit.
+//!
+//! `cargo run --example rate_limit --features tracing`, and then:
+//!
+//! ```sh
+//! body='{"object":"page"}'
+//! tag=$(printf %s "$body" | openssl dgst -sha256 -hmac secret-of-anna -r | cut -d' ' -f1)
+//! for i in $(seq 150); do
+//!     curl -si http://127.0.0.1:3000/hooks/anna -H "x-hub-signature-256: sha256=$tag" -d "$body"
+//! done | grep -iE '^(http|retry-after)' | sort | uniq -c
+//! ```
+
+use std::{
+    collections::HashMap,
+    env,
+    error::Error,
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Extension, Router,
+    extract::{ConnectInfo, Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::NoOpMiddleware,
+    state::keyed::HashMapStateStore,
+};
+use http::{StatusCode, header};
+use tokio::net::TcpListener;
+use tower_webhook::{
+    Rejection, Secret, SignatureLayer, Verified, Verifier, make_verifier_fn,
+    observe::{Attempt, ClientIp, Event, EventKind, Observer, Sampled, TracingObserver},
+    providers::Meta,
+};
+
+/// A burst of this many, which then fills up again evenly.
+pub(crate) const PER_ADDRESS: Quota = Quota::per_minute(NonZeroU32::new(100).unwrap());
+pub(crate) const PER_TENANT: Quota = Quota::per_hour(NonZeroU32::new(10_000).unwrap());
+
+/// A map in the place of a database.
+pub(crate) type Secrets = HashMap<String, Secret>;
+
+/// How many more each key may send.
+struct Limit<K: Hash + Eq + Clone, C: Clock> {
+    limiter: RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<C::Instant>>,
+    clock: C,
+    checks: AtomicU32,
+}
+
+impl<K: Hash + Eq + Clone, C: Clock + Clone> Limit<K, C> {
+    fn new(quota: Quota, clock: C) -> Self {
+        let limiter = RateLimiter::hashmap_with_clock(quota, clock.clone());
+        Self { limiter, clock, checks: AtomicU32::new(0) }
+    }
+
+    /// One too many is told how long to wait.
+    fn check(&self, key: &K) -> Result<(), Duration> {
+        // Strangers' addresses must not fill the memory: those that are back at their full quota
+        // are forgotten.
+        if self.checks.fetch_add(1, Ordering::Relaxed) % 10_000 == 9_999 {
+            self.limiter.retain_recent();
+        }
+        self.limiter.check_key(key).map_err(|until| until.wait_time_from(self.clock.now()))
+    }
+}
+
+fn too_many(wait: Duration) -> Response {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let retry_after = [(header::RETRY_AFTER, seconds.to_string())];
+    (StatusCode::TOO_MANY_REQUESTS, retry_after).into_response()
+}
+
+struct ByAddress<C: Clock, O> {
+    limit: Limit<IpAddr, C>,
+    client_ip: ClientIp,
+    observer: O,
+}
+
+async fn limit_address<C: Clock + Clone + Send + Sync, O: Observer>(
+    State(by_address): State<Arc<ByAddress<C, O>>>,
+    request: Request,
+    next: Next,
+) -> Response
+where
+    C::Instant: Send + Sync,
+{
+    let (head, body) = request.into_parts();
+    // Those whose address cannot be told share one quota.
+    let address = by_address.client_ip.of(&head).unwrap_or(Ipv6Addr::UNSPECIFIED.into());
+    match by_address.limit.check(&network(address)) {
+        Ok(()) => next.run(Request::from_parts(head, body)).await,
+        Err(wait) => {
+            // The layer has not seen this request, so there is no attempt of its.
+            let attempt = Attempt::new(Meta::PROFILE.provider(), &head).with_client_ip(address);
+            by_address.observer.observe(&Event::new(&attempt, EventKind::RateLimited));
+            too_many(wait)
+        }
+    }
+}
+
+/// Whoever has one IPv6 address has 2^64 of them.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+async fn limit_tenant<C: Clock + Clone + Send + Sync>(
+    State(limit): State<Arc<Limit<String, C>>>,
+    Extension(verified): Extension<Verified>,
+    Extension(attempt): Extension<Arc<Attempt>>,
+    request: Request,
+    next: Next,
+) -> Response
+where
+    C::Instant: Send + Sync,
+{
+    let tenant = verified.tenant().unwrap_or_default().to_owned();
+    match limit.check(&tenant) {
+        Ok(()) => next.run(request).await,
+        Err(wait) => {
+            attempt.report(EventKind::RateLimited);
+            too_many(wait)
+        }
+    }
+}
+
+async fn handler(Extension(verified): Extension<Verified>) -> String {
+    format!("genuine, for {}\n", verified.tenant().unwrap_or_default())
+}
+
+/// Serve it with connection info: `into_make_service_with_connect_info::<SocketAddr>()`.
+pub(crate) fn app<C, O>(
+    secrets: Secrets,
+    [per_address, per_tenant]: [Quota; 2],
+    clock: C,
+    observer: O,
+) -> Router
+where
+    C: Clock + Clone + Send + Sync + 'static,
+    C::Instant: Send + Sync,
+    O: Observer + Clone + 'static,
+{
+    let secrets = Arc::new(secrets);
+    let look_up = make_verifier_fn(move |head| {
+        let tenant = head.uri.path().trim_start_matches("/hooks/").to_owned();
+        let secret = secrets.get(&tenant).cloned();
+        async move { Ok(Meta::new(secret.ok_or(Rejection::unknown_tenant())?).for_tenant(tenant)) }
+    });
+    // Behind a proxy it needs `trust_proxies`, or all have the proxy's address.
+    let client_ip = ClientIp::new(|head| {
+        let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+        Some(peer.ip())
+    });
+    let layer = SignatureLayer::new(look_up.profile(Meta::PROFILE))
+        .observer(observer.clone())
+        .client_ip(client_ip.clone());
+    let by_tenant = Arc::new(Limit::new(per_tenant, clock.clone()));
+    let limit = Limit::new(per_address, clock);
+    let by_address = Arc::new(ByAddress { limit, client_ip, observer });
+    Router::new()
+        .route("/hooks/{tenant}", post(handler))
+        // The last is the outermost.
+        .route_layer(from_fn_with_state(by_tenant, limit_tenant::<C>))
+        .route_layer(layer)
+        .route_layer(from_fn_with_state(by_address, limit_address::<C, O>))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().init();
+    let secrets = HashMap::from([("anna".to_owned(), Secret::new("secret-of-anna")?)]);
+    let sampled = Arc::new(Sampled::new(TracingObserver::new(), 600));
+    let observer = move |event: &Event<'_>| sampled.observe(event);
+    let app = app(secrets, [PER_ADDRESS, PER_TENANT], DefaultClock::default(), observer);
+
+    let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app).with_graceful_shutdown(stop(address)).await?;
+    Ok(())
+}
+
+/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+async fn stop(address: SocketAddr) {
+    let announce = async { println!("listening on http://{address}") };
+    _ = tokio::join!(tokio::signal::ctrl_c(), announce);
+}

@@ -1,0 +1,75 @@
+//! Refusals as Sentry events, with what is known of the request and without its secrets.
+//!
+//! `SENTRY_DSN=https://…@….ingest.sentry.io/… cargo run --example sentry --features tracing`, and then:
+//!
+//! ```sh
+//! curl -i http://127.0.0.1:3000/webhook -H 'x-hub-signature-256: sha256=00' -d '{}'
+//! ```
+//!
+//! Without `SENTRY_DSN` it serves all the same, and reports to nobody.
+
+use std::{env, error::Error, net::SocketAddr};
+
+use axum::{Extension, Router, extract::ConnectInfo, routing::post};
+use sentry::integrations::tracing::EventFilter;
+use tokio::net::TcpListener;
+use tower_webhook::{
+    Secret, SignatureLayer, Verified, Verifier,
+    observe::{ClientIp, Sampled, TracingObserver},
+    providers::Meta,
+};
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::{Layer, layer::SubscriberExt, registry::LookupSpan};
+
+async fn handler(Extension(verified): Extension<Verified>) -> String {
+    format!("genuine, from {}\n", verified.provider())
+}
+
+/// One tenant; `examples/tenants.rs` shows how to look many up.
+pub(crate) fn app(meta: Meta, tenant: &str) -> Router {
+    let client_ip = ClientIp::new(|head| {
+        let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+        Some(peer.ip())
+    });
+    // Strangers could send forged requests until nothing is left of Sentry's quota.
+    let observer = Sampled::new(TracingObserver::new(), 60);
+    Router::new().route("/webhook", post(handler)).route_layer(
+        SignatureLayer::new(meta.for_tenant(tenant)).observer(observer).client_ip(client_ip),
+    )
+}
+
+/// Makes Sentry events of the critical ones: `invalid_webhook_signature` and `webhook_config_error`,
+/// which are those of level error. Their fields are in the context "Rust Tracing Fields".
+pub(crate) fn sentry_layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
+    sentry::integrations::tracing::layer().event_filter(|metadata: &Metadata<'_>| {
+        let is_critical = metadata.target() == "security" && *metadata.level() == Level::ERROR;
+        if is_critical { EventFilter::Event } else { EventFilter::Ignore }
+    })
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let app = app(Meta::new(Secret::new("my-app-secret")?), "anna");
+    let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app).with_graceful_shutdown(stop(address)).await?;
+    Ok(())
+}
+
+/// Not `#[tokio::main]`: Sentry's client is there before the first thread of the runtime, and sends
+/// what is left when the guard is dropped.
+fn main() -> Result<(), Box<dyn Error>> {
+    // It reads `SENTRY_DSN` itself.
+    let _guard = sentry::init(sentry::ClientOptions::new());
+    let subscriber =
+        tracing_subscriber::registry().with(tracing_subscriber::fmt::layer()).with(sentry_layer());
+    tracing::subscriber::set_global_default(subscriber)?;
+    tokio::runtime::Runtime::new()?.block_on(serve())
+}
+
+/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+async fn stop(address: SocketAddr) {
+    let announce = async { println!("listening on http://{address}") };
+    _ = tokio::join!(tokio::signal::ctrl_c(), announce);
+}

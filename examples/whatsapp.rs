@@ -1,0 +1,176 @@
+//! WhatsApp's webhooks: Meta's handshake and signature at one path, and typed input after them.
+//!
+//! The secrets come from the environment. Without them the server does not start.
+//!
+//! ```sh
+//! export WHATSAPP_APP_SECRET=my-app-secret WHATSAPP_WEBHOOK_VERIFY_TOKEN=my-verify-token
+//! cargo run --example whatsapp
+//! ```
+//!
+//! And then:
+//!
+//! ```sh
+//! curl -i 'http://127.0.0.1:3000/webhook?hub.mode=subscribe&hub.verify_token=my-verify-token&hub.challenge=42'
+//! body='{"object":"whatsapp_business_account","entry":[]}'
+//! tag=$(printf %s "$body" | openssl dgst -sha256 -hmac my-app-secret -r | cut -d' ' -f1)
+//! curl -i http://127.0.0.1:3000/webhook -H "x-hub-signature-256: sha256=$tag" --json "$body"
+//! ```
+
+use std::{env, error::Error, net::SocketAddr, process::ExitCode};
+
+use axum::{
+    Extension, Json, Router, extract::DefaultBodyLimit, response::IntoResponse, routing::post,
+};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tower_webhook::{
+    Rejection, RejectionKind, Secret, SignatureLayer, Verified, empty_response, providers::Meta,
+};
+
+/// What Meta sends. Fields that nobody here asks for are left out, and unknown ones are no error:
+/// Meta adds some without notice.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Notification {
+    pub(crate) object: String,
+    pub(crate) entry: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) changes: Vec<Change>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) value: Content,
+}
+
+/// A change brings messages, or news of messages that were sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Content {
+    #[serde(default)]
+    pub(crate) messages: Vec<Message>,
+    #[serde(default)]
+    pub(crate) statuses: Vec<Status>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Message {
+    /// Meta sends more than once: keep the ids that you have handled.
+    pub(crate) id: String,
+    pub(crate) from: String,
+    pub(crate) text: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Text {
+    pub(crate) body: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) id: String,
+    pub(crate) status: String,
+}
+
+/// The verifier, with its secrets as `variable` tells them. An error names the variable, never what
+/// stands in it.
+pub(crate) fn verifier(
+    variable: impl Fn(&str) -> Result<String, env::VarError>,
+) -> Result<Meta, Box<dyn Error>> {
+    let secret = |name| -> Result<Secret, Box<dyn Error>> {
+        let text = variable(name).map_err(|error| format!("{name}: {error}"))?;
+        Ok(Secret::new(text).map_err(|error| format!("{name}: {error}"))?)
+    };
+    let verify_token = secret("WHATSAPP_WEBHOOK_VERIFY_TOKEN")?;
+    Ok(Meta::new(secret("WHATSAPP_APP_SECRET")?).verify_token(verify_token))
+}
+
+/// `received` is given what was verified and is in form. Meta waits for it: hand over what takes
+/// long (`examples/webex_contact_center.rs`).
+pub(crate) fn app(
+    meta: Meta,
+    received: impl Fn(Notification) + Clone + Send + Sync + 'static,
+) -> Router {
+    // `Extension<Verified>` is there only behind the layer: without it axum answers 500.
+    let handler = async move |_: Extension<Verified>, body: Bytes| match parse(&body) {
+        Ok(notification) => {
+            received(notification);
+            Json(json!({"status": "ok"})).into_response()
+        }
+        Err((status, message)) => {
+            (status, Json(json!({"status": "error", "message": message}))).into_response()
+        }
+    };
+    Router::new()
+        .route("/webhook", post(handler))
+        .route_layer(SignatureLayer::new(meta).on_rejection(refuse))
+        // Meta sends up to 3 MB; axum's own limit for `Bytes` is 2 MB.
+        .route_layer(DefaultBodyLimit::max(Meta::PROFILE.body_limit()))
+}
+
+/// A signature says who sent the body, not that it is in form: that comes after.
+fn parse(body: &[u8]) -> Result<Notification, (StatusCode, &'static str)> {
+    const FOREIGN: (StatusCode, &str) = (StatusCode::NOT_FOUND, "Not a WhatsApp API event");
+    let notification: Notification = serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() { FOREIGN } else { (StatusCode::BAD_REQUEST, "Invalid JSON provided") }
+    })?;
+    (notification.object == "whatsapp_business_account").then_some(notification).ok_or(FOREIGN)
+}
+
+/// Refusals in JSON. All verdicts on a signature are answered alike, so that nobody learns from the
+/// answer how to come nearer.
+fn refuse(rejection: &Rejection) -> http::Response<Bytes> {
+    let message = match rejection.kind() {
+        RejectionKind::HandshakeMalformed => "Missing parameters",
+        RejectionKind::HandshakeFailed => "Verification failed",
+        kind if kind.is_verdict() => "Invalid signature",
+        kind => kind.as_str(),
+    };
+    let body = json!({"status": "error", "message": message});
+    // With the rejection's status, and `Retry-After` where the sender should come again.
+    let mut response = empty_response(rejection).map(|_| body.to_string().into());
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+fn print(notification: Notification) {
+    for change in notification.entry.into_iter().flat_map(|entry| entry.changes) {
+        for Message { id, from, text } in change.value.messages {
+            println!("message {id} from {from}: {:?}", text.map(|text| text.body));
+        }
+        for Status { id, status } in change.value.statuses {
+            println!("message {id} was {status}");
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let app = app(verifier(|name| env::var(name))?, print);
+    let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    axum::serve(listener, app).with_graceful_shutdown(stop(address)).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+async fn stop(address: SocketAddr) {
+    let announce = async { println!("listening on http://{address}") };
+    _ = tokio::join!(tokio::signal::ctrl_c(), announce);
+}
