@@ -20,6 +20,8 @@ mod heads;
 mod hyper;
 mod look_ups;
 mod mailgun;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod net;
 mod observe;
 mod ownership;
