@@ -104,12 +104,15 @@ where
 {
     let (head, body) = request.into_parts();
     // Those whose address cannot be told share one quota.
-    let address = by_address.client_ip.of(&head).unwrap_or(Ipv6Addr::UNSPECIFIED.into());
-    match by_address.limit.check(&network(address)) {
+    let address = by_address.client_ip.of(&head);
+    match by_address.limit.check(&network(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()))) {
         Ok(()) => next.run(Request::from_parts(head, body)).await,
         Err(wait) => {
             // The layer has not seen this request, so there is no attempt of its.
-            let attempt = Attempt::new(Meta::PROFILE.provider(), &head).with_client_ip(address);
+            let mut attempt = Attempt::new(Meta::PROFILE.provider(), &head);
+            if let Some(address) = address {
+                attempt = attempt.with_client_ip(address);
+            }
             by_address.observer.observe(&Event::new(&attempt, EventKind::RateLimited));
             too_many(wait)
         }
