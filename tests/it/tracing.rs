@@ -3,7 +3,7 @@
 use std::{
     io,
     net::IpAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use http::Request;
@@ -13,6 +13,7 @@ use tower_webhook::{
     observe::{ClientIp, TracingObserver},
     providers::Meta,
 };
+use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::{SECRET, Script, at, meta_layer, meta_request, meta_signature, secret, send};
@@ -40,8 +41,13 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
+/// With a single subscriber in the process, a call site that another thread comes to first is
+/// switched off for all.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
+
 impl Lines {
     fn subscribe(&self) -> tracing::subscriber::DefaultGuard {
+        LazyLock::force(&SECOND);
         let subscriber = tracing_subscriber::fmt()
             .json()
             .flatten_event(true)
