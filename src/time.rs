@@ -102,6 +102,13 @@ impl Timestamp {
         Some(Self { millis, format })
     }
 
+    /// For how long from now on [`check`](Self::check) would accept this time.
+    pub(crate) fn fresh_for(self, tolerance: Tolerance, clock: &Clock) -> Option<Duration> {
+        let signed = self.to_system_time()?;
+        let end = signed.checked_add(tolerance.past)?;
+        Some(end.duration_since(clock.system_time()).unwrap_or_default())
+    }
+
     pub(crate) fn check(self, tolerance: Tolerance, clock: &Clock) -> Result<(), Rejection> {
         let now = clock.now()?;
         let age = match self.format {

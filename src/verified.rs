@@ -1,6 +1,10 @@
 //! What was proven about a request.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response};
@@ -27,6 +31,7 @@ pub struct Verified {
     provider: &'static str,
     key_index: usize,
     signed_at: Option<SystemTime>,
+    fresh_for: Option<Duration>,
     delivery_id: Option<HeaderValue>,
     delivery_id_is_signed: bool,
     tenant: Option<Arc<str>>,
@@ -45,7 +50,7 @@ struct Identity {
 ///
 /// It is made of the decoded tag or of a signed delivery id, never of a header's text, so that
 /// writing the same signature another way does not make a new delivery of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplayKey([u8; 32]);
 
 impl AsRef<[u8]> for ReplayKey {
@@ -62,6 +67,7 @@ impl Verified {
             provider,
             key_index: 0,
             signed_at: None,
+            fresh_for: None,
             delivery_id: None,
             delivery_id_is_signed: false,
             tenant: None,
@@ -81,6 +87,13 @@ impl Verified {
     #[must_use]
     pub const fn with_signed_at(mut self, time: SystemTime) -> Self {
         self.signed_at = Some(time);
+        self
+    }
+
+    /// For how long the verifier would accept the same bytes again.
+    #[must_use]
+    pub const fn with_fresh_for(mut self, time: Duration) -> Self {
+        self.fresh_for = Some(time);
         self
     }
 
@@ -169,6 +182,21 @@ impl Verified {
         self.signed_at
     }
 
+    /// For how long after its verdict the verifier would accept the same bytes again, where it
+    /// judges a signed time. Whoever remembers deliveries must remember them for longer.
+    #[must_use]
+    pub const fn fresh_for(&self) -> Option<Duration> {
+        self.fresh_for
+    }
+
+    /// Whether two genuine deliveries differ in what is signed: a time or an id is signed with
+    /// each. Elsewhere identical genuine deliveries exist, and no [`replay_key`](Self::replay_key)
+    /// can tell them from a replay.
+    #[must_use]
+    pub const fn is_unique(&self) -> bool {
+        self.identity.is_some() && (self.signed_at.is_some() || self.delivery_id_is_signed)
+    }
+
     /// The delivery's id as the provider sent it. Most are **not signed**: see
     /// [`delivery_id_is_signed`](Self::delivery_id_is_signed).
     #[must_use]
@@ -194,9 +222,19 @@ impl Verified {
     /// genuine bodies exist.
     #[must_use]
     pub fn replay_key(&self) -> Option<ReplayKey> {
+        self.hash_identity(Sha256::new_with_prefix(b"tower-webhook replay key 1\0"))
+    }
+
+    /// The replay key within this scope, so that endpoints that share a store do not share keys.
+    pub(crate) fn scoped_replay_key(&self, scope: &str) -> Option<ReplayKey> {
+        let mut hash = Sha256::new_with_prefix(b"tower-webhook scoped key 1\0");
+        hash.update((scope.len() as u64).to_be_bytes());
+        hash.update(scope);
+        self.hash_identity(hash)
+    }
+
+    fn hash_identity(&self, mut hash: Sha256) -> Option<ReplayKey> {
         let identity = self.identity.as_ref()?;
-        let mut hash = Sha256::new();
-        hash.update(b"tower-webhook replay key 1\0");
         hash.update(self.provider);
         hash.update([0, identity.len]);
         hash.update(identity.bytes);
@@ -235,6 +273,7 @@ impl fmt::Debug for Verified {
             .field("provider", &self.provider)
             .field("key_index", &self.key_index)
             .field("signed_at", &self.signed_at)
+            .field("fresh_for", &self.fresh_for)
             .field("delivery_id", &self.delivery_id)
             .field("delivery_id_is_signed", &self.delivery_id_is_signed)
             .field("tenant", &self.tenant)

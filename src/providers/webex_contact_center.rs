@@ -140,6 +140,10 @@ impl Verifier for WebexContactCenter {
             (Some(time), _) => {
                 time.check(self.tolerance, &self.clock)
                     .map_err(|rejection| rejection.with_field(TIME_FIELD))?;
+                let verified = match time.fresh_for(self.tolerance, &self.clock) {
+                    Some(fresh_for) => verified.with_fresh_for(fresh_for),
+                    None => verified,
+                };
                 Ok(match time.to_system_time() {
                     Some(time) => verified.with_signed_at(time),
                     None => verified,

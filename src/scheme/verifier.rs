@@ -250,8 +250,13 @@ impl Verifier for SchemeVerifier {
             }
             _ => state.time,
         };
-        if let Some(time) = time.and_then(Timestamp::to_system_time) {
-            verified = verified.with_signed_at(time);
+        if let Some(signed_at) = time.and_then(Timestamp::to_system_time) {
+            verified = verified.with_signed_at(signed_at);
+        }
+        if let (Some(time), Some(tolerance)) = (time, scheme.tolerance)
+            && let Some(fresh_for) = time.fresh_for(tolerance, clock)
+        {
+            verified = verified.with_fresh_for(fresh_for);
         }
         // A signed id tells one delivery from another; else the tag does, and always the one under
         // the first secret: whoever leaves out one of two signatures must not make a new delivery.

@@ -113,6 +113,26 @@ fn leaving_out_one_of_two_signatures_makes_no_new_delivery() {
 }
 
 #[test]
+fn what_is_unique_and_for_how_long_it_is_fresh() {
+    let stripe = |now| Stripe::new(Secret::new("secret").unwrap()).clock(at(now));
+    let tag = hmac_sha256("secret", format!("{NOW}.{BODY}").as_bytes());
+    for (now, seconds) in [(NOW - 300, 600), (NOW, 300), (NOW + 299, 1), (NOW + 300, 0)] {
+        let value = format!("t={NOW},v1={tag}");
+        let request = Request::post("/").header("stripe-signature", value).body(()).unwrap();
+        let (verified, _) = key_of(&stripe(now), request);
+        assert_eq!(verified.fresh_for().unwrap().as_secs(), seconds);
+        assert!(verified.is_unique());
+    }
+    let verified = Verified::new("acme").with_identity(b"tag");
+    assert!(!verified.is_unique());
+    let id = || HeaderValue::from_static("1");
+    assert!(!verified.clone().with_delivery_id(id(), false).is_unique());
+    assert!(verified.with_delivery_id(id(), true).is_unique());
+    // With nothing to tell them by, no two are different.
+    assert!(!Verified::new("acme").with_delivery_id(id(), true).is_unique());
+}
+
+#[test]
 fn replay_keys_differ_by_provider_tenant_and_identity_alone() {
     let key = |provider, tenant: Option<&str>, identity: &[u8]| {
         let verified = Verified::new(provider).with_identity(identity);
