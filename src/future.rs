@@ -483,7 +483,7 @@ fn answer(
     config: &Config,
     observed: &mut Observed,
 ) -> Response<Bytes> {
-    let grpc = head.as_ref().and_then(grpc_content_type);
+    let grpc = head.as_ref().and_then(|head| grpc_content_type(head.version, &head.headers));
     let mut response = match stop {
         Stop::Answer(answer) => {
             let (response, verified) = *answer;

@@ -26,6 +26,7 @@ pub mod providers;
 mod public_key;
 mod public_url;
 mod rejection;
+pub mod replay;
 pub mod scheme;
 mod secret;
 mod service;

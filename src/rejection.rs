@@ -3,7 +3,7 @@
 use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, Version, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 
 use crate::ConfigError;
 
@@ -334,12 +334,12 @@ pub fn empty_response(rejection: &Rejection) -> Response<Bytes> {
 
 /// The content type of a gRPC request, which only HTTP/2 carries. Elsewhere a sender could choose
 /// HTTP 200 for its refusal by a header.
-pub(crate) fn grpc_content_type(head: &Parts) -> Option<&HeaderValue> {
-    let content_type = head.headers.get(header::CONTENT_TYPE)?;
+pub(crate) fn grpc_content_type(version: Version, headers: &HeaderMap) -> Option<&HeaderValue> {
+    let content_type = headers.get(header::CONTENT_TYPE)?;
     let (media_type, rest) = content_type.as_bytes().split_at_checked(16)?;
     let is_grpc = media_type.eq_ignore_ascii_case(b"application/grpc")
         && matches!(rest, [] | [b'+' | b';', ..] | [b'-', b'w', b'e', b'b', ..]);
-    (is_grpc && head.version >= Version::HTTP_2).then_some(content_type)
+    (is_grpc && version >= Version::HTTP_2).then_some(content_type)
 }
 
 /// The answer to a gRPC request: HTTP 200 and a `grpc-status` in the headers ("trailers only"),
@@ -355,6 +355,10 @@ pub(crate) fn grpc_response(rejection: &Rejection, content_type: HeaderValue) ->
         status if status.is_success() => "0",
         _ => "7",
     };
+    grpc_status(code, content_type)
+}
+
+pub(crate) fn grpc_status(code: &'static str, content_type: HeaderValue) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);

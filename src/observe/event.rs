@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
 use super::{Attempt, attempt::Proof, redact};
-use crate::{Rejection, RejectionKind, Verified};
+use crate::{Rejection, RejectionKind, Verified, replay::Withheld};
 
 /// Something that happened to a request.
 ///
@@ -37,11 +37,20 @@ pub enum EventKind {
         /// Its status; `None` when it failed with an error of its own.
         status: Option<StatusCode>,
     },
+    /// The replay store forgot handled deliveries before their time, to make room. Should one of
+    /// them come again now, it is handled again.
+    Evicted {
+        /// How many since it last spoke.
+        count: u64,
+    },
     /// An ownership challenge was answered in the handler's place.
     Handshake {
         /// The answer's status.
         status: StatusCode,
     },
+    /// The handler took longer than the replay guard's lease, so a repetition of the delivery may
+    /// have been handled beside it.
+    LeaseLost,
     /// The inner service panicked.
     Panicked,
     /// A layer of yours refused the request because there were too many.
@@ -56,9 +65,19 @@ pub enum EventKind {
         /// How many.
         count: u64,
     },
+    /// The replay store failed and the guard [fails
+    /// open](crate::replay::ReplayLayer::dangerously_fail_open): the request is dispatched, and may
+    /// be a repetition.
+    Unguarded,
+    /// The handler has answered, and the replay store could not be told. Should the delivery come
+    /// again, it is handled again once its lease has run out.
+    Unsettled,
     /// The request is not proven genuine and goes to the inner service all the same, because the
     /// layer only reports.
     Unverified,
+    /// The replay guard answered in the handler's place. The layer above takes that for the inner
+    /// service's answer: [`Completed`](Self::Completed) follows.
+    Withheld(Withheld),
 }
 
 impl<'a> Event<'a> {
@@ -95,6 +114,12 @@ impl<'a> Event<'a> {
     /// | we could not decide: store down, clock wrong, verifier panicked | `webhook_config_error` |
     /// | the body was too long, too slow or unreadable | `webhook_body_refused` |
     /// | too many requests | `rate_limit_exceeded` |
+    /// | the replay guard is not set up right | `webhook_config_error` |
+    /// | a repetition of a delivery that has been handled | `webhook_duplicate` |
+    /// | a repetition of one that is being handled | `webhook_in_flight` |
+    /// | the replay store failed: refused, dispatched unguarded, not told of the handler's answer | `webhook_replay_store_failed`, `webhook_unguarded`, `webhook_unsettled` |
+    /// | the replay store forgot deliveries before their time | `webhook_replay_evicted` |
+    /// | the handler took longer than the lease | `webhook_lease_lost` |
     /// | the others | `webhook_accepted`, `webhook_cancelled`, `webhook_completed`, `webhook_handshake`, `webhook_panicked`, `webhook_events_suppressed` |
     #[must_use]
     pub fn event_type(&self) -> &'static str {
@@ -102,10 +127,20 @@ impl<'a> Event<'a> {
             EventKind::Accepted => "webhook_accepted",
             EventKind::Cancelled => "webhook_cancelled",
             EventKind::Completed { .. } => "webhook_completed",
+            EventKind::Evicted { .. } => "webhook_replay_evicted",
             EventKind::Handshake { .. } => "webhook_handshake",
+            EventKind::LeaseLost => "webhook_lease_lost",
             EventKind::Panicked => "webhook_panicked",
             EventKind::RateLimited => "rate_limit_exceeded",
             EventKind::Suppressed { .. } => "webhook_events_suppressed",
+            EventKind::Unguarded => "webhook_unguarded",
+            EventKind::Unsettled => "webhook_unsettled",
+            EventKind::Withheld(withheld) => match withheld {
+                Withheld::Duplicate => "webhook_duplicate",
+                Withheld::InFlight => "webhook_in_flight",
+                Withheld::NothingSigned | Withheld::NotVerified => "webhook_config_error",
+                Withheld::StoreFailed => "webhook_replay_store_failed",
+            },
             EventKind::Rejected { .. } | EventKind::Unverified => {
                 match self.rejection().map_or(RejectionKind::SignatureMismatch, Rejection::kind) {
                     RejectionKind::HandshakeFailed

@@ -13,6 +13,7 @@ use super::{Event, EventKind, Observer};
 /// | `webhook_completed_total` | `provider`, `status` | answers of the handler: `2xx` to `5xx`, `error`, `panic` or `cancelled` |
 /// | `webhook_verification_seconds` | `provider` | histogram: from the request's head to the verdict, the reading of the body included |
 /// | `webhook_body_bytes` | `provider` | histogram: bodies that were read to their end |
+/// | `webhook_replay_total` | `provider`, `outcome` | what the replay guard did; `outcome` is `duplicate`, `in_flight`, `store_failed`, `nothing_signed`, `not_verified`, `unguarded`, `unsettled`, `lease_lost` or `evicted` |
 /// | `webhook_events_suppressed_total` | `provider` | events that [`Sampled`](super::Sampled) kept back |
 ///
 /// Labels are names that the server knows itself, never text from a request or a tenant, so their
@@ -28,6 +29,7 @@ impl MetricsObserver {
         describe_counter!("webhook_requests_total", Count, "Webhooks by the layer's verdict");
         describe_counter!("webhook_key_matches_total", Count, "Accepted webhooks by secret");
         describe_counter!("webhook_completed_total", Count, "Webhooks by the handler's answer");
+        describe_counter!("webhook_replay_total", Count, "What the replay guard did");
         describe_counter!("webhook_events_suppressed_total", Count, "Events kept back");
         describe_histogram!("webhook_verification_seconds", Seconds, "From head to verdict");
         describe_histogram!("webhook_body_bytes", Bytes, "Bodies read to their end");
@@ -47,6 +49,12 @@ impl MetricsObserver {
         if let Some(len) = event.body_len().and_then(|len| u32::try_from(len).ok()) {
             histogram!("webhook_body_bytes", "provider" => provider).record(len);
         }
+    }
+
+    fn replay(event: &Event<'_>, outcome: &'static str, count: u64) {
+        let provider = event.provider();
+        counter!("webhook_replay_total", "provider" => provider, "outcome" => outcome)
+            .increment(count);
     }
 
     fn completed(event: &Event<'_>, status: &'static str) {
@@ -91,6 +99,11 @@ impl Observer for MetricsObserver {
                 };
                 Self::completed(event, status);
             }
+            EventKind::Withheld(withheld) => Self::replay(event, withheld.as_str(), 1),
+            EventKind::Unguarded => Self::replay(event, "unguarded", 1),
+            EventKind::Unsettled => Self::replay(event, "unsettled", 1),
+            EventKind::LeaseLost => Self::replay(event, "lease_lost", 1),
+            EventKind::Evicted { count } => Self::replay(event, "evicted", count),
             EventKind::Suppressed { count } => {
                 counter!("webhook_events_suppressed_total", "provider" => provider)
                     .increment(count);

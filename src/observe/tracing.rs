@@ -3,17 +3,17 @@
 use tracing::{debug, error, warn};
 
 use super::{Event, EventKind, Observer};
-use crate::RejectionKind;
+use crate::{RejectionKind, replay::Withheld};
 
 /// Writes each event to `tracing`.
 ///
 /// | event | level | target |
 /// |---|---|---|
 /// | `invalid_webhook_signature`, `webhook_config_error` | error | `security` |
-/// | `webhook_verification_failed`, `webhook_body_refused`, `rate_limit_exceeded`, `webhook_events_suppressed` | warn | `security` |
+/// | `webhook_verification_failed`, `webhook_body_refused`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_replay_evicted` | warn | `security` |
 /// | `webhook_panicked` | error | `tower_webhook` |
-/// | `webhook_completed` with a 5xx or an error | warn | `tower_webhook` |
-/// | `webhook_accepted`, `webhook_handshake`, `webhook_completed`, `webhook_cancelled` | debug | `tower_webhook` |
+/// | `webhook_completed` with a 5xx or an error, `webhook_replay_store_failed`, `webhook_unsettled`, `webhook_lease_lost` | warn | `tower_webhook` |
+/// | `webhook_duplicate`, `webhook_in_flight`, `webhook_accepted`, `webhook_handshake`, `webhook_completed`, `webhook_cancelled` | debug | `tower_webhook` |
 ///
 /// Fields: `event_type`, `provider`, `tenant_id`, `ip_address`, `method`, `url`, `user_agent`,
 /// `request_id`, `delivery_id`, `timestamp` (milliseconds since 1970), `reason`, `field` (the header
@@ -71,7 +71,7 @@ macro_rules! write_event {
             body_len = event.body_len(),
             status = status.map(|status| status.as_u16()),
             count = match event.kind() {
-                EventKind::Suppressed { count } => Some(count),
+                EventKind::Evicted { count } | EventKind::Suppressed { count } => Some(count),
                 _ => None,
             },
             elapsed_ms = u64::try_from(event.elapsed().as_millis()).ok(),
@@ -106,6 +106,21 @@ impl Observer for TracingObserver {
             }
             (EventKind::Suppressed { .. }, _) => {
                 write_event!(warn, "security", event, "webhook events suppressed");
+            }
+            (EventKind::Unguarded, _) => {
+                write_event!(warn, "security", event, "webhook not guarded against replay");
+            }
+            (EventKind::Evicted { .. }, _) => {
+                write_event!(warn, "security", event, "webhooks forgotten before their time");
+            }
+            (EventKind::LeaseLost, _) => {
+                write_event!(warn, "tower_webhook", event, "webhook handler outlived its lease");
+            }
+            (EventKind::Unsettled | EventKind::Withheld(Withheld::StoreFailed), _) => {
+                write_event!(warn, "tower_webhook", event, "webhook replay store failed");
+            }
+            (EventKind::Withheld(_), _) => {
+                write_event!(debug, "tower_webhook", event, "webhook repeated");
             }
             (EventKind::Panicked, _) => {
                 write_event!(error, "tower_webhook", event, "webhook handler panicked");

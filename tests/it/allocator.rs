@@ -61,6 +61,14 @@ async fn peak<T>(run: impl Future<Output = T>) -> (T, usize) {
     (result, (PEAK.get() - start).cast_unsigned())
 }
 
+/// As [`peak`], of what runs at once.
+pub(crate) fn peak_of<T>(run: impl FnOnce() -> T) -> (T, usize) {
+    let start = LIVE.get();
+    PEAK.set(start);
+    let result = run();
+    (result, (PEAK.get() - start).cast_unsigned())
+}
+
 const MIB: usize = 1 << 20;
 
 /// One mebibyte in frames of one byte, which themselves cost nothing.

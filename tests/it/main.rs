@@ -32,6 +32,7 @@ mod readme;
 mod redaction;
 mod registry;
 mod rejections;
+mod replay;
 mod scheme;
 mod secrets;
 mod support;

@@ -1,0 +1,231 @@
+//! The guard's layer, and its own answers.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Extensions, HeaderValue, Response, StatusCode, header};
+use tower_layer::Layer;
+
+use super::{ReplayService, ReplayStore, StoreError};
+use crate::{ReplayKey, Unverified, Verified, rejection::grpc_status};
+
+/// Lets each delivery reach the handler once; see [the module](super).
+///
+/// It stands below the [`SignatureLayer`](crate::SignatureLayer), and above everything that may
+/// fail: what fails is released, and handled when the sender repeats it.
+///
+/// A request without [`Verified`] is answered with 500 and never dispatched: without a
+/// `SignatureLayer` above there is nothing to know a delivery by. In
+/// [report-only mode](crate::SignatureLayer::dangerously_report_only) requests that carry
+/// [`Unverified`](crate::Unverified) pass unguarded, because nothing is proven of them.
+#[derive(Clone)]
+#[must_use]
+pub struct ReplayLayer<T> {
+    store: T,
+    config: Arc<Config>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Config {
+    scope: Arc<str>,
+    pub(super) lease: Duration,
+    retention: Duration,
+    body_only: Vec<&'static str>,
+    duplicate_status: StatusCode,
+    pub(super) fails_open: bool,
+}
+
+/// Beside the tolerance: for clocks that are corrected, and for seconds that were cut.
+const SKEW: Duration = Duration::from_secs(60);
+
+impl<T: ReplayStore> ReplayLayer<T> {
+    /// A guard with this store. Deliveries of different scopes are different, so that endpoints
+    /// which share a store do not share deliveries: the endpoint's path is a good one. Processes
+    /// that serve the same endpoint must use the same scope.
+    pub fn new(scope: impl Into<Arc<str>>, store: T) -> Self {
+        let config = Config {
+            scope: scope.into(),
+            lease: Duration::from_secs(60),
+            retention: Duration::from_secs(2 * 300) + SKEW,
+            body_only: Vec::new(),
+            duplicate_status: StatusCode::OK,
+            fails_open: false,
+        };
+        Self { store, config: Arc::new(config) }
+    }
+
+    /// How long the handler may take: one minute unless set. It must be longer than the handler
+    /// ever takes, its time limit included, or two of them may work on one delivery. After a
+    /// crash the delivery waits for so long.
+    pub fn lease(self, lease: Duration) -> Self {
+        self.with(|config| config.lease = lease)
+    }
+
+    /// How long a handled delivery is remembered at least: 11 minutes unless set, which is twice
+    /// the usual tolerance of five minutes and one more. Where the verifier itself would accept the
+    /// delivery for longer, it is remembered for longer.
+    ///
+    /// For providers that sign an id, set as long as they go on sending it again: a day or more.
+    pub fn retention(self, retention: Duration) -> Self {
+        self.with(|config| config.retention = retention)
+    }
+
+    /// Guards this provider's deliveries although neither a time nor an id is signed with them.
+    ///
+    /// **Two genuine deliveries with one body are then one**: the second is not handled while the
+    /// first is remembered. Turn it on where each body is unique, for example because it holds the
+    /// event's id and time. It takes the provider's name, as [`Verified::provider`] has it.
+    pub fn guard_body_only(self, provider: &'static str) -> Self {
+        self.with(|config| config.body_only.push(provider))
+    }
+
+    /// The answer to a delivery that has been handled, in place of 200: 409, for example. Most
+    /// senders take anything but a 2xx for a failure, and repeat.
+    pub fn duplicate_status(self, status: StatusCode) -> Self {
+        self.with(|config| config.duplicate_status = status)
+    }
+
+    /// **Lets deliveries pass unguarded while the store is down**, each with an
+    /// [event](crate::observe::EventKind::Unguarded), in place of the 503 that makes their senders
+    /// come again.
+    pub fn dangerously_fail_open(self) -> Self {
+        self.with(|config| config.fails_open = true)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+impl<S, T: ReplayStore> Layer<S> for ReplayLayer<T> {
+    type Service = ReplayService<S, T>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ReplayService::new(inner, self.store.clone(), Arc::clone(&self.config))
+    }
+}
+
+impl Config {
+    /// What the delivery is known by, and for how long it is remembered; `None` when it passes
+    /// unguarded.
+    pub(super) fn judge(
+        &self,
+        extensions: &Extensions,
+    ) -> Result<Option<(ReplayKey, Duration)>, Withheld> {
+        let Some(verified) = extensions.get::<Verified>() else {
+            // Only a layer that was told to only report leaves this mark.
+            let is_report_only = extensions.get::<Unverified>().is_some();
+            return if is_report_only { Ok(None) } else { Err(Withheld::NotVerified) };
+        };
+        // Identical genuine deliveries exist where nothing unique is signed (T-21).
+        if !verified.is_unique() && !self.body_only.contains(&verified.provider()) {
+            return Ok(None);
+        }
+        let key = verified.scoped_replay_key(&self.scope).ok_or(Withheld::NothingSigned)?;
+        // Longer than the verifier would accept the same bytes, or a replay at the window's edge
+        // would find the delivery forgotten (T-22).
+        let fresh_for = verified.fresh_for().map(|time| time.saturating_add(SKEW));
+        Ok(Some((key, self.retention.max(fresh_for.unwrap_or_default()))))
+    }
+
+    pub(super) fn answer(&self, answer: &mut Answer, grpc: Option<HeaderValue>) -> Response<Bytes> {
+        let withheld = answer.withheld;
+        let status = withheld.status(self.duplicate_status);
+        let mut response = match grpc {
+            Some(content_type) => grpc_status(withheld.grpc_status(), content_type),
+            None => {
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = status;
+                response
+            }
+        };
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            // 5 to 30 seconds, spread by the delivery, so that not all senders come back at once.
+            let spread = answer.key.and_then(|key| key.as_ref().first().copied());
+            let seconds = 5 + u16::from(spread.unwrap_or_default() % 26);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response.extensions_mut().insert(withheld);
+        if let Some(error) = answer.error.take() {
+            response.extensions_mut().insert(error);
+        }
+        response
+    }
+}
+
+/// The guard's answer in the handler's place.
+pub(super) struct Answer {
+    pub(super) withheld: Withheld,
+    pub(super) key: Option<ReplayKey>,
+    pub(super) error: Option<StoreError>,
+}
+
+/// Why the guard answered in the handler's place. It leaves this in the response's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Withheld {
+    /// The delivery has been handled: 200, or as [set](ReplayLayer::duplicate_status).
+    Duplicate,
+    /// The delivery is being handled, and may yet fail: 503.
+    InFlight,
+    /// The guard was turned on by name for a provider that signs nothing: 500.
+    NothingSigned,
+    /// There is no [`SignatureLayer`](crate::SignatureLayer) above: 500.
+    NotVerified,
+    /// The store could not answer: 503.
+    StoreFailed,
+}
+
+impl Withheld {
+    /// A stable name for logs and metrics, in snake case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::InFlight => "in_flight",
+            Self::NothingSigned => "nothing_signed",
+            Self::NotVerified => "not_verified",
+            Self::StoreFailed => "store_failed",
+        }
+    }
+
+    const fn status(self, duplicate: StatusCode) -> StatusCode {
+        match self {
+            Self::Duplicate => duplicate,
+            Self::InFlight | Self::StoreFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NothingSigned | Self::NotVerified => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Already exists, unavailable, internal.
+    const fn grpc_status(self) -> &'static str {
+        match self {
+            Self::Duplicate => "6",
+            Self::InFlight | Self::StoreFailed => "14",
+            Self::NothingSigned | Self::NotVerified => "13",
+        }
+    }
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Duplicate => "the delivery has been handled",
+            Self::InFlight => "the delivery is being handled",
+            Self::NothingSigned => {
+                "the replay guard is turned on for a provider whose signature covers nothing"
+            }
+            Self::NotVerified => {
+                "the replay guard found no `Verified`; put it below a `SignatureLayer`"
+            }
+            Self::StoreFailed => "the replay store could not answer",
+        })
+    }
+}
+
+impl<T> fmt::Debug for ReplayLayer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayLayer").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,266 @@
+//! Claims in this process's memory.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    fmt,
+    future::{Ready, ready},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{Claim, ReplayStore, Settled, StoreError, Token};
+use crate::{ReplayKey, time::Clock};
+
+/// Claims in this process's memory, bounded and expiring.
+///
+/// Clones share it. It is for one process, and forgets with it: what was handled before a restart
+/// is handled again when it comes again within the verifier's tolerance. With several processes, or
+/// where restarts matter, keep claims in Redis.
+///
+/// When it is full of deliveries that are still to be remembered, the one that would be forgotten
+/// next is forgotten at once, and the layer [tells so](crate::observe::EventKind::Evicted). A claim
+/// is never evicted: when all there is are claims, further ones fail, which the layer answers with
+/// 503.
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Inner>);
+
+struct Inner {
+    shards: Box<[Mutex<Shard>]>,
+    max: usize,
+    clock: Clock,
+    created: SystemTime,
+    started: Instant,
+}
+
+/// Enough for many cores; few enough that each holds its share of the deliveries.
+const SHARDS: usize = 16;
+
+/// The most that a delivery takes: its entry in a map that has just been grown and in its
+/// predecessor, and its place in the order of expiry.
+const BYTES_PER_DELIVERY: usize = 384;
+
+struct Shard {
+    max: usize,
+    entries: HashMap<ReplayKey, Entry>,
+    /// What has been handled, in the order in which it may be forgotten. An entry that was claimed
+    /// again after its time leaves its old place behind, which is skipped.
+    order: BinaryHeap<Reverse<(Duration, ReplayKey)>>,
+    in_flight: usize,
+    evicted: u64,
+}
+
+/// Times are since the store was made.
+#[derive(Clone, Copy)]
+struct Entry {
+    until: Duration,
+    /// `None` once the delivery has been handled.
+    owner: Option<Token>,
+}
+
+impl MemoryStore {
+    /// Remembers at most so many deliveries, in at most 384 bytes each. A store for fewer than one
+    /// is one for one.
+    #[must_use]
+    pub fn new(max_deliveries: usize) -> Self {
+        Self::with(max_deliveries.max(1), Clock::default())
+    }
+
+    /// Remembers deliveries in at most so many bytes.
+    #[must_use]
+    pub fn with_max_bytes(bytes: usize) -> Self {
+        Self::new(bytes / BYTES_PER_DELIVERY)
+    }
+
+    /// Sets the clock, for tests. The store is empty afterwards.
+    #[must_use]
+    pub fn clock(self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self::with(self.0.max, Clock::new(now))
+    }
+
+    fn with(max: usize, clock: Clock) -> Self {
+        // A small store is one piece, so that it is full only when it is full.
+        let shards = if max < 1024 * SHARDS { 1 } else { SHARDS };
+        Self(Arc::new(Inner {
+            shards: (0..shards).map(|_| Mutex::new(Shard::new(max / shards))).collect(),
+            max,
+            created: clock.system_time(),
+            started: Instant::now(),
+            clock,
+        }))
+    }
+
+    /// The most deliveries that it remembers.
+    #[must_use]
+    pub fn max_deliveries(&self) -> usize {
+        self.0.max
+    }
+
+    /// How many deliveries are claimed, and neither committed nor released yet.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.0.shards.iter().map(|shard| lock(shard).in_flight).sum()
+    }
+
+    /// How many deliveries it holds: claims, and what is remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.shards.iter().map(|shard| lock(shard).entries.len()).sum()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn shard(&self, key: &ReplayKey) -> MutexGuard<'_, Shard> {
+        let first = usize::from(key.as_ref().first().copied().unwrap_or_default());
+        lock(&self.0.shards[first % self.0.shards.len()])
+    }
+}
+
+/// Nothing in here panics half-way; and to stop for good would be worse.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inner {
+    /// By the clock that was set, else by one that no correction of the system's time moves.
+    fn now(&self) -> Duration {
+        if self.clock.is_system() {
+            self.started.elapsed()
+        } else {
+            self.clock.system_time().duration_since(self.created).unwrap_or_default()
+        }
+    }
+}
+
+impl ReplayStore for MemoryStore {
+    type Claim = Ready<Result<Claim, StoreError>>;
+    type Settle = Ready<Result<Settled, StoreError>>;
+
+    fn claim(&self, key: &ReplayKey, token: Token, lease: Duration) -> Self::Claim {
+        let now = self.0.now();
+        ready(self.shard(key).claim(*key, token, now, now.saturating_add(lease)))
+    }
+
+    fn commit(&self, key: &ReplayKey, token: Token, retention: Duration) -> Self::Settle {
+        let now = self.0.now();
+        ready(Ok(self.shard(key).commit(*key, token, now, now.saturating_add(retention))))
+    }
+
+    fn release(&self, key: &ReplayKey, token: Token) -> Self::Settle {
+        ready(Ok(self.shard(key).release(key, token, self.0.now())))
+    }
+
+    /// The work was done when the future was made.
+    fn detach(&self, _: Self::Settle) {}
+}
+
+impl Shard {
+    fn new(max: usize) -> Self {
+        Self { max, entries: HashMap::new(), order: BinaryHeap::new(), in_flight: 0, evicted: 0 }
+    }
+
+    fn claim(
+        &mut self,
+        key: ReplayKey,
+        token: Token,
+        now: Duration,
+        until: Duration,
+    ) -> Result<Claim, StoreError> {
+        self.forget_expired(now);
+        let granted = Entry { until, owner: Some(token) };
+        match self.entries.get_mut(&key) {
+            Some(entry) if entry.until > now => {
+                return Ok(entry.owner.map_or(Claim::Completed, |_| Claim::InFlight));
+            }
+            Some(entry) => {
+                self.in_flight += usize::from(entry.owner.is_none());
+                *entry = granted;
+            }
+            None => {
+                self.make_room(now)?;
+                self.entries.insert(key, granted);
+                self.in_flight += 1;
+            }
+        }
+        Ok(Claim::Granted { evicted: mem::take(&mut self.evicted) })
+    }
+
+    fn commit(&mut self, key: ReplayKey, token: Token, now: Duration, until: Duration) -> Settled {
+        // A claim whose lease has run out may have lost its place. That the delivery has been
+        // handled is kept even where there is no room: the next claim makes some.
+        let before = self.entries.insert(key, Entry { until, owner: None });
+        self.order.push(Reverse((until, key)));
+        match before.and_then(|entry| Some((entry.owner?, entry.until))) {
+            None => Settled::Lost,
+            Some((owner, lease_end)) => {
+                self.in_flight -= 1;
+                if owner == token && lease_end > now { Settled::Held } else { Settled::Lost }
+            }
+        }
+    }
+
+    fn release(&mut self, key: &ReplayKey, token: Token, now: Duration) -> Settled {
+        match self.entries.get(key).copied() {
+            Some(Entry { owner: Some(owner), until }) if owner == token => {
+                self.entries.remove(key);
+                self.in_flight -= 1;
+                if until > now { Settled::Held } else { Settled::Lost }
+            }
+            _ => Settled::Lost,
+        }
+    }
+
+    /// A few at a time, so that no request pays for all: each claim adds at most one.
+    fn forget_expired(&mut self, now: Duration) {
+        for _ in 0..8 {
+            match self.order.peek() {
+                Some(Reverse((until, _))) if *until <= now => self.forget_next(),
+                _ => return,
+            };
+        }
+    }
+
+    /// Takes the next place out of the order, and forgets the delivery that it is of.
+    ///
+    /// `Some(None)` when that has been claimed again, or handled again, since.
+    fn forget_next(&mut self) -> Option<Option<Duration>> {
+        let Reverse((until, key)) = self.order.pop()?;
+        let entry = self.entries.get(&key);
+        if entry.is_none_or(|entry| entry.owner.is_some() || entry.until != until) {
+            return Some(None);
+        }
+        self.entries.remove(&key);
+        Some(Some(until))
+    }
+
+    fn make_room(&mut self, now: Duration) -> Result<(), StoreError> {
+        while self.entries.len() >= self.max {
+            if let Some(forgotten) = self.forget_next() {
+                self.evicted += u64::from(forgotten.is_some_and(|until| until > now));
+                continue;
+            }
+            // What is left are claims. Those whose lease has run out are of futures that were
+            // leaked, and were never dropped.
+            self.entries.retain(|_, entry| entry.until > now);
+            self.in_flight = self.entries.len();
+            if self.entries.len() >= self.max {
+                return Err(StoreError::new("it is full of deliveries that are being handled"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("max_deliveries", &self.0.max)
+            .field("clock", &self.0.clock)
+            .finish_non_exhaustive()
+    }
+}

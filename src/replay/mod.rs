@@ -1,0 +1,83 @@
+//! Each delivery handled once: a replay guard below the [`SignatureLayer`](crate::SignatureLayer).
+//!
+//! Providers send a delivery again when they did not see its answer, and whoever captured a genuine
+//! request can send it again as it is. [`ReplayLayer`] remembers what was handled and keeps
+//! repetitions from the handler.
+//!
+//! ```
+//! use axum::{Router, routing::post};
+//! use tower_webhook::{
+//!     Secret, SignatureLayer,
+//!     providers::StandardWebhooks,
+//!     replay::{MemoryStore, ReplayLayer},
+//! };
+//!
+//! let provider = StandardWebhooks::new(Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?)?;
+//! let guard = ReplayLayer::new("/webhook", MemoryStore::new(100_000));
+//! let app: Router = Router::new()
+//!     .route("/webhook", post(async || "handled"))
+//!     // The last one is the outermost: verify first, then guard.
+//!     .route_layer(guard)
+//!     .route_layer(SignatureLayer::new(provider));
+//! # let _ = app;
+//! # Ok::<_, tower_webhook::ConfigError>(())
+//! ```
+//!
+//! # How it works
+//!
+//! A delivery is **claimed** before the handler is called, **committed** when it answered with a
+//! 2xx, and **released** on any other answer, on an error, on a panic, and when the request is
+//! dropped.
+//!
+//! | what comes | what happens | answer |
+//! |---|---|---|
+//! | a delivery that is new, or whose handler did not succeed | it is dispatched | the handler's |
+//! | one whose handler succeeded | nothing | 200, or [as set](ReplayLayer::duplicate_status) |
+//! | one that is being handled | nothing | 503 with `Retry-After`: the handler may yet fail |
+//! | any, while the store is down | nothing, unless it [fails open](ReplayLayer::dangerously_fail_open) | 503 with `Retry-After` |
+//!
+//! # What is a repetition
+//!
+//! A delivery is known by what was proven of it, [`Verified::replay_key`](crate::Verified::replay_key),
+//! and by the guard's scope: never by a header's text, nor by an id that is not signed. Where
+//! neither a time nor an id is signed, identical genuine deliveries exist, and the guard lets all
+//! of them pass unless the provider is [turned on by name](ReplayLayer::guard_body_only).
+//!
+//! A provider that signs each retry anew, with a new time and without an id (Stripe does), makes a
+//! new delivery of it. Against its retries the handler needs the event's own id; see below.
+//!
+//! # What is promised, and what is not
+//!
+//! - At most one handler at a time works on a delivery, as long as it ends within the
+//!   [lease](ReplayLayer::lease). Give it a shorter time limit, with tower's `TimeoutLayer` below
+//!   the guard.
+//! - A delivery that its sender repeats until it sees a 2xx has been handled with success at least
+//!   once.
+//! - Once a success is in the store, the delivery is not dispatched again until it is forgotten. By
+//!   then its signed time is too old for the verifier.
+//! - It is **no transaction with the handler's own database**. A process that dies after the handler
+//!   wrote and before the commit has handled a delivery that nobody knows of, and so has one whose
+//!   store was lost. Where that matters, write the event's id under a unique key in the same
+//!   transaction as its effect, and answer 200 when it is there already:
+//!
+//! ```sql
+//! begin;
+//! insert into handled (event_id) values ($1) on conflict do nothing;
+//! -- No row inserted: it was handled before. Roll back, and answer 200.
+//! update accounts set balance = balance + $2 where id = $3;
+//! commit;
+//! ```
+//!
+//! - A [`MemoryStore`] knows only its own process, and forgets with it.
+
+mod layer;
+mod memory;
+mod service;
+mod store;
+
+pub use self::{
+    layer::{ReplayLayer, Withheld},
+    memory::MemoryStore,
+    service::{ReplayFuture, ReplayService},
+    store::{Claim, ReplayStore, Settled, StoreError, Token},
+};

@@ -1,0 +1,312 @@
+//! The guard's service: one state machine from the claim to its settlement.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{HeaderValue, Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{
+    Claim, ReplayStore, Settled, StoreError, Withheld,
+    layer::{Answer, Config},
+    store::Hold,
+};
+use crate::{
+    ResponseBody,
+    observe::{Attempt, EventKind},
+    rejection::grpc_content_type,
+};
+
+/// The service of a [`ReplayLayer`](super::ReplayLayer).
+#[derive(Clone)]
+pub struct ReplayService<S, T> {
+    inner: S,
+    store: T,
+    config: Arc<Config>,
+}
+
+impl<S, T> ReplayService<S, T> {
+    pub(super) const fn new(inner: S, store: T, config: Arc<Config>) -> Self {
+        Self { inner, store, config }
+    }
+
+    /// The inner service. What goes to it directly is not guarded.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service. What goes to it directly is not guarded.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service. What goes to it directly is not guarded.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, T, B, R> Service<Request<B>> for ReplayService<S, T>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    T: ReplayStore,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ReplayFuture<S, T, B>;
+
+    /// Always ready. The inner service is asked only once a delivery has been claimed, so that
+    /// repetitions hold none of its capacity.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let config = Arc::clone(&self.config);
+        let report = Report(request.extensions().get().cloned());
+        let grpc = grpc_content_type(request.version(), request.headers()).cloned();
+        let (mut hold, mut retention) = (None, Duration::ZERO);
+        let step = match config.judge(request.extensions()) {
+            Ok(Some((key, time))) => {
+                retention = time;
+                let (held, future) = Hold::claim(self.store.clone(), key, config.lease);
+                hold = Some(held);
+                Step::Claim { future, request: Some(request) }
+            }
+            Ok(None) => Step::Ready { request: Some(request) },
+            Err(withheld) => Step::Answer { answer: Answer { withheld, key: None, error: None } },
+        };
+        let inner = Some(self.inner.clone());
+        ReplayFuture { inner, config, hold, retention, report, grpc, step }
+    }
+}
+
+pin_project! {
+    /// The answer of a [`ReplayService`].
+    pub struct ReplayFuture<S, T, B>
+    where
+        S: Service<Request<B>>,
+        T: ReplayStore,
+    {
+        // The instance that is asked for room and then called. Gone after that.
+        inner: Option<S>,
+        config: Arc<Config>,
+        // Gives the claim back, also when this future is dropped.
+        hold: Option<Hold<T>>,
+        // For how long a success is remembered.
+        retention: Duration,
+        report: Report,
+        // The content type of a gRPC request.
+        grpc: Option<HeaderValue>,
+        #[pin]
+        step: Step<T::Claim, T::Settle, S::Future, Request<B>, Result<S::Response, S::Error>>,
+    }
+}
+
+pin_project! {
+    #[project = StepProjection]
+    enum Step<C, T, F, Q, O> {
+        // The guard answers.
+        Answer { answer: Answer },
+        // The store is being asked.
+        Claim { #[pin] future: C, request: Option<Q> },
+        // The claim is ours, or none is needed. The inner service is being asked for room.
+        Ready { request: Option<Q> },
+        // The inner service is at work.
+        Call { #[pin] future: F },
+        // The store is being told how it ended.
+        Settle { #[pin] future: T, outcome: Option<O> },
+        Done,
+    }
+}
+
+impl<S, T, B, R> Future for ReplayFuture<S, T, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    T: ReplayStore,
+{
+    type Output = Result<Response<ResponseBody<R>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let outcome = match this.step.as_mut().project() {
+                StepProjection::Answer { answer } => {
+                    this.report.withheld(answer.withheld);
+                    let response = this.config.answer(answer, this.grpc.take());
+                    this.inner.take();
+                    this.step.set(Step::Done);
+                    return Poll::Ready(Ok(response.map(ResponseBody::own)));
+                }
+                StepProjection::Claim { future, request } => {
+                    let claim = ready!(future.poll(cx));
+                    let request = request.take();
+                    let fails_open = this.config.fails_open;
+                    this.step.set(match this.report.claimed(claim, this.hold, fails_open) {
+                        Ok(()) => Step::Ready { request },
+                        Err(answer) => Step::Answer { answer },
+                    });
+                    continue;
+                }
+                StepProjection::Ready { request } => {
+                    let Some(inner) = this.inner.as_mut() else { polled_after_completion() };
+                    match ready!(inner.poll_ready(cx)) {
+                        Err(error) => Err(error),
+                        Ok(()) => {
+                            let Some(request) = request.take() else { polled_after_completion() };
+                            let future = inner.call(request);
+                            // The clone is dropped here, before the inner future is polled.
+                            this.inner.take();
+                            this.step.set(Step::Call { future });
+                            continue;
+                        }
+                    }
+                }
+                StepProjection::Call { future } => ready!(future.poll(cx)),
+                StepProjection::Settle { future, outcome } => {
+                    let settled = ready!(future.poll(cx));
+                    let Some(outcome) = outcome.take() else { polled_after_completion() };
+                    this.report.settled(settled, this.hold.take());
+                    this.step.set(Step::Done);
+                    return Poll::Ready(outcome.map(|response| response.map(ResponseBody::inner)));
+                }
+                StepProjection::Done => polled_after_completion(),
+            };
+            // The inner service has answered, or failed.
+            let succeeded = outcome.as_ref().is_ok_and(is_success).then_some(*this.retention);
+            match this.hold.as_mut() {
+                Some(hold) => {
+                    let future = hold.settle(succeeded);
+                    this.step.set(Step::Settle { future, outcome: Some(outcome) });
+                }
+                None => {
+                    this.step.set(Step::Done);
+                    return Poll::Ready(outcome.map(|response| response.map(ResponseBody::inner)));
+                }
+            }
+        }
+    }
+}
+
+fn polled_after_completion() -> ! {
+    panic!("`ReplayFuture` polled after completion")
+}
+
+/// A 2xx, and not a gRPC error, which is a 200 too.
+fn is_success<R>(response: &Response<R>) -> bool {
+    let grpc_status = response.headers().get("grpc-status");
+    response.status().is_success() && grpc_status.is_none_or(|status| status == "0")
+}
+
+/// Tells the observers of the layer above, where there are any.
+struct Report(Option<Arc<Attempt>>);
+
+impl Report {
+    fn event(&self, kind: EventKind) {
+        if let Some(attempt) = &self.0 {
+            attempt.report(kind);
+        }
+    }
+
+    fn withheld(&self, withheld: Withheld) {
+        self.event(EventKind::Withheld(withheld));
+        // Nobody observes a request that no layer above has seen.
+        #[cfg(feature = "tracing")]
+        if withheld == Withheld::NotVerified {
+            tracing::error!(target: "security", "{withheld}");
+        }
+    }
+
+    /// What the store says to a claim.
+    fn claimed<T: ReplayStore>(
+        &self,
+        claim: Result<Claim, StoreError>,
+        hold: &mut Option<Hold<T>>,
+        fails_open: bool,
+    ) -> Result<(), Answer> {
+        let key = hold.as_ref().map(Hold::key).copied();
+        let (withheld, error) = match claim {
+            Ok(Claim::Granted { evicted }) => {
+                if evicted > 0 {
+                    self.event(EventKind::Evicted { count: evicted });
+                }
+                return Ok(());
+            }
+            Ok(Claim::Completed) => (Withheld::Duplicate, None),
+            Ok(Claim::InFlight) => (Withheld::InFlight, None),
+            Err(error) => {
+                self.store_failed(&error);
+                // It may have been granted all the same. If so, this gives it back.
+                hold.take();
+                if fails_open {
+                    self.event(EventKind::Unguarded);
+                    return Ok(());
+                }
+                (Withheld::StoreFailed, Some(error))
+            }
+        };
+        // It is another's, and nothing is to be given back.
+        if let Some(hold) = hold.take() {
+            hold.forget();
+        }
+        Err(Answer { withheld, key, error })
+    }
+
+    fn settled<T: ReplayStore>(&self, settled: Result<Settled, StoreError>, hold: Option<Hold<T>>) {
+        match settled {
+            Ok(settled) => {
+                if let Some(hold) = hold {
+                    hold.forget();
+                }
+                if settled == Settled::Lost {
+                    self.event(EventKind::LeaseLost);
+                }
+            }
+            // The answer stands. Dropped unsettled, the hold tries once more, and nobody waits.
+            Err(error) => {
+                self.store_failed(&error);
+                self.event(EventKind::Unsettled);
+            }
+        }
+    }
+
+    fn store_failed(&self, error: &StoreError) {
+        #[cfg(feature = "tracing")]
+        tracing::warn!(target: "tower_webhook", error = %error, "replay store failed");
+        let _ = error;
+    }
+}
+
+impl<S, T, B> fmt::Debug for ReplayFuture<S, T, B>
+where
+    S: Service<Request<B>>,
+    T: ReplayStore,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match &self.step {
+            Step::Answer { .. } => "Answer",
+            Step::Claim { .. } => "Claim",
+            Step::Ready { .. } => "Ready",
+            Step::Call { .. } => "Call",
+            Step::Settle { .. } => "Settle",
+            Step::Done => "Done",
+        };
+        f.debug_struct("ReplayFuture").field("step", &step).finish_non_exhaustive()
+    }
+}
+
+impl<S: fmt::Debug, T> fmt::Debug for ReplayService<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayService")
+            .field("inner", &self.inner)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+//! Where claims are kept.
+
+use std::{
+    collections::hash_map::RandomState,
+    error::Error,
+    fmt,
+    future::Future,
+    hash::BuildHasher,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use crate::ReplayKey;
+
+/// Keeps the claims of a [`ReplayLayer`](super::ReplayLayer).
+///
+/// Each method is atomic: of two claims of one key that come at the same time, one is granted. A
+/// store bounds the time that its futures take; the layer waits for them.
+///
+/// A future does its work when it is made or when it is polled. One that is dropped half-way may or
+/// may not have done it.
+pub trait ReplayStore: Clone {
+    /// Claims.
+    type Claim: Future<Output = Result<Claim, StoreError>>;
+    /// Commits or releases.
+    type Settle: Future<Output = Result<Settled, StoreError>>;
+
+    /// Claims the delivery for the owner of this token, for so long. A claim that was neither
+    /// committed nor released within its lease is void, and the next one is granted.
+    fn claim(&self, key: &ReplayKey, token: Token, lease: Duration) -> Self::Claim;
+
+    /// Remembers for so long that the delivery has been handled.
+    ///
+    /// This holds whoever has the claim by now: that the handler succeeded stays true when its
+    /// lease has run out. [`Settled::Lost`] says that it had.
+    fn commit(&self, key: &ReplayKey, token: Token, retention: Duration) -> Self::Settle;
+
+    /// Gives the claim up, so that the next one is granted. It takes nothing from another owner,
+    /// and nothing from a delivery that has been handled.
+    fn release(&self, key: &ReplayKey, token: Token) -> Self::Settle;
+
+    /// Runs this future to its end, although nobody waits for it: the request was dropped.
+    fn detach(&self, settle: Self::Settle);
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The delivery has been handled.
+    Completed,
+    /// It is the caller's.
+    Granted {
+        /// How many handled deliveries the store forgot before their time, to make room.
+        evicted: u64,
+    },
+    /// It is another's.
+    InFlight,
+}
+
+/// What a commit or a release found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The claim was the caller's until now.
+    Held,
+    /// The lease had run out; another may have claimed the delivery since.
+    Lost,
+}
+
+/// Tells the owner of a claim from all others, in all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token([u8; 16]);
+
+impl Token {
+    /// One that no other process has, nor this one had before.
+    #[must_use]
+    pub fn unique() -> Self {
+        static PROCESS: OnceLock<u64> = OnceLock::new();
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        // The standard library seeds it from the system's randomness. Uniqueness is all that is
+        // needed: whoever could write to the store needs no token.
+        let process = PROCESS
+            .get_or_init(|| RandomState::new().hash_one((std::process::id(), SystemTime::now())));
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut token = [0; 16];
+        token[..8].copy_from_slice(&process.to_be_bytes());
+        token[8..].copy_from_slice(&count.to_be_bytes());
+        Self(token)
+    }
+}
+
+impl AsRef<[u8]> for Token {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A store could not answer. The layer leaves it in the extensions of its 503.
+#[derive(Clone, Debug)]
+pub struct StoreError(Arc<dyn Error + Send + Sync>);
+
+impl StoreError {
+    /// For this reason.
+    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(source.into().into())
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the replay store cannot answer: {}", self.0)
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+/// A claim, or one that is being asked for. Whatever ends the request, the store hears of it: what
+/// is dropped before it was settled is settled then.
+pub(super) struct Hold<T: ReplayStore> {
+    store: T,
+    key: ReplayKey,
+    token: Token,
+    /// For how long the success is to be remembered, once there is one.
+    succeeded: Option<Duration>,
+    is_settled: bool,
+}
+
+impl<T: ReplayStore> Hold<T> {
+    /// From here on the claim is given back. It is asked for only afterwards, so that one that
+    /// is granted while the request is being dropped does not stay behind.
+    pub(super) fn claim(store: T, key: ReplayKey, lease: Duration) -> (Self, T::Claim) {
+        let hold = Self { store, key, token: Token::unique(), succeeded: None, is_settled: false };
+        let claim = hold.store.claim(&hold.key, hold.token, lease);
+        (hold, claim)
+    }
+
+    pub(super) const fn key(&self) -> &ReplayKey {
+        &self.key
+    }
+
+    /// The handler has answered. From here on a drop commits or releases accordingly.
+    pub(super) fn settle(&mut self, succeeded: Option<Duration>) -> T::Settle {
+        self.succeeded = succeeded;
+        match succeeded {
+            Some(retention) => self.store.commit(&self.key, self.token, retention),
+            None => self.store.release(&self.key, self.token),
+        }
+    }
+
+    /// There is nothing to give back, or it has been given back.
+    pub(super) fn forget(mut self) {
+        self.is_settled = true;
+    }
+}
+
+impl<T: ReplayStore> Drop for Hold<T> {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            let settle = self.settle(self.succeeded);
+            self.store.detach(settle);
+        }
+    }
+}
+
+impl<T: ReplayStore> fmt::Debug for Hold<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold").field("succeeded", &self.succeeded).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,142 @@
+//! What observers hear of the guard.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use http::{Request, Response, StatusCode};
+use tower::Layer;
+use tower_webhook::{
+    SignatureLayer,
+    observe::{Event, EventKind},
+    providers::Stripe,
+    replay::{MemoryStore, ReplayLayer, ReplayStore, Withheld},
+};
+
+use super::{Handler, HandlerError, Slow, TestClock, Then, call, delivery, poll_once};
+use crate::support::secret;
+
+/// Sends deliveries one after another. Returns what was heard of the guard, and by which names.
+async fn heard<T: ReplayStore>(
+    clock: &TestClock,
+    guard: ReplayLayer<T>,
+    handler: &Handler,
+    bodies: &[&str],
+) -> Vec<(EventKind, &'static str)> {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let observer = {
+        let heard = Arc::clone(&heard);
+        move |event: &Event<'_>| {
+            assert_eq!(event.provider(), "stripe");
+            heard.lock().unwrap().push((event.kind(), event.event_type()));
+        }
+    };
+    let stripe = Stripe::new(secret()).clock(clock.now());
+    let layer = SignatureLayer::new(stripe).observer(observer);
+    let service = layer.layer(guard.layer(handler.clone()));
+    for body in bodies {
+        call(&service, delivery(body)).await.unwrap();
+    }
+    let heard = std::mem::take(&mut *heard.lock().unwrap());
+    heard
+        .into_iter()
+        .filter(|(kind, _)| !matches!(kind, EventKind::Accepted | EventKind::Completed { .. }))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_duplicate_is_told_between_its_verdict_and_its_end() {
+    let heard_all = Arc::new(Mutex::new(Vec::new()));
+    let observer = {
+        let heard = Arc::clone(&heard_all);
+        move |event: &Event<'_>| heard.lock().unwrap().push((event.kind(), event.is_last()))
+    };
+    let stripe = Stripe::new(secret()).clock(TestClock::new().now());
+    let guard = ReplayLayer::new("/webhook", MemoryStore::new(10));
+    let service =
+        SignatureLayer::new(stripe).observer(observer).layer(guard.layer(Handler::default()));
+    call(&service, delivery("1")).await.unwrap();
+    call(&service, delivery("1")).await.unwrap();
+    let ok = EventKind::Completed { status: Some(StatusCode::OK) };
+    assert_eq!(
+        *heard_all.lock().unwrap(),
+        [
+            (EventKind::Accepted, false),
+            (ok, true),
+            (EventKind::Accepted, false),
+            (EventKind::Withheld(Withheld::Duplicate), false),
+            (ok, true),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_eviction_is_told_by_the_request_that_needed_the_room() {
+    let guard = ReplayLayer::new("/webhook", MemoryStore::new(2));
+    let heard = heard(&TestClock::new(), guard, &Handler::default(), &["1", "2", "3"]).await;
+    assert_eq!(heard, [(EventKind::Evicted { count: 1 }, "webhook_replay_evicted")]);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_told_for_each_way_to_fail() {
+    let store = |claims, settles| {
+        let store = Slow::new(MemoryStore::new(10), 0);
+        store.fails(claims, settles);
+        ReplayLayer::new("/webhook", store)
+    };
+    let withheld = EventKind::Withheld(Withheld::StoreFailed);
+    for (guard, expected) in [
+        (store(true, true), (withheld, "webhook_replay_store_failed")),
+        (store(true, true).dangerously_fail_open(), (EventKind::Unguarded, "webhook_unguarded")),
+        (store(false, true), (EventKind::Unsettled, "webhook_unsettled")),
+    ] {
+        let heard = heard(&TestClock::new(), guard, &Handler::default(), &["1"]).await;
+        assert_eq!(heard, [expected]);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_outlives_its_lease_is_told() {
+    let clock = TestClock::new();
+    let store = MemoryStore::new(10).clock(clock.now());
+    let is_late = Arc::new(AtomicBool::new(true));
+    let inner = {
+        let (clock, is_late) = (clock.clone(), Arc::clone(&is_late));
+        tower::service_fn(move |_: Request<_>| {
+            if is_late.load(Ordering::SeqCst) {
+                clock.advance(60);
+            }
+            std::future::ready(Ok::<_, HandlerError>(Response::new(String::new())))
+        })
+    };
+    let lost = Arc::new(Mutex::new(Vec::new()));
+    let observer = {
+        let lost = Arc::clone(&lost);
+        move |event: &Event<'_>| {
+            if event.kind() == EventKind::LeaseLost {
+                lost.lock().unwrap().push(event.event_type());
+            }
+        }
+    };
+    let stripe = Stripe::new(secret()).clock(clock.now());
+    let guard = ReplayLayer::new("/webhook", store);
+    let service = SignatureLayer::new(stripe).observer(observer).layer(guard.layer(inner));
+    call(&service, delivery("1")).await.unwrap();
+    assert_eq!(*lost.lock().unwrap(), ["webhook_lease_lost"]);
+    is_late.store(false, Ordering::SeqCst);
+    call(&service, delivery("2")).await.unwrap();
+    assert_eq!(lost.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn one_in_flight_is_told() {
+    let guard = ReplayLayer::new("/webhook", MemoryStore::new(10));
+    let handler = Handler::new([Then::Hang]);
+    let clock = TestClock::new();
+    let service = super::stack(&clock, &guard, &handler);
+    let mut first = Box::pin(call(&service, delivery("1")));
+    assert!(poll_once(first.as_mut()).is_pending());
+    let heard = heard(&clock, guard, &handler, &["1"]).await;
+    assert_eq!(heard, [(EventKind::Withheld(Withheld::InFlight), "webhook_in_flight")]);
+}
