@@ -15,6 +15,17 @@ pub enum ConfigError {
         /// How it is written.
         form: &'static str,
     },
+    /// A header that may hold a secret is listed for the log.
+    #[cfg(feature = "log")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "log")))]
+    HeaderSensitive {
+        /// Its name.
+        name: http::HeaderName,
+    },
+    /// A strict layer is asked of a log that was not opened as strict.
+    #[cfg(feature = "log")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "log")))]
+    LogNotStrict,
     /// A network or address is not written as `10.0.0.0/8`, `fd00::/8` or `192.0.2.7`.
     NetworkInvalid {
         /// The text that was given.
@@ -92,6 +103,15 @@ impl fmt::Display for ConfigError {
             Self::CredentialsInvalid { form } => {
                 write!(f, "the credentials are out of form; write {form}")
             }
+            #[cfg(feature = "log")]
+            Self::HeaderSensitive { name } => {
+                write!(f, "the header `{name}` may hold a secret, which no log may keep")
+            }
+            #[cfg(feature = "log")]
+            Self::LogNotStrict => f.write_str(
+                "the log is not strict; open it with `LogBuilder::strict`, \
+                 so that its rows outlive a power cut",
+            ),
             Self::NetworkInvalid { network } => write!(
                 f,
                 "`{network}` is no network; write `10.0.0.0/8`, `fd00::/8` or a single address"

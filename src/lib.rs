@@ -16,6 +16,9 @@ mod handshake;
 mod head;
 mod json;
 mod layer;
+#[cfg(feature = "log")]
+#[cfg_attr(docsrs, doc(cfg(feature = "log")))]
+pub mod log;
 mod make;
 mod network;
 pub mod observe;

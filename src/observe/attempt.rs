@@ -51,6 +51,9 @@ pub struct Attempt {
     dispatched: AtomicBool,
     notes: Mutex<Notes>,
     body: OnceLock<(usize, Option<Bytes>)>,
+    /// Of the logs that keep this attempt.
+    #[cfg(feature = "log")]
+    pub(crate) tickets: crate::log::Tickets,
 }
 
 /// What the handler says of a request.
@@ -98,6 +101,8 @@ impl Attempt {
             dispatched: AtomicBool::new(false),
             notes: Mutex::default(),
             body: OnceLock::new(),
+            #[cfg(feature = "log")]
+            tickets: crate::log::Tickets::default(),
         }
     }
 

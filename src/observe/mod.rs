@@ -55,6 +55,8 @@ pub use self::{
     redact::is_sensitive,
     sampled::Sampled,
 };
+#[cfg(feature = "log")]
+pub(crate) use self::{redact::text as escaped, sampled::Window};
 
 use std::sync::Arc;
 

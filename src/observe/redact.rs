@@ -42,7 +42,7 @@ pub fn is_sensitive(name: &str) -> bool {
 
 /// Printable ASCII, so that no text forges a line, moves a cursor or turns the reading direction
 /// (T-44), of at most 256 bytes.
-pub(super) fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     cut(bytes.escape_ascii().map(char::from).collect())
 }
 

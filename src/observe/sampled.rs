@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -21,8 +21,9 @@ pub struct Sampled<O> {
     window: Mutex<Window>,
 }
 
+/// The minute that is counted now.
 #[derive(Default)]
-struct Window {
+pub(crate) struct Window {
     began: Option<SystemTime>,
     passed: u64,
     /// Since the last `Suppressed`.
@@ -40,30 +41,44 @@ impl<O> Sampled<O> {
 
     /// How many refusals were kept back in all.
     pub fn suppressed(&self) -> u64 {
-        let window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        window.kept_back + window.kept_back_before
+        self.window().kept_back()
     }
 
+    fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Window {
     /// Whether this refusal passes, and how many were kept back before it.
-    fn take(&self, now: SystemTime) -> Option<u64> {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn take(&mut self, now: SystemTime, per_minute: u64) -> Option<u64> {
         let minute = Duration::from_secs(60);
         // A clock that is set back begins a new window too: silence would be worse.
-        let is_over = window
+        let is_over = self
             .began
             .is_none_or(|began| now.duration_since(began).map_or(true, |age| age >= minute));
         if is_over {
-            window.began = Some(now);
-            window.passed = 0;
+            self.began = Some(now);
+            self.passed = 0;
         }
-        if window.passed == self.per_minute {
-            window.kept_back += 1;
+        if self.passed == per_minute {
+            self.kept_back += 1;
             return None;
         }
-        window.passed += 1;
-        let kept_back = std::mem::take(&mut window.kept_back);
-        window.kept_back_before += kept_back;
-        Some(kept_back)
+        self.passed += 1;
+        Some(self.flush())
+    }
+
+    /// How many were kept back since this was asked last.
+    pub(crate) const fn flush(&mut self) -> u64 {
+        let kept_back = std::mem::replace(&mut self.kept_back, 0);
+        self.kept_back_before += kept_back;
+        kept_back
+    }
+
+    /// How many were kept back in all.
+    pub(crate) const fn kept_back(&self) -> u64 {
+        self.kept_back + self.kept_back_before
     }
 }
 
@@ -71,7 +86,7 @@ impl<O: Observer> Observer for Sampled<O> {
     fn observe(&self, event: &Event<'_>) {
         // What was dispatched is never kept back, not even in report-only mode.
         if !event.is_dispatched() {
-            match self.take(event.received_at()) {
+            match self.window().take(event.received_at(), self.per_minute) {
                 None => return,
                 Some(0) => {}
                 Some(count) => {

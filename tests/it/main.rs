@@ -18,6 +18,8 @@ mod frames;
 mod handshakes;
 mod heads;
 mod hyper;
+#[cfg(feature = "log-sqlite")]
+mod log;
 mod look_ups;
 mod mailgun;
 #[cfg(feature = "metrics")]

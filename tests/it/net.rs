@@ -86,10 +86,15 @@ where
     B::Error: Into<BoxError>,
 {
     pub(crate) async fn http1(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        let (client, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        Self::try_http1(address).await.unwrap()
+    }
+
+    /// The server may be gone.
+    pub(crate) async fn try_http1(address: SocketAddr) -> Result<Self, BoxError> {
+        let stream = TcpStream::connect(address).await?;
+        let (client, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Self::Http1(client)
+        Ok(Self::Http1(client))
     }
 
     pub(crate) async fn http2(address: SocketAddr) -> Self {
@@ -101,24 +106,29 @@ where
     }
 
     /// Sends a request whose URI is path and query alone, and reads the whole answer.
-    pub(crate) async fn send(&mut self, mut request: Request<B>) -> Response<Bytes> {
+    pub(crate) async fn send(&mut self, request: Request<B>) -> Response<Bytes> {
+        self.try_send(request).await.expect("the server answers")
+    }
+
+    /// The server may be gone.
+    pub(crate) async fn try_send(&mut self, mut request: Request<B>) -> Option<Response<Bytes>> {
         let answer = async {
             let response = match self {
                 Self::Http1(client) => {
                     let host = HeaderValue::from_static("localhost");
                     request.headers_mut().entry(header::HOST).or_insert(host);
-                    client.ready().await.unwrap();
-                    client.send_request(request).await.unwrap()
+                    client.ready().await.ok()?;
+                    client.send_request(request).await.ok()?
                 }
                 Self::Http2(client) => {
                     let uri = format!("http://localhost{}", request.uri());
                     *request.uri_mut() = uri.parse().unwrap();
-                    client.ready().await.unwrap();
-                    client.send_request(request).await.unwrap()
+                    client.ready().await.ok()?;
+                    client.send_request(request).await.ok()?
                 }
             };
             let (head, body) = response.into_parts();
-            Response::from_parts(head, body.collect().await.unwrap().to_bytes())
+            Some(Response::from_parts(head, body.collect().await.ok()?.to_bytes()))
         };
         within(answer).await
     }

@@ -1,0 +1,201 @@
+//! What a log keeps, and where.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderName;
+
+use super::{LogError, Mask, Store, WebhookLog};
+use crate::{ConfigError, observe::is_sensitive};
+
+/// Headers that name a delivery or its kind, and hold nothing personal. The user agent and
+/// `x-request-id` have columns of their own.
+const HEADERS: [&str; 11] = [
+    "content-type",
+    "svix-id",
+    "traceparent",
+    "webhook-id",
+    "x-correlation-id",
+    "x-github-delivery",
+    "x-github-event",
+    "x-gitlab-event",
+    "x-gitlab-event-uuid",
+    "x-shopify-topic",
+    "x-shopify-webhook-id",
+];
+
+/// Sets up a [`WebhookLog`].
+///
+/// | | default |
+/// |---|---|
+/// | headers | `content-type`, `traceparent`, `x-correlation-id`, and the delivery ids and event names of GitHub, GitLab, Shopify, Standard Webhooks and Svix |
+/// | payload of verified requests | the first 64 KiB |
+/// | payload of others | none |
+/// | refusals | 1,000 rows a minute |
+/// | queue | 10,000 rows and 64 MiB |
+/// | one answer of the store | 10 seconds |
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct LogBuilder {
+    settings: Settings,
+    #[cfg(feature = "log-sqlite")]
+    max_file_size: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) headers: Vec<HeaderName>,
+    pub(super) payload_limit: usize,
+    pub(super) unverified_payloads: bool,
+    pub(super) mask: Option<Mask>,
+    pub(super) refusals_per_minute: u64,
+    pub(super) max_queued_rows: usize,
+    pub(super) max_queued_bytes: usize,
+    pub(super) store_timeout: Duration,
+    pub(super) is_strict: bool,
+}
+
+impl Default for LogBuilder {
+    fn default() -> Self {
+        Self {
+            settings: Settings {
+                headers: HEADERS.into_iter().map(HeaderName::from_static).collect(),
+                payload_limit: 64 << 10,
+                unverified_payloads: false,
+                mask: None,
+                refusals_per_minute: 1_000,
+                max_queued_rows: 10_000,
+                max_queued_bytes: 64 << 20,
+                store_timeout: Duration::from_secs(10),
+                is_strict: false,
+            },
+            #[cfg(feature = "log-sqlite")]
+            max_file_size: None,
+        }
+    }
+}
+
+impl LogBuilder {
+    /// Keeps these headers, in place of the default ones.
+    ///
+    /// # Errors
+    ///
+    /// When one of them may hold a secret by its name; see
+    /// [`is_sensitive`](crate::observe::is_sensitive).
+    pub fn headers(
+        mut self,
+        names: impl IntoIterator<Item = HeaderName>,
+    ) -> Result<Self, ConfigError> {
+        let mut headers: Vec<_> = names.into_iter().collect();
+        if let Some(name) = headers.iter().find(|name| is_sensitive(name.as_str())) {
+            return Err(ConfigError::HeaderSensitive { name: name.clone() });
+        }
+        headers.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        headers.dedup();
+        self.settings.headers = headers;
+        Ok(self)
+    }
+
+    /// The longest payload in bytes; a longer one is cut. With 0 none is kept, only length and
+    /// digest.
+    pub fn payload_limit(mut self, bytes: usize) -> Self {
+        self.settings.payload_limit = bytes;
+        self
+    }
+
+    /// Keeps the payloads of requests that are not proven genuine too. **Anyone can fill the log
+    /// with what they like then**, within the limits of payload and refusals.
+    pub fn unverified_payloads(mut self, are_kept: bool) -> Self {
+        self.settings.unverified_payloads = are_kept;
+        self
+    }
+
+    /// Masks payloads before they are stored. The digest is of the body as received.
+    pub fn mask(mut self, mask: Mask) -> Self {
+        self.settings.mask = Some(mask);
+        self
+    }
+
+    /// The most rows a minute for requests that do not reach the handler. The others are counted
+    /// exactly, in rows with status `suppressed`: before the next one that is written, after a
+    /// minute, and at the end.
+    pub fn refusals_per_minute(mut self, rows: u64) -> Self {
+        self.settings.refusals_per_minute = rows;
+        self
+    }
+
+    /// The most rows, and the most bytes of them, that wait to be written. Those that find no room
+    /// are lost and counted: see [`WebhookLog::dropped`].
+    pub fn queue(mut self, rows: usize, bytes: usize) -> Self {
+        self.settings.max_queued_rows = rows;
+        self.settings.max_queued_bytes = bytes;
+        self
+    }
+
+    /// The time that the store may take for one answer. Then it is asked again.
+    pub fn store_timeout(mut self, limit: Duration) -> Self {
+        self.settings.store_timeout = limit;
+        self
+    }
+
+    /// For [`WebhookLog::strict_layer`]: rows outlive a power cut also in SQLite, and rows of
+    /// accepted requests that the layer did not see are remarked upon.
+    pub fn strict(mut self) -> Self {
+        self.settings.is_strict = true;
+        self
+    }
+
+    /// The size in bytes beyond which an SQLite file does not grow, whatever else may fill the
+    /// disk. When it is reached nothing more is written until [rows
+    /// go](WebhookLog::prune).
+    #[cfg(feature = "log-sqlite")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "log-sqlite")))]
+    pub fn max_file_size(mut self, bytes: u64) -> Self {
+        self.max_file_size = Some(bytes);
+        self
+    }
+
+    /// Opens the log in this SQLite file, and creates what is not there. The file may hold other
+    /// tables; the log's names begin with `webhook_log`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened or written, or outside a tokio runtime.
+    #[cfg(feature = "log-sqlite")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "log-sqlite")))]
+    pub async fn sqlite(self, path: impl AsRef<std::path::Path>) -> Result<WebhookLog, LogError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(LogError::no_runtime());
+        }
+        let is_strict = self.settings.is_strict;
+        let store = super::sqlite::Sqlite::open(path.as_ref(), self.max_file_size, is_strict);
+        let store = super::queue::limited(&self.settings, store).await?;
+        WebhookLog::start(Arc::new(store), self.settings)
+    }
+
+    /// Opens the log in this PostgreSQL database (`postgres://user:password@host/database`), and
+    /// creates what is not there. The database may hold other tables; the log's names begin with
+    /// `webhook_log`. With `?sslmode=verify-full` the server must prove who it is.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or written, or outside a tokio runtime.
+    #[cfg(feature = "log-postgres")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "log-postgres")))]
+    pub async fn postgres(self, url: &str) -> Result<WebhookLog, LogError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(LogError::no_runtime());
+        }
+        let store = super::postgres::Postgres::open(url);
+        let store = super::queue::limited(&self.settings, store).await?;
+        WebhookLog::start(Arc::new(store), self.settings)
+    }
+
+    /// Opens the log in a store of yours, or in [memory](super::MemoryStore).
+    ///
+    /// # Errors
+    ///
+    /// Outside a tokio runtime.
+    pub fn store(self, store: impl Store) -> Result<WebhookLog, LogError> {
+        WebhookLog::start(Arc::new(store), self.settings)
+    }
+}

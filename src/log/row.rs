@@ -1,0 +1,189 @@
+//! What becomes a row.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
+
+use super::{Entry, EntryId, RECEIVED, builder::Settings, mask::REDACTED};
+use crate::{
+    future::contained,
+    observe::{Event, EventKind, escaped},
+};
+
+const SUCCESS: &str = "success";
+const ERROR: &str = "error";
+/// The message of every refusal: the log says why in `reason`.
+const REFUSED: &str = "Signature verification failed";
+
+/// Longest text of the application's own, in bytes.
+const MAX_TEXT: usize = 256;
+
+/// A row on its way, and the body that is still to be hashed, masked and cut: not on the request's
+/// own task.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) entry: Entry,
+    body: Option<Bytes>,
+}
+
+impl Draft {
+    pub(super) const fn note(entry: Entry) -> Self {
+        Self { entry, body: None }
+    }
+
+    /// The first row of a request that goes to the inner service.
+    pub(super) fn received(event: &Event<'_>, id: EntryId, settings: &Settings) -> Self {
+        let mut draft = Self::with_request(event, id, settings);
+        draft.entry.status = RECEIVED.to_owned();
+        draft
+    }
+
+    /// The row of a request that has ended. `is_written` says that the first row is there.
+    pub(super) fn ended(
+        event: &Event<'_>,
+        id: EntryId,
+        settings: &Settings,
+        is_written: bool,
+    ) -> Self {
+        let mut draft = if is_written {
+            Self { entry: head(event, id), body: None }
+        } else {
+            Self::with_request(event, id, settings)
+        };
+        let (status, message) = outcome(event);
+        let entry = &mut draft.entry;
+        entry.status = status;
+        entry.message = message;
+        entry.http_status = match event.kind() {
+            EventKind::Completed { status } => status.map(|status| status.as_u16()),
+            EventKind::Handshake { status } | EventKind::Rejected { status } => {
+                Some(status.as_u16())
+            }
+            _ => None,
+        };
+        entry.event_name = event.event_name().map(|name| entry_text(&name));
+        let elapsed = event.elapsed();
+        entry.processed_at = event.received_at().checked_add(elapsed);
+        entry.processing_ms = u64::try_from(elapsed.as_millis()).ok();
+        draft
+    }
+
+    fn with_request(event: &Event<'_>, id: EntryId, settings: &Settings) -> Self {
+        let mut entry = head(event, id);
+        entry.headers = event.headers().map_or_else(Vec::new, |map| headers(map, settings));
+        let mut draft = Self { entry, body: event.body().cloned() };
+        // Strangers' bodies wait in no queue.
+        if event.verified().is_none()
+            && !settings.unverified_payloads
+            && let Some(body) = draft.body.take()
+        {
+            draft.entry.body_sha256 = Some(Sha256::digest(&body).into());
+        }
+        draft
+    }
+
+    /// About as many bytes as it holds.
+    pub(super) fn len(&self) -> usize {
+        self.entry.stored_len() + self.body.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// Hashes, masks and cuts the body. Doing it again does nothing.
+    pub(super) fn finish(&mut self, settings: &Settings) {
+        let Some(body) = self.body.take() else { return };
+        self.entry.body_sha256 = Some(Sha256::digest(&body).into());
+        if settings.payload_limit == 0 {
+            return;
+        }
+        let masked = match &settings.mask {
+            // Before it is cut: half a secret is one too, and half a document is no JSON.
+            Some(mask) => contained(|| Bytes::from(mask.apply(&body)))
+                .unwrap_or(Bytes::from_static(REDACTED.as_bytes())),
+            None => body,
+        };
+        self.entry.payload_truncated = masked.len() > settings.payload_limit;
+        self.entry.payload = Some(if self.entry.payload_truncated {
+            // A copy, so that the rest does not stay in memory with it.
+            Bytes::copy_from_slice(masked.get(..settings.payload_limit).unwrap_or_default())
+        } else {
+            masked
+        });
+    }
+}
+
+/// What the request's head and the verdict say.
+fn head(event: &Event<'_>, id: EntryId) -> Entry {
+    let mut entry = Entry::new(id, "");
+    entry.provider = event.provider().to_owned();
+    entry.tenant = event.tenant().map(entry_text);
+    entry.method = escaped(event.method().as_str().as_bytes());
+    entry.url = event.url();
+    entry.body_len = event.body_len().and_then(|len| u64::try_from(len).ok());
+    entry.verified = event.verified().is_some();
+    entry.reason = event.reason().map(str::to_owned);
+    entry.ip = event.client_ip();
+    entry.user_agent = event.user_agent();
+    entry.request_id = event.request_id();
+    entry.delivery_id = event.delivery_id();
+    entry.key_index = event.key_index().and_then(|index| u32::try_from(index).ok());
+    entry.received_at = Some(event.received_at());
+    entry
+}
+
+/// Status and message.
+fn outcome(event: &Event<'_>) -> (String, Option<String>) {
+    let (status, message) = match event.kind() {
+        EventKind::Handshake { .. } => ("handshake", None),
+        EventKind::RateLimited => ("rate_limited", None),
+        EventKind::Rejected { .. } => match event.rejection() {
+            Some(rejection) if !rejection.kind().is_verdict() => {
+                (ERROR, Some(escaped(rejection.to_string().as_bytes())))
+            }
+            _ => ("unauthorized", Some(REFUSED.to_owned())),
+        },
+        EventKind::Cancelled if !event.is_dispatched() => ("cancelled", None),
+        // However it ended, nothing was proven.
+        _ if event.verified().is_none() => ("unverified", Some(REFUSED.to_owned())),
+        EventKind::Completed { status } => {
+            if let Some(status) = event.status_name() {
+                let message = event.message().filter(|message| !message.is_empty());
+                return (entry_text(&status), message.map(|message| entry_text(&message)));
+            }
+            match status {
+                Some(status) if status.is_success() => (SUCCESS, None),
+                Some(status) => (ERROR, Some(format!("The handler answered {}", status.as_u16()))),
+                None => (ERROR, Some("The handler failed".to_owned())),
+            }
+        }
+        EventKind::Panicked => (ERROR, Some("The handler panicked".to_owned())),
+        _ => (ERROR, Some("Cancelled before the handler answered".to_owned())),
+    };
+    (status.to_owned(), message)
+}
+
+/// The listed headers, and never one that may hold a secret: providers have sent theirs in one.
+fn headers(map: &HeaderMap, settings: &Settings) -> Vec<(String, String)> {
+    let lines = |name| {
+        let lines: Vec<_> = map.get_all(name).iter().map(|v| escaped(v.as_bytes())).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
+    };
+    let listed = settings.headers.iter();
+    listed.filter_map(|name| Some((name.as_str().to_owned(), lines(name)?))).collect()
+}
+
+/// Text of the application's own, fit to be stored: PostgreSQL takes no NUL, and a tenant may
+/// come from a path. Cut after 256 bytes.
+pub(super) fn entry_text(text: &str) -> String {
+    let is_unfit = |char: &char| {
+        char.is_control()
+            || matches!(char, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut clean = String::new();
+    for char in text.chars() {
+        let char = if is_unfit(&char) { char::REPLACEMENT_CHARACTER } else { char };
+        if clean.len() + char.len_utf8() > MAX_TEXT {
+            break;
+        }
+        clean.push(char);
+    }
+    clean
+}

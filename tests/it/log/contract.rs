@@ -1,0 +1,144 @@
+//! What every store must do, run against memory and SQLite here, and against PostgreSQL among the
+//! tests with servers.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+use tower::{Layer, ServiceExt};
+use tower_webhook::{
+    SignatureLayer,
+    log::{Entry, EntryId, Filter, LogBuilder, Retention, WebhookLog},
+    providers::{AnyVerifier, by_name},
+};
+
+use super::{forged, genuine, handler, rows, send_to};
+use crate::support::{SECRET, hmac_sha256, meta_layer, secret};
+
+/// The log of an empty store.
+pub(crate) async fn keeps_its_contract(log: WebhookLog) {
+    keeps_hostile_text(&log).await;
+    finds_by_all_filters(&log).await;
+    prunes(&log).await;
+    log.shutdown(Duration::from_secs(10)).await.unwrap();
+}
+
+/// How a log is set up for [`keeps_its_contract`].
+pub(crate) fn builder() -> LogBuilder {
+    WebhookLog::builder().payload_limit(100_000).strict()
+}
+
+async fn keeps_hostile_text(log: &WebhookLog) {
+    let layer = meta_layer().observer(log.clone());
+    let mut request = forged(b"\0\xff'); DROP TABLE webhook_log;--");
+    let headers = request.headers_mut();
+    headers.insert(
+        "user-agent",
+        HeaderValue::from_bytes(b"\xff\xfe'); DROP TABLE webhook_log;--").unwrap(),
+    );
+    headers.insert("webhook-id", "{\"level\":\"INFO\"".parse().unwrap());
+    *request.uri_mut() = "/github%0d%0a2026-01-01%20INFO?a='%00".parse().unwrap();
+    send_to(&layer, 200, request).await;
+    let all_bytes: &'static [u8] = &*(0..=255).collect::<Vec<u8>>().repeat(300).leak();
+    send_to(&layer, 200, genuine(all_bytes)).await;
+    let mut rows = rows(log).await;
+    // The log is strict, and this delivery passed no strict layer.
+    assert_eq!(rows.extract_if(.., |row| row.status == "misconfigured").count(), 1);
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0].payload.as_deref(), Some(all_bytes));
+    assert_eq!(rows[1].user_agent.as_deref(), Some(r"\xff\xfe\'); DROP TABLE webhook_log;--"));
+    assert_eq!(rows[1].url, r"/github%0d%0a2026-01-01%20INFO?a=\'%00");
+    let named = rows[1].headers.iter().find(|(name, _)| name == "webhook-id").unwrap();
+    assert_eq!(named.1, r#"{\"level\":\"INFO\""#);
+    assert_eq!(log.get(rows[1].id).await.unwrap().as_ref(), Some(&rows[1]));
+    assert_eq!(log.get(EntryId::default()).await.unwrap(), None);
+}
+
+fn millis(number: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(number)
+}
+
+/// A row at each of the milliseconds from 1,000 on: of two providers, with and without a tenant,
+/// in all outcomes.
+async fn finds_by_all_filters(log: &WebhookLog) {
+    let strict = log.strict_layer().unwrap();
+    for number in 0..120_u64 {
+        let provider = if number % 3 == 0 { "github" } else { "meta" };
+        let verifier: AnyVerifier = by_name(provider).unwrap().verifier(secret()).unwrap();
+        let layer = SignatureLayer::new(verifier)
+            .observer(log.clone())
+            .event_clock(move || millis(1_000 + number));
+        let status = if number % 5 == 0 { 500 } else { 200 };
+        let handler = handler(status);
+        let mut request = genuine(b"x");
+        let signature = format!("sha256={}", hmac_sha256(SECRET, b"x"));
+        let signature = if number % 7 == 0 { "sha256=00".to_owned() } else { signature };
+        request.headers_mut().insert("x-hub-signature-256", signature.parse().unwrap());
+        let Ok(_) = if number % 2 == 0 {
+            layer.layer(strict.layer(handler)).oneshot(request).await.map(|_| ())
+        } else {
+            layer.layer(handler).oneshot(request).await.map(|_| ())
+        };
+    }
+    log.flush().await.unwrap();
+    let range = || Filter::new().since(millis(1_000)).until(millis(1_120)).limit(1_000);
+    let all = log.find(&range()).await.unwrap();
+    assert_eq!(all.len(), 120, "one row each, with the strict layer and without");
+    assert!(all.is_sorted_by(|a, b| a.id > b.id), "the newest first");
+    let time = |entry: &Entry| entry.received_at.unwrap();
+    assert!(all.is_sorted_by(|a, b| time(a) > time(b)));
+    for filter in [
+        range().provider("github"),
+        range().status("success"),
+        range().status("error").status("unauthorized"),
+        range().provider("meta").status("error"),
+        range().since(millis(1_010)).until(millis(1_020)),
+        range().before(all[50].id),
+        range().tenant("nobody"),
+        range().status("'; --"),
+    ] {
+        let expected: Vec<_> = all.iter().filter(|entry| filter.matches(entry)).cloned().collect();
+        assert_eq!(log.find(&filter).await.unwrap(), expected, "{filter:?}");
+    }
+    let github = log.find(&range().provider("github")).await.unwrap();
+    assert_eq!((github.len(), &*github[0].provider), (40, "github"));
+    assert_eq!(
+        log.find(&range().since(millis(1_010)).until(millis(1_020))).await.unwrap().len(),
+        10
+    );
+
+    let mut paged = Vec::new();
+    let mut filter = range().limit(7);
+    loop {
+        let page = log.find(&filter).await.unwrap();
+        let Some(last) = page.last() else { break };
+        filter = filter.before(last.id);
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
+    assert_eq!(log.find(&Filter::new()).await.unwrap().len(), 50, "unless asked for more");
+}
+
+async fn prunes(log: &WebhookLog) {
+    let layer = meta_layer().observer(log.clone());
+    for _ in 0..1_300 {
+        send_to(&layer, 200, genuine(b"x")).await;
+    }
+    log.flush().await.unwrap();
+    let all = 3 + 120 + 1_300;
+    assert_eq!(log.prune(Retention::new()).await.unwrap(), 0);
+    assert_eq!(log.prune(Retention::new().max_rows(all)).await.unwrap(), 0);
+    assert_eq!(log.prune(Retention::new().max_bytes(u64::MAX)).await.unwrap(), 0);
+    // Those of 1970.
+    let day = Duration::from_secs(86_400);
+    assert_eq!(log.prune(Retention::new().max_age(day)).await.unwrap(), 120);
+    assert_eq!(log.prune(Retention::new().max_rows(1_000)).await.unwrap(), 303);
+    let rows = log.find(&Filter::new().limit(1_000)).await.unwrap();
+    assert_eq!(rows.len(), 1_000);
+    let len: usize = rows.iter().take(10).map(Entry::stored_len).sum();
+    let limit = Retention::new().max_bytes(u64::try_from(len).unwrap());
+    assert_eq!(log.prune(limit).await.unwrap(), 990);
+    assert_eq!(log.find(&Filter::new()).await.unwrap(), rows[..10], "the newest stay");
+    assert_eq!(log.prune(limit.max_rows(3)).await.unwrap(), 7, "every limit holds");
+    assert_eq!(log.prune(Retention::new().max_rows(0)).await.unwrap(), 3);
+    assert_eq!(log.find(&Filter::new()).await.unwrap(), []);
+}

@@ -1,0 +1,15 @@
+//! The log of every delivery: what becomes a row, queries, queue, strict mode, masking, and what
+//! happens when SQLite fails or the process is killed.
+
+mod contract;
+mod faults;
+mod helpers;
+mod kills;
+mod mask;
+mod queue;
+mod rows;
+mod scripted;
+mod strict;
+
+use helpers::*;
+use scripted::{Mode, Scripted};

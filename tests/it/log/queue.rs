@@ -1,0 +1,192 @@
+//! Best effort: limits, losses that are counted, refusals that are sampled, and the end.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use tower_webhook::{
+    log::{EntryId, Filter, LogError, MemoryStore, WebhookLog},
+    observe::{Observer, Sampled},
+};
+
+use super::{Mode, NOW, SECOND, Scripted, forged, genuine, logged, memory, rows, send_to};
+use crate::{net::within, support::at};
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_is_asked_again_and_nothing_is_lost() {
+    for mode in [Mode::Fails, Mode::Hangs] {
+        let store = Scripted::new(mode);
+        let builder = WebhookLog::builder().store_timeout(SECOND);
+        let log = builder.store(store.clone()).unwrap();
+        for _ in 0..10 {
+            assert_eq!(send_to(&logged(&log), 200, genuine(b"x")).await, 200, "{mode:?}");
+        }
+        // Time is paused: this passes at once, and the writer has tried many times.
+        tokio::time::sleep(60 * SECOND).await;
+        assert!(store.writes.load(Ordering::SeqCst) > 10);
+        assert_eq!((log.queued(), log.dropped()), (10, 0), "{mode:?}");
+        assert!(log.failure().is_some(), "{mode:?}");
+        store.set(Mode::Works);
+        assert_eq!(rows(&log).await.len(), 10, "{mode:?}");
+        assert_eq!((log.queued(), log.failure()), (0, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_finds_no_room_is_counted_and_said() {
+    let long: &[u8] = &[b'x'; 5_000];
+    for (rows_limit, bytes_limit) in [(10, 1 << 20), (1_000, 60_000)] {
+        let store = Scripted::new(Mode::Fails);
+        let builder = WebhookLog::builder().queue(rows_limit, bytes_limit);
+        let log = builder.store(store.clone()).unwrap();
+        for _ in 0..25 {
+            assert_eq!(send_to(&logged(&log), 200, genuine(long)).await, 200);
+        }
+        let kept = u64::try_from(log.queued()).unwrap();
+        assert!((8..=11).contains(&kept), "{kept} rows in the queue");
+        assert_eq!(log.dropped(), 25 - kept);
+        store.set(Mode::Works);
+        log.flush().await.unwrap();
+        let rows = rows(&log).await;
+        let (notes, attempts): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| row.status == "dropped");
+        assert_eq!(u64::try_from(attempts.len()).unwrap(), kept);
+        assert_eq!((notes.len(), notes[0].count), (1, Some(25 - kept)));
+        assert_eq!(log.dropped(), 25 - kept, "the count goes on");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_row_that_the_store_does_not_take_keeps_no_other() {
+    let store = Scripted::new(Mode::Refuses(b"poison"));
+    let log = WebhookLog::builder().store(store).unwrap();
+    for body in [&b"a"[..], b"poison", b"b"] {
+        send_to(&logged(&log), 200, genuine(body)).await;
+    }
+    log.flush().await.unwrap();
+    let rows = rows(&log).await;
+    let count = |status| rows.iter().filter(|row| row.status == status).count();
+    assert_eq!((count("success"), count("dropped"), log.dropped()), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn log_rows_of_strangers_are_bounded_and_counted_exactly() {
+    let log = WebhookLog::builder().refusals_per_minute(10).store(MemoryStore::new(9_999)).unwrap();
+    for _ in 0..500 {
+        assert_eq!(send_to(&logged(&log), 200, forged(b"x")).await, 403);
+    }
+    for _ in 0..20 {
+        send_to(&logged(&log), 200, genuine(b"x")).await;
+    }
+    assert_eq!(log.suppressed(), 490);
+    let later = logged(&log).event_clock(at(NOW + 60));
+    for _ in 0..30 {
+        send_to(&later, 200, forged(b"x")).await;
+    }
+    log.flush().await.unwrap();
+    let rows = rows(&log).await;
+    let count = |status| rows.iter().filter(|row| row.status == status).count();
+    assert_eq!((count("unauthorized"), count("success")), (20, 20));
+    let suppressed: Vec<_> =
+        rows.iter().filter(|row| row.status == "suppressed").map(|row| row.count).collect();
+    let mut sorted = suppressed.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, [Some(20), Some(490)]);
+    assert_eq!(log.suppressed(), 510);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_back_is_said_after_a_minute_and_at_the_end() {
+    let store = Scripted::new(Mode::Works);
+    let builder = WebhookLog::builder().refusals_per_minute(0);
+    let log = builder.store(store.clone()).unwrap();
+    send_to(&logged(&log), 200, forged(b"x")).await;
+    tokio::time::sleep(61 * SECOND).await;
+    let found = log.find(&Filter::new().status("suppressed")).await.unwrap();
+    assert_eq!(found.len(), 1, "without a flush");
+    for _ in 0..7 {
+        send_to(&logged(&log), 200, forged(b"x")).await;
+    }
+    log.shutdown(SECOND).await.unwrap();
+    let again = WebhookLog::builder().store(store).unwrap();
+    let counts: Vec<_> = rows(&again).await.iter().map(|row| row.count).collect();
+    assert_eq!(counts, [Some(7), Some(1)]);
+}
+
+#[tokio::test]
+async fn counts_of_a_sampled_observer_are_rows() {
+    let log = memory();
+    let layer = crate::support::meta_layer().observer(Sampled::new(log.clone(), 1));
+    assert!(Sampled::new(log.clone(), 1).keeps_request());
+    let at_minute = |minute: u64| layer.clone().event_clock(at(NOW + 60 * minute));
+    for minute in [0, 0, 0, 1] {
+        send_to(&at_minute(minute), 200, forged(b"x")).await;
+    }
+    let rows = rows(&log).await;
+    let note = rows.iter().find(|row| row.status == "suppressed").unwrap();
+    assert_eq!((rows.len(), note.count), (3, Some(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_writes_all_or_counts_it() {
+    let store = Scripted::new(Mode::Works);
+    let log = WebhookLog::builder().store(store.clone()).unwrap();
+    for _ in 0..1_000 {
+        send_to(&logged(&log), 200, genuine(b"x")).await;
+    }
+    log.shutdown(SECOND).await.unwrap();
+    assert_eq!((log.dropped(), log.queued()), (0, 0));
+    assert!(log.shutdown(SECOND).await.is_err() && log.flush().await.is_err());
+    assert_eq!(
+        send_to(&logged(&log), 200, genuine(b"x")).await,
+        200,
+        "the answer is the handler's"
+    );
+    assert_eq!(log.dropped(), 1, "what comes after the end is counted");
+    let again = WebhookLog::builder().store(store).unwrap();
+    assert_eq!(rows(&again).await.len(), 1_000);
+
+    for mode in [Mode::Fails, Mode::Hangs] {
+        let log = WebhookLog::builder().store(Scripted::new(mode)).unwrap();
+        for _ in 0..5 {
+            send_to(&logged(&log), 200, genuine(b"x")).await;
+        }
+        assert!(within(log.shutdown(SECOND)).await.is_err(), "{mode:?}");
+        assert_eq!((log.dropped(), log.queued()), (5, 0), "{mode:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_clone_leaves_its_rows_to_the_writer() {
+    let store = Scripted::new(Mode::Works);
+    let log = WebhookLog::builder().store(store.clone()).unwrap();
+    send_to(&logged(&log), 200, genuine(b"x")).await;
+    drop(log);
+    tokio::time::sleep(SECOND).await;
+    let again = WebhookLog::builder().store(store).unwrap();
+    assert_eq!(rows(&again).await.len(), 1);
+}
+
+#[tokio::test]
+async fn many_rows_are_one_write() {
+    let store = Scripted::new(Mode::Works);
+    let log = WebhookLog::builder().store(store.clone()).unwrap();
+    for _ in 0..500 {
+        send_to(&logged(&log), 200, genuine(b"x")).await;
+    }
+    log.flush().await.unwrap();
+    let writes = store.writes.load(Ordering::SeqCst);
+    assert!(writes <= 50, "{writes} writes for 500 rows");
+}
+
+#[test]
+fn a_log_needs_a_runtime() {
+    let error: LogError = WebhookLog::builder().store(MemoryStore::new(1)).unwrap_err();
+    assert!(error.to_string().contains("tokio runtime"));
+}
+
+#[test]
+fn ids_have_one_spelling() {
+    let id = EntryId::first(at(NOW)());
+    assert_eq!(id.to_string().parse(), Ok(id));
+    assert!(id.to_string().to_uppercase().parse::<EntryId>().is_err());
+    assert!(id < EntryId::first(at(NOW)() + Duration::from_millis(1)));
+}

@@ -1,0 +1,71 @@
+//! A store that fails as it is told.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tower_webhook::log::{Entry, EntryId, Filter, LogError, MemoryStore, Store, StoreFuture};
+
+/// What a store does when it is asked to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Works,
+    Fails,
+    Hangs,
+    /// Takes no row with this payload, like a database that does not like a value.
+    Refuses(&'static [u8]),
+}
+
+/// A store in memory that fails as it is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Scripted {
+    memory: Arc<MemoryStore>,
+    mode: Arc<Mutex<Mode>>,
+    pub(crate) writes: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    pub(crate) fn new(mode: Mode) -> Self {
+        let memory = Arc::new(MemoryStore::new(100_000));
+        Self { memory, mode: Arc::new(Mutex::new(mode)), writes: Arc::default() }
+    }
+
+    pub(crate) fn set(&self, mode: Mode) {
+        *self.mode.lock().unwrap() = mode;
+    }
+}
+
+impl Store for Scripted {
+    fn write<'a>(&'a self, entries: &'a [Entry]) -> StoreFuture<'a, ()> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        let mode = *self.mode.lock().unwrap();
+        match mode {
+            Mode::Works => self.memory.write(entries),
+            Mode::Fails => Box::pin(async { Err(LogError::unavailable("scripted")) }),
+            Mode::Hangs => Box::pin(std::future::pending()),
+            Mode::Refuses(payload) => {
+                if entries.iter().any(|entry| entry.payload.as_deref() == Some(payload)) {
+                    return Box::pin(async { Err(LogError::refused("scripted")) });
+                }
+                self.memory.write(entries)
+            }
+        }
+    }
+
+    fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Vec<Entry>> {
+        self.memory.find(filter)
+    }
+
+    fn boundary_by_rows(&self, rows: u64) -> StoreFuture<'_, Option<EntryId>> {
+        self.memory.boundary_by_rows(rows)
+    }
+
+    fn boundary_by_bytes(&self, bytes: u64) -> StoreFuture<'_, Option<EntryId>> {
+        self.memory.boundary_by_bytes(bytes)
+    }
+
+    fn delete_before(&self, end: EntryId, limit: u32) -> StoreFuture<'_, u64> {
+        self.memory.delete_before(end, limit)
+    }
+}
