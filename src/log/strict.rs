@@ -210,7 +210,7 @@ where
 fn refuse<B>(request: Option<(Parts, B)>) -> Response<Bytes> {
     let rejection = Rejection::new(RejectionKind::VerifierUnavailable);
     let head = request.map(|(head, _)| head);
-    match head.as_ref().and_then(grpc_content_type) {
+    match head.as_ref().and_then(|head| grpc_content_type(head.version, &head.headers)) {
         Some(grpc) => grpc_response(&rejection, grpc.clone()),
         None => empty_response(&rejection),
     }
