@@ -5,7 +5,7 @@ use std::{
     fmt,
     hash::Hash,
     mem,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -21,7 +21,10 @@ use super::{Event, EventKind, Observer};
 ///
 /// Each is raised once. The first comes again when its window has passed without one, the
 /// second when a request of the tenant's has verified in between. At most
-/// [`max_suspects`](Self::max_suspects) addresses and tenants are remembered.
+/// [`max_suspects`](Self::max_suspects) addresses, and as many tenants, are remembered.
+///
+/// An IPv6 address counts as its network of 64 bits: that is what one sender is given at the least,
+/// and each address of it could be new.
 ///
 /// ```
 /// use tower_webhook::observe::{Alert, Alerts};
@@ -66,7 +69,8 @@ pub enum Alert {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Suspect {
-    /// An address; see [`ClientIp`](super::ClientIp).
+    /// An address, or the first one of an IPv6 network of 64 bits; see
+    /// [`ClientIp`](super::ClientIp).
     Address(IpAddr),
     /// A tenant of a provider, whatever the address.
     Tenant(&'static str, Arc<str>),
@@ -75,7 +79,9 @@ pub enum Suspect {
 type Endpoint = (&'static str, Option<Arc<str>>);
 
 struct State {
-    refusals: Recent<Suspect, Refusals>,
+    addresses: Recent<Suspect, Refusals>,
+    /// Apart from the addresses, which a stranger may have many of: they must not drive tenants out.
+    tenants: Recent<Suspect, Refusals>,
     endpoints: Recent<Endpoint, u32>,
 }
 
@@ -139,8 +145,8 @@ impl Alerts {
         self
     }
 
-    /// How many addresses and tenants are remembered: 10,000 unless set. Each takes at most 16
-    /// bytes for each refusal up to the threshold.
+    /// How many addresses, and how many tenants, are remembered: 10,000 each unless set. Each takes
+    /// at most 16 bytes for each refusal up to the threshold.
     #[must_use]
     pub fn max_suspects(mut self, count: usize) -> Self {
         self.state = Mutex::new(State::new(count));
@@ -148,20 +154,22 @@ impl Alerts {
     }
 
     fn note(&self, event: &Event<'_>, endpoint: Endpoint) -> Vec<Alert> {
-        let now = event.received_at();
+        let now = event.told_at();
         let (provider, tenant) = endpoint.clone();
         let mut alerts = Vec::new();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = event.client_ip().map(Suspect::Address);
+        let State { addresses, tenants, endpoints } = &mut *state;
+        let address = event.client_ip().map(|address| Suspect::Address(network(address)));
         let of_tenant = tenant.clone().map(|tenant| Suspect::Tenant(provider, tenant));
-        for suspect in address.into_iter().chain(of_tenant) {
-            let refusals = state.refusals.get(suspect.clone(), || Some(Refusals::default()));
+        for (suspect, known) in [(address, addresses), (of_tenant, tenants)] {
+            let Some(suspect) = suspect else { continue };
+            let refusals = known.get(suspect.clone(), || Some(Refusals::default()));
             if let Some(count) = refusals.and_then(|refusals| self.count(refusals, now)) {
                 alerts.push(Alert::ManyRefusals { suspect, count, provider });
             }
         }
         // Only where a request has verified before is there anything to fall from.
-        if let Some(failures) = state.endpoints.get(endpoint, || None) {
+        if let Some(failures) = endpoints.get(endpoint, || None) {
             *failures = failures.saturating_add(1);
             if *failures == self.cliff {
                 let count = self.cliff;
@@ -173,8 +181,11 @@ impl Alerts {
 
     /// The number of refusals in the window, when it is time to say so.
     fn count(&self, refusals: &mut Refusals, now: SystemTime) -> Option<usize> {
-        let is_recent =
-            |time: &SystemTime| now.duration_since(*time).map_or(true, |age| age < self.window);
+        // A time from the future is of a clock that has been set back since. What it was raised at
+        // must not keep an alert back until then.
+        let is_recent = |time: &SystemTime| {
+            now.duration_since(*time).unwrap_or_else(|ahead| ahead.duration()) < self.window
+        };
         while refusals.times.front().is_some_and(|time| !is_recent(time)) {
             refusals.times.pop_front();
         }
@@ -194,7 +205,21 @@ impl Alerts {
 
 impl State {
     fn new(capacity: usize) -> Self {
-        Self { refusals: Recent::new(capacity), endpoints: Recent::new(capacity) }
+        Self {
+            addresses: Recent::new(capacity),
+            tenants: Recent::new(capacity),
+            endpoints: Recent::new(capacity),
+        }
+    }
+}
+
+/// What one sender has at the least.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+        }
     }
 }
 

@@ -298,6 +298,13 @@ impl<'a> Event<'a> {
         self.attempt.elapsed()
     }
 
+    /// When this is told. Heads are not told in the order in which they came: a slow body, which
+    /// is its sender's choice, must not turn an observer's clock back.
+    pub(super) fn told_at(&self) -> SystemTime {
+        let received_at = self.received_at();
+        received_at.checked_add(self.elapsed()).unwrap_or(received_at)
+    }
+
     /// The time from the request's head until the verdict, the reading of the body included;
     /// `None` before there is one.
     #[must_use]

@@ -86,7 +86,9 @@ impl<O: Observer> Observer for Sampled<O> {
     fn observe(&self, event: &Event<'_>) {
         // What was dispatched is never kept back, not even in report-only mode.
         if !event.is_dispatched() {
-            match self.window().take(event.received_at(), self.per_minute) {
+            // The lock is free again when the observer hears of it.
+            let passes = self.window().take(event.told_at(), self.per_minute);
+            match passes {
                 None => return,
                 Some(0) => {}
                 Some(count) => {

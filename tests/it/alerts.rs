@@ -1,14 +1,18 @@
 //! Alerts and samples: counts that are exact, raised once, and bounded whatever strangers send.
 
 use std::{
+    convert::Infallible,
     net::IpAddr,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use http::Request;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::{Layer, Service, service_fn};
 use tower_webhook::{
-    Rejection, SignatureLayer, Verified, Verifier, make_verifier_fn,
+    BufferedBody, Rejection, SignatureLayer, Verified, Verifier, make_verifier_fn,
     observe::{Alert, Alerts, ClientIp, Event, Sampled, Suspect},
     verifier_fn,
 };
@@ -166,7 +170,7 @@ async fn what_strangers_make_it_remember_is_bounded() {
     world.sends("192.0.2.1", "a", FORGED).await;
     world.sends("192.0.2.1", "b", FORGED).await;
     for stranger in 0..200 {
-        world.sends(&format!("2001:db8::{stranger:x}"), &format!("t{stranger}"), FORGED).await;
+        world.sends(&format!("2001:db8:{stranger:x}::1"), &format!("t{stranger}"), FORGED).await;
     }
     // Two of the three are long forgotten.
     world.sends("192.0.2.1", "c", FORGED).await;
@@ -174,6 +178,43 @@ async fn what_strangers_make_it_remember_is_bounded() {
     // Whoever goes on is remembered among any number of strangers.
     for turn in 0..2 {
         world.sends("192.0.2.1", &format!("d{turn}"), FORGED).await;
+    }
+    assert_eq!(raised.take().len(), 1);
+}
+
+#[tokio::test]
+async fn strangers_with_many_addresses_neither_hide_nor_drive_tenants_out() {
+    let raised = Raised::default();
+    let world = world!(raised.alerts().max_suspects(100).threshold(3, HOUR));
+    // One network of 64 bits has as many addresses as anyone likes.
+    for host in 1..=3 {
+        world.sends(&format!("2001:db8::{host:x}"), &format!("t{host}"), FORGED).await;
+    }
+    assert_eq!(raised.take(), ["custom: 3 invalid signatures from 2001:db8::"]);
+    for stranger in 0..3 {
+        world.sends(&format!("192.0.2.{stranger}"), "a", FORGED).await;
+        for other in 1..200 {
+            let address = format!("2001:db8:{stranger}:{other:x}::1");
+            let nobody = format!("{stranger}/{other}");
+            world.sends(&address, if other < 20 { &nobody } else { "b" }, FORGED).await;
+        }
+    }
+    let tenants = ["b", "a"].map(|t| format!("custom: 3 invalid signatures for tenant {t:?}"));
+    assert_eq!(raised.take(), tenants);
+}
+
+#[tokio::test]
+async fn an_alert_is_not_kept_back_by_a_clock_that_was_wrong() {
+    let raised = Raised::default();
+    let world = world!(raised.alerts().threshold(2, HOUR));
+    world.passes(100 * HOUR);
+    for tenant in ["a", "b"] {
+        world.sends("192.0.2.1", tenant, FORGED).await;
+    }
+    assert_eq!(raised.take().len(), 1);
+    *world.now.lock().unwrap() -= 100 * HOUR;
+    for tenant in ["c", "d"] {
+        world.sends("192.0.2.1", tenant, FORGED).await;
     }
     assert_eq!(raised.take().len(), 1);
 }
@@ -227,4 +268,19 @@ async fn strangers_cannot_fill_a_log_and_nothing_goes_uncounted() {
     *world.now.lock().unwrap() -= HOUR;
     world.sends("192.0.2.1", "a", FORGED).await;
     assert_eq!(seen.take().len(), 1);
+    // Whoever ends requests in the other order than they began turns no clock back.
+    let mut service = world.layer.layer(service_fn(async |_: Request<BufferedBody>| {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    }));
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        slow.push(service.call(Request::post("/a").body(Script::data(["x"])).unwrap()));
+        world.passes(Duration::from_millis(1));
+    }
+    world.passes(Duration::from_secs(60));
+    world.sends("192.0.2.1", "a", FORGED).await;
+    for future in slow.into_iter().rev() {
+        future.await.unwrap();
+    }
+    assert_eq!((seen.take().len(), sampled.suppressed()), (5, 995 + 16));
 }
