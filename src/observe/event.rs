@@ -158,18 +158,19 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Whether this is the last event of its request.
+    /// Whether this is the last event of its request. `RateLimited` is, unless a layer below says
+    /// so of a request that was let through: its answer is still to come.
     #[must_use]
-    pub const fn is_last(&self) -> bool {
-        matches!(
-            self.kind,
+    pub fn is_last(&self) -> bool {
+        match self.kind {
             EventKind::Cancelled
-                | EventKind::Completed { .. }
-                | EventKind::Handshake { .. }
-                | EventKind::Panicked
-                | EventKind::RateLimited
-                | EventKind::Rejected { .. }
-        )
+            | EventKind::Completed { .. }
+            | EventKind::Handshake { .. }
+            | EventKind::Panicked
+            | EventKind::Rejected { .. } => true,
+            EventKind::RateLimited => !self.is_dispatched(),
+            EventKind::Accepted | EventKind::Suppressed { .. } | EventKind::Unverified => false,
+        }
     }
 
     /// Why the request was refused, or goes on unverified: [`RejectionKind::as_str`].

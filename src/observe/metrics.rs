@@ -8,7 +8,7 @@ use super::{Event, EventKind, Observer};
 ///
 /// | metric | labels | counts |
 /// |---|---|---|
-/// | `webhook_requests_total` | `provider`, `outcome`, `reason` | requests; `outcome` is `accepted`, `unverified`, `rejected`, `handshake`, `rate_limited` or `cancelled` (before a verdict), `reason` that of a refusal or `none` |
+/// | `webhook_requests_total` | `provider`, `outcome`, `reason` | requests; `outcome` is `accepted`, `unverified`, `rejected`, `handshake`, `rate_limited` or `cancelled` (both before a verdict), `reason` that of a refusal or `none` |
 /// | `webhook_key_matches_total` | `provider`, `key` | accepted requests by the secret that matched: `0` is the current one, so a key above 0 that counts no more can go |
 /// | `webhook_completed_total` | `provider`, `status` | answers of the handler: `2xx` to `5xx`, `error`, `panic` or `cancelled` |
 /// | `webhook_verification_seconds` | `provider` | histogram: from the request's head to the verdict, the reading of the body included |
@@ -84,6 +84,8 @@ impl Observer for MetricsObserver {
             EventKind::Unverified => Self::decided(event, "unverified"),
             EventKind::Rejected { .. } => Self::decided(event, "rejected"),
             EventKind::Handshake { .. } => Self::decided(event, "handshake"),
+            // Below the layer it has a verdict already, and the handler's answer will follow.
+            EventKind::RateLimited if is_dispatched => {}
             EventKind::RateLimited => Self::decided(event, "rate_limited"),
             EventKind::Cancelled if !is_dispatched => Self::decided(event, "cancelled"),
             EventKind::Cancelled => Self::completed(event, "cancelled"),

@@ -202,6 +202,29 @@ async fn limits_and_what_was_kept_back_are_counted() {
 }
 
 #[tokio::test]
+async fn a_request_that_a_layer_below_refuses_is_counted_once() {
+    let recorder = DebuggingRecorder::new();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let limited = service_fn(async |request: Request<BufferedBody>| {
+        request.extensions().get::<Arc<Attempt>>().unwrap().report(EventKind::RateLimited);
+        let mut response = Response::new(String::new());
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        Ok::<_, BoxError>(response)
+    });
+    layer().layer(limited).oneshot(signed(SECRET, "200")).await.unwrap();
+    assert_eq!(
+        counts(&recorder.snapshotter()),
+        expected([
+            ("webhook_requests_total provider=meta outcome=accepted reason=none", 1),
+            ("webhook_key_matches_total provider=meta key=0", 1),
+            ("webhook_completed_total provider=meta status=4xx", 1),
+            ("webhook_verification_seconds provider=meta", 1),
+            ("webhook_body_bytes provider=meta", 1),
+        ])
+    );
+}
+
+#[tokio::test]
 async fn histograms_hold_seconds_and_bytes() {
     let recorder = DebuggingRecorder::new();
     let _guard = metrics::set_default_local_recorder(&recorder);

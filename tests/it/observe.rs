@@ -344,7 +344,10 @@ async fn layers_below_and_the_handler_speak_to_the_same_observers() {
     let seen = Seen::default();
     let names = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&names);
+    let lasts = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&lasts);
     let layer = meta_layer().observer(seen.clone()).observer(move |event: &Event<'_>| {
+        told.lock().unwrap().push(event.is_last());
         kept.lock().unwrap().push((event.event_name(), event.status_name(), event.message()));
     });
     let inner = service_fn(|request: Request<BufferedBody>| {
@@ -363,6 +366,7 @@ async fn layers_below_and_the_handler_speak_to_the_same_observers() {
             "webhook_completed 200 key=0 body=2",
         ]
     );
+    assert_eq!(*lasts.lock().unwrap(), [false, false, true]);
     let (name, status, message) = names.lock().unwrap().pop().unwrap();
     let said = [name, status, message].map(Option::unwrap);
     assert_eq!(said, ["message.received", "subscription_inactive", "not paid"]);
