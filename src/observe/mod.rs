@@ -99,7 +99,10 @@ impl Observers {
     }
 
     fn keep_request(&self) -> bool {
-        self.0.iter().any(|observer| observer.keeps_request())
+        let keeps = |observer: &Arc<dyn Observer>| {
+            crate::future::contained(|| observer.keeps_request()).unwrap_or(false)
+        };
+        self.0.iter().any(keeps)
     }
 
     fn observe(&self, event: &Event<'_>) {

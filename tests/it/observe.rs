@@ -219,6 +219,16 @@ impl Service<Request<BufferedBody>> for NeverReady {
     }
 }
 
+struct Panics;
+
+impl Observer for Panics {
+    fn observe(&self, _: &Event<'_>) {}
+
+    fn keeps_request(&self) -> bool {
+        panic!("the observer's")
+    }
+}
+
 #[tokio::test]
 async fn an_observer_that_panics_changes_nothing() {
     let seen = Seen::default();
@@ -229,6 +239,9 @@ async fn an_observer_that_panics_changes_nothing() {
     let (response, inner) = send(&layer, unsigned("hi")).await;
     assert_eq!((response.status(), inner.count()), (StatusCode::FORBIDDEN, 0));
     assert_eq!(seen.take().len(), 3, "the next observer still hears");
+    let layer = meta_layer().observer(Panics).observer(seen.clone());
+    assert_eq!(send(&layer, signed("hi")).await.0.status(), StatusCode::OK);
+    assert_eq!(seen.take().len(), 2, "the next observer still hears");
     let layer =
         meta_layer().client_ip(ClientIp::new(|_| panic!("the closure's"))).observer(seen.clone());
     assert_eq!(send(&layer, signed("hi")).await.0.status(), StatusCode::OK);
