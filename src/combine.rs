@@ -77,7 +77,7 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
     }
 
     fn profile(&self) -> Profile {
-        self.first.profile()
+        self.first.profile().as_secret_as(self.second.profile())
     }
 }
 
@@ -134,6 +134,6 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
 
     fn profile(&self) -> Profile {
         let (first, second) = (self.first.profile(), self.second.profile());
-        first.with_body_limit(first.body_limit.max(second.body_limit))
+        first.with_body_limit(first.body_limit.max(second.body_limit)).as_secret_as(second)
     }
 }

@@ -107,12 +107,17 @@ pub struct Profile {
     pub(crate) provider: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) body_limit: usize,
+    pub(crate) secret_url: bool,
 }
 
 impl Profile {
     /// Provider `custom`, 403, 1 MiB.
-    pub const DEFAULT: Self =
-        Self { provider: "custom", status: StatusCode::FORBIDDEN, body_limit: 1 << 20 };
+    pub const DEFAULT: Self = Self {
+        provider: "custom",
+        status: StatusCode::FORBIDDEN,
+        body_limit: 1 << 20,
+        secret_url: false,
+    };
 
     /// The provider's name, as it appears in [`Verified`] and [`Rejection`].
     pub const fn with_provider(mut self, provider: &'static str) -> Self {
@@ -129,6 +134,19 @@ impl Profile {
     /// The longest body, in bytes.
     pub const fn with_body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        self
+    }
+
+    /// The URL holds a secret: [events](crate::observe::Event::url) show neither its path nor what
+    /// its parameters are.
+    pub const fn with_secret_url(mut self) -> Self {
+        self.secret_url = true;
+        self
+    }
+
+    /// As before, and as secret as the other one.
+    pub(crate) const fn as_secret_as(mut self, other: Self) -> Self {
+        self.secret_url |= other.secret_url;
         self
     }
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts};
 
 use super::{Event, EventKind, Observers, redact};
-use crate::{Rejection, Verified, future::contained, layer::Config, time::Clock};
+use crate::{Profile, Rejection, Verified, future::contained, layer::Config, time::Clock};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -36,6 +36,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// ```
 pub struct Attempt {
     pub(super) provider: &'static str,
+    pub(super) secret_url: bool,
     pub(super) tenant: Option<Arc<str>>,
     pub(super) method: Method,
     pub(super) uri: Uri,
@@ -74,18 +75,20 @@ impl Attempt {
     /// The request with this head, for an event of a layer of your own.
     #[must_use]
     pub fn new(provider: &'static str, head: &Parts) -> Self {
-        Self::at(provider, head, None, Clock::default(), Observers::default())
+        let profile = Profile::DEFAULT.with_provider(provider);
+        Self::at(profile, head, None, Clock::default(), Observers::default())
     }
 
     pub(crate) fn at(
-        provider: &'static str,
+        profile: Profile,
         head: &Parts,
         client_ip: Option<IpAddr>,
         clock: Clock,
         observers: Observers,
     ) -> Self {
         Self {
-            provider,
+            provider: profile.provider,
+            secret_url: profile.secret_url,
             tenant: None,
             method: head.method.clone(),
             uri: head.uri.clone(),
@@ -111,6 +114,13 @@ impl Attempt {
     #[must_use]
     pub const fn provider(&self) -> &'static str {
         self.provider
+    }
+
+    /// The URL holds a secret, as [`Profile::with_secret_url`] says of a layer's.
+    #[must_use]
+    pub const fn with_secret_url(mut self) -> Self {
+        self.secret_url = true;
+        self
     }
 
     /// Names the sender's address.
@@ -191,7 +201,7 @@ impl fmt::Debug for Attempt {
             .field("provider", &self.provider)
             .field("tenant", &self.tenant)
             .field("method", &self.method)
-            .field("url", &redact::url(&self.uri))
+            .field("url", &redact::url(&self.uri, self.secret_url))
             .field("client_ip", &self.client_ip)
             .field("received_at", &self.received_at)
             .finish_non_exhaustive()
@@ -210,7 +220,7 @@ impl Observed {
         // The closure that tells the address is a user's.
         let client_ip = client_ip.and_then(|ip| contained(|| ip.of(head)).ok().flatten());
         let attempt = Attempt::at(
-            config.profile.provider,
+            config.profile,
             head,
             client_ip,
             config.clock.clone(),

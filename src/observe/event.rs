@@ -238,10 +238,11 @@ impl<'a> Event<'a> {
     }
 
     /// The request's URL as received, without the values of sensitive parameters and without user
-    /// information.
+    /// information. Where the URL is a [secret](crate::Profile::with_secret_url) of its own, without
+    /// its path and without the values of all parameters.
     #[must_use]
     pub fn url(&self) -> String {
-        redact::url(&self.attempt.uri)
+        redact::url(&self.attempt.uri, self.attempt.secret_url)
     }
 
     /// What the sender calls itself.

@@ -46,24 +46,31 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     cut(bytes.escape_ascii().map(char::from).collect())
 }
 
-/// `uri` without user information and without the values of sensitive parameters.
-pub(super) fn url(uri: &Uri) -> String {
+/// `uri` without user information and without the values of sensitive parameters; of a secret one
+/// neither the path nor any value.
+pub(super) fn url(uri: &Uri, is_secret: bool) -> String {
     let mut url = String::new();
     if let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) {
         let authority = authority.as_str();
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         url = format!("{scheme}://{}", text(host.as_bytes()));
     }
-    url.push_str(&text(uri.path().as_bytes()));
+    if is_secret {
+        url.push('/');
+        url.push_str(REDACTED);
+    } else {
+        url.push_str(&text(uri.path().as_bytes()));
+    }
     for (i, parameter) in uri.query().into_iter().flat_map(|query| query.split('&')).enumerate() {
         url.push(if i == 0 { '?' } else { '&' });
         match parameter.split_once('=') {
             // A name may be written in escapes.
-            Some((name, _)) if is_sensitive(&decoded(name)) => {
+            Some((name, _)) if is_secret || is_sensitive(&decoded(name)) => {
                 url.push_str(&text(name.as_bytes()));
                 url.push('=');
                 url.push_str(REDACTED);
             }
+            None if is_secret => url.push_str(REDACTED),
             _ => url.push_str(&text(parameter.as_bytes())),
         }
         if url.len() > MAX_TEXT {
@@ -106,8 +113,11 @@ mod tests {
             ("/h?token", "/h?token"),
             ("*", "*"),
         ] {
-            assert_eq!(url(&uri.parse().unwrap()), expected);
+            assert_eq!(url(&uri.parse().unwrap(), false), expected);
         }
+        let uri = "https://a.example/hook/the-secret?code=the-secret&the-secret".parse().unwrap();
+        let expected = "https://a.example/[redacted]?code=[redacted]&[redacted]";
+        assert_eq!(url(&uri, true), expected);
     }
 
     #[test]
@@ -117,8 +127,9 @@ mod tests {
         assert_eq!(long.len(), 256);
         assert!(long.ends_with("a..."));
         let uri: Uri = format!("/{}?token=t", "b".repeat(5000)).parse().unwrap();
-        assert!(url(&uri).len() <= 256);
+        assert!(url(&uri, false).len() <= 256);
         let uri: Uri = format!("/?{}token=t", "a=1&".repeat(300)).parse().unwrap();
-        assert!(url(&uri).len() <= 256 && !url(&uri).contains("=t"));
+        let url = url(&uri, false);
+        assert!(url.len() <= 256 && !url.contains("=t"));
     }
 }

@@ -61,7 +61,7 @@ impl Verifier for AzureEventGrid {
     }
 
     fn profile(&self) -> Profile {
-        Self::PROFILE
+        Self::PROFILE.as_secret_as(self.0.profile())
     }
 }
 

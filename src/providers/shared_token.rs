@@ -48,6 +48,8 @@ impl SharedToken {
     /// that parameter once.
     ///
     /// URLs stand in the logs of servers and proxies: prefer a header, and keep this one out of them.
+    /// Events of the layer do not show it; a look-up's must be told so, by
+    /// [`Profile::with_secret_url`].
     #[must_use]
     pub fn in_query(parameter: impl Into<Arc<str>>, token: Secret) -> Self {
         Self { place: Place::Query(parameter.into()), secrets: vec![token] }
@@ -109,7 +111,10 @@ impl Verifier for SharedToken {
     }
 
     fn profile(&self) -> Profile {
-        Self::PROFILE
+        match self.place {
+            Place::Header(_) => Self::PROFILE,
+            Place::Path | Place::Query(_) => Self::PROFILE.with_secret_url(),
+        }
     }
 }
 

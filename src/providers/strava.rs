@@ -37,7 +37,7 @@ pub struct Strava {
 
 impl Strava {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("strava");
+    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("strava").with_secret_url();
 
     /// Expects this token in the callback's URL, and the other one in Strava's challenge.
     #[must_use]

@@ -15,11 +15,12 @@ use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_webhook::{
-    BufferedBody, Rejection, RejectionKind, SignatureLayer, Unverified, Verified, Verifier,
-    make_verifier_after_body_fn, make_verifier_fn,
+    BufferedBody, Rejection, RejectionKind, SignatureLayer, Unverified, Verified, Verifier, all_of,
+    any_of, make_verifier_after_body_fn, make_verifier_fn,
     observe::{Attempt, ClientIp, Event, EventKind, Observer},
-    providers::{Meta, Slack},
-    verifier_fn,
+    providers::{AnyVerifier, AzureEventGrid, Meta, SharedToken, Slack, Strava},
+    scheme::Handshake,
+    verifier_fn, with_handshake,
 };
 
 use crate::{
@@ -336,6 +337,43 @@ impl Observer for Keeper {
     fn keeps_request(&self) -> bool {
         true
     }
+}
+
+#[tokio::test]
+async fn a_secret_that_stands_in_the_url_is_in_no_event() {
+    async fn told(verifier: impl Verifier<State: Send> + Clone) -> Vec<String> {
+        let urls = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&urls);
+        let layer = SignatureLayer::new(verifier).observer(move |event: &Event<'_>| {
+            seen.lock().unwrap().push(format!("{} {event:?}", event.url()));
+        });
+        for url in [format!("/hook/{SECRET}?x=1"), format!("/{SECRET}/?code={SECRET}&{SECRET}")] {
+            send(&layer, Request::post(url).body(Script::data([""])).unwrap()).await;
+        }
+        let urls = urls.lock().unwrap();
+        urls.clone()
+    }
+
+    let (in_path, in_query) =
+        (|| SharedToken::in_path(secret()), || SharedToken::in_query("code", secret()));
+    let other = || verifier_fn(|_, _| Ok(Verified::new("other")));
+    for lines in [
+        told(in_path()).await,
+        told(in_query()).await,
+        told(Strava::new(in_path(), secret())).await,
+        told(AzureEventGrid::new(in_query())).await,
+        told(in_path().for_tenant("7")).await,
+        told(all_of(other(), in_path())).await,
+        told(any_of(other(), in_query())).await,
+        told(AnyVerifier::new(in_path())).await,
+        told(with_handshake(in_query(), Handshake::EventGrid).unwrap()).await,
+    ] {
+        assert!(lines.len() >= 3, "one is genuine, and told twice");
+        assert!(lines.iter().all(|line| !line.contains(SECRET)), "{lines:?}");
+    }
+    // Without a secret in it, the URL is there to be read.
+    let header = SharedToken::new(http::HeaderName::from_static("x-token"), secret());
+    assert!(told(header).await[0].starts_with("/hook/"));
 }
 
 #[tokio::test]
