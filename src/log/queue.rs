@@ -2,11 +2,14 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     mem,
+    pin::pin,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::{Duration, SystemTime},
 };
 
@@ -21,7 +24,7 @@ use super::{
     row::Draft,
     store::{LogError, Store},
 };
-use crate::observe::Window;
+use crate::{future::contained, observe::Window};
 
 /// Rows of one transaction.
 const BATCH: usize = 512;
@@ -313,7 +316,7 @@ pub(super) async fn write(queue: &Queue, store: &dyn Store, settings: &Settings)
             draft.finish(settings);
             entries.push(draft.entry.clone());
         }
-        match limited(settings, store.write(&entries)).await {
+        match limited(settings, async { store.write(&entries).await }).await {
             Ok(()) => {}
             Err(error) if error.is_refusal() => {
                 match one_by_one(queue, store, settings, &mut batch).await {
@@ -353,7 +356,8 @@ async fn one_by_one(
     let mut refused = 0;
     for job in batch {
         let Some(draft) = &job.draft else { continue };
-        match limited(settings, store.write(std::slice::from_ref(&draft.entry))).await {
+        let entry = std::slice::from_ref(&draft.entry);
+        match limited(settings, async { store.write(entry).await }).await {
             Err(error) if error.is_refusal() => {
                 refused += 1;
                 job.written = None;
@@ -366,12 +370,17 @@ async fn one_by_one(
     Ok(())
 }
 
-/// Nothing waits for the store for ever.
+/// Nothing waits for the store for ever, and a panic in one does not end the writer.
 pub(super) async fn limited<T>(
     settings: &Settings,
     future: impl Future<Output = Result<T, LogError>>,
 ) -> Result<T, LogError> {
-    timeout(settings.store_timeout, future).await.unwrap_or(Err(LogError::timed_out()))
+    let mut future = pin!(future);
+    let contained = poll_fn(|cx| match contained(|| future.as_mut().poll(cx)) {
+        Ok(poll) => poll,
+        Err(_) => Poll::Ready(Err(LogError::unavailable("the store panicked"))),
+    });
+    timeout(settings.store_timeout, contained).await.unwrap_or(Err(LogError::timed_out()))
 }
 
 /// The error and its causes, none of which holds a row's content.

@@ -210,6 +210,10 @@ where
 fn refuse<B>(request: Option<(Parts, B)>) -> Response<Bytes> {
     let rejection = Rejection::new(RejectionKind::VerifierUnavailable);
     let head = request.map(|(head, _)| head);
+    if let Some(attempt) = head.as_ref().and_then(|head| head.extensions.get::<Arc<Attempt>>()) {
+        // For the row by the observer. The handler had no say.
+        attempt.set_status("error", "The row could not be written first");
+    }
     match head.as_ref().and_then(|head| grpc_content_type(head.version, &head.headers)) {
         Some(grpc) => grpc_response(&rejection, grpc.clone()),
         None => empty_response(&rejection),

@@ -222,7 +222,7 @@ impl WebhookLog {
     fn ended(&self, event: &Event<'_>) {
         let (settings, queue) = (&*self.0.settings, &*self.0.queue);
         // What strangers can cause is bounded. What reached the handler is always kept.
-        if !event.is_dispatched() && !queue.takes_refusal(event.received_at(), settings) {
+        if !event.is_dispatched() && !queue.takes_refusal(event.told_at(), settings) {
             return;
         }
         let ticket = self.ticket(event.attempt());

@@ -169,7 +169,14 @@ impl<'a> Event<'a> {
             | EventKind::Panicked
             | EventKind::Rejected { .. } => true,
             EventKind::RateLimited => !self.is_dispatched(),
-            EventKind::Accepted | EventKind::Suppressed { .. } | EventKind::Unverified => false,
+            EventKind::Accepted
+            | EventKind::Evicted { .. }
+            | EventKind::LeaseLost
+            | EventKind::Suppressed { .. }
+            | EventKind::Unguarded
+            | EventKind::Unsettled
+            | EventKind::Unverified
+            | EventKind::Withheld(_) => false,
         }
     }
 
@@ -302,7 +309,7 @@ impl<'a> Event<'a> {
 
     /// When this is told. Heads are not told in the order in which they came: a slow body, which
     /// is its sender's choice, must not turn an observer's clock back.
-    pub(super) fn told_at(&self) -> SystemTime {
+    pub(crate) fn told_at(&self) -> SystemTime {
         let received_at = self.received_at();
         received_at.checked_add(self.elapsed()).unwrap_or(received_at)
     }

@@ -12,7 +12,7 @@ use crate::{net::within, support::at};
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_is_asked_again_and_nothing_is_lost() {
-    for mode in [Mode::Fails, Mode::Hangs] {
+    for mode in [Mode::Fails, Mode::Hangs, Mode::Panics] {
         let store = Scripted::new(mode);
         let builder = WebhookLog::builder().store_timeout(SECOND);
         let log = builder.store(store.clone()).unwrap();

@@ -13,6 +13,7 @@ pub(crate) enum Mode {
     Works,
     Fails,
     Hangs,
+    Panics,
     /// Takes no row with this payload, like a database that does not like a value.
     Refuses(&'static [u8]),
 }
@@ -44,6 +45,7 @@ impl Store for Scripted {
             Mode::Works => self.memory.write(entries),
             Mode::Fails => Box::pin(async { Err(LogError::unavailable("scripted")) }),
             Mode::Hangs => Box::pin(std::future::pending()),
+            Mode::Panics => panic!("scripted"),
             Mode::Refuses(payload) => {
                 if entries.iter().any(|entry| entry.payload.as_deref() == Some(payload)) {
                     return Box::pin(async { Err(LogError::refused("scripted")) });

@@ -51,7 +51,7 @@ async fn the_row_is_there_before_the_handler_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn without_the_row_the_handler_is_not_called() {
-    for mode in [Mode::Fails, Mode::Hangs, Mode::Refuses(b"x")] {
+    for mode in [Mode::Fails, Mode::Hangs, Mode::Panics, Mode::Refuses(b"x")] {
         let store = Scripted::new(mode);
         let (log, strict) = strict(store.clone());
         let inner = Inner::default();
@@ -74,6 +74,8 @@ async fn without_the_row_the_handler_is_not_called() {
         let of = |status| rows.iter().filter(|row| row.http_status == Some(status)).count();
         assert_eq!((of(200), of(403), of(503)), (1, 1, 1), "{mode:?}: every attempt has its row");
         assert!(rows.iter().all(|row| row.status != RECEIVED), "{mode:?}: {rows:?}");
+        let refused = rows.iter().find(|row| row.http_status == Some(503)).unwrap();
+        assert_eq!(refused.message.as_deref(), Some("The row could not be written first"));
     }
 }
 

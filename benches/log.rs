@@ -1,0 +1,121 @@
+//! What the log costs a whole server: requests a second with it over without, in one run.
+//!
+//! `cargo bench --bench log --features log-sqlite`. Two axum servers on loopback, one with a
+//! best-effort log in SQLite, take turns; the medians of the rounds are compared. The client runs
+//! in the same process, so both share its cost.
+#![allow(missing_docs, reason = "a bench")]
+#![allow(clippy::unwrap_used, reason = "a failed bench says where")]
+
+use std::{
+    env,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use axum::{Router, routing::post};
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderValue, Request};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use sha2::Sha256;
+use tokio::net::{TcpListener, TcpStream};
+use tower_webhook::{
+    Secret, SignatureLayer,
+    log::{Filter, WebhookLog},
+    providers::Meta,
+};
+
+const SECRET: &str = "test-secret-0123456789abcdef-0123";
+const CONNECTIONS: usize = 16;
+
+async fn serve(layer: SignatureLayer<Meta>) -> SocketAddr {
+    let handler = post(async |body: Bytes| drop(std::hint::black_box(body)));
+    let router = Router::new().route("/webhook", handler).route_layer(layer);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// Sends so many deliveries over several connections, and returns how many went in a second.
+async fn round(address: SocketAddr, deliveries: usize, body: &Bytes) -> f64 {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(body);
+    let tag: String =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = HeaderValue::try_from(format!("sha256={tag}")).unwrap();
+    let start = Instant::now();
+    let connections: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (body, signature) = (body.clone(), signature.clone());
+            tokio::spawn(async move {
+                let stream = TcpStream::connect(address).await.unwrap();
+                let (mut client, connection) =
+                    http1::handshake(TokioIo::new(stream)).await.unwrap();
+                tokio::spawn(connection);
+                for _ in 0..deliveries / CONNECTIONS {
+                    let request = Request::post("/webhook")
+                        .header("host", "localhost")
+                        .header("content-type", "application/json")
+                        .header("user-agent", "bench")
+                        .header("x-hub-signature-256", &signature)
+                        .body(Full::new(body.clone()))
+                        .unwrap();
+                    client.ready().await.unwrap();
+                    let response = client.send_request(request).await.unwrap();
+                    assert_eq!(response.status(), 200);
+                    response.into_body().collect().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for connection in connections {
+        connection.await.unwrap();
+    }
+    deliveries as f64 / start.elapsed().as_secs_f64()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[tokio::main]
+async fn main() {
+    // `cargo test --benches` and the like only want to know that it runs.
+    let is_test = env::args().any(|argument| argument == "--test");
+    let (rounds, deliveries) = if is_test { (1, 160) } else { (15, 16_000) };
+    let directory = env::temp_dir().join(format!("tower-webhook-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+
+    let meta = || Meta::new(Secret::new(SECRET).unwrap());
+    let log = WebhookLog::builder().sqlite(directory.join("log.db")).await.unwrap();
+    let without = serve(SignatureLayer::new(meta())).await;
+    let with = serve(SignatureLayer::new(meta()).observer(log.clone())).await;
+    let body = Bytes::from(vec![b'x'; 1 << 10]);
+
+    let (mut off, mut on, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..=rounds {
+        let off_now = round(without, deliveries, &body).await;
+        let on_now = round(with, deliveries, &body).await;
+        // What is left in the queue is this side's work, but not this round's answers.
+        log.flush().await.unwrap();
+        // The first round warms up.
+        if number > 0 {
+            off.push(off_now);
+            on.push(on_now);
+            ratios.push(on_now / off_now);
+        }
+    }
+    let dropped = log.dropped();
+    let newest = log.find(&Filter::new().limit(1)).await.unwrap();
+    assert_eq!(newest.len(), 1, "rows are written");
+    log.shutdown(Duration::from_secs(60)).await.unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    println!("1 KiB, {CONNECTIONS} connections, {} deliveries a side", rounds * deliveries);
+    println!("  without log     {:>8.0} a second", median(off));
+    println!("  with log        {:>8.0} a second, {dropped} rows dropped", median(on));
+    println!("  with / without  {:>8.3}", median(ratios));
+}
