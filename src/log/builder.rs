@@ -45,7 +45,7 @@ pub struct LogBuilder {
 pub(super) struct Settings {
     pub(super) headers: Vec<HeaderName>,
     pub(super) payload_limit: usize,
-    pub(super) unverified_payloads: bool,
+    pub(super) refused_payloads: bool,
     pub(super) mask: Option<Mask>,
     pub(super) refusals_per_minute: u64,
     pub(super) max_queued_rows: usize,
@@ -60,7 +60,7 @@ impl Default for LogBuilder {
             settings: Settings {
                 headers: HEADERS.into_iter().map(HeaderName::from_static).collect(),
                 payload_limit: 64 << 10,
-                unverified_payloads: false,
+                refused_payloads: false,
                 mask: None,
                 refusals_per_minute: 1_000,
                 max_queued_rows: 10_000,
@@ -104,8 +104,8 @@ impl LogBuilder {
 
     /// Keeps the payloads of requests that are not proven genuine too. **Anyone can fill the log
     /// with what they like then**, within the limits of payload and refusals.
-    pub fn unverified_payloads(mut self, are_kept: bool) -> Self {
-        self.settings.unverified_payloads = are_kept;
+    pub fn refused_payloads(mut self, are_kept: bool) -> Self {
+        self.settings.refused_payloads = are_kept;
         self
     }
 

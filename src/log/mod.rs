@@ -60,7 +60,7 @@
 //! See [`Entry`] for the columns and [`LogBuilder`] for the limits. Of the headers only listed ones
 //! are kept, and none that may hold a secret can be listed: providers have sent their secrets in
 //! one. Of the body there are always length and SHA-256, and the text only of verified requests
-//! unless [switched on](LogBuilder::unverified_payloads). A URL loses the values of sensitive
+//! unless [switched on](LogBuilder::refused_payloads). A URL loses the values of sensitive
 //! parameters. Secrets, tags and received signatures are never there.
 //!
 //! Payloads and addresses are personal data in many places. [`LogBuilder::payload_limit`] of 0

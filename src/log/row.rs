@@ -74,7 +74,7 @@ impl Draft {
         let mut draft = Self { entry, body: event.body().cloned() };
         // Strangers' bodies wait in no queue.
         if event.verified().is_none()
-            && !settings.unverified_payloads
+            && !settings.refused_payloads
             && let Some(body) = draft.body.take()
         {
             draft.entry.body_sha256 = Some(Sha256::digest(&body).into());

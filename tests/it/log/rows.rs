@@ -68,7 +68,7 @@ async fn a_row_tells_of_a_refusal_and_holds_no_payload() {
     assert_eq!((row.payload, row.verified, row.key_index), (None, false, None));
     assert_eq!((row.body_len, row.body_sha256), (Some(6), Some(Sha256::digest(b"forged").into())));
 
-    let log = WebhookLog::builder().unverified_payloads(true).store(MemoryStore::new(9)).unwrap();
+    let log = WebhookLog::builder().refused_payloads(true).store(MemoryStore::new(9)).unwrap();
     send_to(&logged(&log), 200, forged(b"forged")).await;
     assert_eq!(only_row(&log).await.payload.as_deref(), Some(&b"forged"[..]));
 }
@@ -248,7 +248,7 @@ fn forms(canary: &str) -> Vec<Vec<u8>> {
 async fn log_6_a_secret_is_nowhere() {
     let directory = TempDir::new();
     let path = directory.path().join("log.db");
-    let log = WebhookLog::builder().unverified_payloads(true).sqlite(&path).await.unwrap();
+    let log = WebhookLog::builder().refused_payloads(true).sqlite(&path).await.unwrap();
     let seen = Arc::new(std::sync::Mutex::new(String::new()));
     let events = Arc::clone(&seen);
     let layer = SignatureLayer::new(Meta::new(secret()).verify_token(secret()))
