@@ -72,9 +72,14 @@
 
 mod layer;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod service;
 mod store;
 
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use self::redis::{RedisFuture, RedisStore};
 pub use self::{
     layer::{ReplayLayer, Withheld},
     memory::MemoryStore,
