@@ -1,6 +1,7 @@
 //! The replay guard with its claims in a real Redis.
 
 mod faults;
+mod nothing_lost;
 mod process;
 mod senders;
 mod store;
