@@ -204,6 +204,17 @@ async fn strangers_with_many_addresses_neither_hide_nor_drive_tenants_out() {
 }
 
 #[tokio::test]
+async fn what_is_only_reported_is_counted_too() {
+    let raised = Raised::default();
+    let World { layer, now } = world!(raised.alerts().threshold(2, HOUR));
+    let world = World { layer: layer.dangerously_report_only(), now };
+    for tenant in ["a", "b"] {
+        world.sends("192.0.2.1", tenant, FORGED).await;
+    }
+    assert_eq!(raised.take(), ["custom: 2 invalid signatures from 192.0.2.1"]);
+}
+
+#[tokio::test]
 async fn an_alert_is_not_kept_back_by_a_clock_that_was_wrong() {
     let raised = Raised::default();
     let world = world!(raised.alerts().threshold(2, HOUR));

@@ -520,6 +520,12 @@ async fn report_only_never_hands_on_half_a_body() {
     }
     let declared = meta_request(b"", Script::untouchable().declared(4));
     assert_eq!(send(&layer, declared).await.0.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    // A verifier with a limit of its own says so too.
+    let strict =
+        verifier_fn(|_, _| Err::<Verified, _>(Rejection::new(RejectionKind::BodyTooLarge)));
+    let layer = SignatureLayer::new(strict).dangerously_report_only();
+    let (response, inner) = send(&layer, signed("hi")).await;
+    assert_eq!((response.status(), inner.count()), (StatusCode::PAYLOAD_TOO_LARGE, 0));
 }
 
 #[tokio::test]

@@ -572,6 +572,7 @@ async fn asana_hands_its_secret_over_once_it_is_expected() {
     let (sent, offers) = deliver_to_asana(&store, Accept::Expected, offer()).await;
     assert_eq!((sent.status, sent.calls, sent.kind), (StatusCode::OK, 0, None));
     assert_eq!((offers, sent.headers[HOOK_SECRET].as_bytes()), (1, SECRET.as_bytes()));
+    assert!(sent.headers[HOOK_SECRET].is_sensitive(), "no log of headers shows it");
     assert!(sent.body.is_empty());
     assert!(store.lock().unwrap().as_ref().unwrap().matches(SECRET.as_bytes()));
 

@@ -9,9 +9,10 @@ use std::{
 use http::Request;
 use serde_json::Value;
 use tower_webhook::{
-    Rejection, SignatureLayer, Verifier, make_verifier_fn,
+    Rejection, SignatureLayer, Verified, Verifier, make_verifier_fn,
     observe::{ClientIp, TracingObserver},
     providers::Meta,
+    verifier_fn,
 };
 use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
@@ -157,11 +158,17 @@ async fn s0_6_no_secret_tag_signature_or_body_is_written() {
     let mut signed = meta_request(b"body-canary", Script::data(["body-canary"]));
     signed.headers_mut().insert("authorization", "Bearer header-canary".parse().unwrap());
     send(&layer, signed).await;
+    // The cause of a refusal, unlike that of a failure of ours, may quote the sender.
+    let quoting = verifier_fn(|_, _| {
+        Err::<Verified, _>(Rejection::mismatch().with_source("what the sender wrote: canary"))
+    });
+    let quoting = SignatureLayer::new(quoting).observer(TracingObserver::new());
+    send(&quoting, forged("/")).await;
     let computed = meta_signature(b"body-canary");
     let received = meta_signature(b"other");
     send(&layer, forged("https://user:user-canary@a.example/?token=query-canary")).await;
     let text = lines.text();
-    assert_eq!(text.lines().count(), 3, "{text}");
+    assert_eq!(text.lines().count(), 4, "{text}");
     for canary in ["canary", SECRET, &computed[7..], &received[7..]] {
         assert!(!text.contains(canary), "{canary}: {text}");
     }
