@@ -328,7 +328,8 @@ fn answer(body: Bytes, content_type: HeaderValue) -> Response<Bytes> {
     response
 }
 
-fn malformed() -> Response<Bytes> {
+/// The answer to a signed challenge that is out of form: no challenge falls through to the handler.
+pub(crate) fn malformed() -> Response<Bytes> {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response

@@ -214,7 +214,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The tenant. On a request that was accepted it is the one whose secret matched, and otherwise
+    /// The tenant, as the look-up writes it: nothing is escaped. On a request that was accepted it is the one whose secret matched, and otherwise
     /// only the one that the look-up named.
     #[must_use]
     pub fn tenant(&self) -> Option<&'a str> {
@@ -270,7 +270,7 @@ impl<'a> Event<'a> {
         self.verified()?.delivery_id().map(|value| redact::text(value.as_bytes()))
     }
 
-    /// What the delivery is about, as the handler [says](Attempt::set_event_name).
+    /// What the delivery is about, as the handler [says](Attempt::set_event_name); nothing is escaped.
     #[must_use]
     pub fn event_name(&self) -> Option<String> {
         self.attempt.notes().event_name.clone()
@@ -282,7 +282,7 @@ impl<'a> Event<'a> {
         self.attempt.notes().status.clone()
     }
 
-    /// The handler's [message](Attempt::set_status) on how the delivery ended.
+    /// The handler's [message](Attempt::set_status), as it is written, on how the delivery ended.
     #[must_use]
     pub fn message(&self) -> Option<String> {
         self.attempt.notes().message.clone()
@@ -327,15 +327,15 @@ impl<'a> Event<'a> {
         self.attempt.body_len()
     }
 
-    /// The request's headers, **secrets and signatures included**, for an observer that
+    /// The request's headers, **secrets and signatures included**, where an observer of the layer
     /// [keeps the request](super::Observer::keeps_request). Store only headers that you list.
     #[must_use]
     pub const fn headers(&self) -> Option<&'a HeaderMap> {
         self.attempt.headers.as_ref()
     }
 
-    /// The body as received, for an observer that [keeps the
-    /// request](super::Observer::keeps_request), where the body was read to its end. Whoever it
+    /// The body as received, where an observer of the layer [keeps the
+    /// request](super::Observer::keeps_request) and the body was read to its end. Whoever it
     /// came from, unless the request was accepted.
     #[must_use]
     pub fn body(&self) -> Option<&'a Bytes> {

@@ -10,7 +10,7 @@ const MAX_TEXT: usize = 256;
 const REDACTED: &str = "[redacted]";
 
 /// Parts of names whose values are secrets, or as good as one.
-const SENSITIVE: [&str; 12] = [
+const SENSITIVE: [&str; 14] = [
     "auth",
     "cookie",
     "credential",
@@ -20,7 +20,9 @@ const SENSITIVE: [&str; 12] = [
     "passphrase",
     "passwd",
     "password",
+    "pwd",
     "secret",
+    "session",
     "signature",
     "token",
 ];

@@ -9,7 +9,8 @@ use std::{
 use super::{Event, EventKind, Observer};
 
 /// Passes on at most so many refusals a minute, so that strangers cannot fill a log, and counts
-/// the rest exactly. Requests that were accepted are always passed on.
+/// the rest exactly. Requests that reach the inner service are always passed on, in [report-only
+/// mode](crate::SignatureLayer::dangerously_report_only) unverified ones too.
 ///
 /// When refusals were kept back, the next one that passes is preceded by
 /// [`EventKind::Suppressed`] with their number. [`suppressed`](Self::suppressed) tells the number

@@ -100,6 +100,7 @@ fn ping(body: &Bytes) -> Option<Response<Bytes>> {
 /// | freshness | on request, by [`tolerance`](Self::tolerance): the time is signed, but SendGrid's own libraries do not judge it, and whether a retry is signed anew is not documented |
 /// | delivery id | in the body (`sg_event_id`) |
 /// | handshake | none |
+/// | status | 403 |
 /// | evidence | vendor vector: sendgrid/sendgrid-python `test/unit/test_eventwebhook.py`; <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features> |
 #[derive(Clone, Debug)]
 pub struct SendGrid(SchemeVerifier);
@@ -157,6 +158,7 @@ impl Verifier for SendGrid {
 /// | freshness | 5 minutes both ways |
 /// | delivery id | in the body (`data.id`) |
 /// | handshake | none |
+/// | status | 403 |
 /// | evidence | vendor's source: <https://developers.telnyx.com/api-reference/callbacks/number-order-status-update>, team-telnyx/telnyx-ruby `lib/telnyx/lib/webhook_verification.rb` |
 #[derive(Clone, Debug)]
 pub struct Telnyx(SchemeVerifier);
@@ -187,6 +189,7 @@ impl Verifier for Telnyx {
 /// | freshness | none |
 /// | delivery id | `X-Delivery-Id`, **not signed** |
 /// | handshake | none; a test delivery with `X-Test-Notification` is signed as the others |
+/// | status | 403 |
 /// | evidence | vendor's source: <https://docs.wise.com/guides/developer/webhooks/event-handling>, transferwise/digital-signatures-examples `verify-webhook-signature` |
 ///
 /// Every customer of Wise gets signatures by the same key, over the body alone: a genuine delivery

@@ -12,6 +12,7 @@ use crate::{Profile, Rejection, Verified, Verifier, scheme::Handshake};
 /// | proves | that the sender knows the token; **nothing about the body** |
 /// | delivery id | in the body (`id` of each event) |
 /// | handshake | the POST with `aeg-event-type: SubscriptionValidation` **and the token** is answered with `{"validationResponse":"<code>"}` and does not reach the handler |
+/// | status | 403 |
 /// | evidence | vendor's documentation: <https://learn.microsoft.com/en-us/azure/event-grid/webhook-event-delivery> |
 ///
 /// Deliveries with a token of Entra ID in `Authorization` are not verified here. Under the CloudEvents

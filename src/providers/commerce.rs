@@ -13,6 +13,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://www.aftership.com/docs/tracking/webhook/webhook-signature> |
     ///
     /// Other products `as-signature-hmac-sha256`.
@@ -29,6 +31,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-adsk-delivery-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://aps.autodesk.com/blog/practice-payload-signature-webhook> |
     Autodesk() = Scheme::hmac_sha1("x-adsk-signature")
         .provider("autodesk")
@@ -44,6 +48,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: bigcommerce/docs:docs/integrations/webhooks/https-webhook-overview.mdx |
     ///
     /// Signed with the app client secret as it is. Headers that the user chooses can be checked with [`SharedToken`](super::SharedToken) beside it.
@@ -60,6 +66,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: EasyPost SDK tests |
     ///
     /// A secret outside ASCII must be normalised (NFKD) before it is given to [`Secret`](crate::Secret).
@@ -76,6 +84,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: <https://developers.etsy.com/documentation/essentials/webhooks> |
     Etsy(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("etsy");
@@ -89,6 +99,8 @@ providers! {
     /// | signed content | `<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: vendor pages stored |
     Lob(timed) = Scheme::hmac_sha256("lob-signature")
         .provider("lob")
@@ -105,6 +117,8 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: <https://docs.goshippo.com/docs/tracking/webhooksecurity> |
     ///
     /// Opt-in by support.
@@ -125,6 +139,7 @@ providers! {
     /// | freshness | none: `X-Shopify-Triggered-At` is not signed |
     /// | delivery id | `X-Shopify-Webhook-Id`, **not signed** |
     /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor vector: Shopify/shopify-api-php `tests/Webhooks/RegistryTest.php`; <https://shopify.dev/docs/apps/build/webhooks/subscribe/https> |
     ///
     /// The compliance checks for public apps send a bad signature and expect 401: set
@@ -143,6 +158,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-wc-webhook-delivery-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     ///
     /// The first ping is not signed: a form with `webhook_id`.

@@ -13,6 +13,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: hookdeck alchemy-webhooks skill page |
     Alchemy() = Scheme::hmac_sha256("x-alchemy-signature")
         .provider("alchemy");
@@ -26,6 +28,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-request-uuid`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: support.atlassian.com; go-playground/webhooks |
     ///
     /// Same header name as sha1 senders.
@@ -43,6 +47,8 @@ providers! {
     /// | signed content | `<timestamp>.<body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | `x-buildkite-request`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: buildkite/docs:pages/apis/webhooks/_verifying_hmac_signatures.md, _webhook_signature.md, _http_headers.md |
     ///
     /// In signature mode. In token mode use [`SharedToken`](super::SharedToken) with `X-Buildkite-Token`.
@@ -63,6 +69,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: circleci docs |
     CircleCi() = Scheme::hmac_sha256("circleci-signature")
         .provider("circleci")
@@ -77,6 +85,8 @@ providers! {
     /// | signed content | `<t>,<body>`, with a comma |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `x-convoy-event-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: convoy signature-vectors.json |
     ///
     /// For advanced signatures in hex. Simple ones are the bare tag of the body, in hex or base64: declare a [`Scheme`] for those.
@@ -97,6 +107,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-webhook-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     Cursor() = Scheme::hmac_sha256("x-webhook-signature")
         .provider("cursor")
@@ -112,6 +124,8 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 30 minutes both ways |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: hookdeck skills; SDK |
     ElevenLabs(timed) = Scheme::hmac_sha256("elevenlabs-signature")
         .provider("elevenlabs")
@@ -129,6 +143,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-gitea-delivery`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: go-playground/webhooks |
     ///
     /// Forgejo: X-Forgejo-*.
@@ -147,6 +163,7 @@ providers! {
     /// | delivery id | `X-GitHub-Delivery`, **not signed**; the same when GitHub redelivers |
     /// | handshake | none; the `ping` event is signed |
     /// | body limit | 25 MiB, GitHub's own |
+    /// | status | 403 |
     /// | evidence | vendor vector: <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>; octokit/webhooks-methods.js |
     ///
     /// The older `X-Hub-Signature` (SHA-1), which GitHub sends beside it, is never looked at.
@@ -165,6 +182,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-gogs-delivery`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: go-playground/webhooks |
     Gogs() = Scheme::hmac_sha256("x-gogs-signature")
         .provider("gogs")
@@ -179,6 +198,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: <https://devcenter3.assets.heroku.com/articles/addon-webhooks> |
     Heroku() = Scheme::hmac_sha256("heroku-webhook-hmac-sha256")
         .provider("heroku")
@@ -193,6 +214,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-hookdeck-eventid`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     Hookdeck() = Scheme::hmac_sha256("x-hookdeck-signature")
         .provider("hookdeck")
@@ -209,6 +232,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-atlassian-webhook-identifier`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: developer.atlassian.com |
     ///
     /// Connect apps use a JWT with `qsh` in place of it.
@@ -226,6 +251,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`_id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: launchdarkly/integration-framework:integrations/compass/manifest.json |
     LaunchDarkly() = Scheme::hmac_sha256("x-ld-signature")
         .provider("launch_darkly");
@@ -239,6 +266,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://www.mongodb.com/docs/atlas/tutorial/webhook-integration/> |
     ///
     /// Atlas alerts.
@@ -255,6 +284,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: npm/npm-hook-receiver:index.js |
     Npm() = Scheme::hmac_sha256("x-npm-signature")
         .provider("npm")
@@ -269,6 +300,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: openai-python tests |
     OpenAi(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("openai");
@@ -282,6 +315,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: render-examples/webhook-github-action:app.ts |
     Render(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("render");
@@ -295,6 +330,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     Replicate(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("replicate");
@@ -308,6 +345,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`messageId`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: segment docs; webhook-verify |
     Segment() = Scheme::hmac_sha1("x-signature")
         .provider("segment");
@@ -321,6 +360,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-nexus-webhook-delivery`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: fluxcd/flux-recv nexus.go |
     ///
     /// Sent JSON is re-serialised by some receivers; raw works.
@@ -337,6 +378,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: supabase/auth:internal/hooks/hookshttp/hookshttp.go, internal/conf/configuration.go |
     ///
     /// While secrets are rolled the sender puts a comma behind every signature but the last, so only the last one is read: keep the new secret last there.
@@ -353,6 +396,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: hashicorp docs |
     Terraform() = Scheme::hmac_sha512("x-tfe-notification-signature")
         .provider("terraform");
@@ -366,6 +411,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: vercel.com/docs; hookdeck skills |
     Vercel() = Scheme::hmac_sha1("x-vercel-signature")
         .provider("vercel");

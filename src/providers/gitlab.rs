@@ -16,6 +16,8 @@ use crate::{
 /// | signed content | **nothing**; `<id>.<time>.<body>` |
 /// | freshness | none; 5 minutes both ways |
 /// | delivery id | none; `webhook-id`, **signed** |
+/// | handshake | none |
+/// | status | 403 |
 /// | evidence | vendor's documentation: <https://docs.gitlab.com/user/project/integrations/webhooks/> |
 ///
 /// The secret token is **weaker**: it does not cover the body, so whoever sees one request can send

@@ -13,6 +13,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: castle-python |
     Castle() = Scheme::hmac_sha256("x-castle-signature")
         .provider("castle")
@@ -27,6 +29,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: Nango |
     Checkr() = Scheme::hmac_sha256("x-checkr-signature")
         .provider("checkr");
@@ -40,6 +44,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-request-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: clearbit/clearbit-ruby:lib/clearbit/webhook.rb |
     ///
     /// The key is the whole API key, as in its own library.
@@ -57,6 +63,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `svix-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: clerk docs; hookdeck skills |
     Clerk(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("clerk");
@@ -70,6 +78,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: onfido-python |
     Onfido() = Scheme::hmac_sha256("x-sha2-signature")
         .provider("onfido");
@@ -83,6 +93,8 @@ providers! {
     /// | signed content | `v2:<time>:<body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: DSACMS/iv-cbv-payroll (quotes docs.pinwheelapi.com) |
     ///
     /// Published vector: key TEST_KEY, ts 860860860, v2=42fb9eba…2ba8, body file not stored.
@@ -102,6 +114,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `svix-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://stytch.com/docs/b2b/guides/webhooks> |
     Stytch(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("stytch");
@@ -115,6 +129,8 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 3 minutes both ways |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: workos-python |
     ///
     /// A space after the comma.

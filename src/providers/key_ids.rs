@@ -145,6 +145,8 @@ with_key_ids! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: ably/docs `src/pages/docs/platform/integrations/webhooks/index.mdx` |
     ///
     /// An API key `xVLyHw.kGF3Ag:the-secret` is `Ably::new("xVLyHw.kGF3Ag", the_secret)`. Signing is
@@ -162,6 +164,8 @@ with_key_ids! {
     /// | signed content | the body |
     /// | freshness | none: the body has a `time_ms`, for which there is no rule |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor vector: pusher/pusher-http-go webhook tests |
     Pusher("x-pusher-key") = Scheme::hmac_sha256("x-pusher-signature").provider("pusher");
 
@@ -175,6 +179,7 @@ with_key_ids! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
     /// | handshake | the unsigned GET with `X-GCS-Webhooks-Endpoint-Verification` is answered with its value and does not reach the handler |
+    /// | status | 403 |
     /// | evidence | vendor vector: Ingenico-ePayments/connect-sdk-go webhook tests |
     Worldline("x-gcs-keyid") = Scheme::hmac_sha256("x-gcs-signature")
         .provider("worldline")

@@ -26,6 +26,7 @@ use crate::{
 /// | freshness | 5 minutes both ways, by our choice: Mailgun documents no bound |
 /// | delivery id | `token`, **signed** |
 /// | status | 406, after which Mailgun does not send again |
+/// | handshake | none |
 /// | evidence | public vector: rails/rails actionmailbox tests; <https://documentation.mailgun.com> |
 ///
 /// It is **weaker than a signature of the body**: whoever sees one request can send any other with

@@ -15,6 +15,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: docs.datasaur.ai |
     Datasaur() = Scheme::hmac_sha256("x-datasaur-signature")
         .provider("datasaur");
@@ -28,6 +30,8 @@ providers! {
     /// | signed content | `v0:<time>:<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: Frameio/webhooks-example-app:main.go |
     FrameIo(timed) = Scheme::hmac_sha256("x-frameio-signature")
         .provider("frameio")
@@ -45,6 +49,8 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: mux-node-sdk |
     Mux(timed) = Scheme::hmac_sha256("mux-signature")
         .provider("mux")
@@ -62,6 +68,8 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | the time is signed, and judged once [`tolerance`](Self::tolerance) is set: the provider names no window |
     /// | delivery id | `idempotency-key`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: sanity webhook-toolkit |
     ///
     /// Space after the comma allowed; a vector needs canonical base64.
@@ -83,6 +91,7 @@ providers! {
     /// | freshness | 10 minutes both ways |
     /// | delivery id | `twitch-eventsub-message-id`, **signed** |
     /// | handshake | the signed POST with `Twitch-Eventsub-Message-Type: webhook_callback_verification` is answered with its `challenge` and does not reach the handler |
+    /// | status | 403 |
     /// | evidence | public vector: dev.twitch.tv; two test suites |
     ///
     /// Sign the timestamp text as received.
@@ -108,6 +117,8 @@ providers! {
     /// | signed content | `<time>:<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     Webflow(timed) = Scheme::hmac_sha256("x-webflow-signature")
         .provider("webflow")

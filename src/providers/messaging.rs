@@ -15,6 +15,8 @@ providers! {
     /// | signed content | `<time>:<body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: three receivers |
     ///
     /// For open-channel webhooks.
@@ -33,6 +35,8 @@ providers! {
     /// | signed content | `v0:<time>:<body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | in the body (`event_id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: <https://www.customer.io/docs/api/webhooks/> |
     ///
     /// Bare hex although the text starts with v0:.
@@ -52,6 +56,7 @@ providers! {
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | none known |
     /// | handshake | the signed POST of type `sync` with `X-Front-Challenge` is answered with that header's text and does not reach the handler |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://dev.frontapp.com/docs/application-webhooks> |
     ///
     /// For application webhooks. Rule webhooks sign otherwise (HMAC-SHA1 of the body, without a time).
@@ -77,6 +82,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id` (notif_)) |
     /// | handshake | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://developers.intercom.com/intercom-api-reference/v1.0/reference/signed-notifications> |
     Intercom() = Scheme::hmac_sha1("x-hub-signature")
         .provider("intercom")
@@ -92,6 +98,8 @@ providers! {
     /// | signed content | `<body><Klaviyo-Timestamp>` |
     /// | freshness | none: how the time is written is not known, so it is signed but not judged |
     /// | delivery id | none: `Klaviyo-Webhook-Id` names the subscription |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, the order of body and time: several readers; the rest <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
     ///
     /// Nothing stands between body and time: whoever captures a request can move the end of the one
@@ -109,6 +117,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`webhookEventId` in body) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: line-bot-sdk-nodejs; LINE docs |
     Line() = Scheme::hmac_sha256("x-line-signature")
         .provider("line")
@@ -123,6 +133,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: mailersend/mailersend-nodejs:src/services/mailersend.utils.ts, README.md, src/__tests__/services/mailersend.utils.test.ts |
     ///
     /// Its documentation names `Signature`, its library reads `X-MailerSend-Signature`: either is accepted.
@@ -139,6 +151,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: OfficeDev/microsoft-teams-sample-outgoing-webhook:WebhookSampleBot/Models/AuthProvider.cs |
     ///
     /// Outgoing webhooks only; must answer in 5 s.
@@ -158,6 +172,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
     /// | handshake | a GET with `challenge` is answered with its text, unverified |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://developer.nylas.com/docs/cookbook/use-cases/build/verify-webhook-signatures/> |
     ///
     /// Body may be gzip: sign the bytes as sent.
@@ -174,6 +189,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `svix-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: resend docs; hookdeck skills |
     Resend(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("resend");
@@ -187,6 +204,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, that the key is not decoded; the rest <https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-notification-signing.html> |
     ///
     /// Should the key have to be decoded first, make it with
@@ -204,6 +223,8 @@ providers! {
     /// | signed content | `<body>.<nonce>.<time>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | nonce |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: sinch dotnet SDK |
     ///
     /// Other Sinch APIs use Authorization: Application ….
@@ -223,6 +244,8 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://developers.tiktok.com/doc/webhooks-verification> |
     ///
     /// TikTok Shop is different: `Authorization` hex over app_key + body.
@@ -243,6 +266,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
     /// | handshake | a GET with `crc_token` is answered with `{"response_token":"sha256=<base64>"}`, unverified, by the first secret |
+    /// | status | 403 |
     /// | evidence | public vector: X docs; convoy |
     ///
     /// The tag is base64, although it follows `sha256=`.
@@ -265,6 +289,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`message_token`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: viber-bot-python |
     Viber() = Scheme::hmac_sha256("x-viber-content-signature")
         .provider("viber");
@@ -279,6 +305,7 @@ providers! {
     /// | freshness | none |
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: valgaze/speedybot-mini `docs/webhooks.md`; <https://developer.webex.com/blog/using-a-webhook-secret> |
     Webex() = Scheme::hmac_sha1("x-spark-signature").provider("webex");
 
@@ -291,6 +318,8 @@ providers! {
     /// | signed content | `<time><body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | `x-zendesk-webhook-invocation-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://developer.zendesk.com/documentation/webhooks/verifying/> |
     ///
     /// Test deliveries use the fixed secret `dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==` verbatim; GET has an empty body.
@@ -312,6 +341,7 @@ providers! {
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `x-zm-trackingid` |
     /// | handshake | the signed POST with `"event":"endpoint.url_validation"` is answered with its `plainToken` and that token's HMAC by the first secret, and does not reach the handler |
+    /// | status | 403 |
     /// | evidence | vendor's source: zoom/webhook-sample:index.js |
     Zoom(timed) = Scheme::hmac_sha256("x-zm-signature")
         .provider("zoom")

@@ -22,6 +22,7 @@ use crate::{
 /// | delivery id | in the body (message ids) |
 /// | handshake | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered once [`verify_token`](Self::verify_token) is set |
 /// | body limit | 3 MiB: "Webhook payloads can be up to 3 MB" |
+/// | status | 403 |
 /// | evidence | public vector: hexdocs.pm/whatsapp_sdk; <https://developers.facebook.com/docs/graph-api/webhooks/getting-started> |
 ///
 /// Behind axum's own extractors, raise `DefaultBodyLimit` too: it is 2 MB.

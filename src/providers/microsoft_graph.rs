@@ -21,6 +21,7 @@ const FIELD: &str = "clientState";
 /// | proves | that the sender knows the token; **nothing else about the body** |
 /// | delivery id | in the body (`id` of each notification) |
 /// | handshake | the unsigned POST with `validationToken` in the query is answered with it as plain text; no such POST reaches the handler |
+/// | status | 403 |
 /// | evidence | **second-hand**: learn.microsoft.com, not checked against a delivery |
 ///
 /// The token stands in the body, so that the whole body is read, up to the limit, before anything is

@@ -13,6 +13,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: grafana/alerting:http/hmac.go, receivers/webhook/v1/config.go |
     ///
     /// The header can be renamed in Grafana, and a time can be added: declare a [`Scheme`] for that.
@@ -28,6 +30,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://docs.incident.io/api-reference/webhooks> |
     IncidentIo(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("incident_io");
@@ -41,6 +45,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-webhook-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: go-pagerduty |
     ///
     /// Several v1.
@@ -58,6 +64,8 @@ providers! {
     /// | signed content | `<body><date>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: adnanh/webhook `internal/hook/hook_test.go` |
     Scalr(timed) = Scheme::hmac_sha1("x-signature")
         .provider("scalr")
@@ -74,6 +82,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `request-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: docs.sentry.io; Nango; a public registry of webhook adapters |
     ///
     /// `Sentry-Hook-Timestamp` is not signed.
@@ -90,6 +100,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: fastly docs |
     ///
     /// Fastly Next-Gen WAF.
@@ -105,6 +117,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: docs.trendmicro.com |
     TrendMicroConformity() = Scheme::hmac_sha256("x-trendmicro-signature")
         .provider("trendmicro_conformity");

@@ -15,6 +15,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: adyen-node |
     ///
     /// Banking and platform webhooks.
@@ -32,6 +34,8 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://docs.affirm.com/developers/docs/checking-webhook-signatures> |
     ///
     /// The key is the private API key.
@@ -51,6 +55,8 @@ providers! {
     /// | signed content | `<time><body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: airwallex/paymentacceptance-plugin-woocommerce:includes/Services/WebhookService.php |
     Airwallex(timed) = Scheme::hmac_sha256("x-signature")
         .provider("airwallex")
@@ -67,6 +73,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`notificationId`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: <https://community.developer.cybersource.com/t5/Integration-and-Testing/HMAC-SHA-512-hash-not-matching-in-webhook-callback/m-p/82772> |
     ///
     /// Hex digits are in upper case. In the vendor-run forum the key is the text of the signature key; its documentation does not say whether it is decoded.
@@ -83,6 +91,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: BoltApp/bolt-magento2:Helper/Hook.php |
     Bolt() = Scheme::hmac_sha256("x-bolt-hmac-sha256")
         .provider("bolt")
@@ -97,6 +107,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: <https://developer.brex.com/docs/webhooks> |
     Brex(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("brex");
@@ -110,6 +122,8 @@ providers! {
     /// | signed content | `<time><body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: cashfree docs |
     Cashfree(timed) = Scheme::hmac_sha256("x-webhook-signature")
         .provider("cashfree")
@@ -127,6 +141,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-chargify-webhook-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: maxio-com/ab-typescript-sdk:doc/controllers/webhooks.md, doc/models/webhook.md |
     ///
     /// `signature` in body is MD5 (old).
@@ -143,6 +159,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://www.checkout.com/docs/developer-resources/webhooks/manage-webhooks/set-up-your-webhook-receiver> |
     CheckoutCom() = Scheme::hmac_sha256("cko-signature")
         .provider("checkout_com");
@@ -156,6 +174,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`event.id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: coinbase-commerce-python |
     CoinbaseCommerce() = Scheme::hmac_sha256("x-cc-webhook-signature")
         .provider("coinbase_commerce");
@@ -169,6 +189,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: Dwolla/webhook-receiver:src/handlers/webhook.ts |
     Dwolla() = Scheme::hmac_sha256("x-request-signature-sha-256")
         .provider("dwolla");
@@ -182,6 +204,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `finch-event-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: finch-api-python |
     Finch(decoded, timed) = family(["finch-signature", "finch-event-id", "finch-timestamp"])
         .provider("finch")
@@ -196,6 +220,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`events[].id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: gocardless-pro-python |
     ///
     /// Vendor asks for 498 on a bad signature.
@@ -211,6 +237,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: lmsqueezy/nextjs-billing:src/app/api/webhook/route.ts |
     ///
     /// Generic header name shared by several senders.
@@ -226,6 +254,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: lithic-python |
     Lithic(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("lithic");
@@ -239,6 +269,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-webhook-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: modern-treasury-python |
     ModernTreasury() = Scheme::hmac_sha256("x-signature")
         .provider("modern_treasury")
@@ -253,6 +285,8 @@ providers! {
     /// | signed content | `v1:<time>:<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: orb-python |
     ///
     /// Zone-less time; space-separated list.
@@ -272,6 +306,8 @@ providers! {
     /// | signed content | `<time>:<body>` |
     /// | freshness | 5 seconds both ways |
     /// | delivery id | `event_id` / `notification_id` in body |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: paddle-python-sdk |
     ///
     /// Semicolon separator; classic Paddle = RSA-SHA1 over PHP-serialised fields.
@@ -291,6 +327,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: PaystackOSS/doc-code-snippets:dist/doc/payments/webhooks/verifying-transaction.js |
     ///
     /// Key is the live secret key.
@@ -306,6 +344,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: polarsource/polar-js:src/webhooks.ts |
     ///
     /// The framing is that of Standard Webhooks, but the key is the text as it is, although it may begin with `whsec_`.
@@ -322,6 +362,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://primer.io/docs/api-reference/get-started/configure-webhooks> |
     ///
     /// Two headers while rolling.
@@ -339,6 +381,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `intuit-notification-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: IntuitDeveloper/SampleApp-Webhooks-nodejs:util/util.js, routes/routes.js |
     QuickBooks() = Scheme::hmac_sha256("intuit-signature")
         .provider("quickbooks")
@@ -354,6 +398,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-razorpay-event-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: razorpay-python |
     Razorpay() = Scheme::hmac_sha256("x-razorpay-signature")
         .provider("razorpay")
@@ -368,6 +414,8 @@ providers! {
     /// | signed content | `<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: docs.recurly.com |
     ///
     /// XML notifications are not signed.
@@ -387,6 +435,8 @@ providers! {
     /// | signed content | `v1.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: developer.revolut.com |
     ///
     /// Docs example broken since its ids were redacted.
@@ -406,6 +456,8 @@ providers! {
     /// | signed content | `<notification_url><body>` |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`event_id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: Square SDK sample |
     ///
     /// The URL is the one registered, byte for byte.
@@ -424,6 +476,7 @@ providers! {
     /// | freshness | 5 minutes both ways; Stripe's own libraries bound the past only |
     /// | delivery id | in the body (`id`); a retry has a new time and signature |
     /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor vector: stripe/stripe-dotnet `EventUtilityTest`; <https://docs.stripe.com/webhooks> |
     Stripe(timed) = Scheme::hmac_sha256("stripe-signature")
         .provider("stripe")
@@ -441,7 +494,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (sequence numbers) |
-    /// | status of refusals | 401, which the provider requires |
+    /// | status | 401, which the provider requires |
     /// | handshake | none; the set-up sends signed POSTs, good and bad, and wants 200 and 401 |
     /// | evidence | vendor's documentation or source: developer.xero.com; Nango |
     Xero() = Scheme::hmac_sha256("x-xero-signature")

@@ -28,6 +28,7 @@ const MAX_SETS: usize = 4;
 /// | freshness | 5 minutes both ways, for each set by its own time; the provider names no window |
 /// | delivery id | none known |
 /// | handshake | none |
+/// | status | 403 |
 /// | evidence | vendor's documentation: <https://docs.withpersona.com/docs/webhooks-best-practices> |
 ///
 /// One good set is enough. The replay key is made of the body alone, so that whoever leaves out one

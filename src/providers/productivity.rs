@@ -15,6 +15,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**, several sources agree: <https://airtable.com/developers/web/api/webhooks-overview> |
     Airtable(decoded) = Scheme::hmac_sha256("x-airtable-content-mac")
         .provider("airtable")
@@ -31,6 +33,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
     /// | handshake | the unsigned POST with `X-Hook-Secret`, only through [`with_secret_exchange`](Self::with_secret_exchange) |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: Asana/devrel-examples `javascript/webhooks-nodejs/index.js` |
     ///
     /// The secret comes with the first request to a new webhook, in `X-Hook-Secret`, which
@@ -47,6 +50,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `idempotency-key`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: Nango |
     Attio() = Scheme::hmac_sha256("attio-signature")
         .provider("attio")
@@ -61,6 +66,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: Nango tests |
     ///
     /// Same header name as asana, other scheme.
@@ -78,6 +85,8 @@ providers! {
     /// | signed content | `<body><time>` |
     /// | freshness | 10 minutes both ways |
     /// | delivery id | `box-delivery-id`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor vector: box/box-typescript-sdk-gen webhook tests |
     ///
     /// Some of Box's SDKs also try the body with what is not ASCII written as `\uXXXX`. This does
@@ -104,6 +113,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: Nango |
     ///
     /// Without a secret the header reads `no-secret-provided`, which is refused.
@@ -119,6 +130,8 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 3 minutes both ways |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: developer.calendly.com; Nango |
     Calendly(timed) = Scheme::hmac_sha256("calendly-webhook-signature")
         .provider("calendly")
@@ -136,6 +149,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`webhook_id`+history id) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://developer.clickup.com/docs/webhooksignature> |
     ClickUp() = Scheme::hmac_sha256("x-signature")
         .provider("clickup");
@@ -149,6 +164,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://developers.docusign.com/docs/platform/webhooks/connect/validate> |
     ///
     /// Signing is off until it is switched on there. DocuSign numbers headers to 100; those from
@@ -179,6 +196,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
     /// | handshake | a GET with `challenge` is answered with its text, unverified |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://www.dropbox.com/developers/reference/webhooks> |
     Dropbox() = Scheme::hmac_sha256("x-dropbox-signature")
         .provider("dropbox")
@@ -193,6 +211,8 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: Nango |
     Fathom(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("fathom");
@@ -206,6 +226,8 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 1 minute both ways; the provider's own code bounds the past only |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: go1com/webhook-verifier-js |
     ///
     /// README says s= but code demands v1=.
@@ -225,6 +247,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: Nango |
     Jobber() = Scheme::hmac_sha256("x-jobber-hmac-sha256")
         .provider("jobber")
@@ -239,6 +263,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | 1 minute both ways, by `webhookTimestamp` in the signed body |
     /// | delivery id | `linear-delivery`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: linear.app/developers; Nango |
     Linear(timed) = Scheme::hmac_sha256("linear-signature")
         .provider("linear")
@@ -255,6 +281,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | public vector: developers.notion.com |
     ///
     /// The first POST brings the verification token, signed with no known key: take it from a route without the layer.
@@ -272,6 +300,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`action.id`) |
     /// | handshake | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
+    /// | status | 403 |
     /// | evidence | vendor's documentation or source: developer.atlassian.com; n8n |
     Trello(url) = Scheme::hmac_sha1("x-trello-webhook")
         .provider("trello")
@@ -288,6 +317,8 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`event_id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://www.typeform.com/developers/webhooks/secure-your-webhooks/> |
     ///
     /// Base64 after `sha256=`.

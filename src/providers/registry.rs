@@ -147,7 +147,9 @@ const ALIASES: [(&str, &str); 12] = [
     ("x", "twitter"),
 ];
 
-/// Every provider of the catalogue; those with a public key only with the feature `asymmetric`.
+/// Every provider of the catalogue, but for [`Strava`](super::Strava) and
+/// [`AzureEventGrid`](super::AzureEventGrid), whose secret stands in a URL of your own; those with a
+/// public key only with the feature `asymmetric`.
 pub fn all() -> impl Iterator<Item = Provider> {
     let groups = [
         commerce::SCHEMES,

@@ -4,7 +4,7 @@ use http::{Response, request::Parts};
 use super::scheme_methods;
 use crate::{
     Profile, Rejection, Verified, Verifier,
-    handshake::{MAX_CHALLENGE, echo, short_field},
+    handshake::{echo, malformed, short_field, text, text_field},
     scheme::{Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
 };
 
@@ -18,6 +18,7 @@ use crate::{
 /// | freshness | 5 minutes both ways |
 /// | delivery id | in the body (`event_id`) |
 /// | handshake | the signed POST with `"type": "url_verification"` is answered with its challenge and does not reach the handler |
+/// | status | 403 |
 /// | evidence | vendor vector: <https://docs.slack.dev/authentication/verifying-requests-from-slack>, slackapi/python-slack-sdk `tests/signature` |
 #[derive(Clone, Debug)]
 pub struct Slack(SchemeVerifier);
@@ -64,9 +65,9 @@ fn challenge(body: &Bytes) -> Option<Response<Bytes>> {
     if short_field(body, "type")? != "url_verification" {
         return None;
     }
-    let challenge = short_field(body, "challenge");
-    let challenge = challenge.filter(|challenge| challenge.len() <= MAX_CHALLENGE)?;
-    Some(echo(challenge.as_bytes()))
+    let challenge = text_field(body, "challenge");
+    let challenge = challenge.as_deref().and_then(|challenge| text(challenge.as_bytes()));
+    Some(challenge.map_or_else(malformed, |challenge| echo(challenge.as_bytes())))
 }
 
 super::sign_as!(Slack, self => &self.0);

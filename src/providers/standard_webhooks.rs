@@ -24,6 +24,7 @@ use crate::{
 /// | delivery id | `webhook-id`, **signed**, the same for every retry |
 /// | handshake | none |
 /// | asymmetric | with the feature `asymmetric`, `new_asymmetric` takes `v1a,<base64>` instead: Ed25519 over the same content, the public key after `whpk_` |
+/// | status | 403 |
 /// | evidence | vendor vector: standard-webhooks/standard-webhooks `libraries/`, svix/svix-webhooks `rust/src/webhooks.rs`, <https://docs.svix.com/receiving/verifying-payloads/how-manual> |
 #[derive(Clone, Debug)]
 pub struct StandardWebhooks(Arc<[SchemeVerifier; 2]>);

@@ -15,6 +15,7 @@ use crate::{
 /// | proves | that the sender knows the URL; **nothing about the body** |
 /// | delivery id | none known |
 /// | handshake | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered with `{"hub.challenge":"<challenge>"}`; no GET reaches the handler |
+/// | status | 403 |
 /// | evidence | vendor's documentation: <https://developers.strava.com/docs/webhooks/> |
 ///
 /// Take an event for a hint: fetch the activity that it names from Strava, and compare

@@ -84,6 +84,8 @@ tokens! {
     /// | header | `dg-token: <API key id>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
     /// | delivery id | in the body (`request_id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**: hookdeck's page on Deepgram webhooks |
     ///
     /// The token is the *id* of the API key that made the request, not the key.
@@ -96,6 +98,8 @@ tokens! {
     /// | header | `verif-hash: <secret hash>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**: several receivers; the vendor's page is no longer found |
     ///
     /// For version 3. Readers of version 4 name a signature, `flutterwave-signature`, without
@@ -110,6 +114,7 @@ tokens! {
     /// | proves | that the sender knows the token; **nothing about the body** |
     /// | delivery id | in the body (`eventId`) |
     /// | handshake | the unsigned GET with `X-Okta-Verification-Challenge` is answered with `{"verification":"<challenge>"}` and does not reach the handler |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://developer.okta.com/docs/guides/secure-hooks/-/main/> |
     ///
     /// For a header of your own choice there, use [`SharedToken`] with
@@ -126,6 +131,8 @@ tokens! {
     /// | header | `X-Telegram-Bot-Api-Secret-Token: <token>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
     /// | delivery id | in the body (`update_id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's source: tdlib/telegram-bot-api `telegram-bot-api/WebhookActor.cpp` |
     ///
     /// The token is `secret_token` of `setWebhook`: 1 to 256 of `A-Z a-z 0-9 _ -`.
@@ -138,6 +145,8 @@ tokens! {
 /// |---|---|
 /// | header | one of your choice, typed in at the webhook's custom headers |
 /// | proves | that the sender knows the token; **nothing about the body** |
+/// | handshake | none |
+/// | status | 403 |
 /// | evidence | **second-hand**: a public registry of webhook adapters |
 #[derive(Clone, Debug)]
 pub struct Datadog(SharedToken);
@@ -168,6 +177,8 @@ verifies_as!(Datadog, "datadog");
 /// |---|---|
 /// | header | `Authorization: Basic <base64 of user:password>` |
 /// | proves | that the sender knows name and password; **nothing about the body** |
+/// | handshake | none |
+/// | status | 403 |
 /// | evidence | vendor's documentation: RFC 7617 |
 #[derive(Clone, Debug)]
 pub struct BasicAuth(Vec<Secret>);
@@ -258,6 +269,8 @@ passwords! {
     /// |---|---|
     /// | header | `Authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows name and password; **nothing about the body** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | vendor's documentation: <https://developers.brevo.com/docs/secured-webhooks.md> |
     ///
     /// For a header of your own choice there, use [`SharedToken`].
@@ -270,6 +283,8 @@ passwords! {
     /// | header | `Authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows name and password; **nothing about the body** |
     /// | delivery id | in the body (`id`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**: hookdeck's page on Chargebee webhooks |
     Chargebee = "chargebee";
 
@@ -279,6 +294,8 @@ passwords! {
     /// |---|---|
     /// | header | `Authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows name and password; **nothing about the body** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**: anymail/django-anymail |
     Mailjet = "mailjet";
 
@@ -289,6 +306,8 @@ passwords! {
     /// | header | `Authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows name and password; **nothing about the body** |
     /// | delivery id | in the body (`MessageID`) |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**: hookdeck's page on Postmark webhooks |
     Postmark = "postmark";
 
@@ -299,6 +318,8 @@ passwords! {
     /// | header | `Authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows name and password; **nothing about the body** |
     /// | delivery id | `X-MessageSystems-Batch-ID`, **not signed** |
+    /// | handshake | none |
+    /// | status | 403 |
     /// | evidence | **second-hand**: anymail/django-anymail |
     SparkPost = "sparkpost";
 }

@@ -31,6 +31,7 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// | freshness | none: a captured request can be sent again |
 /// | delivery id | `I-Twilio-Idempotency-Token`, **not signed** |
 /// | handshake | none; a WebSocket's GET is signed like any other, over `wss://…` |
+/// | status | 403 |
 /// | evidence | vendor vector: <https://www.twilio.com/docs/usage/security>, the tests of twilio-python, -node, -java and -ruby |
 ///
 /// The URL is tried with and without its port (or its scheme's default port), as Twilio's own

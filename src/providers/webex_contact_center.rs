@@ -25,6 +25,7 @@ const TIME_HEADER: &str = "x-webexcc-timestamp";
 /// | freshness | 5 minutes both ways, by `comciscotimestamp` in the signed body (milliseconds, string or number). The header `X-WebExCC-Timestamp` is not signed: where it is present it must equal the body's, and leaving it out changes nothing |
 /// | delivery id | in the body (`id`) |
 /// | handshake | none |
+/// | status | 403 |
 /// | evidence | vendor's source: <https://developer.webex.com/docs/receive-and-verify-contact-center-webhooks> |
 ///
 /// Version 1 events carry no time and are accepted unless [`require_time`](Self::require_time) is

@@ -17,6 +17,7 @@ use crate::{
 /// | freshness | none by default; [`tolerance`](Self::tolerance) judges `receivedAt` in the signed body |
 /// | delivery id | in the body (`eventId`) |
 /// | handshake | none |
+/// | status | 403 |
 /// | evidence | vendor's source: wsapi-chat/wsapi-app `internal/publisher/signing.go` |
 ///
 /// `X-Instance-Id` is **not signed**. A look-up may use it as a hint; compare it with `instanceId`

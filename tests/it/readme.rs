@@ -139,6 +139,13 @@ fn pages_say_how_the_declared_provider_signs() {
         assert!(named > 0, "{name}: {names:?} in {header}");
         let encoding = if shown.contains("encoding: Hex") { "<hex>" } else { "<base64" };
         assert!(header.contains(encoding), "{name}: {encoding} in {header}");
+        let status = scheme.profile().status();
+        assert!(cell("status").starts_with(status.as_str()), "{name}: {status}");
+        let has_handshake = !shown.contains("handshake: None");
+        // Asana's is no part of the scheme: there is no secret before it.
+        let is_exchange = name == "asana";
+        let says_so = !cell("handshake").starts_with("none");
+        assert_eq!(says_so, has_handshake || is_exchange, "{name}");
         let algorithm = cell("algorithm");
         let (_, used) = shown.split_once("algorithm: HmacSha").unwrap();
         let used = format!("hmac-sha{}", used.split(',').next().unwrap());
