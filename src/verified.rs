@@ -46,6 +46,27 @@ struct Identity {
     len: u8,
 }
 
+impl Identity {
+    fn as_bytes(&self) -> &[u8] {
+        // What was hashed has a length of its own.
+        self.bytes.get(..self.len.into()).unwrap_or(&self.bytes[..32])
+    }
+}
+
+/// Keeps the deliveries of endpoints apart that share a store. It is hashed once.
+#[derive(Clone)]
+pub(crate) struct Scope(Sha256);
+
+impl Scope {
+    pub(crate) fn new(name: &str) -> Self {
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&Sha256::digest(name));
+        block[32..].copy_from_slice(b"tower-webhook scoped replay key\0");
+        // One whole block, so that nothing of it is left for each request to hash.
+        Self(Sha256::new_with_prefix(block))
+    }
+}
+
 /// Tells one signed delivery from every other: a hash of bytes that the signature vouches for.
 ///
 /// It is made of the decoded tag or of a signed delivery id, never of a header's text, so that
@@ -225,19 +246,16 @@ impl Verified {
         self.hash_identity(Sha256::new_with_prefix(b"tower-webhook replay key 1\0"))
     }
 
-    /// The replay key within this scope, so that endpoints that share a store do not share keys.
-    pub(crate) fn scoped_replay_key(&self, scope: &str) -> Option<ReplayKey> {
-        let mut hash = Sha256::new_with_prefix(b"tower-webhook scoped key 1\0");
-        hash.update((scope.len() as u64).to_be_bytes());
-        hash.update(scope);
-        self.hash_identity(hash)
+    /// The replay key within a scope; see [`Scope`].
+    pub(crate) fn scoped_replay_key(&self, scope: &Scope) -> Option<ReplayKey> {
+        self.hash_identity(scope.0.clone())
     }
 
     fn hash_identity(&self, mut hash: Sha256) -> Option<ReplayKey> {
         let identity = self.identity.as_ref()?;
         hash.update(self.provider);
         hash.update([0, identity.len]);
-        hash.update(identity.bytes);
+        hash.update(identity.as_bytes());
         // One tenant's id must not pass for another's.
         hash.update(self.tenant.as_deref().unwrap_or_default());
         Some(ReplayKey(hash.finalize().into()))

@@ -7,7 +7,7 @@ use http::{Extensions, HeaderValue, Response, StatusCode, header};
 use tower_layer::Layer;
 
 use super::{ReplayService, ReplayStore, StoreError};
-use crate::{ReplayKey, Unverified, Verified, rejection::grpc_status};
+use crate::{ReplayKey, Unverified, Verified, rejection::grpc_status, verified::Scope};
 
 /// Lets each delivery reach the handler once; see [the module](super).
 ///
@@ -25,9 +25,9 @@ pub struct ReplayLayer<T> {
     config: Arc<Config>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Config {
-    scope: Arc<str>,
+    scope: Scope,
     pub(super) lease: Duration,
     retention: Duration,
     body_only: Vec<&'static str>,
@@ -42,9 +42,9 @@ impl<T: ReplayStore> ReplayLayer<T> {
     /// A guard with this store. Deliveries of different scopes are different, so that endpoints
     /// which share a store do not share deliveries: the endpoint's path is a good one. Processes
     /// that serve the same endpoint must use the same scope.
-    pub fn new(scope: impl Into<Arc<str>>, store: T) -> Self {
+    pub fn new(scope: impl AsRef<str>, store: T) -> Self {
         let config = Config {
-            scope: scope.into(),
+            scope: Scope::new(scope.as_ref()),
             lease: Duration::from_secs(60),
             retention: Duration::from_secs(2 * 300) + SKEW,
             body_only: Vec::new(),
@@ -227,5 +227,17 @@ impl fmt::Display for Withheld {
 impl<T> fmt::Debug for ReplayLayer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplayLayer").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("lease", &self.lease)
+            .field("retention", &self.retention)
+            .field("body_only", &self.body_only)
+            .field("duplicate_status", &self.duplicate_status)
+            .field("fails_open", &self.fails_open)
+            .finish_non_exhaustive()
     }
 }

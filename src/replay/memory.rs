@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap, hash_map},
     fmt,
     future::{Ready, ready},
     mem,
@@ -167,46 +167,52 @@ impl Shard {
     fn claim(
         &mut self,
         key: ReplayKey,
-        token: Token,
+        owner: Token,
         now: Duration,
         until: Duration,
     ) -> Result<Claim, StoreError> {
         self.forget_expired(now);
-        let granted = Entry { until, owner: Some(token) };
-        match self.entries.get_mut(&key) {
-            Some(entry) if entry.until > now => {
-                return Ok(entry.owner.map_or(Claim::Completed, |_| Claim::InFlight));
+        if self.entries.len() >= self.max && !self.entries.contains_key(&key) {
+            self.make_room(now)?;
+        }
+        let granted = Entry { until, owner: Some(owner) };
+        match self.entries.entry(key) {
+            hash_map::Entry::Vacant(place) => {
+                place.insert(granted);
+                self.in_flight += 1;
             }
-            Some(entry) => {
+            hash_map::Entry::Occupied(mut place) => {
+                let entry = place.get_mut();
+                if entry.until > now {
+                    return Ok(entry.owner.map_or(Claim::Completed, |_| Claim::InFlight));
+                }
                 self.in_flight += usize::from(entry.owner.is_none());
                 *entry = granted;
-            }
-            None => {
-                self.make_room(now)?;
-                self.entries.insert(key, granted);
-                self.in_flight += 1;
             }
         }
         Ok(Claim::Granted { evicted: mem::take(&mut self.evicted) })
     }
 
-    fn commit(&mut self, key: ReplayKey, token: Token, now: Duration, until: Duration) -> Settled {
-        // A claim whose lease has run out may have lost its place. That the delivery has been
-        // handled is kept even where there is no room: the next claim makes some.
-        let before = self.entries.insert(key, Entry { until, owner: None });
+    fn commit(&mut self, key: ReplayKey, owner: Token, now: Duration, until: Duration) -> Settled {
         self.order.push(Reverse((until, key)));
-        match before.and_then(|entry| Some((entry.owner?, entry.until))) {
-            None => Settled::Lost,
-            Some((owner, lease_end)) => {
-                self.in_flight -= 1;
-                if owner == token && lease_end > now { Settled::Held } else { Settled::Lost }
+        let handled = Entry { until, owner: None };
+        let before = match self.entries.get_mut(&key) {
+            Some(entry) => mem::replace(entry, handled),
+            None => {
+                // A claim whose lease has run out may have lost its place. That the delivery has
+                // been handled is kept even where there is no room: the next claim makes some.
+                self.entries.insert(key, handled);
+                return Settled::Lost;
             }
-        }
+        };
+        self.in_flight -= usize::from(before.owner.is_some());
+        let is_held = before.owner == Some(owner) && before.until > now;
+        if is_held { Settled::Held } else { Settled::Lost }
     }
 
-    fn release(&mut self, key: &ReplayKey, token: Token, now: Duration) -> Settled {
+    fn release(&mut self, key: &ReplayKey, owner: Token, now: Duration) -> Settled {
         match self.entries.get(key).copied() {
-            Some(Entry { owner: Some(owner), until }) if owner == token => {
+            Some(Entry { owner: Some(holder), until }) if holder == owner => {
                 self.entries.remove(key);
                 self.in_flight -= 1;
                 if until > now { Settled::Held } else { Settled::Lost }

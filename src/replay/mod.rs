@@ -53,8 +53,9 @@
 //!   the guard.
 //! - A delivery that its sender repeats until it sees a 2xx has been handled with success at least
 //!   once.
-//! - Once a success is in the store, the delivery is not dispatched again until it is forgotten. By
-//!   then its signed time is too old for the verifier.
+//! - Once a success is in the store, the delivery is not dispatched again until it is
+//!   [forgotten](ReplayLayer::retention). Where the verifier judges a signed time, it refuses the
+//!   delivery by then.
 //! - It is **no transaction with the handler's own database**. A process that dies after the handler
 //!   wrote and before the commit has handled a delivery that nobody knows of, and so has one whose
 //!   store was lost. Where that matters, write the event's id under a unique key in the same

@@ -145,11 +145,11 @@ impl ReplayStore for RedisStore {
         })
     }
 
-    fn commit(&self, key: &ReplayKey, token: Token, retention: Duration) -> Self::Settle {
+    fn commit(&self, key: &ReplayKey, owner: Token, retention: Duration) -> Self::Settle {
         let mut command = redis::cmd("SET");
         command.arg(self.key(key)).arg(HANDLED).arg("PX").arg(millis(retention)).arg("GET");
         self.ask(command, move |before: Option<Vec<u8>>| {
-            let is_held = before.is_some_and(|before| before == token.as_ref());
+            let is_held = before.is_some_and(|before| before == owner.as_ref());
             if is_held { Settled::Held } else { Settled::Lost }
         })
     }

@@ -430,8 +430,9 @@ fn t37_nothing_that_accepts_everything_is_exported() {
         let after = |word| code.split(word).skip(1);
         let methods = after("pub fn ").chain(after("pub const fn "));
         let methods = methods.filter_map(|text| text.split(['(', '<']).next());
-        // The one way to let a request through unverified, and the mark it leaves.
-        let loud = ["dangerously_report_only", "Unverified"];
+        // The one way to let a request through unverified, the mark it leaves, and the one to let
+        // it through unguarded.
+        let loud = ["dangerously_report_only", "Unverified", "dangerously_fail_open"];
         for name in methods.chain(exported.iter().copied()).filter(|name| !loud.contains(name)) {
             let name = name.to_lowercase();
             for word in [
@@ -465,8 +466,9 @@ fn t37_nothing_that_accepts_everything_is_exported() {
 #[test]
 fn every_trap_has_a_test_under_its_number() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let tests: String = fs::read_dir(directory)
-        .unwrap()
+    let tests: String = [directory.join("replay"), directory]
+        .iter()
+        .flat_map(|directory| fs::read_dir(directory).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_file())
         .map(|path| fs::read_to_string(path).unwrap())
@@ -478,7 +480,7 @@ fn every_trap_has_a_test_under_its_number() {
         .filter(|name| name.starts_with('t'))
         .flat_map(|name| name.split('_'))
         .collect();
-    for trap in (1..=1).chain(3..=18).chain(23..=30).chain(32..=44) {
+    for trap in (1..=1).chain(3..=30).chain(32..=44) {
         assert!(names.contains(&&*format!("t{trap:02}")), "T-{trap:02}");
     }
 }

@@ -140,3 +140,96 @@ async fn one_in_flight_is_told() {
     let heard = heard(&clock, guard, &handler, &["1"]).await;
     assert_eq!(heard, [(EventKind::Withheld(Withheld::InFlight), "webhook_in_flight")]);
 }
+
+/// Counts what is counted under `outcome`.
+#[cfg(feature = "metrics")]
+#[derive(Clone, Default)]
+struct Outcomes(Arc<Mutex<std::collections::BTreeMap<String, u64>>>);
+
+#[cfg(feature = "metrics")]
+mod recorder {
+    use std::sync::Arc;
+
+    use metrics::{
+        Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    };
+
+    use super::Outcomes;
+
+    struct Outcome(Outcomes, String);
+
+    impl CounterFn for Outcome {
+        fn increment(&self, value: u64) {
+            *self.0.0.lock().unwrap().entry(self.1.clone()).or_default() += value;
+        }
+
+        fn absolute(&self, _: u64) {}
+    }
+
+    impl Recorder for Outcomes {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            let outcome = key.labels().find(|label| label.key() == "outcome");
+            match outcome.filter(|_| key.name() == "webhook_replay_total") {
+                Some(label) => {
+                    Counter::from_arc(Arc::new(Outcome(self.clone(), label.value().to_owned())))
+                }
+                None => Counter::noop(),
+            }
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn the_guard_is_counted_by_outcome() {
+    use tower_webhook::observe::{Attempt, MetricsObserver, Observer};
+
+    let outcomes = Outcomes::default();
+    let (head, ()) = Request::new(()).into_parts();
+    let attempt = Attempt::new("acme", &head);
+    metrics::with_local_recorder(&outcomes, || {
+        let observer = MetricsObserver::new();
+        for kind in [
+            EventKind::Withheld(Withheld::Duplicate),
+            EventKind::Withheld(Withheld::Duplicate),
+            EventKind::Withheld(Withheld::InFlight),
+            EventKind::Withheld(Withheld::StoreFailed),
+            EventKind::Withheld(Withheld::NotVerified),
+            EventKind::Unguarded,
+            EventKind::Unsettled,
+            EventKind::LeaseLost,
+            EventKind::Evicted { count: 7 },
+        ] {
+            observer.observe(&Event::new(&attempt, kind));
+        }
+    });
+    let counted = outcomes.0.lock().unwrap();
+    let counted: Vec<_> = counted.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    assert_eq!(
+        counted,
+        [
+            ("duplicate", 2),
+            ("evicted", 7),
+            ("in_flight", 1),
+            ("lease_lost", 1),
+            ("not_verified", 1),
+            ("store_failed", 1),
+            ("unguarded", 1),
+            ("unsettled", 1),
+        ]
+    );
+}
