@@ -5,16 +5,9 @@
 #![allow(missing_docs, reason = "a bench")]
 #![allow(clippy::unwrap_used, reason = "a failed bench says where")]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    convert::Infallible,
-    future::Future,
-    hint::black_box,
-    pin::pin,
-    sync::atomic::{AtomicU64, Ordering},
-    task::{Context, Poll, Waker},
-    time::Instant,
-};
+mod support;
+
+use std::{convert::Infallible, hint::black_box};
 
 use axum::{Router, body::Body, extract::Request as AxumRequest, middleware::Next, routing::post};
 use bytes::Bytes;
@@ -25,51 +18,11 @@ use sha2::Sha256;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_webhook::{Secret, SignatureLayer, providers::Meta};
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-#[expect(unsafe_code, reason = "only an allocator can count allocations; it hands all on")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use self::support::{Case, case, measure, ready};
 
 const SECRET: &str = "test-secret-0123456789abcdef-0123";
-const ROUNDS: usize = 31;
 
 type HmacSha256 = Hmac<Sha256>;
-
-struct Case {
-    name: &'static str,
-    run: Box<dyn FnMut()>,
-}
-
-fn case(name: &'static str, run: impl FnMut() + 'static) -> Case {
-    Case { name, run: Box::new(run) }
-}
-
-/// A request that is all there needs one poll, and no runtime.
-fn ready<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("a request that is all there waited"),
-    }
-}
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -156,33 +109,6 @@ fn cases(size: usize) -> Vec<Case> {
     ]
 }
 
-/// Nanoseconds and allocations of each case.
-fn measure(cases: &mut [Case], size: usize) -> Vec<(f64, u64)> {
-    let repeats = (400_000 / (400 + size)).max(2);
-    let mut times = vec![Vec::with_capacity(ROUNDS); cases.len()];
-    let mut allocations = vec![0; cases.len()];
-    for round in 0..ROUNDS + 1 {
-        for (at, case) in cases.iter_mut().enumerate() {
-            let (start, before) = (Instant::now(), ALLOCATIONS.load(Ordering::Relaxed));
-            for _ in 0..repeats {
-                (case.run)();
-            }
-            let elapsed = start.elapsed();
-            // The first round warms up.
-            if round > 0 {
-                times[at].push(elapsed.as_nanos() as f64 / repeats as f64);
-                let count = ALLOCATIONS.load(Ordering::Relaxed) - before;
-                allocations[at] = count / repeats as u64;
-            }
-        }
-    }
-    let median = |mut times: Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
-    times.into_iter().map(median).zip(allocations).collect()
-}
-
 fn main() {
     // `cargo test --benches` and the like only want to know that it runs.
     let is_test = std::env::args().any(|argument| argument == "--test");
@@ -190,7 +116,7 @@ fn main() {
         if is_test { &[256] } else { &[256, 1 << 10, 16 << 10, 64 << 10, 1 << 20] };
     for &size in sizes {
         let mut cases = cases(size);
-        let results = measure(&mut cases, size);
+        let results = measure(&mut cases, (400_000 / (400 + size)).max(2));
         println!("\n{size} bytes{:24}ns    allocations", "");
         for (case, (time, allocations)) in cases.iter().zip(&results) {
             println!("  {:24} {time:>12.0} {allocations:>8}", case.name);

@@ -1,0 +1,117 @@
+//! What the replay guard costs above the signature layer alone, in the same run.
+//!
+//! `cargo bench --bench replay`. Each delivery is new, and was signed before.
+#![allow(missing_docs, reason = "a bench")]
+#![allow(clippy::unwrap_used, reason = "a failed bench says where")]
+
+mod support;
+
+use std::{
+    convert::Infallible,
+    hint::black_box,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use sha2::Sha256;
+use tower::{Layer, Service, service_fn};
+use tower_webhook::{
+    Secret, SignatureLayer,
+    providers::Stripe,
+    replay::{MemoryStore, ReplayLayer, ReplayStore, Token},
+};
+
+use self::support::{Case, ROUNDS, case, measure, ready};
+
+const SECRET: &str = "test-secret-0123456789abcdef-0123";
+const NOW: u64 = 1_700_000_000;
+const BODY: usize = 1024;
+
+/// So many deliveries, each with a body and a signature of its own.
+fn deliveries(count: usize) -> impl Iterator<Item = Request<Full<Bytes>>> {
+    let deliveries: Vec<(HeaderValue, Bytes)> = (0..count)
+        .map(|number| {
+            let body = format!("{number:0BODY$}");
+            let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+            mac.update(format!("{NOW}.{body}").as_bytes());
+            let tag = mac.finalize().into_bytes();
+            let tag: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
+            (HeaderValue::try_from(format!("t={NOW},v1={tag}")).unwrap(), Bytes::from(body))
+        })
+        .collect();
+    deliveries.into_iter().cycle().map(|(signature, body)| {
+        let mut request = Request::post("/").body(Full::new(body)).unwrap();
+        request.headers_mut().insert("stripe-signature", signature);
+        request
+    })
+}
+
+fn layer() -> SignatureLayer<Stripe> {
+    let now = || -> SystemTime { UNIX_EPOCH + Duration::from_secs(NOW) };
+    SignatureLayer::new(Stripe::new(Secret::new(SECRET).unwrap()).clock(now))
+}
+
+/// A store that has been filled to its bound: each claim has to forget another delivery.
+fn full() -> MemoryStore {
+    let store = MemoryStore::new(10_000);
+    for number in 0..20_000_u64 {
+        let verified = tower_webhook::Verified::new("other").with_identity(&number.to_be_bytes());
+        let (key, token) = (verified.replay_key().unwrap(), Token::unique());
+        let _ = ready(store.claim(&key, token, Duration::from_secs(60)));
+        let _ = ready(store.commit(&key, token, Duration::from_secs(600)));
+    }
+    store
+}
+
+fn cases(repeats: usize) -> Vec<Case> {
+    let count = repeats * (ROUNDS + 1);
+    let inner = || {
+        service_fn(async |request: Request<_>| {
+            black_box(request);
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        })
+    };
+    let alone = {
+        let mut service = layer().layer(inner());
+        let mut requests = deliveries(count);
+        move || {
+            let Ok(response) = ready(service.call(requests.next().unwrap()));
+            assert_eq!(response.status(), StatusCode::OK);
+        }
+    };
+    let guarded = |store: MemoryStore, count| {
+        let guard = ReplayLayer::new("/webhook", store);
+        let mut service = layer().layer(guard.layer(inner()));
+        let mut requests = deliveries(count);
+        move || {
+            let Ok(response) = ready(service.call(requests.next().unwrap()));
+            assert_eq!(response.status(), StatusCode::OK);
+        }
+    };
+    vec![
+        case("signature layer", alone),
+        case("+ guard", guarded(MemoryStore::new(1_000_000), count)),
+        case("+ guard, store full", guarded(full(), count)),
+        case("+ guard, a duplicate", guarded(MemoryStore::new(1_000_000), 1)),
+    ]
+}
+
+fn main() {
+    // `cargo test --benches` and the like only want to know that it runs.
+    let is_test = std::env::args().any(|argument| argument == "--test");
+    let repeats = if is_test { 10 } else { 500 };
+    let mut cases = cases(repeats);
+    let results = measure(&mut cases, repeats);
+    println!("{BODY} bytes{:24}ns    allocations", "");
+    for (case, (time, allocations)) in cases.iter().zip(&results) {
+        println!("  {:24} {time:>12.0} {allocations:>8}", case.name);
+    }
+    let alone = results[0];
+    for (case, (time, allocations)) in cases.iter().zip(&results).skip(1) {
+        let allocations = allocations - alone.1;
+        println!("  {:24} {:>+12.0} {allocations:>+8}", case.name, time - alone.0);
+    }
+}
