@@ -5,31 +5,26 @@ use std::{
     fmt,
     future::Future,
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
-use http::{
-    Extensions, HeaderMap, HeaderValue, Request, Response, Version, header, request::Parts,
-};
+use bytes::Buf;
+use http::{HeaderMap, Request, Response, request::Parts};
 use http_body::Body;
 use http_body_util::LengthLimitError;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    BufferedBody, Profile, Rejection, RejectionKind, ResponseBody, Source, Unverified, Verified,
-    Verifier,
+    BufferedBody, Rejection, RejectionKind, ResponseBody, Source, Verifier,
     deadline::Deadline,
-    empty_response,
     gather::Gather,
     layer::Config,
     observe::{EventKind, Observed},
-    rejection::{grpc_content_type, grpc_response},
-    source::{Found, LookUpLater},
+    source::LookUpLater,
+    verdict::{Admitted, Decider, Stop, answer, begin, contained, finish, start},
 };
 
 /// Frames that are read before other tasks get their turn.
@@ -80,56 +75,6 @@ pin_project! {
         // The inner service is at work.
         Call { #[pin] future: F },
         Done,
-    }
-}
-
-/// Who decides at the end of the body.
-enum Decider<V, T, L> {
-    Verifier(V, T),
-    Later(L),
-    /// It is decided already, and the layer only reports.
-    Refused(Rejection),
-}
-
-/// What is known of a request that goes to the inner service.
-enum Admitted {
-    Verified(Verified),
-    /// In report-only mode, and nowhere else.
-    Unverified(Rejection),
-}
-
-impl Admitted {
-    /// Whatever a layer above us has put there: of the two marks there is only ever one.
-    fn mark(self, extensions: &mut Extensions) {
-        match self {
-            Self::Verified(verified) => {
-                extensions.remove::<Unverified>();
-                extensions.insert(verified);
-            }
-            Self::Unverified(rejection) => {
-                extensions.remove::<Verified>();
-                extensions.insert(Unverified::new(rejection));
-            }
-        }
-    }
-}
-
-/// How a request's way to the inner service ended early.
-enum Stop {
-    /// A challenge, and what was proven of it.
-    Answer(Box<(Response<Bytes>, Option<Verified>)>),
-    Refuse(Rejection),
-}
-
-impl From<Rejection> for Stop {
-    fn from(rejection: Rejection) -> Self {
-        Self::Refuse(rejection)
-    }
-}
-
-impl From<RejectionKind> for Stop {
-    fn from(kind: RejectionKind) -> Self {
-        Self::Refuse(Rejection::new(kind))
     }
 }
 
@@ -324,85 +269,6 @@ impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
     }
 }
 
-impl Config {
-    fn verdict(&self, verdict: Result<Verified, Stop>) -> Result<Admitted, Stop> {
-        verdict
-            .map(Admitted::Verified)
-            .or_else(|stop| self.report_only(stop).map(Admitted::Unverified))
-    }
-
-    /// Why a request that is refused goes on all the same. One without a whole body never does.
-    fn report_only(&self, stop: Stop) -> Result<Rejection, Stop> {
-        match stop {
-            Stop::Refuse(rejection) if self.report_only && !rejection.kind().is_of_body() => {
-                Ok(self.attributed(rejection))
-            }
-            stop => Err(stop),
-        }
-    }
-
-    fn attributed(&self, rejection: Rejection) -> Rejection {
-        rejection.attributed(self.profile.provider, self.profile.status)
-    }
-}
-
-/// Runs a verifier's code. A panic there must neither pass for an answer nor end the connection
-/// without one.
-pub(crate) fn contained<T>(run: impl FnOnce() -> T) -> Result<T, Rejection> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Rejection::new(RejectionKind::VerifierPanicked))
-}
-
-fn begin<V: Verifier, L>(
-    found: Found<V, L>,
-    head: &Parts,
-) -> Result<Decider<V, V::State, L>, Stop> {
-    Ok(match found {
-        Found::Later(later) => Decider::Later(later),
-        Found::Verifier(verifier) => {
-            let state = start(&verifier, head)?;
-            Decider::Verifier(verifier, state)
-        }
-    })
-}
-
-/// The steps that need the head alone.
-fn start<V: Verifier>(verifier: &V, head: &Parts) -> Result<V::State, Stop> {
-    match decide(verifier, || verifier.handshake(head).transpose())? {
-        Some(response) => Err(Stop::Answer(Box::new((response, None)))),
-        None => Ok(decide(verifier, || verifier.begin(head))?),
-    }
-}
-
-/// What a verifier decides, under its own provider's name: a look-up may find any provider's.
-fn decide<V: Verifier, T>(
-    verifier: &V,
-    run: impl FnOnce() -> Result<T, Rejection>,
-) -> Result<T, Rejection> {
-    contained(run).and_then(|result| result).map_err(|rejection| {
-        match contained(|| verifier.profile().provider()) {
-            Ok(provider) if provider != Profile::DEFAULT.provider => {
-                rejection.with_provider(provider)
-            }
-            // The layer's own says more.
-            _ => rejection,
-        }
-    })
-}
-
-/// The verdict, and the reply to a signed challenge.
-fn finish<V: Verifier>(
-    verifier: &V,
-    state: V::State,
-    head: &Parts,
-    body: &Bytes,
-) -> Result<Verified, Stop> {
-    let mut verified = decide(verifier, || verifier.finish(state, head, body))?;
-    match verified.take_reply() {
-        Some(response) => Err(Stop::Answer(Box::new((*response, Some(verified))))),
-        None => Ok(verified),
-    }
-}
-
 /// Reads the body to its end, within its limit and its time.
 fn read<V: Verifier, L, B>(
     decider: &mut Option<Decider<V, V::State, L>>,
@@ -473,48 +339,6 @@ fn unreadable(error: Box<dyn Error + Send + Sync>) -> Rejection {
         cause = error.source();
     }
     Rejection::new(RejectionKind::BodyUnreadable).with_source(error)
-}
-
-/// Every answer of the layer's own is made here.
-fn answer(
-    stop: Stop,
-    head: Option<Parts>,
-    closes: bool,
-    config: &Config,
-    observed: &mut Observed,
-) -> Response<Bytes> {
-    let grpc = head.as_ref().and_then(|head| grpc_content_type(head.version, &head.headers));
-    let mut response = match stop {
-        Stop::Answer(answer) => {
-            let (response, verified) = *answer;
-            let status = response.status();
-            observed.answers(verified.as_ref(), EventKind::Handshake { status });
-            response
-        }
-        Stop::Refuse(rejection) => {
-            let rejection = config.attributed(rejection);
-            let mut response = match (&config.on_rejection, grpc) {
-                (Some(answer), _) => {
-                    contained(|| answer(&rejection)).unwrap_or_else(|_| empty_response(&rejection))
-                }
-                (None, Some(grpc)) => grpc_response(&rejection, grpc.clone()),
-                (None, None) => empty_response(&rejection),
-            };
-            let status = response.status();
-            observed.refuses(&rejection, EventKind::Rejected { status });
-            response.extensions_mut().insert(rejection);
-            response
-        }
-    };
-    // On HTTP/1 the rest of the body would have to be read before the connection can be used
-    // again. A server that closes without a word loses answers: the sender's next request is sent
-    // into a connection that is being reset. A refusal says so even when the body has been read,
-    // so that nobody can tell by it how far verification came.
-    if closes && head.is_some_and(|head| head.version <= Version::HTTP_11) {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
-    response
 }
 
 impl<M, S, B> fmt::Debug for ResponseFuture<M, S, B>

@@ -44,6 +44,7 @@ mod time;
 #[cfg(doc)]
 #[doc = include_str!("../docs/403-at-3am.md")]
 pub mod troubleshooting {}
+mod verdict;
 mod verified;
 mod verifier;
 

@@ -12,10 +12,8 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    BufferedBody, ResponseBody, Source,
-    future::{ResponseFuture, contained},
-    layer::Config,
-    observe::Observed,
+    BufferedBody, ResponseBody, Source, future::ResponseFuture, layer::Config, observe::Observed,
+    verdict::contained,
 };
 
 /// The service of a [`SignatureLayer`](crate::SignatureLayer).

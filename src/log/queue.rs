@@ -24,7 +24,7 @@ use super::{
     row::Draft,
     store::{LogError, Store},
 };
-use crate::{future::contained, observe::Window};
+use crate::{observe::Window, verdict::contained};
 
 /// Rows of one transaction.
 const BATCH: usize = 512;

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Entry, EntryId, RECEIVED, builder::Settings, mask::REDACTED};
 use crate::{
-    future::contained,
     observe::{Event, EventKind, escaped},
+    verdict::contained,
 };
 
 const SUCCESS: &str = "success";

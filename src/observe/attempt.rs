@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts};
 
 use super::{Event, EventKind, Observers, redact};
-use crate::{Profile, Rejection, Verified, future::contained, layer::Config, time::Clock};
+use crate::{Profile, Rejection, Verified, layer::Config, time::Clock, verdict::contained};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -100,7 +100,7 @@ impl Observers {
 
     fn keep_request(&self) -> bool {
         let keeps = |observer: &Arc<dyn Observer>| {
-            crate::future::contained(|| observer.keeps_request()).unwrap_or(false)
+            crate::verdict::contained(|| observer.keeps_request()).unwrap_or(false)
         };
         self.0.iter().any(keeps)
     }
@@ -108,7 +108,7 @@ impl Observers {
     fn observe(&self, event: &Event<'_>) {
         for observer in &self.0 {
             // An observer's bug must neither change the answer nor keep the others from theirs.
-            let _ = crate::future::contained(|| observer.observe(event));
+            let _ = crate::verdict::contained(|| observer.observe(event));
         }
     }
 }

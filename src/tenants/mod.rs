@@ -90,8 +90,8 @@ use self::{
     verifier::Found,
 };
 use crate::{
-    ConfigError, MakeVerifierAfterBodyFn, MakeVerifierFn, Rejection, Verifier, future::contained,
-    make_verifier_after_body_fn, make_verifier_fn, time::Clock,
+    ConfigError, MakeVerifierAfterBodyFn, MakeVerifierFn, Rejection, Verifier,
+    make_verifier_after_body_fn, make_verifier_fn, time::Clock, verdict::contained,
 };
 
 /// Looks up tenants' secrets, with a cache in front of the store; see the [module](self).
