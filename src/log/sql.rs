@@ -1,13 +1,13 @@
 //! What the two databases have in common: all statements.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
 
-use super::{
-    Entry,
-    id::{millis, time},
-};
+use super::{Entry, id::millis};
 
 /// Rows of one statement. With few sizes the database prepares few statements.
 const CHUNKS: [usize; 3] = [128, 16, 1];
@@ -46,12 +46,13 @@ pub(super) fn integer(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-pub(super) fn from_time(at: std::time::SystemTime) -> i64 {
+pub(super) fn from_time(at: SystemTime) -> i64 {
     integer(millis(at))
 }
 
-pub(super) fn to_time(millis: i64) -> std::time::SystemTime {
-    time(u64::try_from(millis).unwrap_or_default())
+pub(super) fn to_time(millis: i64) -> SystemTime {
+    let since = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
+    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }
 
 /// As a JSON object.
