@@ -8,7 +8,7 @@ use std::{
         LazyLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// The name of a row: a UUID of version 7, so that their order is that of the requests' arrival.
@@ -86,6 +86,8 @@ impl FromStr for EntryId {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

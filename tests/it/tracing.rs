@@ -21,7 +21,7 @@ use crate::support::{SECRET, Script, at, meta_layer, meta_request, meta_signatur
 
 /// The lines that a JSON subscriber wrote.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -47,7 +47,7 @@ impl<'a> MakeWriter<'a> for Lines {
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
 
 impl Lines {
-    fn subscribe(&self) -> tracing::subscriber::DefaultGuard {
+    pub(crate) fn subscribe(&self) -> tracing::subscriber::DefaultGuard {
         LazyLock::force(&SECOND);
         let subscriber = tracing_subscriber::fmt()
             .json()
@@ -58,11 +58,11 @@ impl Lines {
         tracing::subscriber::set_default(subscriber)
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
     }
 
-    fn json(&self) -> Vec<Value> {
+    pub(crate) fn json(&self) -> Vec<Value> {
         self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }

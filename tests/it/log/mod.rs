@@ -3,7 +3,7 @@
 
 mod contract;
 mod faults;
-mod helpers;
+pub(crate) mod helpers;
 mod kills;
 mod mask;
 mod queue;

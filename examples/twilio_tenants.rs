@@ -1,0 +1,361 @@
+//! Twilio's messages and status callbacks for many tenants, each with an auth token of its own, in
+//! SQLite: stored once however often they come, and every request logged.
+//!
+//! Database and public origin come from the environment. Without them the server does not start.
+//! The tokens stand in the file as they are, so it is for nobody else to read.
+//!
+//! ```sh
+//! umask 077
+//! export TWILIO_DATABASE=webhooks.db TWILIO_PUBLIC_ORIGIN=https://example.com
+//! cargo run --example twilio_tenants --features tenants,log-sqlite,tracing
+//! ```
+//!
+//! And then:
+//!
+//! ```sh
+//! sqlite3 webhooks.db "INSERT INTO tenant (number, auth_token) VALUES ('+15550000001', 'token-of-anna')"
+//! url=https://example.com/v1/webhooks/twilio
+//! signature=$(printf %s "${url}BodyhiFrom+15551112222MessageSidSM1To+15550000001" |
+//!     openssl dgst -sha1 -hmac token-of-anna -binary | base64)
+//! curl -i http://127.0.0.1:3000/v1/webhooks/twilio -H "x-twilio-signature: $signature" \
+//!     -d Body=hi -d From=%2B15551112222 -d MessageSid=SM1 -d To=%2B15550000001
+//! sqlite3 webhooks.db 'SELECT * FROM received; SELECT status, tenant, event_name FROM webhook_log'
+//! ```
+
+use std::{
+    env,
+    error::Error,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Extension, Form, Router,
+    extract::{ConnectInfo, State, rejection::FormRejection},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use http::{HeaderName, StatusCode, header};
+use serde::Deserialize;
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
+};
+use tokio::{net::TcpListener, time::interval};
+use tower_webhook::{
+    PublicUrl, Rejection, Secret, SignatureLayer, Verified,
+    log::{Retention, WebhookLog},
+    make_verifier_after_body_fn,
+    observe::{Alert, Alerts, Attempt, ClientIp, Event, Observer, Sampled, TracingObserver},
+    providers::Twilio,
+    tenants::{Secrets, TenantId, Tenants, TenantsBuilder, form_field},
+};
+
+const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
+
+/// A tenant is known by its number at Twilio.
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS tenant (
+        number TEXT NOT NULL PRIMARY KEY,
+        -- NULL: not set up yet.
+        auth_token TEXT CHECK (auth_token <> ''),
+        -- During a rotation: Twilio signs with it until the new one is made the primary one.
+        previous_auth_token TEXT CHECK (previous_auth_token <> ''),
+        is_suspended BOOLEAN NOT NULL DEFAULT FALSE
+    );
+    -- Written by whatever sends messages. A status that comes before that is refused.
+    CREATE TABLE IF NOT EXISTS sent (
+        sid TEXT NOT NULL PRIMARY KEY,
+        tenant TEXT NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS received (
+        tenant TEXT NOT NULL,
+        sid TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (tenant, sid)
+    );
+    CREATE TABLE IF NOT EXISTS status (
+        tenant TEXT NOT NULL,
+        sid TEXT NOT NULL,
+        status TEXT NOT NULL,
+        PRIMARY KEY (tenant, sid, status)
+    )";
+
+/// What Twilio sends. It has many more parameters, and gets new ones without notice.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Message {
+    message_sid: String,
+    from: String,
+    body: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Status {
+    message_sid: String,
+    message_status: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Database(pub(crate) SqlitePool);
+
+impl Database {
+    pub(crate) async fn open(path: &Path) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .busy_timeout(Duration::from_secs(2));
+        // So that the answer is a 503 before Twilio gives up.
+        let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(2));
+        let pool = pool.connect_with(options).await?;
+        sqlx::raw_sql(SCHEMA).execute(&pool).await?;
+        Ok(Self(pool))
+    }
+
+    async fn secrets(&self, number: &str) -> Result<Option<Secrets>, Box<dyn Error + Send + Sync>> {
+        let row: Option<(Option<String>, Option<String>)> =
+            sqlx::query_as("SELECT auth_token, previous_auth_token FROM tenant WHERE number = ?")
+                .bind(number)
+                .fetch_optional(&self.0)
+                .await?;
+        let Some((current, previous)) = row else { return Ok(None) };
+        let tokens = current.into_iter().chain(previous);
+        Ok(Some(tokens.map(Secret::new).collect::<Result<_, _>>()?))
+    }
+
+    async fn sender_of(&self, sid: &str) -> Result<Option<String>, sqlx::Error> {
+        let query = sqlx::query_scalar("SELECT tenant FROM sent WHERE sid = ?");
+        query.bind(sid).fetch_optional(&self.0).await
+    }
+
+    async fn is_suspended(&self, tenant: &str) -> Result<bool, sqlx::Error> {
+        let query = sqlx::query_scalar("SELECT is_suspended FROM tenant WHERE number = ?");
+        query.bind(tenant).fetch_one(&self.0).await
+    }
+
+    async fn store_message(&self, tenant: &str, message: &Message) -> Result<(), sqlx::Error> {
+        // Twilio may send again what it got no answer to. What is there stays as it is.
+        sqlx::query(
+            "INSERT INTO received (tenant, sid, sender, body) VALUES (?, ?, ?, ?)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(tenant)
+        .bind(&message.message_sid)
+        .bind(&message.from)
+        .bind(&message.body)
+        .execute(&self.0)
+        .await?;
+        Ok(())
+    }
+
+    async fn store_status(&self, tenant: &str, status: &Status) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO status (tenant, sid, status) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(tenant)
+        .bind(&status.message_sid)
+        .bind(&status.message_status)
+        .execute(&self.0)
+        .await?;
+        Ok(())
+    }
+}
+
+/// The tenants' verifiers. A token that was changed counts within a minute, or at once after
+/// [`Tenants::forget`].
+pub(crate) fn tenants(database: Database, url: PublicUrl) -> TenantsBuilder<Twilio> {
+    let store = move |number: TenantId| {
+        let database = database.clone();
+        async move { database.secrets(&number).await }
+    };
+    let make = move |tokens: Secrets| {
+        tokens.verifier(|token| Twilio::new(token, url.clone()), Twilio::or_secret)
+    };
+    Tenants::builder(store, make).check_id(is_number)
+}
+
+/// E.164.
+fn is_number(text: &str) -> bool {
+    let Some(digits) = text.strip_prefix('+') else { return false };
+    (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: WebhookLog) -> Router {
+    // Both read bodies that are not verified yet: they only say whose token to try.
+    let by_recipient = tenants.by_body(|_head, body| {
+        let recipient = form_field(body, "To")?;
+        Some(recipient.strip_prefix("whatsapp:").unwrap_or(&recipient).to_owned())
+    });
+    let (store, tenants) = (database.clone(), tenants.clone());
+    let by_message = make_verifier_after_body_fn(move |_head, body| {
+        let sid = form_field(body, "MessageSid");
+        let (store, tenants) = (store.clone(), tenants.clone());
+        async move {
+            let tenant = match sid {
+                Some(sid) => store.sender_of(&sid).await.map_err(Rejection::unavailable)?,
+                None => None,
+            };
+            // Nobody's number is empty: the decoy refuses as a tenant's verifier would.
+            tenants.verifier(tenant.as_deref().unwrap_or_default()).await
+        }
+    });
+
+    let observer = observer();
+    // Whoever does not even pretend to sign is refused before the body is read.
+    let messages = SignatureLayer::new(by_recipient.require_header(SIGNATURE))
+        .client_ip(client_ip())
+        .observer(observer.clone())
+        .observer(log.clone());
+    let statuses =
+        SignatureLayer::new(by_message.require_header(SIGNATURE).profile(Twilio::PROFILE))
+            .client_ip(client_ip())
+            .observer(observer)
+            .observer(log);
+    Router::new()
+        .route("/v1/webhooks/twilio", post(receive_message).layer(messages))
+        .route("/v1/webhooks/twilio/status", post(receive_status).layer(statuses))
+        .with_state(database)
+}
+
+/// Security events and alerts. Both endpoints count in one place.
+fn observer() -> impl Observer + Clone + 'static {
+    let events = Arc::new(Sampled::new(TracingObserver::new(), 600));
+    let alerts = Arc::new(Alerts::new(|alert: &Alert| {
+        tracing::error!(target: "security", "{alert}");
+    }));
+    move |event: &Event<'_>| {
+        events.observe(event);
+        alerts.observe(event);
+    }
+}
+
+/// Behind a proxy, name it with `trust_proxies`.
+fn client_ip() -> ClientIp {
+    ClientIp::new(|head| {
+        let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+        Some(peer.ip())
+    })
+}
+
+async fn receive_message(
+    State(database): State<Database>,
+    Extension(verified): Extension<Verified>,
+    Extension(attempt): Extension<Arc<Attempt>>,
+    form: Result<Form<Message>, FormRejection>,
+) -> Response {
+    attempt.set_event_name("message.received");
+    let Ok(Form(message)) = form else { return StatusCode::BAD_REQUEST.into_response() };
+    // Proven, whatever the form says.
+    let tenant = verified.tenant().unwrap_or_default();
+    accept(&database, tenant, &attempt, database.store_message(tenant, &message)).await
+}
+
+async fn receive_status(
+    State(database): State<Database>,
+    Extension(verified): Extension<Verified>,
+    Extension(attempt): Extension<Arc<Attempt>>,
+    form: Result<Form<Status>, FormRejection>,
+) -> Response {
+    attempt.set_event_name("message.status");
+    let Ok(Form(status)) = form else { return StatusCode::BAD_REQUEST.into_response() };
+    let tenant = verified.tenant().unwrap_or_default();
+    accept(&database, tenant, &attempt, database.store_status(tenant, &status)).await
+}
+
+/// Stores what a tenant may receive. Only what is stored is answered with 200.
+async fn accept(
+    database: &Database,
+    tenant: &str,
+    attempt: &Attempt,
+    store: impl Future<Output = Result<(), sqlx::Error>>,
+) -> Response {
+    let stored = async {
+        if database.is_suspended(tenant).await? {
+            return Ok(false);
+        }
+        store.await.map(|()| true)
+    };
+    match stored.await {
+        // TwiML: nothing to say to the sender.
+        Ok(true) => ([(header::CONTENT_TYPE, "text/xml")], "<Response/>").into_response(),
+        Ok(false) => {
+            attempt.set_status("subscription_inactive", "The tenant is suspended");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+        Err(error) => {
+            attempt.set_status("error", error.to_string());
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")]).into_response()
+        }
+    }
+}
+
+/// Rows of the log hold what people wrote, so they go after 30 days.
+async fn prune(log: WebhookLog) {
+    let mut each_hour = interval(Duration::from_secs(3600));
+    let retention = Retention::new().max_age(Duration::from_secs(30 * 24 * 3600));
+    loop {
+        each_hour.tick().await;
+        if let Err(error) = log.prune(retention).await {
+            tracing::warn!("the log could not be pruned: {error}");
+        }
+    }
+}
+
+/// Where the database is and which URL Twilio was given, as `variable` tells them. An error names
+/// the variable.
+pub(crate) fn settings(
+    variable: impl Fn(&str) -> Result<String, env::VarError>,
+) -> Result<(PathBuf, PublicUrl), String> {
+    const DATABASE: &str = "TWILIO_DATABASE";
+    const ORIGIN: &str = "TWILIO_PUBLIC_ORIGIN";
+    let text = |name| match variable(name) {
+        Ok(text) if text.is_empty() => Err(format!("{name}: is empty")),
+        Ok(text) => Ok(text),
+        Err(error) => Err(format!("{name}: {error}")),
+    };
+    let origin = PublicUrl::origin(&text(ORIGIN)?).map_err(|error| format!("{ORIGIN}: {error}"))?;
+    Ok((text(DATABASE)?.into(), origin))
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let (path, origin) = settings(|name| env::var(name))?;
+    tracing_subscriber::fmt().init();
+    let database = Database::open(&path).await?;
+    let log = WebhookLog::builder().sqlite(&path).await?;
+    tokio::spawn(prune(log.clone()));
+    let tenants = tenants(database.clone(), origin).build()?;
+    let app = app(database.clone(), &tenants, log.clone());
+
+    let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app).with_graceful_shutdown(stop(address)).await?;
+    // The rows that wait are written.
+    log.shutdown(Duration::from_secs(10)).await?;
+    database.0.close().await;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+async fn stop(address: SocketAddr) {
+    let announce = async { println!("listening on http://{address}") };
+    _ = tokio::join!(tokio::signal::ctrl_c(), announce);
+}
