@@ -84,7 +84,7 @@ where
             Err(withheld) => Step::Answer { answer: Answer { withheld, key: None, error: None } },
         };
         let inner = Some(self.inner.clone());
-        ReplayFuture { inner, config, hold, retention, report, grpc, step }
+        ReplayFuture { inner, config, retention, report, grpc, step, hold }
     }
 }
 
@@ -98,8 +98,6 @@ pin_project! {
         // The instance that is asked for room and then called. Gone after that.
         inner: Option<S>,
         config: Arc<Config>,
-        // Gives the claim back, also when this future is dropped.
-        hold: Option<Hold<T>>,
         // For how long a success is remembered.
         retention: Duration,
         report: Report,
@@ -107,6 +105,9 @@ pin_project! {
         grpc: Option<HeaderValue>,
         #[pin]
         step: Step<T::Claim, T::Settle, S::Future, Request<B>, Result<S::Response, S::Error>>,
+        // Gives the claim back, also when this future is dropped. It is dropped after the step: a
+        // handler that is being dropped may still hold what the next one needs.
+        hold: Option<Hold<T>>,
     }
 }
 

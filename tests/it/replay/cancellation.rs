@@ -1,9 +1,22 @@
 //! A request that is dropped, after any poll, leaves no claim behind.
 
-use http::StatusCode;
-use tower_webhook::replay::{MemoryStore, ReplayLayer};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use super::{Handler, Slow, TestClock, Then, call, delivery, poll_once, stack, status};
+use http::{Response, StatusCode};
+use tower::{Layer, service_fn};
+use tower_webhook::{
+    SignatureLayer,
+    providers::Stripe,
+    replay::{MemoryStore, ReplayLayer},
+};
+
+use super::{
+    Handler, HandlerError, Slow, TestClock, Then, call, delivery, poll_once, stack, status,
+};
+use crate::support::secret;
 
 /// Each of the steps takes a few polls: the claim to the store and back, the handler, the
 /// settlement to the store and back.
@@ -48,6 +61,38 @@ async fn dropped_after_any_poll_no_claim_is_left_behind() {
         // The settlement, to the store and back, and the answer.
         assert_eq!(handled, if is_success { 2 * POLLS + 1 } else { 0 }, "{then:?}");
     }
+}
+
+/// Counts the claims while it is being dropped.
+struct Looks(MemoryStore, Arc<AtomicUsize>);
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        self.1.store(self.0.in_flight(), Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn the_handler_is_gone_before_its_claim_is() {
+    let (store, claims) = (MemoryStore::new(100), Arc::new(AtomicUsize::new(usize::MAX)));
+    let guard = ReplayLayer::new("/webhook", store.clone());
+    let handler = {
+        let (store, claims) = (store.clone(), Arc::clone(&claims));
+        service_fn(move |_| {
+            let looks = Looks(store.clone(), Arc::clone(&claims));
+            async move {
+                let _looks = looks;
+                std::future::pending::<Result<Response<String>, HandlerError>>().await
+            }
+        })
+    };
+    let stripe = Stripe::new(secret()).clock(TestClock::new().now());
+    let service = SignatureLayer::new(stripe).layer(guard.layer(handler));
+    let mut request = Box::pin(call(&service, delivery("1")));
+    assert!(poll_once(request.as_mut()).is_pending());
+    drop(request);
+    assert_eq!(claims.load(Ordering::SeqCst), 1, "the next handler could have begun");
+    assert_eq!(store.in_flight(), 0);
 }
 
 #[tokio::test]
