@@ -10,11 +10,12 @@ const MAX_TEXT: usize = 256;
 const REDACTED: &str = "[redacted]";
 
 /// Parts of names whose values are secrets, or as good as one.
-const SENSITIVE: [&str; 14] = [
+const SENSITIVE: [&str; 15] = [
     "auth",
     "cookie",
     "credential",
     "crc",
+    "hmac",
     "jwt",
     "key",
     "passphrase",
@@ -39,7 +40,12 @@ const SENSITIVE: [&str; 14] = [
 #[must_use]
 pub fn is_sensitive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name == "sig" || SENSITIVE.iter().any(|part| name.contains(part))
+    // Whole words: these are parts of many others.
+    let is_word = |word| matches!(word, "mac" | "sig" | "sign");
+    // Trello's tag.
+    name == "x-trello-webhook"
+        || name.split(|char: char| !char.is_ascii_alphanumeric()).any(is_word)
+        || SENSITIVE.iter().any(|part| name.contains(part))
 }
 
 /// Printable ASCII, so that no text forges a line, moves a cursor or turns the reading direction
@@ -120,6 +126,22 @@ mod tests {
         let uri = "https://a.example/hook/the-secret?code=the-secret&the-secret".parse().unwrap();
         let expected = "https://a.example/[redacted]?code=[redacted]&[redacted]";
         assert_eq!(url(&uri, true), expected);
+    }
+
+    #[test]
+    fn names_of_tags_are_sensitive() {
+        for name in [
+            "X-Shopify-Hmac-Sha256",
+            "PAYPAL-TRANSMISSION-SIG",
+            "X-Airtable-Content-MAC",
+            "X-Trello-Webhook",
+            "sig",
+        ] {
+            assert!(is_sensitive(name), "{name}");
+        }
+        for name in ["design", "machine", "paypal-transmission-id", "x-signed-up"] {
+            assert!(!is_sensitive(name), "{name}");
+        }
     }
 
     #[test]
