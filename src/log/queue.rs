@@ -200,7 +200,7 @@ impl Queue {
     }
 
     /// The next rows; none when the queue is closed and empty.
-    async fn next(&self) -> Option<Vec<Job>> {
+    async fn next(&self, most: usize) -> Option<Vec<Job>> {
         loop {
             let (is_empty, is_closed) = {
                 let state = self.state();
@@ -210,7 +210,7 @@ impl Queue {
                 if !is_closed {
                     let _ = timeout(LINGER, self.now.notified()).await;
                 }
-                let batch = self.state().take_batch();
+                let batch = self.state().take_batch(most);
                 if !batch.is_empty() {
                     return Some(batch);
                 }
@@ -276,9 +276,9 @@ impl State {
         self.push_count("dropped", lost, now);
     }
 
-    fn take_batch(&mut self) -> Vec<Job> {
+    fn take_batch(&mut self, most: usize) -> Vec<Job> {
         let mut batch = Vec::new();
-        while batch.len() < BATCH {
+        while batch.len() < most {
             let Some(job) = self.urgent.pop_front().or_else(|| self.rest.pop_front()) else {
                 break;
             };
@@ -310,7 +310,8 @@ pub(super) fn note(status: &str, count: u64, now: SystemTime) -> Entry {
 /// Writes until the queue is closed and empty.
 pub(super) async fn write(queue: &Queue, store: &dyn Store, settings: &Settings) {
     let mut delay = MIN_DELAY;
-    while let Some(mut batch) = queue.next().await {
+    let mut most = BATCH;
+    while let Some(mut batch) = queue.next(most).await {
         let mut entries = Vec::with_capacity(batch.len());
         for draft in batch.iter_mut().filter_map(|job| job.draft.as_mut()) {
             draft.finish(settings);
@@ -328,11 +329,16 @@ pub(super) async fn write(queue: &Queue, store: &dyn Store, settings: &Settings)
                 }
             }
             Err(error) => {
+                // A store that is slow, and not down, never ends a batch that is too much for it.
+                if error.is_time_out() {
+                    most = (batch.len() / 2).max(1);
+                }
                 retry(queue, batch, error, &mut delay).await;
                 continue;
             }
         }
         delay = MIN_DELAY;
+        most = most.saturating_mul(2).min(BATCH);
         queue.fails(None);
         queue.done(batch);
     }
@@ -359,7 +365,8 @@ async fn one_by_one(
         let entry = std::slice::from_ref(&draft.entry);
         match limited(settings, async { store.write(entry).await }).await {
             Err(error) if error.is_refusal() => {
-                refused += 1;
+                // A note of a note that was refused would be refused too, and so on for ever.
+                refused += u64::from(!draft.is_note());
                 job.written = None;
             }
             other => other?,

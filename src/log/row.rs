@@ -31,6 +31,11 @@ impl Draft {
         Self { entry, body: None }
     }
 
+    /// Only a note counts something.
+    pub(super) const fn is_note(&self) -> bool {
+        self.entry.count.is_some()
+    }
+
     /// The first row of a request that goes to the inner service.
     pub(super) fn received(event: &Event<'_>, id: EntryId, settings: &Settings) -> Self {
         let mut draft = Self::with_request(event, id, settings);

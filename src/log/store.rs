@@ -84,6 +84,10 @@ impl LogError {
         Self { kind: Kind::NoRuntime, source: None }
     }
 
+    pub(super) fn is_time_out(&self) -> bool {
+        self.kind == Kind::TimedOut
+    }
+
     pub(super) fn is_refusal(&self) -> bool {
         self.kind == Kind::Refused
     }

@@ -67,6 +67,33 @@ async fn one_row_that_the_store_does_not_take_keeps_no_other() {
     assert_eq!((count("success"), count("dropped"), log.dropped()), (2, 1, 1));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_store_is_given_less_at_once() {
+    let store = Scripted::new(Mode::Slow(10));
+    let log = WebhookLog::builder().store_timeout(SECOND).store(store).unwrap();
+    for _ in 0..100 {
+        assert_eq!(send_to(&logged(&log), 200, genuine(b"x")).await, 200);
+    }
+    tokio::time::sleep(600 * SECOND).await;
+    assert_eq!((log.queued(), log.dropped()), (0, 0));
+    assert_eq!(rows(&log).await.len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_no_row_is_not_asked_for_ever() {
+    let store = Scripted::new(Mode::RefusesAll);
+    let log = WebhookLog::builder().store(store.clone()).unwrap();
+    for _ in 0..5 {
+        assert_eq!(send_to(&logged(&log), 200, genuine(b"x")).await, 200);
+    }
+    tokio::time::sleep(60 * SECOND).await;
+    // The batch, its rows, and as much for the note, which is lost without a note of its own.
+    let writes = store.writes.load(Ordering::SeqCst);
+    assert!(writes <= 10, "{writes} writes");
+    assert_eq!((log.queued(), log.dropped()), (0, 5));
+    log.shutdown(SECOND).await.unwrap();
+}
+
 #[tokio::test]
 async fn log_rows_of_strangers_are_bounded_and_counted_exactly() {
     let log = WebhookLog::builder().refusals_per_minute(10).store(MemoryStore::new(9_999)).unwrap();

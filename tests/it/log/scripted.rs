@@ -16,6 +16,10 @@ pub(crate) enum Mode {
     Panics,
     /// Takes no row with this payload, like a database that does not like a value.
     Refuses(&'static [u8]),
+    /// Hangs over more rows than this at once, like a database behind a slow line.
+    Slow(usize),
+    /// Takes no row at all, like a table with a constraint that all break.
+    RefusesAll,
 }
 
 /// A store in memory that fails as it is told.
@@ -42,9 +46,11 @@ impl Store for Scripted {
         self.writes.fetch_add(1, Ordering::SeqCst);
         let mode = *self.mode.lock().unwrap();
         match mode {
-            Mode::Works => self.memory.write(entries),
+            Mode::Slow(most) if entries.len() > most => Box::pin(std::future::pending()),
+            Mode::Works | Mode::Slow(_) => self.memory.write(entries),
             Mode::Fails => Box::pin(async { Err(LogError::unavailable("scripted")) }),
             Mode::Hangs => Box::pin(std::future::pending()),
+            Mode::RefusesAll => Box::pin(async { Err(LogError::refused("scripted")) }),
             Mode::Panics => panic!("scripted"),
             Mode::Refuses(payload) => {
                 if entries.iter().any(|entry| entry.payload.as_deref() == Some(payload)) {
