@@ -16,6 +16,7 @@ pub const RECEIVED: &str = "received";
 /// |---|---|
 /// | `success` | verified, and the handler answered 2xx |
 /// | `error` | verified, and the handler answered otherwise, failed, panicked or was cancelled; or we could not decide, or the body was too long, too slow or unreadable |
+/// | `duplicate` | verified, and handled before: the [replay guard](crate::replay) answered |
 /// | `unauthorized` | refused; the message is "Signature verification failed" |
 /// | `received` | on its way: see [strict mode](super#strict-mode) |
 /// | `handshake` | an ownership challenge that was answered in the handler's place |

@@ -7,11 +7,13 @@ use sha2::{Digest, Sha256};
 use super::{Entry, EntryId, RECEIVED, builder::Settings, mask::REDACTED};
 use crate::{
     observe::{Event, EventKind, escaped},
+    replay::Withheld,
     verdict::contained,
 };
 
 const SUCCESS: &str = "success";
 const ERROR: &str = "error";
+const DUPLICATE: &str = "duplicate";
 /// The message of every refusal: the log says why in `reason`.
 const REFUSED: &str = "Signature verification failed";
 
@@ -153,10 +155,14 @@ fn outcome(event: &Event<'_>) -> (String, Option<String>) {
                 let message = event.message().filter(|message| !message.is_empty());
                 return (entry_text(&status), message.map(|message| entry_text(&message)));
             }
-            match status {
-                Some(status) if status.is_success() => (SUCCESS, None),
-                Some(status) => (ERROR, Some(format!("The handler answered {}", status.as_u16()))),
-                None => (ERROR, Some("The handler failed".to_owned())),
+            match (event.withheld(), status) {
+                (Some(Withheld::Duplicate), _) => (DUPLICATE, None),
+                (Some(withheld), _) => (ERROR, Some(withheld.to_string())),
+                (None, Some(status)) if status.is_success() => (SUCCESS, None),
+                (None, Some(status)) => {
+                    (ERROR, Some(format!("The handler answered {}", status.as_u16())))
+                }
+                (None, None) => (ERROR, Some("The handler failed".to_owned())),
             }
         }
         EventKind::Panicked => (ERROR, Some("The handler panicked".to_owned())),

@@ -14,7 +14,9 @@ use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts};
 
 use super::{Event, EventKind, Observers, redact};
-use crate::{Profile, Rejection, Verified, layer::Config, time::Clock, verdict::contained};
+use crate::{
+    Profile, Rejection, Verified, layer::Config, replay::Withheld, time::Clock, verdict::contained,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -51,6 +53,7 @@ pub struct Attempt {
     verdict: OnceLock<(Proof, Duration)>,
     dispatched: AtomicBool,
     notes: Mutex<Notes>,
+    withheld: OnceLock<Withheld>,
     body: OnceLock<(usize, Option<Bytes>)>,
     /// Of the logs that keep this attempt.
     #[cfg(feature = "log")]
@@ -103,6 +106,7 @@ impl Attempt {
             verdict: OnceLock::new(),
             dispatched: AtomicBool::new(false),
             notes: Mutex::default(),
+            withheld: OnceLock::new(),
             body: OnceLock::new(),
             #[cfg(feature = "log")]
             tickets: crate::log::Tickets::default(),
@@ -156,11 +160,19 @@ impl Attempt {
 
     /// Tells the layer's observers what happened.
     pub fn report(&self, kind: EventKind) {
+        if let EventKind::Withheld(withheld) = kind {
+            // Its answer is to be told from the handler's in the end.
+            let _ = self.withheld.set(withheld);
+        }
         self.observers.observe(&Event::new(self, kind));
     }
 
     pub(super) fn proof(&self) -> Option<&Proof> {
         self.verdict.get().map(|(proof, _)| proof)
+    }
+
+    pub(super) fn withheld(&self) -> Option<Withheld> {
+        self.withheld.get().copied()
     }
 
     pub(super) fn is_dispatched(&self) -> bool {

@@ -158,6 +158,13 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// Why the replay guard answered in the handler's place, also in the
+    /// [`Completed`](EventKind::Completed) that follows.
+    #[must_use]
+    pub fn withheld(&self) -> Option<Withheld> {
+        self.attempt.withheld()
+    }
+
     /// Whether this is the last event of its request. `RateLimited` is, unless a layer below says
     /// so of a request that was let through: its answer is still to come.
     #[must_use]

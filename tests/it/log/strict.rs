@@ -9,6 +9,7 @@ use tower_webhook::{
     BufferedBody, ConfigError,
     log::{Filter, RECEIVED, StrictLayer, WebhookLog},
     observe::Attempt,
+    replay::{MemoryStore as Claims, ReplayLayer},
 };
 
 use super::{
@@ -47,6 +48,22 @@ async fn the_row_is_there_before_the_handler_runs() {
     assert_eq!(row.event_name.as_deref(), Some("e"));
     assert_eq!(row.payload.as_deref(), Some(&b"x"[..]), "the first row's stays");
     assert!(row.body_sha256.is_some() && !row.headers.is_empty());
+}
+
+#[tokio::test]
+async fn what_the_replay_guard_answers_is_no_success_of_the_handler() {
+    let (log, strict) = strict(Scripted::new(Mode::Works));
+    let guard = ReplayLayer::new("/", Claims::new(10)).guard_body_only("meta");
+    let inner = Inner::default();
+    let service =
+        ServiceBuilder::new().layer(logged(&log)).layer(guard).layer(strict).service(inner.clone());
+    for _ in 0..2 {
+        let Ok(response) = call(service.clone(), genuine(b"x")).await;
+        assert_eq!(response.status(), 200);
+    }
+    assert_eq!(inner.count(), 1);
+    let statuses: Vec<_> = rows(&log).await.into_iter().map(|row| row.status).collect();
+    assert_eq!(statuses, ["duplicate", "success"], "and no note that strict mode is set up wrong");
 }
 
 #[tokio::test(start_paused = true)]
