@@ -69,7 +69,8 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
         let first = self.first.finish(first, head, body);
         let second = self.second.finish(second, head, body);
         let verified = first?;
-        second.map(|second| verified.or_reply_of(second))
+        // A token beside a signature must not hide from a replay guard what the signature covers.
+        second.map(|second| verified.or_identity_of(&second).or_reply_of(second))
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {

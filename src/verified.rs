@@ -218,6 +218,18 @@ impl Verified {
         self.identity.is_some() && (self.signed_at.is_some() || self.delivery_id_is_signed)
     }
 
+    /// What tells this delivery from others, by a further proof of it where this one does not.
+    pub(crate) fn or_identity_of(mut self, other: &Self) -> Self {
+        if !self.is_unique() && (other.is_unique() || self.identity.is_none()) {
+            self.signed_at = other.signed_at;
+            self.fresh_for = other.fresh_for;
+            self.delivery_id.clone_from(&other.delivery_id);
+            self.delivery_id_is_signed = other.delivery_id_is_signed;
+            self.identity.clone_from(&other.identity);
+        }
+        self
+    }
+
     /// The delivery's id as the provider sent it. Most are **not signed**: see
     /// [`delivery_id_is_signed`](Self::delivery_id_is_signed).
     #[must_use]

@@ -46,6 +46,19 @@
 //! A provider that signs each retry anew, with a new time and without an id (Stripe does), makes a
 //! new delivery of it. Against its retries the handler needs the event's own id; see below.
 //!
+//! What is not signed tells nothing apart: a captured request that is sent first with another query
+//! or another unsigned header is the delivery, and the genuine one is its repetition. So let no
+//! handler act on unsigned parts, and give each route a guard with a scope of its own. With
+//! Mailgun, whose signature does not cover the body, that holds for the body too.
+//!
+//! The tag under the **first** secret is what an HMAC delivery without a signed id is known by. When
+//! that secret changes, or processes that share a store have different ones for a moment, what was
+//! handled before can be handled once more within the verifier's tolerance. So it is with
+//! [`any_of`](crate::any_of) two schemes, when somebody leaves one of two signatures out.
+//!
+//! The answer's head decides on success. A gRPC error that comes in the trailers of a streaming
+//! answer is not seen: the guard is for unary calls. Tenants who share a store share its room.
+//!
 //! # What is promised, and what is not
 //!
 //! - At most one handler at a time works on a delivery, as long as it ends within the

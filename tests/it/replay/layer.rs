@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use tower::{Layer, Service};
 use tower_webhook::{
-    PublicUrl, Rejection, Secret, SignatureLayer, Verified, Verifier,
+    PublicUrl, Rejection, Secret, SignatureLayer, Verified, Verifier, all_of,
     providers::{GitHub, SharedToken, Shopify, StandardWebhooks, Stripe, Twilio},
     replay::{MemoryStore, ReplayLayer, StoreError, Withheld},
     scheme::Tolerance,
@@ -382,6 +382,20 @@ async fn a_token_proves_nothing_to_know_a_delivery_by() {
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(answer.extensions().get(), Some(&Withheld::NothingSigned));
     assert_eq!(handler.calls(), 0);
+}
+
+/// A token beside a signature must not switch the guard off, whichever of the two stands first.
+#[tokio::test]
+async fn a_token_beside_a_signature_hides_no_repetition() {
+    let token = || SharedToken::new(http::HeaderName::from_static("x-token"), secret());
+    let stripe = || Stripe::new(secret()).clock(at(NOW));
+    let request = || {
+        let mut request = delivery("1");
+        request.headers_mut().insert("x-token", HeaderValue::from_static(SECRET));
+        request
+    };
+    assert_eq!(dispatched(all_of(token(), stripe()), guard(), [request(), request()]).await, 1);
+    assert_eq!(dispatched(all_of(stripe(), token()), guard(), [request(), request()]).await, 1);
 }
 
 #[tokio::test]
