@@ -3,10 +3,10 @@
 use std::{
     convert::Infallible,
     future::Future,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -22,10 +22,14 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     metadata::AsciiMetadataValue,
     server::NamedService,
-    transport::{Channel, Server},
+    transport::{Channel, Server, server::TcpConnectInfo},
 };
 use tower::{Service, service_fn};
-use tower_webhook::{RejectionKind, Scheme, SignatureLayer, Verified, scheme::SchemeVerifier};
+use tower_webhook::{
+    RejectionKind, Scheme, SignatureLayer, Verified,
+    observe::{ClientIp, Event},
+    scheme::SchemeVerifier,
+};
 
 use crate::{
     net::{Client, listen, within},
@@ -237,4 +241,21 @@ async fn each_refusal_has_its_grpc_code() {
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
     let status = deliver(address, b"hello", None).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn tonic_tells_events_the_address() {
+    let addresses = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&addresses);
+    let client_ip = ClientIp::new(|head| {
+        let connection = head.extensions.get::<TcpConnectInfo>()?;
+        connection.remote_addr().map(|peer| peer.ip())
+    });
+    let layer = layer().client_ip(client_ip).observer(move |event: &Event<'_>| {
+        kept.lock().unwrap().push((event.event_type(), event.client_ip()));
+    });
+    let (address, _) = serve(layer).await;
+    assert_eq!(deliver(address, b"hi", None).await.unwrap_err().code(), Code::PermissionDenied);
+    let loopback = Some(IpAddr::from([127, 0, 0, 1]));
+    assert_eq!(*addresses.lock().unwrap(), [("invalid_webhook_signature", loopback)]);
 }
