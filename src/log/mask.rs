@@ -156,7 +156,8 @@ impl Mask {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            let is_inside = out.chars().next_back().is_some_and(char::is_alphanumeric);
+            let is_inside = out.chars().next_back().is_some_and(char::is_alphanumeric)
+                && !ends_in_escape(&out);
             let found = if is_inside {
                 None
             } else {
@@ -198,6 +199,11 @@ impl Mask {
         // Whole: its end must not pass for a number of its own.
         (!run.is_empty()).then(|| (run.to_owned(), run.len()))
     }
+}
+
+/// A form writes `+` before a number as `%2B`, whose end is no letter of a word.
+fn ends_in_escape(text: &str) -> bool {
+    matches!(text.as_bytes(), [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
 /// Of the string literal that the text begins with, quotes included.
@@ -260,11 +266,20 @@ fn email(text: &str) -> Option<(String, usize)> {
     let is_local = |char: char| char.is_alphanumeric() || "!#$%&'*+/=?^_`{|}~.-".contains(char);
     let is_domain = |char: char| char.is_alphanumeric() || ".-".contains(char);
     let local = text.chars().take(MAX_PART).take_while(|char| is_local(*char));
-    let local = local.map(char::len_utf8).sum();
-    let domain = text.get(local..)?.strip_prefix('@')?;
-    let domain = domain.split(|char| !is_domain(char)).next()?.trim_end_matches(['.', '-']);
+    let mut local = local.map(char::len_utf8).sum();
+    // A form writes the sign as an escape, which could be letters of a name.
+    let rest = match text.get(local..)?.strip_prefix('@') {
+        Some(rest) => rest,
+        None => {
+            let at = text.get(..local)?.find("%40")?;
+            local = at;
+            text.get(at + 3..)?
+        }
+    };
+    let domain = rest.split(|char| !is_domain(char)).next()?.trim_end_matches(['.', '-']);
     let is_address = local > 0 && domain.split('.').filter(|label| !label.is_empty()).count() > 1;
-    is_address.then(|| (REDACTED.to_owned(), local + 1 + domain.len()))
+    let end = text.len() - rest.len() + domain.len();
+    is_address.then(|| (REDACTED.to_owned(), end))
 }
 
 /// By the check digit that all card numbers have.

@@ -41,8 +41,5 @@ sql_store!(Postgres, sqlx::Postgres, error,
 fn error(error: sqlx::Error) -> LogError {
     /// Data exception, integrity constraint violation, program limit exceeded.
     const OF_THE_ROW: [&str; 3] = ["22", "23", "54"];
-    let code = error.as_database_error().and_then(|error| Some(error.code()?.into_owned()));
-    let is_of_the_row =
-        code.is_some_and(|code| OF_THE_ROW.iter().any(|class| code.starts_with(class)));
-    if is_of_the_row { LogError::refused(error) } else { LogError::unavailable(error) }
+    sql::error(error, |code| OF_THE_ROW.iter().any(|class| code.starts_with(class)))
 }

@@ -112,15 +112,19 @@ impl Queue {
         Some(receiver)
     }
 
-    /// The receiver hears when all that is in the queue now has been written.
-    pub(super) fn flush(&self) -> oneshot::Receiver<()> {
+    /// The receiver hears when all that is in the queue now has been written. A queue that is
+    /// closed has no receiver: its writer may be gone.
+    pub(super) fn flush(&self) -> Option<oneshot::Receiver<()>> {
         let (written, receiver) = oneshot::channel();
         let mut state = self.state();
+        if state.is_closed {
+            return None;
+        }
         state.push_notes();
         state.push(Job { draft: None, written: Some(written), len: 0 }, false);
         drop(state);
         self.wake(true);
-        receiver
+        Some(receiver)
     }
 
     /// Notes are few, and always have room.
@@ -315,40 +319,38 @@ pub(super) async fn write(queue: &Queue, store: &dyn Store, settings: &Settings)
         let mut entries = Vec::with_capacity(batch.len());
         for draft in batch.iter_mut().filter_map(|job| job.draft.as_mut()) {
             draft.finish(settings);
-            entries.push(draft.entry.clone());
+            entries.push(mem::take(&mut draft.entry));
         }
-        match limited(settings, async { store.write(&entries).await }).await {
-            Ok(()) => {}
-            Err(error) if error.is_refusal() => {
-                match one_by_one(queue, store, settings, &mut batch).await {
-                    Ok(()) => {}
-                    Err(error) => {
-                        retry(queue, batch, error, &mut delay).await;
-                        continue;
-                    }
-                }
-            }
+        let written = limited(settings, async { store.write(&entries).await }).await;
+        let error = match written {
+            Ok(()) => None,
             Err(error) => {
-                // A store that is slow, and not down, never ends a batch that is too much for it.
+                // A row that is to be written again goes back to its place.
+                let drafts = batch.iter_mut().filter_map(|job| job.draft.as_mut());
+                drafts.zip(entries).for_each(|(draft, entry)| draft.entry = entry);
                 if error.is_time_out() {
+                    // A store that is slow, and not down, never ends a batch that is too much.
                     most = (batch.len() / 2).max(1);
                 }
-                retry(queue, batch, error, &mut delay).await;
-                continue;
+                if error.is_refusal() {
+                    one_by_one(queue, store, settings, &mut batch).await.err()
+                } else {
+                    Some(error)
+                }
             }
+        };
+        if let Some(error) = error {
+            queue.fails(Some(describe(&error)));
+            queue.put_back(batch);
+            sleep(delay).await;
+            delay = (delay * 2).min(MAX_DELAY);
+            continue;
         }
         delay = MIN_DELAY;
         most = most.saturating_mul(2).min(BATCH);
         queue.fails(None);
         queue.done(batch);
     }
-}
-
-async fn retry(queue: &Queue, batch: Vec<Job>, error: LogError, delay: &mut Duration) {
-    queue.fails(Some(describe(&error)));
-    queue.put_back(batch);
-    sleep(*delay).await;
-    *delay = (*delay * 2).min(MAX_DELAY);
 }
 
 /// One row that the store does not take must not keep the others from being written, and would do

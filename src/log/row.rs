@@ -1,7 +1,7 @@
 //! What becomes a row.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use super::{Entry, EntryId, RECEIVED, builder::Settings, mask::REDACTED};
@@ -78,7 +78,7 @@ impl Draft {
     fn with_request(event: &Event<'_>, id: EntryId, settings: &Settings) -> Self {
         let mut entry = head(event, id);
         entry.headers = event.headers().map_or_else(Vec::new, |map| headers(map, settings));
-        let mut draft = Self { entry, body: event.body().cloned() };
+        let mut draft = Self { entry, body: event.body().map(kept) };
         // Strangers' bodies wait in no queue.
         if event.verified().is_none()
             && !settings.refused_payloads
@@ -115,6 +115,13 @@ impl Draft {
             masked
         });
     }
+}
+
+/// A short body is copied: it may be a piece of the connection's buffer, which could not be used
+/// again while the row waits, and is longer.
+fn kept(body: &Bytes) -> Bytes {
+    const SHORT: usize = 16 << 10;
+    if body.len() <= SHORT { Bytes::copy_from_slice(body) } else { body.clone() }
 }
 
 /// What the request's head and the verdict say.
@@ -173,12 +180,22 @@ fn outcome(event: &Event<'_>) -> (String, Option<String>) {
 
 /// The listed headers, and never one that may hold a secret: providers have sent theirs in one.
 fn headers(map: &HeaderMap, settings: &Settings) -> Vec<(String, String)> {
-    let lines = |name| {
-        let lines: Vec<_> = map.get_all(name).iter().map(|v| escaped(v.as_bytes())).collect();
-        (!lines.is_empty()).then(|| lines.join(", "))
+    let is_listed = |name: &&HeaderName| {
+        settings.headers.binary_search_by(|listed| listed.as_str().cmp(name.as_str())).is_ok()
     };
-    let listed = settings.headers.iter();
-    listed.filter_map(|name| Some((name.as_str().to_owned(), lines(name)?))).collect()
+    let mut headers: Vec<_> = map
+        .keys()
+        .filter(is_listed)
+        .map(|name| {
+            let lines: Vec<_> = map.get_all(name).iter().map(|v| escaped(v.as_bytes())).collect();
+            let mut value = lines.join(", ");
+            // Escaped, so each byte is a character.
+            value.truncate(MAX_TEXT);
+            (name.as_str().to_owned(), value)
+        })
+        .collect();
+    headers.sort_unstable();
+    headers
 }
 
 /// Text of the application's own, fit to be stored: PostgreSQL takes no NUL, and a tenant may

@@ -7,7 +7,7 @@ use std::{
 
 use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
 
-use super::{Entry, id::millis};
+use super::{Entry, LogError, id::millis};
 
 /// Rows of one statement. With few sizes the database prepares few statements.
 const CHUNKS: [usize; 3] = [128, 16, 1];
@@ -72,6 +72,17 @@ pub(super) fn to_headers(text: &str) -> Vec<(String, String)> {
 /// Why a row cannot be read.
 pub(super) fn decode_error(error: impl Error + Send + Sync + 'static) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(error))
+}
+
+/// Whether the row or the store is at fault, where `is_of_the_row` judges the database's code.
+pub(super) fn error(error: sqlx::Error, is_of_the_row: impl FnOnce(&str) -> bool) -> LogError {
+    let code = error.as_database_error().and_then(|error| error.code());
+    // What cannot be sent will not be sent later either.
+    let is_refused = match code {
+        Some(code) => is_of_the_row(&code),
+        None => matches!(error, sqlx::Error::Encode(_)),
+    };
+    if is_refused { LogError::refused(error) } else { LogError::unavailable(error) }
 }
 
 /// A connection that is closed unless its transaction has ended well. SQLite ends some by itself,

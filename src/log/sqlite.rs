@@ -63,11 +63,8 @@ sql_store!(Sqlite, sqlx::Sqlite, error,
 fn error(error: sqlx::Error) -> LogError {
     /// Too big, constraint, mismatch, range.
     const OF_THE_ROW: [u32; 4] = [18, 19, 20, 25];
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    // The lower byte of an extended code is the code.
-    if code.is_some_and(|code| OF_THE_ROW.contains(&(code & 0xff))) {
-        LogError::refused(error)
-    } else {
-        LogError::unavailable(error)
-    }
+    sql::error(error, |code| {
+        // The lower byte of an extended code is the code.
+        code.parse::<u32>().is_ok_and(|code| OF_THE_ROW.contains(&(code & 0xff)))
+    })
 }

@@ -81,7 +81,8 @@ impl WebhookLog {
     ///
     /// When the store cannot be read.
     pub async fn find(&self, filter: &Filter) -> Result<Vec<Entry>, LogError> {
-        limited(&self.0.settings, self.0.store.find(filter)).await
+        let filter = filter.clone().limit(filter.limit);
+        limited(&self.0.settings, self.0.store.find(&filter)).await
     }
 
     /// The row with this name.
@@ -135,10 +136,10 @@ impl WebhookLog {
     ///
     /// When the log has been shut down.
     pub async fn flush(&self) -> Result<(), LogError> {
-        if self.0.writer().is_none() {
-            return Err(LogError::closed());
+        match self.0.queue.flush() {
+            Some(written) => written.await.map_err(|_| LogError::closed()),
+            None => Err(LogError::closed()),
         }
-        self.0.queue.flush().await.map_err(|_| LogError::closed())
     }
 
     /// Takes no more rows, and writes those that wait, as well as how many refusals were kept back

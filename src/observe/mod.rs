@@ -83,11 +83,11 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
 
 /// The observers of one layer, in the order in which they are told.
 #[derive(Clone, Default)]
-pub(crate) struct Observers(Vec<Arc<dyn Observer>>);
+pub(crate) struct Observers(Arc<Vec<Arc<dyn Observer>>>);
 
 impl Observers {
     pub(crate) fn push(&mut self, observer: Arc<dyn Observer>) {
-        self.0.push(observer);
+        Arc::make_mut(&mut self.0).push(observer);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -106,7 +106,7 @@ impl Observers {
     }
 
     fn observe(&self, event: &Event<'_>) {
-        for observer in &self.0 {
+        for observer in &*self.0 {
             // An observer's bug must neither change the answer nor keep the others from theirs.
             let _ = crate::verdict::contained(|| observer.observe(event));
         }

@@ -51,7 +51,12 @@ pub fn is_sensitive(name: &str) -> bool {
 /// Printable ASCII, so that no text forges a line, moves a cursor or turns the reading direction
 /// (T-44), of at most 256 bytes.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    cut(bytes.escape_ascii().map(char::from).collect())
+    // Nearly all text needs no escapes.
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
+    match std::str::from_utf8(bytes) {
+        Ok(text) if bytes.iter().all(is_plain) => cut(text.to_owned()),
+        _ => cut(bytes.escape_ascii().map(char::from).collect()),
+    }
 }
 
 /// `uri` without user information and without the values of sensitive parameters; of a secret one
