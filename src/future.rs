@@ -19,6 +19,7 @@ use tower_service::Service;
 
 use crate::{
     BufferedBody, Rejection, RejectionKind, ResponseBody, Source, Verifier,
+    budget::Share,
     deadline::Deadline,
     gather::Gather,
     layer::Config,
@@ -69,7 +70,7 @@ pin_project! {
             deadline: Deadline,
         },
         // The body is here whole. The verifier is being looked up by it.
-        LookUp { #[pin] future: LF, body: Option<BufferedBody> },
+        LookUp { #[pin] future: LF, body: Option<BufferedBody>, share: Share },
         // The request is genuine. The inner service is being asked for room.
         Ready { admitted: Option<(Admitted, BufferedBody)> },
         // The inner service is at work.
@@ -145,7 +146,7 @@ where
                     match ready!(read) {
                         Err(stop) => Err(stop),
                         Ok(()) => {
-                            let body = mem::take(gather).finish();
+                            let (body, share) = mem::take(gather).finish();
                             let body = BufferedBody::new(body, trailers.take());
                             this.observed.has_read(body.bytes());
                             match decider.take() {
@@ -168,14 +169,21 @@ where
                             }
                             .map(|(next, body)| match next {
                                 Ok(admitted) => Step::ready(admitted, body, this.observed),
-                                Err(future) => Step::LookUp { future, body: Some(body) },
+                                Err(future) => Step::LookUp { future, body: Some(body), share },
                             })
                         }
                     }
                 }
-                (StepProjection::LookUp { future, body }, Some(head)) => {
+                (StepProjection::LookUp { future, body, share }, Some(head)) => {
                     let verifier = match contained(|| future.poll(cx)) {
-                        Ok(verifier) => ready!(verifier).map_err(Stop::from),
+                        Ok(Poll::Ready(verifier)) => verifier.map_err(Stop::from),
+                        Ok(Poll::Pending) => {
+                            let len = body.as_ref().map_or(0, |body| body.bytes().len());
+                            match share.grow(len, &this.config.budget) {
+                                Ok(()) => return Poll::Pending,
+                                Err(overload) => Err(overload.into()),
+                            }
+                        }
                         Err(panic) => Err(panic.into()),
                     };
                     let body = body.take().ok_or(RejectionKind::BodyUnreadable.into());
@@ -240,16 +248,19 @@ where
 
 impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
     /// Towards the body, which is refused before its first byte where it claims to be too long
-    /// (T-27).
+    /// (T-27), or where there is no room for it now.
     fn read(decider: Decider<V, T, L>, body: Option<B>, config: &Config) -> Result<Self, Stop>
     where
         B: Body,
     {
         let body = body.ok_or(RejectionKind::BodyUnreadable)?;
-        let limit = config.profile.body_limit;
+        let limit = config.body_limit();
         let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if declared > limit {
             return Err(RejectionKind::BodyTooLarge.into());
+        }
+        if !config.budget.has_room(declared) && !body.is_end_stream() {
+            return Err(RejectionKind::Overload.into());
         }
         Ok(Self::Read {
             decider: Some(decider),
@@ -290,13 +301,11 @@ where
                 return Poll::Ready(Err(unreadable(error.into()).into()));
             }
             Poll::Ready(None) => return Poll::Ready(Ok(())),
-            Poll::Pending => {
-                return deadline.poll(cx).map(|()| Err(RejectionKind::BodyTimeout.into()));
-            }
+            Poll::Pending => return wait(gather, deadline, config, cx),
         };
         match frame.into_data() {
             Ok(mut data) => {
-                if data.remaining() > config.profile.body_limit - gather.len() {
+                if data.remaining() > config.body_limit() - gather.len() {
                     return Poll::Ready(Err(RejectionKind::BodyTooLarge.into()));
                 }
                 // The whole of it, of however many pieces it is made. `Bytes` are not copied.
@@ -326,6 +335,19 @@ where
     // A body that is always ready must not keep the thread, nor outlive its deadline: it may have
     // no end, and empty frames never reach the limit.
     cx.waker().wake_by_ref();
+    wait(gather, deadline, config, cx)
+}
+
+/// For more of the body, while there is room for what is here, and time.
+fn wait(
+    gather: &mut Gather,
+    deadline: Pin<&mut Deadline>,
+    config: &Config,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Stop>> {
+    if let Err(overload) = gather.hold(&config.budget) {
+        return Poll::Ready(Err(overload.into()));
+    }
     deadline.poll(cx).map(|()| Err(RejectionKind::BodyTimeout.into()))
 }
 

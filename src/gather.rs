@@ -2,6 +2,11 @@
 
 use bytes::Bytes;
 
+use crate::{
+    RejectionKind,
+    budget::{Budget, Share},
+};
+
 /// What is reserved at most on the sender's word alone (T-28).
 const TRUSTED: usize = 64 << 10;
 
@@ -12,6 +17,7 @@ pub(crate) struct Gather {
     declared: usize,
     limit: usize,
     bytes: Gathered,
+    share: Share,
 }
 
 #[derive(Debug, Default)]
@@ -24,8 +30,8 @@ enum Gathered {
 
 impl Gather {
     /// For a body that is declared to be at least this long, and may be at most this long.
-    pub(crate) const fn new(declared: usize, limit: usize) -> Self {
-        Self { declared, limit, bytes: Gathered::Nothing }
+    pub(crate) fn new(declared: usize, limit: usize) -> Self {
+        Self { declared, limit, ..Self::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -61,12 +67,20 @@ impl Gather {
         buffer.extend_from_slice(&chunk);
     }
 
-    pub(crate) fn finish(self) -> Bytes {
-        match self.bytes {
+    /// Counts what is here towards the budget, before more of it is waited for. A body that is
+    /// there at once is never counted: no more of these are held than there are threads.
+    pub(crate) fn hold(&mut self, budget: &Budget) -> Result<(), RejectionKind> {
+        self.share.grow(self.len(), budget)
+    }
+
+    /// The body, and its share of the budget, to be kept as long as nobody has verified it.
+    pub(crate) fn finish(self) -> (Bytes, Share) {
+        let bytes = match self.bytes {
             Gathered::Nothing => Bytes::new(),
             Gathered::One(bytes) => bytes,
             Gathered::Many(bytes) => bytes.into(),
-        }
+        };
+        (bytes, self.share)
     }
 }
 
@@ -101,14 +115,14 @@ mod tests {
         gather.push(Bytes::new());
         gather.push(frame.clone());
         gather.push(Bytes::new());
-        assert_eq!(gather.finish().as_ptr(), frame.as_ptr());
+        assert_eq!(gather.finish().0.as_ptr(), frame.as_ptr());
     }
 
     #[test]
     fn frames_are_put_together_in_order() {
         let gather = gather(0, 6, &[b"a", b"", b"bc", b"def"]);
         assert_eq!(gather.len(), 6);
-        assert_eq!(gather.finish(), "abcdef");
+        assert_eq!(gather.finish().0, "abcdef");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tower_layer::Layer;
 
 use crate::{
     Profile, Rejection, SignatureService, Source,
+    budget::Budget,
     observe::{ClientIp, Observer, Observers},
     time::Clock,
 };
@@ -36,7 +37,8 @@ use crate::{
 ///
 /// # Cancellation
 ///
-/// Dropping the future at any point leaves nothing behind: no task, no permit of the inner service.
+/// Dropping the future at any point leaves nothing behind: no task, no permit of the inner service,
+/// no byte of the budget.
 #[derive(Clone)]
 #[must_use]
 pub struct SignatureLayer<M> {
@@ -48,6 +50,7 @@ pub struct SignatureLayer<M> {
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) profile: Profile,
+    pub(crate) budget: Budget,
     pub(crate) body_deadline: Option<Duration>,
     pub(crate) on_rejection: Option<OnRejection>,
     pub(crate) report_only: bool,
@@ -65,6 +68,7 @@ impl<M: Source> SignatureLayer<M> {
     pub fn new(make: M) -> Self {
         let config = Config {
             profile: make.shared_profile(),
+            budget: Budget::new(256 << 20),
             body_deadline: if cfg!(feature = "tokio") {
                 Some(Duration::from_secs(10))
             } else {
@@ -86,6 +90,22 @@ impl<M> SignatureLayer<M> {
     /// is declared, when the limit is passed if not.
     pub fn body_limit(self, bytes: usize) -> Self {
         self.with(|config| config.profile = config.profile.with_body_limit(bytes))
+    }
+
+    /// How many bytes of unverified bodies may be held at once, 256 MiB by default, so that no crowd
+    /// of senders fills the memory. Clones of the layer and their services share one budget; this
+    /// call begins a new one.
+    ///
+    /// What counts is what has arrived, not what was declared, from when a body makes us wait until
+    /// it is verified or its request has ended. A request for which there is no room is answered
+    /// with 503 and `Retry-After`: before the first byte is read if the budget is spent or the
+    /// declared length does not fit, else when its next bytes do not. The body deadline frees what
+    /// slow senders hold.
+    ///
+    /// Let it be many times the body limit. A body that is longer than the whole budget can never
+    /// be held, and is answered with 413.
+    pub fn byte_budget(self, bytes: usize) -> Self {
+        self.with(|config| config.budget = Budget::new(bytes))
     }
 
     /// The time that a body may take in all, 10 seconds by default; then the answer is 408.
@@ -171,8 +191,8 @@ impl<M> SignatureLayer<M> {
     /// `Extension<Verified>` answers unverified requests with 500; ask for an `Option` of it, or
     /// for neither, meanwhile.
     ///
-    /// Bodies over the limit, too slow or unreadable are still refused, because there is nothing
-    /// whole to hand on, and ownership challenges are still answered.
+    /// Bodies over the limit or the budget, too slow or unreadable are still refused, because there
+    /// is nothing whole to hand on, and ownership challenges are still answered.
     pub fn dangerously_report_only(self) -> Self {
         #[cfg(feature = "tracing")]
         tracing::warn!(
@@ -206,10 +226,18 @@ impl<M: fmt::Debug> fmt::Debug for SignatureLayer<M> {
     }
 }
 
+impl Config {
+    /// The longest body that can ever be held.
+    pub(crate) fn body_limit(&self) -> usize {
+        self.profile.body_limit.min(self.budget.limit())
+    }
+}
+
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("profile", &self.profile)
+            .field("byte_budget", &self.budget.limit())
             .field("body_deadline", &self.body_deadline)
             .field("on_rejection", &self.on_rejection.as_ref().map(|_| "<fn>"))
             .field("report_only", &self.report_only)

@@ -59,6 +59,9 @@ pub enum RejectionKind {
     Malformed,
     /// A header that the scheme needs is absent or empty.
     Missing,
+    /// The bodies of unverified requests use up the [byte
+    /// budget](crate::SignatureLayer::byte_budget): 503.
+    Overload,
     /// A header that must be there once is there more than once, or headers of two families are
     /// mixed.
     Repeated,
@@ -94,6 +97,7 @@ impl RejectionKind {
             Self::HandshakeUnexpected => "handshake_unexpected",
             Self::Malformed => "malformed",
             Self::Missing => "missing",
+            Self::Overload => "overload",
             Self::Repeated => "repeated",
             Self::SignatureMismatch => "signature_mismatch",
             Self::TimestampInFuture => "timestamp_in_future",
@@ -121,7 +125,9 @@ impl RejectionKind {
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyUnreadable | Self::HandshakeMalformed => Some(StatusCode::BAD_REQUEST),
             Self::HandshakeUnexpected => Some(StatusCode::NOT_FOUND),
-            Self::ClockSuspect | Self::VerifierUnavailable => Some(StatusCode::SERVICE_UNAVAILABLE),
+            Self::ClockSuspect | Self::Overload | Self::VerifierUnavailable => {
+                Some(StatusCode::SERVICE_UNAVAILABLE)
+            }
             Self::VerifierPanicked => Some(StatusCode::INTERNAL_SERVER_ERROR),
             Self::HandshakeFailed
             | Self::Malformed
@@ -136,9 +142,13 @@ impl RejectionKind {
         }
     }
 
-    /// Whether the body was not there whole, so that there is nothing to hand on.
+    /// Whether the body was not there whole or could not be held, so that there is nothing to hand
+    /// on.
     pub(crate) const fn is_of_body(self) -> bool {
-        matches!(self, Self::BodyTimeout | Self::BodyTooLarge | Self::BodyUnreadable)
+        matches!(
+            self,
+            Self::BodyTimeout | Self::BodyTooLarge | Self::BodyUnreadable | Self::Overload
+        )
     }
 
     const fn describe(self) -> &'static str {
@@ -152,6 +162,7 @@ impl RejectionKind {
             Self::HandshakeUnexpected => "nobody here has asked for this challenge",
             Self::Malformed => "out of form",
             Self::Missing => "missing or empty",
+            Self::Overload => "too many bodies are being received",
             Self::Repeated => "there more than once",
             Self::SignatureMismatch => "no signature matches",
             Self::TimestampInFuture => "the signed time is in the future",

@@ -113,6 +113,7 @@ impl<'a> Event<'a> {
     /// | an ownership challenge that failed | `webhook_verification_failed` |
     /// | we could not decide: store down, clock wrong, verifier panicked | `webhook_config_error` |
     /// | the body was too long, too slow or unreadable | `webhook_body_refused` |
+    /// | the byte budget is spent | `webhook_overload` |
     /// | too many requests | `rate_limit_exceeded` |
     /// | the replay guard is not set up right | `webhook_config_error` |
     /// | a repetition of a delivery that has been handled | `webhook_duplicate` |
@@ -152,6 +153,7 @@ impl<'a> Event<'a> {
                     RejectionKind::BodyTimeout
                     | RejectionKind::BodyTooLarge
                     | RejectionKind::BodyUnreadable => "webhook_body_refused",
+                    RejectionKind::Overload => "webhook_overload",
                     _ => "invalid_webhook_signature",
                 }
             }

@@ -8,6 +8,7 @@ mod allocator;
 mod asymmetric;
 mod axum;
 mod backpressure;
+mod budget;
 #[cfg(feature = "sign")]
 mod catalogue;
 mod composition;

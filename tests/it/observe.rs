@@ -113,6 +113,7 @@ async fn each_sort_of_refusal_has_its_type() {
         (RejectionKind::VerifierUnavailable, "webhook_config_error 503 verifier_unavailable"),
         (RejectionKind::VerifierPanicked, "webhook_config_error 500 verifier_panicked"),
         (RejectionKind::ClockSuspect, "webhook_config_error 503 clock_suspect"),
+        (RejectionKind::Overload, "webhook_overload 503 overload"),
     ] {
         send(&SignatureLayer::new(of(kind)).observer(seen.clone()), signed("")).await;
         assert_eq!(seen.take(), [format!("{expected} body=0")]);

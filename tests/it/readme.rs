@@ -190,7 +190,7 @@ fn rows_say_how_the_provider_signs() {
     }
 }
 
-const KINDS: [RejectionKind; 18] = [
+const KINDS: [RejectionKind; 19] = [
     BodyTimeout,
     BodyTooLarge,
     BodyUnreadable,
@@ -200,6 +200,7 @@ const KINDS: [RejectionKind; 18] = [
     HandshakeUnexpected,
     Malformed,
     Missing,
+    Overload,
     Repeated,
     SignatureMismatch,
     TimestampInFuture,

@@ -13,7 +13,7 @@ use tower_webhook::{
 
 use crate::support::{Event, Script, assert_refused, meta_layer, meta_request, secret, send};
 
-const KINDS: [(RejectionKind, u16); 17] = [
+const KINDS: [(RejectionKind, u16); 18] = [
     (RejectionKind::BodyTimeout, 408),
     (RejectionKind::BodyTooLarge, 413),
     (RejectionKind::BodyUnreadable, 400),
@@ -22,6 +22,7 @@ const KINDS: [(RejectionKind, u16); 17] = [
     (RejectionKind::HandshakeMalformed, 400),
     (RejectionKind::Malformed, 403),
     (RejectionKind::Missing, 403),
+    (RejectionKind::Overload, 503),
     (RejectionKind::Repeated, 403),
     (RejectionKind::SignatureMismatch, 403),
     (RejectionKind::TimestampInFuture, 403),

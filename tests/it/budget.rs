@@ -1,0 +1,349 @@
+//! The bytes that unverified requests of a layer may hold together.
+
+use std::{
+    future::{Future, pending},
+    io,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::Full;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_webhook::{
+    BufferedBody, Rejection, RejectionKind, ResponseBody, SignatureLayer, Source, Unverified,
+    Verified, make_verifier_after_body_fn, providers::Meta, verifier_fn,
+};
+
+use crate::support::{
+    BoxError, Event, Inner, Script, assert_refused, meta_layer, meta_request, secret, send,
+};
+
+const BUDGET: usize = 10;
+
+fn layer() -> SignatureLayer<Meta> {
+    meta_layer().byte_budget(BUDGET)
+}
+
+fn data(bytes: &'static str) -> Event {
+    Event::Data(Bytes::from(bytes))
+}
+
+fn stalled(bytes: &'static str) -> Request<Script> {
+    meta_request(b"never complete", Script::new([data(bytes), Event::Stall]))
+}
+
+/// A genuine request that fits only when nobody else holds a byte.
+fn whole() -> Request<Script> {
+    let body = Script::new([data("01234"), Event::Pending, data("56789"), Event::Pending]);
+    meta_request(b"0123456789", body)
+}
+
+type Answer = Response<ResponseBody<String>>;
+type Running = Pin<Box<dyn Future<Output = Answer>>>;
+
+fn run<M, B>(layer: &SignatureLayer<M>, request: Request<B>) -> Running
+where
+    M: Source + Clone + 'static,
+    B: http_body::Body + 'static,
+    B::Error: Into<BoxError>,
+{
+    let service = layer.layer(Inner::default());
+    Box::pin(async move {
+        let Ok(response) = service.oneshot(request).await;
+        response
+    })
+}
+
+fn poll(running: &mut Running) -> Poll<Answer> {
+    running.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A request that holds these bytes until it is dropped.
+fn hold<M: Source + Clone + 'static>(layer: &SignatureLayer<M>, bytes: &'static str) -> Running {
+    let mut running = run(layer, stalled(bytes));
+    assert!(poll(&mut running).is_pending(), "{bytes} could not be held");
+    running
+}
+
+fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
+    response.extensions().get().map(Rejection::kind)
+}
+
+async fn assert_all_is_free<M: Source + Clone>(layer: &SignatureLayer<M>, after: &str) {
+    let (response, _) = send(layer, whole()).await;
+    assert_eq!(response.status(), StatusCode::OK, "bytes are held after: {after}");
+}
+
+async fn assert_spent<M: Source + Clone>(layer: &SignatureLayer<M>, name: &str) {
+    let request = meta_request(b"x", Script::untouchable());
+    assert_refused(name, RejectionKind::Overload, &send(layer, request).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spent_budget_is_503_before_the_body_is_polled() {
+    let layer = layer();
+    let holding = hold(&layer, "0123456789");
+    let answer = send(&layer, meta_request(b"x", Script::untouchable())).await;
+    assert_refused("spent", RejectionKind::Overload, &answer);
+    assert_eq!(answer.0.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.0.headers()[header::RETRY_AFTER], "5");
+    assert_eq!(answer.0.headers()[header::CONNECTION], "close");
+
+    // What holds nothing is judged all the same, and what can be told from the head is told.
+    let empty = meta_request(b"", Full::<Bytes>::default());
+    assert_eq!(send(&layer, empty).await.0.status(), StatusCode::OK);
+    let mut unsigned = meta_request(b"x", Script::untouchable());
+    unsigned.headers_mut().clear();
+    assert_refused("unsigned", RejectionKind::Missing, &send(&layer, unsigned).await);
+
+    drop(holding);
+    assert_all_is_free(&layer, "drop").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_declared_length_is_refused_where_it_does_not_fit_and_takes_no_room() {
+    let layer = layer();
+    let _holding = hold(&layer, "012345");
+    for (declared, expected) in [(5, Some(RejectionKind::Overload)), (4, None)] {
+        let body = match expected {
+            Some(_) => Script::untouchable(),
+            None => Script::data(["6789"]),
+        };
+        let request = meta_request(b"6789", body.declared(declared));
+        assert_eq!(kind(&send(&layer, request).await.0), expected, "{declared}");
+    }
+    // Four bytes are left. Whoever declares them all and sends none leaves them to others.
+    let mut declaring: Vec<_> = (0..50)
+        .map(|_| run(&layer, meta_request(b"", Script::new([Event::Stall]).declared(4))))
+        .collect();
+    assert!(declaring.iter_mut().all(|running| poll(running).is_pending()));
+    drop(hold(&layer, "6789"));
+
+    // What can never be held is no reason to come again.
+    let request = meta_request(b"", Script::untouchable().declared(11));
+    assert_refused("declared", RejectionKind::BodyTooLarge, &send(&layer, request).await);
+    let request = meta_request(b"", Script::data(["012345", "67890"]));
+    assert_refused("undeclared", RejectionKind::BodyTooLarge, &send(&layer, request).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_finds_no_room_midway_gives_up_and_the_others_get_on() {
+    let layer = layer();
+    let parts = || [data("01"), Event::Pending, data("23"), Event::Pending, data("45")];
+    let request = || meta_request(b"012345", Script::new(parts().into_iter().chain([data("")])));
+    let mut running: Vec<_> = (0..3).map(|_| run(&layer, request())).collect();
+    let mut statuses = vec![None; 3];
+    for _ in 0..4 {
+        for (running, status) in running.iter_mut().zip(&mut statuses) {
+            if status.is_none()
+                && let Poll::Ready(response) = poll(running)
+            {
+                *status = Some((response.status().as_u16(), kind(&response)));
+            }
+        }
+    }
+    // 2 + 2 + 2, then 4 + 4 + no more: the third gives up its two.
+    let overload = Some((503, Some(RejectionKind::Overload)));
+    assert_eq!(statuses, [Some((200, None)), Some((200, None)), overload]);
+    assert_all_is_free(&layer, "all have ended").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_waits_is_not_counted() {
+    let layer = layer();
+    let _holding = hold(&layer, "01234567");
+    let request = meta_request(b"hello", Script::data(["he", "llo"]));
+    assert_eq!(send(&layer, request).await.0.status(), StatusCode::OK);
+    // One that is always ready waits too, for its turn after 64 frames.
+    let frames = (0..65).map(|at| if at < 3 { "x" } else { "" });
+    let answer = send(&layer, meta_request(b"xxx", Script::data(frames))).await;
+    assert_refused("65 frames", RejectionKind::Overload, &answer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_at_any_poll_it_gives_everything_back() {
+    let in_body = layer();
+    let by_body = SignatureLayer::new(make_verifier_after_body_fn(|_, _| async {
+        tokio::task::yield_now().await;
+        Ok(Meta::new(secret()))
+    }))
+    .byte_budget(BUDGET);
+    let one_by_one = || {
+        let bytes = "0123456789".chars();
+        let events = bytes.flat_map(|c| [Event::Pending, Event::Data(c.to_string().into())]);
+        meta_request(b"0123456789", Script::new(events.chain([Event::Pending])))
+    };
+    let mut most = 0;
+    for polls in 0.. {
+        let (mut a, mut b) = (run(&in_body, one_by_one()), run(&by_body, one_by_one()));
+        let is_done = |running: &mut Running| (0..polls).any(|_| poll(running).is_ready());
+        let done = (is_done(&mut a), is_done(&mut b));
+        drop((a, b));
+        let after = format!("{polls} polls");
+        assert_all_is_free(&in_body, &after).await;
+        assert_all_is_free(&by_body, &after).await;
+        if done == (true, true) {
+            most = polls;
+            break;
+        }
+    }
+    assert!(most > 12, "{most} polls");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_end_gives_everything_back() {
+    let layer = layer();
+    let after = |last| meta_request(b"01234", Script::new([data("01234"), Event::Pending, last]));
+    for (last, expected) in [
+        (data(""), None),
+        (data("5"), Some(RejectionKind::SignatureMismatch)),
+        (data("567890"), Some(RejectionKind::BodyTooLarge)),
+        (Event::Error(io::Error::other("reset").into()), Some(RejectionKind::BodyUnreadable)),
+        #[cfg(feature = "tokio")]
+        (Event::Stall, Some(RejectionKind::BodyTimeout)),
+    ] {
+        let name = format!("{last:?}");
+        assert_eq!(kind(&send(&layer, after(last)).await.0), expected, "{name}");
+        assert_all_is_free(&layer, &name).await;
+    }
+
+    let panicking = layer.clone();
+    let panicked = tokio::spawn(async move { send(&panicking, after(Event::Panic)).await }).await;
+    assert!(panicked.is_err());
+    assert_all_is_free(&layer, "a body that panics").await;
+
+    let layer = SignatureLayer::new(make_verifier_after_body_fn(|_, body| {
+        let is_known = &body[..] != b"01234";
+        let verifier = is_known.then(|| Meta::new(secret()));
+        async { verifier.ok_or(Rejection::unknown_tenant()) }
+    }))
+    .byte_budget(BUDGET);
+    let refused = kind(&send(&layer, after(Event::Pending)).await.0);
+    assert_eq!(refused, Some(RejectionKind::UnknownTenant));
+    assert_all_is_free(&layer, "a look-up that finds nobody").await;
+
+    let layer = SignatureLayer::new(verifier_fn(|_, body: &Bytes| match &body[..] {
+        b"01234" => panic!("as it should"),
+        _ => Ok(Verified::new("mine")),
+    }))
+    .byte_budget(BUDGET);
+    let panicked = kind(&send(&layer, after(Event::Pending)).await.0);
+    assert_eq!(panicked, Some(RejectionKind::VerifierPanicked));
+    assert_all_is_free(&layer, "a verifier that panics").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_verified_is_the_handlers() {
+    let layer = layer();
+    let hanging = layer.layer(service_fn(|_: Request<BufferedBody>| {
+        pending::<Result<Response<String>, BoxError>>()
+    }));
+    let mut in_handler = Box::pin(hanging.oneshot(whole()));
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..5 {
+        assert!(in_handler.as_mut().poll(&mut cx).is_pending());
+    }
+    assert_all_is_free(&layer, "verified, in the handler").await;
+
+    // Also while it waits for room in the inner service.
+    let (inner, mut handle) = tower_test::mock::pair::<Request<BufferedBody>, Response<String>>();
+    handle.allow(0);
+    let mut waiting = Box::pin(layer.layer(inner).oneshot(whole()));
+    for _ in 0..5 {
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+    }
+    assert_all_is_free(&layer, "verified, before the handler").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_counted_while_its_verifier_is_looked_up() {
+    let layer = SignatureLayer::new(make_verifier_after_body_fn(|_, body| {
+        let is_held = body.starts_with(b"held");
+        async move {
+            if is_held {
+                pending::<()>().await;
+            }
+            tokio::task::yield_now().await;
+            Ok(Meta::new(secret()))
+        }
+    }))
+    .byte_budget(BUDGET);
+    let one_frame = |body: &'static str| meta_request(body.as_bytes(), Script::data([body]));
+
+    let mut looked_up = run(&layer, one_frame("held 12"));
+    assert!(poll(&mut looked_up).is_pending());
+    // Its own look-up is not asked for what cannot be held meanwhile.
+    let answer = send(&layer, one_frame("1234")).await;
+    assert_refused("four more", RejectionKind::Overload, &answer);
+    assert_eq!(send(&layer, one_frame("123")).await.0.status(), StatusCode::OK);
+    drop(looked_up);
+
+    let _looked_up = {
+        let mut looked_up = run(&layer, one_frame("held 67890"));
+        assert!(poll(&mut looked_up).is_pending());
+        looked_up
+    };
+    assert_spent(&layer, "all").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn clones_and_services_share_one_budget_and_layers_do_not() {
+    let layer = layer();
+    let clone = layer.clone().body_limit(8).rejection_status(StatusCode::OK);
+    let other = self::layer();
+    let own = layer.clone().byte_budget(BUDGET);
+    let service = layer.layer(Inner::default());
+
+    let holding = hold(&layer, "01234");
+    let held = service.clone().oneshot(stalled("56789"));
+    let mut held: Running = Box::pin(async move {
+        let Ok(response) = held.await;
+        response
+    });
+    assert!(poll(&mut held).is_pending());
+
+    assert_spent(&layer, "the layer").await;
+    assert_spent(&clone, "a clone with other settings").await;
+    let Ok(response) = service.oneshot(meta_request(b"x", Script::untouchable())).await;
+    assert_eq!(kind(&response), Some(RejectionKind::Overload), "a service");
+    assert_all_is_free(&other, "another layer").await;
+    assert_all_is_free(&own, "a clone with a budget of its own").await;
+
+    drop((holding, held));
+    assert_all_is_free(&layer, "both").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn report_only_lets_nothing_past_the_budget() {
+    let layer = layer().dangerously_report_only();
+    let holding = hold(&layer, "0123456789");
+    assert_spent(&layer, "report-only").await;
+    drop(holding);
+
+    let forged = Script::new([data("01234"), Event::Pending, data("56789"), Event::Pending]);
+    let (response, inner) = send(&layer, meta_request(b"other", forged)).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(inner.only_call().head.extensions.get::<Unverified>().is_some());
+    assert_all_is_free(&layer, "an unverified request that was let through").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_256_mebibytes_unless_set() {
+    const MIB: usize = 1 << 20;
+    let layer = SignatureLayer::new(verifier_fn(|_, _: &Bytes| Ok(Verified::new("mine"))));
+    let layer = layer.body_limit(usize::MAX);
+    // Never written to, so these take no memory.
+    for (len, is_spent) in [(256 * MIB - 1, false), (256 * MIB, true)] {
+        let body = Script::new([Event::Data(vec![0; len].into()), Event::Stall]);
+        let mut holding = run(&layer, meta_request(b"", body));
+        assert!(poll(&mut holding).is_pending());
+        let (response, _) = send(&layer, meta_request(b"", Script::data(["x"]))).await;
+        let expected = is_spent.then_some(RejectionKind::Overload);
+        assert_eq!(kind(&response), expected, "{len}");
+    }
+    let body = Script::untouchable().declared(256 * MIB as u64 + 1);
+    let answer = send(&layer, meta_request(b"", body)).await;
+    assert_refused("declared", RejectionKind::BodyTooLarge, &answer);
+}
