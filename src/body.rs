@@ -18,11 +18,12 @@ use pin_project_lite::pin_project;
 #[derive(Clone, Debug)]
 pub struct BufferedBody {
     data: Bytes,
-    trailers: Option<HeaderMap>,
+    /// Boxed, because few requests have any and every request is moved.
+    trailers: Option<Box<HeaderMap>>,
 }
 
 impl BufferedBody {
-    pub(crate) const fn new(data: Bytes, trailers: Option<HeaderMap>) -> Self {
+    pub(crate) const fn new(data: Bytes, trailers: Option<Box<HeaderMap>>) -> Self {
         Self { data, trailers }
     }
 
@@ -48,7 +49,7 @@ impl Body for BufferedBody {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let frame = if self.data.is_empty() {
-            self.trailers.take().map(Frame::trailers)
+            self.trailers.take().map(|trailers| Frame::trailers(*trailers))
         } else {
             Some(Frame::data(std::mem::take(&mut self.data)))
         };

@@ -25,7 +25,7 @@ use crate::{
     layer::Config,
     observe::{EventKind, Observed},
     source::LookUpLater,
-    verdict::{Admitted, Decider, Stop, answer, begin, contained, finish, start},
+    verdict::{Decider, Stop, answer, begin, contained, finish, start},
 };
 
 /// Frames that are read before other tasks get their turn.
@@ -63,7 +63,7 @@ pin_project! {
         Read {
             decider: Option<Decider<V, T, L>>,
             gather: Gather,
-            trailers: Option<HeaderMap>,
+            trailers: Option<Box<HeaderMap>>,
             #[pin]
             body: B,
             #[pin]
@@ -71,8 +71,8 @@ pin_project! {
         },
         // The body is here whole. The verifier is being looked up by it.
         LookUp { #[pin] future: LF, body: Option<BufferedBody>, share: Share },
-        // The request is genuine. The inner service is being asked for room.
-        Ready { admitted: Option<(Admitted, BufferedBody)> },
+        // The request has its mark. The inner service is being asked for room.
+        Ready { body: Option<BufferedBody> },
         // The inner service is at work.
         Call { #[pin] future: F },
         Done,
@@ -119,12 +119,13 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let head = this.head.as_ref();
-            let next = match (this.step.as_mut().project(), head) {
+            // Each step sets the next one itself: that way it is written into its place only once.
+            let done = match (this.step.as_mut().project(), this.head.as_mut()) {
                 (StepProjection::Failed { rejection, body }, Some(_)) => {
                     let rejection = rejection.take().unwrap_or(Rejection::mismatch());
+                    let body = body.take();
                     this.config.report_only(rejection.into()).and_then(|rejection| {
-                        Step::read(Decider::Refused(rejection), body.take(), this.config)
+                        this.step.as_mut().read(Decider::Refused(rejection), body, this.config)
                     })
                 }
                 (StepProjection::Make { early, body }, Some(head)) => {
@@ -132,10 +133,11 @@ where
                         Ok(found) => ready!(found).map_err(Stop::from),
                         Err(panic) => Err(panic.into()),
                     };
+                    let body = body.take();
                     found
                         .and_then(|found| begin(found, head))
                         .or_else(|stop| this.config.report_only(stop).map(Decider::Refused))
-                        .and_then(|decider| Step::read(decider, body.take(), this.config))
+                        .and_then(|decider| this.step.as_mut().read(decider, body, this.config))
                 }
                 (
                     StepProjection::Read { decider, gather, trailers, body, deadline },
@@ -149,27 +151,25 @@ where
                             let (body, share) = mem::take(gather).finish();
                             let body = BufferedBody::new(body, trailers.take());
                             this.observed.has_read(body.bytes());
-                            match decider.take() {
+                            let verdict = match decider.take() {
                                 Some(Decider::Verifier(verifier, state)) => {
-                                    let verdict = finish(&verifier, state, head, body.bytes());
-                                    config.verdict(verdict).map(|admitted| (Ok(admitted), body))
+                                    finish(&verifier, state, head, body.bytes())
                                 }
                                 Some(Decider::Later(later)) => {
                                     match contained(|| later.look_up(head, body.bytes())) {
-                                        Ok(future) => Ok((Err(future), body)),
-                                        Err(panic) => config
-                                            .verdict(Err(panic.into()))
-                                            .map(|admitted| (Ok(admitted), body)),
+                                        Ok(future) => {
+                                            let body = Some(body);
+                                            this.step.set(Step::LookUp { future, body, share });
+                                            continue;
+                                        }
+                                        Err(panic) => Err(panic.into()),
                                     }
                                 }
-                                Some(Decider::Refused(rejection)) => {
-                                    Ok((Ok(Admitted::Unverified(rejection)), body))
-                                }
+                                Some(Decider::Refused(rejection)) => Err(rejection.into()),
                                 None => Err(RejectionKind::BodyUnreadable.into()),
-                            }
-                            .map(|(next, body)| match next {
-                                Ok(admitted) => Step::ready(admitted, body, this.observed),
-                                Err(future) => Step::LookUp { future, body: Some(body), share },
+                            };
+                            config.admit(verdict, head, this.observed).map(|()| {
+                                this.step.set(Step::Ready { body: Some(body) });
                             })
                         }
                     }
@@ -193,11 +193,12 @@ where
                             contained(|| verifier.update(&mut state, body.bytes()))?;
                             finish(&verifier, state, head, body.bytes())
                         });
-                        let admitted = this.config.verdict(verdict)?;
-                        Ok(Step::ready(admitted, body, this.observed))
+                        this.config.admit(verdict, head, this.observed)?;
+                        this.step.set(Step::Ready { body: Some(body) });
+                        Ok(())
                     })
                 }
-                (StepProjection::Ready { admitted }, Some(_)) => {
+                (StepProjection::Ready { body }, Some(_)) => {
                     if let Some(inner) = this.inner.as_mut()
                         && let Err(error) = ready!(this.observed.watch(|| inner.poll_ready(cx)))
                     {
@@ -205,17 +206,16 @@ where
                         this.observed.ends(EventKind::Completed { status: None });
                         return Poll::Ready(Err(error));
                     }
-                    match (this.inner.take(), this.head.take(), admitted.take()) {
-                        (Some(mut inner), Some(mut head), Some((admitted, body))) => {
-                            admitted.mark(&mut head.extensions);
-                            this.observed.hand_down(&mut head.extensions);
-                            let request = Request::from_parts(head, body);
-                            let future = this.observed.watch(|| inner.call(request));
-                            // The clone is dropped here, before the inner future is polled.
-                            Ok(Step::Call { future })
-                        }
-                        _ => Ok(Step::Done),
+                    if let (Some(mut inner), Some(mut head), Some(body)) =
+                        (this.inner.take(), this.head.take(), body.take())
+                    {
+                        this.observed.hand_down(&mut head.extensions);
+                        let request = Request::from_parts(head, body);
+                        let future = this.observed.watch(|| inner.call(request));
+                        this.step.set(Step::Call { future });
+                        // The clone is dropped here, before the inner future is polled.
                     }
+                    Ok(())
                 }
                 (StepProjection::Call { future }, _) => {
                     let response = ready!(this.observed.watch(|| future.poll(cx)));
@@ -228,19 +228,15 @@ where
                     panic!("`ResponseFuture` polled after completion")
                 }
             };
-            match next {
-                Ok(next) => this.step.set(next),
-                Err(stop) => {
-                    let is_unread = matches!(this.step.as_ref().get_ref(), Step::Make { .. });
-                    let is_refusal = matches!(stop, Stop::Refuse(_));
-                    let closes = *this.has_body && (is_unread || is_refusal);
-                    // Buffers, keys and the clone of the inner service are freed at once.
-                    this.step.set(Step::Done);
-                    this.inner.take();
-                    let response =
-                        answer(stop, this.head.take(), closes, this.config, this.observed);
-                    return Poll::Ready(Ok(response.map(ResponseBody::own)));
-                }
+            if let Err(stop) = done {
+                let is_unread = matches!(this.step.as_ref().get_ref(), Step::Make { .. });
+                let is_refusal = matches!(stop, Stop::Refuse(_));
+                let closes = *this.has_body && (is_unread || is_refusal);
+                // Buffers, keys and the clone of the inner service are freed at once.
+                this.step.set(Step::Done);
+                this.inner.take();
+                let response = answer(stop, this.head.take(), closes, this.config, this.observed);
+                return Poll::Ready(Ok(response.map(ResponseBody::own)));
             }
         }
     }
@@ -249,7 +245,12 @@ where
 impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
     /// Towards the body, which is refused before its first byte where it claims to be too long
     /// (T-27), or where there is no room for it now.
-    fn read(decider: Decider<V, T, L>, body: Option<B>, config: &Config) -> Result<Self, Stop>
+    fn read(
+        mut self: Pin<&mut Self>,
+        decider: Decider<V, T, L>,
+        body: Option<B>,
+        config: &Config,
+    ) -> Result<(), Stop>
     where
         B: Body,
     {
@@ -262,21 +263,14 @@ impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
         if !config.budget.has_room(declared) && !body.is_end_stream() {
             return Err(RejectionKind::Overload.into());
         }
-        Ok(Self::Read {
+        self.set(Self::Read {
             decider: Some(decider),
             gather: Gather::new(declared, limit),
             trailers: None,
             body,
             deadline: Deadline::new(config.body_deadline),
-        })
-    }
-
-    fn ready(admitted: Admitted, body: BufferedBody, observed: &Observed) -> Self {
-        match &admitted {
-            Admitted::Verified(verified) => observed.accepts(verified),
-            Admitted::Unverified(rejection) => observed.lets_through(rejection),
-        }
-        Self::Ready { admitted: Some((admitted, body)) }
+        });
+        Ok(())
     }
 }
 
@@ -284,7 +278,7 @@ impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
 fn read<V: Verifier, L, B>(
     decider: &mut Option<Decider<V, V::State, L>>,
     gather: &mut Gather,
-    trailers: &mut Option<HeaderMap>,
+    trailers: &mut Option<Box<HeaderMap>>,
     mut body: Pin<&mut B>,
     deadline: Pin<&mut Deadline>,
     config: &Config,

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use http::{Extensions, HeaderValue, Response, Version, header, request::Parts};
+use http::{HeaderValue, Response, Version, header, request::Parts};
 
 use crate::{
     Profile, Rejection, RejectionKind, Unverified, Verified, Verifier, empty_response,
@@ -19,29 +19,6 @@ pub(crate) enum Decider<V, T, L> {
     Later(L),
     /// It is decided already, and the layer only reports.
     Refused(Rejection),
-}
-
-/// What is known of a request that goes to the inner service.
-pub(crate) enum Admitted {
-    Verified(Verified),
-    /// In report-only mode, and nowhere else.
-    Unverified(Rejection),
-}
-
-impl Admitted {
-    /// Whatever a layer above us has put there: of the two marks there is only ever one.
-    pub(crate) fn mark(self, extensions: &mut Extensions) {
-        match self {
-            Self::Verified(verified) => {
-                extensions.remove::<Unverified>();
-                extensions.insert(verified);
-            }
-            Self::Unverified(rejection) => {
-                extensions.remove::<Verified>();
-                extensions.insert(Unverified::new(rejection));
-            }
-        }
-    }
 }
 
 /// How a request's way to the inner service ended early.
@@ -64,10 +41,29 @@ impl From<RejectionKind> for Stop {
 }
 
 impl Config {
-    pub(crate) fn verdict(&self, verdict: Result<Verified, Stop>) -> Result<Admitted, Stop> {
-        verdict
-            .map(Admitted::Verified)
-            .or_else(|stop| self.report_only(stop).map(Admitted::Unverified))
+    /// Marks a request that goes to the inner service. Whatever a layer above us has put there: of
+    /// the two marks there is only ever one.
+    pub(crate) fn admit(
+        &self,
+        verdict: Result<Verified, Stop>,
+        head: &mut Parts,
+        observed: &Observed,
+    ) -> Result<(), Stop> {
+        let marks = &mut head.extensions;
+        match verdict {
+            Ok(verified) => {
+                observed.accepts(&verified);
+                marks.remove::<Unverified>();
+                marks.insert(verified);
+            }
+            Err(stop) => {
+                let rejection = self.report_only(stop)?;
+                observed.lets_through(&rejection);
+                marks.remove::<Verified>();
+                marks.insert(Unverified::new(rejection));
+            }
+        }
+        Ok(())
     }
 
     /// Why a request that is refused goes on all the same. One without a whole body never does.

@@ -269,7 +269,9 @@ impl Verified {
         hash.update([0, identity.len]);
         hash.update(identity.as_bytes());
         // One tenant's id must not pass for another's.
-        hash.update(self.tenant.as_deref().unwrap_or_default());
+        if let Some(tenant) = self.tenant.as_deref() {
+            hash.update(tenant);
+        }
         Some(ReplayKey(hash.finalize().into()))
     }
 }

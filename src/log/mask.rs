@@ -156,8 +156,8 @@ impl Mask {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            let is_inside = out.chars().next_back().is_some_and(char::is_alphanumeric)
-                && !ends_in_escape(&out);
+            let is_inside =
+                out.chars().next_back().is_some_and(char::is_alphanumeric) && !ends_in_escape(&out);
             let found = if is_inside {
                 None
             } else {

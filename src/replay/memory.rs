@@ -5,6 +5,7 @@ use std::{
     collections::{BinaryHeap, HashMap, hash_map},
     fmt,
     future::{Ready, ready},
+    hash::{BuildHasher, Hasher, RandomState},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
@@ -43,18 +44,20 @@ const BYTES_PER_DELIVERY: usize = 384;
 
 struct Shard {
     max: usize,
-    entries: HashMap<ReplayKey, Entry>,
+    entries: HashMap<ReplayKey, Entry, KeyHasher>,
     /// What has been handled, in the order in which it may be forgotten. An entry that was claimed
     /// again after its time leaves its old place behind, which is skipped.
-    order: BinaryHeap<Reverse<(Duration, ReplayKey)>>,
+    order: BinaryHeap<Reverse<(Nanos, ReplayKey)>>,
     in_flight: usize,
     evicted: u64,
 }
 
-/// Times are since the store was made.
+/// Since the store was made: enough for 584 years.
+type Nanos = u64;
+
 #[derive(Clone, Copy)]
 struct Entry {
-    until: Duration,
+    until: Nanos,
     /// `None` once the delivery has been handled.
     owner: Option<Token>,
 }
@@ -121,6 +124,10 @@ impl MemoryStore {
     }
 }
 
+fn nanos(time: Duration) -> Nanos {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Nothing in here panics half-way; and to stop for good would be worse.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -128,12 +135,12 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 
 impl Inner {
     /// By the clock that was set, else by one that no correction of the system's time moves.
-    fn now(&self) -> Duration {
-        if self.clock.is_system() {
+    fn now(&self) -> Nanos {
+        nanos(if self.clock.is_system() {
             self.started.elapsed()
         } else {
             self.clock.system_time().duration_since(self.created).unwrap_or_default()
-        }
+        })
     }
 }
 
@@ -143,12 +150,12 @@ impl ReplayStore for MemoryStore {
 
     fn claim(&self, key: &ReplayKey, token: Token, lease: Duration) -> Self::Claim {
         let now = self.0.now();
-        ready(self.shard(key).claim(*key, token, now, now.saturating_add(lease)))
+        ready(self.shard(key).claim(*key, token, now, now.saturating_add(nanos(lease))))
     }
 
     fn commit(&self, key: &ReplayKey, token: Token, retention: Duration) -> Self::Settle {
         let now = self.0.now();
-        ready(Ok(self.shard(key).commit(*key, token, now, now.saturating_add(retention))))
+        ready(Ok(self.shard(key).commit(*key, token, now, now.saturating_add(nanos(retention)))))
     }
 
     fn release(&self, key: &ReplayKey, token: Token) -> Self::Settle {
@@ -161,15 +168,23 @@ impl ReplayStore for MemoryStore {
 
 impl Shard {
     fn new(max: usize) -> Self {
-        Self { max, entries: HashMap::new(), order: BinaryHeap::new(), in_flight: 0, evicted: 0 }
+        // Little, so that no request of a quiet service pays for growth.
+        let room = max.min(1024);
+        Self {
+            max,
+            entries: HashMap::with_capacity_and_hasher(room, KeyHasher::new()),
+            order: BinaryHeap::with_capacity(room),
+            in_flight: 0,
+            evicted: 0,
+        }
     }
 
     fn claim(
         &mut self,
         key: ReplayKey,
         owner: Token,
-        now: Duration,
-        until: Duration,
+        now: Nanos,
+        until: Nanos,
     ) -> Result<Claim, StoreError> {
         self.forget_expired(now);
         if self.entries.len() >= self.max && !self.entries.contains_key(&key) {
@@ -193,7 +208,7 @@ impl Shard {
         Ok(Claim::Granted { evicted: mem::take(&mut self.evicted) })
     }
 
-    fn commit(&mut self, key: ReplayKey, owner: Token, now: Duration, until: Duration) -> Settled {
+    fn commit(&mut self, key: ReplayKey, owner: Token, now: Nanos, until: Nanos) -> Settled {
         self.order.push(Reverse((until, key)));
         let handled = Entry { until, owner: None };
         let before = match self.entries.get_mut(&key) {
@@ -210,7 +225,7 @@ impl Shard {
         if is_held { Settled::Held } else { Settled::Lost }
     }
 
-    fn release(&mut self, key: &ReplayKey, owner: Token, now: Duration) -> Settled {
+    fn release(&mut self, key: &ReplayKey, owner: Token, now: Nanos) -> Settled {
         match self.entries.get(key).copied() {
             Some(Entry { owner: Some(holder), until }) if holder == owner => {
                 self.entries.remove(key);
@@ -222,7 +237,7 @@ impl Shard {
     }
 
     /// A few at a time, so that no request pays for all: each claim adds at most one.
-    fn forget_expired(&mut self, now: Duration) {
+    fn forget_expired(&mut self, now: Nanos) {
         for _ in 0..8 {
             match self.order.peek() {
                 Some(Reverse((until, _))) if *until <= now => self.forget_next(),
@@ -234,7 +249,7 @@ impl Shard {
     /// Takes the next place out of the order, and forgets the delivery that it is of.
     ///
     /// `Some(None)` when that has been claimed again, or handled again, since.
-    fn forget_next(&mut self) -> Option<Option<Duration>> {
+    fn forget_next(&mut self) -> Option<Option<Nanos>> {
         let Reverse((until, key)) = self.order.pop()?;
         let entry = self.entries.get(&key);
         if entry.is_none_or(|entry| entry.owner.is_some() || entry.until != until) {
@@ -244,7 +259,7 @@ impl Shard {
         Some(Some(until))
     }
 
-    fn make_room(&mut self, now: Duration) -> Result<(), StoreError> {
+    fn make_room(&mut self, now: Nanos) -> Result<(), StoreError> {
         while self.entries.len() >= self.max {
             if let Some(forgotten) = self.forget_next() {
                 self.evicted += u64::from(forgotten.is_some_and(|until| until > now));
@@ -259,6 +274,45 @@ impl Shard {
             }
         }
         Ok(())
+    }
+}
+
+/// Keys are hashes already. What is still needed is a secret factor, or whoever can sign could look
+/// for deliveries whose keys fall into one place of the map.
+#[derive(Clone, Copy)]
+struct KeyHasher {
+    secret: [u64; 2],
+    folded: u64,
+}
+
+impl KeyHasher {
+    fn new() -> Self {
+        let random = RandomState::new();
+        Self { secret: [random.hash_one(0), random.hash_one(1) | 1], folded: 0 }
+    }
+}
+
+impl BuildHasher for KeyHasher {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        *self
+    }
+}
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, key: &[u8]) {
+        let first = key.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let [mask, factor] = self.secret;
+        let product = u128::from(first ^ mask) * u128::from(factor);
+        self.folded = (product ^ product >> 64) as u64;
+    }
+
+    /// A slice's length, which is the same for all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.folded
     }
 }
 

@@ -136,7 +136,7 @@ impl ReplayStore for RedisStore {
 
     fn claim(&self, key: &ReplayKey, token: Token, lease: Duration) -> Self::Claim {
         let mut command = redis::cmd("SET");
-        command.arg(self.key(key)).arg(token.as_ref()).arg("NX");
+        command.arg(self.key(key)).arg(&token.to_bytes()).arg("NX");
         command.arg("PX").arg(millis(lease)).arg("GET");
         self.ask(command, |before: Option<Vec<u8>>| match before.as_deref() {
             None => Claim::Granted { evicted: 0 },
@@ -149,14 +149,14 @@ impl ReplayStore for RedisStore {
         let mut command = redis::cmd("SET");
         command.arg(self.key(key)).arg(HANDLED).arg("PX").arg(millis(retention)).arg("GET");
         self.ask(command, move |before: Option<Vec<u8>>| {
-            let is_held = before.is_some_and(|before| before == owner.as_ref());
+            let is_held = before.is_some_and(|before| before == owner.to_bytes());
             if is_held { Settled::Held } else { Settled::Lost }
         })
     }
 
     fn release(&self, key: &ReplayKey, token: Token) -> Self::Settle {
         let mut command = redis::cmd("EVAL");
-        command.arg(RELEASE).arg(1).arg(self.key(key)).arg(token.as_ref());
+        command.arg(RELEASE).arg(1).arg(self.key(key)).arg(&token.to_bytes());
         self.ask(command, |deleted: u64| if deleted == 1 { Settled::Held } else { Settled::Lost })
     }
 

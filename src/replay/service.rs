@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -78,13 +78,13 @@ where
                 retention = time;
                 let (held, future) = Hold::claim(self.store.clone(), key, config.lease);
                 hold = Some(held);
-                Step::Claim { future, request: Some(request) }
+                Step::Claim { future }
             }
-            Ok(None) => Step::Ready { request: Some(request) },
+            Ok(None) => Step::Ready,
             Err(withheld) => Step::Answer { answer: Answer { withheld, key: None, error: None } },
         };
         let inner = Some(self.inner.clone());
-        ReplayFuture { inner, config, retention, report, grpc, step, hold }
+        ReplayFuture { request: Some(request), inner, config, retention, report, grpc, step, hold }
     }
 }
 
@@ -95,7 +95,9 @@ pin_project! {
         S: Service<Request<B>>,
         T: ReplayStore,
     {
-        // The instance that is asked for room and then called. Gone after that.
+        // Gone, as the next, once the inner service is called.
+        request: Option<Request<B>>,
+        // The instance that is asked for room and then called.
         inner: Option<S>,
         config: Arc<Config>,
         // For how long a success is remembered.
@@ -104,7 +106,7 @@ pin_project! {
         // The content type of a gRPC request.
         grpc: Option<HeaderValue>,
         #[pin]
-        step: Step<T::Claim, T::Settle, S::Future, Request<B>, Result<S::Response, S::Error>>,
+        step: Step<T::Claim, T::Settle, S::Future, Result<S::Response, S::Error>>,
         // Gives the claim back, also when this future is dropped. It is dropped after the step: a
         // handler that is being dropped may still hold what the next one needs.
         hold: Option<Hold<T>>,
@@ -113,13 +115,13 @@ pin_project! {
 
 pin_project! {
     #[project = StepProjection]
-    enum Step<C, T, F, Q, O> {
+    enum Step<C, T, F, O> {
         // The guard answers.
         Answer { answer: Answer },
         // The store is being asked.
-        Claim { #[pin] future: C, request: Option<Q> },
+        Claim { #[pin] future: C },
         // The claim is ours, or none is needed. The inner service is being asked for room.
-        Ready { request: Option<Q> },
+        Ready,
         // The inner service is at work.
         Call { #[pin] future: F },
         // The store is being told how it ended.
@@ -142,26 +144,32 @@ where
                 StepProjection::Answer { answer } => {
                     this.report.withheld(answer.withheld);
                     let response = this.config.answer(answer, this.grpc.take());
+                    this.request.take();
                     this.inner.take();
                     this.step.set(Step::Done);
                     return Poll::Ready(Ok(response.map(ResponseBody::own)));
                 }
-                StepProjection::Claim { future, request } => {
+                StepProjection::Claim { future } => {
                     let claim = ready!(future.poll(cx));
-                    let request = request.take();
                     let fails_open = this.config.fails_open;
                     this.step.set(match this.report.claimed(claim, this.hold, fails_open) {
-                        Ok(()) => Step::Ready { request },
+                        Ok(()) => Step::Ready,
                         Err(answer) => Step::Answer { answer },
                     });
                     continue;
                 }
-                StepProjection::Ready { request } => {
+                StepProjection::Ready => {
                     let Some(inner) = this.inner.as_mut() else { polled_after_completion() };
                     match ready!(inner.poll_ready(cx)) {
-                        Err(error) => Err(error),
+                        Err(error) => {
+                            // Nobody will want it while the store is told.
+                            this.request.take();
+                            Err(error)
+                        }
                         Ok(()) => {
-                            let Some(request) = request.take() else { polled_after_completion() };
+                            let Some(request) = this.request.take() else {
+                                polled_after_completion()
+                            };
                             let future = inner.call(request);
                             // The clone is dropped here, before the inner future is polled.
                             this.inner.take();
@@ -202,7 +210,8 @@ fn polled_after_completion() -> ! {
 
 /// A 2xx, and not a gRPC error, which is a 200 too.
 fn is_success<R>(response: &Response<R>) -> bool {
-    let grpc_status = response.headers().get("grpc-status");
+    const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+    let grpc_status = response.headers().get(GRPC_STATUS);
     response.status().is_success() && grpc_status.is_none_or(|status| status == "0")
 }
 
@@ -294,7 +303,7 @@ where
         let step = match &self.step {
             Step::Answer { .. } => "Answer",
             Step::Claim { .. } => "Claim",
-            Step::Ready { .. } => "Ready",
+            Step::Ready => "Ready",
             Step::Call { .. } => "Call",
             Step::Settle { .. } => "Settle",
             Step::Done => "Done",

@@ -6,6 +6,7 @@ use std::{
     fmt,
     future::Future,
     hash::BuildHasher,
+    num::NonZeroU64,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -71,7 +72,11 @@ pub enum Settled {
 
 /// Tells the owner of a claim from all others, in all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Token([u8; 16]);
+pub struct Token {
+    process: u64,
+    /// Never zero, so that the absence of a token takes no room.
+    number: NonZeroU64,
+}
 
 impl Token {
     /// One that no other process has, nor this one had before.
@@ -84,16 +89,13 @@ impl Token {
         let process = PROCESS
             .get_or_init(|| RandomState::new().hash_one((std::process::id(), SystemTime::now())));
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mut token = [0; 16];
-        token[..8].copy_from_slice(&process.to_be_bytes());
-        token[8..].copy_from_slice(&count.to_be_bytes());
-        Self(token)
+        Self { process: *process, number: NonZeroU64::MIN.saturating_add(count) }
     }
-}
 
-impl AsRef<[u8]> for Token {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
+    /// What a store outside of this process knows it by.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.process) << 64 | u128::from(self.number.get())).to_be_bytes()
     }
 }
 
