@@ -156,8 +156,11 @@ impl Mask {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            let is_inside =
-                out.chars().next_back().is_some_and(char::is_alphanumeric) && !ends_in_escape(&out);
+            // Chinese and Japanese put no blank before a number or a name in Latin letters.
+            let is_inside = !ends_in_escape(&out)
+                && out.chars().next_back().is_some_and(|last| {
+                    last.is_alphanumeric() && (last.is_ascii() || !first.is_ascii())
+                });
             let found = if is_inside {
                 None
             } else {
@@ -182,22 +185,37 @@ impl Mask {
 
     fn digits(&self, text: &str) -> Option<(String, usize)> {
         let is_part = |char: &char| char.is_ascii_digit() || " .-()+".contains(*char);
-        let run = text.chars().take(MAX_PART).take_while(is_part).count();
-        let run = text.get(..run)?.trim_end_matches(|char: char| !char.is_ascii_digit());
+        let mut len = text.chars().take(MAX_PART).take_while(is_part).count();
+        if let Some(at) = text.get(1..len)?.find('+') {
+            len = at + 1; // It begins another number.
+        } else if len == MAX_PART {
+            // What is beyond could belong to the last number.
+            len = text.get(..len)?.rfind(' ').unwrap_or(len);
+        }
+        let run = text.get(..len)?.trim_end_matches(|char: char| !char.is_ascii_digit());
         if !run.starts_with(|char: char| char.is_ascii_digit() || char == '+') {
             return None;
         }
-        let digits: Vec<_> = run.bytes().filter(u8::is_ascii_digit).collect();
-        let plus = if run.starts_with('+') { "+" } else { "" };
+        let masked = self.number(run).unwrap_or_else(|| {
+            // Several numbers in a row, of which each counts.
+            let numbers = run.split(' ').map(|part| self.number(part).unwrap_or(part.to_owned()));
+            numbers.collect::<Vec<_>>().join(" ")
+        });
+        // Whole: its end must not pass for a number of its own.
+        (!run.is_empty()).then_some((masked, run.len()))
+    }
+
+    fn number(&self, text: &str) -> Option<String> {
+        let digits: Vec<_> = text.bytes().filter(u8::is_ascii_digit).collect();
         if self.card_numbers && (13..=19).contains(&digits.len()) && is_card_number(&digits) {
-            return Some((REDACTED.to_owned(), run.len()));
+            return Some(REDACTED.to_owned());
         }
         if self.phone_numbers && (10..=15).contains(&digits.len()) {
+            let plus = if text.starts_with('+') { "+" } else { "" };
             let first: String = digits.iter().take(3).map(|digit| char::from(*digit)).collect();
-            return Some((format!("{plus}{first}***"), run.len()));
+            return Some(format!("{plus}{first}***"));
         }
-        // Whole: its end must not pass for a number of its own.
-        (!run.is_empty()).then(|| (run.to_owned(), run.len()))
+        None
     }
 }
 
