@@ -222,7 +222,11 @@ impl Forwarded {
 
 fn invalid(url: &str, why: &'static str) -> ConfigError {
     // Neither user information nor path and query, which may hold secrets.
-    let after = url.find("://").map_or(0, |at| at + 3);
+    // A `://` further on is part of a password, path or query: `a.example/hook?next=https://…`.
+    let is_scheme = |at: &usize| {
+        url[..*at].bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    };
+    let after = url.find("://").filter(is_scheme).map_or(0, |at| at + 3);
     let end = url[after..].find(['/', '?', '#']).map_or(url.len(), |at| after + at);
     let shown = match (url[..end].rsplit_once('@'), url[end..].contains('@')) {
         // A password with a `/` ends after what looks like the host.
@@ -385,6 +389,15 @@ mod tests {
                 assert!(!shown.contains("secret") && shown.contains("a.example"), "{shown}");
             }
         }
+        // Without a scheme, one in the query is not taken for it.
+        let bare = "a.example/secret?next=https://secret&secret";
+        for error in [PublicUrl::fixed(bare), PublicUrl::origin(bare)] {
+            let shown = error.unwrap_err().to_string();
+            assert!(shown.starts_with("`a.example` "), "{shown}");
+        }
+        let bare = "user:secret://secret@a.example";
+        let shown = PublicUrl::origin(bare).unwrap_err().to_string();
+        assert!(!shown.contains("secret"), "{shown}");
         // Where it ends is a guess.
         let slashed = "https://u:secret/secret@a.example/x";
         for error in [PublicUrl::fixed(slashed), PublicUrl::origin(slashed)] {
