@@ -82,11 +82,13 @@ impl ClientIp {
 /// `192.0.2.7`, `192.0.2.7:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
 fn parse(hop: &[u8]) -> Option<IpAddr> {
     let hop = str::from_utf8(hop.trim_ascii()).ok()?;
-    let address: IpAddr = match hop.strip_prefix('[') {
+    let address = match hop.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']')?;
-            let is_port = port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
-            (port.is_empty() || is_port).then_some(address)?.parse().ok()?
+            let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+            let is_port = |port: &str| port.parse::<u16>().is_ok_and(|_| is_number(port));
+            let is_end = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+            IpAddr::V6(is_end.then_some(address)?.parse().ok()?)
         }
         None => hop.parse().ok().or_else(|| {
             let address: std::net::SocketAddrV4 = hop.parse().ok()?;
@@ -138,6 +140,10 @@ mod tests {
             ("10.0.0.1", &[""], "10.0.0.1"),
             ("10.0.0.1", &["[::1"], "10.0.0.1"),
             ("10.0.0.1", &["[::1]x"], "10.0.0.1"),
+            ("10.0.0.1", &["[::1]:+80"], "10.0.0.1"),
+            ("10.0.0.1", &["[::1]:"], "10.0.0.1"),
+            ("10.0.0.1", &["[203.0.113.9]:80"], "10.0.0.1"),
+            ("10.0.0.1", &["[203.0.113.9]"], "10.0.0.1"),
             ("10.0.0.1", &[], "10.0.0.1"),
         ] {
             assert_eq!(client_ip(peer, forwarded), expected, "{peer} {forwarded:?}");
