@@ -1,0 +1,468 @@
+//! Ownership challenges through the layer: which requests are answered in the handler's place, and
+//! with what, held to a plain reading of each provider's exchange.
+
+#![no_main]
+
+use std::{
+    cell::Cell,
+    convert::Infallible,
+    future::{Future, Ready, ready},
+    pin::pin,
+    sync::LazyLock,
+    task::{Context, Poll, Waker},
+};
+
+use arbitrary::Arbitrary;
+use http::{Method, Request, Response, request::Parts};
+use http_body::Body;
+use libfuzzer_sys::fuzz_target;
+use percent_encoding::percent_decode;
+use serde_json::Value;
+use tower_layer::Layer;
+use tower_service::Service;
+use tower_webhook::{
+    BufferedBody, Secret, SignatureLayer, Verified,
+    providers::{
+        AnyVerifier, Dropbox, GitHub, Meta, MicrosoftGraph, Okta, Slack, Twitch, Twitter, WebSub,
+        Zoom,
+    },
+    scheme::{Handshake, Scheme},
+    with_handshake,
+};
+use tower_webhook_fuzz::{
+    KEYS, NOW, add, at, base64,
+    engine::{Event, Script},
+    head, hex, hmac_sha256, members, secret, trimmed,
+};
+
+const TOKEN: &str = "verify-token";
+const TOPIC: &str = "https://a.example/feed?x=1&y=2";
+const PROVIDERS: usize = 12;
+
+fn layers() -> Vec<SignatureLayer<AnyVerifier>> {
+    let (clock, key) = (at(NOW), || secret(0));
+    let head = Scheme::hmac_sha256("x-signature").handshake(Handshake::Head);
+    let signed = Scheme::hmac_sha256("x-signature").handshake(Handshake::SignedHeader {
+        header: "x-challenge",
+        field: "type",
+        value: "sync",
+    });
+    let origins = Handshake::WebHookOrigins(&["eventgrid.azure.net"]);
+    let verifiers: [AnyVerifier; PROVIDERS] = [
+        AnyVerifier::new(Meta::new(key()).verify_token(Secret::new(TOKEN).unwrap())),
+        AnyVerifier::new(Twitter::new(key())),
+        AnyVerifier::new(Dropbox::new(key())),
+        AnyVerifier::new(Okta::new(key())),
+        AnyVerifier::new(MicrosoftGraph::new(key())),
+        AnyVerifier::new(Slack::new(key()).clock(clock.clone())),
+        AnyVerifier::new(Zoom::new(key()).clock(clock.clone())),
+        AnyVerifier::new(Twitch::new(key()).clock(clock)),
+        AnyVerifier::new(WebSub::new(key()).topic(TOPIC)),
+        AnyVerifier::new(with_handshake(GitHub::new(key()), origins).unwrap()),
+        AnyVerifier::new(head.verifier(key()).unwrap()),
+        AnyVerifier::new(signed.verifier(key()).unwrap()),
+    ];
+    let layer = |verifier| SignatureLayer::new(verifier).body_deadline(None);
+    verifiers.map(layer).into()
+}
+
+static LAYERS: LazyLock<Vec<SignatureLayer<AnyVerifier>>> = LazyLock::new(layers);
+
+#[derive(Arbitrary, Debug)]
+struct Input<'a> {
+    provider: u8,
+    method: u8,
+    query: Option<Vec<Query<'a>>>,
+    header: Vec<&'a [u8]>,
+    is_marked: bool,
+    body: Content<'a>,
+    is_signed: bool,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Query<'a> {
+    Name(u8),
+    Word(u8),
+    And,
+    Equals,
+    Long(u8),
+    Raw(&'a [u8]),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Content<'a> {
+    Json(Vec<(Text<'a>, Member<'a>)>),
+    Raw(&'a [u8]),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Text<'a> {
+    Word(u8),
+    Long(u8),
+    Raw(&'a str),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Member<'a> {
+    Text(Text<'a>),
+    Object(Vec<(Text<'a>, Text<'a>)>),
+    Number(i32),
+}
+
+const NAMES: [&str; 7] = [
+    "hub.mode",
+    "hub.verify_token",
+    "hub.challenge",
+    "hub.topic",
+    "crc_token",
+    "challenge",
+    "validationToken",
+];
+const WORDS: [&str; 14] = [
+    "subscribe",
+    TOKEN,
+    "1158201444",
+    "denied",
+    "https%3A%2F%2Fa.example%2Ffeed%3Fx=1%26y%3D2",
+    "type",
+    "url_verification",
+    "challenge",
+    "event",
+    "endpoint.url_validation",
+    "payload",
+    "plainToken",
+    "sync",
+    "unsubscribe",
+];
+
+impl Text<'_> {
+    fn text(&self) -> String {
+        match *self {
+            Text::Word(which) => WORDS[usize::from(which) % WORDS.len()].to_owned(),
+            Text::Long(len) => "a".repeat(254 + usize::from(len % 4)),
+            Text::Raw(text) => text.to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Answer(u16, Vec<u8>),
+    /// It is the handler's.
+    Handled,
+    Refused,
+}
+
+use Outcome::{Answer, Handled, Refused};
+
+thread_local! {
+    static IS_CALLED: Cell<bool> = const { Cell::new(false) };
+}
+
+#[derive(Clone)]
+struct Handler;
+
+impl Service<Request<BufferedBody>> for Handler {
+    type Response = Response<BufferedBody>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<BufferedBody>) -> Self::Future {
+        IS_CALLED.set(true);
+        assert!(request.extensions().get::<Verified>().is_some());
+        ready(Ok(Response::new(request.into_body())))
+    }
+}
+
+fuzz_target!(|input: Input<'_>| {
+    let _ = run(&input);
+});
+
+fn run(input: &Input<'_>) -> Option<()> {
+    let index = usize::from(input.provider) % PROVIDERS;
+    let methods = [Method::POST, Method::GET, Method::HEAD, Method::OPTIONS];
+    let method = methods[usize::from(input.method) % 4].clone();
+    let mut target = b"/hook".to_vec();
+    for (at, piece) in input.query.iter().flatten().take(24).enumerate() {
+        target.extend((at == 0).then_some(b'?'));
+        match *piece {
+            Query::Name(which) => target.extend(NAMES[usize::from(which) % NAMES.len()].bytes()),
+            Query::Word(which) => target.extend(WORDS[usize::from(which) % WORDS.len()].bytes()),
+            Query::And => target.push(b'&'),
+            Query::Equals => target.push(b'='),
+            Query::Long(len) => target.extend("a".repeat(254 + usize::from(len % 4)).bytes()),
+            Query::Raw(raw) => target.extend(raw),
+        }
+    }
+    let body = write(&input.body);
+    let mut request = head(method, &target)?;
+    let challenge = match index {
+        3 => "x-okta-verification-challenge",
+        9 => "webhook-request-origin",
+        _ => "x-challenge",
+    };
+    for value in input.header.iter().take(2) {
+        add(&mut request, challenge, value)?;
+    }
+    sign(index, &mut request, &body, input.is_signed)?;
+    if input.is_marked {
+        add(&mut request, "twitch-eventsub-message-type", b"webhook_callback_verification")?;
+    }
+    let Ok(expected) = expected(index, &request, &body, input) else { return None };
+
+    IS_CALLED.set(false);
+    let mut service = LAYERS[index].layer(Handler);
+    let script = Script::new(&[Event::Data(&body)], 0);
+    let mut future = pin!(service.call(Request::from_parts(request.clone(), script)));
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut cx) else { panic!("it waits") };
+    let (parts, mut own) = response.into_parts();
+    let mut answer = Vec::new();
+    while let Poll::Ready(Some(Ok(frame))) = pin!(&mut own).poll_frame(&mut cx) {
+        answer.extend(frame.into_data().unwrap_or_default());
+    }
+    let found = if IS_CALLED.get() {
+        assert_eq!(answer, body);
+        Handled
+    } else if parts.status == 403 || (parts.status == 202 && index == 8) {
+        assert!(answer.is_empty());
+        Refused
+    } else {
+        Answer(parts.status.as_u16(), answer)
+    };
+    assert_eq!(found, expected, "{index} {request:?} {:?}", String::from_utf8_lossy(&body));
+    if let Answer(200, answer) = found
+        && !answer.is_empty()
+    {
+        // No browser runs it.
+        let media_type = parts.headers["content-type"].to_str().unwrap();
+        let is_json = matches!(index, 1 | 3 | 6);
+        let media_types = ["text/plain; charset=utf-8", "application/json"];
+        assert_eq!(media_type, media_types[usize::from(is_json)]);
+        assert_eq!(parts.headers["x-content-type-options"], "nosniff");
+        assert!(!is_json || serde_json::from_slice::<Value>(&answer).is_ok());
+    }
+    Some(())
+}
+
+fn write(content: &Content<'_>) -> Vec<u8> {
+    let quoted = |text: &Text<'_>| Value::from(text.text()).to_string();
+    let members = match content {
+        Content::Raw(raw) => return raw.to_vec(),
+        Content::Json(members) => members,
+    };
+    let write = |(name, value): &(Text<'_>, Member<'_>)| {
+        let value = match value {
+            Member::Text(text) => quoted(text),
+            Member::Number(number) => number.to_string(),
+            Member::Object(members) => {
+                let member = |(name, value): &(_, _)| format!("{}:{}", quoted(name), quoted(value));
+                let members: Vec<_> = members.iter().take(4).map(member).collect();
+                format!("{{{}}}", members.join(","))
+            }
+        };
+        format!("{}:{value}", quoted(name))
+    };
+    let members: Vec<_> = members.iter().take(6).map(write).collect();
+    format!("{{{}}}", members.join(",")).into_bytes()
+}
+
+/// By the right key, or by another one.
+fn sign(index: usize, request: &mut Parts, body: &[u8], is_good: bool) -> Option<()> {
+    let key = KEYS[if is_good { 0 } else { 2 }];
+    let time = NOW.to_string();
+    let tag = |parts: &[&[u8]]| hmac_sha256(key.as_bytes(), parts);
+    let of_body = tag(&[body]);
+    match index {
+        0 | 9 => {
+            add(request, "x-hub-signature-256", format!("sha256={}", hex(&of_body)).as_bytes())
+        }
+        1 => {
+            let value = format!("sha256={}", base64(&of_body));
+            add(request, "x-twitter-webhooks-signature", value.as_bytes())
+        }
+        2 => add(request, "x-dropbox-signature", hex(&of_body).as_bytes()),
+        3 => add(request, "authorization", key.as_bytes()),
+        4 => Some(()),
+        5 | 6 => {
+            let names = [
+                ("x-slack-signature", "x-slack-request-timestamp"),
+                ("x-zm-signature", "x-zm-request-timestamp"),
+            ];
+            let (signature, timestamp) = names[index - 5];
+            let tag = tag(&[b"v0:", time.as_bytes(), b":", body]);
+            add(request, timestamp, time.as_bytes())?;
+            add(request, signature, format!("v0={}", hex(&tag)).as_bytes())
+        }
+        7 => {
+            let time = "2023-11-14T22:13:20Z";
+            let tag = tag(&[b"id-1", time.as_bytes(), body]);
+            add(request, "twitch-eventsub-message-id", b"id-1")?;
+            add(request, "twitch-eventsub-message-timestamp", time.as_bytes())?;
+            let value = format!("sha256={}", hex(&tag));
+            add(request, "twitch-eventsub-message-signature", value.as_bytes())
+        }
+        8 => add(request, "x-hub-signature", format!("sha256={}", hex(&of_body)).as_bytes()),
+        _ => add(request, "x-signature", hex(&of_body).as_bytes()),
+    }
+}
+
+/// The first parameter with this name, decoded.
+fn parameter(request: &Parts, name: &str) -> Option<Vec<u8>> {
+    let decode = |text: &[u8]| -> Vec<u8> {
+        let blanks: Vec<u8> =
+            text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        percent_decode(&blanks).collect()
+    };
+    request.uri.query()?.as_bytes().split(|byte| *byte == b'&').find_map(|part| {
+        if part.is_empty() {
+            return None;
+        }
+        let at = part.iter().position(|byte| *byte == b'=').unwrap_or(part.len());
+        let value = part.get(at + 1..).unwrap_or_default();
+        (decode(&part[..at]) == name.as_bytes()).then(|| decode(value))
+    })
+}
+
+fn is_token(text: &[u8]) -> bool {
+    let is_letter = |byte: &u8| {
+        matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9') || b"-._~+/=".contains(byte)
+    };
+    !text.is_empty() && text.len() <= 256 && text.iter().all(is_letter)
+}
+
+fn echoed(text: &[u8]) -> Outcome {
+    let is_text = !text.is_empty() && text.len() <= 256 && str::from_utf8(text).is_ok();
+    if is_text { Answer(200, text.to_vec()) } else { Answer(400, vec![]) }
+}
+
+/// A text in the body; `None` also where it is there twice.
+fn field(body: &[u8], path: &[&str]) -> Result<Option<String>, String> {
+    let members = match members(body) {
+        Ok(members) => members,
+        Err(error) if error.contains("out of range") || error.contains("recursion") => {
+            return Err(error);
+        }
+        Err(_) => return Ok(None),
+    };
+    let mut values = members.iter().filter(|(name, _)| name == path[0]);
+    let (Some((_, value)), None) = (values.next(), values.next()) else { return Ok(None) };
+    match path[1..] {
+        [] => Ok(serde_json::from_str(value.get()).ok()),
+        ref path => field(value.get().as_bytes(), path),
+    }
+}
+
+/// An error where the plain reading does not know.
+fn expected(
+    index: usize,
+    request: &Parts,
+    body: &[u8],
+    input: &Input<'_>,
+) -> Result<Outcome, String> {
+    let method = &request.method;
+    let headers = &input.header[..input.header.len().min(2)];
+    let unsigned = match (index, method) {
+        (0, &Method::GET) => {
+            let part = |name| parameter(request, name).filter(|value| !value.is_empty());
+            let parts = (part("hub.mode"), part("hub.verify_token"), part("hub.challenge"));
+            Some(match parts {
+                (Some(mode), Some(token), Some(challenge)) => {
+                    if mode == b"subscribe" && token == TOKEN.as_bytes() {
+                        echoed(&challenge)
+                    } else {
+                        Refused
+                    }
+                }
+                _ => Answer(400, vec![]),
+            })
+        }
+        (1, &Method::GET) => parameter(request, "crc_token").map(|token| {
+            if !is_token(&token) {
+                return Answer(400, vec![]);
+            }
+            let tag = base64(&hmac_sha256(KEYS[0].as_bytes(), &[&token]));
+            Answer(200, format!(r#"{{"response_token":"sha256={tag}"}}"#).into_bytes())
+        }),
+        (2, &Method::GET) => parameter(request, "challenge").map(|text| echoed(&text)),
+        (3, &Method::GET) => match headers {
+            [] => None,
+            [challenge] if is_token(trimmed(challenge)) => {
+                let challenge = str::from_utf8(trimmed(challenge)).unwrap();
+                Some(Answer(200, format!(r#"{{"verification":"{challenge}"}}"#).into_bytes()))
+            }
+            _ => Some(Answer(400, vec![])),
+        },
+        (4, &Method::POST) => parameter(request, "validationToken").map(|text| echoed(&text)),
+        (8, &Method::GET) => parameter(request, "hub.mode").map(|mode| {
+            if mode == b"denied" {
+                return Answer(200, vec![]);
+            }
+            let topic = parameter(request, "hub.topic").unwrap_or_default();
+            if mode != b"subscribe" || topic != TOPIC.as_bytes() {
+                return Answer(404, vec![]);
+            }
+            echoed(&parameter(request, "hub.challenge").unwrap_or_default())
+        }),
+        (9, &Method::OPTIONS) => match headers {
+            [] => None,
+            [origin] if trimmed(origin).eq_ignore_ascii_case(b"eventgrid.azure.net") => {
+                Some(Answer(200, vec![]))
+            }
+            [_] => Some(Answer(404, vec![])),
+            _ => Some(Answer(400, vec![])),
+        },
+        (10, &Method::HEAD) => Some(Answer(200, vec![])),
+        _ => None,
+    };
+    if let Some(outcome) = unsigned {
+        return Ok(outcome);
+    }
+    let is_genuine = match index {
+        // Its proof stands in the body: this target knows no right one.
+        4 => false,
+        1 => input.is_signed && !is_token(body),
+        // A body that could be a challenge.
+        _ => input.is_signed,
+    };
+    if !is_genuine {
+        return Ok(Refused);
+    }
+    let is_short = body.len() <= 4096 && body.first() == Some(&b'{');
+    let short = |path: &[&str]| if is_short { field(body, path) } else { Ok(None) };
+    let is_post = method == Method::POST;
+    let (is_challenge, challenge) = match index {
+        5 => {
+            (short(&["type"])?.as_deref() == Some("url_verification"), field(body, &["challenge"])?)
+        }
+        6 => (
+            is_post && short(&["event"])?.as_deref() == Some("endpoint.url_validation"),
+            field(body, &["payload", "plainToken"])?.filter(|token| is_token(token.as_bytes())),
+        ),
+        7 => (is_post && input.is_marked, field(body, &["challenge"])?),
+        11 => (
+            is_post && !headers.is_empty() && short(&["type"])?.as_deref() == Some("sync"),
+            match headers {
+                [challenge] => str::from_utf8(trimmed(challenge)).ok().map(str::to_owned),
+                _ => None,
+            },
+        ),
+        _ => (false, None),
+    };
+    if !is_challenge {
+        return Ok(Handled);
+    }
+    let challenge = challenge.unwrap_or_default();
+    Ok(match index {
+        6 if !challenge.is_empty() => {
+            let tag = hex(&hmac_sha256(KEYS[0].as_bytes(), &[challenge.as_bytes()]));
+            let json = format!(r#"{{"plainToken":"{challenge}","encryptedToken":"{tag}"}}"#);
+            Answer(200, json.into_bytes())
+        }
+        _ => echoed(challenge.as_bytes()),
+    })
+}

@@ -1,0 +1,33 @@
+//! The reader of one field in a JSON body, held to `serde_json`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tower_webhook::tenants::json_field;
+use tower_webhook_fuzz::members;
+
+const NAMES: [&str; 4] = ["a", "", "id", "\u{e9}\u{1f600}"];
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&first, json)) = input.split_first() else { return };
+    let name = NAMES[usize::from(first) % NAMES.len()];
+    let found = json_field(json, name);
+    match members(json) {
+        Ok(members) => {
+            let mut values = members.iter().filter(|(found, _)| found == name);
+            let expected = match (values.next(), values.next()) {
+                (Some((_, value)), None) => match value.get().as_bytes()[0] {
+                    b'"' => Some(serde_json::from_str(value.get()).unwrap()),
+                    b'-' | b'0'..=b'9' => Some(value.get().to_owned()),
+                    _ => None,
+                },
+                _ => None,
+            };
+            // Our reader counts depth from the value, and so goes one deeper.
+            assert_eq!(found, expected);
+        }
+        // Only in what no field of ours is: numbers beyond `f64`, and one more level.
+        Err(error) if error.contains("number out of range") || error.contains("recursion") => {}
+        Err(error) => assert_eq!(found, None, "{error}"),
+    }
+});
