@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header, request::Parts};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
@@ -327,6 +327,16 @@ async fn report_only_lets_nothing_past_the_budget() {
     assert_eq!(response.status(), StatusCode::OK);
     assert!(inner.only_call().head.extensions.get::<Unverified>().is_some());
     assert_all_is_free(&layer, "an unverified request that was let through").await;
+
+    // Nor a body that is whole, and cannot be held while its verifier is looked up.
+    let look_up = |_: &Parts, _: &Bytes| pending::<Result<Meta, Rejection>>();
+    let layer = SignatureLayer::new(make_verifier_after_body_fn(look_up));
+    let layer = layer.byte_budget(BUDGET).dangerously_report_only();
+    let one_frame = |body: &'static str| meta_request(b"", Script::data([body]));
+    let mut looked_up = run(&layer, one_frame("012345"));
+    assert!(poll(&mut looked_up).is_pending());
+    let answer = send(&layer, one_frame("67890")).await;
+    assert_refused("looked up", RejectionKind::Overload, &answer);
 }
 
 #[tokio::test(start_paused = true)]
