@@ -104,17 +104,14 @@ class Twilio(Peer):
     name, header, signs_url = "twilio", "x-twilio-signature", True
     tag = staticmethod(base64_tag)
 
-    class Form(list):
+    class Form(dict):
         """As the MultiDicts of the frameworks."""
 
-        def __iter__(self):
-            return iter(name for name, _ in self.items())
+        def __init__(self, pairs):
+            for name, value in pairs:
+                self.setdefault(name, []).append(value)
 
-        def items(self):
-            return list.__iter__(self)
-
-        def getall(self, wanted):
-            return [value for name, value in self.items() if name == wanted]
+        getall = dict.__getitem__
 
     def prepare(self, rng, case):
         while not is_normal(url_of(case)):

@@ -47,7 +47,7 @@ POOL = []
 
 
 def text(rng, most=40):
-    if rng.random() < 0.001 or not POOL:
+    if rng.random() < 0.0002 or not POOL:
         POOL[:] = pieces(rng, 2000)
     return "".join(rng.choices(POOL, k=rng.randrange(most + 1)))
 
@@ -85,7 +85,7 @@ def form(rng):
             else:
                 out.append(f"%{byte:02X}" if kind < 0.7 else f"%{byte:02x}")
         return "".join(out)
-    most = 6 if rng.random() < 0.99 else 400
+    most = 6 if rng.random() < 0.995 else 300
     pairs = [(text(rng, 3), text(rng, 5)) for _ in range(rng.randint(1, most))]
     pairs += rng.choices(pairs, k=rng.randrange(3))  # the same pair again
     pairs += [(name, text(rng, 3)) for name, _ in rng.choices(pairs, k=rng.randrange(3))]
