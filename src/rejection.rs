@@ -242,6 +242,12 @@ impl Rejection {
         self
     }
 
+    #[cfg(feature = "tenants")]
+    pub(crate) fn without_tenant(mut self) -> Self {
+        self.tenant = None;
+        self
+    }
+
     /// What was wrong.
     #[must_use]
     pub const fn kind(&self) -> RejectionKind {

@@ -32,6 +32,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
         let config = decoy.map(|decoy| Config {
             store: Arc::new(move |tenant| Box::pin(store(tenant))),
             decoy,
+            nobody: TenantId::nobody(),
             is_in_form: Arc::new(is_plain),
             ttl: LONGEST_TTL,
             unknown_ttl: Duration::from_secs(10),

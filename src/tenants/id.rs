@@ -25,6 +25,11 @@ impl TenantId {
         (is_short && is_in_form(text)).then(|| Self(text.into()))
     }
 
+    /// No tenant's: no id is empty.
+    pub(super) fn nobody() -> Self {
+        Self("".into())
+    }
+
     /// The id's text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -111,6 +111,8 @@ struct Shared<V> {
 struct Config<V> {
     store: Store<V>,
     decoy: V,
+    /// The decoy's id, which is none.
+    nobody: TenantId,
     is_in_form: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     ttl: Duration,
     unknown_ttl: Duration,
@@ -312,7 +314,7 @@ impl<V: Clone> Tenants<V> {
 
 impl<V: Verifier + Clone> Shared<V> {
     fn decoy(&self) -> TenantVerifier<V> {
-        TenantVerifier::decoy(self.config.decoy.clone())
+        TenantVerifier::decoy(self.config.decoy.clone(), self.config.nobody.clone())
     }
 
     /// What the caches hold of this tenant and is still fresh.
