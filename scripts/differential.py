@@ -12,7 +12,8 @@ import subprocess
 import sys
 import time
 
-from differential_peers import PEERS
+from differential_hmac import HMACS
+from differential_peers import SDKS
 from differential_requests import POOL, change, request
 
 BATCH = 500
@@ -145,7 +146,7 @@ def main():
           "| signed by the crate, accepted | disagreements |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     begin = time.monotonic()
-    for peer in PEERS:
+    for peer in SDKS + HMACS:
         if options.providers and peer.name not in options.providers:
             continue
         tally, rng = Tally(peer.name), random.Random(f"{options.seed} {peer.name}")
