@@ -554,6 +554,17 @@ fn any_candidate_and_any_key_up_to_sixteen_of_each() {
 }
 
 #[test]
+fn a_header_of_more_than_eight_kibibytes_takes_no_part() {
+    const LIST: Scheme = Scheme::hmac_sha256("x-s").grammar(Grammar::list("v1"));
+    let verifier = LIST.verifier(Secret::new("key").unwrap()).unwrap();
+    let good = format!("v1,{} v2,", hex(&mac::<Sha256Mac>(b"key", BODY.as_bytes())));
+    for (len, expected) in [(8192, None), (8193, Some(RejectionKind::Malformed))] {
+        let value = format!("{good}{}", "a".repeat(len - good.len()));
+        assert_eq!(kind(judge_with(&verifier, &[("x-s", &value)], BODY)), expected, "{len}");
+    }
+}
+
+#[test]
 fn a_scheme_that_signs_the_url_needs_one() {
     const SIGNED: Scheme = Scheme::hmac_sha256("x-s").template(&[Part::Url, Part::Body]);
     assert_eq!(SIGNED.verifier(secret()).unwrap_err(), ConfigError::UrlMissing);
