@@ -51,3 +51,4 @@ mod traps;
 mod twilio;
 mod vectors;
 mod wire;
+mod wycheproof;
