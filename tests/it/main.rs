@@ -8,6 +8,14 @@ mod allocator;
 mod asymmetric;
 mod axum;
 mod backpressure;
+    feature = "asymmetric",
+    feature = "log",
+    feature = "sign",
+    feature = "tenants",
+    feature = "tracing"
+#[cfg(all(
+))]
+mod bad_inputs;
 mod budget;
 #[cfg(feature = "sign")]
 mod catalogue;

@@ -55,6 +55,8 @@ where
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            // No answer waits until the client has acknowledged what was sent before it.
+            stream.set_nodelay(true).unwrap();
             let service = TowerToHyperService::new(service.clone());
             tokio::spawn(async move {
                 let server = auto::Builder::new(TokioExecutor::new());
@@ -159,6 +161,11 @@ impl Raw {
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.to.as_mut().unwrap().write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Writes as much as the server takes before it closes.
+    pub(crate) async fn offer(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.to.as_mut().unwrap().write_all(bytes.as_ref()).await;
     }
 
     /// Writes the last bytes in the background, for as long as the server lets it.

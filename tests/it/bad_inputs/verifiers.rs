@@ -1,0 +1,72 @@
+//! The verifiers of the eight bases.
+
+use std::net::IpAddr;
+
+use tower_webhook::{
+    ConfigError, PublicUrl, Secret,
+    providers::{
+        AnyVerifier, GitHub, Meta, Shopify, Slack, StandardWebhooks, Stripe, Twilio, Webex,
+    },
+    tenants::Secrets,
+};
+
+use super::data::{Case, Entry};
+use crate::support::at;
+
+/// How the URL is known that Twilio signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Url {
+    /// It is configured.
+    Origin,
+    /// From the headers of a listed proxy.
+    Proxy,
+    /// From the headers of a proxy, but the peer is none.
+    Stranger,
+}
+
+impl Url {
+    /// Under which of them an entry is run. A configured origin is changed by no header, so entries
+    /// about those headers ask nothing of it; see `hosts_change_no_configured_origin`.
+    pub(super) fn of(entry: &Entry) -> &'static [Self] {
+        if entry.provider != "twilio" {
+            return &[Self::Origin];
+        }
+        match (entry.names_a_host(), entry.description.contains("untrusted")) {
+            (false, _) => &[Self::Origin, Self::Proxy],
+            (true, false) => &[Self::Proxy, Self::Stranger],
+            (true, true) => &[Self::Stranger],
+        }
+    }
+
+    fn public(self) -> Result<PublicUrl, ConfigError> {
+        let peer = match self {
+            Self::Origin => return PublicUrl::origin("https://mycompany.com"),
+            Self::Proxy => [10, 0, 0, 1],
+            Self::Stranger => [192, 0, 2, 1],
+        };
+        PublicUrl::forwarded(["mycompany.com"], ["10.0.0.0/8"], move |_| Some(IpAddr::from(peer)))
+    }
+}
+
+pub(super) fn build(provider: &str, case: &Case, url: Url) -> Result<AnyVerifier, ConfigError> {
+    let secrets: Result<Secrets, _> =
+        case.secrets.iter().map(|text| Secret::new(&**text)).collect();
+    let (secrets, now) = (secrets?, at(case.now));
+    Ok(match provider {
+        "github" => AnyVerifier::new(secrets.verifier(GitHub::new, GitHub::or_secret)?),
+        "meta" => AnyVerifier::new(secrets.verifier(Meta::new, Meta::or_secret)?),
+        "shopify" => AnyVerifier::new(secrets.verifier(Shopify::new, Shopify::or_secret)?),
+        "slack" => AnyVerifier::new(secrets.verifier(Slack::new, Slack::or_secret)?.clock(now)),
+        "standard_webhooks" => {
+            let of = secrets.try_verifier(StandardWebhooks::new, StandardWebhooks::or_secret);
+            AnyVerifier::new(of?.clock(now))
+        }
+        "stripe" => AnyVerifier::new(secrets.verifier(Stripe::new, Stripe::or_secret)?.clock(now)),
+        "twilio" => {
+            let url = url.public()?;
+            AnyVerifier::new(secrets.verifier(|token| Twilio::new(token, url), Twilio::or_secret)?)
+        }
+        "webex" => AnyVerifier::new(secrets.verifier(Webex::new, Webex::or_secret)?),
+        other => panic!("no verifier for {other}"),
+    })
+}
