@@ -40,26 +40,46 @@ impl Drop for Wiped {
     }
 }
 
-/// Texts that documentation puts where the secret belongs.
-const PLACEHOLDERS: [&str; 5] =
-    ["changeme", "change_me", "your_secret", "your_webhook_secret", "whsec_xxx"];
+/// Texts that documentation puts where the secret belongs, and what programs write for nothing.
+const PLACEHOLDERS: [&str; 15] = [
+    "changeme",
+    "change_me",
+    "changethis",
+    "none",
+    "null",
+    "replace_me",
+    "replaceme",
+    "todo",
+    "undefined",
+    "whsec_xxx",
+    "whsec_your_secret",
+    "your_secret",
+    "your_secret_here",
+    "your_signing_secret",
+    "your_webhook_secret",
+];
+
+/// What stands around the name of a variable that nobody has filled in.
+const UNFILLED: [(&str, &str); 4] = [("${", "}"), ("{{", "}}"), ("<", ">"), ("%", "%")];
 
 impl Secret {
     /// The secret's text, as the provider shows it.
     ///
     /// # Errors
     ///
-    /// When it is empty or blank, has white space around it, or is a known placeholder.
+    /// When it is empty or blank, has white space or anything else that cannot be seen around it,
+    /// or is a known placeholder or a variable that nobody has filled in (`${NAME}`).
     pub fn new(text: impl Into<String>) -> Result<Self, ConfigError> {
         let text = text.into();
-        let problem = if text.trim().is_empty() {
-            Some(ConfigError::SecretEmpty)
-        } else if text.trim().len() != text.len() {
-            Some(ConfigError::SecretInWhitespace)
-        } else if PLACEHOLDERS.iter().any(|p| text.eq_ignore_ascii_case(p)) {
-            Some(ConfigError::SecretPlaceholder)
-        } else if is_empty_key(text.as_bytes()) {
+        let inside = text.trim_matches(is_blank);
+        let problem = if !text.is_empty() && is_empty_key(text.as_bytes()) {
             Some(ConfigError::SecretAllZero)
+        } else if inside.is_empty() {
+            Some(ConfigError::SecretEmpty)
+        } else if inside.len() != text.len() {
+            Some(ConfigError::SecretInWhitespace)
+        } else if is_placeholder(&text) {
+            Some(ConfigError::SecretPlaceholder)
         } else {
             None
         };
@@ -135,6 +155,19 @@ impl Secret {
     pub(crate) fn text(&self) -> Option<&str> {
         if self.0.is_text { std::str::from_utf8(&self.0.bytes).ok() } else { None }
     }
+}
+
+/// Whether nobody sees it, such as the byte order mark that some editors put into a file.
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace()
+        || letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+}
+
+fn is_placeholder(text: &str) -> bool {
+    let plain = text.replace(['-', ' '], "_");
+    PLACEHOLDERS.iter().any(|placeholder| plain.eq_ignore_ascii_case(placeholder))
+        || UNFILLED.iter().any(|(open, close)| text.starts_with(open) && text.ends_with(close))
 }
 
 /// HMAC pads its key with zeros: a key of zeros signs what the empty key signs.
