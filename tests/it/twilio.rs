@@ -139,6 +139,24 @@ async fn t01_t13_a_body_is_covered_or_refused_whatever_its_method_and_type() {
 }
 
 #[tokio::test]
+async fn a_blank_pair_in_a_form_is_refused_though_it_adds_nothing_to_what_is_signed() {
+    for (form, is_accepted) in
+        [("a=1", true), ("a=1&", true), ("a=1&=", false), ("=&a=1", false), ("a=1&&=&", false)]
+    {
+        let signed = format!("{ORIGIN}/xa1");
+        let headers = &[("content-type", FORM)];
+        let message =
+            Message { method: "POST", target: "/x", signed: &signed, headers, body: form };
+        let sent = message.send(twilio()).await;
+        if is_accepted {
+            assert_accepted(form, &sent);
+        } else {
+            assert_refused(form, RejectionKind::Uncovered, &sent);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_form_is_told_by_its_media_type_in_any_case_and_with_parameters() {
     for content_type in [
         FORM,
