@@ -22,6 +22,7 @@ use crate::{
     budget::Share,
     deadline::Deadline,
     gather::Gather,
+    head::not_coded,
     layer::Config,
     observe::{EventKind, Observed},
     source::LookUpLater,
@@ -121,11 +122,16 @@ where
         loop {
             // Each step sets the next one itself: that way it is written into its place only once.
             let done = match (this.step.as_mut().project(), this.head.as_mut()) {
-                (StepProjection::Failed { rejection, body }, Some(_)) => {
+                (StepProjection::Failed { rejection, body }, Some(head)) => {
                     let rejection = rejection.take().unwrap_or(Rejection::mismatch());
                     let body = body.take();
                     this.config.report_only(rejection.into()).and_then(|rejection| {
-                        this.step.as_mut().read(Decider::Refused(rejection), body, this.config)
+                        this.step.as_mut().read(
+                            Decider::Refused(rejection),
+                            head,
+                            body,
+                            this.config,
+                        )
                     })
                 }
                 (StepProjection::Make { early, body }, Some(head)) => {
@@ -137,7 +143,9 @@ where
                     found
                         .and_then(|found| begin(found, head))
                         .or_else(|stop| this.config.report_only(stop).map(Decider::Refused))
-                        .and_then(|decider| this.step.as_mut().read(decider, body, this.config))
+                        .and_then(|decider| {
+                            this.step.as_mut().read(decider, head, body, this.config)
+                        })
                 }
                 (
                     StepProjection::Read { decider, gather, trailers, body, deadline },
@@ -244,16 +252,19 @@ where
 
 impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
     /// Towards the body, which is refused before its first byte where it claims to be too long
-    /// (T-27), or where there is no room for it now.
+    /// (T-27), where there is no room for it now, or where it is coded so that its bytes are not
+    /// those of the message.
     fn read(
         mut self: Pin<&mut Self>,
         decider: Decider<V, T, L>,
+        head: &Parts,
         body: Option<B>,
         config: &Config,
     ) -> Result<(), Stop>
     where
         B: Body,
     {
+        not_coded(head)?;
         let body = body.ok_or(RejectionKind::BodyUnreadable)?;
         let limit = config.body_limit();
         let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);

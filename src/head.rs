@@ -1,6 +1,6 @@
 //! Reading a request's head strictly.
 
-use http::{HeaderName, HeaderValue, request::Parts};
+use http::{HeaderName, HeaderValue, header, request::Parts};
 
 use crate::{Rejection, RejectionKind};
 
@@ -50,6 +50,16 @@ pub(crate) fn credentials<'a>(head: &'a Parts, scheme: &str) -> Result<&'a [u8],
         .and_then(|(_, rest)| rest.strip_prefix(b" "))
         .map(<[u8]>::trim_ascii_start)
         .ok_or(Rejection::malformed("authorization"))
+}
+
+/// Servers take `chunked` off a body and leave other codings on, for somebody below to undo: then
+/// what was verified would not be what is handled.
+pub(crate) fn not_coded(head: &Parts) -> Result<(), Rejection> {
+    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
+    if codings.all(|coding| trim(coding.as_bytes()).eq_ignore_ascii_case(b"chunked")) {
+        return Ok(());
+    }
+    Err(Rejection::new(RejectionKind::BodyUnreadable).with_field("transfer-encoding"))
 }
 
 fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a HeaderValue>, RejectionKind> {

@@ -8,12 +8,12 @@ mod allocator;
 mod asymmetric;
 mod axum;
 mod backpressure;
+#[cfg(all(
     feature = "asymmetric",
     feature = "log",
     feature = "sign",
     feature = "tenants",
     feature = "tracing"
-#[cfg(all(
 ))]
 mod bad_inputs;
 mod budget;

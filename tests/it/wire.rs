@@ -163,6 +163,25 @@ async fn a_body_that_breaks_off_never_reaches_the_handler() {
 }
 
 #[tokio::test]
+async fn a_body_in_a_coding_that_the_server_leaves_on_is_refused() {
+    let inner = Inner::default();
+    let address = serve(meta_layer().layer(inner.clone())).await;
+    let chunk = "5\r\nhello\r\n0\r\n\r\n";
+    for (coding, expected) in [
+        ("chunked", StatusCode::OK),
+        ("Chunked\t", StatusCode::OK),
+        ("gzip, chunked", StatusCode::BAD_REQUEST),
+        ("x, chunked", StatusCode::BAD_REQUEST),
+        ("gzip\r\nTransfer-Encoding: chunked", StatusCode::BAD_REQUEST),
+    ] {
+        let mut raw = Raw::connect(address).await;
+        raw.send(signed(b"hello", &format!("Transfer-Encoding: {coding}\r\n")) + chunk).await;
+        assert_eq!(raw.answer().await.status(), expected, "{coding}");
+    }
+    assert_eq!(inner.count(), 2);
+}
+
+#[tokio::test]
 async fn a_huge_declared_length_is_refused_from_the_head_alone() {
     let inner = Inner::default();
     let address = serve(meta_layer().layer(inner.clone())).await;
