@@ -88,6 +88,9 @@ pub(super) struct Entry {
     pub(super) level: Level,
     #[serde(default)]
     pub(super) body_must_not_be_polled: bool,
+    /// One of the same class as the programme's own.
+    #[serde(skip)]
+    pub(super) is_sibling: bool,
     #[serde(default)]
     pub(super) replay_identity: Option<String>,
     #[serde(default, rename = "known_limit")]
@@ -142,7 +145,9 @@ pub(super) fn good() -> Vec<Entry> {
 }
 
 pub(super) fn siblings() -> Vec<Entry> {
-    file(include_str!("../../data/adversarial/siblings.json"))
+    let mut siblings: Vec<Entry> = file(include_str!("../../data/adversarial/siblings.json"));
+    siblings.iter_mut().for_each(|entry| entry.is_sibling = true);
+    siblings
 }
 
 pub(super) fn all() -> Vec<Entry> {

@@ -54,6 +54,7 @@ pub(super) const OWN: &[(&str, Run, bool)] = &[
     ("RES-8", run!(h2::floods), false),
     ("RES-9", run!(h2::floods), false),
     ("RES-10", run!(h2::floods), false),
+    ("RES-11", run!(h2::floods), false),
     ("RES-12", run!(h2::held), true),
     ("RES-14", run!(streams::held), true),
     ("RES-15", run!(streams::dropped), true),

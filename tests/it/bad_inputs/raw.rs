@@ -45,17 +45,17 @@ fn text(entry: &Entry) -> String {
     }
 }
 
-/// The body of the first request. All of these begin with a `{}`, but for those that have none.
+/// The body of the first request: `{}`, but where there is none.
 fn body(entry: &Entry) -> &'static [u8] {
-    if text(entry).contains("{}") { b"{}" } else { b"" }
+    if text(entry).contains('}') { b"{}" } else { b"" }
 }
 
 /// What hyper must refuse is refused whether signed or not, and never handed on. What it may take is
 /// verified, once: a signature of the body makes no second request of it.
 pub(super) async fn framing(entry: &Entry) {
     let unsigned = text(entry);
-    let signature = format!("Host: a\r\nX-Hub-Signature-256: {}\r\n", meta_signature(body(entry)));
-    let signed = unsigned.replacen("Host: a\r\n", &signature, usize::MAX);
+    let signature = format!("X-Hub-Signature-256: {}\r\nHost: a", meta_signature(body(entry)));
+    let signed = unsigned.replace("Host: a", &signature);
     for (text, is_signed) in [(&unsigned, false), (&signed, true)] {
         let inner = Inner::default();
         let hyper = net::serve(meta_layer().layer(inner.clone())).await;
@@ -72,18 +72,17 @@ fn judge(entry: &Entry, is_signed: bool, answers: &[Response<String>], calls: &[
     let statuses = statuses(answers);
     let about = format!("{entry}, signed: {is_signed}: {statuses:?} {calls:?}");
     let said = entry.expected_status.as_str().unwrap_or_default();
-    let is_taken = said.starts_with("403") || said.contains("response");
+    let may_be_taken = said.contains("403") || said.contains("response");
     let most = if said.starts_with("two") { 2 } else { 1 };
     assert!(answers.len() <= most, "{about}");
-    if is_taken {
+    let taken = if is_signed { StatusCode::OK } else { StatusCode::FORBIDDEN };
+    if may_be_taken && !answers.is_empty() && statuses.iter().all(|status| *status == taken) {
         // Framed so that there is one body, whatever else it says.
-        let expected = if is_signed { StatusCode::OK } else { StatusCode::FORBIDDEN };
-        assert!(!answers.is_empty(), "{about}");
-        assert!(statuses.iter().all(|status| *status == expected), "{about}");
         assert_eq!(calls.len(), if is_signed { answers.len() } else { 0 }, "{about}");
         assert!(calls.iter().all(|call| call == body(entry)), "{about}");
         return;
     }
+    assert!(!may_be_taken || said.contains("400"), "{about}");
     assert_eq!(calls.len(), 0, "{about}");
     let may_close = said.contains("closed");
     let allowed = entry.statuses();

@@ -57,7 +57,10 @@ pub(super) async fn tenants(entry: &Entry) {
     assert!(runs > 0, "{entry}");
     // Without a URL between, which may hold what no URL can.
     assert_eq!(tenants.verifier(&id).await.unwrap().tenant().is_some(), id == "B", "{entry}");
-    assert_eq!(store.calls(), usize::from(id == "B"), "{entry}: the store was asked");
+    let is_in_form = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let may_be_asked =
+        (1..=64).contains(&id.len()) && id.chars().all(is_in_form) && id.chars().any(|c| c != '.');
+    assert_eq!(store.calls() > 0, may_be_asked, "{entry}: what the store was asked");
     let request = request("A", "secret of tenant A", hello());
     assert_eq!(send(&by_path(&tenants), request).await.0.status(), StatusCode::OK, "{entry}");
 }
@@ -94,7 +97,9 @@ pub(super) async fn logs(entry: &Entry) {
         // No request can hold it: the server refuses it, and it is written down nowhere.
         let (status, _) = http1(serve(layer.layer(inner.clone())).await, &case).await;
         assert!(entry.statuses().contains(&status), "{entry}");
-        case.lines.iter_mut().for_each(|(_, value)| value.retain(|byte| *byte != 0));
+        case.lines
+            .iter_mut()
+            .for_each(|(_, value)| value.retain(|byte| *byte >= b' ' && *byte != 0x7f));
     }
     let lines = Lines::default();
     let guard = lines.subscribe();

@@ -21,6 +21,7 @@ use crate::{
 
 const LIMIT: usize = 1 << 16;
 const SECOND: Duration = Duration::from_secs(1);
+const NEVER: Duration = Duration::from_secs(86_400);
 
 /// A head that could be genuine.
 fn head(length: &str) -> String {
@@ -78,20 +79,20 @@ pub(super) async fn too_slow(entry: &Entry) {
     let (from, mut to) = connect(&inner);
     let (sent, each) = match &*entry.id {
         "RES-4" => (0, SECOND),
-        "RES-5" => (0, Duration::MAX),
-        "RES-6" => (65_535, Duration::MAX),
+        "RES-5" => (0, NEVER),
+        "RES-6" => (65_535, NEVER),
         other => panic!("{other}"),
     };
     to.write_all(head("Content-Length: 65536").as_bytes()).await.unwrap();
     to.write_all(&vec![b'x'; sent]).await.unwrap();
+    // Held until the server has closed; with no byte each second, only held.
     let trickle = tokio::spawn(async move {
-        while each < Duration::MAX {
+        loop {
             sleep(each).await;
             if to.write_all(b"x").await.is_err() {
                 return;
             }
         }
-        std::future::pending().await
     });
     assert_eq!(status(from).await, StatusCode::REQUEST_TIMEOUT, "{entry}");
     assert_eq!(began.elapsed().as_secs(), 10, "{entry}");
