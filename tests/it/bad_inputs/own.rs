@@ -35,9 +35,7 @@ use super::{
 };
 use crate::{
     net,
-    support::{
-        Event, Inner, Script, at, head_of, hmac_sha256, meta_layer, meta_request, secret, send,
-    },
+    support::{Event, Inner, Script, at, head_of, meta_layer, meta_request, secret, send},
     tracing::Lines,
 };
 
