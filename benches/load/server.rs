@@ -1,0 +1,110 @@
+//! The server under load: the example `axum` with its limits set from outside, in a process of its
+//! own, so that its memory can be told from the clients'.
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::DefaultBodyLimit, http::StatusCode, routing::post};
+use http_body_util::BodyExt;
+use tokio::net::TcpListener;
+use tower_webhook::{Secret, SignatureLayer, providers::Meta};
+
+pub(crate) const SECRET: &str = "my-app-secret";
+
+/// What the layer is set to. Without it the same server reads and drops every body: that is hyper's
+/// own share.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) is_guarded: bool,
+    pub(crate) deadline: Duration,
+    pub(crate) byte_budget: usize,
+}
+
+const BODY_LIMIT: usize = 8 << 20;
+
+async fn handler(mut body: Body) -> StatusCode {
+    while let Some(frame) = body.frame().await {
+        if frame.is_err() {
+            return StatusCode::BAD_REQUEST;
+        }
+    }
+    StatusCode::OK
+}
+
+/// The server's process, ended when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start(settings: Settings) -> Result<Self, Box<dyn Error>> {
+        let mut child = Command::new(env::current_exe()?)
+            .arg("serve")
+            .arg(settings.is_guarded.to_string())
+            .arg(settings.deadline.as_millis().to_string())
+            .arg(settings.byte_budget.to_string())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().ok_or("no output")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        Ok(Self { child, address: line.trim().parse()? })
+    }
+
+    /// `VmRSS`, or `VmHWM` for the most there ever was, in bytes.
+    pub(crate) fn memory(&self, name: &str) -> Result<usize, Box<dyn Error>> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|line| line.strip_prefix(':')?.trim().strip_suffix(" kB"));
+        Ok(kib.ok_or("no such line")?.parse::<usize>()? << 10)
+    }
+
+    pub(crate) fn descriptors(&self) -> Result<usize, Box<dyn Error>> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
+    /// Processor time, in hundredths of a second.
+    pub(crate) fn processor(&self) -> Result<u64, Box<dyn Error>> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, fields) = stat.rsplit_once(") ").ok_or("no name")?;
+        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>);
+        Ok(ticks.sum::<Result<_, _>>()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The child's whole life.
+pub(crate) fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let [is_guarded, deadline, byte_budget] = arguments else {
+        return Err("serve <guarded> <deadline in ms> <byte budget>".into());
+    };
+    let mut app = Router::new().route("/webhook", post(handler));
+    if is_guarded.parse()? {
+        let layer = SignatureLayer::new(Meta::new(Secret::new(SECRET)?))
+            .body_limit(BODY_LIMIT)
+            .body_deadline(Some(Duration::from_millis(deadline.parse()?)))
+            .byte_budget(byte_budget.parse()?);
+        app = app.route_layer(layer);
+    }
+    let app = app.route_layer(DefaultBodyLimit::disable());
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("{}", listener.local_addr()?);
+        axum::serve(listener, app).await?;
+        Ok(())
+    })
+}
