@@ -19,6 +19,7 @@ use crate::support::send;
 
 const README: &str = include_str!("../../README.md");
 const PAGE: &str = include_str!("../../docs/403-at-3am.md");
+const THREATS: &str = include_str!("../../THREAT_MODEL.md");
 const PROVIDERS: &str = include_str!("../../src/providers/mod.rs");
 const REJECTION: &str = include_str!("../../src/rejection.rs");
 
@@ -266,4 +267,39 @@ fn every_example_is_named() {
         count += 1;
     }
     assert!(count >= 7, "the examples are there");
+}
+
+/// Whether this is a test: `log::rows::each_outcome_has_its_status`, or `servers::…`.
+fn is_test(name: &str) -> bool {
+    let (module, test) = name.rsplit_once("::").unwrap();
+    let file = module.replace("::", "/") + ".rs";
+    let place = if module.starts_with("servers::") { "tests" } else { "tests/it" };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(place).join(file);
+    let source = fs::read_to_string(&path).unwrap_or_default();
+    let lines: Vec<_> = source.lines().map(str::trim).collect();
+    let is_it = |line: &&str| line.trim_start_matches("async ").starts_with(&format!("fn {test}("));
+    let Some(at) = lines.iter().position(is_it) else { return false };
+    let mut attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+    attributes.any(|line| line.contains("test"))
+}
+
+#[test]
+fn every_threat_names_tests_that_exist_or_says_that_there_are_none() {
+    let rows = table(THREATS, "#");
+    assert!(rows.len() > 30, "{} rows", rows.len());
+    for (at, row) in rows.iter().enumerate() {
+        let [number, _, _, _, mitigation, shown_by] = row[..] else { panic!("{row:?}") };
+        assert_eq!(number, (at + 1).to_string());
+        let names: Vec<_> =
+            shown_by.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
+        assert!(!names.is_empty() || shown_by.contains("not covered"), "row {number}");
+        for name in names {
+            assert!(is_test(name), "row {number}: there is no test `{name}`");
+        }
+        for path in mitigation.split('`').filter(|path| path.starts_with("src/")) {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            assert!(path.exists(), "row {number}: {}", path.display());
+        }
+    }
+    assert!(!is_test("readme::is_test") && !is_test("readme::no_such"), "the search can fail");
 }
