@@ -5,9 +5,10 @@ use std::{
     env,
     error::Error,
     fs,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read},
     net::SocketAddr,
-    process::{Child, Command, Stdio},
+    process::{self, Child, Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -51,6 +52,7 @@ impl Server {
             .arg(settings.is_guarded.to_string())
             .arg(settings.deadline.as_millis().to_string())
             .arg(settings.byte_budget.to_string())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();
@@ -101,6 +103,11 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         app = app.route_layer(layer);
     }
     let app = app.route_layer(DefaultBodyLimit::disable());
+    // Its end is ours too, also where the parent is killed.
+    thread::spawn(|| {
+        let _ = io::stdin().read(&mut [0]);
+        process::exit(0);
+    });
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
