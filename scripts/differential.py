@@ -126,7 +126,7 @@ def deviations(crate, peer):
         wrong += not is_listed
         say = {True: "accepts", False: "refuses"}
         rows.append(
-            f"| {peer.name} | {why} | {say[peers]} | {say[expected]} "
+            f"| {why} | {say[peers]} | {say[expected]} "
             f"| {'yes' if is_listed else 'NO'} |"
         )
     return rows, wrong
@@ -159,8 +159,8 @@ def main():
         rows, wrong = deviations(crate, peer)
         listed += rows
         total += len(tally.disagreements) + wrong
-    print(f"\n{DEVIATIONS}\n\n| provider | request | the peer | this crate | still so |")
-    print("\n".join(["|---|---|---|---|---|", *listed]))
+    print(f"\n{DEVIATIONS}\n\n| request | the peer | this crate | still so |")
+    print("\n".join(["|---|---|---|---|", *listed]))
     print(f"\n{total} disagreements in {time.monotonic() - begin:.0f} s")
     sys.exit(bool(total))
 

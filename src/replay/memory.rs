@@ -7,6 +7,7 @@ use std::{
     future::{Ready, ready},
     hash::{BuildHasher, Hasher, RandomState},
     mem,
+    num::NonZeroU64,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
@@ -40,14 +41,23 @@ const SHARDS: usize = 16;
 
 /// The most that a delivery takes: its entry in a map that has just been grown and in its
 /// predecessor, and its place in the order of expiry.
-const BYTES_PER_DELIVERY: usize = 384;
+const BYTES_PER_DELIVERY: usize = 256;
+
+/// Half of a [`ReplayKey`], so that an entry is half a cache line. Two deliveries with the same 128
+/// bits of a SHA-256 would have to be looked for among 2^64 that were signed.
+type Key = [u64; 2];
+
+fn half(key: &ReplayKey) -> Key {
+    let word = |at| key.as_ref()[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+    [word(0), word(8)]
+}
 
 struct Shard {
     max: usize,
-    entries: HashMap<ReplayKey, Entry, KeyHasher>,
+    entries: HashMap<Key, Entry, KeyHasher>,
     /// What has been handled, in the order in which it may be forgotten. An entry that was claimed
     /// again after its time leaves its old place behind, which is skipped.
-    order: BinaryHeap<Reverse<(Nanos, ReplayKey)>>,
+    order: BinaryHeap<Reverse<(Nanos, Key)>>,
     in_flight: usize,
     evicted: u64,
 }
@@ -58,12 +68,13 @@ type Nanos = u64;
 #[derive(Clone, Copy)]
 struct Entry {
     until: Nanos,
-    /// `None` once the delivery has been handled.
-    owner: Option<Token>,
+    /// The number of a token, all of which are this process's. `None` once the delivery has been
+    /// handled.
+    owner: Option<NonZeroU64>,
 }
 
 impl MemoryStore {
-    /// Remembers at most so many deliveries, in at most 384 bytes each. A store for fewer than one
+    /// Remembers at most so many deliveries, in at most 256 bytes each. A store for fewer than one
     /// is one for one.
     #[must_use]
     pub fn new(max_deliveries: usize) -> Self {
@@ -118,9 +129,9 @@ impl MemoryStore {
         self.len() == 0
     }
 
-    fn shard(&self, key: &ReplayKey) -> MutexGuard<'_, Shard> {
-        let first = usize::from(key.as_ref().first().copied().unwrap_or_default());
-        lock(&self.0.shards[first % self.0.shards.len()])
+    fn shard(&self, [first, _]: Key) -> MutexGuard<'_, Shard> {
+        // One of 16 or one.
+        lock(&self.0.shards[usize::from(first as u8) % self.0.shards.len()])
     }
 }
 
@@ -149,17 +160,20 @@ impl ReplayStore for MemoryStore {
     type Settle = Ready<Result<Settled, StoreError>>;
 
     fn claim(&self, key: &ReplayKey, token: Token, lease: Duration) -> Self::Claim {
-        let now = self.0.now();
-        ready(self.shard(key).claim(*key, token, now, now.saturating_add(nanos(lease))))
+        let (key, now) = (half(key), self.0.now());
+        let until = now.saturating_add(nanos(lease));
+        ready(self.shard(key).claim(key, token.number, now, until))
     }
 
     fn commit(&self, key: &ReplayKey, token: Token, retention: Duration) -> Self::Settle {
-        let now = self.0.now();
-        ready(Ok(self.shard(key).commit(*key, token, now, now.saturating_add(nanos(retention)))))
+        let (key, now) = (half(key), self.0.now());
+        let until = now.saturating_add(nanos(retention));
+        ready(Ok(self.shard(key).commit(key, token.number, now, until)))
     }
 
     fn release(&self, key: &ReplayKey, token: Token) -> Self::Settle {
-        ready(Ok(self.shard(key).release(key, token, self.0.now())))
+        let key = half(key);
+        ready(Ok(self.shard(key).release(key, token.number, self.0.now())))
     }
 
     /// The work was done when the future was made.
@@ -181,8 +195,8 @@ impl Shard {
 
     fn claim(
         &mut self,
-        key: ReplayKey,
-        owner: Token,
+        key: Key,
+        owner: NonZeroU64,
         now: Nanos,
         until: Nanos,
     ) -> Result<Claim, StoreError> {
@@ -208,7 +222,7 @@ impl Shard {
         Ok(Claim::Granted { evicted: mem::take(&mut self.evicted) })
     }
 
-    fn commit(&mut self, key: ReplayKey, owner: Token, now: Nanos, until: Nanos) -> Settled {
+    fn commit(&mut self, key: Key, owner: NonZeroU64, now: Nanos, until: Nanos) -> Settled {
         self.order.push(Reverse((until, key)));
         let handled = Entry { until, owner: None };
         let before = match self.entries.get_mut(&key) {
@@ -225,10 +239,10 @@ impl Shard {
         if is_held { Settled::Held } else { Settled::Lost }
     }
 
-    fn release(&mut self, key: &ReplayKey, owner: Token, now: Nanos) -> Settled {
-        match self.entries.get(key).copied() {
+    fn release(&mut self, key: Key, owner: NonZeroU64, now: Nanos) -> Settled {
+        match self.entries.get(&key).copied() {
             Some(Entry { owner: Some(holder), until }) if holder == owner => {
-                self.entries.remove(key);
+                self.entries.remove(&key);
                 self.in_flight -= 1;
                 if until > now { Settled::Held } else { Settled::Lost }
             }
@@ -301,14 +315,15 @@ impl BuildHasher for KeyHasher {
 }
 
 impl Hasher for KeyHasher {
+    /// The second word is enough, and the first has chosen the shard.
     fn write(&mut self, key: &[u8]) {
-        let first = key.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let word = key.last_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
         let [mask, factor] = self.secret;
-        let product = u128::from(first ^ mask) * u128::from(factor);
+        let product = u128::from(word ^ mask) * u128::from(factor);
         self.folded = (product ^ product >> 64) as u64;
     }
 
-    /// A slice's length, which is the same for all.
+    /// The number of words, which is the same for all.
     fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {

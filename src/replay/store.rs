@@ -75,7 +75,7 @@ pub enum Settled {
 pub struct Token {
     process: u64,
     /// Never zero, so that the absence of a token takes no room.
-    number: NonZeroU64,
+    pub(super) number: NonZeroU64,
 }
 
 impl Token {

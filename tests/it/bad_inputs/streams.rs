@@ -12,6 +12,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tower::Layer;
+use tower_webhook::{SignatureLayer, providers::Meta};
 
 use super::data::Entry;
 use crate::{
@@ -56,8 +57,15 @@ pub(super) async fn too_long(entry: &Entry) {
 
 /// A connection to hyper in memory.
 fn connect(inner: &Inner) -> (ReadHalf<DuplexStream>, WriteHalf<DuplexStream>) {
+    connect_to(&meta_layer(), inner)
+}
+
+fn connect_to(
+    layer: &SignatureLayer<Meta>,
+    inner: &Inner,
+) -> (ReadHalf<DuplexStream>, WriteHalf<DuplexStream>) {
     let (client, server) = duplex(1 << 10);
-    let service = TowerToHyperService::new(meta_layer().layer(inner.clone()));
+    let service = TowerToHyperService::new(layer.layer(inner.clone()));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(server), service);
     tokio::spawn(async move {
         let _ = connection.await;
@@ -100,26 +108,32 @@ pub(super) async fn too_slow(entry: &Entry) {
     trickle.abort();
 }
 
-/// Many connections that stop within their bodies. There is no budget of bytes over all of them:
-/// each ends at its own deadline.
+/// Many connections that stop within their bodies: those that the budget holds end at their own
+/// deadline, the others at once.
 pub(super) async fn held(entry: &Entry) {
     const CONNECTIONS: usize = 200;
+    const SENT: usize = 1 << 16;
+    let layer = meta_layer().byte_budget(CONNECTIONS / 2 * SENT);
     let inner = Inner::default();
     let (mut all, began) = (JoinSet::new(), Instant::now());
     for _ in 0..CONNECTIONS {
-        let (from, mut to) = connect(&inner);
+        let (from, mut to) = connect_to(&layer, &inner);
         all.spawn(async move {
             to.write_all(head("Content-Length: 262144").as_bytes()).await.unwrap();
-            to.write_all(&[b'x'; 65_536]).await.unwrap();
+            // Refused meanwhile, it finds nobody who reads.
+            let _ = to.write_all(&[b'x'; SENT]).await;
             let status = status(from).await;
             drop(to);
             status
         });
     }
     let statuses = all.join_all().await;
-    assert!(statuses.iter().all(|status| *status == StatusCode::REQUEST_TIMEOUT), "{entry}");
+    let count = |status| statuses.iter().filter(|other| **other == status).count();
+    let (held, refused) =
+        (count(StatusCode::REQUEST_TIMEOUT), count(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!((held + refused, inner.count()), (CONNECTIONS, 0), "{entry}");
+    assert!((1..=CONNECTIONS / 2).contains(&held), "{entry}: {held} held, {refused} refused");
     assert_eq!(began.elapsed().as_secs(), 10, "{entry}");
-    assert_eq!((statuses.len(), inner.count()), (CONNECTIONS, 0), "{entry}");
 }
 
 /// Connections that go within their bodies, in three waves: nothing of them stays.
