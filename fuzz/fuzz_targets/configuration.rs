@@ -27,6 +27,7 @@ static NAMES: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
 });
 
 const BODY: &str = r#"{"id":"evt_1","webhookTimestamp":1700000000000}"#;
+const CANARY: &str = "c4n4ry";
 const PREFIXES: [&str; 8] =
     ["", "whsec_", "whpk_", "user:", "x-token:", ":", "-----BEGIN PUBLIC KEY-----\n", "key.1:"];
 
@@ -41,6 +42,7 @@ struct Input<'a> {
 #[derive(Arbitrary, Debug)]
 enum Text<'a> {
     Plain(&'a str),
+    Canary(&'a str, &'a str),
     Bytes(&'a [u8]),
     Base64(&'a [u8]),
 }
@@ -63,6 +65,10 @@ fuzz_target!(|input: Input<'_>| {
             let text = format!("{prefix}{text}");
             (text.clone().into_bytes(), Secret::new(text))
         }
+        Text::Canary(before, after) => {
+            let text = format!("{prefix}{before}{CANARY}{after}");
+            (text.clone().into_bytes(), Secret::new(text))
+        }
         Text::Base64(bytes) => {
             let text = format!("{prefix}{}", BASE64.encode(bytes));
             (text.clone().into_bytes(), Secret::new(text))
@@ -78,9 +84,7 @@ fuzz_target!(|input: Input<'_>| {
 
     let shown =
         format!("{built:?} {}", built.as_ref().err().map_or(String::new(), |e| e.to_string()));
-    let is_long = text.len() >= 12 && text != prefix.as_bytes();
-    let secret_text = String::from_utf8_lossy(&text);
-    assert!(!is_long || !shown.contains(&*secret_text), "{provider:?}: {shown}");
+    assert!(!shown.contains(CANARY), "{provider:?}: {shown}");
     if let Ok(verifier) = &built {
         let colon = text.iter().position(|byte| *byte == b':');
         let name = colon.map(|at| &text[..at]);

@@ -142,23 +142,50 @@ static VERIFIERS: LazyLock<Vec<[SchemeVerifier; 2]>> = LazyLock::new(|| {
 struct Input<'a> {
     case: u8,
     is_rotating: bool,
-    is_twice: bool,
+    times: u8,
     late: i16,
     time: Option<&'a [u8]>,
     id: &'a [u8],
     body: &'a [u8],
-    /// Of which header, and what stands there.
-    pieces: Vec<(bool, Piece<'a>)>,
+    /// What is done to a header that is right: where, and in the second one where there are two.
+    changes: Vec<(u8, bool, Change<'a>)>,
     changed_body: Option<&'a [u8]>,
 }
 
-#[derive(Arbitrary, Debug)]
+#[derive(Arbitrary, Clone, Debug)]
+enum Change<'a> {
+    Insert(Piece<'a>),
+    Replace(Piece<'a>),
+    Remove,
+    Repeat(u8),
+}
+
+#[derive(Arbitrary, Clone, Debug)]
 enum Piece<'a> {
     Sign(u8),
     Name(u8),
     Time,
     Tag { key: u8, edits: Vec<Edit> },
     Raw(&'a [u8]),
+}
+
+impl Piece<'_> {
+    /// A header's pieces as the sender writes them.
+    fn right(case: usize) -> Vec<Self> {
+        let tag = Self::Tag { key: 0, edits: vec![] };
+        let (comma, semicolon) = (Self::Sign(0), Self::Sign(3));
+        match case {
+            0 | 2 => vec![Self::Name(0), Self::Time, comma, Self::Name(1), tag],
+            1 => vec![Self::Name(2), Self::Time, semicolon, Self::Name(3), tag],
+            3 => vec![Self::Name(4), tag],
+            4 => vec![Self::Name(5), tag],
+            6 => vec![Self::Time, comma, tag],
+            9 => vec![Self::Name(7), tag],
+            10 => vec![Self::Name(6), tag],
+            11 => vec![Self::Name(8), tag],
+            _ => vec![tag],
+        }
+    }
 }
 
 const SIGNS: &[u8] = b",= ;:\t.";
@@ -191,32 +218,51 @@ fn run(input: &Input<'_>) -> Option<()> {
         }
     };
     let (id, trimmed_time) = (trimmed(input.id), trimmed(&time));
-    let mut values = [Vec::new(), Vec::new()];
-    for (is_second, piece) in input.pieces.iter().take(40) {
-        let value = &mut values[usize::from(*is_second && index == 8)];
-        match piece {
-            Piece::Sign(which) => value.push(SIGNS[usize::from(*which) % SIGNS.len()]),
-            Piece::Name(which) => {
-                value.extend(NAMES[usize::from(*which) % NAMES.len()].as_bytes());
+    let mut pieces = [Piece::right(index), Piece::right(index)];
+    for (at, is_second, change) in input.changes.iter().take(24) {
+        let pieces = &mut pieces[usize::from(*is_second && index == 8)];
+        let at = usize::from(*at) % (pieces.len() + 1);
+        match change {
+            Change::Insert(piece) => pieces.insert(at, piece.clone()),
+            Change::Repeat(times) => {
+                let again = pieces[at..].iter().cycle().take(usize::from(*times % 40)).cloned();
+                pieces.extend(again.collect::<Vec<_>>());
             }
-            Piece::Time => value.extend(&time),
-            Piece::Tag { key, edits } => {
-                let key = KEYS[usize::from(*key) % 3].as_bytes();
-                let signed = content(input.body, trimmed_time, id);
-                let mut text = encode(&(case.hmac)(key, &signed)).into_bytes();
-                edit(&mut text, edits);
-                value.extend(text);
-            }
-            Piece::Raw(raw) => value.extend(*raw),
+            _ if at == pieces.len() => {}
+            Change::Replace(piece) => pieces[at] = piece.clone(),
+            Change::Remove => drop(pieces.remove(at)),
         }
     }
+    let mut values = [Vec::new(), Vec::new()];
+    for (value, pieces) in values.iter_mut().zip(&pieces) {
+        for piece in pieces.iter().take(40) {
+            match piece {
+                Piece::Sign(which) => value.push(SIGNS[usize::from(*which) % SIGNS.len()]),
+                Piece::Name(which) => {
+                    value.extend(NAMES[usize::from(*which) % NAMES.len()].as_bytes());
+                }
+                Piece::Time => value.extend(&time),
+                Piece::Tag { key, edits } => {
+                    let key = KEYS[usize::from(*key) % 3].as_bytes();
+                    let signed = content(input.body, trimmed_time, id);
+                    let mut text = encode(&(case.hmac)(key, &signed)).into_bytes();
+                    edit(&mut text, edits);
+                    value.extend(text);
+                }
+                Piece::Raw(raw) => value.extend(*raw),
+            }
+        }
+        // What is too long is refused unread.
+        (value.len() <= 8192).then_some(())?;
+    }
 
+    let is_twice = input.times % 8 == 1;
     let mut request = head(Method::POST, b"/")?;
     let name = if index == 9 { "authorization" } else { "x-signature" };
     for (name, value) in [(name, &values[0]), ("x-signature-2", &values[1])] {
         if name != "x-signature-2" || index == 8 {
             add(&mut request, name, value)?;
-            if input.is_twice {
+            if is_twice {
                 add(&mut request, name, value)?;
             }
         }
@@ -227,7 +273,7 @@ fn run(input: &Input<'_>) -> Option<()> {
 
     let keys = &KEYS[..1 + usize::from(input.is_rotating)];
     let expected = (|| {
-        if input.is_twice {
+        if is_twice {
             return None;
         }
         let values = values.each_ref().map(|value| trimmed(value));

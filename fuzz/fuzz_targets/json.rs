@@ -2,17 +2,27 @@
 
 #![no_main]
 
+use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::tenants::json_field;
-use tower_webhook_fuzz::members;
+use tower_webhook_fuzz::{json::Document, members};
 
 const NAMES: [&str; 4] = ["a", "", "id", "\u{e9}\u{1f600}"];
 
-fuzz_target!(|input: &[u8]| {
-    let Some((&first, json)) = input.split_first() else { return };
-    let name = NAMES[usize::from(first) % NAMES.len()];
-    let found = json_field(json, name);
-    match members(json) {
+#[derive(Arbitrary, Debug)]
+struct Input<'a> {
+    name: u8,
+    document: Result<Document<'a>, &'a [u8]>,
+}
+
+fuzz_target!(|input: Input<'_>| {
+    let name = NAMES[usize::from(input.name) % NAMES.len()];
+    let json = match input.document {
+        Ok(document) => document.text(),
+        Err(raw) => raw.to_vec(),
+    };
+    let found = json_field(&json, name);
+    match members(&json) {
         Ok(members) => {
             let mut values = members.iter().filter(|(found, _)| found == name);
             let expected = match (values.next(), values.next()) {

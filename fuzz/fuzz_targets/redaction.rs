@@ -91,7 +91,8 @@ fn run(input: &Input<'_>) -> Option<()> {
         assert!(text.len() <= 256, "{text}");
         assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{text:?}");
     }
-    assert!(agent.starts_with(&escaped(input.agent)[..agent.len().saturating_sub(3).min(253)]));
+    let whole = escaped(input.agent);
+    assert!(agent == whole || whole.len() > 256 && agent[..253] == whole[..253], "{agent}");
 
     let expected = expected(&request, input.is_secret);
     let is_cut = expected.len() > 256;
@@ -169,7 +170,6 @@ fn hides(parameter: &Parameter<'_>) -> bool {
 }
 
 fn escaped(bytes: &[u8]) -> String {
-    let bytes = tower_webhook_fuzz::trimmed(bytes);
     bytes.iter().flat_map(|byte| std::ascii::escape_default(*byte)).map(char::from).collect()
 }
 
