@@ -178,14 +178,15 @@ impl LogBuilder {
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or written, or outside a tokio runtime.
+    /// When the database cannot be reached or written, outside a tokio runtime, or in strict mode
+    /// when the server does not wait for the disk (`synchronous_commit = off`).
     #[cfg(feature = "log-postgres")]
     #[cfg_attr(docsrs, doc(cfg(feature = "log-postgres")))]
     pub async fn postgres(self, url: &str) -> Result<WebhookLog, LogError> {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(LogError::no_runtime());
         }
-        let store = super::postgres::Postgres::open(url);
+        let store = super::postgres::Postgres::open(url, self.settings.is_strict);
         let store = super::queue::limited(&self.settings, store).await?;
         WebhookLog::start(Arc::new(store), self.settings)
     }

@@ -18,7 +18,7 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) async fn open(url: &str) -> Result<Self, LogError> {
+    pub(super) async fn open(url: &str, is_strict: bool) -> Result<Self, LogError> {
         let options = PgConnectOptions::from_str(url).map_err(LogError::unavailable)?;
         let pool = PgPoolOptions::new()
             .max_connections(4)
@@ -28,6 +28,16 @@ impl Postgres {
             .map_err(error)?;
         let store = Self { pool };
         store.migrate().await.map_err(error)?;
+        if is_strict {
+            let setting = sqlx::query_scalar("SELECT current_setting('synchronous_commit')");
+            let setting: String = setting.fetch_one(&store.pool).await.map_err(error)?;
+            // What such a server has acknowledged is gone when it crashes, for a moment.
+            if setting == "off" {
+                return Err(LogError::unavailable(
+                    "strict mode needs a server that commits to disk: `synchronous_commit` is off",
+                ));
+            }
+        }
         Ok(store)
     }
 }

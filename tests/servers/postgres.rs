@@ -74,6 +74,20 @@ async fn a_server_that_stops_and_starts_again_loses_no_row() {
 }
 
 #[tokio::test]
+async fn strict_mode_asks_for_a_server_that_waits_for_the_disk() {
+    let cluster = Cluster::start();
+    for (setting, is_taken) in [("off", false), ("local", true)] {
+        let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
+        let set = format!("ALTER ROLE CURRENT_USER SET synchronous_commit = {setting}");
+        sqlx::raw_sql(&set).execute(&mut server).await.unwrap();
+        server.close().await.unwrap();
+        let strict = WebhookLog::builder().strict().postgres(&cluster.url()).await;
+        assert_eq!(strict.is_ok(), is_taken, "{setting}");
+        assert!(WebhookLog::builder().postgres(&cluster.url()).await.is_ok(), "{setting}");
+    }
+}
+
+#[tokio::test]
 async fn a_log_that_cannot_be_opened_says_so() {
     let cluster = Cluster::start();
     let url = cluster.url().replace("postgres@", "postgres:pass-canary@");
