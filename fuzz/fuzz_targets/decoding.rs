@@ -82,6 +82,6 @@ fuzz_target!(|input: Input<'_>| {
         HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().filter(is_key)
     );
     assert_eq!(key(Secret::from_base64(text)), base64(text));
-    let rest = if text.starts_with("whsec_") { &text[6..] } else { text };
+    let rest = text.strip_prefix("whsec_").unwrap_or(text);
     assert_eq!(key(Secret::from_whsec(text)), base64(rest));
 });

@@ -99,7 +99,7 @@ impl Future for Work {
 }
 
 fn status(inner: Inner) -> StatusCode {
-    if inner.status % 2 == 0 { StatusCode::OK } else { StatusCode::BAD_GATEWAY }
+    if inner.status.is_multiple_of(2) { StatusCode::OK } else { StatusCode::BAD_GATEWAY }
 }
 
 impl Service<Request<BufferedBody>> for Handler {

@@ -96,7 +96,7 @@ fuzz_target!(|input: Input<'_>| {
     } else if is_hex {
         HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
     } else {
-        loose_base64(if text.starts_with("whpk_") { &text[5..] } else { text })
+        loose_base64(text.strip_prefix("whpk_").unwrap_or(text))
     };
     let is_key = |key: &&Key| {
         spelt.as_ref().is_some_and(|bytes| {
