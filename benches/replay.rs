@@ -24,7 +24,7 @@ use tower_webhook::{
     replay::{MemoryStore, ReplayLayer, ReplayStore, Token},
 };
 
-use self::support::{Case, ROUNDS, case, measure, ready};
+use self::support::{Case, ROUNDS, case, ready, rounds};
 
 const SECRET: &str = "test-secret-0123456789abcdef-0123";
 const NOW: u64 = 1_700_000_000;
@@ -103,15 +103,15 @@ fn main() {
     // `cargo test --benches` and the like only want to know that it runs.
     let is_test = std::env::args().any(|argument| argument == "--test");
     let repeats = if is_test { 10 } else { 500 };
-    let mut cases = cases(repeats);
-    let results = measure(&mut cases, repeats);
+    let rounds = rounds(cases(repeats), repeats);
     println!("{BODY} bytes{:24}ns    allocations", "");
-    for (case, (time, allocations)) in cases.iter().zip(&results) {
-        println!("  {:24} {time:>12.0} {allocations:>8}", case.name);
+    for (name, series) in rounds.series() {
+        println!("  {name:24} {:>12.0} {:>8}", series.time().median, series.allocations);
     }
-    let alone = results[0];
-    for (case, (time, allocations)) in cases.iter().zip(&results).skip(1) {
-        let allocations = allocations - alone.1;
-        println!("  {:24} {:>+12.0} {allocations:>+8}", case.name, time - alone.0);
+    let alone = "signature layer";
+    for (name, _) in &rounds.series()[1..] {
+        let (time, allocations) =
+            (rounds.above(name, &[alone]).median, rounds.more_allocations(name, alone));
+        println!("  {name:24} {time:>+12.0} {allocations:>+8}");
     }
 }
