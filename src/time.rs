@@ -311,6 +311,9 @@ mod tests {
             ("2024-01-01T00:00:00.1234567890Z", true, None),
             ("2024-01-01T00:00:00+0100", true, None),
             ("2024-01-01T00:00:00+24:00", true, None),
+            ("2024-03-07T11:22:33+23:59", true, Some(1_709_724_213_000)),
+            ("2024-03-07T11:22:33+01:60", true, None),
+            ("2024-03-07T11:22:33+01:00", false, None),
             ("+024-01-01T00:00:00Z", true, None),
             ("", true, None),
         ] {
@@ -349,6 +352,12 @@ mod tests {
         ] {
             assert_eq!(date(text.as_bytes()), seconds.map(|seconds: i64| seconds * 1000), "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_before_1970_stays_before_it() {
+        let signed = Timestamp::parse(b"Wed 31 Dec 1969 23:59:59 UTC", TimeFormat::Date).unwrap();
+        assert_eq!(signed.to_system_time(), UNIX_EPOCH.checked_sub(Duration::from_secs(1)));
     }
 
     #[test]

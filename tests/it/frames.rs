@@ -151,6 +151,9 @@ async fn t27_a_longer_body_is_refused_before_or_while_it_is_read() {
     let (response, inner) =
         send(&layer(), meta_request(b"hello", Script::data(["hell", "o", ""]))).await;
     assert_eq!(response.status(), StatusCode::OK, "exactly at the limit");
+    let declared = meta_request(b"hello", Script::data(["hello"]).declared(5));
+    let (response, _) = send(&layer(), declared).await;
+    assert_eq!(response.status(), StatusCode::OK, "declared to be at the limit");
     assert_eq!(inner.count(), 1);
 }
 

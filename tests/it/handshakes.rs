@@ -678,6 +678,10 @@ mod signed {
         ] {
             assert_echoed(name, send(&SignatureLayer::new(verifier), both()).await, "a").await;
         }
+        let (head, _) = both().into_parts();
+        let body = Bytes::from(r#"{"type":"url_verification"}"#);
+        let verified = tower_webhook::verify(&token, &head, &body).unwrap();
+        assert_eq!(verified.reply().unwrap().body(), "a", "outside the layer");
         let layer = SignatureLayer::new(all_of(github(), token));
         assert_refused("all", RejectionKind::Missing, &send(&layer, request()).await);
     }

@@ -12,6 +12,7 @@ use http::{Request, StatusCode, request::Parts};
 use proptest::prelude::*;
 use tower_webhook::{
     ConfigError, PublicUrl, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier,
+    all_of,
     scheme::{Encoding, Grammar, KeyRule, Part, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
     verify,
 };
@@ -416,6 +417,21 @@ fn parts_are_signed_in_order_on_both_sides_of_the_body() {
 }
 
 #[test]
+fn a_time_that_is_refused_names_its_header() {
+    for (time, kind) in [
+        ("2023-11-14T22:13:20", RejectionKind::Malformed),
+        ("2013-11-14T22:13:20Z", RejectionKind::TimestampStale),
+        ("2033-11-14T22:13:20Z", RejectionKind::TimestampInFuture),
+    ] {
+        let mut headers = around_headers("msg_1", "n0", BODY);
+        headers[3].1 = time.to_owned();
+        let head = head(&headers.each_ref().map(|(name, value)| (*name, &**value)));
+        let refused = verify(&around(), &head, &Bytes::from(BODY)).unwrap_err();
+        assert_eq!((refused.kind(), refused.field()), (kind, Some("x-t")));
+    }
+}
+
+#[test]
 fn t32_a_signed_part_must_not_hold_the_literal_that_ends_it() {
     for (name, id, nonce) in [("id", "msg.1", "n"), ("header", "msg", "n.0"), ("end", "msg.", "n")]
     {
@@ -663,6 +679,46 @@ fn a_scheme_whose_parts_contradict_each_other_is_found_at_start_up() {
         let is_invalid = matches!(made, Err(ConfigError::SchemeInvalid { .. }));
         assert_eq!(is_invalid, !is_valid, "{name}");
     }
+}
+
+/// Two letters that are no digits must not make up for each other: `zz` is not `ff`.
+#[test]
+fn t33_hex_that_is_none_stands_for_no_byte() {
+    let scheme = Scheme::hmac_sha256("x-s");
+    let (body, signature) = (0..)
+        .map(|n: u32| (n.to_string(), hex(&tag(n.to_string()))))
+        .find(|(_, signature)| signature.starts_with("ff"))
+        .unwrap();
+    assert!(judge(scheme, &[("x-s", &signature)], &body).is_ok());
+    for pair in ["zz", "z0", "0z", "  ", "gg", "@@", "::", "``"] {
+        let spelled = signature.replacen("ff", pair, 1);
+        let verdict = judge(scheme, &[("x-s", &spelled)], &body);
+        assert_eq!(kind(verdict), Some(RejectionKind::Malformed), "{pair:?}");
+    }
+}
+
+#[test]
+fn of_two_proofs_that_are_unique_the_first_tells_the_delivery() {
+    const FIRST: Scheme = Scheme::hmac_sha256("x-s")
+        .time(TimeSource::Header("x-t"), TimeFormat::Seconds)
+        .template(&[Part::Time, DOT, Part::Body])
+        .tolerance(Tolerance::seconds(300));
+    const SECOND: Scheme = Scheme::hmac_sha256("x-z")
+        .time(TimeSource::Header("x-u"), TimeFormat::Seconds)
+        .template(&[Part::Time, DOT, Part::Body])
+        .tolerance(Tolerance::seconds(300));
+    let (early, late) = (NOW.to_string(), (NOW + 1).to_string());
+    let (first, second) = (tag(format!("{early}.{BODY}")), tag(format!("{late}.{BODY}")));
+    let head =
+        head(&[("x-s", &hex(&first)), ("x-t", &early), ("x-z", &hex(&second)), ("x-u", &late)]);
+    let of = |scheme: Scheme| scheme.verifier(secret()).unwrap().clock(at(NOW));
+    let body = Bytes::from(BODY);
+    let alone = verify(&of(FIRST), &head, &body).unwrap();
+    let both = verify(&all_of(of(FIRST), of(SECOND)), &head, &body).unwrap();
+    assert_eq!(both.signed_at(), alone.signed_at());
+    assert_eq!(both.replay_key(), alone.replay_key());
+    let turned = verify(&all_of(of(SECOND), of(FIRST)), &head, &body).unwrap();
+    assert_ne!(turned.replay_key(), alone.replay_key());
 }
 
 #[test]

@@ -374,6 +374,10 @@ async fn t18_no_header_of_the_request_changes_a_configured_url() {
             }
         }
     }
+    // The `*` of OPTIONS is no path: nothing can be signed for it.
+    let signed = "https://example.com*";
+    let star = Message { method: "OPTIONS", target: "*", signed, headers: &[], body: "" };
+    assert_refused("OPTIONS", RejectionKind::UnknownUrl, &star.send(twilio()).await);
     let headers = &[("host", "a.example"), ("host", "b.example")];
     let signed = "https://example.com/x";
     let two_hosts = Message { method: "GET", target: "/x", signed, headers, body: "" };

@@ -125,6 +125,24 @@ async fn fail_then_retry_is_two_dispatches_a_thousand_times() {
 }
 
 #[tokio::test]
+async fn those_to_come_again_are_spread_over_5_to_30_seconds() {
+    let handler = Handler::new([Then::Hang; 300]);
+    let service = stack(&TestClock::new(), &guard(), &handler);
+    let mut seconds = Vec::new();
+    for n in 0..300 {
+        let body = n.to_string();
+        let mut first = Box::pin(call(&service, delivery(&body)));
+        assert!(poll_once(first.as_mut()).is_pending());
+        let second = call(&service, delivery(&body)).await.unwrap();
+        let text = second.headers()[header::RETRY_AFTER].to_str().unwrap();
+        seconds.push(text.parse::<u64>().unwrap());
+    }
+    seconds.sort_unstable();
+    seconds.dedup();
+    assert_eq!(seconds, (5..=30).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn one_that_is_being_handled_is_to_come_again() {
     let handler = Handler::new([Then::Hang]);
     let service = stack(&TestClock::new(), &guard(), &handler);
