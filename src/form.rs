@@ -18,14 +18,15 @@ impl Form {
     /// `None` when there are too many parameters. Blank values are kept, and a name without `=`
     /// has a blank value.
     pub(crate) fn parse(encoded: &[u8]) -> Option<Self> {
-        let pieces = || encoded.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty());
-        let count = pieces().take(MAX_PARAMETERS + 1).count();
-        if count > MAX_PARAMETERS {
-            return None;
-        }
-        let mut form =
-            Self { text: Vec::with_capacity(encoded.len()), parameters: Vec::with_capacity(count) };
-        for piece in pieces() {
+        let most = encoded.iter().filter(|byte| **byte == b'&').count() + 1;
+        let mut form = Self {
+            text: Vec::with_capacity(encoded.len()),
+            parameters: Vec::with_capacity(most.min(MAX_PARAMETERS)),
+        };
+        for piece in encoded.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()) {
+            if form.parameters.len() == MAX_PARAMETERS {
+                return None;
+            }
             let equals = piece.iter().position(|byte| *byte == b'=');
             let (name, value) = piece.split_at(equals.unwrap_or(piece.len()));
             let start = form.text.len();
@@ -73,20 +74,22 @@ impl Form {
 
 pub(crate) fn decode(encoded: &[u8], out: &mut Vec<u8>) {
     let mut rest = encoded;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        out.push(match (first, tail) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, after @ ..]) => match (nibble(*high), nibble(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = after;
-                    high << 4 | low
-                }
-                _ => b'%',
+    // What stands for itself is copied at once.
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'+' | b'%')) {
+        let (plain, escape) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let (byte, len) = match escape {
+            [b'+', ..] => (b' ', 1),
+            [b'%', high, low, ..] => match (nibble(*high), nibble(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, 3),
+                _ => (b'%', 1),
             },
-            _ => *first,
-        });
+            _ => (b'%', 1),
+        };
+        out.push(byte);
+        rest = &escape[len..];
     }
+    out.extend_from_slice(rest);
 }
 
 #[cfg(test)]
