@@ -84,7 +84,9 @@ pub(crate) fn head(request: &Request<Bytes>, more: &str) -> Vec<u8> {
     )
     .into_bytes();
     for (name, value) in request.headers() {
-        text.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        text.extend_from_slice(
+            &[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat(),
+        );
     }
     text.extend_from_slice(b"\r\n");
     text

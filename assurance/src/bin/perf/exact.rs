@@ -21,8 +21,7 @@ use tower_webhook::{
 };
 
 use crate::{
-    cases,
-    profile,
+    cases, profile,
     report::{Row, row},
     support::{allocations as count, ready, rounds},
 };
@@ -33,8 +32,10 @@ struct Frames(std::vec::IntoIter<Bytes>, u64);
 impl Frames {
     fn new(body: &Bytes, frames: usize) -> Self {
         let len = body.len().div_ceil(frames);
-        let frames: Vec<_> =
-            (0..body.len()).step_by(len).map(|at| body.slice(at..(at + len).min(body.len()))).collect();
+        let frames: Vec<_> = (0..body.len())
+            .step_by(len)
+            .map(|at| body.slice(at..(at + len).min(body.len())))
+            .collect();
         Self(frames.into_iter(), body.len() as u64)
     }
 }
@@ -144,7 +145,6 @@ fn own() -> Vec<(&'static str, (u64, u64))> {
         ("pusher", of(Pusher::new("key-1", secret()), json())),
         ("slack", of(Slack::new(secret()), json())),
         ("standard_webhooks", of(StandardWebhooks::new(whsec()).unwrap(), json())),
-        ("twilio, JSON", of(Twilio::new(secret(), url()), json())),
         ("webex_contact_center", of(WebexContactCenter::new(secret()), json())),
         ("websub", of(WebSub::new(secret()), json())),
         ("worldline", of(Worldline::new("key-1", secret()), json())),
@@ -188,7 +188,12 @@ pub(crate) fn allocations() -> Vec<Row> {
             format!("at most {four}"),
             four <= 1,
         ),
-        row("Twilio's form of 1 KiB: at most 6", format!("{form}, {mark} of them the mark"), "", form <= 6),
+        row(
+            "Twilio's form of 1 KiB: at most 6",
+            format!("{form}, {mark} of them the mark"),
+            "",
+            form <= 6,
+        ),
     ]
 }
 

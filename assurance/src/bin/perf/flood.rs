@@ -77,7 +77,8 @@ pub(crate) fn refused() -> Vec<Row> {
     let mut rows = Vec::new();
     let (by_hand, layer) = (Server::start("by hand"), Server::start("layer"));
     for (expects, goal) in [(false, 4.0), (true, 14.0)] {
-        let (mut speeds, mut cpus, mut ratios, mut lost) = ([vec![], vec![]], [vec![], vec![]], vec![], [0, 0]);
+        let (mut speeds, mut cpus, mut ratios, mut lost) =
+            ([vec![], vec![]], [vec![], vec![]], vec![], [0, 0]);
         for round in 0..=ROUNDS {
             let now = [&by_hand, &layer].map(|server| flood(server, expects));
             if round == 0 {

@@ -41,9 +41,22 @@ pub(crate) fn twilio() -> Twilio {
 /// As Twilio sends a message: 16 fields, 1 KiB.
 pub(crate) fn form() -> Bytes {
     let names = [
-        "ToCountry", "ToState", "SmsMessageSid", "NumMedia", "ToCity", "FromZip", "SmsSid",
-        "FromState", "SmsStatus", "FromCity", "FromCountry", "To", "ToZip", "NumSegments",
-        "MessageSid", "AccountSid",
+        "ToCountry",
+        "ToState",
+        "SmsMessageSid",
+        "NumMedia",
+        "ToCity",
+        "FromZip",
+        "SmsSid",
+        "FromState",
+        "SmsStatus",
+        "FromCity",
+        "FromCountry",
+        "To",
+        "ToZip",
+        "NumSegments",
+        "MessageSid",
+        "AccountSid",
     ];
     let mut form = String::from("Body=Hello%2C+world%21");
     for name in names {

@@ -148,7 +148,9 @@ pub(crate) fn second_secret() -> Vec<Row> {
             let more = rounds.more_allocations("two secrets", "one secret");
             row(
                 format!("{size} B: a second secret costs its own hash and nothing else"),
-                format!("{ratio:.3} × (one secret + bare HMAC), {above:+.0} ns, {more} allocations"),
+                format!(
+                    "{ratio:.3} × (one secret + bare HMAC), {above:+.0} ns, {more} allocations"
+                ),
                 ["bare HMAC", "one secret", "two secrets"]
                     .map(|name| nanoseconds(&rounds, name))
                     .join(", "),

@@ -52,7 +52,8 @@ fn told(kind: &str, loads: &[Load]) -> String {
 pub(crate) fn json() -> Vec<Row> {
     let body = Bytes::from(vec![b'x'; 1 << 10]);
     let request = cases::request(&cases::signature(&body), body);
-    let wire = [&head(&request, "content-type: application/json\r\n"), &request.body()[..]].concat();
+    let wire =
+        [&head(&request, "content-type: application/json\r\n"), &request.body()[..]].concat();
     let kinds = ["unverified", "no-op", "by hand", "layer"];
     let loads = measure(&kinds, &wire);
     let [unverified, no_op, by_hand, layer] = &loads[..] else { unreachable!() };
