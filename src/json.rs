@@ -314,6 +314,7 @@ mod tests {
             (r#"{"x":{"t":"no"}}"#, Ok(None)),
             (r#"{"\u0074":"a"}"#, text("a")),
             (r#"{"t":"\ud83d\ude00"}"#, text("😀")),
+            (r#"{"t":"\"\\\/\b\f\n\r\t"}"#, text("\"\\/\u{8}\u{c}\n\r\t")),
             (r#"{"t":-1.5e+3}"#, Ok(Some(Value::Number("-1.5e+3")))),
             (r#"{"t":1697211697694}"#, Ok(Some(Value::Number("1697211697694")))),
             (r#"{"t":null}"#, Ok(Some(Value::Other))),

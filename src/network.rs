@@ -75,6 +75,11 @@ mod tests {
             ("::/0", "2001:db8::1", true),
             ("fd00::/8", "fd12::1", true),
             ("fd00::/8", "fe80::1", false),
+            // The whole address, and all but its last bit.
+            ("2001:db8::1", "2001:db8::1", true),
+            ("2001:db8::1", "2001:db8::", false),
+            ("2001:db8::1/127", "2001:db8::", true),
+            ("2001:db8::1/127", "2001:db8::2", false),
         ] {
             let parsed = Network::parse(network).unwrap();
             assert_eq!(parsed.contains(address.parse().unwrap()), expected, "{network} {address}");

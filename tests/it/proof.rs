@@ -149,6 +149,9 @@ fn replay_keys_differ_by_provider_tenant_and_identity_alone() {
         key("a", Some("t"), b"1"),
         key("a", Some("u"), b"1"),
         key("a", None, b"1\0"),
+        // Where the id ends and the tenant begins.
+        key("a", Some("ut"), b"1"),
+        key("a", Some("t"), b"1u"),
         key("a", None, b""),
         key("a", None, &long[..64]),
         key("a", None, &long),

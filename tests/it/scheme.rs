@@ -459,6 +459,9 @@ fn t32_a_part_after_the_body_must_not_hold_the_literal_before_it() {
     ] {
         let headers = [("x-s", &*good), ("x-nonce", nonce), ("x-region", region)];
         assert_eq!(kind(judge(LAST, &headers, body)), expected, "{name}");
+        // A head that is bad costs no body.
+        let begun = LAST.verifier(secret()).unwrap().begin(&head(&headers));
+        assert_eq!(begun.is_err(), expected.is_some(), "{name}");
     }
     // What ends a part after the body cannot be mistaken, read from the end.
     let good = hex(&tag("a.b|c|eu"));

@@ -168,6 +168,7 @@ async fn replay_16_a_refused_request_leaves_nothing_behind() {
     assert_eq!(status(&call(&service, forged).await), StatusCode::FORBIDDEN);
     assert!(store.is_empty());
     assert_eq!(status(&call(&service, delivery("1")).await), OK);
+    assert!(!store.is_empty());
     assert_eq!(handler.calls(), 1);
 }
 
