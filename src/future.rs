@@ -219,8 +219,10 @@ where
                     {
                         this.observed.hand_down(&mut head.extensions);
                         let request = Request::from_parts(head, body);
-                        let future = this.observed.watch(|| inner.call(request));
-                        this.step.set(Step::Call { future });
+                        let step = &mut this.step;
+                        this.observed.watch(|| {
+                            step.set(Step::Call { future: inner.call(request) });
+                        });
                         // The clone is dropped here, before the inner future is polled.
                     }
                     Ok(())

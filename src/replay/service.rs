@@ -170,10 +170,9 @@ where
                             let Some(request) = this.request.take() else {
                                 polled_after_completion()
                             };
-                            let future = inner.call(request);
+                            this.step.set(Step::Call { future: inner.call(request) });
                             // The clone is dropped here, before the inner future is polled.
                             this.inner.take();
-                            this.step.set(Step::Call { future });
                             continue;
                         }
                     }
