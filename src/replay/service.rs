@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -71,7 +71,6 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let config = Arc::clone(&self.config);
         let report = Report(request.extensions().get().cloned());
-        let grpc = grpc_content_type(request.version(), request.headers()).cloned();
         let (mut hold, mut retention) = (None, Duration::ZERO);
         let step = match config.judge(request.extensions()) {
             Ok(Some((key, time))) => {
@@ -84,7 +83,7 @@ where
             Err(withheld) => Step::Answer { answer: Answer { withheld, key: None, error: None } },
         };
         let inner = Some(self.inner.clone());
-        ReplayFuture { request: Some(request), inner, config, retention, report, grpc, step, hold }
+        ReplayFuture { request: Some(request), inner, config, retention, report, step, hold }
     }
 }
 
@@ -103,8 +102,6 @@ pin_project! {
         // For how long a success is remembered.
         retention: Duration,
         report: Report,
-        // The content type of a gRPC request.
-        grpc: Option<HeaderValue>,
         #[pin]
         step: Step<T::Claim, T::Settle, S::Future, Result<S::Response, S::Error>>,
         // Gives the claim back, also when this future is dropped. It is dropped after the step: a
@@ -143,8 +140,11 @@ where
             let outcome = match this.step.as_mut().project() {
                 StepProjection::Answer { answer } => {
                     this.report.withheld(answer.withheld);
-                    let response = this.config.answer(answer, this.grpc.take());
-                    this.request.take();
+                    let request = this.request.take();
+                    let grpc = request.as_ref().and_then(|request| {
+                        grpc_content_type(request.version(), request.headers()).cloned()
+                    });
+                    let response = this.config.answer(answer, grpc);
                     this.inner.take();
                     this.step.set(Step::Done);
                     return Poll::Ready(Ok(response.map(ResponseBody::own)));
