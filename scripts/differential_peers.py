@@ -176,6 +176,9 @@ class Twilio(Peer):
         case = self.example(b"=&=", **url)
         yield "a form of blanks, which any signature of the URL covers", case, False, True
         case = self.example(b"A=1", **url)
+        case.body += b"&="
+        yield "a blank pair put to a form, which nothing covers", case, False, True
+        case = self.example(b"A=1", **url)
         case.target += ";"
         yield "a `;` put to the end of the signed URL", case, False, True
 

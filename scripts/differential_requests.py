@@ -89,6 +89,8 @@ def form(rng):
     pairs = [(text(rng, 3), text(rng, 5)) for _ in range(rng.randint(1, most))]
     pairs += rng.choices(pairs, k=rng.randrange(3))  # the same pair again
     pairs += [(name, text(rng, 3)) for name, _ in rng.choices(pairs, k=rng.randrange(3))]
+    # A blank name with a blank value adds nothing to what is signed, and is refused: a deviation.
+    pairs = [(name or "A" * (not value), value) for name, value in pairs]
     pairs.append(("Body", text(rng, 20)))
     rng.shuffle(pairs)
     pieces = [
