@@ -126,6 +126,15 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// In nanoseconds, as all times here.
+fn seconds(seconds: u8) -> u64 {
+    u64::from(seconds) * 1_000_000_000
+}
+
+const fn nanos(nanos: u64) -> Duration {
+    Duration::from_nanos(nanos)
+}
+
 thread_local! {
     static KEYS: Vec<ReplayKey> = (0..16u8)
         .map(|key| Verified::new("fuzz").with_identity(&[key]).replay_key().unwrap())
@@ -137,29 +146,31 @@ fuzz_target!(|input: Input| {
     let now = Arc::new(AtomicU64::new(0));
     let clock = Arc::clone(&now);
     let max = 1 + usize::from(input.capacity % 8);
-    let store = MemoryStore::new(max)
-        .clock(move || UNIX_EPOCH + Duration::from_secs(NOW + clock.load(Ordering::Relaxed)));
+    let store = MemoryStore::new(max).clock(move || {
+        UNIX_EPOCH + Duration::from_secs(NOW) + nanos(clock.load(Ordering::Relaxed))
+    });
     let mut model = Model { entries: Vec::new(), places: Vec::new(), max, now: 0, evicted: 0 };
     let key = |key: u8| KEYS.with(|keys| keys[usize::from(key) % 16]);
     let owner = |owner: u8| OWNERS.with(|owners| owners[usize::from(owner) % 4]);
-    let seconds = |seconds: u8| Duration::from_secs(seconds.into());
     for step in input.steps.iter().take(64) {
         match *step {
             Step::Claim { key: k, owner: o, lease } => {
-                let found = at_once(store.claim(&key(k), owner(o), seconds(lease)));
-                assert_eq!(found.ok(), model.claim(key(k), owner(o), lease.into()), "{input:?}");
+                let found = at_once(store.claim(&key(k), owner(o), nanos(seconds(lease))));
+                assert_eq!(found.ok(), model.claim(key(k), owner(o), seconds(lease)), "{input:?}");
             }
             Step::Commit { key: k, owner: o, retention } => {
-                let found = at_once(store.commit(&key(k), owner(o), seconds(retention)));
-                let expected = model.commit(key(k), owner(o), retention.into());
+                let found = at_once(store.commit(&key(k), owner(o), nanos(seconds(retention))));
+                let expected = model.commit(key(k), owner(o), seconds(retention));
                 assert_eq!(found.unwrap(), expected, "{input:?}");
             }
             Step::Release { key: k, owner: o } => {
                 let found = at_once(store.release(&key(k), owner(o)));
                 assert_eq!(found.unwrap(), model.release(key(k), owner(o)), "{input:?}");
             }
-            Step::Time(seconds) => model.now += u64::from(seconds),
+            Step::Time(passed) => model.now += seconds(passed),
         }
+        // No two deliveries may be forgotten at one time: which would go first is nobody's concern.
+        model.now += 1;
         now.store(model.now, Ordering::Relaxed);
         let claims = model.entries.iter().filter(|entry| entry.owner.is_some()).count();
         assert_eq!(store.in_flight(), claims, "{input:?}");

@@ -248,6 +248,9 @@ fn canonical(at: usize, request: &Parts, body: &[u8]) -> Option<Vec<Vec<u8>>> {
     let is_known = |name: &[u8]| at != 0 || KNOWN.iter().any(|known| known.as_bytes() == name);
     let tail: Vec<u8> =
         pairs.iter().flat_map(|(name, value)| [&name[..], value].concat()).collect();
-    let is_covered = !tail.is_empty() && pairs.iter().all(|(name, _)| is_known(name));
+    // A blank pair would let a form go with the signature of another.
+    let is_blank = |pair: &(Vec<u8>, Vec<u8>)| pair.0.is_empty() && pair.1.is_empty();
+    let is_covered =
+        !tail.is_empty() && pairs.iter().all(|pair| is_known(&pair.0) && !is_blank(pair));
     is_covered.then(|| forms.into_iter().map(|form| [form, tail.clone()].concat()).collect())
 }
