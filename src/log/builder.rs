@@ -85,12 +85,10 @@ impl LogBuilder {
         mut self,
         names: impl IntoIterator<Item = HeaderName>,
     ) -> Result<Self, ConfigError> {
-        let mut headers: Vec<_> = names.into_iter().collect();
+        let headers: Vec<_> = names.into_iter().collect();
         if let Some(name) = headers.iter().find(|name| is_sensitive(name.as_str())) {
             return Err(ConfigError::HeaderSensitive { name: name.clone() });
         }
-        headers.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        headers.dedup();
         self.settings.headers = headers;
         Ok(self)
     }

@@ -77,11 +77,7 @@ pub(super) fn decode_error(error: impl Error + Send + Sync + 'static) -> sqlx::E
 /// Whether the row or the store is at fault, where `is_of_the_row` judges the database's code.
 pub(super) fn error(error: sqlx::Error, is_of_the_row: impl FnOnce(&str) -> bool) -> LogError {
     let code = error.as_database_error().and_then(|error| error.code());
-    // What cannot be sent will not be sent later either.
-    let is_refused = match code {
-        Some(code) => is_of_the_row(&code),
-        None => matches!(error, sqlx::Error::Encode(_)),
-    };
+    let is_refused = code.is_some_and(|code| is_of_the_row(&code));
     if is_refused { LogError::refused(error) } else { LogError::unavailable(error) }
 }
 

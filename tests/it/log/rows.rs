@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, ConfigError, SignatureLayer,
-    log::{Entry, MemoryStore, WebhookLog},
+    log::{Entry, Filter, MemoryStore, WebhookLog},
     observe::{Attempt, ClientIp, Event, EventKind, Observer},
     providers::Meta,
 };
@@ -231,6 +231,44 @@ async fn no_sensitive_header_can_be_listed() {
     send_to(&logged(&log), 200, request).await;
     let expected = [("accept".to_owned(), r"a, b\xe2\x80\xae".to_owned())];
     assert_eq!(only_row(&log).await.headers, expected);
+}
+
+#[tokio::test]
+async fn a_header_of_many_lines_is_cut_as_a_whole() {
+    let log = memory();
+    let mut request = genuine(b"x");
+    for _ in 0..9 {
+        request.headers_mut().append("webhook-id", "w".repeat(200).parse().unwrap());
+    }
+    send_to(&logged(&log), 200, request).await;
+    let row = only_row(&log).await;
+    let (_, ids) = row.headers.iter().find(|(name, _)| name == "webhook-id").unwrap();
+    assert_eq!(ids.len(), 256);
+}
+
+#[tokio::test]
+async fn a_short_body_does_not_hold_the_connections_buffer() {
+    static SHORT: [u8; 16 << 10] = [b'x'; 16 << 10];
+    static LONG: [u8; (16 << 10) + 1] = [b'x'; (16 << 10) + 1];
+    for (body, is_copied) in [(&SHORT[..], true), (&LONG[..], false)] {
+        let log = memory();
+        send_to(&logged(&log), 200, genuine(body)).await;
+        let payload = only_row(&log).await.payload.unwrap();
+        assert_eq!(payload, body);
+        assert_eq!(payload.as_ptr() != body.as_ptr(), is_copied, "{}", body.len());
+    }
+}
+
+#[tokio::test]
+async fn no_answer_has_more_rows_than_a_filter_may_ask_for() {
+    let log = memory();
+    for _ in 0..1_001 {
+        send_to(&logged(&log), 200, genuine(b"x")).await;
+    }
+    log.flush().await.unwrap();
+    let mut filter = Filter::new();
+    filter.limit = u32::MAX;
+    assert_eq!(log.find(&filter).await.unwrap().len(), 1_000);
 }
 
 /// Raw, in hex, and in base64 with any alignment.
