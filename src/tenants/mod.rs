@@ -101,9 +101,10 @@ pub struct Tenants<V>(Arc<Shared<V>>);
 
 struct Shared<V> {
     config: Config<V>,
-    known: Cache<TenantId, Known<V>>,
-    /// Apart from the known ones, so that unknown ids can drive out only each other.
-    unknown: Cache<TenantId, Millis>,
+    known: Cache<TenantId, Cached<V>>,
+    /// Apart from the known ones, so that unknown ids can drive out only each other. Each has its
+    /// decoy there: to make one would take other steps than a known tenant's clone.
+    unknown: Cache<TenantId, Cached<V>>,
     flights: Arc<Flights<Found<V>>>,
 }
 
@@ -128,7 +129,7 @@ type Asking<V> = Pin<Box<dyn Future<Output = Result<Option<V>, Rejection>> + Sen
 type Millis = i64;
 
 #[derive(Clone)]
-struct Known<V> {
+struct Cached<V> {
     verifier: TenantVerifier<V>,
     asked_at: Millis,
 }
@@ -319,23 +320,18 @@ impl<V: Verifier + Clone> Shared<V> {
 
     /// What the caches hold of this tenant and is still fresh.
     fn cached(&self, id: &TenantId) -> Option<TenantVerifier<V>> {
+        // Both are asked for every id, and it is in one of them at most.
         let (known, unknown) = (self.known.get(id), self.unknown.get(id));
-        if known.is_none() && unknown.is_none() {
-            return None;
-        }
+        let (cached, ttl) = match (known, unknown) {
+            (Some(known), _) => (known, self.config.ttl),
+            (None, Some(unknown)) => (unknown, self.config.unknown_ttl),
+            (None, None) => return None,
+        };
         // Without a clock nothing is fresh.
         let now = self.config.clock.now().ok()?;
-        let is_fresh = |asked_at: Millis, ttl: Duration| {
-            // Not from the future either: a clock that was set back would keep it for that long.
-            u128::try_from(now - asked_at).is_ok_and(|age| age < ttl.as_millis())
-        };
-        let known = known.filter(|known| is_fresh(known.asked_at, self.config.ttl));
-        let unknown = unknown.filter(|asked_at| is_fresh(*asked_at, self.config.unknown_ttl));
-        match (known, unknown) {
-            (Some(known), _) => Some(known.verifier),
-            (None, Some(_)) => Some(self.decoy()),
-            (None, None) => None,
-        }
+        // Not from the future either: a clock that was set back would keep it for that long.
+        let is_fresh = u128::try_from(now - cached.asked_at).is_ok_and(|age| age < ttl.as_millis());
+        is_fresh.then_some(cached.verifier)
     }
 
     /// Waits for the call that another request makes, or makes it.
@@ -351,7 +347,7 @@ impl<V: Verifier + Clone> Shared<V> {
         let answer = timeout(limit, self.ask(&seat.id)).await.unwrap_or_else(|_| Err(late()));
         let found = answer.map(|verifier| match verifier {
             Some(verifier) => TenantVerifier::known(verifier, seat.id.clone()),
-            None => self.decoy(),
+            None => TenantVerifier::decoy(self.config.decoy.clone(), seat.id.clone()),
         });
         seat.land(found.clone(), || self.keep(&seat.id, &found, asked_at));
         found
@@ -371,13 +367,12 @@ impl<V: Verifier + Clone> Shared<V> {
     fn keep(&self, id: &TenantId, found: &Found<V>, asked_at: Result<Millis, Rejection>) {
         let (Ok(found), Ok(asked_at)) = (found, asked_at) else { return };
         // In one of the two only.
-        if found.tenant().is_some() {
-            self.unknown.remove(id);
-            self.known.insert(id.clone(), Known { verifier: found.clone(), asked_at });
-        } else {
-            self.known.remove(id);
-            self.unknown.insert(id.clone(), asked_at);
-        }
+        let (into, other) = match found.tenant() {
+            Some(_) => (&self.known, &self.unknown),
+            None => (&self.unknown, &self.known),
+        };
+        other.remove(id);
+        into.insert(id.clone(), Cached { verifier: found.clone(), asked_at });
     }
 }
 
