@@ -1,6 +1,6 @@
 //! The verifier of a declared scheme.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, iter, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
@@ -306,16 +306,18 @@ impl Inner {
 
         let first = keyed.first.finalize();
         let rest: Vec<Tag> = keyed.rest.into_iter().map(Mac::finalize).collect();
-        let tags = || std::iter::once(&first).chain(&rest);
-        let mut verdict = Verdict::new();
-        for (index, tag) in tags().enumerate() {
-            let mut is_match = Choice::from(0);
-            self.scheme.each_candidate(head, &mut |candidate| {
-                if let Some(candidate) = candidate {
-                    is_match |= tag.matches(candidate);
+        // Each candidate is read once, whatever the number of secrets.
+        let mut matches = [Choice::from(0); MAX_SECRETS];
+        self.scheme.each_candidate(head, &mut |candidate| {
+            if let Some(candidate) = candidate {
+                for (is_match, tag) in matches.iter_mut().zip(iter::once(&first).chain(&rest)) {
+                    *is_match |= tag.matches(candidate);
                 }
-                Ok(())
-            })?;
+            }
+            Ok(())
+        })?;
+        let mut verdict = Verdict::new();
+        for (index, is_match) in matches.into_iter().take(1 + rest.len()).enumerate() {
             verdict.add(index, is_match);
         }
         let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
