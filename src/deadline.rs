@@ -17,21 +17,22 @@ type Sleep = std::future::Pending<()>;
 pin_project! {
     /// Begins when it is first polled: that is when a body first makes us wait. A body that is
     /// there at once costs no timer.
+    #[derive(Default)]
     pub(crate) struct Deadline {
-        after: Option<Duration>,
         #[pin]
         sleep: Option<Sleep>,
     }
 }
 
 impl Deadline {
-    pub(crate) const fn new(after: Option<Duration>) -> Self {
-        Self { after, sleep: None }
-    }
-
-    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    /// Without a time it is never over.
+    pub(crate) fn poll(
+        self: Pin<&mut Self>,
+        after: Option<Duration>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         let mut this = self.project();
-        let Some(after) = *this.after else {
+        let Some(after) = after else {
             return Poll::Pending;
         };
         if this.sleep.is_none() {

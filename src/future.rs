@@ -278,10 +278,10 @@ impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
         }
         self.set(Self::Read {
             decider: Some(decider),
-            gather: Gather::new(declared, limit),
+            gather: Gather::new(declared),
             trailers: None,
             body,
-            deadline: Deadline::new(config.body_deadline),
+            deadline: Deadline::default(),
         });
         Ok(())
     }
@@ -325,7 +325,7 @@ where
                         Err(stop) => return Poll::Ready(Err(stop)),
                     }
                 }
-                gather.push(chunk);
+                gather.push(chunk, config.body_limit());
             }
             Err(frame) => {
                 if let Ok(more) = frame.into_trailers() {
@@ -355,7 +355,7 @@ fn wait(
     if let Err(overload) = gather.hold(&config.budget) {
         return Poll::Ready(Err(overload.into()));
     }
-    deadline.poll(cx).map(|()| Err(RejectionKind::BodyTimeout.into()))
+    deadline.poll(config.body_deadline, cx).map(|()| Err(RejectionKind::BodyTimeout.into()))
 }
 
 /// A body error, which may be the limit of a layer above us in one or more wrappers.

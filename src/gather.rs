@@ -15,7 +15,6 @@ const TRUSTED: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Gather {
     declared: usize,
-    limit: usize,
     bytes: Gathered,
     share: Share,
 }
@@ -29,9 +28,9 @@ enum Gathered {
 }
 
 impl Gather {
-    /// For a body that is declared to be at least this long, and may be at most this long.
-    pub(crate) fn new(declared: usize, limit: usize) -> Self {
-        Self { declared, limit, ..Self::default() }
+    /// For a body that is declared to be at least this long.
+    pub(crate) fn new(declared: usize) -> Self {
+        Self { declared, ..Self::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -42,7 +41,8 @@ impl Gather {
         }
     }
 
-    pub(crate) fn push(&mut self, chunk: Bytes) {
+    /// A further frame of a body that may be at most this long.
+    pub(crate) fn push(&mut self, chunk: Bytes, limit: usize) {
         if chunk.is_empty() {
             return;
         }
@@ -54,7 +54,7 @@ impl Gather {
             Gathered::Many(buffer) => buffer,
             Gathered::One(first) => {
                 let mut buffer = Vec::new();
-                reserve(&mut buffer, first.len() + chunk.len(), self.declared, self.limit);
+                reserve(&mut buffer, first.len() + chunk.len(), self.declared, limit);
                 buffer.extend_from_slice(first);
                 self.bytes = Gathered::Many(buffer);
                 match &mut self.bytes {
@@ -63,7 +63,7 @@ impl Gather {
                 }
             }
         };
-        reserve(buffer, chunk.len(), self.declared, self.limit);
+        reserve(buffer, chunk.len(), self.declared, limit);
         buffer.extend_from_slice(&chunk);
     }
 
@@ -101,9 +101,9 @@ mod tests {
     use super::*;
 
     fn gather(declared: usize, limit: usize, frames: &[&[u8]]) -> Gather {
-        let mut gather = Gather::new(declared, limit);
+        let mut gather = Gather::new(declared);
         for frame in frames {
-            gather.push(Bytes::copy_from_slice(frame));
+            gather.push(Bytes::copy_from_slice(frame), limit);
         }
         gather
     }
@@ -111,10 +111,10 @@ mod tests {
     #[test]
     fn one_frame_is_handed_on_uncopied() {
         let frame = Bytes::from(vec![7; 100]);
-        let mut gather = Gather::new(100, 100);
-        gather.push(Bytes::new());
-        gather.push(frame.clone());
-        gather.push(Bytes::new());
+        let mut gather = Gather::new(100);
+        gather.push(Bytes::new(), 100);
+        gather.push(frame.clone(), 100);
+        gather.push(Bytes::new(), 100);
         assert_eq!(gather.finish().0.as_ptr(), frame.as_ptr());
     }
 
@@ -140,9 +140,9 @@ mod tests {
             // Never beyond the limit.
             (0, 1001, 1, 1001, 1001),
         ] {
-            let mut gather = Gather::new(declared, limit);
+            let mut gather = Gather::new(declared);
             for _ in 0..frames {
-                gather.push(Bytes::from(vec![0; frame]));
+                gather.push(Bytes::from(vec![0; frame]), limit);
             }
             let Gathered::Many(buffer) = &gather.bytes else {
                 panic!("more than one frame");

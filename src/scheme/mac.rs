@@ -64,12 +64,15 @@ impl Algorithm {
 }
 
 /// A MAC that has its key, and perhaps the beginning of a message. It wipes itself when dropped.
+///
+/// The two with states of twice the size are boxed: few providers use them, and all others would
+/// move that size with each request.
 #[derive(Clone)]
 pub(crate) enum Mac {
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
-    Sha384(Hmac<Sha384>),
-    Sha512(Hmac<Sha512>),
+    Sha384(Box<Hmac<Sha384>>),
+    Sha512(Box<Hmac<Sha512>>),
 }
 
 impl Mac {
@@ -78,8 +81,8 @@ impl Mac {
         Some(match algorithm {
             Algorithm::HmacSha1 => Self::hmac_sha1(key),
             Algorithm::HmacSha256 => Self::hmac_sha256(key),
-            Algorithm::HmacSha384 => Self::Sha384(keyed(key)),
-            Algorithm::HmacSha512 => Self::Sha512(keyed(key)),
+            Algorithm::HmacSha384 => Self::Sha384(Box::new(keyed(key))),
+            Algorithm::HmacSha512 => Self::Sha512(Box::new(keyed(key))),
             #[cfg(feature = "asymmetric")]
             _ => return None,
         })
