@@ -3,14 +3,12 @@
 use std::{
     convert::Infallible,
     future::Pending,
-    pin::Pin,
     task::{Context, Poll},
     time::SystemTime,
 };
 
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_webhook::{
@@ -21,46 +19,12 @@ use tower_webhook::{
 };
 
 use crate::{
-    cases, profile,
+    cases,
+    frames::Frames,
+    profile,
     report::{Row, row},
     support::{allocations as count, ready, rounds},
 };
-
-/// A body in frames that are all there.
-struct Frames(std::vec::IntoIter<Bytes>, u64);
-
-impl Frames {
-    fn new(body: &Bytes, frames: usize) -> Self {
-        let len = body.len().div_ceil(frames);
-        let frames: Vec<_> = (0..body.len())
-            .step_by(len)
-            .map(|at| body.slice(at..(at + len).min(body.len())))
-            .collect();
-        Self(frames.into_iter(), body.len() as u64)
-    }
-}
-
-impl Body for Frames {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let frame = self.0.next();
-        self.1 -= frame.as_ref().map_or(0, |frame| frame.len() as u64);
-        Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.1 == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.1)
-    }
-}
 
 fn calls<M>(layer: &SignatureLayer<M>, head: &Parts, body: &Bytes, frames: usize) -> u64
 where

@@ -1,11 +1,10 @@
 //! Many large uploads at once, and one: G8.
 
 use std::{
-    collections::VecDeque,
+    cell::Cell,
     convert::Infallible,
     hint::black_box,
     io::Write,
-    pin::Pin,
     task::{Context, Poll, Waker},
     thread,
     time::{Duration, Instant},
@@ -14,7 +13,6 @@ use std::{
 use bytes::Bytes;
 use hmac::Mac;
 use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -22,10 +20,12 @@ use tokio::{
     task::JoinSet,
 };
 use tower::{Layer, Service, service_fn};
+use tower_webhook::BufferedBody;
 
 use crate::{
     cases,
     client::{Server, answer, head, parse},
+    frames::Frames,
     report::{Row, row},
     support::{Spread, bytes as allocated},
 };
@@ -129,57 +129,21 @@ fn last_byte(kinds: &[&str]) -> Vec<Vec<f64>> {
     times
 }
 
-/// 1 MiB in frames, which makes the layer wait before its last one, or never.
-struct Frames {
-    left: VecDeque<Bytes>,
-    waits: bool,
-}
-
-impl Frames {
-    fn new(body: &Bytes, waits: bool) -> Self {
-        let frame = |at| body.slice(at * FRAME..(at + 1) * FRAME);
-        Self { left: (0..MIB / FRAME).map(frame).collect(), waits }
-    }
-}
-
-impl Body for Frames {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.left.len() == 1 && std::mem::take(&mut self.waits) {
-            return Poll::Pending;
-        }
-        Poll::Ready(self.left.pop_front().map(|frame| Ok(Frame::data(frame))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact((self.left.len() * FRAME) as u64)
-    }
-}
-
 /// In this process: microseconds after the last frame beside those of its hash, and how often the
 /// body is copied at least and at most.
 fn frames() -> (Spread, Spread, f64, f64) {
     let body = Bytes::from(vec![b'x'; MIB]);
     let signature = cases::signature(&body);
     let (mut last, mut hash) = (Vec::new(), Vec::new());
-    let (mut copied, mut moved) = (0.0, 0.0);
-    let inner = service_fn(async |request: Request<_>| {
-        black_box(request);
+    let (is_copied, mut moved) = (Cell::new(false), 0.0);
+    let inner = service_fn(async |request: Request<BufferedBody>| {
+        is_copied.set(!body.as_ptr_range().contains(&request.body().bytes().as_ptr()));
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
     });
     let mut service = cases::layer().body_deadline(None).layer(inner);
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..200 {
-        let request = cases::request(&signature, Frames::new(&body, true));
+        let request = cases::request(&signature, Frames::new(&body, MIB / FRAME).waiting());
         let before = allocated();
         let mut future = Box::pin(service.call(request));
         while future.as_mut().poll(&mut context).is_pending() {
@@ -189,13 +153,13 @@ fn frames() -> (Spread, Spread, f64, f64) {
             break;
         }
         let after = allocated();
-        // What is in the buffer in the end was copied once; its growth may have moved it.
-        copied = 1.0;
+        // The growth of the buffer may have moved what it held.
         moved = (after.1 - before.1) as f64 / MIB as f64;
         let start = Instant::now();
         black_box(cases::keyed().chain_update(&body[..FRAME]).finalize());
         hash.push(start.elapsed().as_secs_f64() * 1e6);
     }
+    let copied = f64::from(u8::from(is_copied.get()));
     (Spread::of(last), Spread::of(hash), copied, copied + moved)
 }
 

@@ -8,6 +8,7 @@ mod cases;
 mod client;
 mod exact;
 mod flood;
+mod frames;
 mod held;
 mod profile;
 mod report;
