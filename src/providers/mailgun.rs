@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode, request::Parts};
 
 use crate::{
     Profile, Rejection, Secret, Verified, Verifier,
+    config_error::add,
     form::Form,
     handshake::text_field,
     head::required,
@@ -59,10 +60,14 @@ impl Mailgun {
     }
 
     /// Accepts a further signing key, for a rotation: the first stays the current one.
+    ///
+    /// # Panics
+    ///
+    /// With more than 16 keys.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "as every constructor with a secret")]
     pub fn or_secret(mut self, signing_key: Secret) -> Self {
-        Arc::make_mut(&mut self.keys).push(Mac::hmac_sha256(signing_key.expose()));
+        add(Arc::make_mut(&mut self.keys), Mac::hmac_sha256(signing_key.expose()));
         self
     }
 

@@ -8,7 +8,7 @@ use http::HeaderName;
 use tower_webhook::{
     ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier, all_of, any_of,
     make_verifier_after_body_fn, make_verifier_fn,
-    providers::{GitHub, Meta, SharedToken, Slack, StandardWebhooks, Stripe, Twilio},
+    providers::{GitHub, Mailgun, Meta, SharedToken, Slack, StandardWebhooks, Stripe, Twilio},
     scheme::{KeyRule, Tolerance},
     verifier_fn, verify,
 };
@@ -129,9 +129,14 @@ fn more_than_sixteen_secrets_panic_or_fail_at_start_up() {
     let many = |count| (1..count).map(|index| Secret::new(format!("further {index}")).unwrap());
     let url = || PublicUrl::origin("https://example.com").unwrap();
     type Build = fn(usize, PublicUrl) -> bool;
-    let builds: [(&str, Build); 7] = [
+    let builds: [(&str, Build); 8] = [
         ("Meta", |count, _| {
             let _ = (1..count).fold(Meta::new(secret()), |meta, _| meta.or_secret(secret()));
+            true
+        }),
+        ("Mailgun", |count, _| {
+            let first = Mailgun::new(secret());
+            let _ = (1..count).fold(first, |mailgun, _| mailgun.or_secret(secret()));
             true
         }),
         ("Slack", |count, _| {
