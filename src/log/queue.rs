@@ -6,7 +6,7 @@ use std::{
     mem,
     pin::pin,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     task::Poll,
@@ -321,13 +321,15 @@ pub(super) async fn write(queue: &Queue, store: &dyn Store, settings: &Settings)
             draft.finish(settings);
             entries.push(mem::take(&mut draft.entry));
         }
-        let written = limited(settings, async { store.write(&entries).await }).await;
+        // The store may be at work on them still when its time has passed.
+        let entries: Arc<[Entry]> = entries.into();
+        let written = limited(settings, async { store.write(Arc::clone(&entries)).await }).await;
         let error = match written {
             Ok(()) => None,
             Err(error) => {
                 // A row that is to be written again goes back to its place.
                 let drafts = batch.iter_mut().filter_map(|job| job.draft.as_mut());
-                drafts.zip(entries).for_each(|(draft, entry)| draft.entry = entry);
+                drafts.zip(&*entries).for_each(|(draft, entry)| draft.entry.clone_from(entry));
                 if error.is_time_out() {
                     // A store that is slow, and not down, never ends a batch that is too much.
                     most = (batch.len() / 2).max(1);
@@ -364,7 +366,7 @@ async fn one_by_one(
     let mut refused = 0;
     for job in batch {
         let Some(draft) = &job.draft else { continue };
-        let entry = std::slice::from_ref(&draft.entry);
+        let entry = Arc::new([draft.entry.clone()]);
         match limited(settings, async { store.write(entry).await }).await {
             Err(error) if error.is_refusal() => {
                 // A note of a note that was refused would be refused too, and so on for ever.

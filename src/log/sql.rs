@@ -1,19 +1,22 @@
-//! What the two databases have in common: all statements.
+//! What the two databases have in common: statements, and how a row is written and read.
 
 use std::{
+    borrow::Cow,
     error::Error,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
-
-use super::{Entry, LogError, id::millis};
-
-/// Rows of one statement. With few sizes the database prepares few statements.
-const CHUNKS: [usize; 3] = [128, 16, 1];
+use super::{Entry, EntryId, Filter, LogError, id::millis};
 
 /// For a connection to come free.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// In the order of [`values`].
+pub(super) const INSERT: &str = "
+    INSERT INTO webhook_log (id, received_at, processed_at, processing_ms, stored_len, status,
+        provider, tenant, event_name, method, url, verified, http_status, reason, message, ip,
+        user_agent, request_id, delivery_id, key_index, count, body_len, body_sha256, headers,
+        payload_truncated, payload) ";
 
 /// What the row's first status leaves to be filled in later is written over; a payload stays.
 pub(super) const ON_CONFLICT: &str = "
@@ -34,293 +37,209 @@ pub(super) const ON_CONFLICT: &str = "
         payload = COALESCE(excluded.payload, webhook_log.payload)
     WHERE webhook_log.status = 'received'";
 
-/// Rows that one statement can write: of one of the sizes, and each id once, which PostgreSQL
-/// asks for.
-pub(super) fn chunk(entries: &[Entry]) -> usize {
-    let mut ids = std::collections::HashSet::new();
-    let distinct = entries.iter().take(CHUNKS[0]).take_while(|entry| ids.insert(entry.id)).count();
-    CHUNKS.into_iter().find(|size| *size <= distinct).unwrap_or(1)
+/// The first row that goes when so many stay.
+pub(super) const FIRST_BY_ROWS: &str =
+    "SELECT id FROM webhook_log ORDER BY id DESC LIMIT 1 OFFSET $1";
+
+/// The first row that goes when so many bytes stay.
+pub(super) const FIRST_BY_BYTES: &str = "SELECT id FROM (SELECT id, SUM(stored_len) OVER (ORDER BY id DESC) AS total \
+     FROM webhook_log) AS totals WHERE total > $1 ORDER BY id DESC LIMIT 1";
+
+pub(super) const DELETE: &str = "DELETE FROM webhook_log WHERE id IN \
+     (SELECT id FROM webhook_log WHERE id < $1 ORDER BY id LIMIT $2)";
+
+/// Which migrations were done: a table of our own, since the database may be one that is not ours
+/// alone.
+pub(super) const CREATE_SCHEMA: &str =
+    "CREATE TABLE IF NOT EXISTS webhook_log_schema (version BIGINT NOT NULL)";
+pub(super) const VERSION: &str = "SELECT MAX(version) FROM webhook_log_schema";
+pub(super) const DONE: &str = "INSERT INTO webhook_log_schema (version) VALUES ($1)";
+
+/// Those that come after a version, with their numbers.
+pub(super) fn pending<'a>(
+    migrations: &[&'a str],
+    version: Option<i64>,
+) -> impl Iterator<Item = (i64, &'a str)> {
+    let done = usize::try_from(version.unwrap_or_default()).unwrap_or_default();
+    (1..).zip(migrations.iter().copied()).skip(done)
+}
+
+/// What stands in a column.
+#[derive(Debug)]
+pub(super) enum Value<'a> {
+    Flag(bool),
+    Integer(Option<i64>),
+    Text(Option<Cow<'a, str>>),
+    Bytes(Option<&'a [u8]>),
+}
+
+impl Value<'static> {
+    pub(super) fn integer(number: impl TryInto<i64>) -> Self {
+        Self::Integer(Some(integer(number)))
+    }
+
+    fn owned(text: String) -> Self {
+        Self::Text(Some(text.into()))
+    }
+}
+
+impl<'a> Value<'a> {
+    const fn text(text: &'a str) -> Self {
+        Self::Text(Some(Cow::Borrowed(text)))
+    }
+
+    fn maybe(text: Option<&'a str>) -> Self {
+        Self::Text(text.map(Cow::Borrowed))
+    }
+}
+
+/// The columns of one row.
+pub(super) fn values(entry: &Entry) -> [Value<'_>; 26] {
+    [
+        Value::owned(entry.id.to_string()),
+        Value::integer(entry.received_at.map_or(0, from_time)),
+        Value::Integer(entry.processed_at.map(from_time)),
+        Value::Integer(entry.processing_ms.map(integer)),
+        Value::integer(entry.stored_len()),
+        Value::text(&entry.status),
+        Value::text(&entry.provider),
+        Value::maybe(entry.tenant.as_deref()),
+        Value::maybe(entry.event_name.as_deref()),
+        Value::text(&entry.method),
+        Value::text(&entry.url),
+        Value::Flag(entry.verified),
+        Value::Integer(entry.http_status.map(i64::from)),
+        Value::maybe(entry.reason.as_deref()),
+        Value::maybe(entry.message.as_deref()),
+        Value::Text(entry.ip.map(|ip| ip.to_string().into())),
+        Value::maybe(entry.user_agent.as_deref()),
+        Value::maybe(entry.request_id.as_deref()),
+        Value::maybe(entry.delivery_id.as_deref()),
+        Value::Integer(entry.key_index.map(i64::from)),
+        Value::Integer(entry.count.map(integer)),
+        Value::Integer(entry.body_len.map(integer)),
+        Value::Bytes(entry.body_sha256.as_ref().map(<[u8; 32]>::as_slice)),
+        Value::owned(from_headers(&entry.headers)),
+        Value::Flag(entry.payload_truncated),
+        Value::Bytes(entry.payload.as_deref()),
+    ]
+}
+
+/// A row of either database.
+pub(super) trait Columns {
+    fn flag(&self, column: &str) -> Result<bool, LogError>;
+    fn integer(&self, column: &str) -> Result<Option<i64>, LogError>;
+    fn text(&self, column: &str) -> Result<Option<String>, LogError>;
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, LogError>;
+}
+
+pub(super) fn read(row: &impl Columns) -> Result<Entry, LogError> {
+    let text = |column| Ok::<_, LogError>(row.text(column)?.unwrap_or_default());
+    let time = |column| Ok::<_, LogError>(row.integer(column)?.map(to_time));
+    let positive = |column| {
+        let number = row.integer(column)?;
+        Ok::<_, LogError>(number.map(|number| u64::try_from(number).unwrap_or_default()))
+    };
+    let mut entry = Entry::new(id(&text("id")?)?, text("status")?);
+    entry.provider = text("provider")?;
+    entry.tenant = row.text("tenant")?;
+    entry.event_name = row.text("event_name")?;
+    entry.method = text("method")?;
+    entry.url = text("url")?;
+    entry.headers = to_headers(&text("headers")?);
+    entry.payload = row.bytes("payload")?.map(Into::into);
+    entry.payload_truncated = row.flag("payload_truncated")?;
+    let digest = row.bytes("body_sha256")?.map(|digest| digest.as_slice().try_into());
+    entry.body_sha256 = digest.transpose().map_err(LogError::unavailable)?;
+    entry.body_len = positive("body_len")?;
+    entry.verified = row.flag("verified")?;
+    entry.http_status = row.integer("http_status")?.and_then(|status| status.try_into().ok());
+    entry.reason = row.text("reason")?;
+    entry.message = row.text("message")?;
+    let ip = row.text("ip")?.map(|ip| ip.parse());
+    entry.ip = ip.transpose().map_err(LogError::unavailable)?;
+    entry.user_agent = row.text("user_agent")?;
+    entry.request_id = row.text("request_id")?;
+    entry.delivery_id = row.text("delivery_id")?;
+    entry.key_index = row.integer("key_index")?.and_then(|index| index.try_into().ok());
+    entry.received_at = time("received_at")?;
+    entry.processed_at = time("processed_at")?;
+    entry.processing_ms = positive("processing_ms")?;
+    entry.count = positive("count")?;
+    Ok(entry)
+}
+
+/// The statement, and its texts in the order of their numbers.
+pub(super) fn find(filter: &Filter) -> (String, Vec<String>) {
+    let mut sql = "SELECT * FROM webhook_log WHERE TRUE".to_owned();
+    let mut texts = Vec::new();
+    let ids = [("=", filter.id), (">=", filter.lowest()), ("<", filter.end())];
+    for (is, id) in ids.into_iter().filter_map(|(is, id)| Some((is, id?))) {
+        texts.push(id.to_string());
+        sql += &format!(" AND id {is} ${}", texts.len());
+    }
+    for (column, text) in [("provider", &filter.provider), ("tenant", &filter.tenant)] {
+        if let Some(text) = text {
+            texts.push(text.clone());
+            sql += &format!(" AND {column} = ${}", texts.len());
+        }
+    }
+    if !filter.statuses.is_empty() {
+        let first = texts.len() + 1;
+        texts.extend(filter.statuses.iter().cloned());
+        let numbers: Vec<_> = (first..=texts.len()).map(|number| format!("${number}")).collect();
+        sql += &format!(" AND status IN ({})", numbers.join(", "));
+    }
+    sql += &format!(" ORDER BY id DESC LIMIT {}", filter.limit);
+    (sql, texts)
+}
+
+/// The last row that goes: the one after those that stay.
+pub(super) fn boundary(first_to_go: Option<String>) -> Result<Option<EntryId>, LogError> {
+    first_to_go.map(|text| id(&text).map(EntryId::next)).transpose()
+}
+
+fn id(text: &str) -> Result<EntryId, LogError> {
+    text.parse().map_err(LogError::unavailable)
+}
+
+/// Whether the row or the store is at fault.
+pub(super) fn error(error: impl Error + Send + Sync + 'static, is_of_the_row: bool) -> LogError {
+    if is_of_the_row { LogError::refused(error) } else { LogError::unavailable(error) }
 }
 
 pub(super) fn integer(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-pub(super) fn from_time(at: SystemTime) -> i64 {
+fn from_time(at: SystemTime) -> i64 {
     integer(millis(at))
 }
 
-pub(super) fn to_time(millis: i64) -> SystemTime {
+fn to_time(millis: i64) -> SystemTime {
     let since = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
     UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }
 
 /// As a JSON object.
-pub(super) fn from_headers(headers: &[(String, String)]) -> String {
-    use serde_json::{Map, Value};
-    let headers = headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
-    Value::Object(headers.collect::<Map<_, _>>()).to_string()
+fn from_headers(headers: &[(String, String)]) -> String {
+    let mut json = b"{".to_vec();
+    for (at, (name, value)) in headers.iter().enumerate() {
+        if at > 0 {
+            json.push(b',');
+        }
+        // Writing into memory does not fail, and what is written is UTF-8.
+        let _ = serde_json::to_writer(&mut json, name);
+        json.push(b':');
+        let _ = serde_json::to_writer(&mut json, value);
+    }
+    json.push(b'}');
+    String::from_utf8(json).unwrap_or_default()
 }
 
-pub(super) fn to_headers(text: &str) -> Vec<(String, String)> {
+fn to_headers(text: &str) -> Vec<(String, String)> {
     use serde_json::{Map, Value};
     let headers: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
     let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
     headers.into_iter().map(|(name, value)| (name, text(value))).collect()
 }
-
-/// Why a row cannot be read.
-pub(super) fn decode_error(error: impl Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::Decode(Box::new(error))
-}
-
-/// Whether the row or the store is at fault, where `is_of_the_row` judges the database's code.
-pub(super) fn error(error: sqlx::Error, is_of_the_row: impl FnOnce(&str) -> bool) -> LogError {
-    let code = error.as_database_error().and_then(|error| error.code());
-    let is_refused = code.is_some_and(|code| is_of_the_row(&code));
-    if is_refused { LogError::refused(error) } else { LogError::unavailable(error) }
-}
-
-/// A connection that is closed unless its transaction has ended well. SQLite ends some by itself,
-/// as when the disk is full, which leaves the connection without use to `sqlx`; and of one whose
-/// future was dropped nobody knows.
-pub(super) struct Doubtful<D: Database>(Option<PoolConnection<D>>);
-
-impl<D: Database> Doubtful<D> {
-    pub(super) const fn new(connection: PoolConnection<D>) -> Self {
-        Self(Some(connection))
-    }
-
-    pub(super) async fn begin(
-        &mut self,
-        statement: &'static str,
-    ) -> Result<Transaction<'_, D>, sqlx::Error> {
-        match &mut self.0 {
-            Some(connection) => connection.begin_with(statement).await,
-            None => Err(sqlx::Error::PoolClosed),
-        }
-    }
-
-    /// It goes back to the others.
-    pub(super) fn is_sound(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl<D: Database> Drop for Doubtful<D> {
-    fn drop(&mut self) {
-        if let Some(connection) = &mut self.0 {
-            connection.close_on_drop();
-        }
-    }
-}
-
-/// A store on a database that `sqlx` knows.
-macro_rules! sql_store {
-    ($store:ident, $database:ty, $error:path, begin: $begin:literal, lock: $lock:literal, migrations: [$($migration:literal),+]) => {
-        impl $store {
-            /// Brings the tables up to date. They have a table of their own for it, since the
-            /// database may be one that is not ours alone.
-            async fn migrate(&self) -> Result<(), sqlx::Error> {
-                let migrations: &[&str] = &[$(include_str!($migration)),+];
-                let mut connection = sql::Doubtful::new(self.pool.acquire().await?);
-                let mut tx = connection.begin($begin).await?;
-                // Several processes may start at once.
-                sqlx::raw_sql($lock).execute(&mut *tx).await?;
-                sqlx::raw_sql("CREATE TABLE IF NOT EXISTS webhook_log_schema (version BIGINT NOT NULL)")
-                    .execute(&mut *tx)
-                    .await?;
-                let version: Option<i64> =
-                    sqlx::query_scalar("SELECT MAX(version) FROM webhook_log_schema")
-                        .fetch_one(&mut *tx)
-                        .await?;
-                let done = usize::try_from(version.unwrap_or_default()).unwrap_or_default();
-                for (number, migration) in (1_i64..).zip(migrations).skip(done) {
-                    sqlx::raw_sql(migration).execute(&mut *tx).await?;
-                    sqlx::query("INSERT INTO webhook_log_schema (version) VALUES ($1)")
-                        .bind(number)
-                        .execute(&mut *tx)
-                        .await?;
-                }
-                tx.commit().await?;
-                connection.is_sound();
-                Ok(())
-            }
-
-            async fn write_all(&self, mut entries: &[Entry]) -> Result<(), sqlx::Error> {
-                let mut connection = sql::Doubtful::new(self.pool.acquire().await?);
-                let mut tx = connection.begin($begin).await?;
-                while !entries.is_empty() {
-                    let (chunk, rest) = entries.split_at(sql::chunk(entries));
-                    let mut query = sqlx::QueryBuilder::<$database>::new(
-                        "INSERT INTO webhook_log (id, received_at, processed_at, processing_ms, \
-                         stored_len, status, provider, tenant, event_name, method, url, verified, \
-                         http_status, reason, message, ip, user_agent, request_id, delivery_id, \
-                         key_index, count, body_len, body_sha256, headers, payload_truncated, \
-                         payload) ",
-                    );
-                    query.push_values(chunk, |mut row, entry| {
-                        row.push_bind(entry.id.to_string())
-                            .push_bind(entry.received_at.map_or(0, sql::from_time))
-                            .push_bind(entry.processed_at.map(sql::from_time))
-                            .push_bind(entry.processing_ms.map(sql::integer))
-                            .push_bind(sql::integer(entry.stored_len()))
-                            .push_bind(&*entry.status)
-                            .push_bind(&*entry.provider)
-                            .push_bind(entry.tenant.as_deref())
-                            .push_bind(entry.event_name.as_deref())
-                            .push_bind(&*entry.method)
-                            .push_bind(&*entry.url)
-                            .push_bind(entry.verified)
-                            .push_bind(entry.http_status.map(i64::from))
-                            .push_bind(entry.reason.as_deref())
-                            .push_bind(entry.message.as_deref())
-                            .push_bind(entry.ip.map(|ip| ip.to_string()))
-                            .push_bind(entry.user_agent.as_deref())
-                            .push_bind(entry.request_id.as_deref())
-                            .push_bind(entry.delivery_id.as_deref())
-                            .push_bind(entry.key_index.map(i64::from))
-                            .push_bind(entry.count.map(sql::integer))
-                            .push_bind(entry.body_len.map(sql::integer))
-                            .push_bind(entry.body_sha256.as_ref().map(<[u8; 32]>::as_slice))
-                            .push_bind(sql::from_headers(&entry.headers))
-                            .push_bind(entry.payload_truncated)
-                            .push_bind(entry.payload.as_deref());
-                    });
-                    query.push(sql::ON_CONFLICT);
-                    query.build().execute(&mut *tx).await?;
-                    entries = rest;
-                }
-                tx.commit().await?;
-                connection.is_sound();
-                Ok(())
-            }
-
-            async fn find_all(&self, filter: &Filter) -> Result<Vec<Entry>, sqlx::Error> {
-                let mut query =
-                    sqlx::QueryBuilder::<$database>::new("SELECT * FROM webhook_log WHERE TRUE");
-                if let Some(id) = filter.id {
-                    query.push(" AND id = ").push_bind(id.to_string());
-                }
-                if let Some(lowest) = filter.lowest() {
-                    query.push(" AND id >= ").push_bind(lowest.to_string());
-                }
-                if let Some(end) = filter.end() {
-                    query.push(" AND id < ").push_bind(end.to_string());
-                }
-                if let Some(provider) = &filter.provider {
-                    query.push(" AND provider = ").push_bind(&**provider);
-                }
-                if let Some(tenant) = &filter.tenant {
-                    query.push(" AND tenant = ").push_bind(&**tenant);
-                }
-                if !filter.statuses.is_empty() {
-                    query.push(" AND status IN (");
-                    let mut list = query.separated(", ");
-                    for status in &filter.statuses {
-                        list.push_bind(&**status);
-                    }
-                    query.push(")");
-                }
-                query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
-                let rows = query.build().fetch_all(&self.pool).await?;
-                rows.iter().map(Self::read).collect()
-            }
-
-            fn read(row: &<$database as sqlx::Database>::Row) -> Result<Entry, sqlx::Error> {
-                use sqlx::Row;
-                let number = |column: &str| row.try_get::<Option<i64>, _>(column);
-                let positive = |column: &str| Ok::<_, sqlx::Error>(
-                    number(column)?.map(|number| u64::try_from(number).unwrap_or_default()),
-                );
-                let mut entry = Entry::new(
-                    row.try_get::<&str, _>("id")?.parse().map_err(sql::decode_error)?,
-                    row.try_get::<String, _>("status")?,
-                );
-                entry.provider = row.try_get("provider")?;
-                entry.tenant = row.try_get("tenant")?;
-                entry.event_name = row.try_get("event_name")?;
-                entry.method = row.try_get("method")?;
-                entry.url = row.try_get("url")?;
-                entry.headers = sql::to_headers(row.try_get("headers")?);
-                let payload: Option<Vec<u8>> = row.try_get("payload")?;
-                entry.payload = payload.map(Into::into);
-                entry.payload_truncated = row.try_get("payload_truncated")?;
-                let digest: Option<&[u8]> = row.try_get("body_sha256")?;
-                entry.body_sha256 =
-                    digest.map(TryInto::try_into).transpose().map_err(sql::decode_error)?;
-                entry.body_len = positive("body_len")?;
-                entry.verified = row.try_get("verified")?;
-                entry.http_status = number("http_status")?.and_then(|status| status.try_into().ok());
-                entry.reason = row.try_get("reason")?;
-                entry.message = row.try_get("message")?;
-                let ip: Option<&str> = row.try_get("ip")?;
-                entry.ip = ip.map(str::parse).transpose().map_err(sql::decode_error)?;
-                entry.user_agent = row.try_get("user_agent")?;
-                entry.request_id = row.try_get("request_id")?;
-                entry.delivery_id = row.try_get("delivery_id")?;
-                entry.key_index = number("key_index")?.and_then(|index| index.try_into().ok());
-                entry.received_at = number("received_at")?.map(sql::to_time);
-                entry.processed_at = number("processed_at")?.map(sql::to_time);
-                entry.processing_ms = positive("processing_ms")?;
-                entry.count = positive("count")?;
-                Ok(entry)
-            }
-
-            /// The last row that goes: the one after those that stay.
-            async fn boundary(&self, first_to_go: &'static str, stays: u64)
-                -> Result<Option<EntryId>, sqlx::Error>
-            {
-                let id: Option<String> = sqlx::query_scalar(first_to_go)
-                    .bind(sql::integer(stays))
-                    .fetch_optional(&self.pool)
-                    .await?;
-                let id = id.map(|id| id.parse::<EntryId>().map_err(sql::decode_error)).transpose()?;
-                Ok(id.map(EntryId::next))
-            }
-
-            async fn delete(&self, end: EntryId, limit: u32) -> Result<u64, sqlx::Error> {
-                let done = sqlx::query(
-                    "DELETE FROM webhook_log WHERE id IN \
-                     (SELECT id FROM webhook_log WHERE id < $1 ORDER BY id LIMIT $2)",
-                )
-                .bind(end.to_string())
-                .bind(i64::from(limit))
-                .execute(&self.pool)
-                .await?;
-                Ok(done.rows_affected())
-            }
-        }
-
-        impl Store for $store {
-            fn write<'a>(&'a self, entries: &'a [Entry]) -> StoreFuture<'a, ()> {
-                Box::pin(async { self.write_all(entries).await.map_err($error) })
-            }
-
-            fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Vec<Entry>> {
-                Box::pin(async { self.find_all(filter).await.map_err($error) })
-            }
-
-            fn boundary_by_rows(&self, rows: u64) -> StoreFuture<'_, Option<EntryId>> {
-                let first = "SELECT id FROM webhook_log ORDER BY id DESC LIMIT 1 OFFSET $1";
-                Box::pin(async move { self.boundary(first, rows).await.map_err($error) })
-            }
-
-            fn boundary_by_bytes(&self, bytes: u64) -> StoreFuture<'_, Option<EntryId>> {
-                let first = "SELECT id FROM (SELECT id, SUM(stored_len) OVER (ORDER BY id DESC) \
-                     AS total FROM webhook_log) AS totals WHERE total > $1 ORDER BY id DESC LIMIT 1";
-                Box::pin(async move { self.boundary(first, bytes).await.map_err($error) })
-            }
-
-            fn delete_before(&self, end: EntryId, limit: u32) -> StoreFuture<'_, u64> {
-                Box::pin(async move { self.delete(end, limit).await.map_err($error) })
-            }
-
-            fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-                Box::pin(self.pool.close())
-            }
-        }
-    };
-}
-
-pub(super) use sql_store;

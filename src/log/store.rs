@@ -6,7 +6,7 @@ use std::{
     fmt,
     future::{Future, ready},
     pin::Pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{Entry, EntryId, Filter, RECEIVED};
@@ -23,7 +23,7 @@ pub trait Store: Send + Sync + 'static {
     /// Where a row with the id is there already, it takes over [what is known in the
     /// end](Entry::finish) if its status is [`RECEIVED`]; otherwise it stays as it is. So the same
     /// rows may be written twice.
-    fn write<'a>(&'a self, entries: &'a [Entry]) -> StoreFuture<'a, ()>;
+    fn write(&self, entries: Arc<[Entry]>) -> StoreFuture<'_, ()>;
 
     /// The rows that the filter [matches](Filter::matches), the newest first.
     fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Vec<Entry>>;
@@ -145,9 +145,9 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn write<'a>(&'a self, new: &'a [Entry]) -> StoreFuture<'a, ()> {
+    fn write(&self, new: Arc<[Entry]>) -> StoreFuture<'_, ()> {
         let mut entries = self.entries();
-        for entry in new {
+        for entry in &*new {
             match entries.entry(entry.id) {
                 btree_map::Entry::Vacant(vacant) => _ = vacant.insert(entry.clone()),
                 btree_map::Entry::Occupied(old) if old.get().status == RECEIVED => {
