@@ -1,6 +1,6 @@
 //! One row of the log.
 
-use std::{fmt, net::IpAddr, time::SystemTime};
+use std::{borrow::Cow, fmt, net::IpAddr, time::SystemTime};
 
 use bytes::Bytes;
 
@@ -34,15 +34,15 @@ pub struct Entry {
     /// The row's name.
     pub id: EntryId,
     /// How it ended; see above.
-    pub status: String,
+    pub status: Cow<'static, str>,
     /// The provider; empty in a note.
-    pub provider: String,
+    pub provider: Cow<'static, str>,
     /// The tenant. Not proven unless `verified`.
     pub tenant: Option<String>,
     /// What the delivery was about, as the handler [said](crate::observe::Attempt::set_event_name).
     pub event_name: Option<String>,
     /// The request's method.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// The request's URL without the values of sensitive parameters.
     pub url: String,
     /// The listed headers that it had, sorted by their names in lower case.
@@ -86,7 +86,7 @@ pub struct Entry {
 impl Entry {
     /// An empty row, for a [`Store`](super::Store) that reads its own back.
     #[must_use]
-    pub fn new(id: EntryId, status: impl Into<String>) -> Self {
+    pub fn new(id: EntryId, status: impl Into<Cow<'static, str>>) -> Self {
         Self { id, status: status.into(), ..Self::default() }
     }
 

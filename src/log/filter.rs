@@ -139,7 +139,8 @@ impl Filter {
             && self.end().is_none_or(|end| entry.id < end)
             && self.provider.as_ref().is_none_or(|provider| *provider == entry.provider)
             && (self.tenant.is_none() || self.tenant == entry.tenant)
-            && (self.statuses.is_empty() || self.statuses.contains(&entry.status))
+            && (self.statuses.is_empty()
+                || self.statuses.iter().any(|status| *status == entry.status))
     }
 }
 

@@ -64,7 +64,7 @@ impl Postgres {
         Ok(())
     }
 
-    async fn write_all(&self, mut entries: &[Entry]) -> Result<(), sqlx::Error> {
+    async fn write_all(&self, mut entries: &[Arc<Entry>]) -> Result<(), sqlx::Error> {
         let mut connection = Doubtful::new(self.pool.acquire().await?);
         let mut tx = connection.begin().await?;
         while !entries.is_empty() {
@@ -106,7 +106,7 @@ impl Postgres {
 
 /// Rows that one statement can write: of one of the sizes, and each id once, which PostgreSQL asks
 /// for.
-fn chunk(entries: &[Entry]) -> usize {
+fn chunk(entries: &[Arc<Entry>]) -> usize {
     let mut ids = std::collections::HashSet::new();
     let distinct = entries.iter().take(CHUNKS[0]).take_while(|entry| ids.insert(entry.id)).count();
     CHUNKS.into_iter().find(|size| *size <= distinct).unwrap_or(1)
@@ -161,7 +161,7 @@ impl Columns for PgRow {
 }
 
 impl Store for Postgres {
-    fn write(&self, entries: Arc<[Entry]>) -> StoreFuture<'_, ()> {
+    fn write(&self, entries: Vec<Arc<Entry>>) -> StoreFuture<'_, ()> {
         Box::pin(async move { self.write_all(&entries).await.map_err(error) })
     }
 

@@ -265,7 +265,7 @@ impl State {
         self.push(Job { draft: Some(Draft::note(entry)), written: None, len: 0 }, false);
     }
 
-    fn push_count(&mut self, status: &str, count: u64, now: SystemTime) {
+    fn push_count(&mut self, status: &'static str, count: u64, now: SystemTime) {
         if count > 0 {
             self.push_note(note(status, count, now));
         }
@@ -281,7 +281,7 @@ impl State {
     }
 
     fn take_batch(&mut self, most: usize) -> Vec<Job> {
-        let mut batch = Vec::new();
+        let mut batch = Vec::with_capacity(most.min(self.urgent.len() + self.rest.len()));
         while batch.len() < most {
             let Some(job) = self.urgent.pop_front().or_else(|| self.rest.pop_front()) else {
                 break;
@@ -304,7 +304,7 @@ impl State {
     }
 }
 
-pub(super) fn note(status: &str, count: u64, now: SystemTime) -> Entry {
+pub(super) fn note(status: &'static str, count: u64, now: SystemTime) -> Entry {
     let mut entry = Entry::new(EntryId::new(now), status);
     entry.received_at = Some(now);
     entry.count = Some(count);
@@ -319,17 +319,13 @@ pub(super) async fn write(queue: &Queue, store: &dyn Store, settings: &Settings)
         let mut entries = Vec::with_capacity(batch.len());
         for draft in batch.iter_mut().filter_map(|job| job.draft.as_mut()) {
             draft.finish(settings);
-            entries.push(mem::take(&mut draft.entry));
+            // The store may be at work on it still when its time has passed.
+            entries.push(Arc::clone(&draft.entry));
         }
-        // The store may be at work on them still when its time has passed.
-        let entries: Arc<[Entry]> = entries.into();
-        let written = limited(settings, async { store.write(Arc::clone(&entries)).await }).await;
+        let written = limited(settings, async { store.write(entries).await }).await;
         let error = match written {
             Ok(()) => None,
             Err(error) => {
-                // A row that is to be written again goes back to its place.
-                let drafts = batch.iter_mut().filter_map(|job| job.draft.as_mut());
-                drafts.zip(&*entries).for_each(|(draft, entry)| draft.entry.clone_from(entry));
                 if error.is_time_out() {
                     // A store that is slow, and not down, never ends a batch that is too much.
                     most = (batch.len() / 2).max(1);
@@ -366,8 +362,8 @@ async fn one_by_one(
     let mut refused = 0;
     for job in batch {
         let Some(draft) = &job.draft else { continue };
-        let entry = Arc::new([draft.entry.clone()]);
-        match limited(settings, async { store.write(entry).await }).await {
+        let entries = vec![Arc::clone(&draft.entry)];
+        match limited(settings, async { store.write(entries).await }).await {
             Err(error) if error.is_refusal() => {
                 // A note of a note that was refused would be refused too, and so on for ever.
                 refused += u64::from(!draft.is_note());

@@ -1,7 +1,9 @@
 //! What becomes a row.
 
+use std::{borrow::Cow, sync::Arc};
+
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use sha2::{Digest, Sha256};
 
 use super::{Entry, EntryId, RECEIVED, builder::Settings, mask::REDACTED};
@@ -24,25 +26,26 @@ const MAX_TEXT: usize = 256;
 /// own task.
 #[derive(Debug)]
 pub(super) struct Draft {
-    pub(super) entry: Entry,
+    /// Shared with the store while it is being written.
+    pub(super) entry: Arc<Entry>,
     body: Option<Bytes>,
 }
 
 impl Draft {
-    pub(super) const fn note(entry: Entry) -> Self {
-        Self { entry, body: None }
+    pub(super) fn note(entry: Entry) -> Self {
+        Self { entry: Arc::new(entry), body: None }
     }
 
     /// Only a note counts something.
-    pub(super) const fn is_note(&self) -> bool {
+    pub(super) fn is_note(&self) -> bool {
         self.entry.count.is_some()
     }
 
     /// The first row of a request that goes to the inner service.
     pub(super) fn received(event: &Event<'_>, id: EntryId, settings: &Settings) -> Self {
-        let mut draft = Self::with_request(event, id, settings);
-        draft.entry.status = RECEIVED.to_owned();
-        draft
+        let mut entry = head(event, id);
+        entry.status = RECEIVED.into();
+        Self::with_request(entry, event, settings)
     }
 
     /// The row of a request that has ended. `is_written` says that the first row is there.
@@ -52,15 +55,8 @@ impl Draft {
         settings: &Settings,
         is_written: bool,
     ) -> Self {
-        let mut draft = if is_written {
-            Self { entry: head(event, id), body: None }
-        } else {
-            Self::with_request(event, id, settings)
-        };
-        let (status, message) = outcome(event);
-        let entry = &mut draft.entry;
-        entry.status = status;
-        entry.message = message;
+        let mut entry = head(event, id);
+        (entry.status, entry.message) = outcome(event);
         entry.http_status = match event.kind() {
             EventKind::Completed { status } => status.map(|status| status.as_u16()),
             EventKind::Handshake { status } | EventKind::Rejected { status } => {
@@ -72,21 +68,23 @@ impl Draft {
         let elapsed = event.elapsed();
         entry.processed_at = event.received_at().checked_add(elapsed);
         entry.processing_ms = u64::try_from(elapsed.as_millis()).ok();
-        draft
+        if is_written {
+            return Self { entry: Arc::new(entry), body: None };
+        }
+        Self::with_request(entry, event, settings)
     }
 
-    fn with_request(event: &Event<'_>, id: EntryId, settings: &Settings) -> Self {
-        let mut entry = head(event, id);
+    fn with_request(mut entry: Entry, event: &Event<'_>, settings: &Settings) -> Self {
         entry.headers = event.headers().map_or_else(Vec::new, |map| headers(map, settings));
-        let mut draft = Self { entry, body: event.body().map(kept) };
+        let mut body = event.body().map(kept);
         // Strangers' bodies wait in no queue.
         if event.verified().is_none()
             && !settings.refused_payloads
-            && let Some(body) = draft.body.take()
+            && let Some(body) = body.take()
         {
-            draft.entry.body_sha256 = Some(Sha256::digest(&body).into());
+            entry.body_sha256 = Some(Sha256::digest(&body).into());
         }
-        draft
+        Self { entry: Arc::new(entry), body }
     }
 
     /// About as many bytes as it holds.
@@ -97,7 +95,8 @@ impl Draft {
     /// Hashes, masks and cuts the body. Doing it again does nothing.
     pub(super) fn finish(&mut self, settings: &Settings) {
         let Some(body) = self.body.take() else { return };
-        self.entry.body_sha256 = Some(Sha256::digest(&body).into());
+        let entry = Arc::make_mut(&mut self.entry);
+        entry.body_sha256 = Some(Sha256::digest(&body).into());
         if settings.payload_limit == 0 {
             return;
         }
@@ -107,8 +106,8 @@ impl Draft {
                 .unwrap_or(Bytes::from_static(REDACTED.as_bytes())),
             None => body,
         };
-        self.entry.payload_truncated = masked.len() > settings.payload_limit;
-        self.entry.payload = Some(if self.entry.payload_truncated {
+        entry.payload_truncated = masked.len() > settings.payload_limit;
+        entry.payload = Some(if entry.payload_truncated {
             // A copy, so that the rest does not stay in memory with it.
             Bytes::copy_from_slice(masked.get(..settings.payload_limit).unwrap_or_default())
         } else {
@@ -127,9 +126,9 @@ fn kept(body: &Bytes) -> Bytes {
 /// What the request's head and the verdict say.
 fn head(event: &Event<'_>, id: EntryId) -> Entry {
     let mut entry = Entry::new(id, "");
-    entry.provider = event.provider().to_owned();
+    entry.provider = event.provider().into();
     entry.tenant = event.tenant().map(entry_text);
-    entry.method = escaped(event.method().as_str().as_bytes());
+    entry.method = method(event.method());
     entry.url = event.url();
     entry.body_len = event.body_len().and_then(|len| u64::try_from(len).ok());
     entry.verified = event.verified().is_some();
@@ -143,8 +142,18 @@ fn head(event: &Event<'_>, id: EntryId) -> Entry {
     entry
 }
 
+/// No copy of those that are sent.
+fn method(method: &Method) -> Cow<'static, str> {
+    match *method {
+        Method::GET => "GET".into(),
+        Method::POST => "POST".into(),
+        Method::PUT => "PUT".into(),
+        _ => escaped(method.as_str().as_bytes()).into(),
+    }
+}
+
 /// Status and message.
-fn outcome(event: &Event<'_>) -> (String, Option<String>) {
+fn outcome(event: &Event<'_>) -> (Cow<'static, str>, Option<String>) {
     let (status, message) = match event.kind() {
         EventKind::Handshake { .. } => ("handshake", None),
         EventKind::RateLimited => ("rate_limited", None),
@@ -160,7 +169,7 @@ fn outcome(event: &Event<'_>) -> (String, Option<String>) {
         EventKind::Completed { status } => {
             if let Some(status) = event.status_name() {
                 let message = event.message().filter(|message| !message.is_empty());
-                return (entry_text(&status), message.map(|message| entry_text(&message)));
+                return (entry_text(&status).into(), message.map(|message| entry_text(&message)));
             }
             match (event.withheld(), status) {
                 (Some(Withheld::Duplicate), _) => (DUPLICATE, None),
@@ -175,7 +184,7 @@ fn outcome(event: &Event<'_>) -> (String, Option<String>) {
         EventKind::Panicked => (ERROR, Some("The handler panicked".to_owned())),
         _ => (ERROR, Some("Cancelled before the handler answered".to_owned())),
     };
-    (status.to_owned(), message)
+    (status.into(), message)
 }
 
 /// The listed headers, and never one that may hold a secret: providers have sent theirs in one.
@@ -184,8 +193,12 @@ fn headers(map: &HeaderMap, settings: &Settings) -> Vec<(String, String)> {
         .keys()
         .filter(|name| settings.headers.contains(name))
         .map(|name| {
-            let lines: Vec<_> = map.get_all(name).iter().map(|v| escaped(v.as_bytes())).collect();
-            let mut value = lines.join(", ");
+            let mut lines = map.get_all(name).iter().map(|line| escaped(line.as_bytes()));
+            let mut value = lines.next().unwrap_or_default();
+            for line in lines {
+                value.push_str(", ");
+                value.push_str(&line);
+            }
             // Escaped, so each byte is a character.
             value.truncate(MAX_TEXT);
             (name.as_str().to_owned(), value)

@@ -141,10 +141,10 @@ pub(super) fn read(row: &impl Columns) -> Result<Entry, LogError> {
         Ok::<_, LogError>(number.map(|number| u64::try_from(number).unwrap_or_default()))
     };
     let mut entry = Entry::new(id(&text("id")?)?, text("status")?);
-    entry.provider = text("provider")?;
+    entry.provider = text("provider")?.into();
     entry.tenant = row.text("tenant")?;
     entry.event_name = row.text("event_name")?;
-    entry.method = text("method")?;
+    entry.method = text("method")?.into();
     entry.url = text("url")?;
     entry.headers = to_headers(&text("headers")?);
     entry.payload = row.bytes("payload")?.map(Into::into);
@@ -223,7 +223,9 @@ fn to_time(millis: i64) -> SystemTime {
 
 /// As a JSON object.
 fn from_headers(headers: &[(String, String)]) -> String {
-    let mut json = b"{".to_vec();
+    let len = headers.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>();
+    let mut json = Vec::with_capacity(len + 2);
+    json.push(b'{');
     for (at, (name, value)) in headers.iter().enumerate() {
         if at > 0 {
             json.push(b',');

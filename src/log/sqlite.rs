@@ -156,7 +156,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     tx.commit()
 }
 
-fn write(connection: &mut Connection, entries: &[Entry]) -> rusqlite::Result<()> {
+fn write(connection: &mut Connection, entries: &[Arc<Entry>]) -> rusqlite::Result<()> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let values = "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
@@ -214,7 +214,7 @@ impl Columns for rusqlite::Row<'_> {
 }
 
 impl Store for Sqlite {
-    fn write(&self, entries: Arc<[Entry]>) -> StoreFuture<'_, ()> {
+    fn write(&self, entries: Vec<Arc<Entry>>) -> StoreFuture<'_, ()> {
         Box::pin(self.run(move |connection| write(connection, &entries).map_err(error)))
     }
 

@@ -23,7 +23,7 @@ pub trait Store: Send + Sync + 'static {
     /// Where a row with the id is there already, it takes over [what is known in the
     /// end](Entry::finish) if its status is [`RECEIVED`]; otherwise it stays as it is. So the same
     /// rows may be written twice.
-    fn write(&self, entries: Arc<[Entry]>) -> StoreFuture<'_, ()>;
+    fn write(&self, entries: Vec<Arc<Entry>>) -> StoreFuture<'_, ()>;
 
     /// The rows that the filter [matches](Filter::matches), the newest first.
     fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Vec<Entry>>;
@@ -145,13 +145,13 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn write(&self, new: Arc<[Entry]>) -> StoreFuture<'_, ()> {
+    fn write(&self, new: Vec<Arc<Entry>>) -> StoreFuture<'_, ()> {
         let mut entries = self.entries();
-        for entry in &*new {
+        for entry in new {
             match entries.entry(entry.id) {
-                btree_map::Entry::Vacant(vacant) => _ = vacant.insert(entry.clone()),
+                btree_map::Entry::Vacant(vacant) => _ = vacant.insert(Arc::unwrap_or_clone(entry)),
                 btree_map::Entry::Occupied(old) if old.get().status == RECEIVED => {
-                    old.into_mut().finish(entry);
+                    old.into_mut().finish(&entry);
                 }
                 btree_map::Entry::Occupied(_) => {}
             }

@@ -62,6 +62,10 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// `uri` without user information and without the values of sensitive parameters; of a secret one
 /// neither the path nor any value.
 pub(super) fn url(uri: &Uri, is_secret: bool) -> String {
+    // Nearly all URLs are a path and nothing else.
+    if uri.authority().is_none() && uri.query().is_none() && !is_secret {
+        return text(uri.path().as_bytes());
+    }
     let mut url = String::new();
     if let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) {
         let authority = authority.as_str();

@@ -94,6 +94,40 @@ async fn fault_12_a_full_disk_is_503_in_strict_mode_and_200_otherwise() {
     within(log.shutdown(30 * SECOND)).await.unwrap();
 }
 
+/// Writes until the file is full, and says how long it is.
+async fn filled(log: &WebhookLog, directory: &TempDir) -> u64 {
+    let body: &[u8] = &[b'x'; 10_000];
+    while log.failure().is_none() {
+        assert_eq!(send_to(&logged(log), 200, genuine(body)).await, 200);
+        let _ = tokio::time::timeout(SECOND, log.flush()).await;
+    }
+    assert!(log.failure().unwrap().contains("full"), "{:?}", log.failure());
+    // What waits is not written any more, and the file has what the write-ahead log had.
+    assert!(within(log.shutdown(SECOND)).await.is_err());
+    std::fs::metadata(directory.path().join("log.db")).unwrap().len()
+}
+
+#[tokio::test]
+async fn a_file_keeps_its_page_size_and_the_limit_counts_in_it() {
+    let limit: u64 = 1 << 20;
+    for (is_old, expected) in [(true, 4_096_u32), (false, 16_384)] {
+        let directory = TempDir::new();
+        if is_old {
+            let mut other = connect(&directory).await;
+            sqlx::raw_sql("CREATE TABLE others (a)").execute(&mut other).await.unwrap();
+            other.close().await.unwrap();
+        }
+        let builder = WebhookLog::builder().max_file_size(limit);
+        let log = builder.sqlite(directory.path().join("log.db")).await.unwrap();
+        let len = within(filled(&log, &directory)).await;
+        assert!(len <= limit && len > limit / 2, "{len} bytes in pages of {expected}");
+        let mut file = connect(&directory).await;
+        let page_size = sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut file);
+        let page_size: u32 = page_size.await.unwrap();
+        assert_eq!(page_size, expected);
+    }
+}
+
 #[tokio::test]
 async fn fault_13_a_locked_file_is_503_in_strict_mode_and_200_otherwise() {
     let directory = TempDir::new();
@@ -115,8 +149,10 @@ async fn fault_13_a_locked_file_is_503_in_strict_mode_and_200_otherwise() {
     assert_eq!(within(call(strict, genuine(b"d"))).await.unwrap().status(), 200);
     let rows = within(rows(&log)).await;
     // Without those of the log's own.
-    let mut outcomes: Vec<_> =
-        rows.into_iter().filter_map(|row| Some((row.http_status?, row.status))).collect();
+    let mut outcomes: Vec<_> = rows
+        .into_iter()
+        .filter_map(|row| Some((row.http_status?, row.status.into_owned())))
+        .collect();
     outcomes.sort();
     let status = |text: &str| text.to_owned();
     let expected = [
@@ -127,6 +163,39 @@ async fn fault_13_a_locked_file_is_503_in_strict_mode_and_200_otherwise() {
     ];
     assert_eq!((outcomes, log.dropped()), (expected.to_vec(), 0));
     other.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn work_that_was_given_up_leaves_the_store_usable() {
+    let directory = TempDir::new();
+    let file = directory.path().join("log.db");
+    let reader = WebhookLog::builder().sqlite(&file).await.unwrap();
+    // SQLite waits longer for a lock than this log does for SQLite.
+    let log = loop {
+        let builder = WebhookLog::builder().store_timeout(SECOND / 5);
+        if let Ok(log) = builder.sqlite(&file).await {
+            break log;
+        }
+    };
+    for round in 1..=3 {
+        let mut other = connect(&directory).await;
+        sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+        for _ in 0..10 {
+            assert_eq!(send_to(&logged(&log), 200, genuine(b"x")).await, 200);
+        }
+        let given_up = async {
+            while !log.failure().is_some_and(|failure| failure.contains("in time")) {
+                tokio::task::yield_now().await;
+            }
+        };
+        within(given_up).await;
+        other.close().await.unwrap();
+        within(log.flush()).await.unwrap();
+        assert_eq!((log.failure(), log.dropped()), (None, 0));
+        assert_eq!(rows(&reader).await.len(), 10 * round, "each row once");
+    }
+    within(log.shutdown(10 * SECOND)).await.unwrap();
+    assert!(log.find(&Filter::new()).await.is_err(), "its connections have ended");
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ impl Scripted {
 }
 
 impl Store for Scripted {
-    fn write(&self, entries: Arc<[Entry]>) -> StoreFuture<'_, ()> {
+    fn write(&self, entries: Vec<Arc<Entry>>) -> StoreFuture<'_, ()> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         let mode = *self.mode.lock().unwrap();
         match mode {

@@ -270,8 +270,8 @@ fn plain(response: &Response<Bytes>) -> Plain {
 fn common(mut expected: Entry, row: &Entry) -> Entry {
     assert!(row.received_at.unwrap() <= row.processed_at.unwrap());
     assert!(row.processing_ms.is_some());
-    expected.provider = "twilio".to_owned();
-    expected.method = "POST".to_owned();
+    expected.provider = "twilio".into();
+    expected.method = "POST".into();
     expected.ip = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
     expected.user_agent = Some("TwilioProxy/1.1".to_owned());
     expected.request_id = Some("r-1".to_owned());
