@@ -1,11 +1,13 @@
 //! What a handler learns of a genuine request, and what nobody can change of it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 use tower_webhook::{
-    ReplayKey, Secret, Verified, Verifier,
+    ReplayKey, Secret, Verified, Verifier, all_of,
     providers::{GitHub, StandardWebhooks, Stripe},
-    verify,
+    verifier_fn, verify,
 };
 
 use crate::support::{at, head_of, hmac_sha256};
@@ -162,4 +164,29 @@ fn replay_keys_differ_by_provider_tenant_and_identity_alone() {
     }
     assert_eq!(key("a", Some("t"), b"1"), key("a", Some("t"), b"1"));
     assert!(Verified::new("a").replay_key().is_none());
+}
+
+#[test]
+fn of_two_proofs_the_second_tells_the_delivery_only_where_it_tells_more() {
+    let none = Verified::new("acme");
+    let body = |tag: &[u8]| Verified::new("acme").with_identity(tag);
+    let timed = |tag: &[u8]| body(tag).with_signed_at(at(NOW)()).with_fresh_for(Duration::ZERO);
+    for (name, first, second, expected) in [
+        ("neither", none.clone(), none.clone(), none.clone()),
+        ("the second alone", none.clone(), body(b"2"), body(b"2")),
+        ("the first alone", body(b"1"), none.clone(), body(b"1")),
+        ("neither is unique", body(b"1"), body(b"2"), body(b"1")),
+        ("the second is unique", body(b"1"), timed(b"2"), timed(b"2")),
+        ("the first is unique", timed(b"1"), body(b"2"), timed(b"1")),
+        ("the first is, and nothing else", timed(b"1"), none, timed(b"1")),
+        ("both are unique", timed(b"1"), timed(b"2"), timed(b"1")),
+    ] {
+        let always = |proof: Verified| verifier_fn(move |_, _| Ok(proof.clone()));
+        let verifier = all_of(always(first), always(second));
+        let verified = verify(&verifier, &head_of(Request::new(())), &Bytes::new()).unwrap();
+        assert_eq!(verified.replay_key(), expected.replay_key(), "{name}");
+        assert_eq!(verified.is_unique(), expected.is_unique(), "{name}");
+        assert_eq!(verified.signed_at(), expected.signed_at(), "{name}");
+        assert_eq!(verified.fresh_for(), expected.fresh_for(), "{name}");
+    }
 }

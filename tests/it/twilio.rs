@@ -562,3 +562,26 @@ async fn t34_the_settings_header_chooses_a_shared_key_and_never_weakens_the_toke
     let twice = Message { method: "GET", target: "/x", signed, headers, body: "" };
     assert_refused("twice", RejectionKind::Repeated, &twice.send(twilio()).await);
 }
+
+#[cfg(feature = "sign")]
+#[test]
+fn a_signed_request_gets_the_hash_of_a_body_that_nothing_else_covers() {
+    use tower_webhook::{sign::Sign, verify};
+
+    let hash = format!("bodySHA256={}", sha256("{}"));
+    let (first, second) = (format!("/x?{hash}"), format!("/x?a=b&{hash}"));
+    for (target, content_type, body, expected) in [
+        ("/x", "application/json", "{}", first.as_str()),
+        ("/x?a=b", "application/json", "{}", second.as_str()),
+        (&second, "application/json", "{}", second.as_str()),
+        ("/x", "application/json", "", "/x"),
+        ("/x", FORM, "a=b", "/x"),
+        ("/x?c=d", FORM, "a=b", "/x?c=d"),
+    ] {
+        let request = Request::post(target).header("content-type", content_type).body(()).unwrap();
+        let mut head = request.into_parts().0;
+        twilio().sign(&mut head, body.as_bytes(), std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(head.uri, expected);
+        verify(&twilio(), &head, &body.into()).unwrap();
+    }
+}

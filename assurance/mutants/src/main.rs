@@ -12,17 +12,26 @@ use std::{env, fs, path::PathBuf, sync::Mutex, time::Instant};
 use self::{report::Report, run::Suite, tree::Tree};
 
 fn main() -> std::io::Result<()> {
-    let mut again = false;
+    let (mut again, mut list, mut build) = (false, false, false);
     let mut only = Vec::new();
     for argument in env::args().skip(1) {
         match argument.as_str() {
             "--again" => again = true,
+            "--list" => list = true,
+            "--build" => build = true,
             _ => only.push(argument),
         }
     }
     let project = env::current_dir()?;
     let directory = project.join("target/mutants");
     let mut tree = Tree::new(&project, &directory.join("tree"), &only)?;
+    if list {
+        for (number, mutant) in tree.mutants.iter().enumerate() {
+            println!("{number} {} ({}:{})", mutant.name, mutant.file, mutant.line);
+        }
+        return Ok(());
+    }
+    tree.copy(&project)?;
     let mut report = Report::new(&project, &directory, &tree)?;
     if again {
         report.keep_what_was_caught()?;
@@ -30,6 +39,11 @@ fn main() -> std::io::Result<()> {
     }
     eprintln!("{} mutants", tree.mutants.len());
     let binaries: Vec<PathBuf> = tree.build()?;
+    if build {
+        println!("{binaries:?}");
+        return Ok(());
+    }
+    let binaries = tree.keep(binaries)?;
     let suite = Suite::record(&tree.directory, &binaries)?;
     let of: Vec<(usize, &str)> = (0..tree.mutants.len())
         .filter(|mutant| {

@@ -57,9 +57,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Copies `project` and finds the mutants of those files whose path begins so.
+    /// Finds the mutants of those files whose path begins so.
     pub fn new(project: &Path, directory: &Path, only: &[String]) -> io::Result<Self> {
-        copy(project, directory, &["target", ".git", "fuzz", "src"])?;
         let mut paths = Vec::new();
         walk(&project.join("src"), &mut paths)?;
         paths.sort();
@@ -92,6 +91,11 @@ impl Tree {
             }
         }
         Ok(tree)
+    }
+
+    /// Copies what is not changed.
+    pub fn copy(&self, project: &Path) -> io::Result<()> {
+        copy(project, &self.directory, &["target", ".git", "fuzz", "src"])
     }
 
     fn unviable(&self) -> PathBuf {
@@ -172,11 +176,26 @@ impl Tree {
         unreachable!("the last build returns")
     }
 
+    /// Copies of the binaries, so that the next build may begin while they run.
+    pub fn keep(&self, binaries: Vec<PathBuf>) -> io::Result<Vec<PathBuf>> {
+        let directory = self.directory.with_file_name("bin");
+        fs::create_dir_all(&directory)?;
+        let copy = |binary: PathBuf| {
+            let to = directory.join(binary.file_name().unwrap());
+            // Not written over: one that runs may not be.
+            let _ = fs::remove_file(&to);
+            fs::copy(&binary, &to)?;
+            Ok(to)
+        };
+        binaries.into_iter().map(copy).collect()
+    }
+
     fn cargo(&self, targets: &[&str]) -> io::Result<(Vec<Value>, bool)> {
         let output = Command::new("cargo")
             .args(["test", "--locked", "--all-features", "--no-run", "--message-format=json"])
             .args(targets)
-            .env("CARGO_TARGET_DIR", self.directory.parent().unwrap().parent().unwrap())
+            // Its own: cargo would take the copy's build for the project's.
+            .env("CARGO_TARGET_DIR", self.directory.with_file_name("build"))
             .current_dir(&self.directory)
             .stderr(Stdio::inherit())
             .output()?;
@@ -271,7 +290,9 @@ fn binaries(messages: &[Value]) -> Vec<PathBuf> {
             Some((message["target"]["name"].as_str()?, message["executable"].as_str()?))
         })
         .collect();
-    found.values().map(PathBuf::from).collect()
+    let mut found: Vec<PathBuf> = found.values().map(PathBuf::from).collect();
+    found.sort();
+    found
 }
 
 fn write(path: &Path, text: &[u8]) -> io::Result<()> {
