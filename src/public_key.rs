@@ -268,3 +268,56 @@ impl Content {
         Message { sha256: self.sha256.finish(), whole }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_of_small_order_are_told_from_their_neighbours() {
+        let key = |first, middle, last| {
+            let mut key = [middle; 32];
+            (key[0], key[31]) = (first, last);
+            key
+        };
+        for (key, expected) in [
+            (key(0, 0, 0), true),
+            (key(1, 0, 0), true),
+            (key(1, 0, 0x80), true),
+            (key(2, 0, 0), false),
+            (key(1, 0, 1), false),
+            (key(1, 1, 0), false),
+            (key(2, 1, 0), false),
+            (key(2, 0, 1), false),
+            (key(0xec, 0xff, 0x7f), true),
+            (key(0xee, 0xff, 0xff), true),
+            (key(0xeb, 0xff, 0x7f), false),
+            (key(0xec, 0xff, 0x7e), false),
+            (key(0xec, 0xfe, 0x7f), false),
+            (key(0xeb, 0xff, 0x7e), false),
+            (key(0xeb, 0xfe, 0x7f), false),
+        ] {
+            assert_eq!(is_of_small_order(&key), expected, "{key:02x?}");
+        }
+        let mut of_order_8 = *b"\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\
+            \xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05";
+        assert!(is_of_small_order(&of_order_8));
+        of_order_8[31] ^= 0x80;
+        assert!(is_of_small_order(&of_order_8));
+        of_order_8[31] ^= 1;
+        assert!(!is_of_small_order(&of_order_8));
+        of_order_8[31] ^= 1;
+        of_order_8[0] ^= 1;
+        assert!(!is_of_small_order(&of_order_8));
+    }
+
+    #[test]
+    fn base64_that_could_be_hexadecimal_is_base64() {
+        // About half of all 32 bytes are a point.
+        let keys = (b'0'..=b'9').map(|digit| {
+            let text = char::from(digit).to_string().repeat(42) + "A";
+            text.parse::<PublicKey>().is_ok()
+        });
+        assert!(keys.into_iter().any(|is_key| is_key));
+    }
+}

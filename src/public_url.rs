@@ -372,6 +372,10 @@ mod tests {
         ] {
             assert!(PublicUrl::origin(bad).is_err(), "{bad}");
         }
+        for missing in ["https://", "https:///x", "https://?x", "https://:80", "https://#x"] {
+            let why = PublicUrl::fixed(missing).unwrap_err().to_string();
+            assert!(why.contains("the host is missing"), "{missing}: {why}");
+        }
         for good in ["https://a/x?y=1", "https://a", "https://a/Español?año=1"] {
             assert!(PublicUrl::fixed(good).is_ok(), "{good}");
         }

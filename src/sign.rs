@@ -297,3 +297,26 @@ fn written(seconds: u64, write: impl FnOnce([u64; 3], &str, &str) -> String) -> 
     let clock = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
     write([year, month, days + 1], weekday.copied().unwrap_or_default(), &clock)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn a_day_that_is_written_is_read_as_the_same() {
+        // A few years from 1970, and round 2000 and 2100: one is a leap year.
+        for day in (0..1_500).chain(10_900..11_400).chain(47_450..47_950) {
+            for second in [0, 86_399] {
+                let time = SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400 + second);
+                for format in [TimeFormat::Rfc3339, TimeFormat::Date] {
+                    let text = format.write(time);
+                    let read = Timestamp::parse(text.as_bytes(), format);
+                    assert_eq!(read.and_then(Timestamp::to_system_time), Some(time), "{text}");
+                }
+            }
+        }
+    }
+}

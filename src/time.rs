@@ -289,6 +289,14 @@ mod tests {
     }
 
     #[test]
+    fn a_date_may_have_a_leap_second() {
+        let parse = |text: &str| Timestamp::parse(text.as_bytes(), TimeFormat::Date);
+        let leap = parse("Sat 31 Dec 2016 23:59:60 UTC").unwrap();
+        assert_eq!(leap.millis, 1_483_228_800_000);
+        assert!(parse("Sat 31 Dec 2016 23:59:61 UTC").is_none());
+    }
+
+    #[test]
     fn rfc3339_is_read_as_other_tools_read_it() {
         // Made with `date -u -d … +%s%3N`.
         for (text, zoned, millis) in [

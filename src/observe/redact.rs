@@ -164,5 +164,12 @@ mod tests {
         let uri: Uri = format!("/?{}token=t", "a=1&".repeat(300)).parse().unwrap();
         let url = url(&uri, false);
         assert!(url.len() <= 256 && !url.contains("=t"));
+        // What just fits is whole, and says so if more follows.
+        assert_eq!(text(&[b'a'; 256]), "a".repeat(256));
+        let fits = format!("/?{}", "a".repeat(254));
+        assert_eq!(super::url(&fits.parse().unwrap(), false), fits);
+        let more = super::url(&format!("{fits}&b").parse().unwrap(), false);
+        assert_eq!(more, format!("{}...", &fits[..253]));
+        assert_eq!(text(br#""'\"#), r#"\"\'\\"#);
     }
 }

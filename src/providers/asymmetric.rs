@@ -215,3 +215,16 @@ super::sign_with_as!(Discord, self => &self.0);
 super::sign_with_as!(SendGrid, self => &self.0);
 super::sign_with_as!(Telnyx, self => &self.0);
 super::sign_with_as!(Wise, self => &self.0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_is_looked_for_in_short_bodies_alone() {
+        let of_len = |len: usize| Bytes::from(format!("{:len$}", r#"{"type":1}"#));
+        assert!(ping(&of_len(MAX_PING)).is_some());
+        assert!(ping(&of_len(MAX_PING + 1)).is_none());
+        assert!(ping(&of_len(MAX_PING + 2)).is_none());
+    }
+}

@@ -12,9 +12,10 @@ use tower_webhook::{
     Secret, SignatureLayer, Verifier,
     providers::{
         self, Ably, BasicAuth, Brevo, Chargebee, Deepgram, Flutterwave, GitLab, Mailjet, Okta,
-        Persona, Postmark, Pusher, SharedToken, SparkPost, Telegram, Twilio, WebSub, Worldline,
-        Worldpay,
+        Persona, Postmark, Pusher, SharedToken, SparkPost, Telegram, Twilio, WebSub,
+        WebexContactCenter, Worldline, Worldpay, Wsapi,
     },
+    scheme::Tolerance,
     sign::{Sign, signed},
     verify,
 };
@@ -133,6 +134,10 @@ async fn tokens_decide_from_the_head_alone() {
             assert_eq!(kind(&any, &head, &body), None, $name);
         )*};
     }
+    let datadog =
+        |text| providers::Datadog::new(http::HeaderName::from_static("x-token"), secret(text));
+    let both = datadog(OTHER).or_secret(secret(SECRET));
+    try_out("datadog", Covers::Nothing, [datadog(SECRET), both, datadog(OTHER)]).await;
     try_tokens! {
         "deepgram": Deepgram,
         "flutterwave": Flutterwave,
@@ -297,6 +302,7 @@ async fn worldpay_takes_each_signature_by_its_key_id() {
     for value in [ours.replacen('1', "2", 1), theirs.replacen('2', "1", 1)] {
         assert_eq!(proof(&value).unwrap_err().kind(), SignatureMismatch, "{value}");
     }
+    assert_eq!(proof(&format!("{ours},{ours}")).unwrap().key_index(), 1, "one that is sent twice");
     let many = |count| [&*vec!["3/SHA256/00"; count].join(","), &*ours].join(",");
     assert!(proof(&many(15)).is_ok());
     assert_eq!(proof(&many(16)).unwrap_err().kind(), Malformed);
@@ -367,4 +373,45 @@ fn twilio_signs_a_body_that_is_no_form_by_its_hash_in_the_query() {
     let refused = sign(fixed("https://example.com/hook"), "/hook").unwrap_err();
     assert_eq!(refused.kind(), RejectionKind::Uncovered);
     assert!(sign(fixed(&format!("https://example.com/hook?{sha256}")), "/hook").is_ok());
+}
+
+#[test]
+fn a_tolerance_that_is_set_counts() {
+    let hour = || Tolerance::seconds(3600);
+    let key = || secret(&format!("whsec_{}", STANDARD.encode(SECRET)));
+    fn check(name: &str, body: &'static str, signer: &impl Sign, lax: &impl Verifier, stale: bool) {
+        let mut head = Request::post("/").body(()).unwrap().into_parts().0;
+        signer.sign(&mut head, body.as_bytes(), at(NOW - 3600)()).unwrap();
+        let stale = stale.then_some(RejectionKind::TimestampStale);
+        assert_eq!(kind(lax, &head, &body.into()), stale, "{name}");
+    }
+    let gitlab = |now| GitLab::signed(key()).unwrap().clock(at(now));
+    check("gitlab", BODY, &gitlab(NOW), &gitlab(NOW), true);
+    check("gitlab", BODY, &gitlab(NOW), &gitlab(NOW).tolerance(hour()), false);
+    check("gitlab", BODY, &gitlab(NOW), &gitlab(NOW + 1).tolerance(hour()), true);
+    let standard = |now| providers::StandardWebhooks::new(key()).unwrap().clock(at(now));
+    check("standard", BODY, &standard(NOW), &standard(NOW), true);
+    check("standard", BODY, &standard(NOW), &standard(NOW).tolerance(hour()), false);
+    check("standard", BODY, &standard(NOW), &standard(NOW + 1).tolerance(hour()), true);
+    let wsapi = |now| Wsapi::new(secret(SECRET)).tolerance(hour()).clock(at(now));
+    let timed = r#"{"receivedAt":"2023-11-14T21:13:20Z"}"#;
+    check("wsapi, as it is", timed, &wsapi(NOW), &Wsapi::new(secret(SECRET)), false);
+    check("wsapi", timed, &wsapi(NOW), &wsapi(NOW), false);
+    check("wsapi", timed, &wsapi(NOW), &wsapi(NOW + 1), true);
+}
+
+#[test]
+fn a_time_can_be_asked_for() {
+    let webex = || WebexContactCenter::new(secret(SECRET)).clock(at(NOW));
+    let mut head = Request::post("/").body(()).unwrap().into_parts().0;
+    webex().sign(&mut head, BODY.as_bytes(), at(NOW)()).unwrap();
+    assert_eq!(kind(&webex(), &head, &BODY.into()), None);
+    assert_eq!(kind(&webex().require_time(), &head, &BODY.into()), Some(Missing));
+
+    let wsapi = || Wsapi::new(secret(SECRET));
+    let mut head = Request::post("/").body(()).unwrap().into_parts().0;
+    wsapi().sign(&mut head, BODY.as_bytes(), at(NOW)()).unwrap();
+    assert_eq!(kind(&wsapi(), &head, &BODY.into()), None);
+    let strict = wsapi().tolerance(Tolerance::seconds(3600)).clock(at(NOW));
+    assert_eq!(kind(&strict, &head, &BODY.into()), Some(Missing));
 }

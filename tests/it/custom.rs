@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderName, Request, StatusCode, request::Parts};
+use http::{HeaderName, Request, Response, StatusCode, request::Parts};
 use tower::{Layer, Service};
 use tower_webhook::{
     Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier, all_of, any_of,
@@ -310,4 +310,31 @@ fn every_type_has_a_debug_that_names_it() {
     let mut service = layer.layer(Inner::default());
     let text = format!("{:?}", service.call(acme_request("")));
     assert!(text.contains("Make"), "{text}");
+}
+
+#[tokio::test]
+async fn a_verifiers_reply_is_given_in_the_handlers_place() {
+    let verifier = verifier_fn(|_: &Parts, _: &Bytes| {
+        Ok(Verified::new("acme").with_reply(Response::new(Bytes::from_static(b"pong"))))
+    });
+    assert!(format!("{verifier:?}").starts_with("VerifierFn"), "{verifier:?}");
+    let request = Request::post("/").body(Script::data(["ping"])).unwrap();
+    let (response, inner) = send(&SignatureLayer::new(verifier), request).await;
+    assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0));
+    let answer = http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+    assert_eq!(answer.to_bytes(), "pong");
+}
+
+#[test]
+fn a_secret_url_is_one_in_any_composition() {
+    let (open, hidden) = (SharedToken::new("x-token".parse().unwrap(), secret()), || {
+        SharedToken::in_query("code", secret())
+    });
+    let shown = |profile: tower_webhook::Profile| format!("{profile:?}");
+    let is_secret = |profile| shown(profile).contains("secret_url: true");
+    assert!(is_secret(hidden().profile()) && !is_secret(open.profile()));
+    assert!(is_secret(all_of(hidden(), hidden()).profile()));
+    assert!(is_secret(any_of(hidden(), open.clone()).profile()));
+    assert!(is_secret(all_of(open.clone(), hidden()).profile()));
+    assert!(!is_secret(all_of(open.clone(), open).profile()));
 }

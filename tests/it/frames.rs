@@ -74,6 +74,23 @@ async fn the_inner_service_gets_what_was_hashed_however_it_was_cut() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_handed_on_says_when_it_ends() {
+    let with_trailers = || vec![data("x"), Event::Trailers(trailers("x-sum"))];
+    for (body, events, frames) in
+        [("x", vec![data("x")], 1), ("x", with_trailers(), 2), ("", vec![], 0)]
+    {
+        let request = meta_request(body.as_bytes(), Script::new(events));
+        let mut handed_on = send(&meta_layer(), request).await.1.only_call().body;
+        for _ in 0..frames {
+            assert!(!handed_on.is_end_stream());
+            handed_on.frame().await.unwrap().unwrap();
+        }
+        assert!(handed_on.is_end_stream(), "{body}, {frames}");
+        assert_eq!(handed_on.size_hint().exact(), Some(0));
+    }
+}
+
+#[tokio::test]
 async fn head_and_extensions_reach_the_inner_service_unchanged() {
     #[derive(Clone, Debug, PartialEq)]
     struct Mine(u8);

@@ -125,6 +125,9 @@ async fn each_of_several_verify_tokens_is_accepted() {
         let query = GENUINE.replace("s3cret", token);
         assert_echoed(token, get(meta.clone(), &query).await, "1158201444").await;
     }
+    // One that is given twice is no less good.
+    let twice = self::meta().verify_token(Secret::new("s3cret").unwrap());
+    assert_echoed("twice", get(twice, GENUINE).await, "1158201444").await;
     let query = GENUINE.replace("s3cret", "of");
     assert_refused("part", RejectionKind::HandshakeFailed, &get(meta, &query).await);
 }
@@ -248,6 +251,16 @@ async fn what_is_no_challenge_reaches_the_handler() {
         assert_eq!(response.status(), StatusCode::OK, "{name}");
         assert_eq!(inner.only_call().body.bytes(), &body, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_challenge_is_looked_for_in_short_bodies_alone() {
+    let layer = SignatureLayer::new(slack());
+    let challenge = r#"{"type":"url_verification","challenge":"a"}"#;
+    let padded = |len| challenge.replace('}', &format!("{}}}", " ".repeat(len - challenge.len())));
+    assert_echoed("longest", send(&layer, slack_request(&padded(4096))).await, "a").await;
+    let (response, inner) = send(&layer, slack_request(&padded(4097))).await;
+    assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1));
 }
 
 /// A provider by its own type, declared anew, and by name.

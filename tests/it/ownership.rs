@@ -576,6 +576,11 @@ async fn asana_hands_its_secret_over_once_it_is_expected() {
     assert!(sent.body.is_empty());
     assert!(store.lock().unwrap().as_ref().unwrap().matches(SECRET.as_bytes()));
 
+    let longest = format!("{SECRET:x<256}");
+    let offer = request("POST", HOOK, &[(HOOK_SECRET, &longest)], "{}");
+    let (sent, _) = deliver_to_asana(&Store::default(), Accept::Expected, offer).await;
+    assert_eq!(sent.headers[HOOK_SECRET].as_bytes(), longest.as_bytes());
+
     let (sent, offers) = deliver_to_asana(&store, Accept::NotExpected, signed("{}")).await;
     sent.assert_handled("after the exchange");
     assert_eq!(offers, 0);

@@ -190,3 +190,22 @@ fn of_two_proofs_the_second_tells_the_delivery_only_where_it_tells_more() {
         assert_eq!(verified.fresh_for(), expected.fresh_for(), "{name}");
     }
 }
+
+/// Stores outlive this crate's versions.
+#[test]
+fn a_replay_key_is_made_as_it_ever_was() {
+    use sha2::{Digest, Sha256};
+    let long = [7; 65];
+    for (identity, len, kept) in [
+        (&b"id"[..], 2, b"id".to_vec()),
+        (&long[..64], 64, long[..64].to_vec()),
+        (&long, 255, Sha256::digest(long).to_vec()),
+    ] {
+        let mut hash = Sha256::new_with_prefix(b"tower-webhook replay key 1\0acme\0");
+        hash.update([len]);
+        hash.update(kept);
+        hash.update("tenant");
+        let verified = Verified::new("acme").with_tenant("tenant").with_identity(identity);
+        assert_eq!(verified.replay_key().unwrap().as_ref(), &hash.finalize()[..], "{len}");
+    }
+}

@@ -52,3 +52,52 @@ async fn t36_layers_services_and_futures_show_no_secret() {
     let shown = format!("{layer:?} {service:?} {future:?}");
     assert!(!shown.contains(SECRET) && !shown.contains(BODY), "{shown}");
 }
+
+#[tokio::test]
+async fn what_is_shown_says_what_it_is() {
+    use std::sync::{Arc, Mutex};
+
+    use tower_webhook::{
+        PublicUrl, make_verifier_after_body_fn, make_verifier_fn,
+        observe::{Alerts, ClientIp, Event, Sampled},
+        providers::{Asana, Twilio, Worldpay},
+    };
+
+    let look_up = || async { Ok(Meta::new(secret())) };
+    let url = PublicUrl::forwarded(["a.example"], ["2001:db8::/32"], |_| None).unwrap();
+    let twilio = Twilio::new(secret(), url);
+    let worldpay = Worldpay::new("1", secret());
+    let exchange = Asana::with_secret_exchange(
+        |_| async { Ok(Asana::new(secret())) },
+        |_, _| async { Ok(false) },
+    );
+    let addresses = ClientIp::new(|_| None);
+    for (shown, expected) in [
+        (format!("{:?}", make_verifier_fn(move |_| look_up())), "MakeVerifierFn { profile"),
+        (
+            format!("{:?}", make_verifier_after_body_fn(move |_, _| look_up())),
+            "MakeVerifierAfterBodyFn { profile",
+        ),
+        (format!("{twilio:?}"), "Twilio { url: PublicUrl::forwarded"),
+        (format!("{twilio:?}"), "2001:db8::/32"),
+        (format!("{worldpay:?}"), "Worldpay"),
+        (format!("{exchange:?}"), "AsanaExchange"),
+        (format!("{:?}", Alerts::new(|_| {})), "Alerts { threshold"),
+        (format!("{:?}", Sampled::new((), 7)), "Window { passed: 0"),
+        (format!("{addresses:?}"), "ClientIp { forwarded"),
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+
+    let events = Arc::new(Mutex::new(String::new()));
+    let told = Arc::clone(&events);
+    let observer = move |event: &Event<'_>| *told.lock().unwrap() += &format!("{event:?}");
+    let layer = meta_layer().observer(observer);
+    assert!(format!("{layer:?}").contains("observers: 1"), "{layer:?}");
+    send(&layer, meta_request(b"", Script::data([BODY]))).await;
+    let events = events.lock().unwrap();
+    assert!(events.starts_with("Event { kind: "), "{events}");
+    assert!(events.contains("attempt: Attempt { provider: \"meta\""), "{events}");
+    let kind = tower_webhook::RejectionKind::UnknownUrl;
+    assert_eq!(kind.to_string(), kind.as_str());
+}

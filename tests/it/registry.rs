@@ -93,6 +93,19 @@ fn names_are_found_and_near_ones_are_named() {
         let unknown = providers::by_name(name).unwrap_err();
         assert_eq!(unknown.near()[0], near, "{unknown}");
     }
+    let unknown = providers::by_name("strpe").unwrap_err().to_string();
+    assert!(
+        unknown.starts_with("there is no provider `strpe`; did you mean `stripe`"),
+        "{unknown}"
+    );
+    assert!(unknown.ends_with('?'), "{unknown}");
+    // A quarter of the letters and one more may differ.
+    for (name, is_near) in
+        [("strp", true), ("xxstripe", true), ("str", false), ("xxxstripe", false)]
+    {
+        let unknown = providers::by_name(name).unwrap_err();
+        assert_eq!(unknown.near().contains(&"stripe"), is_near, "{unknown}");
+    }
     let unknown = providers::by_name("\n<nothing like it>").unwrap_err();
     assert_eq!(unknown.to_string(), r"there is no provider `\n<nothing like it>`");
 }

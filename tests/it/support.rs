@@ -242,6 +242,7 @@ pub(crate) fn assert_refused_with(
     assert_eq!(rejection.kind(), kind, "{name}");
     assert_eq!(response.status(), rejection.status(), "{name}");
     assert_eq!(response.body().size_hint().exact(), Some(0), "{name}: the answer has a body");
+    assert!(response.body().is_end_stream(), "{name}: the answer has a body");
     if kind.is_verdict() {
         assert_eq!(response.status(), verdict, "{name}");
     }

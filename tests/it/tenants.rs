@@ -597,3 +597,27 @@ async fn nothing_shows_a_secret() {
     let decoys: Vec<_> = (0..2).map(|_| decoy_secret().unwrap()).collect();
     assert!(!decoys[0].matches(decoys[1].expose()), "one for each call");
 }
+
+#[test]
+fn a_tenants_secrets_are_all_tried_and_at_most_sixteen() {
+    let secret = |number: usize| Secret::new(format!("secret number {number}")).unwrap();
+    let row = Secrets::from(secret(0)).or_secret(secret(1)).or_secret(secret(2));
+    assert!(!row.is_empty() && Secrets::default().is_empty());
+    assert!(!Secrets::from(vec![secret(0)]).is_empty());
+    let exposed: Vec<_> = row.clone().into_iter().map(|secret| secret.expose().to_vec()).collect();
+    assert_eq!(exposed, [&b"secret number 0"[..], b"secret number 1", b"secret number 2"]);
+    let seen = row
+        .verifier(
+            |first| vec![first],
+            |mut all, next| {
+                all.push(next);
+                all
+            },
+        )
+        .unwrap();
+    assert_eq!(seen.len(), 3);
+    for (count, is_good) in [(0, false), (1, true), (16, true), (17, false)] {
+        let row: Secrets = (0..count).map(secret).collect();
+        assert_eq!(row.verifier(|_| (), |(), _| ()).is_ok(), is_good, "{count}");
+    }
+}

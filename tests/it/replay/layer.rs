@@ -528,3 +528,36 @@ async fn a_grpc_error_is_no_success_though_its_status_is_200() {
     assert_eq!(status(&call(&service, delivery("1")).await), OK);
     assert!(store.is_empty(), "released");
 }
+
+#[tokio::test]
+async fn a_claim_lasts_for_the_lease_that_was_set() {
+    let clock = TestClock::new();
+    let store = MemoryStore::new(100).clock(clock.now());
+    let guard = ReplayLayer::new("/webhook", store).lease(Duration::from_secs(7));
+    let service = stack(&clock, &guard, &Handler::new([Then::Hang]));
+    let mut leaked = Box::pin(call(&service, delivery("1")));
+    assert!(poll_once(leaked.as_mut()).is_pending());
+    std::mem::forget(leaked);
+    for (advance, expected) in [(6, UNAVAILABLE), (1, OK)] {
+        clock.advance(advance);
+        assert_eq!(status(&call(&service, delivery("1")).await), expected, "{advance}");
+    }
+}
+
+#[test]
+fn what_the_guard_shows_says_what_it_is() {
+    let store = MemoryStore::new(100);
+    let guard = ReplayLayer::new("/webhook", store.clone()).lease(Duration::from_secs(7));
+    let shown = format!("{guard:?} {:?} {store:?}", guard.layer(()));
+    for expected in
+        ["ReplayLayer", "lease: 7s", "duplicate_status: 200", "ReplayService", "MemoryStore"]
+    {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let future = guard.layer(Handler::default()).call(delivery("1"));
+    assert!(format!("{future:?}").starts_with("ReplayFuture"), "{future:?}");
+    assert_eq!(Withheld::Duplicate.to_string(), "the delivery has been handled");
+    let error = StoreError::new("down");
+    assert_eq!(error.to_string(), "the replay store cannot answer: down");
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "down");
+}

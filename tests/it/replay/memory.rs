@@ -145,6 +145,7 @@ fn its_bytes_are_bounded() {
             }
             store
         });
+        assert_eq!(store.max_deliveries(), max_bytes / 256);
         assert!(store.len() <= store.max_deliveries());
         assert!(store.len() > store.max_deliveries() * 9 / 10, "it is used");
         assert!(peak <= max_bytes, "{peak} of {max_bytes}");
@@ -155,4 +156,54 @@ fn its_bytes_are_bounded() {
 fn tokens_are_unique() {
     let tokens: std::collections::HashSet<Token> = (0..10_000).map(|_| Token::unique()).collect();
     assert_eq!(tokens.len(), 10_000);
+    // Other processes' stores tell them apart as well.
+    let bytes: std::collections::HashSet<[u8; 16]> =
+        tokens.iter().map(|token| token.to_bytes()).collect();
+    assert_eq!(bytes.len(), 10_000);
+    let processes: std::collections::HashSet<&[u8]> = bytes.iter().map(|all| &all[..8]).collect();
+    assert!(processes.len() == 1 && !processes.contains(&[0; 8][..]), "{processes:?}");
+}
+
+#[test]
+fn what_has_expired_goes_a_few_at_a_time() {
+    let clock = TestClock::new();
+    let store = MemoryStore::new(100).clock(clock.now());
+    for of in 0..20 {
+        handle(&store, of);
+    }
+    clock.advance(660);
+    // Whichever of them is claimed again, it counts, and its old place in the order does it no harm.
+    for of in [19, 18, 17, 16] {
+        assert_eq!(claim(&store, of).1, GRANTED);
+    }
+    assert_eq!((store.len(), store.in_flight()), (4, 4));
+    for of in [19, 18, 17, 16] {
+        assert_eq!(claim(&store, of).1, Claim::InFlight);
+    }
+}
+
+#[test]
+fn what_was_handled_twice_is_remembered_for_the_longer_time() {
+    let clock = TestClock::new();
+    let store = MemoryStore::new(100).clock(clock.now());
+    let (token, _) = claim(&store, 1);
+    for seconds in [100, 200] {
+        at_once(store.commit(&key(1), token, Duration::from_secs(seconds))).unwrap();
+    }
+    clock.advance(100);
+    assert_eq!(handle(&store, 2), GRANTED);
+    assert_eq!(claim(&store, 1).1, Claim::Completed);
+}
+
+#[test]
+fn a_claim_is_lost_when_its_lease_has_run_out() {
+    let clock = TestClock::new();
+    let store = MemoryStore::new(100).clock(clock.now());
+    let ([early, late, never], retention) = ([1, 2, 3].map(|of| claim(&store, of).0), RETENTION);
+    clock.advance(59);
+    assert_eq!(at_once(store.release(&key(1), early)).unwrap(), Settled::Held);
+    clock.advance(1);
+    assert_eq!(at_once(store.release(&key(2), late)).unwrap(), Settled::Lost);
+    assert_eq!(at_once(store.commit(&key(3), never, retention)).unwrap(), Settled::Lost);
+    assert_eq!((store.len(), store.in_flight()), (1, 0));
 }
