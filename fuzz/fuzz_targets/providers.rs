@@ -193,7 +193,11 @@ fn run(input: &Input<'_>) -> Option<()> {
 fn tag(value: &[u8]) -> Option<&[u8]> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
     let runs = value.split(|byte| !is_part(byte));
-    runs.max_by_key(|run| run.len()).filter(|run| run.len() >= 26)
+    let run = runs.max_by_key(|run| run.len()).filter(|run| run.len() >= 26)?;
+    // Worldpay writes the key's id and the algorithm before it.
+    let last = run.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let is_hex = last.len() >= 26 && last.iter().all(u8::is_ascii_hexdigit);
+    Some(if is_hex { last } else { run })
 }
 
 fn verdict(provider: &Provider, head: &Parts, body: &[u8], cuts: u8) -> Result<(), Rejection> {
