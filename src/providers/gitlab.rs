@@ -36,7 +36,6 @@ enum Mode {
 pub struct GitLabState(State);
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per request")]
 enum State {
     Signed(SchemeState),
     Token(usize),

@@ -205,10 +205,10 @@ impl Verifier for Late {
         assert_eq!(seen, body[..], "{} has seen each chunk", self.0);
         self.1.map(|()| Verified::new(self.0)).map_err(Rejection::new)
     }
-    fn handshake(&self, head: &Parts) -> Option<Result<http::Response<Bytes>, Rejection>> {
+    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         let query = head.uri.query()?;
         Some(if query == self.0 {
-            Ok(http::Response::new(Bytes::from_static(self.0.as_bytes())))
+            Ok(Response::new(Bytes::from_static(self.0.as_bytes())))
         } else {
             Err(Rejection::new(RejectionKind::HandshakeFailed))
         })
