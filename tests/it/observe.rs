@@ -10,13 +10,13 @@ use std::{
 
 use axum::{Extension, Router, extract::ConnectInfo, routing::post};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, request::Parts};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_webhook::{
-    BufferedBody, Rejection, RejectionKind, SignatureLayer, Unverified, Verified, Verifier, all_of,
-    any_of, make_verifier_after_body_fn, make_verifier_fn,
+    BufferedBody, Profile, Rejection, RejectionKind, SignatureLayer, Unverified, Verified,
+    Verifier, all_of, any_of, make_verifier_after_body_fn, make_verifier_fn,
     observe::{Attempt, ClientIp, Event, EventKind, Observer},
     providers::{AnyVerifier, AzureEventGrid, Meta, SharedToken, Slack, Strava},
     scheme::Handshake,
@@ -285,6 +285,16 @@ async fn a_look_up_names_the_provider_that_it_found() {
 }
 
 #[tokio::test]
+async fn a_look_up_names_what_a_verifier_without_a_name_refuses() {
+    let nameless = make_verifier_fn(|_| {
+        ready(Ok(verifier_fn(|_: &Parts, _: &Bytes| Err(Rejection::mismatch()))))
+    });
+    let ours = nameless.profile(Profile::DEFAULT.with_provider("ours"));
+    let (response, _) = send(&SignatureLayer::new(ours), unsigned("hi")).await;
+    assert_eq!(response.extensions().get::<Rejection>().unwrap().provider(), "ours");
+}
+
+#[tokio::test]
 async fn the_fields_are_those_of_the_request() {
     let checked = Arc::new(Mutex::new(0));
     let count = Arc::clone(&checked);
@@ -537,7 +547,7 @@ async fn report_only_survives_what_is_our_own_fault() {
     impl Verifier for Panics {
         type State = ();
 
-        fn begin(&self, _: &http::request::Parts) -> Result<(), Rejection> {
+        fn begin(&self, _: &Parts) -> Result<(), Rejection> {
             assert_ne!(self.0, "begin");
             Ok(())
         }
@@ -546,12 +556,7 @@ async fn report_only_survives_what_is_our_own_fault() {
             assert_ne!(self.0, "update");
         }
 
-        fn finish(
-            &self,
-            (): (),
-            _: &http::request::Parts,
-            _: &Bytes,
-        ) -> Result<Verified, Rejection> {
+        fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
             panic!("finish")
         }
     }

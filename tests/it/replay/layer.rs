@@ -1,6 +1,6 @@
 //! What the guard lets through, and what it answers itself.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
@@ -43,6 +43,21 @@ where
         assert_eq!(status(&answer), OK);
     }
     handler.calls()
+}
+
+#[tokio::test]
+async fn what_came_to_its_end_is_settled_once() {
+    let clock = TestClock::new();
+    let store = Slow::new(MemoryStore::new(10).clock(clock.now()), 1);
+    let guard = ReplayLayer::new("/webhook", store.clone());
+    let handler = Handler::new([Then::Answer(UNAVAILABLE), Then::Answer(OK)]);
+    let service = stack(&clock, &guard, &handler);
+    // Given back, remembered, and nothing of its own to give back.
+    for expected in [UNAVAILABLE, OK, OK] {
+        assert_eq!(status(&call(&service, delivery("1")).await), expected);
+    }
+    assert_eq!(handler.calls(), 2);
+    assert_eq!(store.detached.load(Ordering::SeqCst), 0, "nothing was left to be settled");
 }
 
 #[tokio::test]
