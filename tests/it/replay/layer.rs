@@ -335,7 +335,7 @@ async fn t22_replay_14_a_delivery_is_remembered_for_as_long_as_it_would_be_accep
         let guard = ReplayLayer::new("/webhook", store.clone()).retention(Duration::ZERO);
         let service = SignatureLayer::new(stripe).layer(guard.layer(handler.clone()));
         // `delivery` is signed for `NOW`: it is the clock that starts behind.
-        ahead.0.fetch_sub(tolerance, std::sync::atomic::Ordering::SeqCst);
+        ahead.0.fetch_sub(tolerance, Ordering::SeqCst);
         assert_eq!(status(&call(&service, delivery("1")).await), OK);
         for _ in 0..2 {
             ahead.advance(tolerance);
@@ -480,7 +480,7 @@ async fn an_answer_stands_whether_or_not_the_store_hears_of_it() {
         assert_eq!(status(&call(&service, delivery("1")).await), expected);
     }
     // Each was tried once more, with nobody waiting.
-    assert_eq!(store.detached.load(std::sync::atomic::Ordering::SeqCst), 2);
+    assert_eq!(store.detached.load(Ordering::SeqCst), 2);
     assert_eq!(handler.calls(), 2);
 }
 
