@@ -193,10 +193,7 @@ fn error(error: sqlx::Error) -> LogError {
     /// Data exception, integrity constraint violation, program limit exceeded.
     const OF_THE_ROW: [&str; 3] = ["22", "23", "54"];
     let code = error.as_database_error().and_then(|error| error.code());
-    let is_of_the_row = match code {
-        Some(code) => OF_THE_ROW.iter().any(|class| code.starts_with(class)),
-        // What cannot be sent will not be sent later either.
-        None => matches!(error, sqlx::Error::Encode(_)),
-    };
+    let is_of_the_row =
+        code.is_some_and(|code| OF_THE_ROW.iter().any(|class| code.starts_with(class)));
     sql::error(error, is_of_the_row)
 }

@@ -62,21 +62,11 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// `uri` without user information and without the values of sensitive parameters; of a secret one
 /// neither the path nor any value.
 pub(super) fn url(uri: &Uri, is_secret: bool) -> String {
-    // Nearly all URLs are a path and nothing else.
-    if uri.authority().is_none() && uri.query().is_none() && !is_secret {
-        return text(uri.path().as_bytes());
-    }
-    let mut url = String::new();
+    let mut url = if is_secret { format!("/{REDACTED}") } else { text(uri.path().as_bytes()) };
     if let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) {
         let authority = authority.as_str();
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        url = format!("{scheme}://{}", text(host.as_bytes()));
-    }
-    if is_secret {
-        url.push('/');
-        url.push_str(REDACTED);
-    } else {
-        url.push_str(&text(uri.path().as_bytes()));
+        url.insert_str(0, &format!("{scheme}://{}", text(host.as_bytes())));
     }
     for (i, parameter) in uri.query().into_iter().flat_map(|query| query.split('&')).enumerate() {
         url.push(if i == 0 { '?' } else { '&' });
