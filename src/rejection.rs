@@ -30,6 +30,9 @@ pub struct Rejection {
     status: Option<StatusCode>,
     provider: &'static str,
     tenant: Option<Arc<str>>,
+    /// The tenant is the decoy's, and nobody is told its name. It is kept all the same: to drop it
+    /// sooner than a known tenant's would take other steps.
+    is_nobody: bool,
     field: Option<Cow<'static, str>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -186,7 +189,15 @@ impl Rejection {
     /// A rejection of this kind. The status follows from the kind and from the provider.
     #[must_use]
     pub const fn new(kind: RejectionKind) -> Self {
-        Self { kind, status: None, provider: "", tenant: None, field: None, source: None }
+        Self {
+            kind,
+            status: None,
+            provider: "",
+            tenant: None,
+            is_nobody: false,
+            field: None,
+            source: None,
+        }
     }
 
     /// No signature matches: what a verifier's last line returns.
@@ -243,8 +254,19 @@ impl Rejection {
     }
 
     #[cfg(feature = "tenants")]
-    pub(crate) fn without_tenant(mut self) -> Self {
-        self.tenant = None;
+    pub(crate) fn looked_up(mut self, tenant: Arc<str>, is_nobody: bool) -> Self {
+        self.tenant = Some(tenant);
+        self.is_nobody = is_nobody;
+        self
+    }
+
+    /// Whatever the decoy's verdict was, there is no such tenant.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn judged(mut self) -> Self {
+        // A failure that is no verdict is told to the known ones too.
+        let is_unknown = self.is_nobody && self.kind.is_verdict();
+        self.kind = if is_unknown { RejectionKind::UnknownTenant } else { self.kind };
+        self.field = self.field.filter(|_| !is_unknown);
         self
     }
 
@@ -270,7 +292,7 @@ impl Rejection {
     /// that tenant's.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
-        self.tenant.as_deref()
+        self.tenant.as_deref().filter(|_| !self.is_nobody)
     }
 
     /// The status that the layer answers with: 403 for a verdict unless the provider or the layer
@@ -310,7 +332,7 @@ impl fmt::Debug for Rejection {
         f.debug_struct("Rejection")
             .field("kind", &self.kind)
             .field("provider", &self.provider)
-            .field("tenant", &self.tenant)
+            .field("tenant", &self.tenant())
             .field("field", &self.field)
             .field("source", &self.source)
             .finish_non_exhaustive()

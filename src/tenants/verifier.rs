@@ -46,8 +46,7 @@ impl<V> TenantVerifier<V> {
 
     /// For whoever reads the events; the sender is not told.
     fn named(&self, rejection: Rejection) -> Rejection {
-        let named = rejection.with_tenant(self.tenant.to_shared());
-        if self.is_decoy { named.without_tenant() } else { named }
+        rejection.looked_up(self.tenant.to_shared(), self.is_decoy)
     }
 }
 
@@ -63,13 +62,11 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
     }
 
     fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        let result = self.verifier.finish(state, head, body);
-        match (self.is_decoy, result.map_err(|rejection| self.named(rejection))) {
-            (false, Ok(verified)) => Ok(verified.with_tenant(self.tenant.to_shared())),
-            (false, Err(rejection)) => Err(rejection),
-            // A failure that is no verdict is told to the known ones too.
-            (true, Err(rejection)) if !rejection.kind().is_verdict() => Err(rejection),
-            (true, _) => Err(Rejection::unknown_tenant()),
+        match self.verifier.finish(state, head, body) {
+            Ok(verified) if !self.is_decoy => Ok(verified.with_tenant(self.tenant.to_shared())),
+            // With the decoy's secret, which nobody knows.
+            Ok(_) => Err(self.named(Rejection::unknown_tenant())),
+            Err(rejection) => Err(self.named(rejection).judged()),
         }
     }
 
