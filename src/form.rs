@@ -18,21 +18,26 @@ impl Form {
     /// `None` when there are too many parameters. Blank values are kept, and a name without `=`
     /// has a blank value.
     pub(crate) fn parse(encoded: &[u8]) -> Option<Self> {
-        let most = encoded.iter().filter(|byte| **byte == b'&').count() + 1;
         let mut form = Self {
             text: Vec::with_capacity(encoded.len()),
-            parameters: Vec::with_capacity(most.min(MAX_PARAMETERS)),
+            // Parameters are seldom shorter, so the list seldom grows.
+            parameters: Vec::with_capacity((encoded.len() / 16 + 1).min(MAX_PARAMETERS)),
         };
-        for piece in encoded.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()) {
+        let mut rest = encoded;
+        while let [first, after @ ..] = rest {
+            if *first == b'&' {
+                rest = after;
+                continue;
+            }
             if form.parameters.len() == MAX_PARAMETERS {
                 return None;
             }
-            let equals = piece.iter().position(|byte| *byte == b'=');
-            let (name, value) = piece.split_at(equals.unwrap_or(piece.len()));
             let start = form.text.len();
-            decode(name, &mut form.text);
+            rest = decode_until(rest, |byte| matches!(byte, b'&' | b'='), &mut form.text);
             let middle = form.text.len();
-            decode(value.get(1..).unwrap_or_default(), &mut form.text);
+            if let [b'=', value @ ..] = rest {
+                rest = decode_until(value, |byte| byte == b'&', &mut form.text);
+            }
             form.parameters.push([start, middle, form.text.len()]);
         }
         Some(form)
@@ -73,10 +78,16 @@ impl Form {
 }
 
 pub(crate) fn decode(encoded: &[u8], out: &mut Vec<u8>) {
+    decode_until(encoded, |_| false, out);
+}
+
+/// Decodes up to the first byte of these, and returns what begins with it.
+fn decode_until<'a>(encoded: &'a [u8], is_end: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> &'a [u8] {
     let mut rest = encoded;
-    // What stands for itself is copied at once.
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'+' | b'%')) {
-        let (plain, escape) = rest.split_at(at);
+    loop {
+        // What stands for itself is copied at once.
+        let plain = rest.iter().position(|byte| matches!(byte, b'+' | b'%') || is_end(*byte));
+        let (plain, escape) = rest.split_at(plain.unwrap_or(rest.len()));
         out.extend_from_slice(plain);
         let (byte, len) = match escape {
             [b'+', ..] => (b' ', 1),
@@ -84,12 +95,12 @@ pub(crate) fn decode(encoded: &[u8], out: &mut Vec<u8>) {
                 (Some(high), Some(low)) => (high << 4 | low, 3),
                 _ => (b'%', 1),
             },
-            _ => (b'%', 1),
+            [b'%', ..] => (b'%', 1),
+            _ => return escape,
         };
         out.push(byte);
         rest = &escape[len..];
     }
-    out.extend_from_slice(rest);
 }
 
 #[cfg(test)]

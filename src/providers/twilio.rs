@@ -190,9 +190,9 @@ impl Verifier for Twilio {
         let (_, keys) = self.0.keys(head)?;
         let signature = &state.signature[..state.algorithm.tag_len()];
 
-        let mut verdict = Verdict::new();
-        for (key_index, key) in keys.enumerate() {
-            self.0.each_url(&state.url, &mut |pieces| {
+        let matching_key = |pieces: &[&str]| {
+            let mut verdict = Verdict::new();
+            for (key_index, key) in keys.clone().enumerate() {
                 let mut mac = key.clone();
                 pieces.iter().for_each(|piece| mac.update(piece.as_bytes()));
                 for (name, value) in parameters.iter().flat_map(Form::iter) {
@@ -200,9 +200,11 @@ impl Verifier for Twilio {
                     mac.update(value);
                 }
                 verdict.add(key_index, mac.finalize().matches(signature));
-            });
-        }
-        let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
+            }
+            verdict.accepted()
+        };
+        // Every key is tried, and no more URLs than it takes: which of them was signed is no secret.
+        let key_index = self.0.each_url(&state.url, matching_key).ok_or(Rejection::mismatch())?;
 
         let verified = Verified::new(Self::PROFILE.provider())
             .with_key_index(key_index)
@@ -221,7 +223,10 @@ impl Verifier for Twilio {
 
 impl Inner {
     /// The algorithm, and the keys that may have been used with it.
-    fn keys(&self, head: &Parts) -> Result<(Algorithm, impl Iterator<Item = &Mac>), Rejection> {
+    fn keys(
+        &self,
+        head: &Parts,
+    ) -> Result<(Algorithm, impl Iterator<Item = &Mac> + Clone), Rejection> {
         let malformed = || Rejection::malformed(SETTINGS);
         let (mut id, mut is_sha256) = (None, false);
         if let Some(settings) = optional(head, SETTINGS)? {
@@ -289,9 +294,10 @@ impl Inner {
         bool::from(is_covered).then_some(None).ok_or(UNCOVERED.with_field("bodySHA256"))
     }
 
-    /// Calls `visit` with each form of the URL that Twilio may have signed, in pieces. It is edited
-    /// as text, so that path, query and case stay as received (T-16, T-17).
-    fn each_url(&self, url: &str, visit: &mut dyn FnMut(&[&str])) {
+    /// Calls `visit` with each form of the URL that Twilio may have signed, in pieces, until it
+    /// finds something. The URL is edited as text, so that path, query and case stay as received
+    /// (T-16, T-17).
+    fn each_url<T>(&self, url: &str, visit: impl Fn(&[&str]) -> Option<T>) -> Option<T> {
         let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
         let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (user, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
@@ -317,12 +323,16 @@ impl Inner {
         }
         for rest in &rests {
             for port in [port, other_port] {
-                visit(&[scheme, user, host, port, rest]);
-                if self.without_user_info && !user.is_empty() {
-                    visit(&[scheme, host, port, rest]);
+                let mut found = visit(&[scheme, user, host, port, rest]);
+                if found.is_none() && self.without_user_info && !user.is_empty() {
+                    found = visit(&[scheme, host, port, rest]);
+                }
+                if found.is_some() {
+                    return found;
                 }
             }
         }
+        None
     }
 }
 
