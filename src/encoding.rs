@@ -93,8 +93,8 @@ pub(crate) fn decode_hex(text: &[u8], out: &mut [u8]) -> Option<()> {
         return None;
     }
     let mut seen = 0;
-    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        let (high, low) = (NIBBLES[usize::from(pair[0])], NIBBLES[usize::from(pair[1])]);
+    for (byte, [high, low]) in out.iter_mut().zip(text.as_chunks().0) {
+        let (high, low) = (NIBBLES[usize::from(*high)], NIBBLES[usize::from(*low)]);
         seen |= high | low;
         *byte = high << 4 | low;
     }

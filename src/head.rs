@@ -63,7 +63,9 @@ pub(crate) fn not_coded(head: &Parts) -> Result<(), Rejection> {
 }
 
 fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a HeaderValue>, RejectionKind> {
-    let mut values = head.headers.get_all(name).iter();
+    // A few comparisons of lengths are cheaper than to parse and to hash the name for each look-up.
+    let mut values =
+        head.headers.iter().filter(|(found, _)| found.as_str() == name).map(|(_, value)| value);
     let first = values.next();
     if values.next().is_some() {
         // Which of two values a proxy or the sender meant is not ours to guess (T-10).

@@ -137,6 +137,11 @@ impl Verified {
     /// Give it nothing that a replayer could change.
     #[must_use]
     pub fn with_identity(mut self, authenticated: &[u8]) -> Self {
+        self.set_identity(authenticated);
+        self
+    }
+
+    pub(crate) fn set_identity(&mut self, authenticated: &[u8]) {
         let mut bytes = [0; MAX_TAG];
         // What does not fit is hashed; no tag is 65 bytes long, so the two cannot meet.
         let len = if authenticated.len() <= MAX_TAG {
@@ -147,7 +152,6 @@ impl Verified {
             usize::from(u8::MAX)
         };
         self.identity = Some(Identity { bytes, len: u8::try_from(len).unwrap_or(u8::MAX) });
-        self
     }
 
     /// The request is a **signed** challenge (Slack's `url_verification`), and this its answer: the

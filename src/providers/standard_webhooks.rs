@@ -139,9 +139,13 @@ impl StandardWebhooks {
     }
 
     fn scheme(&self, head: &Parts) -> Result<&SchemeVerifier, Rejection> {
-        let uses =
-            |family: usize| HEADERS[family].iter().any(|name| head.headers.contains_key(*name));
-        match (uses(WEBHOOK), uses(SVIX)) {
+        let mut uses = [false; 2];
+        for name in head.headers.keys() {
+            for (uses, family) in uses.iter_mut().zip(&HEADERS) {
+                *uses |= family.contains(&name.as_str());
+            }
+        }
+        match (uses[WEBHOOK], uses[SVIX]) {
             // One family's signature over the other's id or time would be a way round both.
             (true, true) => {
                 Err(Rejection::new(RejectionKind::Repeated).with_field(HEADERS[SVIX][0]))

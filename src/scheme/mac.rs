@@ -143,7 +143,16 @@ impl Tag {
 
     /// In constant time. A candidate of another length never matches (T-03).
     pub(crate) fn matches(&self, candidate: &[u8]) -> Choice {
-        self.as_bytes().ct_eq(candidate)
+        let (ours, theirs) = (self.as_bytes(), candidate);
+        if ours.len() != theirs.len() {
+            return Choice::from(0);
+        }
+        // By words, of which every tag is a whole number: there are four times as many bytes.
+        let ((ours, our_rest), (theirs, their_rest)) = (ours.as_chunks(), theirs.as_chunks());
+        let word = |bytes: &[u8; 4]| u32::from_ne_bytes(*bytes);
+        ours.iter().zip(theirs).fold(our_rest.ct_eq(their_rest), |is_same, (ours, theirs)| {
+            is_same & word(ours).ct_eq(&word(theirs))
+        })
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

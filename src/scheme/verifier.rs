@@ -261,16 +261,17 @@ impl Verifier for SchemeVerifier {
         // the first secret: whoever leaves out one of two signatures must not make a new delivery.
         let is_signed = scheme.template.contains(&Part::Id);
         let id = scheme.delivery_id.map(|name| optional(head, name)).transpose()?.flatten();
-        verified = match id {
-            Some(id) if is_signed => verified.with_identity(id),
-            _ => verified.with_identity(identity.as_bytes()),
-        };
-        let verified = match id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
-            Some(id) => verified.with_delivery_id(id, is_signed),
-            None => verified,
-        };
+        verified.set_identity(id.filter(|_| is_signed).unwrap_or(identity.as_bytes()));
+        if let Some(id) = id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
+            verified = verified.with_delivery_id(id, is_signed);
+        }
         let key = self.0.keys.macs().first();
-        Ok(verified.or_reply(|| scheme.handshake?.after_verification(head, body, key)))
+        if let Some(reply) =
+            scheme.handshake.and_then(|handshake| handshake.after_verification(head, body, key))
+        {
+            verified = verified.with_reply(reply);
+        }
+        Ok(verified)
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
