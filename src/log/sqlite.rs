@@ -1,7 +1,6 @@
 //! The log in SQLite.
 
 use std::{
-    fmt,
     future::Future,
     path::{Path, PathBuf},
     pin::Pin,
@@ -35,7 +34,6 @@ const CONNECTIONS: usize = 3;
 const PAGE_SIZE: u32 = 16 << 10;
 
 /// A file, or several logs' and other tables' file.
-#[derive(Debug)]
 pub(super) struct Sqlite(Arc<Pool>);
 
 struct Pool {
@@ -135,12 +133,6 @@ impl Drop for Pool {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn_blocking(move || drop(idle));
         }
-    }
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("path", &self.path).finish_non_exhaustive()
     }
 }
 

@@ -1,11 +1,8 @@
 //! What a log knows of a request that is on its way.
 
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU8, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU8, Ordering},
 };
 
 use super::EntryId;
@@ -60,11 +57,5 @@ impl Tickets {
 
     pub(super) fn add(&self, ticket: Ticket) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(ticket));
-    }
-}
-
-impl fmt::Debug for Tickets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tickets").finish_non_exhaustive()
     }
 }

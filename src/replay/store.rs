@@ -169,9 +169,3 @@ impl<T: ReplayStore> Drop for Hold<T> {
         }
     }
 }
-
-impl<T: ReplayStore> fmt::Debug for Hold<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hold").field("succeeded", &self.succeeded).finish_non_exhaustive()
-    }
-}

@@ -19,7 +19,7 @@ use tower_webhook::{
 
 use crate::{
     observe::Seen,
-    support::{Script, send},
+    support::{Script, meta_layer, meta_request, send},
 };
 
 /// A world in which a test says who sends what, when.
@@ -85,6 +85,20 @@ impl Raised {
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn what_is_no_verdict_raises_no_alert() {
+    let raised = Raised::default();
+    let address = "192.0.2.1".parse::<IpAddr>().unwrap();
+    let layer = meta_layer()
+        .client_ip(ClientIp::new(move |_| Some(address)))
+        .body_limit(1)
+        .observer(raised.alerts());
+    for _ in 0..20 {
+        send(&layer, meta_request(b"too long", Script::data(["too long"]))).await;
+    }
+    assert_eq!(raised.take(), [""; 0]);
+}
 
 #[tokio::test]
 async fn ten_refusals_of_one_address_in_one_hour_are_told_once() {

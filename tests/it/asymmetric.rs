@@ -724,7 +724,8 @@ fn every_provider_has_a_row_and_every_row_is_a_provider() {
 fn debug_says_the_algorithm_and_errors_the_way_out() {
     assert_eq!(format!("{:?}", key("ecdsa")), "PublicKey(EcdsaP256Sha256)");
     let verifier = declared("rsa").public_key_verifier(key("rsa")).unwrap();
-    assert!(format!("{verifier:?}").contains("public_keys: 1"), "{verifier:?}");
+    let verifier = verifier.or_key(key("rsa")).unwrap();
+    assert!(format!("{verifier:?}").contains("public_keys: 2"), "{verifier:?}");
     let error = Wise::new(key("ed25519")).unwrap_err().to_string();
     assert!(error.ends_with("is it this provider's key?"), "{error}");
     let error = declared("rsa").verifier(secret()).unwrap_err().to_string();

@@ -58,9 +58,9 @@ async fn what_is_shown_says_what_it_is() {
     use std::sync::{Arc, Mutex};
 
     use tower_webhook::{
-        PublicUrl, make_verifier_after_body_fn, make_verifier_fn,
+        MakeVerifier, PublicUrl, Source, Verifier, make_verifier_after_body_fn, make_verifier_fn,
         observe::{Alerts, ClientIp, Event, Sampled},
-        providers::{Asana, Twilio, Worldpay},
+        providers::{Asana, Mailgun, Twilio, Worldpay, by_name},
     };
 
     let look_up = || async { Ok(Meta::new(secret())) };
@@ -72,6 +72,9 @@ async fn what_is_shown_says_what_it_is() {
         |_, _| async { Ok(false) },
     );
     let addresses = ClientIp::new(|_| None);
+    let (head, _) = meta_request(b"", ()).into_parts();
+    let any = by_name("github").unwrap().verifier(secret()).unwrap();
+    let later = make_verifier_after_body_fn(move |_, _| look_up());
     for (shown, expected) in [
         (format!("{:?}", make_verifier_fn(move |_| look_up())), "MakeVerifierFn { profile"),
         (
@@ -85,6 +88,14 @@ async fn what_is_shown_says_what_it_is() {
         (format!("{:?}", Alerts::new(|_| {})), "Alerts { threshold"),
         (format!("{:?}", Sampled::new((), 7)), "Window { passed: 0"),
         (format!("{addresses:?}"), "ClientIp { forwarded"),
+        (format!("{any:?}"), "AnyVerifier(\"github\")"),
+        (format!("{:?}", any.begin(&head).unwrap()), "AnyState"),
+        (format!("{:?}", exchange.make_verifier(&head)), "AsanaFuture"),
+        (format!("{:?}", by_name("github").unwrap()), "Scheme { profile"),
+        (format!("{:?}", by_name("twilio").unwrap()), "kind: Own"),
+        (format!("{:?}", later.early(&head)), "Later(Later"),
+        (format!("{:?}", Mailgun::new(secret())), "Mac([redacted])"),
+        (format!("{:?}", Verified::new("acme")), "Verified { provider: \"acme\", key_index: 0"),
     ] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
@@ -94,6 +105,8 @@ async fn what_is_shown_says_what_it_is() {
     let observer = move |event: &Event<'_>| *told.lock().unwrap() += &format!("{event:?}");
     let layer = meta_layer().observer(observer);
     assert!(format!("{layer:?}").contains("observers: 1"), "{layer:?}");
+    let two = layer.clone().observer(|_: &Event<'_>| {});
+    assert!(format!("{two:?}").contains("observers: 2"), "{two:?}");
     send(&layer, meta_request(b"", Script::data([BODY]))).await;
     let events = events.lock().unwrap();
     assert!(events.starts_with("Event { kind: "), "{events}");

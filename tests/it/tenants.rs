@@ -579,6 +579,7 @@ async fn nothing_shows_a_secret() {
     let store = Store::new();
     let builder = store.meta();
     let mut shown = format!("{builder:?}");
+    assert!(shown.starts_with("TenantsBuilder"), "{shown}");
     let tenants = builder.build().unwrap();
     let secrets = Secrets::from(secret()).or_secret(secret());
     let layer = SignatureLayer::new(tenants.by_head(path_of));
@@ -593,6 +594,9 @@ async fn nothing_shows_a_secret() {
     }
     assert!(shown.contains("known: 1"), "{shown}");
     assert!(shown.contains("TenantId(\"A\")"), "{shown}");
+    assert!(shown.contains("LookUp(\"store\")"), "{shown}");
+    assert!(shown.contains("LookUp(\"cached\")"), "{shown}");
+    assert_eq!(AsRef::<str>::as_ref(verifier.tenant().unwrap()), "A");
 
     let decoys: Vec<_> = (0..2).map(|_| decoy_secret().unwrap()).collect();
     assert!(!decoys[0].matches(decoys[1].expose()), "one for each call");

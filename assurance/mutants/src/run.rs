@@ -33,6 +33,13 @@ pub struct Test {
     reaches: HashSet<usize>,
 }
 
+impl Test {
+    fn needs_server(&self) -> bool {
+        let name = self.binary.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with("servers-")
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// By this test.
@@ -198,6 +205,10 @@ impl Suite {
         let mut tests: Vec<usize> = (0..self.tests.len())
             .filter(|&test| self.tests[test].reaches.contains(&mutant))
             .collect();
+        // Those with servers are slow, and for what no other reaches.
+        if tests.iter().any(|&test| !self.tests[test].needs_server()) {
+            tests.retain(|&test| !self.tests[test].needs_server());
+        }
         {
             let catches = catches.lock().unwrap();
             let caught =

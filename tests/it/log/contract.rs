@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
-    SignatureLayer,
+    SignatureLayer, Verifier,
     log::{Entry, EntryId, Filter, LogBuilder, Retention, WebhookLog},
-    providers::{AnyVerifier, by_name},
+    providers::{AnyVerifier, Meta, by_name},
 };
 
 use super::{forged, genuine, handler, rows, send_to};
@@ -18,6 +18,7 @@ use crate::support::{SECRET, hmac_sha256, meta_layer, secret};
 pub(crate) async fn keeps_its_contract(log: WebhookLog) {
     keeps_hostile_text(&log).await;
     finds_by_all_filters(&log).await;
+    tells_filters_apart(&log).await;
     prunes(&log).await;
     log.shutdown(Duration::from_secs(10)).await.unwrap();
 }
@@ -127,20 +128,32 @@ async fn finds_by_all_filters(log: &WebhookLog) {
     assert_eq!(log.find(&Filter::new()).await.unwrap().len(), 50, "unless asked for more");
 }
 
+/// What a filter's texts are compared with must not get mixed up.
+async fn tells_filters_apart(log: &WebhookLog) {
+    for status in [200, 500] {
+        let verifier = Meta::new(secret()).for_tenant("success");
+        let layer = SignatureLayer::new(verifier).observer(log.clone());
+        let Ok(_) = layer.layer(handler(status)).oneshot(genuine(b"x")).await;
+    }
+    log.flush().await.unwrap();
+    let failed = Filter::new().tenant("success").status("error");
+    assert_eq!(log.find(&failed).await.unwrap().len(), 1);
+}
+
 async fn prunes(log: &WebhookLog) {
     let layer = meta_layer().observer(log.clone());
     for _ in 0..1_300 {
         send_to(&layer, 200, genuine(b"x")).await;
     }
     log.flush().await.unwrap();
-    let all = 3 + 120 + 1_300;
+    let all = 3 + 120 + 2 + 1_300;
     assert_eq!(log.prune(Retention::new()).await.unwrap(), 0);
     assert_eq!(log.prune(Retention::new().max_rows(all)).await.unwrap(), 0);
     assert_eq!(log.prune(Retention::new().max_bytes(u64::MAX)).await.unwrap(), 0);
     // Those of 1970.
     let day = Duration::from_secs(86_400);
     assert_eq!(log.prune(Retention::new().max_age(day)).await.unwrap(), 120);
-    assert_eq!(log.prune(Retention::new().max_rows(1_000)).await.unwrap(), 303);
+    assert_eq!(log.prune(Retention::new().max_rows(1_000)).await.unwrap(), 305);
     let rows = log.find(&Filter::new().limit(1_000)).await.unwrap();
     assert_eq!(rows.len(), 1_000);
     let len: usize = rows.iter().take(10).map(Entry::stored_len).sum();

@@ -1,9 +1,12 @@
 //! Best effort: limits, losses that are counted, refusals that are sampled, and the end.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, SystemTime},
+};
 
 use tower_webhook::{
-    log::{EntryId, Filter, LogError, MemoryStore, WebhookLog},
+    log::{Entry, EntryId, Filter, LogError, MemoryStore, Store, WebhookLog},
     observe::{Observer, Sampled},
 };
 
@@ -65,6 +68,39 @@ async fn one_row_that_the_store_does_not_take_keeps_no_other() {
     let rows = rows(&log).await;
     let count = |status| rows.iter().filter(|row| row.status == status).count();
     assert_eq!((count("success"), count("dropped"), log.dropped()), (2, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_meet_a_store_that_is_down_are_not_taken_for_refused() {
+    let store = Scripted::new(Mode::RefusesThenFails);
+    let log = WebhookLog::builder().store(store.clone()).unwrap();
+    for _ in 0..3 {
+        send_to(&logged(&log), 200, genuine(b"x")).await;
+    }
+    tokio::time::sleep(5 * SECOND).await;
+    assert_eq!((log.queued(), log.dropped()), (3, 0));
+    let shown = format!("{log:?}");
+    assert!(shown.starts_with("WebhookLog { queued: 3, dropped: 0"), "{shown}");
+    assert!(shown.contains("scripted"), "{shown}");
+    store.set(Mode::Works);
+    log.flush().await.unwrap();
+    assert_eq!((rows(&log).await.len(), log.dropped()), (3, 0));
+}
+
+#[tokio::test]
+async fn a_finished_row_in_memory_stays_and_no_more_go_than_were_asked_for() {
+    let store = MemoryStore::new(10);
+    let id = |millis| EntryId::first(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+    let row = |millis, status: &'static str| Arc::new(Entry::new(id(millis), status));
+    store.write((1..=5).map(|at| row(at, "error")).collect()).await.unwrap();
+    store.write(vec![row(3, "success")]).await.unwrap();
+    let found = store.find(&Filter::new()).await.unwrap();
+    assert!(found.len() == 5 && found.iter().all(|row| row.status == "error"), "{found:?}");
+    // The first of them is at the edge.
+    let since = Filter::new().since(SystemTime::UNIX_EPOCH + Duration::from_millis(4));
+    assert_eq!(store.find(&since).await.unwrap().len(), 2);
+    assert_eq!(store.delete_before(id(5), 2).await.unwrap(), 2);
+    assert_eq!(store.find(&Filter::new()).await.unwrap().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,6 +250,7 @@ fn a_log_needs_a_runtime() {
 fn ids_have_one_spelling() {
     let id = EntryId::first(at(NOW)());
     assert_eq!(id.to_string().parse(), Ok(id));
-    assert!(id.to_string().to_uppercase().parse::<EntryId>().is_err());
+    let error = id.to_string().to_uppercase().parse::<EntryId>().unwrap_err();
+    assert_eq!(error.to_string(), "not a UUID in lower case with hyphens");
     assert!(id < EntryId::first(at(NOW)() + Duration::from_millis(1)));
 }

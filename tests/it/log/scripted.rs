@@ -18,6 +18,8 @@ pub(crate) enum Mode {
     Refuses(&'static [u8]),
     /// Hangs over more rows than this at once, like a database behind a slow line.
     Slow(usize),
+    /// Refuses a batch, and is down when its rows come one by one.
+    RefusesThenFails,
     /// Takes no row at all, like a table with a constraint that all break.
     RefusesAll,
 }
@@ -50,7 +52,12 @@ impl Store for Scripted {
             Mode::Works | Mode::Slow(_) => self.memory.write(entries),
             Mode::Fails => Box::pin(async { Err(LogError::unavailable("scripted")) }),
             Mode::Hangs => Box::pin(std::future::pending()),
-            Mode::RefusesAll => Box::pin(async { Err(LogError::refused("scripted")) }),
+            Mode::RefusesThenFails if entries.len() == 1 => {
+                Box::pin(async { Err(LogError::unavailable("scripted")) })
+            }
+            Mode::RefusesAll | Mode::RefusesThenFails => {
+                Box::pin(async { Err(LogError::refused("scripted")) })
+            }
             Mode::Panics => panic!("scripted"),
             Mode::Refuses(payload) => {
                 if entries.iter().any(|entry| entry.payload.as_deref() == Some(payload)) {

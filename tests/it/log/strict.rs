@@ -97,6 +97,24 @@ async fn without_the_row_the_handler_is_not_called() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn its_deadline_is_the_applications() {
+    let (log, strict) = strict(Scripted::new(Mode::Hangs));
+    let strict = strict.deadline(SECOND / 10);
+    let service = ServiceBuilder::new().layer(logged(&log)).layer(strict).service(Inner::default());
+    let start = tokio::time::Instant::now();
+    let future = service.clone().oneshot(genuine(b"x"));
+    let Ok(response) = future.await;
+    assert_eq!(
+        (response.status(), start.elapsed()),
+        (StatusCode::SERVICE_UNAVAILABLE, SECOND / 10)
+    );
+    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+    let mut service = log.strict_layer().unwrap().layer(inner);
+    let shown = format!("{:?}", tower::Service::call(&mut service, Request::new(())));
+    assert!(shown.starts_with("StrictFuture"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_queue_is_503_at_once() {
     let builder = WebhookLog::builder().strict().queue(2, 1 << 20);
     let log = builder.store(Scripted::new(Mode::Hangs)).unwrap();

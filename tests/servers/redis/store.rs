@@ -10,7 +10,7 @@ use http::StatusCode;
 use redis::AsyncCommands;
 use tower_webhook::{
     ReplayKey, Verified,
-    replay::{Claim, ReplayLayer, ReplayStore, Settled, Token, Withheld},
+    replay::{Claim, RedisStore, ReplayLayer, ReplayStore, Settled, Token, Withheld},
 };
 
 use super::{Handler, Redis, call, delivery, failing, stack};
@@ -133,4 +133,17 @@ async fn dropped_after_any_poll_no_claim_is_left_behind() {
         // While the handler was at work, and while the claim was given back.
         assert!(calls_of_dropped >= 2, "{calls_of_dropped}");
     }
+}
+
+#[tokio::test]
+async fn what_it_shows_holds_no_password() {
+    let store = RedisStore::open("redis://user:pass-canary@127.0.0.1:1").unwrap();
+    let store = store.key_prefix("hooks:").time_limit(Duration::from_millis(70));
+    let shown = format!("{store:?} {:?}", store.release(&key(), Token::unique()));
+    for expected in
+        ["RedisStore { prefix: \"hooks:\", time_limit: 70ms", "RedisFuture { limit: 70ms"]
+    {
+        assert!(shown.contains(expected), "{shown}");
+    }
+    assert!(!shown.contains("canary"), "{shown}");
 }
