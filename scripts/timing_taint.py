@@ -12,6 +12,7 @@ import xml.etree.ElementTree as xml
 VERDICTS = [
     ("mac.rs", "accepted"),
     ("shared_token.rs", "key_index"),  # has `accepted` inlined into it
+    ("twilio.rs", "each_url"),  # whether any key signed this URL; which URL it is, is no secret
 ]
 
 
@@ -26,7 +27,8 @@ def errors(path):
 def is_verdict(frames):
     """The jump itself, or one of the small functions of `core` that it is written with."""
     for function, file, _ in frames:
-        if any(file == f and function.endswith(name) for f, name in VERDICTS):
+        plain = function if function.startswith("<") else function.partition("<")[0]
+        if any(file == f and plain.endswith(name) for f, name in VERDICTS):
             return True
         if not function.startswith(("ok_or<", "then<")):
             return False

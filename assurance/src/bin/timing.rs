@@ -10,6 +10,7 @@ use std::{
     hint::black_box,
     pin::pin,
     process::ExitCode,
+    sync::atomic::{Ordering, fence},
     task::{Context, Poll, Waker},
     time::{Instant, SystemTime},
 };
@@ -60,6 +61,12 @@ impl Random {
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> f64 {
+    // The way here differs by class. What it left in the store buffer and in the history by which
+    // branches are predicted must not be measured with the work.
+    for step in 0..4000 {
+        black_box(step);
+    }
+    fence(Ordering::SeqCst);
     let begin = Instant::now();
     black_box(work());
     begin.elapsed().as_nanos() as f64
@@ -104,7 +111,7 @@ fn main() -> ExitCode {
         let github = github.clone();
         move |random, class| {
             let body = random.body();
-            let at = if class == Class::Left { 0 } else { 31 };
+            let at = 31 * class as usize;
             let head = changed(signed(&github, &body), at, random);
             timed(|| verify(&github, &head, &body))
         }
@@ -134,16 +141,16 @@ fn main() -> ExitCode {
     });
 
     report.row("the first of 8 signatures good, or the last", samples / 4, Goal::Alike, {
-        let verifier = StandardWebhooks::new(secret("whsec_c2VjcmV0IG9mIHRoZSBtZWFzdXJlbWVudA"));
-        let verifier = verifier.expect("it is base64");
+        let of = |key| StandardWebhooks::new(secret(key)).expect("it is base64");
+        let verifier = of("whsec_c2VjcmV0IG9mIHRoZSBtZWFzdXJlbWVudA");
+        let stranger = of("whsec_YW5vdGhlciBvbmUncyBzZWNyZXQsIGFzIGxvbmc");
         move |random, class| {
             let body = random.body();
             let mut head = signed(&verifier, &body);
-            let good = head.headers["webhook-signature"].to_str().expect("base64").to_owned();
-            let place = if class == Class::Left { 0 } else { 7 };
-            let list: Vec<String> = (0..8)
-                .map(|at| if at == place { good.clone() } else { other(&good, random) })
-                .collect();
+            let good = signature(&verifier, &body);
+            let place = 7 * class as usize;
+            let mut list: Vec<String> = (0..8).map(|at| signature(&stranger, &[at])).collect();
+            list[place] = good;
             head.headers.insert("webhook-signature", list.join(" ").parse().expect("visible"));
             timed(|| verify(&verifier, &head, &body))
         }
@@ -240,26 +247,25 @@ fn signed(signer: &impl Sign, body: &[u8]) -> Parts {
     head
 }
 
-/// With one bit of this byte of the signature changed.
+/// With one bit of this byte of the signature changed. Every byte is written, so that no class leaves
+/// other traces in the caches.
 fn changed(mut head: Parts, at: usize, random: &mut Random) -> Parts {
-    let value = &head.headers["x-hub-signature-256"];
-    let mut text = value.as_bytes().to_vec();
-    let hex = &mut text["sha256=".len() + 2 * at..][..2];
-    let byte = u8::from_str_radix(std::str::from_utf8(hex).expect("hex"), 16).expect("hex");
-    let byte = byte ^ 1 << (random.next() % 8);
-    hex.copy_from_slice(format!("{byte:02x}").as_bytes());
-    head.headers.insert("x-hub-signature-256", text.try_into().expect("visible"));
+    let value = head.headers["x-hub-signature-256"].to_str().expect("visible");
+    let bit = 1 << (random.next() % 8);
+    let mut text = value[..7].to_owned();
+    for place in 0..32 {
+        let byte = u8::from_str_radix(&value[7 + 2 * place..][..2], 16).expect("hex");
+        let byte = byte ^ (bit * u8::from(black_box(place) == at));
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
+    head.headers.insert("x-hub-signature-256", text.parse().expect("visible"));
     head
 }
 
-/// A signature of the same form that nobody made.
-fn other(good: &str, random: &mut Random) -> String {
-    let mut text = good.as_bytes().to_vec();
-    for byte in &mut text[3..45] {
-        *byte = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"[(random.next() % 32) as usize];
-    }
-    text[45] = b'A'; // its last bits are none of the signature's
-    String::from_utf8(text).expect("ASCII")
+fn signature(signer: &StandardWebhooks, body: &[u8]) -> String {
+    signed(signer, body).headers["webhook-signature"].to_str().expect("base64").to_owned()
 }
 
 /// The layer above 16 tenants, all looked up before and none forgotten meanwhile, and as many ids
