@@ -2,46 +2,31 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 
 use super::EntryId;
 
 /// The row of a request that goes to the inner service.
-#[derive(Debug)]
 pub(crate) struct Ticket {
     /// Which log's.
     log: usize,
     pub(super) id: EntryId,
-    progress: AtomicU8,
+    is_written: AtomicBool,
 }
-
-/// The strict layer has not seen the request.
-const NEW: u8 = 0;
-/// It has.
-const SEEN: u8 = 1;
-/// And the first row is there.
-const WRITTEN: u8 = 2;
 
 impl Ticket {
     pub(super) const fn new(log: usize, id: EntryId) -> Self {
-        Self { log, id, progress: AtomicU8::new(NEW) }
+        Self { log, id, is_written: AtomicBool::new(false) }
     }
 
-    pub(super) fn see(&self) {
-        self.progress.fetch_max(SEEN, Ordering::AcqRel);
-    }
-
+    /// The first row is there.
     pub(super) fn write(&self) {
-        self.progress.store(WRITTEN, Ordering::Release);
-    }
-
-    pub(super) fn is_new(&self) -> bool {
-        self.progress.load(Ordering::Acquire) == NEW
+        self.is_written.store(true, Ordering::Release);
     }
 
     pub(super) fn is_written(&self) -> bool {
-        self.progress.load(Ordering::Acquire) == WRITTEN
+        self.is_written.load(Ordering::Acquire)
     }
 }
 

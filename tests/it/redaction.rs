@@ -4,7 +4,10 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use tower_webhook::{Rejection, SignatureLayer, Verified, providers::Meta};
 
-use crate::support::{SECRET, Script, hmac_sha256, meta_layer, meta_request, secret, send};
+use crate::{
+    heads::genuine,
+    support::{SECRET, Script, hmac_sha256, meta_layer, meta_request, secret, send},
+};
 
 const BODY: &str = "body-canary-4711";
 
@@ -72,6 +75,7 @@ async fn what_is_shown_says_what_it_is() {
         |_, _| async { Ok(false) },
     );
     let addresses = ClientIp::new(|_| None);
+    let begun = |name| genuine().into_iter().find(|genuine| genuine.name == name).unwrap().debug;
     let (head, _) = meta_request(b"", ()).into_parts();
     let any = by_name("github").unwrap().verifier(secret()).unwrap();
     let later = make_verifier_after_body_fn(move |_, _| look_up());
@@ -88,6 +92,12 @@ async fn what_is_shown_says_what_it_is() {
         (format!("{:?}", Alerts::new(|_| {})), "Alerts { threshold"),
         (format!("{:?}", Sampled::new((), 7)), "Window { passed: 0"),
         (format!("{addresses:?}"), "ClientIp { forwarded"),
+        (format!("{:?}", secret()), "Secret("),
+        (format!("{:?}", Meta::new(secret())), "clock: system"),
+        (begun("GitHub"), "SchemeState"),
+        (begun("Twilio"), "TwilioState"),
+        (begun("Worldpay"), "WorldpayState"),
+        (begun("Persona"), "PersonaState"),
         (format!("{any:?}"), "AnyVerifier(\"github\")"),
         (format!("{:?}", any.begin(&head).unwrap()), "AnyState"),
         (format!("{:?}", exchange.make_verifier(&head)), "AsanaFuture"),

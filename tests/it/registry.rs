@@ -106,6 +106,8 @@ fn names_are_found_and_near_ones_are_named() {
         let unknown = providers::by_name(name).unwrap_err();
         assert_eq!(unknown.near().contains(&"stripe"), is_near, "{unknown}");
     }
+    // Nor is a name near into which most letters would have to be put.
+    assert!(providers::by_name("qzj").unwrap_err().near().is_empty());
     let unknown = providers::by_name("\n<nothing like it>").unwrap_err();
     assert_eq!(unknown.to_string(), r"there is no provider `\n<nothing like it>`");
 }

@@ -1,15 +1,17 @@
 //! Events in `tracing`: the fields of the source documents, and no secret among them.
 
 use std::{
+    convert::Infallible,
     io,
     net::IpAddr,
     sync::{Arc, LazyLock, Mutex},
 };
 
-use http::Request;
+use http::{Request, Response};
 use serde_json::Value;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    Rejection, SignatureLayer, Verified, Verifier, make_verifier_fn,
+    BufferedBody, Rejection, SignatureLayer, Verified, Verifier, make_verifier_fn,
     observe::{ClientIp, TracingObserver},
     providers::Meta,
     verifier_fn,
@@ -126,6 +128,14 @@ async fn s0_8_levels_are_those_of_the_documents() {
         events.iter().map(level).collect::<Vec<_>>(),
         ["DEBUG tower_webhook webhook_accepted", "DEBUG tower_webhook webhook_completed"]
     );
+    for (status, expected) in [(500, "WARN"), (499, "DEBUG")] {
+        let handler = service_fn(move |_: Request<BufferedBody>| async move {
+            Ok::<_, Infallible>(Response::builder().status(status).body(String::new()).unwrap())
+        });
+        let Ok(_) = layer.layer(handler).oneshot(meta_request(b"hi", Script::data(["hi"]))).await;
+        let completed = format!("{expected} tower_webhook webhook_completed");
+        assert_eq!(level(&lines.json()[1]), completed, "{status}");
+    }
     let down = make_verifier_fn(|_| async {
         Err::<Meta, _>(Rejection::unavailable("the store\nis down"))
     });

@@ -199,6 +199,23 @@ async fn work_that_was_given_up_leaves_the_store_usable() {
 }
 
 #[tokio::test]
+async fn a_row_that_the_file_does_not_take_keeps_no_other() {
+    let directory = TempDir::new();
+    let log = WebhookLog::builder().sqlite(directory.path().join("log.db")).await.unwrap();
+    let mut file = connect(&directory).await;
+    let refuse = "CREATE TRIGGER no_poison BEFORE INSERT ON webhook_log \
+         WHEN NEW.payload = CAST('poison' AS BLOB) BEGIN SELECT RAISE(ABORT, 'poison'); END";
+    sqlx::query(refuse).execute(&mut file).await.unwrap();
+    for body in [&b"a"[..], b"poison", b"b"] {
+        send_to(&logged(&log), 200, genuine(body)).await;
+    }
+    within(log.flush()).await.unwrap();
+    let rows = rows(&log).await;
+    let count = |status| rows.iter().filter(|row| row.status == status).count();
+    assert_eq!((count("success"), count("dropped"), log.dropped()), (2, 1, 1));
+}
+
+#[tokio::test]
 async fn two_logs_share_a_file() {
     let directory = TempDir::new();
     let open = || WebhookLog::builder().sqlite(directory.path().join("log.db"));

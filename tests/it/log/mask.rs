@@ -28,7 +28,7 @@ fn texts_are_masked() {
         ("1234567890123456", "1234567890123456"),
         ("a1234567890", "a1234567890"),
         ("mail a.b+c@mail.example.com.", "mail [REDACTED]."),
-        ("a@b and @c and d@", "a@b and @c and d@"),
+        ("a@b and @c and d@ and @e.example", "a@b and @c and d@ and @e.example"),
         ("token=abc", "token=[REDACTED]"),
         ("x=1&access_token=abc&y=2", "x=1&access_token=[REDACTED]&y=2"),
         (

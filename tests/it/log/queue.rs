@@ -10,7 +10,9 @@ use tower_webhook::{
     observe::{Observer, Sampled},
 };
 
-use super::{Mode, NOW, SECOND, Scripted, forged, genuine, logged, memory, rows, send_to};
+use super::{
+    Mode, NOW, SECOND, Scripted, forged, genuine, logged, memory, only_row, rows, send_to,
+};
 use crate::{net::within, support::at};
 
 #[tokio::test(start_paused = true)]
@@ -101,6 +103,56 @@ async fn a_finished_row_in_memory_stays_and_no_more_go_than_were_asked_for() {
     assert_eq!(store.find(&since).await.unwrap().len(), 2);
     assert_eq!(store.delete_before(id(5), 2).await.unwrap(), 2);
     assert_eq!(store.find(&Filter::new()).await.unwrap().len(), 3);
+    // The newest stay, and as many as it may hold.
+    store.write((6..=17).map(|at| row(at, "error")).collect()).await.unwrap();
+    let found = store.find(&Filter::new()).await.unwrap();
+    assert_eq!((found.len(), found[9].id), (10, id(8)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_batch_is_written_at_once_and_a_shorter_one_waits_for_more() {
+    let store = Scripted::new(Mode::Works);
+    let log = WebhookLog::builder().store(store.clone()).unwrap();
+    for (more, writes) in [(511, 0), (1, 1)] {
+        for _ in 0..more {
+            send_to(&logged(&log), 200, genuine(b"x")).await;
+        }
+        // The writer has its turns, and the clock stands.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(store.writes.load(Ordering::SeqCst), writes);
+    }
+    assert_eq!(log.queued(), 0);
+}
+
+#[tokio::test]
+async fn the_queue_takes_rows_up_to_the_byte() {
+    let log = memory();
+    send_to(&logged(&log), 200, genuine(b"x")).await;
+    let len = only_row(&log).await.stored_len();
+    // What it holds, and 200 bytes for all else.
+    assert!((200..600).contains(&len), "{len}");
+    for (bytes, dropped) in [(len, 0), (len - 1, 1)] {
+        let log = WebhookLog::builder().queue(10, bytes).store(MemoryStore::new(9)).unwrap();
+        send_to(&logged(&log), 200, genuine(b"x")).await;
+        assert_eq!(log.dropped(), dropped, "{bytes} of {len}");
+    }
+}
+
+#[test]
+fn a_row_is_as_long_as_what_it_holds() {
+    let mut entry = Entry::new(EntryId::default(), "success");
+    let empty = entry.stored_len();
+    entry.url = "/hooks".to_owned();
+    assert_eq!(entry.stored_len(), empty + 6);
+    entry.headers = vec![("a-name".to_owned(), "value".to_owned())];
+    assert_eq!(entry.stored_len(), empty + 6 + 17);
+    entry.payload = Some("payload".into());
+    entry.tenant = Some("anna".to_owned());
+    assert_eq!(entry.stored_len(), empty + 6 + 17 + 11);
+    let shown = format!("{entry:?}");
+    assert!(shown.starts_with("Entry { id: ") && !shown.contains("payload"), "{shown}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -224,6 +276,7 @@ async fn the_last_clone_leaves_its_rows_to_the_writer() {
     send_to(&logged(&log), 200, genuine(b"x")).await;
     drop(log);
     tokio::time::sleep(SECOND).await;
+    assert!(store.is_alone(), "the writer has ended");
     let again = WebhookLog::builder().store(store).unwrap();
     assert_eq!(rows(&again).await.len(), 1);
 }

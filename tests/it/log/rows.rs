@@ -191,6 +191,22 @@ async fn the_handler_has_its_say() {
     assert_eq!(outcome(&row), expected);
     assert_eq!(row.event_name.as_deref(), Some("message.received"));
 
+    // 256 bytes of them, and no half character.
+    for (said, kept) in [
+        ("x".repeat(256), "x".repeat(256)),
+        ("x".repeat(257), "x".repeat(256)),
+        ("é".repeat(200), "é".repeat(128)),
+        (format!("x{}", "é".repeat(200)), format!("x{}", "é".repeat(127))),
+    ] {
+        let log = memory();
+        let says = service_fn(move |request: Request<BufferedBody>| {
+            request.extensions().get::<Arc<Attempt>>().unwrap().set_event_name(&*said);
+            handler(200).oneshot(request)
+        });
+        let Ok(_) = logged(&log).layer(says).oneshot(genuine(b"x")).await;
+        assert_eq!(only_row(&log).await.event_name, Some(kept));
+    }
+
     // Words do not make a request genuine.
     let log = memory();
     let layer = logged(&log).dangerously_report_only();

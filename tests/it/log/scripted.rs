@@ -38,6 +38,11 @@ impl Scripted {
         Self { memory, mode: Arc::new(Mutex::new(mode)), writes: Arc::default() }
     }
 
+    /// Whether no log holds it any more.
+    pub(crate) fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.memory) == 1
+    }
+
     pub(crate) fn set(&self, mode: Mode) {
         *self.mode.lock().unwrap() = mode;
     }

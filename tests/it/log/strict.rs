@@ -171,6 +171,21 @@ async fn a_forgotten_layer_loses_no_row_and_is_remarked_upon() {
 }
 
 #[tokio::test]
+async fn logs_of_one_layer_do_not_take_each_others_rows_for_theirs() {
+    let (log, strict_layer) = strict(Scripted::new(Mode::Works));
+    let (other, _) = strict(Scripted::new(Mode::Works));
+    let layer = logged(&log).observer(other.clone());
+    let service = ServiceBuilder::new().layer(layer).layer(strict_layer).service(Inner::default());
+    let Ok(_) = call(service, genuine(b"x")).await;
+    assert_eq!(only_row(&log).await.payload.as_deref(), Some(&b"x"[..]));
+    // It passed no strict layer of the other one's, which says so and has the whole row itself.
+    let rows = rows(&other).await;
+    let of = |status| rows.iter().find(|row| row.status == status);
+    assert_eq!(of("success").unwrap().payload.as_deref(), Some(&b"x"[..]));
+    assert!(rows.len() == 2 && of("misconfigured").is_some(), "{rows:?}");
+}
+
+#[tokio::test]
 async fn grpc_requests_are_told_in_grpcs_way() {
     let (log, strict) = strict(Scripted::new(Mode::Refuses(b"x")));
     let service = ServiceBuilder::new().layer(logged(&log)).layer(strict).service(Inner::default());

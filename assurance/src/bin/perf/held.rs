@@ -66,11 +66,15 @@ pub(crate) fn hold(kind: &str, is_signed: bool) -> Held {
     runtime.block_on(async {
         let (release, released) = watch::channel(false);
         let mut senders = JoinSet::new();
-        for _ in 0..UPLOADS {
-            let (address, wire, body) = (server.address(), wire.clone(), body.clone());
+        for number in 0..UPLOADS {
+            // The kernel takes connections before the server does, and loses some if its queue is full.
+            if number % 32 == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            let mut stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+            let (wire, body) = (wire.clone(), body.clone());
             let mut released = released.clone();
             senders.spawn(async move {
-                let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
                 let mut written = stream.write_all(&wire).await;
                 if written.is_ok() {
                     written = stream.write_all(&body[..MIB - 1]).await;
