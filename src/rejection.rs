@@ -267,6 +267,7 @@ impl Rejection {
         let is_unknown = self.is_nobody && self.kind.is_verdict();
         self.kind = if is_unknown { RejectionKind::UnknownTenant } else { self.kind };
         self.field = self.field.filter(|_| !is_unknown);
+        self.source = self.source.filter(|_| !is_unknown);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    error::Error,
     future::pending,
     io,
     sync::{
@@ -24,7 +25,7 @@ use tower_webhook::{
         LookUp, Secrets, TenantId, TenantVerifier, Tenants, TenantsBuilder, decoy_secret,
         form_field, json_field,
     },
-    verify,
+    verifier_fn, verify,
 };
 
 use crate::{
@@ -530,6 +531,29 @@ async fn messages_without_a_server_are_verified_with_the_tenants_secrets() {
     assert_eq!(verify("A").await.unwrap().tenant(), Some("A"));
     assert_eq!(verify("B").await.unwrap_err().kind(), RejectionKind::SignatureMismatch);
     assert_eq!(verify("C").await.unwrap_err().kind(), RejectionKind::UnknownTenant);
+}
+
+#[tokio::test]
+async fn only_a_known_tenants_refusal_names_the_field_and_the_tenant() {
+    let refuses = |_| {
+        Ok(verifier_fn(|_: &Parts, _: &Bytes| {
+            Err::<Verified, _>(Rejection::malformed("x-time").with_source("not a time"))
+        }))
+    };
+    let load =
+        |tenant: TenantId| async move { Ok::<_, BoxError>((tenant.as_str() == "A").then(secret)) };
+    let tenants = Tenants::new(load, refuses).unwrap();
+    let head = head_of(Request::new(()));
+    let refusal =
+        async |id| verify(&tenants.verifier(id).await.unwrap(), &head, &Bytes::new()).unwrap_err();
+    let known = refusal("A").await;
+    assert_eq!((known.kind(), known.field()), (RejectionKind::Malformed, Some("x-time")));
+    assert!(known.tenant() == Some("A") && known.source().is_some(), "{known:?}");
+    for nobody in ["C", "../A"] {
+        let unknown = refusal(nobody).await;
+        assert_eq!((unknown.kind(), unknown.field()), (RejectionKind::UnknownTenant, None));
+        assert!(unknown.tenant().is_none() && unknown.source().is_none(), "{unknown:?}");
+    }
 }
 
 #[test]
