@@ -113,9 +113,12 @@ mod tests {
         }
         assert_eq!(EntryId::first(UNIX_EPOCH - Duration::from_secs(1)), EntryId::first(at(0)));
         // The count goes on after 20 bits.
-        let before = EntryId::new(at(1_000));
-        let after = (0..1 << 20).fold(before, |_, _| EntryId::new(at(1_000)));
-        assert!(before < after && after < EntryId::first(at(1_001)));
+        let mut last = EntryId::new(at(1_000));
+        for _ in 0..1 << 20 {
+            let next = EntryId::new(at(1_000));
+            assert!(last < next && next < EntryId::first(at(1_001)));
+            last = next;
+        }
         for text in ["", "7", "00000000-03e8-7000-8000-00000000000G", "+0000000-03e8-7000-8000-0"] {
             assert!(text.parse::<EntryId>().is_err(), "{text}");
         }

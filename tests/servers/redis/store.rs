@@ -71,6 +71,9 @@ async fn every_key_has_the_prefix_and_expires() {
         assert!(store.claim(&key, token, lease).await.is_ok());
         let _: () = connection.del(&name).await.unwrap();
     }
+    let days = Duration::from_secs(100 * 86_400);
+    assert_eq!(store.claim(&key, token, days).await.unwrap(), GRANTED);
+    in_ms(days, connection.pttl(&name).await.unwrap());
 }
 
 #[tokio::test]
