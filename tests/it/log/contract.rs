@@ -46,6 +46,7 @@ async fn keeps_hostile_text(log: &WebhookLog) {
     assert_eq!(rows.extract_if(.., |row| row.status == "misconfigured").count(), 1);
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[0].payload.as_deref(), Some(all_bytes));
+    assert!(rows[0].verified && !rows[1].verified && !rows[0].payload_truncated);
     assert_eq!(rows[1].user_agent.as_deref(), Some(r"\xff\xfe\'); DROP TABLE webhook_log;--"));
     assert_eq!(rows[1].url, r"/github%0d%0a2026-01-01%20INFO?a=\'%00");
     let named = rows[1].headers.iter().find(|(name, _)| name == "webhook-id").unwrap();
