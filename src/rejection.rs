@@ -250,6 +250,7 @@ impl Rejection {
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
+        self.is_nobody = false;
         self
     }
 

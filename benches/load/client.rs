@@ -24,8 +24,8 @@ use tokio::{
 
 use crate::server::SECRET;
 
-/// Connections that are opened within a millisecond. The kernel takes them before the server does, and
-/// with its queue full it lets each wait for seconds.
+/// Connections that are opened at a time, each of which takes a millisecond at least. The kernel takes
+/// them before the server does, and with its queue full it lets each wait for seconds.
 const OPENING: usize = 32;
 
 /// Nobody waits longer than this for an answer.

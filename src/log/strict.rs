@@ -108,10 +108,13 @@ where
                 );
                 Step::Refuse
             }
-            Some((attempt, ticket)) => match log.receive(attempt, &ticket) {
-                Some(written) => Step::Write { written: timeout(*deadline, written), ticket },
-                None => Step::Refuse,
-            },
+            Some((attempt, ticket)) => {
+                ticket.see();
+                match log.receive(attempt, &ticket) {
+                    Some(written) => Step::Write { written: timeout(*deadline, written), ticket },
+                    None => Step::Refuse,
+                }
+            }
         };
         let (head, body) = request.into_parts();
         // This clone is the one that will be asked for room and then called: readiness belongs to

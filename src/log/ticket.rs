@@ -2,31 +2,47 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicU8, Ordering},
 };
 
 use super::EntryId;
 
 /// The row of a request that goes to the inner service.
+#[derive(Debug)]
 pub(crate) struct Ticket {
     /// Which log's.
     log: usize,
     pub(super) id: EntryId,
-    is_written: AtomicBool,
+    progress: AtomicU8,
 }
+
+/// The strict layer has not seen the request.
+const NEW: u8 = 0;
+/// It has.
+const SEEN: u8 = 1;
+/// And the first row is there.
+const WRITTEN: u8 = 2;
 
 impl Ticket {
     pub(super) const fn new(log: usize, id: EntryId) -> Self {
-        Self { log, id, is_written: AtomicBool::new(false) }
+        Self { log, id, progress: AtomicU8::new(NEW) }
     }
 
-    /// The first row is there.
+    /// Its refusal may look like an acknowledgement: gRPC answers with 200 and says no in a header.
+    pub(super) fn see(&self) {
+        self.progress.fetch_max(SEEN, Ordering::AcqRel);
+    }
+
     pub(super) fn write(&self) {
-        self.is_written.store(true, Ordering::Release);
+        self.progress.store(WRITTEN, Ordering::Release);
+    }
+
+    pub(super) fn is_new(&self) -> bool {
+        self.progress.load(Ordering::Acquire) == NEW
     }
 
     pub(super) fn is_written(&self) -> bool {
-        self.is_written.load(Ordering::Acquire)
+        self.progress.load(Ordering::Acquire) == WRITTEN
     }
 }
 

@@ -231,12 +231,11 @@ impl WebhookLog {
             event.kind(), EventKind::Completed { status: Some(status) } if status.is_success()
         // A replay guard above the strict layer acknowledges what has a row already.
         ) && event.withheld().is_none();
-        let has_no_row = ticket.as_ref().is_some_and(|ticket| !ticket.is_written());
-        if settings.is_strict && is_acknowledged && has_no_row {
+        if settings.is_strict && is_acknowledged && ticket.as_ref().is_some_and(|t| t.is_new()) {
             self.warn("a delivery was acknowledged that did not pass the strict layer");
         }
         let id = ticket.as_ref().map_or_else(|| EntryId::new(event.received_at()), |t| t.id);
-        let is_written = ticket.is_some() && !has_no_row;
+        let is_written = ticket.is_some_and(|ticket| ticket.is_written());
         queue.push(Draft::ended(event, id, settings, is_written), settings);
     }
 }

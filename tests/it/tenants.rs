@@ -553,6 +553,8 @@ async fn only_a_known_tenants_refusal_names_the_field_and_the_tenant() {
         let unknown = refusal(nobody).await;
         assert_eq!((unknown.kind(), unknown.field()), (RejectionKind::UnknownTenant, None));
         assert!(unknown.tenant().is_none() && unknown.source().is_none(), "{unknown:?}");
+        // Whoever names a tenant himself is heard.
+        assert_eq!(unknown.with_tenant("7").tenant(), Some("7"));
     }
 }
 

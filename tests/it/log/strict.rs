@@ -198,6 +198,9 @@ async fn grpc_requests_are_told_in_grpcs_way() {
         (response.status(), &response.headers()["grpc-status"]),
         (StatusCode::OK, &"14".parse().unwrap())
     );
+    // That 200 acknowledges nothing, and nothing is set up wrong.
+    let rows = rows(&log).await;
+    assert!(rows.iter().all(|row| row.status != "misconfigured"), "{rows:?}");
 }
 
 #[tokio::test]
