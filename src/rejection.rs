@@ -261,7 +261,8 @@ impl Rejection {
         self
     }
 
-    /// Whatever the decoy's verdict was, there is no such tenant.
+    /// Whatever the decoy's verdict was, there is no such tenant. A known tenant's goes through the
+    /// same steps, so that it takes as long.
     #[cfg(feature = "tenants")]
     pub(crate) fn judged(mut self) -> Self {
         // A failure that is no verdict is told to the known ones too.

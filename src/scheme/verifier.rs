@@ -266,12 +266,7 @@ impl Verifier for SchemeVerifier {
             verified = verified.with_delivery_id(id, is_signed);
         }
         let key = self.0.keys.macs().first();
-        if let Some(reply) =
-            scheme.handshake.and_then(|handshake| handshake.after_verification(head, body, key))
-        {
-            verified = verified.with_reply(reply);
-        }
-        Ok(verified)
+        Ok(verified.or_reply(|| scheme.handshake?.after_verification(head, body, key)))
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
