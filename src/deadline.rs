@@ -1,4 +1,4 @@
-//! The total time that a body may take.
+//! Time limits on reading a body.
 
 use std::{
     pin::Pin,
@@ -8,15 +8,23 @@ use std::{
 
 use pin_project_lite::pin_project;
 
+use crate::verdict::contained;
+
 #[cfg(feature = "tokio")]
-use tokio::time::Sleep;
+pub(crate) use tokio::time::Instant;
+#[cfg(feature = "tokio")]
+use tokio::{runtime::Handle, time::Sleep};
 
 #[cfg(not(feature = "tokio"))]
 type Sleep = std::future::Pending<()>;
+/// There is none without a timer.
+#[cfg(not(feature = "tokio"))]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Instant {}
 
 pin_project! {
-    /// Begins when it is first polled: that is when a body first makes us wait. A body that is
-    /// there at once costs no timer.
+    /// A timer that starts with its first poll: that is when a body first makes the request wait.
+    /// A body that has arrived whole costs no timer.
     #[derive(Default)]
     pub(crate) struct Deadline {
         #[pin]
@@ -25,19 +33,41 @@ pin_project! {
 }
 
 impl Deadline {
-    /// Without a time it is never over.
+    /// Without a time it never ends.
     pub(crate) fn poll(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         after: Option<Duration>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let mut this = self.project();
         let Some(after) = after else {
             return Poll::Pending;
         };
-        if this.sleep.is_none() {
-            this.sleep.set(Some(sleep(after)));
+        if self.sleep.is_none() {
+            self.as_mut().project().sleep.set(sleep_until(self::after(after)));
         }
+        self.poll_sleep(cx)
+    }
+
+    /// As [`poll`](Self::poll), for an end that may move between calls. Where the runtime has no
+    /// timer it never ends.
+    pub(crate) fn poll_at(
+        mut self: Pin<&mut Self>,
+        end: Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let Some(end) = end else {
+            return Poll::Pending;
+        };
+        let mut this = self.as_mut().project();
+        match this.sleep.as_mut().as_pin_mut() {
+            Some(sleep) => reset(sleep, end),
+            None => this.sleep.set(contained(|| sleep_until(Some(end))).unwrap_or_default()),
+        }
+        self.poll_sleep(cx)
+    }
+
+    fn poll_sleep(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
         if let Some(sleep) = this.sleep.as_mut().as_pin_mut()
             && sleep.poll(cx).is_ready()
         {
@@ -52,7 +82,7 @@ impl Deadline {
 #[cfg(feature = "tokio")]
 fn is_over(sleep: Option<Pin<&Sleep>>) -> Poll<()> {
     match sleep {
-        Some(sleep) if tokio::time::Instant::now() >= sleep.deadline() => Poll::Ready(()),
+        Some(sleep) if Instant::now() >= sleep.deadline() => Poll::Ready(()),
         _ => Poll::Pending,
     }
 }
@@ -62,12 +92,36 @@ fn is_over(_: Option<Pin<&Sleep>>) -> Poll<()> {
     Poll::Pending
 }
 
+/// Returns the time that is this far ahead. `None` never comes.
 #[cfg(feature = "tokio")]
-fn sleep(after: Duration) -> Sleep {
-    tokio::time::sleep(after)
+pub(crate) fn after(time: Duration) -> Option<Instant> {
+    Instant::now().checked_add(time)
 }
 
 #[cfg(not(feature = "tokio"))]
-fn sleep(_: Duration) -> Sleep {
-    std::future::pending()
+pub(crate) const fn after(_: Duration) -> Option<Instant> {
+    None
 }
+
+/// There is no timer outside a tokio runtime. To make one there panics, on a request that a stranger
+/// may have sent.
+#[cfg(feature = "tokio")]
+fn sleep_until(end: Option<Instant>) -> Option<Sleep> {
+    let end = end.filter(|_| Handle::try_current().is_ok())?;
+    Some(tokio::time::sleep_until(end))
+}
+
+#[cfg(not(feature = "tokio"))]
+fn sleep_until(_: Option<Instant>) -> Option<Sleep> {
+    None
+}
+
+#[cfg(feature = "tokio")]
+fn reset(sleep: Pin<&mut Sleep>, end: Instant) {
+    if sleep.deadline() != end {
+        sleep.reset(end);
+    }
+}
+
+#[cfg(not(feature = "tokio"))]
+fn reset(_: Pin<&mut Sleep>, _: Instant) {}

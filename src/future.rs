@@ -4,33 +4,30 @@ use std::{
     error::Error,
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use bytes::Buf;
-use http::{HeaderMap, Request, Response, request::Parts};
+use bytes::Bytes;
+use http::{Request, Response, request::Parts};
 use http_body::Body;
-use http_body_util::LengthLimitError;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
     BufferedBody, Rejection, RejectionKind, ResponseBody, Source, Verifier,
-    budget::Share,
+    budget::{NoRoom, Share},
     deadline::Deadline,
-    gather::Gather,
-    head::not_coded,
+    drain::{Draining, Rest, closing},
+    gather::is_small,
+    head::{awaits_continue, is_http1, not_coded},
     layer::Config,
     observe::{EventKind, Observed},
+    read::Reading,
     source::LookUpLater,
     verdict::{Decider, Stop, answer, begin, contained, finish, start},
 };
-
-/// Frames that are read before other tasks get their turn.
-const FRAMES_PER_TURN: usize = 64;
 
 pin_project! {
     /// The answer of a [`SignatureService`](crate::SignatureService).
@@ -46,8 +43,6 @@ pin_project! {
         config: Arc<Config>,
         // Tells the observers how the request ended, also when this future is dropped.
         observed: Observed,
-        // Whether there is, or was, a body on its way behind the head.
-        has_body: bool,
         #[pin]
         step: Step<M::Early, M::Verifier, <M::Verifier as Verifier>::State, M::Later, <M::Later as LookUpLater>::Future, B, S::Future>,
     }
@@ -60,11 +55,9 @@ pin_project! {
         Failed { rejection: Option<Rejection>, body: Option<B> },
         // The verifier is being made. The body has not been polled.
         Make { #[pin] early: E, body: Option<B> },
-        // The head has been accepted. The body is being read.
-        Read {
-            decider: Option<Decider<V, T, L>>,
-            gather: Gather,
-            trailers: Option<Box<HeaderMap>>,
+        // The body is being read.
+        Body {
+            purpose: Purpose<V, T, L>,
             #[pin]
             body: B,
             #[pin]
@@ -78,6 +71,14 @@ pin_project! {
         Call { #[pin] future: F },
         Done,
     }
+}
+
+/// What the body is read for.
+enum Purpose<V, T, L> {
+    /// The head has been accepted.
+    Verify(Reading<V, T, L>),
+    /// The response has been decided. The body is read so that the response arrives.
+    Discard(Draining),
 }
 
 impl<M, S, B> ResponseFuture<M, S, B>
@@ -99,7 +100,6 @@ where
             inner: Some(inner),
             config,
             observed,
-            has_body: !body.is_end_stream(),
             step: match early {
                 Ok(early) => Step::Make { early, body: Some(body) },
                 Err(rejection) => Step::Failed { rejection: Some(rejection), body: Some(body) },
@@ -125,14 +125,8 @@ where
                 (StepProjection::Failed { rejection, body }, Some(head)) => {
                     let rejection = rejection.take().unwrap_or(Rejection::mismatch());
                     let body = body.take();
-                    this.config.report_only(rejection.into()).and_then(|rejection| {
-                        this.step.as_mut().read(
-                            Decider::Refused(rejection),
-                            head,
-                            body,
-                            this.config,
-                        )
-                    })
+                    let decider = this.config.report_only(rejection.into()).map(Decider::Refused);
+                    this.step.as_mut().read(decider, head, body, this.config)
                 }
                 (StepProjection::Make { early, body }, Some(head)) => {
                     let found = match contained(|| early.poll(cx)) {
@@ -140,26 +134,30 @@ where
                         Err(panic) => Err(panic.into()),
                     };
                     let body = body.take();
-                    found
+                    let decider = found
                         .and_then(|found| begin(found, head))
-                        .or_else(|stop| this.config.report_only(stop).map(Decider::Refused))
-                        .and_then(|decider| {
-                            this.step.as_mut().read(decider, head, body, this.config)
-                        })
+                        .or_else(|stop| this.config.report_only(stop).map(Decider::Refused));
+                    this.step.as_mut().read(decider, head, body, this.config)
                 }
                 (
-                    StepProjection::Read { decider, gather, trailers, body, deadline },
+                    StepProjection::Body { purpose: Purpose::Discard(draining), body, deadline },
+                    _,
+                ) => {
+                    let response = ready!(draining.poll(body, deadline, this.config, cx));
+                    this.step.set(Step::Done);
+                    return Poll::Ready(Ok(response.map(ResponseBody::own)));
+                }
+                (
+                    StepProjection::Body { purpose: Purpose::Verify(reading), body, deadline },
                     Some(head),
                 ) => {
                     let config = &**this.config;
-                    let read = read(decider, gather, trailers, body, deadline, config, cx);
-                    match ready!(read) {
+                    match ready!(reading.poll(body, deadline, config, cx)) {
                         Err(stop) => Err(stop),
                         Ok(()) => {
-                            let (body, share) = mem::take(gather).finish();
-                            let body = BufferedBody::new(body, trailers.take());
+                            let (body, share, decider) = reading.finish();
                             this.observed.has_read(body.bytes());
-                            let verdict = match decider.take() {
+                            let verdict = match decider {
                                 Some(Decider::Verifier(verifier, state)) => {
                                     finish(&verifier, state, head, body.bytes())
                                 }
@@ -176,7 +174,8 @@ where
                                 Some(Decider::Refused(rejection)) => Err(rejection.into()),
                                 None => Err(RejectionKind::BodyUnreadable.into()),
                             };
-                            config.admit(verdict, head, this.observed).map(|()| {
+                            let admitted = config.admit(verdict, head, this.observed);
+                            admitted.map_err(|stop| (stop, Rest::Read)).map(|()| {
                                 this.step.set(Step::Ready { body: Some(body) });
                             })
                         }
@@ -187,15 +186,16 @@ where
                         Ok(Poll::Ready(verifier)) => verifier.map_err(Stop::from),
                         Ok(Poll::Pending) => {
                             let len = body.as_ref().map_or(0, |body| body.bytes().len());
-                            match share.grow(len, &this.config.budget) {
+                            let budget = &this.config.budget;
+                            match share.hold(len, budget, NoRoom::GiveUp, cx.waker()) {
                                 Ok(()) => return Poll::Pending,
-                                Err(overload) => Err(overload.into()),
+                                Err(_) => Err(RejectionKind::Overload.into()),
                             }
                         }
                         Err(panic) => Err(panic.into()),
                     };
                     let body = body.take().ok_or(RejectionKind::BodyUnreadable.into());
-                    body.and_then(|body| {
+                    let admitted = body.and_then(|body| {
                         let verdict = verifier.and_then(|verifier| {
                             let mut state = start(&verifier, head)?;
                             contained(|| verifier.update(&mut state, body.bytes()))?;
@@ -204,7 +204,8 @@ where
                         this.config.admit(verdict, head, this.observed)?;
                         this.step.set(Step::Ready { body: Some(body) });
                         Ok(())
-                    })
+                    });
+                    admitted.map_err(|stop| (stop, Rest::Read))
                 }
                 (StepProjection::Ready { body }, Some(_)) => {
                     if let Some(inner) = this.inner.as_mut()
@@ -238,136 +239,100 @@ where
                     panic!("`ResponseFuture` polled after completion")
                 }
             };
-            if let Err(stop) = done {
-                let is_unread = matches!(this.step.as_ref().get_ref(), Step::Make { .. });
-                let is_refusal = matches!(stop, Stop::Refuse(_));
-                let closes = *this.has_body && (is_unread || is_refusal);
-                // Buffers, keys and the clone of the inner service are freed at once.
-                this.step.set(Step::Done);
+            if let Err((stop, rest)) = done {
+                // The clone of the inner service is freed at once.
                 this.inner.take();
-                let response = answer(stop, this.head.take(), closes, this.config, this.observed);
-                return Poll::Ready(Ok(response.map(ResponseBody::own)));
+                let Some(head) = this.head.take() else {
+                    panic!("`ResponseFuture` polled after completion")
+                };
+                let response = answer(stop, &head, this.config, this.observed);
+                let step = this.step.as_mut();
+                if let Some(response) = step.drain(response, &head, rest, this.config) {
+                    this.step.set(Step::Done);
+                    return Poll::Ready(Ok(response.map(ResponseBody::own)));
+                }
             }
         }
     }
 }
 
-impl<E, V, T, L, LF, B, F> Step<E, V, T, L, LF, B, F> {
-    /// Towards the body, which is refused before its first byte where it claims to be too long
-    /// (T-27), where there is no room for it now, or where it is coded so that its bytes are not
-    /// those of the message.
+impl<E, V, T, L, LF, B: Body, F> Step<E, V, T, L, LF, B, F> {
+    /// Towards the body, unless the request ends here: it was stopped, its body claims to be too
+    /// long (T-27), is coded so that its bytes are not those of the message, or has no room.
     fn read(
         mut self: Pin<&mut Self>,
-        decider: Decider<V, T, L>,
+        decider: Result<Decider<V, T, L>, Stop>,
         head: &Parts,
         body: Option<B>,
         config: &Config,
-    ) -> Result<(), Stop>
-    where
-        B: Body,
-    {
-        not_coded(head)?;
-        let body = body.ok_or(RejectionKind::BodyUnreadable)?;
-        let limit = config.body_limit();
+    ) -> Result<(), (Stop, Rest<B>)> {
+        let Some(body) = body else {
+            return Err((RejectionKind::BodyUnreadable.into(), Rest::Broken));
+        };
         let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        if declared > limit {
-            return Err(RejectionKind::BodyTooLarge.into());
-        }
-        if !config.budget.has_room(declared) && !body.is_end_stream() {
-            return Err(RejectionKind::Overload.into());
-        }
-        self.set(Self::Read {
-            decider: Some(decider),
-            gather: Gather::new(declared),
-            trailers: None,
-            body,
-            deadline: Deadline::default(),
+        let checked = decider.and_then(|decider| {
+            not_coded(head)?;
+            config.has_room(declared, head)?;
+            Ok(decider)
         });
+        match checked {
+            Ok(decider) => {
+                let purpose = Purpose::Verify(Reading::new(decider, declared));
+                self.set(Self::Body { purpose, body, deadline: Deadline::default() });
+                Ok(())
+            }
+            Err(stop) => Err((stop, Rest::Unread(body))),
+        }
+    }
+
+    /// Towards the end of the body, behind a response. Returns the response that is to be sent at
+    /// once.
+    fn drain(
+        mut self: Pin<&mut Self>,
+        response: Response<Bytes>,
+        head: &Parts,
+        rest: Rest<B>,
+        config: &Config,
+    ) -> Option<Response<Bytes>> {
+        let reaches_end = |body: &B| config.drain.reaches_end(body, config.profile.body_limit);
+        match rest {
+            Rest::Read => return Some(response),
+            Rest::Unread(body) if body.is_end_stream() => return Some(response),
+            // Who waits for `100 Continue` sends nothing, and to poll the body would ask for it.
+            Rest::Unread(body) if reaches_end(&body) && !awaits_continue(head) => {
+                let purpose = Purpose::Discard(Draining::new(response, head, config));
+                self.set(Self::Body { purpose, body, deadline: Deadline::default() });
+                return None;
+            }
+            Rest::Partly => {
+                if let StepProjection::Body { purpose, body, mut deadline } = self.project()
+                    && reaches_end(&body)
+                {
+                    // Frees what was read, its share of the budget, and the keys.
+                    *purpose = Purpose::Discard(Draining::new(response, head, config));
+                    deadline.set(Deadline::default());
+                    return None;
+                }
+            }
+            Rest::Unread(_) | Rest::Broken => {}
+        }
+        Some(closing(response, is_http1(head)))
+    }
+}
+
+impl Config {
+    /// Refuses a body that can never be held, and one for which there is no room while its sender
+    /// waits to send it. Any other may be there at once, and then needs no room.
+    fn has_room(&self, declared: usize, head: &Parts) -> Result<(), RejectionKind> {
+        if declared > self.body_limit() {
+            return Err(RejectionKind::BodyTooLarge);
+        }
+        let is_short = !is_small(declared, &self.budget) && !self.budget.has_room(declared);
+        if is_short && awaits_continue(head) {
+            return Err(RejectionKind::Overload);
+        }
         Ok(())
     }
-}
-
-/// Reads the body to its end, within its limit and its time.
-fn read<V: Verifier, L, B>(
-    decider: &mut Option<Decider<V, V::State, L>>,
-    gather: &mut Gather,
-    trailers: &mut Option<Box<HeaderMap>>,
-    mut body: Pin<&mut B>,
-    deadline: Pin<&mut Deadline>,
-    config: &Config,
-    cx: &mut Context<'_>,
-) -> Poll<Result<(), Stop>>
-where
-    B: Body,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    for _ in 0..FRAMES_PER_TURN {
-        let frame = match body.as_mut().poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => frame,
-            Poll::Ready(Some(Err(error))) => {
-                return Poll::Ready(Err(unreadable(error.into()).into()));
-            }
-            Poll::Ready(None) => return Poll::Ready(Ok(())),
-            Poll::Pending => return wait(gather, deadline, config, cx),
-        };
-        match frame.into_data() {
-            Ok(mut data) => {
-                if data.remaining() > config.body_limit() - gather.len() {
-                    return Poll::Ready(Err(RejectionKind::BodyTooLarge.into()));
-                }
-                // The whole of it, of however many pieces it is made. `Bytes` are not copied.
-                let chunk = data.copy_to_bytes(data.remaining());
-                if let Some(Decider::Verifier(verifier, state)) = decider
-                    && let Err(panic) = contained(|| verifier.update(state, &chunk))
-                {
-                    match config.report_only(panic.into()) {
-                        Ok(rejection) => *decider = Some(Decider::Refused(rejection)),
-                        Err(stop) => return Poll::Ready(Err(stop)),
-                    }
-                }
-                gather.push(chunk, config.body_limit());
-            }
-            Err(frame) => {
-                if let Ok(more) = frame.into_trailers() {
-                    let trailers = trailers.get_or_insert_default();
-                    for (name, value) in &more {
-                        if trailers.try_append(name, value.clone()).is_err() {
-                            return Poll::Ready(Err(RejectionKind::BodyUnreadable.into()));
-                        }
-                    }
-                }
-            }
-        }
-    }
-    // A body that is always ready must not keep the thread, nor outlive its deadline: it may have
-    // no end, and empty frames never reach the limit.
-    cx.waker().wake_by_ref();
-    wait(gather, deadline, config, cx)
-}
-
-/// For more of the body, while there is room for what is here, and time.
-fn wait(
-    gather: &mut Gather,
-    deadline: Pin<&mut Deadline>,
-    config: &Config,
-    cx: &mut Context<'_>,
-) -> Poll<Result<(), Stop>> {
-    if let Err(overload) = gather.hold(&config.budget) {
-        return Poll::Ready(Err(overload.into()));
-    }
-    deadline.poll(config.body_deadline, cx).map(|()| Err(RejectionKind::BodyTimeout.into()))
-}
-
-/// A body error, which may be the limit of a layer above us in one or more wrappers.
-fn unreadable(error: Box<dyn Error + Send + Sync>) -> Rejection {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return Rejection::new(RejectionKind::BodyTooLarge);
-        }
-        cause = error.source();
-    }
-    Rejection::new(RejectionKind::BodyUnreadable).with_source(error)
 }
 
 impl<M, S, B> fmt::Debug for ResponseFuture<M, S, B>
@@ -379,7 +344,8 @@ where
         let step = match &self.step {
             Step::Failed { .. } => "Failed",
             Step::Make { .. } => "Make",
-            Step::Read { .. } => "Read",
+            Step::Body { purpose: Purpose::Verify(_), .. } => "Read",
+            Step::Body { purpose: Purpose::Discard(_), .. } => "Drain",
             Step::LookUp { .. } => "LookUp",
             Step::Ready { .. } => "Ready",
             Step::Call { .. } => "Call",

@@ -1,14 +1,19 @@
 //! Puts a body's frames together.
 
+use std::task::Waker;
+
 use bytes::Bytes;
 
 use crate::{
     RejectionKind,
-    budget::{Budget, Share},
+    budget::{Budget, NoRoom, Share},
 };
 
 /// What is reserved at most on the sender's word alone (T-28).
 const TRUSTED: usize = 64 << 10;
+
+/// The longest body that takes the place of older ones when the budget is spent.
+const SMALL: usize = 64 << 10;
 
 /// A body's bytes so far. A body of one frame is handed on uncopied; more frames are copied into
 /// one buffer, so that a million tiny frames cost no more than their bytes.
@@ -67,10 +72,16 @@ impl Gather {
         buffer.extend_from_slice(&chunk);
     }
 
-    /// Counts what is here towards the budget, before more of it is waited for. A body that is
-    /// there at once is never counted: no more of these are held than there are threads.
-    pub(crate) fn hold(&mut self, budget: &Budget) -> Result<(), RejectionKind> {
-        self.share.grow(self.len(), budget)
+    /// Counts the bytes that have arrived towards the budget, before the request waits for more. A
+    /// body that is there at once is never counted: at most one for each thread is held.
+    ///
+    /// A small body takes the place of the oldest ones: it needs a few packets, and senders that
+    /// stall with the whole budget would refuse it for as long as they like.
+    pub(crate) fn hold(&mut self, budget: &Budget, waker: &Waker) -> Result<(), RejectionKind> {
+        let is_small = is_small(self.declared.max(self.len()), budget);
+        let no_room = if is_small { NoRoom::EvictOldest } else { NoRoom::GiveUp };
+        let held = self.share.hold(self.len(), budget, no_room, waker);
+        held.map_err(|_| RejectionKind::Overload)
     }
 
     /// The body, and its share of the budget, to be kept as long as nobody has verified it.
@@ -82,6 +93,12 @@ impl Gather {
         };
         (bytes, self.share)
     }
+}
+
+/// Returns whether a body of this length takes the place of older ones: 64 KiB, and in a small budget
+/// so much that many such bodies have room together.
+pub(crate) fn is_small(len: usize, budget: &Budget) -> bool {
+    len <= SMALL.min(budget.limit() / 16)
 }
 
 /// Makes room by doubling what has really arrived, and ends at the declared length, so that no

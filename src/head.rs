@@ -1,6 +1,6 @@
 //! Reading a request's head strictly.
 
-use http::{HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderName, HeaderValue, Version, header, request::Parts};
 
 use crate::{Rejection, RejectionKind};
 
@@ -60,6 +60,19 @@ pub(crate) fn not_coded(head: &Parts) -> Result<(), Rejection> {
         return Ok(());
     }
     Err(Rejection::new(RejectionKind::BodyUnreadable).with_field("transfer-encoding"))
+}
+
+/// Returns whether the sender waits for `100 Continue` before it sends the body. In HTTP/1.0 the
+/// expectation has no meaning (RFC 9110, 10.1.1).
+pub(crate) fn awaits_continue(head: &Parts) -> bool {
+    let mut expected = head.headers.get_all(header::EXPECT).iter();
+    head.version >= Version::HTTP_11
+        && expected.any(|value| trim(value.as_bytes()).eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// Returns whether `connection: close` has a meaning for the sender.
+pub(crate) fn is_http1(head: &Parts) -> bool {
+    head.version <= Version::HTTP_11
 }
 
 fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a HeaderValue>, RejectionKind> {

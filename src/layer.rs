@@ -11,7 +11,7 @@ use http::{Response, StatusCode};
 use tower_layer::Layer;
 
 use crate::{
-    Profile, Rejection, SignatureService, Source,
+    Drain, Profile, Rejection, SignatureService, Source,
     budget::Budget,
     observe::{ClientIp, Observer, Observers},
     time::Clock,
@@ -51,6 +51,9 @@ pub struct SignatureLayer<M> {
 pub(crate) struct Config {
     pub(crate) profile: Profile,
     pub(crate) budget: Budget,
+    pub(crate) drain: Drain,
+    /// Places for requests that wait for the rest of a body to discard.
+    pub(crate) drains: Budget,
     pub(crate) body_deadline: Option<Duration>,
     pub(crate) on_rejection: Option<OnRejection>,
     pub(crate) report_only: bool,
@@ -69,6 +72,8 @@ impl<M: Source> SignatureLayer<M> {
         let config = Config {
             profile: make.shared_profile(),
             budget: Budget::new(256 << 20),
+            drain: Drain::new(),
+            drains: Drain::new().places(),
             body_deadline: if cfg!(feature = "tokio") {
                 Some(Duration::from_secs(10))
             } else {
@@ -86,33 +91,47 @@ impl<M: Source> SignatureLayer<M> {
 
 impl<M> SignatureLayer<M> {
     /// The longest body in bytes, in place of the provider's own (1 MiB unless its page says
-    /// otherwise). A longer one is answered with 413: before the first byte is read if its length
-    /// is declared, when the limit is passed if not.
+    /// otherwise). A longer one is answered with 413: from the head if its length is declared, when
+    /// the limit is passed if not.
     pub fn body_limit(self, bytes: usize) -> Self {
         self.with(|config| config.profile = config.profile.with_body_limit(bytes))
     }
 
-    /// How many bytes of unverified bodies may be held at once, 256 MiB by default, so that no crowd
-    /// of senders fills the memory. Clones of the layer and their services share one budget; this
-    /// call begins a new one.
+    /// Sets how many bytes of unverified bodies may be held at once, 256 MiB by default, so that no
+    /// crowd of senders fills the memory. Clones of the layer and their services share one budget;
+    /// this call starts a new one.
     ///
-    /// What counts is what has arrived, not what was declared, from when a body makes us wait until
-    /// it is verified or its request has ended. A request for which there is no room is answered
-    /// with 503 and `Retry-After`: before the first byte is read if the budget is spent or the
-    /// declared length does not fit, else when its next bytes do not. The body deadline frees what
-    /// slow senders hold.
+    /// Bytes count once they have arrived and the request waits for more. They are free again when
+    /// the body has been verified or its request has ended. A body that is there at once never
+    /// counts. When the budget is spent:
     ///
-    /// Let it be many times the body limit. A body that is longer than the whole budget can never
-    /// be held, and is answered with 413.
+    /// - A body of at most 64 KiB (and at most a sixteenth of the budget) takes the place of the
+    ///   bodies that have waited longest. They are answered with 503, and so is a sender who holds
+    ///   bytes without sending more. Genuine small deliveries get through.
+    /// - A larger body that has to wait gives up its own bytes and is answered with 503 and
+    ///   `Retry-After`. If older bodies gave way to it, none would complete under load.
+    ///
+    /// Set it to many times the body limit. A body longer than the whole budget is answered with
+    /// 413.
     pub fn byte_budget(self, bytes: usize) -> Self {
         self.with(|config| config.budget = Budget::new(bytes))
     }
 
-    /// The time that a body may take in all, 10 seconds by default; then the answer is 408.
+    /// Sets the limits on reading and discarding the rest of a body behind an early response; see
+    /// [`Drain`]. Clones of the layer and their services share the places; this call starts new
+    /// ones.
+    pub fn drain(self, drain: Drain) -> Self {
+        self.with(|config| {
+            config.drain = drain;
+            config.drains = drain.places();
+        })
+    }
+
+    /// Sets the time that a body may take in all, 10 seconds by default; then the answer is 408.
     /// `None` waits for ever.
     ///
-    /// It is kept by tokio's timer. Polling a body that is not there at once panics outside a
-    /// tokio runtime with its timer enabled: set `None` there.
+    /// Tokio's timer keeps it. Outside a Tokio runtime there is no deadline. In a runtime whose timer
+    /// is off, the first body that makes the request wait panics: set `None` there.
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     pub fn body_deadline(self, deadline: Option<Duration>) -> Self {
@@ -238,6 +257,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("profile", &self.profile)
             .field("byte_budget", &self.budget.limit())
+            .field("drain", &self.drain)
             .field("body_deadline", &self.body_deadline)
             .field("on_rejection", &self.on_rejection.as_ref().map(|_| "<fn>"))
             .field("report_only", &self.report_only)

@@ -1,5 +1,5 @@
-// The README links the page as a file; here, where the first definition counts, it is a module.
-#![doc = "[page]: troubleshooting\n"]
+// The README links pages as files; here, where the first definition counts, they are modules.
+#![doc = "[page]: troubleshooting\n[proxy]: behind_a_proxy\n"]
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -9,6 +9,7 @@ mod budget;
 mod combine;
 mod config_error;
 mod deadline;
+mod drain;
 mod encoding;
 mod form;
 mod future;
@@ -29,6 +30,7 @@ pub mod providers;
 #[cfg(feature = "asymmetric")]
 mod public_key;
 mod public_url;
+mod read;
 mod rejection;
 pub mod replay;
 pub mod scheme;
@@ -45,6 +47,9 @@ mod time;
 #[cfg(doc)]
 #[doc = include_str!("../docs/403-at-3am.md")]
 pub mod troubleshooting {}
+#[cfg(doc)]
+#[doc = include_str!("../docs/behind-a-proxy.md")]
+pub mod behind_a_proxy {}
 mod verdict;
 mod verified;
 mod verifier;
@@ -58,6 +63,7 @@ pub use self::{
     body::{BufferedBody, ResponseBody},
     combine::{AllOf, AnyOf, all_of, any_of},
     config_error::ConfigError,
+    drain::Drain,
     future::ResponseFuture,
     handshake::{WithHandshake, with_handshake},
     layer::SignatureLayer,

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, Version, header, request::Parts};
+use http::{Response, request::Parts};
 
 use crate::{
     Profile, Rejection, RejectionKind, Unverified, Verified, Verifier, empty_response,
@@ -138,16 +138,15 @@ pub(crate) fn finish<V: Verifier>(
     }
 }
 
-/// Every answer of the layer's own is made here.
+/// Makes every response of the layer's own, and tells the observers. The rest of the body is drained
+/// after that.
 pub(crate) fn answer(
     stop: Stop,
-    head: Option<Parts>,
-    closes: bool,
+    head: &Parts,
     config: &Config,
     observed: &mut Observed,
 ) -> Response<Bytes> {
-    let grpc = head.as_ref().and_then(|head| grpc_content_type(head.version, &head.headers));
-    let mut response = match stop {
+    match stop {
         Stop::Answer(answer) => {
             let (response, verified) = *answer;
             let status = response.status();
@@ -156,6 +155,7 @@ pub(crate) fn answer(
         }
         Stop::Refuse(rejection) => {
             let rejection = config.attributed(rejection);
+            let grpc = grpc_content_type(head.version, &head.headers);
             let mut response = match (&config.on_rejection, grpc) {
                 (Some(answer), _) => {
                     contained(|| answer(&rejection)).unwrap_or_else(|_| empty_response(&rejection))
@@ -168,14 +168,5 @@ pub(crate) fn answer(
             response.extensions_mut().insert(rejection);
             response
         }
-    };
-    // On HTTP/1 the rest of the body would have to be read before the connection can be used
-    // again. A server that closes without a word loses answers: the sender's next request is sent
-    // into a connection that is being reset. A refusal says so even when the body has been read,
-    // so that nobody can tell by it how far verification came.
-    if closes && head.is_some_and(|head| head.version <= Version::HTTP_11) {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
     }
-    response
 }

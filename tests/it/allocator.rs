@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use tower_webhook::RejectionKind;
 
@@ -119,12 +119,51 @@ async fn t28_nothing_is_reserved_on_the_senders_word() {
     assert!(peak <= 80 << 10, "peak {peak}");
 }
 
+/// One mebibyte in frames of this length, each allocated when it is polled and written to.
+struct Lazy {
+    left: usize,
+    frame: usize,
+}
+
+impl Body for Lazy {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let left = self.left.checked_sub(self.frame);
+        self.left = left.unwrap_or(0);
+        Poll::Ready(left.map(|_| Ok(Frame::data(Bytes::from(vec![b'x'; self.frame])))))
+    }
+}
+
 #[tokio::test]
 async fn t27_an_unsigned_flood_costs_nothing() {
+    const FRAME: usize = 16 << 10;
+    for (name, kind, layer, body) in [
+        ("unsigned", RejectionKind::Missing, meta_layer(), Lazy { left: MIB, frame: FRAME }),
+        (
+            "too long",
+            RejectionKind::BodyTooLarge,
+            meta_layer().body_limit(1),
+            Lazy { left: MIB, frame: FRAME },
+        ),
+    ] {
+        let mut request = meta_request(b"", body);
+        if kind == RejectionKind::Missing {
+            request.headers_mut().remove("x-hub-signature-256");
+        }
+        let (answer, peak) = peak(send(&layer, request)).await;
+        assert_refused(name, kind, &answer);
+        assert!(!answer.0.headers().contains_key(header::CONNECTION), "{name}: it was drained");
+        assert!(peak <= FRAME + 4096, "{name}: peak {peak}");
+    }
+    // Where the sender waits, not even a frame.
     let mut request = meta_request(b"", Script::untouchable());
     request.headers_mut().remove("x-hub-signature-256");
-    let layer = meta_layer();
-    let (answer, peak) = peak(send(&layer, request)).await;
-    assert_refused("unsigned", RejectionKind::Missing, &answer);
+    let (answer, peak) = peak(send(&meta_layer(), request)).await;
+    assert_refused("waiting", RejectionKind::Missing, &answer);
     assert!(peak <= 4096, "peak {peak}");
 }

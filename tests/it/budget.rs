@@ -8,12 +8,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, Rejection, RejectionKind, ResponseBody, SignatureLayer, Source, Unverified,
-    Verified, make_verifier_after_body_fn, providers::Meta, verifier_fn,
+    BufferedBody, Drain, Rejection, RejectionKind, ResponseBody, SignatureLayer, Source,
+    Unverified, Verified, make_verifier_after_body_fn, providers::Meta, verifier_fn,
 };
 
 use crate::support::{
@@ -76,20 +76,28 @@ async fn assert_all_is_free<M: Source + Clone>(layer: &SignatureLayer<M>, after:
     assert_eq!(response.status(), StatusCode::OK, "bytes are held after: {after}");
 }
 
+/// One byte that has to wait finds no room.
 async fn assert_spent<M: Source + Clone>(layer: &SignatureLayer<M>, name: &str) {
-    let request = meta_request(b"x", Script::untouchable());
+    let request = meta_request(b"x", Script::new([data("x"), Event::Pending]));
     assert_refused(name, RejectionKind::Overload, &send(layer, request).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spent_budget_is_503_before_the_body_is_polled() {
+async fn a_body_that_waits_is_503_when_the_budget_is_spent() {
     let layer = layer();
     let holding = hold(&layer, "0123456789");
-    let answer = send(&layer, meta_request(b"x", Script::untouchable())).await;
+    let waits = || Script::new([data("x"), Event::Pending, data("y")]);
+    let answer = send(&layer, meta_request(b"xy", waits())).await;
     assert_refused("spent", RejectionKind::Overload, &answer);
     assert_eq!(answer.0.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.0.headers()[header::RETRY_AFTER], "5");
+    // A sender that waits for `100 Continue` need not send what finds no room.
+    let answer = send(&layer, meta_request(b"x", Script::untouchable().declared(1))).await;
+    assert_refused("spent", RejectionKind::Overload, &answer);
     assert_eq!(answer.0.headers()[header::CONNECTION], "close");
+    // A body that is there is judged, however long it says that it is.
+    let there = meta_request(b"0123456789", Script::data(["01234", "56789"]).declared(10));
+    assert_eq!(send(&layer, there).await.0.status(), StatusCode::OK);
 
     // What holds nothing is judged all the same, and what can be told from the head is told.
     let empty = meta_request(b"", Full::<Bytes>::default());
@@ -103,7 +111,7 @@ async fn a_spent_budget_is_503_before_the_body_is_polled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_declared_length_is_refused_where_it_does_not_fit_and_takes_no_room() {
+async fn a_declared_length_takes_no_room() {
     let layer = layer();
     let _holding = hold(&layer, "012345");
     for (declared, expected) in [(5, Some(RejectionKind::Overload)), (4, None)] {
@@ -111,7 +119,9 @@ async fn a_declared_length_is_refused_where_it_does_not_fit_and_takes_no_room() 
             Some(_) => Script::untouchable(),
             None => Script::data(["6789"]),
         };
-        let request = meta_request(b"6789", body.declared(declared));
+        let mut request = meta_request(b"6789", body.declared(declared));
+        let waits = HeaderValue::from_static("100-continue");
+        request.headers_mut().insert(header::EXPECT, waits);
         assert_eq!(kind(&send(&layer, request).await.0), expected, "{declared}");
     }
     // Four bytes are left. Whoever declares them all and sends none leaves them to others.
@@ -126,6 +136,80 @@ async fn a_declared_length_is_refused_where_it_does_not_fit_and_takes_no_room() 
     assert_refused("declared", RejectionKind::BodyTooLarge, &send(&layer, request).await);
     let request = meta_request(b"", Script::data(["012345", "67890"]));
     assert_refused("undeclared", RejectionKind::BodyTooLarge, &send(&layer, request).await);
+}
+
+/// In a budget of 1,600 bytes, bodies of up to 100 are small. Refusals are answered at once.
+fn roomy_layer() -> SignatureLayer<Meta> {
+    meta_layer().byte_budget(1600).drain(Drain::new().max_bytes(0))
+}
+
+fn bytes(len: usize) -> Bytes {
+    vec![b'x'; len].into()
+}
+
+fn stalls(len: usize) -> Request<Script> {
+    meta_request(b"", Script::new([Event::Data(bytes(len)), Event::Stall]))
+}
+
+/// A genuine request of this length, which waits for its last byte.
+fn in_pieces(len: usize) -> Request<Script> {
+    let pieces = [Event::Data(bytes(len - 1)), Event::Pending, data("x")];
+    meta_request(&bytes(len), Script::new(pieces))
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_body_takes_the_place_of_the_oldest() {
+    let layer = roomy_layer();
+    let mut strangers: Vec<_> = (0..4).map(|_| run(&layer, stalls(400))).collect();
+    assert!(strangers.iter_mut().all(|stranger| poll(stranger).is_pending()));
+
+    // One that is not small gives up its own bytes, declared or not.
+    let overload = Some(RejectionKind::Overload);
+    assert_eq!(kind(&send(&layer, in_pieces(102)).await.0), overload);
+    let declared = in_pieces(101).map(|body| body.declared(101));
+    assert_eq!(kind(&send(&layer, declared).await.0), overload);
+    assert!(strangers.iter_mut().all(|stranger| poll(stranger).is_pending()), "they stay");
+
+    assert_eq!(send(&layer, in_pieces(100)).await.0.status(), StatusCode::OK);
+    let Poll::Ready(response) = poll(&mut strangers[0]) else { panic!("the oldest stays") };
+    assert_eq!(kind(&response), overload);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+    assert!(strangers[1..].iter_mut().all(|stranger| poll(stranger).is_pending()), "they stay");
+    drop(strangers.remove(0));
+    assert_eq!(send(&layer, in_pieces(400)).await.0.status(), StatusCode::OK, "there is room");
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_bodies_that_stall_keep_no_small_one_out() {
+    let layer = roomy_layer();
+    let mut strangers: Vec<_> = (0..100)
+        .map(|_| {
+            let mut stranger = run(&layer, stalls(100));
+            assert!(poll(&mut stranger).is_pending());
+            stranger
+        })
+        .collect();
+    assert_eq!(send(&layer, in_pieces(100)).await.0.status(), StatusCode::OK);
+    let stay = strangers.iter_mut().map(poll).filter(Poll::is_pending).count();
+    assert_eq!(stay, 15, "of 16 that have room, one has given way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicted_body_that_is_there_by_then_is_verified() {
+    let layer = roomy_layer();
+    let mut evicted = run(&layer, in_pieces(1600));
+    assert!(poll(&mut evicted).is_pending());
+    assert_eq!(send(&layer, in_pieces(100)).await.0.status(), StatusCode::OK);
+    let Poll::Ready(response) = poll(&mut evicted) else { panic!("it is whole") };
+    assert_eq!(response.status(), StatusCode::OK);
+    // One that has to wait again has no room any more.
+    let pieces = [Event::Data(bytes(1599)), Event::Pending, Event::Pending, data("x")];
+    let mut evicted = run(&layer, meta_request(&bytes(1600), Script::new(pieces)));
+    assert!(poll(&mut evicted).is_pending());
+    assert_eq!(send(&layer, in_pieces(100)).await.0.status(), StatusCode::OK);
+    let response = evicted.await;
+    assert_eq!(kind(&response), Some(RejectionKind::Overload));
+    assert_eq!(send(&layer, in_pieces(1600)).await.0.status(), StatusCode::OK, "all is free");
 }
 
 #[tokio::test(start_paused = true)]
@@ -306,7 +390,8 @@ async fn clones_and_services_share_one_budget_and_layers_do_not() {
 
     assert_spent(&layer, "the layer").await;
     assert_spent(&clone, "a clone with other settings").await;
-    let Ok(response) = service.oneshot(meta_request(b"x", Script::untouchable())).await;
+    let waits = meta_request(b"x", Script::new([data("x"), Event::Pending]));
+    let Ok(response) = service.oneshot(waits).await;
     assert_eq!(kind(&response), Some(RejectionKind::Overload), "a service");
     assert_all_is_free(&other, "another layer").await;
     assert_all_is_free(&own, "a clone with a budget of its own").await;
@@ -344,12 +429,15 @@ async fn it_is_256_mebibytes_unless_set() {
     const MIB: usize = 1 << 20;
     let layer = SignatureLayer::new(verifier_fn(|_, _: &Bytes| Ok(Verified::new("mine"))));
     let layer = layer.body_limit(usize::MAX);
+    // The shortest body that takes no other one's place.
+    let long = (64 << 10) + 1;
     // Never written to, so these take no memory.
-    for (len, is_spent) in [(256 * MIB - 1, false), (256 * MIB, true)] {
+    for (len, is_spent) in [(256 * MIB - long, false), (256 * MIB - long + 1, true)] {
         let body = Script::new([Event::Data(vec![0; len].into()), Event::Stall]);
         let mut holding = run(&layer, meta_request(b"", body));
         assert!(poll(&mut holding).is_pending());
-        let (response, _) = send(&layer, meta_request(b"", Script::data(["x"]))).await;
+        let waits = Script::new([Event::Data(vec![0; long].into()), Event::Pending]);
+        let (response, _) = send(&layer, meta_request(b"", waits)).await;
         let expected = is_spent.then_some(RejectionKind::Overload);
         assert_eq!(kind(&response), expected, "{len}");
     }

@@ -535,7 +535,11 @@ proptest! {
     fn junk_in_any_header_is_refused(junk in prop::collection::vec(any::<u8>(), 0..80)) {
         static TRIALS: std::sync::LazyLock<Vec<Trial>> = std::sync::LazyLock::new(Trial::all);
         for trial in TRIALS.iter() {
-            for (header, _) in trial.headers() {
+            for (header, genuine) in trial.headers() {
+                // A version such as `1` is short enough to be drawn.
+                if junk.trim_ascii() == genuine.trim_ascii() {
+                    continue;
+                }
                 let Some(head) = trial.with_header(&header, Some(&junk)) else { return Ok(()) };
                 let accepted = trial.is_accepted(&head, &trial.body);
                 prop_assert!(!accepted, "{}: {header}", trial.name);

@@ -496,7 +496,11 @@ async fn a_well_formed_wrong_tag_is_refused_after_the_body() {
         let (_, role, value) = &genuine.headers[0];
         let at = if value.starts_with(b"t=") { 20 } else { prefix_len(value) + 5 };
         headers[0].1[at] = if value[at] == b'a' { b'b' } else { b'a' };
-        let body = Script::data([genuine.body]);
+        // A token is judged by the head, while its sender waits to send the body.
+        let body = match role {
+            Role::Token => Script::untouchable(),
+            _ => Script::data([genuine.body]),
+        };
         let polls = body.polls.clone();
         let sent = (genuine.send)(genuine.request(&headers, body)).await;
         assert_refused(genuine.name, RejectionKind::SignatureMismatch, &sent);

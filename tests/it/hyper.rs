@@ -12,6 +12,7 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use tower::Layer;
+use tower_webhook::Drain;
 
 use crate::{
     net::{Client, send, serve, within},
@@ -64,30 +65,32 @@ async fn t40_signed_requests_and_no_others_pass_over_http1_and_http2() {
             assert_eq!(response.status(), StatusCode::FORBIDDEN, "{version:?} {name}: altered");
             assert_eq!(response.body(), "", "{version:?} {name}: altered");
             let closes = response.headers().contains_key(header::CONNECTION);
-            assert_eq!(closes, version == Version::HTTP_11, "{version:?} {name}: altered");
+            assert!(!closes, "{version:?} {name}: altered");
             assert_eq!(inner.count(), 0, "{version:?} {name}: altered");
         }
     }
 }
 
 #[tokio::test]
-async fn a_head_rejection_closes_http1_only_if_there_is_a_body() {
+async fn refusal_whose_body_was_drained_keeps_the_connection() {
     let inner = Inner::default();
     let address = serve(meta_layer().layer(inner.clone())).await;
-    for (name, body, expected) in [
-        ("sized", sized(b"hello"), Some("close")),
-        ("chunked", chunked(b"hello", None), Some("close")),
-        ("none", Empty::new().boxed_unsync(), None),
-    ] {
-        let response = send(address, unsigned(body)).await;
-        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{name}");
-        let connection = response.headers().get(header::CONNECTION);
-        assert_eq!(connection.map(HeaderValue::as_bytes), expected.map(str::as_bytes), "{name}");
+    for mut client in [Client::http1(address).await, Client::http2(address).await] {
+        for (name, body) in [
+            ("sized", sized(b"hello")),
+            ("chunked", chunked(b"hello", None)),
+            ("none", Empty::new().boxed_unsync()),
+        ] {
+            let response = client.send(unsigned(body)).await;
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{name}");
+            assert_eq!(response.headers().get(header::CONNECTION), None, "{name}");
+        }
     }
-
-    // On HTTP/2 the header would be an error, and a stream of its own makes it needless.
-    let mut client = Client::http2(address).await;
-    let response = client.send(unsigned(sized(b"hello"))).await;
+    // Beyond the limits of the drain it ends, on HTTP/1. On HTTP/2 the header would be an error.
+    let address = serve(meta_layer().drain(Drain::new().max_bytes(4)).layer(inner.clone())).await;
+    let response = send(address, unsigned(sized(b"hello"))).await;
+    assert_eq!(response.headers()[header::CONNECTION], "close");
+    let response = Client::http2(address).await.send(unsigned(sized(b"hello"))).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert_eq!(response.headers().get(header::CONNECTION), None);
     assert_eq!(inner.count(), 0);
@@ -169,16 +172,19 @@ impl Body for Upload {
     }
 }
 
-// On one thread. Where client and server race, hyper's client may give up at a failed write and
-// never read the answer that has already arrived; see `wire` for a sender that reads it.
-#[tokio::test]
-async fn a_sender_in_the_middle_of_an_upload_gets_its_answer() {
+// Client and server race. hyper's client gives up at a failed write and does not read an answer that
+// has already arrived: without the drain it loses most of these.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sender_in_the_middle_of_an_upload_gets_its_answer() {
     let inner = Inner::default();
     let address = serve(meta_layer().layer(inner.clone())).await;
-    for turn in 0..200 {
+    for turn in 0..100 {
         let response = send(address, unsigned(Upload { left: Upload::LEN })).await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "turn {turn}");
-        assert_eq!(response.headers()[header::CONNECTION], "close", "turn {turn}");
+        assert_eq!(response.headers().get(header::CONNECTION), None, "turn {turn}");
+        let mut client = Client::http2(address).await;
+        let response = client.send(unsigned(Upload { left: Upload::LEN })).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "HTTP/2, turn {turn}");
     }
     assert_eq!(inner.count(), 0);
 }

@@ -23,6 +23,7 @@ mod composition;
 #[cfg(feature = "sign")]
 mod conformance;
 mod custom;
+mod drain;
 mod frames;
 mod handshakes;
 mod heads;

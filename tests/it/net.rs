@@ -168,10 +168,14 @@ impl Raw {
         let _ = self.to.as_mut().unwrap().write_all(bytes.as_ref()).await;
     }
 
-    /// Writes the last bytes in the background, for as long as the server lets it.
+    /// Writes the last bytes in the background, for as long as the server lets it. The connection
+    /// stays open: hyper takes its end for the end of the request.
     pub(crate) fn write_on(&mut self, bytes: Vec<u8>) {
         let mut to = self.to.take().unwrap();
-        tokio::spawn(async move { to.write_all(&bytes).await });
+        tokio::spawn(async move {
+            let _ = to.write_all(&bytes).await;
+            std::future::pending::<()>().await;
+        });
     }
 
     /// Says that nothing more will be written. Reading goes on.

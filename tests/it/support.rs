@@ -2,6 +2,7 @@
 //! service that counts its calls.
 
 use std::{
+    any::Any,
     collections::VecDeque,
     convert::Infallible,
     error::Error,
@@ -17,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 use sha2::Sha256;
 use tower::{Layer, Service, ServiceExt};
@@ -104,9 +105,14 @@ impl Script {
         Self::new(chunks.into_iter().map(|chunk| Event::Data(chunk.into())))
     }
 
-    /// A body that must never be polled.
+    /// A body that must never be polled. [`send`] says that its sender waits for `100 Continue`:
+    /// other bodies are read and discarded behind a refusal.
     pub(crate) fn untouchable() -> Self {
         Self::new([Event::Panic])
+    }
+
+    fn is_untouchable(&self) -> bool {
+        matches!(self.events.front(), Some(Event::Panic))
     }
 
     pub(crate) fn declared(mut self, bytes: u64) -> Self {
@@ -207,14 +213,19 @@ impl Service<Request<BufferedBody>> for Inner {
 /// Sends one request through the layer, and returns the answer and the inner service.
 pub(crate) async fn send<M, B>(
     layer: &SignatureLayer<M>,
-    request: Request<B>,
+    mut request: Request<B>,
 ) -> (Response<ResponseBody<String>>, Inner)
 where
     M: Source + Clone,
-    B: Body,
+    B: Body + 'static,
     B::Error: Into<BoxError>,
 {
     let inner = Inner::default();
+    let body: &dyn Any = request.body();
+    if body.downcast_ref().is_some_and(Script::is_untouchable) {
+        let waits = HeaderValue::from_static("100-continue");
+        request.headers_mut().insert(header::EXPECT, waits);
+    }
     let response = layer.layer(inner.clone()).oneshot(request).await;
     let Ok(response) = response;
     (response, inner)

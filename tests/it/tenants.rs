@@ -254,7 +254,7 @@ async fn unknown_tenants_get_the_answer_of_a_bad_signature_through_axum_and_hype
         };
         let bad_signature = ask("A").await;
         assert_eq!(bad_signature.0.0, StatusCode::FORBIDDEN);
-        assert_eq!(bad_signature.0.1[header::CONNECTION], "close");
+        assert!(!bad_signature.0.1.contains_key(header::CONNECTION));
         for tenant in ["unknown", "bare", "a", "A%00", "%41", ".."] {
             assert_eq!(ask(tenant).await, bad_signature, "{tenant}");
         }

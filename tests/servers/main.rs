@@ -1,6 +1,6 @@
-//! Tests against real servers, PostgreSQL and Redis, which they start and stop themselves. They are no
-//! part of `cargo test`, which needs nothing but Rust; `cargo test --all-features --test servers` runs
-//! them, and needs the programs of both.
+//! Tests against real servers, PostgreSQL, Redis and nginx, which they start and stop themselves. They
+//! are no part of `cargo test`, which needs nothing but Rust; `cargo test --all-features --test servers`
+//! runs them, and needs the programs of all three.
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test says where")]
 #![allow(dead_code, unused_imports, reason = "what the two suites share serves more in the other")]
@@ -16,6 +16,7 @@ mod log {
 }
 #[path = "../it/net.rs"]
 mod net;
+mod nginx;
 mod postgres;
 mod redis;
 #[path = "../it/support.rs"]

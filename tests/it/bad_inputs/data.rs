@@ -87,7 +87,7 @@ pub(super) struct Entry {
     _why: String,
     pub(super) level: Level,
     #[serde(default)]
-    pub(super) body_must_not_be_polled: bool,
+    pub(super) body_must_not_be_kept: bool,
     /// One of the same class as the programme's own.
     #[serde(skip)]
     pub(super) is_sibling: bool,

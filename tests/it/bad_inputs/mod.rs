@@ -70,8 +70,8 @@ fn every_request_has_its_status_wherever_it_is_sent() {
                 let verifier = build(&provider, &case, *url).unwrap();
                 let about = format!("{entry}, {provider}, {url:?}");
                 let statuses = &entry.statuses();
-                let unpolled = entry.body_must_not_be_polled;
-                let expected = Expected { about: &about, statuses, unpolled };
+                let by_head = entry.body_must_not_be_kept;
+                let expected = Expected { about: &about, statuses, by_head };
                 let runs = &mut *runs.borrow_mut();
                 if entry.is_sibling {
                     block_on(false, expected.once(&case, &verifier, runs));
@@ -132,7 +132,7 @@ fn hosts_change_no_configured_origin() {
 fn every_base_is_genuine() {
     for (provider, case) in bases() {
         let verifier = build(&provider, &case, Url::Origin).unwrap();
-        let expected = Expected { about: &provider, statuses: &[StatusCode::OK], unpolled: false };
+        let expected = Expected { about: &provider, statuses: &[StatusCode::OK], by_head: false };
         block_on(false, expected.everywhere(&case, &verifier, &mut Runs::new()));
     }
 }

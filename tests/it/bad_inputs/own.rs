@@ -106,7 +106,7 @@ pub(super) async fn compressed(entry: &Entry) {
         mac.update(&case.body);
         let tag = crate::support::hex(&mac.finalize().into_bytes());
         case.set("X-Hub-Signature-256", format!("sha256={tag}").as_bytes());
-        let expected = Expected { about: &entry.id, statuses: &[StatusCode::OK], unpolled: false };
+        let expected = Expected { about: &entry.id, statuses: &[StatusCode::OK], by_head: false };
         let verifier = build("github", &case, Url::Origin).unwrap();
         expected.everywhere(&case, &verifier, &mut Runs::new()).await;
     }
@@ -164,7 +164,7 @@ fn without_a_timer_nothing_waits_for_ever() {
     assert_eq!(run(meta_layer(), Script::data(["hi"])), Some(StatusCode::OK));
     assert_eq!(run(meta_layer().body_deadline(None), waits()), Some(StatusCode::OK));
     let page = include_str!("../../../src/layer.rs");
-    assert!(page.contains("panics outside a"), "the page no longer says so");
+    assert!(page.contains("makes the request wait panics"), "the page no longer says so");
 }
 
 /// Panics at each event, and counts them.

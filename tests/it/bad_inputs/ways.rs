@@ -60,7 +60,8 @@ impl Calls {
 pub(super) struct Expected<'a> {
     pub(super) about: &'a str,
     pub(super) statuses: &'a [StatusCode],
-    pub(super) unpolled: bool,
+    /// The head decides, while the sender waits for `100 Continue`.
+    pub(super) by_head: bool,
 }
 
 impl Expected<'_> {
@@ -135,7 +136,7 @@ impl Expected<'_> {
         // In two frames, with an extension, and by a version that is none of the defaults.
         let layer = SignatureLayer::new(verifier.clone());
         let (first, second) = body.split_at(body.len() / 2);
-        let script = || match self.unpolled {
+        let script = || match self.by_head {
             true => Script::untouchable(),
             false => Script::data([first, second].map(Bytes::copy_from_slice)),
         };

@@ -255,8 +255,7 @@ type Plain = (u16, Vec<String>, String);
 
 /// What whoever is not believed is told.
 fn refusal() -> Plain {
-    let headers = ["connection: close", "content-length: 0"];
-    (403, headers.map(ToOwned::to_owned).into(), String::new())
+    (403, vec!["content-length: 0".to_owned()], String::new())
 }
 
 fn plain(response: &Response<Bytes>) -> Plain {
