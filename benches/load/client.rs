@@ -15,7 +15,7 @@ use std::{
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::Semaphore,
     task::JoinSet,
@@ -53,6 +53,15 @@ pub(crate) fn forged(declared: usize, sent: usize) -> Arc<[u8]> {
     request.into()
 }
 
+/// A head without a signature, and the beginning of its body.
+pub(crate) fn unsigned(declared: usize, sent: usize) -> Arc<[u8]> {
+    let head =
+        format!("POST /webhook HTTP/1.1\r\nhost: localhost\r\ncontent-length: {declared}\r\n\r\n");
+    let mut request = head.into_bytes();
+    request.resize(request.len() + sent, b'x');
+    request.into()
+}
+
 pub(crate) fn genuine(body: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut request = head(&signature(body)?, &format!("content-length: {}", body.len()));
     request.extend_from_slice(body);
@@ -69,7 +78,7 @@ pub(crate) struct Answer {
 }
 
 /// Reads the head of one answer; none of them has a body.
-async fn read_answer(stream: &mut TcpStream) -> io::Result<(u16, bool)> {
+async fn read_answer(mut stream: impl AsyncRead + Unpin) -> io::Result<(u16, bool)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if timeout(PATIENCE, stream.read_buf(&mut head)).await?? == 0 {
@@ -91,6 +100,23 @@ impl Open {
         // A server that has answered already need not take the rest.
         let _ = stream.write_all(request).await;
         Ok(Self(stream, start))
+    }
+
+    /// Writes a byte again and again, until the answer comes.
+    async fn answer_while_trickling(mut self, every: Duration) -> Answer {
+        let mut answer = Answer::default();
+        let (from, mut to) = self.0.split();
+        let trickle = async {
+            while to.write_all(b"x").await.is_ok() {
+                sleep(every).await;
+            }
+        };
+        tokio::select! {
+            read = read_answer(from) => (answer.status, answer.may_retry) = read.unwrap_or_default(),
+            () = trickle => {}
+        }
+        answer.after = self.1.elapsed();
+        answer
     }
 
     async fn answer(mut self) -> Answer {
@@ -124,6 +150,15 @@ pub(crate) async fn open_all(
         });
     }
     Ok(tasks.join_all().await.into_iter().collect::<io::Result<_>>()?)
+}
+
+/// As [`answers`], of senders that write a byte every so often meanwhile.
+pub(crate) async fn answers_to_tricklers(open: Vec<Open>, every: Duration) -> Vec<Answer> {
+    let mut tasks = JoinSet::new();
+    for open in open {
+        tasks.spawn(open.answer_while_trickling(every));
+    }
+    tasks.join_all().await
 }
 
 pub(crate) async fn answers(open: Vec<Open>) -> Vec<Answer> {

@@ -17,7 +17,8 @@ use tokio::time::sleep;
 
 use self::{
     client::{
-        Answer, Honest, Open, answers, count, forged, genuine, head, once, open_all, p99, signature,
+        Answer, Honest, Open, answers, answers_to_tricklers, count, forged, genuine, head, once,
+        open_all, p99, signature, unsigned,
     },
     server::{Server, Settings, serve},
 };
@@ -55,6 +56,11 @@ fn main() -> Result<ExitCode, Failure> {
         }
         if is_asked_for("spent") {
             load.spent_budget().await?;
+        }
+        if is_asked_for("drained") {
+            load.drained_bodies().await?;
+            load.trickled_bodies().await?;
+            load.drained_memory().await?;
         }
         if is_asked_for("broken") {
             load.broken_connections().await?;
@@ -96,7 +102,7 @@ impl Load {
     }
 
     fn guarded(&self, byte_budget: usize) -> Settings {
-        Settings { is_guarded: true, deadline: self.deadline, byte_budget }
+        Settings { is_guarded: true, deadline: self.deadline, byte_budget, max_buf_size: 0 }
     }
 
     fn bare(&self) -> Settings {
@@ -248,6 +254,117 @@ impl Load {
         self.row(&format!("{name}: peak growth"), mib(growth), mib(goal), growth <= goal);
         let after = once(server.address, &genuine(&vec![b'x'; budget.min(MIB)])?).await?.status;
         self.row(&format!("{name}: a genuine request after it"), after, 200, after == 200);
+        Ok(())
+    }
+
+    /// Genuine requests meanwhile: none fails, and few wait.
+    fn honest(&mut self, name: &str, quiet: Duration, genuine: &[Answer]) {
+        let failures = genuine.len() - count(genuine, 200);
+        let name = format!("{name}: {} genuine requests meanwhile", genuine.len());
+        self.row(&format!("{name}: failures"), failures, 0, failures == 0);
+        let busy = p99(genuine);
+        let goal = format!("3 × {}", ms(quiet));
+        self.row(&format!("{name}: p99"), ms(busy), goal, busy <= 3 * quiet);
+    }
+
+    /// Unsigned requests whose bodies stall: each is answered, most of them to make place.
+    async fn drained_bodies(&mut self) -> Result<(), Failure> {
+        let connections = 10_000 / self.divisor;
+        let name = format!("{connections} unsigned, 1 byte of 256 KiB");
+        let request = unsigned(256 * KIB, 1);
+        // The same connections at a handler that reads and waits: client, server and kernel share two
+        // processors, and to open so many takes its part of them.
+        let server = Server::start(self.bare())?;
+        let honest = Honest::start(server.address)?;
+        let open = open_all(server.address, connections, &request).await?;
+        sleep(Duration::from_secs(1)).await;
+        let bare = p99(&honest.end()?);
+        drop((open, server));
+
+        let server = Server::start(self.guarded(256 * MIB))?;
+        let honest = Honest::start(server.address)?;
+        sleep(Duration::from_secs(3)).await;
+        println!("| quiet | {} | | |", ms(p99(&honest.end()?)));
+        let honest = Honest::start(server.address)?;
+        let open = open_all(server.address, connections, &request).await?;
+        let opened = Instant::now();
+        let answers = answers(open).await;
+        let after = opened.elapsed();
+        sleep(Duration::from_secs(1)).await;
+        let genuine = honest.end()?;
+        let refused = count(&answers, 403);
+        self.row(&format!("{name}: answered 403"), refused, connections, refused == connections);
+        let goal = Duration::from_millis(1000);
+        let row = format!("{name}: the last, after all were open");
+        self.row(&row, ms(after), ms(goal), after <= goal);
+        self.honest(&name, bare, &genuine);
+        Ok(())
+    }
+
+    /// Senders that trickle hold all places, and other refusals arrive all the same.
+    async fn trickled_bodies(&mut self) -> Result<(), Failure> {
+        let (connections, others) = (1_500 / self.divisor, 300 / self.divisor);
+        let name = format!("{connections} unsigned, 1 byte every 200 ms");
+        let server = Server::start(self.guarded(256 * MIB))?;
+        let honest = Honest::start(server.address)?;
+        sleep(Duration::from_secs(3)).await;
+        let quiet = p99(&honest.end()?);
+
+        let honest = Honest::start(server.address)?;
+        let open = open_all(server.address, connections, &unsigned(256 * KIB, 1)).await?;
+        let every = Duration::from_millis(200);
+        let tricklers = tokio::spawn(answers_to_tricklers(open, every));
+        sleep(Duration::from_millis(500)).await;
+        let whole = open_all(server.address, others, &unsigned(100 * KIB, 100 * KIB)).await?;
+        let whole = answers(whole).await;
+        let tricklers = tricklers.await?;
+        let genuine = honest.end()?;
+        let refused = count(&whole, 403);
+        let row = format!("{name}: {others} whole ones of 100 KiB: answered 403");
+        self.row(&row, refused, others, refused == others);
+        let refused = count(&tricklers, 403);
+        self.row(&format!("{name}: answered 403"), refused, connections, refused == connections);
+        let last = tricklers.iter().map(|answer| answer.after).max().unwrap_or_default();
+        let goal = Duration::from_secs(6);
+        self.row(&format!("{name}: the last after"), ms(last), ms(goal), last <= goal);
+        self.honest(&name, quiet, &genuine);
+        Ok(())
+    }
+
+    /// The process's memory while it discards, beside a handler that reads and drops.
+    async fn drained_memory(&mut self) -> Result<(), Failure> {
+        let connections = 1_000 / self.divisor;
+        for max_buf_size in [0, 16 * KIB] {
+            let buffers = match max_buf_size {
+                0 => "hyper's own buffers".to_owned(),
+                size => format!("max_buf_size {}", kib(size)),
+            };
+            for (kind, sent) in [("ended", MIB), ("stalled", MIB / 2)] {
+                let growth = async |settings: Settings| {
+                    let server = Server::start(Settings { max_buf_size, ..settings })?;
+                    let idle = server.memory("VmRSS")?;
+                    let open = open_all(server.address, connections, &unsigned(MIB, sent)).await?;
+                    let got = match kind {
+                        "ended" => answers(open).await.len(),
+                        // The plain handler waits for the rest for ever.
+                        _ => {
+                            sleep(Duration::from_millis(600)).await;
+                            open.len()
+                        }
+                    };
+                    assert_eq!(got, connections);
+                    Ok::<_, Failure>(server.memory("VmHWM")?.saturating_sub(idle))
+                };
+                let plain = growth(self.bare()).await?;
+                let ours = growth(self.guarded(256 * MIB)).await?;
+                let name =
+                    format!("{connections} unsigned of 1 MiB, {kind}, {buffers}: peak growth");
+                // Less than a body for ten: nothing is kept of them.
+                let goal = plain + connections * 8 * KIB + 16 * MIB;
+                let figure = format!("{}, plain handler {}", mib(ours), mib(plain));
+                self.row(&name, figure, mib(goal), ours <= goal);
+            }
+        }
         Ok(())
     }
 

@@ -14,6 +14,11 @@ use std::{
 
 use axum::{Router, body::Body, extract::DefaultBodyLimit, http::StatusCode, routing::post};
 use http_body_util::BodyExt;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use tokio::net::TcpListener;
 use tower_webhook::{Secret, SignatureLayer, providers::Meta};
 
@@ -26,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) is_guarded: bool,
     pub(crate) deadline: Duration,
     pub(crate) byte_budget: usize,
+    /// The most that hyper buffers of a connection; 0 is hyper's own.
+    pub(crate) max_buf_size: usize,
 }
 
 const BODY_LIMIT: usize = 8 << 20;
@@ -52,6 +59,7 @@ impl Server {
             .arg(settings.is_guarded.to_string())
             .arg(settings.deadline.as_millis().to_string())
             .arg(settings.byte_budget.to_string())
+            .arg(settings.max_buf_size.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -91,9 +99,10 @@ impl Drop for Server {
 
 /// The child's whole life.
 pub(crate) fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let [is_guarded, deadline, byte_budget] = arguments else {
-        return Err("serve <guarded> <deadline in ms> <byte budget>".into());
+    let [is_guarded, deadline, byte_budget, max_buf_size] = arguments else {
+        return Err("serve <guarded> <deadline in ms> <byte budget> <max_buf_size>".into());
     };
+    let max_buf_size = max_buf_size.parse()?;
     let mut app = Router::new().route("/webhook", post(handler));
     if is_guarded.parse()? {
         let layer = SignatureLayer::new(Meta::new(Secret::new(SECRET)?))
@@ -111,7 +120,18 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
-        axum::serve(listener, app).await?;
-        Ok(())
+        let mut server = http1::Builder::new();
+        server.timer(TokioTimer::new());
+        if max_buf_size > 0 {
+            server.max_buf_size(max_buf_size);
+        }
+        loop {
+            let (stream, _) = listener.accept().await?;
+            // A sender that goes is an error here.
+            tokio::spawn(
+                server
+                    .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone())),
+            );
+        }
     })
 }

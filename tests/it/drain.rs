@@ -1,5 +1,7 @@
 //! The rest of a body behind an early response: read and discarded, within limits.
 
+#[cfg(feature = "tokio")]
+use std::time::Duration;
 use std::{
     future::Future,
     pin::Pin,
@@ -8,7 +10,6 @@ use std::{
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use bytes::Bytes;
