@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
-use crate::{Profile, Rejection, Verified, Verifier};
+use crate::{Profile, Rejection, RejectionKind, Verified, Verifier};
 
 /// Both verifiers must accept; see [`all_of`].
 #[derive(Clone, Debug)]
@@ -43,6 +43,9 @@ pub const fn all_of<A: Verifier, B: Verifier>(first: A, second: B) -> AllOf<A, B
 /// It is as strong as the weaker of the two: take it out when the last delivery of the old kind is
 /// long ago, which [`Verified`] tells. Only a verifier that accepted a request answers a signed
 /// challenge in it. Status is that of the first, the body limit the larger one.
+///
+/// When both refuse, the rejection is that of the verifier that came further: a signature that does
+/// not match says more than a header that is missing.
 pub const fn any_of<A: Verifier, B: Verifier>(first: A, second: B) -> AnyOf<A, B> {
     AnyOf { first, second }
 }
@@ -82,9 +85,34 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
     }
 }
 
-/// The rejection to report: a verifier that could not decide makes the sender come again.
+/// The rejection that says more, the first of two that say as much.
 fn one_of(first: Rejection, second: Rejection) -> Rejection {
-    if first.kind().is_verdict() && !second.kind().is_verdict() { second } else { first }
+    if rank(second.kind()) > rank(first.kind()) { second } else { first }
+}
+
+/// The rejection of the one verifier whose head was in order, since it is the one that was meant.
+/// Another verifier that could not decide makes the sender come again all the same.
+fn of_the_meant(meant: Rejection, other: Rejection) -> Rejection {
+    if meant.kind().is_verdict() && !other.kind().is_verdict() { other } else { meant }
+}
+
+/// How far a verifier came with the request before it refused.
+///
+/// Look-ups of tenants depend on one point: a mismatch, which another secret may turn into an
+/// acceptance, ranks above the kinds that no secret can change.
+const fn rank(kind: RejectionKind) -> u8 {
+    match kind {
+        // Nothing in the request is meant for this verifier.
+        RejectionKind::Missing => 0,
+        // Something is, and cannot be read.
+        RejectionKind::Malformed | RejectionKind::Repeated => 1,
+        RejectionKind::SignatureMismatch => 3,
+        // In form; where the time is judged last, the signature has matched.
+        RejectionKind::TimestampInFuture | RejectionKind::TimestampStale => 4,
+        // A verifier that could not decide makes the sender come again.
+        kind if !kind.is_verdict() => 5,
+        _ => 2,
+    }
 }
 
 impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
@@ -112,16 +140,18 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
         head: &Parts,
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
-        let is_firsts = first.is_ok();
+        let were_in_order = (first.is_ok(), second.is_ok());
         let first = first.and_then(|state| self.first.finish(state, head, body));
         let second = second.and_then(|state| self.second.finish(state, head, body));
         match (first, second) {
             // A verifier that refused has no say in the answer.
             (Ok(first), Ok(second)) => Ok(first.or_reply_of(second)),
             (Ok(verified), Err(_)) | (Err(_), Ok(verified)) => Ok(verified),
-            // The one whose head was in order is the one that was meant.
-            (Err(first), Err(second)) if is_firsts => Err(one_of(first, second)),
-            (Err(first), Err(second)) => Err(one_of(second, first)),
+            (Err(first), Err(second)) => Err(match were_in_order {
+                (true, false) => of_the_meant(first, second),
+                (false, true) => of_the_meant(second, first),
+                _ => one_of(first, second),
+            }),
         }
     }
 

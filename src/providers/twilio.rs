@@ -249,6 +249,10 @@ impl Inner {
         let (algorithm, shared, tokens) = match (shared, is_sha256) {
             (Some(key), true) => (Algorithm::HmacSha256, Some(&key.sha256), &[][..]),
             (Some(key), false) => (Algorithm::HmacSha1, Some(&key.sha1), &[][..]),
+            // A key that another Twilio of ours may know is no question of form.
+            (None, true) if id.is_some() => {
+                return Err(Rejection::mismatch().with_field(SETTINGS));
+            }
             // The auth token signs with SHA-1 only: the header, which is not signed, cannot choose.
             (None, true) => return Err(malformed()),
             (None, false) => (Algorithm::HmacSha1, None, &self.auth_tokens[..]),

@@ -284,6 +284,61 @@ async fn either_of_two_answers_its_own_challenge_and_the_larger_limit_holds() {
     assert_eq!(send(&all, request).await.0.status(), 413, "both must take it");
 }
 
+/// Refuses from the head.
+struct Refusing(RejectionKind);
+
+impl Verifier for Refusing {
+    type State = ();
+    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+        Err(Rejection::new(self.0))
+    }
+    fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+        unreachable!("the head is refused")
+    }
+}
+
+#[test]
+fn any_of_two_refusals_tells_the_one_that_came_further() {
+    use RejectionKind::*;
+    let (head, _) = Request::new(()).into_parts();
+    // Each says more than those before it.
+    let ranks: [&[RejectionKind]; 6] = [
+        &[Missing],
+        &[Malformed, Repeated],
+        &[HandshakeFailed, Uncovered, UnknownTenant, UnknownUrl],
+        &[SignatureMismatch],
+        &[TimestampInFuture, TimestampStale],
+        &[ClockSuspect, VerifierPanicked, VerifierUnavailable],
+    ];
+    let ranked = |rank: usize| ranks[rank].iter().map(move |kind| (rank, *kind));
+    let kinds: Vec<_> = (0..ranks.len()).flat_map(ranked).collect();
+    for (first_rank, first) in &kinds {
+        for (second_rank, second) in &kinds {
+            let told = any_of(Refusing(*first), Refusing(*second)).begin(&head).unwrap_err();
+            let expected = if second_rank > first_rank { second } else { first };
+            assert_eq!(told.kind(), *expected, "{first} and {second}");
+        }
+    }
+}
+
+#[test]
+fn any_of_a_header_scheme_and_a_password_tells_a_mismatch() {
+    use tower_webhook::providers::BasicAuth;
+    let (guess, _) = Request::post("/")
+        .header("authorization", "Basic dXNlcjpndWVzcw==")
+        .body(())
+        .unwrap()
+        .into_parts();
+    let password = || BasicAuth::new("user", secret());
+    let meta = || Meta::new(secret());
+    for told in [
+        any_of(meta(), password()).begin(&guess).err(),
+        any_of(password(), meta()).begin(&guess).err(),
+    ] {
+        assert_eq!(told.map(|why| why.kind()), Some(RejectionKind::SignatureMismatch));
+    }
+}
+
 #[test]
 fn futures_and_services_move_between_threads() {
     fn is_send<T: Send + 'static>(_: T) {}

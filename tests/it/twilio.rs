@@ -557,6 +557,16 @@ async fn t34_the_settings_header_chooses_a_shared_key_and_never_weakens_the_toke
         assert_eq!(response.status().is_success(), verdict, "{name}");
         assert_eq!(inner.count(), usize::from(verdict), "{name}");
     }
+    // Another verifier may know the key, so that it is no question of form.
+    for (settings, kind) in [
+        ("key=k2,algorithm=HMAC_SHA256", RejectionKind::SignatureMismatch),
+        ("algorithm=HMAC_SHA256", RejectionKind::Malformed),
+    ] {
+        let headers = &[(SETTINGS, settings)];
+        let signed = "https://example.com/x";
+        let message = Message { method: "GET", target: "/x", signed, headers, body: "" };
+        assert_refused(settings, kind, &message.send(twilio()).await);
+    }
     let headers = &[(SETTINGS, "key=k1"), (SETTINGS, "key=k1")];
     let signed = "https://example.com/x";
     let twice = Message { method: "GET", target: "/x", signed, headers, body: "" };
