@@ -22,7 +22,7 @@ use axum::{Extension, Router, routing::post};
 use http::{HeaderName, request::Parts};
 use tokio::net::TcpListener;
 use tower_webhook::{
-    ConfigError, Profile, Secret, SignatureLayer, Verified,
+    ConfigError, Profile, Requires, Secret, SignatureLayer, Verified,
     providers::{self, AnyVerifier, Meta, WebexContactCenter},
     tenants::{Secrets, TenantId, Tenants, decoy_secret},
 };
@@ -96,12 +96,11 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         move |tenant| store.clone().secrets(tenant),
         |secrets| secrets.verifier(WebexContactCenter::new, WebexContactCenter::or_secret),
     )?;
-    let by_subscription = subscriptions
-        .by_body(|_head, body| WebexContactCenter::subscription_id(body))
-        // Whoever does not even pretend to sign is refused before the body is read.
-        .require_header(HeaderName::from_static("x-webexcc-signature"));
+    let by_subscription =
+        subscriptions.by_body(|_head, body| WebexContactCenter::subscription_id(body));
 
-    // Here the store makes the verifiers itself. The decoy is one provider's.
+    // Here the store makes the verifiers itself. The decoy is one provider's, and cannot say which
+    // headers the others send.
     let decoy = providers::by_name("github")?.verifier(decoy_secret()?)?;
     let any = Tenants::builder_with_decoy(
         decoy,
@@ -112,6 +111,11 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         Ok::<_, ConfigError>,
     )
     .build()?;
+    let signatures = ["x-hub-signature-256", "x-webexcc-signature"].map(HeaderName::from_static);
+    let any = any
+        .by_head(last_segment)
+        .profile(Profile::DEFAULT)
+        .requires(Requires::any_header(signatures));
 
     let app = Router::new()
         .route(
@@ -119,11 +123,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             post(handler).layer(SignatureLayer::new(apps.by_head(last_segment))),
         )
         .route("/webex", post(handler).layer(SignatureLayer::new(by_subscription)))
-        .route(
-            "/any/{tenant}",
-            post(handler)
-                .layer(SignatureLayer::new(any.by_head(last_segment).profile(Profile::DEFAULT))),
-        );
+        .route("/any/{tenant}", post(handler).layer(SignatureLayer::new(any)));
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;

@@ -26,7 +26,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc};
 use tower_webhook::{
-    Rejection, Secret, SignatureLayer, Verified, Verifier, make_verifier_after_body_fn,
+    Rejection, Requires, Secret, SignatureLayer, Verified, Verifier, make_verifier_after_body_fn,
     providers::WebexContactCenter,
 };
 
@@ -61,7 +61,7 @@ pub(crate) fn app(secrets: Secrets, queue: mpsc::Sender<Event>) -> Router {
         }
     })
     // Whoever does not even pretend to sign is refused before the body is read.
-    .require_header(HeaderName::from_static("x-webexcc-signature"))
+    .requires(Requires::header(HeaderName::from_static("x-webexcc-signature")))
     .profile(WebexContactCenter::PROFILE);
     Router::new()
         .route("/webex", post(accept))

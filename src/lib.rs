@@ -33,6 +33,7 @@ mod public_url;
 mod read;
 mod rejection;
 pub mod replay;
+mod requires;
 pub mod scheme;
 mod secret;
 mod service;
@@ -68,11 +69,12 @@ pub use self::{
     handshake::{WithHandshake, with_handshake},
     layer::SignatureLayer,
     make::{
-        MakeVerifier, MakeVerifierAfterBodyFn, MakeVerifierFn, make_verifier_after_body_fn,
-        make_verifier_fn,
+        MakeVerifier, MakeVerifierAfterBodyFn, MakeVerifierFn, MakeVerifierFuture,
+        make_verifier_after_body_fn, make_verifier_fn,
     },
     public_url::PublicUrl,
     rejection::{Rejection, RejectionKind, empty_response},
+    requires::Requires,
     secret::Secret,
     service::SignatureService,
     source::Source,

@@ -3,12 +3,15 @@
 use std::{
     fmt,
     future::{Future, Ready, ready},
+    pin::Pin,
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderName, request::Parts};
+use http::request::Parts;
+use pin_project_lite::pin_project;
 
-use crate::{Profile, Rejection, Verifier};
+use crate::{Profile, Rejection, Requires, Verifier};
 
 /// Makes the verifier for one request, for example with the secret of the tenant that the path
 /// names.
@@ -52,11 +55,12 @@ impl<V: Verifier + Clone> MakeVerifier for V {
 }
 
 /// A look-up by the head; see [`make_verifier_fn`].
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 #[must_use]
 pub struct MakeVerifierFn<F> {
     function: F,
     profile: Profile,
+    requires: Requires,
 }
 
 /// Looks the verifier up by the head, before the body is read.
@@ -69,8 +73,9 @@ pub struct MakeVerifierFn<F> {
 ///
 /// The status of refusals and the body limit are those of [`profile`](MakeVerifierFn::profile).
 ///
-/// The closure is called for each request, and has all the time it takes. With the feature
-/// `tenants`, `tenants::Tenants` has a cache and a time limit.
+/// The closure is called for each request that carries the headers of
+/// [`requires`](MakeVerifierFn::requires), and has all the time it takes. With the feature
+/// `tenants`, `tenants::Tenants` has a cache, a time limit, and a bound on calls at once.
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Arc};
@@ -99,10 +104,19 @@ where
     Fut: Future<Output = Result<V, Rejection>>,
     V: Verifier,
 {
-    MakeVerifierFn { function, profile: Profile::DEFAULT }
+    MakeVerifierFn { function, profile: Profile::DEFAULT, requires: Requires::nothing() }
 }
 
 impl<F> MakeVerifierFn<F> {
+    /// Sets the headers that a request must carry before the closure is called, none by default.
+    ///
+    /// A closure cannot tell a challenge from other requests, so a GET handshake without the headers
+    /// is refused as well.
+    pub fn requires(mut self, requires: Requires) -> Self {
+        self.requires = requires;
+        self
+    }
+
     /// The provider's name, the status of refusals and the body limit, in place of
     /// [`Profile::DEFAULT`].
     pub const fn profile(mut self, profile: Profile) -> Self {
@@ -118,14 +132,59 @@ where
     V: Verifier,
 {
     type Verifier = V;
-    type Future = Fut;
+    type Future = MakeVerifierFuture<Fut>;
 
-    fn make_verifier(&self, head: &Parts) -> Fut {
-        (self.function)(head)
+    fn make_verifier(&self, head: &Parts) -> Self::Future {
+        let way = match self.requires.check(head) {
+            Ok(()) => Way::LookUp { future: (self.function)(head) },
+            Err(rejection) => Way::Refuse { rejection: Some(rejection) },
+        };
+        MakeVerifierFuture { way }
     }
 
     fn profile(&self) -> Profile {
         self.profile
+    }
+}
+
+pin_project! {
+    /// The future of [`MakeVerifierFn`].
+    #[must_use = "futures do nothing unless they are polled"]
+    pub struct MakeVerifierFuture<Fut> {
+        #[pin]
+        way: Way<Fut>,
+    }
+}
+
+pin_project! {
+    #[project = WayProjection]
+    enum Way<Fut> {
+        // A required header is not there.
+        Refuse { rejection: Option<Rejection> },
+        LookUp { #[pin] future: Fut },
+    }
+}
+
+impl<Fut, V> Future for MakeVerifierFuture<Fut>
+where
+    Fut: Future<Output = Result<V, Rejection>>,
+{
+    type Output = Result<V, Rejection>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().way.project() {
+            WayProjection::LookUp { future } => future.poll(cx),
+            WayProjection::Refuse { rejection } => match rejection.take() {
+                Some(rejection) => Poll::Ready(Err(rejection)),
+                None => panic!("`MakeVerifierFuture` polled after completion"),
+            },
+        }
+    }
+}
+
+impl<Fut> fmt::Debug for MakeVerifierFuture<Fut> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MakeVerifierFuture").finish_non_exhaustive()
     }
 }
 
@@ -135,7 +194,7 @@ where
 pub struct MakeVerifierAfterBodyFn<F> {
     pub(crate) function: F,
     pub(crate) profile: Profile,
-    pub(crate) required: Option<HeaderName>,
+    pub(crate) requires: Requires,
 }
 
 /// Looks the verifier up by the head and the **unverified** body, for providers that name the
@@ -144,9 +203,9 @@ pub struct MakeVerifierAfterBodyFn<F> {
 /// What the look-up reads is a hint and nothing more: the verifier it returns must still accept
 /// the request, and only [`Verified::tenant`](crate::Verified::tenant) says who was proven.
 ///
-/// Since no verifier is known before the body has been read, name the signature header with
-/// [`require_header`](MakeVerifierAfterBodyFn::require_header): requests without it are then
-/// refused before a byte is read, a GET handshake among them.
+/// No verifier is known before the body has been read, so name the signature's header with
+/// [`requires`](MakeVerifierAfterBodyFn::requires): requests without it are then refused before a
+/// byte is read.
 ///
 /// The closure is cloned for each request.
 pub const fn make_verifier_after_body_fn<F, Fut, V>(function: F) -> MakeVerifierAfterBodyFn<F>
@@ -155,13 +214,16 @@ where
     Fut: Future<Output = Result<V, Rejection>>,
     V: Verifier,
 {
-    MakeVerifierAfterBodyFn { function, profile: Profile::DEFAULT, required: None }
+    MakeVerifierAfterBodyFn { function, profile: Profile::DEFAULT, requires: Requires::nothing() }
 }
 
 impl<F> MakeVerifierAfterBodyFn<F> {
-    /// Refuses requests that do not carry this header exactly once, before the body is read.
-    pub fn require_header(mut self, name: HeaderName) -> Self {
-        self.required = Some(name);
+    /// Sets the headers that a request must carry before its body is read, none by default.
+    ///
+    /// A closure cannot tell a challenge from other requests, so a GET handshake without the headers
+    /// is refused as well.
+    pub fn requires(mut self, requires: Requires) -> Self {
+        self.requires = requires;
         self
     }
 
@@ -175,8 +237,10 @@ impl<F> MakeVerifierAfterBodyFn<F> {
 
 impl<F> fmt::Debug for MakeVerifierFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut f = f.debug_struct("MakeVerifierFn");
-        f.field("profile", &self.profile).finish_non_exhaustive()
+        f.debug_struct("MakeVerifierFn")
+            .field("profile", &self.profile)
+            .field("requires", &self.requires)
+            .finish_non_exhaustive()
     }
 }
 
@@ -184,7 +248,7 @@ impl<F> fmt::Debug for MakeVerifierAfterBodyFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MakeVerifierAfterBodyFn")
             .field("profile", &self.profile)
-            .field("required", &self.required)
+            .field("requires", &self.requires)
             .finish_non_exhaustive()
     }
 }

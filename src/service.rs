@@ -66,7 +66,7 @@ where
         let (head, body) = request.into_parts();
         let config = &self.config;
         let observed = Observed::new(config, &head);
-        let early = contained(|| self.make.early(&head));
+        let early = contained(|| self.make.early(&head, config.client_ip.as_ref()));
         // This clone is the one that will be asked for room and then called: readiness belongs to
         // the instance that was asked.
         ResponseFuture::new(head, body, early, self.inner.clone(), Arc::clone(config), observed)

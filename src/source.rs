@@ -16,12 +16,13 @@ use http::request::Parts;
 use pin_project_lite::pin_project;
 
 use crate::{
-    MakeVerifier, MakeVerifierAfterBodyFn, Profile, Rejection, Verifier, head::required_named,
+    MakeVerifier, MakeVerifierAfterBodyFn, Profile, Rejection, Verifier, observe::ClientIp,
 };
 
-/// What a [`SignatureLayer`](crate::SignatureLayer) holds: a [`Verifier`], a [`MakeVerifier`], or
-/// the result of [`make_verifier_after_body_fn`](crate::make_verifier_after_body_fn). It joins the
-/// three for the engine and cannot be implemented elsewhere.
+/// What a [`SignatureLayer`](crate::SignatureLayer) holds: a [`Verifier`], a [`MakeVerifier`], the
+/// result of [`make_verifier_after_body_fn`](crate::make_verifier_after_body_fn), or with the
+/// feature `tenants` that of `Tenants::by_head` and `Tenants::by_body`. It joins them for the engine
+/// and cannot be implemented elsewhere.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` neither is nor makes a webhook verifier",
     label = "not a `Verifier + Clone`, and not a `MakeVerifier`",
@@ -38,8 +39,9 @@ pub trait Source: sealed::Sealed {
     #[doc(hidden)]
     type Later: LookUpLater<Verifier = Self::Verifier>;
 
+    /// `client_ip` is the layer's.
     #[doc(hidden)]
-    fn early(&self, head: &Parts) -> Self::Early;
+    fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early;
     #[doc(hidden)]
     fn shared_profile(&self) -> Profile;
 }
@@ -61,7 +63,7 @@ pub trait LookUpLater: sealed::Sealed {
     fn look_up(&self, head: &Parts, body: &Bytes) -> Self::Future;
 }
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
@@ -72,8 +74,8 @@ impl<M: MakeVerifier> Source for M {
     type Early = Early<M::Future>;
     type Later = Never<M::Verifier>;
 
-    fn early(&self, head: &Parts) -> Self::Early {
-        Early { future: self.make_verifier(head) }
+    fn early(&self, head: &Parts, _: Option<&ClientIp>) -> Self::Early {
+        Early::new(self.make_verifier(head))
     }
 
     fn shared_profile(&self) -> Profile {
@@ -87,6 +89,12 @@ pin_project! {
     pub struct Early<Fut> {
         #[pin]
         future: Fut,
+    }
+}
+
+impl<Fut> Early<Fut> {
+    pub(crate) const fn new(future: Fut) -> Self {
+        Self { future }
     }
 }
 
@@ -129,13 +137,9 @@ where
     type Early = Ready<Result<Found<V, Later<F>>, Rejection>>;
     type Later = Later<F>;
 
-    fn early(&self, head: &Parts) -> Self::Early {
-        if let Some(name) = &self.required
-            && let Err(rejection) = required_named(head, name)
-        {
-            return ready(Err(rejection));
-        }
-        ready(Ok(Found::Later(Later(self.function.clone()))))
+    fn early(&self, head: &Parts, _: Option<&ClientIp>) -> Self::Early {
+        let later = || Found::Later(Later(self.function.clone()));
+        ready(self.requires.check(head).map(|()| later()))
     }
 
     fn shared_profile(&self) -> Profile {

@@ -9,7 +9,7 @@ use std::{
 
 use quick_cache::sync::Cache;
 
-use super::{Config, Shared, TenantId, Tenants, id::is_plain, single_flight::Flights};
+use super::{Config, Shared, TenantId, Tenants, gate::Gate, id::is_plain, single_flight::Flights};
 use crate::{ConfigError, Rejection, Verifier, time::Clock};
 
 /// A secret that was taken back must not be good for longer (the store is asked again).
@@ -21,6 +21,7 @@ pub struct TenantsBuilder<V> {
     config: Result<Config<V>, ConfigError>,
     capacity: usize,
     unknown_capacity: usize,
+    max_concurrent_lookups: usize,
 }
 
 impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
@@ -32,6 +33,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
         let config = decoy.map(|decoy| Config {
             store: Arc::new(move |tenant| Box::pin(store(tenant))),
             decoy,
+            decoy_stands_for_all: false,
             nobody: TenantId::nobody(),
             is_in_form: Arc::new(is_plain),
             ttl: LONGEST_TTL,
@@ -39,14 +41,15 @@ impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
             time_limit: Duration::from_secs(2),
             clock: Clock::default(),
         });
-        Self { config, capacity: 10_000, unknown_capacity: 1_000 }
+        Self { config, capacity: 10_000, unknown_capacity: 1_000, max_concurrent_lookups: 64 }
     }
 
     /// The look-up.
     ///
     /// # Errors
     ///
-    /// When the decoy cannot be made, or a time is over the 60 seconds.
+    /// When the decoy cannot be made, a time is over the 60 seconds, or there may be no look-up at
+    /// all.
     pub fn build(self) -> Result<Tenants<V>, ConfigError> {
         let config = self.config?;
         if config.ttl.max(config.unknown_ttl) > LONGEST_TTL {
@@ -55,16 +58,27 @@ impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
                       cache for at most 60 seconds",
             });
         }
+        if self.max_concurrent_lookups == 0 {
+            return Err(ConfigError::TenantsInvalid {
+                why: "no tenant could be looked up; allow at least one look-up at once",
+            });
+        }
         Ok(Tenants(Arc::new(Shared {
             config,
             known: Cache::new(self.capacity),
             unknown: Cache::new(self.unknown_capacity),
             flights: Arc::new(Flights::new()),
+            gate: Arc::new(Gate::new(self.max_concurrent_lookups)),
         })))
     }
 }
 
 impl<V> TenantsBuilder<V> {
+    /// The decoy refuses from the head what every tenant's verifier does.
+    pub(super) fn with_decoy_for_all(self) -> Self {
+        self.with(|config| config.decoy_stands_for_all = true)
+    }
+
     fn with(mut self, set: impl FnOnce(&mut Config<V>)) -> Self {
         self.config = self.config.map(|mut config| {
             set(&mut config);
@@ -96,9 +110,22 @@ impl<V> TenantsBuilder<V> {
         self
     }
 
+    /// Sets how many calls of the store may be under way at once, 64 by default and at least 1.
+    ///
+    /// Further look-ups wait for a slot. Slots go round between the networks that requests come from
+    /// (24 bits of an IPv4 address, 48 of an IPv6 one), and all tenants that the store has named
+    /// before share one further turn. A network that holds a slot leaves a quarter of them to the
+    /// others, if there are 4 or more. Networks are told apart by the layer's
+    /// [`client_ip`](crate::SignatureLayer::client_ip); without it, every id that is not known yet
+    /// comes from one network.
+    pub const fn max_concurrent_lookups(mut self, lookups: usize) -> Self {
+        self.max_concurrent_lookups = lookups;
+        self
+    }
+
     /// How long the store may take for one answer, 2 seconds unless set. It is kept by tokio's
-    /// timer. A request waits no longer than that for another one's call, and no longer than that
-    /// for its own where the other one was dropped.
+    /// timer. A request waits no longer than that for a slot or for another one's call, and no
+    /// longer than that for its own.
     pub fn time_limit(self, limit: Duration) -> Self {
         self.with(|config| config.time_limit = limit)
     }
@@ -123,6 +150,7 @@ impl<V> fmt::Debug for TenantsBuilder<V> {
         f.debug_struct("TenantsBuilder")
             .field("capacity", &self.capacity)
             .field("unknown_capacity", &self.unknown_capacity)
+            .field("max_concurrent_lookups", &self.max_concurrent_lookups)
             .finish_non_exhaustive()
     }
 }

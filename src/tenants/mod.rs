@@ -59,15 +59,18 @@
 //! Each new id costs the store a call. Rate limits belong above.
 
 mod builder;
+mod gate;
 mod id;
 mod secrets;
 mod single_flight;
+mod source;
 mod verifier;
 
 use std::{
     error::Error,
     fmt,
     future::{Future, poll_fn},
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::Poll,
@@ -83,15 +86,16 @@ pub use self::{
     builder::TenantsBuilder,
     id::{TenantId, form_field, json_field},
     secrets::{Secrets, decoy_secret},
+    source::{ByBody, ByHead},
     verifier::{LookUp, TenantVerifier},
 };
 use self::{
+    gate::{Gate, Lane},
     single_flight::{Flights, Seat, Turn},
     verifier::Found,
 };
 use crate::{
-    ConfigError, MakeVerifierAfterBodyFn, MakeVerifierFn, Rejection, Verifier,
-    make_verifier_after_body_fn, make_verifier_fn, time::Clock, verdict::contained,
+    ConfigError, Rejection, RejectionKind, Requires, Verifier, time::Clock, verdict::contained,
 };
 
 /// Looks up tenants' secrets, with a cache in front of the store; see the [module](self).
@@ -106,12 +110,16 @@ struct Shared<V> {
     /// decoy there: to make one would take other steps than a known tenant's clone.
     unknown: Cache<TenantId, Cached<V>>,
     flights: Arc<Flights<Found<V>>>,
+    /// In front of the store.
+    gate: Arc<Gate>,
 }
 
 /// What a [`TenantsBuilder`] settles.
 struct Config<V> {
     store: Store<V>,
     decoy: V,
+    /// Whether all tenants' verifiers are the decoy's but for their secrets.
+    decoy_stands_for_all: bool,
     /// The decoy's id, which is none.
     nobody: TenantId,
     is_in_form: Arc<dyn Fn(&str) -> bool + Send + Sync>,
@@ -174,7 +182,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
                 Ok::<_, E>(secrets.filter(|secrets| !secrets.is_empty()))
             }
         };
-        Self::builder_with_decoy(decoy, store, make)
+        Self::builder_with_decoy(decoy, store, make).with_decoy_for_all()
     }
 
     /// As [`builder`](Self::builder), for a store whose answers are more than secrets: the
@@ -235,16 +243,11 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     ///
     /// Status and body limit are the decoy's unless
     /// [`profile`](MakeVerifierFn::profile) sets others, never the tenant's.
-    pub fn by_head<F>(
-        &self,
-        tenant: F,
-    ) -> MakeVerifierFn<impl Fn(&Parts) -> LookUp<V> + Clone + use<F, V>>
+    pub fn by_head<F>(&self, tenant: F) -> ByHead<V, F>
     where
         F: Fn(&Parts) -> Option<String> + Clone,
     {
-        let tenants = self.clone();
-        make_verifier_fn(move |head: &Parts| tenants.look_up(tenant(head).as_deref()))
-            .profile(self.0.config.decoy.profile())
+        ByHead::new(self.clone(), tenant, self.0.config.decoy.profile())
     }
 
     /// For a [`SignatureLayer`](crate::SignatureLayer): the **unverified** body names the tenant,
@@ -254,27 +257,54 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// Name the signature's header with
     /// [`require_header`](MakeVerifierAfterBodyFn::require_header), so that unsigned requests are
     /// refused before their body is read.
-    pub fn by_body<F>(
-        &self,
-        tenant: F,
-    ) -> MakeVerifierAfterBodyFn<impl Fn(&Parts, &Bytes) -> LookUp<V> + Clone + use<F, V>>
+    pub fn by_body<F>(&self, tenant: F) -> ByBody<V, F>
     where
         F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
     {
-        let tenants = self.clone();
-        make_verifier_after_body_fn(move |head: &Parts, body: &Bytes| {
-            tenants.look_up(tenant(head, body).as_deref())
-        })
-        .profile(self.0.config.decoy.profile())
+        ByBody::new(self.clone(), tenant, self.0.config.decoy.profile())
     }
 
     /// The verifier of this tenant, or the decoy, for messages without a server: see
     /// [`verify`](crate::verify()). The future fails when the store does.
     pub fn verifier(&self, tenant: &str) -> LookUp<V> {
-        self.look_up(Some(tenant))
+        self.look_up(Some(tenant), || Miss::Ask(None))
     }
 
-    fn look_up(&self, id: Option<&str>) -> LookUp<V> {
+    fn decoy(&self) -> TenantVerifier<V> {
+        self.0.decoy()
+    }
+
+    /// Refuses a request without the headers, unless it is a challenge.
+    fn check(&self, requires: &Requires, head: &Parts) -> Result<(), Rejection> {
+        requires.check(head).or_else(
+            |rejection| {
+                if self.is_challenge(head) { Ok(()) } else { Err(rejection) }
+            },
+        )
+    }
+
+    /// Whether the decoy answers this request itself. A tenant's verifier says what becomes of it, of
+    /// a panic as well.
+    fn is_challenge(&self, head: &Parts) -> bool {
+        contained(|| self.0.config.decoy.handshake(head).is_some()).unwrap_or(true)
+    }
+
+    /// Whether every tenant's verifier refuses this request from its head, whatever its secrets.
+    fn is_refused_by_all(&self, head: &Parts) -> bool {
+        let Config { decoy, decoy_stands_for_all, .. } = &self.0.config;
+        if !decoy_stands_for_all || self.is_challenge(head) {
+            return false;
+        }
+        let refused = contained(|| decoy.begin(head).err().map(|rejection| rejection.kind()));
+        // What cannot depend on a secret. All else is the tenant's to say.
+        matches!(
+            refused,
+            Ok(Some(RejectionKind::Malformed | RejectionKind::Missing | RejectionKind::Repeated))
+        )
+    }
+
+    /// Looks the tenant up. `miss` says what to do where the caches hold no answer.
+    fn look_up(&self, id: Option<&str>, miss: impl FnOnce() -> Miss) -> LookUp<V> {
         let shared = &self.0;
         // What cannot be an id is no id. The store is not asked, and the decoy does its work.
         let id = id.and_then(|id| TenantId::new(id, &*shared.config.is_in_form));
@@ -282,11 +312,23 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         if let Some(found) = shared.cached(&id) {
             return LookUp::cached(found);
         }
+        let Miss::Ask(address) = miss() else { return LookUp::cached(shared.decoy()) };
+        // An entry that is too old tells that there was such a tenant.
+        let is_known = shared.known.contains_key(&id);
+        let lane = if is_known { Lane::Known } else { Lane::of(address) };
         match shared.flights.board(id, |id| shared.cached(id)) {
             Err(found) => LookUp::cached(found),
-            Ok(seat) => LookUp::store(Arc::clone(shared).fly(seat)),
+            Ok(seat) => LookUp::store(Arc::clone(shared).fly(seat, lane)),
         }
     }
+}
+
+/// What becomes of an id that is in no cache.
+enum Miss {
+    /// The decoy refuses the request as every tenant's verifier would.
+    Decoy,
+    /// The store is asked, for a sender with this address.
+    Ask(Option<IpAddr>),
 }
 
 impl<V: Clone> Tenants<V> {
@@ -335,12 +377,13 @@ impl<V: Verifier + Clone> Shared<V> {
     }
 
     /// Waits for the call that another request makes, or makes it.
-    async fn fly(self: Arc<Self>, seat: Seat<Found<V>>) -> Found<V> {
+    async fn fly(self: Arc<Self>, seat: Seat<Found<V>>, lane: Lane) -> Found<V> {
         let limit = self.config.time_limit;
-        let _permit = match seat.turn(limit).await {
+        let _call = match seat.turn(limit, &self.gate, lane).await {
+            Turn::Ours(call) => call,
             Turn::Landed(found) => return found,
-            Turn::TimedOut => return Err(late()),
-            Turn::Ours(permit) => permit,
+            Turn::Late => return Err(late()),
+            Turn::Crowded => return Err(crowded()),
         };
         // Before the call: the answer can be as old as that.
         let asked_at = self.config.clock.now();
@@ -380,6 +423,10 @@ fn late() -> Rejection {
     Rejection::unavailable("the store of secrets did not answer in time")
 }
 
+fn crowded() -> Rejection {
+    Rejection::unavailable("too many look-ups of secrets were under way for too long")
+}
+
 impl<V> Clone for Tenants<V> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
@@ -388,11 +435,12 @@ impl<V> Clone for Tenants<V> {
 
 impl<V: Clone> fmt::Debug for Tenants<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { config, known, unknown, flights } = &*self.0;
+        let Shared { config, known, unknown, flights, gate } = &*self.0;
         f.debug_struct("Tenants")
             .field("known", &known.len())
             .field("unknown", &unknown.len())
             .field("asking", &flights.len())
+            .field("max_concurrent_lookups", &gate.slots())
             .field("ttl", &config.ttl)
             .field("unknown_ttl", &config.unknown_ttl)
             .field("time_limit", &config.time_limit)

@@ -2,36 +2,46 @@
 
 use std::{
     collections::HashMap,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
+use tokio::{sync::watch, time::timeout};
+
+use super::{
+    TenantId,
+    gate::{Gate, Lane, Place},
 };
 
-use super::TenantId;
-
-/// The calls that are under way. There are never more than requests that wait.
+/// The calls that are under way or wait for a slot. There are never more than requests that wait.
 pub(super) struct Flights<T>(Mutex<HashMap<TenantId, Arc<Flight<T>>>>);
 
-/// One call to the store. The request that holds the permit makes it. The semaphore is closed when
-/// the outcome is there, which wakes all others at once.
+/// One call to the store.
 struct Flight<T> {
-    permit: Semaphore,
-    outcome: OnceLock<T>,
+    stage: watch::Sender<Stage<T>>,
     /// Changed under the lock of [`Flights`] only.
     seats: AtomicUsize,
 }
 
+enum Stage<T> {
+    /// Nobody makes the call. Each who wants its outcome waits for a slot in his own lane, so that
+    /// whoever came first, from a crowded network, holds nobody else back.
+    Waiting,
+    /// One of them makes it.
+    Calling,
+    Landed(T),
+}
+
 /// A request's place among those that wait for one tenant.
 ///
-/// When the request that makes the call is dropped, so is its permit, and the next one in line
-/// makes the call anew.
+/// When the request that makes the call is dropped, the others wait for a slot again, and the next
+/// one that gets it makes the call anew.
 pub(super) struct Seat<T> {
     flights: Arc<Flights<T>>,
     pub(super) id: TenantId,
@@ -40,12 +50,20 @@ pub(super) struct Seat<T> {
 
 /// Whose turn it is.
 pub(super) enum Turn<'a, T> {
-    /// Ours: the store is to be asked, and the permit to be kept until then.
-    Ours(SemaphorePermit<'a>),
+    /// Ours: the store is to be asked, and this to be kept until then.
+    Ours(Call<'a, T>),
     /// Another request has asked it.
     Landed(T),
     /// Another request is still waiting for the store, and we have waited long enough.
-    TimedOut,
+    Late,
+    /// There has been no slot for as long as we may wait.
+    Crowded,
+}
+
+/// The right to make the call, and the slot for it.
+pub(super) struct Call<'a, T> {
+    flight: &'a Flight<T>,
+    _slot: Place,
 }
 
 impl<T> Flights<T> {
@@ -69,8 +87,8 @@ impl<T> Flights<T> {
             return Err(found);
         }
         let flight = flights.entry(id.clone()).or_insert_with(|| {
-            let (permit, outcome) = (Semaphore::new(1), OnceLock::new());
-            Arc::new(Flight { permit, outcome, seats: AtomicUsize::new(0) })
+            let stage = watch::Sender::new(Stage::Waiting);
+            Arc::new(Flight { stage, seats: AtomicUsize::new(0) })
         });
         flight.seats.fetch_add(1, Ordering::Relaxed);
         Ok(Seat { flight: Arc::clone(flight), flights: Arc::clone(self), id })
@@ -93,12 +111,56 @@ impl<T> Flights<T> {
 }
 
 impl<T: Clone> Seat<T> {
-    /// Waits for another request's call, or for the turn to make it.
-    pub(super) async fn turn(&self, limit: Duration) -> Turn<'_, T> {
-        match timeout(limit, self.flight.permit.acquire()).await {
-            Ok(Ok(permit)) => Turn::Ours(permit),
-            _ => self.flight.outcome.get().cloned().map_or(Turn::TimedOut, Turn::Landed),
+    /// Waits for another request's call, or for a slot to make it.
+    pub(super) async fn turn(&self, limit: Duration, gate: &Arc<Gate>, lane: Lane) -> Turn<'_, T> {
+        if let Ok(turn) = timeout(limit, self.turn_in(gate, lane)).await {
+            return turn;
         }
+        match &*self.flight.stage.borrow() {
+            Stage::Waiting => Turn::Crowded,
+            Stage::Calling => Turn::Late,
+            Stage::Landed(outcome) => Turn::Landed(outcome.clone()),
+        }
+    }
+
+    async fn turn_in(&self, gate: &Arc<Gate>, lane: Lane) -> Turn<'_, T> {
+        let mut stage = self.flight.stage.subscribe();
+        loop {
+            let is_called = match &*stage.borrow_and_update() {
+                Stage::Landed(outcome) => return Turn::Landed(outcome.clone()),
+                Stage::Calling => true,
+                Stage::Waiting => false,
+            };
+            // Its sender is in the flight, and so is not closed before this ends.
+            let mut changed = pin!(stage.changed());
+            if is_called {
+                _ = changed.await;
+                continue;
+            }
+            let mut slot = gate.enter(lane);
+            let has_slot = poll_fn(|cx| {
+                if Pin::new(&mut slot).poll(cx).is_ready() {
+                    return Poll::Ready(true);
+                }
+                changed.as_mut().poll(cx).map(|_| false)
+            });
+            if has_slot.await && self.flight.begin() {
+                return Turn::Ours(Call { flight: &self.flight, _slot: slot });
+            }
+        }
+    }
+}
+
+impl<T> Flight<T> {
+    /// Whether the call is ours to make: not when another request makes it or has made it.
+    fn begin(&self) -> bool {
+        self.stage.send_if_modified(|stage| {
+            let is_ours = matches!(stage, Stage::Waiting);
+            if is_ours {
+                *stage = Stage::Calling;
+            }
+            is_ours
+        })
     }
 }
 
@@ -111,13 +173,25 @@ impl<T> Seat<T> {
             flights.remove(&self.id);
             keep();
         }
-        // Only the holder of the permit gets here, so that it cannot be set already.
-        _ = self.flight.outcome.set(outcome);
-        self.flight.permit.close();
+        drop(flights);
+        self.flight.stage.send_replace(Stage::Landed(outcome));
     }
 
     fn is_current(&self, flights: &HashMap<TenantId, Arc<Flight<T>>>) -> bool {
         flights.get(&self.id).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))
+    }
+}
+
+impl<T> Drop for Call<'_, T> {
+    /// A call that brought nothing is another request's to make.
+    fn drop(&mut self) {
+        self.flight.stage.send_if_modified(|stage| {
+            let is_open = matches!(stage, Stage::Calling);
+            if is_open {
+                *stage = Stage::Waiting;
+            }
+            is_open
+        });
     }
 }
 

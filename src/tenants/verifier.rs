@@ -104,6 +104,10 @@ impl<V> LookUp<V> {
         Self(Way::Cached(ready(Ok(verifier))))
     }
 
+    pub(super) fn refused(rejection: Rejection) -> Self {
+        Self(Way::Cached(ready(Err(rejection))))
+    }
+
     pub(super) fn store(asking: impl Future<Output = Found<V>> + Send + 'static) -> Self {
         Self(Way::Store(Box::pin(asking)))
     }

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use http::{HeaderName, Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use tower_webhook::{
-    MakeVerifier, Profile, Rejection, RejectionKind, Secret, SignatureLayer, Source, Verifier,
-    make_verifier_after_body_fn, make_verifier_fn,
+    MakeVerifier, Profile, Rejection, RejectionKind, Requires, Secret, SignatureLayer, Source,
+    Verifier, make_verifier_after_body_fn, make_verifier_fn,
     providers::{Meta, WebexContactCenter},
 };
 
@@ -150,7 +150,7 @@ fn by_body(look_ups: Arc<AtomicUsize>) -> SignatureLayer<impl Source + Clone> {
             }
         })
         .profile(WebexContactCenter::PROFILE)
-        .require_header(HeaderName::from_static("x-webexcc-signature")),
+        .requires(Requires::header(HeaderName::from_static("x-webexcc-signature"))),
     )
 }
 

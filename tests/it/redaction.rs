@@ -103,7 +103,7 @@ async fn what_is_shown_says_what_it_is() {
         (format!("{:?}", exchange.make_verifier(&head)), "AsanaFuture"),
         (format!("{:?}", by_name("github").unwrap()), "Scheme { profile"),
         (format!("{:?}", by_name("twilio").unwrap()), "kind: Own"),
-        (format!("{:?}", later.early(&head)), "Later(Later"),
+        (format!("{:?}", later.early(&head, None)), "Later(Later"),
         (format!("{:?}", Mailgun::new(secret())), "Mac([redacted])"),
         (format!("{:?}", Verified::new("acme")), "Verified { provider: \"acme\", key_index: 0"),
     ] {

@@ -1,0 +1,179 @@
+//! What a layer holds to look tenants up, by the head or by the body.
+
+#![expect(unnameable_types, reason = "only the engine uses what is behind `Source`")]
+
+use std::{
+    fmt,
+    future::{Ready, ready},
+    net::IpAddr,
+};
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use super::{LookUp, Miss, TenantVerifier, Tenants};
+use crate::{
+    Profile, Rejection, Requires, Source, Verifier,
+    observe::ClientIp,
+    source::{Early, Found, LookUpLater, Never, sealed::Sealed},
+    verdict::contained,
+};
+
+/// A look-up of tenants by the head; see [`Tenants::by_head`].
+#[must_use]
+pub struct ByHead<V, F> {
+    tenants: Tenants<V>,
+    tenant: F,
+    profile: Profile,
+    requires: Requires,
+}
+
+/// A look-up of tenants by head and body; see [`Tenants::by_body`].
+#[must_use]
+pub struct ByBody<V, F> {
+    tenants: Tenants<V>,
+    tenant: F,
+    profile: Profile,
+    requires: Requires,
+}
+
+macro_rules! settings {
+    ($name:ident, $before:literal) => {
+        impl<V, F> $name<V, F> {
+            pub(super) const fn new(tenants: Tenants<V>, tenant: F, profile: Profile) -> Self {
+                Self { tenants, tenant, profile, requires: Requires::nothing() }
+            }
+
+            /// Sets the provider's name, the status of refusals and the body limit, in place of the
+            /// decoy's.
+            pub const fn profile(mut self, profile: Profile) -> Self {
+                self.profile = profile;
+                self
+            }
+
+            #[doc = concat!("Sets the headers that a request must carry before ", $before, ",")]
+            /// none by default. A request that the decoy takes for a challenge needs no header.
+            pub fn requires(mut self, requires: Requires) -> Self {
+                self.requires = requires;
+                self
+            }
+        }
+
+        impl<V, F: Clone> Clone for $name<V, F> {
+            fn clone(&self) -> Self {
+                Self {
+                    tenants: self.tenants.clone(),
+                    tenant: self.tenant.clone(),
+                    profile: self.profile,
+                    requires: self.requires.clone(),
+                }
+            }
+        }
+
+        impl<V, F> fmt::Debug for $name<V, F> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))
+                    .field("profile", &self.profile)
+                    .field("requires", &self.requires)
+                    .finish_non_exhaustive()
+            }
+        }
+
+        impl<V, F> Sealed for $name<V, F> {}
+    };
+}
+
+settings!(ByHead, "its tenant is looked up");
+settings!(ByBody, "its body is read");
+
+impl<V, F> Source for ByHead<V, F>
+where
+    V: Verifier + Clone + Send + Sync + 'static,
+    F: Fn(&Parts) -> Option<String>,
+{
+    type Verifier = TenantVerifier<V>;
+    type Early = Early<LookUp<V>>;
+    type Later = Never<TenantVerifier<V>>;
+
+    fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early {
+        let Self { tenants, tenant, requires, .. } = self;
+        Early::new(match tenants.check(requires, head) {
+            Err(rejection) => LookUp::refused(rejection),
+            Ok(()) => tenants.look_up(tenant(head).as_deref(), || {
+                if tenants.is_refused_by_all(head) {
+                    Miss::Decoy
+                } else {
+                    Miss::Ask(address(head, client_ip))
+                }
+            }),
+        })
+    }
+
+    fn shared_profile(&self) -> Profile {
+        self.profile
+    }
+}
+
+impl<V, F> Source for ByBody<V, F>
+where
+    V: Verifier + Clone + Send + Sync + 'static,
+    F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
+{
+    type Verifier = TenantVerifier<V>;
+    type Early = Ready<Result<Found<Self::Verifier, Self::Later>, Rejection>>;
+    type Later = ByBodyLater<V, F>;
+
+    fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early {
+        let Self { tenants, tenant, requires, .. } = self;
+        ready(tenants.check(requires, head).map(|()| {
+            if tenants.is_refused_by_all(head) {
+                // Nothing that the body says can help it.
+                return Found::Verifier(tenants.decoy());
+            }
+            Found::Later(ByBodyLater {
+                tenants: tenants.clone(),
+                tenant: tenant.clone(),
+                client_ip: client_ip.cloned(),
+            })
+        }))
+    }
+
+    fn shared_profile(&self) -> Profile {
+        self.profile
+    }
+}
+
+#[doc(hidden)]
+pub struct ByBodyLater<V, F> {
+    tenants: Tenants<V>,
+    tenant: F,
+    client_ip: Option<ClientIp>,
+}
+
+impl<V, F> Sealed for ByBodyLater<V, F> {}
+
+impl<V, F> LookUpLater for ByBodyLater<V, F>
+where
+    V: Verifier + Clone + Send + Sync + 'static,
+    F: Fn(&Parts, &Bytes) -> Option<String>,
+{
+    type Verifier = TenantVerifier<V>;
+    type Future = LookUp<V>;
+
+    fn look_up(&self, head: &Parts, body: &Bytes) -> LookUp<V> {
+        let tenant = (self.tenant)(head, body);
+        let address = || Miss::Ask(address(head, self.client_ip.as_ref()));
+        self.tenants.look_up(tenant.as_deref(), address)
+    }
+}
+
+impl<V, F> fmt::Debug for ByBodyLater<V, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByBodyLater").finish_non_exhaustive()
+    }
+}
+
+/// The sender's address. It comes from the user's code, whose panic tells none.
+fn address(head: &Parts, client_ip: Option<&ClientIp>) -> Option<IpAddr> {
+    client_ip.and_then(|client_ip| contained(|| client_ip.of(head)).ok().flatten())
+}
