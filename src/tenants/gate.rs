@@ -190,3 +190,156 @@ impl Drop for Place {
         self.gate.serve();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, task::Waker};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn is_served(place: &mut Place) -> bool {
+        Pin::new(place).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    fn lane(number: u8) -> Lane {
+        Lane::V4([10, 0, number])
+    }
+
+    /// The lanes that were served, in order, as one slot after the other is given back.
+    fn served(gate: &Arc<Gate>, held: Vec<Place>, mut waiting: Vec<(u8, Place)>) -> Vec<u8> {
+        let mut order = Vec::new();
+        drop(held);
+        while let Some(at) = waiting.iter_mut().position(|(_, place)| is_served(place)) {
+            order.push(waiting.remove(at).0);
+        }
+        assert!(waiting.is_empty(), "all are served");
+        assert_empty(gate);
+        order
+    }
+
+    fn assert_empty(gate: &Gate) {
+        let queue = gate.lock();
+        assert_eq!(queue.free, queue.slots);
+        assert!(queue.lanes.is_empty() && queue.turns.is_empty());
+    }
+
+    #[test]
+    fn networks_are_one_lane_each() {
+        let lane = |address: &str| Lane::of(Some(address.parse().unwrap()));
+        for (one, other, is_same) in [
+            ("192.0.2.1", "192.0.2.255", true),
+            ("192.0.2.1", "192.0.3.1", false),
+            ("192.0.2.1", "::ffff:192.0.2.9", true),
+            ("2001:db8:1:2::3", "2001:db8:1:ffff::1", true),
+            ("2001:db8:1::", "2001:db8:2::", false),
+            ("::1", "0.0.0.1", false),
+        ] {
+            assert_eq!(lane(one) == lane(other), is_same, "{one} {other}");
+        }
+        assert_eq!(Lane::of(None), Lane::NoAddress);
+    }
+
+    #[test]
+    fn slots_go_round_the_lanes_first_come_first_served() {
+        let gate = Arc::new(Gate::new(1));
+        let held = vec![gate.enter(lane(9))];
+        let order = [1, 1, 1, 2, 2, 3];
+        let waiting = order.map(|number| (number, gate.enter(lane(number))));
+        assert_eq!(served(&gate, held, waiting.into()), [1, 2, 3, 1, 2, 1]);
+
+        let held = vec![gate.enter(lane(9))];
+        let waiting = [1, 2, 3].map(|number| (number, gate.enter(lane(1))));
+        assert_eq!(served(&gate, held, waiting.into()), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_lane_leaves_a_quarter_of_the_slots() {
+        for (slots, most) in [(1, 1), (2, 2), (3, 3), (4, 3), (5, 3), (8, 6), (64, 48)] {
+            let gate = Arc::new(Gate::new(slots));
+            let mut crowd: Vec<_> = (0..100).map(|_| gate.enter(lane(1))).collect();
+            let held = crowd.iter_mut().filter_map(|place| is_served(place).then_some(())).count();
+            assert_eq!(held, most, "of {slots}");
+            // What is left is for lanes that hold none.
+            let mut others: Vec<_> = (2..200).map(|number| gate.enter(lane(number))).collect();
+            let held = others.iter_mut().filter_map(|place| is_served(place).then_some(())).count();
+            assert_eq!(held, slots - most, "of {slots}");
+            drop((crowd, others));
+            assert_empty(&gate);
+        }
+    }
+
+    #[test]
+    fn a_slot_for_a_place_that_is_gone_goes_on() {
+        let gate = Arc::new(Gate::new(1));
+        let [first, second, mut third] = [1, 1, 2].map(|number| gate.enter(lane(number)));
+        // It is the second one's now, who has not seen it.
+        drop(first);
+        assert_eq!(gate.lock().free, 0);
+        drop(second);
+        assert!(is_served(&mut third));
+        drop(third);
+        assert_empty(&gate);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Enter(u8),
+        Leave(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (0..5_u8).prop_map(Step::Enter),
+            2 => any::<usize>().prop_map(Step::Leave),
+        ]
+    }
+
+    proptest! {
+        /// In whatever order requests come and go: no slot is lost or given twice, no lane takes
+        /// more than its part, nobody waits for a slot that is his to take, and in the end nothing
+        /// is left.
+        #[test]
+        fn no_order_of_events_loses_a_slot(
+            slots in 1..10_usize,
+            steps in prop::collection::vec(step(), 0..200),
+        ) {
+            let gate = Arc::new(Gate::new(slots));
+            let mut places: Vec<Place> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Enter(number) => places.push(gate.enter(lane(number))),
+                    Step::Leave(_) if places.is_empty() => {}
+                    Step::Leave(at) => drop(places.swap_remove(at % places.len())),
+                }
+                let queue = gate.lock();
+                let mut counts = BTreeMap::<Lane, (usize, usize)>::new();
+                for place in &places {
+                    let (held, waiting) = counts.entry(place.lane).or_default();
+                    let state = &queue.lanes[&place.lane];
+                    *(if state.waiting.contains_key(&place.number) { waiting } else { held }) += 1;
+                }
+                let held: usize = counts.values().map(|(held, _)| held).sum();
+                prop_assert_eq!(held + queue.free, slots);
+                prop_assert_eq!(counts.len(), queue.lanes.len());
+                let reserve = if slots < 4 { 0 } else { slots.div_ceil(4) };
+                for (lane, (held, waiting)) in counts {
+                    let state = &queue.lanes[&lane];
+                    prop_assert_eq!((state.held, state.waiting.len()), (held, waiting));
+                    prop_assert_eq!(queue.turns.values().any(|turn| *turn == lane), waiting > 0);
+                    prop_assert!(held <= 1 || held <= slots - reserve);
+                    let may_have_one = queue.free > if held == 0 { 0 } else { reserve };
+                    prop_assert!(waiting == 0 || !may_have_one);
+                }
+            }
+            for place in &mut places {
+                let lane = place.lane;
+                let is_waiting = gate.lock().lanes[&lane].waiting.contains_key(&place.number);
+                prop_assert_eq!(is_served(place), !is_waiting, "who has a slot is told");
+            }
+            drop(places);
+            assert_empty(&gate);
+        }
+    }
+}

@@ -1,6 +1,11 @@
 //! Every provider of the catalogue, through the same trials: signed as its sender signs, and then
 //! spoiled in every way that a sender could.
 
+#[cfg(feature = "tenants")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use std::{
     fmt::Debug,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -16,6 +21,11 @@ use tower_webhook::{
     scheme::SchemeVerifier,
     sign::{Sign, SignBody, signed, signed_body},
     verify,
+};
+#[cfg(feature = "tenants")]
+use tower_webhook::{
+    any_of,
+    tenants::{Secrets, Tenants},
 };
 
 use crate::support::{Script, assert_refused_with, hex, send};
@@ -502,6 +512,93 @@ fn a_proof_in_the_body_is_signed_and_every_bit_of_it_counts() {
     }
     let request = Request::post("/").header(CONTENT_TYPE, json).body("[]").unwrap();
     assert!(signed_body(&mailgun, request, at(NOW)()).is_err());
+}
+
+/// One tenant, whose key is [`KEY`], behind a cold cache, and the calls of its store.
+#[cfg(feature = "tenants")]
+fn tenants(
+    provider: Provider,
+    wrap: fn(AnyVerifier) -> AnyVerifier,
+) -> (Tenants<AnyVerifier>, Arc<AtomicUsize>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&calls);
+    let store = move |_| {
+        asked.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok::<_, Rejection>(Some(secret(KEY))))
+    };
+    let make = move |secrets: Secrets| {
+        let key = secrets.into_iter().next().unwrap();
+        let credentials = match (provider.needs(), key.expose()) {
+            // The decoy's user and key id are its own, too.
+            (Needs::UserAndPassword, key) if key != KEY => secret(&[b"nobody:", key].concat()),
+            (Needs::KeyIdAndSecret, key) if key != KEY => secret(&[b"key-2:", key].concat()),
+            (_, key) => credentials(provider, key),
+        };
+        provider.verifier_with_clock(credentials, Some(url()), at(NOW)).map(wrap)
+    };
+    (Tenants::new(store, make).unwrap(), calls)
+}
+
+#[cfg(feature = "tenants")]
+#[tokio::test]
+async fn every_genuine_request_is_looked_up() {
+    fn guess() -> BasicAuth {
+        BasicAuth::new("user", secret(OTHER))
+    }
+    let ways: [(&str, fn(AnyVerifier) -> AnyVerifier); 3] = [
+        ("alone", |own| own),
+        ("before another", |own| AnyVerifier::new(any_of(own, guess()))),
+        ("behind another", |own| AnyVerifier::new(any_of(guess(), own))),
+    ];
+    let mut requests: Vec<_> = Trial::all()
+        .into_iter()
+        .map(|trial| (trial.name, trial.provider, trial.head, trial.body))
+        .collect();
+    for (name, content) in [("mailgun", "{}"), ("microsoft_graph", r#"{"value":[{}]}"#)] {
+        let request = Request::post("/hook").header(CONTENT_TYPE, "application/json");
+        let request = request.body(content.to_owned()).unwrap();
+        let signed = match name {
+            "mailgun" => signed_body(&Mailgun::new(secret(KEY)), request, at(NOW)()),
+            _ => signed_body(&MicrosoftGraph::new(secret(KEY)), request, at(NOW)()),
+        };
+        let (head, body) = signed.unwrap().into_parts();
+        requests.push((name.to_owned(), by_name(name).unwrap(), head, body));
+    }
+    for (name, provider, head, body) in requests {
+        for (way, wrap) in ways {
+            let request = || Request::from_parts(head.clone(), Script::data([body.clone()]));
+            let (tenants, calls) = tenants(provider, wrap);
+            let layer = SignatureLayer::new(tenants.by_head(|_| Some("t".to_owned())));
+            let (response, _) = send(&layer, request()).await;
+            assert_eq!(response.status(), StatusCode::OK, "{name}, {way}");
+            tenants.clear();
+            let layer = SignatureLayer::new(tenants.by_body(|_, _| Some("t".to_owned())));
+            let (response, _) = send(&layer, request()).await;
+            assert_eq!(response.status(), StatusCode::OK, "{name}, {way}, by the body");
+            assert_eq!(calls.load(Ordering::SeqCst), 2, "{name}, {way}");
+        }
+    }
+}
+
+#[cfg(feature = "tenants")]
+#[tokio::test]
+async fn no_unsigned_request_is_looked_up() {
+    for provider in all() {
+        let name = provider.name();
+        let (tenants, calls) = tenants(provider, |own| own);
+        let request = || Request::post("/hook").header(CONTENT_TYPE, "application/json");
+        // Their proof stands in the body.
+        let expected = if matches!(name, "mailgun" | "microsoft_graph") { 1 } else { 0 };
+        let by_head = SignatureLayer::new(tenants.by_head(|_| Some("t".to_owned())));
+        let by_body = SignatureLayer::new(tenants.by_body(|_, _| Some("t".to_owned())));
+        let (response, _) = send(&by_head, request().body(Script::data([BODY])).unwrap()).await;
+        let refused = response.extensions().get::<Rejection>().unwrap();
+        assert!(expected == 1 || refused.kind() == RejectionKind::Missing, "{name}: {refused}");
+        assert_eq!(calls.load(Ordering::SeqCst), expected, "{name}");
+        tenants.clear();
+        send(&by_body, request().body(Script::data([BODY])).unwrap()).await;
+        assert_eq!(calls.load(Ordering::SeqCst), 2 * expected, "{name}, by the body");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    future::ready,
     io,
     sync::{
         Arc,
@@ -210,6 +211,84 @@ async fn without_the_required_header_nothing_is_read_or_looked_up() {
 }
 
 #[tokio::test]
+async fn required_headers_come_before_a_closure() {
+    let look_ups = Arc::new(AtomicUsize::new(0));
+    let names = ["x-hub-signature-256", "x-other"].map(HeaderName::from_static);
+    let one = Requires::header(names[0].clone());
+    let meta = || Meta::new(Secret::new("secret").unwrap()).verify_token(Secret::new("t").unwrap());
+    let by_head = |requires: Requires| {
+        let look_ups = Arc::clone(&look_ups);
+        let make = make_verifier_fn(move |_| {
+            look_ups.fetch_add(1, Ordering::SeqCst);
+            ready(Ok(meta()))
+        });
+        SignatureLayer::new(make.requires(requires).profile(Meta::PROFILE))
+    };
+    let by_body = |requires: Requires| {
+        let look_ups = Arc::clone(&look_ups);
+        let make = make_verifier_after_body_fn(move |_, _| {
+            look_ups.fetch_add(1, Ordering::SeqCst);
+            ready(Ok(meta()))
+        });
+        SignatureLayer::new(make.requires(requires).profile(Meta::PROFILE))
+    };
+    let uri = "/?hub.mode=subscribe&hub.verify_token=t&hub.challenge=42";
+    for (case, headers, of_one, of_any) in [
+        ("none", &[][..], Some(RejectionKind::Missing), Some(RejectionKind::Missing)),
+        ("first", &[(0, "x")], None, None),
+        ("second", &[(1, "x")], Some(RejectionKind::Missing), None),
+        ("both", &[(0, "x"), (1, "y")], None, None),
+        ("empty", &[(0, " ")], Some(RejectionKind::Missing), Some(RejectionKind::Missing)),
+        ("empty, second", &[(0, ""), (1, "x")], Some(RejectionKind::Missing), None),
+        (
+            "twice",
+            &[(0, "x"), (0, "x")],
+            Some(RejectionKind::Repeated),
+            Some(RejectionKind::Repeated),
+        ),
+        ("twice, second", &[(0, "x"), (0, "x"), (1, "x")], Some(RejectionKind::Repeated), None),
+        (
+            "second twice",
+            &[(1, "x"), (1, "x")],
+            Some(RejectionKind::Missing),
+            Some(RejectionKind::Missing),
+        ),
+    ] {
+        let any = Requires::any_header(names.clone());
+        for (requires, kind) in [(one.clone(), of_one), (any, of_any), (Requires::nothing(), None)]
+        {
+            // A closure cannot tell that this is a challenge.
+            let request = || {
+                let mut request = Request::get(uri);
+                for (name, value) in headers {
+                    request = request.header(&names[*name], *value);
+                }
+                request.body(Script::data([""])).unwrap()
+            };
+            let before = look_ups.load(Ordering::SeqCst);
+            let answers = [
+                send(&by_head(requires.clone()), request()).await,
+                send(&by_body(requires), request()).await,
+            ];
+            for answer in answers {
+                let Some(kind) = kind else {
+                    assert_eq!(answer.0.status(), StatusCode::OK, "{case}: the challenge's answer");
+                    continue;
+                };
+                assert_refused(case, kind, &answer);
+                let rejection = answer.0.extensions().get::<Rejection>().unwrap();
+                assert_eq!(rejection.field(), Some("x-hub-signature-256"), "{case}");
+            }
+            let asked = look_ups.load(Ordering::SeqCst) - before;
+            assert_eq!(asked, if kind.is_none() { 2 } else { 0 }, "{case}");
+        }
+    }
+    let make = make_verifier_fn(move |_| ready(Ok(meta()))).requires(one);
+    let refused = make.make_verifier(&Request::new(()).into_parts().0).await.unwrap_err();
+    assert_eq!(refused.kind(), RejectionKind::Missing);
+}
+
+#[tokio::test]
 async fn handshakes_work_behind_look_ups() {
     let challenge = || {
         let uri = "/a?hub.mode=subscribe&hub.verify_token=token&hub.challenge=42";
@@ -238,7 +317,7 @@ async fn a_make_verifier_of_ones_own_needs_no_closure() {
 
         fn make_verifier(&self, head: &Parts) -> Self::Future {
             let secret = Secret::new(head.uri.path()).map_err(Rejection::unavailable);
-            std::future::ready(secret.map(Meta::new))
+            ready(secret.map(Meta::new))
         }
     }
     let request = request("x", "/x", Script::data(["hello"]));

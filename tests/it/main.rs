@@ -52,6 +52,8 @@ mod systems;
 #[cfg(feature = "tenants")]
 mod tenant_cache;
 #[cfg(feature = "tenants")]
+mod tenant_gate;
+#[cfg(feature = "tenants")]
 mod tenants;
 mod tonic;
 #[cfg(feature = "tracing")]
