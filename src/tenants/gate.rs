@@ -17,16 +17,16 @@ use tokio::sync::oneshot;
 /// to whoever came first.
 pub(super) struct Gate(Mutex<Queue>);
 
-/// Those who count as one when slots are handed out.
+/// Look-ups that count as one when slots are handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lane {
-    /// Ids for which the store has named a tenant before, whoever asks.
+    /// Of ids for which the store has named a tenant before, whoever asks.
     Known,
-    /// An IPv4 network of 24 bits.
+    /// From an IPv4 network of 24 bits.
     V4([u8; 3]),
-    /// An IPv6 network of 48 bits, which is what one customer is given at the most.
+    /// From an IPv6 network of 48 bits, which is what one customer is given at the most.
     V6([u8; 6]),
-    /// Requests whose address is not known.
+    /// From no known address.
     NoAddress,
 }
 

@@ -38,6 +38,28 @@
 //!   wait and never cached, so that the next request asks again.
 //! - **One answer** for a bad signature, a tenant that does not exist, and one without a secret: see
 //!   [`TenantVerifier`].
+//! - **No look-up for an unsigned request**, where all tenants have one provider and its signature
+//!   stands in the head: see [`Tenants::new`].
+//! - **A bound on calls at once**, 64, which is shared out between the networks that requests come
+//!   from: [`max_concurrent_lookups`](TenantsBuilder::max_concurrent_lookups).
+//!
+//! # What strangers cost
+//!
+//! A stranger can put any header and any id into a request, so each new id with a signature that
+//! looks right costs the store a call. What is bounded is the number of calls at once, and a
+//! network's part of it:
+//!
+//! - A crowd in one network does not hold up requests from another one, as long as the layer has a
+//!   [`client_ip`](crate::SignatureLayer::client_ip).
+//! - A crowd from many networks has a turn for each of them.
+//! - A crowd does not hold up tenants that the store has named before and that are still in the
+//!   cache of known ones, however old their entry. After a restart there are none.
+//! - Without a `client_ip` strangers and new tenants share one lane. Their look-ups wait for each
+//!   other.
+//! - The number of calls a second is not bounded. Put a rate limit above the layer where your store
+//!   needs one.
+//!
+//! A request that waits in vain for the time limit is answered with 503.
 //!
 //! # What a look-up proves
 //!
@@ -56,7 +78,8 @@
 //! with the tenant's secret, as [`CrcToken`](crate::scheme::Handshake::CrcToken) asks for, is not
 //! the decoy's.
 //!
-//! Each new id costs the store a call. Rate limits belong above.
+//! While look-ups wait for each other, an id that the store has named before is looked up sooner
+//! than one that it has not. Whoever makes that crowd can learn by it that a tenant exists.
 
 mod builder;
 mod gate;
@@ -149,6 +172,19 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// where there is no such tenant. What makes a verifier of them also makes the decoy, so
     /// anything else that it takes, such as a [`PublicUrl`](crate::PublicUrl), holds for both.
     ///
+    /// # Unsigned requests
+    ///
+    /// Tenants differ in their secrets alone, so the decoy refuses from the head what every tenant's
+    /// verifier would: a request whose signature is missing, malformed or repeated costs no call of
+    /// the store, unless it is a challenge or its id is cached. The event of such a request names no
+    /// tenant.
+    ///
+    /// The [`begin`](Verifier::begin) of a verifier of your own must therefore not return
+    /// [`Missing`](RejectionKind::Missing), [`Malformed`](RejectionKind::Malformed) or
+    /// [`Repeated`](RejectionKind::Repeated) for a reason that depends on the secret: genuine
+    /// requests would be refused with it. Return [`Rejection::mismatch`] for such a reason. Where
+    /// `make` chooses between providers, use [`builder_with_decoy`](Self::builder_with_decoy).
+    ///
     /// # Errors
     ///
     /// When no verifier can be made for the decoy, which is then true for every tenant.
@@ -194,6 +230,11 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// With different providers the decoy is of one of them, so for a request as another one sends
     /// it, an unknown tenant is refused from the head and a known one after the body. Where that
     /// matters, put the provider into the path, and give each its own `Tenants`.
+    ///
+    /// For the same reason this decoy does not decide which requests are looked up, as that of
+    /// [`new`](Self::new) does. Name the headers in which the providers send their signatures with
+    /// [`ByHead::requires`] or [`ByBody::requires`]. Requests that the decoy takes for a challenge
+    /// need no header.
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -241,8 +282,8 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// For a [`SignatureLayer`](crate::SignatureLayer): the head names the tenant, by a segment of
     /// the path, the query, or a header. `None` is answered like an unknown tenant.
     ///
-    /// Status and body limit are the decoy's unless
-    /// [`profile`](MakeVerifierFn::profile) sets others, never the tenant's.
+    /// Status and body limit are the decoy's unless [`profile`](ByHead::profile) sets others, never
+    /// the tenant's.
     pub fn by_head<F>(&self, tenant: F) -> ByHead<V, F>
     where
         F: Fn(&Parts) -> Option<String> + Clone,
@@ -254,9 +295,9 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// as a field of a form ([`form_field`]) or of JSON ([`json_field`]), for providers that name
     /// it only there. `None` is answered like an unknown tenant.
     ///
-    /// Name the signature's header with
-    /// [`require_header`](MakeVerifierAfterBodyFn::require_header), so that unsigned requests are
-    /// refused before their body is read.
+    /// Where the decoy decides on [unsigned requests](Self::new#unsigned-requests), it does so before
+    /// their body is read. Name the signature's header with [`requires`](ByBody::requires) where it
+    /// does not.
     pub fn by_body<F>(&self, tenant: F) -> ByBody<V, F>
     where
         F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
@@ -265,7 +306,8 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     }
 
     /// The verifier of this tenant, or the decoy, for messages without a server: see
-    /// [`verify`](crate::verify()). The future fails when the store does.
+    /// [`verify`](crate::verify()). The future fails when the store does. A look-up of a tenant that
+    /// is not known yet shares the bound's lane of requests without an address.
     pub fn verifier(&self, tenant: &str) -> LookUp<V> {
         self.look_up(Some(tenant), || Miss::Ask(None))
     }

@@ -30,8 +30,8 @@ struct Flight<T> {
 }
 
 enum Stage<T> {
-    /// Nobody makes the call. Each who wants its outcome waits for a slot in his own lane, so that
-    /// whoever came first, from a crowded network, holds nobody else back.
+    /// Nobody makes the call. Each request that wants its outcome waits for a slot in its own lane,
+    /// so that a first one from a crowded network holds no other one back.
     Waiting,
     /// One of them makes it.
     Calling,

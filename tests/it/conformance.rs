@@ -514,12 +514,12 @@ fn a_proof_in_the_body_is_signed_and_every_bit_of_it_counts() {
     assert!(signed_body(&mailgun, request, at(NOW)()).is_err());
 }
 
+#[cfg(feature = "tenants")]
+type Wrap = fn(AnyVerifier) -> AnyVerifier;
+
 /// One tenant, whose key is [`KEY`], behind a cold cache, and the calls of its store.
 #[cfg(feature = "tenants")]
-fn tenants(
-    provider: Provider,
-    wrap: fn(AnyVerifier) -> AnyVerifier,
-) -> (Tenants<AnyVerifier>, Arc<AtomicUsize>) {
+fn tenants(provider: Provider, wrap: Wrap) -> (Tenants<AnyVerifier>, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let asked = Arc::clone(&calls);
     let store = move |_| {
@@ -545,7 +545,7 @@ async fn every_genuine_request_is_looked_up() {
     fn guess() -> BasicAuth {
         BasicAuth::new("user", secret(OTHER))
     }
-    let ways: [(&str, fn(AnyVerifier) -> AnyVerifier); 3] = [
+    let ways: [(&str, Wrap); 3] = [
         ("alone", |own| own),
         ("before another", |own| AnyVerifier::new(any_of(own, guess()))),
         ("behind another", |own| AnyVerifier::new(any_of(guess(), own))),

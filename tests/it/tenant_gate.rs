@@ -477,10 +477,9 @@ async fn an_unsigned_request_costs_no_look_up() {
             }
             let (head, _) = request.into_parts();
             let request = || Request::from_parts(head.clone(), hello());
-            for layer_answers in [send(&by_head, request()).await, send(&by_body, request()).await]
-            {
-                assert_refused(case, kind, &layer_answers);
-                let rejection = layer_answers.0.extensions().get::<Rejection>().unwrap();
+            for answer in [send(&by_head, request()).await, send(&by_body, request()).await] {
+                assert_refused(case, kind, &answer);
+                let rejection = answer.0.extensions().get::<Rejection>().unwrap();
                 let told = (rejection.provider(), rejection.field(), rejection.tenant());
                 assert_eq!(told, ("meta", Some("x-hub-signature-256"), None), "{case}");
             }
@@ -632,7 +631,7 @@ fn token() -> Secret {
     Secret::new("the verify token").unwrap()
 }
 
-/// Tenants with GitHub and Shopify behind a decoy of Meta, which answers challenges.
+/// Tenants of GitHub behind a decoy of Meta, which answers challenges.
 fn of_two_providers(store: &Arc<Store>) -> Tenants<AnyVerifier> {
     let store = Arc::clone(store);
     let decoy = Meta::new(decoy_secret().unwrap()).verify_token(token());
