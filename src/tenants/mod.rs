@@ -295,7 +295,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// as a field of a form ([`form_field`]) or of JSON ([`json_field`]), for providers that name
     /// it only there. `None` is answered like an unknown tenant.
     ///
-    /// Where the decoy decides on [unsigned requests](Self::new#unsigned-requests), it does so before
+    /// Where the decoy decides on unsigned requests, as [`new`](Self::new) has it, it does so before
     /// their body is read. Name the signature's header with [`requires`](ByBody::requires) where it
     /// does not.
     pub fn by_body<F>(&self, tenant: F) -> ByBody<V, F>
