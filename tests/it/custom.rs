@@ -298,7 +298,7 @@ impl Verifier for Refusing {
 }
 
 #[test]
-fn any_of_two_refusals_tells_the_one_that_came_further() {
+fn any_of_tells_the_refusal_that_came_further() {
     use RejectionKind::*;
     let (head, _) = Request::new(()).into_parts();
     // Each says more than those before it.
@@ -322,7 +322,7 @@ fn any_of_two_refusals_tells_the_one_that_came_further() {
 }
 
 #[test]
-fn any_of_a_header_scheme_and_a_password_tells_a_mismatch() {
+fn any_of_meta_and_a_password_tells_a_mismatch() {
     use tower_webhook::providers::BasicAuth;
     let (guess, _) = Request::post("/")
         .header("authorization", "Basic dXNlcjpndWVzcw==")
