@@ -6,6 +6,7 @@ import hmac
 import http.client
 import socket
 import subprocess
+import time
 from dataclasses import dataclass, field, replace
 
 import httpx

@@ -205,7 +205,7 @@ pub struct MakeVerifierAfterBodyFn<F> {
 ///
 /// No verifier is known before the body has been read, so name the signature's header with
 /// [`requires`](MakeVerifierAfterBodyFn::requires): requests without it are then refused before a
-/// byte is read.
+/// byte is kept.
 ///
 /// The closure is cloned for each request.
 pub const fn make_verifier_after_body_fn<F, Fut, V>(function: F) -> MakeVerifierAfterBodyFn<F>

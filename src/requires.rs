@@ -10,7 +10,7 @@ use crate::{Rejection, head::required_named};
 ///
 /// A look-up costs a call of your store, and until it has been made nobody has looked for a
 /// signature. Name the header in which the provider sends it: a request without it is then refused
-/// at once, and costs neither a look-up nor a byte of its body.
+/// from the head: it costs no look-up, and no byte of its body is kept.
 ///
 /// ```
 /// use http::HeaderName;

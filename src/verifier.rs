@@ -10,7 +10,7 @@ use crate::{Rejection, Verified};
 
 /// Decides whether a request is genuine, in three steps: the head, each chunk of the body, the end.
 ///
-/// The layer calls [`begin`](Self::begin) before it reads a byte of the body,
+/// The layer calls [`begin`](Self::begin) before it polls the body,
 /// [`update`](Self::update) for each chunk as it arrives, and [`finish`](Self::finish) once, at the
 /// end. Only an `Ok` from `finish` lets the request through.
 ///
@@ -55,8 +55,9 @@ pub trait Verifier {
     /// axum and tonic, whose futures move between threads.
     type State: Send;
 
-    /// Looks at the head alone, before a byte of the body is read: a missing, repeated, malformed
-    /// or stale header is refused here, and costs the server nothing.
+    /// Looks at the head alone, before the body is polled. A missing, repeated, malformed or stale
+    /// header is refused here: no byte of the body is kept or hashed, and what is still on its way is
+    /// discarded (see [`Drain`](crate::Drain)).
     ///
     /// # Errors
     ///

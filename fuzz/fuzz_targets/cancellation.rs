@@ -205,7 +205,8 @@ fuzz_target!(|input: Input<'_>| {
         WORLD.with_borrow(|world| {
             assert!(store.in_flight() >= world.at_work.iter().sum() && store.in_flight() <= open);
             assert!(world.ends.iter().all(|ends| *ends <= 1), "told twice");
-            assert!(world.ends.iter().filter(|ends| **ends == 0).count() >= open);
+            // A request whose body is drained is still open when its end has been told.
+            assert!(world.ends.iter().filter(|ends| **ends == 0).count() <= open);
         });
     }
     drop(slots);

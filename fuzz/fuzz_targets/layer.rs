@@ -174,6 +174,8 @@ fn run(input: &Input<'_>) -> Option<()> {
             .is_ok_and(|tag| tag.len() == 32);
     let mut refused = None;
     let mut polls = 0;
+    // Whether the end of a refused body is seen; the rest of it is drained.
+    let mut is_read = true;
     if !is_head_good && !reports {
         refused = Some(StatusCode::FORBIDDEN);
     } else if declared > limit as u64 {
@@ -197,6 +199,17 @@ fn run(input: &Input<'_>) -> Option<()> {
             break;
         }
         polls += usize::from(refused.is_none());
+        is_read = refused != Some(StatusCode::BAD_REQUEST);
+    }
+    if refused.is_some() && is_read {
+        // 200 frames stay below the limit of 1 MiB, at 4 KiB for each that is empty.
+        is_read = declared <= limit.max(1 << 20) as u64;
+        if is_read {
+            let rest = &frames[polls..];
+            let error = rest.iter().position(|event| *event == Event::Error);
+            polls += error.unwrap_or(rest.len()) + 1;
+            is_read = error.is_none();
+        }
     }
     let is_genuine = is_head_good
         && body.as_ref().is_some_and(|(body, _)| {
@@ -233,7 +246,7 @@ fn run(input: &Input<'_>) -> Option<()> {
         assert_eq!(rejection.status(), status);
         assert_eq!(told, [EventKind::Rejected { status }], "{input:?}");
         let closes = response.headers().contains_key("connection");
-        assert_eq!(closes, !input.is_http2, "{input:?}");
+        assert_eq!(closes, !is_read && !input.is_http2, "{input:?}");
         assert!(response.body().is_end_stream());
         return Some(());
     }
