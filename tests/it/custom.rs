@@ -321,6 +321,40 @@ fn any_of_tells_the_refusal_that_came_further() {
     }
 }
 
+/// Takes every head, and refuses the body.
+struct RefusingBody(RejectionKind);
+
+impl Verifier for RefusingBody {
+    type State = ();
+    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+        Ok(())
+    }
+    fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+        Err(Rejection::new(self.0))
+    }
+}
+
+#[test]
+fn any_of_tells_the_refusal_of_the_head_in_order() {
+    use RejectionKind::*;
+    let (head, _) = Request::new(()).into_parts();
+    for (body, other, expected) in [
+        // The verifier whose head was in order is meant, though the other one came as far.
+        (Malformed, TimestampStale, Malformed),
+        (SignatureMismatch, Missing, SignatureMismatch),
+        // A verifier that could not decide makes the sender send again.
+        (SignatureMismatch, VerifierUnavailable, VerifierUnavailable),
+    ] {
+        let (body, other) = (|| RefusingBody(body), || Refusing(other));
+        let told =
+            tower_webhook::verify(&any_of(body(), other()), &head, &Bytes::new()).unwrap_err();
+        assert_eq!(told.kind(), expected, "first");
+        let told =
+            tower_webhook::verify(&any_of(other(), body()), &head, &Bytes::new()).unwrap_err();
+        assert_eq!(told.kind(), expected, "second");
+    }
+}
+
 #[test]
 fn any_of_meta_and_a_password_tells_a_mismatch() {
     use tower_webhook::providers::BasicAuth;

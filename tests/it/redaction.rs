@@ -101,6 +101,10 @@ async fn what_is_shown_says_what_it_is() {
         (format!("{any:?}"), "AnyVerifier(\"github\")"),
         (format!("{:?}", any.begin(&head).unwrap()), "AnyState"),
         (format!("{:?}", exchange.make_verifier(&head)), "AsanaFuture"),
+        (
+            format!("{:?}", make_verifier_fn(move |_| look_up()).make_verifier(&head)),
+            "MakeVerifierFuture",
+        ),
         (format!("{:?}", by_name("github").unwrap()), "Scheme { profile"),
         (format!("{:?}", by_name("twilio").unwrap()), "kind: Own"),
         (format!("{:?}", later.early(&head, None)), "Later(Later"),
