@@ -46,7 +46,7 @@ mod source;
 pub mod tenants;
 mod time;
 #[cfg(doc)]
-#[doc = "[proxy]: super::behind_a_proxy\n"]
+#[doc = "[proxy]: behind_a_proxy\n"]
 #[doc = include_str!("../docs/403-at-3am.md")]
 pub mod troubleshooting {}
 #[cfg(doc)]
