@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
 };
+
+use crate::verdict::contained;
 
 /// A bound on what requests hold while they wait: bytes of their bodies, or places to drain.
 ///
@@ -15,14 +15,10 @@ use std::{
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     limit: usize,
-    shares: Arc<Shares>,
-}
-
-#[derive(Debug, Default)]
-struct Shares {
-    /// The sum of all shares. Written under the lock only.
-    held: AtomicUsize,
-    holders: Mutex<Holders>,
+    /// How much more than the limit may be in memory until evicted requests have run; `None` where
+    /// they free nothing.
+    overdraft: Option<usize>,
+    holders: Arc<Mutex<Holders>>,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +26,10 @@ struct Holders {
     /// By age: ids only grow.
     by_id: BTreeMap<u64, Holder>,
     next_id: u64,
+    /// The sum of their amounts.
+    held: usize,
+    /// The sum of what was evicted from requests that have not run since.
+    evicted: usize,
 }
 
 #[derive(Debug)]
@@ -54,8 +54,15 @@ pub(crate) enum NoRoom {
 pub(crate) struct Full;
 
 impl Budget {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, shares: Arc::default() }
+    /// Creates a budget for memory. An evicted request frees its memory when it runs next, so a
+    /// sixteenth more than the limit can be in memory for that moment.
+    pub(crate) fn of_bytes(limit: usize) -> Self {
+        Self { limit, overdraft: Some(limit / 16), holders: Arc::default() }
+    }
+
+    /// Creates a budget for places, which cost nothing once they are evicted.
+    pub(crate) fn of_places(limit: usize) -> Self {
+        Self { limit, overdraft: None, holders: Arc::default() }
     }
 
     pub(crate) const fn limit(&self) -> usize {
@@ -65,14 +72,51 @@ impl Budget {
     /// Returns whether this amount could be held now. It reserves nothing, so that no sender takes
     /// room by what it declares.
     pub(crate) fn has_room(&self, amount: usize) -> bool {
-        amount <= self.limit.saturating_sub(self.shares.held.load(Relaxed))
+        amount <= self.limit - self.lock().held
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Holders> {
+        // No foreign code runs under the lock, so nothing panics there.
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shares {
-    fn lock(&self) -> MutexGuard<'_, Holders> {
-        // Nothing is left half done by a panic in here.
-        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+impl Holders {
+    fn has_room(&self, more: usize, budget: &Budget) -> bool {
+        let in_memory = self.held.saturating_add(self.evicted);
+        let most = budget.overdraft.map(|overdraft| budget.limit.saturating_add(overdraft));
+        more <= budget.limit - self.held
+            && most.is_none_or(|most| more <= most.saturating_sub(in_memory))
+    }
+
+    /// Removes the oldest holders but this one, until this much more fits into the limit.
+    fn evict_for(&mut self, more: usize, own: Option<u64>, limit: usize) -> Vec<Waker> {
+        let mut evicted = Vec::new();
+        while more > limit - self.held {
+            let mut oldest = self.by_id.keys().copied();
+            let Some(id) = oldest.find(|id| Some(*id) != own) else { break };
+            if let Some(holder) = self.by_id.remove(&id) {
+                self.held -= holder.amount;
+                self.evicted += holder.amount;
+                evicted.push(holder.waker);
+            }
+        }
+        evicted
+    }
+
+    /// Adds to the amount of this holder, or of a new one. Returns its id, and the waker that is not
+    /// needed.
+    fn add(&mut self, more: usize, own: Option<u64>, waker: Waker) -> (u64, Option<Waker>) {
+        self.held += more;
+        if let Some(id) = own
+            && let Some(holder) = self.by_id.get_mut(&id)
+        {
+            holder.amount += more;
+            return (id, Some(mem::replace(&mut holder.waker, waker)));
+        }
+        self.next_id += 1;
+        self.by_id.insert(self.next_id, Holder { amount: more, waker });
+        (self.next_id, None)
     }
 }
 
@@ -82,8 +126,9 @@ pub(crate) struct Share(Option<Held>);
 
 #[derive(Debug)]
 struct Held {
-    shares: Arc<Shares>,
+    budget: Budget,
     id: u64,
+    amount: usize,
 }
 
 impl Share {
@@ -100,63 +145,45 @@ impl Share {
         if amount == 0 {
             return Ok(());
         }
-        // Wakers are woken and dropped after the lock is released: both run the executor's code,
-        // which may drop a request with a share of its own.
-        let (mut replaced, mut evicted) = (None, Vec::new());
-        let mut holders = budget.shares.lock();
-        let mine = match &self.0 {
-            Some(held) => holders.by_id.get(&held.id).ok_or(Full)?.amount,
-            None => 0,
-        };
-        let more = amount.saturating_sub(mine);
-        let mut held = budget.shares.held.load(Relaxed);
-        let fits = |held: usize| more <= budget.limit.saturating_sub(held);
-        if !fits(held) && no_room == NoRoom::EvictOldest && amount <= budget.limit {
-            let own = self.0.as_ref().map(|held| held.id);
-            while !fits(held) {
-                let oldest = holders.by_id.keys().copied().find(|id| Some(*id) != own);
-                let oldest = oldest.and_then(|id| holders.by_id.remove(&id));
-                let Some(oldest) = oldest else { break };
-                held -= oldest.amount;
-                evicted.push(oldest.waker);
-            }
+        // Wakers are foreign code, which may drop a request with a share of its own: they are
+        // cloned, dropped and woken without the lock.
+        let waker = waker.clone();
+        let own = self.0.as_ref().map(|held| held.id);
+        let more = amount.saturating_sub(self.0.as_ref().map_or(0, |held| held.amount));
+        let mut holders = budget.lock();
+        if own.is_some_and(|id| !holders.by_id.contains_key(&id)) {
+            return Err(Full);
         }
-        let result = if fits(held) {
-            held += more;
-            let id = self.0.as_ref().map_or(holders.next_id, |held| held.id);
-            match holders.by_id.get_mut(&id) {
-                Some(holder) => {
-                    holder.amount += more;
-                    if !holder.waker.will_wake(waker) {
-                        replaced = Some(std::mem::replace(&mut holder.waker, waker.clone()));
-                    }
-                }
-                None => {
-                    holders.next_id += 1;
-                    holders.by_id.insert(id, Holder { amount: more, waker: waker.clone() });
-                    self.0 = Some(Held { shares: Arc::clone(&budget.shares), id });
-                }
+        let evicted = match no_room {
+            NoRoom::EvictOldest if amount <= budget.limit => {
+                holders.evict_for(more, own, budget.limit)
             }
-            Ok(())
-        } else {
-            Err(Full)
+            _ => Vec::new(),
         };
-        budget.shares.held.store(held, Relaxed);
+        let fits = holders.has_room(more, budget);
+        let added = if fits { Some(holders.add(more, own, waker)) } else { None };
         drop(holders);
-        drop(replaced);
-        evicted.into_iter().for_each(Waker::wake);
-        result
+        for waker in evicted {
+            // A panic there must not keep the others from being woken.
+            let _ = contained(|| waker.wake());
+        }
+        let (id, _waker) = added.ok_or(Full)?;
+        match &mut self.0 {
+            Some(held) => held.amount += more,
+            None => self.0 = Some(Held { budget: budget.clone(), id, amount }),
+        }
+        Ok(())
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut holders = self.shares.lock();
-        // An evicted share has been given to others already.
+        let mut holders = self.budget.lock();
         let holder = holders.by_id.remove(&self.id);
-        if let Some(holder) = &holder {
-            let held = self.shares.held.load(Relaxed);
-            self.shares.held.store(held - holder.amount, Relaxed);
+        if holder.is_some() {
+            holders.held -= self.amount;
+        } else {
+            holders.evicted -= self.amount;
         }
         drop(holders);
         drop(holder);
@@ -166,8 +193,8 @@ impl Drop for Held {
 #[cfg(test)]
 mod tests {
     use std::{
-        sync::atomic::AtomicBool,
-        task::{Wake, Waker},
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+        task::Wake,
         thread,
     };
 
@@ -181,15 +208,19 @@ mod tests {
     }
 
     fn held(budget: &Budget) -> usize {
-        let holders = budget.shares.lock();
+        let holders = budget.lock();
         let sum: usize = holders.by_id.values().map(|holder| holder.amount).sum();
-        assert_eq!(budget.shares.held.load(Relaxed), sum);
+        assert_eq!(holders.held, sum);
         sum
+    }
+
+    fn assert_empty(budget: &Budget) {
+        assert_eq!((held(budget), budget.lock().evicted), (0, 0));
     }
 
     #[test]
     fn share_grows_within_the_budget_and_goes_back_whole() {
-        let budget = Budget::new(10);
+        let budget = Budget::of_places(10);
         let (mut a, mut b) = (Share::default(), Share::default());
         assert!(hold(&mut a, 6, &budget, GiveUp));
         assert!(hold(&mut a, 6, &budget, GiveUp), "nothing new");
@@ -203,12 +234,40 @@ mod tests {
         assert!(!budget.has_room(5));
         assert!(hold(&mut a, 10, &budget, GiveUp));
         drop(a);
-        assert_eq!(held(&budget), 0);
+        assert_empty(&budget);
+    }
+
+    #[test]
+    fn nothing_held_is_nobody_to_evict() {
+        let budget = Budget::of_places(1);
+        let (mut idle, mut other) = (Share::default(), Share::default());
+        assert!(hold(&mut idle, 0, &budget, GiveUp));
+        assert!(budget.lock().by_id.is_empty());
+        assert!(hold(&mut other, 1, &budget, EvictOldest));
+        assert!(hold(&mut idle, 0, &budget, GiveUp));
+        assert!(hold(&mut other, 1, &budget, GiveUp));
+    }
+
+    #[test]
+    fn evicted_memory_counts_until_its_request_runs() {
+        let budget = Budget::of_bytes(32);
+        let mut old: Vec<_> = (0..32).map(|_| Share::default()).collect();
+        assert!(old.iter_mut().all(|share| hold(share, 1, &budget, GiveUp)));
+        let mut new: Vec<_> = (0..3).map(|_| Share::default()).collect();
+        // A sixteenth of the limit, and no more.
+        let held_new = |share| hold(share, 1, &budget, EvictOldest);
+        assert_eq!(new.iter_mut().map(held_new).collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!((held(&budget), budget.lock().evicted), (31, 3));
+        // The first of the old ones runs, and frees what it held.
+        old.remove(0);
+        assert!(hold(&mut new[2], 1, &budget, EvictOldest));
+        drop((old, new));
+        assert_empty(&budget);
     }
 
     #[test]
     fn sum_does_not_overflow() {
-        let budget = Budget::new(usize::MAX);
+        let budget = Budget::of_places(usize::MAX);
         let (mut a, mut b) = (Share::default(), Share::default());
         assert!(hold(&mut a, usize::MAX - 1, &budget, GiveUp));
         assert!(!hold(&mut b, 2, &budget, GiveUp));
@@ -219,7 +278,7 @@ mod tests {
 
     #[test]
     fn oldest_shares_are_evicted_and_no_more_than_needed() {
-        let budget = Budget::new(10);
+        let budget = Budget::of_places(10);
         let mut shares: Vec<_> = (0..5).map(|_| Share::default()).collect();
         assert!(shares.iter_mut().all(|share| hold(share, 2, &budget, GiveUp)));
         // The third grows: the two oldest make room, and it is not evicted itself.
@@ -239,7 +298,7 @@ mod tests {
         assert_eq!(held(&budget), 10);
         assert!(!hold(&mut shares[2], 2, &budget, GiveUp));
         drop(shares);
-        assert_eq!(held(&budget), 0);
+        assert_empty(&budget);
     }
 
     #[test]
@@ -250,7 +309,7 @@ mod tests {
                 self.0.store(true, Relaxed);
             }
         }
-        let budget = Budget::new(1);
+        let budget = Budget::of_places(1);
         let mut share = Share::default();
         let flags = [(); 2].map(|()| Arc::new(Flag(AtomicBool::new(false))));
         for flag in &flags {
@@ -268,7 +327,7 @@ mod tests {
         impl Wake for Task {
             fn wake(self: Arc<Self>) {}
         }
-        let budget = Budget::new(3);
+        let budget = Budget::of_places(3);
         let task = || {
             let mut share = Share::default();
             assert!(hold(&mut share, 1, &budget, GiveUp));
@@ -279,16 +338,40 @@ mod tests {
         // The first task is dropped with its waker: by a new waker, by eviction, and by the end.
         assert_eq!(share.hold(1, &budget, GiveUp, &task()), Ok(()));
         assert!(hold(&mut Share::default(), 3, &budget, EvictOldest));
-        assert_eq!(held(&budget), 0);
+        drop(share);
+        assert_empty(&budget);
         let mut share = Share::default();
         assert_eq!(share.hold(1, &budget, GiveUp, &task()), Ok(()));
         drop(share);
-        assert_eq!(held(&budget), 0);
+        assert_empty(&budget);
+    }
+
+    #[test]
+    fn waker_that_panics_keeps_no_other_from_being_woken() {
+        struct Panics;
+        impl Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                panic!("the executor's, as it should");
+            }
+        }
+        struct Flag(AtomicBool);
+        impl Wake for Flag {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Relaxed);
+            }
+        }
+        let budget = Budget::of_places(2);
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let (mut a, mut b) = (Share::default(), Share::default());
+        assert_eq!(a.hold(1, &budget, GiveUp, &Waker::from(Arc::new(Panics))), Ok(()));
+        assert_eq!(b.hold(1, &budget, GiveUp, &Waker::from(Arc::clone(&flag))), Ok(()));
+        assert!(hold(&mut Share::default(), 2, &budget, EvictOldest));
+        assert!(flag.0.load(Relaxed));
     }
 
     #[test]
     fn threads_together_hold_no_more_and_leave_nothing() {
-        let budget = Budget::new(100);
+        let budget = Budget::of_places(100);
         thread::scope(|scope| {
             for thread in 0..4 {
                 let budget = budget.clone();
@@ -304,6 +387,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(held(&budget), 0);
+        assert_empty(&budget);
     }
 }

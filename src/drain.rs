@@ -9,7 +9,7 @@ use std::{
     error::Error,
     mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -19,10 +19,11 @@ use http_body::Body;
 
 use crate::{
     budget::{Budget, NoRoom, Share},
-    deadline::{Deadline, Instant, after},
+    deadline::{Instant, Timer, after, is_past},
     head::is_http1,
     layer::Config,
     read::{FRAMES_PER_TURN, is_limit},
+    verdict::contained,
 };
 
 /// Limits on reading and discarding the rest of a body behind an early response.
@@ -59,8 +60,9 @@ pub struct Drain {
 /// The least that is drained unless the limit is set: a proxy's default lets 1 MiB through.
 const MIN_BYTES: usize = 1 << 20;
 
-/// What counts for a frame whose bytes are not seen, or that has none: a body of such frames ends too.
-const UNSEEN: usize = 4 << 10;
+/// Frames that have no bytes, are trailers, or whose bytes a limit of a layer above has discarded. No
+/// limit on bytes ends a body of such frames.
+const MAX_BLANKS: usize = 4096;
 
 impl Drain {
     /// Creates the default limits.
@@ -76,7 +78,12 @@ impl Drain {
     /// Sets the most bytes that are discarded for one request. The default is the layer's body
     /// limit, and at least 1 MiB. With 0 the layer drains nothing.
     ///
-    /// When the request declares that more bytes follow, none are read.
+    /// When the request declares that more bytes follow, none are read. Behind a body limit of a
+    /// layer above the bytes are not seen: there, and for frames without bytes, 4,096 frames are the
+    /// limit.
+    ///
+    /// Below the body limit, `connection: close` tells a sender of long bodies whether a request was
+    /// refused from its head.
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = Some(bytes);
         self
@@ -85,7 +92,9 @@ impl Drain {
     /// Sets the time that draining one request may take in all. The default is 5 seconds.
     ///
     /// Tokio's timer keeps this time and [`idle_timeout`](Self::idle_timeout). Without the feature
-    /// `tokio`, or where there is no Tokio timer, neither ends a drain.
+    /// `tokio`, or outside a Tokio runtime, neither ends a drain, as no deadline ends the reading of
+    /// a body there: a sender that stalls is answered when newer drains take its place. In a Tokio
+    /// runtime whose timer is off, set [`max_bytes`](Self::max_bytes) to 0.
     pub const fn timeout(mut self, time: Duration) -> Self {
         self.timeout = time;
         self
@@ -98,7 +107,7 @@ impl Drain {
     }
 
     /// Sets how many requests of a layer and its clones may wait for more bytes at once. The
-    /// default is 1,024.
+    /// default is 1,024. A body that is there at once needs no place.
     ///
     /// Beyond it the request that has drained longest is answered at once. So senders that stall
     /// take no places from requests that are almost complete.
@@ -109,7 +118,7 @@ impl Drain {
 
     /// The places for requests that wait.
     pub(crate) fn places(&self) -> Budget {
-        Budget::new(self.max_concurrent)
+        Budget::of_places(self.max_concurrent)
     }
 
     fn bytes(&self, body_limit: usize) -> usize {
@@ -137,7 +146,7 @@ pub(crate) enum Rest<B> {
     Unread(B),
     /// Some of it. The body is in its place in the state machine.
     Partly,
-    /// Nothing more comes: the body ended with an error.
+    /// The body failed. Its end is not known.
     Broken,
 }
 
@@ -146,8 +155,10 @@ pub(crate) struct Draining {
     response: Response<Bytes>,
     is_http1: bool,
     bytes_left: usize,
+    /// Frames without visible bytes that may still come.
+    blanks_left: usize,
     place: Share,
-    /// Of the drain, from when it first waited.
+    /// The total time limit, from the first turn on.
     end: Option<Instant>,
     idle_end: Option<Instant>,
 }
@@ -158,6 +169,7 @@ impl Draining {
             response,
             is_http1: is_http1(head),
             bytes_left: config.drain.bytes(config.profile.body_limit),
+            blanks_left: MAX_BLANKS,
             place: Share::default(),
             end: None,
             idle_end: None,
@@ -168,7 +180,7 @@ impl Draining {
     pub(crate) fn poll<B>(
         &mut self,
         body: Pin<&mut B>,
-        deadline: Pin<&mut Deadline>,
+        timer: Pin<&mut Timer>,
         config: &Config,
         cx: &mut Context<'_>,
     ) -> Poll<Response<Bytes>>
@@ -177,70 +189,91 @@ impl Draining {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let is_read = match self.discard(body, cx) {
-            Poll::Ready(is_read) => is_read,
-            Poll::Pending => match self.wait(deadline, config, cx) {
-                Poll::Ready(()) => false,
-                Poll::Pending => return Poll::Pending,
-            },
+            Progress::End => true,
+            Progress::Beyond => false,
+            Progress::Turn => {
+                self.end = self.end.or_else(|| after(config.drain.timeout));
+                if !is_past(self.end) {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                false
+            }
+            Progress::Pending => {
+                ready!(self.wait(timer, config, cx));
+                false
+            }
         };
         let response = mem::take(&mut self.response);
         Poll::Ready(if is_read { response } else { closing(response, self.is_http1) })
     }
 
-    /// Returns whether the body has been read to its end.
-    fn discard<B>(&mut self, mut body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<bool>
+    fn discard<B>(&mut self, mut body: Pin<&mut B>, cx: &mut Context<'_>) -> Progress
     where
         B: Body,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         for _ in 0..FRAMES_PER_TURN {
+            if body.is_end_stream() {
+                return Progress::End;
+            }
             let len = match body.as_mut().poll_frame(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => return Poll::Ready(true),
-                Poll::Ready(Some(Ok(frame))) => match frame.data_ref() {
-                    Some(data) => data.remaining(),
-                    None => continue,
-                },
+                Poll::Pending => return Progress::Pending,
+                Poll::Ready(None) => return Progress::End,
+                Poll::Ready(Some(Ok(frame))) => frame.data_ref().map_or(0, Buf::remaining),
                 Poll::Ready(Some(Err(error))) => {
                     if !is_limit(&*error.into()) {
-                        return Poll::Ready(false);
+                        return Progress::Beyond;
                     }
                     // A limit of a layer above has discarded this frame. The next one can be read.
-                    UNSEEN
+                    0
                 }
             };
-            if len > 0 {
-                self.idle_end = None;
-            }
-            let counted = if len == 0 { UNSEEN } else { len };
-            let Some(bytes_left) = self.bytes_left.checked_sub(counted) else {
-                return Poll::Ready(false);
+            let is_within = match len {
+                0 => take(&mut self.blanks_left, 1),
+                len => {
+                    self.idle_end = None;
+                    take(&mut self.bytes_left, len)
+                }
             };
-            self.bytes_left = bytes_left;
+            if !is_within {
+                return Progress::Beyond;
+            }
         }
-        // A body that is always ready must not keep the thread.
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        Progress::Turn
     }
 
     /// Waits for more bytes, while there is a place and time.
-    fn wait(
-        &mut self,
-        deadline: Pin<&mut Deadline>,
-        config: &Config,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
+    fn wait(&mut self, timer: Pin<&mut Timer>, config: &Config, cx: &mut Context<'_>) -> Poll<()> {
         let Drain { timeout, idle_timeout, .. } = config.drain;
-        if self.place.hold(1, &config.drains, NoRoom::EvictOldest, cx.waker()).is_err() {
+        if self.place.hold(1, &config.drain_places, NoRoom::EvictOldest, cx.waker()).is_err() {
             return Poll::Ready(());
         }
-        if self.idle_end.is_none() {
-            self.idle_end = after(idle_timeout);
-            self.end = self.end.or_else(|| after(timeout));
-        }
-        let ends = [self.end, self.idle_end].into_iter().flatten();
-        deadline.poll_at(ends.min(), cx)
+        self.end = self.end.or_else(|| after(timeout));
+        self.idle_end = self.idle_end.or_else(|| after(idle_timeout));
+        let end = [self.end, self.idle_end].into_iter().flatten().min();
+        // It panics where the runtime's timer is off: then the response is not to wait.
+        contained(|| timer.poll(end, cx)).unwrap_or(Poll::Ready(()))
     }
+}
+
+/// How far the body was read in one turn.
+enum Progress {
+    /// To its end.
+    End,
+    /// To a limit, or to an error.
+    Beyond,
+    /// To a frame that has not arrived.
+    Pending,
+    /// As far as one turn goes: a body that is always ready must not keep the thread.
+    Turn,
+}
+
+/// Takes this much of what is left, and returns whether there was so much.
+fn take(left: &mut usize, amount: usize) -> bool {
+    let rest = left.checked_sub(amount);
+    *left = rest.unwrap_or(0);
+    rest.is_some()
 }
 
 /// Tells an HTTP/1 sender that the connection ends. The server closes it with unread bytes: without

@@ -17,10 +17,10 @@ use tower_service::Service;
 
 use crate::{
     BufferedBody, Rejection, RejectionKind, ResponseBody, Source, Verifier,
-    budget::{NoRoom, Share},
-    deadline::Deadline,
+    budget::Share,
+    deadline::Timer,
     drain::{Draining, Rest, closing},
-    gather::is_small,
+    gather::{hold, is_small},
     head::{awaits_continue, is_http1, not_coded},
     layer::Config,
     observe::{EventKind, Observed},
@@ -61,7 +61,7 @@ pin_project! {
             #[pin]
             body: B,
             #[pin]
-            deadline: Deadline,
+            timer: Timer,
         },
         // The body is here whole. The verifier is being looked up by it.
         LookUp { #[pin] future: LF, body: Option<BufferedBody>, share: Share },
@@ -139,20 +139,17 @@ where
                         .or_else(|stop| this.config.report_only(stop).map(Decider::Refused));
                     this.step.as_mut().read(decider, head, body, this.config)
                 }
-                (
-                    StepProjection::Body { purpose: Purpose::Discard(draining), body, deadline },
-                    _,
-                ) => {
-                    let response = ready!(draining.poll(body, deadline, this.config, cx));
+                (StepProjection::Body { purpose: Purpose::Discard(draining), body, timer }, _) => {
+                    let response = ready!(draining.poll(body, timer, this.config, cx));
                     this.step.set(Step::Done);
                     return Poll::Ready(Ok(response.map(ResponseBody::own)));
                 }
                 (
-                    StepProjection::Body { purpose: Purpose::Verify(reading), body, deadline },
+                    StepProjection::Body { purpose: Purpose::Verify(reading), body, timer },
                     Some(head),
                 ) => {
                     let config = &**this.config;
-                    match ready!(reading.poll(body, deadline, config, cx)) {
+                    match ready!(reading.poll(body, timer, config, cx)) {
                         Err(stop) => Err(stop),
                         Ok(()) => {
                             let (body, share, decider) = reading.finish();
@@ -186,10 +183,9 @@ where
                         Ok(Poll::Ready(verifier)) => verifier.map_err(Stop::from),
                         Ok(Poll::Pending) => {
                             let len = body.as_ref().map_or(0, |body| body.bytes().len());
-                            let budget = &this.config.budget;
-                            match share.hold(len, budget, NoRoom::GiveUp, cx.waker()) {
+                            match hold(share, len, len, &this.config.budget, cx.waker()) {
                                 Ok(()) => return Poll::Pending,
-                                Err(_) => Err(RejectionKind::Overload.into()),
+                                Err(overload) => Err(overload.into()),
                             }
                         }
                         Err(panic) => Err(panic.into()),
@@ -257,8 +253,8 @@ where
 }
 
 impl<E, V, T, L, LF, B: Body, F> Step<E, V, T, L, LF, B, F> {
-    /// Towards the body, unless the request ends here: it was stopped, its body claims to be too
-    /// long (T-27), is coded so that its bytes are not those of the message, or has no room.
+    /// Starts reading the body, unless the request ends here: it was stopped, its body claims to be
+    /// too long (T-27), is coded so that its bytes are not those of the message, or has no room.
     fn read(
         mut self: Pin<&mut Self>,
         decider: Result<Decider<V, T, L>, Stop>,
@@ -272,21 +268,20 @@ impl<E, V, T, L, LF, B: Body, F> Step<E, V, T, L, LF, B, F> {
         let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let checked = decider.and_then(|decider| {
             not_coded(head)?;
-            config.has_room(declared, head)?;
+            config.check_declared(declared, head)?;
             Ok(decider)
         });
         match checked {
             Ok(decider) => {
                 let purpose = Purpose::Verify(Reading::new(decider, declared));
-                self.set(Self::Body { purpose, body, deadline: Deadline::default() });
+                self.set(Self::Body { purpose, body, timer: Timer::default() });
                 Ok(())
             }
             Err(stop) => Err((stop, Rest::Unread(body))),
         }
     }
 
-    /// Towards the end of the body, behind a response. Returns the response that is to be sent at
-    /// once.
+    /// Starts the drain behind a response, or returns the response if it is to be sent at once.
     fn drain(
         mut self: Pin<&mut Self>,
         response: Response<Bytes>,
@@ -301,16 +296,15 @@ impl<E, V, T, L, LF, B: Body, F> Step<E, V, T, L, LF, B, F> {
             // Who waits for `100 Continue` sends nothing, and to poll the body would ask for it.
             Rest::Unread(body) if reaches_end(&body) && !awaits_continue(head) => {
                 let purpose = Purpose::Discard(Draining::new(response, head, config));
-                self.set(Self::Body { purpose, body, deadline: Deadline::default() });
+                self.set(Self::Body { purpose, body, timer: Timer::default() });
                 return None;
             }
             Rest::Partly => {
-                if let StepProjection::Body { purpose, body, mut deadline } = self.project()
+                if let StepProjection::Body { purpose, body, .. } = self.project()
                     && reaches_end(&body)
                 {
                     // Frees what was read, its share of the budget, and the keys.
                     *purpose = Purpose::Discard(Draining::new(response, head, config));
-                    deadline.set(Deadline::default());
                     return None;
                 }
             }
@@ -323,12 +317,12 @@ impl<E, V, T, L, LF, B: Body, F> Step<E, V, T, L, LF, B, F> {
 impl Config {
     /// Refuses a body that can never be held, and one for which there is no room while its sender
     /// waits to send it. Any other may be there at once, and then needs no room.
-    fn has_room(&self, declared: usize, head: &Parts) -> Result<(), RejectionKind> {
+    fn check_declared(&self, declared: usize, head: &Parts) -> Result<(), RejectionKind> {
         if declared > self.body_limit() {
             return Err(RejectionKind::BodyTooLarge);
         }
-        let is_short = !is_small(declared, &self.budget) && !self.budget.has_room(declared);
-        if is_short && awaits_continue(head) {
+        let is_full = !is_small(declared, &self.budget) && !self.budget.has_room(declared);
+        if is_full && awaits_continue(head) {
             return Err(RejectionKind::Overload);
         }
         Ok(())

@@ -73,15 +73,10 @@ impl Gather {
     }
 
     /// Counts the bytes that have arrived towards the budget, before the request waits for more. A
-    /// body that is there at once is never counted: at most one for each thread is held.
-    ///
-    /// A small body takes the place of the oldest ones: it needs a few packets, and senders that
-    /// stall with the whole budget would refuse it for as long as they like.
+    /// body that is there at once is not counted: at most one for each thread is held.
     pub(crate) fn hold(&mut self, budget: &Budget, waker: &Waker) -> Result<(), RejectionKind> {
-        let is_small = is_small(self.declared.max(self.len()), budget);
-        let no_room = if is_small { NoRoom::EvictOldest } else { NoRoom::GiveUp };
-        let held = self.share.hold(self.len(), budget, no_room, waker);
-        held.map_err(|_| RejectionKind::Overload)
+        let len = self.len();
+        hold(&mut self.share, len, self.declared.max(len), budget, waker)
     }
 
     /// The body, and its share of the budget, to be kept as long as nobody has verified it.
@@ -93,6 +88,21 @@ impl Gather {
         };
         (bytes, self.share)
     }
+}
+
+/// Counts this many bytes of a body towards the budget, before its request waits.
+///
+/// A body whose whole length is small takes the place of the oldest ones: it needs a few packets,
+/// and senders that stall with the whole budget would keep it out for as long as they stay.
+pub(crate) fn hold(
+    share: &mut Share,
+    bytes: usize,
+    whole: usize,
+    budget: &Budget,
+    waker: &Waker,
+) -> Result<(), RejectionKind> {
+    let no_room = if is_small(whole, budget) { NoRoom::EvictOldest } else { NoRoom::GiveUp };
+    share.hold(bytes, budget, no_room, waker).map_err(|_| RejectionKind::Overload)
 }
 
 /// Returns whether a body of this length takes the place of older ones: 64 KiB, and in a small budget

@@ -29,7 +29,10 @@ use crate::{
 /// - **Below** it: load shedding, concurrency limits, timeouts of the handler, decompression. The
 ///   inner service is asked for room only after a request has been verified, so senders that
 ///   trickle a body hold none of it.
-/// - **Above** it: tracing, a second concurrency limit against floods, IP rate limits.
+/// - **Above** it: tracing, a second concurrency limit against floods, IP rate limits. A refused
+///   request holds the permits of layers above until its body has been [drained](crate::Drain), up
+///   to 5 seconds: let such a limit be many more than the requests that stall. A shorter timeout
+///   above answers in place of the refusal.
 /// - Never above it: decompression, or anything else that changes the body.
 /// - axum: prefer `route_layer` to `layer`, which also guards the fallback. An
 ///   `axum::middleware::from_fn` below it in one `ServiceBuilder` needs
@@ -38,7 +41,7 @@ use crate::{
 /// # Cancellation
 ///
 /// Dropping the future at any point leaves nothing behind: no task, no permit of the inner service,
-/// no byte of the budget.
+/// no byte of the budget, no place to drain.
 #[derive(Clone)]
 #[must_use]
 pub struct SignatureLayer<M> {
@@ -53,7 +56,7 @@ pub(crate) struct Config {
     pub(crate) budget: Budget,
     pub(crate) drain: Drain,
     /// Places for requests that wait for the rest of a body to discard.
-    pub(crate) drains: Budget,
+    pub(crate) drain_places: Budget,
     pub(crate) body_deadline: Option<Duration>,
     pub(crate) on_rejection: Option<OnRejection>,
     pub(crate) report_only: bool,
@@ -71,9 +74,9 @@ impl<M: Source> SignatureLayer<M> {
     pub fn new(make: M) -> Self {
         let config = Config {
             profile: make.shared_profile(),
-            budget: Budget::new(256 << 20),
+            budget: Budget::of_bytes(256 << 20),
             drain: Drain::new(),
-            drains: Drain::new().places(),
+            drain_places: Drain::new().places(),
             body_deadline: if cfg!(feature = "tokio") {
                 Some(Duration::from_secs(10))
             } else {
@@ -101,20 +104,23 @@ impl<M> SignatureLayer<M> {
     /// crowd of senders fills the memory. Clones of the layer and their services share one budget;
     /// this call starts a new one.
     ///
-    /// Bytes count once they have arrived and the request waits for more. They are free again when
-    /// the body has been verified or its request has ended. A body that is there at once never
-    /// counts. When the budget is spent:
+    /// Bytes count while their request waits: for more of the body, for other tasks after 64 frames,
+    /// or for a look-up by the body. They are free again when the body has been verified or its
+    /// request has ended. When the budget is spent:
     ///
+    /// - A body that is there at once is verified all the same.
     /// - A body of at most 64 KiB (and at most a sixteenth of the budget) takes the place of the
-    ///   bodies that have waited longest. They are answered with 503, and so is a sender who holds
-    ///   bytes without sending more. Genuine small deliveries get through.
+    ///   bodies that have waited longest, so that genuine small deliveries get through. A body that
+    ///   has lost its place is answered with 503 when it has to wait again, and frees its memory
+    ///   then: up to a sixteenth more than the budget can be in memory for that moment. A body of
+    ///   undeclared length is small until it exceeds this.
     /// - A larger body that has to wait gives up its own bytes and is answered with 503 and
     ///   `Retry-After`. If older bodies gave way to it, none would complete under load.
     ///
     /// Set it to many times the body limit. A body longer than the whole budget is answered with
     /// 413.
     pub fn byte_budget(self, bytes: usize) -> Self {
-        self.with(|config| config.budget = Budget::new(bytes))
+        self.with(|config| config.budget = Budget::of_bytes(bytes))
     }
 
     /// Sets the limits on reading and discarding the rest of a body behind an early response; see
@@ -123,7 +129,7 @@ impl<M> SignatureLayer<M> {
     pub fn drain(self, drain: Drain) -> Self {
         self.with(|config| {
             config.drain = drain;
-            config.drains = drain.places();
+            config.drain_places = drain.places();
         })
     }
 
@@ -131,7 +137,8 @@ impl<M> SignatureLayer<M> {
     /// `None` waits for ever.
     ///
     /// Tokio's timer keeps it. Outside a Tokio runtime there is no deadline. In a runtime whose timer
-    /// is off, the first body that makes the request wait panics: set `None` there.
+    /// is off, the first body that makes the request wait panics: set `None` there,
+    /// and [`Drain::max_bytes`] to 0.
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     pub fn body_deadline(self, deadline: Option<Duration>) -> Self {

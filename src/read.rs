@@ -15,7 +15,7 @@ use http_body_util::LengthLimitError;
 use crate::{
     BufferedBody, Rejection, RejectionKind, Verifier,
     budget::Share,
-    deadline::Deadline,
+    deadline::{Instant, Timer, after},
     drain::Rest,
     gather::Gather,
     layer::Config,
@@ -30,12 +30,15 @@ pub(crate) struct Reading<V, T, L> {
     decider: Option<Decider<V, T, L>>,
     gather: Gather,
     trailers: Option<Box<HeaderMap>>,
+    /// The deadline, once the body has made the request wait.
+    end: Option<Instant>,
 }
 
 impl<V, T, L> Reading<V, T, L> {
-    /// For a body that is declared to be at least this long.
+    /// Creates the state for a body that is declared to be at least this long.
     pub(crate) fn new(decider: Decider<V, T, L>, declared: usize) -> Self {
-        Self { decider: Some(decider), gather: Gather::new(declared), trailers: None }
+        let gather = Gather::new(declared);
+        Self { decider: Some(decider), gather, trailers: None, end: None }
     }
 
     /// Returns the body, its share of the byte budget, and who decides.
@@ -50,7 +53,7 @@ impl<V: Verifier, L> Reading<V, V::State, L> {
     pub(crate) fn poll<B>(
         &mut self,
         mut body: Pin<&mut B>,
-        deadline: Pin<&mut Deadline>,
+        timer: Pin<&mut Timer>,
         config: &Config,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), (Stop, Rest<B>)>>
@@ -65,7 +68,7 @@ impl<V: Verifier, L> Reading<V, V::State, L> {
                     return Poll::Ready(Err(unreadable(error.into())));
                 }
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
-                Poll::Pending => return self.wait(deadline, config, cx).map_err(partly),
+                Poll::Pending => return self.wait(timer, config, cx).map_err(partly),
             };
             let read = match frame.into_data() {
                 Ok(data) => self.data(data, config),
@@ -78,7 +81,7 @@ impl<V: Verifier, L> Reading<V, V::State, L> {
         // A body that is always ready must not keep the thread, nor outlive its deadline: it may
         // have no end, and empty frames never reach the limit.
         cx.waker().wake_by_ref();
-        self.wait(deadline, config, cx).map_err(partly)
+        self.wait(timer, config, cx).map_err(partly)
     }
 
     fn data(&mut self, mut data: impl Buf, config: &Config) -> Result<(), Stop> {
@@ -106,17 +109,18 @@ impl<V: Verifier, L> Reading<V, V::State, L> {
         Ok(())
     }
 
-    /// For more of the body, while there is room for what is here, and time.
+    /// Waits for more of the body, within the byte budget and the deadline.
     fn wait(
         &mut self,
-        deadline: Pin<&mut Deadline>,
+        timer: Pin<&mut Timer>,
         config: &Config,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Stop>> {
         if let Err(overload) = self.gather.hold(&config.budget, cx.waker()) {
             return Poll::Ready(Err(overload.into()));
         }
-        deadline.poll(config.body_deadline, cx).map(|()| Err(RejectionKind::BodyTimeout.into()))
+        self.end = self.end.or_else(|| config.body_deadline.and_then(after));
+        timer.poll(self.end, cx).map(|()| Err(RejectionKind::BodyTimeout.into()))
     }
 }
 

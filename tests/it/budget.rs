@@ -182,16 +182,54 @@ async fn small_body_takes_the_place_of_the_oldest() {
 #[tokio::test(start_paused = true)]
 async fn small_bodies_that_stall_keep_no_small_one_out() {
     let layer = roomy_layer();
-    let mut strangers: Vec<_> = (0..100)
-        .map(|_| {
-            let mut stranger = run(&layer, stalls(100));
-            assert!(poll(&mut stranger).is_pending());
-            stranger
-        })
-        .collect();
+    let mut strangers = Vec::new();
+    for _ in 0..100 {
+        let mut stranger = run(&layer, stalls(100));
+        assert!(poll(&mut stranger).is_pending());
+        strangers.push(stranger);
+        strangers.retain_mut(|stranger| poll(stranger).is_pending());
+    }
+    assert_eq!(strangers.len(), 16, "as many as have room");
     assert_eq!(send(&layer, in_pieces(100)).await.0.status(), StatusCode::OK);
-    let stay = strangers.iter_mut().map(poll).filter(Poll::is_pending).count();
-    assert_eq!(stay, 15, "of 16 that have room, one has given way");
+    strangers.retain_mut(|stranger| poll(stranger).is_pending());
+    assert_eq!(strangers.len(), 15, "one has given way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_body_is_looked_up_while_the_budget_is_spent() {
+    let layer = SignatureLayer::new(make_verifier_after_body_fn(|_, _| async {
+        tokio::task::yield_now().await;
+        Ok(Meta::new(secret()))
+    }));
+    let layer = layer.byte_budget(1600).drain(Drain::new().max_bytes(0));
+    let mut strangers: Vec<_> = (0..16).map(|_| run(&layer, stalls(100))).collect();
+    assert!(strangers.iter_mut().all(|stranger| poll(stranger).is_pending()));
+    let there = |len| meta_request(&bytes(len), Script::data([bytes(len)]));
+    assert_eq!(send(&layer, there(100)).await.0.status(), StatusCode::OK);
+    strangers.push(run(&layer, stalls(100)));
+    assert!(poll(&mut strangers[16]).is_pending());
+    assert_eq!(kind(&send(&layer, there(101)).await.0), Some(RejectionKind::Overload));
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_body_whose_sender_waits_is_asked_for() {
+    let layer = roomy_layer();
+    let mut stranger = run(&layer, stalls(1600));
+    assert!(poll(&mut stranger).is_pending());
+    for (len, expected) in [(100, None), (101, Some(RejectionKind::Overload))] {
+        let mut request = in_pieces(len).map(|body| body.declared(len as u64));
+        let waits = HeaderValue::from_static("100-continue");
+        request.headers_mut().insert(header::EXPECT, waits);
+        let polls = request.body().polls.clone();
+        if expected.is_none() {
+            assert_eq!(send(&layer, request).await.0.status(), StatusCode::OK);
+            stranger = run(&layer, stalls(1600));
+            assert!(poll(&mut stranger).is_pending());
+        } else {
+            assert_eq!(kind(&send(&layer, request).await.0), expected);
+            assert_eq!(polls.load(std::sync::atomic::Ordering::SeqCst), 0);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

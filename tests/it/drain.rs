@@ -1,15 +1,14 @@
 //! The rest of a body behind an early response: read and discarded, within limits.
 
-#[cfg(feature = "tokio")]
-use std::time::Duration;
 use std::{
     future::Future,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -283,6 +282,7 @@ async fn drain_ends_after_5_seconds_or_500_ms_without_a_byte() {
         ("own limits, trickle", own, ms(200), b"1", ms(700)),
         ("own limits, silence", own, ms(400), b"1", ms(300)),
         ("no idle limit", Drain::new().idle_timeout(Duration::MAX), ms(900), b"1", ms(5000)),
+        ("no total limit", Drain::new().timeout(Duration::MAX), ms(600), b"1", ms(500)),
     ] {
         let start = tokio::time::Instant::now();
         let request = unsigned(Box::pin(trickle(every, byte)));
@@ -319,16 +319,127 @@ impl Body for Endless {
     }
 }
 
-#[tokio::test]
-async fn endless_body_gives_others_their_turn_and_ends() {
-    let mut running = run(&meta_layer(), unsigned(Endless(b"1234567890")));
-    assert!(poll(&mut running).is_pending(), "not all of it in one turn");
-    assert!(closes(&running.await), "by bytes");
-    #[cfg(feature = "tokio")]
-    {
-        let layer = meta_layer().drain(Drain::new().idle_timeout(Duration::from_millis(1)));
-        assert!(closes(&send(&layer, unsigned(Endless(b""))).await.0), "by time");
+#[test]
+fn endless_body_gives_others_their_turn_and_ends() {
+    for body in [&b"1234567890"[..], b""] {
+        let mut running = run(&meta_layer(), unsigned(Endless(body)));
+        assert!(poll(&mut running).is_pending(), "not all of it in one turn");
+        let Some(response) = while_woken(running, 10_000) else { panic!("it goes on") };
+        assert!(closes(&response), "by bytes, or by frames without any");
     }
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test(start_paused = true)]
+async fn endless_body_ends_at_the_total_limit() {
+    let layer = meta_layer().body_limit(usize::MAX);
+    let mut running = run(&layer, unsigned(Endless(b"1")));
+    for _ in 0..100 {
+        assert!(poll(&mut running).is_pending());
+    }
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let Poll::Ready(response) = poll(&mut running) else { panic!("it goes on") };
+    assert!(closes(&response));
+}
+
+/// Polls only when it has been woken, and no more often than this.
+fn while_woken(mut running: Running, most: usize) -> Option<Answer> {
+    struct Flag(AtomicBool);
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, SeqCst);
+        }
+    }
+    let flag = Arc::new(Flag(AtomicBool::new(true)));
+    let waker = Waker::from(Arc::clone(&flag));
+    for _ in 0..most {
+        assert!(flag.0.swap(false, SeqCst), "it was not woken");
+        if let Poll::Ready(answer) = running.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Some(answer);
+        }
+    }
+    None
+}
+
+#[test]
+fn body_of_many_frames_is_woken_after_each_turn() {
+    let frames = || Script::data((0..200).map(|_| "x"));
+    let Some(response) = while_woken(run(&meta_layer(), unsigned(frames())), 10) else {
+        panic!("it goes on");
+    };
+    assert!(!closes(&response));
+    let signed = meta_request(&[b'x'; 200], frames());
+    let Some(response) = while_woken(run(&meta_layer(), signed), 10) else {
+        panic!("it goes on");
+    };
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn body_that_is_there_needs_no_place() {
+    let frames = || unsigned(Script::data((0..200).map(|_| "x")));
+    let none = Drain::new().max_concurrent(0).idle_timeout(Duration::ZERO);
+    assert!(!closes(&send(&meta_layer().drain(none), frames()).await.0));
+    // It drives nobody out, either.
+    let layer = meta_layer().drain(Drain::new().max_concurrent(1));
+    let mut stalled = run(&layer, unsigned(Script::new([Event::Stall])));
+    assert!(poll(&mut stalled).is_pending());
+    send(&layer, frames()).await;
+    assert!(poll(&mut stalled).is_pending());
+}
+
+#[tokio::test]
+async fn body_that_says_that_it_has_ended_is_not_polled() {
+    struct Known(Script);
+    impl Body for Known {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+            Pin::new(&mut self.0).poll_frame(cx)
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.0.is_untouchable()
+        }
+    }
+    let body = || Known(Script::new([data("123"), data("45678"), Event::Panic]));
+    for (name, request) in [("head", unsigned(body())), ("limit", meta_request(b"", body()))] {
+        let (response, _) = send(&meta_layer().body_limit(7), request).await;
+        assert!(kind(&response).is_some(), "{name}");
+        assert!(!closes(&response), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn trailers_do_not_end_a_drain() {
+    let trailers = || Event::Trailers(http::HeaderMap::new());
+    let body = Script::new([data("1"), trailers(), data("2"), trailers()]);
+    let polls = Arc::clone(&body.polls);
+    let (response, _) = send(&meta_layer(), unsigned(body)).await;
+    assert_eq!((polls.load(SeqCst), closes(&response)), (5, false));
+    // They are counted, and so have an end.
+    let body = Script::new((0..5000).map(|_| trailers()));
+    assert!(closes(&send(&meta_layer(), unsigned(body)).await.0));
+}
+
+#[tokio::test]
+async fn http2_answer_beyond_a_limit_has_no_connection_header() {
+    let mut request = unsigned(Script::data(["12345", "67890"]));
+    *request.version_mut() = Version::HTTP_2;
+    let layer = meta_layer().drain(Drain::new().max_bytes(9));
+    let (response, _) = send(&layer, request).await;
+    assert!(!closes(&response));
+}
+
+#[tokio::test]
+async fn byte_limit_does_not_follow_the_byte_budget() {
+    let layer = meta_layer().byte_budget(10).body_limit(2 << 20);
+    let body = Script::data([vec![0; 3 << 19]]).declared(3 << 19);
+    assert!(!closes(&send(&layer, unsigned(body)).await.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -457,9 +568,12 @@ async fn limit_of_a_layer_above_does_not_end_the_drain() {
         assert!(kind(&response).is_some(), "{name}");
         assert_eq!((polls.load(SeqCst), closes(&response)), (4, false), "{name}");
     }
+    // Many small frames that are discarded above: 100 kB in pieces of 100 bytes.
+    let body = Limited::new(Script::data((0..1000).map(|_| [b'x'; 100].to_vec())), 50);
+    assert!(!closes(&send(&meta_layer(), unsigned(body)).await.0));
 
     /// Says for ever that it is over its limit.
-    struct Stuck;
+    struct Stuck(Arc<AtomicUsize>);
     impl Body for Stuck {
         type Data = Bytes;
         type Error = BoxError;
@@ -468,11 +582,15 @@ async fn limit_of_a_layer_above_does_not_end_the_drain() {
             self: Pin<&mut Self>,
             cx: &mut Context<'_>,
         ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+            self.0.fetch_add(1, SeqCst);
             Pin::new(&mut Limited::new(Full::new(Bytes::from("1")), 0)).poll_frame(cx)
         }
     }
-    let (response, _) = send(&meta_layer(), unsigned(Stuck)).await;
+    let polls = Arc::new(AtomicUsize::new(0));
+    let layer = meta_layer().body_limit(usize::MAX);
+    let (response, _) = send(&layer, unsigned(Stuck(Arc::clone(&polls)))).await;
     assert!(closes(&response), "it ends all the same");
+    assert_eq!(polls.load(SeqCst), 4097);
 }
 
 #[tokio::test(start_paused = true)]
@@ -533,16 +651,19 @@ async fn dropped_drain_leaves_no_place_behind() {
 
 #[test]
 fn drain_without_a_timer_does_not_panic() {
-    let waits = || unsigned(Script::new([data("1"), Event::Pending, data("2"), Event::Stall]));
-    // Neither outside a runtime, nor in one whose timer is off.
+    let waits = || unsigned(Script::new([data("1"), Event::Pending, data("2")]));
+    // Outside a runtime it waits.
     let mut running = run(&meta_layer(), waits());
     assert!(poll(&mut running).is_pending());
-    assert!(poll(&mut running).is_pending());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let mut running = run(&meta_layer(), waits());
-        assert!(poll(&mut running).is_pending());
-        assert!(poll(&mut running).is_pending());
+    let Poll::Ready(response) = poll(&mut running) else { panic!("it has ended") };
+    assert!(!closes(&response));
+    // In a runtime whose timer is off it does not.
+    #[cfg(feature = "tokio")]
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+        let Poll::Ready(response) = poll(&mut run(&meta_layer(), waits())) else {
+            panic!("it waits")
+        };
+        assert!(closes(&response));
     });
     // A signed body outside a runtime waits without a deadline.
     let signed = meta_request(b"12", Script::new([data("1"), Event::Pending, data("2")]));
@@ -550,6 +671,47 @@ fn drain_without_a_timer_does_not_panic() {
     assert!(poll(&mut running).is_pending());
     let Poll::Ready(response) = poll(&mut running) else { panic!("it has ended") };
     assert_eq!(response.status(), StatusCode::OK);
+}
+
+/// A waker is the executor's code: its clone may drop a request that holds a place of its own.
+#[test]
+#[expect(unsafe_code, reason = "the standard library has no safe waker with a clone of its own")]
+fn waker_whose_clone_drops_a_request_does_not_block() {
+    use std::{
+        cell::RefCell,
+        ptr,
+        sync::mpsc,
+        task::{RawWaker, RawWakerVTable},
+        thread,
+    };
+    thread_local! {
+        static TO_DROP: RefCell<Option<Running>> = const { RefCell::new(None) };
+    }
+    static TABLE: RawWakerVTable = RawWakerVTable::new(
+        |_| {
+            drop(TO_DROP.take());
+            RawWaker::new(ptr::null(), &TABLE)
+        },
+        |_| {},
+        |_| {},
+        |_| {},
+    );
+
+    let (done, is_done) = mpsc::channel();
+    // A deadlock fails the test in place of stopping the suite.
+    thread::spawn(move || {
+        let layer = meta_layer();
+        let stalled = || unsigned(Script::new([data("1"), Event::Stall]));
+        let mut first = run(&layer, stalled());
+        assert!(poll(&mut first).is_pending());
+        TO_DROP.set(Some(first));
+        let waker = unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &TABLE)) };
+        let mut second = run(&layer, stalled());
+        assert!(second.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(TO_DROP.take().is_none());
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(30)).expect("no deadlock");
 }
 
 #[tokio::test]

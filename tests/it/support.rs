@@ -111,7 +111,7 @@ impl Script {
         Self::new([Event::Panic])
     }
 
-    fn is_untouchable(&self) -> bool {
+    pub(crate) fn is_untouchable(&self) -> bool {
         matches!(self.events.front(), Some(Event::Panic))
     }
 
