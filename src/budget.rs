@@ -13,12 +13,15 @@ use crate::verdict::contained;
 ///
 /// Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Budget {
+pub(crate) struct Budget(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     limit: usize,
     /// How much more than the limit may be in memory until evicted requests have run; `None` where
     /// they free nothing.
     overdraft: Option<usize>,
-    holders: Arc<Mutex<Holders>>,
+    holders: Mutex<Holders>,
 }
 
 #[derive(Debug, Default)]
@@ -57,32 +60,36 @@ impl Budget {
     /// Creates a budget for memory. An evicted request frees its memory when it runs next, so a
     /// sixteenth more than the limit can be in memory for that moment.
     pub(crate) fn of_bytes(limit: usize) -> Self {
-        Self { limit, overdraft: Some(limit / 16), holders: Arc::default() }
+        Self::new(limit, Some(limit / 16))
     }
 
     /// Creates a budget for places, which cost nothing once they are evicted.
     pub(crate) fn of_places(limit: usize) -> Self {
-        Self { limit, overdraft: None, holders: Arc::default() }
+        Self::new(limit, None)
     }
 
-    pub(crate) const fn limit(&self) -> usize {
-        self.limit
+    fn new(limit: usize, overdraft: Option<usize>) -> Self {
+        Self(Arc::new(Shared { limit, overdraft, holders: Mutex::default() }))
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.0.limit
     }
 
     /// Returns whether this amount could be held now. It reserves nothing, so that no sender takes
     /// room by what it declares.
     pub(crate) fn has_room(&self, amount: usize) -> bool {
-        amount <= self.limit - self.lock().held
+        amount <= self.limit() - self.lock().held
     }
 
     fn lock(&self) -> MutexGuard<'_, Holders> {
         // No foreign code runs under the lock, so nothing panics there.
-        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Holders {
-    fn has_room(&self, more: usize, budget: &Budget) -> bool {
+    fn has_room(&self, more: usize, budget: &Shared) -> bool {
         let in_memory = self.held.saturating_add(self.evicted);
         let most = budget.overdraft.map(|overdraft| budget.limit.saturating_add(overdraft));
         more <= budget.limit - self.held
@@ -155,12 +162,12 @@ impl Share {
             return Err(Full);
         }
         let evicted = match no_room {
-            NoRoom::EvictOldest if amount <= budget.limit => {
-                holders.evict_for(more, own, budget.limit)
+            NoRoom::EvictOldest if amount <= budget.limit() => {
+                holders.evict_for(more, own, budget.limit())
             }
             _ => Vec::new(),
         };
-        let fits = holders.has_room(more, budget);
+        let fits = holders.has_room(more, &budget.0);
         let added = if fits { Some(holders.add(more, own, waker)) } else { None };
         drop(holders);
         for waker in evicted {

@@ -31,13 +31,27 @@ pin_project! {
 }
 
 impl Timer {
+    /// Waits for this long from the first poll on.
+    ///
+    /// # Panics
+    ///
+    /// As [`poll_until`](Self::poll_until).
+    pub(crate) fn poll_for(
+        self: Pin<&mut Self>,
+        time: Option<Duration>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let end = self.sleep.as_ref().map_or_else(|| time.and_then(after), end_of);
+        self.poll_until(end, cx)
+    }
+
     /// Waits for this time, which may be another one in each call. `None` never comes, nor does any
     /// time outside a Tokio runtime.
     ///
     /// # Panics
     ///
     /// In a Tokio runtime whose timer is off.
-    pub(crate) fn poll(
+    pub(crate) fn poll_until(
         self: Pin<&mut Self>,
         end: Option<Instant>,
         cx: &mut Context<'_>,
@@ -94,6 +108,16 @@ fn sleep_until(end: Instant) -> Option<Sleep> {
 #[cfg(not(feature = "tokio"))]
 fn sleep_until(end: Instant) -> Option<Sleep> {
     match end {}
+}
+
+#[cfg(feature = "tokio")]
+fn end_of(sleep: &Sleep) -> Option<Instant> {
+    Some(sleep.deadline())
+}
+
+#[cfg(not(feature = "tokio"))]
+const fn end_of(_: &Sleep) -> Option<Instant> {
+    None
 }
 
 #[cfg(feature = "tokio")]

@@ -253,7 +253,7 @@ impl Draining {
         self.idle_end = self.idle_end.or_else(|| after(idle_timeout));
         let end = [self.end, self.idle_end].into_iter().flatten().min();
         // It panics where the runtime's timer is off: then the response is not to wait.
-        contained(|| timer.poll(end, cx)).unwrap_or(Poll::Ready(()))
+        contained(|| timer.poll_until(end, cx)).unwrap_or(Poll::Ready(()))
     }
 }
 

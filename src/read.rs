@@ -15,7 +15,7 @@ use http_body_util::LengthLimitError;
 use crate::{
     BufferedBody, Rejection, RejectionKind, Verifier,
     budget::Share,
-    deadline::{Instant, Timer, after},
+    deadline::Timer,
     drain::Rest,
     gather::Gather,
     layer::Config,
@@ -30,15 +30,12 @@ pub(crate) struct Reading<V, T, L> {
     decider: Option<Decider<V, T, L>>,
     gather: Gather,
     trailers: Option<Box<HeaderMap>>,
-    /// The deadline, once the body has made the request wait.
-    end: Option<Instant>,
 }
 
 impl<V, T, L> Reading<V, T, L> {
     /// Creates the state for a body that is declared to be at least this long.
     pub(crate) fn new(decider: Decider<V, T, L>, declared: usize) -> Self {
-        let gather = Gather::new(declared);
-        Self { decider: Some(decider), gather, trailers: None, end: None }
+        Self { decider: Some(decider), gather: Gather::new(declared), trailers: None }
     }
 
     /// Returns the body, its share of the byte budget, and who decides.
@@ -119,8 +116,8 @@ impl<V: Verifier, L> Reading<V, V::State, L> {
         if let Err(overload) = self.gather.hold(&config.budget, cx.waker()) {
             return Poll::Ready(Err(overload.into()));
         }
-        self.end = self.end.or_else(|| config.body_deadline.and_then(after));
-        timer.poll(self.end, cx).map(|()| Err(RejectionKind::BodyTimeout.into()))
+        let is_over = timer.poll_for(config.body_deadline, cx);
+        is_over.map(|()| Err(RejectionKind::BodyTimeout.into()))
     }
 }
 

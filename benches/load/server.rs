@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     pub(crate) is_guarded: bool,
     pub(crate) deadline: Duration,
     pub(crate) byte_budget: usize,
-    /// The most that hyper buffers of a connection; 0 is hyper's own.
+    /// The most that hyper buffers of a connection; 0 is hyper's own, by `axum::serve`.
     pub(crate) max_buf_size: usize,
 }
 
@@ -120,11 +120,12 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
-        let mut server = http1::Builder::new();
-        server.timer(TokioTimer::new());
-        if max_buf_size > 0 {
-            server.max_buf_size(max_buf_size);
+        if max_buf_size == 0 {
+            axum::serve(listener, app).await?;
+            return Ok(());
         }
+        let mut server = http1::Builder::new();
+        server.timer(TokioTimer::new()).max_buf_size(max_buf_size);
         loop {
             let (stream, _) = listener.accept().await?;
             // A sender that goes is an error here.
