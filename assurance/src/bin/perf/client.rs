@@ -56,11 +56,6 @@ impl Server {
         self.status("VmRSS:")
     }
 
-    /// The most MiB that ever were.
-    pub(crate) fn peak(&self) -> f64 {
-        self.status("VmHWM:")
-    }
-
     fn status(&self, field: &str) -> f64 {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap();
