@@ -18,7 +18,7 @@ pub(crate) struct Budget(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     limit: usize,
-    /// How much more than the limit may be in memory until evicted requests have run; `None` where
+    /// The amount above the limit that may be in memory until evicted requests have run; `None` where
     /// they free nothing.
     overdraft: Option<usize>,
     holders: Mutex<Holders>,
@@ -41,7 +41,7 @@ struct Holder {
     waker: Waker,
 }
 
-/// What a request does when the budget has no room for it.
+/// The choice of a request for which the budget has no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoom {
     /// It gives up its own share, so that the others complete. For requests that need long: if each

@@ -96,7 +96,7 @@ fn of_the_meant(meant: Rejection, other: Rejection) -> Rejection {
     if meant.kind().is_verdict() && !other.kind().is_verdict() { other } else { meant }
 }
 
-/// How far a verifier came with the request before it refused.
+/// Ranks a refusal by the progress of its verifier.
 ///
 /// Look-ups of tenants depend on one point: a mismatch, which another secret may turn into an
 /// acceptance, ranks above the kinds that no secret can change.

@@ -138,7 +138,7 @@ impl Default for Drain {
     }
 }
 
-/// What is left of the body when the layer answers.
+/// The rest of the body when the layer answers.
 pub(crate) enum Rest<B> {
     /// Nothing: it has been read to its end.
     Read,
@@ -257,7 +257,7 @@ impl Draining {
     }
 }
 
-/// How far the body was read in one turn.
+/// The progress of one turn.
 enum Progress {
     /// To its end.
     End,
@@ -276,8 +276,8 @@ fn take(left: &mut usize, amount: usize) -> bool {
     rest.is_some()
 }
 
-/// Tells an HTTP/1 sender that the connection ends. The server closes it with unread bytes: without
-/// a word, the sender's next request would be lost in the reset.
+/// Adds `connection: close` for an HTTP/1 sender. The server closes the connection with unread bytes:
+/// without the header, the sender's next request would be lost in the reset.
 pub(crate) fn closing(mut response: Response<Bytes>, is_http1: bool) -> Response<Bytes> {
     if is_http1 {
         let close = HeaderValue::from_static("close");

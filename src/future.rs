@@ -73,7 +73,7 @@ pin_project! {
     }
 }
 
-/// What the body is read for.
+/// The purpose of reading the body.
 enum Purpose<V, T, L> {
     /// The head has been accepted.
     Verify(Reading<V, T, L>),

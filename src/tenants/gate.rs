@@ -20,7 +20,7 @@ pub(super) struct Gate(Mutex<Queue>);
 /// Look-ups that count as one when slots are handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lane {
-    /// Of ids for which the store has named a tenant before, whoever asks.
+    /// Ids for which the store has named a tenant before, whoever asks.
     Known,
     /// From an IPv4 network of 24 bits.
     V4([u8; 3]),

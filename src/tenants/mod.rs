@@ -141,7 +141,7 @@ struct Shared<V> {
 struct Config<V> {
     store: Store<V>,
     decoy: V,
-    /// Whether all tenants' verifiers are the decoy's but for their secrets.
+    /// True when all tenants' verifiers are the decoy's but for their secrets.
     decoy_stands_for_all: bool,
     /// The decoy's id, which is none.
     nobody: TenantId,
@@ -231,8 +231,8 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// it, an unknown tenant is refused from the head and a known one after the body. Where that
     /// matters, put the provider into the path, and give each its own `Tenants`.
     ///
-    /// For the same reason this decoy does not decide which requests are looked up, as that of
-    /// [`new`](Self::new) does. Name the headers in which the providers send their signatures with
+    /// This decoy does not decide which requests are looked up, as that of [`new`](Self::new) does, for
+    /// the same reason. Name the headers in which the providers send their signatures with
     /// [`ByHead::requires`] or [`ByBody::requires`]. Requests that the decoy takes for a challenge
     /// need no header.
     ///

@@ -3,7 +3,6 @@
 use std::{
     future::{Future, pending},
     io,
-    pin::Pin,
     task::{Context, Poll, Waker},
 };
 
@@ -12,12 +11,13 @@ use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, Drain, Rejection, RejectionKind, ResponseBody, SignatureLayer, Source,
-    Unverified, Verified, make_verifier_after_body_fn, providers::Meta, verifier_fn,
+    BufferedBody, Drain, Rejection, RejectionKind, SignatureLayer, Source, Unverified, Verified,
+    make_verifier_after_body_fn, providers::Meta, verifier_fn,
 };
 
 use crate::support::{
-    BoxError, Event, Inner, Script, assert_refused, meta_layer, meta_request, secret, send,
+    BoxError, Event, Inner, Running, Script, assert_refused, kind, meta_layer, meta_request, poll,
+    run, secret, send,
 };
 
 const BUDGET: usize = 10;
@@ -40,35 +40,11 @@ fn whole() -> Request<Script> {
     meta_request(b"0123456789", body)
 }
 
-type Answer = Response<ResponseBody<String>>;
-type Running = Pin<Box<dyn Future<Output = Answer>>>;
-
-fn run<M, B>(layer: &SignatureLayer<M>, request: Request<B>) -> Running
-where
-    M: Source + Clone + 'static,
-    B: http_body::Body + 'static,
-    B::Error: Into<BoxError>,
-{
-    let service = layer.layer(Inner::default());
-    Box::pin(async move {
-        let Ok(response) = service.oneshot(request).await;
-        response
-    })
-}
-
-fn poll(running: &mut Running) -> Poll<Answer> {
-    running.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-}
-
 /// A request that holds these bytes until it is dropped.
 fn hold<M: Source + Clone + 'static>(layer: &SignatureLayer<M>, bytes: &'static str) -> Running {
     let mut running = run(layer, stalled(bytes));
     assert!(poll(&mut running).is_pending(), "{bytes} could not be held");
     running
-}
-
-fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
-    response.extensions().get().map(Rejection::kind)
 }
 
 async fn assert_all_is_free<M: Source + Clone>(layer: &SignatureLayer<M>, after: &str) {

@@ -17,18 +17,16 @@ use http_body::Body;
 use http_body_util::{Full, Limited};
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
-    Drain, Rejection, RejectionKind, ResponseBody, Secret, SignatureLayer, Source, Verified,
-    Verifier, make_verifier_after_body_fn, make_verifier_fn,
+    Drain, Rejection, RejectionKind, Secret, SignatureLayer, Source, Verified, Verifier,
+    make_verifier_after_body_fn, make_verifier_fn,
     observe::{Event as Told, EventKind},
     providers::{Asana, GitHub, Meta, Slack},
 };
 
 use crate::support::{
-    BoxError, Event, Inner, Script, assert_refused, meta_layer, meta_request, secret, send,
+    Answer, BoxError, Event, Running, Script, assert_refused, kind, meta_layer, meta_request, poll,
+    run, secret, send,
 };
-
-type Answer = Response<ResponseBody<String>>;
-type Running = Pin<Box<dyn Future<Output = Answer>>>;
 
 fn data(bytes: &'static str) -> Event {
     Event::Data(Bytes::from(bytes))
@@ -39,31 +37,10 @@ fn unsigned<B>(body: B) -> Request<B> {
     Request::post("/webhook").body(body).unwrap()
 }
 
-fn run<M, B>(layer: &SignatureLayer<M>, request: Request<B>) -> Running
-where
-    M: Source + Clone + 'static,
-    B: Body + 'static,
-    B::Error: Into<BoxError>,
-{
-    let service = layer.layer(Inner::default());
-    Box::pin(async move {
-        let Ok(response) = service.oneshot(request).await;
-        response
-    })
-}
-
-fn poll(running: &mut Running) -> Poll<Answer> {
-    running.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-}
-
 fn closes<B>(response: &Response<B>) -> bool {
     let connection = response.headers().get(header::CONNECTION);
     assert!(connection.is_none_or(|value| value == "close"));
     connection.is_some()
-}
-
-fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
-    response.extensions().get().map(Rejection::kind)
 }
 
 /// Panics at the head, or at a chunk.

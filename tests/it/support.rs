@@ -6,13 +6,13 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     error::Error,
-    future::{Ready, ready},
+    future::{Future, Ready, ready},
     pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -229,6 +229,33 @@ where
     let response = layer.layer(inner.clone()).oneshot(request).await;
     let Ok(response) = response;
     (response, inner)
+}
+
+/// The response of [`run`].
+pub(crate) type Answer = Response<ResponseBody<String>>;
+pub(crate) type Running = Pin<Box<dyn Future<Output = Answer>>>;
+
+/// One request on its way through the layer, for tests that poll it themselves.
+pub(crate) fn run<M, B>(layer: &SignatureLayer<M>, request: Request<B>) -> Running
+where
+    M: Source + Clone + 'static,
+    B: Body + 'static,
+    B::Error: Into<BoxError>,
+{
+    let service = layer.layer(Inner::default());
+    Box::pin(async move {
+        let Ok(response) = service.oneshot(request).await;
+        response
+    })
+}
+
+pub(crate) fn poll(running: &mut Running) -> Poll<Answer> {
+    running.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// The reason that the layer left in a response.
+pub(crate) fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
+    response.extensions().get().map(Rejection::kind)
 }
 
 /// Asserts that a request was refused for this reason, with the empty 403, and went no further.

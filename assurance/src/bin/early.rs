@@ -146,8 +146,8 @@ fn routes(body_limit: usize) -> Router {
         .route("/small", handler().layer(small))
 }
 
-/// Tells the client that the answer is the server's, why a request was rejected, and whether a
-/// proxy handed its `Expect` on.
+/// Adds headers for the client: the reason of a rejection, which also shows that the answer is the
+/// server's, and a mark when a proxy handed `Expect` on.
 async fn with_reason(request: Request, next: Next) -> Response {
     let expects = request.headers().contains_key(header::EXPECT);
     let mut response = next.run(request).await;
