@@ -20,7 +20,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::net::TcpListener;
-use tower_webhook::{Secret, SignatureLayer, providers::Meta};
+use tower_webhook::{Drain, Secret, SignatureLayer, providers::Meta};
 
 pub(crate) const SECRET: &str = "my-app-secret";
 
@@ -33,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) byte_budget: usize,
     /// The most that hyper buffers of a connection; 0 is hyper's own, by `axum::serve`.
     pub(crate) max_buf_size: usize,
+    pub(crate) drains: bool,
 }
 
 const BODY_LIMIT: usize = 8 << 20;
@@ -60,6 +61,7 @@ impl Server {
             .arg(settings.deadline.as_millis().to_string())
             .arg(settings.byte_budget.to_string())
             .arg(settings.max_buf_size.to_string())
+            .arg(settings.drains.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -99,16 +101,18 @@ impl Drop for Server {
 
 /// The child's whole life.
 pub(crate) fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let [is_guarded, deadline, byte_budget, max_buf_size] = arguments else {
-        return Err("serve <guarded> <deadline in ms> <byte budget> <max_buf_size>".into());
+    let [is_guarded, deadline, byte_budget, max_buf_size, drains] = arguments else {
+        return Err("serve <guarded> <deadline in ms> <byte budget> <max_buf_size> <drains>".into());
     };
+    let drain = if drains.parse()? { Drain::new() } else { Drain::new().max_bytes(0) };
     let max_buf_size = max_buf_size.parse()?;
     let mut app = Router::new().route("/webhook", post(handler));
     if is_guarded.parse()? {
         let layer = SignatureLayer::new(Meta::new(Secret::new(SECRET)?))
             .body_limit(BODY_LIMIT)
             .body_deadline(Some(Duration::from_millis(deadline.parse()?)))
-            .byte_budget(byte_budget.parse()?);
+            .byte_budget(byte_budget.parse()?)
+            .drain(drain);
         app = app.route_layer(layer);
     }
     let app = app.route_layer(DefaultBodyLimit::disable());
