@@ -89,11 +89,12 @@ impl Budget {
 }
 
 impl Holders {
-    fn has_room(&self, more: usize, budget: &Shared) -> bool {
+    /// Returns whether this much more fits into memory. Eviction does not change that, so it is asked
+    /// first: a request that is refused must evict nobody.
+    fn fits_into_memory(&self, more: usize, budget: &Shared) -> bool {
         let in_memory = self.held.saturating_add(self.evicted);
         let most = budget.overdraft.map(|overdraft| budget.limit.saturating_add(overdraft));
-        more <= budget.limit - self.held
-            && most.is_none_or(|most| more <= most.saturating_sub(in_memory))
+        most.is_none_or(|most| more <= most.saturating_sub(in_memory))
     }
 
     /// Removes the oldest holders but this one, until this much more fits into the limit.
@@ -158,7 +159,9 @@ impl Share {
         let own = self.0.as_ref().map(|held| held.id);
         let more = amount.saturating_sub(self.0.as_ref().map_or(0, |held| held.amount));
         let mut holders = budget.lock();
-        if own.is_some_and(|id| !holders.by_id.contains_key(&id)) {
+        if own.is_some_and(|id| !holders.by_id.contains_key(&id))
+            || !holders.fits_into_memory(more, &budget.0)
+        {
             return Err(Full);
         }
         let evicted = match no_room {
@@ -167,7 +170,7 @@ impl Share {
             }
             _ => Vec::new(),
         };
-        let fits = holders.has_room(more, &budget.0);
+        let fits = more <= budget.limit() - holders.held;
         let added = if fits { Some(holders.add(more, own, waker)) } else { None };
         drop(holders);
         for waker in evicted {
@@ -264,7 +267,7 @@ mod tests {
         // A sixteenth of the limit, and no more.
         let held_new = |share| hold(share, 1, &budget, EvictOldest);
         assert_eq!(new.iter_mut().map(held_new).collect::<Vec<_>>(), [true, true, false]);
-        assert_eq!((held(&budget), budget.lock().evicted), (31, 3));
+        assert_eq!((held(&budget), budget.lock().evicted), (32, 2), "the third evicts nobody");
         // The first of the old ones runs, and frees what it held.
         old.remove(0);
         assert!(hold(&mut new[2], 1, &budget, EvictOldest));

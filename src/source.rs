@@ -19,7 +19,7 @@ use crate::{
     MakeVerifier, MakeVerifierAfterBodyFn, Profile, Rejection, Verifier, observe::ClientIp,
 };
 
-/// What a [`SignatureLayer`](crate::SignatureLayer) holds: a [`Verifier`], a [`MakeVerifier`], the
+/// The source of a [`SignatureLayer`](crate::SignatureLayer)'s verifiers: a [`Verifier`], a [`MakeVerifier`], the
 /// result of [`make_verifier_after_body_fn`](crate::make_verifier_after_body_fn), or with the
 /// feature `tenants` that of `Tenants::by_head` and `Tenants::by_body`. It joins them for the engine
 /// and cannot be implemented elsewhere.

@@ -325,13 +325,13 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         )
     }
 
-    /// Whether the decoy answers this request itself. A tenant's verifier says what becomes of it, of
+    /// Returns whether the decoy answers this request itself. A tenant's verifier says what becomes of it, of
     /// a panic as well.
     fn is_challenge(&self, head: &Parts) -> bool {
         contained(|| self.0.config.decoy.handshake(head).is_some()).unwrap_or(true)
     }
 
-    /// Whether every tenant's verifier refuses this request from its head, whatever its secrets.
+    /// Returns whether every tenant's verifier refuses this request from its head, whatever its secrets.
     fn is_refused_by_all(&self, head: &Parts) -> bool {
         let Config { decoy, decoy_stands_for_all, .. } = &self.0.config;
         if !decoy_stands_for_all || self.is_challenge(head) {
@@ -365,7 +365,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     }
 }
 
-/// What becomes of an id that is in no cache.
+/// The treatment of an id that is in no cache.
 enum Miss {
     /// The decoy refuses the request as every tenant's verifier would.
     Decoy,

@@ -152,7 +152,7 @@ impl<T: Clone> Seat<T> {
 }
 
 impl<T> Flight<T> {
-    /// Whether the call is ours to make: not when another request makes it or has made it.
+    /// Returns whether the call is ours to make: not when another request makes it or has made it.
     fn begin(&self) -> bool {
         self.stage.send_if_modified(|stage| {
             let is_ours = matches!(stage, Stage::Waiting);

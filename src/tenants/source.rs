@@ -1,4 +1,4 @@
-//! What a layer holds to look tenants up, by the head or by the body.
+//! Look-ups of tenants by the head or by the body, for a layer.
 
 #![expect(unnameable_types, reason = "only the engine uses what is behind `Source`")]
 
