@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
-use crate::{Profile, Rejection, RejectionKind, Verified, Verifier};
+use crate::{Profile, Rejection, RejectionKind, SensitiveParts, Verified, Verifier};
 
 /// Both verifiers must accept; see [`all_of`].
 #[derive(Clone, Debug)]
@@ -81,7 +81,11 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
     }
 
     fn profile(&self) -> Profile {
-        self.first.profile().as_secret_as(self.second.profile())
+        self.first.profile()
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.first.sensitive_parts().and(self.second.sensitive_parts())
     }
 }
 
@@ -165,6 +169,10 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
 
     fn profile(&self) -> Profile {
         let (first, second) = (self.first.profile(), self.second.profile());
-        first.with_body_limit(first.body_limit.max(second.body_limit)).as_secret_as(second)
+        first.with_body_limit(first.body_limit.max(second.body_limit))
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.first.sensitive_parts().and(self.second.sensitive_parts())
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     layer::Config,
     observe::{EventKind, Observed},
     read::Reading,
-    source::LookUpLater,
+    source::{Found, LookUpLater},
     verdict::{Decider, Stop, answer, begin, contained, finish, start},
 };
 
@@ -135,7 +135,12 @@ where
                     };
                     let body = body.take();
                     let decider = found
-                        .and_then(|found| begin(found, head))
+                        .and_then(|found| {
+                            if let Found::Verifier(verifier) = &found {
+                                this.observed.found(verifier);
+                            }
+                            begin(found, head)
+                        })
                         .or_else(|stop| this.config.report_only(stop).map(Decider::Refused));
                     this.step.as_mut().read(decider, head, body, this.config)
                 }
@@ -193,6 +198,7 @@ where
                     let body = body.take().ok_or(RejectionKind::BodyUnreadable.into());
                     let admitted = body.and_then(|body| {
                         let verdict = verifier.and_then(|verifier| {
+                            this.observed.found(&verifier);
                             let mut state = start(&verifier, head)?;
                             contained(|| verifier.update(&mut state, body.bytes()))?;
                             finish(&verifier, state, head, body.bytes())

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use subtle::Choice;
 
 use crate::{
-    ConfigError, Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
+    ConfigError, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
     encoding::Encoding,
     form::Form,
     head::optional,
@@ -397,5 +397,9 @@ impl<V: Verifier> Verifier for WithHandshake<V> {
 
     fn profile(&self) -> Profile {
         self.verifier.profile()
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.verifier.sensitive_parts()
     }
 }

@@ -11,7 +11,7 @@ use http::{Response, StatusCode};
 use tower_layer::Layer;
 
 use crate::{
-    Drain, Profile, Rejection, SignatureService, Source,
+    Drain, Profile, Rejection, SensitiveParts, SignatureService, Source,
     budget::Budget,
     observe::{ClientIp, Observer, Observers},
     time::Clock,
@@ -53,6 +53,8 @@ pub struct SignatureLayer<M> {
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) profile: Profile,
+    /// Of every request, whichever verifier is looked up for it.
+    pub(crate) sensitive: Arc<SensitiveParts>,
     pub(crate) budget: Budget,
     pub(crate) drain: Drain,
     /// Places for requests that wait for the rest of a body to discard.
@@ -74,6 +76,7 @@ impl<M: Source> SignatureLayer<M> {
     pub fn new(make: M) -> Self {
         let config = Config {
             profile: make.shared_profile(),
+            sensitive: Arc::new(make.shared_sensitive_parts()),
             budget: Budget::of_bytes(256 << 20),
             drain: Drain::new(),
             drain_places: Drain::new().places(),

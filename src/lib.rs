@@ -36,6 +36,7 @@ pub mod replay;
 mod requires;
 pub mod scheme;
 mod secret;
+mod sensitive;
 mod service;
 #[cfg(feature = "sign")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sign")))]
@@ -61,6 +62,7 @@ mod verifier;
 pub use self::public_key::PublicKey;
 #[doc(inline)]
 pub use self::scheme::Scheme;
+pub(crate) use self::sensitive::SensitiveParts;
 pub use self::{
     body::{BufferedBody, ResponseBody},
     combine::{AllOf, AnyOf, all_of, any_of},

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use pin_project_lite::pin_project;
 
-use crate::{Profile, Rejection, Requires, Verifier};
+use crate::{Profile, Rejection, Requires, SensitiveParts, Verifier};
 
 /// Makes the verifier for one request, for example with the secret of the tenant that the path
 /// names.
@@ -39,6 +39,12 @@ pub trait MakeVerifier {
     fn profile(&self) -> Profile {
         Profile::DEFAULT
     }
+
+    /// Returns the parts of every request that may hold a secret or a signature, whichever verifier
+    /// is made: by default those of the profile. Those of the verifier are added once it is made.
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.profile().sensitive_parts()
+    }
 }
 
 impl<V: Verifier + Clone> MakeVerifier for V {
@@ -51,6 +57,10 @@ impl<V: Verifier + Clone> MakeVerifier for V {
 
     fn profile(&self) -> Profile {
         Verifier::profile(self)
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        Verifier::sensitive_parts(self)
     }
 }
 
@@ -144,6 +154,10 @@ where
 
     fn profile(&self) -> Profile {
         self.profile
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.profile.sensitive_parts().and(self.requires.sensitive_parts())
     }
 }
 

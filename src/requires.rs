@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, request::Parts};
 
-use crate::{Rejection, head::required_named};
+use crate::{Rejection, SensitiveParts, head::required_named};
 
 /// The headers that a request must carry before its verifier is looked up.
 ///
@@ -64,6 +64,18 @@ impl Requires {
             Headers::Any(first, others) => has(first).or_else(|rejection| {
                 if others.iter().any(|name| has(name).is_ok()) { Ok(()) } else { Err(rejection) }
             }),
+        }
+    }
+
+    /// They are where signatures stand, whichever verifier is looked up.
+    pub(crate) fn sensitive_parts(&self) -> SensitiveParts {
+        let parts = SensitiveParts::none();
+        match &self.0 {
+            Headers::None => parts,
+            Headers::One(name) => parts.header(name.clone()),
+            Headers::Any(first, others) => {
+                others.iter().cloned().fold(parts.header(first.clone()), SensitiveParts::header)
+            }
         }
     }
 }

@@ -16,7 +16,8 @@ use http::request::Parts;
 use pin_project_lite::pin_project;
 
 use crate::{
-    MakeVerifier, MakeVerifierAfterBodyFn, Profile, Rejection, Verifier, observe::ClientIp,
+    MakeVerifier, MakeVerifierAfterBodyFn, Profile, Rejection, SensitiveParts, Verifier,
+    observe::ClientIp,
 };
 
 /// The source of a [`SignatureLayer`](crate::SignatureLayer)'s verifiers: a [`Verifier`], a [`MakeVerifier`], the
@@ -44,6 +45,10 @@ pub trait Source: sealed::Sealed {
     fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early;
     #[doc(hidden)]
     fn shared_profile(&self) -> Profile;
+    #[doc(hidden)]
+    fn shared_sensitive_parts(&self) -> SensitiveParts {
+        self.shared_profile().sensitive_parts()
+    }
 }
 
 /// What a look-up found from the head.
@@ -80,6 +85,10 @@ impl<M: MakeVerifier> Source for M {
 
     fn shared_profile(&self) -> Profile {
         self.profile()
+    }
+
+    fn shared_sensitive_parts(&self) -> SensitiveParts {
+        self.sensitive_parts()
     }
 }
 
@@ -144,6 +153,10 @@ where
 
     fn shared_profile(&self) -> Profile {
         self.profile
+    }
+
+    fn shared_sensitive_parts(&self) -> SensitiveParts {
+        self.profile.sensitive_parts().and(self.requires.sensitive_parts())
     }
 }
 

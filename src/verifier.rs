@@ -4,9 +4,9 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::{Response, StatusCode, request::Parts};
+use http::{HeaderName, Response, StatusCode, request::Parts};
 
-use crate::{Rejection, Verified};
+use crate::{Rejection, SensitiveParts, Verified};
 
 /// Decides whether a request is genuine, in three steps: the head, each chunk of the body, the end.
 ///
@@ -92,6 +92,12 @@ pub trait Verifier {
         Profile::DEFAULT
     }
 
+    /// Returns the parts of a request that hold this verifier's secret or signature, so that events
+    /// and the log leave them out: by default those of its [`profile`](Self::profile).
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.profile().sensitive_parts()
+    }
+
     /// The same verifier, whose [`Verified`] names the tenant: what a look-up returns.
     fn for_tenant(self, tenant: impl Into<Arc<str>>) -> ForTenant<Self>
     where
@@ -108,7 +114,9 @@ pub struct Profile {
     pub(crate) provider: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) body_limit: usize,
-    pub(crate) secret_url: bool,
+    secret_url: bool,
+    sensitive_headers: &'static [&'static str],
+    sensitive_fields: &'static [&'static str],
 }
 
 impl Profile {
@@ -118,6 +126,8 @@ impl Profile {
         status: StatusCode::FORBIDDEN,
         body_limit: 1 << 20,
         secret_url: false,
+        sensitive_headers: &[],
+        sensitive_fields: &[],
     };
 
     /// The provider's name, as it appears in [`Verified`] and [`Rejection`].
@@ -138,17 +148,44 @@ impl Profile {
         self
     }
 
-    /// The URL holds a secret: [events](crate::observe::Event::url) show neither its path nor what
-    /// its parameters are.
+    /// Names the URL as secret: [events](crate::observe::Event::url) and the log show neither its
+    /// path nor what its parameters are.
     pub const fn with_secret_url(mut self) -> Self {
         self.secret_url = true;
         self
     }
 
-    /// As before, and as secret as the other one.
-    pub(crate) const fn as_secret_as(mut self, other: Self) -> Self {
-        self.secret_url |= other.secret_url;
+    /// Names the headers that hold a secret or a signature, in place of those named before. The log
+    /// does not store them.
+    ///
+    /// # Panics
+    ///
+    /// When one is not a lower-case header name.
+    pub const fn with_sensitive_headers(mut self, names: &'static [&'static str]) -> Self {
+        let mut at = 0;
+        while at < names.len() {
+            crate::scheme::checked(names[at]);
+            at += 1;
+        }
+        self.sensitive_headers = names;
         self
+    }
+
+    /// Names the fields of the body that hold a secret or a signature, in place of those named
+    /// before: members of JSON objects at any depth, or parameters of a form. The log does not store
+    /// their values.
+    pub const fn with_sensitive_fields(mut self, names: &'static [&'static str]) -> Self {
+        self.sensitive_fields = names;
+        self
+    }
+
+    /// Returns the parts of a request that this profile names as sensitive.
+    pub fn sensitive_parts(&self) -> SensitiveParts {
+        let parts = SensitiveParts::none();
+        let parts = if self.secret_url { parts.url() } else { parts };
+        let headers = self.sensitive_headers.iter().copied().map(HeaderName::from_static);
+        let fields = self.sensitive_fields.iter().copied();
+        fields.fold(headers.fold(parts, SensitiveParts::header), SensitiveParts::field)
     }
 
     /// The provider's name.
@@ -232,6 +269,10 @@ macro_rules! delegate_verifier {
         fn profile(&$self) -> $crate::Profile {
             $crate::Verifier::profile(&$inner)
         }
+
+        fn sensitive_parts(&$self) -> $crate::SensitiveParts {
+            $crate::Verifier::sensitive_parts(&$inner)
+        }
     };
 }
 pub(crate) use delegate_verifier;
@@ -258,6 +299,7 @@ impl<V: Verifier + ?Sized> Verifier for Arc<V> {
 #[derive(Clone, Copy)]
 pub struct VerifierFn<F> {
     function: F,
+    profile: Profile,
 }
 
 /// A verifier made of a function that sees the whole request.
@@ -280,7 +322,17 @@ pub const fn verifier_fn<F>(function: F) -> VerifierFn<F>
 where
     F: Fn(&Parts, &Bytes) -> Result<Verified, Rejection>,
 {
-    VerifierFn { function }
+    VerifierFn { function, profile: Profile::DEFAULT }
+}
+
+impl<F> VerifierFn<F> {
+    /// Sets the provider's name, the status of refusals, the body limit, and the parts of a request
+    /// that hold a secret, in place of [`Profile::DEFAULT`].
+    #[must_use]
+    pub const fn with_profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
 }
 
 impl<F> Verifier for VerifierFn<F>
@@ -295,6 +347,10 @@ where
 
     fn finish(&self, (): (), head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
         (self.function)(head, body)
+    }
+
+    fn profile(&self) -> Profile {
+        self.profile
     }
 }
 
@@ -341,5 +397,9 @@ impl<V: Verifier> Verifier for ForTenant<V> {
 
     fn profile(&self) -> Profile {
         self.verifier.profile()
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.verifier.sensitive_parts()
     }
 }

@@ -1,9 +1,6 @@
 //! Personal data and secrets, masked before a payload is kept.
 
-use serde_json::Value;
-
-/// What stands in the place of a masked value.
-pub(super) const REDACTED: &str = "[REDACTED]";
+use super::json::{self, REDACTED};
 
 /// Fields of chat messages that hold what people wrote, and who they are.
 pub const MESSAGE_FIELDS: [&str; 12] = [
@@ -102,11 +99,7 @@ impl Mask {
     /// as it is written.
     #[must_use]
     pub fn apply(&self, payload: &[u8]) -> Vec<u8> {
-        // Whether it is JSON; the walk below relies on it.
-        let json = std::str::from_utf8(payload)
-            .ok()
-            .filter(|text| serde_json::from_str::<Value>(text).is_ok());
-        match json {
+        match json::document(payload) {
             Some(json) => self.json(json).into_bytes(),
             None if !self.fields.is_empty() => REDACTED.into(),
             None => self.text(&String::from_utf8_lossy(payload)).into_bytes(),
@@ -114,39 +107,8 @@ impl Mask {
     }
 
     fn json(&self, json: &str) -> String {
-        let mut out = String::with_capacity(json.len());
-        let mut rest = json;
-        while let Some(at) = rest.find('"') {
-            let (before, string) = rest.split_at(at);
-            out.push_str(before);
-            let (literal, after) = string.split_at(string_len(string));
-            let colon = after.trim_start();
-            rest = after;
-            if let Some(value) = colon.strip_prefix(':') {
-                // A name. It may be written in escapes.
-                out.push_str(literal);
-                let name = serde_json::from_str::<String>(literal).unwrap_or_default();
-                if self.fields.contains(&name.to_lowercase()) {
-                    let value = value.trim_start();
-                    let (between, _) = after.split_at(after.len() - value.len());
-                    out.push_str(between);
-                    out.push('"');
-                    out.push_str(REDACTED);
-                    out.push('"');
-                    rest = value.get(value_len(value)..).unwrap_or_default();
-                }
-            } else {
-                let text = serde_json::from_str::<String>(literal).unwrap_or_default();
-                let masked = self.text(&text);
-                if masked == text {
-                    out.push_str(literal);
-                } else {
-                    out.push_str(&Value::from(masked).to_string());
-                }
-            }
-        }
-        out.push_str(rest);
-        out
+        let is_hidden = |name: &str| self.fields.contains(&name.to_lowercase());
+        json::rewrite(json, &is_hidden, &|text| self.text(text))
     }
 
     /// Masks a text: phone numbers, e-mail addresses, secrets and card numbers, where they were
@@ -222,44 +184,6 @@ impl Mask {
 /// A form writes `+` before a number as `%2B`, whose end is no letter of a word.
 fn ends_in_escape(text: &str) -> bool {
     matches!(text.as_bytes(), [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
-}
-
-/// Of the string literal that the text begins with, quotes included.
-fn string_len(text: &str) -> usize {
-    let mut is_escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = true,
-            b'"' => return at + 1,
-            _ => {}
-        }
-    }
-    text.len()
-}
-
-/// Of the value that valid JSON begins with.
-fn value_len(json: &str) -> usize {
-    let (mut at, mut depth) = (0, 0_usize);
-    while let Some(rest) = json.get(at..)
-        && let Some(byte) = rest.bytes().next()
-    {
-        match byte {
-            b'"' => {
-                at += string_len(rest);
-                if depth == 0 {
-                    return at;
-                }
-                continue;
-            }
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return at,
-            b']' | b'}' => depth -= 1,
-            _ => {}
-        }
-        at += 1;
-    }
-    json.len()
 }
 
 /// `name=value` at the beginning.

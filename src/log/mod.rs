@@ -71,11 +71,13 @@ mod builder;
 mod entry;
 mod filter;
 mod id;
+mod json;
 mod mask;
 #[cfg(feature = "log-postgres")]
 mod postgres;
 mod queue;
 mod row;
+mod sensitive;
 #[cfg(any(feature = "log-postgres", feature = "log-sqlite"))]
 mod sql;
 #[cfg(feature = "log-sqlite")]

@@ -3,10 +3,12 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderValue, Method, header::GetAll};
 use sha2::{Digest, Sha256};
 
-use super::{Entry, EntryId, RECEIVED, builder::Settings, mask::REDACTED};
+use super::{
+    Entry, EntryId, RECEIVED, builder::Settings, json::REDACTED, sensitive::SensitiveFields,
+};
 use crate::{
     observe::{Event, EventKind, escaped},
     replay::Withheld,
@@ -29,11 +31,12 @@ pub(super) struct Draft {
     /// Shared with the store while it is being written.
     pub(super) entry: Arc<Entry>,
     body: Option<Bytes>,
+    sensitive: Option<SensitiveFields>,
 }
 
 impl Draft {
     pub(super) fn note(entry: Entry) -> Self {
-        Self { entry: Arc::new(entry), body: None }
+        Self { entry: Arc::new(entry), body: None, sensitive: None }
     }
 
     /// Only a note counts something.
@@ -69,13 +72,13 @@ impl Draft {
         entry.processed_at = event.received_at().checked_add(elapsed);
         entry.processing_ms = u64::try_from(elapsed.as_millis()).ok();
         if is_written {
-            return Self { entry: Arc::new(entry), body: None };
+            return Self::note(entry);
         }
         Self::with_request(entry, event, settings)
     }
 
     fn with_request(mut entry: Entry, event: &Event<'_>, settings: &Settings) -> Self {
-        entry.headers = event.headers().map_or_else(Vec::new, |map| headers(map, settings));
+        entry.headers = headers(event, settings);
         let mut body = event.body().map(kept);
         // Strangers' bodies wait in no queue.
         if event.verified().is_none()
@@ -84,7 +87,8 @@ impl Draft {
         {
             entry.body_sha256 = Some(Sha256::digest(&body).into());
         }
-        Self { entry: Arc::new(entry), body }
+        let sensitive = SensitiveFields::of(event.sensitive_parts(), event.headers());
+        Self { entry: Arc::new(entry), body, sensitive }
     }
 
     /// About as many bytes as it holds.
@@ -100,6 +104,11 @@ impl Draft {
         if settings.payload_limit == 0 {
             return;
         }
+        // Before all else: what a mask of the user's leaves is not asked for.
+        let body = match &self.sensitive {
+            Some(sensitive) => sensitive.hide(&body),
+            None => body,
+        };
         let masked = match &settings.mask {
             // Before it is cut: half a secret is one too, and half a document is no JSON.
             Some(mask) => contained(|| Bytes::from(mask.apply(&body)))
@@ -187,25 +196,32 @@ fn outcome(event: &Event<'_>) -> (Cow<'static, str>, Option<String>) {
     (status.into(), message)
 }
 
-/// The listed headers, and never one that may hold a secret: providers have sent theirs in one.
-fn headers(map: &HeaderMap, settings: &Settings) -> Vec<(String, String)> {
+/// The listed headers, and never what holds a secret: the provider's own, a URL with one.
+fn headers(event: &Event<'_>, settings: &Settings) -> Vec<(String, String)> {
+    let Some(map) = event.headers() else { return Vec::new() };
+    let sensitive = event.sensitive_parts();
     let mut headers: Vec<_> = map
         .keys()
-        .filter(|name| settings.headers.contains(name))
-        .map(|name| {
-            let mut lines = map.get_all(name).iter().map(|line| escaped(line.as_bytes()));
-            let mut value = lines.next().unwrap_or_default();
-            for line in lines {
-                value.push_str(", ");
-                value.push_str(&line);
-            }
-            // Escaped, so each byte is a character.
-            value.truncate(MAX_TEXT);
-            (name.as_str().to_owned(), value)
-        })
+        .filter(|name| settings.headers.contains(name) && !sensitive.has_header(name))
+        .map(|name| (name.as_str().to_owned(), header(event, map.get_all(name))))
         .collect();
     headers.sort_unstable();
     headers
+}
+
+fn header(event: &Event<'_>, lines: GetAll<'_, HeaderValue>) -> String {
+    let mut value = String::new();
+    for (at, line) in lines.iter().enumerate() {
+        value.push_str(if at == 0 { "" } else { ", " });
+        if event.is_secret(line) {
+            value.push_str(REDACTED);
+        } else {
+            value.push_str(&escaped(line.as_bytes()));
+        }
+    }
+    // Escaped, so each byte is a character.
+    value.truncate(MAX_TEXT);
+    value
 }
 
 /// Text of the application's own, fit to be stored: PostgreSQL takes no NUL, and a tenant may

@@ -15,10 +15,11 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, 
 
 use super::{Event, EventKind, Observers, redact};
 use crate::{
-    Profile, Rejection, Verified, layer::Config, replay::Withheld, time::Clock, verdict::contained,
+    Profile, Rejection, SensitiveParts, Verified, Verifier, layer::Config, replay::Withheld,
+    time::Clock, verdict::contained,
 };
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// One request, from its head to its answer.
 ///
@@ -38,7 +39,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// ```
 pub struct Attempt {
     pub(super) provider: &'static str,
-    pub(super) secret_url: bool,
+    sensitive: Arc<SensitiveParts>,
+    /// With those of a verifier that was looked up.
+    found_sensitive: OnceLock<SensitiveParts>,
     pub(super) tenant: Option<Arc<str>>,
     pub(super) method: Method,
     pub(super) uri: Uri,
@@ -79,11 +82,13 @@ impl Attempt {
     #[must_use]
     pub fn new(provider: &'static str, head: &Parts) -> Self {
         let profile = Profile::DEFAULT.with_provider(provider);
-        Self::at(profile, head, None, Clock::default(), Observers::default())
+        let none = Arc::new(SensitiveParts::none());
+        Self::at(profile, none, head, None, Clock::default(), Observers::default())
     }
 
     pub(crate) fn at(
         profile: Profile,
+        sensitive: Arc<SensitiveParts>,
         head: &Parts,
         client_ip: Option<IpAddr>,
         clock: Clock,
@@ -91,7 +96,8 @@ impl Attempt {
     ) -> Self {
         Self {
             provider: profile.provider,
-            secret_url: profile.secret_url,
+            sensitive,
+            found_sensitive: OnceLock::new(),
             tenant: None,
             method: head.method.clone(),
             uri: head.uri.clone(),
@@ -120,10 +126,10 @@ impl Attempt {
         self.provider
     }
 
-    /// The URL holds a secret, as [`Profile::with_secret_url`] says of a layer's.
+    /// Names the parts of the request that events must not show, such as a URL that holds a secret.
     #[must_use]
-    pub const fn with_secret_url(mut self) -> Self {
-        self.secret_url = true;
+    pub fn with_sensitive_parts(mut self, parts: SensitiveParts) -> Self {
+        self.sensitive = Arc::new(parts);
         self
     }
 
@@ -165,6 +171,10 @@ impl Attempt {
             let _ = self.withheld.set(withheld);
         }
         self.observers.observe(&Event::new(self, kind));
+    }
+
+    pub(super) fn sensitive_parts(&self) -> &SensitiveParts {
+        self.found_sensitive.get().unwrap_or(&self.sensitive)
     }
 
     pub(super) fn proof(&self) -> Option<&Proof> {
@@ -213,7 +223,7 @@ impl fmt::Debug for Attempt {
             .field("provider", &self.provider)
             .field("tenant", &self.tenant)
             .field("method", &self.method)
-            .field("url", &redact::url(&self.uri, self.secret_url))
+            .field("url", &redact::url(&self.uri, self.sensitive_parts().has_url()))
             .field("client_ip", &self.client_ip)
             .field("received_at", &self.received_at)
             .finish_non_exhaustive()
@@ -233,12 +243,27 @@ impl Observed {
         let client_ip = client_ip.and_then(|ip| contained(|| ip.of(head)).ok().flatten());
         let attempt = Attempt::at(
             config.profile,
+            Arc::clone(&config.sensitive),
             head,
             client_ip,
             config.clock.clone(),
             config.observers.clone(),
         );
         Self(Some(Arc::new(attempt)))
+    }
+
+    /// Events hide what this verifier names as sensitive, too.
+    pub(crate) fn found(&self, verifier: &impl Verifier) {
+        if let Some(attempt) = &self.0
+            // A user's code.
+            && let Ok(parts) = contained(|| verifier.sensitive_parts())
+        {
+            // Of a verifier without a look-up the layer knows them already.
+            if !attempt.sensitive.covers(&parts) {
+                let all = parts.and(SensitiveParts::clone(&attempt.sensitive));
+                let _ = attempt.found_sensitive.set(all);
+            }
+        }
     }
 
     /// The body has been read to its end.

@@ -7,9 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use super::{Attempt, attempt::Proof, redact};
+use super::{
+    Attempt, SensitiveParts,
+    attempt::{Proof, REQUEST_ID},
+    redact,
+};
 use crate::{Rejection, RejectionKind, Verified, replay::Withheld};
 
 /// Something that happened to a request.
@@ -254,23 +258,41 @@ impl<'a> Event<'a> {
     }
 
     /// The request's URL as received, without the values of sensitive parameters and without user
-    /// information. Where the URL is a [secret](crate::Profile::with_secret_url) of its own, without
-    /// its path and without the values of all parameters.
+    /// information. Where the URL is a [secret](SensitiveParts::url) of its own, without its path and
+    /// without the values of all parameters.
     #[must_use]
     pub fn url(&self) -> String {
-        redact::url(&self.attempt.uri, self.attempt.secret_url)
+        redact::url(&self.attempt.uri, self.sensitive_parts().has_url())
     }
 
-    /// What the sender calls itself.
+    /// Returns the parts of the request that hold a secret or a signature. An observer that stores
+    /// [`headers`](Self::headers) or [`body`](Self::body) leaves them out.
+    pub fn sensitive_parts(&self) -> &'a SensitiveParts {
+        self.attempt.sensitive_parts()
+    }
+
+    /// Whether a header's value must not be shown: it repeats a secret URL, or names a secret of any
+    /// sort and holds its value.
+    pub(crate) fn is_secret(&self, value: &HeaderValue) -> bool {
+        let value = value.as_bytes();
+        self.sensitive_parts().is_url_in(&self.attempt.uri, value) || redact::holds_secret(value)
+    }
+
+    /// What the sender calls itself; `[redacted]` where it holds a secret.
     #[must_use]
     pub fn user_agent(&self) -> Option<String> {
-        self.attempt.user_agent.as_ref().map(|value| redact::text(value.as_bytes()))
+        Some(self.header(&header::USER_AGENT, self.attempt.user_agent.as_ref()?))
     }
 
-    /// The request's `x-request-id`.
+    /// The request's `x-request-id`; `[redacted]` where it holds a secret.
     #[must_use]
     pub fn request_id(&self) -> Option<String> {
-        self.attempt.request_id.as_ref().map(|value| redact::text(value.as_bytes()))
+        Some(self.header(&REQUEST_ID, self.attempt.request_id.as_ref()?))
+    }
+
+    fn header(&self, name: &HeaderName, value: &HeaderValue) -> String {
+        let is_secret = self.sensitive_parts().has_header(name) || self.is_secret(value);
+        if is_secret { redact::REDACTED.into() } else { redact::text(value.as_bytes()) }
     }
 
     /// The delivery's id, as the provider sent it.

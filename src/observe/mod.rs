@@ -57,6 +57,7 @@ pub use self::{
 };
 #[cfg(feature = "log")]
 pub(crate) use self::{redact::text as escaped, sampled::Window};
+pub use crate::sensitive::SensitiveParts;
 
 use std::sync::Arc;
 

@@ -7,11 +7,13 @@ use crate::form::decode;
 /// Longest text from a request that an event shows, in bytes.
 const MAX_TEXT: usize = 256;
 
-const REDACTED: &str = "[redacted]";
+pub(super) const REDACTED: &str = "[redacted]";
 
 /// Parts of names whose values are secrets, or as good as one.
-const SENSITIVE: [&str; 15] = [
+const PARTS: [&str; 18] = [
+    "assertion",
     "auth",
+    "bearer",
     "cookie",
     "credential",
     "crc",
@@ -22,30 +24,133 @@ const SENSITIVE: [&str; 15] = [
     "passwd",
     "password",
     "pwd",
+    "saml",
     "secret",
     "session",
     "signature",
     "token",
 ];
 
-/// Whether what a header, parameter or field of this name holds must not be written down: tokens,
-/// passwords, keys, cookies and signatures.
+/// Whole words, since these are parts of many others.
+const WORDS: [&str; 10] =
+    ["mac", "otp", "pass", "passcode", "pin", "pw", "sas", "sig", "sign", "totp"];
+
+/// Names by which a provider sends a secret or a signature, and of which no word says so. A test
+/// compares all providers' [sensitive parts](super::SensitiveParts) with [`is_sensitive`].
+const NAMES: [&str; 4] = ["clientstate", "code", "verif-hash", "x-trello-webhook"];
+
+/// What makes a `code` a secret, beside a word of [`PARTS`].
+const CODES: [&str; 12] = [
+    "access",
+    "activation",
+    "confirmation",
+    "device",
+    "invite",
+    "login",
+    "mfa",
+    "recovery",
+    "reset",
+    "security",
+    "verification",
+    "verify",
+];
+
+/// Times that a text may be written in escapes within escapes.
+const MAX_ESCAPES: usize = 4;
+
+/// Returns whether what a header, parameter or field of this name holds must not be written down:
+/// tokens, passwords, keys, cookies and signatures.
 ///
 /// ```
 /// use tower_webhook::observe::is_sensitive;
 ///
 /// assert!(is_sensitive("X-Hub-Signature-256") && is_sensitive("hub.verify_token"));
-/// assert!(!is_sensitive("x-request-id"));
+/// assert!(is_sensitive("clientState") && is_sensitive("smsOtp"));
+/// assert!(!is_sensitive("x-request-id") && !is_sensitive("country_code"));
 /// ```
 #[must_use]
 pub fn is_sensitive(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    // Whole words: these are parts of many others.
-    let is_word = |word| matches!(word, "mac" | "sig" | "sign");
-    // Trello's tag.
-    name == "x-trello-webhook"
-        || name.split(|char: char| !char.is_ascii_alphanumeric()).any(is_word)
-        || SENSITIVE.iter().any(|part| name.contains(part))
+    let lower = name.to_ascii_lowercase();
+    if NAMES.contains(&&*lower) || PARTS.iter().any(|part| lower.contains(part)) {
+        return true;
+    }
+    let words = words(name);
+    words.iter().any(|word| WORDS.contains(&&**word))
+        || words.iter().any(|word| word == "code")
+            && words.iter().any(|word| CODES.contains(&&**word))
+}
+
+/// The words of `smsOtp`, `sms_otp` or `sms-otp`, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for char in name.chars() {
+        if !char.is_ascii_alphanumeric() || was_lower && char.is_ascii_uppercase() {
+            words.push(String::new());
+        }
+        if char.is_ascii_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.push(char.to_ascii_lowercase());
+        }
+        was_lower = char.is_ascii_lowercase() || char.is_ascii_digit();
+    }
+    words
+}
+
+/// Returns whether a text names a secret and holds its value: `token=abc` anywhere in it, or a
+/// user's password in a URL, also where it is written in escapes.
+pub(super) fn holds_secret(text: &[u8]) -> bool {
+    let mut text = text.to_vec();
+    for _ in 0..MAX_ESCAPES {
+        if has_secret_pair(&text) || has_secret_member(&text) || has_password(&text) {
+            return true;
+        }
+        let decoded = decoded(&text);
+        if decoded == text {
+            return false;
+        }
+        text = decoded;
+    }
+    // Whoever escapes so often hides something.
+    true
+}
+
+fn has_secret_pair(text: &[u8]) -> bool {
+    let pieces = text.split(|byte| b"?&;/# ,\"'".contains(byte));
+    pieces
+        .filter_map(|piece| split_pair(piece))
+        .any(|(name, value)| !value.is_empty() && is_sensitive(&String::from_utf8_lossy(name)))
+}
+
+/// `{"token":"abc"}`.
+fn has_secret_member(text: &[u8]) -> bool {
+    let mut strings = text.split(|byte| *byte == b'"').skip(1).peekable();
+    while let Some(name) = strings.next() {
+        let is_name = strings.peek().is_some_and(|next| next.trim_ascii_start().starts_with(b":"));
+        if is_name && is_sensitive(&String::from_utf8_lossy(name)) {
+            return true;
+        }
+    }
+    false
+}
+
+/// `https://user:password@host`.
+fn has_password(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.windows(3).position(|window| window == b"://") {
+        rest = rest.get(at + 3..).unwrap_or_default();
+        let end = rest.iter().position(|byte| b"/?# ".contains(byte)).unwrap_or(rest.len());
+        if rest.get(..end).is_some_and(|authority| authority.contains(&b'@')) {
+            return true;
+        }
+    }
+    false
+}
+
+fn split_pair(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|byte| *byte == b'=')?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// Printable ASCII, so that no text forges a line, moves a cursor or turns the reading direction
@@ -62,24 +167,19 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// `uri` without user information and without the values of sensitive parameters; of a secret one
 /// neither the path nor any value.
 pub(super) fn url(uri: &Uri, is_secret: bool) -> String {
-    let mut url = if is_secret { format!("/{REDACTED}") } else { text(uri.path().as_bytes()) };
+    let mut url = if is_secret { format!("/{REDACTED}") } else { path(uri.path()) };
     if let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) {
         let authority = authority.as_str();
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         url.insert_str(0, &format!("{scheme}://{}", text(host.as_bytes())));
     }
-    for (i, parameter) in uri.query().into_iter().flat_map(|query| query.split('&')).enumerate() {
-        url.push(if i == 0 { '?' } else { '&' });
-        match parameter.split_once('=') {
-            // A name may be written in escapes.
-            Some((name, _)) if is_secret || is_sensitive(&decoded(name)) => {
-                url.push_str(&text(name.as_bytes()));
-                url.push('=');
-                url.push_str(REDACTED);
-            }
-            None if is_secret => url.push_str(REDACTED),
-            _ => url.push_str(&text(parameter.as_bytes())),
-        }
+    let Some(query) = uri.query() else { return cut(url) };
+    url.push('?');
+    // Some servers take `;` for `&`.
+    for parameter in query.split_inclusive(['&', ';']) {
+        let pair = parameter.trim_end_matches(['&', ';']);
+        push_pair(&mut url, pair, is_secret);
+        url.push_str(parameter.get(pair.len()..).unwrap_or_default());
         if url.len() > MAX_TEXT {
             break;
         }
@@ -87,10 +187,45 @@ pub(super) fn url(uri: &Uri, is_secret: bool) -> String {
     cut(url)
 }
 
-fn decoded(name: &str) -> String {
+/// The path without the values of its parameters, as in `/hook;token=abc`.
+fn path(path: &str) -> String {
+    if !path.contains(['=', '%']) {
+        return text(path.as_bytes());
+    }
+    let mut shown = String::new();
+    for segment in path.split_inclusive(['/', ';']) {
+        let piece = segment.trim_end_matches(['/', ';']);
+        push_pair(&mut shown, piece, false);
+        shown.push_str(segment.get(piece.len()..).unwrap_or_default());
+        if shown.len() > MAX_TEXT {
+            break;
+        }
+    }
+    cut(shown)
+}
+
+fn push_pair(url: &mut String, pair: &str, is_secret: bool) {
+    match pair.split_once('=') {
+        Some((name, value))
+            // A name may be written in escapes, and a value may be a URL with parameters.
+            if is_secret || holds_secret(pair.as_bytes()) || holds_secret(value.as_bytes()) =>
+        {
+            let name = if holds_secret(name.as_bytes()) { REDACTED } else { name };
+            url.push_str(&text(name.as_bytes()));
+            url.push('=');
+            url.push_str(REDACTED);
+        }
+        None if is_secret && !pair.is_empty() || holds_secret(pair.as_bytes()) => {
+            url.push_str(REDACTED);
+        }
+        _ => url.push_str(&text(pair.as_bytes())),
+    }
+}
+
+fn decoded(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    decode(name.as_bytes(), &mut bytes);
-    String::from_utf8_lossy(&bytes).into_owned()
+    decode(text, &mut bytes);
+    bytes
 }
 
 fn cut(mut text: String) -> String {
@@ -118,6 +253,25 @@ mod tests {
             ("/h?API_KEY=t&X-Signature=u", "/h?API_KEY=[redacted]&X-Signature=[redacted]"),
             ("https://user:pass@a.example:8443/h", "https://a.example:8443/h"),
             ("/h?token", "/h?token"),
+            ("/h?a=1;token=t;b=2", "/h?a=1;token=[redacted];b=2"),
+            ("/h;token=t/x?a=1", "/h;token=[redacted]/x?a=1"),
+            ("/h%3Btoken=t", "/h%3Btoken=[redacted]"),
+            ("/h?%2574oken=t", "/h?%2574oken=[redacted]"),
+            ("/h?token%3Dt", "/h?[redacted]"),
+            ("/h?next=https://b.example/?token=t", "/h?next=[redacted]"),
+            ("/h?next=https%3A%2F%2Fb.example%2F%3Fsig%3Dt&a=1", "/h?next=[redacted]&a=1"),
+            ("/h?next=https%253A%252F%252Fb.example%252F%253Fsig%253Dt", "/h?next=[redacted]"),
+            ("/h?next=https%3A%2F%2Fme:pass%40b.example", "/h?next=[redacted]"),
+            ("/h?state=%7B%22token%22:%22t%22%7D", "/h?state=[redacted]"),
+            ("/h?next=https://b.example/?a=1&b=100%", "/h?next=https://b.example/?a=1&b=100%"),
+            (
+                "/h?code=t&clientState=t&pin=t",
+                "/h?code=[redacted]&clientState=[redacted]&pin=[redacted]",
+            ),
+            (
+                "/a=b/c%20d?country_code=DE&status_code=1",
+                "/a=b/c%20d?country_code=DE&status_code=1",
+            ),
             ("*", "*"),
         ] {
             assert_eq!(url(&uri.parse().unwrap(), false), expected);
@@ -135,10 +289,33 @@ mod tests {
             "X-Airtable-Content-MAC",
             "X-Trello-Webhook",
             "sig",
+            "verif-hash",
+            "code",
+            "clientState",
+            "verification_code",
+            "pass",
+            "userPass",
+            "pin",
+            "otp",
+            "smsOtp",
+            "sas",
+            "bearer",
+            "client_assertion",
+            "SAMLResponse",
         ] {
             assert!(is_sensitive(name), "{name}");
         }
-        for name in ["design", "machine", "paypal-transmission-id", "x-signed-up"] {
+        for name in [
+            "design",
+            "machine",
+            "paypal-transmission-id",
+            "x-signed-up",
+            "country_code",
+            "shipping",
+            "passenger",
+            "encode",
+            "",
+        ] {
             assert!(!is_sensitive(name), "{name}");
         }
     }

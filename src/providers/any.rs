@@ -5,7 +5,7 @@ use std::{any::Any, fmt, sync::Arc};
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
-use crate::{Profile, Rejection, Verified, Verifier};
+use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier};
 
 /// A verifier of any provider: one type for tenants who use different ones.
 ///
@@ -33,6 +33,7 @@ trait Erased {
     fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection>;
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>>;
     fn profile(&self) -> Profile;
+    fn sensitive_parts(&self) -> SensitiveParts;
 }
 
 impl<V: Verifier<State: 'static>> Erased for V {
@@ -59,6 +60,10 @@ impl<V: Verifier<State: 'static>> Erased for V {
     fn profile(&self) -> Profile {
         Verifier::profile(self)
     }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        Verifier::sensitive_parts(self)
+    }
 }
 
 impl Verifier for AnyVerifier {
@@ -82,6 +87,10 @@ impl Verifier for AnyVerifier {
 
     fn profile(&self) -> Profile {
         self.0.profile()
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.sensitive_parts()
     }
 }
 

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 
 use super::Asana;
 use crate::{
-    MakeVerifier, Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
+    MakeVerifier, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
     handshake::MAX_CHALLENGE, head::optional,
 };
 
@@ -114,6 +114,10 @@ where
 
     fn profile(&self) -> Profile {
         Asana::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        Asana::SCHEME.sensitive_parts().header(HeaderName::from_static(SECRET))
     }
 }
 
@@ -232,5 +236,9 @@ impl<V: Verifier> Verifier for AsanaHook<V> {
 
     fn profile(&self) -> Profile {
         Asana::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        Asana::SCHEME.sensitive_parts().header(HeaderName::from_static(SECRET))
     }
 }

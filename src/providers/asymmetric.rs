@@ -9,7 +9,7 @@ use http::{
 
 use super::scheme_methods;
 use crate::{
-    Profile, Rejection, Verified, Verifier,
+    Profile, Rejection, SensitiveParts, Verified, Verifier,
     json::{self, Value},
     scheme::{
         Encoding, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance,
@@ -40,6 +40,8 @@ impl Discord {
     pub const SCHEME: Scheme = Scheme::ed25519("x-signature-ed25519")
         .provider("discord")
         .status(StatusCode::UNAUTHORIZED)
+        // Of an interaction: it lets anybody answer in the application's name.
+        .sensitive_fields(&["token"])
         .template(&[Part::Time, Part::Body])
         .time(TimeSource::Header("x-signature-timestamp"), TimeFormat::Seconds)
         .tolerance(Tolerance::seconds(300));
@@ -69,6 +71,10 @@ impl Verifier for Discord {
 
     fn profile(&self) -> Profile {
         Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.sensitive_parts()
     }
 }
 
@@ -145,6 +151,10 @@ impl Verifier for SendGrid {
 
     fn profile(&self) -> Profile {
         Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.sensitive_parts()
     }
 }
 

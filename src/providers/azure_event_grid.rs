@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::request::Parts;
 
 use super::SharedToken;
-use crate::{Profile, Rejection, Verified, Verifier, scheme::Handshake};
+use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier, scheme::Handshake};
 
 /// Azure Event Grid, with a secret of your own in the endpoint's URL or in a delivery property.
 ///
@@ -62,7 +62,11 @@ impl Verifier for AzureEventGrid {
     }
 
     fn profile(&self) -> Profile {
-        Self::PROFILE.as_secret_as(self.0.profile())
+        Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.sensitive_parts()
     }
 }
 

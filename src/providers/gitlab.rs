@@ -3,7 +3,7 @@ use http::{HeaderName, request::Parts};
 
 use super::{SharedToken, standard_webhooks::family};
 use crate::{
-    ConfigError, Profile, Rejection, Secret, Verified, Verifier,
+    ConfigError, Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
     scheme::{Scheme, SchemeState, SchemeVerifier},
 };
 
@@ -47,7 +47,7 @@ impl GitLab {
         family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab");
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Self::SCHEME.profile();
+    pub const PROFILE: Profile = Self::SCHEME.profile().with_sensitive_headers(&["x-gitlab-token"]);
 
     /// Expects this secret token, as GitLab sends it.
     #[must_use]
@@ -131,6 +131,11 @@ impl Verifier for GitLab {
 
     fn profile(&self) -> Profile {
         Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        // GitLab sends both where both are set.
+        Self::PROFILE.sensitive_parts().and(Self::SCHEME.sensitive_parts())
     }
 }
 

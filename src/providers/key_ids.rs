@@ -7,7 +7,7 @@ use http::{Response, request::Parts};
 
 use super::text_keyed;
 use crate::{
-    Profile, Rejection, Secret, Verified, Verifier,
+    Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
     head::required,
     scheme::{Encoding, Handshake, Scheme, SchemeState, SchemeVerifier},
 };
@@ -78,6 +78,10 @@ impl Verifier for Keyring {
 
     fn profile(&self) -> Profile {
         self.scheme.profile()
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.scheme.sensitive_parts()
     }
 }
 

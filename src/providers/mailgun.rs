@@ -48,8 +48,10 @@ enum Format {
 
 impl Mailgun {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile =
-        Profile::DEFAULT.with_provider("mailgun").with_status(StatusCode::NOT_ACCEPTABLE);
+    pub const PROFILE: Profile = Profile::DEFAULT
+        .with_provider("mailgun")
+        .with_status(StatusCode::NOT_ACCEPTABLE)
+        .with_sensitive_fields(&["signature"]);
 
     /// A verifier with this signing key.
     #[must_use]

@@ -5,7 +5,7 @@ use http::{Method, Response, request::Parts};
 
 use super::{or_text_key, text_keyed};
 use crate::{
-    Profile, Rejection, Secret, Verified, Verifier,
+    Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
     config_error::add,
     handshake::{echo, subscription},
     scheme::{Scheme, SchemeState, SchemeVerifier},
@@ -146,6 +146,10 @@ impl Verifier for Meta {
 
     fn profile(&self) -> Profile {
         Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.current.sensitive_parts().and(self.0.legacy.sensitive_parts())
     }
 }
 

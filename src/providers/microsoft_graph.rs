@@ -32,7 +32,10 @@ pub struct MicrosoftGraph(Arc<Vec<Secret>>);
 
 impl MicrosoftGraph {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("microsoft_graph");
+    pub const PROFILE: Profile = Profile::DEFAULT
+        .with_provider("microsoft_graph")
+        // Of rich notifications also tokens, which others may take for proof.
+        .with_sensitive_fields(&[FIELD, "validationTokens"]);
 
     const HANDSHAKE: Handshake = Handshake::PostQuery("validationToken");
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::scheme_methods;
 use crate::{
-    Profile, Rejection, Verified, Verifier,
+    Profile, Rejection, SensitiveParts, Verified, Verifier,
     head::required,
     scheme::{
         Grammar, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance,
@@ -98,6 +98,10 @@ impl Verifier for Persona {
 
     fn profile(&self) -> Profile {
         Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.sensitive_parts()
     }
 }
 

@@ -288,6 +288,8 @@ providers! {
     /// The first POST brings the verification token, signed with no known key: take it from a route without the layer.
     Notion() = Scheme::hmac_sha256("x-notion-signature")
         .provider("notion")
+        // The secret itself, in the first POST.
+        .sensitive_fields(&["verification_token"])
         .prefix("sha256=");
 
     /// Trello.

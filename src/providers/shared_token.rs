@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 
 use crate::{
-    Profile, Rejection, RejectionKind, Secret, Verified, Verifier, form::Form,
+    Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier, form::Form,
     head::required_named, scheme::mac::Verdict,
 };
 
@@ -114,6 +114,13 @@ impl Verifier for SharedToken {
         match self.place {
             Place::Header(_) => Self::PROFILE,
             Place::Path | Place::Query(_) => Self::PROFILE.with_secret_url(),
+        }
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        match &self.place {
+            Place::Header(name) => SensitiveParts::none().header(name.clone()),
+            Place::Path | Place::Query(_) => SensitiveParts::none().url(),
         }
     }
 }

@@ -3,7 +3,7 @@ use http::{Response, request::Parts};
 
 use super::scheme_methods;
 use crate::{
-    Profile, Rejection, Verified, Verifier,
+    Profile, Rejection, SensitiveParts, Verified, Verifier,
     handshake::{echo, malformed, short_field, text, text_field},
     scheme::{Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
 };
@@ -27,6 +27,8 @@ impl Slack {
     /// How it signs.
     pub const SCHEME: Scheme = Scheme::hmac_sha256("x-slack-signature")
         .provider("slack")
+        // The older verification token, by which other receivers know Slack.
+        .sensitive_fields(&["token"])
         .prefix("v0=")
         .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
         .time(TimeSource::Header("x-slack-request-timestamp"), TimeFormat::Seconds)
@@ -57,6 +59,10 @@ impl Verifier for Slack {
 
     fn profile(&self) -> Profile {
         Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.sensitive_parts()
     }
 }
 

@@ -6,7 +6,7 @@ use http::request::Parts;
 #[cfg(feature = "asymmetric")]
 use crate::PublicKey;
 use crate::{
-    ConfigError, Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
+    ConfigError, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
     scheme::{
         Encoding, Grammar, KeyRule, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat,
         TimeSource, Tolerance,
@@ -178,6 +178,11 @@ impl Verifier for StandardWebhooks {
 
     fn profile(&self) -> Profile {
         Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        let [webhook, svix] = &*self.0;
+        webhook.sensitive_parts().and(svix.sensitive_parts())
     }
 }
 

@@ -3,7 +3,7 @@ use http::{Method, Response, request::Parts};
 
 use super::SharedToken;
 use crate::{
-    Profile, Rejection, RejectionKind, Secret, Verified, Verifier,
+    Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
     handshake::{is_token, json_answer, subscription},
 };
 
@@ -72,6 +72,10 @@ impl Verifier for Strava {
 
     fn profile(&self) -> Profile {
         Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        Self::PROFILE.sensitive_parts().and(self.callback.sensitive_parts())
     }
 }
 

@@ -17,7 +17,10 @@ pub use super::{
     microsoft_graph::MicrosoftGraph,
     strava::Strava,
 };
-use crate::{Profile, Rejection, Secret, Verified, Verifier, head::credentials, scheme::Handshake};
+use crate::{
+    Profile, Rejection, Secret, SensitiveParts, Verified, Verifier, head::credentials,
+    scheme::Handshake,
+};
 
 /// Types around a verifier whose state is the index of the secret.
 macro_rules! verifies_as {
@@ -44,6 +47,10 @@ macro_rules! verifies_as {
 
             fn profile(&self) -> Profile {
                 Self::PROFILE
+            }
+
+            fn sensitive_parts(&self) -> SensitiveParts {
+                self.0.sensitive_parts()
             }
         }
 
@@ -185,7 +192,8 @@ pub struct BasicAuth(Vec<Secret>);
 
 impl BasicAuth {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("basic_auth");
+    pub const PROFILE: Profile =
+        Profile::DEFAULT.with_provider("basic_auth").with_sensitive_headers(&["authorization"]);
 
     /// Expects this name and password. In a URL they stand percent-encoded; here they do not.
     #[must_use]

@@ -80,7 +80,8 @@ struct SharedKey {
 
 impl Twilio {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("twilio");
+    pub const PROFILE: Profile =
+        Profile::DEFAULT.with_provider("twilio").with_sensitive_headers(&[SIGNATURE]);
 
     /// A verifier with this auth token, for webhooks that Twilio sends to this URL.
     #[must_use]

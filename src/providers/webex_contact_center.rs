@@ -5,7 +5,7 @@ use http::request::Parts;
 
 use super::{or_text_key, text_keyed};
 use crate::{
-    Profile, Rejection, Secret, Verified, Verifier,
+    Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
     head::optional,
     json,
     scheme::{Scheme, SchemeState, SchemeVerifier, TimeFormat, Tolerance, json_time},
@@ -155,6 +155,10 @@ impl Verifier for WebexContactCenter {
 
     fn profile(&self) -> Profile {
         Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.scheme.sensitive_parts()
     }
 }
 

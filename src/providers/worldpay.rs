@@ -40,8 +40,10 @@ struct Key {
 
 impl Worldpay {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile =
-        Profile::DEFAULT.with_provider("worldpay").with_status(StatusCode::BAD_REQUEST);
+    pub const PROFILE: Profile = Profile::DEFAULT
+        .with_provider("worldpay")
+        .with_status(StatusCode::BAD_REQUEST)
+        .with_sensitive_headers(&[HEADER]);
 
     /// A verifier with the key of this id, a number. A request without a signature by it is refused
     /// before its body is read.

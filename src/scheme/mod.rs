@@ -36,7 +36,7 @@ mod reader;
 mod template;
 mod verifier;
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 
 pub use self::{
     grammar::Grammar,
@@ -45,7 +45,7 @@ pub use self::{
     verifier::{SchemeState, SchemeVerifier},
 };
 pub(crate) use self::{template::Side, verifier::json_time};
-use crate::{ConfigError, Profile, PublicUrl, Secret, handshake::is_token};
+use crate::{ConfigError, Profile, PublicUrl, Secret, SensitiveParts, handshake::is_token};
 pub use crate::{
     encoding::Encoding,
     handshake::Handshake,
@@ -164,6 +164,12 @@ impl Scheme {
     /// The status of refusals, 403 by default.
     pub const fn status(mut self, status: StatusCode) -> Self {
         self.profile = self.profile.with_status(status);
+        self
+    }
+
+    /// Names the fields of the body that hold a secret; see [`Profile::with_sensitive_fields`].
+    pub const fn sensitive_fields(mut self, names: &'static [&'static str]) -> Self {
+        self.profile = self.profile.with_sensitive_fields(names);
         self
     }
 
@@ -305,6 +311,13 @@ impl Scheme {
         self.profile
     }
 
+    /// Returns the parts of a request that hold a signature or a secret: the signature's headers, and
+    /// what the [profile](Self::profile) names.
+    pub fn sensitive_parts(&self) -> SensitiveParts {
+        let names = self.signature_headers().iter().copied().map(HeaderName::from_static);
+        names.fold(self.profile.sensitive_parts(), SensitiveParts::header)
+    }
+
     /// A verifier with this secret.
     ///
     /// # Errors
@@ -387,7 +400,7 @@ fn never_in_token(part: &Part) -> bool {
 }
 
 /// Stops at a name under which no header is ever found.
-const fn checked(name: &'static str) -> &'static str {
+pub(crate) const fn checked(name: &'static str) -> &'static str {
     let bytes = name.as_bytes();
     assert!(!bytes.is_empty(), "a header's name is empty");
     let mut at = 0;

@@ -36,6 +36,15 @@ impl Scheme {
         }
     }
 
+    /// All headers in which a signature may stand.
+    pub(super) const fn signature_headers(&self) -> &[&'static str] {
+        match &self.source {
+            SignatureSource::Authorization(_) => &["authorization"],
+            SignatureSource::Header(name) => std::slice::from_ref(name),
+            SignatureSource::Headers(names) => names,
+        }
+    }
+
     pub(crate) const fn signature_field(&self) -> &'static str {
         match self.source {
             SignatureSource::Authorization(_) => "authorization",

@@ -12,7 +12,7 @@ use super::{
     public::{Content, PublicKeys},
 };
 use crate::{
-    ConfigError, Profile, PublicUrl, Rejection, Secret, Verified, Verifier,
+    ConfigError, Profile, PublicUrl, Rejection, Secret, SensitiveParts, Verified, Verifier,
     config_error::MAX_SECRETS,
     handshake::{Handshake, is_token},
     head::{optional, required},
@@ -275,6 +275,10 @@ impl Verifier for SchemeVerifier {
 
     fn profile(&self) -> Profile {
         self.0.scheme.profile
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.scheme.sensitive_parts()
     }
 }
 

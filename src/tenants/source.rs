@@ -13,7 +13,7 @@ use http::request::Parts;
 
 use super::{LookUp, Miss, TenantVerifier, Tenants};
 use crate::{
-    Profile, Rejection, Requires, Source, Verifier,
+    Profile, Rejection, Requires, SensitiveParts, Source, Verifier,
     observe::ClientIp,
     source::{Early, Found, LookUpLater, Never, sealed::Sealed},
     verdict::contained,
@@ -112,6 +112,12 @@ where
     fn shared_profile(&self) -> Profile {
         self.profile
     }
+
+    fn shared_sensitive_parts(&self) -> SensitiveParts {
+        // The decoy stands in for all tenants.
+        let decoy = self.tenants.decoy().sensitive_parts();
+        self.profile.sensitive_parts().and(decoy).and(self.requires.sensitive_parts())
+    }
 }
 
 impl<V, F> Source for ByBody<V, F>
@@ -140,6 +146,12 @@ where
 
     fn shared_profile(&self) -> Profile {
         self.profile
+    }
+
+    fn shared_sensitive_parts(&self) -> SensitiveParts {
+        // The decoy stands in for all tenants.
+        let decoy = self.tenants.decoy().sensitive_parts();
+        self.profile.sensitive_parts().and(decoy).and(self.requires.sensitive_parts())
     }
 }
 

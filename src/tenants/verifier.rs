@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use super::TenantId;
-use crate::{Profile, Rejection, Verified, Verifier};
+use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier};
 
 /// A tenant's verifier, or the decoy that stands in where there is no such tenant.
 ///
@@ -77,6 +77,10 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
 
     fn profile(&self) -> Profile {
         self.verifier.profile()
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.verifier.sensitive_parts()
     }
 }
 

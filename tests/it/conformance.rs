@@ -30,11 +30,11 @@ use tower_webhook::{
 
 use crate::support::{Script, assert_refused_with, hex, send};
 
-const NOW: u64 = 1_700_000_000;
+pub(crate) const NOW: u64 = 1_700_000_000;
 /// With every field that a provider signs a time in.
 const BODY: &str = r#"{"id":"evt_1","webhookTimestamp":1700000000000,"note":"caf\u00e9"}"#;
 const FORM: &str = "Body=hello&From=alice&To=bob";
-const KEY: &[u8] = b"a key of 32 bytes for the tests!";
+pub(crate) const KEY: &[u8] = b"a key of 32 bytes for the tests!";
 const OTHER: &[u8] = b"another key that nobody signs with";
 
 fn secret(key: &[u8]) -> Secret {
@@ -59,13 +59,13 @@ fn request(body: &'static str) -> Request<Bytes> {
 }
 
 /// A provider, and a request that it has signed.
-struct Trial {
+pub(crate) struct Trial {
     /// The provider's name, and perhaps which of its ways it is.
-    name: String,
+    pub(crate) name: String,
     provider: Provider,
-    own: AnyVerifier,
-    head: Parts,
-    body: Bytes,
+    pub(crate) own: AnyVerifier,
+    pub(crate) head: Parts,
+    pub(crate) body: Bytes,
     /// The `Debug` of everything that holds a secret.
     shown: String,
 }
@@ -102,7 +102,7 @@ fn verifier(provider: Provider, key: &[u8], now: u64) -> AnyVerifier {
 }
 
 impl Trial {
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         all().flat_map(Self::of).collect()
     }
 

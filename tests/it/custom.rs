@@ -6,9 +6,12 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, request::Parts};
 use tower::{Layer, Service};
 use tower_webhook::{
-    Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier, all_of, any_of,
-    providers::{GitHub, Meta, SharedToken, Wsapi},
-    verifier_fn,
+    Profile, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier, all_of,
+    any_of,
+    observe::SensitiveParts,
+    providers::{AnyVerifier, GitHub, Meta, MicrosoftGraph, SharedToken, Wsapi},
+    scheme::Handshake,
+    verifier_fn, with_handshake,
 };
 
 use crate::support::{
@@ -213,9 +216,9 @@ impl Verifier for Late {
             Err(Rejection::new(RejectionKind::HandshakeFailed))
         })
     }
-    fn profile(&self) -> tower_webhook::Profile {
+    fn profile(&self) -> Profile {
         let limit = if self.0 == "a" { 10 } else { 20 };
-        tower_webhook::Profile::DEFAULT.with_provider(self.0).with_body_limit(limit)
+        Profile::DEFAULT.with_provider(self.0).with_body_limit(limit)
     }
 }
 
@@ -415,15 +418,27 @@ async fn a_verifiers_reply_is_given_in_the_handlers_place() {
 }
 
 #[test]
-fn a_secret_url_is_one_in_any_composition() {
-    let (open, hidden) = (SharedToken::new("x-token".parse().unwrap(), secret()), || {
-        SharedToken::in_query("code", secret())
-    });
-    let shown = |profile: tower_webhook::Profile| format!("{profile:?}");
-    let is_secret = |profile| shown(profile).contains("secret_url: true");
-    assert!(is_secret(hidden().profile()) && !is_secret(open.profile()));
-    assert!(is_secret(all_of(hidden(), hidden()).profile()));
-    assert!(is_secret(any_of(hidden(), open.clone()).profile()));
-    assert!(is_secret(all_of(open.clone(), hidden()).profile()));
-    assert!(!is_secret(all_of(open.clone(), open).profile()));
+fn sensitive_parts_are_those_of_all_in_any_composition() {
+    let header: HeaderName = "x-token".parse().unwrap();
+    let open = || SharedToken::new(header.clone(), secret());
+    let hidden = || SharedToken::in_query("code", secret());
+    let graph = || MicrosoftGraph::new(secret());
+    let parts = |verifier: &dyn Fn() -> SensitiveParts| {
+        let parts = verifier();
+        (parts.has_url(), parts.has_header(&header), parts.has_field("clientState"))
+    };
+    assert_eq!(parts(&|| open().sensitive_parts()), (false, true, false));
+    assert_eq!(parts(&|| hidden().sensitive_parts()), (true, false, false));
+    assert_eq!(parts(&|| all_of(open(), hidden()).sensitive_parts()), (true, true, false));
+    assert_eq!(parts(&|| any_of(graph(), open()).sensitive_parts()), (false, true, true));
+    assert_eq!(parts(&|| graph().for_tenant("a").sensitive_parts()), (false, false, true));
+    assert_eq!(parts(&|| Arc::new(open()).sensitive_parts()), (false, true, false));
+    assert_eq!(parts(&|| AnyVerifier::new(hidden()).sensitive_parts()), (true, false, false));
+    let with = with_handshake(open(), Handshake::Head).unwrap();
+    assert_eq!(parts(&|| with.sensitive_parts()), (false, true, false));
+    let profile = Profile::DEFAULT.with_secret_url().with_sensitive_headers(&["x-token"]);
+    let closure = verifier_fn(|_: &Parts, _: &Bytes| Err(Rejection::mismatch()));
+    assert_eq!(parts(&|| closure.sensitive_parts()), (false, false, false));
+    let closure = closure.with_profile(profile.with_sensitive_fields(&["ClientSTATE"]));
+    assert_eq!(parts(&|| closure.sensitive_parts()), (true, true, true));
 }

@@ -9,6 +9,14 @@ mod mask;
 mod queue;
 mod rows;
 mod scripted;
+#[cfg(all(
+    feature = "asymmetric",
+    feature = "metrics",
+    feature = "sign",
+    feature = "tenants",
+    feature = "tracing"
+))]
+mod sensitive;
 mod strict;
 
 use helpers::*;

@@ -1,0 +1,91 @@
+//! JSON documents whose values are hidden, and that stay as they are written otherwise.
+
+use serde_json::Value;
+
+/// What stands in the place of a hidden value.
+pub(super) const REDACTED: &str = "[REDACTED]";
+
+/// The payload as text, if it is a JSON document.
+pub(super) fn document(payload: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(payload).ok()?;
+    serde_json::from_str::<Value>(text).is_ok().then_some(text)
+}
+
+/// Hides whatever is below the names for which `is_hidden` holds, and writes each other text as
+/// `text` changes it. It relies on a valid [`document`].
+pub(super) fn rewrite(
+    json: &str,
+    is_hidden: &dyn Fn(&str) -> bool,
+    text: &dyn Fn(&str) -> String,
+) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('"') {
+        let (before, string) = rest.split_at(at);
+        out.push_str(before);
+        let (literal, after) = string.split_at(string_len(string));
+        let colon = after.trim_start();
+        rest = after;
+        // A literal may be written in escapes.
+        let content = serde_json::from_str::<String>(literal).unwrap_or_default();
+        if let Some(value) = colon.strip_prefix(':') {
+            out.push_str(literal);
+            if is_hidden(&content) {
+                let value = value.trim_start();
+                let (between, _) = after.split_at(after.len() - value.len());
+                out.push_str(between);
+                out.push('"');
+                out.push_str(REDACTED);
+                out.push('"');
+                rest = value.get(value_len(value)..).unwrap_or_default();
+            }
+        } else {
+            let changed = text(&content);
+            if changed == content {
+                out.push_str(literal);
+            } else {
+                out.push_str(&Value::from(changed).to_string());
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Of the string literal that the text begins with, quotes included.
+fn string_len(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Of the value that valid JSON begins with.
+fn value_len(json: &str) -> usize {
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(rest) = json.get(at..)
+        && let Some(byte) = rest.bytes().next()
+    {
+        match byte {
+            b'"' => {
+                at += string_len(rest);
+                if depth == 0 {
+                    return at;
+                }
+                continue;
+            }
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return at,
+            b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    json.len()
+}

@@ -1,0 +1,109 @@
+//! The parts of a request that hold secrets or signatures.
+
+use std::borrow::Cow;
+
+use http::{HeaderName, Uri};
+
+/// Names the parts of a request that hold secrets or signatures. Events leave them out, and the log
+/// does not store them.
+///
+/// Every provider of this crate names its own. A [`Verifier`](crate::Verifier) of yours names them in
+/// its [`profile`](crate::Verifier::profile), or in
+/// [`sensitive_parts`](crate::Verifier::sensitive_parts) where they depend on its settings.
+///
+/// ```
+/// use http::{HeaderName, Uri};
+/// use tower_webhook::observe::SensitiveParts;
+///
+/// let parts = SensitiveParts::none().header(HeaderName::from_static("x-acme")).field("passcode");
+/// assert!(parts.has_header(&HeaderName::from_static("x-acme")));
+/// assert!(parts.has_field("passCode") && !parts.has_url());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct SensitiveParts {
+    headers: Vec<HeaderName>,
+    fields: Vec<Cow<'static, str>>,
+    url: bool,
+}
+
+impl SensitiveParts {
+    /// Names no part.
+    pub const fn none() -> Self {
+        Self { headers: Vec::new(), fields: Vec::new(), url: false }
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: HeaderName) -> Self {
+        if !self.headers.contains(&name) {
+            self.headers.push(name);
+        }
+        self
+    }
+
+    /// Adds a field of the body: a member of a JSON object at any depth, with all that is below it,
+    /// or a parameter of a form. Its case does not matter.
+    pub fn field(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        let name = name.into();
+        if !self.has_field(&name) {
+            self.fields.push(name);
+        }
+        self
+    }
+
+    /// Adds the URL: its path and the values of its parameters.
+    pub const fn url(mut self) -> Self {
+        self.url = true;
+        self
+    }
+
+    /// Adds the parts of another.
+    pub fn and(self, other: Self) -> Self {
+        let parts = other.headers.into_iter().fold(self, Self::header);
+        let mut parts = other.fields.into_iter().fold(parts, Self::field);
+        parts.url |= other.url;
+        parts
+    }
+
+    /// Returns whether this header is one of them.
+    #[must_use]
+    pub fn has_header(&self, name: &HeaderName) -> bool {
+        self.headers.contains(name)
+    }
+
+    /// Returns whether this field of the body is one of them.
+    #[must_use]
+    pub fn has_field(&self, name: &str) -> bool {
+        // No provider's name has other letters.
+        self.fields.iter().any(|field| field.eq_ignore_ascii_case(name))
+    }
+
+    /// Returns whether any field of the body is one of them.
+    #[must_use]
+    pub fn has_fields(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
+    /// Returns whether the URL is one of them.
+    #[must_use]
+    pub const fn has_url(&self) -> bool {
+        self.url
+    }
+
+    /// Returns whether all parts of another are among these.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        other.headers.iter().all(|name| self.has_header(name))
+            && other.fields.iter().all(|name| self.has_field(name))
+            && (self.url || !other.url)
+    }
+
+    /// Returns whether this header's value repeats a sensitive URL, as proxies write it into
+    /// `x-original-uri` or `referer`.
+    pub(crate) fn is_url_in(&self, uri: &Uri, value: &[u8]) -> bool {
+        let holds = |part: &str| {
+            part.len() > 1 && value.windows(part.len()).any(|window| window == part.as_bytes())
+        };
+        let last = uri.path().rsplit('/').next().unwrap_or_default();
+        self.url && (holds(uri.path()) || holds(last) || uri.query().is_some_and(holds))
+    }
+}
