@@ -77,6 +77,10 @@ impl Default for LogBuilder {
 impl LogBuilder {
     /// Keeps these headers, in place of the default ones.
     ///
+    /// Of them the headers that the request's verifier names as
+    /// [sensitive](crate::Verifier::sensitive_parts) are not kept, and a value that holds a secret
+    /// (`/hook?token=…`) is `[REDACTED]`.
+    ///
     /// # Errors
     ///
     /// When one of them may hold a secret by its name; see

@@ -58,10 +58,16 @@
 //! # What is kept
 //!
 //! See [`Entry`] for the columns and [`LogBuilder`] for the limits. Of the headers only listed ones
-//! are kept, and none that may hold a secret can be listed: providers have sent their secrets in
-//! one. Of the body there are always length and SHA-256, and the text only of verified requests
-//! unless [switched on](LogBuilder::refused_payloads). A URL loses the values of sensitive
-//! parameters. Secrets, tags and received signatures are never there.
+//! are kept, and none that may hold a secret by its name can be listed. Of the body there are always
+//! length and SHA-256, and the text only of verified requests unless [switched
+//! on](LogBuilder::refused_payloads).
+//!
+//! The secrets, tags and signatures of the request's verifier are not kept, whether they stand in a
+//! header, the URL or the body: Microsoft Graph's `clientState` and Mailgun's signature are
+//! `[REDACTED]` in the payload. Every provider names where its own stand; a verifier of yours names
+//! them in [`sensitive_parts`](crate::Verifier::sensitive_parts). A URL loses the values of
+//! parameters with a [sensitive name](crate::observe::is_sensitive). Other secrets that a payload
+//! holds are kept unless a [`Mask`] takes them out.
 //!
 //! Payloads and addresses are personal data in many places. [`LogBuilder::payload_limit`] of 0
 //! keeps none, [`LogBuilder::mask`] masks them, and [`WebhookLog::prune`] deletes what is old; in
