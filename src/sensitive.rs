@@ -107,3 +107,41 @@ impl SensitiveParts {
         self.url && (holds(uri.path()) || holds(last) || uri.query().is_some_and(holds))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_url_is_found_and_no_other() {
+        let uri: Uri = "/hook/abc?code=xyz".parse().unwrap();
+        let secret = SensitiveParts::none().url();
+        for (value, is_in) in [
+            ("/hook/abc", true),
+            ("https://a.example/hook/abc?code=xyz", true),
+            ("abc", true),
+            ("?code=xyz", true),
+            ("/hook/ab", false),
+            ("code=xy", false),
+            ("application/json", false),
+            ("", false),
+        ] {
+            assert_eq!(secret.is_url_in(&uri, value.as_bytes()), is_in, "{value}");
+            assert!(!SensitiveParts::none().is_url_in(&uri, value.as_bytes()), "{value}");
+        }
+        // One that is a single sign says nothing.
+        let root: Uri = "/".parse().unwrap();
+        assert!(!secret.is_url_in(&root, b"https://a.example/"));
+    }
+
+    #[test]
+    fn parts_are_put_together() {
+        let header = SensitiveParts::none().header(HeaderName::from_static("x-a"));
+        let both = header.clone().and(SensitiveParts::none().field("f").url());
+        assert!(both.covers(&header) && both.covers(&SensitiveParts::none()) && both.covers(&both));
+        assert!(!header.covers(&both) && !header.covers(&SensitiveParts::none().url()));
+        assert!(!header.covers(&SensitiveParts::none().field("f")));
+        assert_eq!(both.clone().and(both.clone()), both);
+        assert!(both.has_fields() && !header.has_fields());
+    }
+}

@@ -34,7 +34,10 @@ pub struct Verified {
     fresh_for: Option<Duration>,
     delivery_id: Option<HeaderValue>,
     delivery_id_is_signed: bool,
+    has_unique_content: bool,
     tenant: Option<Arc<str>>,
+    /// In the replay key in the tenant's place, where a store may find it by other spellings.
+    replay_name: Option<Arc<[u8; 32]>>,
     identity: Option<Identity>,
     reply: Option<Box<Response<Bytes>>>,
 }
@@ -91,7 +94,9 @@ impl Verified {
             fresh_for: None,
             delivery_id: None,
             delivery_id_is_signed: false,
+            has_unique_content: false,
             tenant: None,
+            replay_name: None,
             identity: None,
             reply: None,
         }
@@ -126,10 +131,25 @@ impl Verified {
         self
     }
 
+    /// Says that what is signed holds something of each delivery's own beside the time: an id in the
+    /// body, or a nonce. With a signed time no two deliveries are then signed alike.
+    #[must_use]
+    pub const fn with_unique_content(mut self) -> Self {
+        self.has_unique_content = true;
+        self
+    }
+
     /// The tenant whose secret matched.
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
+        self.replay_name = None;
+        self
+    }
+
+    #[cfg(feature = "tenants")]
+    pub(crate) fn with_replay_name(mut self, name: Option<Arc<[u8; 32]>>) -> Self {
+        self.replay_name = name;
         self
     }
 
@@ -214,22 +234,36 @@ impl Verified {
         self.fresh_for
     }
 
-    /// Whether two genuine deliveries differ in what is signed: a time or an id is signed with
-    /// each. Elsewhere identical genuine deliveries exist, and no [`replay_key`](Self::replay_key)
-    /// can tell them from a replay.
+    /// Whether any two genuine deliveries differ in what is signed: an id is signed with each, or a
+    /// time and [something of its own](Self::with_unique_content). Elsewhere identical genuine deliveries
+    /// exist, and no [`replay_key`](Self::replay_key) can tell them from a replay: a time alone is
+    /// the same for all deliveries of one second.
     #[must_use]
     pub const fn is_unique(&self) -> bool {
-        self.identity.is_some() && (self.signed_at.is_some() || self.delivery_id_is_signed)
+        let has_unique_content = self.has_unique_content && self.signed_at.is_some();
+        self.identity.is_some() && (self.delivery_id_is_signed || has_unique_content)
     }
 
-    /// What tells this delivery from others, by a further proof of it where this one does not.
+    /// What a further proof of the same request tells: the tenant where this one names none, and
+    /// what tells the delivery from others where this one does not.
     pub(crate) fn or_identity_of(mut self, other: &Self) -> Self {
         if !self.is_unique() && (other.is_unique() || self.identity.is_none()) {
+            self.identity.clone_from(&other.identity);
+            // The same id is another delivery of another provider or tenant.
+            let is_same = self.provider == other.provider
+                && self.tenant.as_ref().is_none_or(|tenant| other.tenant.as_ref() == Some(tenant));
+            if let (false, Some(key)) = (is_same, other.replay_key()) {
+                self.set_identity(&key.0);
+            }
             self.signed_at = other.signed_at;
             self.fresh_for = other.fresh_for;
             self.delivery_id.clone_from(&other.delivery_id);
             self.delivery_id_is_signed = other.delivery_id_is_signed;
-            self.identity.clone_from(&other.identity);
+            self.has_unique_content = other.has_unique_content;
+        }
+        if self.tenant.is_none() {
+            self.tenant.clone_from(&other.tenant);
+            self.replay_name.clone_from(&other.replay_name);
         }
         self
     }
@@ -273,8 +307,10 @@ impl Verified {
         hash.update([0, identity.len]);
         hash.update(identity.as_bytes());
         // One tenant's id must not pass for another's.
-        if let Some(tenant) = self.tenant.as_deref() {
-            hash.update(tenant);
+        match (&self.replay_name, &self.tenant) {
+            (Some(name), _) => hash.update(**name),
+            (None, Some(tenant)) => hash.update(&**tenant),
+            (None, None) => {}
         }
         Some(ReplayKey(hash.finalize().into()))
     }
@@ -312,6 +348,7 @@ impl fmt::Debug for Verified {
             .field("fresh_for", &self.fresh_for)
             .field("delivery_id", &self.delivery_id)
             .field("delivery_id_is_signed", &self.delivery_id_is_signed)
+            .field("has_unique_content", &self.has_unique_content)
             .field("tenant", &self.tenant)
             .finish_non_exhaustive()
     }

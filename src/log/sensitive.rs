@@ -98,3 +98,59 @@ fn encode(text: &str, out: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hidden(body: &str, is_form: bool) -> String {
+        let parts = SensitiveParts::none().field("token").field("signature");
+        let hidden = SensitiveFields { parts, is_form }.hide(&Bytes::from(body.to_owned()));
+        String::from_utf8(hidden.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn all_else_stays_as_it_is_written() {
+        for (body, expected) in [
+            (
+                r#"{ "a" : [1, "x\/y"] , "Token":{"b":["c"]} }"#,
+                r#"{ "a" : [1, "x\/y"] , "Token":"[REDACTED]" }"#,
+            ),
+            (
+                r#"[{"signature":1.5e3},{"token":null}]"#,
+                r#"[{"signature":"[REDACTED]"},{"token":"[REDACTED]"}]"#,
+            ),
+            (r#""token""#, r#""token""#),
+            (r#"{"a":"{\"token\":\"t\"}"}"#, r#"{"a":"{\"token\":\"[REDACTED]\"}"}"#),
+            (
+                r#"{"a":"{no JSON, token=t","b":"token"}"#,
+                r#"{"a":"{no JSON, token=t","b":"token"}"#,
+            ),
+            ("token=t", "[REDACTED]"),
+        ] {
+            assert_eq!(hidden(body, false), expected);
+        }
+        for (body, expected) in [
+            ("a=1&token=t&b=%7Bx&&c&token&d=", "a=1&token=[REDACTED]&b=%7Bx&&c&token&d="),
+            ("%74oken=t&signature[token]=u", "%74oken=[REDACTED]&signature[token]=[REDACTED]"),
+            (
+                "p=%5B%7B%22token%22%3A1%7D%5D&q=a+b",
+                "p=[%7B%22token%22%3A%22[REDACTED]%22%7D]&q=a+b",
+            ),
+            (r#"{"token":1}"#, r#"{"token":"[REDACTED]"}"#),
+        ] {
+            assert_eq!(hidden(body, true), expected);
+        }
+    }
+
+    #[test]
+    fn texts_within_texts_are_searched_to_a_depth() {
+        let mut body = r#"{"token":"secret"}"#.to_owned();
+        for depth in 0..10 {
+            let hidden = hidden(&body, false);
+            assert!(hidden.contains("[REDACTED]") && !hidden.contains("secret"), "{hidden}");
+            assert_eq!(hidden.contains("token"), depth <= MAX_DEPTH, "{depth}: {hidden}");
+            body = serde_json::json!({ "a": body }).to_string();
+        }
+    }
+}

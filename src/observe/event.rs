@@ -64,11 +64,18 @@ pub enum EventKind {
         /// The answer's status.
         status: StatusCode,
     },
+    /// The replay guard remembers deliveries without end, because the verifier would accept them for
+    /// ever and no [retention](crate::replay::ReplayLayer::retention) is set. Each guard reports it
+    /// once.
+    RetentionUnbounded,
     /// [`Sampled`](super::Sampled) kept events back since it last spoke.
     Suppressed {
         /// How many.
         count: u64,
     },
+    /// The replay guard lets deliveries pass, because two genuine ones can be signed alike; see
+    /// [`Verified::is_unique`]. Each guard reports it once.
+    Unguardable,
     /// The replay store failed and the guard [fails
     /// open](crate::replay::ReplayLayer::dangerously_fail_open): the request is dispatched, and may
     /// be a repetition.
@@ -125,6 +132,7 @@ impl<'a> Event<'a> {
     /// | the replay store failed: refused, dispatched unguarded, not told of the handler's answer | `webhook_replay_store_failed`, `webhook_unguarded`, `webhook_unsettled` |
     /// | the replay store forgot deliveries before their time | `webhook_replay_evicted` |
     /// | the handler took longer than the lease | `webhook_lease_lost` |
+    /// | the replay guard remembers without end, or cannot guard | `webhook_replay_unbounded`, `webhook_unguardable` |
     /// | the others | `webhook_accepted`, `webhook_cancelled`, `webhook_completed`, `webhook_handshake`, `webhook_panicked`, `webhook_events_suppressed` |
     #[must_use]
     pub fn event_type(&self) -> &'static str {
@@ -137,7 +145,9 @@ impl<'a> Event<'a> {
             EventKind::LeaseLost => "webhook_lease_lost",
             EventKind::Panicked => "webhook_panicked",
             EventKind::RateLimited => "rate_limit_exceeded",
+            EventKind::RetentionUnbounded => "webhook_replay_unbounded",
             EventKind::Suppressed { .. } => "webhook_events_suppressed",
+            EventKind::Unguardable => "webhook_unguardable",
             EventKind::Unguarded => "webhook_unguarded",
             EventKind::Unsettled => "webhook_unsettled",
             EventKind::Withheld(withheld) => match withheld {
@@ -185,7 +195,9 @@ impl<'a> Event<'a> {
             EventKind::Accepted
             | EventKind::Evicted { .. }
             | EventKind::LeaseLost
+            | EventKind::RetentionUnbounded
             | EventKind::Suppressed { .. }
+            | EventKind::Unguardable
             | EventKind::Unguarded
             | EventKind::Unsettled
             | EventKind::Unverified

@@ -106,6 +106,8 @@ impl Observer for MetricsObserver {
             EventKind::Unsettled => Self::replay(event, "unsettled", 1),
             EventKind::LeaseLost => Self::replay(event, "lease_lost", 1),
             EventKind::Evicted { count } => Self::replay(event, "evicted", count),
+            // Each is told once.
+            EventKind::RetentionUnbounded | EventKind::Unguardable => {}
             EventKind::Suppressed { count } => {
                 counter!("webhook_events_suppressed_total", "provider" => provider)
                     .increment(count);

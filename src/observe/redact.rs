@@ -257,6 +257,8 @@ mod tests {
             ("/h;token=t/x?a=1", "/h;token=[redacted]/x?a=1"),
             ("/h%3Btoken=t", "/h%3Btoken=[redacted]"),
             ("/h?%2574oken=t", "/h?%2574oken=[redacted]"),
+            ("/h?next=https://b.example/me@home", "/h?next=https://b.example/me@home"),
+            ("/h?a=token=&b=me@home", "/h?a=token=&b=me@home"),
             ("/h?token%3Dt", "/h?[redacted]"),
             ("/h?next=https://b.example/?token=t", "/h?next=[redacted]"),
             ("/h?next=https%3A%2F%2Fb.example%2F%3Fsig%3Dt&a=1", "/h?next=[redacted]&a=1"),
@@ -314,6 +316,7 @@ mod tests {
             "shipping",
             "passenger",
             "encode",
+            "verify",
             "",
         ] {
             assert!(!is_sensitive(name), "{name}");

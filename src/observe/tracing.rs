@@ -10,9 +10,9 @@ use crate::{RejectionKind, replay::Withheld};
 /// | event | level | target |
 /// |---|---|---|
 /// | `invalid_webhook_signature`, `webhook_config_error` | error | `security` |
-/// | `webhook_verification_failed`, `webhook_body_refused`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_replay_evicted` | warn | `security` |
+/// | `webhook_verification_failed`, `webhook_body_refused`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_unguardable`, `webhook_replay_evicted` | warn | `security` |
 /// | `webhook_panicked` | error | `tower_webhook` |
-/// | `webhook_completed` with a 5xx or an error, `webhook_replay_store_failed`, `webhook_unsettled`, `webhook_lease_lost` | warn | `tower_webhook` |
+/// | `webhook_completed` with a 5xx or an error, `webhook_replay_store_failed`, `webhook_unsettled`, `webhook_lease_lost`, `webhook_replay_unbounded` | warn | `tower_webhook` |
 /// | `webhook_duplicate`, `webhook_in_flight`, `webhook_accepted`, `webhook_handshake`, `webhook_completed`, `webhook_cancelled` | debug | `tower_webhook` |
 ///
 /// Fields: `event_type`, `provider`, `tenant_id`, `ip_address`, `method`, `url`, `user_agent`,
@@ -109,6 +109,22 @@ impl Observer for TracingObserver {
             }
             (EventKind::Unguarded, _) => {
                 write_event!(warn, "security", event, "webhook not guarded against replay");
+            }
+            (EventKind::Unguardable, _) => {
+                write_event!(
+                    warn,
+                    "security",
+                    event,
+                    "webhooks that can be signed alike pass unguarded"
+                );
+            }
+            (EventKind::RetentionUnbounded, _) => {
+                write_event!(
+                    warn,
+                    "tower_webhook",
+                    event,
+                    "webhooks are remembered without end; set a tolerance or a retention"
+                );
             }
             (EventKind::Evicted { .. }, _) => {
                 write_event!(warn, "security", event, "webhooks forgotten before their time");

@@ -39,6 +39,7 @@ impl Discord {
     /// How it signs.
     pub const SCHEME: Scheme = Scheme::ed25519("x-signature-ed25519")
         .provider("discord")
+        .unique_content()
         .status(StatusCode::UNAUTHORIZED)
         // Of an interaction: it lets anybody answer in the application's name.
         .sensitive_fields(&["token"])
@@ -117,6 +118,7 @@ impl SendGrid {
     /// How it signs.
     pub const SCHEME: Scheme = Scheme::ecdsa_p256_sha256("x-twilio-email-event-webhook-signature")
         .provider("sendgrid")
+        .unique_content()
         .encoding(Encoding::Base64)
         .template(&[Part::Time, Part::Body])
         .time(TimeSource::Header(SENDGRID_TIME), TimeFormat::Seconds);
@@ -177,6 +179,7 @@ impl Telnyx {
     /// How it signs.
     pub const SCHEME: Scheme = Scheme::ed25519("telnyx-signature-ed25519")
         .provider("telnyx")
+        .unique_content()
         .encoding(Encoding::Base64)
         .template(&[Part::Time, Part::Literal("|"), Part::Body])
         .time(TimeSource::Header("telnyx-timestamp"), TimeFormat::Seconds)

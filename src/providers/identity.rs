@@ -136,6 +136,7 @@ providers! {
     /// A space after the comma.
     WorkOs(timed) = Scheme::hmac_sha256("workos-signature")
         .provider("workos")
+        .unique_content()
         .grammar(Grammar::pairs("t", "v1").spaced())
         .template(&[Part::Time, Part::Literal("."), Part::Body])
         .time(TimeSource::Signature, TimeFormat::Milliseconds)

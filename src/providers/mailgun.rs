@@ -160,10 +160,14 @@ impl Verifier for Mailgun {
         let key_index = self.key_index(&timestamp, &token, &tag).ok_or(Rejection::mismatch())?;
         time.check(self.tolerance, &self.clock).map_err(|why| why.with_field("timestamp"))?;
 
+        let fresh_for = time.fresh_for(self.tolerance, &self.clock);
         let verified = Verified::new(Self::PROFILE.provider());
         let mut verified = verified.with_key_index(key_index).with_identity(&token);
         if let Some(time) = time.to_system_time() {
             verified = verified.with_signed_at(time);
+        }
+        if let Some(fresh_for) = fresh_for {
+            verified = verified.with_fresh_for(fresh_for);
         }
         Ok(match HeaderValue::from_bytes(&token) {
             Ok(id) => verified.with_delivery_id(id, true),

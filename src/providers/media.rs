@@ -54,6 +54,7 @@ providers! {
     /// | evidence | public vector: mux-node-sdk |
     Mux(timed) = Scheme::hmac_sha256("mux-signature")
         .provider("mux")
+        .unique_content()
         .grammar(Grammar::pairs("t", "v1"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
         .time(TimeSource::Signature, TimeFormat::Seconds)

@@ -42,6 +42,7 @@ providers! {
     /// Bare hex although the text starts with v0:.
     CustomerIo(timed) = Scheme::hmac_sha256("x-cio-signature")
         .provider("customer_io")
+        .unique_content()
         .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
         .time(TimeSource::Header("x-cio-timestamp"), TimeFormat::Seconds)
         .tolerance(Tolerance::seconds(300));
@@ -230,6 +231,7 @@ providers! {
     /// Other Sinch APIs use Authorization: Application ….
     Sinch(timed) = Scheme::hmac_sha256("x-sinch-webhook-signature")
         .provider("sinch")
+        .unique_content()
         .encoding(Encoding::Base64)
         .template(&[Part::Body, Part::Literal("."), Part::Header("x-sinch-webhook-signature-nonce"), Part::Literal("."), Part::Time])
         .time(TimeSource::Header("x-sinch-webhook-signature-timestamp"), TimeFormat::Seconds)

@@ -313,6 +313,7 @@ providers! {
     /// Semicolon separator; classic Paddle = RSA-SHA1 over PHP-serialised fields.
     Paddle(timed) = Scheme::hmac_sha256("paddle-signature")
         .provider("paddle")
+        .unique_content()
         .grammar(Grammar::pairs("ts", "h1").separated_by(b';'))
         .template(&[Part::Time, Part::Literal(":"), Part::Body])
         .time(TimeSource::Signature, TimeFormat::Seconds)
@@ -480,6 +481,7 @@ providers! {
     /// | evidence | vendor vector: stripe/stripe-dotnet `EventUtilityTest`; <https://docs.stripe.com/webhooks> |
     Stripe(timed) = Scheme::hmac_sha256("stripe-signature")
         .provider("stripe")
+        .unique_content()
         .grammar(Grammar::pairs("t", "v1"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
         .time(TimeSource::Signature, TimeFormat::Seconds)

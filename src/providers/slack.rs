@@ -27,6 +27,7 @@ impl Slack {
     /// How it signs.
     pub const SCHEME: Scheme = Scheme::hmac_sha256("x-slack-signature")
         .provider("slack")
+        .unique_content()
         // The older verification token, by which other receivers know Slack.
         .sensitive_fields(&["token"])
         .prefix("v0=")

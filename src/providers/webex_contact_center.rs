@@ -43,8 +43,9 @@ pub struct WebexContactCenter {
 
 impl WebexContactCenter {
     /// How it signs. The freshness rule stands beside it.
-    pub const SCHEME: Scheme =
-        Scheme::hmac_sha256("x-webexcc-signature").provider("webex_contact_center");
+    pub const SCHEME: Scheme = Scheme::hmac_sha256("x-webexcc-signature")
+        .provider("webex_contact_center")
+        .unique_content();
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile();

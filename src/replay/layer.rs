@@ -1,13 +1,22 @@
 //! The guard's layer, and its own answers.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Extensions, HeaderValue, Response, StatusCode, header};
 use tower_layer::Layer;
 
 use super::{ReplayService, ReplayStore, StoreError};
-use crate::{ReplayKey, Unverified, Verified, rejection::grpc_status, verified::Scope};
+use crate::{
+    ReplayKey, Unverified, Verified, observe::EventKind, rejection::grpc_status, verified::Scope,
+};
 
 /// Lets each delivery reach the handler once; see [the module](super).
 ///
@@ -29,14 +38,32 @@ pub struct ReplayLayer<T> {
 pub(super) struct Config {
     scope: Scope,
     pub(super) lease: Duration,
-    retention: Duration,
+    retention: Option<Duration>,
     body_only: Vec<&'static str>,
     duplicate_status: StatusCode,
     pub(super) fails_open: bool,
+    said: Arc<Said>,
 }
 
-/// Beside the tolerance: for clocks that are corrected, and for seconds that were cut.
-const SKEW: Duration = Duration::from_secs(60);
+/// What the guard says once.
+#[derive(Default)]
+struct Said {
+    unguardable: AtomicBool,
+    unbounded: AtomicBool,
+}
+
+/// A delivery that is guarded.
+pub(super) struct Guarded {
+    pub(super) key: ReplayKey,
+    pub(super) retention: Duration,
+}
+
+/// Twice the usual tolerance.
+const MIN_RETENTION: Duration = Duration::from_secs(2 * 300);
+
+/// Beside the tolerance: a clock that is set back by as much makes nothing acceptable again that has
+/// been forgotten.
+const SKEW: Duration = Duration::from_secs(3600);
 
 impl<T: ReplayStore> ReplayLayer<T> {
     /// A guard with this store. Deliveries of different scopes are different, so that endpoints
@@ -46,10 +73,11 @@ impl<T: ReplayStore> ReplayLayer<T> {
         let config = Config {
             scope: Scope::new(scope.as_ref()),
             lease: Duration::from_secs(60),
-            retention: Duration::from_secs(2 * 300) + SKEW,
+            retention: None,
             body_only: Vec::new(),
             duplicate_status: StatusCode::OK,
             fails_open: false,
+            said: Arc::default(),
         };
         Self { store, config: Arc::new(config) }
     }
@@ -61,16 +89,25 @@ impl<T: ReplayStore> ReplayLayer<T> {
         self.with(|config| config.lease = lease)
     }
 
-    /// How long a handled delivery is remembered at least: 11 minutes unless set, which is twice
-    /// the usual tolerance of five minutes and one more. Where the verifier itself would accept the
-    /// delivery for longer, it is remembered for longer.
+    /// Sets for how long a handled delivery is remembered at least.
+    ///
+    /// | the verifier | unless set | if set |
+    /// |---|---|---|
+    /// | judges a signed time | one hour longer than it accepts the delivery, and 70 minutes at least | as long as this, if that is longer |
+    /// | accepts the delivery for ever | without end | as long as this |
+    ///
+    /// The hour is for a clock that is set back. "Without end" is until a
+    /// [`MemoryStore`](super::MemoryStore) is full, or a Redis: set a tolerance in the verifier, or a
+    /// retention here, after which a replay is handled again. The guard reports
+    /// [`RetentionUnbounded`](EventKind::RetentionUnbounded) once where neither is set.
     ///
     /// For providers that sign an id, set as long as they go on sending it again: a day or more.
     pub fn retention(self, retention: Duration) -> Self {
-        self.with(|config| config.retention = retention)
+        self.with(|config| config.retention = Some(retention))
     }
 
-    /// Guards this provider's deliveries although neither a time nor an id is signed with them.
+    /// Guards this provider's deliveries although they are not
+    /// [unique](Verified::is_unique) by what is signed.
     ///
     /// **Two genuine deliveries with one body are then one**: the second is not handled while the
     /// first is remembered. Turn it on where each body is unique, for example because it holds the
@@ -108,25 +145,41 @@ impl<S, T: ReplayStore> Layer<S> for ReplayLayer<T> {
 
 impl Config {
     /// What the delivery is known by, and for how long it is remembered; `None` when it passes
-    /// unguarded.
+    /// unguarded. `say` is told, once each, what the operator should change.
     pub(super) fn judge(
         &self,
         extensions: &Extensions,
-    ) -> Result<Option<(ReplayKey, Duration)>, Withheld> {
+        say: impl Fn(EventKind),
+    ) -> Result<Option<Guarded>, Withheld> {
         let Some(verified) = extensions.get::<Verified>() else {
             // Only a layer that was told to only report leaves this mark.
             let is_report_only = extensions.get::<Unverified>().is_some();
             return if is_report_only { Ok(None) } else { Err(Withheld::NotVerified) };
         };
+        let once = |said: &AtomicBool, kind| {
+            if !said.load(Ordering::Relaxed) && !said.swap(true, Ordering::Relaxed) {
+                say(kind);
+            }
+        };
         // Identical genuine deliveries exist where nothing unique is signed (T-21).
         if !verified.is_unique() && !self.body_only.contains(&verified.provider()) {
+            once(&self.said.unguardable, EventKind::Unguardable);
             return Ok(None);
         }
         let key = verified.scoped_replay_key(&self.scope).ok_or(Withheld::NothingSigned)?;
         // Longer than the verifier would accept the same bytes, or a replay at the window's edge
         // would find the delivery forgotten (T-22).
-        let fresh_for = verified.fresh_for().map(|time| time.saturating_add(SKEW));
-        Ok(Some((key, self.retention.max(fresh_for.unwrap_or_default()))))
+        let retention = match (verified.fresh_for(), self.retention) {
+            (Some(time), set) => {
+                time.max(MIN_RETENTION).saturating_add(SKEW).max(set.unwrap_or_default())
+            }
+            (None, Some(set)) => set,
+            (None, None) => {
+                once(&self.said.unbounded, EventKind::RetentionUnbounded);
+                Duration::MAX
+            }
+        };
+        Ok(Some(Guarded { key, retention }))
     }
 
     pub(super) fn answer(&self, answer: &mut Answer, grpc: Option<HeaderValue>) -> Response<Bytes> {

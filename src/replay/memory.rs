@@ -21,7 +21,8 @@ use crate::{ReplayKey, time::Clock};
 /// is handled again when it comes again within the verifier's tolerance. With several processes, or
 /// where restarts matter, keep claims in Redis.
 ///
-/// When it is full of deliveries that are still to be remembered, the one that would be forgotten
+/// What has expired is forgotten once half of its room is used: a clock that is set back makes
+/// deliveries acceptable again. When it is full of deliveries that are still to be remembered, the one that would be forgotten
 /// next is forgotten at once, and the layer [tells so](crate::observe::EventKind::Evicted). A claim
 /// is never evicted: when all there is are claims, further ones fail, which the layer answers with
 /// 503.
@@ -71,6 +72,12 @@ struct Entry {
     /// The number of a token, all of which are this process's. `None` once the delivery has been
     /// handled.
     owner: Option<NonZeroU64>,
+}
+
+impl Entry {
+    fn is_kept(&self, now: Now) -> bool {
+        self.until > if self.owner.is_some() { now.steady } else { now.earliest }
+    }
 }
 
 impl MemoryStore {
@@ -145,14 +152,25 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 }
 
 impl Inner {
-    /// By the clock that was set, else by one that no correction of the system's time moves.
-    fn now(&self) -> Nanos {
-        nanos(if self.clock.is_system() {
-            self.started.elapsed()
-        } else {
-            self.clock.system_time().duration_since(self.created).unwrap_or_default()
-        })
+    fn now(&self) -> Now {
+        let by_clock = self.clock.system_time().duration_since(self.created);
+        let by_clock = nanos(by_clock.unwrap_or_default());
+        // A clock that was set is the only one.
+        let steady = if self.clock.is_system() { nanos(self.started.elapsed()) } else { by_clock };
+        Now { steady, earliest: steady.min(by_clock), latest: steady.max(by_clock) }
     }
+}
+
+/// The time by two clocks: the one that verifiers judge by, which can be set back, and one that no
+/// correction moves.
+#[derive(Clone, Copy)]
+struct Now {
+    /// For claims: a handler takes as long whatever the time is.
+    steady: Nanos,
+    /// For what has been handled: it is forgotten once both clocks say so, or a clock that is set
+    /// back would make it acceptable again.
+    earliest: Nanos,
+    latest: Nanos,
 }
 
 impl ReplayStore for MemoryStore {
@@ -161,13 +179,13 @@ impl ReplayStore for MemoryStore {
 
     fn claim(&self, key: &ReplayKey, token: Token, lease: Duration) -> Self::Claim {
         let (key, now) = (half(key), self.0.now());
-        let until = now.saturating_add(nanos(lease));
+        let until = now.steady.saturating_add(nanos(lease));
         ready(self.shard(key).claim(key, token.number, now, until))
     }
 
     fn commit(&self, key: &ReplayKey, token: Token, retention: Duration) -> Self::Settle {
         let (key, now) = (half(key), self.0.now());
-        let until = now.saturating_add(nanos(retention));
+        let until = now.latest.saturating_add(nanos(retention));
         ready(Ok(self.shard(key).commit(key, token.number, now, until)))
     }
 
@@ -197,7 +215,7 @@ impl Shard {
         &mut self,
         key: Key,
         owner: NonZeroU64,
-        now: Nanos,
+        now: Now,
         until: Nanos,
     ) -> Result<Claim, StoreError> {
         self.forget_expired(now);
@@ -212,7 +230,7 @@ impl Shard {
             }
             hash_map::Entry::Occupied(mut place) => {
                 let entry = place.get_mut();
-                if entry.until > now {
+                if entry.is_kept(now) {
                     return Ok(entry.owner.map_or(Claim::Completed, |_| Claim::InFlight));
                 }
                 self.in_flight += usize::from(entry.owner.is_none());
@@ -222,7 +240,7 @@ impl Shard {
         Ok(Claim::Granted { evicted: mem::take(&mut self.evicted) })
     }
 
-    fn commit(&mut self, key: Key, owner: NonZeroU64, now: Nanos, until: Nanos) -> Settled {
+    fn commit(&mut self, key: Key, owner: NonZeroU64, now: Now, until: Nanos) -> Settled {
         self.order.push(Reverse((until, key)));
         let handled = Entry { until, owner: None };
         let before = match self.entries.get_mut(&key) {
@@ -235,26 +253,30 @@ impl Shard {
             }
         };
         self.in_flight -= usize::from(before.owner.is_some());
-        let is_held = before.owner == Some(owner) && before.until > now;
+        let is_held = before.owner == Some(owner) && before.is_kept(now);
         if is_held { Settled::Held } else { Settled::Lost }
     }
 
-    fn release(&mut self, key: Key, owner: NonZeroU64, now: Nanos) -> Settled {
+    fn release(&mut self, key: Key, owner: NonZeroU64, now: Now) -> Settled {
         match self.entries.get(&key).copied() {
             Some(Entry { owner: Some(holder), until }) if holder == owner => {
                 self.entries.remove(&key);
                 self.in_flight -= 1;
-                if until > now { Settled::Held } else { Settled::Lost }
+                if until > now.steady { Settled::Held } else { Settled::Lost }
             }
             _ => Settled::Lost,
         }
     }
 
-    /// A few at a time, so that no request pays for all: each claim adds at most one.
-    fn forget_expired(&mut self, now: Nanos) {
+    /// A few at a time, so that no request pays for all: each claim adds at most one. While there is
+    /// room what has expired stays, because a clock that is set back makes it count again.
+    fn forget_expired(&mut self, now: Now) {
+        if self.entries.len() <= self.max / 2 {
+            return;
+        }
         for _ in 0..8 {
             match self.order.peek() {
-                Some(Reverse((until, _))) if *until <= now => self.forget_next(),
+                Some(Reverse((until, _))) if *until <= now.earliest => self.forget_next(),
                 _ => return,
             };
         }
@@ -273,15 +295,15 @@ impl Shard {
         Some(Some(until))
     }
 
-    fn make_room(&mut self, now: Nanos) -> Result<(), StoreError> {
+    fn make_room(&mut self, now: Now) -> Result<(), StoreError> {
         while self.entries.len() >= self.max {
             if let Some(forgotten) = self.forget_next() {
-                self.evicted += u64::from(forgotten.is_some_and(|until| until > now));
+                self.evicted += u64::from(forgotten.is_some_and(|until| until > now.earliest));
                 continue;
             }
             // What is left are claims. Those whose lease has run out are of futures that were
             // leaked, and were never dropped.
-            self.entries.retain(|_, entry| entry.until > now);
+            self.entries.retain(|_, entry| entry.until > now.steady);
             self.in_flight = self.entries.len();
             if self.entries.len() >= self.max {
                 return Err(StoreError::new("it is full of deliveries that are being handled"));

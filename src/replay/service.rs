@@ -72,10 +72,10 @@ where
         let config = Arc::clone(&self.config);
         let report = Report(request.extensions().get().cloned());
         let (mut hold, mut retention) = (None, Duration::ZERO);
-        let step = match config.judge(request.extensions()) {
-            Ok(Some((key, time))) => {
-                retention = time;
-                let (held, future) = Hold::claim(self.store.clone(), key, config.lease);
+        let step = match config.judge(request.extensions(), |kind| report.setup(kind)) {
+            Ok(Some(guarded)) => {
+                retention = guarded.retention;
+                let (held, future) = Hold::claim(self.store.clone(), guarded.key, config.lease);
                 hold = Some(held);
                 Step::Claim { future }
             }
@@ -221,6 +221,19 @@ impl Report {
     fn event(&self, kind: EventKind) {
         if let Some(attempt) = &self.0 {
             attempt.report(kind);
+        }
+    }
+
+    /// What the operator should change. It is said once, so it is said where nobody observes, too.
+    fn setup(&self, kind: EventKind) {
+        self.event(kind);
+        #[cfg(feature = "tracing")]
+        if self.0.is_none() {
+            let what = match kind {
+                EventKind::Unguardable => "deliveries that can be signed alike are not guarded",
+                _ => "deliveries are remembered without end; set a tolerance or a retention",
+            };
+            tracing::warn!(target: "tower_webhook", "{what}");
         }
     }
 

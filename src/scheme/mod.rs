@@ -70,6 +70,7 @@ pub struct Scheme {
     pub(crate) time: Option<(TimeSource, TimeFormat)>,
     tolerance: Option<Tolerance>,
     pub(crate) delivery_id: Option<&'static str>,
+    has_unique_content: bool,
     handshake: Option<Handshake>,
     pub(crate) required: &'static [(&'static str, &'static str)],
 }
@@ -150,6 +151,7 @@ impl Scheme {
             time: None,
             tolerance: None,
             delivery_id: None,
+            has_unique_content: false,
             handshake: None,
             required: &[],
         }
@@ -267,6 +269,16 @@ impl Scheme {
     /// it, and may be absent otherwise.
     pub const fn delivery_id(mut self, header: &'static str) -> Self {
         self.delivery_id = Some(checked(header));
+        self
+    }
+
+    /// Says that what is signed holds something of each delivery's own beside the time: an id in the
+    /// body, or a nonce. The [`ReplayLayer`](crate::replay::ReplayLayer) then guards deliveries whose
+    /// time is signed.
+    ///
+    /// Without it, and without a signed id, two genuine deliveries of one second can be signed alike.
+    pub const fn unique_content(mut self) -> Self {
+        self.has_unique_content = true;
         self
     }
 

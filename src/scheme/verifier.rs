@@ -261,7 +261,20 @@ impl Verifier for SchemeVerifier {
         // the first secret: whoever leaves out one of two signatures must not make a new delivery.
         let is_signed = scheme.template.contains(&Part::Id);
         let id = scheme.delivery_id.map(|name| optional(head, name)).transpose()?.flatten();
-        verified.set_identity(id.filter(|_| is_signed).unwrap_or(identity.as_bytes()));
+        match id.filter(|_| is_signed) {
+            Some(id) if scheme.profile.provider == Profile::DEFAULT.provider => {
+                // Another scheme without a name may number its deliveries alike.
+                let [signature, name] =
+                    [scheme.signature_field(), scheme.delivery_id.unwrap_or("")];
+                let named = [signature.as_bytes(), name.as_bytes(), id].join(&0);
+                verified.set_identity(&named);
+            }
+            Some(id) => verified.set_identity(id),
+            None => verified.set_identity(identity.as_bytes()),
+        }
+        if scheme.has_unique_content {
+            verified = verified.with_unique_content();
+        }
         if let Some(id) = id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
             verified = verified.with_delivery_id(id, is_signed);
         }

@@ -9,7 +9,9 @@ use std::{
 
 use quick_cache::sync::Cache;
 
-use super::{Config, Shared, TenantId, Tenants, gate::Gate, id::is_plain, single_flight::Flights};
+use super::{
+    Answer, Config, Shared, TenantId, Tenants, gate::Gate, id::is_plain, single_flight::Flights,
+};
 use crate::{ConfigError, Rejection, Verifier, time::Clock};
 
 /// A secret that was taken back must not be good for longer (the store is asked again).
@@ -28,7 +30,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
     pub(super) fn new<F, Fut>(decoy: Result<V, ConfigError>, store: F) -> Self
     where
         F: Fn(TenantId) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Option<V>, Rejection>> + Send + 'static,
+        Fut: Future<Output = Result<Option<Answer<V>>, Rejection>> + Send + 'static,
     {
         let config = decoy.map(|decoy| Config {
             store: Arc::new(move |tenant| Box::pin(store(tenant))),

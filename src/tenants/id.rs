@@ -25,6 +25,11 @@ impl TenantId {
         (is_short && is_in_form(text)).then(|| Self(text.into()))
     }
 
+    /// The id as the store itself writes it.
+    pub(super) fn of_store(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// No tenant's: no id is empty.
     pub(super) fn nobody() -> Self {
         Self("".into())

@@ -108,7 +108,7 @@ use tokio::time::timeout;
 pub use self::{
     builder::TenantsBuilder,
     id::{TenantId, form_field, json_field},
-    secrets::{Secrets, decoy_secret},
+    secrets::{Secrets, TenantSecrets, decoy_secret},
     source::{ByBody, ByHead},
     verifier::{LookUp, TenantVerifier},
 };
@@ -154,7 +154,16 @@ struct Config<V> {
 
 /// The user's store, and what makes a verifier of its answer.
 type Store<V> = Arc<dyn Fn(TenantId) -> Asking<V> + Send + Sync>;
-type Asking<V> = Pin<Box<dyn Future<Output = Result<Option<V>, Rejection>> + Send>>;
+type Asking<V> = Pin<Box<dyn Future<Output = Result<Option<Answer<V>>, Rejection>> + Send>>;
+
+/// What the store says of a tenant.
+struct Answer<V> {
+    verifier: V,
+    /// As the store itself writes it.
+    id: Option<TenantId>,
+    /// Of the secrets, where the store does not write an id.
+    fingerprint: Option<[u8; 32]>,
+}
 
 /// Milliseconds since 1970.
 type Millis = i64;
@@ -165,11 +174,23 @@ struct Cached<V> {
     asked_at: Millis,
 }
 
+impl<V> Answer<V> {
+    /// The verifier of the tenant that was found by this id.
+    fn into_verifier(self, id: &TenantId) -> TenantVerifier<V> {
+        let known = TenantVerifier::known(self.verifier, self.id.unwrap_or_else(|| id.clone()));
+        match self.fingerprint {
+            Some(secrets) => known.with_replay_name(id, &secrets),
+            None => known,
+        }
+    }
+}
+
 impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// Looks tenants up in this store, and makes their verifiers by this function.
     ///
     /// The store answers with the tenant's [`Secrets`], or what can become them, or with `None`
-    /// where there is no such tenant. What makes a verifier of them also makes the decoy, so
+    /// where there is no such tenant. A store that may find a tenant by other spellings of its id
+    /// answers with [`TenantSecrets`]. What makes a verifier of them also makes the decoy, so
     /// anything else that it takes, such as a [`PublicUrl`](crate::PublicUrl), holds for both.
     ///
     /// # Unsigned requests
@@ -192,7 +213,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     where
         F: Fn(TenantId) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Option<S>, E>> + Send + 'static,
-        S: Into<Secrets>,
+        S: Into<TenantSecrets>,
         E: Into<Box<dyn Error + Send + Sync>>,
         M: Fn(Secrets) -> Result<V, ConfigError> + Send + Sync + 'static,
     {
@@ -204,21 +225,28 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     where
         F: Fn(TenantId) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Option<S>, E>> + Send + 'static,
-        S: Into<Secrets>,
+        S: Into<TenantSecrets>,
         E: Into<Box<dyn Error + Send + Sync>>,
         M: Fn(Secrets) -> Result<V, ConfigError> + Send + Sync + 'static,
     {
         // Without one, which does not happen, `make` fails, and `build` with it.
-        let decoy = decoy_secret().into_iter().collect();
-        let store = move |tenant| {
-            let asking = store(tenant);
+        let decoy = make(decoy_secret().into_iter().collect());
+        let make = Arc::new(make);
+        let builder = TenantsBuilder::new(decoy, move |tenant| {
+            let (asking, make) = (store(tenant), Arc::clone(&make));
             async move {
-                let secrets: Option<Secrets> = asking.await?.map(Into::into);
+                let row = asking.await.map_err(Rejection::unavailable)?;
                 // Without a secret it is as if the tenant did not exist.
-                Ok::<_, E>(secrets.filter(|secrets| !secrets.is_empty()))
+                let row = row.map(Into::into).filter(|row| !row.secrets.is_empty());
+                let Some(TenantSecrets { id, secrets }) = row else { return Ok(None) };
+                Ok(Some(Answer {
+                    fingerprint: id.is_none().then(|| secrets.fingerprint()),
+                    id: id.map(|id| TenantId::of_store(&id)),
+                    verifier: make(secrets)?,
+                }))
             }
-        };
-        Self::builder_with_decoy(decoy, store, make).with_decoy_for_all()
+        });
+        builder.with_decoy_for_all()
     }
 
     /// As [`builder`](Self::builder), for a store whose answers are more than secrets: the
@@ -230,6 +258,9 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// With different providers the decoy is of one of them, so for a request as another one sends
     /// it, an unknown tenant is refused from the head and a known one after the body. Where that
     /// matters, put the provider into the path, and give each its own `Tenants`.
+    ///
+    /// Where the store may find a tenant by other spellings of its id, let `make` name the tenant by
+    /// [`for_tenant`](Verifier::for_tenant) with the id of its row: as for [`TenantSecrets`].
     ///
     /// This decoy does not decide which requests are looked up, as that of [`new`](Self::new) does, for
     /// the same reason. Name the headers in which the providers send their signatures with
@@ -274,7 +305,8 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
             let (asking, make) = (store(tenant), Arc::clone(&make));
             async move {
                 let row = asking.await.map_err(Rejection::unavailable)?;
-                Ok(row.map(&*make).transpose()?)
+                let verifier = row.map(&*make).transpose()?;
+                Ok(verifier.map(|verifier| Answer { verifier, id: None, fingerprint: None }))
             }
         })
     }
@@ -381,7 +413,9 @@ impl<V: Clone> Tenants<V> {
     /// What a call that is under way brings is used for the requests that wait for it, and not kept.
     pub fn forget(&self, tenant: &str) {
         let Shared { known, unknown, flights, .. } = &*self.0;
-        flights.forget(Some(tenant), || {
+        // A call for another spelling may be under way.
+        flights.forget(|| {
+            known.retain(|_, cached| !cached.verifier.is_of(tenant));
             known.remove(tenant);
             unknown.remove(tenant);
         });
@@ -390,7 +424,7 @@ impl<V: Clone> Tenants<V> {
     /// Forgets all tenants, as [`forget`](Self::forget) does one.
     pub fn clear(&self) {
         let Shared { known, unknown, flights, .. } = &*self.0;
-        flights.forget(None, || {
+        flights.forget(|| {
             known.clear();
             unknown.clear();
         });
@@ -430,8 +464,8 @@ impl<V: Verifier + Clone> Shared<V> {
         // Before the call: the answer can be as old as that.
         let asked_at = self.config.clock.now();
         let answer = timeout(limit, self.ask(&seat.id)).await.unwrap_or_else(|_| Err(late()));
-        let found = answer.map(|verifier| match verifier {
-            Some(verifier) => TenantVerifier::known(verifier, seat.id.clone()),
+        let found = answer.map(|answer| match answer {
+            Some(answer) => answer.into_verifier(&seat.id),
             None => TenantVerifier::decoy(self.config.decoy.clone(), seat.id.clone()),
         });
         seat.land(found.clone(), || self.keep(&seat.id, &found, asked_at));
@@ -439,7 +473,7 @@ impl<V: Verifier + Clone> Shared<V> {
     }
 
     /// Asks the user's code. A panic there is told from an answer, as everywhere in this crate.
-    async fn ask(&self, id: &TenantId) -> Result<Option<V>, Rejection> {
+    async fn ask(&self, id: &TenantId) -> Result<Option<Answer<V>>, Rejection> {
         let mut asking = contained(|| (self.config.store)(id.clone()))?;
         poll_fn(|cx| {
             contained(|| asking.as_mut().poll(cx))

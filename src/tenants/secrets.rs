@@ -2,6 +2,8 @@
 
 use std::{collections::hash_map::RandomState, hash::BuildHasher};
 
+use sha2::{Digest, Sha256};
+
 use crate::{ConfigError, Secret, config_error::MAX_SECRETS};
 
 /// The secrets of one tenant: the current one and, during a rotation, those before it.
@@ -67,6 +69,52 @@ impl Secrets {
         let mut secrets = self.0.into_iter();
         let current = secrets.next().ok_or(ConfigError::SecretEmpty)?;
         secrets.try_fold(new(current)?, or_secret)
+    }
+}
+
+/// What a store answers of a tenant: its secrets and, where a store may find it by other spellings,
+/// its own id.
+///
+/// A store that compares ids exactly can answer with [`Secrets`], a [`Secret`] or a list of them.
+/// Others find `anna` by `Anna` or `anna ` (MySQL's usual collations), by `é` for `e`, or 7 by `007`:
+/// a replay guard would take each spelling for another tenant. Such a store answers with the id as
+/// it stands in its own row. The cache, [`Verified::tenant`](crate::Verified::tenant) and the replay
+/// key use that.
+///
+/// Without an id `Verified::tenant` is the request's spelling. The replay key is then made of the id
+/// in lower case and of the tenant's oldest secret, so that another case makes no new delivery.
+///
+/// ```
+/// use tower_webhook::{Secret, tenants::TenantSecrets};
+///
+/// let row = TenantSecrets::new("anna", Secret::new("current secret")?);
+/// # let _ = row;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TenantSecrets {
+    pub(super) id: Option<String>,
+    pub(super) secrets: Secrets,
+}
+
+impl TenantSecrets {
+    /// Creates the answer for the tenant with this id, as it stands in the store.
+    #[must_use]
+    pub fn new(id: impl Into<String>, secrets: impl Into<Secrets>) -> Self {
+        Self { id: Some(id.into()), secrets: secrets.into() }
+    }
+}
+
+impl<S: Into<Secrets>> From<S> for TenantSecrets {
+    fn from(secrets: S) -> Self {
+        Self { id: None, secrets: secrets.into() }
+    }
+}
+
+impl Secrets {
+    /// Tells tenants apart. It stays the same while a new secret is added.
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(self.0.last().map(Secret::expose).unwrap_or_default()).into()
     }
 }
 

@@ -96,12 +96,9 @@ impl<T> Flights<T> {
 
     /// Empties the cache by `forget`. What the calls that are under way bring is still given to
     /// those who wait for it, but kept no more: the store may have been asked before it changed.
-    pub(super) fn forget(&self, id: Option<&str>, forget: impl FnOnce()) {
+    pub(super) fn forget(&self, forget: impl FnOnce()) {
         let mut flights = self.lock();
-        match id {
-            Some(id) => drop(flights.remove(id)),
-            None => flights.clear(),
-        }
+        flights.clear();
         forget();
     }
 

@@ -4,11 +4,13 @@ use std::{
     fmt,
     future::{Future, Ready, ready},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{Response, request::Parts};
+use sha2::{Digest, Sha256};
 
 use super::TenantId;
 use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier};
@@ -26,22 +28,37 @@ pub struct TenantVerifier<V> {
     /// The decoy has one too, and clones and drops it where a known tenant's does: counting
     /// references takes time.
     tenant: TenantId,
+    /// In the replay key in the tenant's place.
+    replay_name: Option<Arc<[u8; 32]>>,
     is_decoy: bool,
 }
 
 impl<V> TenantVerifier<V> {
     pub(super) const fn known(verifier: V, tenant: TenantId) -> Self {
-        Self { verifier, tenant, is_decoy: false }
+        Self { verifier, tenant, replay_name: None, is_decoy: false }
+    }
+
+    /// A store may find a tenant by its id in another case. Another tenant, whose id differs in
+    /// nothing else, has other secrets.
+    pub(super) fn with_replay_name(mut self, id: &TenantId, secrets: &[u8; 32]) -> Self {
+        let hash = Sha256::new_with_prefix(secrets).chain_update(id.to_ascii_lowercase());
+        self.replay_name = Some(Arc::new(hash.finalize().into()));
+        self
     }
 
     pub(super) const fn decoy(verifier: V, nobody: TenantId) -> Self {
-        Self { verifier, tenant: nobody, is_decoy: true }
+        Self { verifier, tenant: nobody, replay_name: None, is_decoy: true }
     }
 
     /// The tenant whose secrets these are; `None` for the decoy.
     #[must_use]
     pub const fn tenant(&self) -> Option<&TenantId> {
         if self.is_decoy { None } else { Some(&self.tenant) }
+    }
+
+    /// Whether this is the verifier of the tenant with this id, whatever the spelling it was found by.
+    pub(super) fn is_of(&self, id: &str) -> bool {
+        !self.is_decoy && self.tenant.as_str() == id
     }
 
     /// For whoever reads the events; the sender is not told.
@@ -63,7 +80,11 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
 
     fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
         match self.verifier.finish(state, head, body) {
-            Ok(verified) if !self.is_decoy => Ok(verified.with_tenant(self.tenant.to_shared())),
+            // What makes the verifier may have named the tenant by its row.
+            Ok(verified) if !self.is_decoy && verified.tenant().is_some() => Ok(verified),
+            Ok(verified) if !self.is_decoy => Ok(verified
+                .with_tenant(self.tenant.to_shared())
+                .with_replay_name(self.replay_name.clone())),
             // With the decoy's secret, which nobody knows.
             Ok(_) => Err(self.named(Rejection::unknown_tenant())),
             Err(rejection) => Err(self.named(rejection).judged()),

@@ -54,6 +54,8 @@ mod tenant_cache;
 #[cfg(feature = "tenants")]
 mod tenant_gate;
 #[cfg(feature = "tenants")]
+mod tenant_names;
+#[cfg(feature = "tenants")]
 mod tenants;
 mod tonic;
 #[cfg(feature = "tracing")]

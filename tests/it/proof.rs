@@ -1,12 +1,13 @@
 //! What a handler learns of a genuine request, and what nobody can change of it.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request};
+use http::{HeaderName, HeaderValue, Request};
 use tower_webhook::{
-    ReplayKey, Secret, Verified, Verifier, all_of,
-    providers::{GitHub, StandardWebhooks, Stripe},
+    ReplayKey, Scheme, Secret, Verified, Verifier, all_of, any_of,
+    providers::{AnyVerifier, GitHub, SharedToken, StandardWebhooks, Stripe},
+    scheme::Part,
     verifier_fn, verify,
 };
 
@@ -129,7 +130,11 @@ fn what_is_unique_and_for_how_long_it_is_fresh() {
     assert!(!verified.is_unique());
     let id = || HeaderValue::from_static("1");
     assert!(!verified.clone().with_delivery_id(id(), false).is_unique());
-    assert!(verified.with_delivery_id(id(), true).is_unique());
+    assert!(verified.clone().with_delivery_id(id(), true).is_unique());
+    // All of one second have the same time, and a retry may have the same id in its body.
+    assert!(!verified.clone().with_signed_at(at(NOW)()).is_unique());
+    assert!(!verified.clone().with_unique_content().is_unique());
+    assert!(verified.with_signed_at(at(NOW)()).with_unique_content().is_unique());
     // With nothing to tell them by, no two are different.
     assert!(!Verified::new("acme").with_delivery_id(id(), true).is_unique());
 }
@@ -170,7 +175,10 @@ fn replay_keys_differ_by_provider_tenant_and_identity_alone() {
 fn of_two_proofs_the_second_tells_the_delivery_only_where_it_tells_more() {
     let none = Verified::new("acme");
     let body = |tag: &[u8]| Verified::new("acme").with_identity(tag);
-    let timed = |tag: &[u8]| body(tag).with_signed_at(at(NOW)()).with_fresh_for(Duration::ZERO);
+    let timed = |tag: &[u8]| {
+        let proof = body(tag).with_signed_at(at(NOW)()).with_fresh_for(Duration::ZERO);
+        proof.with_unique_content()
+    };
     for (name, first, second, expected) in [
         ("neither", none.clone(), none.clone(), none.clone()),
         ("the second alone", none.clone(), body(b"2"), body(b"2")),
@@ -208,4 +216,85 @@ fn a_replay_key_is_made_as_it_ever_was() {
         let verified = Verified::new("acme").with_tenant("tenant").with_identity(identity);
         assert_eq!(verified.replay_key().unwrap().as_ref(), &hash.finalize()[..], "{len}");
     }
+}
+
+/// Two deliveries have one replay key only if they are one: over senders, tenants, ids and ways to
+/// compose verifiers.
+#[test]
+fn replay_keys_are_one_for_one_delivery_alone() {
+    const UNNAMED: Scheme =
+        Scheme::hmac_sha256("x-sig").template(&[Part::Id, Part::Literal("."), Part::Body]);
+    let senders = [
+        UNNAMED.delivery_id("x-id"),
+        UNNAMED.headers(&["x-other-sig"]).delivery_id("x-id"),
+        UNNAMED.delivery_id("x-other-id"),
+        UNNAMED.provider("acme").delivery_id("x-id"),
+        UNNAMED.provider("bolt").delivery_id("x-id"),
+    ];
+    let secret = || Secret::new("secret").unwrap();
+    let token = || SharedToken::new(HeaderName::from_static("x-token"), secret());
+    let stranger = || GitHub::new(secret());
+    let mut keys: HashMap<ReplayKey, String> = HashMap::new();
+    let mut count = 0;
+    for (sender, scheme) in senders.into_iter().enumerate() {
+        for (id, tenant) in ["1", "2", "12"].iter().flat_map(|id| {
+            [None, Some("a"), Some("b"), Some("2"), Some("a2")].map(|tenant| (*id, tenant))
+        }) {
+            let tag = hmac_sha256("secret", format!("{id}.{BODY}").as_bytes());
+            let mut request = Request::post("/").header("x-token", "secret");
+            for name in ["x-sig", "x-other-sig"] {
+                request = request.header(name, &tag);
+            }
+            for name in ["x-id", "x-other-id"] {
+                request = request.header(name, id);
+            }
+            let head = head_of(request.body(()).unwrap());
+            let signed = || {
+                let verifier = scheme.verifier(secret()).unwrap();
+                let verifier = AnyVerifier::new(verifier);
+                match tenant {
+                    Some(tenant) => AnyVerifier::new(verifier.for_tenant(tenant)),
+                    None => verifier,
+                }
+            };
+            let of_tenant = |verifier: AnyVerifier| match tenant {
+                Some(tenant) => AnyVerifier::new(verifier.for_tenant(tenant)),
+                None => verifier,
+            };
+            let plain = || AnyVerifier::new(scheme.verifier(secret()).unwrap());
+            for (way, verifier) in [
+                ("alone", signed()),
+                ("all_of, first", AnyVerifier::new(all_of(signed(), token()))),
+                ("all_of, second", AnyVerifier::new(all_of(token(), signed()))),
+                (
+                    "all_of, token's tenant",
+                    AnyVerifier::new(all_of(of_tenant(token_any()), plain())),
+                ),
+                ("any_of, first", AnyVerifier::new(any_of(signed(), stranger()))),
+                ("any_of, second", AnyVerifier::new(any_of(stranger(), signed()))),
+                ("all_of, outside", of_tenant(AnyVerifier::new(all_of(token(), plain())))),
+            ] {
+                let verified = verify(&verifier, &head, &Bytes::from(BODY)).unwrap();
+                assert!(verified.is_unique(), "{way}");
+                assert_eq!(verified.tenant(), tenant, "{way}");
+                // Whatever it is composed of, it is the same sender's delivery.
+                let one = format!("sender {sender}, id {id}, tenant {tenant:?}");
+                let key = verified.replay_key().unwrap();
+                let known = keys.entry(key).or_insert_with(|| one.clone());
+                assert_eq!(*known, one, "{way}");
+                assert_eq!(
+                    verify(&verifier, &head, &Bytes::from(BODY)).unwrap().replay_key(),
+                    Some(key)
+                );
+                count += 1;
+            }
+        }
+    }
+    assert_eq!(count, 5 * 15 * 7);
+}
+
+fn token_any() -> AnyVerifier {
+    let token =
+        SharedToken::new(HeaderName::from_static("x-token"), Secret::new("secret").unwrap());
+    AnyVerifier::new(token)
 }

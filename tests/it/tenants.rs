@@ -112,7 +112,7 @@ impl Store {
     }
 }
 
-fn path_of(head: &Parts) -> Option<String> {
+pub(crate) fn path_of(head: &Parts) -> Option<String> {
     head.uri.path().strip_prefix("/hooks/").map(str::to_owned)
 }
 

@@ -1,11 +1,16 @@
 //! What observers hear of the guard.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use http_body_util::Full;
 use tower::Layer;
 use tower_webhook::{
     SignatureLayer,
@@ -93,6 +98,34 @@ async fn a_store_that_fails_is_told_for_each_way_to_fail() {
     ] {
         let heard = heard(&TestClock::new(), guard, &Handler::default(), &["1"]).await;
         assert_eq!(heard, [expected]);
+    }
+}
+
+#[tokio::test]
+async fn a_guard_says_once_what_it_cannot_do() {
+    use crate::support::{meta_layer, meta_request};
+    let unbounded = (EventKind::RetentionUnbounded, "webhook_replay_unbounded");
+    let unguardable = (EventKind::Unguardable, "webhook_unguardable");
+    let guard = || ReplayLayer::new("/webhook", MemoryStore::new(10));
+    for (guard, expected) in [
+        (guard(), Some(unguardable)),
+        (guard().guard_body_only("meta"), Some(unbounded)),
+        (guard().guard_body_only("meta").retention(Duration::from_secs(1)), None),
+    ] {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&heard);
+        let layer = meta_layer().observer(move |event: &Event<'_>| {
+            if matches!(event.kind(), EventKind::RetentionUnbounded | EventKind::Unguardable) {
+                told.lock().unwrap().push((event.kind(), event.event_type()));
+            }
+        });
+        // Clones of the guard are one.
+        for body in ["1", "2", "3"] {
+            let service = layer.layer(guard.clone().layer(Handler::default()));
+            let request = meta_request(body.as_bytes(), Full::<Bytes>::from(body));
+            assert_eq!(call(&service, request).await.unwrap().status(), StatusCode::OK);
+        }
+        assert_eq!(*heard.lock().unwrap(), Vec::from_iter(expected));
     }
 }
 

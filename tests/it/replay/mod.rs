@@ -135,9 +135,13 @@ impl Future for Pend {
 
 /// A delivery as Stripe sends it, signed at [`NOW`].
 fn delivery(body: &str) -> Request<Full<Bytes>> {
-    let tag = hmac_sha256(SECRET, format!("{NOW}.{body}").as_bytes());
+    delivery_at(NOW, body)
+}
+
+fn delivery_at(time: u64, body: &str) -> Request<Full<Bytes>> {
+    let tag = hmac_sha256(SECRET, format!("{time}.{body}").as_bytes());
     Request::post("/webhook")
-        .header("stripe-signature", format!("t={NOW},v1={tag}"))
+        .header("stripe-signature", format!("t={time},v1={tag}"))
         .body(Full::from(body.to_owned()))
         .unwrap()
 }
