@@ -164,6 +164,25 @@ impl PublicUrl {
         self
     }
 
+    /// Whether nothing of the request changes it.
+    pub(crate) const fn is_fixed(&self) -> bool {
+        matches!(self.kind, Kind::Fixed(_))
+    }
+
+    /// How much of the resolved URL the sender does not decide on, besides its choice among listed
+    /// hosts.
+    pub(crate) fn fixed_len(&self, url: &str) -> usize {
+        match &self.kind {
+            Kind::Origin(origin) => origin.len(),
+            Kind::Fixed(_) => url.len(),
+            Kind::Custom(_) | Kind::Forwarded(_) => {
+                let after = url.find("://").map_or(0, |at| at + 3);
+                let rest = url.get(after..).unwrap_or_default();
+                after + rest.find(['/', '?']).unwrap_or(rest.len())
+            }
+        }
+    }
+
     const fn of(kind: Kind) -> Self {
         Self { kind, uri: None }
     }

@@ -234,7 +234,7 @@ fn set(head: &mut Parts, name: &'static str, value: &str) {
 }
 
 impl Grammar {
-    fn write(self, time: &str, signature: &str) -> String {
+    pub(crate) fn write(self, time: &str, signature: &str) -> String {
         match self {
             Self::Whole { prefix } => format!("{prefix}{signature}"),
             Self::Positional { separator, time_first: true } => {

@@ -103,8 +103,8 @@ providers! {
     /// | status | 403 |
     /// | evidence | **second-hand**, the order of body and time: several readers; the rest <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
     ///
-    /// Nothing stands between body and time: whoever captures a request can move the end of the one
-    /// to the beginning of the other. Take nothing but well-formed JSON, which leaves no such end.
+    /// Nothing stands between body and time. So that the end of the one is never taken for the
+    /// beginning of the other, a body is refused that does not end as JSON does.
     Klaviyo() = Scheme::hmac_sha256("klaviyo-signature")
         .provider("klaviyo")
         .template(&[Part::Body, Part::Header("klaviyo-timestamp")]);

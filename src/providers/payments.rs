@@ -461,7 +461,9 @@ providers! {
     /// | status | 403 |
     /// | evidence | public vector: Square SDK sample |
     ///
-    /// The URL is the one registered, byte for byte.
+    /// The URL is the one registered, byte for byte. Nothing stands between it and the body: a URL
+    /// with bytes that no URL has, and a body that does not begin as JSON does, are refused, unless the
+    /// URL is [fixed](crate::PublicUrl::fixed).
     Square(url) = Scheme::hmac_sha256("x-square-hmacsha256-signature")
         .provider("square")
         .encoding(Encoding::Base64)

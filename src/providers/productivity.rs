@@ -304,6 +304,9 @@ providers! {
     /// | handshake | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
     /// | status | 403 |
     /// | evidence | vendor's documentation or source: developer.atlassian.com; n8n |
+    ///
+    /// Nothing stands between body and URL: a URL with bytes that no URL has, and a body that does not
+    /// end as JSON does, are refused, unless the URL is [fixed](crate::PublicUrl::fixed).
     Trello(url) = Scheme::hmac_sha1("x-trello-webhook")
         .provider("trello")
         .encoding(Encoding::Base64)

@@ -24,6 +24,8 @@
 //! # Ok::<_, tower_webhook::ConfigError>(())
 //! ```
 
+#[cfg(all(test, feature = "sign"))]
+mod cuts;
 mod grammar;
 mod key;
 pub(crate) mod mac;
@@ -228,9 +230,16 @@ impl Scheme {
 
     /// The signed content, part by part. Parts before the body are hashed before it arrives.
     ///
-    /// An id or header that holds the literal between it and the body is refused, because where it
-    /// ends would be a guess. Parts without a literal between them have no such guard: declare them
-    /// so only where the provider signs so.
+    /// No captured request can be cut into another one with the same signed content:
+    ///
+    /// - An id, a header, and the path and query of a URL are refused if they hold the literal between
+    ///   them and the body.
+    /// - Where no literal stands between them and the body, they must be of bytes that a URL may have,
+    ///   and the body must begin (or end) with a byte that no URL has, as JSON and XML do. Another
+    ///   body is refused. A [fixed](PublicUrl::fixed) URL needs neither.
+    /// - A time in seconds or milliseconds without a literal beside it must have 10 or 13 digits.
+    /// - A method must be one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.
+    /// - Two parts of any length side by side are refused when the verifier is built.
     ///
     /// # Panics
     ///

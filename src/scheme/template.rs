@@ -1,8 +1,12 @@
 //! The signed content but for the body, as the template says.
+//!
+//! A captured request must not be cut into another one with the same signed content (T-32). What ends
+//! a part of any length is the literal beside it, or the first byte of the body that no URL has.
+//! Methods and times have fixed forms.
 
-use http::request::Parts;
+use http::{Method, request::Parts};
 
-use super::{Part, Scheme};
+use super::{Part, Scheme, TimeFormat};
 use crate::{PublicUrl, Rejection, RejectionKind, head::required};
 
 /// Which parts of the template.
@@ -11,6 +15,25 @@ pub(crate) enum Side {
     AfterBody,
     BeforeBody,
 }
+
+/// What stands next to a part, other parts of fixed forms between them left out.
+enum Neighbour {
+    Body,
+    Literal(&'static [u8]),
+    /// The content ends there.
+    End,
+}
+
+/// Of these methods none begins or ends with another.
+const METHODS: [Method; 7] = [
+    Method::DELETE,
+    Method::GET,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::PATCH,
+    Method::POST,
+    Method::PUT,
+];
 
 impl Scheme {
     /// Calls `sink` with the bytes of each part on this side of the body.
@@ -44,15 +67,125 @@ impl Scheme {
                     sink(value);
                 }
                 Part::Literal(text) => sink(text.as_bytes()),
-                Part::Method => sink(head.method.as_str().as_bytes()),
-                Part::Time => sink(self.time_text(head)?.unwrap_or_default()),
+                Part::Method => {
+                    if !METHODS.contains(&head.method) {
+                        return Err(Rejection::malformed("method"));
+                    }
+                    sink(head.method.as_str().as_bytes());
+                }
+                Part::Time => {
+                    let text = self.time_text(head)?.unwrap_or_default();
+                    if !self.has_fixed_length(at, text) {
+                        let malformed = Rejection::new(RejectionKind::Malformed);
+                        return Err(self.blame_time(malformed));
+                    }
+                    sink(text);
+                }
                 Part::Url => {
                     let url = url.ok_or(Rejection::new(RejectionKind::UnknownUrl))?;
-                    sink(url.resolve(head)?.as_bytes());
+                    let text = url.resolve(head)?;
+                    // Of a fixed URL nothing is the sender's.
+                    if !url.is_fixed() {
+                        let target = text.get(url.fixed_len(&text)..).unwrap_or_default();
+                        self.check_url(side, at, target).ok_or(Rejection::malformed("url"))?;
+                    }
+                    sink(text.as_bytes());
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether the body must begin with a byte that no URL has, and whether it must end so: where a
+    /// part of any length is beside it.
+    pub(super) fn open_sides(&self, url: Option<&PublicUrl>) -> [bool; 2] {
+        [Side::BeforeBody, Side::AfterBody].map(|side| {
+            self.template.iter().enumerate().any(|(at, part)| {
+                self.is_free(at, *part, url)
+                    && self.side_of(at) == side
+                    && matches!(self.neighbour(side, at), Neighbour::Body)
+            })
+        })
+    }
+
+    /// A template whose parts cannot be told apart.
+    pub(super) fn check_template(&self, url: Option<&PublicUrl>) -> Result<(), &'static str> {
+        let mut free = 0;
+        for (at, part) in self.template.iter().enumerate() {
+            match part {
+                Part::Literal(text) if !text.is_empty() => free = 0,
+                Part::Body => free = 0,
+                part => free += usize::from(self.is_free(at, *part, url)),
+            }
+            if free > 1 {
+                return Err("two parts of any length stand side by side in the template, so that \
+                            the end of the one could be the beginning of the other; put the \
+                            literal between them that the provider signs");
+            }
+        }
+        let is_date = matches!(self.time, Some((_, TimeFormat::Date)));
+        if is_date && self.template.contains(&Part::Time) && self.open_sides(url) != [false; 2] {
+            return Err("a date and a part of any length stand beside the body without a literal");
+        }
+        Ok(())
+    }
+
+    /// Whether the sender decides on the length of this part.
+    fn is_free(&self, at: usize, part: Part, url: Option<&PublicUrl>) -> bool {
+        match part {
+            Part::Header(_) | Part::Id => true,
+            Part::Url => url.is_none_or(|url| !url.is_fixed()),
+            // Its fraction may be of any length, and nothing in it ends it.
+            Part::Time => {
+                matches!(self.time, Some((_, TimeFormat::Rfc3339Zoneless)))
+                    && is_open(self.template.get(at + 1))
+            }
+            Part::Body | Part::Literal(_) | Part::Method => false,
+        }
+    }
+
+    fn side_of(&self, at: usize) -> Side {
+        let body = self.template.iter().position(|part| *part == Part::Body);
+        if body.is_some_and(|body| at > body) { Side::AfterBody } else { Side::BeforeBody }
+    }
+
+    /// What ends the part: towards the body on either side of it.
+    fn neighbour(&self, side: Side, at: usize) -> Neighbour {
+        let ends = |part: &Part| match part {
+            Part::Body => Some(Neighbour::Body),
+            Part::Literal(text) if !text.is_empty() => Some(Neighbour::Literal(text.as_bytes())),
+            _ => None,
+        };
+        let found = match side {
+            Side::BeforeBody => self.template.iter().skip(at + 1).find_map(ends),
+            Side::AfterBody => self.template.iter().take(at).rev().find_map(ends),
+        };
+        found.unwrap_or(Neighbour::End)
+    }
+
+    /// A number of seconds or milliseconds whose neighbour may be digits has as many as all times of
+    /// our days.
+    fn has_fixed_length(&self, at: usize, text: &[u8]) -> bool {
+        let len = match self.time {
+            Some((_, TimeFormat::Seconds)) => 10,
+            Some((_, TimeFormat::Milliseconds)) => 13,
+            _ => return true,
+        };
+        let before = at.checked_sub(1).and_then(|before| self.template.get(before));
+        text.len() == len || !is_open(before) && !is_open(self.template.get(at + 1))
+    }
+
+    /// As [`check_end`](Self::check_end). After the body a URL begins with its scheme, so that a
+    /// literal in it is the end of the body only where another URL follows.
+    fn check_url(&self, side: Side, at: usize, target: &str) -> Option<()> {
+        let (Side::AfterBody, Neighbour::Literal(literal)) = (side, self.neighbour(side, at))
+        else {
+            return self.check_end(side, at, target.as_bytes());
+        };
+        let mut ends =
+            (0..target.len()).filter_map(|at| target.as_bytes().get(at..)?.strip_prefix(literal));
+        let is_ambiguous = ends.any(|rest| rest.starts_with(b"http") || rest.starts_with(b"ws"));
+        (!is_ambiguous).then_some(())
     }
 
     /// `None` when it cannot be told where this value ends: `a.b` + `.` + `c` and `a` + `.` +
@@ -61,16 +194,12 @@ impl Scheme {
     /// The body can hold any literal. So a part before it ends where the literal after the part
     /// first occurs, and a part after it begins where the literal before the part last occurs.
     fn check_end(&self, side: Side, at: usize, value: &[u8]) -> Option<()> {
-        let neighbour = match side {
-            Side::BeforeBody => at + 1,
-            Side::AfterBody => at.checked_sub(1)?,
-        };
-        let literal = match self.template.get(neighbour) {
-            Some(Part::Literal(literal)) => literal.as_bytes(),
-            _ => return Some(()),
+        let literal = match self.neighbour(side, at) {
+            Neighbour::Literal(literal) => literal,
+            Neighbour::Body => return value.iter().all(is_url_byte).then_some(()),
+            Neighbour::End => return Some(()),
         };
         let is_ambiguous = match (literal, side) {
-            ([], _) => false,
             ([byte], _) => value.contains(byte),
             (_, Side::BeforeBody) => (0..value.len())
                 .any(|at| value[at..].iter().chain(literal).take(literal.len()).eq(literal)),
@@ -79,4 +208,17 @@ impl Scheme {
         };
         (!is_ambiguous).then_some(())
     }
+}
+
+/// Whether this part, if there is one, marks no end of the part beside it.
+fn is_open(part: Option<&Part>) -> bool {
+    match part {
+        Some(Part::Literal(text)) => text.is_empty(),
+        part => part.is_some(),
+    }
+}
+
+/// Whether a URL may have this byte as it is. Brackets belong to addresses of hosts alone.
+pub(super) fn is_url_byte(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=%".contains(byte)
 }

@@ -10,6 +10,7 @@ use super::{
     Part, Scheme, Side, TimeSource,
     mac::{Mac, Tag, Verdict},
     public::{Content, PublicKeys},
+    template::is_url_byte,
 };
 use crate::{
     ConfigError, Profile, PublicUrl, Rejection, Secret, SensitiveParts, Verified, Verifier,
@@ -32,6 +33,8 @@ struct Inner {
     keys: Keys,
     clock: Clock,
     url: Option<PublicUrl>,
+    /// Whether the body must begin, and end, with a byte that no URL has.
+    open_sides: [bool; 2],
 }
 
 /// Never both: a public key and a secret are no substitutes for each other.
@@ -76,7 +79,10 @@ impl SchemeVerifier {
         if url.is_none() && scheme.template.contains(&Part::Url) {
             return Err(ConfigError::UrlMissing);
         }
-        Ok(Self(Arc::new(Inner { scheme, keys, clock: Clock::default(), url })))
+        let invalid = |why| ConfigError::SchemeInvalid { why };
+        scheme.check_template(url.as_ref()).map_err(invalid)?;
+        let open_sides = scheme.open_sides(url.as_ref());
+        Ok(Self(Arc::new(Inner { scheme, keys, clock: Clock::default(), url, open_sides })))
     }
 
     /// Accepts a further secret, for a rotation: the first stays the current one.
@@ -224,6 +230,12 @@ impl Verifier for SchemeVerifier {
         {
             // Anybody can have been told this signature.
             return Err(Rejection::mismatch());
+        }
+        let [before, after] = self.0.open_sides;
+        let is_open = |byte: Option<&u8>| byte.is_some_and(is_url_byte);
+        if before && is_open(body.first()) || after && is_open(body.last()) {
+            // Its beginning could be the end of what stands before it (T-32).
+            return Err(Rejection::malformed("body"));
         }
         let (key_index, identity) = match (state.signed, keys) {
             (Signed::Keyed(keyed), Keys::Secret(_)) => self.0.match_tags(keyed, head)?,

@@ -1,0 +1,264 @@
+//! T-32, for every template: no signed content can be cut into another request that is accepted.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
+
+use super::{Algorithm, Part, Scheme, SignatureSource, TimeFormat, TimeSource, Tolerance};
+use crate::{PublicUrl, Secret, providers, verify};
+
+const ORIGIN: &str = "https://a.example";
+const TIME: u64 = 1_700_000_000;
+
+/// One value for each part but the literals.
+type Values<'a> = Vec<(Part, &'a [u8])>;
+
+/// A request whose parts have these values; `None` where HTTP does not allow it.
+fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, Bytes)> {
+    let (mut head, ()) = Request::post("/").body(()).unwrap().into_parts();
+    let (mut body, mut time) = (Bytes::new(), String::new());
+    let put = |head: &mut Parts, name: &'static str, value: &[u8]| {
+        // A server takes white space off.
+        let value = HeaderValue::from_bytes(value.trim_ascii()).ok()?;
+        head.headers.insert(HeaderName::from_static(name), value);
+        Some(())
+    };
+    for (part, value) in values {
+        match *part {
+            Part::Body => body = Bytes::copy_from_slice(value),
+            Part::Header(name) => put(&mut head, name, value)?,
+            Part::Id => put(&mut head, scheme.delivery_id?, value)?,
+            Part::Method => head.method = Method::from_bytes(value).ok()?,
+            Part::Time => {
+                time = String::from_utf8(value.to_vec()).ok()?;
+                if let Some((TimeSource::Header(name), _)) = scheme.time {
+                    put(&mut head, name, value)?;
+                }
+            }
+            Part::Url => {
+                let target = std::str::from_utf8(value).ok()?.strip_prefix(ORIGIN)?;
+                head.uri = target.parse::<Uri>().ok().filter(|uri| *uri == target)?;
+            }
+            Part::Literal(_) => {}
+        }
+    }
+    for (name, value) in scheme.required {
+        put(&mut head, name, value.as_bytes())?;
+    }
+    let signature = scheme.grammar.write(&time, &scheme.encoding.encode(tag));
+    let signature = match scheme.source {
+        SignatureSource::Authorization(name) => format!("{name} {signature}"),
+        _ => signature,
+    };
+    put(&mut head, scheme.signature_field(), signature.as_bytes())?;
+    Some((head, body))
+}
+
+/// Calls `visit` with each way to cut the content into the template's parts.
+fn cuts<'a>(
+    template: &[Part],
+    content: &'a [u8],
+    values: &mut Values<'a>,
+    visit: &mut dyn FnMut(&Values<'a>),
+) {
+    match template {
+        [] if content.is_empty() => visit(values),
+        [] => {}
+        [Part::Literal(text), rest @ ..] => {
+            if let Some(content) = content.strip_prefix(text.as_bytes()) {
+                cuts(rest, content, values, visit);
+            }
+        }
+        [part] => {
+            values.push((*part, content));
+            visit(values);
+            values.pop();
+        }
+        [part, rest @ ..] => {
+            for len in 0..=content.len() {
+                let (value, content) = content.split_at(len);
+                values.push((*part, value));
+                cuts(rest, content, values, visit);
+                values.pop();
+            }
+        }
+    }
+}
+
+/// Bodies that hold what other parts are made of.
+const BODIES: [&str; 8] = [
+    r#"{"a":"https://a.example/h","b":"2023-11-14T22:13:20Z."}"#,
+    r#"{"a":".https://a.example/h?x=1.","b":"1700000000"}"#,
+    r#"{"1700000000.1700000000000":"Tue 14 Nov 2023 22:13:20 UTC"}"#,
+    "[1700000000]",
+    "1700000000",
+    "0.5.msg|x:y,z",
+    "a=https://a.example/&t=1700000000000",
+    "",
+];
+
+/// Returns how many cuts were tried of contents that are genuine and accepted.
+fn no_cut_is_accepted(scheme: Scheme) -> usize {
+    let url = PublicUrl::origin(ORIGIN).unwrap();
+    let secret = Secret::from_bytes(*b"a key of 32 bytes for the tests!").unwrap();
+    let now = UNIX_EPOCH + Duration::from_secs(TIME);
+    let verifier = scheme.verifier_at(secret, url).unwrap().clock(move || now);
+    let time = scheme.time.map(|(_, format)| format.write(now)).unwrap_or_default();
+    let mut tried = 0;
+    for body in BODIES {
+        let mut content = Vec::new();
+        let mut genuine = Vec::new();
+        for part in scheme.template {
+            let value = match *part {
+                Part::Body => body,
+                Part::Header(_) => "n-1700",
+                Part::Id => "msg-17",
+                Part::Literal(text) => text,
+                Part::Method => "POST",
+                Part::Time => &time,
+                Part::Url => "https://a.example/h/1?x=1",
+            };
+            content.extend_from_slice(value.as_bytes());
+            if !matches!(part, Part::Literal(_)) {
+                genuine.push((*part, value.as_bytes()));
+            }
+        }
+        let tag = verifier.tag(&content).unwrap();
+        let accepts = |values: &Values<'_>| {
+            let Some((head, body)) = request(&scheme, values, tag.as_bytes()) else { return false };
+            verify(&verifier, &head, &body).is_ok()
+        };
+        // Where such a body is refused, no other comes from this sender either.
+        if !accepts(&genuine) {
+            continue;
+        }
+        cuts(scheme.template, &content, &mut Vec::new(), &mut |values| {
+            tried += 1;
+            assert!(!accepts(values) || *values == genuine, "{scheme:?}: {values:?}");
+        });
+    }
+    assert!(tried > 0, "{scheme:?} takes no body");
+    tried
+}
+
+/// With its tolerance, and with none that would notice another time.
+fn in_both_ways(scheme: Scheme) -> usize {
+    no_cut_is_accepted(scheme) + no_cut_is_accepted(Scheme { tolerance: None, ..scheme })
+}
+
+#[test]
+fn no_cut_of_a_providers_content_is_another_request() {
+    let own = [
+        providers::Meta::SCHEME,
+        providers::Persona::SCHEME,
+        providers::Slack::SCHEME,
+        providers::StandardWebhooks::SCHEME,
+        providers::WebexContactCenter::SCHEME,
+    ];
+    #[cfg(feature = "asymmetric")]
+    let asymmetric = [
+        providers::Discord::SCHEME,
+        providers::SendGrid::SCHEME,
+        providers::Telnyx::SCHEME,
+        providers::Wise::SCHEME,
+    ];
+    #[cfg(not(feature = "asymmetric"))]
+    let asymmetric = [];
+    let declared = providers::all().filter_map(|provider| provider.scheme().copied());
+    let mut tried = 0;
+    for scheme in declared.chain(own).chain(asymmetric) {
+        // The content is what counts.
+        let algorithm = Algorithm::HmacSha256;
+        let is_timed = scheme.template.contains(&Part::Time);
+        // A time in the body is judged as the scheme says, and is no part of its own.
+        let time = scheme.time.filter(|_| is_timed);
+        let tolerance = scheme.tolerance.filter(|_| is_timed);
+        tried += in_both_ways(Scheme { algorithm, time, tolerance, handshake: None, ..scheme });
+    }
+    assert!(tried > 30_000, "{tried}");
+}
+
+#[test]
+fn no_cut_of_an_own_schemes_content_is_another_request() {
+    const DOT: Part = Part::Literal(".");
+    const HEADER: Part = Part::Header("x-nonce");
+    let templates: &[&'static [Part]] = &[
+        &[Part::Url, Part::Body],
+        &[Part::Body, Part::Url],
+        &[Part::Url, DOT, Part::Body],
+        &[Part::Body, DOT, Part::Url],
+        &[Part::Method, Part::Body],
+        &[Part::Method, DOT, Part::Body],
+        &[Part::Body, Part::Method],
+        &[Part::Method, Part::Url, Part::Body],
+        &[Part::Method, Part::Url, Part::Literal("\n"), Part::Body],
+        &[HEADER, Part::Body],
+        &[Part::Body, HEADER],
+        &[HEADER, DOT, Part::Body],
+        &[Part::Body, DOT, HEADER],
+        &[Part::Id, Part::Time, Part::Body],
+        &[Part::Time, Part::Id, Part::Body],
+        &[Part::Url, Part::Time, Part::Body],
+        &[Part::Body, Part::Time, HEADER],
+        &[Part::Body, DOT, Part::Time, HEADER],
+        &[Part::Time, Part::Body],
+        &[Part::Body, Part::Time],
+        &[Part::Id, DOT, Part::Time, DOT, Part::Body],
+        &[Part::Url, Part::Body, Part::Time],
+    ];
+    let formats = [
+        TimeFormat::Seconds,
+        TimeFormat::Milliseconds,
+        TimeFormat::Rfc3339,
+        TimeFormat::Rfc3339Zoneless,
+        TimeFormat::Date,
+    ];
+    let mut tried = 0;
+    let mut refused = 0;
+    for template in templates {
+        for format in formats {
+            let scheme = Scheme::hmac_sha256("x-s").template(template).delivery_id("x-id");
+            let scheme = if template.contains(&Part::Time) {
+                scheme.time(TimeSource::Header("x-t"), format).tolerance(Tolerance::seconds(300))
+            } else {
+                scheme
+            };
+            let url = PublicUrl::origin(ORIGIN).unwrap();
+            match scheme.verifier_at(Secret::new("a secret").unwrap(), url) {
+                Ok(_) => tried += in_both_ways(scheme),
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(tried > 100_000 && (1..20).contains(&refused), "{tried} {refused}");
+}
+
+#[test]
+fn what_cannot_be_guarded_is_refused_when_it_is_built() {
+    let url = || PublicUrl::origin(ORIGIN).unwrap();
+    let build = |template: &'static [Part], url| {
+        let scheme = Scheme::hmac_sha256("x-s").template(template).delivery_id("x-id");
+        scheme.verifier_at(Secret::new("a secret").unwrap(), url)
+    };
+    const A: Part = Part::Header("x-a");
+    const B: Part = Part::Header("x-b");
+    for template in [
+        &[A, B, Part::Body][..],
+        &[Part::Id, Part::Literal(""), A, Part::Literal("."), Part::Body],
+        &[Part::Url, Part::Id, Part::Body],
+        &[Part::Body, Part::Url, A],
+    ] {
+        let why = build(template, url()).unwrap_err().to_string();
+        assert!(why.contains("side by side"), "{why}");
+    }
+    // Of a fixed URL nothing is the sender's.
+    let fixed = PublicUrl::fixed("https://a.example/h.php").unwrap();
+    build(&[Part::Url, Part::Id, Part::Body], fixed.clone()).unwrap();
+    let verifier = build(&[Part::Url, Part::Literal("."), Part::Body], fixed).unwrap();
+    let tag = verifier.tag(b"https://a.example/h.php.a.b").unwrap();
+    let (mut head, ()) = Request::post("/any.thing").body(()).unwrap().into_parts();
+    let signature = verifier.scheme().encoding.encode(tag.as_bytes());
+    head.headers.insert("x-s", signature.parse().unwrap());
+    verify(&verifier, &head, &Bytes::from("a.b")).unwrap();
+}
