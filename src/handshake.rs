@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, Response, header, request::Parts};
 use subtle::Choice;
 
 use crate::{
@@ -152,7 +152,7 @@ impl Handshake {
         head: &Parts,
         body: &[u8],
         key: Option<&Mac>,
-    ) -> Option<Response<Bytes>> {
+    ) -> Option<Result<Response<Bytes>, Rejection>> {
         if head.method != Method::POST {
             return None;
         }
@@ -171,11 +171,11 @@ impl Handshake {
                 // Whoever knows a secret that is being rolled out is accepted too, so even here this
                 // must not sign what its sender likes. Nothing in a token needs escaping.
                 let Some(token) = token.filter(|token| is_token(token.as_bytes())) else {
-                    return Some(malformed());
+                    return Some(Err(malformed()));
                 };
                 let tag = tag_of(key, token.as_bytes(), Encoding::Hex);
                 let json = format!(r#"{{"plainToken":"{token}","encryptedToken":"{tag}"}}"#);
-                Some(json_answer(&json))
+                Some(Ok(json_answer(&json)))
             }
             Self::EventGrid => {
                 let mut kinds = head.headers.get_all("aeg-event-type").iter();
@@ -184,7 +184,7 @@ impl Handshake {
                 }
                 let code = validation_code(body).filter(|code| is_token(code.as_bytes()));
                 let answer = |code| json_answer(&format!(r#"{{"validationResponse":"{code}"}}"#));
-                Some(code.map_or_else(malformed, answer))
+                Some(code.map(answer).ok_or_else(malformed))
             }
             Self::SignedField { header, value, field } => {
                 if !head.headers.get_all(header).iter().any(|found| found == value) {
@@ -192,14 +192,14 @@ impl Handshake {
                 }
                 let challenge = text_field(body, field);
                 let challenge = challenge.as_deref().and_then(|found| text(found.as_bytes()));
-                Some(challenge.map_or_else(malformed, |text| echo(text.as_bytes())))
+                Some(challenge.map(|text| echo(text.as_bytes())).ok_or_else(malformed))
             }
             Self::SignedHeader { header, field, value } => {
                 if !head.headers.contains_key(header) || short_field(body, field)? != value {
                     return None;
                 }
                 let challenge = optional(head, header).ok().flatten().and_then(text);
-                Some(challenge.map_or_else(malformed, |text| echo(text.as_bytes())))
+                Some(challenge.map(|text| echo(text.as_bytes())).ok_or_else(malformed))
             }
             _ => None,
         }
@@ -213,7 +213,7 @@ fn answer_header(
 ) -> Option<Result<Response<Bytes>, Rejection>> {
     // Not where it is there twice: which of them was meant is not ours to guess.
     let answer = optional(head, name).map(|challenge| challenge.map(answer)).transpose()?;
-    Some(answer.ok().flatten().ok_or(Rejection::new(RejectionKind::HandshakeMalformed)))
+    Some(answer.ok().flatten().ok_or(malformed()))
 }
 
 fn answer_query(
@@ -223,7 +223,7 @@ fn answer_query(
 ) -> Option<Result<Response<Bytes>, Rejection>> {
     let form = Form::parse(head.uri.query()?.as_bytes())?;
     let answer = answer(form.first(name)?);
-    Some(answer.ok_or(Rejection::new(RejectionKind::HandshakeMalformed)))
+    Some(answer.ok_or(malformed()))
 }
 
 /// `None` for an OPTIONS of another sort.
@@ -231,7 +231,6 @@ fn allow_origin(
     head: &Parts,
     origins: &[&'static str],
 ) -> Result<Option<Response<Bytes>>, Rejection> {
-    let malformed = || Rejection::new(RejectionKind::HandshakeMalformed);
     let origin = optional(head, "webhook-request-origin").map_err(|_| malformed())?;
     let Some(origin) = origin else { return Ok(None) };
     let allowed = origins.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(origin));
@@ -266,7 +265,6 @@ fn validation_code(body: &[u8]) -> Option<String> {
 /// The challenge of a GET with `hub.mode=subscribe`, one of these tokens as `hub.verify_token`, and
 /// `hub.challenge`.
 pub(crate) fn subscription(head: &Parts, tokens: &[Secret]) -> Result<String, Rejection> {
-    let malformed = || Rejection::new(RejectionKind::HandshakeMalformed);
     let query = head.uri.query().unwrap_or_default();
     let form = Form::parse(query.as_bytes()).ok_or_else(malformed)?;
     let part = |name| form.first(name).filter(|value| !value.is_empty()).ok_or_else(malformed);
@@ -328,11 +326,9 @@ fn answer(body: Bytes, content_type: HeaderValue) -> Response<Bytes> {
     response
 }
 
-/// The answer to a signed challenge that is out of form: no challenge falls through to the handler.
-pub(crate) fn malformed() -> Response<Bytes> {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response
+/// A signed challenge that is out of form: no challenge falls through to the handler.
+pub(crate) const fn malformed() -> Rejection {
+    Rejection::new(RejectionKind::HandshakeMalformed)
 }
 
 /// A verifier that also answers a challenge; see [`with_handshake`].
@@ -387,7 +383,7 @@ impl<V: Verifier> Verifier for WithHandshake<V> {
 
     fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
         let verified = self.verifier.finish(state, head, body)?;
-        Ok(verified.or_reply(|| self.handshake.after_verification(head, body, None)))
+        verified.or_reply(|| self.handshake.after_verification(head, body, None))
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {

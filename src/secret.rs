@@ -93,7 +93,10 @@ impl Secret {
     ///
     /// When there are none, or all are blank or zero.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self, ConfigError> {
-        let wiped = Wiped { bytes: bytes.into(), is_text: false };
+        Self::of_bytes(Wiped { bytes: bytes.into(), is_text: false })
+    }
+
+    fn of_bytes(wiped: Wiped) -> Result<Self, ConfigError> {
         if wiped.bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(ConfigError::SecretEmpty);
         }
@@ -110,8 +113,11 @@ impl Secret {
     /// When the text is not canonical base64, or decodes to nothing.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
         const FORM: ConfigError = ConfigError::SecretUndecodable { form: "base64" };
-        let bytes = encoding::BASE64_KEY.decode(text).map_err(|_| FORM)?;
-        Self::from_bytes(bytes)
+        // Wiped also when it breaks off.
+        let mut decoded = Wiped { bytes: vec![0; text.len() + 3], is_text: false };
+        let len = encoding::BASE64_KEY.decode_slice(text, &mut decoded.bytes).map_err(|_| FORM)?;
+        decoded.bytes.truncate(len);
+        Self::of_bytes(decoded)
     }
 
     /// Key bytes written in hexadecimal, in either case.
@@ -121,9 +127,9 @@ impl Secret {
     /// When the text is not hexadecimal, or decodes to nothing.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
         const FORM: ConfigError = ConfigError::SecretUndecodable { form: "hexadecimal" };
-        let mut bytes = vec![0; text.len() / 2];
-        encoding::decode_hex(text.as_bytes(), &mut bytes).ok_or(FORM)?;
-        Self::from_bytes(bytes)
+        let mut decoded = Wiped { bytes: vec![0; text.len() / 2], is_text: false };
+        encoding::decode_hex(text.as_bytes(), &mut decoded.bytes).ok_or(FORM)?;
+        Self::of_bytes(decoded)
     }
 
     /// Key bytes written as Standard Webhooks does: base64 after `whsec_`, which may be left out.
@@ -165,8 +171,10 @@ fn is_blank(letter: char) -> bool {
 }
 
 fn is_placeholder(text: &str) -> bool {
-    let plain = text.replace(['-', ' '], "_");
-    PLACEHOLDERS.iter().any(|placeholder| plain.eq_ignore_ascii_case(placeholder))
+    // Byte by byte: a changed copy would stay in memory that is freed.
+    let plain =
+        |byte: u8| if matches!(byte, b'-' | b' ') { b'_' } else { byte.to_ascii_lowercase() };
+    PLACEHOLDERS.iter().any(|placeholder| text.bytes().map(plain).eq(placeholder.bytes()))
         || UNFILLED.iter().any(|(open, close)| text.starts_with(open) && text.ends_with(close))
 }
 

@@ -61,6 +61,7 @@ pub enum Found<V, L> {
 }
 
 #[doc(hidden)]
+#[allow(unreachable_pub, reason = "Rust 1.88 does not see that `Source` names it")]
 pub trait LookUpLater: sealed::Sealed {
     type Verifier: Verifier;
     type Future: Future<Output = Result<Self::Verifier, Rejection>>;

@@ -185,10 +185,15 @@ impl Verified {
         self
     }
 
-    /// With this reply, unless there is one.
-    pub(crate) fn or_reply(mut self, reply: impl FnOnce() -> Option<Response<Bytes>>) -> Self {
-        self.reply = self.reply.or_else(|| reply().map(Box::new));
-        self
+    /// With this reply, unless there is one. A challenge out of form is refused.
+    pub(crate) fn or_reply(
+        mut self,
+        reply: impl FnOnce() -> Option<Result<Response<Bytes>, Rejection>>,
+    ) -> Result<Self, Rejection> {
+        if self.reply.is_none() {
+            self.reply = reply().transpose()?.map(Box::new);
+        }
+        Ok(self)
     }
 
     /// With the reply of another verifier that accepted the request too, unless there is one.

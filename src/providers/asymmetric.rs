@@ -67,7 +67,7 @@ impl Verifier for Discord {
         head: &Parts,
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
-        Ok(self.0.finish(state, head, body)?.or_reply(|| ping(body)))
+        self.0.finish(state, head, body)?.or_reply(|| ping(body).map(Ok))
     }
 
     fn profile(&self) -> Profile {

@@ -58,7 +58,7 @@ impl Verifier for AzureEventGrid {
 
     fn finish(&self, key: usize, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
         let verified = Verified::new(Self::PROFILE.provider()).with_key_index(key);
-        Ok(verified.or_reply(|| Handshake::EventGrid.after_verification(head, body, None)))
+        verified.or_reply(|| Handshake::EventGrid.after_verification(head, body, None))
     }
 
     fn profile(&self) -> Profile {

@@ -55,7 +55,7 @@ impl Verifier for Slack {
         head: &Parts,
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
-        Ok(self.0.finish(state, head, body)?.or_reply(|| challenge(body)))
+        self.0.finish(state, head, body)?.or_reply(|| challenge(body))
     }
 
     fn profile(&self) -> Profile {
@@ -68,13 +68,13 @@ impl Verifier for Slack {
 }
 
 /// The answer to `url_verification`.
-fn challenge(body: &Bytes) -> Option<Response<Bytes>> {
+fn challenge(body: &Bytes) -> Option<Result<Response<Bytes>, Rejection>> {
     if short_field(body, "type")? != "url_verification" {
         return None;
     }
     let challenge = text_field(body, "challenge");
     let challenge = challenge.as_deref().and_then(|challenge| text(challenge.as_bytes()));
-    Some(challenge.map_or_else(malformed, |challenge| echo(challenge.as_bytes())))
+    Some(challenge.map(|challenge| echo(challenge.as_bytes())).ok_or_else(malformed))
 }
 
 super::sign_as!(Slack, self => &self.0);

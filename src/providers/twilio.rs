@@ -57,6 +57,10 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// parameter and the end of the URL. A router that matches exact paths, and
 /// [`known_parameters`](Self::known_parameters), leave an attacker little to shift: a value can
 /// still swallow the parameter after it, and `Body=xToy` give rise to `Body=x&To=y`.
+///
+/// The order of parameters and their repetition are not signed: `To=a&To=b`, `To=b&To=a` and
+/// `To=a&To=b&To=b` have one signature. Let no handler act on which of several values comes first, or
+/// on how many there are.
 #[derive(Clone)]
 pub struct Twilio(Arc<Inner>);
 

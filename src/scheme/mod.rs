@@ -24,7 +24,8 @@
 //! # Ok::<_, tower_webhook::ConfigError>(())
 //! ```
 
-#[cfg(all(test, feature = "sign"))]
+#[cfg(test)]
+#[cfg(feature = "sign")]
 mod cuts;
 mod grammar;
 mod key;

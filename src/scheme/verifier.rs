@@ -291,7 +291,7 @@ impl Verifier for SchemeVerifier {
             verified = verified.with_delivery_id(id, is_signed);
         }
         let key = self.0.keys.macs().first();
-        Ok(verified.or_reply(|| scheme.handshake?.after_verification(head, body, key)))
+        verified.or_reply(|| scheme.handshake?.after_verification(head, body, key))
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {

@@ -7,10 +7,14 @@ use std::{
     task::{Context, Poll},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
-use tower_webhook::RejectionKind;
+use tower_webhook::{
+    PublicUrl, RejectionKind, Secret,
+    providers::{Needs, Provider, all},
+};
 
 use crate::support::{BoxError, Event, Script, assert_refused, meta_layer, meta_request, send};
 
@@ -20,6 +24,34 @@ struct Counting;
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
+    /// How many blocks were freed that held [`SECRET`], where that is looked for.
+    static LEAKS: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// What must not stay in memory that is freed.
+const SECRET: &[u8] = b"canary-of-a-secret-0123456789-abcdef";
+
+/// Looks for the secret in a block that is about to be freed.
+///
+/// # Safety
+///
+/// The block is allocated.
+#[expect(unsafe_code, reason = "only an allocator sees what is freed")]
+unsafe fn search(pointer: *const u8, len: usize) {
+    let Ok(Some(leaks)) = LEAKS.try_with(Cell::get) else { return };
+    let byte = |at| unsafe { pointer.add(at).read_volatile() };
+    let is_there =
+        |start: usize| SECRET.iter().enumerate().all(|(at, found)| byte(start + at) == *found);
+    if (0..(len + 1).saturating_sub(SECRET.len())).any(is_there) {
+        LEAKS.set(Some(leaks + 1));
+    }
+}
+
+/// Returns how many blocks with the secret in them were freed while `run` ran.
+fn leaks(run: impl FnOnce()) -> usize {
+    LEAKS.set(Some(0));
+    run();
+    LEAKS.replace(None).unwrap()
 }
 
 fn count(bytes: isize) {
@@ -39,6 +71,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-layout.size().cast_signed());
+        unsafe { search(pointer, layout.size()) };
         unsafe { System.dealloc(pointer, layout) }
     }
 
@@ -46,6 +79,7 @@ unsafe impl GlobalAlloc for Counting {
         // While it moves, both are there.
         count(size.cast_signed());
         count(-layout.size().cast_signed());
+        unsafe { search(pointer, layout.size()) };
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
@@ -166,4 +200,58 @@ async fn t27_an_unsigned_flood_costs_nothing() {
     let (answer, peak) = peak(send(&meta_layer(), request)).await;
     assert_refused("waiting", RejectionKind::Missing, &answer);
     assert!(peak <= 4096, "peak {peak}");
+}
+
+#[test]
+fn no_secret_stays_in_memory_that_is_freed() {
+    let text = String::from_utf8(SECRET.to_vec()).unwrap();
+    // It is found where it is left.
+    assert_eq!(leaks(|| drop(std::hint::black_box(text.clone()))), 1);
+    let base64 = STANDARD.encode(SECRET);
+    let cut = format!("{base64}!");
+    let hex = crate::support::hex(SECRET);
+    let constructors: [(&str, &dyn Fn()); 11] = [
+        ("new", &|| drop(Secret::new(&*text).unwrap())),
+        ("new, owned", &|| drop(Secret::new(text.clone()).unwrap())),
+        ("new, refused", &|| drop(Secret::new([" ", &text].concat()).unwrap_err())),
+        ("new, unfilled", &|| drop(Secret::new(["${", &text, "}"].concat()).unwrap_err())),
+        ("from_bytes", &|| drop(Secret::from_bytes(SECRET).unwrap())),
+        ("from_base64", &|| drop(Secret::from_base64(&base64).unwrap())),
+        ("from_base64, refused", &|| drop(Secret::from_base64(&cut).unwrap_err())),
+        ("from_whsec", &|| drop(Secret::from_whsec(&format!("whsec_{base64}")).unwrap())),
+        ("from_hex", &|| drop(Secret::from_hex(&hex).unwrap())),
+        ("from_hex, refused", &|| drop(Secret::from_hex(&format!("{hex}x0")).unwrap_err())),
+        ("a verifier", &|| drop(meta_layer())),
+    ];
+    for (name, build) in constructors {
+        assert_eq!(leaks(build), 0, "{name}");
+    }
+}
+
+#[test]
+fn no_providers_secret_stays_in_memory_that_is_freed() {
+    let url = || PublicUrl::origin("https://a.example").unwrap();
+    let texts = |provider: &Provider| match provider.needs() {
+        Needs::UserAndPassword | Needs::KeyIdAndSecret => Some(b"user:".to_vec()),
+        Needs::HeaderAndToken => Some(b"x-token:".to_vec()),
+        Needs::PublicKey => None,
+        _ => Some(Vec::new()),
+    };
+    let mut count = 0;
+    for (provider, before) in all().filter_map(|provider| Some((provider, texts(&provider)?))) {
+        let credentials = [&before, SECRET].concat();
+        let found = leaks(|| {
+            // Text where the provider takes any, and key bytes where it decodes them.
+            let text = String::from_utf8(credentials.clone()).unwrap();
+            let secrets = [Secret::new(text), Secret::from_bytes(credentials.clone())];
+            for secret in secrets {
+                if let Ok(verifier) = provider.verifier_at(secret.unwrap(), url()) {
+                    drop(verifier.clone());
+                    count += 1;
+                }
+            }
+        });
+        assert_eq!(found, 0, "{}", provider.name());
+    }
+    assert!(count > 250, "{count}");
 }

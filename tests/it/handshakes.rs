@@ -22,8 +22,8 @@ use tower_webhook::{
 use crate::{
     heads::{NOW, Sent},
     support::{
-        SECRET, Script, assert_refused, at, hmac_sha256, meta_layer, meta_request, meta_signature,
-        secret, send,
+        SECRET, Script, assert_refused, at, hmac_sha256, kind, meta_layer, meta_request,
+        meta_signature, secret, send,
     },
 };
 
@@ -233,6 +233,7 @@ async fn a_signed_challenge_out_of_form_is_answered_with_400() {
     ] {
         let (response, inner) = send(&SignatureLayer::new(slack()), slack_request(&body)).await;
         assert_eq!((response.status(), inner.count()), (StatusCode::BAD_REQUEST, 0), "{name}");
+        assert_eq!(kind(&response), Some(RejectionKind::HandshakeMalformed), "{name}");
     }
 }
 

@@ -595,3 +595,17 @@ fn a_signed_request_gets_the_hash_of_a_body_that_nothing_else_covers() {
         verify(&twilio(), &head, &body.into()).unwrap();
     }
 }
+
+/// A limit that the page of `Twilio` names.
+#[tokio::test]
+async fn neither_order_nor_repetition_of_parameters_is_signed() {
+    for body in ["To=a&To=b", "To=b&To=a", "To=a&To=b&To=b&To=a"] {
+        let message = Message::form("/x", "https://example.com/xToaTob", body);
+        let sent = message.send(twilio()).await;
+        assert_accepted(body, &sent);
+        // The key of the replay guard is the same, so that only one of them is handled.
+        let first = Message::form("/x", "https://example.com/xToaTob", "To=a&To=b");
+        let key = |sent: &Sent| sent.1.only_call().verified().replay_key();
+        assert_eq!(key(&sent), key(&first.send(twilio()).await), "{body}");
+    }
+}
