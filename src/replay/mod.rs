@@ -39,9 +39,10 @@
 //! # What is a repetition
 //!
 //! A delivery is known by what was proven of it, [`Verified::replay_key`](crate::Verified::replay_key),
-//! and by the guard's scope: never by a header's text, nor by an id that is not signed. Where
-//! neither a time nor an id is signed, identical genuine deliveries exist, and the guard lets all
-//! of them pass unless the provider is [turned on by name](ReplayLayer::guard_body_only).
+//! and by the guard's scope: never by a header's text, nor by an id that is not signed. Where two
+//! genuine deliveries can be [signed alike](crate::Verified::is_unique), the guard lets all of them
+//! pass unless the provider is [turned on by name](ReplayLayer::guard_body_only). It reports
+//! [`Unguardable`](crate::observe::EventKind::Unguardable) once.
 //!
 //! A provider that signs each retry anew, with a new time and without an id (Stripe does), makes a
 //! new delivery of it. Against its retries the handler needs the event's own id; see below.
@@ -68,7 +69,7 @@
 //!   once.
 //! - Once a success is in the store, the delivery is not dispatched again until it is
 //!   [forgotten](ReplayLayer::retention). Where the verifier judges a signed time, it refuses the
-//!   delivery by then.
+//!   delivery by then, also by a clock that is set back by up to one hour.
 //! - It is **no transaction with the handler's own database**. A process that dies after the handler
 //!   wrote and before the commit has handled a delivery that nobody knows of, and so has one whose
 //!   store was lost. Where that matters, write the event's id under a unique key in the same
