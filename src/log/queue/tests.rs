@@ -265,6 +265,29 @@ async fn a_row_that_is_taken_back_is_not_finished() {
 }
 
 #[tokio::test]
+async fn the_stages_end_once_the_queue_is_closed_and_empty() {
+    let store = Gated::new(usize::MAX >> 4);
+    let desk = start(&store);
+    desk.push("a", SHORT);
+    desk.push("b", LARGE);
+    desk.queue.close();
+    timeout(LONG, desk.task).await.unwrap().unwrap();
+    let mut names = store.names();
+    names.sort_unstable();
+    assert_eq!((names, desk.queue.rows()), (vec!["a".to_owned(), "b".to_owned()], 0));
+
+    // Also where the last row is taken back.
+    let desk = start(&store);
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    drop(desk.push_urgent("c", LARGE));
+    desk.queue.close();
+    timeout(LONG, desk.task).await.unwrap().unwrap();
+    assert_eq!(desk.queue.rows(), 0);
+}
+
+#[tokio::test]
 async fn a_row_whose_work_panics_is_written() {
     let store = Gated::new(usize::MAX >> 4);
     let desk = start(&store);
@@ -295,7 +318,7 @@ async fn rows_in_the_stages_hands_are_lost_with_the_others() {
         tokio::time::sleep(SECOND / 100).await;
     }
     assert_eq!((desk.queue.lost(), desk.queue.rows()), (3, 0));
-    assert_eq!(desk.queue.state().unwritten(), Work::Over);
+    assert!(desk.queue.state().take_batch(BATCH).is_empty());
 }
 
 #[test]
