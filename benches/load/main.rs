@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a bench")]
 
 mod client;
+mod dots;
 mod server;
 
 use std::{
@@ -20,7 +21,7 @@ use self::{
         Answer, Honest, Open, answers, answers_to_tricklers, count, forged, genuine, head, once,
         open_all, p99, signature, unsigned,
     },
-    server::{Server, Settings, serve},
+    server::{Server, Settings, serve, serve_logging},
 };
 
 const KIB: usize = 1 << 10;
@@ -30,9 +31,16 @@ type Failure = Box<dyn Error>;
 
 fn main() -> Result<ExitCode, Failure> {
     let arguments: Vec<_> = env::args().skip(1).collect();
-    if arguments.first().is_some_and(|argument| argument == "serve") {
-        serve(&arguments[1..])?;
-        return Ok(ExitCode::SUCCESS);
+    match arguments.split_first() {
+        Some((first, rest)) if first == "serve" => {
+            serve(rest)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some((first, rest)) if first == "serve-logging" => {
+            serve_logging(rest)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
     }
     let mut load = Load {
         deadline: Duration::from_secs(number("LOAD_DEADLINE", 5)?),
@@ -64,6 +72,9 @@ fn main() -> Result<ExitCode, Failure> {
         }
         if is_asked_for("broken") {
             load.broken_connections().await?;
+        }
+        if is_asked_for("dots") {
+            load.dots().await?;
         }
         Ok::<_, Failure>(())
     })?;

@@ -7,6 +7,7 @@ use std::{
     fs,
     io::{self, BufRead, BufReader, Read},
     net::SocketAddr,
+    path::Path,
     process::{self, Child, Command, Stdio},
     thread,
     time::Duration,
@@ -22,6 +23,8 @@ use hyper_util::{
 use tokio::net::TcpListener;
 use tower_webhook::{Drain, Secret, SignatureLayer, providers::Meta};
 
+use crate::dots::strict_router;
+
 pub(crate) const SECRET: &str = "my-app-secret";
 
 /// What the layer is set to. Without it the same server reads and drops every body: that is hyper's
@@ -36,7 +39,7 @@ pub(crate) struct Settings {
     pub(crate) drains: bool,
 }
 
-const BODY_LIMIT: usize = 8 << 20;
+pub(crate) const BODY_LIMIT: usize = 8 << 20;
 
 async fn handler(mut body: Body) -> StatusCode {
     while let Some(frame) = body.frame().await {
@@ -55,16 +58,26 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(settings: Settings) -> Result<Self, Box<dyn Error>> {
-        let mut child = Command::new(env::current_exe()?)
+        let mut command = Command::new(env::current_exe()?);
+        command
             .arg("serve")
             .arg(settings.is_guarded.to_string())
             .arg(settings.deadline.as_millis().to_string())
             .arg(settings.byte_budget.to_string())
             .arg(settings.max_buf_size.to_string())
-            .arg(settings.drains.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+            .arg(settings.drains.to_string());
+        Self::spawn(command)
+    }
+
+    /// A server with a strict log in this file, and so many threads.
+    pub(crate) fn start_logging(threads: usize, file: &Path) -> Result<Self, Box<dyn Error>> {
+        let mut command = Command::new(env::current_exe()?);
+        command.arg("serve-logging").arg(threads.to_string()).arg(file);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Result<Self, Box<dyn Error>> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         let stdout = child.stdout.take().ok_or("no output")?;
         BufReader::new(stdout).read_line(&mut line)?;
@@ -99,6 +112,31 @@ impl Drop for Server {
     }
 }
 
+/// The parent's end is ours too, also where it is killed.
+fn end_with_parent() {
+    thread::spawn(|| {
+        let _ = io::stdin().read(&mut [0]);
+        process::exit(0);
+    });
+}
+
+/// The whole life of a child with a log.
+pub(crate) fn serve_logging(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let [threads, file] = arguments else {
+        return Err("serve-logging <threads> <file>".into());
+    };
+    end_with_parent();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(threads.parse()?).enable_all().build()?.block_on(async {
+        let app = Router::new().route("/webhook", post(handler));
+        let app = strict_router(Path::new(file), app).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("{}", listener.local_addr()?);
+        axum::serve(listener, app.route_layer(DefaultBodyLimit::disable())).await?;
+        Ok(())
+    })
+}
+
 /// The child's whole life.
 pub(crate) fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let [is_guarded, deadline, byte_budget, max_buf_size, drains] = arguments else {
@@ -116,11 +154,7 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         app = app.route_layer(layer);
     }
     let app = app.route_layer(DefaultBodyLimit::disable());
-    // Its end is ours too, also where the parent is killed.
-    thread::spawn(|| {
-        let _ = io::stdin().read(&mut [0]);
-        process::exit(0);
-    });
+    end_with_parent();
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);

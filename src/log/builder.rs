@@ -105,13 +105,15 @@ impl LogBuilder {
     }
 
     /// Keeps the payloads of requests that are not proven genuine too. **Anyone can fill the log
-    /// with what they like then**, within the limits of payload and refusals.
+    /// with what they like then**, within the limits of payload and refusals. Those that wait take
+    /// at most a quarter of the [queue's](Self::queue) bytes; the rows of others have none.
     pub fn refused_payloads(mut self, are_kept: bool) -> Self {
         self.settings.refused_payloads = are_kept;
         self
     }
 
-    /// Masks payloads before they are stored. The digest is of the body as received.
+    /// Masks payloads before they are stored, off the [runtime's threads](super#threads). The digest
+    /// is of the body as received.
     pub fn mask(mut self, mask: Mask) -> Self {
         self.settings.mask = Some(mask);
         self
@@ -127,6 +129,9 @@ impl LogBuilder {
 
     /// The most rows, and the most bytes of them, that wait to be written. Those that find no room
     /// are lost and counted: see [`WebhookLog::dropped`].
+    ///
+    /// Bodies of requests that are not verified have a quarter of the bytes. Beyond that their rows
+    /// are kept [without a digest](super::Entry::body_sha256).
     pub fn queue(mut self, rows: usize, bytes: usize) -> Self {
         self.settings.max_queued_rows = rows;
         self.settings.max_queued_bytes = bytes;

@@ -51,7 +51,8 @@ pub struct Entry {
     pub payload: Option<Bytes>,
     /// Whether the payload was cut.
     pub payload_truncated: bool,
-    /// SHA-256 of the whole body as received, where it was read to its end.
+    /// SHA-256 of the whole body as received, where it was read to its end. `None` also for a
+    /// request that is not verified when too many such bodies [waited](super::LogBuilder::queue).
     pub body_sha256: Option<[u8; 32]>,
     /// The length of the whole body, where it was read to its end.
     pub body_len: Option<u64>,

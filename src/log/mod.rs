@@ -30,12 +30,25 @@
 //! tried again; what finds no room is lost, [counted](WebhookLog::dropped), and said in a row when
 //! there is room again. When the process is killed, the queue is lost, and nothing more.
 //!
+//! # Threads
+//!
+//! Bodies are hashed and masked before their rows are written, one by one, on threads of tokio's
+//! [blocking pool](tokio::task::spawn_blocking). A log uses two of them at most: one for bodies of
+//! up to 64 KiB and one for longer ones, so that a short body waits for no long one. Each is given
+//! back after 100 ms or the body in hand, which is how long a runtime that shuts down waits for it.
+//!
+//! While the application has taken all threads of the pool, rows wait in the queue: best effort
+//! loses those that find no room, and strict mode answers 503 after its deadline. Rows without a
+//! body are written all the same, except that SQLite needs a thread of the same pool.
+//!
 //! # Strict mode
 //!
 //! A [`StrictLayer`] below the [`SignatureLayer`](crate::SignatureLayer) writes a row with status
 //! [`received`](RECEIVED) before the handler is called, and answers 503 when it cannot within its
-//! deadline. So no delivery is acknowledged without its row, whatever happens to the process. The
-//! outcome follows best effort, once the handler has answered: a row that still says `received`
+//! deadline. So no delivery is acknowledged without its row, whatever happens to the process. These
+//! rows go first: they are masked before all others of their lengths, and a transaction that a
+//! request waits for holds no other rows. After each such transaction at most a MiB of the others
+//! is written, so that they have their turn. The outcome follows best effort, once the handler has answered: a row that still says `received`
 //! after a restart was on its way when the process ended, and its handler may have run or not.
 //! Refused requests are written best effort as ever.
 //!
@@ -58,9 +71,11 @@
 //! # What is kept
 //!
 //! See [`Entry`] for the columns and [`LogBuilder`] for the limits. Of the headers only listed ones
-//! are kept, and none that may hold a secret by its name can be listed. Of the body there are always
-//! length and SHA-256, and the text only of verified requests unless [switched
-//! on](LogBuilder::refused_payloads).
+//! are kept, and none that may hold a secret by its name can be listed. Of the body there are length
+//! and SHA-256, and the text only of verified requests unless [switched
+//! on](LogBuilder::refused_payloads). Bodies of requests that are not verified take at most a quarter
+//! of the [queue's](LogBuilder::queue) bytes until they are hashed; the rows of those that find no
+//! room have no SHA-256.
 //!
 //! The secrets, tags and signatures of the request's verifier are not kept, whether they stand in a
 //! header, the URL or the body: Microsoft Graph's `clientState` and Mailgun's signature are

@@ -39,6 +39,11 @@ impl Draft {
         Self { entry: Arc::new(entry), body: None, sensitive: None }
     }
 
+    #[cfg(test)]
+    pub(super) fn with_body(entry: Entry, body: Bytes) -> Self {
+        Self { entry: Arc::new(entry), body: Some(body), sensitive: None }
+    }
+
     /// Only a note counts something.
     pub(super) fn is_note(&self) -> bool {
         self.entry.count.is_some()
@@ -79,29 +84,42 @@ impl Draft {
 
     fn with_request(mut entry: Entry, event: &Event<'_>, settings: &Settings) -> Self {
         entry.headers = headers(event, settings);
-        let mut body = event.body().map(kept);
-        // Strangers' bodies wait in no queue.
-        if event.verified().is_none()
-            && !settings.refused_payloads
-            && let Some(body) = body.take()
-        {
-            entry.body_sha256 = Some(Sha256::digest(&body).into());
-        }
         let sensitive = SensitiveFields::of(event.sensitive_parts(), event.headers());
-        Self { entry: Arc::new(entry), body, sensitive }
+        Self { entry: Arc::new(entry), body: event.body().map(kept), sensitive }
+    }
+
+    /// Whether nothing proves who sent the request.
+    pub(super) fn is_strangers(&self) -> bool {
+        !self.entry.verified
+    }
+
+    /// `None` when there is nothing left to finish.
+    pub(super) fn body_len(&self) -> Option<usize> {
+        self.body.as_ref().map(Bytes::len)
+    }
+
+    /// The row then has neither digest nor payload.
+    pub(super) fn drop_body(&mut self) {
+        self.body = None;
+    }
+
+    /// What it holds of the request's body.
+    pub(super) fn content_len(&self) -> usize {
+        self.body_len().or(self.entry.payload.as_ref().map(Bytes::len)).unwrap_or(0)
     }
 
     /// About as many bytes as it holds.
     pub(super) fn len(&self) -> usize {
-        self.entry.stored_len() + self.body.as_ref().map_or(0, Bytes::len)
+        self.entry.stored_len() + self.body_len().unwrap_or(0)
     }
 
-    /// Hashes, masks and cuts the body. Doing it again does nothing.
+    /// Hashes, masks and cuts the body, which can take long. Doing it again does nothing.
     pub(super) fn finish(&mut self, settings: &Settings) {
         let Some(body) = self.body.take() else { return };
         let entry = Arc::make_mut(&mut self.entry);
         entry.body_sha256 = Some(Sha256::digest(&body).into());
-        if settings.payload_limit == 0 {
+        let is_kept = entry.verified || settings.refused_payloads;
+        if !is_kept || settings.payload_limit == 0 {
             return;
         }
         // Before all else: what a mask of the user's leaves is not asked for.

@@ -56,7 +56,11 @@ impl WebhookLog {
         let writer = {
             let (queue, store, settings) =
                 (Arc::clone(&queue), Arc::clone(&store), Arc::clone(&settings));
-            runtime.spawn(async move { queue::write(&queue, &*store, &settings).await })
+            let finish = {
+                let settings = Arc::clone(&settings);
+                move |draft: &mut Draft| draft.finish(&settings)
+            };
+            runtime.spawn(async move { queue::run(queue, &*store, &settings, finish).await })
         };
         let writer = Mutex::new(Some(writer));
         Ok(Self(Arc::new(Shared { queue, store, settings, writer, has_warned: false.into() })))

@@ -5,8 +5,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use sha2::{Digest, Sha256};
 use tower_webhook::{
-    log::{Entry, EntryId, Filter, LogError, MemoryStore, Store, WebhookLog},
+    log::{Entry, EntryId, Filter, LogError, Mask, MemoryStore, Store, WebhookLog},
     observe::{Observer, Sampled},
 };
 
@@ -111,19 +115,67 @@ async fn a_finished_row_in_memory_stays_and_no_more_go_than_were_asked_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_batch_is_written_at_once_and_a_shorter_one_waits_for_more() {
-    let store = Scripted::new(Mode::Works);
-    let log = WebhookLog::builder().store(store.clone()).unwrap();
-    for (more, writes) in [(511, 0), (1, 1)] {
-        for _ in 0..more {
-            send_to(&logged(&log), 200, genuine(b"x")).await;
+    let unsigned = || Request::post("/").body(Full::new(Bytes::from_static(b"x"))).unwrap();
+    let request: [&dyn Fn() -> Request<Full<Bytes>>; 2] = [&|| genuine(b"x"), &unsigned];
+    for (request, has_body) in request.into_iter().zip([true, false]) {
+        let store = Scripted::new(Mode::Works);
+        let log = WebhookLog::builder().store(store.clone()).unwrap();
+        for (more, writes) in [(511, 0), (1, 1)] {
+            for _ in 0..more {
+                send_to(&logged(&log), 200, request()).await;
+            }
+            // The writer has its turns, and the clock stands.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            let start = std::time::Instant::now();
+            // Bodies are finished on another thread.
+            while has_body && writes > 0 && log.queued() > 0 && start.elapsed() < 30 * SECOND {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(store.writes.load(Ordering::SeqCst), writes, "{has_body}");
         }
-        // The writer has its turns, and the clock stands.
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(store.writes.load(Ordering::SeqCst), writes);
+        assert_eq!(log.queued(), 0);
+        let row = log.find(&Filter::new()).await.unwrap().remove(0);
+        assert_eq!(row.body_sha256.is_some(), has_body);
     }
-    assert_eq!(log.queued(), 0);
+}
+
+#[tokio::test]
+async fn the_thread_goes_on_while_a_long_body_is_masked() {
+    let mask = Mask::new().phone_numbers().emails().secrets().card_numbers();
+    let log = WebhookLog::builder().mask(mask).store(MemoryStore::new(9)).unwrap();
+    let body: &[u8] = vec![b'.'; 4 << 20].leak();
+    send_to(&logged(&log).body_limit(8 << 20), 200, genuine(body)).await;
+    let written = tokio::spawn({
+        let log = log.clone();
+        async move { log.flush().await }
+    });
+    let mut turns = 0;
+    while !written.is_finished() {
+        turns += 1;
+        tokio::task::yield_now().await;
+    }
+    assert!(turns > 100, "{turns}");
+    let row = only_row(&log).await;
+    assert_eq!((row.payload_truncated, row.body_sha256), (true, Some(Sha256::digest(body).into())));
+}
+
+#[tokio::test]
+async fn bodies_of_strangers_leave_room_for_genuine_ones() {
+    let log = WebhookLog::builder().queue(99, 40_000).store(MemoryStore::new(99)).unwrap();
+    let body: &[u8] = &[b'x'; 4_000];
+    for _ in 0..4 {
+        assert_eq!(send_to(&logged(&log), 200, forged(body)).await, 403);
+        assert_eq!(send_to(&logged(&log), 200, genuine(body)).await, 200);
+    }
+    let rows = rows(&log).await;
+    let with_digest = |is_verified| {
+        let rows = rows.iter().filter(|row| row.verified == is_verified);
+        rows.filter(|row| row.body_sha256.is_some()).count()
+    };
+    assert_eq!((rows.len(), with_digest(false), with_digest(true)), (8, 2, 4));
+    assert!(rows.iter().all(|row| row.verified == row.payload.is_some()));
 }
 
 #[tokio::test]
