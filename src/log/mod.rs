@@ -71,11 +71,15 @@ mod builder;
 mod entry;
 mod filter;
 mod id;
+mod keep;
 mod mask;
+mod page;
 #[cfg(feature = "log-postgres")]
 mod postgres;
 mod queue;
 mod row;
+#[cfg(any(feature = "log-postgres", feature = "log-sqlite"))]
+mod search;
 #[cfg(any(feature = "log-postgres", feature = "log-sqlite"))]
 mod sql;
 #[cfg(feature = "log-sqlite")]
@@ -92,7 +96,9 @@ pub use self::{
     entry::{Entry, RECEIVED},
     filter::{Filter, Retention},
     id::{EntryId, InvalidEntryId},
+    keep::{Keep, Totals},
     mask::{MESSAGE_FIELDS, Mask},
+    page::Page,
     store::{LogError, MemoryStore, Store, StoreFuture},
     strict::{StrictFuture, StrictLayer, StrictService},
     webhook_log::WebhookLog,

@@ -41,7 +41,7 @@ async fn a_file_is_opened_again_and_may_hold_other_tables() {
     let tables = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name");
     let tables = tables.fetch_all(&mut other).await.unwrap();
     let names: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
-    assert_eq!(names, ["others", "webhook_log", "webhook_log_schema"]);
+    assert_eq!(names, ["others", "webhook_log", "webhook_log_schema", "webhook_log_totals"]);
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn fault_13_a_locked_file_is_503_in_strict_mode_and_200_otherwise() {
     let answer = within(call(strict.clone(), genuine(b"b"))).await.unwrap();
     assert_eq!((answer.status().as_u16(), inner.count()), (503, 0));
     assert_eq!(within(call(strict.clone(), forged(b"c"))).await.unwrap().status(), 403);
-    assert_eq!(log.find(&Filter::new()).await.unwrap(), [], "it can still be read");
+    assert!(log.find(&Filter::new()).await.unwrap().is_empty(), "it can still be read");
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
 
     assert_eq!(within(call(strict, genuine(b"d"))).await.unwrap().status(), 200);
