@@ -6,10 +6,11 @@ use tower_webhook::log::{Filter, MemoryStore, Retention, WebhookLog};
 
 use super::{
     SECOND, TempDir, call, contract, forged, genuine, kills, logged, only_row, rows, send_to,
+    storage::totals,
 };
 use crate::{net::within, support::Inner};
 
-async fn connect(directory: &TempDir) -> SqliteConnection {
+pub(super) async fn connect(directory: &TempDir) -> SqliteConnection {
     let file = directory.path().join("log.db");
     SqliteConnectOptions::new().filename(file).create_if_missing(true).connect().await.unwrap()
 }
@@ -193,6 +194,8 @@ async fn work_that_was_given_up_leaves_the_store_usable() {
         within(log.flush()).await.unwrap();
         assert_eq!((log.failure(), log.dropped()), (None, 0));
         assert_eq!(rows(&reader).await.len(), 10 * round, "each row once");
+        let [counted, there] = totals(&mut connect(&directory).await).await;
+        assert_eq!(counted, there);
     }
     within(log.shutdown(10 * SECOND)).await.unwrap();
     assert!(log.find(&Filter::new()).await.is_err(), "its connections have ended");
@@ -264,4 +267,6 @@ async fn check_file(database: &str) {
     let check: String =
         sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut file).await.unwrap();
     assert_eq!(check, "ok");
+    let [counted, there] = totals(&mut file).await;
+    assert_eq!(counted, there);
 }

@@ -9,6 +9,7 @@ mod mask;
 mod queue;
 mod rows;
 mod scripted;
+mod storage;
 mod strict;
 
 use helpers::*;
