@@ -44,7 +44,7 @@ struct Wanted {
     limit: Option<u32>,
 }
 
-/// A line for each delivery. A page's last id is the next one's `before`.
+/// A line for each delivery, and one with the next page's `before` where there is more.
 async fn deliveries(
     State(log): State<WebhookLog>,
     Query(wanted): Query<Wanted>,
@@ -57,11 +57,15 @@ async fn deliveries(
         filter = filter.before(before.parse::<EntryId>().map_err(|_| StatusCode::BAD_REQUEST)?);
     }
     let found = log.find(&filter).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-    Ok(found.iter().fold(String::new(), |mut page, row| {
+    let mut page = String::new();
+    for row in &found {
         let reason = row.reason.as_deref().or(row.event_name.as_deref()).unwrap_or("-");
         let _ = writeln!(page, "{} {} {} {} {reason}", row.id, row.status, row.provider, row.url);
-        page
-    }))
+    }
+    if let Some(before) = found.next(&filter).and_then(|next| next.before) {
+        let _ = writeln!(page, "before={before}");
+    }
+    Ok(page)
 }
 
 #[tokio::main]

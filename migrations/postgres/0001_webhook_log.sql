@@ -5,9 +5,9 @@ CREATE TABLE webhook_log (
     processed_at BIGINT,
     processing_ms BIGINT,
     stored_len BIGINT NOT NULL,
-    status TEXT NOT NULL,
-    provider TEXT NOT NULL,
-    tenant TEXT,
+    status TEXT COLLATE "C" NOT NULL,
+    provider TEXT COLLATE "C" NOT NULL,
+    tenant TEXT COLLATE "C",
     event_name TEXT,
     method TEXT NOT NULL,
     url TEXT NOT NULL,
@@ -27,7 +27,49 @@ CREATE TABLE webhook_log (
     payload_truncated BOOLEAN NOT NULL,
     payload BYTEA
 );
-CREATE INDEX webhook_log_provider ON webhook_log (provider, id);
-CREATE INDEX webhook_log_tenant ON webhook_log (tenant, id) WHERE tenant IS NOT NULL;
--- Most rows are successes, and nobody looks for those.
-CREATE INDEX webhook_log_status ON webhook_log (status, id) WHERE status <> 'success';
+-- Each ends with the id, so that the newest rows of a status, a provider or a tenant are read one after
+-- the other.
+CREATE INDEX webhook_log_status ON webhook_log (status, id);
+CREATE INDEX webhook_log_provider ON webhook_log (provider, status, id);
+CREATE INDEX webhook_log_tenant ON webhook_log (tenant, provider, status, id) WHERE tenant IS NOT NULL;
+-- Exact numbers, so that pruning need not count: the sum over the slots. A process has one of its own, so
+-- that several do not wait for each other.
+CREATE TABLE webhook_log_totals (
+    slot INTEGER NOT NULL PRIMARY KEY,
+    rows BIGINT NOT NULL,
+    bytes BIGINT NOT NULL
+) WITH (fillfactor = 50);
+CREATE FUNCTION webhook_log_count() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    more_rows BIGINT := 0;
+    more_bytes BIGINT := 0;
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM webhook_log_totals;
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        SELECT COUNT(*), COALESCE(SUM(stored_len), 0) INTO more_rows, more_bytes FROM added;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        SELECT more_rows - COUNT(*), more_bytes - COALESCE(SUM(stored_len), 0)
+            INTO more_rows, more_bytes FROM gone;
+    END IF;
+    IF more_rows <> 0 OR more_bytes <> 0 THEN
+        INSERT INTO webhook_log_totals AS total (slot, rows, bytes)
+            VALUES (pg_backend_pid() % 64, more_rows, more_bytes)
+            ON CONFLICT (slot) DO UPDATE
+            SET rows = total.rows + excluded.rows, bytes = total.bytes + excluded.bytes;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER webhook_log_inserted AFTER INSERT ON webhook_log
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION webhook_log_count();
+CREATE TRIGGER webhook_log_updated AFTER UPDATE ON webhook_log
+    REFERENCING OLD TABLE AS gone NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION webhook_log_count();
+CREATE TRIGGER webhook_log_deleted AFTER DELETE ON webhook_log
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION webhook_log_count();
+CREATE TRIGGER webhook_log_truncated AFTER TRUNCATE ON webhook_log
+    FOR EACH STATEMENT EXECUTE FUNCTION webhook_log_count();

@@ -193,7 +193,11 @@ impl LogBuilder {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(LogError::no_runtime());
         }
-        let store = super::postgres::Postgres::open(url, self.settings.is_strict);
+        let store = super::postgres::Postgres::open(
+            url,
+            self.settings.is_strict,
+            self.settings.store_timeout,
+        );
         let store = super::queue::limited(&self.settings, store).await?;
         WebhookLog::start(Arc::new(store), self.settings)
     }

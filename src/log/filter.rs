@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Entry, EntryId, entry_text};
+use super::{Entry, EntryId, Keep, entry_text};
 
 /// The most rows of one answer.
 const MAX_LIMIT: u32 = 1_000;
@@ -10,11 +10,11 @@ const MAX_LIMIT: u32 = 1_000;
 /// Which rows are asked for: the newest first, 50 unless [`limit`](Self::limit) says otherwise.
 ///
 /// ```
-/// use tower_webhook::log::{Entry, Filter};
+/// use tower_webhook::log::{Filter, Page};
 ///
 /// let filter = Filter::failed().provider("meta").limit(20);
-/// // The page after this one:
-/// let next = |page: &[Entry]| page.last().map(|last| filter.clone().before(last.id));
+/// // The page after this one; see `Page::next`.
+/// let next = |page: &Page| page.next(&filter);
 /// # let _ = next;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +131,11 @@ impl Filter {
         }
     }
 
+    /// The limit as it counts.
+    pub(super) fn most(&self) -> usize {
+        usize::try_from(self.limit.min(MAX_LIMIT)).unwrap_or(usize::MAX)
+    }
+
     /// Whether this row is asked for, whatever the limit.
     #[must_use]
     pub fn matches(&self, entry: &Entry) -> bool {
@@ -175,5 +180,16 @@ impl Retention {
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
         self
+    }
+
+    /// What stays at this time, of a log with this newest row.
+    pub(super) fn keep(self, now: SystemTime, newest: EntryId) -> Keep {
+        let since = self.max_age.map(|age| now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
+        Keep {
+            since: since.map_or(EntryId::MIN, EntryId::first),
+            until: newest.next(),
+            rows: self.max_rows.unwrap_or(u64::MAX),
+            bytes: self.max_bytes.unwrap_or(u64::MAX),
+        }
     }
 }

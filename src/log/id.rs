@@ -8,7 +8,7 @@ use std::{
         LazyLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// The name of a row: a UUID of version 7, so that their order is that of the requests' arrival.
@@ -19,6 +19,9 @@ use std::{
 pub struct EntryId(u128);
 
 impl EntryId {
+    /// Before all others.
+    pub const MIN: Self = Self(0);
+
     /// After all others.
     pub const MAX: Self = Self(u128::MAX);
 
@@ -37,6 +40,13 @@ impl EntryId {
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+
+    /// Returns the time at which the row's request arrived, in milliseconds.
+    #[must_use]
+    pub fn time(self) -> SystemTime {
+        let millis = u64::try_from(self.0 >> 80).unwrap_or(u64::MAX);
+        UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
     }
 
     /// Before all ids of this millisecond.
@@ -94,8 +104,6 @@ impl FromStr for EntryId {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -107,7 +115,7 @@ mod tests {
         assert!(ids.iter().all(|id| *id >= first && *id < EntryId::first(at(1_001))));
         for id in ids {
             let text = id.to_string();
-            assert_eq!(text.parse(), Ok(id));
+            assert_eq!((text.parse(), id.time()), (Ok(id), at(1_000)));
             assert_eq!((text.len(), &text[14..15]), (36, "7"), "{text}");
             assert!(matches!(&text[19..20], "8" | "9" | "a" | "b"), "{text}");
         }

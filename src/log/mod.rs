@@ -93,11 +93,15 @@ mod entry;
 mod filter;
 mod id;
 mod json;
+mod keep;
 mod mask;
+mod page;
 #[cfg(feature = "log-postgres")]
 mod postgres;
 mod queue;
 mod row;
+#[cfg(any(feature = "log-postgres", feature = "log-sqlite"))]
+mod search;
 mod sensitive;
 #[cfg(any(feature = "log-postgres", feature = "log-sqlite"))]
 mod sql;
@@ -115,7 +119,9 @@ pub use self::{
     entry::{Entry, RECEIVED},
     filter::{Filter, Retention},
     id::{EntryId, InvalidEntryId},
+    keep::{Keep, Totals},
     mask::{MESSAGE_FIELDS, Mask},
+    page::Page,
     store::{LogError, MemoryStore, Store, StoreFuture},
     strict::{StrictFuture, StrictLayer, StrictService},
     webhook_log::WebhookLog,

@@ -8,9 +8,6 @@ use std::{
 
 use super::{Entry, EntryId, Filter, LogError, id::millis};
 
-/// For a connection to come free.
-pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// In the order of [`values`].
 pub(super) const INSERT: &str = "
     INSERT INTO webhook_log (id, received_at, processed_at, processing_ms, stored_len, status,
@@ -37,16 +34,8 @@ pub(super) const ON_CONFLICT: &str = "
         payload = COALESCE(excluded.payload, webhook_log.payload)
     WHERE webhook_log.status = 'received'";
 
-/// The first row that goes when so many stay.
-pub(super) const FIRST_BY_ROWS: &str =
-    "SELECT id FROM webhook_log ORDER BY id DESC LIMIT 1 OFFSET $1";
-
-/// The first row that goes when so many bytes stay.
-pub(super) const FIRST_BY_BYTES: &str = "SELECT id FROM (SELECT id, SUM(stored_len) OVER (ORDER BY id DESC) AS total \
-     FROM webhook_log) AS totals WHERE total > $1 ORDER BY id DESC LIMIT 1";
-
-pub(super) const DELETE: &str = "DELETE FROM webhook_log WHERE id IN \
-     (SELECT id FROM webhook_log WHERE id < $1 ORDER BY id LIMIT $2)";
+/// The rows that pruning looks at: `$1` is how many.
+pub(super) const OLDEST: &str = "SELECT id, stored_len FROM webhook_log ORDER BY id LIMIT $1";
 
 /// Which migrations were done: a table of our own, since the database may be one that is not ours
 /// alone.
@@ -169,37 +158,17 @@ pub(super) fn read(row: &impl Columns) -> Result<Entry, LogError> {
     Ok(entry)
 }
 
-/// The statement, and its texts in the order of their numbers.
-pub(super) fn find(filter: &Filter) -> (String, Vec<String>) {
-    let mut sql = "SELECT * FROM webhook_log WHERE TRUE".to_owned();
-    let mut texts = Vec::new();
-    let ids = [("=", filter.id), (">=", filter.lowest()), ("<", filter.end())];
-    for (is, id) in ids.into_iter().filter_map(|(is, id)| Some((is, id?))) {
-        texts.push(id.to_string());
-        sql += &format!(" AND id {is} ${}", texts.len());
-    }
-    for (column, text) in [("provider", &filter.provider), ("tenant", &filter.tenant)] {
-        if let Some(text) = text {
-            texts.push(text.clone());
-            sql += &format!(" AND {column} = ${}", texts.len());
-        }
-    }
-    if !filter.statuses.is_empty() {
-        let first = texts.len() + 1;
-        texts.extend(filter.statuses.iter().cloned());
-        let numbers: Vec<_> = (first..=texts.len()).map(|number| format!("${number}")).collect();
-        sql += &format!(" AND status IN ({})", numbers.join(", "));
-    }
-    sql += &format!(" ORDER BY id DESC LIMIT {}", filter.limit);
-    (sql, texts)
+/// The range of ids, from the first on and before the last.
+pub(super) fn range(filter: &Filter) -> [String; 2] {
+    let end = filter.end().unwrap_or(EntryId::MAX);
+    [filter.lowest().unwrap_or_default(), end].map(|id| id.to_string())
 }
 
-/// The last row that goes: the one after those that stay.
-pub(super) fn boundary(first_to_go: Option<String>) -> Result<Option<EntryId>, LogError> {
-    first_to_go.map(|text| id(&text).map(EntryId::next)).transpose()
+pub(super) fn positive(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }
 
-fn id(text: &str) -> Result<EntryId, LogError> {
+pub(super) fn id(text: &str) -> Result<EntryId, LogError> {
     text.parse().map_err(LogError::unavailable)
 }
 

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Entry, EntryId, Filter, RECEIVED};
+use super::{Entry, EntryId, Filter, Keep, Page, RECEIVED, Totals};
 
 /// The answer of a [`Store`].
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LogError>> + Send + 'a>>;
@@ -25,17 +25,16 @@ pub trait Store: Send + Sync + 'static {
     /// rows may be written twice.
     fn write(&self, entries: Vec<Arc<Entry>>) -> StoreFuture<'_, ()>;
 
-    /// The rows that the filter [matches](Filter::matches), the newest first.
-    fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Vec<Entry>>;
+    /// Returns the rows that the filter [matches](Filter::matches), the newest first. A `Vec` of rows
+    /// becomes a [`Page`] by `into()`.
+    fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page>;
 
-    /// The id before which all rows must go so that at most `rows` rows stay.
-    fn boundary_by_rows(&self, rows: u64) -> StoreFuture<'_, Option<EntryId>>;
-
-    /// The id before which all rows must go so that at most `bytes` bytes stay.
-    fn boundary_by_bytes(&self, bytes: u64) -> StoreFuture<'_, Option<EntryId>>;
-
-    /// Deletes at most `limit` rows before this one, and says how many.
-    fn delete_before(&self, end: EntryId, limit: u32) -> StoreFuture<'_, u64>;
+    /// Deletes some of the oldest rows that [go](Keep::goes), in one transaction, and returns how
+    /// many. 0 means that none goes.
+    ///
+    /// It is called again until it returns 0, and by one task of a log at a time. A step that deletes
+    /// [a few](Keep::step) rows lets rows be written before the next one.
+    fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64>;
 
     /// Ends all connections.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -57,6 +56,7 @@ enum Kind {
     Refused,
     TimedOut,
     Unavailable,
+    Unsuitable,
 }
 
 impl LogError {
@@ -70,6 +70,12 @@ impl LogError {
     #[must_use]
     pub fn refused(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: Kind::Refused, source: Some(source.into()) }
+    }
+
+    /// The database cannot hold a log as it is set up. The message says what to change.
+    #[cfg(any(feature = "log-postgres", feature = "log-sqlite"))]
+    pub(super) fn unsuitable(why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: Kind::Unsuitable, source: Some(why.into()) }
     }
 
     pub(super) const fn timed_out() -> Self {
@@ -95,19 +101,25 @@ impl LogError {
 
 impl fmt::Display for LogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Kind::Unsuitable, Some(why)) = (self.kind, &self.source) {
+            return write!(f, "the webhook log cannot use this database: {why}");
+        }
         f.write_str(match self.kind {
             Kind::Closed => "the webhook log has been shut down",
             Kind::NoRuntime => "a webhook log is opened inside a tokio runtime",
             Kind::Refused => "the webhook log's store does not take the row",
             Kind::TimedOut => "the webhook log's store did not answer in time",
             Kind::Unavailable => "the webhook log's store is unavailable",
+            Kind::Unsuitable => "the webhook log cannot use this database",
         })
     }
 }
 
 impl Error for LogError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+        // The message of an unsuitable database has it already.
+        let source = self.source.as_ref().filter(|_| self.kind != Kind::Unsuitable);
+        source.map(|source| &**source as &(dyn Error + 'static))
     }
 }
 
@@ -127,20 +139,6 @@ impl MemoryStore {
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<EntryId, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The oldest id that stays when the newest that `stays` says yes to do.
-    fn boundary(&self, mut stays: impl FnMut(&Entry) -> bool) -> Option<EntryId> {
-        let entries = self.entries();
-        let mut boundary = None;
-        for entry in entries.values().rev() {
-            if !stays(entry) {
-                // All go where not even the newest stays.
-                return Some(boundary.unwrap_or(EntryId::MAX));
-            }
-            boundary = Some(entry.id);
-        }
-        None
     }
 }
 
@@ -162,36 +160,25 @@ impl Store for MemoryStore {
         Box::pin(ready(Ok(())))
     }
 
-    fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Vec<Entry>> {
+    fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page> {
         let entries = self.entries();
         let found = entries.values().rev().filter(|entry| filter.matches(entry));
-        let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-        Box::pin(ready(Ok(found.take(limit).cloned().collect())))
+        let found: Vec<_> = found.take(filter.most()).cloned().collect();
+        Box::pin(ready(Ok(found.into())))
     }
 
-    fn boundary_by_rows(&self, rows: u64) -> StoreFuture<'_, Option<EntryId>> {
-        let mut left = rows;
-        let boundary = self.boundary(|_| left.checked_sub(1).map(|now| left = now).is_some());
-        Box::pin(ready(Ok(boundary)))
-    }
-
-    fn boundary_by_bytes(&self, bytes: u64) -> StoreFuture<'_, Option<EntryId>> {
-        let mut left = bytes;
-        let boundary = self.boundary(|entry| {
-            let len = u64::try_from(entry.stored_len()).unwrap_or(u64::MAX);
-            left.checked_sub(len).map(|now| left = now).is_some()
-        });
-        Box::pin(ready(Ok(boundary)))
-    }
-
-    fn delete_before(&self, end: EntryId, limit: u32) -> StoreFuture<'_, u64> {
+    fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {
         let mut entries = self.entries();
-        let mut count = 0;
-        while count < u64::from(limit) && entries.first_key_value().is_some_and(|(id, _)| *id < end)
+        let len = |entry: &Entry| u64::try_from(entry.stored_len()).unwrap_or(u64::MAX);
+        let rows = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        let mut totals = Totals { rows, bytes: entries.values().map(len).sum() };
+        // In memory nobody waits for long, so one step is enough.
+        while let Some(oldest) = entries.first_entry()
+            && keep.goes(*oldest.key(), totals)
         {
-            entries.pop_first();
-            count += 1;
+            totals.rows -= 1;
+            totals.bytes = totals.bytes.saturating_sub(len(&oldest.remove()));
         }
-        Box::pin(ready(Ok(count)))
+        Box::pin(ready(Ok(rows - totals.rows)))
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle, time::timeout};
 
 use super::{
-    Entry, EntryId, Filter, LogBuilder, LogError, Retention, Store, StrictLayer,
+    Entry, EntryId, Filter, LogBuilder, LogError, Page, Retention, Store, StrictLayer,
     builder::Settings,
     queue::{self, Queue, limited, note},
     row::Draft,
@@ -22,9 +22,6 @@ use crate::{
     ConfigError,
     observe::{Attempt, Event, EventKind, Observer},
 };
-
-/// Rows that one statement of [`WebhookLog::prune`] deletes, so that it locks for a moment only.
-const PRUNED_AT_ONCE: u32 = 500;
 
 /// A log of every delivery, refused ones too; see the [module](super).
 ///
@@ -42,6 +39,7 @@ struct Shared {
     settings: Arc<Settings>,
     writer: Mutex<Option<JoinHandle<()>>>,
     has_warned: AtomicBool,
+    pruning: tokio::sync::Mutex<()>,
 }
 
 impl WebhookLog {
@@ -63,7 +61,8 @@ impl WebhookLog {
             runtime.spawn(async move { queue::run(queue, &*store, &settings, finish).await })
         };
         let writer = Mutex::new(Some(writer));
-        Ok(Self(Arc::new(Shared { queue, store, settings, writer, has_warned: false.into() })))
+        let (has_warned, pruning) = (AtomicBool::new(false), tokio::sync::Mutex::default());
+        Ok(Self(Arc::new(Shared { queue, store, settings, writer, has_warned, pruning })))
     }
 
     /// A layer below the [`SignatureLayer`](crate::SignatureLayer) that writes a row before the
@@ -79,12 +78,16 @@ impl WebhookLog {
         Ok(StrictLayer::new(self.clone()))
     }
 
-    /// The rows that the filter asks for, the newest first.
+    /// Returns the rows that the filter asks for, the newest first. [`Page::next`] turns the page.
+    ///
+    /// Searches do not keep rows from being written: they have connections of their own, two at a
+    /// time, and more of them queue. The time in the queue counts towards the
+    /// [limit](LogBuilder::store_timeout), after which the database ends the search.
     ///
     /// # Errors
     ///
-    /// When the store cannot be read.
-    pub async fn find(&self, filter: &Filter) -> Result<Vec<Entry>, LogError> {
+    /// When the store cannot be read, or not in time.
+    pub async fn find(&self, filter: &Filter) -> Result<Page, LogError> {
         let filter = filter.clone().limit(filter.limit);
         limited(&self.0.settings, self.0.store.find(&filter)).await
     }
@@ -100,34 +103,29 @@ impl WebhookLog {
         Ok(self.find(&filter).await?.pop())
     }
 
-    /// Deletes the oldest rows, so that the rest keeps within the limits, and says how many went.
-    /// It does so in small batches; call it now and then.
+    /// Deletes the oldest rows, so that the rest keeps within the limits, and returns how many went.
+    /// Call it now and then.
+    ///
+    /// It costs what it deletes, however large the log is: some 500 rows or 4 MiB at a time, and rows
+    /// are written in between. The [limit](LogBuilder::store_timeout) is for each such step. Rows that
+    /// are written after the call stay. One pruning of a log runs at a time: a second call waits until
+    /// the first has ended.
     ///
     /// # Errors
     ///
-    /// When the store fails. What has been deleted is gone.
+    /// When the store fails. What earlier steps have deleted is gone, and the step that failed has
+    /// deleted nothing.
     pub async fn prune(&self, retention: Retention) -> Result<u64, LogError> {
-        let Shared { store, settings, .. } = &*self.0;
-        let by_age = retention.max_age.map(|age| {
-            EntryId::first(SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH))
-        });
-        let by_rows = match retention.max_rows {
-            Some(rows) => limited(settings, store.boundary_by_rows(rows)).await?,
-            None => None,
-        };
-        let by_bytes = match retention.max_bytes {
-            Some(bytes) => limited(settings, store.boundary_by_bytes(bytes)).await?,
-            None => None,
-        };
-        let Some(end) = by_age.into_iter().chain(by_rows).chain(by_bytes).max() else {
-            return Ok(0);
-        };
+        let Shared { store, settings, pruning, .. } = &*self.0;
+        let _alone = pruning.lock().await;
+        let newest = self.find(&Filter::new().limit(1)).await?;
+        let Some(newest) = newest.first().map(|entry| entry.id) else { return Ok(0) };
+        let keep = retention.keep(SystemTime::now(), newest);
         let mut count = 0;
         loop {
-            let deleted = limited(settings, store.delete_before(end, PRUNED_AT_ONCE)).await?;
-            count += deleted;
-            if deleted < u64::from(PRUNED_AT_ONCE) {
-                return Ok(count);
+            match limited(settings, store.prune_step(keep)).await? {
+                0 => return Ok(count),
+                deleted => count += deleted,
             }
         }
     }

@@ -53,6 +53,15 @@ impl Cluster {
         format!("postgres://postgres@{socket}/postgres")
     }
 
+    /// What the server has written into its own log since the last call.
+    pub(crate) fn said(&self) -> String {
+        let path = self.path().join("server.log");
+        let said = std::fs::read_to_string(&path).unwrap();
+        // The server appends.
+        std::fs::OpenOptions::new().write(true).truncate(true).open(path).unwrap();
+        said
+    }
+
     /// Returns when it takes connections.
     pub(crate) fn up(&self) {
         let options = format!("-c listen_addresses='' -k {}", self.path().display());

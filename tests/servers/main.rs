@@ -18,6 +18,7 @@ mod log {
 mod net;
 mod nginx;
 mod postgres;
+mod postgres_storage;
 mod redis;
 #[path = "../it/support.rs"]
 mod support;

@@ -39,7 +39,10 @@ async fn a_database_is_opened_again_and_may_hold_other_tables() {
         sqlx::query("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1");
     let tables = tables.fetch_all(&mut other).await.unwrap();
     let names: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
-    assert_eq!(names, ["_sqlx_migrations", "webhook_log", "webhook_log_schema"]);
+    assert_eq!(
+        names,
+        ["_sqlx_migrations", "webhook_log", "webhook_log_schema", "webhook_log_totals"]
+    );
     other.close().await.unwrap();
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
 
 use super::*;
-use crate::log::{EntryId, Filter, LogError, StoreFuture};
+use crate::log::{EntryId, Filter, Keep, LogError, Page, StoreFuture};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// For what happens at once unless it never does.
@@ -70,19 +70,11 @@ impl Store for Gated {
         })
     }
 
-    fn find<'a>(&'a self, _: &'a Filter) -> StoreFuture<'a, Vec<Entry>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn find<'a>(&'a self, _: &'a Filter) -> StoreFuture<'a, Page> {
+        Box::pin(async { Ok(Page::default()) })
     }
 
-    fn boundary_by_rows(&self, _: u64) -> StoreFuture<'_, Option<EntryId>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn boundary_by_bytes(&self, _: u64) -> StoreFuture<'_, Option<EntryId>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn delete_before(&self, _: EntryId, _: u32) -> StoreFuture<'_, u64> {
+    fn prune_step(&self, _: Keep) -> StoreFuture<'_, u64> {
         Box::pin(async { Ok(0) })
     }
 }

@@ -18,6 +18,7 @@ use crate::support::{SECRET, hmac_sha256, meta_layer, secret};
 pub(crate) async fn keeps_its_contract(log: WebhookLog) {
     keeps_hostile_text(&log).await;
     finds_by_all_filters(&log).await;
+    finds_by_every_subset(&log).await;
     tells_filters_apart(&log).await;
     prunes(&log).await;
     log.shutdown(Duration::from_secs(10)).await.unwrap();
@@ -66,6 +67,12 @@ async fn finds_by_all_filters(log: &WebhookLog) {
     for number in 0..120_u64 {
         let provider = if number % 3 == 0 { "github" } else { "meta" };
         let verifier: AnyVerifier = by_name(provider).unwrap().verifier(secret()).unwrap();
+        // Those of GitHub are nobody's.
+        let tenant = ["anna", "bob"].into_iter().nth(usize::try_from(number % 3).unwrap());
+        let verifier: AnyVerifier = match tenant {
+            Some(tenant) => AnyVerifier::new(verifier.for_tenant(tenant)),
+            None => verifier,
+        };
         let layer = SignatureLayer::new(verifier)
             .observer(log.clone())
             .event_clock(move || millis(1_000 + number));
@@ -111,22 +118,56 @@ async fn finds_by_all_filters(log: &WebhookLog) {
         (only_one, 1),
     ] {
         let expected: Vec<_> = all.iter().filter(|entry| filter.matches(entry)).cloned().collect();
-        assert_eq!(log.find(&filter).await.unwrap(), expected, "{filter:?}");
+        assert_eq!(log.find(&filter).await.unwrap().entries, expected, "{filter:?}");
         assert_eq!(expected.len(), count, "{filter:?}");
     }
     let github = log.find(&range().provider("github")).await.unwrap();
     assert_eq!(&*github[0].provider, "github");
 
     let mut paged = Vec::new();
-    let mut filter = range().limit(7);
-    loop {
-        let page = log.find(&filter).await.unwrap();
-        let Some(last) = page.last() else { break };
-        filter = filter.before(last.id);
+    let mut filter = Some(range().limit(7));
+    while let Some(wanted) = filter {
+        let page = log.find(&wanted).await.unwrap();
+        filter = page.next(&wanted);
         paged.extend(page);
     }
-    assert_eq!(paged, all);
+    assert_eq!(paged, all.entries);
     assert_eq!(log.find(&Filter::new()).await.unwrap().len(), 50, "unless asked for more");
+}
+
+/// Each combination of what a filter can ask for, page by page, beside the filter's own word.
+async fn finds_by_every_subset(log: &WebhookLog) {
+    let all = log.find(&Filter::new().limit(1_000)).await.unwrap().entries;
+    assert!(all.len() > 120 && all.len() < 1_000);
+    let mut filters = vec![Filter::new().limit(1_000)];
+    let mut vary = |ways: &[&dyn Fn(Filter) -> Filter]| {
+        let old = std::mem::take(&mut filters);
+        for filter in old {
+            filters.push(filter.clone());
+            filters.extend(ways.iter().map(|way| way(filter.clone())));
+        }
+    };
+    vary(&[&|f| f.provider("meta"), &|f| f.provider("github"), &|f| f.provider("none")]);
+    vary(&[&|f| f.tenant("anna"), &|f| f.tenant("bob"), &|f| f.tenant("none")]);
+    let failed = |f: Filter| f.status("error").status("unauthorized").status("error");
+    vary(&[&|f| f.status("success"), &failed, &|f| f.status("none").status("error")]);
+    vary(&[&|f| f.since(millis(1_030))]);
+    vary(&[&|f| f.until(millis(1_090)), &|f| f.before(all[60].id)]);
+    vary(&[&|f| f.limit(10)]);
+    assert_eq!(filters.len(), 4 * 4 * 4 * 2 * 3 * 2);
+    for filter in filters {
+        let expected = all.iter().filter(|entry| filter.matches(entry));
+        let mut found = Vec::new();
+        let mut next = Some(filter.clone());
+        while let Some(wanted) = next {
+            let page = log.find(&wanted).await.unwrap();
+            assert_eq!(page.searched_until, None);
+            next = page.next(&wanted);
+            assert!(page.len() <= 10 || filter.limit > 10);
+            found.extend(page);
+        }
+        assert!(expected.eq(&found), "{filter:?}");
+    }
 }
 
 /// What a filter's texts are compared with must not get mixed up.
@@ -160,8 +201,8 @@ async fn prunes(log: &WebhookLog) {
     let len: usize = rows.iter().take(10).map(Entry::stored_len).sum();
     let limit = Retention::new().max_bytes(u64::try_from(len).unwrap());
     assert_eq!(log.prune(limit).await.unwrap(), 990);
-    assert_eq!(log.find(&Filter::new()).await.unwrap(), rows[..10], "the newest stay");
+    assert_eq!(log.find(&Filter::new()).await.unwrap().entries, rows[..10], "the newest stay");
     assert_eq!(log.prune(limit.max_rows(3)).await.unwrap(), 7, "every limit holds");
     assert_eq!(log.prune(Retention::new().max_rows(0)).await.unwrap(), 3);
-    assert_eq!(log.find(&Filter::new()).await.unwrap(), []);
+    assert!(log.find(&Filter::new()).await.unwrap().is_empty());
 }

@@ -65,7 +65,7 @@ pub(crate) fn handler(
 /// All rows, the newest first, once all are written.
 pub(crate) async fn rows(log: &WebhookLog) -> Vec<Entry> {
     log.flush().await.unwrap();
-    log.find(&Filter::new().limit(1_000)).await.unwrap()
+    log.find(&Filter::new().limit(1_000)).await.unwrap().entries
 }
 
 pub(crate) async fn only_row(log: &WebhookLog) -> Entry {

@@ -17,6 +17,7 @@ mod scripted;
     feature = "tracing"
 ))]
 mod sensitive;
+mod storage;
 mod strict;
 
 use helpers::*;

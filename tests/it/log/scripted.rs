@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use tower_webhook::log::{Entry, EntryId, Filter, LogError, MemoryStore, Store, StoreFuture};
+use tower_webhook::log::{Entry, Filter, Keep, LogError, MemoryStore, Page, Store, StoreFuture};
 
 /// What a store does when it is asked to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,19 +73,11 @@ impl Store for Scripted {
         }
     }
 
-    fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Vec<Entry>> {
+    fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page> {
         self.memory.find(filter)
     }
 
-    fn boundary_by_rows(&self, rows: u64) -> StoreFuture<'_, Option<EntryId>> {
-        self.memory.boundary_by_rows(rows)
-    }
-
-    fn boundary_by_bytes(&self, bytes: u64) -> StoreFuture<'_, Option<EntryId>> {
-        self.memory.boundary_by_bytes(bytes)
-    }
-
-    fn delete_before(&self, end: EntryId, limit: u32) -> StoreFuture<'_, u64> {
-        self.memory.delete_before(end, limit)
+    fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {
+        self.memory.prune_step(keep)
     }
 }

@@ -1,0 +1,95 @@
+//! Connections for one purpose, and transactions that the server ends in time.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{
+    Connection, PgPool, Transaction,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{super::LogError, error};
+
+/// For a connection to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Connections of which so many are at work at once. Who comes first is served first.
+#[derive(Debug)]
+pub(super) struct Lane {
+    /// For all connections. The pool gives up those who wait for long; a queue is no fault.
+    room: Semaphore,
+    pool: PgPool,
+    begin: Arc<str>,
+}
+
+impl Lane {
+    pub(super) fn new(options: &PgConnectOptions, connections: u32, begin: &Arc<str>) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .connect_lazy_with(options.clone());
+        let room = Semaphore::new(usize::try_from(connections).unwrap_or(Semaphore::MAX_PERMITS));
+        Self { room, pool, begin: Arc::clone(begin) }
+    }
+
+    /// Waits for a connection for as long as the caller does.
+    pub(super) async fn connection(&self) -> Result<Doubtful<'_>, LogError> {
+        let room = self.room.acquire().await.map_err(LogError::unavailable)?;
+        let connection = self.pool.acquire().await.map_err(error)?;
+        Ok(Doubtful { connection: Some(connection), begin: &self.begin, _room: room })
+    }
+
+    pub(super) async fn close(&self) {
+        self.room.close();
+        self.pool.close().await;
+    }
+}
+
+/// A connection that is closed unless its transaction has ended well: of one whose future was
+/// dropped nobody knows.
+pub(super) struct Doubtful<'a> {
+    connection: Option<PoolConnection<sqlx::Postgres>>,
+    begin: &'a Arc<str>,
+    _room: SemaphorePermit<'a>,
+}
+
+impl Doubtful<'_> {
+    /// Begins a transaction in which the server itself keeps the time limit.
+    pub(super) async fn begin(&mut self) -> Result<Transaction<'_, sqlx::Postgres>, LogError> {
+        match &mut self.connection {
+            Some(connection) => connection.begin_with(self.begin.to_string()).await.map_err(error),
+            None => Err(error(sqlx::Error::PoolClosed)),
+        }
+    }
+
+    /// It goes back to the others.
+    pub(super) fn is_sound(&mut self) {
+        self.connection = None;
+    }
+}
+
+impl Drop for Doubtful<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // At once, without a word of farewell that a silent server keeps waiting for: another
+            // one may be made.
+            drop(connection.detach());
+        }
+    }
+}
+
+/// What begins a transaction, in one round trip. The settings hold for it alone, so they do so too
+/// behind a pooler that shares connections. Without bitmaps and scans of the whole table the
+/// statements of a search have the one plan that they were written for, and are never worth compiling.
+pub(super) fn begin(limit: Duration) -> Arc<str> {
+    // 0 would be no limit.
+    let millis = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1);
+    format!(
+        "BEGIN; SET LOCAL statement_timeout = {millis}; \
+         SET LOCAL idle_in_transaction_session_timeout = {millis}; \
+         SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
+         SET LOCAL jit = off"
+    )
+    .into()
+}

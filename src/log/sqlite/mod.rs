@@ -1,0 +1,256 @@
+//! The log in SQLite.
+
+mod connect;
+mod find;
+mod lane;
+#[cfg(test)]
+mod plans;
+
+use std::{future::Future, path::Path, pin::Pin, sync::Arc};
+
+use rusqlite::{
+    Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params,
+    types::{ToSqlOutput, ValueRef},
+};
+use tokio::task::spawn_blocking;
+
+use self::{
+    connect::Setup,
+    lane::{Lane, Work},
+};
+use super::{
+    Entry, Filter, Keep, LogError, Page, Store, StoreFuture, Totals,
+    sql::{self, Columns, Value},
+};
+
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_webhook_log.sql")];
+
+/// Connections that search at once.
+const READERS: u32 = 2;
+
+const VALUES: &str = "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+
+/// A file, or several logs' and other tables' file.
+pub(super) struct Sqlite {
+    setup: Arc<Setup>,
+    /// One connection, since a file has one writer at a time. It deletes rows too.
+    writer: Arc<Lane>,
+    readers: Arc<Lane>,
+}
+
+impl Sqlite {
+    pub(super) async fn open(
+        path: &Path,
+        max_file_size: Option<u64>,
+        is_strict: bool,
+    ) -> Result<Self, LogError> {
+        let setup = Arc::new(Setup { path: path.to_owned(), max_file_size, is_strict });
+        let writer = Lane::new(&setup, 1, connect::writer);
+        let readers = Lane::new(&setup, READERS as usize, connect::reader);
+        let path = setup.path.clone();
+        let prepared = spawn_blocking(move || connect::prepare(&path)).await;
+        prepared.map_err(LogError::unavailable)??;
+        writer.run(|connection, _| migrate(connection).map_err(error)).await?;
+        Ok(Self { setup, writer, readers })
+    }
+
+    /// Keeps the write-ahead log within the file's limit. Where a transaction keeps it from being
+    /// emptied nothing is written until that has ended.
+    async fn limit_wal(&self) -> Result<(), LogError> {
+        let Some(limit) = self.setup.max_file_size else { return Ok(()) };
+        let is_short =
+            move |connection: &mut Connection, _: &Work| connect::has_short_wal(connection, limit);
+        if self.writer.run(is_short).await? {
+            return Ok(());
+        }
+        // It may be a search of our own that is in the way.
+        let _quiet = self.readers.keep_out(READERS).await?;
+        if self.writer.run(is_short).await? {
+            return Ok(());
+        }
+        Err(LogError::unavailable(
+            "a reader keeps the write-ahead log from being emptied, and it is as long as the file may be",
+        ))
+    }
+}
+
+fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Several processes may start at once.
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute(sql::CREATE_SCHEMA, [])?;
+    let version = tx.query_row(sql::VERSION, [], |row| row.get(0))?;
+    for (number, migration) in sql::pending(&MIGRATIONS, version) {
+        tx.execute_batch(migration)?;
+        tx.execute(sql::DONE, [number])?;
+    }
+    tx.commit()
+}
+
+fn write(connection: &mut Connection, work: &Work, entries: &[Arc<Entry>]) -> Result<(), LogError> {
+    let behavior = TransactionBehavior::Immediate;
+    let tx = connection.transaction_with_behavior(behavior).map_err(error)?;
+    let (mut rows, mut bytes) = (0_i64, 0_i64);
+    for entry in entries {
+        work.check()?;
+        let len = sql::integer(entry.stored_len());
+        if insert(&tx, " ON CONFLICT (id) DO NOTHING", entry).map_err(error)? == 1 {
+            rows += 1;
+            bytes += len;
+        } else {
+            bytes += finish(&tx, entry, len).map_err(error)?;
+        }
+    }
+    let totals = "UPDATE webhook_log_totals SET rows = rows + ?, bytes = bytes + ?";
+    let mut totals = tx.prepare_cached(totals).map_err(error)?;
+    totals.execute([rows, bytes]).map_err(error)?;
+    drop(totals);
+    tx.commit().map_err(error)
+}
+
+fn insert(tx: &Transaction<'_>, on_conflict: &str, entry: &Entry) -> rusqlite::Result<usize> {
+    let mut insert = tx.prepare_cached(&[sql::INSERT, VALUES, on_conflict].concat())?;
+    for (index, value) in (1..).zip(sql::values(entry)) {
+        insert.raw_bind_parameter(index, value)?;
+    }
+    insert.raw_execute()
+}
+
+/// Completes a row that is there, and returns how many bytes it has gained.
+fn finish(tx: &Transaction<'_>, entry: &Entry, len: i64) -> rusqlite::Result<i64> {
+    let old = "SELECT stored_len FROM webhook_log WHERE id = ?";
+    let old: i64 = tx.prepare_cached(old)?.query_row([entry.id.to_string()], |row| row.get(0))?;
+    let is_finished_now = insert(tx, sql::ON_CONFLICT, entry)? == 1;
+    Ok(if is_finished_now { (len - old).max(0) } else { 0 })
+}
+
+fn prune_step(connection: &mut Connection, work: &Work, keep: Keep) -> Result<u64, LogError> {
+    let behavior = TransactionBehavior::Immediate;
+    let tx = connection.transaction_with_behavior(behavior).map_err(error)?;
+    let totals = "SELECT rows, bytes FROM webhook_log_totals";
+    let totals = tx.query_row(totals, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (rows, bytes) = totals.optional().map_err(error)?.unwrap_or_default();
+    let totals = Totals { rows: sql::positive(rows), bytes: sql::positive(bytes) };
+    let mut oldest = Vec::new();
+    {
+        let mut statement = tx.prepare_cached(sql::OLDEST).map_err(error)?;
+        let mut rows = statement.query([Keep::STEP_ROWS]).map_err(error)?;
+        while let Some(row) = rows.next().map_err(error)? {
+            let id: String = row.get(0).map_err(error)?;
+            oldest.push((sql::id(&id)?, sql::positive(row.get(1).map_err(error)?)));
+        }
+    }
+    let count = keep.step(totals, oldest.iter().copied());
+    let Some((last, _)) = oldest.get(..count).and_then(<[_]>::last) else { return Ok(0) };
+    work.check()?;
+    let deleted = "DELETE FROM webhook_log WHERE id <= ?";
+    let deleted = tx.execute(deleted, params![last.to_string()]).map_err(error)?;
+    tx.commit().map_err(error)?;
+    Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Flag(flag) => ValueRef::Integer((*flag).into()),
+            Value::Integer(Some(number)) => ValueRef::Integer(*number),
+            Value::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(Some(bytes)) => ValueRef::Blob(bytes),
+            Value::Integer(None) | Value::Text(None) | Value::Bytes(None) => ValueRef::Null,
+        }))
+    }
+}
+
+impl Columns for rusqlite::Row<'_> {
+    fn flag(&self, column: &str) -> Result<bool, LogError> {
+        self.get(column).map_err(error)
+    }
+
+    fn integer(&self, column: &str) -> Result<Option<i64>, LogError> {
+        self.get(column).map_err(error)
+    }
+
+    fn text(&self, column: &str) -> Result<Option<String>, LogError> {
+        self.get(column).map_err(error)
+    }
+
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, LogError> {
+        self.get(column).map_err(error)
+    }
+}
+
+impl Store for Sqlite {
+    fn write(&self, entries: Vec<Arc<Entry>>) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            self.limit_wal().await?;
+            self.writer.run(move |connection, work| write(connection, work, &entries)).await
+        })
+    }
+
+    fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page> {
+        let filter = filter.clone();
+        Box::pin(self.readers.run(move |connection, work| find::find(connection, work, &filter)))
+    }
+
+    fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {
+        Box::pin(async move {
+            self.limit_wal().await?;
+            self.writer.run(move |connection, work| prune_step(connection, work, keep)).await
+        })
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        // The writer's is the last, which brings what is in the write-ahead log into the file.
+        let idle = [self.readers.close(), self.writer.close()];
+        Box::pin(async { _ = spawn_blocking(move || drop(idle)).await })
+    }
+}
+
+fn error(error: rusqlite::Error) -> LogError {
+    /// Too big, constraint, mismatch, range.
+    const OF_THE_ROW: [i32; 4] = [18, 19, 20, 25];
+    // The lower byte of an extended code is the code.
+    let code = error.sqlite_error().map(|error| error.extended_code & 0xff);
+    sql::error(error, code.is_some_and(|code| OF_THE_ROW.contains(&code)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{EntryId, RECEIVED};
+
+    #[test]
+    fn totals_are_exact_whatever_is_written() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate(&mut db).unwrap();
+        let work = Work::never_given_up();
+        let totals = |db: &Connection, table: &str| -> (i64, i64) {
+            db.query_row(table, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+        };
+        let entry = |at: u64, status: &'static str, payload: &'static [u8]| {
+            let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(at);
+            let mut entry = Entry::new(EntryId::first(at), status);
+            entry.payload = Some(payload.into());
+            Arc::new(entry)
+        };
+        let first =
+            [entry(1, RECEIVED, b"x"), entry(2, "success", b"xx"), entry(3, RECEIVED, b"xxx")];
+        // Longer, shorter, too late for a row that has its end, and twice in one batch.
+        let second = [
+            entry(1, "success", b"longer than before"),
+            entry(3, "error", b""),
+            entry(2, "error", b"too late, and much longer"),
+            entry(4, RECEIVED, b"new"),
+            entry(4, "success", b"new, and finished"),
+        ];
+        for batch in [&first[..], &first, &second, &second, &first] {
+            write(&mut db, &work, batch).unwrap();
+            let counted = totals(&db, "SELECT COUNT(*), SUM(stored_len) FROM webhook_log");
+            assert_eq!(totals(&db, "SELECT rows, bytes FROM webhook_log_totals"), counted);
+        }
+        db.execute("DELETE FROM webhook_log WHERE status = 'error'", []).unwrap();
+        let counted = totals(&db, "SELECT COUNT(*), SUM(stored_len) FROM webhook_log");
+        assert_eq!(totals(&db, "SELECT rows, bytes FROM webhook_log_totals"), counted);
+        db.execute("DELETE FROM webhook_log", []).unwrap();
+        assert_eq!(totals(&db, "SELECT rows, bytes FROM webhook_log_totals"), (0, 0));
+    }
+}
