@@ -32,10 +32,16 @@ CREATE TABLE webhook_log (
 CREATE INDEX webhook_log_status ON webhook_log (status, id);
 CREATE INDEX webhook_log_provider ON webhook_log (provider, status, id);
 CREATE INDEX webhook_log_tenant ON webhook_log (tenant, provider, status, id) WHERE tenant IS NOT NULL;
--- Exact numbers, so that pruning need not count. Who inserts or changes rows adds to them in the same
--- transaction: a trigger on inserts would triple their cost.
+-- Exact numbers, so that pruning need not count. The triggers are for whoever else changes rows: the log
+-- itself turns them off on its connection, where they would triple the cost of a row, and counts.
 CREATE TABLE webhook_log_totals (rows INTEGER NOT NULL, bytes INTEGER NOT NULL);
 INSERT INTO webhook_log_totals (rows, bytes) VALUES (0, 0);
+CREATE TRIGGER webhook_log_inserted AFTER INSERT ON webhook_log BEGIN
+    UPDATE webhook_log_totals SET rows = rows + 1, bytes = bytes + NEW.stored_len;
+END;
+CREATE TRIGGER webhook_log_updated AFTER UPDATE OF stored_len ON webhook_log BEGIN
+    UPDATE webhook_log_totals SET bytes = bytes + NEW.stored_len - OLD.stored_len;
+END;
 CREATE TRIGGER webhook_log_deleted AFTER DELETE ON webhook_log BEGIN
     UPDATE webhook_log_totals SET rows = rows - 1, bytes = bytes - OLD.stored_len;
 END;
