@@ -143,11 +143,12 @@ async fn fill_postgres(url: &str, rows: u64) -> Result<(), Failure> {
         "INSERT INTO webhook_log ({COLUMNS})
          SELECT '00000000-' || lpad(to_hex(i / 65536), 4, '0') || '-7000-8000-'
             || lpad(to_hex(i), 12, '0'), {VALUES} repeat(md5(i::text), {PAYLOAD} / 32)::bytea
-         FROM generate_series(1, {rows}) AS i;
-         VACUUM ANALYZE webhook_log"
+         FROM generate_series(1::bigint, {rows}) AS i"
     ))
     .execute(&mut server)
     .await?;
+    // What autovacuum would do before long.
+    sqlx::raw_sql("VACUUM ANALYZE webhook_log").execute(&mut server).await?;
     Ok(server.close().await?)
 }
 
