@@ -138,22 +138,29 @@ impl LogBuilder {
         self
     }
 
-    /// The time that the store may take for one answer. Then it is asked again.
+    /// Sets the time limit of one answer of the store. A batch of rows is tried again after it, and a
+    /// search or a step of pruning fails. The database itself ends the work then: SQLite is
+    /// interrupted, and PostgreSQL's transactions set `statement_timeout`.
     pub fn store_timeout(mut self, limit: Duration) -> Self {
         self.settings.store_timeout = limit;
         self
     }
 
-    /// For [`WebhookLog::strict_layer`]: rows outlive a power cut also in SQLite, and rows of
-    /// accepted requests that the layer did not see are remarked upon.
+    /// Prepares the log for [`WebhookLog::strict_layer`]: rows outlive a power cut also in SQLite, and
+    /// rows of accepted requests that the layer did not see are remarked upon. A database that is not
+    /// durable is refused when it is opened.
     pub fn strict(mut self) -> Self {
         self.settings.is_strict = true;
         self
     }
 
-    /// The size in bytes beyond which an SQLite file does not grow, whatever else may fill the
-    /// disk. When it is reached nothing more is written until [rows
-    /// go](WebhookLog::prune).
+    /// Sets the size in bytes beyond which an SQLite file does not grow, whatever else may fill the
+    /// disk. When it is reached nothing more is written until [rows go](WebhookLog::prune).
+    ///
+    /// The write-ahead log beside it (`-wal`) may take as much again, give or take one batch. It is
+    /// emptied all the time, but for a transaction of another program that stays open: when it has
+    /// reached the limit, nothing is written until that transaction has ended. Rows wait meanwhile,
+    /// and strict mode answers 503. Without a size the write-ahead log has no limit.
     #[cfg(feature = "log-sqlite")]
     #[cfg_attr(docsrs, doc(cfg(feature = "log-sqlite")))]
     pub fn max_file_size(mut self, bytes: u64) -> Self {
@@ -164,9 +171,15 @@ impl LogBuilder {
     /// Opens the log in this SQLite file, and creates what is not there. The file may hold other
     /// tables; the log's names begin with `webhook_log`.
     ///
+    /// On Unix a new file can be read by its owner only (mode 0600), and so can its write-ahead log. A
+    /// file that is there keeps its mode.
+    ///
     /// # Errors
     ///
-    /// When the file cannot be opened or written, or outside a tokio runtime.
+    /// When the file cannot be opened or written, or outside a tokio runtime. A database in memory
+    /// (`":memory:"` or an empty path) and a URI (`file:…`) are refused: use
+    /// [`MemoryStore`](super::MemoryStore). In strict mode SQLite must keep its journal on disk and
+    /// wait for the disk at each commit, as it says itself after it was told to.
     #[cfg(feature = "log-sqlite")]
     #[cfg_attr(docsrs, doc(cfg(feature = "log-sqlite")))]
     pub async fn sqlite(self, path: impl AsRef<std::path::Path>) -> Result<WebhookLog, LogError> {
@@ -183,10 +196,13 @@ impl LogBuilder {
     /// creates what is not there. The database may hold other tables; the log's names begin with
     /// `webhook_log`. With `?sslmode=verify-full` the server must prove who it is.
     ///
+    /// It makes four connections at most: one writes, two search, one prunes.
+    ///
     /// # Errors
     ///
-    /// When the database cannot be reached or written, outside a tokio runtime, or in strict mode
-    /// when the server does not wait for the disk (`synchronous_commit = off`).
+    /// When the database cannot be reached or written, or outside a tokio runtime. In strict mode a
+    /// server is refused that does not keep what it has acknowledged (`fsync`, `full_page_writes` or
+    /// `synchronous_commit` is `off`), and so is a table `webhook_log` that is `UNLOGGED`.
     #[cfg(feature = "log-postgres")]
     #[cfg_attr(docsrs, doc(cfg(feature = "log-postgres")))]
     pub async fn postgres(self, url: &str) -> Result<WebhookLog, LogError> {

@@ -68,6 +68,15 @@
 //!
 //! A layer between the two that answers by itself leaves no row before its answer.
 //!
+//! # Searches and pruning
+//!
+//! [`WebhookLog::find`] reads pages of rows by provider, tenant, status and time, each by an index, on
+//! connections of its own: neither many readers nor slow ones keep rows from being written.
+//! [`WebhookLog::prune`] deletes the oldest rows in small steps. It costs what it deletes, since the
+//! database keeps exact [totals](Totals), in the table `webhook_log_totals`. In PostgreSQL triggers
+//! keep them. In SQLite the log adds what it writes, and a trigger subtracts what anyone deletes: rows
+//! that another program inserts are not counted there.
+//!
 //! # What is kept
 //!
 //! See [`Entry`] for the columns and [`LogBuilder`] for the limits. Of the headers only listed ones

@@ -63,14 +63,16 @@ impl Finder<'_> {
         if groups.are_known() {
             return Ok(groups.keys(vec![groups.fixed.clone()]));
         }
-        let mut found = Vec::new();
-        let mut next = self.seek(&seek(groups, ">=", groups.fixed.len()), &groups.fixed)?;
-        let after = seek(groups, ">", groups.depth());
-        while let Some(key) = next
+        let (statement, mut found) = (seek(groups), Vec::new());
+        let mut from = groups.fixed.clone();
+        from.resize(groups.depth(), String::new());
+        while found.len() <= MAX_GROUPS
+            && let Some(key) = self.seek(&statement, &from)?
             && key.starts_with(&groups.fixed)
-            && found.len() <= MAX_GROUPS
         {
-            next = self.seek(&after, &key)?;
+            // The least key after this one. `>` would have SQLite read the whole group to its end.
+            from.clone_from(&key);
+            from.last_mut().into_iter().for_each(|text| text.push('\0'));
             found.push(key);
         }
         Ok(groups.keys(found))
@@ -156,14 +158,14 @@ impl Finder<'_> {
     }
 }
 
-/// The first group that is at or after so many values. The index is named, so that no planner takes
+/// The first group that is at or after some values. The index is named, so that no planner takes
 /// another one.
-pub(super) fn seek(groups: &Groups, is: &str, values: usize) -> String {
-    groups.seek(&indexed(groups), is, &numbered(1..=values))
+fn seek(groups: &Groups) -> String {
+    groups.seek(&indexed(groups), ">=", &numbered(1..=groups.depth()))
 }
 
 /// The newest ids of a group, within a range.
-pub(super) fn newest_of(groups: &Groups, most: usize) -> String {
+fn newest_of(groups: &Groups, most: usize) -> String {
     let columns = groups.index.columns();
     let is: String = (1..).zip(columns).map(|(at, name)| format!("{name} = ${at} AND ")).collect();
     let (from, end) = (columns.len() + 1, columns.len() + 2);
@@ -185,8 +187,7 @@ pub(super) fn statements(filter: &Filter) -> Vec<String> {
         Search::Groups(groups) => {
             let mut all = vec![newest_of(&groups, filter.most()), ROW.to_owned(), WALK.to_owned()];
             if !groups.are_known() {
-                all.push(seek(&groups, ">=", groups.fixed.len()));
-                all.push(seek(&groups, ">", groups.depth()));
+                all.push(seek(&groups));
             }
             all
         }

@@ -224,6 +224,49 @@ mod tests {
     use super::*;
     use crate::log::{EntryId, RECEIVED};
 
+    #[tokio::test]
+    async fn writing_and_pruning_wait_for_no_reader() {
+        let name = format!("tower-webhook-readers-{}.db", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let store = Sqlite::open(&path, None, true).await.unwrap();
+        let mut readers = Vec::new();
+        for _ in 0..2 * READERS {
+            let endless = store.readers.run(|connection, _| {
+                let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+                     SELECT COUNT(*) FROM n";
+                connection.query_row(endless, [], |_| Ok(())).map_err(error)
+            });
+            let mut endless = Box::pin(endless);
+            // Begun, or in the queue behind those that are.
+            assert!(poll_once(endless.as_mut()).await.is_none());
+            readers.push(endless);
+        }
+        let entry = Entry::new(EntryId::new(std::time::SystemTime::now()), "success");
+        let works = async {
+            store.write(vec![Arc::new(entry.clone())]).await.unwrap();
+            let keep = crate::log::Retention::new().max_rows(0);
+            let keep = keep.keep(std::time::SystemTime::now(), entry.id);
+            assert_eq!(store.prune_step(keep).await.unwrap(), 1);
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), works).await.unwrap();
+        drop(readers);
+        store.close().await;
+        std::fs::remove_file(path).unwrap();
+    }
+
+    /// Polls once.
+    async fn poll_once<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
+        let mut future = Some(future);
+        std::future::poll_fn(|cx| {
+            let polled = future.take().map(|future| future.poll(cx));
+            std::task::Poll::Ready(match polled {
+                Some(std::task::Poll::Ready(output)) => Some(output),
+                _ => None,
+            })
+        })
+        .await
+    }
+
     #[test]
     fn totals_are_exact_whatever_is_written() {
         let mut db = Connection::open_in_memory().unwrap();

@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use super::{find::statements, lane::Work, migrate};
+use super::{find, find::statements, lane::Work, migrate};
 use crate::log::{EntryId, Filter, Page};
 
 const PRIMARY_KEY: &str = "sqlite_autoindex_webhook_log_1";
@@ -84,23 +84,41 @@ fn each_search_goes_by_its_index() {
     check(&db);
 }
 
+/// What a plan does not tell: whether a search within an index ends where it should.
+#[test]
+fn each_search_takes_few_steps() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static STEPS: AtomicU32 = AtomicU32::new(0);
+    let mut db = database();
+    db.execute_batch(FILL).unwrap();
+    let mut most = 0;
+    for (filter, _) in filters() {
+        db.progress_handler(1, Some(|| STEPS.fetch_add(1, Ordering::Relaxed) > u32::MAX / 2));
+        STEPS.store(0, Ordering::Relaxed);
+        find::find(&mut db, &Work::never_given_up(), &filter.limit(20)).unwrap();
+        most = most.max(STEPS.load(Ordering::Relaxed));
+    }
+    // 20,000 rows would take more each.
+    assert!((1_000..10_000).contains(&most), "{most} steps");
+}
+
 #[test]
 fn searches_agree_with_the_filter_on_many_rows() {
     let mut db = database();
     db.execute_batch(FILL).unwrap();
-    let mut find = |filter: &Filter| -> Page {
-        super::find::find(&mut db, &Work::never_given_up(), filter).unwrap()
-    };
+    let mut search =
+        |filter: &Filter| -> Page { find::find(&mut db, &Work::never_given_up(), filter).unwrap() };
     let (mut all, mut filter) = (Vec::new(), Some(Filter::new().limit(1_000)));
     while let Some(wanted) = filter {
-        let page = find(&wanted);
+        let page = search(&wanted);
         filter = page.next(&wanted);
         all.extend(page);
     }
     assert_eq!(all.len(), 20_000);
     for (filter, _) in filters() {
         let expected = all.iter().filter(|entry| filter.matches(entry)).take(50);
-        assert_eq!(find(&filter).entries, expected.cloned().collect::<Vec<_>>(), "{filter:?}");
+        assert_eq!(search(&filter).entries, expected.cloned().collect::<Vec<_>>(), "{filter:?}");
     }
 }
 
@@ -111,11 +129,10 @@ fn beyond_many_groups_the_newest_rows_are_looked_at() {
     // A status for each of the oldest, as an application may write them.
     let odd = "UPDATE webhook_log SET status = 'odd-' || received_at WHERE received_at <= 500";
     db.execute(odd, []).unwrap();
-    let mut find = |filter: &Filter| -> Page {
-        super::find::find(&mut db, &Work::never_given_up(), filter).unwrap()
-    };
+    let mut search =
+        |filter: &Filter| -> Page { find::find(&mut db, &Work::never_given_up(), filter).unwrap() };
     let github = Filter::new().provider("github").limit(10);
-    let page = find(&github);
+    let page = search(&github);
     assert_eq!((page.len(), page.searched_until), (10, None), "the newest are there");
     // Its 128 groups can be read one by one, one more cannot.
     for (statuses, is_walk) in [(128, false), (129, true)] {
@@ -123,7 +140,7 @@ fn beyond_many_groups_the_newest_rows_are_looked_at() {
             (1..=statuses).fold(Filter::new(), |f, number| f.status(format!("odd-{number}")));
         let (mut pages, mut found, mut next) = (0, 0, Some(filter.limit(200)));
         while let Some(wanted) = next {
-            let page = find(&wanted);
+            let page = search(&wanted);
             assert_eq!(page.searched_until.is_some(), is_walk && pages < 2, "page {pages}");
             (pages, found, next) = (pages + 1, found + page.len(), page.next(&wanted));
         }
