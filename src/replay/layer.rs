@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Extensions, HeaderValue, Response, StatusCode, header};
 use tower_layer::Layer;
 
-use super::{ReplayService, ReplayStore, StoreError};
+use super::{ReplayService, ReplayStore, StoreError, outage::Outage};
 use crate::{ReplayKey, Unverified, Verified, rejection::grpc_status, verified::Scope};
 
 /// Lets each delivery reach the handler once; see [the module](super).
@@ -33,6 +33,7 @@ pub(super) struct Config {
     body_only: Vec<&'static str>,
     duplicate_status: StatusCode,
     pub(super) fails_open: bool,
+    pub(super) outage: Outage,
 }
 
 /// Beside the tolerance: for clocks that are corrected, and for seconds that were cut.
@@ -50,6 +51,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
             body_only: Vec::new(),
             duplicate_status: StatusCode::OK,
             fails_open: false,
+            outage: Outage::default(),
         };
         Self { store, config: Arc::new(config) }
     }
@@ -85,9 +87,18 @@ impl<T: ReplayStore> ReplayLayer<T> {
         self.with(|config| config.duplicate_status = status)
     }
 
-    /// **Lets deliveries pass unguarded while the store is down**, each with an
-    /// [event](crate::observe::EventKind::Unguarded), in place of the 503 that makes their senders
-    /// come again.
+    /// **Lets deliveries pass unguarded while the store is down**, in place of the 503 that makes
+    /// their senders come again.
+    ///
+    /// The first unguarded delivery of an outage reports
+    /// [`EventKind::Unguarded`](crate::observe::EventKind::Unguarded) at once, and one delivery a
+    /// minute while the outage goes on, with the number of deliveries since. When the store answers
+    /// again, [`EventKind::GuardRestored`](crate::observe::EventKind::GuardRestored) reports the
+    /// number of all. [`Event::is_unguarded`](crate::observe::Event::is_unguarded) marks each such
+    /// delivery for observers, and [`Attempt::is_unguarded`](crate::observe::Attempt::is_unguarded)
+    /// for the handler.
+    ///
+    /// A layer, its clones and its services count together.
     pub fn dangerously_fail_open(self) -> Self {
         self.with(|config| config.fails_open = true)
     }
