@@ -24,7 +24,10 @@ use super::{
 const SLOWEST: Duration = Duration::from_secs(1);
 
 /// How long the store goes on trying to give back a claim that nobody waits for.
-pub(super) const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the store goes on trying to remember a success. Whatever is lost is handled twice.
+const COMMIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// An answer of Redis, within a time limit.
 #[must_use = "nothing is sent until it is polled"]
@@ -39,10 +42,17 @@ pub(super) struct Question {
     pub(super) link: Arc<Link>,
     pub(super) command: Arc<Cmd>,
     pub(super) limit: Duration,
-    /// For how long it is repeated once nobody waits for it.
-    pub(super) background_limit: Duration,
-    /// Undoes it, should its answer come when nobody waits for it any more.
-    pub(super) undo: Option<Arc<Cmd>>,
+    pub(super) purpose: Purpose,
+}
+
+#[derive(Clone)]
+pub(super) enum Purpose {
+    Claim {
+        /// Gives the claim back, should its answer come when nobody waits for it any more.
+        undo: Arc<Cmd>,
+    },
+    Commit,
+    Release,
 }
 
 impl Question {
@@ -56,11 +66,15 @@ impl Question {
     }
 
     async fn answer<R: FromRedisValue>(self) -> Result<R, StoreError> {
-        let mut sent = Sent { on: None, undo: self.undo.as_ref() };
+        let undo = match &self.purpose {
+            Purpose::Claim { undo } => Some(undo),
+            Purpose::Commit | Purpose::Release => None,
+        };
+        let mut sent = Sent { on: None, undo };
         let answer = async {
             let connected = self.link.connected(self.connect_limit()).await?;
             let (connected, _) = sent.on.insert((connected.clone(), connected.answers()));
-            let answer = self.link.ask(connected, &self.command).await;
+            let answer = self.link.ask(connected, &self.command, self.writes()).await;
             // Answered, or lost with its connection.
             sent.undo = None;
             answer.map_err(Failure::into_error)
@@ -76,12 +90,16 @@ impl Question {
 
     /// Repeats the command until it is answered. What is settled twice is settled as once.
     async fn settle(self) {
-        let deadline = Instant::now() + self.background_limit;
+        let limit = match self.purpose {
+            Purpose::Commit => COMMIT_LIMIT,
+            Purpose::Claim { .. } | Purpose::Release => RELEASE_LIMIT,
+        };
+        let deadline = Instant::now() + limit;
         loop {
             let connected = self.link.connected_in_the_end(self.connect_limit());
             let Ok(connected) = timeout_at(deadline, connected).await else { return };
             let answers_before = connected.answers();
-            let answer = self.link.ask::<Value>(&connected, &self.command);
+            let answer = self.link.ask::<Value>(&connected, &self.command, self.writes());
             match timeout(self.connect_limit(), answer).await {
                 Ok(Ok(_) | Err(Failure::Answered(_))) => return,
                 Ok(Err(Failure::Ended(_))) => {}
@@ -91,6 +109,12 @@ impl Question {
                 return;
             }
         }
+    }
+
+    /// Whether an answer proves that the server takes writes. A release that finds nothing writes
+    /// nothing.
+    const fn writes(&self) -> bool {
+        !matches!(self.purpose, Purpose::Release)
     }
 
     /// A slow network makes for slow connections, too.

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -48,7 +48,7 @@ struct State {
     is_connecting: bool,
     /// The number of the last connection that was made.
     generation: u64,
-    /// How many attempts in a row brought no connection that answered a command.
+    /// How many attempts in a row brought no connection that served.
     failures: u32,
     last_attempt: Option<Instant>,
     /// The end of the pause.
@@ -62,8 +62,16 @@ struct State {
 pub(super) struct Connected {
     connection: MultiplexedConnection,
     generation: u64,
+    seen: Arc<Seen>,
+}
+
+/// What was seen of a connection.
+#[derive(Default)]
+struct Seen {
     /// How many commands it has answered.
-    answers: Arc<AtomicU64>,
+    answers: AtomicU64,
+    /// Whether it has written. A replica answers too: what it does not hold need not be released.
+    has_written: AtomicBool,
 }
 
 /// What a command has to do.
@@ -161,7 +169,7 @@ impl Link {
             return;
         }
         state.current = None;
-        state.failures = if connected.answers() > 0 { 0 } else { state.failures + 1 };
+        state.failures = if connected.has_written() { 0 } else { state.failures + 1 };
         state.pause(reason.clone());
         #[cfg(feature = "tracing")]
         tracing::warn!(target: "tower_webhook", error = %reason, "redis connection given up");
@@ -172,11 +180,14 @@ impl Link {
         &self,
         connected: &Connected,
         command: &Cmd,
+        writes: bool,
     ) -> Result<R, Failure> {
+        let seen = &connected.seen;
         let mut connection = connected.connection.clone();
         match command.query_async(&mut connection).await {
             Ok(answer) => {
-                connected.answers.fetch_add(1, Ordering::Relaxed);
+                seen.answers.fetch_add(1, Ordering::Relaxed);
+                seen.has_written.fetch_or(writes, Ordering::Relaxed);
                 Ok(answer)
             }
             Err(error) if ends_connection(&error) => {
@@ -185,7 +196,7 @@ impl Link {
                 Err(Failure::Ended(reason))
             }
             Err(error) => {
-                connected.answers.fetch_add(1, Ordering::Relaxed);
+                seen.answers.fetch_add(1, Ordering::Relaxed);
                 Err(Failure::Answered(StoreError::new(error)))
             }
         }
@@ -209,7 +220,7 @@ pub(super) fn no_answer() -> StoreError {
 }
 
 impl State {
-    /// Puts off the next attempt. A connection that has answered is replaced at once, unless it was
+    /// Puts off the next attempt. A connection that has written is replaced at once, unless it was
     /// made a moment ago: where one serves and fails in turn, no storm of connections comes of it.
     fn pause(&mut self, reason: StoreError) {
         let now = Instant::now();
@@ -225,7 +236,11 @@ impl State {
 
 impl Connected {
     pub(super) fn answers(&self) -> u64 {
-        self.answers.load(Ordering::Relaxed)
+        self.seen.answers.load(Ordering::Relaxed)
+    }
+
+    fn has_written(&self) -> bool {
+        self.seen.has_written.load(Ordering::Relaxed)
     }
 
     /// Sends a command that nobody waits for, behind those that were sent before.
@@ -255,8 +270,8 @@ impl Attempt {
             Ok(connection) => {
                 state.generation += 1;
                 let generation = state.generation;
-                let answers = Arc::default();
-                state.current = Some(Connected { connection, generation, answers });
+                let seen = Arc::default();
+                state.current = Some(Connected { connection, generation, seen });
             }
             Err(reason) => {
                 state.failures += 1;

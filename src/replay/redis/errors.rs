@@ -4,8 +4,8 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// Returns whether the connection, or the server behind it, serves no more after this error.
 ///
-/// Errors of the socket and of the protocol are among them, and answers that tell of a server which
-/// takes no writes now, whatever the command: a replica (`READONLY`, `MOVED` in a cluster,
+/// Errors of the socket and of the protocol are among them, and answers which do not belong to the
+/// command. So are those of a server that takes no writes now, whatever the command: a replica (`READONLY`, `MOVED` in a cluster,
 /// `MASTERDOWN`, `UNBLOCKED`), a primary that is cut off from its replicas or its cluster
 /// (`NOREPLICAS`, `CLUSTERDOWN`), one that reads its data (`LOADING`) or cannot store it (`MISCONF`),
 /// and one that no longer knows who asks (`NOAUTH`). The address may lead to another one by now.

@@ -9,7 +9,7 @@ use redis::{
 
 use super::{
     RedisFuture,
-    ask::{Question, RELEASE_LIMIT},
+    ask::{Purpose, Question},
     connection::{Connect, Link},
 };
 use crate::{
@@ -76,9 +76,6 @@ const HANDLED: &[u8] = b"handled";
 /// Deletes the key if it still holds the owner's token.
 const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
                        return redis.call('DEL', KEYS[1]) end return 0";
-
-/// How long the store goes on trying to remember a success. Whatever is lost is handled twice.
-const COMMIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// A peer that is gone is noticed on an idle connection within so long.
 const KEEPALIVE: Duration = Duration::from_secs(10);
@@ -182,8 +179,7 @@ impl RedisStore {
     fn ask<R, A>(
         &self,
         command: Cmd,
-        background_limit: Duration,
-        undo: Option<Cmd>,
+        purpose: Purpose,
         read: impl FnOnce(R) -> A + Send + 'static,
     ) -> RedisFuture<A>
     where
@@ -193,8 +189,7 @@ impl RedisStore {
             link: Arc::clone(&self.link),
             command: Arc::new(command),
             limit: self.time_limit,
-            background_limit,
-            undo: undo.map(Arc::new),
+            purpose,
         };
         question.ask(read)
     }
@@ -225,8 +220,8 @@ impl ReplayStore for RedisStore {
         let mut command = redis::cmd("SET");
         command.arg(self.key(key)).arg(&token.to_bytes()).arg("NX");
         command.arg("PX").arg(millis(lease)).arg("GET");
-        let undo = Some(self.releasing(key, token));
-        self.ask(command, RELEASE_LIMIT, undo, |before: Option<Vec<u8>>| match before.as_deref() {
+        let purpose = Purpose::Claim { undo: Arc::new(self.releasing(key, token)) };
+        self.ask(command, purpose, |before: Option<Vec<u8>>| match before.as_deref() {
             None => Claim::Granted { evicted: 0 },
             Some(HANDLED) => Claim::Completed,
             Some(_) => Claim::InFlight,
@@ -236,7 +231,7 @@ impl ReplayStore for RedisStore {
     fn commit(&self, key: &ReplayKey, owner: Token, retention: Duration) -> Self::Settle {
         let mut command = redis::cmd("SET");
         command.arg(self.key(key)).arg(HANDLED).arg("PX").arg(millis(retention)).arg("GET");
-        self.ask(command, COMMIT_LIMIT, None, move |before: Option<Vec<u8>>| {
+        self.ask(command, Purpose::Commit, move |before: Option<Vec<u8>>| {
             let is_held = before.is_some_and(|before| before == owner.to_bytes());
             if is_held { Settled::Held } else { Settled::Lost }
         })
@@ -244,7 +239,7 @@ impl ReplayStore for RedisStore {
 
     fn release(&self, key: &ReplayKey, token: Token) -> Self::Settle {
         let command = self.releasing(key, token);
-        self.ask(command, RELEASE_LIMIT, None, |deleted: u64| {
+        self.ask(command, Purpose::Release, |deleted: u64| {
             if deleted == 1 { Settled::Held } else { Settled::Lost }
         })
     }
