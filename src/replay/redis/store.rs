@@ -77,7 +77,7 @@ const HANDLED: &[u8] = b"handled";
 const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
                        return redis.call('DEL', KEYS[1]) end return 0";
 
-/// A peer that is gone is noticed on an idle connection within so long.
+/// How long an idle connection goes unprobed, and what was sent unacknowledged.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 impl RedisStore {
@@ -198,13 +198,21 @@ impl RedisStore {
 fn with_tcp_settings(address: ConnectionInfo) -> ConnectionInfo {
     let mut settings = address.tcp_settings().clone().set_nodelay(true);
     if settings.keepalive().is_none() {
-        settings = settings.set_keepalive(TcpKeepalive::new().with_time(KEEPALIVE));
+        settings = settings.set_keepalive(keepalive());
     }
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     if settings.user_timeout().is_none() {
         settings = settings.set_user_timeout(KEEPALIVE);
     }
     address.set_tcp_settings(settings)
+}
+
+fn keepalive() -> TcpKeepalive {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    // Else the next probe comes a minute later.
+    #[cfg(any(target_os = "android", target_os = "linux", target_os = "macos", windows))]
+    let keepalive = keepalive.with_interval(KEEPALIVE / 2);
+    keepalive
 }
 
 /// A `PX` of zero is an error to Redis.
@@ -256,5 +264,37 @@ impl fmt::Debug for RedisStore {
             .field("prefix", &self.prefix)
             .field("time_limit", &self.time_limit)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_kept_alive_unless_it_says_how() {
+        let address = "redis://127.0.0.1/".into_connection_info().unwrap();
+        let settings = with_tcp_settings(address.clone()).tcp_settings().clone();
+        assert!(settings.nodelay());
+        let shown = format!("{:?}", settings.keepalive());
+        assert!(shown.contains("time: Some(10s), interval: Some(5s)"), "{shown}");
+        #[cfg(target_os = "linux")]
+        assert_eq!(settings.user_timeout(), Some(Duration::from_secs(10)));
+
+        let of_its_own = TcpKeepalive::new().with_time(Duration::from_secs(77));
+        let settings = address.tcp_settings().clone().set_keepalive(of_its_own.clone());
+        #[cfg(target_os = "linux")]
+        let settings = settings.set_user_timeout(Duration::from_secs(88));
+        let settings = with_tcp_settings(address.set_tcp_settings(settings)).tcp_settings().clone();
+        let shown = format!("{:?}", settings.keepalive());
+        assert_eq!(shown, format!("{:?}", Some(of_its_own)));
+        #[cfg(target_os = "linux")]
+        assert_eq!(settings.user_timeout(), Some(Duration::from_secs(88)));
+    }
+
+    #[test]
+    fn a_store_is_made_outside_of_a_runtime() {
+        assert!(RedisStore::open("redis://127.0.0.1/").is_ok());
+        assert!(RedisStore::open("http://127.0.0.1/").is_err());
     }
 }

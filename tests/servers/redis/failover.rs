@@ -246,13 +246,12 @@ async fn stopped_for_ever_while_another_takes_its_address() {
 #[tokio::test]
 async fn killed_and_back() {
     for fails_open in WAYS {
-        let redis = Mutex::new(Redis::durable());
-        let forwarder = Forwarder::to(redis.lock().unwrap().port).await;
+        let redis = Redis::durable();
+        let forwarder = Forwarder::to(redis.port).await;
+        let redis = Mutex::new(redis);
         let kill = async || redis.lock().unwrap().kill();
-        Scene::play(fails_open, &forwarder, kill, async || {
-            redis.lock().unwrap().start_again();
-        })
-        .await;
+        let start = async || redis.lock().unwrap().start_again();
+        Scene::play(fails_open, &forwarder, kill, start).await;
     }
 }
 

@@ -5,6 +5,7 @@ mod faults;
 mod forwarder;
 mod nothing_lost;
 mod process;
+mod redis_fails;
 mod senders;
 mod store;
 
@@ -114,12 +115,22 @@ impl Redis {
     /// One that has all that this one has, and gets what this one gets.
     async fn replica_of(primary: &Self) -> Self {
         let replica = Self::start();
-        replica.replicate(Some(primary.port)).await;
-        let mut connection = replica.connect().await;
+        replica.follow(primary).await;
+        replica
+    }
+
+    async fn follow(&self, primary: &Self) {
+        self.replicate(Some(primary.port)).await;
+        self.until_connected().await;
+    }
+
+    /// Until it has all that its primary has.
+    async fn until_connected(&self) {
+        let mut connection = self.connect().await;
         loop {
             let role: redis::Value = redis::cmd("ROLE").query_async(&mut connection).await.unwrap();
             if format!("{role:?}").contains("connected") {
-                return replica;
+                return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
