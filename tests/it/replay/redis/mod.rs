@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tower_webhook::{
     ReplayKey, Verified,
-    replay::{Claim, RedisStore, ReplayStore, Settled, StoreError, Token},
+    replay::{Claim, RedisStore, ReplayStore, StoreError, Token},
 };
 
 const LEASE: Duration = Duration::from_secs(60);
