@@ -154,6 +154,8 @@ impl Link {
         };
         state.is_connecting = true;
         state.last_attempt = Some(now);
+        // A runtime that has ended drops the attempt at once, which then wants the lock.
+        drop(state);
         // On a task of its own: the request that needs it may be dropped, and others wait for it.
         let attempt = Attempt(Some(Arc::clone(self)));
         runtime.spawn(attempt.run(limit));
@@ -169,8 +171,9 @@ impl Link {
             return;
         }
         state.current = None;
-        state.failures = if connected.has_written() { 0 } else { state.failures + 1 };
+        state.failures = if connected.has_written() { 0 } else { state.failures.saturating_add(1) };
         state.pause(reason.clone());
+        drop(state);
         #[cfg(feature = "tracing")]
         tracing::warn!(target: "tower_webhook", error = %reason, "redis connection given up");
     }
@@ -274,7 +277,7 @@ impl Attempt {
                 state.current = Some(Connected { connection, generation, seen });
             }
             Err(reason) => {
-                state.failures += 1;
+                state.failures = state.failures.saturating_add(1);
                 state.pause(reason);
             }
         }

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
+    task::Poll,
 };
 
 use tokio::{
@@ -18,6 +19,7 @@ use super::{
     GRANTED, LEASE, claim, key, millis,
     server::{Answer, NONE, ONE, Server, refused},
 };
+use crate::replay::poll_once;
 
 /// Claims until one is granted, on a real socket.
 async fn is_granted_again(last_word: Answer) -> bool {
@@ -99,6 +101,8 @@ async fn a_server_that_is_slow_but_answers_keeps_its_connection() {
     }
     let granted = claims.join_all().await.into_iter().filter(|is_ok| *is_ok).count();
     assert!((20..30).contains(&granted), "{granted}");
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(claim(&store, "afterwards").await.unwrap(), GRANTED);
     assert_eq!(server.connections(), 1);
 }
 
@@ -321,4 +325,15 @@ fn a_store_outlives_the_runtime_that_it_connected_on() {
         });
         assert_eq!(server.connections(), connections);
     }
+}
+
+#[test]
+fn a_runtime_that_has_ended_fails_the_attempt_at_once() {
+    let (_, store) = Server::start(|_, _| NONE);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    let _entered = handle.enter();
+    let mut claim = std::pin::pin!(claim(&store, "1"));
+    assert!(matches!(poll_once(claim.as_mut()), Poll::Ready(Err(_))));
 }
