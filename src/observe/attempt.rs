@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -57,6 +57,7 @@ pub struct Attempt {
     dispatched: AtomicBool,
     notes: Mutex<Notes>,
     withheld: OnceLock<Withheld>,
+    unguarded: AtomicBool,
     body: OnceLock<(usize, Option<Bytes>)>,
     /// Of the logs that keep this attempt.
     #[cfg(feature = "log")]
@@ -113,6 +114,7 @@ impl Attempt {
             dispatched: AtomicBool::new(false),
             notes: Mutex::default(),
             withheld: OnceLock::new(),
+            unguarded: AtomicBool::new(false),
             body: OnceLock::new(),
             #[cfg(feature = "log")]
             tickets: crate::log::Tickets::default(),
@@ -185,6 +187,17 @@ impl Attempt {
         self.withheld.get().copied()
     }
 
+    /// Whether the replay guard let the request pass although its store failed, so that it may be a
+    /// repetition.
+    #[must_use]
+    pub fn is_unguarded(&self) -> bool {
+        self.unguarded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_unguarded(&self) {
+        self.unguarded.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn is_dispatched(&self) -> bool {
         self.dispatched.load(Ordering::Relaxed)
     }
@@ -208,6 +221,15 @@ impl Attempt {
         } else {
             self.clock.system_time().duration_since(self.received_at).unwrap_or_default()
         }
+    }
+
+    pub(super) fn told_at(&self) -> SystemTime {
+        self.received_at.checked_add(self.elapsed()).unwrap_or(self.received_at)
+    }
+
+    pub(super) fn received_at_millis(&self) -> u64 {
+        let since = self.received_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     fn decide(&self, proof: Proof) {

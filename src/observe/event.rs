@@ -3,7 +3,7 @@
 use std::{
     fmt,
     net::IpAddr,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -47,6 +47,11 @@ pub enum EventKind {
         /// How many since it last spoke.
         count: u64,
     },
+    /// The replay store answers again, a second or more after the last unguarded request.
+    GuardRestored {
+        /// How many requests passed unguarded during the outage.
+        count: u64,
+    },
     /// An ownership challenge was answered in the handler's place.
     Handshake {
         /// The answer's status.
@@ -77,9 +82,12 @@ pub enum EventKind {
     /// [`Verified::is_unique`]. Each guard reports it once.
     Unguardable,
     /// The replay store failed and the guard [fails
-    /// open](crate::replay::ReplayLayer::dangerously_fail_open): the request is dispatched, and may
-    /// be a repetition.
-    Unguarded,
+    /// open](crate::replay::ReplayLayer::dangerously_fail_open): repetitions are dispatched, too. The
+    /// first request of an outage reports it, and one request a minute while it goes on.
+    Unguarded {
+        /// How many requests passed unguarded since the last report, this one included.
+        count: u64,
+    },
     /// The handler has answered, and the replay store could not be told. Should the delivery come
     /// again, it is handled again once its lease has run out.
     Unsettled,
@@ -129,7 +137,7 @@ impl<'a> Event<'a> {
     /// | the replay guard is not set up right | `webhook_config_error` |
     /// | a repetition of a delivery that has been handled | `webhook_duplicate` |
     /// | a repetition of one that is being handled | `webhook_in_flight` |
-    /// | the replay store failed: refused, dispatched unguarded, not told of the handler's answer | `webhook_replay_store_failed`, `webhook_unguarded`, `webhook_unsettled` |
+    /// | the replay store failed: refused, dispatched unguarded (and the end of that), not told of the handler's answer | `webhook_replay_store_failed`, `webhook_unguarded` (`webhook_guard_restored`), `webhook_unsettled` |
     /// | the replay store forgot deliveries before their time | `webhook_replay_evicted` |
     /// | the handler took longer than the lease | `webhook_lease_lost` |
     /// | the replay guard remembers without end, or cannot guard | `webhook_replay_unbounded`, `webhook_unguardable` |
@@ -141,6 +149,7 @@ impl<'a> Event<'a> {
             EventKind::Cancelled => "webhook_cancelled",
             EventKind::Completed { .. } => "webhook_completed",
             EventKind::Evicted { .. } => "webhook_replay_evicted",
+            EventKind::GuardRestored { .. } => "webhook_guard_restored",
             EventKind::Handshake { .. } => "webhook_handshake",
             EventKind::LeaseLost => "webhook_lease_lost",
             EventKind::Panicked => "webhook_panicked",
@@ -148,7 +157,7 @@ impl<'a> Event<'a> {
             EventKind::RetentionUnbounded => "webhook_replay_unbounded",
             EventKind::Suppressed { .. } => "webhook_events_suppressed",
             EventKind::Unguardable => "webhook_unguardable",
-            EventKind::Unguarded => "webhook_unguarded",
+            EventKind::Unguarded { .. } => "webhook_unguarded",
             EventKind::Unsettled => "webhook_unsettled",
             EventKind::Withheld(withheld) => match withheld {
                 Withheld::Duplicate => "webhook_duplicate",
@@ -181,6 +190,12 @@ impl<'a> Event<'a> {
         self.attempt.withheld()
     }
 
+    /// Whether the replay guard let the request pass although its store failed.
+    #[must_use]
+    pub fn is_unguarded(&self) -> bool {
+        self.attempt.is_unguarded()
+    }
+
     /// Whether this is the last event of its request. `RateLimited` is, unless a layer below says
     /// so of a request that was let through: its answer is still to come.
     #[must_use]
@@ -194,11 +209,12 @@ impl<'a> Event<'a> {
             EventKind::RateLimited => !self.is_dispatched(),
             EventKind::Accepted
             | EventKind::Evicted { .. }
+            | EventKind::GuardRestored { .. }
             | EventKind::LeaseLost
             | EventKind::RetentionUnbounded
             | EventKind::Suppressed { .. }
             | EventKind::Unguardable
-            | EventKind::Unguarded
+            | EventKind::Unguarded { .. }
             | EventKind::Unsettled
             | EventKind::Unverified
             | EventKind::Withheld(_) => false,
@@ -340,8 +356,7 @@ impl<'a> Event<'a> {
     /// [`received_at`](Self::received_at) in milliseconds since 1970.
     #[must_use]
     pub fn received_at_millis(&self) -> u64 {
-        let since = self.received_at().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        self.attempt.received_at_millis()
     }
 
     /// The time from the request's head until now.
@@ -353,8 +368,7 @@ impl<'a> Event<'a> {
     /// When this is told. Heads are not told in the order in which they came: a slow body, which
     /// is its sender's choice, must not turn an observer's clock back.
     pub(crate) fn told_at(&self) -> SystemTime {
-        let received_at = self.received_at();
-        received_at.checked_add(self.elapsed()).unwrap_or(received_at)
+        self.attempt.told_at()
     }
 
     /// The time from the request's head until the verdict, the reading of the body included;

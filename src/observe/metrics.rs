@@ -13,7 +13,7 @@ use super::{Event, EventKind, Observer};
 /// | `webhook_completed_total` | `provider`, `status` | answers of the handler: `2xx` to `5xx`, `error`, `panic` or `cancelled` |
 /// | `webhook_verification_seconds` | `provider` | histogram: from the request's head to the verdict, the reading of the body included |
 /// | `webhook_body_bytes` | `provider` | histogram: bodies that were read to their end |
-/// | `webhook_replay_total` | `provider`, `outcome` | what the replay guard did; `outcome` is `duplicate`, `in_flight`, `store_failed`, `nothing_signed`, `not_verified`, `unguarded`, `unsettled`, `lease_lost` or `evicted` |
+/// | `webhook_replay_total` | `provider`, `outcome` | what the replay guard did; `outcome` is `duplicate`, `in_flight`, `store_failed`, `nothing_signed`, `not_verified`, `unguarded` (each request, when it ends), `unsettled`, `lease_lost` or `evicted` |
 /// | `webhook_events_suppressed_total` | `provider` | events that [`Sampled`](super::Sampled) kept back |
 ///
 /// Labels are names that the server knows itself, never text from a request or a tenant, so their
@@ -74,6 +74,10 @@ impl Observer for MetricsObserver {
     fn observe(&self, event: &Event<'_>) {
         let provider = event.provider();
         let is_dispatched = event.is_dispatched();
+        // Not by the reports, which come once a minute: each request, by the minute it came in.
+        if event.is_last() && event.is_unguarded() {
+            Self::replay(event, "unguarded", 1);
+        }
         match event.kind() {
             EventKind::Accepted => {
                 Self::decided(event, "accepted");
@@ -102,7 +106,7 @@ impl Observer for MetricsObserver {
                 Self::completed(event, status);
             }
             EventKind::Withheld(withheld) => Self::replay(event, withheld.as_str(), 1),
-            EventKind::Unguarded => Self::replay(event, "unguarded", 1),
+            EventKind::GuardRestored { .. } | EventKind::Unguarded { .. } => {}
             EventKind::Unsettled => Self::replay(event, "unsettled", 1),
             EventKind::LeaseLost => Self::replay(event, "lease_lost", 1),
             EventKind::Evicted { count } => Self::replay(event, "evicted", count),

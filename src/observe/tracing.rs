@@ -10,7 +10,7 @@ use crate::{RejectionKind, replay::Withheld};
 /// | event | level | target |
 /// |---|---|---|
 /// | `invalid_webhook_signature`, `webhook_config_error` | error | `security` |
-/// | `webhook_verification_failed`, `webhook_body_refused`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_unguardable`, `webhook_replay_evicted` | warn | `security` |
+/// | `webhook_verification_failed`, `webhook_body_refused`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_guard_restored`, `webhook_unguardable`, `webhook_replay_evicted` | warn | `security` |
 /// | `webhook_panicked` | error | `tower_webhook` |
 /// | `webhook_completed` with a 5xx or an error, `webhook_replay_store_failed`, `webhook_unsettled`, `webhook_lease_lost`, `webhook_replay_unbounded` | warn | `tower_webhook` |
 /// | `webhook_duplicate`, `webhook_in_flight`, `webhook_accepted`, `webhook_handshake`, `webhook_completed`, `webhook_cancelled` | debug | `tower_webhook` |
@@ -19,7 +19,8 @@ use crate::{RejectionKind, replay::Withheld};
 /// `request_id`, `delivery_id`, `timestamp` (milliseconds since 1970), `reason`, `field` (the header
 /// at fault), `detail` (the cause of a configuration error), `unverified` (true for what
 /// [only reports](crate::SignatureLayer::dangerously_report_only)), `key_index`, `body_len`,
-/// `status` and `elapsed_ms`; those that are not known are left out. What comes from the request is
+/// `status`, `count`, `unguarded` (true for a request that passed although the replay store failed)
+/// and `elapsed_ms`; those that are not known are left out. What comes from the request is
 /// escaped and cut after 256 bytes; see [`Event`].
 ///
 /// So that strangers cannot fill the log, put it into [`Sampled`](super::Sampled):
@@ -71,9 +72,13 @@ macro_rules! write_event {
             body_len = event.body_len(),
             status = status.map(|status| status.as_u16()),
             count = match event.kind() {
-                EventKind::Evicted { count } | EventKind::Suppressed { count } => Some(count),
+                EventKind::Evicted { count }
+                | EventKind::GuardRestored { count }
+                | EventKind::Suppressed { count }
+                | EventKind::Unguarded { count } => Some(count),
                 _ => None,
             },
+            unguarded = event.is_unguarded().then_some(true),
             elapsed_ms = u64::try_from(event.elapsed().as_millis()).ok(),
             $message
         )
@@ -107,8 +112,11 @@ impl Observer for TracingObserver {
             (EventKind::Suppressed { .. }, _) => {
                 write_event!(warn, "security", event, "webhook events suppressed");
             }
-            (EventKind::Unguarded, _) => {
-                write_event!(warn, "security", event, "webhook not guarded against replay");
+            (EventKind::Unguarded { .. }, _) => {
+                write_event!(warn, "security", event, "webhooks not guarded against replay");
+            }
+            (EventKind::GuardRestored { .. }, _) => {
+                write_event!(warn, "security", event, "webhooks guarded against replay again");
             }
             (EventKind::Unguardable, _) => {
                 write_event!(

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Extensions, HeaderValue, Response, StatusCode, header};
 use tower_layer::Layer;
 
-use super::{ReplayService, ReplayStore, StoreError};
+use super::{ReplayService, ReplayStore, StoreError, outage::Outage};
 use crate::{
     ReplayKey, Unverified, Verified, observe::EventKind, rejection::grpc_status, verified::Scope,
 };
@@ -43,6 +43,7 @@ pub(super) struct Config {
     duplicate_status: StatusCode,
     pub(super) fails_open: bool,
     said: Arc<Said>,
+    pub(super) outage: Outage,
 }
 
 /// What the guard says once.
@@ -78,6 +79,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
             duplicate_status: StatusCode::OK,
             fails_open: false,
             said: Arc::default(),
+            outage: Outage::default(),
         };
         Self { store, config: Arc::new(config) }
     }
@@ -122,9 +124,18 @@ impl<T: ReplayStore> ReplayLayer<T> {
         self.with(|config| config.duplicate_status = status)
     }
 
-    /// **Lets deliveries pass unguarded while the store is down**, each with an
-    /// [event](crate::observe::EventKind::Unguarded), in place of the 503 that makes their senders
-    /// come again.
+    /// **Lets deliveries pass unguarded while the store is down**, in place of the 503 that makes
+    /// their senders come again.
+    ///
+    /// The first unguarded delivery of an outage reports
+    /// [`EventKind::Unguarded`](crate::observe::EventKind::Unguarded) at once, and one delivery a
+    /// minute while the outage goes on, with the number of deliveries since. When the store answers
+    /// again, [`EventKind::GuardRestored`](crate::observe::EventKind::GuardRestored) reports the
+    /// number of all. [`Event::is_unguarded`](crate::observe::Event::is_unguarded) marks each such
+    /// delivery for observers, and [`Attempt::is_unguarded`](crate::observe::Attempt::is_unguarded)
+    /// for the handler.
+    ///
+    /// A layer, its clones and its services count together.
     pub fn dangerously_fail_open(self) -> Self {
         self.with(|config| config.fails_open = true)
     }

@@ -87,6 +87,7 @@
 
 mod layer;
 mod memory;
+mod outage;
 #[cfg(feature = "redis")]
 mod redis;
 mod service;

@@ -16,6 +16,7 @@ use tower_service::Service;
 use super::{
     Claim, ReplayStore, Settled, StoreError, Withheld,
     layer::{Answer, Config},
+    outage::Outage,
     store::Hold,
 };
 use crate::{
@@ -151,8 +152,8 @@ where
                 }
                 StepProjection::Claim { future } => {
                     let claim = ready!(future.poll(cx));
-                    let fails_open = this.config.fails_open;
-                    this.step.set(match this.report.claimed(claim, this.hold, fails_open) {
+                    let outage = this.config.fails_open.then_some(&this.config.outage);
+                    this.step.set(match this.report.claimed(claim, this.hold, outage) {
                         Ok(()) => Step::Ready,
                         Err(answer) => Step::Answer { answer },
                     });
@@ -246,14 +247,17 @@ impl Report {
         }
     }
 
-    /// What the store says to a claim.
+    /// What the store says to a claim. A guard that fails open has an outage to count.
     fn claimed<T: ReplayStore>(
         &self,
         claim: Result<Claim, StoreError>,
         hold: &mut Option<Hold<T>>,
-        fails_open: bool,
+        outage: Option<&Outage>,
     ) -> Result<(), Answer> {
         let key = hold.as_ref().map(Hold::key).copied();
+        if let Some(count) = outage.filter(|_| claim.is_ok()).and_then(Outage::answered) {
+            self.event(EventKind::GuardRestored { count });
+        }
         let (withheld, error) = match claim {
             Ok(Claim::Granted { evicted }) => {
                 if evicted > 0 {
@@ -267,8 +271,8 @@ impl Report {
                 self.store_failed(&error);
                 // It may have been granted all the same. If so, this gives it back.
                 hold.take();
-                if fails_open {
-                    self.event(EventKind::Unguarded);
+                if let Some(outage) = outage {
+                    self.unguarded(outage);
                     return Ok(());
                 }
                 (Withheld::StoreFailed, Some(error))
@@ -279,6 +283,15 @@ impl Report {
             hold.forget();
         }
         Err(Answer { withheld, key, error })
+    }
+
+    fn unguarded(&self, outage: &Outage) {
+        if let Some(attempt) = &self.0 {
+            attempt.set_unguarded();
+        }
+        if let Some(count) = outage.unguarded() {
+            self.event(EventKind::Unguarded { count });
+        }
     }
 
     fn settled<T: ReplayStore>(&self, settled: Result<Settled, StoreError>, hold: Option<Hold<T>>) {

@@ -93,7 +93,10 @@ async fn a_store_that_fails_is_told_for_each_way_to_fail() {
     let withheld = EventKind::Withheld(Withheld::StoreFailed);
     for (guard, expected) in [
         (store(true, true), (withheld, "webhook_replay_store_failed")),
-        (store(true, true).dangerously_fail_open(), (EventKind::Unguarded, "webhook_unguarded")),
+        (
+            store(true, true).dangerously_fail_open(),
+            (EventKind::Unguarded { count: 1 }, "webhook_unguarded"),
+        ),
         (store(false, true), (EventKind::Unsettled, "webhook_unsettled")),
     ] {
         let heard = heard(&TestClock::new(), guard, &Handler::default(), &["1"]).await;
@@ -174,6 +177,67 @@ async fn one_in_flight_is_told() {
     assert_eq!(heard, [(EventKind::Withheld(Withheld::InFlight), "webhook_in_flight")]);
 }
 
+/// Sends deliveries to a guard that fails open: 3 while its store is down, then one at once and one
+/// a second later. Returns the guard's events with their names, and the bodies of what was unguarded.
+async fn outage(
+    observer: impl tower_webhook::observe::Observer + 'static,
+) -> (Vec<(EventKind, &'static str)>, Vec<usize>) {
+    let (clock, handler) = (TestClock::new(), Handler::default());
+    let store = Slow::new(MemoryStore::new(10), 0);
+    let guard = ReplayLayer::new("/webhook", store.clone()).dangerously_fail_open();
+    let (heard, unguarded) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let listener = {
+        let (heard, unguarded) = (Arc::clone(&heard), Arc::clone(&unguarded));
+        move |event: &Event<'_>| {
+            if event.is_last() && event.is_unguarded() {
+                unguarded.lock().unwrap().push(event.body_len().unwrap());
+            }
+            if !matches!(event.kind(), EventKind::Accepted | EventKind::Completed { .. }) {
+                heard.lock().unwrap().push((event.kind(), event.event_type()));
+            }
+        }
+    };
+    let layer = SignatureLayer::new(Stripe::new(secret()).clock(clock.now()));
+    let layer = layer.observer(listener).observer(observer);
+    // Clones of one guard, as on two routes, have one outage.
+    let routes = [0, 1].map(|_| layer.layer(guard.clone().layer(handler.clone())));
+    for (nth, body) in ["1", "12", "123", "1234", "12345"].iter().enumerate() {
+        store.fails(nth < 3, false);
+        if nth == 4 {
+            tokio::time::sleep(Duration::from_millis(1_050)).await;
+        }
+        call(&routes[nth % 2], delivery(body)).await.unwrap();
+    }
+    assert_eq!(handler.calls(), 5);
+    let heard = std::mem::take(&mut *heard.lock().unwrap());
+    let unguarded = std::mem::take(&mut *unguarded.lock().unwrap());
+    (heard, unguarded)
+}
+
+#[tokio::test]
+async fn an_outage_of_a_guard_that_fails_open_is_told_once_and_at_its_end() {
+    let (heard, unguarded) = outage(|_: &Event<'_>| {}).await;
+    assert_eq!(
+        heard,
+        [
+            (EventKind::Unguarded { count: 1 }, "webhook_unguarded"),
+            (EventKind::GuardRestored { count: 3 }, "webhook_guard_restored"),
+        ]
+    );
+    assert_eq!(unguarded, [1, 2, 3]);
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn each_unguarded_delivery_is_counted() {
+    let outcomes = Outcomes::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&outcomes, || {
+        runtime.block_on(outage(tower_webhook::observe::MetricsObserver::new()));
+    });
+    assert_eq!(outcomes.0.lock().unwrap().get("unguarded"), Some(&3));
+}
+
 /// Counts what is counted under `outcome`.
 #[cfg(feature = "metrics")]
 #[derive(Clone, Default)]
@@ -242,7 +306,9 @@ fn the_guard_is_counted_by_outcome() {
             EventKind::Withheld(Withheld::InFlight),
             EventKind::Withheld(Withheld::StoreFailed),
             EventKind::Withheld(Withheld::NotVerified),
-            EventKind::Unguarded,
+            // Counted with the requests themselves.
+            EventKind::Unguarded { count: 3 },
+            EventKind::GuardRestored { count: 3 },
             EventKind::Unsettled,
             EventKind::LeaseLost,
             EventKind::Evicted { count: 7 },
@@ -261,7 +327,6 @@ fn the_guard_is_counted_by_outcome() {
             ("lease_lost", 1),
             ("not_verified", 1),
             ("store_failed", 1),
-            ("unguarded", 1),
             ("unsettled", 1),
         ]
     );

@@ -6,6 +6,8 @@ mod layer;
 mod memory;
 mod model;
 mod parallel;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::{
     collections::VecDeque,

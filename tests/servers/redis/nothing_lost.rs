@@ -70,9 +70,12 @@ enum Work {
     Forged { number: usize },
 }
 
-struct Simulation {
+pub(super) struct Simulation {
     /// Where the server is; `None` while it restarts.
     address: watch::Receiver<Option<SocketAddr>>,
+    genuine: usize,
+    /// Whether senders give up as their providers do.
+    gives_up: bool,
     client: Client,
     queue: Mutex<VecDeque<Work>>,
     changed: Notify,
@@ -80,10 +83,71 @@ struct Simulation {
     open: AtomicUsize,
     calls: AtomicUsize,
     faults: AtomicUsize,
+    told_to_come_again: AtomicUsize,
     gave_up: Mutex<Vec<Work>>,
 }
 
 impl Simulation {
+    /// Numbers of deliveries, in an order without a pattern.
+    pub(super) fn new(
+        address: watch::Receiver<Option<SocketAddr>>,
+        genuine: usize,
+        forged: usize,
+        gives_up: bool,
+    ) -> Arc<Self> {
+        let mut queue: Vec<Work> = (0..genuine)
+            .map(|number| Work::Genuine { number, provider: PROVIDERS[number % 3], tries: 0 })
+            .chain((0..forged).map(|number| Work::Forged { number }))
+            .collect();
+        queue.sort_by_key(|work| match work {
+            Work::Genuine { number, .. } => scatter(*number),
+            Work::Forged { number } => scatter(*number + genuine),
+        });
+        Arc::new(Self {
+            address,
+            genuine,
+            gives_up,
+            client: Client::new(),
+            open: AtomicUsize::new(queue.len()),
+            queue: Mutex::new(queue.into()),
+            changed: Notify::new(),
+            calls: AtomicUsize::default(),
+            faults: AtomicUsize::default(),
+            told_to_come_again: AtomicUsize::default(),
+            gave_up: Mutex::default(),
+        })
+    }
+
+    pub(super) fn start(self: &Arc<Self>) -> JoinSet<()> {
+        let mut senders = JoinSet::new();
+        for _ in 0..SENDERS {
+            senders.spawn(Arc::clone(self).send_all());
+        }
+        senders
+    }
+
+    /// What the handler's database says in the end.
+    pub(super) async fn totals(&self, database: &Redis) -> Totals {
+        let mut database = database.connect().await;
+        let (mut dispatched, mut lost, mut twice) = (0, 0, 0);
+        for number in 0..self.genuine {
+            let (calls, succeeded) = counts(&mut database, &id(number)).await;
+            dispatched += calls;
+            lost += u64::from(succeeded == 0);
+            twice += u64::from(succeeded > 1);
+        }
+        let forged: Vec<String> = database.keys("dispatched:forged-*").await.unwrap();
+        Totals {
+            calls: self.calls.load(Ordering::SeqCst),
+            faults: self.faults.load(Ordering::SeqCst),
+            told_to_come_again: self.told_to_come_again.load(Ordering::SeqCst),
+            dispatched,
+            lost,
+            twice,
+            forged_dispatched: forged.len(),
+        }
+    }
+
     /// One of the sender's machines: takes what is due, until nothing is open.
     async fn send_all(self: Arc<Self>) {
         while self.open.load(Ordering::SeqCst) > 0 {
@@ -125,13 +189,14 @@ impl Simulation {
                     return self.done();
                 }
                 let work = Work::Genuine { number, provider, tries: tries + 1 };
-                if tries + 1 == provider.tries() {
+                if self.gives_up && tries + 1 == provider.tries() {
                     self.gave_up.lock().unwrap().push(work);
                     return self.done();
                 }
                 if answer != Some(StatusCode::SERVICE_UNAVAILABLE) {
                     return self.again(work);
                 }
+                self.told_to_come_again.fetch_add(1, Ordering::SeqCst);
                 // `Retry-After` says 5 to 30 seconds, and the lease is a minute. Here both are a
                 // fraction of it.
                 tokio::spawn(async move {
@@ -178,7 +243,12 @@ impl Simulation {
         }
     }
 
-    async fn until(&self, open: usize) {
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    /// Until so many are left.
+    pub(super) async fn until(&self, open: usize) {
         loop {
             let changed = self.changed.notified();
             if self.open.load(Ordering::SeqCst) <= open {
@@ -212,35 +282,26 @@ fn forged(number: usize) -> Request<Bytes> {
     request
 }
 
+/// What became of all deliveries.
+pub(super) struct Totals {
+    pub(super) calls: usize,
+    pub(super) faults: usize,
+    pub(super) told_to_come_again: usize,
+    pub(super) dispatched: u64,
+    /// Genuine ones that were never handled with success.
+    pub(super) lost: u64,
+    /// Genuine ones that were handled with success more than once.
+    pub(super) twice: u64,
+    pub(super) forged_dispatched: usize,
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_lost() {
     let redis = Redis::start();
     let mut process = Process::start(&redis, LEASE);
     let (restart, address) = watch::channel(Some(process.address));
-
-    let mut queue: Vec<Work> = (0..GENUINE)
-        .map(|number| Work::Genuine { number, provider: PROVIDERS[number % 3], tries: 0 })
-        .chain((0..FORGED).map(|number| Work::Forged { number }))
-        .collect();
-    queue.sort_by_key(|work| match work {
-        Work::Genuine { number, .. } => scatter(*number),
-        Work::Forged { number } => scatter(*number + GENUINE),
-    });
-    let simulation = Arc::new(Simulation {
-        address,
-        client: Client::new(),
-        open: AtomicUsize::new(queue.len()),
-        queue: Mutex::new(queue.into()),
-        changed: Notify::new(),
-        calls: AtomicUsize::default(),
-        faults: AtomicUsize::default(),
-        gave_up: Mutex::default(),
-    });
-    let mut senders = JoinSet::new();
-    for _ in 0..SENDERS {
-        senders.spawn(Arc::clone(&simulation).send_all());
-    }
-
+    let simulation = Simulation::new(address, GENUINE, FORGED, true);
+    let senders = simulation.start();
     for third in [2, 1] {
         simulation.until((GENUINE + FORGED) * third / 3).await;
         restart.send_replace(None);
@@ -250,25 +311,15 @@ async fn nothing_lost() {
         restart.send_replace(Some(process.address));
     }
     senders.join_all().await;
-
     assert!(simulation.gave_up.lock().unwrap().is_empty(), "{:?}", simulation.gave_up);
-    let mut database = redis.connect().await;
-    let (mut dispatched_in_all, mut lost, mut twice) = (0, 0, 0);
-    for number in 0..GENUINE {
-        let (dispatched, succeeded) = counts(&mut database, &id(number)).await;
-        dispatched_in_all += dispatched;
-        lost += u64::from(succeeded == 0);
-        twice += u64::from(succeeded > 1);
-    }
-    let forged: Vec<String> = database.keys("dispatched:forged-*").await.unwrap();
-    let calls = simulation.calls.load(Ordering::SeqCst);
-    let faults = simulation.faults.load(Ordering::SeqCst);
+    let Totals { calls, faults, dispatched, lost, twice, forged_dispatched, .. } =
+        simulation.totals(&redis).await;
     println!(
-        "{GENUINE} genuine in {calls} calls, {faults} of them with a fault, {dispatched_in_all} \
-         dispatched; {FORGED} forged, {} dispatched; {lost} lost, {twice} handled twice",
-        forged.len()
+        "{GENUINE} genuine in {calls} calls, {faults} of them with a fault, {dispatched} \
+         dispatched; {FORGED} forged, {forged_dispatched} dispatched; {lost} lost, {twice} handled \
+         twice"
     );
-    assert_eq!((lost, twice, forged.len()), (0, 0, 0));
-    assert!(faults > calls / 20 && dispatched_in_all > GENUINE as u64, "there were faults");
+    assert_eq!((lost, twice, forged_dispatched), (0, 0, 0));
+    assert!(faults > calls / 20 && dispatched > GENUINE as u64, "there were faults");
     process.stop();
 }

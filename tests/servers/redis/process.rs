@@ -25,7 +25,9 @@ use super::{
 
 pub(super) const SECRET: &str = "test-secret-0123456789abcdef-0123";
 const REDIS: &str = "TOWER_WEBHOOK_TEST_REDIS";
+const DATABASE: &str = "TOWER_WEBHOOK_TEST_DATABASE";
 const LEASE: &str = "TOWER_WEBHOOK_TEST_LEASE";
+const LIMIT: &str = "TOWER_WEBHOOK_TEST_LIMIT";
 
 pub(super) fn secret() -> Secret {
     Secret::new(SECRET).unwrap()
@@ -60,10 +62,9 @@ async fn handler(
 }
 
 /// Serves until the standard input ends, and then to the end of what is under way.
-async fn serve(redis: &str, lease: Duration) {
-    let database = connect(redis).await;
-    // Here it is the rules that are tested; what happens beyond the limit is told in `faults`.
-    let store = RedisStore::open(redis).unwrap().time_limit(Duration::from_secs(5));
+async fn serve(redis: &str, database: &str, lease: Duration, limit: Duration) {
+    let database = connect(database).await;
+    let store = RedisStore::open(redis).unwrap().time_limit(limit);
     let guard = |path: &str| ReplayLayer::new(path, store.clone()).lease(lease);
     let app = Router::new()
         .route(
@@ -104,12 +105,25 @@ pub(super) struct Process {
 }
 
 impl Process {
+    /// Here it is the rules that are tested; what happens beyond the limit is told in `faults`.
     pub(super) fn start(redis: &Redis, lease: Duration) -> Self {
+        Self::start_with(&redis.url(), redis, lease, Duration::from_secs(5))
+    }
+
+    /// With the claims at this address, and the handler's database elsewhere.
+    pub(super) fn start_with(
+        claims: &str,
+        database: &Redis,
+        lease: Duration,
+        limit: Duration,
+    ) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "redis::process::a_process_serves_and_stops_when_it_is_told"])
             .args(["--nocapture"])
-            .env(REDIS, redis.url())
+            .env(REDIS, claims)
+            .env(DATABASE, database.url())
             .env(LEASE, lease.as_millis().to_string())
+            .env(LIMIT, limit.as_millis().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // The panics of its handler are part of the test.
@@ -154,8 +168,9 @@ fn a_process_serves_and_stops_when_it_is_told() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     if let Ok(redis) = env::var(REDIS) {
-        let lease = env::var(LEASE).unwrap().parse().unwrap();
-        return runtime.block_on(serve(&redis, Duration::from_millis(lease)));
+        let millis = |name| Duration::from_millis(env::var(name).unwrap().parse().unwrap());
+        let database = env::var(DATABASE).unwrap();
+        return runtime.block_on(serve(&redis, &database, millis(LEASE), millis(LIMIT)));
     }
     let redis = Redis::start();
     let process = Process::start(&redis, Duration::from_secs(60));

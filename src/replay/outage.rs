@@ -1,0 +1,114 @@
+//! How many deliveries passed unguarded while the store was down.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// How often an outage that goes on is reported.
+const REPORTED_EVERY: Duration = Duration::from_secs(60);
+
+/// An outage is over when the store answers, this long after it failed last. Stores that fail and
+/// answer in turn, as many do on their way down and up, have one outage and not a hundred.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Counts what a guard that fails open lets pass, from the store's first failure until it answers.
+#[derive(Default)]
+pub(super) struct Outage {
+    /// Spares a guard whose store is well the lock.
+    is_on: AtomicBool,
+    state: Mutex<Option<State>>,
+}
+
+struct State {
+    reported_at: Instant,
+    failed_at: Instant,
+    unreported: u64,
+    in_all: u64,
+}
+
+impl Outage {
+    /// Counts a delivery that passes unguarded. Returns the number to report, if it is time to.
+    pub(super) fn unguarded(&self) -> Option<u64> {
+        self.unguarded_at(Instant::now())
+    }
+
+    /// The store has answered. Returns how many deliveries passed unguarded, if the outage is over.
+    pub(super) fn answered(&self) -> Option<u64> {
+        if self.is_on.load(Ordering::Relaxed) { self.answered_at(Instant::now()) } else { None }
+    }
+
+    fn unguarded_at(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state();
+        let is_first = state.is_none();
+        let state = state.get_or_insert_with(|| {
+            self.is_on.store(true, Ordering::Relaxed);
+            State { reported_at: now, failed_at: now, unreported: 0, in_all: 0 }
+        });
+        state.failed_at = now;
+        state.unreported += 1;
+        state.in_all += 1;
+        if !is_first && now.saturating_duration_since(state.reported_at) < REPORTED_EVERY {
+            return None;
+        }
+        state.reported_at = now;
+        Some(std::mem::take(&mut state.unreported))
+    }
+
+    fn answered_at(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state();
+        let is_over = |state: &mut State| now.saturating_duration_since(state.failed_at) >= QUIET;
+        let outage = state.take_if(is_over)?;
+        self.is_on.store(false, Ordering::Relaxed);
+        Some(outage.in_all)
+    }
+
+    fn state(&self) -> MutexGuard<'_, Option<State>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A copy is another guard's, and counts for itself.
+impl Clone for Outage {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_at_once_then_once_a_minute_and_at_its_end() {
+        let (outage, start) = (Outage::default(), Instant::now());
+        let at = |millis| start + Duration::from_millis(millis);
+        assert_eq!(outage.answered_at(at(0)), None);
+        assert_eq!(outage.unguarded_at(at(0)), Some(1));
+        // One in ten milliseconds, for two minutes and a half.
+        let told: Vec<_> = (1..15_000)
+            .filter_map(|nth| outage.unguarded_at(at(nth * 10)).map(|count| (nth, count)))
+            .collect();
+        assert_eq!(told, [(6_000, 6_000), (12_000, 6_000)]);
+        // Between two failures.
+        assert_eq!(outage.answered_at(at(150_500)), None);
+        assert_eq!(outage.unguarded_at(at(150_600)), None);
+        assert_eq!(outage.answered_at(at(151_599)), None);
+        assert_eq!(outage.answered_at(at(151_600)), Some(15_001));
+        assert_eq!(outage.answered_at(at(200_000)), None);
+        // The next one.
+        assert_eq!(outage.unguarded_at(at(200_000)), Some(1));
+        assert_eq!(outage.answered_at(at(201_000)), Some(1));
+    }
+
+    #[test]
+    fn a_copy_counts_for_itself() {
+        let outage = Outage::default();
+        assert_eq!(outage.unguarded(), Some(1));
+        assert_eq!(outage.clone().unguarded(), Some(1));
+        assert_eq!(outage.unguarded(), None);
+    }
+}

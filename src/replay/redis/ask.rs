@@ -1,0 +1,166 @@
+//! One command and its answer.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use redis::{Cmd, FromRedisValue, Value};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{
+    super::StoreError,
+    connection::{Connected, Failure, Link, no_answer},
+};
+
+/// How long a connection may take to be made, and a command that is sent in the background.
+const SLOWEST: Duration = Duration::from_secs(1);
+
+/// How long the store goes on trying to give back a claim that nobody waits for.
+const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the store goes on trying to remember a success. Whatever is lost is handled twice.
+const COMMIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// An answer of Redis, within a time limit.
+#[must_use = "nothing is sent until it is polled"]
+pub struct RedisFuture<A> {
+    answer: Pin<Box<dyn Future<Output = Result<A, StoreError>> + Send>>,
+    question: Question,
+}
+
+/// A command, and where it goes.
+#[derive(Clone)]
+pub(super) struct Question {
+    pub(super) link: Arc<Link>,
+    pub(super) command: Arc<Cmd>,
+    pub(super) limit: Duration,
+    pub(super) purpose: Purpose,
+}
+
+#[derive(Clone)]
+pub(super) enum Purpose {
+    Claim {
+        /// Gives the claim back, should its answer come when nobody waits for it any more.
+        undo: Arc<Cmd>,
+    },
+    Commit,
+    Release,
+}
+
+impl Question {
+    /// Sends the command once. Nothing is sent before the future is polled.
+    pub(super) fn ask<R, A>(self, read: impl FnOnce(R) -> A + Send + 'static) -> RedisFuture<A>
+    where
+        R: FromRedisValue + Send + 'static,
+    {
+        let answer = self.clone().answer();
+        RedisFuture { answer: Box::pin(async { answer.await.map(read) }), question: self }
+    }
+
+    async fn answer<R: FromRedisValue>(self) -> Result<R, StoreError> {
+        let undo = match &self.purpose {
+            Purpose::Claim { undo } => Some(undo),
+            Purpose::Commit | Purpose::Release => None,
+        };
+        let mut sent = Sent { on: None, undo };
+        let answer = async {
+            let connected = self.link.connected(self.connect_limit()).await?;
+            let (connected, _) = sent.on.insert((connected.clone(), connected.answers()));
+            let answer = self.link.ask(connected, &self.command, self.writes()).await;
+            // Answered, or lost with its connection.
+            sent.undo = None;
+            answer.map_err(Failure::into_error)
+        };
+        if let Ok(answer) = timeout(self.limit, answer).await {
+            return answer;
+        }
+        if let Some((connected, answers_before)) = &sent.on {
+            self.link.timed_out(connected, *answers_before);
+        }
+        Err(no_answer())
+    }
+
+    /// Repeats the command until it is answered. What is settled twice is settled as once.
+    async fn settle(self) {
+        let limit = match self.purpose {
+            Purpose::Commit => COMMIT_LIMIT,
+            Purpose::Claim { .. } | Purpose::Release => RELEASE_LIMIT,
+        };
+        let deadline = Instant::now() + limit;
+        loop {
+            let connected = self.link.connected_in_the_end(self.connect_limit());
+            let Ok(connected) = timeout_at(deadline, connected).await else { return };
+            let answers_before = connected.answers();
+            let answer = self.link.ask::<Value>(&connected, &self.command, self.writes());
+            match timeout(self.connect_limit(), answer).await {
+                Ok(Ok(_) | Err(Failure::Answered(_))) => return,
+                Ok(Err(Failure::Ended(_))) => {}
+                Err(_) => self.link.timed_out(&connected, answers_before),
+            }
+            if Instant::now() >= deadline {
+                return;
+            }
+        }
+    }
+
+    /// Whether an answer proves that the server takes writes. A release that finds nothing writes
+    /// nothing.
+    const fn writes(&self) -> bool {
+        !matches!(self.purpose, Purpose::Release)
+    }
+
+    /// A slow network makes for slow connections, too.
+    fn connect_limit(&self) -> Duration {
+        self.limit.max(SLOWEST)
+    }
+}
+
+/// A command that was sent and may not have been answered. Dropped so, it is undone **on its own
+/// connection**: on another one, the undoing could overtake it.
+struct Sent<'a> {
+    on: Option<(Connected, u64)>,
+    undo: Option<&'a Arc<Cmd>>,
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        let (Some((connected, _)), Some(undo)) = (self.on.take(), self.undo) else { return };
+        if let Ok(runtime) = Handle::try_current() {
+            let undo = Arc::clone(undo);
+            runtime.spawn(async move {
+                let _ = timeout(RELEASE_LIMIT, connected.send(&undo)).await;
+            });
+        }
+    }
+}
+
+impl<A> RedisFuture<A> {
+    /// Goes on in the background. Where there is no runtime any more the lease has to run out.
+    pub(super) fn detach(self) {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(self.question.settle());
+        }
+    }
+}
+
+impl<A> Future for RedisFuture<A> {
+    type Output = Result<A, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.answer.as_mut().poll(cx)
+    }
+}
+
+impl<A> fmt::Debug for RedisFuture<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisFuture").field("limit", &self.question.limit).finish_non_exhaustive()
+    }
+}

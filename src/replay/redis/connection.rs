@@ -1,0 +1,294 @@
+//! The connection to Redis, and its replacement once it serves no more.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{Cmd, FromRedisValue, RedisError, RedisResult, aio::MultiplexedConnection};
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    time::{Instant, timeout},
+};
+
+use super::{super::StoreError, errors::ends_connection};
+
+/// The least time from one attempt to connect to the next, and the first pause after a failure.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause between two attempts. With the time limit of an attempt it stays well below
+/// the two seconds within which a server that answers again is used again.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+type Connecting = Pin<Box<dyn Future<Output = RedisResult<MultiplexedConnection>> + Send>>;
+
+/// Makes a new connection.
+pub(super) type Connect = Box<dyn Fn() -> Connecting + Send + Sync>;
+
+/// The connection that a store and its clones share.
+///
+/// There is one at a time, and at most one attempt to make the next. Commands that are under way on
+/// a connection that was given up go on until they are answered or nobody waits for them.
+pub(super) struct Link {
+    connect: Connect,
+    state: Mutex<State>,
+    /// Tells that an attempt has ended.
+    ended: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Connected>,
+    is_connecting: bool,
+    /// The number of the last connection that was made.
+    generation: u64,
+    /// How many attempts in a row brought no connection that served.
+    failures: u32,
+    last_attempt: Option<Instant>,
+    /// The end of the pause.
+    not_before: Option<Instant>,
+    /// Why there is no connection.
+    reason: Option<StoreError>,
+}
+
+/// A connection that was made. Its number tells it from those before and after it.
+#[derive(Clone)]
+pub(super) struct Connected {
+    connection: MultiplexedConnection,
+    generation: u64,
+    seen: Arc<Seen>,
+}
+
+/// What was seen of a connection.
+#[derive(Default)]
+struct Seen {
+    /// How many commands it has answered.
+    answers: AtomicU64,
+    /// Whether it has written. A replica answers too: what it does not hold need not be released.
+    has_written: AtomicBool,
+}
+
+/// What a command has to do.
+enum Next {
+    Use(Connected),
+    /// An attempt is under way.
+    Wait,
+    Pause {
+        until: Instant,
+        reason: StoreError,
+    },
+}
+
+/// Why a command has no answer.
+pub(super) enum Failure {
+    /// The connection has ended with it.
+    Ended(StoreError),
+    /// An answer to this command, which a new connection would not change.
+    Answered(StoreError),
+}
+
+impl Failure {
+    pub(super) fn into_error(self) -> StoreError {
+        match self {
+            Self::Ended(error) | Self::Answered(error) => error,
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn new(connect: Connect) -> Arc<Self> {
+        Arc::new(Self { connect, state: Mutex::default(), ended: Notify::new() })
+    }
+
+    /// Returns the connection, and makes one if there is none. An attempt that is under way is
+    /// waited for. During the pause after a failure it fails at once, for the same reason.
+    pub(super) async fn connected(
+        self: &Arc<Self>,
+        limit: Duration,
+    ) -> Result<Connected, StoreError> {
+        loop {
+            let ended = self.ended.notified();
+            match self.next(limit) {
+                Next::Use(connected) => return Ok(connected),
+                Next::Wait => ended.await,
+                Next::Pause { reason, .. } => return Err(reason),
+            }
+        }
+    }
+
+    /// Returns the connection as [`connected`](Self::connected) does, but waits through the pauses.
+    pub(super) async fn connected_in_the_end(self: &Arc<Self>, limit: Duration) -> Connected {
+        loop {
+            let ended = self.ended.notified();
+            match self.next(limit) {
+                Next::Use(connected) => return connected,
+                Next::Wait => ended.await,
+                Next::Pause { until, .. } => tokio::time::sleep_until(until).await,
+            }
+        }
+    }
+
+    fn next(self: &Arc<Self>, limit: Duration) -> Next {
+        let mut state = self.state();
+        if let Some(connected) = &state.current {
+            return Next::Use(connected.clone());
+        }
+        if state.is_connecting {
+            return Next::Wait;
+        }
+        let now = Instant::now();
+        if let (Some(until), Some(reason)) = (state.not_before, &state.reason)
+            && now < until
+        {
+            return Next::Pause { until, reason: reason.clone() };
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            let reason = StoreError::new("there is no Tokio runtime");
+            return Next::Pause { until: now + LONGEST_PAUSE, reason };
+        };
+        state.is_connecting = true;
+        state.last_attempt = Some(now);
+        // A runtime that has ended drops the attempt at once, which then wants the lock.
+        drop(state);
+        // On a task of its own: the request that needs it may be dropped, and others wait for it.
+        let attempt = Attempt(Some(Arc::clone(self)));
+        runtime.spawn(attempt.run(limit));
+        Next::Wait
+    }
+
+    /// Gives this connection up, unless another is in its place already.
+    fn give_up(&self, connected: &Connected, reason: &StoreError) {
+        let mut state = self.state();
+        let is_current =
+            state.current.as_ref().is_some_and(|now| now.generation == connected.generation);
+        if !is_current {
+            return;
+        }
+        state.current = None;
+        state.failures = if connected.has_written() { 0 } else { state.failures.saturating_add(1) };
+        state.pause(reason.clone());
+        drop(state);
+        #[cfg(feature = "tracing")]
+        tracing::warn!(target: "tower_webhook", error = %reason, "redis connection given up");
+    }
+
+    /// Asks one command, and gives the connection up if it serves no more.
+    pub(super) async fn ask<R: FromRedisValue>(
+        &self,
+        connected: &Connected,
+        command: &Cmd,
+        writes: bool,
+    ) -> Result<R, Failure> {
+        let seen = &connected.seen;
+        let mut connection = connected.connection.clone();
+        match command.query_async(&mut connection).await {
+            Ok(answer) => {
+                seen.answers.fetch_add(1, Ordering::Relaxed);
+                seen.has_written.fetch_or(writes, Ordering::Relaxed);
+                Ok(answer)
+            }
+            Err(error) if ends_connection(&error) => {
+                let reason = StoreError::new(error);
+                self.give_up(connected, &reason);
+                Err(Failure::Ended(reason))
+            }
+            Err(error) => {
+                seen.answers.fetch_add(1, Ordering::Relaxed);
+                Err(Failure::Answered(StoreError::new(error)))
+            }
+        }
+    }
+
+    /// A command was not answered in time. Gives the connection up if it is silent: Redis answers
+    /// in order, so one that has answered anything since the command was sent is only slow.
+    pub(super) fn timed_out(&self, connected: &Connected, answers_before: u64) {
+        if connected.answers() == answers_before {
+            self.give_up(connected, &no_answer());
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn no_answer() -> StoreError {
+    StoreError::new("no answer within the time limit")
+}
+
+impl State {
+    /// Puts off the next attempt. A connection that has written is replaced at once, unless it was
+    /// made a moment ago: where one serves and fails in turn, no storm of connections comes of it.
+    fn pause(&mut self, reason: StoreError) {
+        let now = Instant::now();
+        let pause = match self.failures {
+            0 => Duration::ZERO,
+            failures => FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_PAUSE),
+        };
+        let spaced = self.last_attempt.map_or(now, |last| last + FIRST_PAUSE);
+        self.not_before = Some(spaced.max(now + pause));
+        self.reason = Some(reason);
+    }
+}
+
+impl Connected {
+    pub(super) fn answers(&self) -> u64 {
+        self.seen.answers.load(Ordering::Relaxed)
+    }
+
+    fn has_written(&self) -> bool {
+        self.seen.has_written.load(Ordering::Relaxed)
+    }
+
+    /// Sends a command that nobody waits for, behind those that were sent before.
+    pub(super) async fn send(mut self, command: &Cmd) -> Result<(), RedisError> {
+        command.query_async(&mut self.connection).await
+    }
+}
+
+/// An attempt to connect. However it ends, the link is told.
+struct Attempt(Option<Arc<Link>>);
+
+impl Attempt {
+    async fn run(mut self, limit: Duration) {
+        let Some(link) = &self.0 else { return };
+        let made = match timeout(limit, (link.connect)()).await {
+            Ok(made) => made.map_err(StoreError::new),
+            Err(_) => Err(StoreError::new("no connection within the time limit")),
+        };
+        self.end(made);
+    }
+
+    fn end(&mut self, made: Result<MultiplexedConnection, StoreError>) {
+        let Some(link) = self.0.take() else { return };
+        let mut state = link.state();
+        state.is_connecting = false;
+        match made {
+            Ok(connection) => {
+                state.generation += 1;
+                let generation = state.generation;
+                let seen = Arc::default();
+                state.current = Some(Connected { connection, generation, seen });
+            }
+            Err(reason) => {
+                state.failures = state.failures.saturating_add(1);
+                state.pause(reason);
+            }
+        }
+        drop(state);
+        link.ended.notify_waiters();
+    }
+}
+
+impl Drop for Attempt {
+    /// The connector panicked, or its runtime has ended.
+    fn drop(&mut self) {
+        self.end(Err(StoreError::new("the attempt to connect was broken off")));
+    }
+}

@@ -1,0 +1,27 @@
+//! When `RedisStore` leaves a connection, without a Redis: the server is the test's own.
+
+mod errors;
+mod replaced;
+mod server;
+
+use std::time::Duration;
+
+use tower_webhook::{
+    ReplayKey, Verified,
+    replay::{Claim, RedisStore, ReplayStore, StoreError, Token},
+};
+
+const LEASE: Duration = Duration::from_secs(60);
+const GRANTED: Claim = Claim::Granted { evicted: 0 };
+
+fn key(name: &str) -> ReplayKey {
+    Verified::new("test").with_identity(name.as_bytes()).replay_key().unwrap()
+}
+
+async fn claim(store: &RedisStore, name: &str) -> Result<Claim, StoreError> {
+    store.claim(&key(name), Token::unique(), LEASE).await
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
