@@ -32,16 +32,22 @@ CREATE TABLE webhook_log (
 CREATE INDEX webhook_log_status ON webhook_log (status, id);
 CREATE INDEX webhook_log_provider ON webhook_log (provider, status, id);
 CREATE INDEX webhook_log_tenant ON webhook_log (tenant, provider, status, id) WHERE tenant IS NOT NULL;
--- Exact numbers, so that pruning need not count. The triggers are for whoever else changes rows: the log
--- itself turns them off on its connection, where they would triple the cost of a row, and counts.
-CREATE TABLE webhook_log_totals (rows INTEGER NOT NULL, bytes INTEGER NOT NULL);
-INSERT INTO webhook_log_totals (rows, bytes) VALUES (0, 0);
-CREATE TRIGGER webhook_log_inserted AFTER INSERT ON webhook_log BEGIN
-    UPDATE webhook_log_totals SET rows = rows + 1, bytes = bytes + NEW.stored_len;
-END;
-CREATE TRIGGER webhook_log_updated AFTER UPDATE OF stored_len ON webhook_log BEGIN
-    UPDATE webhook_log_totals SET bytes = bytes + NEW.stored_len - OLD.stored_len;
+-- Exact numbers of the rows up to `counted`, so that pruning need not count all. Whoever writes rows
+-- through the log adds those after it once for each transaction: a trigger on inserts would triple the
+-- cost of a row. Rows that are inserted by hand are added with them.
+CREATE TABLE webhook_log_totals (rows INTEGER NOT NULL, bytes INTEGER NOT NULL, counted INTEGER NOT NULL);
+INSERT INTO webhook_log_totals (rows, bytes, counted) VALUES (0, 0, 0);
+CREATE TRIGGER webhook_log_updated AFTER UPDATE OF stored_len ON webhook_log
+WHEN NEW.stored_len <> OLD.stored_len BEGIN
+    UPDATE webhook_log_totals SET bytes = bytes + NEW.stored_len - OLD.stored_len
+    WHERE OLD.rowid <= counted;
 END;
 CREATE TRIGGER webhook_log_deleted AFTER DELETE ON webhook_log BEGIN
-    UPDATE webhook_log_totals SET rows = rows - 1, bytes = bytes - OLD.stored_len;
+    UPDATE webhook_log_totals SET
+        rows = rows - 1,
+        bytes = bytes - OLD.stored_len,
+        -- The number of the last row is given again.
+        counted = CASE WHEN OLD.rowid = counted
+            THEN (SELECT COALESCE(MAX(rowid), 0) FROM webhook_log) ELSE counted END
+    WHERE OLD.rowid <= counted;
 END;

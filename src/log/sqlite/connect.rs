@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags};
 
 use super::{
     super::{LogError, sql},
@@ -93,18 +93,12 @@ pub(super) fn writer(setup: &Setup) -> Result<Connection, LogError> {
         let level = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
         is_durable(&mode, level.map_err(error)?)?;
     }
-    count_by_itself(&connection).map_err(error)?;
     // Deleted rows may hold personal data, and are overwritten.
     set("secure_delete", "ON")?;
     if let Some(bytes) = setup.max_file_size {
         limit_size(&connection, bytes).map_err(error)?;
     }
     Ok(connection)
-}
-
-/// Turns off the triggers that count rows: a connection of the log's own does so itself, for less.
-pub(super) fn count_by_itself(connection: &Connection) -> rusqlite::Result<()> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).map(drop)
 }
 
 /// What strict mode asks for, as SQLite says that it is.
