@@ -102,7 +102,9 @@ impl Groups {
             found
         } else {
             let with = |key: Key| {
-                self.statuses.iter().map(move |status| [&*key, &[status.clone()]].concat())
+                self.statuses
+                    .iter()
+                    .map(move |status| [&*key, std::slice::from_ref(status)].concat())
             };
             // One more shows that they are too many.
             found.into_iter().flat_map(with).take(MAX_GROUPS + 1).collect()
