@@ -1,4 +1,12 @@
-//! The store.
+//! Claims in Redis, for several processes.
+
+// Without it `SignatureLayer` has no body deadline, although there is a timer.
+#[cfg(not(feature = "tokio"))]
+compile_error!("the feature `redis` turns on the feature `tokio`");
+
+mod ask;
+mod connection;
+mod errors;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -7,15 +15,13 @@ use redis::{
     RedisResult, aio::MultiplexedConnection, io::tcp::socket2::TcpKeepalive,
 };
 
-use super::{
-    RedisFuture,
+pub use self::ask::RedisFuture;
+use self::{
     ask::{Purpose, Question},
     connection::{Connect, Link},
 };
-use crate::{
-    ReplayKey,
-    replay::{Claim, ReplayStore, Settled, Token},
-};
+use super::{Claim, ReplayStore, Settled, Token};
+use crate::ReplayKey;
 
 /// Claims in Redis 7.0 or later, or in Valkey, for several processes and across their restarts.
 ///
