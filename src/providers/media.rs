@@ -98,6 +98,7 @@ providers! {
     /// Sign the timestamp text as received.
     Twitch(timed) = Scheme::hmac_sha256("twitch-eventsub-message-signature")
         .provider("twitch")
+        .takes_any_body()
         .prefix("sha256=")
         .template(&[Part::Id, Part::Time, Part::Body])
         .time(TimeSource::Header("twitch-eventsub-message-timestamp"), TimeFormat::Rfc3339)

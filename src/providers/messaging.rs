@@ -103,10 +103,12 @@ providers! {
     /// | status | 403 |
     /// | evidence | **second-hand**, the order of body and time: several readers; the rest <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
     ///
-    /// Nothing stands between body and time. So that the end of the one is never taken for the
-    /// beginning of the other, a body is refused that does not end as JSON does.
+    /// Nothing stands between body and time, so the end of the one could be taken for the beginning of the
+    /// other. What is cut out of a JSON body or out of a time beside it is refused. Bodies of other
+    /// sorts are not guarded.
     Klaviyo() = Scheme::hmac_sha256("klaviyo-signature")
         .provider("klaviyo")
+        .takes_any_body()
         .template(&[Part::Body, Part::Header("klaviyo-timestamp")]);
 
     /// LINE.

@@ -461,11 +461,13 @@ providers! {
     /// | status | 403 |
     /// | evidence | public vector: Square SDK sample |
     ///
-    /// The URL is the one registered, byte for byte. Nothing stands between it and the body: a URL
-    /// with bytes that no URL has, and a body that does not begin as JSON does, are refused, unless the
-    /// URL is [fixed](crate::PublicUrl::fixed).
+    /// The URL is the one registered, byte for byte. Nothing stands between it and the body, so the end
+    /// of the one could be taken for the beginning of the other. What is cut out of a JSON body or out
+    /// of a URL beside it is refused. Bodies of other sorts are not guarded: put the layer on an exact
+    /// route, or use [`PublicUrl::fixed`](crate::PublicUrl::fixed).
     Square(url) = Scheme::hmac_sha256("x-square-hmacsha256-signature")
         .provider("square")
+        .takes_any_body()
         .encoding(Encoding::Base64)
         .template(&[Part::Url, Part::Body]);
 

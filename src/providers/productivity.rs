@@ -305,10 +305,13 @@ providers! {
     /// | status | 403 |
     /// | evidence | vendor's documentation or source: developer.atlassian.com; n8n |
     ///
-    /// Nothing stands between body and URL: a URL with bytes that no URL has, and a body that does not
-    /// end as JSON does, are refused, unless the URL is [fixed](crate::PublicUrl::fixed).
+    /// Nothing stands between body and URL, so the end of the one could be taken for the beginning of the
+    /// other. What is cut out of a JSON body or out of a URL beside it is refused. Bodies of other sorts
+    /// are not guarded: put the layer on an exact route, or use
+    /// [`PublicUrl::fixed`](crate::PublicUrl::fixed).
     Trello(url) = Scheme::hmac_sha1("x-trello-webhook")
         .provider("trello")
+        .takes_any_body()
         .encoding(Encoding::Base64)
         .template(&[Part::Body, Part::Url])
         .handshake(Handshake::Head);

@@ -86,8 +86,11 @@ fn cuts<'a>(
     }
 }
 
-/// Bodies that hold what other parts are made of.
-const BODIES: [&str; 8] = [
+/// Bodies that hold what other parts are made of. The first ones are documents.
+const DOCUMENTS: usize = 6;
+const BODIES: [&str; 10] = [
+    "\n{\"a\":\"https://a.example/h\"}\r\n",
+    "<a>https://a.example/h 1700000000</a>",
     r#"{"a":"https://a.example/h","b":"2023-11-14T22:13:20Z."}"#,
     r#"{"a":".https://a.example/h?x=1.","b":"1700000000"}"#,
     r#"{"1700000000.1700000000000":"Tue 14 Nov 2023 22:13:20 UTC"}"#,
@@ -106,12 +109,14 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
     let verifier = scheme.verifier_at(secret, url).unwrap().clock(move || now);
     let time = scheme.time.map(|(_, format)| format.write(now)).unwrap_or_default();
     let mut tried = 0;
-    for body in BODIES {
+    // Of the others the provider's page says that they are not guarded.
+    let bodies = if scheme.takes_any_body { &BODIES[..DOCUMENTS] } else { &BODIES[..] };
+    for body in bodies {
         let mut content = Vec::new();
         let mut genuine = Vec::new();
         for part in scheme.template {
             let value = match *part {
-                Part::Body => body,
+                Part::Body => *body,
                 Part::Header(_) => "n-1700",
                 Part::Id => "msg-17",
                 Part::Literal(text) => text,
@@ -261,4 +266,32 @@ fn what_cannot_be_guarded_is_refused_when_it_is_built() {
     let signature = verifier.scheme().encoding.encode(tag.as_bytes());
     head.headers.insert("x-s", signature.parse().unwrap());
     verify(&verifier, &head, &Bytes::from("a.b")).unwrap();
+}
+
+#[test]
+fn some_providers_take_any_body() {
+    for scheme in [providers::Square::SCHEME, providers::Trello::SCHEME] {
+        let verifier = |scheme: Scheme| {
+            let url = PublicUrl::origin(ORIGIN).unwrap();
+            scheme.verifier_at(Secret::new("a secret").unwrap(), url).unwrap()
+        };
+        let url = "https://a.example/h";
+        for (body, is_taken) in [
+            ("{}", true),
+            ("", true),
+            ("h\u{e9}llo, \u{1f980} world!", true),
+            ("a=1&b=2", true),
+            ("hello {name} you", true),
+            ("/h{}/h", false),
+            ("h\n[1]\nh", false),
+        ] {
+            let verifier = verifier(scheme);
+            let is_first = scheme.template.first() == Some(&Part::Url);
+            let content = if is_first { format!("{url}{body}") } else { format!("{body}{url}") };
+            let tag = verifier.tag(content.as_bytes()).unwrap();
+            let values = vec![(Part::Body, body.as_bytes()), (Part::Url, url.as_bytes())];
+            let (head, body) = request(&scheme, &values, tag.as_bytes()).unwrap();
+            assert_eq!(verify(&verifier, &head, &body).is_ok(), is_taken, "{content}");
+        }
+    }
 }

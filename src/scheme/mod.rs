@@ -74,6 +74,7 @@ pub struct Scheme {
     tolerance: Option<Tolerance>,
     pub(crate) delivery_id: Option<&'static str>,
     has_unique_content: bool,
+    takes_any_body: bool,
     handshake: Option<Handshake>,
     pub(crate) required: &'static [(&'static str, &'static str)],
 }
@@ -155,6 +156,7 @@ impl Scheme {
             tolerance: None,
             delivery_id: None,
             has_unique_content: false,
+            takes_any_body: false,
             handshake: None,
             required: &[],
         }
@@ -289,6 +291,13 @@ impl Scheme {
     /// Without it, and without a signed id, two genuine deliveries of one second can be signed alike.
     pub const fn unique_content(mut self) -> Self {
         self.has_unique_content = true;
+        self
+    }
+
+    /// A provider whose page says what is not guarded: of bodies that are neither JSON nor XML, where
+    /// no literal stands beside them.
+    pub(crate) const fn takes_any_body(mut self) -> Self {
+        self.takes_any_body = true;
         self
     }
 

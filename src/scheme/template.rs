@@ -210,6 +210,19 @@ impl Scheme {
     }
 }
 
+impl Scheme {
+    /// Whether the edge of a body may be a piece of what stands beside it, read from that edge: it is
+    /// of bytes that a URL has. Of a provider that takes any body, only where a document follows.
+    pub(super) fn is_cut<'a>(&self, from_edge: impl Iterator<Item = &'a u8> + Clone) -> bool {
+        if !from_edge.clone().next().is_some_and(is_url_byte) {
+            return false;
+        }
+        let after_url = from_edge.skip_while(|byte| is_url_byte(byte));
+        let next = after_url.skip_while(|byte| b"\t\r\n".contains(byte)).next();
+        !self.takes_any_body || next.is_some_and(|byte| b"{}[]<>\"".contains(byte))
+    }
+}
+
 /// Whether this part, if there is one, marks no end of the part beside it.
 fn is_open(part: Option<&Part>) -> bool {
     match part {
@@ -219,6 +232,6 @@ fn is_open(part: Option<&Part>) -> bool {
 }
 
 /// Whether a URL may have this byte as it is. Brackets belong to addresses of hosts alone.
-pub(super) fn is_url_byte(byte: &u8) -> bool {
+fn is_url_byte(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=%".contains(byte)
 }

@@ -10,7 +10,6 @@ use super::{
     Part, Scheme, Side, TimeSource,
     mac::{Mac, Tag, Verdict},
     public::{Content, PublicKeys},
-    template::is_url_byte,
 };
 use crate::{
     ConfigError, Profile, PublicUrl, Rejection, Secret, SensitiveParts, Verified, Verifier,
@@ -232,8 +231,7 @@ impl Verifier for SchemeVerifier {
             return Err(Rejection::mismatch());
         }
         let [before, after] = self.0.open_sides;
-        let is_open = |byte: Option<&u8>| byte.is_some_and(is_url_byte);
-        if before && is_open(body.first()) || after && is_open(body.last()) {
+        if before && scheme.is_cut(body.iter()) || after && scheme.is_cut(body.iter().rev()) {
             // Its beginning could be the end of what stands before it (T-32).
             return Err(Rejection::malformed("body"));
         }
