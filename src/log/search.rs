@@ -57,14 +57,6 @@ pub(super) enum Index {
 }
 
 impl Index {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Status => "webhook_log_status",
-            Self::Provider => "webhook_log_provider",
-            Self::Tenant => "webhook_log_tenant",
-        }
-    }
-
     /// The columns before the id.
     pub(super) const fn columns(self) -> &'static [&'static str] {
         match self {
@@ -102,7 +94,9 @@ impl Groups {
             found
         } else {
             let with = |key: Key| {
-                self.statuses.iter().map(move |status| [&*key, &[status.clone()]].concat())
+                self.statuses
+                    .iter()
+                    .map(move |status| [&*key, std::slice::from_ref(status)].concat())
             };
             // One more shows that they are too many.
             found.into_iter().flat_map(with).take(MAX_GROUPS + 1).collect()

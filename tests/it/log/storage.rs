@@ -156,7 +156,7 @@ impl Store for Steps {
             tokio::task::yield_now().await;
             let mut steps = self.0.lock().unwrap();
             steps.push(keep.rows);
-            Ok(u64::from(steps.len() % 3 != 0))
+            Ok(u64::from(!steps.len().is_multiple_of(3)))
         })
     }
 }
