@@ -57,14 +57,6 @@ pub(super) enum Index {
 }
 
 impl Index {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Status => "webhook_log_status",
-            Self::Provider => "webhook_log_provider",
-            Self::Tenant => "webhook_log_tenant",
-        }
-    }
-
     /// The columns before the id.
     pub(super) const fn columns(self) -> &'static [&'static str] {
         match self {

@@ -5,7 +5,7 @@ use rusqlite::{CachedStatement, Connection, Params, Transaction, params, params_
 use super::{
     super::{
         Entry, EntryId, Filter, LogError, Page,
-        search::{Groups, Key, MAX_GROUPS, MAX_WALK, NEWEST, ROW, Search, numbered},
+        search::{Groups, Index, Key, MAX_GROUPS, MAX_WALK, NEWEST, ROW, Search, numbered},
         sql::{self, Columns},
     },
     error,
@@ -161,7 +161,7 @@ impl Finder<'_> {
 /// The first group that is at or after some values. The index is named, so that no planner takes
 /// another one.
 fn seek(groups: &Groups) -> String {
-    groups.seek(&indexed(groups), ">=", &numbered(1..=groups.depth()))
+    groups.seek(indexed(groups), ">=", &numbered(1..=groups.depth()))
 }
 
 /// The newest ids of a group, within a range.
@@ -175,8 +175,12 @@ fn newest_of(groups: &Groups, most: usize) -> String {
     )
 }
 
-fn indexed(groups: &Groups) -> String {
-    format!("webhook_log INDEXED BY {}", groups.index.name())
+const fn indexed(groups: &Groups) -> &'static str {
+    match groups.index {
+        Index::Status => "webhook_log INDEXED BY webhook_log_status",
+        Index::Provider => "webhook_log INDEXED BY webhook_log_provider",
+        Index::Tenant => "webhook_log INDEXED BY webhook_log_tenant",
+    }
 }
 
 #[cfg(test)]
