@@ -44,10 +44,8 @@ WHEN NEW.stored_len <> OLD.stored_len BEGIN
 END;
 CREATE TRIGGER webhook_log_deleted AFTER DELETE ON webhook_log BEGIN
     UPDATE webhook_log_totals SET
-        rows = rows - 1,
-        bytes = bytes - OLD.stored_len,
+        rows = rows - (OLD.rowid <= counted),
+        bytes = bytes - (OLD.rowid <= counted) * OLD.stored_len,
         -- The number of the last row is given again.
-        counted = CASE WHEN OLD.rowid = counted
-            THEN (SELECT COALESCE(MAX(rowid), 0) FROM webhook_log) ELSE counted END
-    WHERE OLD.rowid <= counted;
+        counted = MIN(counted, (SELECT COALESCE(MAX(rowid), 0) FROM webhook_log));
 END;

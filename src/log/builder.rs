@@ -158,9 +158,9 @@ impl LogBuilder {
     /// disk. When it is reached nothing more is written until [rows go](WebhookLog::prune).
     ///
     /// The write-ahead log beside it (`-wal`) may take as much again, give or take one batch. It is
-    /// emptied all the time, but for a transaction of another program that stays open: when it has
-    /// reached the limit, nothing is written until that transaction has ended. Rows wait meanwhile,
-    /// and strict mode answers 503. Without a size the write-ahead log has no limit.
+    /// emptied all the time, but for transactions that read it. When it has reached the limit, a search
+    /// of the log's own that is in the way is ended, and nothing is written until a transaction of
+    /// another program has ended. Rows wait meanwhile, and strict mode answers 503. Without a size the write-ahead log has no limit.
     #[cfg(feature = "log-sqlite")]
     #[cfg_attr(docsrs, doc(cfg(feature = "log-sqlite")))]
     pub fn max_file_size(mut self, bytes: u64) -> Self {

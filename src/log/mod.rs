@@ -74,8 +74,8 @@
 //! connections of its own: neither many readers nor slow ones keep rows from being written.
 //! [`WebhookLog::prune`] deletes the oldest rows in small steps. It costs what it deletes, since the
 //! database keeps exact [totals](Totals), in the table `webhook_log_totals`. In PostgreSQL triggers
-//! keep them. In SQLite the log adds what it writes, and a trigger subtracts what anyone deletes: rows
-//! that another program inserts are not counted there.
+//! keep them. In SQLite the log counts what is new with each batch, rows that others insert included,
+//! and a trigger subtracts what anyone deletes.
 //!
 //! # What is kept
 //!

@@ -7,7 +7,7 @@ use sqlx::{
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{super::LogError, error};
 
@@ -18,7 +18,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Lane {
     /// For all connections. The pool gives up those who wait for long; a queue is no fault.
-    room: Semaphore,
+    room: Arc<Semaphore>,
     pool: PgPool,
     begin: Arc<str>,
 }
@@ -30,14 +30,28 @@ impl Lane {
             .acquire_timeout(CONNECT_TIMEOUT)
             .connect_lazy_with(options.clone());
         let room = Semaphore::new(usize::try_from(connections).unwrap_or(Semaphore::MAX_PERMITS));
-        Self { room, pool, begin: Arc::clone(begin) }
+        Self { room: Arc::new(room), pool, begin: Arc::clone(begin) }
     }
 
     /// Waits for a connection for as long as the caller does.
-    pub(super) async fn connection(&self) -> Result<Doubtful<'_>, LogError> {
-        let room = self.room.acquire().await.map_err(LogError::unavailable)?;
+    pub(super) async fn connection(&self) -> Result<Doubtful, LogError> {
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(LogError::unavailable)?;
         let connection = self.pool.acquire().await.map_err(error)?;
-        Ok(Doubtful { connection: Some(connection), begin: &self.begin, _room: room })
+        Ok(Doubtful { connection: Some(connection), begin: Arc::clone(&self.begin), _room: room })
+    }
+
+    /// Works on a connection, in a task that comes to its end also when nobody waits for it: a server
+    /// goes on with a statement whose client is gone, and so many at once would be without a bound.
+    pub(super) async fn run<T, W>(
+        &self,
+        work: impl FnOnce(Doubtful) -> W + Send + 'static,
+    ) -> Result<T, LogError>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, LogError>> + Send + 'static,
+    {
+        let connection = self.connection().await?;
+        tokio::spawn(work(connection)).await.map_err(LogError::unavailable)?
     }
 
     pub(super) async fn close(&self) {
@@ -48,13 +62,13 @@ impl Lane {
 
 /// A connection that is closed unless its transaction has ended well: of one whose future was
 /// dropped nobody knows.
-pub(super) struct Doubtful<'a> {
+pub(super) struct Doubtful {
     connection: Option<PoolConnection<sqlx::Postgres>>,
-    begin: &'a Arc<str>,
-    _room: SemaphorePermit<'a>,
+    begin: Arc<str>,
+    _room: OwnedSemaphorePermit,
 }
 
-impl Doubtful<'_> {
+impl Doubtful {
     /// Begins a transaction in which the server itself keeps the time limit.
     pub(super) async fn begin(&mut self) -> Result<Transaction<'_, sqlx::Postgres>, LogError> {
         match &mut self.connection {
@@ -69,7 +83,7 @@ impl Doubtful<'_> {
     }
 }
 
-impl Drop for Doubtful<'_> {
+impl Drop for Doubtful {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             // At once, without a word of farewell that a silent server keeps waiting for: another

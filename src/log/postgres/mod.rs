@@ -10,7 +10,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgRow},
 };
 
-use self::lane::Lane;
+use self::lane::{Doubtful, Lane};
 use super::{
     Entry, Filter, Keep, LogError, Page, Store, StoreFuture, Totals,
     sql::{self, Columns, Value},
@@ -92,36 +92,34 @@ impl Postgres {
         connection.is_sound();
         Ok(())
     }
+}
 
-    async fn find_all(&self, filter: &Filter) -> Result<Page, LogError> {
-        let mut connection = self.readers.connection().await?;
-        let mut tx = connection.begin().await?;
-        let page = find::find(&mut tx, filter).await?;
-        tx.commit().await.map_err(error)?;
-        connection.is_sound();
-        Ok(page)
-    }
+async fn find_all(mut connection: Doubtful, filter: Filter) -> Result<Page, LogError> {
+    let mut tx = connection.begin().await?;
+    let page = find::find(&mut tx, &filter).await?;
+    tx.commit().await.map_err(error)?;
+    connection.is_sound();
+    Ok(page)
+}
 
-    async fn prune_some(&self, keep: Keep) -> Result<u64, LogError> {
-        let mut connection = self.maintenance.connection().await?;
-        let mut tx = connection.begin().await?;
-        sqlx::query(LOCK_TO_PRUNE).execute(&mut *tx).await.map_err(error)?;
-        let (rows, bytes) = sqlx::query_as(TOTALS).fetch_one(&mut *tx).await.map_err(error)?;
-        let totals = Totals { rows: sql::positive(rows), bytes: sql::positive(bytes) };
-        let oldest = sqlx::query_as(sql::OLDEST).bind(i64::from(Keep::STEP_ROWS));
-        let oldest: Vec<(String, i64)> = oldest.fetch_all(&mut *tx).await.map_err(error)?;
-        let parsed = oldest.iter().map(|(id, len)| Ok((sql::id(id)?, sql::positive(*len))));
-        let count = keep.step(totals, parsed.collect::<Result<Vec<_>, LogError>>()?);
-        let ids: Vec<_> = oldest.into_iter().take(count).map(|(id, _)| id).collect();
-        let mut deleted = 0;
-        if !ids.is_empty() {
-            let delete = sqlx::query("DELETE FROM webhook_log WHERE id = ANY($1)").bind(ids);
-            deleted = delete.execute(&mut *tx).await.map_err(error)?.rows_affected();
-        }
-        tx.commit().await.map_err(error)?;
-        connection.is_sound();
-        Ok(deleted)
+async fn prune_some(mut connection: Doubtful, keep: Keep) -> Result<u64, LogError> {
+    let mut tx = connection.begin().await?;
+    sqlx::query(LOCK_TO_PRUNE).execute(&mut *tx).await.map_err(error)?;
+    let (rows, bytes) = sqlx::query_as(TOTALS).fetch_one(&mut *tx).await.map_err(error)?;
+    let totals = Totals { rows: sql::positive(rows), bytes: sql::positive(bytes) };
+    let oldest = sqlx::query_as(sql::OLDEST).bind(i64::from(Keep::STEP_ROWS));
+    let oldest: Vec<(String, i64)> = oldest.fetch_all(&mut *tx).await.map_err(error)?;
+    let parsed = oldest.iter().map(|(id, len)| Ok((sql::id(id)?, sql::positive(*len))));
+    let count = keep.step(totals, parsed.collect::<Result<Vec<_>, LogError>>()?);
+    let ids: Vec<_> = oldest.into_iter().take(count).map(|(id, _)| id).collect();
+    let mut deleted = 0;
+    if !ids.is_empty() {
+        let delete = sqlx::query("DELETE FROM webhook_log WHERE id = ANY($1)").bind(ids);
+        deleted = delete.execute(&mut *tx).await.map_err(error)?.rows_affected();
     }
+    tx.commit().await.map_err(error)?;
+    connection.is_sound();
+    Ok(deleted)
 }
 
 /// What strict mode asks of a server: what it has acknowledged is there after a crash.
@@ -176,11 +174,12 @@ impl Store for Postgres {
     }
 
     fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page> {
-        Box::pin(self.find_all(filter))
+        let filter = filter.clone();
+        Box::pin(self.readers.run(move |connection| find_all(connection, filter)))
     }
 
     fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {
-        Box::pin(self.prune_some(keep))
+        Box::pin(self.maintenance.run(move |connection| prune_some(connection, keep)))
     }
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -16,6 +16,12 @@ pub(super) const BATCH_BYTES: usize = 4 << 20;
 /// Bytes of a transaction that urgent rows wait for.
 pub(super) const BETWEEN_BYTES: usize = 1 << 20;
 
+/// Of the queue's rows and bytes, in eighths: for all that waits, for what no request of strict mode
+/// waits for, and for what strangers send.
+const ALL: usize = 8;
+const OTHERS_ROWS: usize = 6;
+const STRANGERS_ROWS: usize = 4;
+
 /// Bodies that are not proven genuine take at most this part of the queue's bytes.
 const STRANGERS_PART: usize = 4;
 
@@ -132,24 +138,36 @@ impl State {
     ) -> Result<Option<Lane>, Draft> {
         if draft.is_strangers() {
             let strangers = self.strangers.saturating_add(draft.body_len().unwrap_or(0));
-            if strangers > settings.max_queued_bytes / STRANGERS_PART
-                || !self.has_room(draft.len(), settings)
-            {
+            if strangers > settings.max_queued_bytes / STRANGERS_PART {
                 draft.drop_body();
             }
         }
-        if !self.has_room(draft.len(), settings) {
-            return Err(draft);
+        let parts = match (written.is_some(), draft.is_strangers()) {
+            _ if !settings.is_strict => ALL,
+            (true, _) => ALL,
+            // Strict mode's rows find room whoever sends what.
+            (false, true) => STRANGERS_ROWS,
+            (false, false) => OTHERS_ROWS,
+        };
+        if !self.has_room(draft.len(), parts, settings) {
+            // Of a delivery that waits for its row, and of a stranger's, the row is what counts.
+            if written.is_some() || draft.is_strangers() {
+                draft.drop_body();
+            }
+            if !self.has_room(draft.len(), parts, settings) {
+                return Err(draft);
+            }
         }
         let lane = Lane::of(&draft);
         self.add(draft, written);
         Ok(lane)
     }
 
-    fn has_room(&self, len: usize, settings: &Settings) -> bool {
-        !self.is_closed
-            && self.rows < settings.max_queued_rows
-            && self.bytes.saturating_add(len) <= settings.max_queued_bytes
+    /// Whether the row fits into so many eighths of the queue.
+    fn has_room(&self, len: usize, parts: usize, settings: &Settings) -> bool {
+        let (rows, bytes) = (settings.max_queued_rows, settings.max_queued_bytes);
+        let part = |all: usize| all - all / ALL * (ALL - parts);
+        !self.is_closed && self.rows < part(rows) && self.bytes.saturating_add(len) <= part(bytes)
     }
 
     fn add(&mut self, draft: Draft, written: Option<oneshot::Sender<()>>) {

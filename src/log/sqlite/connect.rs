@@ -41,14 +41,10 @@ pub(super) fn prepare(path: &Path) -> Result<(), LogError> {
     }
     #[cfg(unix)]
     {
-        use std::{fs::OpenOptions, io::ErrorKind, os::unix::fs::OpenOptionsExt};
-        let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        match created {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                return Err(LogError::unavailable(error));
-            }
-            _ => {}
-        }
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        options.open(path).map_err(LogError::unavailable)?;
     }
     Ok(())
 }

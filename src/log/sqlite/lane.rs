@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -31,6 +31,8 @@ pub(super) struct Lane {
     /// For all connections, idle or at work. Closed at the end.
     room: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
+    /// How often all work was interrupted.
+    interrupted: Arc<AtomicU64>,
 }
 
 impl Lane {
@@ -40,12 +42,24 @@ impl Lane {
         connect: fn(&Setup) -> Result<Connection, LogError>,
     ) -> Arc<Self> {
         let room = Arc::new(Semaphore::new(connections));
-        Arc::new(Self { setup: Arc::clone(setup), connect, room, idle: Mutex::default() })
+        let interrupted = Arc::default();
+        Arc::new(Self {
+            setup: Arc::clone(setup),
+            connect,
+            room,
+            idle: Mutex::default(),
+            interrupted,
+        })
     }
 
     /// Waits until so many connections are not at work, and keeps them from it.
     pub(super) async fn keep_out(&self, all: u32) -> Result<OwnedSemaphorePermit, LogError> {
         Arc::clone(&self.room).acquire_many_owned(all).await.map_err(LogError::unavailable)
+    }
+
+    /// Ends all work that is under way.
+    pub(super) fn interrupt(&self) {
+        self.interrupted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Works on a connection, on a thread that may wait for the disk. Work whose future is dropped
@@ -71,9 +85,12 @@ impl Lane {
         token.check()?;
         let idle = self.idle().pop();
         let mut connection = idle.map_or_else(|| (self.connect)(&self.setup), Ok)?;
-        let given_up = Arc::clone(&token.0);
+        let (given_up, interrupted) = (Arc::clone(&token.0), Arc::clone(&self.interrupted));
+        let before = interrupted.load(Ordering::Relaxed);
         // It asks about this work and no other, so the next user of the connection is never hit.
-        let is_given_up = move || given_up.load(Ordering::Relaxed);
+        let is_given_up = move || {
+            given_up.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed) != before
+        };
         connection.progress_handler(INSTRUCTIONS, Some(is_given_up));
         let result = work(&mut connection, token);
         connection.progress_handler(0, None::<fn() -> bool>);

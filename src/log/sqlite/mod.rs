@@ -64,6 +64,7 @@ impl Sqlite {
             return Ok(());
         }
         // It may be a search of our own that is in the way.
+        self.readers.interrupt();
         let _quiet = self.readers.keep_out(READERS).await?;
         if self.writer.run(is_short).await? {
             return Ok(());
@@ -83,6 +84,12 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         tx.execute_batch(migration)?;
         tx.execute(sql::DONE, [number])?;
     }
+    // A copy of the file may have numbered its rows anew: then all are counted again.
+    tx.execute(
+        "UPDATE webhook_log_totals SET rows = 0, bytes = 0, counted = 0 \
+         WHERE counted > (SELECT COALESCE(MAX(rowid), 0) FROM webhook_log)",
+        [],
+    )?;
     tx.commit()
 }
 
@@ -311,6 +318,9 @@ mod tests {
             by_hand,
             "DELETE FROM webhook_log WHERE stored_len = 900",
             by_hand,
+            by_hand,
+            "DELETE FROM webhook_log WHERE rowid = (SELECT counted FROM webhook_log_totals)",
+            by_hand,
         ];
         for (at, change) in changes.into_iter().enumerate() {
             let id = db.total_changes().to_string();
@@ -320,6 +330,13 @@ mod tests {
                 assert!(count_more(&mut db).unwrap());
             }
         }
+        assert!(count_more(&mut db).unwrap());
+        let counted = totals(&db, "SELECT COUNT(*), SUM(stored_len) FROM webhook_log");
+        assert_eq!(totals(&db, "SELECT rows, bytes FROM webhook_log_totals"), counted);
+        // Copied by a dump: the rows have other numbers.
+        db.execute("UPDATE webhook_log SET rowid = -rowid", []).unwrap();
+        migrate(&mut db).unwrap();
+        db.execute("UPDATE webhook_log SET rowid = 3 - rowid", []).unwrap();
         assert!(count_more(&mut db).unwrap());
         let counted = totals(&db, "SELECT COUNT(*), SUM(stored_len) FROM webhook_log");
         assert_eq!(totals(&db, "SELECT rows, bytes FROM webhook_log_totals"), counted);

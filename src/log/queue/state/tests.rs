@@ -103,8 +103,9 @@ fn bodies_of_strangers_take_a_quarter_at_most() {
     assert_eq!(bodies(&mut state, 5), 1);
     // Genuine ones have all the room, and a stranger's row may have some where its body has none.
     let mut state = State::default();
-    while state.push(draft("genuine", body), None, &settings).is_ok() {}
-    assert!(state.push(stranger(), None, &settings).unwrap().is_none());
+    let best_effort = Settings { is_strict: false, ..settings.clone() };
+    while state.push(draft("genuine", body), None, &best_effort).is_ok() {}
+    assert!(state.push(stranger(), None, &best_effort).unwrap().is_none());
 
     // A payload that is kept counts until it is written.
     let settings = Settings { refused_payloads: true, ..settings };
@@ -119,4 +120,31 @@ fn bodies_of_strangers_take_a_quarter_at_most() {
     let batch = state.take_batch(BATCH);
     state.done(&batch);
     assert!(state.push(stranger(), None, &settings).unwrap().is_some());
+}
+
+#[test]
+fn strict_modes_rows_find_room_whoever_fills_the_queue() {
+    let settings =
+        Settings { max_queued_bytes: 100_000, max_queued_rows: 80, is_strict: true, ..settings() };
+    let stranger = || {
+        let mut entry = entry("stranger");
+        entry.verified = false;
+        Draft::note(entry)
+    };
+    let urgent = |len: usize| (draft("urgent", len), Some(oneshot::channel().0));
+    for len in [0, 5_000] {
+        let mut state = State::default();
+        while state.push(stranger(), None, &settings).is_ok() {}
+        let strangers = state.rows();
+        while state.push(draft("genuine", len), None, &settings).is_ok() {}
+        let others = state.rows() - strangers;
+        assert!(strangers > 0 && others > 0, "{strangers} {others}");
+        let (draft, written) = urgent(len);
+        assert!(state.push(draft, written, &settings).is_ok(), "{len}");
+    }
+    // Its body is longer than the queue: the row is there without it.
+    let mut state = State::default();
+    let (draft, written) = urgent(200_000);
+    assert!(state.push(draft, written, &settings).unwrap().is_none());
+    assert_eq!(state.rows(), 1);
 }
