@@ -69,7 +69,7 @@ impl<V: Verifier + Clone> MakeVerifier for V {
 #[must_use]
 pub struct MakeVerifierFn<F> {
     function: F,
-    profile: Profile,
+    profile: Option<Profile>,
     requires: Requires,
 }
 
@@ -114,7 +114,7 @@ where
     Fut: Future<Output = Result<V, Rejection>>,
     V: Verifier,
 {
-    MakeVerifierFn { function, profile: Profile::DEFAULT, requires: Requires::nothing() }
+    MakeVerifierFn { function, profile: None, requires: Requires::nothing() }
 }
 
 impl<F> MakeVerifierFn<F> {
@@ -130,7 +130,7 @@ impl<F> MakeVerifierFn<F> {
     /// The provider's name, the status of refusals and the body limit, in place of
     /// [`Profile::DEFAULT`].
     pub const fn profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
+        self.profile = Some(profile);
         self
     }
 }
@@ -153,12 +153,17 @@ where
     }
 
     fn profile(&self) -> Profile {
-        self.profile
+        self.profile.unwrap_or(Profile::DEFAULT)
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
-        self.profile.sensitive_parts().and(self.requires.sensitive_parts())
+        shared_parts(self.profile).and(self.requires.sensitive_parts())
     }
+}
+
+/// What is sensitive whichever verifier is found. Without a profile nobody knows.
+pub(crate) fn shared_parts(profile: Option<Profile>) -> SensitiveParts {
+    profile.map_or(SensitiveParts::none().until_found(), |profile| profile.sensitive_parts())
 }
 
 pin_project! {
@@ -207,7 +212,7 @@ impl<Fut> fmt::Debug for MakeVerifierFuture<Fut> {
 #[must_use]
 pub struct MakeVerifierAfterBodyFn<F> {
     pub(crate) function: F,
-    pub(crate) profile: Profile,
+    pub(crate) profile: Option<Profile>,
     pub(crate) requires: Requires,
 }
 
@@ -228,7 +233,7 @@ where
     Fut: Future<Output = Result<V, Rejection>>,
     V: Verifier,
 {
-    MakeVerifierAfterBodyFn { function, profile: Profile::DEFAULT, requires: Requires::nothing() }
+    MakeVerifierAfterBodyFn { function, profile: None, requires: Requires::nothing() }
 }
 
 impl<F> MakeVerifierAfterBodyFn<F> {
@@ -244,7 +249,7 @@ impl<F> MakeVerifierAfterBodyFn<F> {
     /// The provider's name, the status of refusals and the body limit, in place of
     /// [`Profile::DEFAULT`].
     pub const fn profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
+        self.profile = Some(profile);
         self
     }
 }

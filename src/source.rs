@@ -153,11 +153,11 @@ where
     }
 
     fn shared_profile(&self) -> Profile {
-        self.profile
+        self.profile.unwrap_or(Profile::DEFAULT)
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
-        self.profile.sensitive_parts().and(self.requires.sensitive_parts())
+        crate::make::shared_parts(self.profile).and(self.requires.sensitive_parts())
     }
 }
 

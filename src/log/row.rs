@@ -31,7 +31,7 @@ pub(super) struct Draft {
     /// Shared with the store while it is being written.
     pub(super) entry: Arc<Entry>,
     body: Option<Bytes>,
-    sensitive: Option<SensitiveFields>,
+    sensitive: Option<Box<SensitiveFields>>,
 }
 
 impl Draft {
@@ -84,7 +84,7 @@ impl Draft {
 
     fn with_request(mut entry: Entry, event: &Event<'_>, settings: &Settings) -> Self {
         entry.headers = headers(event, settings);
-        let sensitive = SensitiveFields::of(event.sensitive_parts(), event.headers());
+        let sensitive = SensitiveFields::of(event).map(Box::new);
         Self { entry: Arc::new(entry), body: event.body().map(kept), sensitive }
     }
 

@@ -1,41 +1,52 @@
 //! Secrets and signatures that stand in a body, hidden before it is stored.
 
-use std::fmt::Write as _;
+use std::{cmp::Reverse, fmt::Write as _};
 
 use bytes::Bytes;
-use http::{HeaderMap, header::CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 
 use super::json::{self, REDACTED};
-use crate::{SensitiveParts, form::decode, verdict::contained};
+use crate::{SensitiveParts, form::decode, observe::Event, verdict::contained};
 
 /// Deepest JSON within texts of JSON.
 const MAX_DEPTH: usize = 8;
 
-/// The fields of a body that must not be stored, and how the body is written.
+/// What of a body must not be stored, and how the body is written.
 #[derive(Debug)]
 pub(super) struct SensitiveFields {
     parts: SensitiveParts,
+    /// Pieces of a secret URL, which a body may repeat.
+    pieces: Vec<String>,
     is_form: bool,
 }
 
 impl SensitiveFields {
-    /// None where a request has no such fields.
-    pub(super) fn of(parts: &SensitiveParts, headers: Option<&HeaderMap>) -> Option<Self> {
-        let media_type = headers.and_then(|headers| headers.get(CONTENT_TYPE));
+    /// None where there is nothing to hide.
+    pub(super) fn of(event: &Event<'_>) -> Option<Self> {
+        let mut pieces = Vec::new();
+        event.each_secret_of_url(&mut |piece| pieces.push(piece.to_owned()));
+        let parts = event.sensitive_parts();
+        if pieces.is_empty() && !parts.has_fields() {
+            return None;
+        }
+        // The longest first: a piece may be part of another.
+        pieces.sort_by_key(|piece| Reverse(piece.len()));
+        let media_type = event.headers().and_then(|headers| headers.get(CONTENT_TYPE));
         let media_type = media_type.map(|value| value.as_bytes().to_ascii_lowercase());
         let is_form = media_type.is_some_and(|value| {
             value.trim_ascii_start().starts_with(b"application/x-www-form-urlencoded")
         });
-        parts.has_fields().then(|| Self { parts: parts.clone(), is_form })
+        Some(Self { parts: parts.clone(), pieces, is_form })
     }
 
     /// Hides the fields in a JSON document or a form, and otherwise the whole body, because nothing
     /// in it can be found by name.
     pub(super) fn hide(&self, body: &Bytes) -> Bytes {
-        let hidden = contained(|| match json::document(body) {
-            Some(json) => Some(self.in_json(json, 0)),
-            None if self.is_form => Some(self.in_form(body)),
-            None => None,
+        let hidden = contained(|| {
+            let hidden = self.without_fields(body)?;
+            let holds = |piece: &&String| hidden.contains(&***piece);
+            let pieces: Vec<_> = self.pieces.iter().filter(holds).collect();
+            Some(pieces.into_iter().fold(hidden, |text, piece| text.replace(&**piece, REDACTED)))
         });
         match hidden {
             Ok(Some(hidden)) => hidden.into(),
@@ -43,16 +54,73 @@ impl SensitiveFields {
         }
     }
 
+    fn without_fields(&self, body: &[u8]) -> Option<String> {
+        if !self.parts.has_fields() {
+            return Some(String::from_utf8_lossy(body).into_owned());
+        }
+        let text = std::str::from_utf8(body).ok().map(beginning);
+        let is_document = text.is_some_and(|text| text.starts_with(['{', '[', '"']));
+        if is_document {
+            // A form that begins so, or JSON that another reader takes, is not searched by halves.
+            return json::document(body)
+                .filter(|_| !self.is_form || !text.is_some_and(is_string))
+                .map(|json| self.in_json(json, 0));
+        }
+        // A number has no fields.
+        let number = json::document(body).map(str::to_owned);
+        number.or_else(|| self.is_form.then(|| self.in_form(body)))
+    }
+
     fn in_json(&self, json: &str, depth: usize) -> String {
         json::rewrite(json, &|name| self.parts.has_field(name), &|text| self.in_text(text, depth))
     }
 
-    /// A text may hold JSON: Slack sends one in a parameter of a form.
+    /// A text may hold JSON or a form: Slack sends JSON in a parameter of a form.
     fn in_text(&self, text: &str, depth: usize) -> String {
-        if !text.trim_start().starts_with(['{', '[']) || json::document(text.as_bytes()).is_none() {
+        if !self.is_mentioned(text) {
             return text.to_owned();
         }
-        if depth == MAX_DEPTH { REDACTED.to_owned() } else { self.in_json(text, depth + 1) }
+        if !beginning(text).starts_with(['{', '[', '"']) {
+            return self.in_assignments(text);
+        }
+        match json::document(text.as_bytes()) {
+            Some(json) if depth < MAX_DEPTH => self.in_json(json, depth + 1),
+            _ => REDACTED.to_owned(),
+        }
+    }
+
+    /// Whether the text has a field's name in it, or escapes that may stand for one.
+    fn is_mentioned(&self, text: &str) -> bool {
+        let lower = text.to_ascii_lowercase();
+        let is_escaped = beginning(text).starts_with(['{', '[', '"']) && lower.contains("\\u");
+        is_escaped || self.parts.fields().any(|name| lower.contains(&name.to_ascii_lowercase()))
+    }
+
+    /// Hides the value in `name=value`, wherever it stands in the text.
+    fn in_assignments(&self, text: &str) -> String {
+        let is_name = |char: char| char.is_alphanumeric() || "_-.%".contains(char);
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find('=') {
+            let (before, value) = rest.split_at(at);
+            let start = before.rfind(|char| !is_name(char)).map_or(0, |at| {
+                at + before.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
+            });
+            let name = decoded(before.get(start..).unwrap_or_default().as_bytes());
+            out.push_str(before);
+            out.push('=');
+            let value = value.get(1..).unwrap_or_default();
+            let ends = |char: char| char.is_whitespace() || "&;,\"'<>".contains(char);
+            let len = value.find(ends).unwrap_or(value.len());
+            if self.parts.has_field(&name) && len > 0 {
+                out.push_str(REDACTED);
+                rest = value.get(len..).unwrap_or_default();
+            } else {
+                rest = value;
+            }
+        }
+        out.push_str(rest);
+        out
     }
 
     fn in_form(&self, body: &[u8]) -> String {
@@ -83,6 +151,15 @@ impl SensitiveFields {
     }
 }
 
+/// The text without what may stand in front of a document.
+fn beginning(text: &str) -> &str {
+    text.trim_start_matches(|char: char| char.is_whitespace() || char == '\u{feff}')
+}
+
+fn is_string(document: &str) -> bool {
+    document.starts_with('"')
+}
+
 fn decoded(text: &[u8]) -> String {
     let mut bytes = Vec::new();
     decode(text, &mut bytes);
@@ -105,7 +182,8 @@ mod tests {
 
     fn hidden(body: &str, is_form: bool) -> String {
         let parts = SensitiveParts::none().field("token").field("signature");
-        let hidden = SensitiveFields { parts, is_form }.hide(&Bytes::from(body.to_owned()));
+        let hidden = SensitiveFields { parts, pieces: vec!["secret-path".to_owned()], is_form }
+            .hide(&Bytes::from(body.to_owned()));
         String::from_utf8(hidden.to_vec()).unwrap()
     }
 
@@ -121,12 +199,30 @@ mod tests {
                 r#"[{"signature":"[REDACTED]"},{"token":"[REDACTED]"}]"#,
             ),
             (r#""token""#, r#""token""#),
+            ("7", "7"),
             (r#"{"a":"{\"token\":\"t\"}"}"#, r#"{"a":"{\"token\":\"[REDACTED]\"}"}"#),
             (
-                r#"{"a":"{no JSON, token=t","b":"token"}"#,
-                r#"{"a":"{no JSON, token=t","b":"token"}"#,
+                r#"{"a":"x=1&token=t&y=2, Token=u"}"#,
+                r#"{"a":"x=1&token=[REDACTED]&y=2, Token=[REDACTED]"}"#,
             ),
+            (r#"{"a":"mytoken=t, a=b","b":"[1] two"}"#, r#"{"a":"mytoken=t, a=b","b":"[1] two"}"#),
+            // What is no document here may be one to another reader.
+            (r#"{"a":"{no JSON, token=t","b":"{no JSON"}"#, r#"{"a":"[REDACTED]","b":"{no JSON"}"#),
+            (r#"{"a":"{\"token\":\"t\",\"n\":1e999}"}"#, r#"{"a":"[REDACTED]"}"#),
+            (r#"{"a":"{\"t\\u006fken\":\"t\",\"n\":1e999}"}"#, r#"{"a":"[REDACTED]"}"#),
+            (r#"{"token":"t","n":1e999}"#, "[REDACTED]"),
+            ("\u{feff}{\"token\":1}", "[REDACTED]"),
             ("token=t", "[REDACTED]"),
+            // A text in a text.
+            (
+                r#"{"a":"\"{\\\"token\\\":1}\""}"#,
+                r#"{"a":"\"{\\\"token\\\":\\\"[REDACTED]\\\"}\""}"#,
+            ),
+            // A piece of a secret URL.
+            (
+                r#"{"callback":"https://a.example/secret-path/x"}"#,
+                r#"{"callback":"https://a.example/[REDACTED]/x"}"#,
+            ),
         ] {
             assert_eq!(hidden(body, false), expected);
         }
@@ -137,7 +233,10 @@ mod tests {
                 "p=%5B%7B%22token%22%3A1%7D%5D&q=a+b",
                 "p=[%7B%22token%22%3A%22[REDACTED]%22%7D]&q=a+b",
             ),
+            ("a=token%3Dt%26b%3D1&c=2", "a=token%3D[REDACTED]%26b%3D1&c=2"),
             (r#"{"token":1}"#, r#"{"token":"[REDACTED]"}"#),
+            (r#"{"token":1,"n":1e999}"#, "[REDACTED]"),
+            (r#""a=1&token=t&b=""#, "[REDACTED]"),
         ] {
             assert_eq!(hidden(body, true), expected);
         }

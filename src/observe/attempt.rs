@@ -15,8 +15,8 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, 
 
 use super::{Event, EventKind, Observers, redact};
 use crate::{
-    Profile, Rejection, SensitiveParts, Verified, Verifier, layer::Config, replay::Withheld,
-    time::Clock, verdict::contained,
+    Profile, Rejection, RejectionKind, SensitiveParts, Verified, Verifier, layer::Config,
+    replay::Withheld, time::Clock, verdict::contained,
 };
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -179,6 +179,30 @@ impl Attempt {
         self.found_sensitive.get().unwrap_or(&self.sensitive)
     }
 
+    /// Whether the URL must not be shown. Where no verifier was found it may be any verifier's; but of
+    /// an unknown tenant it is nobody's, and says whose it was meant to be.
+    pub(super) fn has_secret_url(&self) -> bool {
+        let parts = self.sensitive_parts();
+        let is_nobodys = || match self.proof() {
+            Some(Proof::Refused(rejection)) => rejection.kind() == RejectionKind::UnknownTenant,
+            _ => false,
+        };
+        parts.has_url() || parts.is_open() && !is_nobodys()
+    }
+
+    /// Whether a text repeats a secret of the request: a piece of its URL, a sensitive header's value.
+    pub(super) fn repeats_secret(&self, text: &str) -> bool {
+        let parts = self.sensitive_parts();
+        let is_header_in = |headers: &HeaderMap| {
+            headers.iter().any(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                parts.has_header(name) && value.len() >= 6 && text.contains(&*value)
+            })
+        };
+        self.has_secret_url() && parts.is_url_in(&self.uri, text)
+            || self.headers.as_ref().is_some_and(is_header_in)
+    }
+
     pub(super) fn proof(&self) -> Option<&Proof> {
         self.verdict.get().map(|(proof, _)| proof)
     }
@@ -245,7 +269,7 @@ impl fmt::Debug for Attempt {
             .field("provider", &self.provider)
             .field("tenant", &self.tenant)
             .field("method", &self.method)
-            .field("url", &redact::url(&self.uri, self.sensitive_parts().has_url()))
+            .field("url", &redact::url(&self.uri, self.has_secret_url()))
             .field("client_ip", &self.client_ip)
             .field("received_at", &self.received_at)
             .finish_non_exhaustive()
@@ -276,13 +300,13 @@ impl Observed {
 
     /// Events hide what this verifier names as sensitive, too.
     pub(crate) fn found(&self, verifier: &impl Verifier) {
-        if let Some(attempt) = &self.0
-            // A user's code.
-            && let Ok(parts) = contained(|| verifier.sensitive_parts())
-        {
+        if let Some(attempt) = &self.0 {
+            // A user's code. Of one that panics nobody knows what is sensitive.
+            let parts = contained(|| verifier.sensitive_parts());
+            let parts = parts.unwrap_or(SensitiveParts::none().url());
             // Of a verifier without a look-up the layer knows them already.
             if !attempt.sensitive.covers(&parts) {
-                let all = parts.and(SensitiveParts::clone(&attempt.sensitive));
+                let all = parts.and(SensitiveParts::clone(&attempt.sensitive).found());
                 let _ = attempt.found_sensitive.set(all);
             }
         }

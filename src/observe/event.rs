@@ -290,7 +290,7 @@ impl<'a> Event<'a> {
     /// without the values of all parameters.
     #[must_use]
     pub fn url(&self) -> String {
-        redact::url(&self.attempt.uri, self.sensitive_parts().has_url())
+        redact::url(&self.attempt.uri, self.attempt.has_secret_url())
     }
 
     /// Returns the parts of the request that hold a secret or a signature. An observer that stores
@@ -299,11 +299,21 @@ impl<'a> Event<'a> {
         self.attempt.sensitive_parts()
     }
 
-    /// Whether a header's value must not be shown: it repeats a secret URL, or names a secret of any
-    /// sort and holds its value.
+    /// Whether a header's value must not be shown: it repeats a secret of the request, names a secret
+    /// of any sort and holds its value, or is too long to be searched.
     pub(crate) fn is_secret(&self, value: &HeaderValue) -> bool {
         let value = value.as_bytes();
-        self.sensitive_parts().is_url_in(&self.attempt.uri, value) || redact::holds_secret(value)
+        value.len() > redact::MAX_SEARCHED
+            || self.attempt.repeats_secret(&String::from_utf8_lossy(value))
+            || redact::holds_secret(value)
+    }
+
+    /// Calls `visit` with each piece of the URL that a body must not repeat.
+    #[cfg(feature = "log")]
+    pub(crate) fn each_secret_of_url(&self, visit: &mut dyn FnMut(&str)) {
+        if self.attempt.has_secret_url() {
+            self.sensitive_parts().each_url_piece(&self.attempt.uri, visit);
+        }
     }
 
     /// What the sender calls itself; `[redacted]` where it holds a secret.
@@ -319,14 +329,19 @@ impl<'a> Event<'a> {
     }
 
     fn header(&self, name: &HeaderName, value: &HeaderValue) -> String {
-        let is_secret = self.sensitive_parts().has_header(name) || self.is_secret(value);
+        let parts = self.sensitive_parts();
+        // Any header may be the one that a look-up's verifier reads.
+        let is_open = parts.is_open() && self.attempt.has_secret_url();
+        let is_secret = is_open || parts.has_header(name) || self.is_secret(value);
         if is_secret { redact::REDACTED.into() } else { redact::text(value.as_bytes()) }
     }
 
     /// The delivery's id, as the provider sent it.
     #[must_use]
     pub fn delivery_id(&self) -> Option<String> {
-        self.verified()?.delivery_id().map(|value| redact::text(value.as_bytes()))
+        let id = self.verified()?.delivery_id()?;
+        let is_secret = self.is_secret(id);
+        Some(if is_secret { redact::REDACTED.into() } else { redact::text(id.as_bytes()) })
     }
 
     /// What the delivery is about, as the handler [says](Attempt::set_event_name); nothing is escaped.

@@ -7,17 +7,23 @@ use crate::form::decode;
 /// Longest text from a request that an event shows, in bytes.
 const MAX_TEXT: usize = 256;
 
+/// Longest text that is searched for secrets, in bytes. Servers take headers of some kilobytes.
+pub(super) const MAX_SEARCHED: usize = 8 << 10;
+
 pub(super) const REDACTED: &str = "[redacted]";
 
 /// Parts of names whose values are secrets, or as good as one.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 21] = [
     "assertion",
     "auth",
     "bearer",
     "cookie",
-    "credential",
     "crc",
+    "credential",
+    "creds",
+    "csrf",
     "hmac",
+    "jws",
     "jwt",
     "key",
     "passphrase",
@@ -35,25 +41,30 @@ const PARTS: [&str; 18] = [
 const WORDS: [&str; 10] =
     ["mac", "otp", "pass", "passcode", "pin", "pw", "sas", "sig", "sign", "totp"];
 
-/// Names by which a provider sends a secret or a signature, and of which no word says so. A test
-/// compares all providers' [sensitive parts](super::SensitiveParts) with [`is_sensitive`].
-const NAMES: [&str; 4] = ["clientstate", "code", "verif-hash", "x-trello-webhook"];
-
-/// What makes a `code` a secret, beside a word of [`PARTS`].
-const CODES: [&str; 12] = [
+/// What makes a `code` a secret.
+const CODES: [&str; 18] = [
     "access",
     "activation",
     "confirmation",
     "device",
     "invite",
     "login",
+    "magic",
     "mfa",
+    "oob",
+    "otp",
+    "pass",
+    "pin",
     "recovery",
     "reset",
     "security",
+    "sms",
     "verification",
-    "verify",
+    "verif",
 ];
+
+/// Ends of names that are written as one word.
+const ENDS: [&str; 5] = ["otp", "pass", "passw", "pin", "pswd"];
 
 /// Times that a text may be written in escapes within escapes.
 const MAX_ESCAPES: usize = 4;
@@ -71,13 +82,22 @@ const MAX_ESCAPES: usize = 4;
 #[must_use]
 pub fn is_sensitive(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    if NAMES.contains(&&*lower) || PARTS.iter().any(|part| lower.contains(part)) {
+    if lower == "x-trello-webhook" || PARTS.iter().any(|part| lower.contains(part)) {
         return true;
     }
+    // However it is punctuated, and numbered: `client_state`, `code[0]`.
+    let flat: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
+    let flat = flat.trim_end_matches(|char: char| char.is_ascii_digit());
     let words = words(name);
-    words.iter().any(|word| WORDS.contains(&&**word))
-        || words.iter().any(|word| word == "code")
-            && words.iter().any(|word| CODES.contains(&&**word))
+    let is_code = flat.contains("code")
+        && (words.iter().all(|word| matches!(&**word, "code" | "x" | ""))
+            || flat == "code"
+            || flat.contains("codeverifier")
+            || CODES.iter().any(|kind| flat.contains(kind)));
+    is_code
+        || matches!(flat, "clientstate" | "verifhash")
+        || ENDS.iter().any(|end| flat.ends_with(end))
+        || words.iter().any(|word| WORDS.contains(&&**word))
 }
 
 /// The words of `smsOtp`, `sms_otp` or `sms-otp`, in lower case.
@@ -101,6 +121,9 @@ fn words(name: &str) -> Vec<String> {
 /// Returns whether a text names a secret and holds its value: `token=abc` anywhere in it, or a
 /// user's password in a URL, also where it is written in escapes.
 pub(super) fn holds_secret(text: &[u8]) -> bool {
+    if text.len() > MAX_SEARCHED {
+        return true;
+    }
     let mut text = text.to_vec();
     for _ in 0..MAX_ESCAPES {
         if has_secret_pair(&text) || has_secret_member(&text) || has_password(&text) {
@@ -117,14 +140,24 @@ pub(super) fn holds_secret(text: &[u8]) -> bool {
 }
 
 fn has_secret_pair(text: &[u8]) -> bool {
-    let pieces = text.split(|byte| b"?&;/# ,\"'".contains(byte));
-    pieces
-        .filter_map(|piece| split_pair(piece))
-        .any(|(name, value)| !value.is_empty() && is_sensitive(&String::from_utf8_lossy(name)))
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.%[]=:-".contains(byte);
+    text.split(|byte| !is_part(byte)).any(|piece| {
+        // Each name that has a value after it: `a=b=token=c`.
+        let mut names = piece.split(|byte| b"=:".contains(byte)).peekable();
+        while let Some(name) = names.next() {
+            let has_value = names.peek().is_some_and(|value| !value.is_empty());
+            if has_value && is_sensitive(&String::from_utf8_lossy(name)) {
+                return true;
+            }
+        }
+        false
+    })
 }
 
 /// `{"token":"abc"}`.
 fn has_secret_member(text: &[u8]) -> bool {
+    // Perhaps in a text of its own, where each quotation mark has a backslash before it.
+    let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'\\').collect();
     let mut strings = text.split(|byte| *byte == b'"').skip(1).peekable();
     while let Some(name) = strings.next() {
         let is_name = strings.peek().is_some_and(|next| next.trim_ascii_start().starts_with(b":"));
@@ -146,11 +179,6 @@ fn has_password(text: &[u8]) -> bool {
         }
     }
     false
-}
-
-fn split_pair(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|byte| *byte == b'=')?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// Printable ASCII, so that no text forges a line, moves a cursor or turns the reading direction
@@ -206,9 +234,9 @@ fn path(path: &str) -> String {
 
 fn push_pair(url: &mut String, pair: &str, is_secret: bool) {
     match pair.split_once('=') {
-        Some((name, value))
+        Some((name, _))
             // A name may be written in escapes, and a value may be a URL with parameters.
-            if is_secret || holds_secret(pair.as_bytes()) || holds_secret(value.as_bytes()) =>
+            if is_secret || holds_secret(pair.as_bytes()) =>
         {
             let name = if holds_secret(name.as_bytes()) { REDACTED } else { name };
             url.push_str(&text(name.as_bytes()));
@@ -259,6 +287,11 @@ mod tests {
             ("/h?%2574oken=t", "/h?%2574oken=[redacted]"),
             ("/h?next=https://b.example/me@home", "/h?next=https://b.example/me@home"),
             ("/h?a=token=&b=me@home", "/h?a=token=&b=me@home"),
+            ("/h?u=(code=t", "/h?u=[redacted]"),
+            ("/h?u=a|code=t", "/h?u=[redacted]"),
+            ("/h?a=b=c=code=t", "/h?a=[redacted]"),
+            ("/h?state=token:t", "/h?state=[redacted]"),
+            ("/h?state=%7B%5C%22code%5C%22:%5C%22t%5C%22%7D", "/h?state=[redacted]"),
             ("/h?token%3Dt", "/h?[redacted]"),
             ("/h?next=https://b.example/?token=t", "/h?next=[redacted]"),
             ("/h?next=https%3A%2F%2Fb.example%2F%3Fsig%3Dt&a=1", "/h?next=[redacted]&a=1"),
@@ -304,6 +337,25 @@ mod tests {
             "bearer",
             "client_assertion",
             "SAMLResponse",
+            "client_state",
+            "client-state",
+            "code[]",
+            "code1",
+            "x-code",
+            "oobCode",
+            "sms_code",
+            "magic_code",
+            "code_verifier",
+            "otpcode",
+            "accesscode",
+            "smsotp",
+            "userpass",
+            "userpin",
+            "pincode",
+            "pswd",
+            "creds",
+            "csrf",
+            "jws",
         ] {
             assert!(is_sensitive(name), "{name}");
         }

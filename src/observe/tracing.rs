@@ -91,7 +91,13 @@ fn detail(rejection: &crate::Rejection) -> Option<String> {
         return None;
     }
     let cause = std::error::Error::source(rejection)?;
-    Some(super::redact::text(cause.to_string().as_bytes()))
+    let cause = cause.to_string();
+    let is_secret = super::redact::holds_secret(cause.as_bytes());
+    Some(if is_secret {
+        super::redact::REDACTED.into()
+    } else {
+        super::redact::text(cause.as_bytes())
+    })
 }
 
 impl Observer for TracingObserver {

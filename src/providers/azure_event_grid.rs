@@ -40,7 +40,10 @@ pub struct AzureEventGrid(SharedToken);
 
 impl AzureEventGrid {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("azure_event_grid");
+    pub const PROFILE: Profile = Profile::DEFAULT
+        .with_provider("azure_event_grid")
+        // Whoever has them confirms the subscription.
+        .with_sensitive_fields(&["validationCode", "validationUrl"]);
 
     /// Expects this token.
     #[must_use]
@@ -66,7 +69,7 @@ impl Verifier for AzureEventGrid {
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
-        self.0.sensitive_parts()
+        Self::PROFILE.sensitive_parts().and(self.0.sensitive_parts())
     }
 }
 

@@ -217,8 +217,8 @@ impl Scheme {
         if !from_edge.clone().next().is_some_and(is_url_byte) {
             return false;
         }
-        let after_url = from_edge.skip_while(|byte| is_url_byte(byte));
-        let next = after_url.skip_while(|byte| b"\t\r\n".contains(byte)).next();
+        let mut after_url = from_edge.skip_while(|byte| is_url_byte(byte));
+        let next = after_url.find(|byte| !b"\t\r\n".contains(byte));
         !self.takes_any_body || next.is_some_and(|byte| b"{}[]<>\"".contains(byte))
     }
 }
