@@ -141,7 +141,10 @@ async fn each_search_goes_by_its_index_however_often_it_is_asked() {
 async fn beyond_many_groups_the_newest_rows_are_looked_at() {
     let cluster = Cluster::start();
     let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
-    let log = WebhookLog::builder().postgres(&cluster.url()).await.unwrap();
+    let url = cluster.url();
+    // On another thread: the future can be sent.
+    let log = tokio::spawn(async move { WebhookLog::builder().postgres(&url).await });
+    let log = log.await.unwrap().unwrap();
     fill(&mut server, 120_000).await;
     let odd = "UPDATE webhook_log SET status = 'odd-' || received_at WHERE received_at <= 500";
     execute(&mut server, odd).await;
