@@ -6,7 +6,7 @@ mod lane;
 use std::{future::Future, pin::Pin, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    PgConnection, Row,
+    Executor, PgConnection, Row,
     postgres::{PgConnectOptions, PgRow},
 };
 
@@ -54,10 +54,11 @@ impl Postgres {
         let mut connection = self.writer.connection().await?;
         let mut tx = connection.begin().await?;
         sqlx::query(LOCK_TO_MIGRATE).execute(&mut *tx).await.map_err(error)?;
-        sqlx::raw_sql(sql::CREATE_SCHEMA).execute(&mut *tx).await.map_err(error)?;
+        // Text without values may hold several statements. `raw_sql` makes futures that cannot be sent.
+        tx.execute(sql::CREATE_SCHEMA).await.map_err(error)?;
         let version = sqlx::query_scalar(sql::VERSION).fetch_one(&mut *tx).await.map_err(error)?;
         for (number, migration) in sql::pending(&MIGRATIONS, version) {
-            sqlx::raw_sql(migration).execute(&mut *tx).await.map_err(error)?;
+            tx.execute(migration).await.map_err(error)?;
             sqlx::query(sql::DONE).bind(number).execute(&mut *tx).await.map_err(error)?;
         }
         if is_strict {
