@@ -132,8 +132,8 @@ impl LogBuilder {
     ///
     /// Bodies of requests that are not verified have a quarter of the bytes. Beyond that their rows
     /// are kept [without a digest](super::Entry::body_sha256). In strict mode rows of such requests may
-    /// take half of the queue, and all that no request waits for three quarters. A row that a request
-    /// waits for is kept without its body where only that finds no room.
+    /// take half of the queue. A row that a request waits for is kept without its body where only
+    /// that finds no room.
     pub fn queue(mut self, rows: usize, bytes: usize) -> Self {
         self.settings.max_queued_rows = rows;
         self.settings.max_queued_bytes = bytes;

@@ -16,12 +16,6 @@ pub(super) const BATCH_BYTES: usize = 4 << 20;
 /// Bytes of a transaction that urgent rows wait for.
 pub(super) const BETWEEN_BYTES: usize = 1 << 20;
 
-/// Of the queue's rows and bytes, in eighths: for all that waits, for what no request of strict mode
-/// waits for, and for what strangers send.
-const ALL: usize = 8;
-const OTHERS_ROWS: usize = 6;
-const STRANGERS_ROWS: usize = 4;
-
 /// Bodies that are not proven genuine take at most this part of the queue's bytes.
 const STRANGERS_PART: usize = 4;
 
@@ -142,19 +136,14 @@ impl State {
                 draft.drop_body();
             }
         }
-        let parts = match (written.is_some(), draft.is_strangers()) {
-            _ if !settings.is_strict => ALL,
-            (true, _) => ALL,
-            // Strict mode's rows find room whoever sends what.
-            (false, true) => STRANGERS_ROWS,
-            (false, false) => OTHERS_ROWS,
-        };
-        if !self.has_room(draft.len(), parts, settings) {
+        // In strict mode deliveries wait for their rows, and strangers must leave room for these.
+        let halves = if settings.is_strict && draft.is_strangers() { 1 } else { 2 };
+        if !self.has_room(draft.len(), halves, settings) {
             // Of a delivery that waits for its row, and of a stranger's, the row is what counts.
             if written.is_some() || draft.is_strangers() {
                 draft.drop_body();
             }
-            if !self.has_room(draft.len(), parts, settings) {
+            if !self.has_room(draft.len(), halves, settings) {
                 return Err(draft);
             }
         }
@@ -163,11 +152,12 @@ impl State {
         Ok(lane)
     }
 
-    /// Whether the row fits into so many eighths of the queue.
-    fn has_room(&self, len: usize, parts: usize, settings: &Settings) -> bool {
-        let (rows, bytes) = (settings.max_queued_rows, settings.max_queued_bytes);
-        let part = |all: usize| all - all / ALL * (ALL - parts);
-        !self.is_closed && self.rows < part(rows) && self.bytes.saturating_add(len) <= part(bytes)
+    /// Whether the row fits into so many halves of the queue.
+    fn has_room(&self, len: usize, halves: usize, settings: &Settings) -> bool {
+        let part = |all: usize| if halves == 2 { all } else { all.div_ceil(2) };
+        !self.is_closed
+            && self.rows < part(settings.max_queued_rows)
+            && self.bytes.saturating_add(len) <= part(settings.max_queued_bytes)
     }
 
     fn add(&mut self, draft: Draft, written: Option<oneshot::Sender<()>>) {

@@ -118,17 +118,24 @@ async fn its_deadline_is_the_applications() {
 async fn a_full_queue_is_503_at_once() {
     let builder = WebhookLog::builder().strict().queue(2, 1 << 20);
     let log = builder.store(Scripted::new(Mode::Hangs)).unwrap();
-    for _ in 0..2 {
-        send_to(&logged(&log), 200, forged(b"x")).await;
-    }
     let strict = log.strict_layer().unwrap();
     let service = ServiceBuilder::new().layer(logged(&log)).layer(strict).service(Inner::default());
     let start = tokio::time::Instant::now();
+    // Strangers have half of it.
+    for _ in 0..5 {
+        send_to(&logged(&log), 200, forged(b"x")).await;
+    }
+    assert_eq!(log.queued(), 1);
+    let waits = tokio::spawn(call(service.clone(), genuine(b"x")));
+    while log.queued() < 2 {
+        tokio::task::yield_now().await;
+    }
     let Ok(response) = call(service, genuine(b"x")).await;
     assert_eq!(
         (response.status(), start.elapsed()),
         (StatusCode::SERVICE_UNAVAILABLE, Duration::ZERO)
     );
+    waits.abort();
 }
 
 #[tokio::test]

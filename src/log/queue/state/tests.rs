@@ -135,10 +135,7 @@ fn strict_modes_rows_find_room_whoever_fills_the_queue() {
     for len in [0, 5_000] {
         let mut state = State::default();
         while state.push(stranger(), None, &settings).is_ok() {}
-        let strangers = state.rows();
-        while state.push(draft("genuine", len), None, &settings).is_ok() {}
-        let others = state.rows() - strangers;
-        assert!(strangers > 0 && others > 0, "{strangers} {others}");
+        assert_eq!(state.rows(), 40);
         let (draft, written) = urgent(len);
         assert!(state.push(draft, written, &settings).is_ok(), "{len}");
     }
