@@ -259,6 +259,8 @@ async fn pruning(
     let (meta, tenth) = (meta()?, rows / 10);
     let service = SignatureLayer::new(meta.clone()).observer(log.clone()).layer(handler());
     let before = database.bytes().await?;
+    // Rows that were not written by the log are counted once.
+    log.prune(Retention::new().max_rows(u64::MAX)).await?;
     let start = Instant::now();
     for number in 1..=tenth {
         let Ok(_) = service.clone().oneshot(genuine(&meta)?).await;

@@ -9,7 +9,7 @@ use crate::{ConfigError, observe::is_sensitive};
 
 /// Headers that name a delivery or its kind, and hold nothing personal. The user agent and
 /// `x-request-id` have columns of their own.
-const HEADERS: [&str; 11] = [
+pub(super) const HEADERS: [&str; 11] = [
     "content-type",
     "svix-id",
     "traceparent",

@@ -7,7 +7,10 @@ use http::{HeaderValue, Method, header::GetAll};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Entry, EntryId, RECEIVED, builder::Settings, json::REDACTED, sensitive::SensitiveFields,
+    Entry, EntryId, RECEIVED,
+    builder::{HEADERS, Settings},
+    json::REDACTED,
+    sensitive::SensitiveFields,
 };
 use crate::{
     observe::{Event, EventKind, escaped},
@@ -221,6 +224,8 @@ fn headers(event: &Event<'_>, settings: &Settings) -> Vec<(String, String)> {
     let mut headers: Vec<_> = map
         .keys()
         .filter(|name| settings.headers.contains(name) && !sensitive.has_header(name))
+        // Any other one may be what a verifier reads that was not found.
+        .filter(|name| !event.is_open() || HEADERS.contains(&name.as_str()))
         .map(|name| (name.as_str().to_owned(), header(event, map.get_all(name))))
         .collect();
     headers.sort_unstable();

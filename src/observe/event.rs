@@ -308,6 +308,11 @@ impl<'a> Event<'a> {
             || redact::holds_secret(value)
     }
 
+    /// Whether no verifier was found, so that any header may be the one that it would have read.
+    pub(crate) fn is_open(&self) -> bool {
+        self.sensitive_parts().is_open() && self.attempt.has_secret_url()
+    }
+
     /// Calls `visit` with each piece of the URL that a body must not repeat.
     #[cfg(feature = "log")]
     pub(crate) fn each_secret_of_url(&self, visit: &mut dyn FnMut(&str)) {
@@ -329,10 +334,8 @@ impl<'a> Event<'a> {
     }
 
     fn header(&self, name: &HeaderName, value: &HeaderValue) -> String {
-        let parts = self.sensitive_parts();
-        // Any header may be the one that a look-up's verifier reads.
-        let is_open = parts.is_open() && self.attempt.has_secret_url();
-        let is_secret = is_open || parts.has_header(name) || self.is_secret(value);
+        let is_sensitive = self.sensitive_parts().has_header(name);
+        let is_secret = self.is_open() || is_sensitive || self.is_secret(value);
         if is_secret { redact::REDACTED.into() } else { redact::text(value.as_bytes()) }
     }
 

@@ -319,3 +319,33 @@ async fn strict_mode_refuses_what_does_not_outlive_a_crash() {
         within(mended).await;
     }
 }
+
+/// A server goes on with a statement whose client is gone.
+#[tokio::test]
+async fn searches_that_nobody_waits_for_do_not_pile_up() {
+    let cluster = Cluster::start();
+    let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
+    let mut other = PgConnection::connect(&cluster.url()).await.unwrap();
+    let log = WebhookLog::builder().postgres(&cluster.url()).await.unwrap();
+    execute(&mut server, "BEGIN; LOCK TABLE webhook_log IN ACCESS EXCLUSIVE MODE").await;
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    let count = async |other: &mut PgConnection| -> i64 {
+        sqlx::query_scalar(waiting).fetch_one(other).await.unwrap()
+    };
+    for _ in 0..20 {
+        let filter = Filter::new();
+        let given_up = tokio::time::timeout(Duration::from_millis(50), log.find(&filter));
+        assert!(given_up.await.is_err());
+    }
+    let waiting = within(async {
+        loop {
+            let waiting = count(&mut other).await;
+            if waiting > 0 {
+                return waiting;
+            }
+        }
+    });
+    assert!(waiting.await <= 2, "two search at a time");
+    execute(&mut server, "ROLLBACK").await;
+    assert!(within(log.find(&Filter::new())).await.unwrap().is_empty());
+}

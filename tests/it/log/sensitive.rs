@@ -538,6 +538,28 @@ async fn a_url_or_a_header_of_ones_own_is_left_out() {
     let tenants = Tenants::new(store, make).unwrap();
     send!("tenants, store down", 503, tenants.by_head(|_| Some("anna".to_owned())), in_path());
 
+    // Nobody has found yet whose URL and headers they are.
+    let down = || ready(Err::<SharedToken, _>(Rejection::unavailable("down")));
+    send!("closure, store down", 503, make_verifier_fn(move |_| down()), in_path());
+    let later = || make_verifier_after_body_fn(move |_, _| down());
+    send!("closure by the body, store down", 503, later(), in_query());
+    send!("its header", 503, later(), with("user-agent", TOKEN));
+    let long = in_path().map(|_| Full::from(vec![b'x'; 2 << 20]));
+    send!("too long", 413, later(), long);
+    // In the midst of the path, and in a header alone.
+    let hidden = verifier_fn(|_, _| Ok(Verified::new("acme")))
+        .with_profile(Profile::DEFAULT.with_secret_url());
+    send!("segment", 200, hidden, empty(format!("/hook/{TOKEN}/events")));
+    let mut alone = in_query();
+    alone.headers_mut().insert("x-request-id", TOKEN.parse().unwrap());
+    send!("value", 200, SharedToken::in_query("code", token()), alone);
+    let callback = format!(r#"{{"callback":"https://a.example/hook/{TOKEN}"}}"#);
+    let callback = in_path().map(|_| Full::from(callback));
+    send!("callback", 200, SharedToken::in_path(token()), callback);
+    let mut beside = with("x-acme", TOKEN);
+    beside.headers_mut().insert("x-request-id", TOKEN.parse().unwrap());
+    send!("beside", 200, SharedToken::new(header("x-acme"), token()), beside);
+
     for name in ["x-acme", "user-agent", "x-request-id", "x-id"] {
         let shared = SharedToken::new(header(name), token());
         send!("header", 200, shared.clone(), with(name, TOKEN));
