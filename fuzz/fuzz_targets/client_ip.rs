@@ -32,7 +32,8 @@ static CLIENT_IP: LazyLock<ClientIp> =
     LazyLock::new(|| ClientIp::new(peer).trust_proxies(FORWARDED_FOR, PROXIES).unwrap());
 
 static BY_URL: LazyLock<SchemeVerifier> = LazyLock::new(|| {
-    let scheme = Scheme::hmac_sha256("x-signature").template(&[Part::Url, Part::Body]);
+    let scheme =
+        Scheme::hmac_sha256("x-signature").template(&[Part::Url, Part::Literal("\n"), Part::Body]);
     let url = PublicUrl::forwarded(HOSTS, PROXIES, peer).unwrap();
     scheme.verifier_at(secret(0), url).unwrap()
 });
@@ -245,7 +246,7 @@ fn origin(input: &Input<'_>) -> Option<()> {
     let scheme = if is_tls { "https" } else { "http" };
     let path = request.uri.path_and_query()?.as_str();
     let url = format!("{scheme}://{}{path}", HOSTS[usize::from(which) % 3]);
-    let tag = hmac_sha256(KEYS[0].as_bytes(), &[url.as_bytes(), b"body"]);
+    let tag = hmac_sha256(KEYS[0].as_bytes(), &[url.as_bytes(), b"\nbody"]);
 
     let expected = (|| {
         is_proxy(request.extensions.get().copied()?).then_some(())?;

@@ -236,7 +236,7 @@ fn push_pair(url: &mut String, pair: &str, is_secret: bool) {
     match pair.split_once('=') {
         Some((name, _))
             // A name may be written in escapes, and a value may be a URL with parameters.
-            if is_secret || holds_secret(pair.as_bytes()) =>
+            if is_secret || is_sensitive_name(name) || holds_secret(pair.as_bytes()) =>
         {
             let name = if holds_secret(name.as_bytes()) { REDACTED } else { name };
             url.push_str(&text(name.as_bytes()));
@@ -248,6 +248,11 @@ fn push_pair(url: &mut String, pair: &str, is_secret: bool) {
         }
         _ => url.push_str(&text(pair.as_bytes())),
     }
+}
+
+/// However its parts are punctuated.
+fn is_sensitive_name(name: &str) -> bool {
+    is_sensitive(&String::from_utf8_lossy(&decoded(name.as_bytes())))
 }
 
 fn decoded(text: &[u8]) -> Vec<u8> {
@@ -281,6 +286,7 @@ mod tests {
             ("/h?API_KEY=t&X-Signature=u", "/h?API_KEY=[redacted]&X-Signature=[redacted]"),
             ("https://user:pass@a.example:8443/h", "https://a.example:8443/h"),
             ("/h?token", "/h?token"),
+            ("/h?token!=t&my(token)=t", "/h?token!=[redacted]&my(token)=[redacted]"),
             ("/h?a=1;token=t;b=2", "/h?a=1;token=[redacted];b=2"),
             ("/h;token=t/x?a=1", "/h;token=[redacted]/x?a=1"),
             ("/h%3Btoken=t", "/h%3Btoken=[redacted]"),
