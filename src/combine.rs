@@ -21,7 +21,8 @@ pub struct AnyOf<A, B> {
 
 /// Accepts what **both** verifiers accept, for example a signature and a shared token.
 ///
-/// [`Verified`], status and body limit are those of the first. Put the signature there.
+/// [`Verified`] is that of the first; put the signature there. Body limit and status are as for
+/// [`any_of`].
 ///
 /// ```
 /// use http::HeaderName;
@@ -42,7 +43,11 @@ pub const fn all_of<A: Verifier, B: Verifier>(first: A, second: B) -> AllOf<A, B
 ///
 /// It is as strong as the weaker of the two: take it out when the last delivery of the old kind is
 /// long ago, which [`Verified`] tells. Only a verifier that accepted a request answers a signed
-/// challenge in it. Status is that of the first, the body limit the larger one.
+/// challenge in it.
+///
+/// The body limit is the larger one. The status is that of the first, or of the one that asks for
+/// credentials by a [`WWW-Authenticate`](Profile::with_www_authenticate) header: senders that wait for
+/// this header find no other way in.
 ///
 /// When both refuse, the rejection is that of the verifier that came further: a signature that does
 /// not match says more than a header that is missing.
@@ -81,7 +86,7 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
     }
 
     fn profile(&self) -> Profile {
-        self.first.profile()
+        self.first.profile().and(&self.second.profile())
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
@@ -168,8 +173,7 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
     }
 
     fn profile(&self) -> Profile {
-        let (first, second) = (self.first.profile(), self.second.profile());
-        first.with_body_limit(first.body_limit.max(second.body_limit))
+        self.first.profile().and(&self.second.profile())
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

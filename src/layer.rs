@@ -96,8 +96,8 @@ impl<M: Source> SignatureLayer<M> {
 }
 
 impl<M> SignatureLayer<M> {
-    /// The longest body in bytes, in place of the provider's own (1 MiB unless its page says
-    /// otherwise). A longer one is answered with 413: from the head if its length is declared, when
+    /// Sets the longest body in bytes, in place of the provider's own: the vendor's documented maximum,
+    /// or 16 MiB. A longer one is answered with 413: from the head if its length is declared, when
     /// the limit is passed if not.
     pub fn body_limit(self, bytes: usize) -> Self {
         self.with(|config| config.profile = config.profile.with_body_limit(bytes))

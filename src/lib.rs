@@ -51,6 +51,9 @@ mod time;
 #[doc = include_str!("../docs/403-at-3am.md")]
 pub mod troubleshooting {}
 #[cfg(doc)]
+#[doc = include_str!("../docs/deliveries.md")]
+pub mod deliveries {}
+#[cfg(doc)]
 #[doc = include_str!("../docs/behind-a-proxy.md")]
 pub mod behind_a_proxy {}
 mod verdict;

@@ -5,7 +5,7 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 
-use crate::ConfigError;
+use crate::{ConfigError, Profile};
 
 /// A refused request and why.
 ///
@@ -29,6 +29,7 @@ pub struct Rejection {
     kind: RejectionKind,
     status: Option<StatusCode>,
     provider: &'static str,
+    www_authenticate: &'static str,
     tenant: Option<Arc<str>>,
     /// The tenant is the decoy's, and nobody is told its name. It is kept all the same: to drop it
     /// sooner than a known tenant's would take other steps.
@@ -193,6 +194,7 @@ impl Rejection {
             kind,
             status: None,
             provider: "",
+            www_authenticate: "",
             tenant: None,
             is_nobody: false,
             field: None,
@@ -313,13 +315,28 @@ impl Rejection {
         self
     }
 
-    pub(crate) const fn attributed(
-        mut self,
-        provider: &'static str,
-        verdict_status: StatusCode,
-    ) -> Self {
-        self.status = Some(verdict_status);
-        self.with_provider(provider)
+    /// Takes from the verifier's profile what the response needs, unless it is known.
+    pub(crate) const fn of_verifier(mut self, profile: &Profile) -> Self {
+        if self.www_authenticate.is_empty() {
+            self.www_authenticate = profile.www_authenticate;
+        }
+        self.with_provider(profile.provider)
+    }
+
+    pub(crate) const fn attributed(mut self, profile: &Profile) -> Self {
+        self.status = Some(profile.status);
+        self.of_verifier(profile)
+    }
+
+    /// A 401 without a challenge leaves a sender that waits for one without a way in (RFC 9110,
+    /// section 15.5.2).
+    pub(crate) fn add_challenge(&self, response: &mut Response<Bytes>) {
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Ok(challenge) = HeaderValue::from_str(self.www_authenticate)
+            && !challenge.is_empty()
+        {
+            response.headers_mut().entry(header::WWW_AUTHENTICATE).or_insert(challenge);
+        }
     }
 }
 
@@ -362,7 +379,8 @@ impl Error for Rejection {
 
 /// The default answer: the rejection's status and no body, the same for every verdict.
 ///
-/// A 503 asks the sender to come again in five seconds.
+/// A 503 asks the sender to come again in five seconds. A 401 has the verifier's `WWW-Authenticate`
+/// (see [`Profile::with_www_authenticate`](crate::Profile::with_www_authenticate)).
 #[must_use]
 pub fn empty_response(rejection: &Rejection) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
@@ -371,6 +389,7 @@ pub fn empty_response(rejection: &Rejection) -> Response<Bytes> {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
+    rejection.add_challenge(&mut response);
     response
 }
 

@@ -33,6 +33,14 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
+    /// 24 hours back and 5 minutes ahead: for senders whose retries may carry the first attempt's
+    /// time. Most schedules end within a day.
+    pub const DEFAULT: Self = Self::new(Duration::from_secs(24 * 3600), Duration::from_secs(300));
+
+    /// Any time is accepted. Where nothing else bounds it, a captured delivery can be sent again for
+    /// ever, and a [`ReplayLayer`](crate::replay::ReplayLayer) remembers deliveries without end.
+    pub const UNBOUNDED: Self = Self::new(Duration::MAX, Duration::MAX);
+
     /// The same tolerance on both sides, in seconds.
     #[must_use]
     pub const fn seconds(seconds: u64) -> Self {
@@ -43,6 +51,18 @@ impl Tolerance {
     #[must_use]
     pub const fn new(past: Duration, future: Duration) -> Self {
         Self { past, future }
+    }
+
+    /// Returns how long ago the signed time may be.
+    #[must_use]
+    pub const fn past(&self) -> Duration {
+        self.past
+    }
+
+    /// Returns how far ahead the signed time may be.
+    #[must_use]
+    pub const fn future(&self) -> Duration {
+        self.future
     }
 }
 

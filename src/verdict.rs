@@ -77,7 +77,7 @@ impl Config {
     }
 
     fn attributed(&self, rejection: Rejection) -> Rejection {
-        rejection.attributed(self.profile.provider, self.profile.status)
+        rejection.attributed(&self.profile)
     }
 }
 
@@ -114,12 +114,13 @@ fn decide<V: Verifier, T>(
     run: impl FnOnce() -> Result<T, Rejection>,
 ) -> Result<T, Rejection> {
     contained(run).and_then(|result| result).map_err(|rejection| {
-        match contained(|| verifier.profile().provider()) {
-            Ok(provider) if provider != Profile::DEFAULT.provider => {
-                rejection.with_provider(provider)
+        match contained(|| verifier.profile()) {
+            // Without a name the layer's own says more.
+            Ok(profile) if profile.provider == Profile::DEFAULT.provider => {
+                rejection.of_verifier(&profile.with_provider(""))
             }
-            // The layer's own says more.
-            _ => rejection,
+            Ok(profile) => rejection.of_verifier(&profile),
+            Err(_) => rejection,
         }
     })
 }
@@ -163,6 +164,7 @@ pub(crate) fn answer(
                 (None, Some(grpc)) => grpc_response(&rejection, grpc.clone()),
                 (None, None) => empty_response(&rejection),
             };
+            rejection.add_challenge(&mut response);
             let status = response.status();
             observed.refuses(&rejection, EventKind::Rejected { status });
             response.extensions_mut().insert(rejection);

@@ -114,17 +114,23 @@ pub struct Profile {
     pub(crate) provider: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) body_limit: usize,
+    pub(crate) www_authenticate: &'static str,
     secret_url: bool,
     sensitive_headers: &'static [&'static str],
     sensitive_fields: &'static [&'static str],
 }
 
 impl Profile {
-    /// Provider `custom`, 403, 1 MiB.
+    /// Provider `custom`, 403, 16 MiB.
+    ///
+    /// Most providers document no maximum, and some deliver files in JSON. The [byte
+    /// budget](crate::SignatureLayer::byte_budget) bounds what all unverified bodies hold together, so
+    /// a limit that is too high costs little; one that is too low refuses genuine deliveries.
     pub const DEFAULT: Self = Self {
         provider: "custom",
         status: StatusCode::FORBIDDEN,
-        body_limit: 1 << 20,
+        body_limit: 16 << 20,
+        www_authenticate: "",
         secret_url: false,
         sensitive_headers: &[],
         sensitive_fields: &[],
@@ -145,6 +151,13 @@ impl Profile {
     /// The longest body, in bytes.
     pub const fn with_body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        self
+    }
+
+    /// Sets the `WWW-Authenticate` header of every 401, such as `Basic realm="webhooks"`: some senders
+    /// show their credentials only in answer to it.
+    pub const fn with_www_authenticate(mut self, challenge: &'static str) -> Self {
+        self.www_authenticate = challenge;
         self
     }
 
@@ -176,6 +189,15 @@ impl Profile {
     /// their values.
     pub const fn with_sensitive_fields(mut self, names: &'static [&'static str]) -> Self {
         self.sensitive_fields = names;
+        self
+    }
+
+    /// The profile of two verifiers that both look at a request.
+    pub(crate) fn and(mut self, second: &Self) -> Self {
+        self.body_limit = self.body_limit.max(second.body_limit);
+        if self.www_authenticate.is_empty() && !second.www_authenticate.is_empty() {
+            (self.status, self.www_authenticate) = (second.status, second.www_authenticate);
+        }
         self
     }
 
@@ -241,7 +263,7 @@ pub fn verify<V: Verifier>(
         verifier.update(&mut state, body);
         verifier.finish(state, head, body)
     };
-    run().map_err(|rejection| rejection.attributed(profile.provider, profile.status))
+    run().map_err(|rejection| rejection.attributed(&profile))
 }
 
 /// Forwards a [`Verifier`]'s methods to another verifier.

@@ -7,13 +7,11 @@ use http::{
     request::Parts,
 };
 
-use super::scheme_methods;
+use super::{policy, scheme_methods};
 use crate::{
     Profile, Rejection, SensitiveParts, Verified, Verifier,
     json::{self, Value},
-    scheme::{
-        Encoding, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance,
-    },
+    scheme::{Encoding, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource},
     verifier::delegate_verifier,
 };
 
@@ -24,10 +22,12 @@ use crate::{
 /// | header | `X-Signature-Ed25519: <hex>`, `X-Signature-Timestamp: <seconds>` |
 /// | algorithm | Ed25519; the application's public key, [`PublicKey::from_hex`](crate::PublicKey::from_hex) |
 /// | signed content | `<time><body>` |
-/// | freshness | 5 minutes both ways, by our choice: Discord documents no bound |
+/// | freshness | 11 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
 /// | delivery id | in the body (`id`) of interactions |
 /// | handshake | an interaction's signed PING (`"type": 1`) is answered with `{"type":1}`, a webhook event's (`"type": 0`) with 204, and neither reaches the handler. A body with an `event` always does: there, `"type": 1` is an event |
-/// | status | 401, which Discord demands for the bad signatures that it sends as a probe |
+/// | status | 401, which Discord demands for the bad signatures that it sends as a probe (<https://docs.discord.com/developers/events/webhook-events>) |
+/// | retries | for 10 minutes (<https://github.com/discord/discord-api-docs/blob/2001e741f6aae8e4e043baac9bec7879c5a59b38/docs/events/webhook-events.mdx>); whether each is signed anew is unknown |
+/// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's source: <https://docs.discord.com/developers/interactions/overview>, <https://docs.discord.com/developers/events/webhook-events>, discord/discord-interactions-js `src/index.ts` |
 #[derive(Clone, Debug)]
 pub struct Discord(SchemeVerifier);
@@ -37,15 +37,15 @@ const MAX_PING: usize = 16 << 10;
 
 impl Discord {
     /// How it signs.
-    pub const SCHEME: Scheme = Scheme::ed25519("x-signature-ed25519")
-        .provider("discord")
-        .unique_content()
-        .status(StatusCode::UNAUTHORIZED)
-        // Of an interaction: it lets anybody answer in the application's name.
-        .sensitive_fields(&["token"])
-        .template(&[Part::Time, Part::Body])
-        .time(TimeSource::Header("x-signature-timestamp"), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+    pub const SCHEME: Scheme = policy::applied(
+        Scheme::ed25519("x-signature-ed25519")
+            .provider("discord")
+            .unique_content()
+            // Of an interaction: it lets anybody answer in the application's name.
+            .sensitive_fields(&["token"])
+            .template(&[Part::Time, Part::Body])
+            .time(TimeSource::Header("x-signature-timestamp"), TimeFormat::Seconds),
+    );
 
     scheme_methods!(public_key, timed);
 }
@@ -104,22 +104,30 @@ fn ping(body: &Bytes) -> Option<Response<Bytes>> {
 /// | header | `X-Twilio-Email-Event-Webhook-Signature: <base64>`, `X-Twilio-Email-Event-Webhook-Timestamp: <seconds>` |
 /// | algorithm | ECDSA over P-256 with SHA-256, in DER; the verification key, [`PublicKey::from_spki_base64`](crate::PublicKey::from_spki_base64) |
 /// | signed content | `<time><body>`; the CR LF at the body's end is part of it. The time must have 10 digits, so that none of them is the body's |
-/// | freshness | on request, by [`tolerance`](Self::tolerance): the time is signed, but SendGrid's own libraries do not judge it, and whether a retry is signed anew is not documented |
+/// | freshness | 26 hours and 24 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
 /// | delivery id | in the body (`sg_event_id`) |
 /// | handshake | none |
 /// | status | 403 |
+/// | retries | for 24 hours (<https://github.com/sendgrid/docs/blob/c3eb3fef6132c26b9ee0f94de031e6b0fac7b1c5/content/docs/for-developers/tracking-events/getting-started-event-webhook.md>); whether each is signed anew is unknown |
+/// | body limit | 50 MiB (<https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/inbound-email>) |
+/// | after a refusal | it does not come again; of all statuses only a 5xx such as `rejection_status(StatusCode::SERVICE_UNAVAILABLE)` brings it back, which proxies count against the server (<https://support.sendgrid.com/hc/en-us/articles/46513815674395-Understanding-Inbound-Parse-Webhook-Retry-Logic>) |
 /// | evidence | vendor vector: sendgrid/sendgrid-python `test/unit/test_eventwebhook.py`; <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features> |
 #[derive(Clone, Debug)]
 pub struct SendGrid(SchemeVerifier);
 
 impl SendGrid {
     /// How it signs.
-    pub const SCHEME: Scheme = Scheme::ecdsa_p256_sha256("x-twilio-email-event-webhook-signature")
-        .provider("sendgrid")
-        .unique_content()
-        .encoding(Encoding::Base64)
-        .template(&[Part::Time, Part::Body])
-        .time(TimeSource::Header("x-twilio-email-event-webhook-timestamp"), TimeFormat::Seconds);
+    pub const SCHEME: Scheme = policy::applied(
+        Scheme::ecdsa_p256_sha256("x-twilio-email-event-webhook-signature")
+            .provider("sendgrid")
+            .unique_content()
+            .encoding(Encoding::Base64)
+            .template(&[Part::Time, Part::Body])
+            .time(
+                TimeSource::Header("x-twilio-email-event-webhook-timestamp"),
+                TimeFormat::Seconds,
+            ),
+    );
 
     scheme_methods!(public_key, timed);
 }
@@ -139,19 +147,22 @@ impl Verifier for SendGrid {
 /// | delivery id | in the body (`data.id`) |
 /// | handshake | none |
 /// | status | 403 |
+/// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/team-telnyx/telnyx-ruby>) |
+/// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's source: <https://developers.telnyx.com/api-reference/callbacks/number-order-status-update>, team-telnyx/telnyx-ruby `lib/telnyx/lib/webhook_verification.rb` |
 #[derive(Clone, Debug)]
 pub struct Telnyx(SchemeVerifier);
 
 impl Telnyx {
     /// How it signs.
-    pub const SCHEME: Scheme = Scheme::ed25519("telnyx-signature-ed25519")
-        .provider("telnyx")
-        .unique_content()
-        .encoding(Encoding::Base64)
-        .template(&[Part::Time, Part::Literal("|"), Part::Body])
-        .time(TimeSource::Header("telnyx-timestamp"), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+    pub const SCHEME: Scheme = policy::applied(
+        Scheme::ed25519("telnyx-signature-ed25519")
+            .provider("telnyx")
+            .unique_content()
+            .encoding(Encoding::Base64)
+            .template(&[Part::Time, Part::Literal("|"), Part::Body])
+            .time(TimeSource::Header("telnyx-timestamp"), TimeFormat::Seconds),
+    );
 
     scheme_methods!(public_key, timed);
 }
@@ -171,6 +182,7 @@ impl Verifier for Telnyx {
 /// | delivery id | `X-Delivery-Id`, **not signed** |
 /// | handshake | none; a test delivery with `X-Test-Notification` is signed as the others |
 /// | status | 403 |
+/// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's source: <https://docs.wise.com/guides/developer/webhooks/event-handling>, transferwise/digital-signatures-examples `verify-webhook-signature` |
 ///
 /// Every customer of Wise gets signatures by the same key, over the body alone: a genuine delivery
@@ -180,10 +192,12 @@ pub struct Wise(SchemeVerifier);
 
 impl Wise {
     /// How it signs.
-    pub const SCHEME: Scheme = Scheme::rsa_pkcs1_sha256("x-signature-sha256")
-        .provider("wise")
-        .encoding(Encoding::Base64)
-        .delivery_id("x-delivery-id");
+    pub const SCHEME: Scheme = policy::applied(
+        Scheme::rsa_pkcs1_sha256("x-signature-sha256")
+            .provider("wise")
+            .encoding(Encoding::Base64)
+            .delivery_id("x-delivery-id"),
+    );
 
     scheme_methods!(public_key);
 }

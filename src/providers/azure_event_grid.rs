@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::request::Parts;
 
-use super::SharedToken;
+use super::{SharedToken, policy};
 use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier, scheme::Handshake};
 
 /// Azure Event Grid, with a secret of your own in the endpoint's URL or in a delivery property.
@@ -13,6 +13,8 @@ use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier, scheme::Hand
 /// | delivery id | in the body (`id` of each event) |
 /// | handshake | the POST with `aeg-event-type: SubscriptionValidation` **and the token** is answered with `{"validationResponse":"<code>"}` and does not reach the handler |
 /// | status | 403 |
+/// | body limit | 1 MiB (<https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/event-grid/event-schema.md>) |
+/// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::NOT_FOUND)` it comes again (<https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry>) |
 /// | evidence | vendor's documentation: <https://learn.microsoft.com/en-us/azure/event-grid/webhook-event-delivery> |
 ///
 /// Deliveries with a token of Entra ID in `Authorization` are not verified here. Under the CloudEvents
@@ -40,8 +42,7 @@ pub struct AzureEventGrid(SharedToken);
 
 impl AzureEventGrid {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT
-        .with_provider("azure_event_grid")
+    pub const PROFILE: Profile = policy::profile("azure_event_grid")
         // Whoever has them confirms the subscription.
         .with_sensitive_fields(&["validationCode", "validationUrl"]);
 

@@ -1,7 +1,7 @@
 //! Shops, shipping and field service.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource};
 
 providers! {
     /// AfterShip.
@@ -15,6 +15,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://www.aftership.com/docs/tracking/webhook/webhook-signature> |
     ///
     /// Other products `as-signature-hmac-sha256`.
@@ -33,6 +34,7 @@ providers! {
     /// | delivery id | `x-adsk-delivery-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://aps.autodesk.com/blog/practice-payload-signature-webhook> |
     Autodesk() = Scheme::hmac_sha1("x-adsk-signature")
         .provider("autodesk")
@@ -46,10 +48,13 @@ providers! {
     /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
     /// | algorithm | HMAC-SHA256; key: the whole text as it is, **not** decoded |
     /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
+    /// | freshness | 2 days and 4 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 2 days (<https://github.com/bigcommerce/docs/blob/24f580ca6d2981728b7ed70a2049e00fc602c335/docs/integrations/webhooks/overview.mdx>); whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://docs.bigcommerce.com/developer/docs/integrations/webhooks>) |
     /// | evidence | vendor's documentation: bigcommerce/docs:docs/integrations/webhooks/https-webhook-overview.mdx |
     ///
     /// Signed with the app client secret as it is. Headers that the user chooses can be checked with [`SharedToken`](super::SharedToken) beside it.
@@ -68,6 +73,7 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: EasyPost SDK tests |
     ///
     /// A secret outside ASCII must be normalised (NFKD) before it is given to [`Secret`](crate::Secret).
@@ -86,6 +92,8 @@ providers! {
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 27 hours and 36 minutes (second-hand: <https://raw.githubusercontent.com/api-evangelist/etsy/refs/heads/main/asyncapi/etsy-webhooks-asyncapi.yml>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: <https://developers.etsy.com/documentation/essentials/webhooks> |
     Etsy(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("etsy");
@@ -97,16 +105,17 @@ providers! {
     /// | header | `Lob-Signature: <hex>` + `Lob-Signature-Timestamp` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: vendor pages stored |
     Lob(timed) = Scheme::hmac_sha256("lob-signature")
         .provider("lob")
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Header("lob-signature-timestamp"), TimeFormat::Milliseconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("lob-signature-timestamp"), TimeFormat::Milliseconds);
 
     /// Shippo.
     ///
@@ -115,10 +124,13 @@ providers! {
     /// | header | `Shippo-Auth-Signature: t=<s>,v1=<hex>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<t>.<body>` |
-    /// | freshness | 5 minutes both ways |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://github.com/api-evangelist/shippo/blob/5f5c56930f59bd788bcce58ca9dbf485a98f0ee2/asyncapi/shippo-webhooks-asyncapi.yaml>) |
     /// | evidence | **second-hand**, several sources agree: <https://docs.goshippo.com/docs/tracking/webhooksecurity> |
     ///
     /// Opt-in by support.
@@ -126,8 +138,7 @@ providers! {
         .provider("shippo")
         .grammar(Grammar::pairs("t", "v1"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Signature, TimeFormat::Seconds);
 
     /// Shopify.
     ///
@@ -139,7 +150,9 @@ providers! {
     /// | freshness | none: `X-Shopify-Triggered-At` is not signed |
     /// | delivery id | `X-Shopify-Webhook-Id`, **not signed** |
     /// | handshake | none |
-    /// | status | 403 |
+    /// | status | 401, which the provider demands (<https://community.shopify.com/t/app-must-verify-the-authenticity-of-the-request-from-shopify/108155>) |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://dev.to/shannonllc/shopify-webhooks-hmac-verification-5-second-timeout-retries-jkj>) |
     /// | evidence | vendor vector: Shopify/shopify-api-php `tests/Webhooks/RegistryTest.php`; <https://shopify.dev/docs/apps/build/webhooks/subscribe/https> |
     ///
     /// The compliance checks for public apps send a bad signature and expect 401: set
@@ -160,6 +173,8 @@ providers! {
     /// | delivery id | `x-wc-webhook-delivery-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it does not come again, whatever the status (<https://seresa.io/?p=7234>) |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     ///
     /// The first ping is not signed: a form with `webhook_id`.

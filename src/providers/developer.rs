@@ -1,7 +1,7 @@
 //! Code, builds, hosting and AI.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource};
 
 providers! {
     /// Alchemy.
@@ -15,6 +15,7 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hookdeck alchemy-webhooks skill page |
     Alchemy() = Scheme::hmac_sha256("x-alchemy-signature")
         .provider("alchemy");
@@ -30,6 +31,7 @@ providers! {
     /// | delivery id | `x-request-uuid`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: support.atlassian.com; go-playground/webhooks |
     ///
     /// Same header name as sha1 senders.
@@ -49,6 +51,8 @@ providers! {
     /// | delivery id | `x-buildkite-request`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; each is signed anew (<https://github.com/buildkite/docs/blob/35cf0294c6ea68f41d90da114120d73278f6fc0b/pages/apis/webhooks/_webhook_signature.md>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: buildkite/docs:pages/apis/webhooks/_verifying_hmac_signatures.md, _webhook_signature.md, _http_headers.md |
     ///
     /// In signature mode. In token mode use [`SharedToken`](super::SharedToken) with `X-Buildkite-Token`.
@@ -57,8 +61,7 @@ providers! {
         .grammar(Grammar::pairs("timestamp", "signature"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
         .time(TimeSource::Signature, TimeFormat::Seconds)
-        .delivery_id("x-buildkite-request")
-        .tolerance(Tolerance::seconds(300));
+        .delivery_id("x-buildkite-request");
 
     /// CircleCI.
     ///
@@ -71,6 +74,8 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://github.com/circleci/circleci-docs/blob/9734a1410cc98741bc09b84f187325a8f43baf68/docs/guides/modules/integration/pages/outbound-webhooks.adoc>) |
     /// | evidence | public vector: circleci docs |
     CircleCi() = Scheme::hmac_sha256("circleci-signature")
         .provider("circleci")
@@ -87,6 +92,8 @@ providers! {
     /// | delivery id | `x-convoy-event-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 17 minutes (<https://github.com/frain-dev/convoy/blob/2b60cc652e1d4babc1857280d5911817960e83e7/datastore/models.go>); each is signed anew (<https://github.com/frain-dev/convoy/blob/2b60cc652e1d4babc1857280d5911817960e83e7/worker/task/process_event_delivery.go>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: convoy signature-vectors.json |
     ///
     /// For advanced signatures in hex. Simple ones are the bare tag of the body, in hex or base64: declare a [`Scheme`] for those.
@@ -95,8 +102,7 @@ providers! {
         .grammar(Grammar::pairs("t", "v1"))
         .template(&[Part::Time, Part::Literal(","), Part::Body])
         .time(TimeSource::Signature, TimeFormat::Seconds)
-        .delivery_id("x-convoy-event-id")
-        .tolerance(Tolerance::seconds(300));
+        .delivery_id("x-convoy-event-id");
 
     /// Cursor.
     ///
@@ -109,6 +115,7 @@ providers! {
     /// | delivery id | `x-webhook-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     Cursor() = Scheme::hmac_sha256("x-webhook-signature")
         .provider("cursor")
@@ -122,17 +129,19 @@ providers! {
     /// | header | `ElevenLabs-Signature: t=<s>,v0=<hex>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<t>.<body>` |
-    /// | freshness | 30 minutes both ways |
+    /// | freshness | 30 minutes back, 5 minutes ahead |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 41 minutes (<https://elevenlabs.io/docs/eleven-api/resources/webhooks>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/elevenlabs/elevenlabs-js>) |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://elevenlabs.io/docs/eleven-api/resources/webhooks>) |
     /// | evidence | vendor's documentation or source: hookdeck skills; SDK |
     ElevenLabs(timed) = Scheme::hmac_sha256("elevenlabs-signature")
         .provider("elevenlabs")
         .grammar(Grammar::pairs("t", "v0"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(1800));
+        .time(TimeSource::Signature, TimeFormat::Seconds);
 
     /// Gitea.
     ///
@@ -145,6 +154,8 @@ providers! {
     /// | delivery id | `x-gitea-delivery`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it does not come again, whatever the status (<https://github.com/go-gitea/gitea/blob/05a2257af2f29077a2c0374111aa12becf7f6083/services/webhook/deliver.go>) |
     /// | evidence | public vector: go-playground/webhooks |
     ///
     /// Forgejo: X-Forgejo-*.
@@ -162,16 +173,16 @@ providers! {
     /// | freshness | none: a captured delivery can be sent again |
     /// | delivery id | `X-GitHub-Delivery`, **not signed**; the same when GitHub redelivers |
     /// | handshake | none; the `ping` event is signed |
-    /// | body limit | 25 MiB, GitHub's own |
     /// | status | 403 |
+    /// | body limit | 25 MiB (<https://docs.github.com/en/enterprise-server@3.13/webhooks/webhook-events-and-payloads>) |
+    /// | after a refusal | it does not come again, whatever the status (<https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries>) |
     /// | evidence | vendor vector: <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>; octokit/webhooks-methods.js |
     ///
     /// The older `X-Hub-Signature` (SHA-1), which GitHub sends beside it, is never looked at.
     GitHub() = Scheme::hmac_sha256("x-hub-signature-256")
         .provider("github")
         .prefix("sha256=")
-        .delivery_id("x-github-delivery")
-        .body_limit(25 << 20);
+        .delivery_id("x-github-delivery");
 
     /// Gogs.
     ///
@@ -184,6 +195,8 @@ providers! {
     /// | delivery id | `x-gogs-delivery`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it does not come again, whatever the status (<https://github.com/gogs/gogs/blob/eb1054e5432fc8397678372f08613429be233d7c/internal/database/webhook.go>) |
     /// | evidence | public vector: go-playground/webhooks |
     Gogs() = Scheme::hmac_sha256("x-gogs-signature")
         .provider("gogs")
@@ -200,6 +213,7 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: <https://devcenter3.assets.heroku.com/articles/addon-webhooks> |
     Heroku() = Scheme::hmac_sha256("heroku-webhook-hmac-sha256")
         .provider("heroku")
@@ -216,6 +230,7 @@ providers! {
     /// | delivery id | `x-hookdeck-eventid`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     Hookdeck() = Scheme::hmac_sha256("x-hookdeck-signature")
         .provider("hookdeck")
@@ -234,6 +249,8 @@ providers! {
     /// | delivery id | `x-atlassian-webhook-identifier`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://community.developer.atlassian.com/t/new-jira-cloud-webhook-retry-policy/30554>) |
     /// | evidence | public vector: developer.atlassian.com |
     ///
     /// Connect apps use a JWT with `qsh` in place of it.
@@ -253,6 +270,7 @@ providers! {
     /// | delivery id | in the body (`_id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: launchdarkly/integration-framework:integrations/compass/manifest.json |
     LaunchDarkly() = Scheme::hmac_sha256("x-ld-signature")
         .provider("launch_darkly");
@@ -268,6 +286,7 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://www.mongodb.com/docs/atlas/tutorial/webhook-integration/> |
     ///
     /// Atlas alerts.
@@ -286,6 +305,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: npm/npm-hook-receiver:index.js |
     Npm() = Scheme::hmac_sha256("x-npm-signature")
         .provider("npm")
@@ -302,6 +322,8 @@ providers! {
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 3 days (<https://platform.openai.com/docs/webhooks>); each is signed anew (<https://platform.openai.com/docs/webhooks>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: openai-python tests |
     OpenAi(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("openai");
@@ -317,6 +339,8 @@ providers! {
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 33 hours (<https://render.com/docs/webhooks>); each is signed anew (<https://render.com/docs/webhooks>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: render-examples/webhook-github-action:app.ts |
     Render(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("render");
@@ -328,10 +352,12 @@ providers! {
     /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
     /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
     /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     Replicate(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("replicate");
@@ -347,6 +373,8 @@ providers! {
     /// | delivery id | in the body (`messageId`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://support.twilio.com/hc/en-us/articles/51769112022299-Understanding-Segment-Retry-Logic-for-HTTP-Status-Codes>) |
     /// | evidence | vendor's documentation or source: segment docs; webhook-verify |
     Segment() = Scheme::hmac_sha1("x-signature")
         .provider("segment");
@@ -362,6 +390,7 @@ providers! {
     /// | delivery id | `x-nexus-webhook-delivery`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: fluxcd/flux-recv nexus.go |
     ///
     /// Sent JSON is re-serialised by some receivers; raw works.
@@ -380,6 +409,9 @@ providers! {
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 5 seconds (<https://supabase.com/docs/guides/auth/auth-hooks>); each is signed anew (<https://github.com/supabase/auth/blob/8983071348fd964d5132948abe63ea076f9af3a0/internal/hooks/hookshttp/hookshttp.go>) |
+    /// | body limit | 1 MiB; 20 KiB is documented (<https://github.com/supabase/supabase/blob/02d2e00b01d16ba6e7d664bf56beeb49be073e02/apps/docs/content/guides/auth/auth-hooks.mdx>) |
+    /// | after a refusal | it does not come again, whatever the status (<https://supabase.com/docs/guides/auth/auth-hooks>) |
     /// | evidence | vendor's source: supabase/auth:internal/hooks/hookshttp/hookshttp.go, internal/conf/configuration.go |
     ///
     /// While secrets are rolled the sender puts a comma behind every signature but the last, so only the last one is read: keep the new secret last there.
@@ -398,6 +430,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hashicorp docs |
     Terraform() = Scheme::hmac_sha512("x-tfe-notification-signature")
         .provider("terraform");
@@ -413,6 +446,7 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: vercel.com/docs; hookdeck skills |
     Vercel() = Scheme::hmac_sha1("x-vercel-signature")
         .provider("vercel");

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 
-use super::{SharedToken, standard_webhooks::family};
+use super::{SharedToken, policy, standard_webhooks::family};
 use crate::{
     ConfigError, Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
     scheme::{Scheme, SchemeState, SchemeVerifier},
@@ -18,6 +18,9 @@ use crate::{
 /// | delivery id | none; `webhook-id`, **signed** |
 /// | handshake | none |
 /// | status | 403 |
+/// | retries | none (<https://docs.gitlab.com/user/project/integrations/webhooks/>) |
+/// | body limit | 25 MiB (<https://gitlab.com/gitlab-org/gitlab/-/merge_requests/38687>) |
+/// | after a refusal | it does not come again, whatever the status (second-hand: <https://hookdeck.com/webhooks/platforms/how-to-solve-gitlab-automatic-webhook-disabling>) |
 /// | evidence | vendor's documentation: <https://docs.gitlab.com/user/project/integrations/webhooks/> |
 ///
 /// The secret token is **weaker**: it does not cover the body, so whoever sees one request can send
@@ -43,8 +46,9 @@ enum State {
 
 impl GitLab {
     /// How it signs with a signing token.
-    pub const SCHEME: Scheme =
-        family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab");
+    pub const SCHEME: Scheme = policy::applied(
+        family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab"),
+    );
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile().with_sensitive_headers(&["x-gitlab-token"]);

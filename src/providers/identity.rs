@@ -1,7 +1,7 @@
 //! Sign-in, identity and background checks.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+use crate::scheme::{Encoding, Grammar, Part, Scheme, TimeFormat, TimeSource};
 
 providers! {
     /// Castle.
@@ -15,6 +15,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: castle-python |
     Castle() = Scheme::hmac_sha256("x-castle-signature")
         .provider("castle")
@@ -31,6 +32,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango |
     Checkr() = Scheme::hmac_sha256("x-checkr-signature")
         .provider("checkr");
@@ -46,6 +48,7 @@ providers! {
     /// | delivery id | `x-request-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: clearbit/clearbit-ruby:lib/clearbit/webhook.rb |
     ///
     /// The key is the whole API key, as in its own library.
@@ -65,6 +68,8 @@ providers! {
     /// | delivery id | `svix-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 27 hours and 36 minutes (<https://clerk.com/docs/core-1/integrations/webhooks/overview>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: clerk docs; hookdeck skills |
     Clerk(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("clerk");
@@ -80,6 +85,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: onfido-python |
     Onfido() = Scheme::hmac_sha256("x-sha2-signature")
         .provider("onfido");
@@ -91,10 +97,12 @@ providers! {
     /// | header | `X-Pinwheel-Signature: v2=<hex>` + `X-Timestamp` |
     /// | algorithm | HMAC-SHA256; key: API key, the secret as it is |
     /// | signed content | `v2:<time>:<body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: DSACMS/iv-cbv-payroll (quotes docs.pinwheelapi.com) |
     ///
     /// Published vector: key TEST_KEY, ts 860860860, v2=42fb9eba…2ba8, body file not stored.
@@ -102,8 +110,7 @@ providers! {
         .provider("pinwheel")
         .prefix("v2=")
         .template(&[Part::Literal("v2:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-timestamp"), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("x-timestamp"), TimeFormat::Seconds);
 
     /// Stytch.
     ///
@@ -116,6 +123,8 @@ providers! {
     /// | delivery id | `svix-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 27 hours and 36 minutes (<https://stytch.com/docs/b2b/guides/webhooks>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://stytch.com/docs/b2b/guides/webhooks> |
     Stytch(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("stytch");
@@ -127,10 +136,12 @@ providers! {
     /// | header | `WorkOS-Signature: t=<ms>, v1=<hex>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<t>.<body>` |
-    /// | freshness | 3 minutes both ways |
+    /// | freshness | 3 minutes back, 5 minutes ahead |
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 3 days (<https://github.com/workos/skills/blob/8c8f4e7039ef065ba9204a8e88d93e394a5b09f0/skills/workos/workos-events.md>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/workos/workos-node>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: workos-python |
     ///
     /// A space after the comma.
@@ -139,6 +150,5 @@ providers! {
         .unique_content()
         .grammar(Grammar::pairs("t", "v1").spaced())
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Milliseconds)
-        .tolerance(Tolerance::seconds(180));
+        .time(TimeSource::Signature, TimeFormat::Milliseconds);
 }

@@ -111,7 +111,7 @@ macro_rules! with_key_ids {
 
         impl $name {
             /// How it signs, without the choice of the key.
-            pub const SCHEME: Scheme = $scheme;
+            pub const SCHEME: Scheme = $crate::providers::policy::applied($scheme);
 
             /// The provider's name, the status of refusals and the body limit, for look-ups.
             pub const PROFILE: Profile = Self::SCHEME.profile();
@@ -151,6 +151,7 @@ with_key_ids! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: ably/docs `src/pages/docs/platform/integrations/webhooks/index.mdx` |
     ///
     /// An API key `xVLyHw.kGF3Ag:the-secret` is `Ably::new("xVLyHw.kGF3Ag", the_secret)`. Signing is
@@ -170,6 +171,8 @@ with_key_ids! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://docs.bird.com/pusher/channels/channels/webhooks/channels-webhook-timeouts-and-retries>) |
     /// | evidence | vendor vector: pusher/pusher-http-go webhook tests |
     Pusher("x-pusher-key") = Scheme::hmac_sha256("x-pusher-signature").provider("pusher");
 
@@ -184,6 +187,7 @@ with_key_ids! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | the unsigned GET with `X-GCS-Webhooks-Endpoint-Verification` is answered with its value and does not reach the handler |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor vector: Ingenico-ePayments/connect-sdk-go webhook tests |
     Worldline("x-gcs-keyid") = Scheme::hmac_sha256("x-gcs-signature")
         .provider("worldline")

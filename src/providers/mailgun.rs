@@ -1,8 +1,11 @@
 use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, request::Parts};
+use http::{HeaderValue, request::Parts};
 
+#[cfg(feature = "multipart")]
+use super::multipart;
+use super::policy::{self, DeliveryPolicy};
 use crate::{
     Profile, Rejection, Secret, Verified, Verifier,
     config_error::add,
@@ -24,15 +27,23 @@ use crate::{
 /// | header | none: `timestamp`, `token` and `signature: <hex>` stand in the body, in JSON inside `signature`, in a form as they are |
 /// | algorithm | HMAC-SHA256; key: the HTTP webhook signing key as it is |
 /// | proves | that Mailgun signed this time and token; **nothing else about the body** |
-/// | freshness | 5 minutes both ways, by our choice: Mailgun documents no bound |
+/// | freshness | 5 minutes both ways; [`accept_retries`](Self::accept_retries) accepts retries, which carry the first attempt's time |
 /// | delivery id | `token`, **signed** |
-/// | status | 406, after which Mailgun does not send again |
+/// | status | 403, after which Mailgun sends again. A 406 ends the retries |
 /// | handshake | none |
+/// | retries | for 8 hours (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries>); each repeats the first attempt's time (second-hand: <https://github.com/PostHog/posthog/pull/103057>) |
+/// | body limit | 50 MiB (second-hand: <https://help.gohighlevel.com/support/solutions/articles/48001208913-what-is-the-file-size-limit-of-an-attachment-to-an-sms-or-an-email->) |
+/// | after a refusal | it comes again (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries>) |
 /// | evidence | public vector: rails/rails actionmailbox tests; <https://documentation.mailgun.com> |
 ///
 /// It is **weaker than a signature of the body**: whoever sees one request can send any other with
-/// its signature. Keep [`replay_key`](Verified::replay_key)s for as long as the tolerance, and refuse
-/// the second use. `multipart/form-data`, in which routes forward attachments, is not read.
+/// its signature, until the time is too old. A [`ReplayLayer`](crate::replay::ReplayLayer) refuses the
+/// second use.
+///
+/// Routes send a message with attachments as `multipart/form-data`, which the feature `multipart` reads.
+/// Without it such a message is refused, and Mailgun sends it again for 8 hours.
+///
+/// The three fields must be there exactly once each, without a file name, and shorter than 1 KiB.
 #[derive(Clone, Debug)]
 pub struct Mailgun {
     keys: Arc<Vec<Mac>>,
@@ -44,21 +55,22 @@ pub struct Mailgun {
 enum Format {
     Form,
     Json,
+    #[cfg(feature = "multipart")]
+    Multipart(String),
 }
+
+const POLICY: &DeliveryPolicy = policy::find("mailgun");
 
 impl Mailgun {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT
-        .with_provider("mailgun")
-        .with_status(StatusCode::NOT_ACCEPTABLE)
-        .with_sensitive_fields(&["signature"]);
+    pub const PROFILE: Profile = policy::profile("mailgun").with_sensitive_fields(&["signature"]);
 
     /// A verifier with this signing key.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "as every constructor with a secret")]
     pub fn new(signing_key: Secret) -> Self {
         let keys = Arc::new(vec![Mac::hmac_sha256(signing_key.expose())]);
-        Self { keys, tolerance: Tolerance::seconds(300), clock: Clock::default() }
+        Self { keys, tolerance: POLICY.tolerance(), clock: Clock::default() }
     }
 
     /// Accepts a further signing key, for a rotation: the first stays the current one.
@@ -71,6 +83,17 @@ impl Mailgun {
     pub fn or_secret(mut self, signing_key: Secret) -> Self {
         add(Arc::make_mut(&mut self.keys), Mac::hmac_sha256(signing_key.expose()));
         self
+    }
+
+    /// Accepts a delivery for as long as Mailgun sends it again: 8 hours and 48 minutes after the signed
+    /// time.
+    ///
+    /// Mailgun sends the first attempt's time and token with each retry. **Use it only above a
+    /// [`ReplayLayer`](crate::replay::ReplayLayer)**: for as long, whoever sees one request can send any
+    /// other with its signature. The layer lets each token through once.
+    #[must_use]
+    pub const fn accept_retries(self) -> Self {
+        self.tolerance(POLICY.tolerance_of_retries())
     }
 
     /// How far the signed time may be off, in place of five minutes.
@@ -101,15 +124,34 @@ impl Mailgun {
 
 fn format(head: &Parts) -> Result<Format, Rejection> {
     let value = required(head, "content-type")?;
-    let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    match media_type.trim_ascii() {
-        json if json.eq_ignore_ascii_case(b"application/json") => Ok(Format::Json),
-        form if form.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") => Ok(Format::Form),
-        _ => Err(Rejection::malformed("content-type")),
+    let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let is = |name: &[u8]| media_type.eq_ignore_ascii_case(name);
+    if is(b"application/json") {
+        Ok(Format::Json)
+    } else if is(b"application/x-www-form-urlencoded") {
+        Ok(Format::Form)
+    } else if is(b"multipart/form-data") {
+        multipart_format(value)
+    } else {
+        Err(Rejection::malformed("content-type"))
     }
 }
 
+#[cfg(feature = "multipart")]
+fn multipart_format(content_type: &[u8]) -> Result<Format, Rejection> {
+    let boundary = multipart::boundary(content_type).ok_or(Rejection::malformed("content-type"))?;
+    Ok(Format::Multipart(boundary))
+}
+
+#[cfg(not(feature = "multipart"))]
+fn multipart_format(_: &[u8]) -> Result<Format, Rejection> {
+    Err(Rejection::malformed("content-type: multipart/form-data needs the feature `multipart`"))
+}
+
 const FIELDS: [&str; 3] = ["timestamp", "token", "signature"];
+
+/// Longest of the three fields, in bytes. Mailgun's have 10, 50 and 64.
+const MAX_FIELD: usize = 1024;
 
 type Texts<'a> = [Cow<'a, [u8]>; 3];
 
@@ -149,7 +191,16 @@ impl Verifier for Mailgun {
                 form = Form::parse(body).ok_or(Rejection::malformed("signature"))?;
                 in_form(&form)?
             }
+            #[cfg(feature = "multipart")]
+            Format::Multipart(boundary) => {
+                multipart::fields(body, &boundary, FIELDS, MAX_FIELD)?.map(Cow::Owned)
+            }
         };
+        for (name, text) in FIELDS.into_iter().zip([&timestamp, &token, &signature]) {
+            if text.len() >= MAX_FIELD {
+                return Err(Rejection::malformed(name));
+            }
+        }
         // There is nothing between time and token: with another number of digits, one signature
         // would stand for other times and other tokens (T-32).
         let time = Timestamp::parse(&timestamp, TimeFormat::Seconds);
@@ -182,7 +233,8 @@ impl Verifier for Mailgun {
 
 #[cfg(feature = "sign")]
 impl crate::sign::SignBody for Mailgun {
-    /// A JSON object, or a form, without the three fields.
+    /// A JSON object, a form or, with the feature `multipart`, the other parts of a multipart form,
+    /// without the three fields.
     fn sign_body(
         &self,
         head: &Parts,
@@ -200,6 +252,17 @@ impl crate::sign::SignBody for Mailgun {
                 let and = if content.is_empty() { "" } else { "&" };
                 let proof = format!("{and}timestamp={time}&token={token}&signature={tag}");
                 Some([content, proof.as_bytes()].concat())
+            }
+            #[cfg(feature = "multipart")]
+            Format::Multipart(boundary) => {
+                let [a, b, c] = FIELDS;
+                let part = |name, value: &str| {
+                    format!(
+                        "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+                    )
+                };
+                let proof = part(a, &time) + &part(b, token) + &part(c, &tag);
+                Some([proof.as_bytes(), content].concat())
             }
             Format::Json => {
                 let proof =

@@ -1,9 +1,7 @@
 //! Video, content and games.
 
 use super::providers;
-use crate::scheme::{
-    Encoding, Grammar, Handshake, Part, Scheme, TimeFormat, TimeSource, Tolerance,
-};
+use crate::scheme::{Encoding, Grammar, Handshake, Part, Scheme, TimeFormat, TimeSource};
 
 providers! {
     /// Datasaur.
@@ -17,6 +15,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: docs.datasaur.ai |
     Datasaur() = Scheme::hmac_sha256("x-datasaur-signature")
         .provider("datasaur");
@@ -32,13 +31,14 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/AdobeDocs/frameio-api/blob/2bd80f8b13c29fd4d7a761535cb590df98a50a44/src/pages/guides/Webhooks/index.md>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: Frameio/webhooks-example-app:main.go |
     FrameIo(timed) = Scheme::hmac_sha256("x-frameio-signature")
         .provider("frameio")
         .prefix("v0=")
         .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-frameio-request-timestamp"), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("x-frameio-request-timestamp"), TimeFormat::Seconds);
 
     /// Mux.
     ///
@@ -51,14 +51,15 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 24 hours (<https://www.mux.com/docs/core/listen-for-webhooks.md>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/muxinc/mux-node-sdk>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: mux-node-sdk |
     Mux(timed) = Scheme::hmac_sha256("mux-signature")
         .provider("mux")
         .unique_content()
         .grammar(Grammar::pairs("t", "v1"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Signature, TimeFormat::Seconds);
 
     /// Sanity.
     ///
@@ -67,10 +68,13 @@ providers! {
     /// | header | `sanity-webhook-signature: t=<ms>,v1=<base64url>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<t>.<body>` |
-    /// | freshness | the time is signed, and judged once [`tolerance`](Self::tolerance) is set: the provider names no window |
+    /// | freshness | 5 minutes both ways |
     /// | delivery id | `idempotency-key`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 1 minute (<https://www.sanity.io/docs/changelog/50ec6abf-fe0c-475b-ae72-314148860132.md>); whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://www.sanity.io/docs/changelog/50ec6abf-fe0c-475b-ae72-314148860132.md>) |
     /// | evidence | public vector: sanity webhook-toolkit |
     ///
     /// Space after the comma allowed; a vector needs canonical base64.
@@ -89,10 +93,12 @@ providers! {
     /// | header | `Twitch-Eventsub-Message-Signature: sha256=<hex>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<id><time><body>` |
-    /// | freshness | 10 minutes both ways |
+    /// | freshness | 10 minutes back, 5 minutes ahead |
     /// | delivery id | `twitch-eventsub-message-id`, **signed** |
     /// | handshake | the signed POST with `Twitch-Eventsub-Message-Type: webhook_callback_verification` is answered with its `challenge` and does not reach the handler |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://dev.twitch.tv/docs/eventsub/handling-webhook-events>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: dev.twitch.tv; two test suites |
     ///
     /// Sign the timestamp text as received.
@@ -103,7 +109,6 @@ providers! {
         .template(&[Part::Id, Part::Time, Part::Body])
         .time(TimeSource::Header("twitch-eventsub-message-timestamp"), TimeFormat::Rfc3339)
         .delivery_id("twitch-eventsub-message-id")
-        .tolerance(Tolerance::seconds(600))
         .handshake(Handshake::SignedField {
             header: "twitch-eventsub-message-type",
             value: "webhook_callback_verification",
@@ -117,14 +122,15 @@ providers! {
     /// | header | `x-webflow-signature: <hex>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time>:<body>` |
-    /// | freshness | 5 minutes both ways |
+    /// | freshness | 33 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 30 minutes (<https://developers.webflow.com/data/v1.0.0/docs/limits-and-retries>); whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     Webflow(timed) = Scheme::hmac_sha256("x-webflow-signature")
         .provider("webflow")
         .template(&[Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-webflow-timestamp"), TimeFormat::Milliseconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("x-webflow-timestamp"), TimeFormat::Milliseconds);
 }

@@ -1,9 +1,7 @@
 //! Chat, mail, voice and social networks.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{
-    Encoding, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance,
-};
+use crate::scheme::{Encoding, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat, TimeSource};
 
 providers! {
     /// Airship.
@@ -13,18 +11,19 @@ providers! {
     /// | header | `X-UA-Signature: <hex>` + `X-UA-Timestamp` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time>:<body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: three receivers |
     ///
     /// For open-channel webhooks.
     Airship(timed) = Scheme::hmac_sha256("x-ua-signature")
         .provider("airship")
         .template(&[Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-ua-timestamp"), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("x-ua-timestamp"), TimeFormat::Seconds);
 
     /// Customer.io.
     ///
@@ -33,10 +32,13 @@ providers! {
     /// | header | `X-CIO-Signature: <hex>` + `X-CIO-Timestamp` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `v0:<time>:<body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | freshness | 7 days back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | in the body (`event_id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 7 days (second-hand: <https://github.com/hookdeck/webhook-skills>); whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://docs.customer.io/api/webhooks/>) |
     /// | evidence | **second-hand**, several sources agree: <https://www.customer.io/docs/api/webhooks/> |
     ///
     /// Bare hex although the text starts with v0:.
@@ -44,8 +46,7 @@ providers! {
         .provider("customer_io")
         .unique_content()
         .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-cio-timestamp"), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("x-cio-timestamp"), TimeFormat::Seconds);
 
     /// Front.
     ///
@@ -54,10 +55,12 @@ providers! {
     /// | header | `X-Front-Signature: <base64>` + `X-Front-Request-Timestamp` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time>:<body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | the signed POST of type `sync` with `X-Front-Challenge` is answered with that header's text and does not reach the handler |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://dev.frontapp.com/docs/application-webhooks> |
     ///
     /// For application webhooks. Rule webhooks sign otherwise (HMAC-SHA1 of the body, without a time).
@@ -66,7 +69,6 @@ providers! {
         .encoding(Encoding::Base64)
         .template(&[Part::Time, Part::Literal(":"), Part::Body])
         .time(TimeSource::Header("x-front-request-timestamp"), TimeFormat::Milliseconds)
-        .tolerance(Tolerance::seconds(300))
         .handshake(Handshake::SignedHeader {
             header: "x-front-challenge",
             field: "type",
@@ -84,6 +86,7 @@ providers! {
     /// | delivery id | in the body (`id` (notif_)) |
     /// | handshake | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://developers.intercom.com/intercom-api-reference/v1.0/reference/signed-notifications> |
     Intercom() = Scheme::hmac_sha1("x-hub-signature")
         .provider("intercom")
@@ -97,15 +100,22 @@ providers! {
     /// | header | `Klaviyo-Signature: <hex>` + `Klaviyo-Timestamp` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<body><Klaviyo-Timestamp>` |
-    /// | freshness | none: how the time is written is not known, so it is signed but not judged |
+    /// | freshness | none: `Klaviyo-Timestamp` is an HTTP date, signed, and known to be hours off (<https://developers.klaviyo.com/en/docs/working_with_system_webhooks>), so it is not judged. Nothing bounds for how long a captured delivery can be sent again |
     /// | delivery id | none: `Klaviyo-Webhook-Id` names the subscription |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, the order of body and time: several readers; the rest <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
     ///
     /// Nothing stands between body and time, so the end of the one could be taken for the beginning of the
     /// other. What is cut out of a JSON body or out of a time beside it is refused. Bodies of other
     /// sorts are not guarded.
+    ///
+    /// A replay guard reports that it does not know one delivery from another
+    /// ([`Unguardable`](crate::observe::EventKind::Unguardable)). Turned on by
+    /// [`guard_body_only`](crate::replay::ReplayLayer::guard_body_only) it reports that nothing bounds
+    /// how long it must remember
+    /// ([`RetentionUnbounded`](crate::observe::EventKind::RetentionUnbounded)).
     Klaviyo() = Scheme::hmac_sha256("klaviyo-signature")
         .provider("klaviyo")
         .takes_any_body()
@@ -122,6 +132,7 @@ providers! {
     /// | delivery id | in the body (`webhookEventId` in body) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: line-bot-sdk-nodejs; LINE docs |
     Line() = Scheme::hmac_sha256("x-line-signature")
         .provider("line")
@@ -138,6 +149,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: mailersend/mailersend-nodejs:src/services/mailersend.utils.ts, README.md, src/__tests__/services/mailersend.utils.test.ts |
     ///
     /// Its documentation names `Signature`, its library reads `X-MailerSend-Signature`: either is accepted.
@@ -156,6 +168,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: OfficeDev/microsoft-teams-sample-outgoing-webhook:WebhookSampleBot/Models/AuthProvider.cs |
     ///
     /// Outgoing webhooks only; must answer in 5 s.
@@ -176,6 +189,8 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | a GET with `challenge` is answered with its text, unverified |
     /// | status | 403 |
+    /// | body limit | 2 MiB (<https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/>) |
+    /// | after a refusal | it comes again (<https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/>) |
     /// | evidence | vendor's documentation: <https://developer.nylas.com/docs/cookbook/use-cases/build/verify-webhook-signatures/> |
     ///
     /// Body may be gzip: sign the bytes as sent.
@@ -194,6 +209,8 @@ providers! {
     /// | delivery id | `svix-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 27 hours and 36 minutes (<https://resend.com/docs/webhooks/retries-and-replays>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: resend docs; hookdeck skills |
     Resend(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("resend");
@@ -209,6 +226,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, that the key is not decoded; the rest <https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-notification-signing.html> |
     ///
     /// Should the key have to be decoded first, make it with
@@ -224,10 +242,12 @@ providers! {
     /// | header | `x-sinch-webhook-signature: <base64>` + `-nonce`, `-timestamp`, `-algorithm` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<body>.<nonce>.<time>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | nonce |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: sinch dotnet SDK |
     ///
     /// Other Sinch APIs use Authorization: Application ….
@@ -236,8 +256,7 @@ providers! {
         .unique_content()
         .encoding(Encoding::Base64)
         .template(&[Part::Body, Part::Literal("."), Part::Header("x-sinch-webhook-signature-nonce"), Part::Literal("."), Part::Time])
-        .time(TimeSource::Header("x-sinch-webhook-signature-timestamp"), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("x-sinch-webhook-signature-timestamp"), TimeFormat::Seconds);
 
     /// TikTok for Developers.
     ///
@@ -246,10 +265,12 @@ providers! {
     /// | header | `TikTok-Signature: t=<s>,s=<hex>` |
     /// | algorithm | HMAC-SHA256; key: client secret, the secret as it is |
     /// | signed content | `<t>.<body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | freshness | 3 days and 7 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 3 days (<https://developers.tiktok.com/doc/webhooks-overview/>); whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://developers.tiktok.com/doc/webhooks-verification> |
     ///
     /// TikTok Shop is different: `Authorization` hex over app_key + body.
@@ -257,8 +278,7 @@ providers! {
         .provider("tiktok")
         .grammar(Grammar::pairs("t", "s"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Signature, TimeFormat::Seconds);
 
     /// X (Twitter).
     ///
@@ -271,6 +291,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | a GET with `crc_token` is answered with `{"response_token":"sha256=<base64>"}`, unverified, by the first secret |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: X docs; convoy |
     ///
     /// The tag is base64, although it follows `sha256=`.
@@ -295,6 +316,7 @@ providers! {
     /// | delivery id | in the body (`message_token`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: viber-bot-python |
     Viber() = Scheme::hmac_sha256("x-viber-content-signature")
         .provider("viber");
@@ -310,6 +332,7 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: valgaze/speedybot-mini `docs/webhooks.md`; <https://developer.webex.com/blog/using-a-webhook-secret> |
     Webex() = Scheme::hmac_sha1("x-spark-signature").provider("webex");
 
@@ -320,10 +343,13 @@ providers! {
     /// | header | `X-Zendesk-Webhook-Signature: <base64>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time><body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | `x-zendesk-webhook-invocation-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::CONFLICT)` it comes again (second-hand: <https://alboz.eu/insights/master-webhooks-maximize-stability-performance>) |
     /// | evidence | vendor's documentation: <https://developer.zendesk.com/documentation/webhooks/verifying/> |
     ///
     /// Test deliveries use the fixed secret `dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==` verbatim; GET has an empty body.
@@ -332,8 +358,7 @@ providers! {
         .encoding(Encoding::Base64)
         .template(&[Part::Time, Part::Body])
         .time(TimeSource::Header("x-zendesk-webhook-signature-timestamp"), TimeFormat::Rfc3339)
-        .delivery_id("x-zendesk-webhook-invocation-id")
-        .tolerance(Tolerance::seconds(300));
+        .delivery_id("x-zendesk-webhook-invocation-id");
 
     /// Zoom.
     ///
@@ -342,16 +367,18 @@ providers! {
     /// | header | `x-zm-signature: v0=<hex>` |
     /// | algorithm | HMAC-SHA256; key: secret token, the secret as it is |
     /// | signed content | `v0:<time>:<body>` |
-    /// | freshness | 5 minutes both ways |
+    /// | freshness | 1 hour and 34 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | `x-zm-trackingid` |
     /// | handshake | the signed POST with `"event":"endpoint.url_validation"` is answered with its `plainToken` and that token's HMAC by the first secret, and does not reach the handler |
     /// | status | 403 |
+    /// | retries | for 1 hour and 25 minutes (<https://developers.zoom.us/blog/webhook-delays.md>); whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://devsupport.zoom.us/hc/en-us/articles/360059893812-Webhook-delays>) |
     /// | evidence | vendor's source: zoom/webhook-sample:index.js |
     Zoom(timed) = Scheme::hmac_sha256("x-zm-signature")
         .provider("zoom")
         .prefix("v0=")
         .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
         .time(TimeSource::Header("x-zm-request-timestamp"), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300))
         .handshake(Handshake::PlainToken);
 }

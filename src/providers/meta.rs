@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Response, request::Parts};
 
-use super::{or_text_key, text_keyed};
+use super::{or_text_key, policy, text_keyed};
 use crate::{
     Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
     config_error::add,
@@ -21,8 +21,9 @@ use crate::{
 /// | freshness | none: a captured delivery can be sent again |
 /// | delivery id | in the body (message ids) |
 /// | handshake | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered once [`verify_token`](Self::verify_token) is set |
-/// | body limit | 3 MiB: "Webhook payloads can be up to 3 MB" |
 /// | status | 403 |
+/// | body limit | 3 MiB (<https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks>) |
+/// | after a refusal | it comes again (<https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks>) |
 /// | evidence | public vector: hexdocs.pm/whatsapp_sdk; <https://developers.facebook.com/docs/graph-api/webhooks/getting-started> |
 ///
 /// Behind axum's own extractors, raise `DefaultBodyLimit` too: it is 2 MB.
@@ -49,12 +50,12 @@ struct Inner {
 
 impl Meta {
     /// How it signs.
-    pub const SCHEME: Scheme = Scheme::hmac_sha256("x-hub-signature-256")
-        .provider("meta")
-        .prefix("sha256=")
-        .body_limit(3 << 20);
+    pub const SCHEME: Scheme = policy::applied(
+        Scheme::hmac_sha256("x-hub-signature-256").provider("meta").prefix("sha256="),
+    );
 
-    const LEGACY: Scheme = Scheme::hmac_sha1("x-hub-signature").provider("meta").prefix("sha1=");
+    const LEGACY: Scheme =
+        policy::applied(Scheme::hmac_sha1("x-hub-signature").provider("meta").prefix("sha1="));
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile();

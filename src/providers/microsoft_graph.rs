@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
-use super::shared_token::index_of;
+use super::{policy, shared_token::index_of};
 use crate::{
     Profile, Rejection, Secret, Verified, Verifier,
     handshake::text_field,
@@ -22,6 +22,8 @@ const FIELD: &str = "clientState";
 /// | delivery id | in the body (`id` of each notification) |
 /// | handshake | the unsigned POST with `validationToken` in the query is answered with it as plain text; no such POST reaches the handler |
 /// | status | 403 |
+/// | body limit | 16 MiB; no maximum is documented |
+/// | after a refusal | it comes again (<https://github.com/microsoftgraph/microsoft-graph-docs-contrib/commit/7f704aa53c2141ba9a494c4a80b6333c2acc1f0f>) |
 /// | evidence | **second-hand**: learn.microsoft.com, not checked against a delivery |
 ///
 /// The token stands in the body, so that the whole body is read, up to the limit, before anything is
@@ -32,8 +34,7 @@ pub struct MicrosoftGraph(Arc<Vec<Secret>>);
 
 impl MicrosoftGraph {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT
-        .with_provider("microsoft_graph")
+    pub const PROFILE: Profile = policy::profile("microsoft_graph")
         // Of rich notifications also tokens, which others may take for proof.
         .with_sensitive_fields(&[FIELD, "validationTokens"]);
 

@@ -10,8 +10,8 @@
 //!
 //! | type | signature | proves freshness |
 //! |---|---|---|
-//! | `Discord` | Ed25519 of time and body | 5 minutes |
-//! | `SendGrid` | ECDSA P-256 of time and body | on request |
+//! | `Discord` | Ed25519 of time and body | 11 minutes |
+//! | `SendGrid` | ECDSA P-256 of time and body | 26 hours and 24 minutes |
 //! | `Telnyx` | Ed25519 of time and body | 5 minutes |
 //! | `Wise` | RSA of the body | no |
 //!
@@ -45,8 +45,12 @@ mod key_ids;
 mod mailgun;
 mod meta;
 mod microsoft_graph;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod needs;
 mod persona;
+mod policies;
+mod policy;
 mod registry;
 mod shared_token;
 mod slack;
@@ -65,7 +69,8 @@ pub use self::asymmetric::{Discord, SendGrid, Telnyx, Wise};
 pub use self::{
     any::{AnyState, AnyVerifier},
     needs::Needs,
-    registry::{Provider, UnknownProvider, all, by_name},
+    policy::DeliveryPolicy,
+    registry::{Provider, UnknownProvider, all, by_name, delivery_policies},
 };
 #[doc(no_inline)]
 pub use self::{
@@ -251,7 +256,7 @@ macro_rules! providers {
 
             impl $name {
                 /// How it signs.
-                pub const SCHEME: Scheme = $scheme;
+                pub const SCHEME: Scheme = $crate::providers::policy::applied($scheme);
 
                 $crate::providers::scheme_methods!($($kind),*);
             }

@@ -1,7 +1,7 @@
 //! Monitoring and incidents.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Grammar, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+use crate::scheme::{Grammar, Part, Scheme, TimeFormat, TimeSource};
 
 providers! {
     /// Grafana alerting, without its timestamp option.
@@ -15,6 +15,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: grafana/alerting:http/hmac.go, receivers/webhook/v1/config.go |
     ///
     /// The header can be renamed in Grafana, and a time can be added: declare a [`Scheme`] for that.
@@ -32,6 +33,8 @@ providers! {
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 24 hours (<https://docs.incident.io/api-reference/webhooks>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://docs.incident.io/api-reference/webhooks> |
     IncidentIo(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("incident_io");
@@ -47,6 +50,8 @@ providers! {
     /// | delivery id | `x-webhook-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 1 MiB; 256 KiB is documented (<https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md>) |
+    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md>) |
     /// | evidence | public vector: go-pagerduty |
     ///
     /// Several v1.
@@ -62,16 +67,17 @@ providers! {
     /// | header | `X-Signature: <hex>` + `Date: Thu 07 Sep 2017 06:30:04 UTC` |
     /// | algorithm | HMAC-SHA1; key: the secret as it is |
     /// | signed content | `<body><date>` |
-    /// | freshness | 5 minutes both ways |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: adnanh/webhook `internal/hook/hook_test.go` |
     Scalr(timed) = Scheme::hmac_sha1("x-signature")
         .provider("scalr")
         .template(&[Part::Body, Part::Time])
-        .time(TimeSource::Header("date"), TimeFormat::Date)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("date"), TimeFormat::Date);
 
     /// Sentry.
     ///
@@ -84,6 +90,8 @@ providers! {
     /// | delivery id | `request-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it does not come again; of all statuses only a 5xx such as `rejection_status(StatusCode::SERVICE_UNAVAILABLE)` brings it back, which proxies count against the server (<https://github.com/getsentry/sentry/blob/000f94ca5362741b9fd8628cbcae41ffad0481ac/src/sentry/sentry_apps/tasks/sentry_apps.py>) |
     /// | evidence | vendor's documentation or source: docs.sentry.io; Nango; a public registry of webhook adapters |
     ///
     /// `Sentry-Hook-Timestamp` is not signed.
@@ -102,6 +110,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: fastly docs |
     ///
     /// Fastly Next-Gen WAF.
@@ -119,6 +128,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: docs.trendmicro.com |
     TrendMicroConformity() = Scheme::hmac_sha256("x-trendmicro-signature")
         .provider("trendmicro_conformity");

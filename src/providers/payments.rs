@@ -1,9 +1,7 @@
 //! Payments, billing and banking.
 
-use http::StatusCode;
-
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance};
+use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource};
 
 providers! {
     /// Adyen, for platform and balance platform webhooks.
@@ -17,6 +15,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: adyen-node |
     ///
     /// Banking and platform webhooks.
@@ -36,6 +35,9 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | none (<https://docs.affirm.com/developers/docs/webhook-best-practices>) |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it does not come again, whatever the status (<https://docs.affirm.com/developers/docs/webhook-best-practices>) |
     /// | evidence | vendor's documentation: <https://docs.affirm.com/developers/docs/checking-webhook-signatures> |
     ///
     /// The key is the private API key.
@@ -43,8 +45,7 @@ providers! {
         .provider("affirm")
         .grammar(Grammar::pairs("t", "v0"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Signature, TimeFormat::Seconds);
 
     /// Airwallex.
     ///
@@ -53,16 +54,17 @@ providers! {
     /// | header | `x-signature: <hex>` + `x-timestamp` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time><body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | freshness | 3 days and 7 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 3 days (<https://www.airwallex.com/docs/developer-tools/webhooks/webhooks-overview>); whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: airwallex/paymentacceptance-plugin-woocommerce:includes/Services/WebhookService.php |
     Airwallex(timed) = Scheme::hmac_sha256("x-signature")
         .provider("airwallex")
         .template(&[Part::Time, Part::Body])
-        .time(TimeSource::Header("x-timestamp"), TimeFormat::Milliseconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("x-timestamp"), TimeFormat::Milliseconds);
 
     /// Authorize.Net.
     ///
@@ -75,6 +77,7 @@ providers! {
     /// | delivery id | in the body (`notificationId`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: <https://community.developer.cybersource.com/t5/Integration-and-Testing/HMAC-SHA-512-hash-not-matching-in-webhook-callback/m-p/82772> |
     ///
     /// Hex digits are in upper case. In the vendor-run forum the key is the text of the signature key; its documentation does not say whether it is decoded.
@@ -93,6 +96,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: BoltApp/bolt-magento2:Helper/Hook.php |
     Bolt() = Scheme::hmac_sha256("x-bolt-hmac-sha256")
         .provider("bolt")
@@ -105,10 +109,12 @@ providers! {
     /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
     /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
     /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: <https://developer.brex.com/docs/webhooks> |
     Brex(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("brex");
@@ -120,17 +126,18 @@ providers! {
     /// | header | `x-webhook-signature: <base64>` + `x-webhook-timestamp` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time><body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
+    /// | freshness | 47 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 42 minutes (<https://www.cashfree.com/docs/api-reference/webhooks/reliability-and-operations>); whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: cashfree docs |
     Cashfree(timed) = Scheme::hmac_sha256("x-webhook-signature")
         .provider("cashfree")
         .encoding(Encoding::Base64)
         .template(&[Part::Time, Part::Body])
-        .time(TimeSource::Header("x-webhook-timestamp"), TimeFormat::Milliseconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("x-webhook-timestamp"), TimeFormat::Milliseconds);
 
     /// Chargify (Maxio).
     ///
@@ -143,6 +150,7 @@ providers! {
     /// | delivery id | `x-chargify-webhook-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: maxio-com/ab-typescript-sdk:doc/controllers/webhooks.md, doc/models/webhook.md |
     ///
     /// `signature` in body is MD5 (old).
@@ -161,6 +169,7 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://www.checkout.com/docs/developer-resources/webhooks/manage-webhooks/set-up-your-webhook-receiver> |
     CheckoutCom() = Scheme::hmac_sha256("cko-signature")
         .provider("checkout_com");
@@ -176,6 +185,7 @@ providers! {
     /// | delivery id | in the body (`event.id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: coinbase-commerce-python |
     CoinbaseCommerce() = Scheme::hmac_sha256("x-cc-webhook-signature")
         .provider("coinbase_commerce");
@@ -191,6 +201,7 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: Dwolla/webhook-receiver:src/handlers/webhook.ts |
     Dwolla() = Scheme::hmac_sha256("x-request-signature-sha-256")
         .provider("dwolla");
@@ -206,6 +217,8 @@ providers! {
     /// | delivery id | `finch-event-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 27 hours and 36 minutes (second-hand: <https://developer.tryfinch.com/docs/documentation/col7xfm69ll1t-webhooks>); each is signed anew (second-hand: sent through Svix, <https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: finch-api-python |
     Finch(decoded, timed) = family(["finch-signature", "finch-event-id", "finch-timestamp"])
         .provider("finch")
@@ -222,6 +235,8 @@ providers! {
     /// | delivery id | in the body (`events[].id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://support.gocardless.com/hc/en-nz/articles/360000989989-Webhook-retries-failures>) |
     /// | evidence | public vector: gocardless-pro-python |
     ///
     /// Vendor asks for 498 on a bad signature.
@@ -239,6 +254,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: lmsqueezy/nextjs-billing:src/app/api/webhook/route.ts |
     ///
     /// Generic header name shared by several senders.
@@ -256,6 +272,8 @@ providers! {
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; each is signed anew (second-hand: sent through Svix, <https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: lithic-python |
     Lithic(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("lithic");
@@ -271,6 +289,7 @@ providers! {
     /// | delivery id | `x-webhook-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: modern-treasury-python |
     ModernTreasury() = Scheme::hmac_sha256("x-signature")
         .provider("modern_treasury")
@@ -287,6 +306,8 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/orbcorp/orb-python>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: orb-python |
     ///
     /// Zone-less time; space-separated list.
@@ -294,8 +315,7 @@ providers! {
         .provider("orb")
         .grammar(Grammar::list("v1").assigned_by(b'='))
         .template(&[Part::Literal("v1:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-orb-timestamp"), TimeFormat::Rfc3339Zoneless)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("x-orb-timestamp"), TimeFormat::Rfc3339Zoneless);
 
     /// Paddle Billing.
     ///
@@ -304,10 +324,12 @@ providers! {
     /// | header | `Paddle-Signature: ts=<s>;h1=<hex>[;h1=<hex>]` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is, whole `pdl_ntf_…` |
     /// | signed content | `<time>:<body>` |
-    /// | freshness | 5 seconds both ways |
+    /// | freshness | 5 seconds back, 5 minutes ahead |
     /// | delivery id | `event_id` / `notification_id` in body |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 3 days (<https://developer.paddle.com/webhooks/about/respond-to-webhooks>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/PaddleHQ/paddle-node-sdk>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: paddle-python-sdk |
     ///
     /// Semicolon separator; classic Paddle = RSA-SHA1 over PHP-serialised fields.
@@ -316,8 +338,7 @@ providers! {
         .unique_content()
         .grammar(Grammar::pairs("ts", "h1").separated_by(b';'))
         .template(&[Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(5));
+        .time(TimeSource::Signature, TimeFormat::Seconds);
 
     /// Paystack.
     ///
@@ -330,6 +351,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: PaystackOSS/doc-code-snippets:dist/doc/payments/webhooks/verifying-transaction.js |
     ///
     /// Key is the live secret key.
@@ -347,6 +369,9 @@ providers! {
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 35 minutes (<https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/server/polar/webhook/tasks.py>); each is signed anew (<https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/server/polar/webhook/tasks.py>) |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/docs/integrate/webhooks/delivery.mdx>) |
     /// | evidence | vendor's source: polarsource/polar-js:src/webhooks.ts |
     ///
     /// The framing is that of Standard Webhooks, but the key is the text as it is, although it may begin with `whsec_`.
@@ -365,6 +390,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://primer.io/docs/api-reference/get-started/configure-webhooks> |
     ///
     /// Two headers while rolling.
@@ -384,6 +410,7 @@ providers! {
     /// | delivery id | `intuit-notification-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: IntuitDeveloper/SampleApp-Webhooks-nodejs:util/util.js, routes/routes.js |
     QuickBooks() = Scheme::hmac_sha256("intuit-signature")
         .provider("quickbooks")
@@ -401,6 +428,8 @@ providers! {
     /// | delivery id | `x-razorpay-event-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://razorpay.com/docs/webhooks/best-practices>) |
     /// | evidence | public vector: razorpay-python |
     Razorpay() = Scheme::hmac_sha256("x-razorpay-signature")
         .provider("razorpay")
@@ -413,10 +442,12 @@ providers! {
     /// | header | `recurly-signature: <ms>,<hex>[,<hex>]` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
+    /// | freshness | 3 days and 8 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 3 days (<https://docs.recurly.com/recurly-subscriptions/docs/automatic-retries>); whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: docs.recurly.com |
     ///
     /// XML notifications are not signed.
@@ -424,8 +455,7 @@ providers! {
         .provider("recurly")
         .grammar(Grammar::Positional { separator: b',', time_first: true })
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Milliseconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Signature, TimeFormat::Milliseconds);
 
     /// Revolut Business.
     ///
@@ -438,6 +468,8 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 30 minutes (<https://developer.revolut.com/docs/guides/accept-payments/tutorials/work-with-webhooks/using-webhooks>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://developer.revolut.com/docs/guides/crypto-ramp/tutorials/work-with-webhooks/verify-the-payload-signature>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: developer.revolut.com |
     ///
     /// Docs example broken since its ids were redacted.
@@ -445,8 +477,7 @@ providers! {
         .provider("revolut")
         .grammar(Grammar::list("v1").separated_by(b',').assigned_by(b'='))
         .template(&[Part::Literal("v1."), Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Header("revolut-request-timestamp"), TimeFormat::Milliseconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Header("revolut-request-timestamp"), TimeFormat::Milliseconds);
 
     /// Square.
     ///
@@ -459,6 +490,8 @@ providers! {
     /// | delivery id | in the body (`event_id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://developer.squareup.com/forums/t/webhook-logs-returning-error-400/11123>) |
     /// | evidence | public vector: Square SDK sample |
     ///
     /// The URL is the one registered, byte for byte. Nothing stands between it and the body, so the end
@@ -482,14 +515,16 @@ providers! {
     /// | delivery id | in the body (`id`); a retry has a new time and signature |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 3 days (<https://docs.stripe.com/webhooks>); each is signed anew (<https://docs.stripe.com/webhooks>) |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://docs.stripe.com/webhooks>) |
     /// | evidence | vendor vector: stripe/stripe-dotnet `EventUtilityTest`; <https://docs.stripe.com/webhooks> |
     Stripe(timed) = Scheme::hmac_sha256("stripe-signature")
         .provider("stripe")
         .unique_content()
         .grammar(Grammar::pairs("t", "v1"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+        .time(TimeSource::Signature, TimeFormat::Seconds);
 
     /// Xero.
     ///
@@ -500,11 +535,12 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (sequence numbers) |
-    /// | status | 401, which the provider requires |
+    /// | status | 401, which the provider requires (<https://developer.xero.com/documentation/webhooks/configuring-your-server>) |
     /// | handshake | none; the set-up sends signed POSTs, good and bad, and wants 200 and 401 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://developer.xero.com/documentation/webhooks/configuring-your-server>) |
     /// | evidence | vendor's documentation or source: developer.xero.com; Nango |
     Xero() = Scheme::hmac_sha256("x-xero-signature")
         .provider("xero")
-        .encoding(Encoding::Base64)
-        .status(StatusCode::UNAUTHORIZED);
+        .encoding(Encoding::Base64);
 }

@@ -4,13 +4,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, request::Parts};
 use sha2::{Digest, Sha256};
 
-use super::scheme_methods;
+use super::{policy, scheme_methods};
 use crate::{
     Profile, Rejection, SensitiveParts, Verified, Verifier,
     head::required,
-    scheme::{
-        Grammar, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance,
-    },
+    scheme::{Grammar, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource},
 };
 
 const HEADER: &str = "persona-signature";
@@ -25,10 +23,12 @@ const MAX_SETS: usize = 4;
 /// | header | `Persona-Signature: t=<seconds>,v1=<hex>`; while a secret is rotated two such sets with a space between them, one by each secret |
 /// | algorithm | HMAC-SHA256; key: the secret as it is |
 /// | signed content | `<time>.<body>`, with the time of the same set |
-/// | freshness | 5 minutes both ways, for each set by its own time; the provider names no window |
+/// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long. Each set is judged by its own time |
 /// | delivery id | none known |
 /// | handshake | none |
 /// | status | 403 |
+/// | retries | for an unknown time; whether each is signed anew is unknown |
+/// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's documentation: <https://docs.withpersona.com/docs/webhooks-best-practices> |
 ///
 /// One good set is enough. The replay key is made of the body alone, so that whoever leaves out one
@@ -38,12 +38,13 @@ pub struct Persona(SchemeVerifier);
 
 impl Persona {
     /// How one set is signed.
-    pub const SCHEME: Scheme = Scheme::hmac_sha256(HEADER)
-        .provider("persona")
-        .grammar(Grammar::pairs("t", "v1"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+    pub const SCHEME: Scheme = policy::applied(
+        Scheme::hmac_sha256(HEADER)
+            .provider("persona")
+            .grammar(Grammar::pairs("t", "v1"))
+            .template(&[Part::Time, Part::Literal("."), Part::Body])
+            .time(TimeSource::Signature, TimeFormat::Seconds),
+    );
 
     scheme_methods!(timed);
 }

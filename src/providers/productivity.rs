@@ -1,9 +1,7 @@
 //! Documents, forms, planning and customer records.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{
-    Encoding, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat, TimeSource, Tolerance,
-};
+use crate::scheme::{Encoding, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat, TimeSource};
 
 providers! {
     /// Airtable.
@@ -17,6 +15,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: <https://airtable.com/developers/web/api/webhooks-overview> |
     Airtable(decoded) = Scheme::hmac_sha256("x-airtable-content-mac")
         .provider("airtable")
@@ -34,6 +33,8 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | the unsigned POST with `X-Hook-Secret`, only through [`with_secret_exchange`](Self::with_secret_exchange) |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://developers.asana.com/docs/webhooks-guide>) |
     /// | evidence | vendor's documentation or source: Asana/devrel-examples `javascript/webhooks-nodejs/index.js` |
     ///
     /// The secret comes with the first request to a new webhook, in `X-Hook-Secret`, which
@@ -52,6 +53,7 @@ providers! {
     /// | delivery id | `idempotency-key`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango |
     Attio() = Scheme::hmac_sha256("attio-signature")
         .provider("attio")
@@ -68,6 +70,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango tests |
     ///
     /// Same header name as asana, other scheme.
@@ -83,10 +86,13 @@ providers! {
     /// | header | `Box-Signature-Primary: <base64>` or `Box-Signature-Secondary`, either is enough, + `Box-Delivery-Timestamp`; `Box-Signature-Version` must be `1` and `Box-Signature-Algorithm` must be `HmacSHA256` |
     /// | algorithm | HMAC-SHA256; key: the primary or the secondary key as it is; give both |
     /// | signed content | `<body><time>` |
-    /// | freshness | 10 minutes both ways |
+    /// | freshness | 10 minutes back, 5 minutes ahead |
     /// | delivery id | `box-delivery-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 2 hours (<https://developer.box.com/guides/webhooks/v2/>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/box/developer.box.com/blob/eee1aa64089f0d46d362bf044d40a03a58946b6b/content/guides/webhooks/v2/signatures-v2.md>) |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://developer.box.com/guides/webhooks/v2>) |
     /// | evidence | vendor vector: box/box-typescript-sdk-gen webhook tests |
     ///
     /// Some of Box's SDKs also try the body with what is not ASCII written as `\uXXXX`. This does
@@ -101,7 +107,6 @@ providers! {
         .encoding(Encoding::Base64)
         .template(&[Part::Body, Part::Time])
         .time(TimeSource::Header("box-delivery-timestamp"), TimeFormat::Rfc3339)
-        .tolerance(Tolerance::seconds(600))
         .delivery_id("box-delivery-id");
 
     /// Cal.com.
@@ -115,6 +120,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango |
     ///
     /// Without a secret the header reads `no-secret-provided`, which is refused.
@@ -128,17 +134,19 @@ providers! {
     /// | header | `Calendly-Webhook-Signature: t=<s>,v1=<hex>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<t>.<body>` |
-    /// | freshness | 3 minutes both ways |
+    /// | freshness | 3 minutes back, 5 minutes ahead |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 24 hours (<https://developer.calendly.com/api-docs/overview/webhooks/webhook-errors>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://developer.calendly.com/api-docs/ZG9jOjM2MzE2MDM4-webhook-signatures>) |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://community.calendly.com/developer-faq-62/why-am-i-not-receiving-webhook-data-how-does-a-webhook-become-disabled-548>) |
     /// | evidence | vendor's documentation or source: developer.calendly.com; Nango |
     Calendly(timed) = Scheme::hmac_sha256("calendly-webhook-signature")
         .provider("calendly")
         .grammar(Grammar::pairs("t", "v1"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(180));
+        .time(TimeSource::Signature, TimeFormat::Seconds);
 
     /// ClickUp.
     ///
@@ -151,6 +159,7 @@ providers! {
     /// | delivery id | in the body (`webhook_id`+history id) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://developer.clickup.com/docs/webhooksignature> |
     ClickUp() = Scheme::hmac_sha256("x-signature")
         .provider("clickup");
@@ -166,6 +175,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 40 MiB (<https://developers.docusign.com/docs/esign-soap-api/esign101/api-info/file-limitations.md>) |
     /// | evidence | vendor's documentation: <https://developers.docusign.com/docs/platform/webhooks/connect/validate> |
     ///
     /// Signing is off until it is switched on there. DocuSign numbers headers to 100; those from
@@ -197,6 +207,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | a GET with `challenge` is answered with its text, unverified |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://www.dropbox.com/developers/reference/webhooks> |
     Dropbox() = Scheme::hmac_sha256("x-dropbox-signature")
         .provider("dropbox")
@@ -209,10 +220,12 @@ providers! {
     /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
     /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
     /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | `webhook-id`, **signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango |
     Fathom(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("fathom");
@@ -224,10 +237,12 @@ providers! {
     /// | header | `go1-signature: t=<s>,v1=<hex>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<t>.<body>` |
-    /// | freshness | 1 minute both ways; the provider's own code bounds the past only |
+    /// | freshness | 1 minute back, 5 minutes ahead |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/go1com/webhook-verifier-js>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: go1com/webhook-verifier-js |
     ///
     /// README says s= but code demands v1=.
@@ -235,8 +250,7 @@ providers! {
         .provider("go1")
         .grammar(Grammar::pairs("t", "v1"))
         .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(60));
+        .time(TimeSource::Signature, TimeFormat::Seconds);
 
     /// Jobber.
     ///
@@ -249,6 +263,7 @@ providers! {
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango |
     Jobber() = Scheme::hmac_sha256("x-jobber-hmac-sha256")
         .provider("jobber")
@@ -261,16 +276,17 @@ providers! {
     /// | header | `Linear-Signature: <hex>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | the body |
-    /// | freshness | 1 minute both ways, by `webhookTimestamp` in the signed body |
+    /// | freshness | 7 hours and 44 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long. The time is `webhookTimestamp` in the signed body |
     /// | delivery id | `linear-delivery`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | retries | for 7 hours and 1 minute (second-hand: <https://linear.app/developers/webhooks>); each repeats the first attempt's time (second-hand: <https://github.com/vercel/eve/issues/1570>) |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: linear.app/developers; Nango |
     Linear(timed) = Scheme::hmac_sha256("linear-signature")
         .provider("linear")
         .time(TimeSource::Json("webhookTimestamp"), TimeFormat::Milliseconds)
-        .delivery_id("linear-delivery")
-        .tolerance(Tolerance::seconds(60));
+        .delivery_id("linear-delivery");
 
     /// Notion.
     ///
@@ -283,6 +299,7 @@ providers! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: developers.notion.com |
     ///
     /// The first POST brings the verification token, signed with no known key: take it from a route without the layer.
@@ -303,6 +320,7 @@ providers! {
     /// | delivery id | in the body (`action.id`) |
     /// | handshake | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: developer.atlassian.com; n8n |
     ///
     /// Nothing stands between body and URL, so the end of the one could be taken for the beginning of the
@@ -327,6 +345,8 @@ providers! {
     /// | delivery id | in the body (`event_id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://typeform.com/developers/webhooks>) |
     /// | evidence | vendor's documentation: <https://www.typeform.com/developers/webhooks/secure-your-webhooks/> |
     ///
     /// Base64 after `sha256=`.

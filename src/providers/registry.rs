@@ -6,14 +6,17 @@ use super::{
     Ably, AnyVerifier, BasicAuth, Brevo, Chargebee, Datadog, Deepgram, Flutterwave, GitLab,
     Mailgun, Mailjet, Meta, MicrosoftGraph, Okta, Persona, Postmark, Pusher, SharedToken, Slack,
     SparkPost, StandardWebhooks, Telegram, Twilio, WebSub, WebexContactCenter, Worldline, Worldpay,
-    Wsapi, commerce, developer, identity, media, messaging, needs::Needs, operations, payments,
+    Wsapi, commerce, developer, identity, media, messaging,
+    needs::Needs,
+    operations, payments, policies,
+    policy::{self, DeliveryPolicy},
     productivity,
 };
 #[cfg(feature = "asymmetric")]
 use super::{Discord, SendGrid, Telnyx, Wise};
 use crate::{
     ConfigError, PublicUrl, Secret,
-    scheme::{Part, Scheme},
+    scheme::{Part, Scheme, Tolerance},
 };
 
 /// A provider of the catalogue, found by name.
@@ -21,6 +24,7 @@ use crate::{
 pub struct Provider {
     name: &'static str,
     needs: Needs,
+    signs_time: bool,
     kind: Kind,
 }
 
@@ -58,13 +62,16 @@ macro_rules! clocked {
 }
 
 macro_rules! own {
-    ($($name:literal: $needs:ident, $parameters:ident => $verifier:expr;)*) => {
+    ($($name:literal: $needs:ident $($timed:ident)?, $parameters:ident => $verifier:expr;)*) => {
         &[$(Provider {
             name: $name,
             needs: Needs::$needs,
+            signs_time: own!(@timed $($timed)?),
             kind: Kind::Own(|$parameters| Ok($verifier)),
         }),*]
     };
+    (@timed timed) => { true };
+    (@timed) => { false };
 }
 
 /// A verifier of the two parts of the credentials.
@@ -88,44 +95,44 @@ const OWN: &[Provider] = own! {
     "deepgram": Secret, p => AnyVerifier::new(Deepgram::new(p.secret));
     "flutterwave": Secret, p => AnyVerifier::new(Flutterwave::new(p.secret));
     "gitlab": Secret, p => AnyVerifier::new(GitLab::token(p.secret));
-    "gitlab_signed": Secret, p => clocked!(p, GitLab::signed(p.secret)?);
+    "gitlab_signed": Secret timed, p => clocked!(p, GitLab::signed(p.secret)?);
     "mailjet": UserAndPassword, p => of_pair!(Mailjet, p, UserAndPassword);
-    "mailgun": Secret, p => clocked!(p, Mailgun::new(p.secret));
+    "mailgun": Secret timed, p => clocked!(p, Mailgun::new(p.secret));
     "meta": Secret, p => AnyVerifier::new(Meta::new(p.secret));
     "microsoft_graph": Secret, p => AnyVerifier::new(MicrosoftGraph::new(p.secret));
     "okta": Secret, p => AnyVerifier::new(Okta::new(p.secret));
-    "persona": Secret, p => clocked!(p, Persona::new(p.secret));
+    "persona": Secret timed, p => clocked!(p, Persona::new(p.secret));
     "postmark": UserAndPassword, p => of_pair!(Postmark, p, UserAndPassword);
     "pusher": KeyIdAndSecret, p => of_pair!(Pusher, p, KeyIdAndSecret);
     "shared_token": HeaderAndToken, p => {
         let (header, token) = Needs::header_and_token(&p.secret)?;
         AnyVerifier::new(SharedToken::new(header, token))
     };
-    "slack": Secret, p => clocked!(p, Slack::new(p.secret));
+    "slack": Secret timed, p => clocked!(p, Slack::new(p.secret));
     "sparkpost": UserAndPassword, p => of_pair!(SparkPost, p, UserAndPassword);
-    "standard_webhooks": Secret, p => clocked!(p, StandardWebhooks::new(p.secret)?);
+    "standard_webhooks": Secret timed, p => clocked!(p, StandardWebhooks::new(p.secret)?);
     "telegram": Secret, p => AnyVerifier::new(Telegram::new(p.secret));
     "twilio": Secret, p => AnyVerifier::new(Twilio::new(
         p.secret,
         p.url.ok_or(ConfigError::UrlMissing)?,
     ));
-    "webex_contact_center": Secret, p => clocked!(p, WebexContactCenter::new(p.secret));
+    "webex_contact_center": Secret timed, p => clocked!(p, WebexContactCenter::new(p.secret));
     "websub": Secret, p => AnyVerifier::new(WebSub::new(p.secret));
     "worldline": KeyIdAndSecret, p => of_pair!(Worldline, p, KeyIdAndSecret);
     "worldpay": KeyIdAndSecret, p => of_pair!(Worldpay, p, KeyIdAndSecret);
-    "wsapi": Secret, p => clocked!(p, Wsapi::new(p.secret));
+    "wsapi": Secret timed, p => clocked!(p, Wsapi::new(p.secret));
 };
 
 /// Those that are verified with a public key.
 #[cfg(feature = "asymmetric")]
 const ASYMMETRIC: &[Provider] = own! {
-    "discord": PublicKey, p => clocked!(p, Discord::new(Needs::public_key(&p.secret)?)?);
-    "sendgrid": PublicKey, p => clocked!(p, SendGrid::new(Needs::public_key(&p.secret)?)?);
-    "standard_webhooks_v1a": PublicKey, p => clocked!(
+    "discord": PublicKey timed, p => clocked!(p, Discord::new(Needs::public_key(&p.secret)?)?);
+    "sendgrid": PublicKey timed, p => clocked!(p, SendGrid::new(Needs::public_key(&p.secret)?)?);
+    "standard_webhooks_v1a": PublicKey timed, p => clocked!(
         p,
         StandardWebhooks::new_asymmetric(Needs::public_key(&p.secret)?)?
     );
-    "telnyx": PublicKey, p => clocked!(p, Telnyx::new(Needs::public_key(&p.secret)?)?);
+    "telnyx": PublicKey timed, p => clocked!(p, Telnyx::new(Needs::public_key(&p.secret)?)?);
     "wise": PublicKey, p => AnyVerifier::new(Wise::new(Needs::public_key(&p.secret)?)?);
 };
 #[cfg(not(feature = "asymmetric"))]
@@ -165,9 +172,15 @@ pub fn all() -> impl Iterator<Item = Provider> {
     let declared = schemes.map(|scheme| Provider {
         name: scheme.profile().provider(),
         needs: Needs::Secret,
+        signs_time: scheme.time.is_some(),
         kind: Kind::Scheme(scheme),
     });
     declared.chain(OWN.iter().chain(ASYMMETRIC).copied())
+}
+
+/// The delivery policies of all provider types, also of those that [`all`] leaves out.
+pub fn delivery_policies() -> impl Iterator<Item = &'static DeliveryPolicy> {
+    policies::POLICIES.iter()
 }
 
 /// The provider with this id (`"stripe"`), or known by this other name (`"whatsapp"`).
@@ -207,6 +220,23 @@ impl Provider {
             Kind::Scheme(scheme) => Some(scheme),
             Kind::Own(_) => None,
         }
+    }
+
+    /// How the vendor delivers, as far as that is documented.
+    #[must_use]
+    pub fn delivery_policy(&self) -> &'static DeliveryPolicy {
+        policy::find(match self.name {
+            "gitlab_signed" => "gitlab",
+            "standard_webhooks_v1a" => "standard_webhooks",
+            name => name,
+        })
+    }
+
+    /// How far a signed time may be off by default. `None` where no time is signed, or its form is not
+    /// known.
+    #[must_use]
+    pub fn tolerance(&self) -> Option<Tolerance> {
+        self.signs_time.then(|| self.delivery_policy().tolerance())
     }
 
     /// What it is verified with, and so what [`verifier`](Self::verifier) takes.

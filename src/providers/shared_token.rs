@@ -3,6 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 
+use super::policy;
 use crate::{
     Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier, form::Form,
     head::required_named, scheme::mac::Verdict,
@@ -36,7 +37,7 @@ enum Place {
 
 impl SharedToken {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("shared_token");
+    pub const PROFILE: Profile = policy::profile("shared_token");
 
     /// Expects this token as the header's whole value.
     #[must_use]

@@ -1,11 +1,11 @@
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
-use super::scheme_methods;
+use super::{policy, scheme_methods};
 use crate::{
     Profile, Rejection, SensitiveParts, Verified, Verifier,
     handshake::{echo, malformed, short_field, text, text_field},
-    scheme::{Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
+    scheme::{Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource},
 };
 
 /// Slack: events, slash commands and interactions.
@@ -19,21 +19,25 @@ use crate::{
 /// | delivery id | in the body (`event_id`) |
 /// | handshake | the signed POST with `"type": "url_verification"` is answered with its challenge and does not reach the handler |
 /// | status | 403 |
+/// | retries | for 6 minutes (<https://docs.slack.dev/apis/events-api/>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://docs.slack.dev/authentication/verifying-requests-from-slack>) |
+/// | body limit | 16 MiB; no maximum is documented |
+/// | after a refusal | it comes again (<https://docs.slack.dev/apis/events-api/>) |
 /// | evidence | vendor vector: <https://docs.slack.dev/authentication/verifying-requests-from-slack>, slackapi/python-slack-sdk `tests/signature` |
 #[derive(Clone, Debug)]
 pub struct Slack(SchemeVerifier);
 
 impl Slack {
     /// How it signs.
-    pub const SCHEME: Scheme = Scheme::hmac_sha256("x-slack-signature")
-        .provider("slack")
-        .unique_content()
-        // The older verification token, by which other receivers know Slack.
-        .sensitive_fields(&["token"])
-        .prefix("v0=")
-        .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-slack-request-timestamp"), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300));
+    pub const SCHEME: Scheme = policy::applied(
+        Scheme::hmac_sha256("x-slack-signature")
+            .provider("slack")
+            .unique_content()
+            // The older verification token, by which other receivers know Slack.
+            .sensitive_fields(&["token"])
+            .prefix("v0=")
+            .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
+            .time(TimeSource::Header("x-slack-request-timestamp"), TimeFormat::Seconds),
+    );
 
     scheme_methods!(timed);
 }

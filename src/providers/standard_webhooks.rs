@@ -3,6 +3,7 @@ use std::{sync::Arc, time::SystemTime};
 use bytes::Bytes;
 use http::request::Parts;
 
+use super::policy;
 #[cfg(feature = "asymmetric")]
 use crate::PublicKey;
 use crate::{
@@ -25,6 +26,9 @@ use crate::{
 /// | handshake | none |
 /// | asymmetric | with the feature `asymmetric`, `new_asymmetric` takes `v1a,<base64>` instead: Ed25519 over the same content, the public key after `whpk_` |
 /// | status | 403 |
+/// | retries | for 3 days and 3 hours (<https://github.com/standard-webhooks/standard-webhooks/blob/03f5f8c684881c36430d8b62d7bc54e518371720/spec/standard-webhooks.md>); each is signed anew (<https://github.com/standard-webhooks/standard-webhooks/blob/b2fa7b8719fb75d326b591077f5d1b385cfcdfae/spec/standard-webhooks.md>) |
+/// | body limit | 16 MiB; no maximum is documented |
+/// | after a refusal | it comes again (<https://docs.svix.com/retries>) |
 /// | evidence | vendor vector: standard-webhooks/standard-webhooks `libraries/`, svix/svix-webhooks `rust/src/webhooks.rs`, <https://docs.svix.com/receiving/verifying-payloads/how-manual> |
 #[derive(Clone, Debug)]
 pub struct StandardWebhooks(Arc<[SchemeVerifier; 2]>);
@@ -48,7 +52,6 @@ const fn tagged_family(names: [&'static str; 3], tag: &'static str, scheme: Sche
         .delivery_id(id)
         .template(&[Part::Id, Part::Literal("."), Part::Time, Part::Literal("."), Part::Body])
         .time(TimeSource::Header(time), TimeFormat::Seconds)
-        .tolerance(Tolerance::seconds(300))
 }
 
 const HEADERS: [[&str; 3]; 2] = [
@@ -58,10 +61,10 @@ const HEADERS: [[&str; 3]; 2] = [
 
 impl StandardWebhooks {
     /// How it signs, with the `webhook-…` headers.
-    pub const SCHEME: Scheme = family(HEADERS[WEBHOOK]);
+    pub const SCHEME: Scheme = policy::applied(family(HEADERS[WEBHOOK]));
 
     /// How it signs, with the `svix-…` headers.
-    pub const SVIX_SCHEME: Scheme = family(HEADERS[SVIX]);
+    pub const SVIX_SCHEME: Scheme = policy::applied(family(HEADERS[SVIX]));
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile();
@@ -99,7 +102,7 @@ impl StandardWebhooks {
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     pub fn new_asymmetric(key: PublicKey) -> Result<Self, ConfigError> {
         const fn scheme(names: [&'static str; 3]) -> Scheme {
-            tagged_family(names, "v1a", Scheme::ed25519(names[0]))
+            policy::applied(tagged_family(names, "v1a", Scheme::ed25519(names[0])))
         }
         Ok(Self(Arc::new([
             scheme(HEADERS[WEBHOOK]).public_key_verifier(key.clone())?,

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{Method, Response, request::Parts};
 
-use super::SharedToken;
+use super::{SharedToken, policy};
 use crate::{
     Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
     handshake::{is_token, json_answer, subscription},
@@ -16,6 +16,7 @@ use crate::{
 /// | delivery id | none known |
 /// | handshake | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered with `{"hub.challenge":"<challenge>"}`; no GET reaches the handler |
 /// | status | 403 |
+/// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's documentation: <https://developers.strava.com/docs/webhooks/> |
 ///
 /// Take an event for a hint: fetch the activity that it names from Strava, and compare
@@ -38,7 +39,7 @@ pub struct Strava {
 
 impl Strava {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT.with_provider("strava").with_secret_url();
+    pub const PROFILE: Profile = policy::profile("strava").with_secret_url();
 
     /// Expects this token in the callback's URL, and the other one in Strava's challenge.
     #[must_use]

@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, Response, request::Parts};
 
-use super::{SharedToken, shared_token::index_of};
+use super::{SharedToken, policy, shared_token::index_of};
 pub use super::{
     azure_event_grid::AzureEventGrid,
     gitlab::{GitLab, GitLabState},
@@ -24,10 +24,10 @@ use crate::{
 
 /// Types around a verifier whose state is the index of the secret.
 macro_rules! verifies_as {
-    ($name:ident, $id:literal $(, $handshake:expr)?) => {
+    ($name:ident, $id:literal, $profile:expr $(, $handshake:expr)?) => {
         impl $name {
             /// The provider's name, the status of refusals and the body limit, for look-ups.
-            pub const PROFILE: Profile = Profile::DEFAULT.with_provider($id);
+            pub const PROFILE: Profile = $profile;
         }
 
         impl Verifier for $name {
@@ -79,7 +79,7 @@ macro_rules! tokens {
             }
         }
 
-        verifies_as!($name, $id $(, $handshake)?);
+        verifies_as!($name, $id, policy::profile($id) $(, $handshake)?);
     )*};
 }
 
@@ -93,6 +93,8 @@ tokens! {
     /// | delivery id | in the body (`request_id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://developers.deepgram.com/docs/callback>) |
     /// | evidence | **second-hand**: hookdeck's page on Deepgram webhooks |
     ///
     /// The token is the *id* of the API key that made the request, not the key.
@@ -107,6 +109,7 @@ tokens! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**: several receivers; the vendor's page is no longer found |
     ///
     /// For version 3. Readers of version 4 name a signature, `flutterwave-signature`, without
@@ -122,6 +125,7 @@ tokens! {
     /// | delivery id | in the body (`eventId`) |
     /// | handshake | the unsigned GET with `X-Okta-Verification-Challenge` is answered with `{"verification":"<challenge>"}` and does not reach the handler |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://developer.okta.com/docs/guides/secure-hooks/-/main/> |
     ///
     /// For a header of your own choice there, use [`SharedToken`] with
@@ -140,6 +144,8 @@ tokens! {
     /// | delivery id | in the body (`update_id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://github.com/tdlib/telegram-bot-api/blob/01a3679c0bbf9bbba03d1d3e20f621fa4becddcc/telegram-bot-api/WebhookActor.cpp>) |
     /// | evidence | vendor's source: tdlib/telegram-bot-api `telegram-bot-api/WebhookActor.cpp` |
     ///
     /// The token is `secret_token` of `setWebhook`: 1 to 256 of `A-Z a-z 0-9 _ -`.
@@ -154,6 +160,7 @@ tokens! {
 /// | proves | that the sender knows the token; **nothing about the body** |
 /// | handshake | none |
 /// | status | 403 |
+/// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | **second-hand**: a public registry of webhook adapters |
 #[derive(Clone, Debug)]
 pub struct Datadog(SharedToken);
@@ -172,7 +179,10 @@ impl Datadog {
     }
 }
 
-verifies_as!(Datadog, "datadog");
+verifies_as!(Datadog, "datadog", policy::profile("datadog"));
+
+/// What a 401 asks for (RFC 7617).
+const BASIC_CHALLENGE: &str = r#"Basic realm="webhooks""#;
 
 /// HTTP Basic authentication: a user's name and password, which providers take from the webhook's
 /// URL or ask for beside it.
@@ -185,15 +195,20 @@ verifies_as!(Datadog, "datadog");
 /// | header | `Authorization: Basic <base64 of user:password>` |
 /// | proves | that the sender knows name and password; **nothing about the body** |
 /// | handshake | none |
-/// | status | 403 |
+/// | status | 401 with `WWW-Authenticate: Basic realm="webhooks"` (<https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2>) |
+/// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's documentation: RFC 7617 |
+///
+/// Twilio, Bandwidth and others take name and password from the webhook's URL, and show them only in
+/// answer to a 401 with this header. `all_of(twilio, basic_auth)` answers so, too.
 #[derive(Clone, Debug)]
 pub struct BasicAuth(Vec<Secret>);
 
 impl BasicAuth {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile =
-        Profile::DEFAULT.with_provider("basic_auth").with_sensitive_headers(&["authorization"]);
+    pub const PROFILE: Profile = policy::profile("basic_auth")
+        .with_www_authenticate(BASIC_CHALLENGE)
+        .with_sensitive_headers(&["authorization"]);
 
     /// Expects this name and password. In a URL they stand percent-encoded; here they do not.
     #[must_use]
@@ -266,7 +281,11 @@ macro_rules! passwords {
             }
         }
 
-        verifies_as!($name, $id);
+        verifies_as!(
+            $name,
+            $id,
+            policy::profile($id).with_www_authenticate(BASIC_CHALLENGE)
+        );
     )*};
 }
 
@@ -279,6 +298,8 @@ passwords! {
     /// | proves | that the sender knows name and password; **nothing about the body** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://developers.brevo.com/docs/retry-mechanism>) |
     /// | evidence | vendor's documentation: <https://developers.brevo.com/docs/secured-webhooks.md> |
     ///
     /// For a header of your own choice there, use [`SharedToken`].
@@ -293,6 +314,7 @@ passwords! {
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**: hookdeck's page on Chargebee webhooks |
     Chargebee = "chargebee";
 
@@ -304,6 +326,8 @@ passwords! {
     /// | proves | that the sender knows name and password; **nothing about the body** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://documentation.mailjet.com/hc/en-us/articles/360043578154-Event-Tracking-API>) |
     /// | evidence | **second-hand**: anymail/django-anymail |
     Mailjet = "mailjet";
 
@@ -316,6 +340,8 @@ passwords! {
     /// | delivery id | in the body (`MessageID`) |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 50 MiB (<https://postmarkapp.com/support/article/1056-what-are-the-attachment-and-email-size-limits>) |
+    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::UNAUTHORIZED)` it comes again (<https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark>) |
     /// | evidence | **second-hand**: hookdeck's page on Postmark webhooks |
     Postmark = "postmark";
 
@@ -328,6 +354,8 @@ passwords! {
     /// | delivery id | `X-MessageSystems-Batch-ID`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
+    /// | body limit | 16 MiB; no maximum is documented |
+    /// | after a refusal | it comes again (<https://support.sparkpost.com/docs/tech-resources/webhook-data-streams>) |
     /// | evidence | **second-hand**: anymail/django-anymail |
     SparkPost = "sparkpost";
 }

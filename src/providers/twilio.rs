@@ -5,6 +5,7 @@ use http::{Method, request::Parts};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::policy;
 use crate::{
     Profile, PublicUrl, Rejection, RejectionKind, Secret, Verified, Verifier,
     config_error::add,
@@ -32,6 +33,7 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// | delivery id | `I-Twilio-Idempotency-Token`, **not signed** |
 /// | handshake | none; a WebSocket's GET is signed like any other, over `wss://…` |
 /// | status | 403 |
+/// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor vector: <https://www.twilio.com/docs/usage/security>, the tests of twilio-python, -node, -java and -ruby |
 ///
 /// The URL is tried with and without its port (or its scheme's default port), as Twilio's own
@@ -84,8 +86,7 @@ struct SharedKey {
 
 impl Twilio {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile =
-        Profile::DEFAULT.with_provider("twilio").with_sensitive_headers(&[SIGNATURE]);
+    pub const PROFILE: Profile = policy::profile("twilio").with_sensitive_headers(&[SIGNATURE]);
 
     /// A verifier with this auth token, for webhooks that Twilio sends to this URL.
     #[must_use]

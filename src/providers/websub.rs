@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, request::Parts};
+use http::{Method, Response, request::Parts};
 
-use super::{or_text_key, text_keyed};
+use super::{or_text_key, policy, text_keyed};
 use crate::{
     Profile, Rejection, RejectionKind, Secret, Verifier,
     form::Form,
@@ -22,7 +22,9 @@ use crate::{
 /// | freshness | none: a captured request can be sent again |
 /// | delivery id | none known |
 /// | handshake | the hub's unsigned GET with `hub.mode` is answered once [`topic`](Self::topic) is set |
-/// | status | **202 for what is refused**: a hub that is told of bad signatures helps those who guess. Nothing of it reaches the handler |
+/// | status | **202 for what is refused**: a hub that is told of bad signatures helps those who guess (<https://www.w3.org/TR/websub/#signature-validation>). Nothing of it reaches the handler |
+/// | body limit | 16 MiB; no maximum is documented |
+/// | after a refusal | it comes again after `rejection_status(StatusCode::FORBIDDEN)` (<https://www.w3.org/TR/websub/>) |
 /// | evidence | vendor's documentation: <https://www.w3.org/TR/websub/> 5.3 and 7.1.2 |
 ///
 /// A delivery that is answered with 202 and never arrives was **accepted and dropped**: look for its
@@ -144,7 +146,7 @@ impl WebSub {
 const HEADER: &str = "x-hub-signature";
 
 const fn named(scheme: Scheme, prefix: &'static str) -> Scheme {
-    scheme.provider("websub").prefix(prefix).status(StatusCode::ACCEPTED)
+    policy::applied(scheme.provider("websub").prefix(prefix))
 }
 
 impl Verifier for WebSub {

@@ -1,9 +1,10 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::{StatusCode, request::Parts};
+use http::request::Parts;
 use subtle::Choice;
 
+use super::policy;
 use crate::{
     Profile, Rejection, Secret, Verified, Verifier,
     config_error::add,
@@ -27,7 +28,8 @@ const MAX_SIGNATURES: usize = 16;
 /// | freshness | none: a captured request can be sent again |
 /// | delivery id | in the body (`eventId`) |
 /// | handshake | none |
-/// | status | 400, which Worldpay documents |
+/// | status | 400, which Worldpay documents (<https://docs.worldpay.com/access/products/events/signature>) |
+/// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's documentation: <https://docs.worldpay.com/access/products/events/signature> |
 #[derive(Clone)]
 pub struct Worldpay(Arc<Vec<Key>>);
@@ -40,10 +42,7 @@ struct Key {
 
 impl Worldpay {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Profile::DEFAULT
-        .with_provider("worldpay")
-        .with_status(StatusCode::BAD_REQUEST)
-        .with_sensitive_headers(&[HEADER]);
+    pub const PROFILE: Profile = policy::profile("worldpay").with_sensitive_headers(&[HEADER]);
 
     /// A verifier with the key of this id, a number. A request without a signature by it is refused
     /// before its body is read.

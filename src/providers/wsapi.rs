@@ -1,9 +1,7 @@
-use std::time::SystemTime;
-
-use super::scheme_methods;
+use super::{policy, scheme_methods};
 use crate::{
     Verifier,
-    scheme::{Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
+    scheme::{Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource},
     verifier::delegate_verifier,
 };
 
@@ -14,10 +12,13 @@ use crate::{
 /// | header | `X-Webhook-Signature: sha256=<hex>` |
 /// | algorithm | HMAC-SHA256, the secret as it is |
 /// | signed content | the body |
-/// | freshness | none by default; [`tolerance`](Self::tolerance) judges `receivedAt` in the signed body |
+/// | freshness | 5 minutes both ways, by `receivedAt` in the signed body, where it is there |
 /// | delivery id | in the body (`eventId`) |
 /// | handshake | none |
 /// | status | 403 |
+/// | retries | none (<https://github.com/wsapi-chat/wsapi-app/blob/d40e5c568e15589282e6a6efb1472321c2b5a1c3/wiki/Event-Delivery.md>) |
+/// | body limit | 16 MiB; no maximum is documented |
+/// | after a refusal | it does not come again, whatever the status (<https://github.com/wsapi-chat/wsapi-app/blob/d40e5c568e15589282e6a6efb1472321c2b5a1c3/wiki/Event-Delivery.md>) |
 /// | evidence | vendor's source: wsapi-chat/wsapi-app `internal/publisher/signing.go` |
 ///
 /// `X-Instance-Id` is **not signed**. A look-up may use it as a hint; compare it with `instanceId`
@@ -28,24 +29,20 @@ pub struct Wsapi(SchemeVerifier);
 
 impl Wsapi {
     /// How it signs.
-    pub const SCHEME: Scheme =
-        Scheme::hmac_sha256("x-webhook-signature").provider("wsapi").prefix("sha256=");
+    pub const SCHEME: Scheme = policy::applied(
+        Scheme::hmac_sha256("x-webhook-signature")
+            .provider("wsapi")
+            .prefix("sha256=")
+            .time(TimeSource::Json("receivedAt"), TimeFormat::Rfc3339)
+            .time_may_be_absent(true),
+    );
 
-    scheme_methods!();
+    scheme_methods!(timed);
 
-    /// Refuses events whose signed `receivedAt` is further off than this, or that have none.
+    /// Refuses events without `receivedAt`.
     #[must_use]
-    pub fn tolerance(self, tolerance: Tolerance) -> Self {
-        let received_at = TimeSource::Json("receivedAt");
-        Self(self.0.map_scheme(|scheme| {
-            scheme.time(received_at, TimeFormat::Rfc3339).tolerance(tolerance)
-        }))
-    }
-
-    /// Tells the time, in place of the system's clock: for tests.
-    #[must_use]
-    pub fn clock(self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self(self.0.clock(now))
+    pub fn require_time(self) -> Self {
+        Self(self.0.map_scheme(|scheme| scheme.time_may_be_absent(false)))
     }
 }
 

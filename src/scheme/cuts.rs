@@ -149,7 +149,8 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
 
 /// With its tolerance, and with none that would notice another time.
 fn in_both_ways(scheme: Scheme) -> usize {
-    no_cut_is_accepted(scheme) + no_cut_is_accepted(Scheme { tolerance: None, ..scheme })
+    let unbounded = scheme.time.map(|_| Tolerance::UNBOUNDED);
+    no_cut_is_accepted(scheme) + no_cut_is_accepted(Scheme { tolerance: unbounded, ..scheme })
 }
 
 #[test]

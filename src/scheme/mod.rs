@@ -41,14 +41,17 @@ mod verifier;
 
 use http::{HeaderName, StatusCode};
 
+pub(crate) use self::template::Side;
 pub use self::{
     grammar::Grammar,
     key::KeyRule,
     mac::Algorithm,
     verifier::{SchemeState, SchemeVerifier},
 };
-pub(crate) use self::{template::Side, verifier::json_time};
-use crate::{ConfigError, Profile, PublicUrl, Secret, SensitiveParts, handshake::is_token};
+use crate::{
+    ConfigError, Profile, PublicUrl, Secret, SensitiveParts, handshake::is_token,
+    providers::DeliveryPolicy,
+};
 pub use crate::{
     encoding::Encoding,
     handshake::Handshake,
@@ -75,6 +78,7 @@ pub struct Scheme {
     pub(crate) delivery_id: Option<&'static str>,
     has_unique_content: bool,
     takes_any_body: bool,
+    time_may_be_absent: bool,
     handshake: Option<Handshake>,
     pub(crate) required: &'static [(&'static str, &'static str)],
 }
@@ -157,6 +161,7 @@ impl Scheme {
             delivery_id: None,
             has_unique_content: false,
             takes_any_body: false,
+            time_may_be_absent: false,
             handshake: None,
             required: &[],
         }
@@ -180,7 +185,7 @@ impl Scheme {
         self
     }
 
-    /// The longest body in bytes, 1 MiB by default.
+    /// The longest body in bytes, 16 MiB by default.
     pub const fn body_limit(mut self, bytes: usize) -> Self {
         self.profile = self.profile.with_body_limit(bytes);
         self
@@ -262,7 +267,8 @@ impl Scheme {
         self
     }
 
-    /// Where the time stands and how it is written.
+    /// Where the time stands and how it is written. It may be off by [`Tolerance::DEFAULT`], unless
+    /// [`tolerance`](Self::tolerance) sets another bound.
     pub const fn time(mut self, source: TimeSource, format: TimeFormat) -> Self {
         if let TimeSource::Header(name) = source {
             checked(name);
@@ -271,7 +277,7 @@ impl Scheme {
         self
     }
 
-    /// How far the time may be off. Without it, times are signed but not judged.
+    /// How far the time may be off, in place of [`Tolerance::DEFAULT`].
     pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = Some(tolerance);
         self
@@ -347,6 +353,31 @@ impl Scheme {
     pub fn sensitive_parts(&self) -> SensitiveParts {
         let names = self.signature_headers().iter().copied().map(HeaderName::from_static);
         names.fold(self.profile.sensitive_parts(), SensitiveParts::header)
+    }
+
+    /// What the vendor's policy says in place of the defaults.
+    pub(crate) const fn with_policy(mut self, policy: &DeliveryPolicy) -> Self {
+        self.profile =
+            self.profile.with_status(policy.status()).with_body_limit(policy.body_limit());
+        if self.time.is_some() {
+            self.tolerance = Some(policy.tolerance());
+        }
+        self
+    }
+
+    /// A body without the time is accepted, and has none. Of a time in the body alone.
+    pub(crate) const fn time_may_be_absent(mut self, may: bool) -> Self {
+        self.time_may_be_absent = may;
+        self
+    }
+
+    /// How far the time may be off. `None` where none is signed.
+    pub(crate) const fn judges(&self) -> Option<Tolerance> {
+        match (self.time, self.tolerance) {
+            (None, _) => None,
+            (Some(_), None) => Some(Tolerance::DEFAULT),
+            (Some(_), set) => set,
+        }
     }
 
     /// A verifier with this secret.

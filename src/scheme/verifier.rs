@@ -188,7 +188,7 @@ impl Verifier for SchemeVerifier {
             optional(head, name)?; // not twice (T-10)
         }
         let time = scheme.head_time(head)?;
-        if let (Some(time), Some(tolerance)) = (time, scheme.tolerance) {
+        if let (Some(time), Some(tolerance)) = (time, scheme.judges()) {
             time.check(tolerance, clock).map_err(|rejection| scheme.blame_time(rejection))?;
         }
         let mut signed = match keys {
@@ -249,20 +249,29 @@ impl Verifier for SchemeVerifier {
 
         let mut verified = Verified::new(scheme.profile.provider).with_key_index(key_index);
         let time = match scheme.time {
+            // No object has no time. All of it is signed, so nobody can have taken one away.
+            Some((TimeSource::Json(_), _))
+                if scheme.time_may_be_absent && !body.trim_ascii_start().starts_with(b"{") =>
+            {
+                None
+            }
             Some((TimeSource::Json(field), format)) => {
-                let time = json_time(body, field, format)?.ok_or(Rejection::missing(field))?;
-                if let Some(tolerance) = scheme.tolerance {
+                let time = json_time(body, field, format)?;
+                if time.is_none() && !scheme.time_may_be_absent {
+                    return Err(Rejection::missing(field));
+                }
+                if let (Some(time), Some(tolerance)) = (time, scheme.judges()) {
                     time.check(tolerance, clock)
                         .map_err(|rejection| scheme.blame_time(rejection))?;
                 }
-                Some(time)
+                time
             }
             _ => state.time,
         };
         if let Some(signed_at) = time.and_then(Timestamp::to_system_time) {
             verified = verified.with_signed_at(signed_at);
         }
-        if let (Some(time), Some(tolerance)) = (time, scheme.tolerance)
+        if let (Some(time), Some(tolerance)) = (time, scheme.judges())
             && let Some(fresh_for) = time.fresh_for(tolerance, clock)
         {
             verified = verified.with_fresh_for(fresh_for);

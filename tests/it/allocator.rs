@@ -255,3 +255,29 @@ fn no_providers_secret_stays_in_memory_that_is_freed() {
     }
     assert!(count > 250, "{count}");
 }
+
+/// Messages of Mailgun have attachments of megabytes, and the proof stands behind them.
+#[cfg(feature = "multipart")]
+#[tokio::test]
+async fn a_multipart_form_is_read_without_a_copy_of_its_files() {
+    use crate::support::{at, hmac_sha256, secret};
+    let field = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let tag = hmac_sha256(crate::support::SECRET, b"1700000000token");
+    let file = "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\"\r\n\r\n";
+    let proof =
+        field("timestamp", "1700000000") + &field("token", "token") + &field("signature", &tag);
+    let body = [file.as_bytes(), &vec![0xff; 20 * MIB], b"\r\n", proof.as_bytes(), b"--b--\r\n"];
+    let body = Bytes::from(body.concat());
+    let request = http::Request::post("/")
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(())
+        .unwrap();
+    let (head, ()) = request.into_parts();
+    let mailgun = tower_webhook::providers::Mailgun::new(secret()).clock(at(1_700_000_000));
+    let verify = async { tower_webhook::verify(&mailgun, &head, &body).is_ok() };
+    let (is_genuine, peak) = peak(verify).await;
+    assert!(is_genuine);
+    assert!(peak <= 128 << 10, "peak {peak}");
+}

@@ -232,7 +232,7 @@ async fn every_vector_gives_its_stated_verdict() {
     let derived = vectors.iter().filter(|vector| vector.origin == "derived").count();
     let valid = vectors.iter().filter(|vector| vector.valid).count();
     // A vector that is dropped is noticed here.
-    assert_eq!((vectors.len(), derived, valid), (52, 47, 18));
+    assert_eq!((vectors.len(), derived, valid), (53, 48, 18));
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn another_signature_of_the_same_content_has_the_same_replay_key() {
     assert_eq!(replay_key(&published), replay_key(&twin));
     assert_ne!(replay_key(&published), replay_key(&Vector::find("sendgrid", "short")));
 
-    let commands = ["command", "interaction PING", "five minutes old"];
+    let commands = ["command", "interaction PING", "the last retry"];
     let [a, b, c] = commands.map(|command| replay_key(&Vector::find("discord", command)));
     assert!(a != b && b != c && a != c);
 }
@@ -393,8 +393,8 @@ async fn discord_pings_are_answered_and_events_are_not() {
 }
 
 #[test]
-fn sendgrid_judges_the_time_on_request() {
-    let vector = Vector::find("sendgrid", "years later");
+fn sendgrids_tolerance_can_be_set() {
+    let vector = Vector::find("sendgrid", "short");
     let verifier = SendGrid::new(vector.key()).unwrap().tolerance(Tolerance::seconds(300));
     for (now, kind) in [
         (1_600_112_502, None),

@@ -204,7 +204,7 @@ async fn without_the_required_header_nothing_is_read_or_looked_up() {
         assert_refused(case, kind, &answer);
         assert_eq!(answer.0.extensions().get::<Rejection>().unwrap().field(), Some(name));
     }
-    let declared = Script::untouchable().declared(2 << 20);
+    let declared = Script::untouchable().declared((16 << 20) + 1);
     let request = Request::post("/").header(name, "00").body(declared).unwrap();
     assert_refused("too long", RejectionKind::BodyTooLarge, &send(&layer, request).await);
     assert_eq!(look_ups.load(Ordering::SeqCst), 0);

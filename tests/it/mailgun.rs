@@ -163,7 +163,7 @@ fn what_is_out_of_form_is_refused() {
 }
 
 #[tokio::test]
-async fn refusals_are_answered_with_406() {
+async fn refusals_are_answered_with_403() {
     let layer = SignatureLayer::new(mailgun());
     let good = json(TIME, TOKEN, &tag(TIME, TOKEN));
     let request = |content_type: Option<&str>, body: Script| {
@@ -179,12 +179,14 @@ async fn refusals_are_answered_with_406() {
     for (content_type, body, kind) in [
         (Some(JSON), Script::data([json(TIME, TOKEN, &tag(TIME, "x"))]), SignatureMismatch),
         (None, Script::untouchable(), Missing),
+        #[cfg(not(feature = "multipart"))]
         (Some("multipart/form-data; boundary=x"), Script::untouchable(), Malformed),
         (Some("text/plain"), Script::untouchable(), Malformed),
     ] {
         let (response, inner) = send(&layer, request(content_type, body)).await;
         let rejection = response.extensions().get::<Rejection>().unwrap();
         assert_eq!((rejection.kind(), inner.count()), (kind, 0), "{content_type:?}");
-        assert_eq!(response.status(), StatusCode::NOT_ACCEPTABLE, "{content_type:?}");
+        // A 406 would make Mailgun give up at once.
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{content_type:?}");
     }
 }

@@ -23,6 +23,8 @@ mod composition;
 #[cfg(feature = "sign")]
 mod conformance;
 mod custom;
+#[cfg(feature = "sign")]
+mod deliveries;
 mod drain;
 mod frames;
 mod handshakes;
@@ -34,9 +36,12 @@ mod look_ups;
 mod mailgun;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod net;
 mod observe;
 mod ownership;
+mod pages;
 #[cfg(all(feature = "asymmetric", feature = "sign"))]
 mod private_keys;
 mod proof;

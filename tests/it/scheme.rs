@@ -228,7 +228,7 @@ fn a_time_in_the_signatures_header_is_signed_as_received() {
 }
 
 #[test]
-fn t23_each_side_of_a_tolerance_counts_and_none_is_none() {
+fn t23_each_side_of_a_tolerance_counts() {
     const BASE: Scheme = Scheme::hmac_sha256("x-s")
         .template(&[Part::Time, DOT, Part::Body])
         .time(TimeSource::Header("x-t"), TimeFormat::Milliseconds);
@@ -240,8 +240,12 @@ fn t23_each_side_of_a_tolerance_counts_and_none_is_none() {
         ("older", BASE.tolerance(sides), 1_699_999_939_999, Some(TimestampStale)),
         ("newest", BASE.tolerance(sides), 1_700_000_000_005, None),
         ("newer", BASE.tolerance(sides), 1_700_000_000_006, Some(TimestampInFuture)),
-        ("not judged", BASE, 1, None),
-        ("not judged, far off", BASE, i64::MAX, None),
+        ("none set, oldest", BASE, 1_699_913_600_000, None),
+        ("none set, older", BASE, 1_699_913_599_999, Some(TimestampStale)),
+        ("none set, newest", BASE, 1_700_000_300_000, None),
+        ("none set, newer", BASE, 1_700_000_300_001, Some(TimestampInFuture)),
+        ("unbounded", BASE.tolerance(Tolerance::UNBOUNDED), 1, None),
+        ("unbounded, far off", BASE.tolerance(Tolerance::UNBOUNDED), i64::MAX, None),
         ("widest", BASE.tolerance(widest), i64::MAX, None),
         ("zero", BASE.tolerance(Tolerance::seconds(0)), 1_700_000_000_000, None),
         (

@@ -30,7 +30,7 @@ use tower_webhook::{
 
 use crate::{
     net::within,
-    support::{BoxError, Script, assert_refused, send},
+    support::{BoxError, Script, assert_refused, assert_refused_with, send},
     tenants::{ByPath, by_path},
 };
 
@@ -599,11 +599,9 @@ async fn either_of_two_verifiers_is_looked_up() {
         tenants.clear();
         assert_eq!(told(&send(&layer, request("tenant-1", "")).await.0), None);
         assert_eq!(store.calls(), 2);
-        assert_refused(
-            "neither",
-            RejectionKind::Missing,
-            &send(&layer, unsigned("tenant-2")).await,
-        );
+        let answer = send(&layer, unsigned("tenant-2")).await;
+        assert_refused_with("neither", StatusCode::UNAUTHORIZED, RejectionKind::Missing, &answer);
+        assert_eq!(answer.0.headers()["www-authenticate"], "Basic realm=\"webhooks\"");
         assert_eq!(store.calls(), 2);
     }
 }

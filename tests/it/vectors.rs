@@ -284,7 +284,7 @@ impl Vector {
                 self.run("", Worldline::new("dummy-key-id", secret), "/", expected).await;
             }
             "worldpay" => self.run("", Worldpay::new("1", secret), "/", expected).await,
-            "wsapi" => self.run("", Wsapi::new(secret), "/", expected).await,
+            "wsapi" => self.run("", Wsapi::new(secret).clock(now), "/", expected).await,
             "wsapi-static" => {
                 let header: HeaderName = self.static_header.as_ref().unwrap().parse().unwrap();
                 self.run("", SharedToken::new(header, secret), "/", expected).await;

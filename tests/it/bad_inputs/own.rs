@@ -230,7 +230,7 @@ pub(super) async fn moved_boundary(entry: &Entry) {
 pub(super) async fn unsigned_time(entry: &Entry) {
     const NOW: u64 = 1_700_000_000;
     let linear = Linear::new(secret()).clock(at(NOW));
-    for (age, is_accepted) in [(0, true), (61, false), (86_400, false)] {
+    for (age, is_accepted) in [(0, true), (61, true), (27_787, false), (86_400, false)] {
         let time = (NOW - age) * 1_000;
         let body = Bytes::from(format!(r#"{{"action":"create","webhookTimestamp":{time}}}"#));
         let request = Request::post("/").body(body.clone()).unwrap();

@@ -36,7 +36,7 @@ async fn serve() -> (SocketAddr, Received) {
 fn event(instance: &str, event_type: &str) -> String {
     json!({
         "eventId": "evt_1749416383000_0123456789abcdef", "instanceId": instance,
-        "eventType": event_type, "receivedAt": "2025-06-08T20:59:43Z",
+        "eventType": event_type,
         "eventData": {"text": "hi"},
     })
     .to_string()
@@ -79,6 +79,10 @@ async fn an_instance_speaks_only_for_itself() {
     ] {
         assert_eq!(json(&send(address, request).await), (401, invalid.clone()), "{name}");
     }
+    let old =
+        event("ins-1", "message").replacen('{', r#"{"receivedAt":"2025-06-08T20:59:43Z","#, 1);
+    let answer = json(&send(address, signed("ins-1", "ins-1", &old)).await);
+    assert_eq!(answer, (401, invalid), "an old one, sent again");
     assert_eq!(send(address, signed("ins-1", "ins-1", "{}")).await.status(), 400);
     assert!(received.lock().unwrap().is_empty());
 }

@@ -76,6 +76,29 @@ async fn every_key_has_the_prefix_and_expires() {
     in_ms(days, connection.pttl(&name).await.unwrap());
 }
 
+/// As long as a provider's deliveries are accepted, and the guard's hour.
+#[tokio::test]
+async fn every_providers_window_is_kept_whole() {
+    let redis = Redis::start();
+    let (store, token) = (redis.store(), Token::unique());
+    let mut connection = redis.connect().await;
+    let windows: std::collections::BTreeSet<_> = tower_webhook::providers::all()
+        .filter_map(|provider| provider.tolerance())
+        .map(|tolerance| tolerance.past() + Duration::from_secs(3600))
+        .collect();
+    assert!(windows.len() > 10, "{windows:?}");
+    for window in windows {
+        let key = Verified::new("test").with_identity(format!("{window:?}").as_bytes());
+        let key = key.replay_key().unwrap();
+        store.claim(&key, token, LEASE).await.unwrap();
+        assert_eq!(store.commit(&key, token, window).await.unwrap(), Settled::Held);
+        let left: u64 = connection.pttl(redis.keys().await.remove(0)).await.unwrap();
+        let expected = u64::try_from(window.as_millis()).unwrap();
+        assert!((expected - 10_000..=expected).contains(&left), "{left} of {expected}");
+        let _: () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn fail_then_retry_is_two_dispatches_a_thousand_times() {
     let redis = Redis::start();

@@ -1,0 +1,123 @@
+//! A few short fields of a `multipart/form-data` body, in which anything else may be a file.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use multer::{Field, Multipart};
+
+use crate::{Rejection, RejectionKind};
+
+/// Bytes that the reader sees at once. It copies them, so this bounds its memory.
+const STEP: usize = 16 << 10;
+
+/// Steps without progress: in the headers of one part, or before the first. Without a bound the
+/// reader would keep a body without a boundary, and search it again in each step.
+const MAX_IDLE_STEPS: usize = 4;
+
+/// Most parts in one body. A part costs more than its bytes.
+const MAX_PARTS: usize = 1000;
+
+/// Longest boundary, in bytes (RFC 2046, section 5.1.1).
+const MAX_BOUNDARY: usize = 70;
+
+/// The boundary that the `Content-Type` names.
+pub(super) fn boundary(content_type: &[u8]) -> Option<String> {
+    let boundary = multer::parse_boundary(std::str::from_utf8(content_type).ok()?).ok()?;
+    (1..=MAX_BOUNDARY).contains(&boundary.len()).then_some(boundary)
+}
+
+/// The values of these fields, of which each must be there exactly once, without a file name and
+/// shorter than `max_len`.
+pub(super) fn fields<const N: usize>(
+    body: &Bytes,
+    boundary: &str,
+    names: [&'static str; N],
+    max_len: usize,
+) -> Result<[Vec<u8>; N], Rejection> {
+    let mut values = names.map(|_| None);
+    let mut form = Multipart::new(Steps { rest: body.clone(), is_next: true }, boundary);
+    for _ in 0..MAX_PARTS {
+        let Some(mut part) = next(|cx| form.poll_next_field(cx))? else {
+            return collect(names, values);
+        };
+        let place = names.iter().position(|name| part.name() == Some(name));
+        let place = place.and_then(|at| Some((*names.get(at)?, values.get_mut(at)?)));
+        match place {
+            None => while chunk(&mut part)?.is_some() {},
+            Some((name, Some(_))) => {
+                return Err(Rejection::new(RejectionKind::Repeated).with_field(name));
+            }
+            Some((name, value)) => *value = Some(short(&mut part, name, max_len)?),
+        }
+    }
+    Err(malformed())
+}
+
+/// The whole of a short part.
+fn short(part: &mut Field<'_>, name: &'static str, max_len: usize) -> Result<Vec<u8>, Rejection> {
+    let mut value = Vec::new();
+    while let Some(chunk) = chunk(part)? {
+        value.extend_from_slice(&chunk);
+        if value.len() >= max_len {
+            return Err(Rejection::malformed(name));
+        }
+    }
+    // What one reader takes for a field, another takes for a file.
+    part.file_name().is_none().then_some(value).ok_or_else(|| Rejection::malformed(name))
+}
+
+fn chunk(part: &mut Field<'_>) -> Result<Option<Bytes>, Rejection> {
+    next(|cx| Pin::new(&mut *part).poll_next(cx).map(Option::transpose))
+}
+
+/// Runs the reader until it has something: its body is at hand, so that it never waits.
+fn next<T>(
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<multer::Result<T>>,
+) -> Result<T, Rejection> {
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..MAX_IDLE_STEPS {
+        if let Poll::Ready(result) = poll(&mut cx) {
+            return result.map_err(|error| malformed().with_source(error));
+        }
+    }
+    Err(malformed())
+}
+
+fn collect<const N: usize>(
+    names: [&'static str; N],
+    values: [Option<Vec<u8>>; N],
+) -> Result<[Vec<u8>; N], Rejection> {
+    for (name, value) in names.into_iter().zip(&values) {
+        if value.as_ref().is_none_or(Vec::is_empty) {
+            return Err(Rejection::missing(name));
+        }
+    }
+    Ok(values.map(Option::unwrap_or_default))
+}
+
+fn malformed() -> Rejection {
+    Rejection::malformed("body")
+}
+
+/// The body in pieces, each of which must be asked for: the reader takes what it can get at once.
+struct Steps {
+    rest: Bytes,
+    is_next: bool,
+}
+
+impl Stream for Steps {
+    type Item = Result<Bytes, std::convert::Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.is_next = !self.is_next;
+        if self.is_next {
+            return Poll::Pending;
+        }
+        let len = self.rest.len().min(STEP);
+        Poll::Ready((len > 0).then(|| Ok(self.rest.split_to(len))))
+    }
+}

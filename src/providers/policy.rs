@@ -1,0 +1,318 @@
+//! What vendors say of their deliveries: how long they come again, how old a signed time can be by
+//! then, how large a body is, and what a status makes of the retries.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::policies::POLICIES;
+use crate::{
+    Profile,
+    scheme::{Scheme, Tolerance},
+};
+
+/// How a vendor delivers its webhooks, as far as that is documented: the retry schedule, the largest
+/// body, and the statuses that matter.
+///
+/// [`Provider::delivery_policy`](super::Provider::delivery_policy) finds it. The verifier's defaults
+/// follow from it:
+///
+/// - **Signed time.** Where each attempt is signed anew, the time may be as old as the vendor's own
+///   window, 5 minutes unless documented. A window that the vendor's documentation or library tells
+///   its receivers to keep counts as such, unless retries are known to repeat the first attempt's
+///   time. Where they do, or nobody knows, the time may be as old as the whole retry schedule and a
+///   tenth of it, 24 hours where no schedule is known, and never more than 7 days. It may be 5 minutes
+///   ahead at most.
+/// - **Body limit.** The vendor's documented maximum, and 1 MiB at least; [`Profile::DEFAULT`]'s where
+///   none is documented.
+/// - **Status.** 403, unless the vendor's own test demands another.
+///
+/// Where a signed time may be older than 5 minutes, a captured delivery can be sent again for as long.
+/// A [`ReplayLayer`](crate::replay::ReplayLayer) remembers it longer than that.
+#[derive(Clone, Copy, Debug)]
+pub struct DeliveryPolicy {
+    name: &'static str,
+    retries: Retries,
+    signed_anew: Option<bool>,
+    signed_anew_source: &'static str,
+    window: Option<u64>,
+    window_source: &'static str,
+    covers_body: bool,
+    max_body: Option<usize>,
+    max_body_source: &'static str,
+    status: Option<StatusCode>,
+    status_source: &'static str,
+    retries_refused: Option<bool>,
+    retried_status: Option<u16>,
+    refused_source: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Retries {
+    /// No time is signed, and nobody has looked.
+    Unasked,
+    Unknown,
+    Known {
+        seconds: u64,
+        source: &'static str,
+    },
+}
+
+const MINUTES_5: u64 = 300;
+const DAY: u64 = 24 * 3600;
+const MIN_BODY_LIMIT: usize = 1 << 20;
+
+impl DeliveryPolicy {
+    /// A vendor of which nothing is known. Data begin here.
+    pub(super) const fn of(name: &'static str) -> Self {
+        Self {
+            name,
+            retries: Retries::Unasked,
+            signed_anew: None,
+            signed_anew_source: "",
+            window: None,
+            window_source: "",
+            covers_body: true,
+            max_body: None,
+            max_body_source: "",
+            status: None,
+            status_source: "",
+            retries_refused: None,
+            retried_status: None,
+            refused_source: "",
+        }
+    }
+
+    /// From the first attempt to the last.
+    pub(super) const fn retried_for(mut self, seconds: u64, source: &'static str) -> Self {
+        self.retries = Retries::Known { seconds, source };
+        self
+    }
+
+    /// Looked for, and not found.
+    pub(super) const fn unknown_retries(mut self) -> Self {
+        self.retries = Retries::Unknown;
+        self
+    }
+
+    pub(super) const fn signs_anew(mut self, is: bool, source: &'static str) -> Self {
+        self.signed_anew = Some(is);
+        self.signed_anew_source = source;
+        self
+    }
+
+    /// The vendor's own bound on the age of a signed time.
+    pub(super) const fn window(mut self, seconds: u64, source: &'static str) -> Self {
+        self.window = Some(seconds);
+        self.window_source = source;
+        self
+    }
+
+    /// What is signed is not the body, so that the window stays short.
+    pub(super) const fn leaves_body_open(mut self) -> Self {
+        self.covers_body = false;
+        self
+    }
+
+    pub(super) const fn largest_body(mut self, bytes: usize, source: &'static str) -> Self {
+        self.max_body = Some(bytes);
+        self.max_body_source = source;
+        self
+    }
+
+    /// The status that the vendor's own test demands.
+    pub(super) const fn demands(mut self, status: StatusCode, source: &'static str) -> Self {
+        self.status = Some(status);
+        self.status_source = source;
+        self
+    }
+
+    /// A delivery that was refused with a 4xx comes again.
+    pub(super) const fn comes_again(mut self, source: &'static str) -> Self {
+        self.retries_refused = Some(true);
+        self.refused_source = source;
+        self
+    }
+
+    /// A delivery that was refused with a 403 does not come again, but after this status.
+    pub(super) const fn gives_up(
+        mut self,
+        retried_status: Option<u16>,
+        source: &'static str,
+    ) -> Self {
+        self.retries_refused = Some(false);
+        self.retried_status = retried_status;
+        self.refused_source = source;
+        self
+    }
+}
+
+impl DeliveryPolicy {
+    /// The provider's id.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns the time from a delivery's first attempt to its last. `None` where no schedule is
+    /// documented.
+    #[must_use]
+    pub const fn retry_schedule(&self) -> Option<Duration> {
+        match self.retries {
+            Retries::Known { seconds, .. } => Some(Duration::from_secs(seconds)),
+            Retries::Unasked | Retries::Unknown => None,
+        }
+    }
+
+    /// Returns whether each attempt carries a new signed time. `None` where nobody knows.
+    #[must_use]
+    pub const fn is_signed_anew(&self) -> Option<bool> {
+        self.signed_anew
+    }
+
+    /// Returns the largest body in bytes that the vendor documents.
+    #[must_use]
+    pub const fn max_body(&self) -> Option<usize> {
+        self.max_body
+    }
+
+    /// Returns whether a delivery that was refused with [403](StatusCode::FORBIDDEN) comes again. `None`
+    /// where nobody knows.
+    #[must_use]
+    pub const fn retries_refused(&self) -> Option<bool> {
+        self.retries_refused
+    }
+
+    /// Returns the status after which a refused delivery comes again, where a 403 ends the retries:
+    /// what to give to [`rejection_status`](crate::SignatureLayer::rejection_status). `None` where the
+    /// vendor has no such status.
+    #[must_use]
+    pub fn retried_status(&self) -> Option<StatusCode> {
+        StatusCode::from_u16(self.retried_status?).ok()
+    }
+
+    /// Returns the sources of what is known, each with the name of its fact.
+    pub fn sources(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let retries = match self.retries {
+            Retries::Known { source, .. } => source,
+            Retries::Unasked | Retries::Unknown => "",
+        };
+        let facts = [
+            ("retry_schedule", retries),
+            ("is_signed_anew", self.signed_anew_source),
+            ("tolerance", self.window_source),
+            ("max_body", self.max_body_source),
+            ("status", self.status_source),
+            ("retries_refused", self.refused_source),
+        ];
+        facts.into_iter().filter(|(_, source)| !source.is_empty())
+    }
+
+    /// Returns how far a signed time may be off by default: see the type's rules. It is for providers
+    /// that sign a time.
+    #[must_use]
+    pub const fn tolerance(&self) -> Tolerance {
+        let window = match self.window {
+            Some(seconds) => seconds,
+            None => MINUTES_5,
+        };
+        let is_short = match (self.signed_anew, self.window) {
+            _ if !self.covers_body => true,
+            (Some(is), _) => is,
+            // The vendor's own receivers would refuse its retries otherwise.
+            (None, window) => window.is_some(),
+        };
+        let past = if is_short { window } else { self.past_retries() };
+        Tolerance::new(Duration::from_secs(past), Duration::from_secs(MINUTES_5))
+    }
+
+    /// As [`tolerance`](Self::tolerance), for each documented retry of the first attempt's bytes.
+    pub(super) const fn tolerance_of_retries(&self) -> Tolerance {
+        Self { covers_body: true, signed_anew: Some(false), ..*self }.tolerance()
+    }
+
+    /// The whole schedule and a tenth, in seconds.
+    const fn past_retries(&self) -> u64 {
+        let past = match self.retries {
+            Retries::Known { seconds, .. } => seconds + seconds.div_ceil(10),
+            Retries::Unasked | Retries::Unknown => DAY,
+        };
+        // A vendor that gives up at once can be behind a queue or a gateway.
+        let window = match self.window {
+            Some(seconds) if seconds > MINUTES_5 => seconds,
+            _ => MINUTES_5,
+        };
+        if past < window {
+            window
+        } else if past > 7 * DAY {
+            7 * DAY
+        } else {
+            past
+        }
+    }
+
+    /// Returns the longest body in bytes that the verifier accepts by default.
+    #[must_use]
+    pub const fn body_limit(&self) -> usize {
+        match self.max_body {
+            // A vendor that sends a little more than it says is no attack.
+            Some(bytes) if bytes < MIN_BODY_LIMIT => MIN_BODY_LIMIT,
+            Some(bytes) => bytes,
+            None => Profile::DEFAULT.body_limit,
+        }
+    }
+
+    /// Returns the default status of refusals.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self.status {
+            Some(status) => status,
+            None => StatusCode::FORBIDDEN,
+        }
+    }
+}
+
+/// A scheme with what the vendor's policy says. It does not build for a provider without one.
+pub(super) const fn applied(scheme: Scheme) -> Scheme {
+    let policy = find(scheme.profile().provider());
+    assert!(
+        scheme.time.is_none() || !matches!(policy.retries, Retries::Unasked),
+        "a provider signs a time; say in `policies.rs` for how long it comes again, or that it is unknown"
+    );
+    scheme.with_policy(policy)
+}
+
+/// A provider's profile, likewise.
+pub(super) const fn profile(name: &'static str) -> Profile {
+    let policy = find(name);
+    Profile::DEFAULT
+        .with_provider(name)
+        .with_status(policy.status())
+        .with_body_limit(policy.body_limit())
+}
+
+pub(super) const fn find(name: &str) -> &'static DeliveryPolicy {
+    let mut at = 0;
+    while at < POLICIES.len() {
+        if is_same(POLICIES[at].name, name) {
+            return &POLICIES[at];
+        }
+        at += 1;
+    }
+    panic!("a provider has no delivery policy; add a row to `policies.rs`")
+}
+
+const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
