@@ -68,7 +68,9 @@ use crate::ReplayKey;
 /// of a healthy server's first answer.
 ///
 /// A claim that was not answered in time is given back behind it on its own connection, and on the
-/// next one. A success that could not be stored is tried again for a minute in the background.
+/// next one. A success that could not be stored is tried again for a minute in the background, also
+/// where Redis answers with `OOM` or `BUSY`. Where a timeout above the guard drops each request before
+/// the store's limit, a silent connection is given up after one second.
 #[derive(Clone)]
 pub struct RedisStore {
     link: Arc<Link>,

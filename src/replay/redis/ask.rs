@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     super::StoreError,
-    connection::{Connected, Failure, Link, no_answer},
+    connection::{Connected, Failure, Link, no_answer, no_runtime},
 };
 
 /// How long a connection may take to be made, and a command that is sent in the background.
@@ -28,6 +28,10 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long the store goes on trying to remember a success. Whatever is lost is handled twice.
 const COMMIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// The pauses after an answer that another try may change, such as `OOM` or `BUSY`: the first, and the
+/// longest.
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(8)];
 
 /// An answer of Redis, within a time limit.
 #[must_use = "nothing is sent until it is polled"]
@@ -70,7 +74,11 @@ impl Question {
             Purpose::Claim { undo } => Some(undo),
             Purpose::Commit | Purpose::Release => None,
         };
-        let mut sent = Sent { on: None, undo };
+        // Else the timer panics.
+        if Handle::try_current().is_err() {
+            return Err(no_runtime());
+        }
+        let mut sent = Sent { question: &self, on: None, undo };
         let answer = async {
             let connected = self.link.connected(self.connect_limit()).await?;
             let (connected, _) = sent.on.insert((connected.clone(), connected.answers()));
@@ -95,13 +103,19 @@ impl Question {
             Purpose::Claim { .. } | Purpose::Release => RELEASE_LIMIT,
         };
         let deadline = Instant::now() + limit;
+        let [mut pause, longest] = PAUSES;
         loop {
             let connected = self.link.connected_in_the_end(self.connect_limit());
             let Ok(connected) = timeout_at(deadline, connected).await else { return };
             let answers_before = connected.answers();
             let answer = self.link.ask::<Value>(&connected, &self.command, self.writes());
             match timeout(self.connect_limit(), answer).await {
-                Ok(Ok(_) | Err(Failure::Answered(_))) => return,
+                Ok(Ok(_)) => return,
+                // Memory is freed and scripts end, so another try may be answered otherwise.
+                Ok(Err(Failure::Answered(_))) => {
+                    tokio::time::sleep(pause).await;
+                    pause = longest.min(pause * 2);
+                }
                 Ok(Err(Failure::Ended(_))) => {}
                 Err(_) => self.link.timed_out(&connected, answers_before),
             }
@@ -125,7 +139,11 @@ impl Question {
 
 /// A command that was sent and may not have been answered. Dropped so, it is undone **on its own
 /// connection**: on another one, the undoing could overtake it.
+///
+/// Whether the undoing is answered tells whether the connection is silent, also where every request is
+/// dropped before its own time limit.
 struct Sent<'a> {
+    question: &'a Question,
     on: Option<(Connected, u64)>,
     undo: Option<&'a Arc<Cmd>>,
 }
@@ -133,12 +151,18 @@ struct Sent<'a> {
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
         let (Some((connected, _)), Some(undo)) = (self.on.take(), self.undo) else { return };
-        if let Ok(runtime) = Handle::try_current() {
-            let undo = Arc::clone(undo);
-            runtime.spawn(async move {
-                let _ = timeout(RELEASE_LIMIT, connected.send(&undo)).await;
-            });
-        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        // Answers to what was dropped are not counted, so a slow server is to have some time.
+        let (link, limit) = (Arc::clone(&self.question.link), self.question.connect_limit());
+        let undo = Arc::clone(undo);
+        runtime.spawn(async move {
+            let answers_before = connected.answers();
+            let mut answer = pin!(connected.send(&undo));
+            if timeout(limit, &mut answer).await.is_err() {
+                link.timed_out(&connected, answers_before);
+                let _ = timeout(RELEASE_LIMIT, answer).await;
+            }
+        });
     }
 }
 

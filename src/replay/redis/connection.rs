@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use redis::{Cmd, FromRedisValue, RedisError, RedisResult, aio::MultiplexedConnection};
+use redis::{Cmd, FromRedisValue, RedisResult, Value, aio::MultiplexedConnection};
 use tokio::{
     runtime::Handle,
     sync::Notify,
@@ -149,8 +149,7 @@ impl Link {
             return Next::Pause { until, reason: reason.clone() };
         }
         let Ok(runtime) = Handle::try_current() else {
-            let reason = StoreError::new("there is no Tokio runtime");
-            return Next::Pause { until: now + LONGEST_PAUSE, reason };
+            return Next::Pause { until: now + LONGEST_PAUSE, reason: no_runtime() };
         };
         state.is_connecting = true;
         state.last_attempt = Some(now);
@@ -218,6 +217,10 @@ impl Link {
     }
 }
 
+pub(super) fn no_runtime() -> StoreError {
+    StoreError::new("there is no Tokio runtime")
+}
+
 pub(super) fn no_answer() -> StoreError {
     StoreError::new("no answer within the time limit")
 }
@@ -247,8 +250,13 @@ impl Connected {
     }
 
     /// Sends a command that nobody waits for, behind those that were sent before.
-    pub(super) async fn send(mut self, command: &Cmd) -> Result<(), RedisError> {
-        command.query_async(&mut self.connection).await
+    pub(super) async fn send(&self, command: &Cmd) {
+        let mut connection = self.connection.clone();
+        let answer: RedisResult<Value> = command.query_async(&mut connection).await;
+        // Of a connection that has ended the next command tells.
+        if !answer.is_err_and(|error| ends_connection(&error)) {
+            self.seen.answers.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::{
     future::pending,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
-    task::Poll,
+    task::{Context, Poll, Waker},
 };
 
 use tokio::{
     task::JoinSet,
-    time::{Duration, Instant, sleep},
+    time::{Duration, Instant, sleep, timeout},
 };
 use tower_webhook::replay::{RedisStore, ReplayStore, Settled, Token};
 
@@ -246,7 +247,7 @@ async fn a_claim_that_is_dropped_is_given_back_behind_itself() {
         "EVAL" => ONE,
         _ => Answer::Late(millis(100), "$-1\r\n"),
     });
-    assert!(tokio::time::timeout(millis(50), claim(&store, "1")).await.is_err());
+    assert!(timeout(millis(50), claim(&store, "1")).await.is_err());
     sleep(millis(500)).await;
     let names: Vec<_> = server.commands().into_iter().map(|(_, name)| name).collect();
     assert_eq!(names, ["SET", "EVAL"]);
@@ -254,6 +255,70 @@ async fn a_claim_that_is_dropped_is_given_back_behind_itself() {
     assert_eq!(claim(&store, "2").await.unwrap(), GRANTED);
     sleep(millis(500)).await;
     assert_eq!(server.commands().len(), 3);
+}
+
+/// A timeout above the guard that is shorter than the store's own.
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_left_though_each_request_is_dropped_before_its_limit() {
+    let (server, store) = Server::start(|nth, _| if nth == 0 { Answer::Nothing } else { NONE });
+    let start = Instant::now();
+    while !matches!(timeout(millis(100), claim(&store, "1")).await, Ok(Ok(_))) {
+        assert!(start.elapsed() < Duration::from_secs(2));
+        sleep(millis(10)).await;
+    }
+    assert_eq!(server.connections(), 2);
+
+    // One that answers is kept, however many are dropped.
+    let (server, store) = Server::start(|_, command| match command {
+        "EVAL" => ONE,
+        _ => Answer::Late(millis(100), "$-1\r\n"),
+    });
+    for _ in 0..50 {
+        let _ = timeout(millis(50), claim(&store, "1")).await;
+    }
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(server.connections(), 1);
+}
+
+/// What is lost is handled twice, and such an answer is not for long.
+#[tokio::test(start_paused = true)]
+async fn a_success_that_redis_has_no_room_for_is_stored_in_the_end() {
+    for error in [
+        "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+        "-BUSY Redis is busy running a script.\r\n",
+        "-TRYAGAIN Multiple keys request during rehashing of slot\r\n",
+    ] {
+        let asked = AtomicUsize::new(0);
+        let (server, store) =
+            Server::start(
+                move |_, _| {
+                    if asked.fetch_add(1, SeqCst) < 6 { Answer::Say(error) } else { NONE }
+                },
+            );
+        store.detach(store.commit(&key("1"), Token::unique(), LEASE));
+        sleep(Duration::from_secs(70)).await;
+        assert_eq!((server.commands().len(), server.connections()), (7, 1), "{error}");
+    }
+    // For a minute, and with pauses between.
+    let (server, store) = Server::start(|_, _| Answer::Say("-OOM\r\n"));
+    store.detach(store.commit(&key("1"), Token::unique(), LEASE));
+    sleep(Duration::from_secs(200)).await;
+    assert!((8..16).contains(&server.commands().len()), "{}", server.commands().len());
+}
+
+#[test]
+fn outside_of_a_runtime_there_is_an_error() {
+    let store = RedisStore::open("redis://127.0.0.1:1/").unwrap();
+    let failed = polled_once(claim(&store, "1")).unwrap_err();
+    assert!(failed.to_string().ends_with("there is no Tokio runtime"), "{failed}");
+}
+
+/// The answer of the first poll, with no runtime around it.
+fn polled_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits for a runtime"),
+    }
 }
 
 #[tokio::test(start_paused = true)]
