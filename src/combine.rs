@@ -154,7 +154,7 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
         let second = second.and_then(|state| self.second.finish(state, head, body));
         match (first, second) {
             // A verifier that refused has no say in the answer.
-            (Ok(first), Ok(second)) => Ok(first.or_reply_of(second)),
+            (Ok(first), Ok(second)) => Ok(first.fresh_as_either(&second).or_reply_of(second)),
             (Ok(verified), Err(_)) | (Err(_), Ok(verified)) => Ok(verified),
             (Err(first), Err(second)) => Err(match were_in_order {
                 (true, false) => of_the_meant(first, second),

@@ -101,6 +101,11 @@ impl PublicKey {
         Self::spki(&der)
     }
 
+    /// The key in the form of its algorithm.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.key.as_ref()
+    }
+
     fn ed25519(bytes: &[u8]) -> Result<Self, ConfigError> {
         if bytes.len() != 32 {
             return Err(invalid(

@@ -176,9 +176,13 @@ impl PublicUrl {
             Kind::Origin(origin) => origin.len(),
             Kind::Fixed(_) => url.len(),
             Kind::Custom(_) | Kind::Forwarded(_) => {
-                let after = url.find("://").map_or(0, |at| at + 3);
-                let rest = url.get(after..).unwrap_or_default();
-                after + rest.find(['/', '?']).unwrap_or(rest.len())
+                // A function can make a path, which is the sender's as a whole.
+                let scheme = url
+                    .find("://")
+                    .filter(|at| url.bytes().take(*at).all(|byte| byte.is_ascii_alphabetic()));
+                let Some(scheme) = scheme else { return 0 };
+                let rest = url.get(scheme + 3..).unwrap_or_default();
+                scheme + 3 + rest.find(['/', '?']).unwrap_or(rest.len())
             }
         }
     }

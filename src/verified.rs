@@ -249,9 +249,20 @@ impl Verified {
         self.identity.is_some() && (self.delivery_id_is_signed || has_unique_content)
     }
 
+    /// Of two verifiers that both accept this delivery, and one of which is enough: for as long as one
+    /// of them does.
+    pub(crate) fn fresh_as_either(mut self, other: &Self) -> Self {
+        if self.replay_key() == other.replay_key() {
+            self.fresh_for = self.fresh_for.zip(other.fresh_for).map(|(a, b)| a.max(b));
+        }
+        self
+    }
+
     /// What a further proof of the same request tells: the tenant where this one names none, and
-    /// what tells the delivery from others where this one does not.
+    /// what tells the delivery from others where this one does not. It is accepted again for as long as
+    /// both verifiers do.
     pub(crate) fn or_identity_of(mut self, other: &Self) -> Self {
+        self.fresh_for = [self.fresh_for, other.fresh_for].into_iter().flatten().min();
         if !self.is_unique() && (other.is_unique() || self.identity.is_none()) {
             self.identity.clone_from(&other.identity);
             // The same id is another delivery of another provider or tenant.
@@ -261,7 +272,6 @@ impl Verified {
                 self.set_identity(&key.0);
             }
             self.signed_at = other.signed_at;
-            self.fresh_for = other.fresh_for;
             self.delivery_id.clone_from(&other.delivery_id);
             self.delivery_id_is_signed = other.delivery_id_is_signed;
             self.has_unique_content = other.has_unique_content;

@@ -212,6 +212,9 @@ fn no_cut_of_an_own_schemes_content_is_another_request() {
         &[Part::Body, Part::Time],
         &[Part::Id, DOT, Part::Time, DOT, Part::Body],
         &[Part::Url, Part::Body, Part::Time],
+        &[HEADER, Part::Body, Part::Id],
+        &[Part::Url, Part::Body, HEADER],
+        &[HEADER, Part::Body, Part::Time, Part::Id],
     ];
     let formats = [
         TimeFormat::Seconds,
@@ -251,7 +254,7 @@ fn what_cannot_be_guarded_is_refused_when_it_is_built() {
     const B: Part = Part::Header("x-b");
     for template in [
         &[A, B, Part::Body][..],
-        &[Part::Id, Part::Literal(""), A, Part::Literal("."), Part::Body],
+        &[Part::Id, A, Part::Literal("."), Part::Body],
         &[Part::Url, Part::Id, Part::Body],
         &[Part::Body, Part::Url, A],
     ] {
@@ -267,6 +270,33 @@ fn what_cannot_be_guarded_is_refused_when_it_is_built() {
     let signature = verifier.scheme().encoding.encode(tag.as_bytes());
     head.headers.insert("x-s", signature.parse().unwrap());
     verify(&verifier, &head, &Bytes::from("a.b")).unwrap();
+}
+
+/// A function can make a path of the URL: none of it is fixed then.
+#[test]
+fn no_cut_of_a_path_is_another_request() {
+    let path = || PublicUrl::custom(|head| Some(head.uri.path_and_query()?.as_str().to_owned()));
+    let accepts = |template: &'static [Part], content: &str, target: &str, body: &'static str| {
+        let scheme = Scheme::hmac_sha256("x-s").template(template);
+        let verifier = scheme.verifier_at(Secret::new("a secret").unwrap(), path()).unwrap();
+        let tag = verifier.tag(content.as_bytes()).unwrap();
+        let signature = scheme.encoding.encode(tag.as_bytes());
+        let request = Request::post(target).header("x-s", signature).body(()).unwrap();
+        verify(&verifier, &request.into_parts().0, &Bytes::from(body)).is_ok()
+    };
+    const DOT: Part = Part::Literal(".");
+    let content = "/h?x=1.u=https://x.example/y.z=1";
+    let template = &[Part::Url, DOT, Part::Body];
+    assert!(accepts(template, content, "/h?x=1", "u=https://x.example/y.z=1"));
+    assert!(!accepts(template, content, "/h?x=1.u=https://x.example/y", "z=1"));
+    let content = r#"/h{"u":"https://x.example/a"}"#;
+    let template = &[Part::Url, Part::Body];
+    assert!(accepts(template, content, "/h", r#"{"u":"https://x.example/a"}"#));
+    assert!(!accepts(template, content, r#"/h{"u":"https://x.example/a"#, "\"}"));
+    let content = "a./h?b./h";
+    let template = &[Part::Body, DOT, Part::Url];
+    assert!(accepts(template, content, "/h", "a./h?b"));
+    assert!(!accepts(template, content, "/h?b./h", "a"));
 }
 
 #[test]

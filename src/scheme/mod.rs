@@ -168,6 +168,10 @@ impl Scheme {
     }
 
     /// The provider's name, as it appears in [`Verified`](crate::Verified).
+    ///
+    /// The [replay key](crate::Verified::replay_key) of a scheme without a name depends on its oldest
+    /// secret, so that two senders are kept apart. Name the scheme, and the key stays as it is through
+    /// each rotation.
     pub const fn provider(mut self, name: &'static str) -> Self {
         self.profile = self.profile.with_provider(name);
         self
@@ -427,6 +431,8 @@ impl Scheme {
             "there is a time that the template does not sign; whoever replays a request can write it"
         } else if is_time_in_signature && matches!(self.source, SignatureSource::Headers(_)) {
             "the time stands in the signature's header, but there are several of them"
+        } else if self.template.contains(&Part::Literal("")) {
+            "a literal of the template is empty"
         } else if self.has_ambiguous_time() {
             "the literal after `Part::Time` could be the end of the time"
         } else if self.handshake.is_some_and(Handshake::is_keyed)
@@ -458,7 +464,7 @@ impl Scheme {
 
 /// Whether no content with this part is a challenge that is answered with an HMAC.
 fn never_in_token(part: &Part) -> bool {
-    matches!(part, Part::Literal(text) if !text.is_empty() && !is_token(text.as_bytes()))
+    matches!(part, Part::Literal(text) if !is_token(text.as_bytes()))
 }
 
 /// Stops at a name under which no header is ever found.

@@ -16,6 +16,10 @@ impl PublicKeys {
         match *self {}
     }
 
+    pub(super) fn oldest(&self) -> &[u8] {
+        match *self {}
+    }
+
     pub(super) fn content(&self, _: Algorithm) -> Content {
         match *self {}
     }

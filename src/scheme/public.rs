@@ -23,6 +23,11 @@ impl PublicKeys {
         self.0.len()
     }
 
+    /// The bytes of the last key.
+    pub(super) fn oldest(&self) -> &[u8] {
+        self.0.last().map_or(&[], PublicKey::as_bytes)
+    }
+
     pub(super) fn content(&self, algorithm: Algorithm) -> Content {
         Content::new(algorithm)
     }

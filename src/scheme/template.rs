@@ -86,8 +86,14 @@ impl Scheme {
                     let text = url.resolve(head)?;
                     // Of a fixed URL nothing is the sender's.
                     if !url.is_fixed() {
-                        let target = text.get(url.fixed_len(&text)..).unwrap_or_default();
-                        self.check_url(side, at, target).ok_or(Rejection::malformed("url"))?;
+                        let origin = url.fixed_len(&text);
+                        let target = text.get(origin..).unwrap_or_default();
+                        let is_told_apart = match origin {
+                            // A function of one's own has made a path of it.
+                            0 => self.check_end(side, at, target.as_bytes()),
+                            _ => self.check_url(side, at, target),
+                        };
+                        is_told_apart.ok_or(Rejection::malformed("url"))?;
                     }
                     sink(text.as_bytes());
                 }
@@ -113,8 +119,7 @@ impl Scheme {
         let mut free = 0;
         for (at, part) in self.template.iter().enumerate() {
             match part {
-                Part::Literal(text) if !text.is_empty() => free = 0,
-                Part::Body => free = 0,
+                Part::Literal(_) | Part::Body => free = 0,
                 part => free += usize::from(self.is_free(at, *part, url)),
             }
             if free > 1 {
@@ -153,7 +158,7 @@ impl Scheme {
     fn neighbour(&self, side: Side, at: usize) -> Neighbour {
         let ends = |part: &Part| match part {
             Part::Body => Some(Neighbour::Body),
-            Part::Literal(text) if !text.is_empty() => Some(Neighbour::Literal(text.as_bytes())),
+            Part::Literal(text) => Some(Neighbour::Literal(text.as_bytes())),
             _ => None,
         };
         let found = match side {
@@ -225,10 +230,7 @@ impl Scheme {
 
 /// Whether this part, if there is one, marks no end of the part beside it.
 fn is_open(part: Option<&Part>) -> bool {
-    match part {
-        Some(Part::Literal(text)) => text.is_empty(),
-        part => part.is_some(),
-    }
+    part.is_some_and(|part| !matches!(part, Part::Literal(_)))
 }
 
 /// Whether a URL may have this byte as it is. Brackets belong to addresses of hosts alone.

@@ -53,6 +53,19 @@ impl Keys {
             Self::Secret(macs) => macs,
         }
     }
+
+    /// Tells a sender without a name from others: by the oldest key, so that a rotation changes nothing
+    /// until that key is taken away.
+    fn name_of_sender(&self) -> Vec<u8> {
+        match self {
+            Self::Public(keys) => keys.oldest().to_vec(),
+            Self::Secret(macs) => macs.last().map_or(Vec::new(), |mac| {
+                let mut mac = mac.clone();
+                mac.update(b"tower-webhook sender");
+                mac.finalize().as_bytes().to_vec()
+            }),
+        }
+    }
 }
 
 const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
@@ -231,6 +244,10 @@ impl Verifier for SchemeVerifier {
             return Err(Rejection::mismatch());
         }
         let [before, after] = self.0.open_sides;
+        if before && after && body.is_empty() {
+            // Nothing would stand between two parts of any length.
+            return Err(Rejection::malformed("body"));
+        }
         if before && scheme.is_cut(body.iter()) || after && scheme.is_cut(body.iter().rev()) {
             // Its beginning could be the end of what stands before it (T-32).
             return Err(Rejection::malformed("body"));
@@ -282,10 +299,12 @@ impl Verifier for SchemeVerifier {
         let id = scheme.delivery_id.map(|name| optional(head, name)).transpose()?.flatten();
         match id.filter(|_| is_signed) {
             Some(id) if scheme.profile.provider == Profile::DEFAULT.provider => {
-                // Another scheme without a name may number its deliveries alike.
+                // Another scheme without a name may number its deliveries alike, and another sender
+                // of this scheme, too.
                 let [signature, name] =
                     [scheme.signature_field(), scheme.delivery_id.unwrap_or("")];
-                let named = [signature.as_bytes(), name.as_bytes(), id].join(&0);
+                let sender = keys.name_of_sender();
+                let named = [signature.as_bytes(), name.as_bytes(), &sender, id].join(&0);
                 verified.set_identity(&named);
             }
             Some(id) => verified.set_identity(id),

@@ -293,6 +293,79 @@ fn replay_keys_are_one_for_one_delivery_alone() {
     assert_eq!(count, 5 * 15 * 7);
 }
 
+/// Two senders of one scheme without a name number their deliveries alike.
+#[test]
+fn senders_without_a_name_are_told_apart_by_their_keys() {
+    const UNNAMED: Scheme = Scheme::hmac_sha256("x-sig")
+        .template(&[Part::Id, Part::Literal("."), Part::Body])
+        .delivery_id("x-id");
+    let by = |secret: &str| UNNAMED.verifier(Secret::new(secret).unwrap()).unwrap();
+    let key = |verifier: &dyn Fn() -> AnyVerifier, secret: &str| {
+        let tag = hmac_sha256(secret, format!("1.{BODY}").as_bytes());
+        let request = Request::post("/").header("x-sig", tag).header("x-id", "1");
+        let head = head_of(request.body(()).unwrap());
+        verify(&verifier(), &head, &Bytes::from(BODY)).unwrap().replay_key().unwrap()
+    };
+    let both = || AnyVerifier::new(any_of(by("of a"), by("of b")));
+    assert_ne!(key(&both, "of a"), key(&both, "of b"));
+    // Through a rotation it is the same delivery.
+    let before = || AnyVerifier::new(by("of a"));
+    let rotated = by("new").or_secret(Secret::new("of a").unwrap()).unwrap();
+    let rotated = || AnyVerifier::new(rotated.clone());
+    assert_eq!(key(&before, "of a"), key(&rotated, "of a"));
+    assert_eq!(key(&rotated, "new"), key(&rotated, "of a"));
+}
+
+#[cfg(feature = "asymmetric")]
+#[test]
+fn senders_without_a_name_are_told_apart_by_their_public_keys() {
+    use tower_webhook::sign::{PrivateKey, signed_with};
+    const UNNAMED: Scheme = Scheme::ed25519("x-sig")
+        .template(&[Part::Id, Part::Literal("."), Part::Body])
+        .delivery_id("x-id");
+    let keys = [1, 2].map(|seed| PrivateKey::from_ed25519_seed(&[seed; 32]).unwrap());
+    let by = |key: &PrivateKey| UNNAMED.public_key_verifier(key.public_key().unwrap()).unwrap();
+    let both = any_of(by(&keys[0]), by(&keys[1]));
+    let [a, b] = keys.each_ref().map(|key| {
+        let request = Request::post("/").header("x-id", "1").body(Bytes::from(BODY)).unwrap();
+        let (head, body) = signed_with(&by(key), key, request, at(NOW)()).unwrap().into_parts();
+        verify(&both, &head, &body).unwrap().replay_key().unwrap()
+    });
+    assert_ne!(a, b);
+}
+
+/// A replay guard must remember a delivery for as long as the composition accepts it.
+#[test]
+fn a_composition_accepts_for_as_long_as_its_parts_do() {
+    let proof = |identity: &[u8], seconds: Option<u64>| {
+        let proof = Verified::new("acme").with_identity(identity).with_unique_content();
+        seconds
+            .into_iter()
+            .fold(proof, |proof, seconds| proof.with_fresh_for(Duration::from_secs(seconds)))
+    };
+    let always = |proof: Verified| verifier_fn(move |_, _| Ok(proof.clone()));
+    let fresh = |verifier: AnyVerifier| {
+        let verified = verify(&verifier, &head_of(Request::new(())), &Bytes::new()).unwrap();
+        verified.fresh_for().map(|time| time.as_secs())
+    };
+    for (first, second, either, both) in [
+        (Some(5), Some(9), Some(9), Some(5)),
+        (Some(9), Some(5), Some(9), Some(5)),
+        (Some(5), None, None, Some(5)),
+        (None, Some(5), None, Some(5)),
+        (None, None, None, None),
+    ] {
+        let parts = |identity| (always(proof(b"1", first)), always(proof(identity, second)));
+        let (a, b) = parts(b"1");
+        assert_eq!(fresh(AnyVerifier::new(any_of(a, b))), either, "{first:?} {second:?}");
+        let (a, b) = parts(b"1");
+        assert_eq!(fresh(AnyVerifier::new(all_of(a, b))), both, "{first:?} {second:?}");
+        // What the other one accepts again is another delivery to the guard.
+        let (a, b) = parts(b"2");
+        assert_eq!(fresh(AnyVerifier::new(any_of(a, b))), first, "{first:?} {second:?}");
+    }
+}
+
 fn token_any() -> AnyVerifier {
     let token =
         SharedToken::new(HeaderName::from_static("x-token"), Secret::new("secret").unwrap());
