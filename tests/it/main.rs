@@ -41,6 +41,7 @@ mod multipart;
 mod net;
 mod observe;
 mod ownership;
+#[cfg(feature = "asymmetric")]
 mod pages;
 #[cfg(all(feature = "asymmetric", feature = "sign"))]
 mod private_keys;
