@@ -62,15 +62,12 @@ fn run(input: &Input<'_>) -> Option<()> {
     add(&mut request, "x-signature", hex(&tag).as_bytes())?;
 
     let now = NOW.checked_add_signed(input.late.into())?;
-    let mut scheme = Scheme::hmac_sha256("x-signature")
+    let scheme = Scheme::hmac_sha256("x-signature")
         .template(&[Part::Time, Part::Literal(":"), Part::Body])
         .time(TimeSource::Header("x-time"), format);
-    if let Some((past, future)) = input.tolerance {
-        scheme = scheme.tolerance(Tolerance::new(
-            Duration::from_secs(past.into()),
-            Duration::from_secs(future.into()),
-        ));
-    }
+    let scheme = scheme.tolerance(input.tolerance.map_or(Tolerance::UNBOUNDED, |(past, future)| {
+        Tolerance::new(Duration::from_secs(past.into()), Duration::from_secs(future.into()))
+    }));
     let verifier = scheme.verifier(secret(0)).unwrap().clock(at(now));
     let verdict = verify(&verifier, &request, &Bytes::from_static(b"body"));
 

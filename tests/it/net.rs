@@ -164,6 +164,13 @@ impl Raw {
     }
 
     /// Writes as much as the server takes before it closes.
+    #[cfg(all(
+        feature = "asymmetric",
+        feature = "log",
+        feature = "sign",
+        feature = "tenants",
+        feature = "tracing"
+    ))]
     pub(crate) async fn offer(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.to.as_mut().unwrap().write_all(bytes.as_ref()).await;
     }
