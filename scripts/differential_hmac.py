@@ -1,7 +1,9 @@
 """Providers without an SDK that verifies: Python's hmac, after the vendor's documentation."""
 
 import hmac
+import json
 import re
+import uuid
 from datetime import datetime, timezone
 
 import differential_requests as requests
@@ -25,9 +27,25 @@ class Hmac(Peer):
         self.tolerance = more.get("tolerance", (0, 0))
         self.is_timed, self.has_id = "tolerance" in more, bool(self.id_header)
         self.signs_url = more.get("signs_url", False)
+        # Nothing stands between the parts. Vendors send documents and UUIDs, which cannot be cut into
+        # one another; what could be is refused.
+        self.is_undelimited = more.get("is_undelimited", False)
 
     def id(self, rng):
+        if self.is_undelimited:
+            return str(uuid.UUID(int=rng.getrandbits(128)))
         return requests.visible(rng)
+
+    def prepare(self, rng, case):
+        if self.is_undelimited and case.body[:1] not in (b"", b"{", b"["):
+            case.body = json.dumps({"text": case.body.decode("latin-1")}).encode()
+
+    def deviations(self):
+        if not self.is_undelimited:
+            return
+        body = b'{"a":1}h' if self.name == "trello" else b'h{"a":1}'
+        case = self.example(body, origin="https://example.com", target="/hook")
+        yield f"{self.name}: a document with a piece of a URL before or behind it", case, False, True
 
     def value(self, case, time):
         content = self.content(case, time.encode(), case.headers.get(self.id_header, "").encode())
@@ -101,9 +119,11 @@ HMACS = [
     Hmac("twitch", "twitch-eventsub-message-signature", "sha256={hex}",
          lambda case, time, id: id + time + case.body, id="twitch-eventsub-message-id",
          time="twitch-eventsub-message-timestamp", tolerance=(600, 300),
-         write_time=rfc3339, read_time=read_rfc3339),
+         write_time=rfc3339, read_time=read_rfc3339, is_undelimited=True),
     Hmac("square", "x-square-hmacsha256-signature", "{base64}",
-         lambda case, time, id: url_of(case).encode() + case.body, signs_url=True),
+         lambda case, time, id: url_of(case).encode() + case.body, signs_url=True,
+         is_undelimited=True),
     Hmac("trello", "x-trello-webhook", "{base64}",
-         lambda case, time, id: case.body + url_of(case).encode(), "sha1", signs_url=True),
+         lambda case, time, id: case.body + url_of(case).encode(), "sha1", signs_url=True,
+         is_undelimited=True),
 ]
