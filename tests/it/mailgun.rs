@@ -186,6 +186,10 @@ async fn refusals_are_answered_with_403() {
         let (response, inner) = send(&layer, request(content_type, body)).await;
         let rejection = response.extensions().get::<Rejection>().unwrap();
         assert_eq!((rejection.kind(), inner.count()), (kind, 0), "{content_type:?}");
+        // The cure stands in the reason.
+        let is_form = content_type.is_some_and(|it| it.starts_with("multipart"));
+        let named = rejection.to_string().contains("the feature `multipart`");
+        assert_eq!(named, is_form, "{rejection}");
         // A 406 would make Mailgun give up at once.
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{content_type:?}");
     }
