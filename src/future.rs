@@ -44,20 +44,20 @@ pin_project! {
         // Tells the observers how the request ended, also when this future is dropped.
         observed: Observed,
         #[pin]
-        step: Step<M::Early, M::Verifier, <M::Verifier as Verifier>::State, M::Later, <M::Later as LookUpLater>::Future, B, S::Future>,
+        step: Step<M, M::Early, M::Verifier, <M::Verifier as Verifier>::State, M::Later, <M::Later as LookUpLater>::Future, B, S::Future>,
     }
 }
 
 pin_project! {
     #[project = StepProjection]
-    enum Step<E, V, T, L, LF, B, F> {
+    enum Step<M, E, V, T, L, LF, B, F> {
         // The verifier could not even be asked for.
-        Failed { rejection: Option<Rejection>, body: Option<B> },
-        // The verifier is being made. The body has not been polled.
-        Make { #[pin] early: E, body: Option<B> },
+        Failed { rejection: Option<Rejection>, body: Option<Input<B>> },
+        // The verifier is being made.
+        Make { #[pin] early: E, body: Option<Input<B>> },
         // The body is being read.
         Body {
-            purpose: Purpose<V, T, L>,
+            purpose: Purpose<M, V, T, L>,
             #[pin]
             body: B,
             #[pin]
@@ -73,8 +73,18 @@ pin_project! {
     }
 }
 
+/// A request's body before a verifier is there.
+enum Input<B> {
+    /// Not one frame has been polled.
+    Unread(B),
+    /// It has been read, because it could have been a first contact.
+    Read(BufferedBody, Share),
+}
+
 /// The purpose of reading the body.
-enum Purpose<V, T, L> {
+enum Purpose<M, V, T, L> {
+    /// It may be a first contact. Nobody has been asked for a verifier.
+    Contact(Reading<V, T, L>, Option<M>),
     /// The head has been accepted.
     Verify(Reading<V, T, L>),
     /// The response has been decided. The body is read so that the response arrives.
@@ -101,10 +111,27 @@ where
             config,
             observed,
             step: match early {
-                Ok(early) => Step::Make { early, body: Some(body) },
-                Err(rejection) => Step::Failed { rejection: Some(rejection), body: Some(body) },
+                Ok(early) => Step::Make { early, body: Some(Input::Unread(body)) },
+                Err(rejection) => {
+                    Step::Failed { rejection: Some(rejection), body: Some(Input::Unread(body)) }
+                }
             },
         }
+    }
+
+    /// For a request that may be a first contact.
+    pub(crate) fn of_contact(
+        head: Parts,
+        body: B,
+        make: M,
+        inner: S,
+        config: Arc<Config>,
+        observed: Observed,
+    ) -> Self {
+        let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        let purpose = Purpose::Contact(Reading::undecided(declared), Some(make));
+        let step = Step::Body { purpose, body, timer: Timer::default() };
+        Self { head: Some(head), inner: Some(inner), config, observed, step }
     }
 }
 
@@ -126,7 +153,7 @@ where
                     let rejection = rejection.take().unwrap_or(Rejection::mismatch());
                     let body = body.take();
                     let decider = this.config.report_only(rejection.into()).map(Decider::Refused);
-                    this.step.as_mut().read(decider, head, body, this.config)
+                    this.step.as_mut().go_on(decider, head, body, this.config, this.observed)
                 }
                 (StepProjection::Make { early, body }, Some(head)) => {
                     let found = match contained(|| early.poll(cx)) {
@@ -142,7 +169,38 @@ where
                             begin(found, head)
                         })
                         .or_else(|stop| this.config.report_only(stop).map(Decider::Refused));
-                    this.step.as_mut().read(decider, head, body, this.config)
+                    this.step.as_mut().go_on(decider, head, body, this.config, this.observed)
+                }
+                (
+                    StepProjection::Body { purpose: Purpose::Contact(reading, make), body, timer },
+                    Some(head),
+                ) => {
+                    let config = &**this.config;
+                    match ready!(reading.poll(body, timer, config, cx)) {
+                        Err(stop) => Err(stop),
+                        Ok(()) => {
+                            let (body, share, _) = reading.finish();
+                            let make = make.take();
+                            match config.profile.first_contacts.answer(head, body.bytes()) {
+                                Some(response) => {
+                                    Err((Stop::Contact(Box::new(response)), Rest::Read))
+                                }
+                                None => {
+                                    let body = Some(Input::Read(body, share));
+                                    let ip = config.client_ip.as_ref();
+                                    let early = make.map(|make| contained(|| make.early(head, ip)));
+                                    this.step.set(match early {
+                                        Some(Ok(early)) => Step::Make { early, body },
+                                        Some(Err(panic)) => {
+                                            Step::Failed { rejection: Some(panic), body }
+                                        }
+                                        None => Step::Failed { rejection: None, body },
+                                    });
+                                    Ok(())
+                                }
+                            }
+                        }
+                    }
                 }
                 (StepProjection::Body { purpose: Purpose::Discard(draining), body, timer }, _) => {
                     let response = ready!(draining.poll(body, timer, this.config, cx));
@@ -158,28 +216,8 @@ where
                         Err(stop) => Err(stop),
                         Ok(()) => {
                             let (body, share, decider) = reading.finish();
-                            this.observed.has_read(body.bytes());
-                            let verdict = match decider {
-                                Some(Decider::Verifier(verifier, state)) => {
-                                    finish(&verifier, state, head, body.bytes())
-                                }
-                                Some(Decider::Later(later)) => {
-                                    match contained(|| later.look_up(head, body.bytes())) {
-                                        Ok(future) => {
-                                            let body = Some(body);
-                                            this.step.set(Step::LookUp { future, body, share });
-                                            continue;
-                                        }
-                                        Err(panic) => Err(panic.into()),
-                                    }
-                                }
-                                Some(Decider::Refused(rejection)) => Err(rejection.into()),
-                                None => Err(RejectionKind::BodyUnreadable.into()),
-                            };
-                            let admitted = config.admit(verdict, head, this.observed);
-                            admitted.map_err(|stop| (stop, Rest::Read)).map(|()| {
-                                this.step.set(Step::Ready { body: Some(body) });
-                            })
+                            let step = this.step.as_mut();
+                            step.judge(decider, (body, share), head, config, this.observed)
                         }
                     }
                 }
@@ -258,19 +296,77 @@ where
     }
 }
 
-impl<E, V, T, L, LF, B: Body, F> Step<E, V, T, L, LF, B, F> {
+impl<M, E, V, L, B, F> Step<M, E, V, V::State, L, L::Future, B, F>
+where
+    V: Verifier,
+    L: LookUpLater<Verifier = V>,
+    B: Body,
+{
+    /// Reads the body for the one that decides, or decides where it has been read.
+    fn go_on(
+        self: Pin<&mut Self>,
+        decider: Result<Decider<V, V::State, L>, Stop>,
+        head: &mut Parts,
+        body: Option<Input<B>>,
+        config: &Config,
+        observed: &Observed,
+    ) -> Result<(), (Stop, Rest<B>)> {
+        let (body, share) = match body {
+            None => return Err((RejectionKind::BodyUnreadable.into(), Rest::Broken)),
+            Some(Input::Unread(body)) => return self.read(decider, head, body, config),
+            Some(Input::Read(body, share)) => (body, share),
+        };
+        let updated = decider.and_then(|mut decider| {
+            not_coded(head)?;
+            if let Decider::Verifier(verifier, state) = &mut decider {
+                contained(|| verifier.update(state, body.bytes()))?;
+            }
+            Ok(decider)
+        });
+        let decider = updated.map_err(|stop| (stop, Rest::Read))?;
+        self.judge(Some(decider), (body, share), head, config, observed)
+    }
+
+    /// The verdict on a body that is here whole, or the look-up by it.
+    fn judge(
+        mut self: Pin<&mut Self>,
+        decider: Option<Decider<V, V::State, L>>,
+        (body, share): (BufferedBody, Share),
+        head: &mut Parts,
+        config: &Config,
+        observed: &Observed,
+    ) -> Result<(), (Stop, Rest<B>)> {
+        observed.has_read(body.bytes());
+        let verdict = match decider {
+            Some(Decider::Verifier(verifier, state)) => {
+                finish(&verifier, state, head, body.bytes())
+            }
+            Some(Decider::Later(later)) => match contained(|| later.look_up(head, body.bytes())) {
+                Ok(future) => {
+                    self.set(Self::LookUp { future, body: Some(body), share });
+                    return Ok(());
+                }
+                Err(panic) => Err(panic.into()),
+            },
+            Some(Decider::Refused(rejection)) => Err(rejection.into()),
+            None => Err(RejectionKind::BodyUnreadable.into()),
+        };
+        config.admit(verdict, head, observed).map_err(|stop| (stop, Rest::Read))?;
+        self.set(Self::Ready { body: Some(body) });
+        Ok(())
+    }
+}
+
+impl<M, E, V, T, L, LF, B: Body, F> Step<M, E, V, T, L, LF, B, F> {
     /// Starts reading the body, unless the request ends here: it was stopped, its body claims to be
     /// too long (T-27), is coded so that its bytes are not those of the message, or has no room.
     fn read(
         mut self: Pin<&mut Self>,
         decider: Result<Decider<V, T, L>, Stop>,
         head: &Parts,
-        body: Option<B>,
+        body: B,
         config: &Config,
     ) -> Result<(), (Stop, Rest<B>)> {
-        let Some(body) = body else {
-            return Err((RejectionKind::BodyUnreadable.into(), Rest::Broken));
-        };
         let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let checked = decider.and_then(|decider| {
             not_coded(head)?;
@@ -344,6 +440,7 @@ where
         let step = match &self.step {
             Step::Failed { .. } => "Failed",
             Step::Make { .. } => "Make",
+            Step::Body { purpose: Purpose::Contact(..), .. } => "Contact",
             Step::Body { purpose: Purpose::Verify(_), .. } => "Read",
             Step::Body { purpose: Purpose::Discard(_), .. } => "Drain",
             Step::LookUp { .. } => "LookUp",

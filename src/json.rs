@@ -21,6 +21,8 @@ pub(crate) enum Value<'a> {
     Array(&'a str),
     /// An object, as it is written.
     Object(&'a str),
+    True,
+    /// `false` or `null`.
     Other,
 }
 
@@ -35,25 +37,34 @@ impl<'a> Value<'a> {
 
 /// The value of the top-level object's field `name`; `None` where there is no such field.
 pub(crate) fn field<'a>(json: &'a [u8], name: &str) -> Result<Option<Value<'a>>, Malformed> {
-    let mut reader = Reader::new(json)?;
     let mut found = None;
+    members(json, &mut |member, value| {
+        let is_twice = member == name && found.replace(value).is_some();
+        if is_twice { Err(Malformed) } else { Ok(()) }
+    })?;
+    Ok(found)
+}
+
+/// Visits each member of the top-level object, until one is refused.
+pub(crate) fn members<'a>(
+    json: &'a [u8],
+    visit: &mut dyn FnMut(Cow<'a, str>, Value<'a>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut reader = Reader::new(json)?;
     reader.expect(b'{')?;
     if !reader.eat(b'}') {
         loop {
             reader.space();
-            let is_wanted = reader.string()? == name;
+            let name = reader.string()?;
             reader.expect(b':')?;
-            let value = reader.value()?;
-            if is_wanted && found.replace(value).is_some() {
-                return Err(Malformed);
-            }
+            visit(name, reader.value()?)?;
             if reader.eat(b'}') {
                 break;
             }
             reader.expect(b',')?;
         }
     }
-    reader.end().map(|()| found)
+    reader.end()
 }
 
 /// Visits each value of the array, one at a time: a list of them would be many times as long as
@@ -120,6 +131,7 @@ impl<'a> Reader<'a> {
                 let text = &self.text[start..self.at];
                 Ok(if bracket == b'{' { Value::Object(text) } else { Value::Array(text) })
             }
+            Some(b't') => self.keyword().map(|()| Value::True),
             _ => self.keyword().map(|()| Value::Other),
         }
     }

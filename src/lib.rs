@@ -11,6 +11,7 @@ mod config_error;
 mod deadline;
 mod drain;
 mod encoding;
+mod first_contact;
 mod form;
 mod future;
 mod gather;

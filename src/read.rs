@@ -38,6 +38,11 @@ impl<V, T, L> Reading<V, T, L> {
         Self { decider: Some(decider), gather: Gather::new(declared), trailers: None }
     }
 
+    /// Creates the state for a body that may be a first contact. Nobody decides on it yet.
+    pub(crate) fn undecided(declared: usize) -> Self {
+        Self { decider: None, gather: Gather::new(declared), trailers: None }
+    }
+
     /// Returns the body, its share of the byte budget, and who decides.
     pub(crate) fn finish(&mut self) -> (BufferedBody, Share, Option<Decider<V, T, L>>) {
         let (bytes, share) = mem::take(&mut self.gather).finish();

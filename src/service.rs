@@ -47,7 +47,7 @@ impl<M, S> SignatureService<M, S> {
 
 impl<M, S, B, R> Service<Request<B>> for SignatureService<M, S>
 where
-    M: Source,
+    M: Source + Clone,
     S: Service<Request<BufferedBody>, Response = Response<R>> + Clone,
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -66,6 +66,12 @@ where
         let (head, body) = request.into_parts();
         let config = &self.config;
         let observed = Observed::new(config, &head);
+        if config.profile.first_contacts.may_be(&head, body.size_hint().exact()) {
+            // Nothing is looked up for what needs no look-up.
+            let make = self.make.clone();
+            let (inner, config) = (self.inner.clone(), Arc::clone(config));
+            return ResponseFuture::of_contact(head, body, make, inner, config, observed);
+        }
         let early = contained(|| self.make.early(&head, config.client_ip.as_ref()));
         // This clone is the one that will be asked for room and then called: readiness belongs to
         // the instance that was asked.

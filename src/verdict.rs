@@ -25,6 +25,8 @@ pub(crate) enum Decider<V, T, L> {
 pub(crate) enum Stop {
     /// A challenge, and what was proven of it.
     Answer(Box<(Response<Bytes>, Option<Verified>)>),
+    /// A first contact.
+    Contact(Box<Response<Bytes>>),
     Refuse(Rejection),
 }
 
@@ -153,6 +155,11 @@ pub(crate) fn answer(
             let status = response.status();
             observed.answers(verified.as_ref(), EventKind::Handshake { status });
             response
+        }
+        Stop::Contact(response) => {
+            let status = response.status();
+            observed.answers(None, EventKind::FirstContact { status });
+            *response
         }
         Stop::Refuse(rejection) => {
             let rejection = config.attributed(rejection);

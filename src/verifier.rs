@@ -6,7 +6,10 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderName, Response, StatusCode, request::Parts};
 
-use crate::{Rejection, SensitiveParts, Verified};
+use crate::{
+    Rejection, SensitiveParts, Verified,
+    first_contact::{FirstContact, FirstContacts, SignatureHeaders},
+};
 
 /// Decides whether a request is genuine, in three steps: the head, each chunk of the body, the end.
 ///
@@ -115,6 +118,7 @@ pub struct Profile {
     pub(crate) status: StatusCode,
     pub(crate) body_limit: usize,
     pub(crate) www_authenticate: &'static str,
+    pub(crate) first_contacts: FirstContacts,
     secret_url: bool,
     sensitive_headers: &'static [&'static str],
     sensitive_fields: &'static [&'static str],
@@ -131,6 +135,7 @@ impl Profile {
         status: StatusCode::FORBIDDEN,
         body_limit: 16 << 20,
         www_authenticate: "",
+        first_contacts: FirstContacts::NONE,
         secret_url: false,
         sensitive_headers: &[],
         sensitive_fields: &[],
@@ -158,6 +163,27 @@ impl Profile {
     /// show their credentials only in answer to it.
     pub const fn with_www_authenticate(mut self, challenge: &'static str) -> Self {
         self.www_authenticate = challenge;
+        self
+    }
+
+    /// Sets the unsigned requests that are answered before verification, in place of those set before.
+    /// They are looked for where none of these headers is there: those in which a signature stands.
+    ///
+    /// # Panics
+    ///
+    /// When one is not a lower-case header name.
+    pub const fn with_first_contacts(
+        mut self,
+        contacts: &'static [FirstContact],
+        signature_headers: &'static [&'static str],
+    ) -> Self {
+        let mut at = 0;
+        while at < signature_headers.len() {
+            crate::scheme::checked(signature_headers[at]);
+            at += 1;
+        }
+        let signature = SignatureHeaders::Several(signature_headers);
+        self.first_contacts = FirstContacts::new(contacts, signature);
         self
     }
 
@@ -195,6 +221,7 @@ impl Profile {
     /// The profile of two verifiers that both look at a request.
     pub(crate) fn and(mut self, second: &Self) -> Self {
         self.body_limit = self.body_limit.max(second.body_limit);
+        self.first_contacts = self.first_contacts.and(second.first_contacts);
         if self.www_authenticate.is_empty() && !second.www_authenticate.is_empty() {
             (self.status, self.www_authenticate) = (second.status, second.www_authenticate);
         }

@@ -70,9 +70,9 @@ impl Draft {
         (entry.status, entry.message) = outcome(event);
         entry.http_status = match event.kind() {
             EventKind::Completed { status } => status.map(|status| status.as_u16()),
-            EventKind::Handshake { status } | EventKind::Rejected { status } => {
-                Some(status.as_u16())
-            }
+            EventKind::FirstContact { status }
+            | EventKind::Handshake { status }
+            | EventKind::Rejected { status } => Some(status.as_u16()),
             _ => None,
         };
         entry.event_name = event.event_name().map(|name| entry_text(&name));
@@ -185,6 +185,7 @@ fn method(method: &Method) -> Cow<'static, str> {
 /// Status and message.
 fn outcome(event: &Event<'_>) -> (Cow<'static, str>, Option<String>) {
     let (status, message) = match event.kind() {
+        EventKind::FirstContact { .. } => ("first_contact", None),
         EventKind::Handshake { .. } => ("handshake", None),
         EventKind::RateLimited => ("rate_limited", None),
         EventKind::Rejected { .. } => match event.rejection() {

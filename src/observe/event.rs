@@ -47,6 +47,11 @@ pub enum EventKind {
         /// How many since it last spoke.
         count: u64,
     },
+    /// An unsigned [first contact](crate::scheme::FirstContact) was answered in the handler's place.
+    FirstContact {
+        /// The answer's status.
+        status: StatusCode,
+    },
     /// The replay store answers again, a second or more after the last unguarded request.
     GuardRestored {
         /// How many requests passed unguarded during the outage.
@@ -141,7 +146,7 @@ impl<'a> Event<'a> {
     /// | the replay store forgot deliveries before their time | `webhook_replay_evicted` |
     /// | the handler took longer than the lease | `webhook_lease_lost` |
     /// | the replay guard remembers without end, or cannot guard | `webhook_replay_unbounded`, `webhook_unguardable` |
-    /// | the others | `webhook_accepted`, `webhook_cancelled`, `webhook_completed`, `webhook_handshake`, `webhook_panicked`, `webhook_events_suppressed` |
+    /// | the others | `webhook_accepted`, `webhook_cancelled`, `webhook_completed`, `webhook_first_contact`, `webhook_handshake`, `webhook_panicked`, `webhook_events_suppressed` |
     #[must_use]
     pub fn event_type(&self) -> &'static str {
         match self.kind {
@@ -149,6 +154,7 @@ impl<'a> Event<'a> {
             EventKind::Cancelled => "webhook_cancelled",
             EventKind::Completed { .. } => "webhook_completed",
             EventKind::Evicted { .. } => "webhook_replay_evicted",
+            EventKind::FirstContact { .. } => "webhook_first_contact",
             EventKind::GuardRestored { .. } => "webhook_guard_restored",
             EventKind::Handshake { .. } => "webhook_handshake",
             EventKind::LeaseLost => "webhook_lease_lost",
@@ -203,6 +209,7 @@ impl<'a> Event<'a> {
         match self.kind {
             EventKind::Cancelled
             | EventKind::Completed { .. }
+            | EventKind::FirstContact { .. }
             | EventKind::Handshake { .. }
             | EventKind::Panicked
             | EventKind::Rejected { .. } => true,

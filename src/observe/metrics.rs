@@ -87,6 +87,7 @@ impl Observer for MetricsObserver {
             }
             EventKind::Unverified => Self::decided(event, "unverified"),
             EventKind::Rejected { .. } => Self::decided(event, "rejected"),
+            EventKind::FirstContact { .. } => Self::decided(event, "first_contact"),
             EventKind::Handshake { .. } => Self::decided(event, "handshake"),
             // Below the layer it has a verdict already, and the handler's answer will follow.
             EventKind::RateLimited if is_dispatched => {}

@@ -49,7 +49,9 @@ macro_rules! write_event {
         let rejection = event.rejection();
         let status = match event.kind() {
             EventKind::Completed { status } => status,
-            EventKind::Handshake { status } | EventKind::Rejected { status } => Some(status),
+            EventKind::FirstContact { status }
+            | EventKind::Handshake { status }
+            | EventKind::Rejected { status } => Some(status),
             _ => None,
         };
         $level!(
@@ -162,6 +164,9 @@ impl Observer for TracingObserver {
             }
             (EventKind::Accepted, _) => {
                 write_event!(debug, "tower_webhook", event, "webhook accepted");
+            }
+            (EventKind::FirstContact { .. }, _) => {
+                write_event!(debug, "tower_webhook", event, "webhook first contact answered");
             }
             (EventKind::Handshake { .. }, _) => {
                 write_event!(debug, "tower_webhook", event, "webhook challenge answered");

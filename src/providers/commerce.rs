@@ -1,7 +1,9 @@
 //! Shops, shipping and field service.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource};
+use crate::scheme::{
+    ContactField, Encoding, FirstContact, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource,
+};
 
 providers! {
     /// AfterShip.
@@ -155,8 +157,7 @@ providers! {
     /// | after a refusal | it comes again (<https://dev.to/shannonllc/shopify-webhooks-hmac-verification-5-second-timeout-retries-jkj>) |
     /// | evidence | vendor vector: Shopify/shopify-api-php `tests/Webhooks/RegistryTest.php`; <https://shopify.dev/docs/apps/build/webhooks/subscribe/https> |
     ///
-    /// The compliance checks for public apps send a bad signature and expect 401: set
-    /// [`rejection_status`](crate::SignatureLayer::rejection_status).
+    /// The compliance checks for public apps send a bad signature and expect this 401.
     Shopify() = Scheme::hmac_sha256("x-shopify-hmac-sha256")
         .provider("shopify")
         .encoding(Encoding::Base64)
@@ -172,14 +173,14 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-wc-webhook-delivery-id`, **not signed** |
     /// | handshake | none |
+    /// | first contact | an unsigned form with `webhook_id` alone, on saving, is answered with 200 (<https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php>, `deliver_ping`) |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it does not come again, whatever the status (<https://seresa.io/?p=7234>) |
     /// | evidence | vendor's documentation or source: hookdeck skills |
-    ///
-    /// The first ping is not signed: a form with `webhook_id`.
     WooCommerce() = Scheme::hmac_sha256("x-wc-webhook-signature")
         .provider("woocommerce")
         .encoding(Encoding::Base64)
-        .delivery_id("x-wc-webhook-delivery-id");
+        .delivery_id("x-wc-webhook-delivery-id")
+        .first_contacts(&[FirstContact::form(&[("webhook_id", ContactField::Digits)])]);
 }

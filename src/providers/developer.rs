@@ -1,7 +1,9 @@
 //! Code, builds, hosting and AI.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource};
+use crate::scheme::{
+    ContactField, Encoding, FirstContact, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource,
+};
 
 providers! {
     /// Alchemy.
@@ -30,6 +32,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-request-uuid`, **not signed** |
     /// | handshake | none |
+    /// | first contact | Data Center's "test connection", `X-Event-Key: diagnostics:ping` with `{"test":true}` and no signature, is answered with 200 (<https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html>) |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: support.atlassian.com; go-playground/webhooks |
@@ -38,7 +41,11 @@ providers! {
     Bitbucket() = Scheme::hmac_sha256("x-hub-signature")
         .provider("bitbucket")
         .prefix("sha256=")
-        .delivery_id("x-request-uuid");
+        .delivery_id("x-request-uuid")
+        .first_contacts(&[
+            FirstContact::json(&[("test", ContactField::True)])
+                .header("x-event-key", "diagnostics:ping"),
+        ]);
 
     /// Buildkite, in signature mode.
     ///

@@ -1,7 +1,10 @@
 //! Chat, mail, voice and social networks.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat, TimeSource};
+use crate::scheme::{
+    ContactField, Encoding, FirstContact, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat,
+    TimeSource,
+};
 
 providers! {
     /// Airship.
@@ -225,6 +228,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
     /// | handshake | none |
+    /// | first contact | a new callback's POST of `callbackId` and `verificationKey`, with no signature, is answered with 200 (<https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-get-started.html>) |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, that the key is not decoded; the rest <https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-notification-signing.html> |
@@ -233,7 +237,12 @@ providers! {
     /// [`Secret::from_base64`](crate::Secret::from_base64).
     SalesforceMarketingCloud() = Scheme::hmac_sha256("x-sfmc-ens-signature")
         .provider("salesforce_marketing_cloud")
-        .encoding(Encoding::Base64);
+        .sensitive_fields(&["verificationKey"])
+        .encoding(Encoding::Base64)
+        .first_contacts(&[FirstContact::json(&[
+            ("callbackId", ContactField::Token),
+            ("verificationKey", ContactField::Token),
+        ])]);
 
     /// Sinch.
     ///

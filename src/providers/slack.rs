@@ -5,7 +5,10 @@ use super::{policy, scheme_methods};
 use crate::{
     Profile, Rejection, SensitiveParts, Verified, Verifier,
     handshake::{echo, malformed, short_field, text, text_field},
-    scheme::{Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource},
+    scheme::{
+        ContactField, FirstContact, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat,
+        TimeSource,
+    },
 };
 
 /// Slack: events, slash commands and interactions.
@@ -18,6 +21,7 @@ use crate::{
 /// | freshness | 5 minutes both ways |
 /// | delivery id | in the body (`event_id`) |
 /// | handshake | the signed POST with `"type": "url_verification"` is answered with its challenge and does not reach the handler |
+/// | first contact | a slash command's `ssl_check=1`, a form with no signature, is answered with 200 (<https://docs.slack.dev/interactivity/implementing-slash-commands>) |
 /// | status | 403 |
 /// | retries | for 6 minutes (<https://docs.slack.dev/apis/events-api/>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://docs.slack.dev/authentication/verifying-requests-from-slack>) |
 /// | body limit | 16 MiB; no maximum is documented |
@@ -34,6 +38,10 @@ impl Slack {
             .unique_content()
             // The older verification token, by which other receivers know Slack.
             .sensitive_fields(&["token"])
+            .first_contacts(&[FirstContact::form(&[
+                ("ssl_check", ContactField::Equals("1")),
+                ("token", ContactField::OptionalToken),
+            ])])
             .prefix("v0=")
             .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
             .time(TimeSource::Header("x-slack-request-timestamp"), TimeFormat::Seconds),

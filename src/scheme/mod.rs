@@ -49,11 +49,14 @@ pub use self::{
     verifier::{SchemeState, SchemeVerifier},
 };
 use crate::{
-    ConfigError, Profile, PublicUrl, Secret, SensitiveParts, handshake::is_token,
+    ConfigError, Profile, PublicUrl, Secret, SensitiveParts,
+    first_contact::{FirstContacts, SignatureHeaders},
+    handshake::is_token,
     providers::DeliveryPolicy,
 };
 pub use crate::{
     encoding::Encoding,
+    first_contact::{ContactField, FirstContact},
     handshake::Handshake,
     time::{TimeFormat, Tolerance},
 };
@@ -80,6 +83,7 @@ pub struct Scheme {
     takes_any_body: bool,
     time_may_be_absent: bool,
     handshake: Option<Handshake>,
+    first_contacts: &'static [FirstContact],
     pub(crate) required: &'static [(&'static str, &'static str)],
 }
 
@@ -163,6 +167,7 @@ impl Scheme {
             takes_any_body: false,
             time_may_be_absent: false,
             handshake: None,
+            first_contacts: &[],
             required: &[],
         }
     }
@@ -330,6 +335,12 @@ impl Scheme {
         self
     }
 
+    /// Sets the unsigned requests that are answered before verification, in place of those set before.
+    pub const fn first_contacts(mut self, contacts: &'static [FirstContact]) -> Self {
+        self.first_contacts = contacts;
+        self
+    }
+
     /// Headers that must have exactly these values, such as a version that the signature is made by.
     ///
     /// They pick a way to sign, which is fixed here; they are not signed for it.
@@ -347,9 +358,18 @@ impl Scheme {
         self
     }
 
-    /// The provider's name, the status of refusals and the body limit.
+    /// The provider's name, the status of refusals, the body limit and the first contacts.
     pub const fn profile(&self) -> Profile {
-        self.profile
+        let mut profile = self.profile;
+        if !self.first_contacts.is_empty() {
+            let signature = match self.source {
+                SignatureSource::Authorization(_) => SignatureHeaders::One("authorization"),
+                SignatureSource::Header(name) => SignatureHeaders::One(name),
+                SignatureSource::Headers(names) => SignatureHeaders::Several(names),
+            };
+            profile.first_contacts = FirstContacts::new(self.first_contacts, signature);
+        }
+        profile
     }
 
     /// Returns the parts of a request that hold a signature or a secret: the signature's headers, and

@@ -325,7 +325,7 @@ impl Verifier for SchemeVerifier {
     }
 
     fn profile(&self) -> Profile {
-        self.0.scheme.profile
+        self.0.scheme.profile()
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
@@ -343,8 +343,7 @@ pub(crate) fn json_time(
         Ok(None) => return Ok(None),
         Ok(Some(json::Value::Text(text))) => Timestamp::parse(text.as_bytes(), format),
         Ok(Some(json::Value::Number(text))) => Timestamp::parse(text.as_bytes(), format),
-        Ok(Some(json::Value::Array(_) | json::Value::Object(_) | json::Value::Other))
-        | Err(json::Malformed) => None,
+        Ok(Some(_)) | Err(json::Malformed) => None,
     };
     time.map(Some).ok_or_else(|| Rejection::malformed(field))
 }

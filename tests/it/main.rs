@@ -26,6 +26,7 @@ mod custom;
 #[cfg(feature = "sign")]
 mod deliveries;
 mod drain;
+mod first_contacts;
 mod frames;
 mod handshakes;
 mod heads;

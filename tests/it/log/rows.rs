@@ -175,6 +175,21 @@ async fn challenges_have_rows() {
 }
 
 #[tokio::test]
+async fn first_contacts_have_rows_without_their_bodies() {
+    use tower_webhook::providers::Slack;
+    let log = memory();
+    let layer = SignatureLayer::new(Slack::new(secret())).observer(log.clone());
+    let contact = Full::<bytes::Bytes>::from("ssl_check=1&token=canary");
+    let (response, inner) =
+        crate::support::send(&layer, Request::post("/").body(contact).unwrap()).await;
+    assert_eq!((response.status().as_u16(), inner.count()), (200, 0));
+    let rows = rows(&log).await;
+    assert_eq!(outcome(&rows[0]), ("first_contact", Some(200), None));
+    assert!(rows[0].payload.is_none(), "{:?}", rows[0].payload);
+    assert!(!format!("{rows:?}").contains("canary"));
+}
+
+#[tokio::test]
 async fn the_handler_has_its_say() {
     let log = memory();
     let says = |answer: u16| {

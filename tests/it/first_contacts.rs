@@ -1,0 +1,263 @@
+//! Unsigned requests before the first delivery are answered by the layer, and by their whole form
+//! alone.
+
+use std::{
+    future::ready,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tower_webhook::{
+    Profile, Rejection, RejectionKind, Requires, Scheme, Secret, SignatureLayer, Source, any_of,
+    make_verifier_after_body_fn, make_verifier_fn,
+    observe::{Event, EventKind},
+    providers::{
+        self, Bitbucket, GitHub, SalesforceMarketingCloud, SharedToken, Slack, WooCommerce,
+    },
+    scheme::{ContactField, FirstContact},
+};
+
+use crate::support::{Inner, Script, hmac_sha256, kind, send};
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+fn secret() -> Secret {
+    Secret::new("the secret of the webhook").unwrap()
+}
+
+fn post(headers: &[(&str, &str)], body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    let request = Request::post("/hook");
+    let request =
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    request.body(Full::new(body.into())).unwrap()
+}
+
+type Contact = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
+/// As the vendors send them.
+const CONTACTS: [Contact; 7] = [
+    ("woocommerce", &[FORM], "webhook_id=123"),
+    ("bitbucket", &[("x-event-key", "diagnostics:ping"), JSON], r#"{"test":true}"#),
+    ("bitbucket", &[("x-event-key", "diagnostics:ping"), JSON], r#"{"test": true}"#),
+    ("slack", &[FORM], "ssl_check=1&token=Jhj5dZrVaK7ZwHHjRyZWjbDl"),
+    ("slack", &[FORM], "ssl_check=1"),
+    (
+        "salesforce_marketing_cloud",
+        &[JSON],
+        r#"{"callbackId":"0c1f9b6a-9b54","verificationKey":"A9F2d+/3="}"#,
+    ),
+    (
+        "salesforce_marketing_cloud",
+        &[],
+        "{ \"verificationKey\" : \"k\",\n \"callbackId\" : \"c\" }",
+    ),
+];
+
+async fn status<M: Source + Clone>(
+    layer: &SignatureLayer<M>,
+    request: Request<Full<Bytes>>,
+) -> (StatusCode, usize) {
+    let (response, inner) = send(layer, request).await;
+    (response.status(), inner.count())
+}
+
+#[tokio::test]
+async fn documented_first_contacts_are_answered() {
+    for (name, headers, body) in CONTACTS {
+        let provider = providers::by_name(name).unwrap();
+        let layer = SignatureLayer::new(provider.verifier(secret()).unwrap());
+        let (response, inner) = send(&layer, post(headers, body)).await;
+        assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0), "{name}: {body}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(body.is_empty(), "{name}");
+    }
+}
+
+/// The same answer to everybody: nothing is looked up, and no secret is needed.
+#[tokio::test]
+async fn it_is_the_same_for_everybody() {
+    fn never() -> Rejection {
+        panic!("somebody was looked up")
+    }
+    let slack = CONTACTS[3];
+    let contact = || post(slack.1, slack.2);
+    let answer = (StatusCode::OK, 0);
+    let by_head = make_verifier_fn(|_| ready(Err::<Slack, _>(never()))).profile(Slack::PROFILE);
+    assert_eq!(status(&SignatureLayer::new(by_head), contact()).await, answer);
+    let by_body = make_verifier_after_body_fn(|_, _| ready(Err::<Slack, _>(never())));
+    let header = http::HeaderName::from_static("x-slack-signature");
+    let by_body = by_body.profile(Slack::PROFILE).requires(Requires::header(header));
+    assert_eq!(status(&SignatureLayer::new(by_body), contact()).await, answer);
+    let reporting = SignatureLayer::new(Slack::new(secret())).dangerously_report_only();
+    assert_eq!(status(&reporting, contact()).await, answer);
+    let either = any_of(GitHub::new(secret()), Slack::new(secret()));
+    assert_eq!(status(&SignatureLayer::new(either), contact()).await, answer);
+    let either = any_of(WooCommerce::new(secret()), Slack::new(secret()));
+    assert_eq!(status(&SignatureLayer::new(either.clone()), contact()).await, answer);
+    let ping = post(&[FORM], "webhook_id=1");
+    assert_eq!(status(&SignatureLayer::new(either), ping).await, answer);
+}
+
+/// Everything that is near to one is verified as ever.
+#[tokio::test]
+async fn what_is_not_wholly_one_is_refused() {
+    let long = format!("ssl_check=1&token={}", "a".repeat(257));
+    let longer = format!("ssl_check=1&token={}", "%61".repeat(400));
+    let refused = StatusCode::FORBIDDEN;
+    for (name, headers, body) in [
+        ("woocommerce", &[FORM][..], "webhook_id="),
+        ("woocommerce", &[FORM], "webhook_id=12x"),
+        ("woocommerce", &[FORM], "webhook_id=1&webhook_id=1"),
+        ("woocommerce", &[FORM], "webhook_id=1&a=b"),
+        ("woocommerce", &[FORM], "webhook_id=123456789012345678901"),
+        ("woocommerce", &[JSON], r#"{"webhook_id":123}"#),
+        ("woocommerce", &[FORM], ""),
+        // With a signature, however wrong, it is verified.
+        ("woocommerce", &[FORM, ("x-wc-webhook-signature", "AAAA")], "webhook_id=123"),
+        ("woocommerce", &[FORM, ("x-wc-webhook-signature", "")], "webhook_id=123"),
+        ("slack", &[FORM, ("x-slack-signature", "v0=00")], "ssl_check=1"),
+        ("slack", &[FORM], "ssl_check=2"),
+        ("slack", &[FORM], "ssl_check=1&token=a%20b"),
+        ("slack", &[FORM], "ssl_check=1&token="),
+        ("slack", &[FORM], "ssl_check=1&command=%2Fpay"),
+        ("slack", &[FORM], &long),
+        ("slack", &[FORM], &longer),
+        ("bitbucket", &[JSON], r#"{"test":true}"#),
+        ("bitbucket", &[("x-event-key", "repo:refs_changed")], r#"{"test":true}"#),
+        ("bitbucket", &[("x-event-key", "diagnostics:ping")], r#"{"test":false}"#),
+        ("bitbucket", &[("x-event-key", "diagnostics:ping")], r#"{"test":"true","a":1}"#),
+        ("bitbucket", &[("x-event-key", "diagnostics:ping")], r#"{"test":true}{}"#),
+        ("bitbucket", &[("x-event-key", "diagnostics:ping")], r#"{"test":true,"test":true}"#),
+        ("salesforce_marketing_cloud", &[JSON], r#"{"callbackId":"1"}"#),
+        ("salesforce_marketing_cloud", &[JSON], r#"{"callbackId":"1","verificationKey":2}"#),
+        ("salesforce_marketing_cloud", &[JSON], r#"[{"callbackId":"1","verificationKey":"2"}]"#),
+        // No other provider has one.
+        ("meta", &[FORM], "ssl_check=1"),
+    ] {
+        let provider = providers::by_name(name).unwrap();
+        let layer = SignatureLayer::new(provider.verifier(secret()).unwrap());
+        assert_eq!(status(&layer, post(headers, body.to_owned())).await, (refused, 0), "{body}");
+    }
+    let layer = SignatureLayer::new(Slack::new(secret()));
+    for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
+        let mut request = post(&[FORM], "ssl_check=1");
+        *request.method_mut() = method.clone();
+        assert_eq!(status(&layer, request).await, (refused, 0), "{method}");
+    }
+    // Without a declared length nothing is read.
+    let request = Request::post("/").body(Script::untouchable()).unwrap();
+    assert_eq!(send(&layer, request).await.0.status(), refused);
+    let request = Request::post("/").body(Script::untouchable().declared(1025)).unwrap();
+    assert_eq!(send(&layer, request).await.0.status(), refused);
+}
+
+/// One that is none is somebody else's request.
+#[tokio::test]
+async fn what_is_none_after_all_is_verified_with_the_body_that_was_read() {
+    let header = http::HeaderName::from_static("x-token");
+    let token = || SharedToken::new(header.clone(), secret());
+    let either = || any_of(WooCommerce::new(secret()), token());
+    let request = || post(&[FORM, ("x-token", "the secret of the webhook")], "webhook_id=1&a=b");
+    let found = make_verifier_fn(move |_| ready(Ok(any_of(WooCommerce::new(secret()), token()))))
+        .profile(WooCommerce::PROFILE);
+    let by_body = make_verifier_after_body_fn(move |_, body| {
+        assert_eq!(body, "webhook_id=1&a=b");
+        let header = http::HeaderName::from_static("x-token");
+        ready(Ok(any_of(WooCommerce::new(secret()), SharedToken::new(header, secret()))))
+    })
+    .profile(WooCommerce::PROFILE);
+    let (_, one) = send(&SignatureLayer::new(either()), request()).await;
+    let (_, two) = send(&SignatureLayer::new(found), request()).await;
+    let (_, three) = send(&SignatureLayer::new(by_body), request()).await;
+    for inner in [one, two, three] {
+        let call = inner.only_call();
+        assert_eq!(call.body.bytes(), "webhook_id=1&a=b");
+        assert_eq!(call.verified().provider(), "shared_token");
+    }
+    // A scheme's own state sees each byte.
+    let github = GitHub::SCHEME.profile();
+    assert!(github != Slack::SCHEME.profile());
+    let body = "webhook_id=1&a=b";
+    let tag = format!("sha256={}", hmac_sha256("the secret of the webhook", body.as_bytes()));
+    let either = any_of(WooCommerce::new(secret()), GitHub::new(secret()));
+    let request = post(&[("x-hub-signature-256", &tag)], body);
+    let (_, inner): (_, Inner) = send(&SignatureLayer::new(either), request).await;
+    assert_eq!(inner.only_call().verified().provider(), "github");
+    // And where nothing is proven the reason is as ever.
+    let (response, _) =
+        send(&SignatureLayer::new(WooCommerce::new(secret())), post(&[], body)).await;
+    assert_eq!(kind(&response), Some(RejectionKind::Missing));
+    let reporting = SignatureLayer::new(WooCommerce::new(secret())).dangerously_report_only();
+    let (response, inner) = send(&reporting, post(&[], body)).await;
+    assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1));
+    assert_eq!(inner.only_call().body.bytes(), body);
+}
+
+const ECHO: Scheme = Scheme::hmac_sha256("x-acme-signature").provider("acme").first_contacts(&[
+    FirstContact::json(&[("challenge", ContactField::Token)]).echo_json("challenge"),
+    FirstContact::form(&[("challenge", ContactField::Token)]).echo_text("challenge"),
+]);
+
+#[tokio::test]
+async fn a_challenge_is_echoed_as_a_token_alone() {
+    let layer = SignatureLayer::new(ECHO.verifier(secret()).unwrap());
+    let longest = "a".repeat(256);
+    for token in ["3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P", "a.b_c~d+e/f=-", &longest]
+    {
+        let json = format!(r#"{{"challenge":"{token}"}}"#);
+        let form = format!("challenge={}", token.replace('+', "%2B"));
+        for (body, content_type, expected) in
+            [(json.clone(), "application/json", &*json), (form, "text/plain; charset=utf-8", token)]
+        {
+            let (response, inner) = send(&layer, post(&[], body)).await;
+            assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0));
+            assert_eq!(response.headers()["content-type"], content_type);
+            assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+            let answer = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(answer, expected);
+        }
+    }
+    for token in ["", "<b>", "a b", "\\u0061\\u0022", "ä", "a\\n", &format!("{longest}a")] {
+        let json = format!(r#"{{"challenge":"{token}"}}"#);
+        assert_eq!(status(&layer, post(&[], json)).await, (StatusCode::FORBIDDEN, 0), "{token}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_tells_of_it_without_its_body() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let events = Arc::clone(&seen);
+    let layer = SignatureLayer::new(SalesforceMarketingCloud::new(secret())).observer(
+        move |event: &Event<'_>| {
+            assert!(event.body().is_none(), "{:?}", event.kind());
+            assert!(event.verified().is_none() && event.rejection().is_none());
+            let shown = format!("{event:?}");
+            assert!(!shown.contains("A9F2d"), "{shown}");
+            let name = event.event_type().to_owned();
+            events.lock().unwrap().push((event.kind(), name, event.provider(), event.is_last()));
+        },
+    );
+    let (_, headers, body) = CONTACTS[5];
+    let _: (Response<_>, _) = send(&layer, post(headers, body)).await;
+    let expected = (
+        EventKind::FirstContact { status: StatusCode::OK },
+        "webhook_first_contact".to_owned(),
+        "salesforce_marketing_cloud",
+        true,
+    );
+    assert_eq!(*seen.lock().unwrap(), [expected]);
+}
+
+#[tokio::test]
+async fn a_profile_of_ones_own_has_them() {
+    const PING: &[FirstContact] = &[FirstContact::json(&[("ping", ContactField::Digits)])];
+    let profile = Profile::DEFAULT.with_first_contacts(PING, &["x-acme-signature"]);
+    let found = make_verifier_fn(|_| ready(Ok(Bitbucket::new(secret())))).profile(profile);
+    let layer = SignatureLayer::new(found);
+    let answer = |headers| status(&layer, post(headers, r#"{"ping":"1"}"#));
+    assert_eq!(answer(&[]).await, (StatusCode::OK, 0));
+    assert_eq!(answer(&[("x-acme-signature", "1")]).await, (StatusCode::FORBIDDEN, 0));
+}
