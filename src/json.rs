@@ -22,7 +22,8 @@ pub(crate) enum Value<'a> {
     /// An object, as it is written.
     Object(&'a str),
     True,
-    /// `false` or `null`.
+    /// `false` or `null`, or a text with half of a surrogate pair, which is no Unicode. Senders write one
+    /// where they cut a text apart (RFC 8259, section 8.2).
     Other,
 }
 
@@ -87,11 +88,14 @@ pub(crate) fn items<'a>(json: &'a [u8], visit: &mut dyn FnMut(Value<'a>)) -> Res
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Whether the last text is Unicode.
+    is_unicode: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(json: &'a [u8]) -> Result<Self, Malformed> {
-        Ok(Self { text: std::str::from_utf8(json).map_err(|_| Malformed)?, at: 0 })
+        let text = std::str::from_utf8(json).map_err(|_| Malformed)?;
+        Ok(Self { text, at: 0, is_unicode: true })
     }
 
     fn end(&mut self) -> Result<(), Malformed> {
@@ -123,7 +127,11 @@ impl<'a> Reader<'a> {
     fn value(&mut self) -> Result<Value<'a>, Malformed> {
         self.space();
         match self.peek() {
-            Some(b'"') => self.string().map(Value::Text),
+            Some(b'"') => {
+                self.is_unicode = true;
+                let text = self.string()?;
+                Ok(if self.is_unicode { Value::Text(text) } else { Value::Other })
+            }
             Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
             Some(bracket @ (b'{' | b'[')) => {
                 let start = self.at;
@@ -264,18 +272,23 @@ impl<'a> Reader<'a> {
             b't' => '\t',
             b'u' => {
                 let first = self.hex4()?;
-                let mut units = vec![first];
-                if (0xd800..0xdc00).contains(&first) {
-                    if !self.text[self.at..].starts_with("\\u") {
-                        return Err(Malformed);
-                    }
+                let after = self.at;
+                let is_high = (0xd800..0xdc00).contains(&first);
+                let second = if is_high && self.text[self.at..].starts_with("\\u") {
                     self.at += 2;
-                    units.push(self.hex4()?);
-                }
-                let mut decoded = char::decode_utf16(units);
+                    Some(self.hex4()?)
+                } else {
+                    None
+                };
+                let mut decoded = char::decode_utf16([first].into_iter().chain(second));
                 match (decoded.next(), decoded.next()) {
                     (Some(Ok(char)), None) => char,
-                    _ => return Err(Malformed),
+                    _ => {
+                        // Half of a pair. What follows it is read by itself.
+                        self.at = after;
+                        self.is_unicode = false;
+                        char::REPLACEMENT_CHARACTER
+                    }
                 }
             }
             _ => return Err(Malformed),
@@ -346,8 +359,13 @@ mod tests {
             (r#"{"t":1.}"#, Err(Malformed)),
             (r#"{"t":1e}"#, Err(Malformed)),
             (r#"{"t":1e+}"#, Err(Malformed)),
-            (r#"{"t":"\ud83d"}"#, Err(Malformed)),
-            (r#"{"t":"\udc00\u0041"}"#, Err(Malformed)),
+            (r#"{"t":"\ud83d"}"#, Ok(Some(Value::Other))),
+            (r#"{"t":"\ud83d\ud83d\ude00"}"#, Ok(Some(Value::Other))),
+            (r#"{"t":"\ud83dx"}"#, Ok(Some(Value::Other))),
+            (r#"{"a":"\udc80\u0041","\ud83d":"\ud83d\n","t":"x"}"#, text("x")),
+            (r#"{"a":["\ud83d",{"\udc80":"\ud83d"}],"t":"x"}"#, text("x")),
+            (r#"{"t":"\ud83d\u00"}"#, Err(Malformed)),
+            (r#"{"t":"\udc00\u0041"}"#, Ok(Some(Value::Other))),
             (r#"{"t":"\x41"}"#, Err(Malformed)),
             ("{\"t\":\"a\nb\"}", Err(Malformed)),
             (r#"{"t":[1 2]}"#, Err(Malformed)),

@@ -38,6 +38,8 @@ fuzz_target!(|input: Input<'_>| {
         }
         // Only in what no field of ours is: numbers beyond `f64`, and one more level.
         Err(error) if error.contains("number out of range") || error.contains("recursion") => {}
+        // Half of a surrogate pair in what is not asked for.
+        Err(error) if error.contains("surrogate") || error.contains("hex escape") => {}
         Err(error) => assert_eq!(found, None, "{error}"),
     }
 });

@@ -23,12 +23,14 @@ use crate::{
 ///   time. Where they do, or nobody knows, the time may be as old as the whole retry schedule and a
 ///   tenth of it, 24 hours where no schedule is known, and never more than 7 days. It may be 5 minutes
 ///   ahead at most.
-/// - **Body limit.** The vendor's documented maximum, and 1 MiB at least; [`Profile::DEFAULT`]'s where
+/// - **Body limit.** The vendor's documented maximum, and 2 MiB at least; [`Profile::DEFAULT`]'s where
 ///   none is documented.
 /// - **Status.** 403, unless the vendor's own test demands another.
 ///
 /// Where a signed time may be older than 5 minutes, a captured delivery can be sent again for as long.
-/// A [`ReplayLayer`](crate::replay::ReplayLayer) remembers it longer than that.
+/// A [`ReplayLayer`](crate::replay::ReplayLayer) remembers it longer than that, where the delivery is
+/// [unique](crate::Verified::is_unique) or the provider is [named to
+/// it](crate::replay::ReplayLayer::guard_body_only).
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryPolicy {
     name: &'static str,
@@ -60,7 +62,8 @@ enum Retries {
 
 const MINUTES_5: u64 = 300;
 const DAY: u64 = 24 * 3600;
-const MIN_BODY_LIMIT: usize = 1 << 20;
+/// What a vendor says of an event leaves out the envelope.
+const MIN_BODY_LIMIT: usize = 2 << 20;
 
 impl DeliveryPolicy {
     /// A vendor of which nothing is known. Data begin here.

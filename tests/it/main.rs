@@ -16,6 +16,7 @@ mod backpressure;
     feature = "tracing"
 ))]
 mod bad_inputs;
+mod bodies;
 mod budget;
 #[cfg(feature = "sign")]
 mod catalogue;
@@ -42,7 +43,7 @@ mod multipart;
 mod net;
 mod observe;
 mod ownership;
-#[cfg(feature = "asymmetric")]
+#[cfg(all(feature = "asymmetric", feature = "sign"))]
 mod pages;
 #[cfg(all(feature = "asymmetric", feature = "sign"))]
 mod private_keys;
