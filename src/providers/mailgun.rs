@@ -41,7 +41,8 @@ use crate::{
 /// second use.
 ///
 /// Routes send a message with attachments as `multipart/form-data`, which the feature `multipart` reads.
-/// Without it such a message is refused, and Mailgun sends it again for 8 hours.
+/// Without it such a message is refused, and Mailgun sends it again for 8 hours. So it is with a part
+/// whose headers are folded or hold control characters, which the reader does not take.
 ///
 /// The three fields must be there exactly once each, without a file name, and shorter than 1 KiB.
 #[derive(Clone, Debug)]

@@ -2,6 +2,10 @@
 
 use std::{
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -11,7 +15,8 @@ use multer::{Field, Multipart};
 
 use crate::{Rejection, RejectionKind};
 
-/// Bytes that the reader sees at once. It copies them, so this bounds its memory.
+/// Bytes that the reader gets at once, and only when it is stuck without them. It copies them, so this
+/// bounds its memory.
 const STEP: usize = 16 << 10;
 
 /// Steps without progress: in the headers of one part, or before the first. Without a bound the
@@ -26,8 +31,38 @@ const MAX_BOUNDARY: usize = 70;
 
 /// The boundary that the `Content-Type` names.
 pub(super) fn boundary(content_type: &[u8]) -> Option<String> {
-    let boundary = multer::parse_boundary(std::str::from_utf8(content_type).ok()?).ok()?;
-    (1..=MAX_BOUNDARY).contains(&boundary.len()).then_some(boundary)
+    let (_, mut rest) = std::str::from_utf8(content_type).ok()?.split_once(';')?;
+    let mut found = None;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ';']);
+        if rest.is_empty() {
+            break;
+        }
+        let (name, after) = rest.split_once('=')?;
+        let (value, after) = parameter(after)?;
+        if name.eq_ignore_ascii_case("boundary") && found.replace(value).is_some() {
+            return None;
+        }
+        rest = after;
+    }
+    found.filter(|boundary| (1..=MAX_BOUNDARY).contains(&boundary.len()))
+}
+
+/// A parameter's value, in quotes or up to the next semicolon, and what follows.
+fn parameter(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let (value, after) = text.split_at(text.find(';').unwrap_or(text.len()));
+        return Some((value.trim_ascii_end().to_owned(), after));
+    };
+    let mut value = String::new();
+    let mut chars = quoted.chars();
+    loop {
+        match chars.next()? {
+            '"' => return Some((value, chars.as_str())),
+            '\\' => value.push(chars.next()?),
+            char => value.push(char),
+        }
+    }
 }
 
 /// The values of these fields, of which each must be there exactly once, without a file name and
@@ -39,28 +74,35 @@ pub(super) fn fields<const N: usize>(
     max_len: usize,
 ) -> Result<[Vec<u8>; N], Rejection> {
     let mut values = names.map(|_| None);
-    let mut form = Multipart::new(Steps { rest: body.clone(), is_next: true }, boundary);
+    let is_stuck = Arc::new(AtomicBool::new(false));
+    let steps = Steps { rest: body.clone(), is_stuck: Arc::clone(&is_stuck) };
+    let mut form = Multipart::new(steps, boundary);
     for _ in 0..MAX_PARTS {
-        let Some(mut part) = next(|cx| form.poll_next_field(cx))? else {
+        let Some(mut part) = next(&is_stuck, |cx| form.poll_next_field(cx))? else {
             return collect(names, values);
         };
         let place = names.iter().position(|name| part.name() == Some(name));
         let place = place.and_then(|at| Some((*names.get(at)?, values.get_mut(at)?)));
         match place {
-            None => while chunk(&mut part)?.is_some() {},
+            None => while chunk(&is_stuck, &mut part)?.is_some() {},
             Some((name, Some(_))) => {
                 return Err(Rejection::new(RejectionKind::Repeated).with_field(name));
             }
-            Some((name, value)) => *value = Some(short(&mut part, name, max_len)?),
+            Some((name, value)) => *value = Some(short(&is_stuck, &mut part, name, max_len)?),
         }
     }
     Err(malformed())
 }
 
 /// The whole of a short part.
-fn short(part: &mut Field<'_>, name: &'static str, max_len: usize) -> Result<Vec<u8>, Rejection> {
+fn short(
+    is_stuck: &AtomicBool,
+    part: &mut Field<'_>,
+    name: &'static str,
+    max_len: usize,
+) -> Result<Vec<u8>, Rejection> {
     let mut value = Vec::new();
-    while let Some(chunk) = chunk(part)? {
+    while let Some(chunk) = chunk(is_stuck, part)? {
         value.extend_from_slice(&chunk);
         if value.len() >= max_len {
             return Err(Rejection::malformed(name));
@@ -70,16 +112,19 @@ fn short(part: &mut Field<'_>, name: &'static str, max_len: usize) -> Result<Vec
     part.file_name().is_none().then_some(value).ok_or_else(|| Rejection::malformed(name))
 }
 
-fn chunk(part: &mut Field<'_>) -> Result<Option<Bytes>, Rejection> {
-    next(|cx| Pin::new(&mut *part).poll_next(cx).map(Option::transpose))
+fn chunk(is_stuck: &AtomicBool, part: &mut Field<'_>) -> Result<Option<Bytes>, Rejection> {
+    next(is_stuck, |cx| Pin::new(&mut *part).poll_next(cx).map(Option::transpose))
 }
 
 /// Runs the reader until it has something: its body is at hand, so that it never waits.
 fn next<T>(
+    is_stuck: &AtomicBool,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<multer::Result<T>>,
 ) -> Result<T, Rejection> {
     let mut cx = Context::from_waker(Waker::noop());
-    for _ in 0..MAX_IDLE_STEPS {
+    for step in 0..=MAX_IDLE_STEPS {
+        // First from what it has.
+        is_stuck.store(step > 0, Ordering::Relaxed);
         if let Poll::Ready(result) = poll(&mut cx) {
             return result.map_err(|error| malformed().with_source(error));
         }
@@ -103,18 +148,18 @@ fn malformed() -> Rejection {
     Rejection::malformed("body")
 }
 
-/// The body in pieces, each of which must be asked for: the reader takes what it can get at once.
+/// The body in pieces. The reader takes what it can get at once, so it gets one each time that it is
+/// stuck.
 struct Steps {
     rest: Bytes,
-    is_next: bool,
+    is_stuck: Arc<AtomicBool>,
 }
 
 impl Stream for Steps {
     type Item = Result<Bytes, std::convert::Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.is_next = !self.is_next;
-        if self.is_next {
+        if !self.is_stuck.swap(false, Ordering::Relaxed) {
             return Poll::Pending;
         }
         let len = self.rest.len().min(STEP);

@@ -74,6 +74,47 @@ async fn a_message_with_attachments_is_verified() {
     }
 }
 
+/// What RFC 9110 and RFC 7578 allow, and what is sent all the same.
+#[test]
+fn every_spelling_of_the_form_is_read() {
+    let body = |disposition: &str| {
+        let [time, token, signature] =
+            [("timestamp", TIME), ("token", TOKEN), ("signature", &*tag())].map(|(name, value)| {
+                let head = disposition.replace("{}", name);
+                [format!("--B\r\n{head}\r\n\r\n").as_bytes(), value.as_bytes(), b"\r\n"].concat()
+            });
+        [b"a preamble\r\n", &time[..], &token, &signature, b"--B--\r\nan epilogue"].concat()
+    };
+    const PLAIN: &str = "Content-Disposition: form-data; name=\"{}\"";
+    for (content_type, disposition) in [
+        ("multipart/form-data; boundary=B", PLAIN),
+        ("Multipart/Form-Data; Boundary=B", PLAIN),
+        ("multipart/form-data ; boundary=B", PLAIN),
+        ("multipart/form-data;\tboundary=B ", PLAIN),
+        ("multipart/form-data;boundary=B;", PLAIN),
+        ("multipart/form-data; charset=utf-8; boundary=\"B\"", PLAIN),
+        ("multipart/form-data; boundary=B; charset=utf-8", PLAIN),
+        ("multipart/form-data; boundary=\"\\B\"", PLAIN),
+        ("multipart/form-data; boundary=B", "content-disposition:form-data;name={}"),
+        (
+            "multipart/form-data; boundary=B",
+            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\
+             Content-Disposition: form-data; name=\"{}\"\r\nContent-Length: 10",
+        ),
+    ] {
+        let verified = verify(&mailgun(), &head(content_type), &body(disposition).into());
+        assert!(verified.is_ok(), "{content_type}: {disposition}: {verified:?}");
+    }
+    for content_type in [
+        "multipart/form-data; boundary=B; boundary=B",
+        "multipart/form-data; boundary=\"B",
+        "multipart/form-data; boundary=\"\"",
+    ] {
+        let refused = verify(&mailgun(), &head(content_type), &body(PLAIN).into()).unwrap_err();
+        assert_eq!(refused.kind(), Malformed, "{content_type}");
+    }
+}
+
 #[test]
 fn each_field_is_there_once_without_a_file_name_and_short() {
     let [time, token, signature] = proof();
