@@ -49,6 +49,12 @@ pub const fn all_of<A: Verifier, B: Verifier>(first: A, second: B) -> AllOf<A, B
 /// credentials by a [`WWW-Authenticate`](Profile::with_www_authenticate) header: senders that wait for
 /// this header find no other way in.
 ///
+/// When both accept, [`Verified`] is that of the first. Its
+/// [replay key](Verified::replay_key) is that of the one that accepts the delivery longer, where what
+/// is signed is [unique](Verified::is_unique): a replay guard knows the delivery as long as either
+/// accepts it. A second one that proves nothing unique, such as a token beside a signature, accepts
+/// again what the first does not any more, and no guard can tell.
+///
 /// When both refuse, the rejection is that of the verifier that came further: a signature that does
 /// not match says more than a header that is missing.
 pub const fn any_of<A: Verifier, B: Verifier>(first: A, second: B) -> AnyOf<A, B> {
@@ -154,7 +160,7 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
         let second = second.and_then(|state| self.second.finish(state, head, body));
         match (first, second) {
             // A verifier that refused has no say in the answer.
-            (Ok(first), Ok(second)) => Ok(first.fresh_as_either(&second).or_reply_of(second)),
+            (Ok(first), Ok(second)) => Ok(first.or_longer_of(&second).or_reply_of(second)),
             (Ok(verified), Err(_)) | (Err(_), Ok(verified)) => Ok(verified),
             (Err(first), Err(second)) => Err(match were_in_order {
                 (true, false) => of_the_meant(first, second),

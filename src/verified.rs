@@ -39,6 +39,8 @@ pub struct Verified {
     /// In the replay key in the tenant's place, where a store may find it by other spellings.
     replay_name: Option<Arc<[u8; 32]>>,
     identity: Option<Identity>,
+    /// Whose identity it is, where another verifier accepts the delivery for longer.
+    replay_provider: Option<&'static str>,
     reply: Option<Box<Response<Bytes>>>,
 }
 
@@ -98,6 +100,7 @@ impl Verified {
             tenant: None,
             replay_name: None,
             identity: None,
+            replay_provider: None,
             reply: None,
         }
     }
@@ -246,14 +249,26 @@ impl Verified {
     #[must_use]
     pub const fn is_unique(&self) -> bool {
         let has_unique_content = self.has_unique_content && self.signed_at.is_some();
-        self.identity.is_some() && (self.delivery_id_is_signed || has_unique_content)
+        let is_unique = self.delivery_id_is_signed || has_unique_content;
+        self.identity.is_some() && (is_unique || self.replay_provider.is_some())
     }
 
-    /// Of two verifiers that both accept this delivery, and one of which is enough: for as long as one
-    /// of them does.
-    pub(crate) fn fresh_as_either(mut self, other: &Self) -> Self {
-        if self.replay_key() == other.replay_key() {
-            self.fresh_for = self.fresh_for.zip(other.fresh_for).map(|(a, b)| a.max(b));
+    /// Of two verifiers that both accept this delivery, and one of which is enough. Once this one does
+    /// not any more, the other one does, and a replay guard must know the delivery then: by the key of
+    /// the one that accepts it longer.
+    pub(crate) fn or_longer_of(mut self, other: &Self) -> Self {
+        let is_longer = match (self.fresh_for, other.fresh_for) {
+            (Some(own), Some(others)) => others > own,
+            (own, others) => own.is_some() && others.is_none(),
+        };
+        let is_same = self.replay_key() == other.replay_key();
+        if is_longer && (is_same || self.tenant == other.tenant && other.is_unique()) {
+            self.fresh_for = other.fresh_for;
+            if !is_same {
+                self.identity.clone_from(&other.identity);
+                self.replay_name.clone_from(&other.replay_name);
+                self.replay_provider = Some(other.replay_provider.unwrap_or(other.provider));
+            }
         }
         self
     }
@@ -318,7 +333,7 @@ impl Verified {
 
     fn hash_identity(&self, mut hash: Sha256) -> Option<ReplayKey> {
         let identity = self.identity.as_ref()?;
-        hash.update(self.provider);
+        hash.update(self.replay_provider.unwrap_or(self.provider));
         hash.update([0, identity.len]);
         hash.update(identity.as_bytes());
         // One tenant's id must not pass for another's.

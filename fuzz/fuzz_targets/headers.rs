@@ -321,7 +321,7 @@ fn run(input: &Input<'_>) -> Option<()> {
         };
         let found: Vec<_> = candidates.into_iter().filter_map(decode).collect();
         let key_index = tags.iter().position(|tag| found.contains(tag))?;
-        let identity = if index == 3 { id.to_vec() } else { tags[0].clone() };
+        let identity = if index == 3 { id.to_vec() } else { tags.last()?.clone() };
         Some((key_index, Verified::new("fuzz").with_identity(&identity).replay_key()))
     })();
 

@@ -23,7 +23,7 @@ const MAX_SETS: usize = 4;
 /// | header | `Persona-Signature: t=<seconds>,v1=<hex>`; while a secret is rotated two such sets with a space between them, one by each secret |
 /// | algorithm | HMAC-SHA256; key: the secret as it is |
 /// | signed content | `<time>.<body>`, with the time of the same set |
-/// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long. Each set is judged by its own time |
+/// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
 /// | delivery id | none known |
 /// | handshake | none |
 /// | status | 403 |
@@ -93,7 +93,11 @@ impl Verifier for Persona {
 
     fn finish(&self, state: PersonaState, _: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
         let verdicts = state.0.into_iter().map(|(set, state)| self.0.finish(state, &set, body));
-        let verified = verdicts.flatten().next().ok_or(Rejection::mismatch())?;
+        // The set that is accepted longest: a replay guard must know the body until then.
+        let longest = verdicts.flatten().reduce(|longest, other| {
+            if other.fresh_for() > longest.fresh_for() { other } else { longest }
+        });
+        let verified = longest.ok_or(Rejection::mismatch())?;
         Ok(verified.with_identity(&Sha256::digest(body)))
     }
 

@@ -129,9 +129,9 @@ impl Verifier for Worldpay {
         }
         let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
         let verified = Verified::new(Self::PROFILE.provider()).with_key_index(key_index);
-        // Always the tag under the first key: whoever leaves out one of two signatures must not
-        // make a new delivery.
-        Ok(match tags.first() {
+        // Always the tag under the oldest key: whoever leaves out one of two signatures must not make
+        // a new delivery, nor must a rotation.
+        Ok(match tags.last() {
             Some(tag) => verified.with_identity(tag.as_bytes()),
             None => verified,
         })

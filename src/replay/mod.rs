@@ -52,10 +52,11 @@
 //! handler act on unsigned parts, and give each route a guard with a scope of its own. With
 //! Mailgun, whose signature does not cover the body, that holds for the body too.
 //!
-//! The tag under the **first** secret is what an HMAC delivery without a signed id is known by. When
-//! that secret changes, or processes that share a store have different ones for a moment, what was
-//! handled before can be handled once more within the verifier's tolerance. So it is with
-//! [`any_of`](crate::any_of) two schemes, when somebody leaves one of two signatures out.
+//! The tag under the **oldest** secret is what an HMAC delivery without a signed id is known by: the
+//! last that was given to `or_secret`. When that secret is taken away, or processes that share a store
+//! have different ones for a moment, what was handled before can be handled once more within the
+//! verifier's tolerance. So it is with [`any_of`](crate::any_of) two schemes, when somebody leaves one
+//! of two signatures out.
 //!
 //! The answer's head decides on success. A gRPC error that comes in the trailers of a streaming
 //! answer is not seen: the guard is for unary calls. Tenants who share a store share its room.

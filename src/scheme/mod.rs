@@ -175,8 +175,8 @@ impl Scheme {
     /// The provider's name, as it appears in [`Verified`](crate::Verified).
     ///
     /// The [replay key](crate::Verified::replay_key) of a scheme without a name depends on its oldest
-    /// secret, so that two senders are kept apart. Name the scheme, and the key stays as it is through
-    /// each rotation.
+    /// secret, so that two senders are kept apart. Where a scheme with a name signs an id, the key stays
+    /// as it is through each rotation.
     pub const fn provider(mut self, name: &'static str) -> Self {
         self.profile = self.profile.with_provider(name);
         self

@@ -294,7 +294,7 @@ impl Verifier for SchemeVerifier {
             verified = verified.with_fresh_for(fresh_for);
         }
         // A signed id tells one delivery from another; else the tag does, and always the one under
-        // the first secret: whoever leaves out one of two signatures must not make a new delivery.
+        // the oldest secret: whoever leaves out one of two signatures must not make a new delivery.
         let is_signed = scheme.template.contains(&Part::Id);
         let id = scheme.delivery_id.map(|name| optional(head, name)).transpose()?.flatten();
         match id.filter(|_| is_signed) {
@@ -349,7 +349,8 @@ pub(crate) fn json_time(
 }
 
 impl Inner {
-    /// The index of the first secret that made a signature, and the tag under the first secret.
+    /// The index of the first secret that made a signature, and the tag under the oldest secret, which a
+    /// rotation leaves as it is until that secret is taken away.
     fn match_tags(&self, mut keyed: Keyed, head: &Parts) -> Result<(usize, Tag), Rejection> {
         self.each_part(Side::AfterBody, head, &mut |bytes| keyed.update(bytes))?;
 
@@ -370,7 +371,7 @@ impl Inner {
             verdict.add(index, is_match);
         }
         let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
-        Ok((key_index, first))
+        Ok((key_index, rest.last().copied().unwrap_or(first)))
     }
 
     fn each_part(

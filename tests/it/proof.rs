@@ -316,6 +316,22 @@ fn senders_without_a_name_are_told_apart_by_their_keys() {
     assert_eq!(key(&rotated, "new"), key(&rotated, "of a"));
 }
 
+/// The tag under the oldest secret tells a delivery that has no id.
+#[test]
+fn a_rotation_makes_no_new_delivery() {
+    const ACME: Scheme = Scheme::hmac_sha256("x-acme").provider("acme");
+    let secret = |text| Secret::new(text).unwrap();
+    let rotated = ACME.verifier(secret("new")).unwrap().or_secret(secret("old")).unwrap();
+    let key = |verifier: &tower_webhook::scheme::SchemeVerifier, secrets: &[&str]| {
+        let request = Request::post("/").header("x-acme", hmac_sha256(secrets[0], BODY.as_bytes()));
+        let head = head_of(request.body(()).unwrap());
+        verify(verifier, &head, &Bytes::from(BODY)).unwrap().replay_key().unwrap()
+    };
+    let before = key(&ACME.verifier(secret("old")).unwrap(), &["old"]);
+    assert_eq!(key(&rotated, &["old"]), before);
+    assert_eq!(key(&rotated, &["new"]), before);
+}
+
 #[cfg(feature = "asymmetric")]
 #[test]
 fn senders_without_a_name_are_told_apart_by_their_public_keys() {
@@ -339,6 +355,7 @@ fn senders_without_a_name_are_told_apart_by_their_public_keys() {
 fn a_composition_accepts_for_as_long_as_its_parts_do() {
     let proof = |identity: &[u8], seconds: Option<u64>| {
         let proof = Verified::new("acme").with_identity(identity).with_unique_content();
+        let proof = proof.with_signed_at(at(NOW)());
         seconds
             .into_iter()
             .fold(proof, |proof, seconds| proof.with_fresh_for(Duration::from_secs(seconds)))
@@ -360,9 +377,13 @@ fn a_composition_accepts_for_as_long_as_its_parts_do() {
         assert_eq!(fresh(AnyVerifier::new(any_of(a, b))), either, "{first:?} {second:?}");
         let (a, b) = parts(b"1");
         assert_eq!(fresh(AnyVerifier::new(all_of(a, b))), both, "{first:?} {second:?}");
-        // What the other one accepts again is another delivery to the guard.
+        // What the other one accepts again has its own key: the delivery is known by that.
         let (a, b) = parts(b"2");
-        assert_eq!(fresh(AnyVerifier::new(any_of(a, b))), first, "{first:?} {second:?}");
+        let both = verify(&any_of(a, b), &head_of(Request::new(())), &Bytes::new()).unwrap();
+        let is_seconds = either != first;
+        let known = proof(if is_seconds { b"2" } else { b"1" }, None).replay_key();
+        assert_eq!(both.replay_key(), known, "{first:?} {second:?}");
+        assert_eq!(both.fresh_for().map(|time| time.as_secs()), either, "{first:?} {second:?}");
     }
 }
 

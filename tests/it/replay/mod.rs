@@ -8,6 +8,7 @@ mod model;
 mod parallel;
 #[cfg(feature = "redis")]
 mod redis;
+mod windows;
 
 use std::{
     collections::VecDeque,

@@ -1,0 +1,102 @@
+//! A delivery that more than one verifier, or more than one time, makes acceptable is handled once.
+
+use std::{
+    convert::Infallible,
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_webhook::{
+    BufferedBody, Scheme, SignatureLayer, Source, any_of,
+    providers::{Persona, Slack},
+    replay::{MemoryStore, ReplayLayer},
+    scheme::{Part, TimeFormat, TimeSource},
+};
+
+use crate::support::{SECRET, hmac_sha256, secret};
+
+const NOW: u64 = 1_700_000_000;
+
+#[derive(Clone, Default)]
+struct Now(Arc<AtomicU64>);
+
+impl Now {
+    fn clock(&self) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
+        let now = Arc::clone(&self.0);
+        move || UNIX_EPOCH + Duration::from_secs(now.load(Ordering::SeqCst))
+    }
+
+    /// How often the handler is called when these requests come, each so many seconds after the start.
+    async fn handled(
+        &self,
+        source: impl Source + Clone,
+        requests: impl IntoIterator<Item = (u64, Request<Bytes>)>,
+    ) -> u64 {
+        let calls = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&calls);
+        let inner = service_fn(move |_: Request<BufferedBody>| {
+            seen.fetch_add(1, Ordering::SeqCst);
+            ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+        });
+        let guard = ReplayLayer::new("/hook", MemoryStore::new(16).clock(self.clock()));
+        let guard = guard.guard_body_only("persona");
+        let service = SignatureLayer::new(source).layer(guard.layer(inner));
+        for (seconds, request) in requests {
+            self.0.store(NOW + seconds, Ordering::SeqCst);
+            let Ok(_) = service.clone().oneshot(request.map(Full::new)).await;
+        }
+        calls.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn two_verifiers_with_windows_of_their_own_know_it_for_the_longer_one() {
+    const OWN: Scheme = Scheme::hmac_sha256("x-slack-signature")
+        .prefix("v0=")
+        .provider("slack_until_now")
+        .unique_content()
+        .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
+        .time(TimeSource::Header("x-slack-request-timestamp"), TimeFormat::Seconds);
+    for own_is_first in [false, true] {
+        let now = Now::default();
+        let slack = Slack::new(secret()).clock(now.clock());
+        let own = OWN.verifier(secret()).unwrap().clock(now.clock());
+        let tag = hmac_sha256(SECRET, format!("v0:{NOW}:{{}}").as_bytes());
+        let request = || {
+            let request = Request::post("/").header("x-slack-signature", format!("v0={tag}"));
+            let request = request.header("x-slack-request-timestamp", NOW);
+            request.body(Bytes::from("{}")).unwrap()
+        };
+        let requests = [0, 60, 299, 301, 600, 80_000].map(|seconds| (seconds, request()));
+        let calls = if own_is_first {
+            now.handled(any_of(own, slack), requests).await
+        } else {
+            now.handled(any_of(slack, own), requests).await
+        };
+        assert_eq!(calls, 1, "{own_is_first}");
+    }
+}
+
+#[tokio::test]
+async fn a_set_of_personas_that_was_handled_beside_an_older_one_is_known() {
+    let set = |time: u64| {
+        format!("t={time},v1={}", hmac_sha256(SECRET, format!("{time}.{{}}").as_bytes()))
+    };
+    let now = Now::default();
+    let request = |value: String| {
+        Request::post("/").header("persona-signature", value).body(Bytes::from("{}")).unwrap()
+    };
+    let both = format!("{} {}", set(NOW - 86_000), set(NOW));
+    let requests = [(0, both), (4_000, set(NOW)), (80_000, set(NOW))];
+    let requests = requests.map(|(seconds, value)| (seconds, request(value)));
+    let persona = Persona::new(secret()).clock(now.clock());
+    assert_eq!(now.handled(persona, requests).await, 1);
+}
