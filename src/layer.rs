@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
@@ -53,6 +53,9 @@ pub struct SignatureLayer<M> {
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) profile: Profile,
+    /// The `WWW-Authenticate` of a verifier that was looked up, for all refusals since: what only some
+    /// of them had would tell whose id is known.
+    pub(crate) found_challenge: OnceLock<&'static str>,
     /// Of every request, whichever verifier is looked up for it.
     pub(crate) sensitive: Arc<SensitiveParts>,
     pub(crate) budget: Budget,
@@ -76,6 +79,7 @@ impl<M: Source> SignatureLayer<M> {
     pub fn new(make: M) -> Self {
         let config = Config {
             profile: make.shared_profile(),
+            found_challenge: OnceLock::new(),
             sensitive: Arc::new(make.shared_sensitive_parts()),
             budget: Budget::of_bytes(256 << 20),
             drain: Drain::new(),

@@ -1,6 +1,11 @@
 //! Why a request was refused, and what the sender is told.
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    error::Error,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
@@ -326,6 +331,15 @@ impl Rejection {
     pub(crate) const fn attributed(mut self, profile: &Profile) -> Self {
         self.status = Some(profile.status);
         self.of_verifier(profile)
+    }
+
+    /// With the challenge of the first verifier that had one, unless there is its own.
+    pub(crate) fn with_shared_challenge(mut self, first: &OnceLock<&'static str>) -> Self {
+        self.www_authenticate = match self.www_authenticate {
+            "" => first.get().copied().unwrap_or_default(),
+            own => first.get_or_init(|| own),
+        };
+        self
     }
 
     /// A 401 without a challenge leaves a sender that waits for one without a way in (RFC 9110,

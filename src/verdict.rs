@@ -79,7 +79,7 @@ impl Config {
     }
 
     fn attributed(&self, rejection: Rejection) -> Rejection {
-        rejection.attributed(&self.profile)
+        rejection.attributed(&self.profile).with_shared_challenge(&self.found_challenge)
     }
 }
 

@@ -218,12 +218,19 @@ impl Profile {
         self
     }
 
+    /// Whether refusals ask for credentials.
+    fn asks(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED && !self.www_authenticate.is_empty()
+    }
+
     /// The profile of two verifiers that both look at a request.
     pub(crate) fn and(mut self, second: &Self) -> Self {
         self.body_limit = self.body_limit.max(second.body_limit);
         self.first_contacts = self.first_contacts.and(second.first_contacts);
-        if self.www_authenticate.is_empty() && !second.www_authenticate.is_empty() {
+        if !self.asks() && second.asks() {
             (self.status, self.www_authenticate) = (second.status, second.www_authenticate);
+        } else if self.www_authenticate.is_empty() {
+            self.www_authenticate = second.www_authenticate;
         }
         self
     }

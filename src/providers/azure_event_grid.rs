@@ -13,7 +13,7 @@ use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier, scheme::Hand
 /// | delivery id | in the body (`id` of each event) |
 /// | handshake | the POST with `aeg-event-type: SubscriptionValidation` **and the token** is answered with `{"validationResponse":"<code>"}` and does not reach the handler |
 /// | status | 403 |
-/// | body limit | 1 MiB (<https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/event-grid/event-schema.md>) |
+/// | body limit | 2 MiB; 1 MiB is documented (<https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/event-grid/event-schema.md>) |
 /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::NOT_FOUND)` it comes again (<https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry>) |
 /// | evidence | vendor's documentation: <https://learn.microsoft.com/en-us/azure/event-grid/webhook-event-delivery> |
 ///

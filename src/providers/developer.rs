@@ -417,7 +417,7 @@ providers! {
     /// | handshake | none |
     /// | status | 403 |
     /// | retries | for 5 seconds (<https://supabase.com/docs/guides/auth/auth-hooks>); each is signed anew (<https://github.com/supabase/auth/blob/8983071348fd964d5132948abe63ea076f9af3a0/internal/hooks/hookshttp/hookshttp.go>) |
-    /// | body limit | 1 MiB; 20 KiB is documented (<https://github.com/supabase/supabase/blob/02d2e00b01d16ba6e7d664bf56beeb49be073e02/apps/docs/content/guides/auth/auth-hooks.mdx>) |
+    /// | body limit | 2 MiB; 20 KiB is documented (<https://github.com/supabase/supabase/blob/02d2e00b01d16ba6e7d664bf56beeb49be073e02/apps/docs/content/guides/auth/auth-hooks.mdx>) |
     /// | after a refusal | it does not come again, whatever the status (<https://supabase.com/docs/guides/auth/auth-hooks>) |
     /// | evidence | vendor's source: supabase/auth:internal/hooks/hookshttp/hookshttp.go, internal/conf/configuration.go |
     ///

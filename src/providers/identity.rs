@@ -97,7 +97,7 @@ providers! {
     /// | header | `X-Pinwheel-Signature: v2=<hex>` + `X-Timestamp` |
     /// | algorithm | HMAC-SHA256; key: API key, the secret as it is |
     /// | signed content | `v2:<time>:<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |

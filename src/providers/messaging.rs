@@ -14,7 +14,7 @@ providers! {
     /// | header | `X-UA-Signature: <hex>` + `X-UA-Timestamp` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time>:<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
@@ -58,7 +58,7 @@ providers! {
     /// | header | `X-Front-Signature: <base64>` + `X-Front-Request-Timestamp` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time>:<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | the signed POST of type `sync` with `X-Front-Challenge` is answered with that header's text and does not reach the handler |
     /// | status | 403 |
@@ -274,7 +274,7 @@ providers! {
     /// | header | `TikTok-Signature: t=<s>,s=<hex>` |
     /// | algorithm | HMAC-SHA256; key: client secret, the secret as it is |
     /// | signed content | `<t>.<body>` |
-    /// | freshness | 3 days and 7 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
+    /// | freshness | 3 days and 7 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |
@@ -352,7 +352,7 @@ providers! {
     /// | header | `X-Zendesk-Webhook-Signature: <base64>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | `<time><body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | `x-zendesk-webhook-invocation-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
@@ -376,7 +376,7 @@ providers! {
     /// | header | `x-zm-signature: v0=<hex>` |
     /// | algorithm | HMAC-SHA256; key: secret token, the secret as it is |
     /// | signed content | `v0:<time>:<body>` |
-    /// | freshness | 1 hour and 34 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
+    /// | freshness | 1 hour and 34 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | `x-zm-trackingid` |
     /// | handshake | the signed POST with `"event":"endpoint.url_validation"` is answered with its `plainToken` and that token's HMAC by the first secret, and does not reach the handler |
     /// | status | 403 |

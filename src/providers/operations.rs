@@ -50,7 +50,7 @@ providers! {
     /// | delivery id | `x-webhook-id`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |
-    /// | body limit | 1 MiB; 256 KiB is documented (<https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md>) |
+    /// | body limit | 2 MiB; 256 KiB is documented (<https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md>) |
     /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md>) |
     /// | evidence | public vector: go-pagerduty |
     ///
@@ -67,7 +67,7 @@ providers! {
     /// | header | `X-Signature: <hex>` + `Date: Thu 07 Sep 2017 06:30:04 UTC` |
     /// | algorithm | HMAC-SHA1; key: the secret as it is |
     /// | signed content | `<body><date>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
+    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
     /// | handshake | none |
     /// | status | 403 |

@@ -276,7 +276,7 @@ providers! {
     /// | header | `Linear-Signature: <hex>` |
     /// | algorithm | HMAC-SHA256; key: the secret as it is |
     /// | signed content | the body |
-    /// | freshness | 7 hours and 44 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long. The time is `webhookTimestamp` in the signed body |
+    /// | freshness | 7 hours and 44 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | `linear-delivery`, **not signed** |
     /// | handshake | none |
     /// | status | 403 |

@@ -200,7 +200,8 @@ const BASIC_CHALLENGE: &str = r#"Basic realm="webhooks""#;
 /// | evidence | vendor's documentation: RFC 7617 |
 ///
 /// Twilio, Bandwidth and others take name and password from the webhook's URL, and show them only in
-/// answer to a 401 with this header. `all_of(twilio, basic_auth)` answers so, too.
+/// answer to a 401 with this header. `all_of(twilio, basic_auth)` answers so, too. A look-up needs
+/// `.profile(BasicAuth::PROFILE)` for it: until a verifier is found the layer knows no other.
 #[derive(Clone, Debug)]
 pub struct BasicAuth(Vec<Secret>);
 

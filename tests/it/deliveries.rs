@@ -402,6 +402,24 @@ async fn each_401_for_basic_credentials_asks_for_them() {
         let layer = SignatureLayer::new(verifier).rejection_status(StatusCode::UNAUTHORIZED);
         asked(name, layer, &[]).await;
     }
+    // A verifier with a 403 of its own takes no 401 from another.
+    let postmark = || verifier(providers::by_name("postmark").unwrap(), KEY, NOW);
+    let shopify = || Shopify::new(Secret::from_bytes(KEY).unwrap());
+    asked("403 first", SignatureLayer::new(any_of(postmark(), basic())), &[]).await;
+    asked("403 first, all of", SignatureLayer::new(all_of(postmark(), basic())), &[]).await;
+    asked("401 first", SignatureLayer::new(any_of(shopify(), postmark())), &[]).await;
+    asked("401 first, all of", SignatureLayer::new(all_of(shopify(), postmark())), &[]).await;
+
+    // A look-up without a profile: once one was found, whether an id is known makes no difference.
+    let found = make_verifier_fn(|head| {
+        let is_known = head.headers.contains_key("x-known");
+        ready(if is_known { Ok(basic()) } else { Err(Rejection::unknown_tenant()) })
+    });
+    let layer = SignatureLayer::new(found).rejection_status(StatusCode::UNAUTHORIZED);
+    for headers in [&[("x-known", "1")][..], &[], &[("x-known", "1"), ("authorization", "x")]] {
+        asked("look-up without a profile", layer.clone(), headers).await;
+    }
+
     let none = SignatureLayer::new(twilio()).rejection_status(StatusCode::UNAUTHORIZED);
     let request = Request::post("/sms").body(Script::untouchable()).unwrap();
     let (response, _) = send(&none, request).await;

@@ -2,13 +2,22 @@
 //!
 //! `UPDATE_PAGES=1 cargo test --all-features --test it pages` writes them anew.
 
-use std::{collections::BTreeSet, fmt::Write, fs, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    fs,
+    path::Path,
+    time::Duration,
+};
 
 use tower_webhook::{
     Profile,
     providers::{self, DeliveryPolicy},
     scheme::Tolerance,
+    verify,
 };
+
+use crate::conformance::Trial;
 
 const TABLE: &str = "docs/deliveries.md";
 
@@ -75,12 +84,52 @@ fn is_for_retries(policy: &DeliveryPolicy) -> bool {
         && !is_window
 }
 
-fn freshness(policy: &DeliveryPolicy) -> String {
+/// How a replay guard knows the provider's deliveries.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Guard {
+    /// Nothing of the delivery is signed.
+    No,
+    /// By the body, which another delivery may have too.
+    ByBody,
+    Yes,
+}
+
+impl Guard {
+    /// Of each provider, in the best of its ways.
+    fn all() -> BTreeMap<&'static str, Self> {
+        let mut guards = BTreeMap::new();
+        for trial in Trial::all() {
+            let verified = verify(&trial.own, &trial.head, &trial.body).unwrap();
+            let guard = match (verified.is_unique(), verified.replay_key()) {
+                (true, _) => Self::Yes,
+                (false, Some(_)) => Self::ByBody,
+                (false, None) => Self::No,
+            };
+            let known = guards.entry(trial.provider.delivery_policy().name()).or_insert(guard);
+            *known = guard.max(*known);
+        }
+        guards
+    }
+
+    const fn cell(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::ByBody => "`guard_body_only`",
+            Self::Yes => "yes",
+        }
+    }
+}
+
+fn freshness(policy: &DeliveryPolicy, guard: Option<Guard>) -> String {
     let window = window(policy.tolerance());
     if is_for_retries(policy) {
+        let needs = match guard {
+            Some(Guard::ByBody) => ", turned on by `guard_body_only`,",
+            _ => "",
+        };
         format!(
-            "{window}: a retry may carry the first attempt's time. Without a replay guard a captured \
-             delivery can be sent again for as long"
+            "{window}: a retry may carry the first attempt's time. Without a replay guard{needs} a \
+             captured delivery can be sent again for as long"
         )
     } else {
         window
@@ -194,6 +243,7 @@ fn end_of_page(source: &str, name: &str) -> Option<usize> {
 #[test]
 fn pages_say_how_the_provider_delivers() {
     let timed = timed();
+    let guards = Guard::all();
     let paths =
         fs::read_dir(root().join("src/providers")).unwrap().map(|entry| entry.unwrap().path());
     let paths: Vec<_> =
@@ -216,7 +266,7 @@ fn pages_say_how_the_provider_delivers() {
         let end = evidence + source[evidence..].find('\n').unwrap() + 1;
         let page = &source[start..end];
         let indent = &page[..page.find("///").unwrap()];
-        let expected = expected_page(page, indent, policy, is_timed);
+        let expected = expected_page(page, indent, policy, is_timed, guards.get(name).copied());
         if is_update() && page != expected {
             fs::write(path, [&source[..start], &expected, &source[end..]].concat()).unwrap();
         } else {
@@ -225,7 +275,13 @@ fn pages_say_how_the_provider_delivers() {
     }
 }
 
-fn expected_page(page: &str, indent: &str, policy: &DeliveryPolicy, is_timed: bool) -> String {
+fn expected_page(
+    page: &str,
+    indent: &str,
+    policy: &DeliveryPolicy,
+    is_timed: bool,
+    guard: Option<Guard>,
+) -> String {
     let rows = rows(policy, is_timed);
     let mut expected = String::new();
     for line in page.lines() {
@@ -240,9 +296,9 @@ fn expected_page(page: &str, indent: &str, policy: &DeliveryPolicy, is_timed: bo
                 }
             }
         }
-        if cell == "freshness" && is_timed && !line.contains(&freshness(policy)) {
+        if cell == "freshness" && is_timed && !line.contains(&freshness(policy, guard)) {
             // What else the page says of it stands behind a comma.
-            writeln!(expected, "{indent}/// | freshness | {} |", freshness(policy)).unwrap();
+            writeln!(expected, "{indent}/// | freshness | {} |", freshness(policy, guard)).unwrap();
             continue;
         }
         if cell == "status" && !line.contains(&status(policy, line)) {
@@ -257,6 +313,7 @@ fn expected_page(page: &str, indent: &str, policy: &DeliveryPolicy, is_timed: bo
 #[test]
 fn the_table_names_every_provider() {
     let timed = timed();
+    let guards = Guard::all();
     let mut expected = String::new();
     for policy in providers::delivery_policies() {
         let row = [
@@ -277,6 +334,7 @@ fn the_table_names_every_provider() {
                 Some(false) => "no",
             }
             .to_owned(),
+            guards.get(policy.name()).map_or("no", |guard| guard.cell()).to_owned(),
             policy.max_body().map_or("unknown".to_owned(), bytes),
             bytes(policy.body_limit()),
             policy.status().as_str().to_owned(),

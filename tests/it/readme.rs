@@ -190,7 +190,7 @@ fn rows_say_how_the_provider_signs() {
     }
 }
 
-#[cfg(feature = "asymmetric")]
+#[cfg(all(feature = "asymmetric", feature = "sign"))]
 #[test]
 fn rows_say_how_old_a_signed_time_may_be() {
     let mut timed = 0;
