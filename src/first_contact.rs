@@ -41,6 +41,8 @@ pub struct FirstContact {
     header: Option<(&'static str, &'static str)>,
     body: BodyForm,
     answer: Answer,
+    /// Whether a token in it is handed over, by an exchange that is open for it.
+    is_exchanged: bool,
 }
 
 /// A field's value in a [`FirstContact`].
@@ -78,13 +80,23 @@ impl FirstContact {
     /// Creates a first contact whose body is a form with these parameters, each once, in any order. It
     /// is answered with an empty 200.
     pub const fn form(parameters: &'static [(&'static str, ContactField)]) -> Self {
-        Self { header: None, body: BodyForm::Form(parameters), answer: Answer::Empty }
+        Self {
+            header: None,
+            body: BodyForm::Form(parameters),
+            answer: Answer::Empty,
+            is_exchanged: false,
+        }
     }
 
     /// Creates a first contact whose body is a JSON object with these members, each once, in any order.
     /// It is answered with an empty 200.
     pub const fn json(members: &'static [(&'static str, ContactField)]) -> Self {
-        Self { header: None, body: BodyForm::Json(members), answer: Answer::Empty }
+        Self {
+            header: None,
+            body: BodyForm::Json(members),
+            answer: Answer::Empty,
+            is_exchanged: false,
+        }
     }
 
     /// Requires this header to have this value.
@@ -109,6 +121,19 @@ impl FirstContact {
     pub const fn echo_text(mut self, field: &'static str) -> Self {
         self.answer = Answer::Text(field);
         self
+    }
+
+    pub(crate) const fn exchanged(mut self) -> Self {
+        self.is_exchanged = true;
+        self
+    }
+
+    /// The token of this field, where a request is this contact. Whether it may have a signature is not
+    /// judged here.
+    pub(crate) fn token(&self, head: &Parts, body: &[u8], field: &str) -> Option<String> {
+        let is_this = head.method == Method::POST && body.len() <= MAX_BODY && self.has_head(head);
+        let token = is_this.then(|| self.body.matches(body, field))??;
+        String::from_utf8(token).ok().filter(|token| is_token(token.as_bytes()))
     }
 
     /// Whether the head can be that of this contact.
@@ -192,7 +217,10 @@ pub(crate) enum SignatureHeaders {
 
 /// The first contacts of one provider, or of two that are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FirstContacts([Option<OfProvider>; 2]);
+pub(crate) struct FirstContacts {
+    known: [Option<OfProvider>; 2],
+    exchanged: &'static [FirstContact],
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct OfProvider {
@@ -201,24 +229,32 @@ struct OfProvider {
 }
 
 impl FirstContacts {
-    pub(crate) const NONE: Self = Self([None; 2]);
+    pub(crate) const NONE: Self = Self { known: [None; 2], exchanged: &[] };
 
     pub(crate) const fn new(
         contacts: &'static [FirstContact],
         signature: SignatureHeaders,
     ) -> Self {
-        Self([Some(OfProvider { contacts, signature }), None])
+        Self { known: [Some(OfProvider { contacts, signature }), None], exchanged: &[] }
+    }
+
+    /// With those whose tokens are handed over. A signature may stand beside them.
+    pub(crate) const fn with_exchange(mut self, contacts: &'static [FirstContact]) -> Self {
+        self.exchanged = contacts;
+        self
     }
 
     /// Those of two verifiers that look at the same request. A third one's are left out.
     pub(crate) fn and(self, other: Self) -> Self {
-        let mut all = self.0.into_iter().chain(other.0).flatten();
-        Self([all.next(), all.next()])
+        let mut all = self.known.into_iter().chain(other.known).flatten();
+        Self { known: [all.next(), all.next()], exchanged: self.exchanged }
     }
 
     /// Whether a request with this head and a body of this declared length may be one.
     pub(crate) fn may_be(&self, head: &Parts, len: Option<u64>) -> bool {
-        self.of(head).next().is_some()
+        let is_exchanged =
+            head.method == Method::POST && self.exchanged.iter().any(|it| it.has_head(head));
+        (is_exchanged || self.of(head).next().is_some())
             && len.is_some_and(|len| (1..=MAX_BODY as u64).contains(&len))
     }
 
@@ -232,7 +268,7 @@ impl FirstContacts {
 
     /// Those whose head this can be. One with a signature is verified, however wrong it is.
     fn of<'a>(&'a self, head: &'a Parts) -> impl Iterator<Item = &'static FirstContact> + 'a {
-        let known = self.0.iter().flatten();
+        let known = self.known.iter().flatten();
         known
             .filter(|known| head.method == Method::POST && !known.signature.is_in(head))
             .flat_map(|known| known.contacts)

@@ -180,15 +180,25 @@ where
                         Err(stop) => Err(stop),
                         Ok(()) => {
                             let (body, share, _) = reading.finish();
+                            let ip = config.client_ip.as_ref();
                             let make = make.take();
-                            match config.profile.first_contacts.answer(head, body.bytes()) {
+                            let taken = make.as_ref().map_or(Ok(false), |make| {
+                                contained(|| make.takes_token(head, body.bytes()))
+                            });
+                            let contacts = &config.profile.first_contacts;
+                            let response = match taken {
+                                Ok(true) => Some(Response::default()),
+                                _ => contacts.answer(head, body.bytes()),
+                            };
+                            match response {
                                 Some(response) => {
                                     Err((Stop::Contact(Box::new(response)), Rest::Read))
                                 }
                                 None => {
                                     let body = Some(Input::Read(body, share));
-                                    let ip = config.client_ip.as_ref();
-                                    let early = make.map(|make| contained(|| make.early(head, ip)));
+                                    let early = make.map(|make| {
+                                        taken.and_then(|_| contained(|| make.early(head, ip)))
+                                    });
                                     this.step.set(match early {
                                         Some(Ok(early)) => Step::Make { early, body },
                                         Some(Err(panic)) => {

@@ -45,6 +45,11 @@ pub trait Source: sealed::Sealed {
     fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early;
     #[doc(hidden)]
     fn shared_profile(&self) -> Profile;
+    /// Whether a first contact's token was handed over.
+    #[doc(hidden)]
+    fn takes_token(&self, _: &Parts, _: &Bytes) -> bool {
+        false
+    }
     #[doc(hidden)]
     fn shared_sensitive_parts(&self) -> SensitiveParts {
         self.shared_profile().sensitive_parts()

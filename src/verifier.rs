@@ -218,6 +218,11 @@ impl Profile {
         self
     }
 
+    pub(crate) const fn with_exchange(mut self, contacts: &'static [FirstContact]) -> Self {
+        self.first_contacts = self.first_contacts.with_exchange(contacts);
+        self
+    }
+
     /// Whether refusals ask for credentials.
     fn asks(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED && !self.www_authenticate.is_empty()

@@ -228,7 +228,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
     /// | handshake | none |
-    /// | first contact | a new callback's POST of `callbackId` and `verificationKey`, with no signature, is answered with 200 (<https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-get-started.html>) |
+    /// | first contact | a new callback's POST of `callbackId` and `verificationKey`, with no signature, is answered with 200 (<https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-get-started.html>); [`with_token_exchange`](Self::with_token_exchange) hands the key over |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, that the key is not decoded; the rest <https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-notification-signing.html> |

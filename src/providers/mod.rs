@@ -56,6 +56,7 @@ mod shared_token;
 mod slack;
 mod standard_webhooks;
 mod strava;
+mod token_exchange;
 mod twilio;
 mod webex_contact_center;
 mod websub;
@@ -66,6 +67,7 @@ pub use self::asana::{AsanaExchange, AsanaFuture, AsanaHook};
 #[cfg(feature = "asymmetric")]
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 pub use self::asymmetric::{Discord, SendGrid, Telnyx, Wise};
+pub use self::token_exchange::{TokenExchange, TokenReceipt, WithTokenExchange};
 pub use self::{
     any::{AnyState, AnyVerifier},
     needs::Needs,

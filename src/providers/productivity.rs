@@ -298,11 +298,10 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
     /// | handshake | none |
+    /// | first contact | the first POST brings the `verification_token`, which then is the secret: [`with_token_exchange`](Self::with_token_exchange) hands it over (<https://developers.notion.com/reference/webhooks>) |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: developers.notion.com |
-    ///
-    /// The first POST brings the verification token, signed with no known key: take it from a route without the layer.
     Notion() = Scheme::hmac_sha256("x-notion-signature")
         .provider("notion")
         // The secret itself, in the first POST.

@@ -65,6 +65,7 @@ mod tenant_gate;
 mod tenant_names;
 #[cfg(feature = "tenants")]
 mod tenants;
+mod token_exchange;
 mod tonic;
 #[cfg(feature = "tracing")]
 mod tracing;
