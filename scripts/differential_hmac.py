@@ -37,7 +37,8 @@ class Hmac(Peer):
         return requests.visible(rng)
 
     def prepare(self, rng, case):
-        if self.is_undelimited and case.body[:1] not in (b"", b"{", b"["):
+        ends = (case.body[:1], case.body[-1:])
+        if self.is_undelimited and ends not in [(b"", b""), (b"{", b"}"), (b"[", b"]")]:
             case.body = json.dumps({"text": case.body.decode("latin-1")}).encode()
 
     def deviations(self):
