@@ -169,6 +169,7 @@ impl Notion {
     /// secret when Notion has taken it.
     ///
     /// ```
+    /// use std::future::ready;
     /// use tower_webhook::{
     ///     Rejection, SignatureLayer, make_verifier_fn,
     ///     providers::{Notion, TokenExchange},
@@ -177,7 +178,7 @@ impl Notion {
     /// # async fn run() -> Option<()> {
     /// let exchange = TokenExchange::new();
     /// // Your own look-up of the stored secret goes here.
-    /// let look_up = make_verifier_fn(async |_| Err::<Notion, _>(Rejection::unknown_tenant()));
+    /// let look_up = make_verifier_fn(|_| ready(Err::<Notion, _>(Rejection::unknown_tenant())));
     /// let layer = SignatureLayer::new(Notion::with_token_exchange(
     ///     look_up.profile(Notion::PROFILE),
     ///     exchange.clone(),
