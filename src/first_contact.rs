@@ -7,6 +7,7 @@ use crate::{
     form::Form,
     handshake::{echo, is_token, json_answer},
     json,
+    scheme::Scheme,
 };
 
 /// The longest body, in bytes, that may be a first contact.
@@ -226,7 +227,21 @@ pub(crate) struct FirstContacts {
 struct OfProvider {
     contacts: &'static [FirstContact],
     signature: SignatureHeaders,
+    families: Families,
 }
+
+/// Schemes with signature headers of their own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Families(pub(crate) &'static [Scheme]);
+
+impl PartialEq for Families {
+    /// Schemes are not compared; those of one provider are one constant.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Families {}
 
 impl FirstContacts {
     pub(crate) const NONE: Self = Self { known: [None; 2], exchanged: &[] };
@@ -234,8 +249,10 @@ impl FirstContacts {
     pub(crate) const fn new(
         contacts: &'static [FirstContact],
         signature: SignatureHeaders,
+        families: Families,
     ) -> Self {
-        Self { known: [Some(OfProvider { contacts, signature }), None], exchanged: &[] }
+        let known = [Some(OfProvider { contacts, signature, families }), None];
+        Self { known, exchanged: &[] }
     }
 
     /// With those whose tokens are handed over. A signature may stand beside them.
@@ -270,7 +287,12 @@ impl FirstContacts {
     fn of<'a>(&'a self, head: &'a Parts) -> impl Iterator<Item = &'static FirstContact> + 'a {
         let known = self.known.iter().flatten();
         known
-            .filter(|known| head.method == Method::POST && !known.signature.is_in(head))
+            .filter(|known| {
+                let Families(families) = known.families;
+                let mut names = families.iter().flat_map(Scheme::signature_headers);
+                let is_family = names.any(|name| head.headers.contains_key(*name));
+                head.method == Method::POST && !known.signature.is_in(head) && !is_family
+            })
             .flat_map(|known| known.contacts)
             .filter(|contact| contact.has_head(head))
     }

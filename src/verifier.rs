@@ -8,7 +8,7 @@ use http::{HeaderName, Response, StatusCode, request::Parts};
 
 use crate::{
     Rejection, SensitiveParts, Verified,
-    first_contact::{FirstContact, FirstContacts, SignatureHeaders},
+    first_contact::{Families, FirstContact, FirstContacts, SignatureHeaders},
 };
 
 /// Decides whether a request is genuine, in three steps: the head, each chunk of the body, the end.
@@ -183,7 +183,7 @@ impl Profile {
             at += 1;
         }
         let signature = SignatureHeaders::Several(signature_headers);
-        self.first_contacts = FirstContacts::new(contacts, signature);
+        self.first_contacts = FirstContacts::new(contacts, signature, Families(&[]));
         self
     }
 

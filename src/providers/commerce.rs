@@ -20,10 +20,22 @@ providers! {
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://www.aftership.com/docs/tracking/webhook/webhook-signature> |
     ///
-    /// Other products `as-signature-hmac-sha256`.
+    /// Returns and Warranty sign in `as-signature-hmac-sha256`, older accounts of Returns in
+    /// `am-webhook-signature: hmac-sha256=<base64>`
+    /// (<https://www.aftership.com/docs/returns/2025-04/webhook/signature>). Each product has a secret of
+    /// its own.
     AfterShip() = Scheme::hmac_sha256("aftership-hmac-sha256")
         .provider("aftership")
-        .encoding(Encoding::Base64);
+        .encoding(Encoding::Base64)
+        .families(&[
+            Scheme::hmac_sha256("as-signature-hmac-sha256")
+                .provider("aftership")
+                .encoding(Encoding::Base64),
+            Scheme::hmac_sha256("am-webhook-signature")
+                .provider("aftership")
+                .prefix("hmac-sha256=")
+                .encoding(Encoding::Base64),
+        ]);
 
     /// Autodesk Platform Services.
     ///
@@ -158,10 +170,19 @@ providers! {
     /// | evidence | vendor vector: Shopify/shopify-api-php `tests/Webhooks/RegistryTest.php`; <https://shopify.dev/docs/apps/build/webhooks/subscribe/https> |
     ///
     /// The compliance checks for public apps send a bad signature and expect this 401.
+    ///
+    /// Events sign in `shopify-hmac-sha256`, with `shopify-webhook-id`
+    /// (<https://shopify.dev/docs/apps/build/events/verify-deliveries>). Where it is there, it decides, as in
+    /// the vendor's library (`packages/apps/shopify-api/lib/webhooks/validate.ts` of
+    /// Shopify/shopify-app-js).
     Shopify() = Scheme::hmac_sha256("x-shopify-hmac-sha256")
         .provider("shopify")
         .encoding(Encoding::Base64)
-        .delivery_id("x-shopify-webhook-id");
+        .delivery_id("x-shopify-webhook-id")
+        .families(&[Scheme::hmac_sha256("shopify-hmac-sha256")
+            .provider("shopify")
+            .encoding(Encoding::Base64)
+            .delivery_id("shopify-webhook-id")]);
 
     /// WooCommerce.
     ///

@@ -439,8 +439,12 @@ providers! {
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hashicorp docs |
+    ///
+    /// Run tasks sign in `X-Tfc-Task-Signature`, by a key of their own
+    /// (<https://developer.hashicorp.com/terraform/enterprise/integrations/run-tasks>).
     Terraform() = Scheme::hmac_sha512("x-tfe-notification-signature")
-        .provider("terraform");
+        .provider("terraform")
+        .families(&[Scheme::hmac_sha512("x-tfc-task-signature").provider("terraform")]);
 
     /// Vercel.
     ///

@@ -95,9 +95,16 @@ providers! {
     /// | evidence | vendor's documentation or source: docs.sentry.io; Nango; a public registry of webhook adapters |
     ///
     /// `Sentry-Hook-Timestamp` is not signed.
+    ///
+    /// UI components, alert rule actions and issue links sign in `Sentry-App-Signature`
+    /// (`src/sentry/sentry_apps/external_requests` of getsentry/sentry). That of a GET covers the empty body
+    /// alone, **not its URL**: whoever has seen one can send any GET.
     Sentry() = Scheme::hmac_sha256("sentry-hook-signature")
         .provider("sentry")
-        .delivery_id("request-id");
+        .delivery_id("request-id")
+        .families(&[Scheme::hmac_sha256("sentry-app-signature")
+            .provider("sentry")
+            .delivery_id("request-id")]);
 
     /// Signal Sciences (Fastly).
     ///

@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, Response, request::Parts};
 
-use super::{SharedToken, policy, shared_token::index_of};
+use super::{SharedToken, or_text_key, policy, shared_token::index_of, text_keyed};
 pub use super::{
     azure_event_grid::AzureEventGrid,
     gitlab::{GitLab, GitLabState},
@@ -18,8 +18,9 @@ pub use super::{
     strava::Strava,
 };
 use crate::{
-    Profile, Rejection, Secret, SensitiveParts, Verified, Verifier, head::credentials,
-    scheme::Handshake,
+    Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    head::credentials,
+    scheme::{Encoding, Handshake, Scheme, SchemeState, SchemeVerifier},
 };
 
 /// Types around a verifier whose state is the index of the secret.
@@ -100,22 +101,6 @@ tokens! {
     /// The token is the *id* of the API key that made the request, not the key.
     Deepgram = "deepgram", "dg-token";
 
-    /// Flutterwave.
-    ///
-    /// | | |
-    /// |---|---|
-    /// | header | `verif-hash: <secret hash>` |
-    /// | proves | that the sender knows the token; **nothing about the body** |
-    /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**: several receivers; the vendor's page is no longer found |
-    ///
-    /// For version 3. Readers of version 4 name a signature, `flutterwave-signature`, without
-    /// agreeing on what it holds: declare it as a [`Scheme`](crate::Scheme) once you have seen one.
-    Flutterwave = "flutterwave", "verif-hash";
-
     /// Okta event hooks.
     ///
     /// | | |
@@ -180,6 +165,101 @@ impl Datadog {
 }
 
 verifies_as!(Datadog, "datadog", policy::profile("datadog"));
+
+/// Flutterwave: a signature in version 4, a token in version 3.
+///
+/// | | |
+/// |---|---|
+/// | header | `flutterwave-signature: <base64>`, or `verif-hash: <secret hash>` |
+/// | algorithm | HMAC-SHA256; key: the secret hash as it is |
+/// | proves | version 4: the body; version 3: that the sender knows the token, **nothing about the body** |
+/// | delivery id | in the body (`id`) |
+/// | handshake | none |
+/// | status | 403 |
+/// | body limit | 16 MiB; no maximum is documented |
+/// | evidence | **second-hand**, that the signature is base64 of the raw body's; the header <https://developer.flutterwave.com/docs/webhooks>; the token, several receivers |
+///
+/// A request with the signature's header is verified by it, whatever its `verif-hash` is: the token is
+/// no way round a bad signature. Whoever has seen a token of version 3 can still send without one;
+/// once your integration is on version 4, use [`signed_only`](Self::signed_only).
+#[derive(Clone, Debug)]
+pub struct Flutterwave(SharedToken, SchemeVerifier, bool);
+
+const FLUTTERWAVE_SIGNATURE: &str = "flutterwave-signature";
+
+impl Flutterwave {
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const PROFILE: Profile = policy::profile("flutterwave");
+
+    /// How version 4 signs.
+    pub const SCHEME: Scheme = Scheme::hmac_sha256(FLUTTERWAVE_SIGNATURE)
+        .provider("flutterwave")
+        .encoding(Encoding::Base64);
+
+    /// Creates a verifier with this secret hash.
+    #[must_use]
+    pub fn new(secret: Secret) -> Self {
+        let signed = text_keyed(Self::SCHEME, secret.clone());
+        Self(SharedToken::new(HeaderName::from_static("verif-hash"), secret), signed, false)
+    }
+
+    /// Accepts a further secret hash, for a rotation.
+    ///
+    /// # Panics
+    ///
+    /// With more than 16 secrets.
+    #[must_use]
+    pub fn or_secret(self, secret: Secret) -> Self {
+        Self(self.0.or_secret(secret.clone()), or_text_key(self.1, secret), self.2)
+    }
+
+    /// Refuses version 3, which signs nothing.
+    #[must_use]
+    pub fn signed_only(mut self) -> Self {
+        self.2 = true;
+        self
+    }
+}
+
+impl Verifier for Flutterwave {
+    /// Of the signature, or the index of the token.
+    type State = Result<SchemeState, usize>;
+
+    fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
+        if self.2 || head.headers.contains_key(FLUTTERWAVE_SIGNATURE) {
+            return self.1.begin(head).map(Ok);
+        }
+        self.0.begin(head).map(Err)
+    }
+
+    fn update(&self, state: &mut Self::State, chunk: &[u8]) {
+        if let Ok(state) = state {
+            self.1.update(state, chunk);
+        }
+    }
+
+    fn finish(
+        &self,
+        state: Self::State,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Verified, Rejection> {
+        match state {
+            Ok(state) => self.1.finish(state, head, body),
+            Err(key) => Ok(Verified::new(Self::PROFILE.provider()).with_key_index(key)),
+        }
+    }
+
+    fn profile(&self) -> Profile {
+        Self::PROFILE
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.sensitive_parts().and(self.1.sensitive_parts())
+    }
+}
+
+super::sign_as!(Flutterwave, self => &self.0);
 
 /// What a 401 asks for (RFC 7617).
 const BASIC_CHALLENGE: &str = r#"Basic realm="webhooks""#;

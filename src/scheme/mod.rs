@@ -50,7 +50,7 @@ pub use self::{
 };
 use crate::{
     ConfigError, Profile, PublicUrl, Secret, SensitiveParts,
-    first_contact::{FirstContacts, SignatureHeaders},
+    first_contact::{Families, FirstContacts, SignatureHeaders},
     handshake::is_token,
     providers::DeliveryPolicy,
 };
@@ -85,6 +85,7 @@ pub struct Scheme {
     handshake: Option<Handshake>,
     first_contacts: &'static [FirstContact],
     pub(crate) required: &'static [(&'static str, &'static str)],
+    families: &'static [Self],
 }
 
 /// One part of the signed content.
@@ -169,6 +170,7 @@ impl Scheme {
             handshake: None,
             first_contacts: &[],
             required: &[],
+            families: &[],
         }
     }
 
@@ -335,6 +337,15 @@ impl Scheme {
         self
     }
 
+    /// Sets further ways in which the same sender signs with the same secret, in headers of their own: for
+    /// other products, or newer versions. A request with one of their headers is verified by the first
+    /// scheme that has it, whatever else the request carries, so name the stronger one first. Families of
+    /// families are not looked at.
+    pub const fn families(mut self, families: &'static [Self]) -> Self {
+        self.families = families;
+        self
+    }
+
     /// Sets the unsigned requests that are answered before verification, in place of those set before.
     pub const fn first_contacts(mut self, contacts: &'static [FirstContact]) -> Self {
         self.first_contacts = contacts;
@@ -367,7 +378,8 @@ impl Scheme {
                 SignatureSource::Header(name) => SignatureHeaders::One(name),
                 SignatureSource::Headers(names) => SignatureHeaders::Several(names),
             };
-            profile.first_contacts = FirstContacts::new(self.first_contacts, signature);
+            profile.first_contacts =
+                FirstContacts::new(self.first_contacts, signature, Families(self.families));
         }
         profile
     }
@@ -375,7 +387,9 @@ impl Scheme {
     /// Returns the parts of a request that hold a signature or a secret: the signature's headers, and
     /// what the [profile](Self::profile) names.
     pub fn sensitive_parts(&self) -> SensitiveParts {
-        let names = self.signature_headers().iter().copied().map(HeaderName::from_static);
+        let families = self.families.iter().flat_map(Self::signature_headers);
+        let names = self.signature_headers().iter().chain(families).copied();
+        let names = names.map(HeaderName::from_static);
         names.fold(self.profile.sensitive_parts(), SensitiveParts::header)
     }
 

@@ -37,7 +37,7 @@ impl Scheme {
     }
 
     /// All headers in which a signature may stand.
-    pub(super) const fn signature_headers(&self) -> &[&'static str] {
+    pub(crate) const fn signature_headers(&self) -> &[&'static str] {
         match &self.source {
             SignatureSource::Authorization(_) => &["authorization"],
             SignatureSource::Header(name) => std::slice::from_ref(name),

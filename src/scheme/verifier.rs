@@ -34,6 +34,8 @@ struct Inner {
     url: Option<PublicUrl>,
     /// Whether the body must begin, and end, with a byte that no URL has.
     open_sides: [bool; 2],
+    /// Of the scheme's families, with the same secrets.
+    families: Vec<SchemeVerifier>,
 }
 
 /// Never both: a public key and a secret are no substitutes for each other.
@@ -94,7 +96,13 @@ impl SchemeVerifier {
         let invalid = |why| ConfigError::SchemeInvalid { why };
         scheme.check_template(url.as_ref()).map_err(invalid)?;
         let open_sides = scheme.open_sides(url.as_ref());
-        Ok(Self(Arc::new(Inner { scheme, keys, clock: Clock::default(), url, open_sides })))
+        let family = |family: &Scheme| {
+            let alone = Scheme { families: &[], ..*family };
+            Self::without_keys(alone, keys.clone(), url.clone())
+        };
+        let families = scheme.families.iter().map(family).collect::<Result<_, _>>()?;
+        let clock = Clock::default();
+        Ok(Self(Arc::new(Inner { scheme, keys, clock, url, open_sides, families })))
     }
 
     /// Accepts a further secret, for a rotation: the first stays the current one.
@@ -106,6 +114,9 @@ impl SchemeVerifier {
     /// When the secret's text cannot be made a key by the scheme's rule, there are 16 already, or
     /// the scheme takes a public key in place of a secret.
     pub fn or_secret(mut self, secret: Secret) -> Result<Self, ConfigError> {
+        for family in &mut Arc::make_mut(&mut self.0).families {
+            *family = family.clone().or_secret(secret.clone())?;
+        }
         let (scheme, keys) = self.keys_mut();
         let Keys::Secret(macs) = keys else { return Err(TAKES_PUBLIC_KEY) };
         if macs.len() == MAX_SECRETS {
@@ -124,8 +135,24 @@ impl SchemeVerifier {
     /// Tells the time, in place of the system's clock: for tests.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Arc::make_mut(&mut self.0).clock = Clock::new(now);
+        self.set_clock(&Clock::new(now));
         self
+    }
+
+    fn set_clock(&mut self, clock: &Clock) {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.clock = clock.clone();
+        inner.families.iter_mut().for_each(|family| family.set_clock(clock));
+    }
+
+    /// The family whose header is there, or the scheme itself. Which one decides must not depend on what
+    /// is in the header: a good signature of a weaker family is no way round a bad one.
+    fn family(&self, head: &Parts) -> &Self {
+        let is_named = |family: &&Self| {
+            let mut names = family.0.scheme.signature_headers().iter();
+            names.any(|name| head.headers.contains_key(*name))
+        };
+        self.0.families.iter().find(is_named).unwrap_or(self)
     }
 
     #[cfg(feature = "sign")]
@@ -190,7 +217,8 @@ impl Verifier for SchemeVerifier {
     type State = SchemeState;
 
     fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
-        let Inner { scheme, keys, clock, .. } = &*self.0;
+        let inner = &*self.family(head).0;
+        let Inner { scheme, keys, clock, .. } = inner;
         scheme.check_candidates(head)?;
         for (name, value) in scheme.required {
             if required(head, name)? != value.as_bytes() {
@@ -213,12 +241,12 @@ impl Verifier for SchemeVerifier {
             }
             Keys::Public(keys) => Signed::Plain(keys.content(scheme.algorithm)),
         };
-        self.0.each_part(Side::BeforeBody, head, &mut |bytes| match &mut signed {
+        inner.each_part(Side::BeforeBody, head, &mut |bytes| match &mut signed {
             Signed::Keyed(keyed) => keyed.update(bytes),
             Signed::Plain(content) => content.before_body(bytes),
         })?;
         // What follows the body is looked at now, so that a bad head costs no body.
-        self.0.each_part(Side::AfterBody, head, &mut |_| {})?;
+        inner.each_part(Side::AfterBody, head, &mut |_| {})?;
         Ok(SchemeState { signed, time })
     }
 
@@ -235,15 +263,16 @@ impl Verifier for SchemeVerifier {
         head: &Parts,
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
-        let Inner { scheme, keys, clock, .. } = &*self.0;
-        if scheme.handshake.is_some_and(Handshake::is_keyed)
+        let inner = &*self.family(head).0;
+        let Inner { scheme, keys, clock, .. } = inner;
+        if self.0.scheme.handshake.is_some_and(Handshake::is_keyed)
             && scheme.template == [Part::Body]
             && is_token(body)
         {
             // Anybody can have been told this signature.
             return Err(Rejection::mismatch());
         }
-        let [before, after] = self.0.open_sides;
+        let [before, after] = inner.open_sides;
         if before && after && body.is_empty() {
             // Nothing would stand between two parts of any length.
             return Err(Rejection::malformed("body"));
@@ -253,11 +282,11 @@ impl Verifier for SchemeVerifier {
             return Err(Rejection::malformed("body"));
         }
         let (key_index, identity) = match (state.signed, keys) {
-            (Signed::Keyed(keyed), Keys::Secret(_)) => self.0.match_tags(keyed, head)?,
+            (Signed::Keyed(keyed), Keys::Secret(_)) => inner.match_tags(keyed, head)?,
             (Signed::Plain(content), Keys::Public(keys)) => {
                 let mut after_body = Vec::new();
                 let mut add = |bytes: &[u8]| after_body.extend_from_slice(bytes);
-                self.0.each_part(Side::AfterBody, head, &mut add)?;
+                inner.each_part(Side::AfterBody, head, &mut add)?;
                 keys.match_content(scheme, head, content, body, &after_body)?
             }
             // A state of another verifier proves nothing to this one.
@@ -316,7 +345,7 @@ impl Verifier for SchemeVerifier {
         if let Some(id) = id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
             verified = verified.with_delivery_id(id, is_signed);
         }
-        let key = self.0.keys.macs().first();
+        let key = inner.keys.macs().first();
         verified.or_reply(|| scheme.handshake?.after_verification(head, body, key))
     }
 

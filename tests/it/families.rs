@@ -1,0 +1,182 @@
+//! A provider's other headers: the first family that is there decides, and no weaker one is a way round
+//! it.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use http::{Request, request::Parts};
+use sha2::{Sha256, Sha512};
+use tower_webhook::{
+    RejectionKind::{self, Malformed, Missing, SignatureMismatch},
+    Scheme, Secret, Verified,
+    providers::{self, Flutterwave, Shopify},
+    scheme::{Part, TimeFormat, TimeSource},
+    verify,
+};
+
+use crate::support::at;
+
+const SECRET: &str = "the secret of both families";
+const BODY: &str = r#"{"id":"1"}"#;
+
+fn secret() -> Secret {
+    Secret::new(SECRET).unwrap()
+}
+
+fn base64(body: &str) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    BASE64_STANDARD.encode(mac.chain_update(body).finalize().into_bytes())
+}
+
+fn hex<M: Mac + KeyInit>(body: &str) -> String {
+    let mac = <M as KeyInit>::new_from_slice(SECRET.as_bytes()).unwrap();
+    crate::support::hex(&mac.chain_update(body).finalize().into_bytes())
+}
+
+fn head(headers: &[(&str, &str)]) -> Parts {
+    let request =
+        headers.iter().fold(Request::post("/"), |r, (name, value)| r.header(*name, *value));
+    request.body(()).unwrap().into_parts().0
+}
+
+fn judged(
+    verifier: &impl tower_webhook::Verifier,
+    headers: &[(&str, &str)],
+) -> Result<Verified, RejectionKind> {
+    verify(verifier, &head(headers), &Bytes::from(BODY)).map_err(|why| why.kind())
+}
+
+#[test]
+fn each_family_is_verified_by_type_and_by_name() {
+    let good = base64(BODY);
+    let (sha256, sha512) = (hex::<Hmac<Sha256>>(BODY), hex::<Hmac<Sha512>>(BODY));
+    for (name, header, value) in [
+        ("shopify", "x-shopify-hmac-sha256", good.clone()),
+        ("shopify", "shopify-hmac-sha256", good.clone()),
+        ("aftership", "aftership-hmac-sha256", good.clone()),
+        ("aftership", "as-signature-hmac-sha256", good.clone()),
+        ("aftership", "am-webhook-signature", format!("hmac-sha256={good}")),
+        ("sentry", "sentry-hook-signature", sha256.clone()),
+        ("sentry", "sentry-app-signature", sha256.clone()),
+        ("terraform", "x-tfe-notification-signature", sha512.clone()),
+        ("terraform", "x-tfc-task-signature", sha512),
+        ("intercom", "x-body-signature", sha256),
+        ("flutterwave", "flutterwave-signature", good),
+        ("flutterwave", "verif-hash", SECRET.to_owned()),
+    ] {
+        let provider = providers::by_name(name).unwrap();
+        let verifier = provider.verifier(secret()).unwrap();
+        let verified = judged(&verifier, &[(header, &value)]).unwrap();
+        assert_eq!((verified.provider(), verified.key_index()), (name, 0), "{header}");
+        let other = provider.verifier(Secret::new("another secret").unwrap()).unwrap();
+        assert_eq!(judged(&other, &[(header, &value)]).unwrap_err(), SignatureMismatch, "{header}");
+        let hidden = verifier.sensitive_parts_shown();
+        assert!(hidden.contains(header), "{header} in {hidden}");
+    }
+}
+
+/// What a log must not show.
+trait Shown {
+    fn sensitive_parts_shown(&self) -> String;
+}
+
+impl<V: tower_webhook::Verifier> Shown for V {
+    fn sensitive_parts_shown(&self) -> String {
+        format!("{:?}", self.sensitive_parts())
+    }
+}
+
+#[test]
+fn where_two_are_there_the_first_decides() {
+    let (good, bad) = (base64(BODY), base64("another body"));
+    let shopify = Shopify::new(Secret::new("new").unwrap()).or_secret(secret());
+    let (old, new) = ("x-shopify-hmac-sha256", "shopify-hmac-sha256");
+    let both = judged(&shopify, &[(old, &good), (new, &good), ("shopify-webhook-id", "e-1")]);
+    let both = both.unwrap();
+    assert_eq!((both.key_index(), both.delivery_id().unwrap().as_bytes()), (1, &b"e-1"[..]));
+    // The same delivery, whichever of the two somebody leaves out.
+    for header in [old, new] {
+        let one = judged(&shopify, &[(header, &good)]).unwrap();
+        assert_eq!(one.replay_key(), both.replay_key());
+    }
+    for (headers, kind) in [
+        (vec![(old, &*good), (new, &*bad)], SignatureMismatch),
+        (vec![(old, &good), (new, "")], Missing),
+        (vec![(old, &good), (new, "x")], Malformed),
+        (vec![(old, &bad)], SignatureMismatch),
+        (vec![], Missing),
+    ] {
+        assert_eq!(judged(&shopify, &headers).unwrap_err(), kind, "{headers:?}");
+    }
+    assert!(judged(&shopify, &[(old, &bad), (new, &good)]).is_ok());
+    let twice = judged(&shopify, &[(new, &good), (new, &good)]);
+    assert_eq!(twice.unwrap_err(), RejectionKind::Repeated);
+}
+
+#[test]
+fn a_token_is_no_way_round_a_bad_signature() {
+    let (good, bad) = (base64(BODY), base64("another body"));
+    let (signature, token) = ("flutterwave-signature", "verif-hash");
+    let flutterwave = Flutterwave::new(secret());
+    let refused = judged(&flutterwave, &[(signature, &bad), (token, SECRET)]);
+    assert_eq!(refused.unwrap_err(), SignatureMismatch);
+    assert!(judged(&flutterwave, &[(signature, &good), (token, "x")]).is_ok());
+    let signed = judged(&flutterwave, &[(signature, &good)]).unwrap();
+    assert!(signed.replay_key().is_some());
+    assert!(judged(&flutterwave, &[(token, SECRET)]).unwrap().replay_key().is_none());
+    let strict = flutterwave.signed_only();
+    assert_eq!(judged(&strict, &[(token, SECRET)]).unwrap_err(), Missing);
+    assert!(judged(&strict, &[(signature, &good)]).is_ok());
+    // Intercom's is SHA-1 otherwise.
+    let intercom = providers::by_name("intercom").unwrap().verifier(secret()).unwrap();
+    let mac = Hmac::<sha1::Sha1>::new_from_slice(SECRET.as_bytes()).unwrap();
+    let weak = crate::support::hex(&mac.chain_update(BODY).finalize().into_bytes());
+    let weak = format!("sha1={weak}");
+    assert!(judged(&intercom, &[("x-hub-signature", &weak)]).is_ok());
+    let beside = [("x-hub-signature", &*weak), ("x-body-signature", "00")];
+    assert!(judged(&intercom, &beside).is_err());
+}
+
+/// Clock and further secrets reach each family.
+#[test]
+fn a_family_of_an_own_scheme_has_its_secrets_and_its_clock() {
+    const NEW: Scheme = Scheme::hmac_sha256("x-new")
+        .provider("acme")
+        .template(&[Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Header("x-time"), TimeFormat::Seconds);
+    const ACME: Scheme = Scheme::hmac_sha256("x-old").provider("acme").families(&[NEW]);
+    let verifier = |now| {
+        let verifier = ACME.verifier(Secret::new("first").unwrap()).unwrap();
+        verifier.or_secret(secret()).unwrap().clock(at(now))
+    };
+    let tag = hex::<Hmac<Sha256>>(&format!("1700000000.{BODY}"));
+    let headers = [("x-new", &*tag), ("x-time", "1700000000")];
+    assert_eq!(judged(&verifier(1_700_000_000), &headers).unwrap().key_index(), 1);
+    let late = judged(&verifier(1_700_000_000 + 86_401), &headers);
+    assert_eq!(late.unwrap_err(), RejectionKind::TimestampStale);
+}
+
+/// A first contact has a signature in none of the families' headers.
+#[tokio::test]
+async fn what_a_family_has_signed_is_no_first_contact() {
+    use http_body_util::Full;
+    use tower_webhook::{
+        SignatureLayer,
+        scheme::{ContactField, FirstContact},
+    };
+    const ACME: Scheme = Scheme::hmac_sha256("x-old")
+        .families(&[Scheme::hmac_sha256("x-new")])
+        .first_contacts(&[FirstContact::json(&[("id", ContactField::Digits)])]);
+    let layer = SignatureLayer::new(ACME.verifier(secret()).unwrap());
+    for (header, value, status, calls) in [
+        ("x-other", "1", 200, 0),
+        ("x-old", "00", 403, 0),
+        ("x-new", "00", 403, 0),
+        ("x-new", &*hex::<Hmac<Sha256>>(BODY), 200, 1),
+    ] {
+        let request = Request::post("/").header(header, value);
+        let request = request.body(Full::<Bytes>::from(BODY)).unwrap();
+        let (response, inner) = crate::support::send(&layer, request).await;
+        assert_eq!((response.status().as_u16(), inner.count()), (status, calls), "{header}");
+    }
+}
