@@ -129,11 +129,10 @@ impl FirstContact {
         self
     }
 
-    /// The token of this field, where a request is this contact. Whether it may have a signature is not
-    /// judged here.
+    /// The token of this field, where a request that may be a first contact is this one. Whether it may
+    /// have a signature is not judged here.
     pub(crate) fn token(&self, head: &Parts, body: &[u8], field: &str) -> Option<String> {
-        let is_this = head.method == Method::POST && body.len() <= MAX_BODY && self.has_head(head);
-        let token = is_this.then(|| self.body.matches(body, field))??;
+        let token = self.has_head(head).then(|| self.body.matches(body, field))??;
         String::from_utf8(token).ok().filter(|token| is_token(token.as_bytes()))
     }
 
@@ -162,14 +161,18 @@ impl FirstContact {
 impl BodyForm {
     /// The value of the field `wanted`, or nothing where it is not asked for. `None` for another body.
     fn matches(self, body: &[u8], wanted: &str) -> Option<Vec<u8>> {
+        if body.len() > MAX_BODY {
+            // Its sender declared another length.
+            return None;
+        }
         let (Self::Form(fields) | Self::Json(fields)) = self;
-        let mut seen = 0_u32;
+        let mut seen = vec![false; fields.len()];
         let mut found = Vec::new();
         let mut add = |name: &[u8], value: &[u8]| {
             let at = fields.iter().position(|(known, _)| known.as_bytes() == name);
             // Unknown, or there twice.
-            let at = at.filter(|at| *at < 32 && seen & (1 << at) == 0)?;
-            seen |= 1 << at;
+            let at = at.filter(|at| seen.get(*at) == Some(&false))?;
+            *seen.get_mut(at)? = true;
             if name == wanted.as_bytes() {
                 found = value.to_vec();
             }
@@ -191,9 +194,10 @@ impl BodyForm {
             })
             .ok()?,
         }
-        let is_whole = fields.iter().enumerate().all(|(at, (_, field))| {
-            *field == ContactField::OptionalToken || at < 32 && seen & (1 << at) != 0
-        });
+        let is_whole = fields
+            .iter()
+            .zip(&seen)
+            .all(|((_, field), is_seen)| *is_seen || *field == ContactField::OptionalToken);
         is_whole.then_some(found)
     }
 }
@@ -277,9 +281,6 @@ impl FirstContacts {
 
     /// The answer to a first contact; `None` for every other request.
     pub(crate) fn answer(&self, head: &Parts, body: &[u8]) -> Option<Response<Bytes>> {
-        if body.len() > MAX_BODY {
-            return None;
-        }
         self.of(head).find_map(|contact| contact.answer(body))
     }
 

@@ -122,6 +122,8 @@ async fn what_is_not_wholly_one_is_refused() {
         ("slack", &[FORM], "ssl_check=2"),
         ("slack", &[FORM], "ssl_check=1&token=a%20b"),
         ("slack", &[FORM], "ssl_check=1&token="),
+        ("slack", &[FORM], "ssl_check=1&token=a&token=b"),
+        ("slack", &[FORM], "ssl_check=1&ssl_check=1"),
         ("slack", &[FORM], "ssl_check=1&command=%2Fpay"),
         ("slack", &[FORM], &long),
         ("slack", &[FORM], &longer),
@@ -152,6 +154,28 @@ async fn what_is_not_wholly_one_is_refused() {
     assert_eq!(send(&layer, request).await.0.status(), refused);
     let request = Request::post("/").body(Script::untouchable().declared(1025)).unwrap();
     assert_eq!(send(&layer, request).await.0.status(), refused);
+}
+
+/// To the byte, and whatever length was declared.
+#[tokio::test]
+async fn a_first_contact_has_at_most_1_kib() {
+    let layer = SignatureLayer::new(Bitbucket::new(secret()));
+    let ping = |len: usize| format!("{{\"test\":true{}}}", " ".repeat(len - 13));
+    let request = |body: Script| {
+        let request = Request::post("/").header("x-event-key", "diagnostics:ping");
+        request.body(body).unwrap()
+    };
+    for (len, declared, expected) in [
+        (1024, 1024, StatusCode::OK),
+        (1025, 1025, StatusCode::FORBIDDEN),
+        (1025, 1024, StatusCode::FORBIDDEN),
+        (5000, 1, StatusCode::FORBIDDEN),
+        (13, 0, StatusCode::FORBIDDEN),
+    ] {
+        let body = Script::data([ping(len)]).declared(declared);
+        let (response, inner) = send(&layer, request(body)).await;
+        assert_eq!((response.status(), inner.count()), (expected, 0), "{len} {declared}");
+    }
 }
 
 /// One that is none is somebody else's request.

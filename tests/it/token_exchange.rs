@@ -198,3 +198,17 @@ async fn marketing_clouds_key_is_handed_over_and_answered_in_any_case() {
     let expected = EventKind::FirstContact { status: StatusCode::OK };
     assert_eq!(*seen.lock().unwrap(), [expected; 3]);
 }
+
+#[test]
+fn nothing_shows_a_token() {
+    let exchange = TokenExchange::new();
+    let receipt = exchange.open("/a").unwrap();
+    let notion = Notion::new(Secret::new("the secret").unwrap());
+    let source = Notion::with_token_exchange(notion, exchange.clone(), place);
+    let shown = format!("{exchange:?} {receipt:?} {source:?}");
+    assert!(shown.contains("open: 1") && shown.contains("/a"), "{shown}");
+    assert!(shown.contains("WithTokenExchange"), "{shown}");
+    let hidden = format!("{:?}", source.shared_sensitive_parts());
+    assert!(hidden.contains("verification_token"), "{hidden}");
+    assert!(hidden.contains("x-notion-signature"), "{hidden}");
+}
