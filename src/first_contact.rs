@@ -1,13 +1,13 @@
 //! Unsigned requests that a provider sends before its first delivery, and their answers.
 
 use bytes::Bytes;
-use http::{HeaderName, Method, Response, request::Parts};
+use http::{Method, Response, request::Parts};
 
 use crate::{
     form::Form,
     handshake::{echo, is_token, json_answer},
     json,
-    scheme::Scheme,
+    scheme::{Scheme, SignatureSource},
 };
 
 /// The longest body, in bytes, that may be a first contact.
@@ -42,8 +42,6 @@ pub struct FirstContact {
     header: Option<(&'static str, &'static str)>,
     body: BodyForm,
     answer: Answer,
-    /// Whether a token in it is handed over, by an exchange that is open for it.
-    is_exchanged: bool,
 }
 
 /// A field's value in a [`FirstContact`].
@@ -81,23 +79,13 @@ impl FirstContact {
     /// Creates a first contact whose body is a form with these parameters, each once, in any order. It
     /// is answered with an empty 200.
     pub const fn form(parameters: &'static [(&'static str, ContactField)]) -> Self {
-        Self {
-            header: None,
-            body: BodyForm::Form(parameters),
-            answer: Answer::Empty,
-            is_exchanged: false,
-        }
+        Self { header: None, body: BodyForm::Form(parameters), answer: Answer::Empty }
     }
 
     /// Creates a first contact whose body is a JSON object with these members, each once, in any order.
     /// It is answered with an empty 200.
     pub const fn json(members: &'static [(&'static str, ContactField)]) -> Self {
-        Self {
-            header: None,
-            body: BodyForm::Json(members),
-            answer: Answer::Empty,
-            is_exchanged: false,
-        }
+        Self { header: None, body: BodyForm::Json(members), answer: Answer::Empty }
     }
 
     /// Requires this header to have this value.
@@ -124,19 +112,14 @@ impl FirstContact {
         self
     }
 
-    pub(crate) const fn exchanged(mut self) -> Self {
-        self.is_exchanged = true;
-        self
-    }
-
-    /// The token of this field, where a request that may be a first contact is this one. Whether it may
-    /// have a signature is not judged here.
+    /// Returns the token of this field, where a request that may be a first contact is this one. Whether
+    /// it may have a signature is not judged here.
     pub(crate) fn token(&self, head: &Parts, body: &[u8], field: &str) -> Option<String> {
         let token = self.has_head(head).then(|| self.body.matches(body, field))??;
         String::from_utf8(token).ok().filter(|token| is_token(token.as_bytes()))
     }
 
-    /// Whether the head can be that of this contact.
+    /// Returns whether the head can be that of this contact.
     fn has_head(&self, head: &Parts) -> bool {
         self.header.is_none_or(|(name, wanted)| {
             let mut values = head.headers.get_all(name).iter();
@@ -159,7 +142,8 @@ impl FirstContact {
 }
 
 impl BodyForm {
-    /// The value of the field `wanted`, or nothing where it is not asked for. `None` for another body.
+    /// Returns the value of the field `wanted`, or nothing where it is not asked for. `None` for another
+    /// body.
     fn matches(self, body: &[u8], wanted: &str) -> Option<Vec<u8>> {
         if body.len() > MAX_BODY {
             // Its sender declared another length.
@@ -213,30 +197,26 @@ impl ContactField {
     }
 }
 
-/// The header in which a signature stands, or those of which at least one has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SignatureHeaders {
-    One(&'static str),
-    Several(&'static [&'static str]),
-}
+/// Most verifiers whose first contacts are kept when they are combined.
+const MAX_COMBINED: usize = 4;
 
-/// The first contacts of one provider, or of two that are combined.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The first contacts of one provider, or of some that are combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FirstContacts {
-    known: [Option<OfProvider>; 2],
+    known: [Option<OfProvider>; MAX_COMBINED],
     exchanged: &'static [FirstContact],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct OfProvider {
     contacts: &'static [FirstContact],
-    signature: SignatureHeaders,
+    signature: SignatureSource,
     families: Families,
 }
 
 /// Schemes with signature headers of their own.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Families(pub(crate) &'static [Scheme]);
+struct Families(&'static [Scheme]);
 
 impl PartialEq for Families {
     /// Schemes are not compared; those of one provider are one constant.
@@ -248,15 +228,17 @@ impl PartialEq for Families {
 impl Eq for Families {}
 
 impl FirstContacts {
-    pub(crate) const NONE: Self = Self { known: [None; 2], exchanged: &[] };
+    pub(crate) const NONE: Self = Self { known: [None; MAX_COMBINED], exchanged: &[] };
 
     pub(crate) const fn new(
         contacts: &'static [FirstContact],
-        signature: SignatureHeaders,
-        families: Families,
+        signature: SignatureSource,
+        families: &'static [Scheme],
     ) -> Self {
-        let known = [Some(OfProvider { contacts, signature, families }), None];
-        Self { known, exchanged: &[] }
+        let mut of_one = Self::NONE;
+        let families = Families(families);
+        of_one.known[0] = Some(OfProvider { contacts, signature, families });
+        of_one
     }
 
     /// With those whose tokens are handed over. A signature may stand beside them.
@@ -265,49 +247,33 @@ impl FirstContacts {
         self
     }
 
-    /// Those of two verifiers that look at the same request. A third one's are left out.
+    /// Returns those of two verifiers that look at the same request.
     pub(crate) fn and(self, other: Self) -> Self {
         let mut all = self.known.into_iter().chain(other.known).flatten();
-        Self { known: [all.next(), all.next()], exchanged: self.exchanged }
+        Self { known: [(); MAX_COMBINED].map(|()| all.next()), exchanged: self.exchanged }
     }
 
-    /// Whether a request with this head and a body of this declared length may be one.
+    /// Returns whether a request with this head and a body of this declared length may be one.
     pub(crate) fn may_be(&self, head: &Parts, len: Option<u64>) -> bool {
-        let is_exchanged =
-            head.method == Method::POST && self.exchanged.iter().any(|it| it.has_head(head));
-        (is_exchanged || self.of(head).next().is_some())
+        head.method == Method::POST
             && len.is_some_and(|len| (1..=MAX_BODY as u64).contains(&len))
+            && (self.exchanged.iter().any(|it| it.has_head(head)) || self.of(head).next().is_some())
     }
 
-    /// The answer to a first contact; `None` for every other request.
+    /// Returns the answer to a first contact, of a request that [`may_be`](Self::may_be) one; `None` for
+    /// every other.
     pub(crate) fn answer(&self, head: &Parts, body: &[u8]) -> Option<Response<Bytes>> {
         self.of(head).find_map(|contact| contact.answer(body))
     }
 
-    /// Those whose head this can be. One with a signature is verified, however wrong it is.
+    /// Returns those whose head this can be. One with a signature is verified, however wrong it is.
     fn of<'a>(&'a self, head: &'a Parts) -> impl Iterator<Item = &'static FirstContact> + 'a {
-        let known = self.known.iter().flatten();
-        known
-            .filter(|known| {
-                let Families(families) = known.families;
-                let mut names = families.iter().flat_map(Scheme::signature_headers);
-                let is_family = names.any(|name| head.headers.contains_key(*name));
-                head.method == Method::POST && !known.signature.is_in(head) && !is_family
-            })
-            .flat_map(|known| known.contacts)
-            .filter(|contact| contact.has_head(head))
-    }
-}
-
-impl SignatureHeaders {
-    fn is_in(self, head: &Parts) -> bool {
-        let is_there = |name: &&str| {
-            HeaderName::from_bytes(name.as_bytes())
-                .is_ok_and(|name| head.headers.contains_key(name))
+        let is_unsigned = |known: &&OfProvider| {
+            let families = known.families.0.iter().flat_map(Scheme::signature_headers);
+            let mut names = known.signature.headers().iter().chain(families);
+            !names.any(|name| head.headers.contains_key(*name))
         };
-        match self {
-            Self::One(name) => is_there(&name),
-            Self::Several(names) => names.iter().any(is_there),
-        }
+        let contacts = self.known.iter().flatten().filter(is_unsigned).flat_map(|it| it.contacts);
+        contacts.filter(|contact| contact.has_head(head))
     }
 }

@@ -328,8 +328,10 @@ where
         };
         let updated = decider.and_then(|mut decider| {
             not_coded(head)?;
-            if let Decider::Verifier(verifier, state) = &mut decider {
-                contained(|| verifier.update(state, body.bytes()))?;
+            if let Decider::Verifier(verifier, state) = &mut decider
+                && let Err(panic) = contained(|| verifier.update(state, body.bytes()))
+            {
+                decider = Decider::Refused(config.report_only(panic.into())?);
             }
             Ok(decider)
         });

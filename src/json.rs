@@ -88,7 +88,7 @@ pub(crate) fn items<'a>(json: &'a [u8], visit: &mut dyn FnMut(Value<'a>)) -> Res
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// Whether the last text is Unicode.
+    /// `false` after a text that is no Unicode.
     is_unicode: bool,
 }
 

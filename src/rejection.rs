@@ -333,7 +333,7 @@ impl Rejection {
         self.of_verifier(profile)
     }
 
-    /// With the challenge of the first verifier that had one, unless there is its own.
+    /// With the challenge of the first verifier that had one: all refusals of a layer ask alike.
     pub(crate) fn with_shared_challenge(mut self, first: &OnceLock<&'static str>) -> Self {
         self.www_authenticate = match self.www_authenticate {
             "" => first.get().copied().unwrap_or_default(),

@@ -45,7 +45,7 @@ pub trait Source: sealed::Sealed {
     fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early;
     #[doc(hidden)]
     fn shared_profile(&self) -> Profile;
-    /// Whether a first contact's token was handed over.
+    /// Hands a first contact's token over. `false` where none was taken.
     #[doc(hidden)]
     fn takes_token(&self, _: &Parts, _: &Bytes) -> bool {
         false

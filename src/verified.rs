@@ -261,14 +261,17 @@ impl Verified {
             (Some(own), Some(others)) => others > own,
             (own, others) => own.is_some() && others.is_none(),
         };
+        if !is_longer {
+            return self;
+        }
         let is_same = self.replay_key() == other.replay_key();
-        if is_longer && (is_same || self.tenant == other.tenant && other.is_unique()) {
+        if !is_same && self.tenant == other.tenant && other.is_unique() {
+            self.identity.clone_from(&other.identity);
+            self.replay_name.clone_from(&other.replay_name);
+            self.replay_provider = Some(other.replay_provider.unwrap_or(other.provider));
             self.fresh_for = other.fresh_for;
-            if !is_same {
-                self.identity.clone_from(&other.identity);
-                self.replay_name.clone_from(&other.replay_name);
-                self.replay_provider = Some(other.replay_provider.unwrap_or(other.provider));
-            }
+        } else if is_same {
+            self.fresh_for = other.fresh_for;
         }
         self
     }
@@ -281,10 +284,13 @@ impl Verified {
         if !self.is_unique() && (other.is_unique() || self.identity.is_none()) {
             self.identity.clone_from(&other.identity);
             // The same id is another delivery of another provider or tenant.
-            let is_same = self.provider == other.provider
+            let is_same = self.provider == other.replay_provider.unwrap_or(other.provider)
                 && self.tenant.as_ref().is_none_or(|tenant| other.tenant.as_ref() == Some(tenant));
+            self.replay_provider = other.replay_provider;
             if let (false, Some(key)) = (is_same, other.replay_key()) {
                 self.set_identity(&key.0);
+                // It stays unique, under this one's name.
+                self.replay_provider = other.replay_provider.map(|_| self.provider);
             }
             self.signed_at = other.signed_at;
             self.delivery_id.clone_from(&other.delivery_id);

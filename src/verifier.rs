@@ -8,7 +8,8 @@ use http::{HeaderName, Response, StatusCode, request::Parts};
 
 use crate::{
     Rejection, SensitiveParts, Verified,
-    first_contact::{Families, FirstContact, FirstContacts, SignatureHeaders},
+    first_contact::{FirstContact, FirstContacts},
+    scheme::SignatureSource,
 };
 
 /// Decides whether a request is genuine, in three steps: the head, each chunk of the body, the end.
@@ -167,7 +168,8 @@ impl Profile {
     }
 
     /// Sets the unsigned requests that are answered before verification, in place of those set before.
-    /// They are looked for where none of these headers is there: those in which a signature stands.
+    /// They are looked for where none of these headers is there: those in which a signature stands. Of
+    /// verifiers that are combined, the first four with first contacts keep theirs.
     ///
     /// # Panics
     ///
@@ -182,8 +184,8 @@ impl Profile {
             crate::scheme::checked(signature_headers[at]);
             at += 1;
         }
-        let signature = SignatureHeaders::Several(signature_headers);
-        self.first_contacts = FirstContacts::new(contacts, signature, Families(&[]));
+        let signature = SignatureSource::Headers(signature_headers);
+        self.first_contacts = FirstContacts::new(contacts, signature, &[]);
         self
     }
 

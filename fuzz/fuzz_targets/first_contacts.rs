@@ -5,10 +5,10 @@
 
 use std::{
     convert::Infallible,
-    future::{Future, Ready},
-    pin::{Pin, pin},
+    future::Ready,
+    pin::Pin,
     sync::LazyLock,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use arbitrary::Arbitrary;
@@ -24,7 +24,7 @@ use tower_webhook::{
     providers::{AnyVerifier, by_name},
     scheme::{ContactField, FirstContact, Scheme},
 };
-use tower_webhook_fuzz::{Edit, add, edit, head, members, secret};
+use tower_webhook_fuzz::{Edit, add, edit, engine, head, members, secret};
 
 const NAMES: [&str; 4] = ["woocommerce", "bitbucket", "slack", "salesforce_marketing_cloud"];
 const SIGNATURES: [&str; 5] = [
@@ -49,9 +49,8 @@ const ECHO: Scheme = Scheme::hmac_sha256("x-acme-signature").first_contacts(&[
 
 static LAYERS: LazyLock<Vec<[SignatureLayer<AnyVerifier>; 2]>> = LazyLock::new(|| {
     let layer = |verifier| SignatureLayer::new(verifier).body_deadline(None);
-    let named = NAMES.map(|name| {
-        [0, 1].map(|key| layer(by_name(name).unwrap().verifier(secret(key)).unwrap()))
-    });
+    let named = NAMES
+        .map(|name| [0, 1].map(|key| layer(by_name(name).unwrap().verifier(secret(key)).unwrap())));
     let own = [0, 1].map(|key| layer(AnyVerifier::new(ECHO.verifier(secret(key)).unwrap())));
     named.into_iter().chain([own]).collect()
 });
@@ -93,7 +92,8 @@ fn run(input: &Input<'_>) -> Option<()> {
         add(&mut request, SIGNATURES[index], signature)?;
     }
     let is_ping = input.event_key % 4 == 1 && key == b"diagnostics:ping";
-    let is_candidate = input.is_post && input.signature.is_none() && (1..=1024).contains(&body.len());
+    let is_candidate =
+        input.is_post && input.signature.is_none() && (1..=1024).contains(&body.len());
     let expected = answer(index, is_ping, &body).filter(|_| is_candidate);
 
     let [first, second] = LAYERS[index].each_ref().map(|layer| send(layer, &request, &body));
@@ -106,7 +106,7 @@ fn run(input: &Input<'_>) -> Option<()> {
     Some(())
 }
 
-/// What a first contact is answered with.
+/// Returns the answer to a first contact.
 fn answer(index: usize, is_ping: bool, body: &[u8]) -> Option<String> {
     let is_token = |text: &str| {
         let is_allowed = |char: char| char.is_ascii_alphanumeric() || "-._~+/=".contains(char);
@@ -159,7 +159,9 @@ fn answer(index: usize, is_ping: bool, body: &[u8]) -> Option<String> {
         3 => {
             let members = json()?;
             let has = |name: &str| {
-                members.iter().any(|(found, value)| found == name && value.as_str().is_some_and(is_token))
+                members
+                    .iter()
+                    .any(|(found, value)| found == name && value.as_str().is_some_and(is_token))
             };
             members.len() == 2 && has("callbackId") && has("verificationKey")
         }
@@ -182,15 +184,8 @@ fn send(
     body: &[u8],
 ) -> (u16, Vec<u8>, Vec<(String, Vec<u8>)>) {
     let whole = Whole(Some(Bytes::copy_from_slice(body)));
-    let mut service = layer.layer(Handler);
-    let mut future = pin!(service.call(Request::from_parts(request.clone(), whole)));
-    let mut cx = Context::from_waker(Waker::noop());
-    let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut cx) else { panic!("it waits") };
-    let (parts, mut own) = response.into_parts();
-    let mut answer = Vec::new();
-    while let Poll::Ready(Some(Ok(frame))) = pin!(&mut own).poll_frame(&mut cx) {
-        answer.extend(frame.into_data().unwrap_or_default());
-    }
+    let request = Request::from_parts(request.clone(), whole);
+    let (parts, answer) = engine::answer(layer.layer(Handler), request);
     let headers = parts.headers.iter();
     let headers = headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
     (parts.status.as_u16(), answer, headers.collect())

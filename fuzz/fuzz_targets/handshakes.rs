@@ -34,7 +34,7 @@ use tower_webhook_fuzz::{
         Outcome::{Answer, Handled, Refused},
         TOKEN, TOPIC, expected,
     },
-    engine::{Event, Script},
+    engine::{self, Event, Script},
     head, hex, hmac_sha256, secret,
 };
 
@@ -208,16 +208,9 @@ fn run(input: &Input<'_>) -> Option<()> {
     let Ok(expected) = expected else { return None };
 
     IS_CALLED.set(false);
-    let mut service = LAYERS[index].layer(Handler);
     let script = Script::new(&[Event::Data(&body)], 0);
-    let mut future = pin!(service.call(Request::from_parts(request.clone(), script)));
-    let mut cx = Context::from_waker(Waker::noop());
-    let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut cx) else { panic!("it waits") };
-    let (parts, mut own) = response.into_parts();
-    let mut answer = Vec::new();
-    while let Poll::Ready(Some(Ok(frame))) = pin!(&mut own).poll_frame(&mut cx) {
-        answer.extend(frame.into_data().unwrap_or_default());
-    }
+    let (parts, answer) =
+        engine::answer(LAYERS[index].layer(Handler), Request::from_parts(request.clone(), script));
     let found = if IS_CALLED.get() {
         assert_eq!(answer, body);
         Handled

@@ -65,9 +65,10 @@ fn run(input: &Input<'_>) -> Option<()> {
     let scheme = Scheme::hmac_sha256("x-signature")
         .template(&[Part::Time, Part::Literal(":"), Part::Body])
         .time(TimeSource::Header("x-time"), format);
-    let scheme = scheme.tolerance(input.tolerance.map_or(Tolerance::UNBOUNDED, |(past, future)| {
-        Tolerance::new(Duration::from_secs(past.into()), Duration::from_secs(future.into()))
-    }));
+    let scheme =
+        scheme.tolerance(input.tolerance.map_or(Tolerance::UNBOUNDED, |(past, future)| {
+            Tolerance::new(Duration::from_secs(past.into()), Duration::from_secs(future.into()))
+        }));
     let verifier = scheme.verifier(secret(0)).unwrap().clock(at(now));
     let verdict = verify(&verifier, &request, &Bytes::from_static(b"body"));
 

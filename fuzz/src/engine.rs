@@ -57,6 +57,30 @@ impl Script {
     }
 }
 
+/// Calls a service that answers at once, and reads its answer.
+pub fn answer<S, B, R>(
+    mut service: S,
+    request: http::Request<B>,
+) -> (http::response::Parts, Vec<u8>)
+where
+    S: tower_service::Service<
+            http::Request<B>,
+            Response = http::Response<R>,
+            Error: std::fmt::Debug,
+        >,
+    R: Body<Data = Bytes>,
+{
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let future = std::pin::pin!(service.call(request));
+    let Poll::Ready(response) = future.poll(&mut cx) else { panic!("it waits") };
+    let (parts, own) = response.unwrap().into_parts();
+    let (mut own, mut answer) = (std::pin::pin!(own), Vec::new());
+    while let Poll::Ready(Some(Ok(frame))) = own.as_mut().poll_frame(&mut cx) {
+        answer.extend(frame.into_data().unwrap_or_default());
+    }
+    (parts, answer)
+}
+
 pub fn trailers(count: u8) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     for _ in 0..count % 4 {

@@ -315,7 +315,7 @@ impl<'a> Event<'a> {
             || redact::holds_secret(value)
     }
 
-    /// Whether no verifier was found, so that any header may be the one that it would have read.
+    /// Returns whether no verifier was found, so that any header may be the one that it would have read.
     pub(crate) fn is_open(&self) -> bool {
         self.sensitive_parts().is_open() && self.attempt.has_secret_url()
     }

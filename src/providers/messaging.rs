@@ -1,10 +1,7 @@
 //! Chat, mail, voice and social networks.
 
-use super::{providers, standard_webhooks::family};
-use crate::scheme::{
-    ContactField, Encoding, FirstContact, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat,
-    TimeSource,
-};
+use super::{providers, standard_webhooks::family, token_exchange::VERIFICATION_KEY};
+use crate::scheme::{Encoding, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat, TimeSource};
 
 providers! {
     /// Airship.
@@ -243,10 +240,7 @@ providers! {
         .provider("salesforce_marketing_cloud")
         .sensitive_fields(&["verificationKey"])
         .encoding(Encoding::Base64)
-        .first_contacts(&[FirstContact::json(&[
-            ("callbackId", ContactField::Token),
-            ("verificationKey", ContactField::Token),
-        ])]);
+        .first_contacts(&[VERIFICATION_KEY]);
 
     /// Sinch.
     ///

@@ -1,5 +1,4 @@
-//! What vendors say of their deliveries: how long they come again, how old a signed time can be by
-//! then, how large a body is, and what a status makes of the retries.
+//! Delivery policies of vendors: retry schedules, windows of signed times, largest bodies, statuses.
 
 use std::time::Duration;
 
@@ -11,8 +10,8 @@ use crate::{
     scheme::{Scheme, Tolerance},
 };
 
-/// How a vendor delivers its webhooks, as far as that is documented: the retry schedule, the largest
-/// body, and the statuses that matter.
+/// A vendor's documented delivery of webhooks: the retry schedule, the largest body, and the statuses
+/// that matter.
 ///
 /// [`Provider::delivery_policy`](super::Provider::delivery_policy) finds it. The verifier's defaults
 /// follow from it:
@@ -62,7 +61,7 @@ enum Retries {
 
 const MINUTES_5: u64 = 300;
 const DAY: u64 = 24 * 3600;
-/// What a vendor says of an event leaves out the envelope.
+/// The smallest default body limit, in bytes: a documented maximum leaves out the envelope.
 const MIN_BODY_LIMIT: usize = 2 << 20;
 
 impl DeliveryPolicy {
@@ -111,7 +110,7 @@ impl DeliveryPolicy {
         self
     }
 
-    /// What is signed is not the body, so that the window stays short.
+    /// Marks a signature that does not cover the body, so that the window stays short.
     pub(super) const fn leaves_body_open(mut self) -> Self {
         self.covers_body = false;
         self
@@ -258,7 +257,6 @@ impl DeliveryPolicy {
     #[must_use]
     pub const fn body_limit(&self) -> usize {
         match self.max_body {
-            // A vendor that sends a little more than it says is no attack.
             Some(bytes) if bytes < MIN_BODY_LIMIT => MIN_BODY_LIMIT,
             Some(bytes) => bytes,
             None => Profile::DEFAULT.body_limit,

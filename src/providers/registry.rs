@@ -222,7 +222,7 @@ impl Provider {
         }
     }
 
-    /// How the vendor delivers, as far as that is documented.
+    /// Returns the vendor's documented delivery of webhooks.
     #[must_use]
     pub fn delivery_policy(&self) -> &'static DeliveryPolicy {
         policy::find(match self.name {

@@ -130,7 +130,17 @@ impl fmt::Debug for TokenReceipt {
     }
 }
 
-/// What the exchange of one provider is about.
+/// Notion's request to a new webhook.
+const VERIFICATION_TOKEN: FirstContact =
+    FirstContact::json(&[("verification_token", ContactField::Token)]);
+
+/// Marketing Cloud's request to a new callback.
+pub(super) const VERIFICATION_KEY: FirstContact = FirstContact::json(&[
+    ("callbackId", ContactField::Token),
+    ("verificationKey", ContactField::Token),
+]);
+
+/// One provider's side of the exchange.
 #[derive(Clone, Copy)]
 struct Exchanged {
     contacts: &'static [FirstContact],
@@ -196,10 +206,8 @@ impl Notion {
         M: Source,
         F: Fn(&Parts) -> Option<String>,
     {
-        const CONTACTS: &[FirstContact] =
-            &[FirstContact::json(&[("verification_token", ContactField::Token)]).exchanged()];
         let exchanged = Exchanged {
-            contacts: CONTACTS,
+            contacts: &[VERIFICATION_TOKEN],
             field: "verification_token",
             is_in_order: |token, head, body| {
                 !head.headers.contains_key("x-notion-signature")
@@ -226,13 +234,8 @@ impl SalesforceMarketingCloud {
         M: Source,
         F: Fn(&Parts) -> Option<String>,
     {
-        const CONTACTS: &[FirstContact] = &[FirstContact::json(&[
-            ("callbackId", ContactField::Token),
-            ("verificationKey", ContactField::Token),
-        ])
-        .exchanged()];
         let exchanged = Exchanged {
-            contacts: CONTACTS,
+            contacts: &[VERIFICATION_KEY],
             field: "verificationKey",
             is_in_order: |_, head, _| !head.headers.contains_key("x-sfmc-ens-signature"),
             sensitive: || Self::SCHEME.sensitive_parts(),

@@ -183,7 +183,11 @@ verifies_as!(Datadog, "datadog", policy::profile("datadog"));
 /// no way round a bad signature. Whoever has seen a token of version 3 can still send without one;
 /// once your integration is on version 4, use [`signed_only`](Self::signed_only).
 #[derive(Clone, Debug)]
-pub struct Flutterwave(SharedToken, SchemeVerifier, bool);
+pub struct Flutterwave {
+    token: SharedToken,
+    signed: SchemeVerifier,
+    is_signed_only: bool,
+}
 
 const FLUTTERWAVE_SIGNATURE: &str = "flutterwave-signature";
 
@@ -200,7 +204,8 @@ impl Flutterwave {
     #[must_use]
     pub fn new(secret: Secret) -> Self {
         let signed = text_keyed(Self::SCHEME, secret.clone());
-        Self(SharedToken::new(HeaderName::from_static("verif-hash"), secret), signed, false)
+        let token = SharedToken::new(HeaderName::from_static("verif-hash"), secret);
+        Self { token, signed, is_signed_only: false }
     }
 
     /// Accepts a further secret hash, for a rotation.
@@ -210,13 +215,14 @@ impl Flutterwave {
     /// With more than 16 secrets.
     #[must_use]
     pub fn or_secret(self, secret: Secret) -> Self {
-        Self(self.0.or_secret(secret.clone()), or_text_key(self.1, secret), self.2)
+        let token = self.token.or_secret(secret.clone());
+        Self { token, signed: or_text_key(self.signed, secret), ..self }
     }
 
     /// Refuses version 3, which signs nothing.
     #[must_use]
     pub fn signed_only(mut self) -> Self {
-        self.2 = true;
+        self.is_signed_only = true;
         self
     }
 }
@@ -226,15 +232,15 @@ impl Verifier for Flutterwave {
     type State = Result<SchemeState, usize>;
 
     fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
-        if self.2 || head.headers.contains_key(FLUTTERWAVE_SIGNATURE) {
-            return self.1.begin(head).map(Ok);
+        if self.is_signed_only || head.headers.contains_key(FLUTTERWAVE_SIGNATURE) {
+            return self.signed.begin(head).map(Ok);
         }
-        self.0.begin(head).map(Err)
+        self.token.begin(head).map(Err)
     }
 
     fn update(&self, state: &mut Self::State, chunk: &[u8]) {
         if let Ok(state) = state {
-            self.1.update(state, chunk);
+            self.signed.update(state, chunk);
         }
     }
 
@@ -245,7 +251,7 @@ impl Verifier for Flutterwave {
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
         match state {
-            Ok(state) => self.1.finish(state, head, body),
+            Ok(state) => self.signed.finish(state, head, body),
             Err(key) => Ok(Verified::new(Self::PROFILE.provider()).with_key_index(key)),
         }
     }
@@ -255,11 +261,11 @@ impl Verifier for Flutterwave {
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
-        self.0.sensitive_parts().and(self.1.sensitive_parts())
+        self.token.sensitive_parts().and(self.signed.sensitive_parts())
     }
 }
 
-super::sign_as!(Flutterwave, self => &self.0);
+super::sign_as!(Flutterwave, self => &self.token);
 
 /// What a 401 asks for (RFC 7617).
 const BASIC_CHALLENGE: &str = r#"Basic realm="webhooks""#;

@@ -49,10 +49,8 @@ pub use self::{
     verifier::{SchemeState, SchemeVerifier},
 };
 use crate::{
-    ConfigError, Profile, PublicUrl, Secret, SensitiveParts,
-    first_contact::{Families, FirstContacts, SignatureHeaders},
-    handshake::is_token,
-    providers::DeliveryPolicy,
+    ConfigError, Profile, PublicUrl, Secret, SensitiveParts, first_contact::FirstContacts,
+    handshake::is_token, providers::DeliveryPolicy,
 };
 pub use crate::{
     encoding::Encoding,
@@ -110,7 +108,7 @@ pub enum Part {
 
 /// Where the signature stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SignatureSource {
+pub(crate) enum SignatureSource {
     /// `Authorization`, under this scheme.
     Authorization(&'static str),
     Header(&'static str),
@@ -373,13 +371,8 @@ impl Scheme {
     pub const fn profile(&self) -> Profile {
         let mut profile = self.profile;
         if !self.first_contacts.is_empty() {
-            let signature = match self.source {
-                SignatureSource::Authorization(_) => SignatureHeaders::One("authorization"),
-                SignatureSource::Header(name) => SignatureHeaders::One(name),
-                SignatureSource::Headers(names) => SignatureHeaders::Several(names),
-            };
             profile.first_contacts =
-                FirstContacts::new(self.first_contacts, signature, Families(self.families));
+                FirstContacts::new(self.first_contacts, self.source, self.families);
         }
         profile
     }
@@ -393,7 +386,16 @@ impl Scheme {
         names.fold(self.profile.sensitive_parts(), SensitiveParts::header)
     }
 
-    /// What the vendor's policy says in place of the defaults.
+    fn signs_id(&self) -> bool {
+        self.template.contains(&Part::Id)
+    }
+
+    /// Returns whether deliveries are known by an id alone, without a provider's name.
+    fn numbers_without_a_name(&self) -> bool {
+        self.signs_id() && self.profile.provider == Profile::DEFAULT.provider
+    }
+
+    /// Takes the vendor's policy in place of the defaults.
     pub(crate) const fn with_policy(mut self, policy: &DeliveryPolicy) -> Self {
         self.profile =
             self.profile.with_status(policy.status()).with_body_limit(policy.body_limit());

@@ -13,6 +13,17 @@ use crate::{
 /// Sees a candidate's bytes, or `None` for one that cannot be decoded.
 pub(super) type VisitCandidate<'a> = dyn FnMut(Option<&[u8]>) -> Result<(), Rejection> + 'a;
 
+impl SignatureSource {
+    /// Returns all headers in which a signature may stand.
+    pub(crate) const fn headers(&self) -> &[&'static str] {
+        match self {
+            Self::Authorization(_) => &["authorization"],
+            Self::Header(name) => std::slice::from_ref(name),
+            Self::Headers(names) => names,
+        }
+    }
+}
+
 impl Scheme {
     /// Calls `visit` with the value of each signature header.
     pub(super) fn each_signature<'a>(
@@ -38,11 +49,7 @@ impl Scheme {
 
     /// All headers in which a signature may stand.
     pub(crate) const fn signature_headers(&self) -> &[&'static str] {
-        match &self.source {
-            SignatureSource::Authorization(_) => &["authorization"],
-            SignatureSource::Header(name) => std::slice::from_ref(name),
-            SignatureSource::Headers(names) => names,
-        }
+        self.source.headers()
     }
 
     pub(crate) const fn signature_field(&self) -> &'static str {

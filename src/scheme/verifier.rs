@@ -36,6 +36,9 @@ struct Inner {
     open_sides: [bool; 2],
     /// Of the scheme's families, with the same secrets.
     families: Vec<SchemeVerifier>,
+    /// Tells a sender without a name from others, by its oldest secret: a rotation changes nothing until
+    /// that secret is taken away.
+    sender: Option<Tag>,
 }
 
 /// Never both: a public key and a secret are no substitutes for each other.
@@ -53,19 +56,6 @@ impl Keys {
         match self {
             Self::Public(_) => &[],
             Self::Secret(macs) => macs,
-        }
-    }
-
-    /// Tells a sender without a name from others: by the oldest key, so that a rotation changes nothing
-    /// until that key is taken away.
-    fn name_of_sender(&self) -> Vec<u8> {
-        match self {
-            Self::Public(keys) => keys.oldest().to_vec(),
-            Self::Secret(macs) => macs.last().map_or(Vec::new(), |mac| {
-                let mut mac = mac.clone();
-                mac.update(b"tower-webhook sender");
-                mac.finalize().as_bytes().to_vec()
-            }),
         }
     }
 }
@@ -101,8 +91,8 @@ impl SchemeVerifier {
             Self::without_keys(alone, keys.clone(), url.clone())
         };
         let families = scheme.families.iter().map(family).collect::<Result<_, _>>()?;
-        let clock = Clock::default();
-        Ok(Self(Arc::new(Inner { scheme, keys, clock, url, open_sides, families })))
+        let (clock, sender) = (Clock::default(), None);
+        Ok(Self(Arc::new(Inner { scheme, keys, clock, url, open_sides, families, sender })))
     }
 
     /// Accepts a further secret, for a rotation: the first stays the current one.
@@ -123,7 +113,15 @@ impl SchemeVerifier {
             return Err(ConfigError::TooManySecrets);
         }
         let key = scheme.key_rule.key(&secret)?;
-        macs.push(Mac::new(scheme.algorithm, key.expose()).ok_or(TAKES_PUBLIC_KEY)?);
+        let mac = Mac::new(scheme.algorithm, key.expose()).ok_or(TAKES_PUBLIC_KEY)?;
+        // A look-up makes a verifier for each request, and most schemes have a name.
+        let sender = scheme.numbers_without_a_name().then(|| {
+            let mut mac = mac.clone();
+            mac.update(b"tower-webhook sender");
+            mac.finalize()
+        });
+        macs.push(mac);
+        Arc::make_mut(&mut self.0).sender = sender;
         Ok(self)
     }
 
@@ -324,16 +322,19 @@ impl Verifier for SchemeVerifier {
         }
         // A signed id tells one delivery from another; else the tag does, and always the one under
         // the oldest secret: whoever leaves out one of two signatures must not make a new delivery.
-        let is_signed = scheme.template.contains(&Part::Id);
+        let is_signed = scheme.signs_id();
         let id = scheme.delivery_id.map(|name| optional(head, name)).transpose()?.flatten();
         match id.filter(|_| is_signed) {
-            Some(id) if scheme.profile.provider == Profile::DEFAULT.provider => {
+            Some(id) if scheme.numbers_without_a_name() => {
                 // Another scheme without a name may number its deliveries alike, and another sender
                 // of this scheme, too.
                 let [signature, name] =
                     [scheme.signature_field(), scheme.delivery_id.unwrap_or("")];
-                let sender = keys.name_of_sender();
-                let named = [signature.as_bytes(), name.as_bytes(), &sender, id].join(&0);
+                let sender = match (&inner.sender, keys) {
+                    (_, Keys::Public(keys)) => keys.oldest(),
+                    (sender, Keys::Secret(_)) => sender.as_ref().map_or(&[][..], Tag::as_bytes),
+                };
+                let named = [signature.as_bytes(), name.as_bytes(), sender, id].join(&0);
                 verified.set_identity(&named);
             }
             Some(id) => verified.set_identity(id),

@@ -97,6 +97,11 @@ async fn it_is_the_same_for_everybody() {
     assert_eq!(status(&SignatureLayer::new(either), contact()).await, answer);
     let either = any_of(WooCommerce::new(secret()), Slack::new(secret()));
     assert_eq!(status(&SignatureLayer::new(either.clone()), contact()).await, answer);
+    // However many are combined.
+    let github = || GitHub::new(secret());
+    let three = any_of(any_of(Bitbucket::new(secret()), WooCommerce::new(secret())), github());
+    let nested = SignatureLayer::new(any_of(three, Slack::new(secret())));
+    assert_eq!(status(&nested, contact()).await, answer);
     let ping = post(&[FORM], "webhook_id=1");
     assert_eq!(status(&SignatureLayer::new(either), ping).await, answer);
 }
@@ -218,6 +223,40 @@ async fn what_is_none_after_all_is_verified_with_the_body_that_was_read() {
     let (response, inner) = send(&reporting, post(&[], body)).await;
     assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1));
     assert_eq!(inner.only_call().body.bytes(), body);
+}
+
+/// A verifier that panics on a body that was read as a possible first contact.
+#[tokio::test]
+async fn a_panic_on_a_body_that_was_read_is_reported_as_ever() {
+    #[derive(Clone)]
+    struct Panics;
+    impl tower_webhook::Verifier for Panics {
+        type State = ();
+        fn begin(&self, _: &http::request::Parts) -> Result<(), Rejection> {
+            Ok(())
+        }
+        fn update(&self, (): &mut (), _: &[u8]) {
+            panic!("in `update`")
+        }
+        fn finish(
+            &self,
+            (): (),
+            _: &http::request::Parts,
+            _: &Bytes,
+        ) -> Result<tower_webhook::Verified, Rejection> {
+            unreachable!("it has panicked")
+        }
+        fn profile(&self) -> Profile {
+            const PING: &[FirstContact] = &[FirstContact::json(&[("ping", ContactField::True)])];
+            Profile::DEFAULT.with_first_contacts(PING, &["x-signature"])
+        }
+    }
+    for body in [r#"{"ping":false}"#, "x"] {
+        let layer = SignatureLayer::new(Panics);
+        assert_eq!(status(&layer, post(&[], body)).await.0, StatusCode::INTERNAL_SERVER_ERROR);
+        let reporting = layer.dangerously_report_only();
+        assert_eq!(status(&reporting, post(&[], body)).await, (StatusCode::OK, 1), "{body}");
+    }
 }
 
 const ECHO: Scheme = Scheme::hmac_sha256("x-acme-signature").provider("acme").first_contacts(&[

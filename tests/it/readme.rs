@@ -91,7 +91,8 @@ fn types_of(source: &str) -> BTreeSet<&str> {
             let line = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("    "))?;
             let (name, rest) = line.split_once([' ', '('])?;
             let is_declared = rest.starts_with("= \"") || rest.starts_with("= Scheme");
-            let is_type = is_declared || source.contains(&format!("\npub struct {name}("));
+            let is_own = |rest| source.contains(&format!("\npub struct {name}{rest}"));
+            let is_type = is_declared || is_own("(") || is_own(" {");
             (is_type && name.starts_with(char::is_uppercase) && !name.ends_with("State"))
                 .then_some(name)
         })

@@ -29,9 +29,11 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 /// How long the store goes on trying to remember a success. Whatever is lost is handled twice.
 const COMMIT_LIMIT: Duration = Duration::from_secs(60);
 
-/// The pauses after an answer that another try may change, such as `OOM` or `BUSY`: the first, and the
-/// longest.
-const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(8)];
+/// The first pause after an answer that another try may change, such as `OOM` or `BUSY`. Each is twice
+/// as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// An answer of Redis, within a time limit.
 #[must_use = "nothing is sent until it is polled"]
@@ -103,7 +105,7 @@ impl Question {
             Purpose::Claim { .. } | Purpose::Release => RELEASE_LIMIT,
         };
         let deadline = Instant::now() + limit;
-        let [mut pause, longest] = PAUSES;
+        let mut pause = FIRST_PAUSE;
         loop {
             let connected = self.link.connected_in_the_end(self.connect_limit());
             let Ok(connected) = timeout_at(deadline, connected).await else { return };
@@ -114,7 +116,7 @@ impl Question {
                 // Memory is freed and scripts end, so another try may be answered otherwise.
                 Ok(Err(Failure::Answered(_))) => {
                     tokio::time::sleep(pause).await;
-                    pause = longest.min(pause * 2);
+                    pause = LONGEST_PAUSE.min(pause * 2);
                 }
                 Ok(Err(Failure::Ended(_))) => {}
                 Err(_) => self.link.timed_out(&connected, answers_before),
