@@ -499,10 +499,9 @@ proptest! {
     /// One whose id has the delimiter is refused, so that no such sender is served.
     #[test]
     fn t32_no_two_requests_share_a_signed_content(
-        id in "[a.\n ]{1,4}", nonce in "[a.\n ]{1,4}", body in "[a.\n]{0,6}",
+        id in "[a. ]{1,4}", nonce in "[a. ]{1,4}", body in "[a.\n]{0,6}",
         other_id in "[a. ]{1,4}", other_nonce in "[a. ]{1,4}", other_body in "[a.\n]{0,6}",
     ) {
-        prop_assume!([&id, &nonce].iter().all(|part| !part.contains('\n')));
         let trimmed = |text: &str| text.trim().to_owned();
         let mine = (trimmed(&id), trimmed(&nonce), body);
         let theirs = (trimmed(&other_id), trimmed(&other_nonce), other_body);
