@@ -49,7 +49,7 @@ fn app(events: Sender<Event>) -> Result<Router, Box<dyn Error>> {
         .or_secret(Secret::new(PREVIOUS)?)
         .verify_token(Secret::new(TOKEN)?);
     // The server stands at a loopback address, but Twilio was given this one.
-    let twilio = Twilio::new(Secret::new(SECRET)?, PublicUrl::origin("https://example.com")?);
+    let twilio = Twilio::new(Secret::new(SECRET)?, PublicUrl::base("https://example.com")?);
     let stripe = Stripe::new(Secret::new(SECRET)?);
 
     let meta = SignatureLayer::new(meta).body_limit(BODY_LIMIT);

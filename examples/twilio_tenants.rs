@@ -1,12 +1,12 @@
 //! Twilio's messages and status callbacks for many tenants, each with an auth token of its own, in
 //! SQLite: stored once however often they come, and every request logged.
 //!
-//! Database and public origin come from the environment. Without them the server does not start.
+//! Database and public URL come from the environment. Without them the server does not start.
 //! The tokens stand in the file as they are, so it is for nobody else to read.
 //!
 //! ```sh
 //! umask 077
-//! export TWILIO_DATABASE=webhooks.db TWILIO_PUBLIC_ORIGIN=https://example.com
+//! export TWILIO_DATABASE=webhooks.db TWILIO_PUBLIC_URL=https://example.com
 //! cargo run --example twilio_tenants --features tenants,log-sqlite,tracing
 //! ```
 //!
@@ -314,23 +314,23 @@ pub(crate) fn settings(
     variable: impl Fn(&str) -> Result<String, env::VarError>,
 ) -> Result<(PathBuf, PublicUrl), String> {
     const DATABASE: &str = "TWILIO_DATABASE";
-    const ORIGIN: &str = "TWILIO_PUBLIC_ORIGIN";
+    const URL: &str = "TWILIO_PUBLIC_URL";
     let text = |name| match variable(name) {
         Ok(text) if text.is_empty() => Err(format!("{name}: is empty")),
         Ok(text) => Ok(text),
         Err(error) => Err(format!("{name}: {error}")),
     };
-    let origin = PublicUrl::origin(&text(ORIGIN)?).map_err(|error| format!("{ORIGIN}: {error}"))?;
-    Ok((text(DATABASE)?.into(), origin))
+    let url = PublicUrl::base(&text(URL)?).map_err(|error| format!("{URL}: {error}"))?;
+    Ok((text(DATABASE)?.into(), url))
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let (path, origin) = settings(|name| env::var(name))?;
+    let (path, url) = settings(|name| env::var(name))?;
     tracing_subscriber::fmt().init();
     let database = Database::open(&path).await?;
     let log = WebhookLog::builder().sqlite(&path).await?;
     tokio::spawn(prune(log.clone()));
-    let tenants = tenants(database.clone(), origin).build()?;
+    let tenants = tenants(database.clone(), url).build()?;
     let app = app(database.clone(), &tenants, log.clone());
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());

@@ -17,12 +17,25 @@ use crate::{ConfigError, Rejection, RejectionKind, head::optional, network::Netw
 /// `X-Forwarded-…` headers are what somebody wrote there. So the URL is configured. Three ways,
 /// best first:
 ///
-/// - [`origin`](Self::origin): the scheme and host are fixed, path and query are those received;
+/// - [`base`](Self::base): scheme, host and a path prefix are fixed; path and query are those
+///   received;
 /// - [`fixed`](Self::fixed): the whole URL is fixed;
 /// - [`forwarded`](Self::forwarded): host and scheme come from a listed proxy's headers, for
 ///   servers with many names.
 ///
-/// With `origin` and `fixed`, no header of the request changes the URL.
+/// With `base` and `fixed`, no header of the request changes the URL.
+///
+/// # Behind a proxy that strips a prefix
+///
+/// A proxy that takes `/api` off sends `/twilio` to your server for
+/// `https://example.com/api/twilio`. Put the prefix into the base:
+///
+/// ```
+/// # use tower_webhook::PublicUrl;
+/// let url = PublicUrl::base("https://example.com/api")?;
+/// # let _ = url;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// # Behind a router that strips a prefix
 ///
@@ -33,7 +46,7 @@ use crate::{ConfigError, Rejection, RejectionKind, head::optional, network::Netw
 /// use axum::extract::OriginalUri;
 /// use tower_webhook::PublicUrl;
 ///
-/// let url = PublicUrl::origin("https://example.com")?.uri_from(|OriginalUri(uri)| uri);
+/// let url = PublicUrl::base("https://example.com")?.uri_from(|OriginalUri(uri)| uri);
 /// # let _ = url;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
@@ -49,10 +62,10 @@ type PeerOf = Box<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 
 #[derive(Clone)]
 enum Kind {
+    Base(Arc<str>),
     Custom(UrlOf),
     Fixed(Arc<str>),
     Forwarded(Arc<Forwarded>),
-    Origin(Arc<str>),
 }
 
 struct Forwarded {
@@ -62,29 +75,36 @@ struct Forwarded {
 }
 
 impl PublicUrl {
-    /// Scheme and host are fixed, path and query are those received: `https://example.com`, or
+    /// Creates a URL from this base and the path and query received: `https://example.com`, or
     /// `wss://example.com` for WebSocket handshakes.
+    ///
+    /// The base has the path prefix that a proxy takes off, where one does:
+    /// `https://example.com/api`. One `/` at its end does not count, since the path received begins
+    /// with one.
     ///
     /// # Errors
     ///
-    /// When the text is not a scheme of `http`, `https`, `ws` or `wss` and a host, with a port
-    /// where the provider's URL has one.
-    pub fn origin(origin: &str) -> Result<Self, ConfigError> {
-        let text = origin.strip_suffix('/').unwrap_or(origin);
-        let rest = after_scheme(origin, text)?;
-        if rest.contains(['/', '?']) {
+    /// When the text is not a scheme of `http`, `https`, `ws` or `wss` and a host, with a port and
+    /// a path where the provider's URL has them; or when it has a query or a fragment.
+    pub fn base(base: &str) -> Result<Self, ConfigError> {
+        let text = base.strip_suffix('/').unwrap_or(base);
+        let rest = after_scheme(base, text)?;
+        if rest.contains('?') {
             return Err(invalid(
-                origin,
-                "an origin has no path; use `PublicUrl::fixed` for a whole URL",
+                base,
+                "a base has no query; use `PublicUrl::fixed` for a whole URL",
             ));
         }
-        Ok(Self::of(Kind::Origin(text.into())))
+        if rest.ends_with('/') {
+            return Err(invalid(base, "its path ends with two slashes"));
+        }
+        Ok(Self::of(Kind::Base(text.into())))
     }
 
-    /// The whole URL is fixed, path and query included; nothing of the request changes it. Put the
-    /// layer on the one route that it belongs to, and do not use the request's own query: it is not
-    /// what was signed. Twilio's JSON webhooks, whose query differs each time, need
-    /// [`origin`](Self::origin).
+    /// Creates a URL that nothing of the request changes, path and query included. Put the layer on
+    /// the one route that it belongs to, and do not use the request's own query: it is not what was
+    /// signed. Requests whose query differs each time need [`base`](Self::base): Twilio's JSON
+    /// webhooks, and its GETs.
     ///
     /// # Errors
     ///
@@ -98,7 +118,7 @@ impl PublicUrl {
     /// `X-Forwarded-Proto` (`https` where it is absent).
     ///
     /// The proxy must send one value of each. The scheme is `https` or `http`, so WebSocket
-    /// handshakes need [`origin`](Self::origin). A port in the host counts.
+    /// handshakes need [`base`](Self::base). A port in the host counts.
     ///
     /// Only requests whose peer is one of the `proxies` (`10.0.0.0/8`, `fd00::/8`, `192.0.2.7`)
     /// are believed, and only for the listed `hosts`; every other request is refused, because
@@ -173,7 +193,7 @@ impl PublicUrl {
     /// hosts.
     pub(crate) fn fixed_len(&self, url: &str) -> usize {
         match &self.kind {
-            Kind::Origin(origin) => origin.len(),
+            Kind::Base(base) => base.len(),
             Kind::Fixed(_) => url.len(),
             Kind::Custom(_) | Kind::Forwarded(_) => {
                 // A function can make a path, which is the sender's as a whole.
@@ -207,9 +227,9 @@ impl PublicUrl {
         match &self.kind {
             Kind::Custom(url) => url(head).map(Cow::Owned).ok_or(UNKNOWN),
             Kind::Fixed(url) => Ok(Cow::Borrowed(url)),
-            Kind::Origin(origin) => {
+            Kind::Base(base) => {
                 let target = target().ok_or(UNKNOWN)?;
-                Ok(Cow::Owned(format!("{origin}{target}")))
+                Ok(Cow::Owned(format!("{base}{target}")))
             }
             Kind::Forwarded(forwarded) => {
                 let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
@@ -266,9 +286,12 @@ fn has_blank(text: &str) -> bool {
 
 /// What follows `https://`, checked to begin with a host.
 fn after_scheme<'a>(shown: &str, url: &'a str) -> Result<&'a str, ConfigError> {
-    let rest = ["https://", "http://", "wss://", "ws://"]
-        .iter()
-        .find_map(|scheme| url.strip_prefix(scheme))
+    // The case stays as it is: the provider signs the URL as it was given.
+    let (_, rest) = url
+        .split_once("://")
+        .filter(|(scheme, _)| {
+            ["https", "http", "wss", "ws"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+        })
         .ok_or_else(|| invalid(shown, "it must begin with https://, http://, wss:// or ws://"))?;
     if rest.is_empty() || rest.starts_with(['/', '?', ':', '#']) {
         return Err(invalid(shown, "the host is missing"));
@@ -330,9 +353,12 @@ impl fmt::Debug for PublicUrl {
                 .field("hosts", &forwarded.hosts)
                 .field("proxies", &forwarded.proxies)
                 .finish_non_exhaustive(),
-            Kind::Origin(origin) => {
-                let host = origin.rsplit_once('@').map_or(&**origin, |(_, host)| host);
-                write!(f, "PublicUrl::origin({host:?})")
+            Kind::Base(base) => {
+                let (scheme, rest) = base.split_once("://").unwrap_or_default();
+                let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+                let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+                let path = if path.is_empty() { "" } else { "/[redacted]" };
+                write!(f, "PublicUrl::base(\"{scheme}://{host}{path}\")")
             }
         }
     }
@@ -356,8 +382,13 @@ mod tests {
             "https://my_host.a-b.example",
             "https://bücher.example",
             "https://a.example.",
+            "https://a/x",
+            "https://a/x/",
+            "https://u:p@a:1/x/y",
+            "HTTPS://a",
+            "Wss://A.Example/x",
         ] {
-            assert!(PublicUrl::origin(good).is_ok(), "{good}");
+            assert!(PublicUrl::base(good).is_ok(), "{good}");
         }
         for bad in [
             "",
@@ -366,11 +397,13 @@ mod tests {
             "ftp://a",
             "https://",
             "https:///x",
-            "https://a/x",
             "https://a?x",
+            "https://a/x?y",
+            "https://a/x//",
             "https://a b",
             "https://a#x",
-            "HTTPS://a",
+            "HTTPSS://a",
+            "https//a",
             "https://a//",
             "https://.a",
             "https://a..b",
@@ -393,13 +426,13 @@ mod tests {
             "https://[::1]a",
             "https://*.a",
         ] {
-            assert!(PublicUrl::origin(bad).is_err(), "{bad}");
+            assert!(PublicUrl::base(bad).is_err(), "{bad}");
         }
         for missing in ["https://", "https:///x", "https://?x", "https://:80", "https://#x"] {
             let why = PublicUrl::fixed(missing).unwrap_err().to_string();
             assert!(why.contains("the host is missing"), "{missing}: {why}");
         }
-        for good in ["https://a/x?y=1", "https://a", "https://a/Español?año=1"] {
+        for good in ["https://a/x?y=1", "https://a", "https://a/Español?año=1", "HTTP://A/x"] {
             assert!(PublicUrl::fixed(good).is_ok(), "{good}");
         }
         for bad in ["/x", "https://a/x#y", "https://a/x y", "https://a..b/x", "https://u:p/q@a/x"] {
@@ -411,31 +444,37 @@ mod tests {
     fn errors_show_neither_user_information_nor_path_and_query() {
         for bad in ["https://u:secret@a.example/secret?secret=x y", "ftp://secret@a.example?secret"]
         {
-            for error in [PublicUrl::fixed(bad), PublicUrl::origin(bad)] {
+            for error in [PublicUrl::fixed(bad), PublicUrl::base(bad)] {
                 let shown = error.unwrap_err().to_string();
                 assert!(!shown.contains("secret") && shown.contains("a.example"), "{shown}");
             }
         }
         // Without a scheme, one in the query is not taken for it.
         let bare = "a.example/secret?next=https://secret&secret";
-        for error in [PublicUrl::fixed(bare), PublicUrl::origin(bare)] {
+        for error in [PublicUrl::fixed(bare), PublicUrl::base(bare)] {
             let shown = error.unwrap_err().to_string();
             assert!(shown.starts_with("`a.example` "), "{shown}");
         }
         let bare = "user:secret://secret@a.example";
-        let shown = PublicUrl::origin(bare).unwrap_err().to_string();
+        let shown = PublicUrl::base(bare).unwrap_err().to_string();
         assert!(!shown.contains("secret"), "{shown}");
         // Where it ends is a guess.
         let slashed = "https://u:secret/secret@a.example/x";
-        for error in [PublicUrl::fixed(slashed), PublicUrl::origin(slashed)] {
+        for error in [PublicUrl::fixed(slashed), PublicUrl::base(slashed)] {
             let shown = error.unwrap_err().to_string();
             assert!(!shown.contains("secret") && shown.starts_with("`https://`"), "{shown}");
         }
     }
 
     #[test]
-    fn debug_shows_no_user_information() {
-        let origin = PublicUrl::origin("https://user:pass@example.com").unwrap();
-        assert_eq!(format!("{origin:?}"), "PublicUrl::origin(\"example.com\")");
+    fn debug_shows_neither_user_information_nor_path() {
+        for (base, shown) in [
+            ("https://user:pass@example.com", "https://example.com"),
+            ("https://example.com:8443/", "https://example.com:8443"),
+            ("HTTPS://user:pass@example.com/p@th/x", "HTTPS://example.com/[redacted]"),
+        ] {
+            let url = PublicUrl::base(base).unwrap();
+            assert_eq!(format!("{url:?}"), format!("PublicUrl::base({shown:?})"));
+        }
     }
 }

@@ -20,8 +20,7 @@ use tower_webhook::{
 use tower_webhook_fuzz::{NOW, at};
 
 static PROVIDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| providers::all().collect());
-static URL: LazyLock<PublicUrl> =
-    LazyLock::new(|| PublicUrl::origin("https://example.com").unwrap());
+static URL: LazyLock<PublicUrl> = LazyLock::new(|| PublicUrl::base("https://example.com").unwrap());
 static NAMES: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
     PROVIDERS.iter().enumerate().map(|(at, provider)| (provider.name(), at)).collect()
 });

@@ -6,15 +6,13 @@
 use std::{
     cell::Cell,
     convert::Infallible,
-    future::{Future, Ready, ready},
-    pin::pin,
+    future::{Ready, ready},
     sync::LazyLock,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use arbitrary::Arbitrary;
 use http::{Method, Request, Response, request::Parts};
-use http_body::Body;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use tower_layer::Layer;

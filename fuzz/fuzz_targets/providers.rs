@@ -45,7 +45,7 @@ where
 static PROVIDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
     // Key bytes, which every key rule leaves alone.
     let key = || Secret::from_bytes(KEYS[0]).unwrap();
-    let url = || PublicUrl::origin("https://example.com").unwrap();
+    let url = || PublicUrl::base("https://example.com").unwrap();
     let mut all: Vec<_> = providers::all()
         .filter_map(|declared| {
             let verifier = declared.scheme()?.verifier_at(key(), url()).unwrap();

@@ -43,7 +43,7 @@ const fn place(
 
 const PLACES: [Place; 4] = [
     place("https://", "", "example.com", ["", ":443"]),
-    place("http://", "user:p@ss@", "example.com", [":8080", ""]),
+    place("HTTP://", "user:p@ss@", "example.com", [":8080", ""]),
     place("wss://", "", "[2001:db8::7]", ["", ":443"]),
     place("http://", "", "a.example", ["", ":80"]),
 ];
@@ -59,13 +59,13 @@ static VERIFIERS: LazyLock<Vec<Twilio>> = LazyLock::new(|| {
         let url = if index == FIXED {
             PublicUrl::fixed(&format!("{url}{FIXED_TARGET}"))
         } else {
-            PublicUrl::origin(&url)
+            PublicUrl::base(&url)
         };
         Twilio::new(secret(0), url.unwrap())
     };
     vec![
         at(0).known_parameters(KNOWN),
-        at(1).accept_without_user_info().or_secret(secret(1)),
+        at(1).accept_legacy_query().or_secret(secret(1)),
         at(2).accept_trailing_slash(),
         at(FIXED).accept_legacy_query(),
     ]
@@ -84,7 +84,7 @@ struct Message<'a> {
 enum Query<'a> {
     Raw(&'a [u8]),
     Hash { of_body: bool, edits: Vec<Edit> },
-    Quote,
+    Quote { is_escaped: bool },
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -158,7 +158,9 @@ fn build(message: &Message<'_>, is_reversed: bool) -> Option<(Parts, Vec<u8>)> {
         target.push(if at == 0 { b'?' } else { b'&' });
         match part {
             Query::Raw(raw) => target.extend(*raw),
-            Query::Quote => target.extend(b"q='"),
+            Query::Quote { is_escaped } => {
+                target.extend(if *is_escaped { &b"q=%27"[..] } else { b"q='" });
+            }
             Query::Hash { of_body, edits } => {
                 let hash = Sha256::digest(if *of_body { &body[..] } else { b"other" });
                 let mut hash = hex(&hash).into_bytes();
@@ -190,16 +192,19 @@ fn url_forms(at: usize, request: &Parts) -> Option<Vec<Vec<u8>>> {
     let Place { scheme, user, host, port, other_port } = PLACES[at];
     let target = target(at, request)?;
     let mut targets = vec![target.clone()];
-    match at {
-        2 => {
-            let (path, query) = match target.find('?') {
-                Some(at) => target.split_at(at),
-                None => (&target[..], ""),
-            };
-            targets.push(format!("{path}/{query}"));
+    if let (1 | FIXED, Some((path, query))) = (at, target.split_once('?')) {
+        if query.contains('\'') {
+            targets.push(format!("{path}?{}", query.replace('\'', "%27")));
+        } else if query.contains("%27") {
+            targets.push(format!("{path}?{}", query.replace("%27", "'")));
         }
-        FIXED => targets.push("/hook?a=%27b%27".to_owned()),
-        _ => {}
+    }
+    if at == 2 {
+        let (path, query) = match target.find('?') {
+            Some(at) => target.split_at(at),
+            None => (&target[..], ""),
+        };
+        targets.push(format!("{path}/{query}"));
     }
     let users = if user.is_empty() { vec![""] } else { vec![user, ""] };
     let mut forms = Vec::new();
@@ -227,10 +232,15 @@ fn canonical(at: usize, request: &Parts, body: &[u8]) -> Option<Vec<Vec<u8>>> {
         let query = target.split_once('?').map_or("", |(_, query)| query);
         let hashes: Vec<_> =
             query.split('&').filter_map(|part| part.strip_prefix("bodySHA256=")).collect();
-        let is_covered = match hashes[..] {
-            [] => body.is_empty(),
-            [hash] => hash.to_ascii_lowercase() == hex(&Sha256::digest(body)),
-            _ => false,
+        let is_alone = body.is_empty() && request.method == Method::GET;
+        let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_covered = match hashes.first() {
+            None => body.is_empty(),
+            Some(hash) => {
+                hashes.iter().all(|other| other.eq_ignore_ascii_case(hash))
+                    && is_hash(hash)
+                    && (is_alone || hash.eq_ignore_ascii_case(&hex(&Sha256::digest(body))))
+            }
         };
         return is_covered.then_some(forms);
     }

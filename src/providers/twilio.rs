@@ -28,7 +28,7 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// |---|---|
 /// | header | `X-Twilio-Signature: <base64>` |
 /// | algorithm | HMAC-SHA1, the account's auth token as it is; HMAC-SHA256 for a [shared key](Self::shared_key) that `X-Twilio-Webhooks-Signature-Settings` names |
-/// | signed content | the URL that Twilio was given, then, for a POST of a form, each different pair of parameter name and value, sorted by their bytes, without delimiters. Any other body is covered by `bodySHA256` in the query, without which it is refused |
+/// | signed content | the URL that Twilio was given, then, for a POST of a form, each different pair of parameter name and value, sorted by their bytes, without delimiters. Any other body is covered by `bodySHA256` in the query, without which it is refused. It may be there twice with one value; a GET without a body is covered by the URL alone |
 /// | freshness | none: a captured request can be sent again |
 /// | delivery id | `I-Twilio-Idempotency-Token`, **not signed** |
 /// | handshake | none; a WebSocket's GET is signed like any other, over `wss://…` |
@@ -36,18 +36,21 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor vector: <https://www.twilio.com/docs/usage/security>, the tests of twilio-python, -node, -java and -ruby |
 ///
-/// The URL is tried with and without its port (or its scheme's default port), as Twilio's own
-/// libraries do.
+/// The URL is tried as Twilio's page has it and as its libraries do:
+///
+/// - with and without its port, or its scheme's default port;
+/// - with and without its user name and password.
 ///
 /// # Behind a proxy
 ///
-/// Say which URL Twilio was given; see [`PublicUrl`].
+/// Say which URL Twilio was given; see [`PublicUrl`]. A path prefix that the proxy takes off belongs
+/// to its [`base`](PublicUrl::base).
 ///
 /// ```
 /// use tower_webhook::{PublicUrl, Secret, SignatureLayer, providers::Twilio};
 ///
 /// let auth_token = Secret::new("the auth token")?;
-/// let twilio = Twilio::new(auth_token, PublicUrl::origin("https://example.com")?);
+/// let twilio = Twilio::new(auth_token, PublicUrl::base("https://example.com")?);
 /// let layer = SignatureLayer::new(twilio);
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
@@ -73,7 +76,6 @@ struct Inner {
     shared_keys: Vec<SharedKey>,
     known_parameters: Option<Vec<String>>,
     legacy_query: bool,
-    without_user_info: bool,
     trailing_slash: bool,
 }
 
@@ -97,7 +99,6 @@ impl Twilio {
             shared_keys: Vec::new(),
             known_parameters: None,
             legacy_query: false,
-            without_user_info: false,
             trailing_slash: false,
         }))
     }
@@ -114,8 +115,10 @@ impl Twilio {
     }
 
     /// Accepts signatures by a shared key (a public beta of Twilio's): those whose settings header
-    /// names this key's id, with the algorithm named there, SHA-1 where none is. Without the
-    /// header, the auth token decides.
+    /// names this key's id, with the algorithm named there, SHA-1 where none is. The algorithm's
+    /// name may be in any case, and blanks may stand round it. Without the header, the auth token
+    /// decides. Source: <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>,
+    /// twilio-python 9.13.0.
     ///
     /// # Panics
     ///
@@ -139,16 +142,11 @@ impl Twilio {
         self.with(|inner| inner.known_parameters = Some(names))
     }
 
-    /// Also tries the URL with each `'` of its query as `%27`, as older signatures have it.
+    /// Also tries the URL with each `'` of its query as `%27`, or, where it has none, with each
+    /// `%27` as `'`: older signatures have the other one. twilio-node accepts both by default.
     #[must_use]
     pub fn accept_legacy_query(self) -> Self {
         self.with(|inner| inner.legacy_query = true)
-    }
-
-    /// Also tries the URL without its user name and password.
-    #[must_use]
-    pub fn accept_without_user_info(self) -> Self {
-        self.with(|inner| inner.without_user_info = true)
     }
 
     /// Also tries a WebSocket's URL with a slash at the end of its path.
@@ -234,23 +232,14 @@ impl Inner {
         head: &Parts,
     ) -> Result<(Algorithm, impl Iterator<Item = &Mac> + Clone), Rejection> {
         let malformed = || Rejection::malformed(SETTINGS);
-        let (mut id, mut is_sha256) = (None, false);
-        if let Some(settings) = optional(head, SETTINGS)? {
-            for setting in settings.split(|byte| *byte == b',') {
-                let equals = setting.iter().position(|byte| *byte == b'=').ok_or_else(malformed)?;
-                let (name, value) =
-                    (setting[..equals].trim_ascii(), setting[equals + 1..].trim_ascii());
-                if name.eq_ignore_ascii_case(b"key") {
-                    id = Some(value);
-                } else if name.eq_ignore_ascii_case(b"algorithm") {
-                    is_sha256 = match value {
-                        b"HMAC_SHA1" => false,
-                        b"HMAC_SHA256" => true,
-                        _ => return Err(malformed()),
-                    };
-                }
-            }
-        }
+        let settings = optional(head, SETTINGS)?.unwrap_or_default();
+        let id = setting(settings, b"key");
+        let is_sha256 = match setting(settings, b"algorithm") {
+            None => false,
+            Some(name) if name.eq_ignore_ascii_case(b"HMAC_SHA1") => false,
+            Some(name) if name.eq_ignore_ascii_case(b"HMAC_SHA256") => true,
+            Some(_) => return Err(malformed()),
+        };
         let shared = id.and_then(|id| self.shared_keys.iter().find(|key| key.id.as_bytes() == id));
         let (algorithm, shared, tokens) = match (shared, is_sha256) {
             (Some(key), true) => (Algorithm::HmacSha256, Some(&key.sha256), &[][..]),
@@ -298,6 +287,9 @@ impl Inner {
         let hash = match body_hash(url)? {
             None if body.is_empty() => return Ok(None),
             None => return Err(UNCOVERED.with_field("bodySHA256")),
+            // Twilio moves a form's parameters into the query of a GET, and leaves the hash of the
+            // form there. The signature of the URL covers all there is.
+            Some(_) if body.is_empty() && head.method == Method::GET => return Ok(None),
             Some(hash) => hash,
         };
         let is_covered = hash.ct_eq(&Sha256::digest(body));
@@ -315,26 +307,33 @@ impl Inner {
         let after_brackets = host.rfind(']').unwrap_or(0);
         let port_at = host[after_brackets..].rfind(':').map(|at| after_brackets + at);
         let (host, port) = host.split_at(port_at.unwrap_or(host.len()));
-        let other_port = match (port, scheme) {
-            ("", "https://" | "wss://") => ":443",
-            ("", _) => ":80",
+        let is_encrypted =
+            ["https://", "wss://"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        let other_port = match (port, is_encrypted) {
+            ("", true) => ":443",
+            ("", false) => ":80",
             _ => "",
         };
 
         let mut rests = vec![Cow::Borrowed(rest)];
-        if let (true, Some((path, query))) = (self.legacy_query, rest.split_once('?'))
-            && query.contains('\'')
-        {
-            rests.push(format!("{path}?{}", query.replace('\'', "%27")).into());
+        // One more at most, however a sender mixes them: each costs a hash of the body.
+        if let (true, Some((path, query))) = (self.legacy_query, rest.split_once('?')) {
+            if query.contains('\'') {
+                rests.push(format!("{path}?{}", query.replace('\'', "%27")).into());
+            } else if query.contains("%27") {
+                rests.push(format!("{path}?{}", query.replace("%27", "'")).into());
+            }
         }
-        if self.trailing_slash && scheme.starts_with("ws") {
+        if self.trailing_slash
+            && scheme.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("ws"))
+        {
             let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
             rests.push(format!("{path}/{query}").into());
         }
         for rest in &rests {
             for port in [port, other_port] {
                 let mut found = visit(&[scheme, user, host, port, rest]);
-                if found.is_none() && self.without_user_info && !user.is_empty() {
+                if found.is_none() && !user.is_empty() {
                     found = visit(&[scheme, host, port, rest]);
                 }
                 if found.is_some() {
@@ -390,25 +389,37 @@ fn add_body_hash(head: &mut Parts, body: &[u8]) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// The first value of this setting that is not empty, without the blanks round it. What has no `=`
+/// is passed over, as twilio-python does.
+fn setting<'a>(settings: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    settings.split(|byte| *byte == b',').find_map(|setting| {
+        let equals = setting.iter().position(|byte| *byte == b'=')?;
+        let value = setting[equals + 1..].trim_ascii();
+        let is_it = setting[..equals].trim_ascii().eq_ignore_ascii_case(name);
+        (is_it && !value.is_empty()).then_some(value)
+    })
+}
+
 fn is_form(head: &Parts) -> Result<bool, Rejection> {
     let content_type = optional(head, "content-type")?.unwrap_or_default();
     let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
     Ok(media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
 }
 
-/// `bodySHA256` of the URL's query. Given twice, which one covers the body would be a guess.
+/// `bodySHA256` of the URL's query, which Twilio may write twice. Of two that differ, which one
+/// covers the body would be a guess.
 fn body_hash(url: &str) -> Result<Option<[u8; 32]>, Rejection> {
+    let malformed = || Rejection::malformed("bodySHA256");
     let (_, query) = url.split_once('?').unwrap_or_default();
-    let mut hashes = query.split('&').filter_map(|part| part.strip_prefix("bodySHA256="));
-    let hash = match (hashes.next(), hashes.next()) {
-        (None, _) => return Ok(None),
-        (Some(hash), None) => Some(hash),
-        (Some(_), Some(_)) => None,
-    };
-    let mut bytes = [0; 32];
-    hash.and_then(|hash| encoding::decode_hex(hash.as_bytes(), &mut bytes))
-        .map(|()| Some(bytes))
-        .ok_or(Rejection::malformed("bodySHA256"))
+    let mut found = None;
+    for text in query.split('&').filter_map(|part| part.strip_prefix("bodySHA256=")) {
+        let mut bytes = [0; 32];
+        encoding::decode_hex(text.as_bytes(), &mut bytes).ok_or_else(malformed)?;
+        if found.replace(bytes).is_some_and(|other| !bool::from(other.ct_eq(&bytes))) {
+            return Err(malformed());
+        }
+    }
+    Ok(found)
 }
 
 impl fmt::Debug for Twilio {

@@ -103,7 +103,7 @@ const BODIES: [&str; 10] = [
 
 /// Returns how many cuts were tried of contents that are genuine and accepted.
 fn no_cut_is_accepted(scheme: Scheme) -> usize {
-    let url = PublicUrl::origin(ORIGIN).unwrap();
+    let url = PublicUrl::base(ORIGIN).unwrap();
     let secret = Secret::from_bytes(*b"a key of 32 bytes for the tests!").unwrap();
     let now = UNIX_EPOCH + Duration::from_secs(TIME);
     let verifier = scheme.verifier_at(secret, url).unwrap().clock(move || now);
@@ -233,7 +233,7 @@ fn no_cut_of_an_own_schemes_content_is_another_request() {
             } else {
                 scheme
             };
-            let url = PublicUrl::origin(ORIGIN).unwrap();
+            let url = PublicUrl::base(ORIGIN).unwrap();
             match scheme.verifier_at(Secret::new("a secret").unwrap(), url) {
                 Ok(_) => tried += in_both_ways(scheme),
                 Err(_) => refused += 1,
@@ -245,7 +245,7 @@ fn no_cut_of_an_own_schemes_content_is_another_request() {
 
 #[test]
 fn what_cannot_be_guarded_is_refused_when_it_is_built() {
-    let url = || PublicUrl::origin(ORIGIN).unwrap();
+    let url = || PublicUrl::base(ORIGIN).unwrap();
     let build = |template: &'static [Part], url| {
         let scheme = Scheme::hmac_sha256("x-s").template(template).delivery_id("x-id");
         scheme.verifier_at(Secret::new("a secret").unwrap(), url)
@@ -303,7 +303,7 @@ fn no_cut_of_a_path_is_another_request() {
 fn some_providers_take_any_body() {
     for scheme in [providers::Square::SCHEME, providers::Trello::SCHEME] {
         let verifier = |scheme: Scheme| {
-            let url = PublicUrl::origin(ORIGIN).unwrap();
+            let url = PublicUrl::base(ORIGIN).unwrap();
             scheme.verifier_at(Secret::new("a secret").unwrap(), url).unwrap()
         };
         let url = "https://a.example/h";

@@ -230,7 +230,7 @@ fn no_secret_stays_in_memory_that_is_freed() {
 
 #[test]
 fn no_providers_secret_stays_in_memory_that_is_freed() {
-    let url = || PublicUrl::origin("https://a.example").unwrap();
+    let url = || PublicUrl::base("https://a.example").unwrap();
     let texts = |provider: &Provider| match provider.needs() {
         Needs::UserAndPassword | Needs::KeyIdAndSecret => Some(b"user:".to_vec()),
         Needs::HeaderAndToken => Some(b"x-token:".to_vec()),

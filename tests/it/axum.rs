@@ -59,7 +59,7 @@ fn twilio(path: &str, signed_path: &str) -> http::Request<Full<Bytes>> {
 }
 
 fn example_com() -> PublicUrl {
-    PublicUrl::origin("https://example.com").unwrap()
+    PublicUrl::base("https://example.com").unwrap()
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ fn secret(key: &[u8]) -> Secret {
 }
 
 fn url() -> PublicUrl {
-    PublicUrl::origin("https://example.com").unwrap()
+    PublicUrl::base("https://example.com").unwrap()
 }
 
 fn at(unix: u64) -> impl Fn() -> SystemTime + Send + Sync + 'static {

@@ -345,7 +345,7 @@ async fn shopifys_test_gets_its_401() {
 }
 
 fn twilio() -> Twilio {
-    let url = PublicUrl::origin("https://hooks.example").unwrap();
+    let url = PublicUrl::base("https://hooks.example").unwrap();
     Twilio::new(Secret::from_bytes(KEY).unwrap(), url)
 }
 

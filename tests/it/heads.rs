@@ -259,8 +259,7 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         ),
         Genuine::new(
             "Twilio",
-            Twilio::new(old(), PublicUrl::origin("https://example.com").unwrap())
-                .or_secret(secret()),
+            Twilio::new(old(), PublicUrl::base("https://example.com").unwrap()).or_secret(secret()),
             &[
                 ("x-twilio-signature", Signature, twilio),
                 ("i-twilio-idempotency-token", UnsignedId, id("8a2c")),

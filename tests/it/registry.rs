@@ -114,7 +114,7 @@ fn names_are_found_and_near_ones_are_named() {
 
 /// By the text that a configuration would hold.
 fn by_text(name: &str, text: &str) -> Result<providers::AnyVerifier, ConfigError> {
-    let url = PublicUrl::origin("https://example.com")?;
+    let url = PublicUrl::base("https://example.com")?;
     let provider = providers::by_name(name).unwrap();
     provider.verifier_with_clock(Secret::new(text)?, Some(url), at(NOW))
 }
@@ -192,7 +192,7 @@ fn a_public_key_is_no_secret() {
     const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----";
     for provider in providers::all().filter(|provider| provider.needs() != Needs::PublicKey) {
         for text in [PEM, "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="] {
-            let url = PublicUrl::origin("https://example.com").unwrap();
+            let url = PublicUrl::base("https://example.com").unwrap();
             let error = provider.verifier_at(Secret::new(text).unwrap(), url).unwrap_err();
             assert_eq!(error, ConfigError::SecretIsPublicKey, "{}", provider.name());
         }

@@ -375,7 +375,7 @@ const AROUND: Scheme = Scheme::hmac_sha256("x-s")
     .tolerance(Tolerance::seconds(300));
 
 fn around() -> SchemeVerifier {
-    let url = PublicUrl::origin("https://example.com").unwrap();
+    let url = PublicUrl::base("https://example.com").unwrap();
     AROUND.verifier_at(secret(), url).unwrap().clock(at(NOW))
 }
 
@@ -595,12 +595,12 @@ fn a_scheme_that_signs_the_url_needs_one() {
     assert_eq!(SIGNED.verifier(secret()).unwrap_err(), ConfigError::UrlMissing);
     let good = hex(&tag(format!("https://a.example/hook?x=1{BODY}")));
     for (name, url, expected) in [
-        ("origin", PublicUrl::origin("https://a.example").unwrap(), None),
+        ("origin", PublicUrl::base("https://a.example").unwrap(), None),
         ("fixed", PublicUrl::fixed("https://a.example/hook?x=1").unwrap(), None),
         ("custom", PublicUrl::custom(|_| Some("https://a.example/hook?x=1".into())), None),
         (
             "port",
-            PublicUrl::origin("https://a.example:443").unwrap(),
+            PublicUrl::base("https://a.example:443").unwrap(),
             Some(RejectionKind::SignatureMismatch),
         ),
         ("unknown", PublicUrl::custom(|_| None), Some(RejectionKind::UnknownUrl)),

@@ -127,7 +127,7 @@ fn t07_every_verifier_needs_a_secret_that_exists() {
 #[test]
 fn more_than_sixteen_secrets_panic_or_fail_at_start_up() {
     let many = |count| (1..count).map(|index| Secret::new(format!("further {index}")).unwrap());
-    let url = || PublicUrl::origin("https://example.com").unwrap();
+    let url = || PublicUrl::base("https://example.com").unwrap();
     type Build = fn(usize, PublicUrl) -> bool;
     let builds: [(&str, Build); 8] = [
         ("Meta", |count, _| {
@@ -216,7 +216,7 @@ fn t36_debug_of_every_provider_layer_service_and_state_shows_no_secret() {
 
 #[test]
 fn t36_debug_of_everything_else_shows_no_secret() {
-    let url = PublicUrl::origin("https://user:password@example.com").unwrap();
+    let url = PublicUrl::base("https://user:password@example.com").unwrap();
     let twilio =
         Twilio::new(secret(), url.clone()).shared_key("k1", Secret::new("k1-secret").unwrap());
     let scheme = Scheme::hmac_sha256("x-s").key_rule(KeyRule::Base64 { prefix: "whsec_" });
@@ -258,7 +258,7 @@ fn t36_the_text_of_a_configuration_error_says_the_way_out_and_no_secret() {
     let base64_key = Secret::new(format!("{SECRET} is no base64")).unwrap();
     let scheme = |rule| Scheme::hmac_sha256("x-s").key_rule(rule);
     let hex_key = scheme(KeyRule::Hex).verifier(secret()).unwrap_err();
-    let origin = |url: &str| PublicUrl::origin(url).unwrap_err();
+    let base = |url: &str| PublicUrl::base(url).unwrap_err();
     let networks = |network| PublicUrl::forwarded(["a"], [network], |_| None).unwrap_err();
     for (error, way_out) in [
         (Secret::new("").unwrap_err(), "environment variable"),
@@ -270,8 +270,8 @@ fn t36_the_text_of_a_configuration_error_says_the_way_out_and_no_secret() {
         (Secret::from_whsec(SECRET).unwrap_err(), "base64"),
         (hex_key, "hexadecimal"),
         (StandardWebhooks::new(base64_key).unwrap_err(), "base64"),
-        (origin("https://user:password@example.com/x"), "PublicUrl::fixed"),
-        (origin("user:password@example.com"), "https://"),
+        (base("https://user:password@example.com/?x"), "PublicUrl::fixed"),
+        (base("user:password@example.com"), "https://"),
         (PublicUrl::fixed("https://user:password@a/#x").unwrap_err(), "fragment"),
         (PublicUrl::forwarded(["user:password@a"], ["::1"], |_| None).unwrap_err(), "host alone"),
         (networks("10.0.0.0/33"), "10.0.0.0/8"),

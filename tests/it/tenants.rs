@@ -374,7 +374,7 @@ async fn the_profile_is_the_decoys_or_the_one_that_is_set() {
 
 #[tokio::test]
 async fn a_form_names_the_tenant_of_a_twilio_request() {
-    let url = PublicUrl::origin("https://example.com").unwrap();
+    let url = PublicUrl::base("https://example.com").unwrap();
     let tenants = Tenants::new(
         |account: TenantId| async move { Ok::<_, BoxError>((&*account == "AC7").then(secret)) },
         move |secrets| {

@@ -52,7 +52,7 @@ fn answer(record: Fields) -> Result<Fields, Box<dyn Error>> {
     let (origin, seconds) = (text(next()?)?, text(next()?)?);
     let (method, target, body) = (next()?, next()?, Bytes::from(next()?));
 
-    let url = (!origin.is_empty()).then(|| PublicUrl::origin(&origin)).transpose()?;
+    let url = (!origin.is_empty()).then(|| PublicUrl::base(&origin)).transpose()?;
     let time = UNIX_EPOCH + Duration::from_secs(seconds.parse()?);
     let secret = Secret::new(text(secret)?)?;
     let (mut head, ()) = Request::new(()).into_parts();

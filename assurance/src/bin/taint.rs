@@ -76,7 +76,7 @@ fn main() {
     }
     const FORM: &str = "application/x-www-form-urlencoded";
     const WHSEC: &str = "whsec_c2VjcmV0IG9mIHRoZSBtZWFzdXJlbWVudA==";
-    let url = || PublicUrl::origin("https://example.com").expect("a URL");
+    let url = || PublicUrl::base("https://example.com").expect("a URL");
     let secret = |text: &str| Secret::new(text).expect("a secret");
     for (what, text) in [("good", "the secret"), ("bad", "a strange one")] {
         println!("{what} signatures:");

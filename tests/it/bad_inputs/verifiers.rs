@@ -40,7 +40,7 @@ impl Url {
 
     fn public(self) -> Result<PublicUrl, ConfigError> {
         let peer = match self {
-            Self::Origin => return PublicUrl::origin("https://mycompany.com"),
+            Self::Origin => return PublicUrl::base("https://mycompany.com"),
             Self::Proxy => [10, 0, 0, 1],
             Self::Stranger => [192, 0, 2, 1],
         };

@@ -278,7 +278,7 @@ async fn replay_8_a_shifted_boundary_in_twilios_form_is_the_same_delivery() {
     use base64::Engine as _;
     use hmac::{Hmac, KeyInit, Mac};
     let url = "https://example.com/sms";
-    let origin = PublicUrl::origin("https://example.com").unwrap();
+    let origin = PublicUrl::base("https://example.com").unwrap();
     let twilio = Twilio::new(secret(), origin);
     let request = |body: &'static str| {
         let mut mac = Hmac::<sha1::Sha1>::new_from_slice(SECRET.as_bytes()).unwrap();

@@ -149,7 +149,7 @@ impl System {
         let path = directory.path().join("webhooks.db");
         let database = Database::open(&path).await.unwrap();
         let log = WebhookLog::builder().sqlite(&path).await.unwrap();
-        let tenants = example::tenants(database.clone(), PublicUrl::origin(ORIGIN).unwrap());
+        let tenants = example::tenants(database.clone(), PublicUrl::base(ORIGIN).unwrap());
         let tenants = tenants.clock(at(NOW)).build().unwrap();
         let app = example::app(database.clone(), &tenants, log.clone());
         let address = serve_with_addresses(app).await;
