@@ -216,12 +216,12 @@ struct OfProvider {
 
 /// Schemes with signature headers of their own.
 #[derive(Clone, Copy, Debug)]
-struct Families(&'static [Scheme]);
+struct Families([&'static [Scheme]; 2]);
 
 impl PartialEq for Families {
     /// Schemes are not compared; those of one provider are one constant.
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self.0, other.0)
+        self.0.iter().zip(other.0).all(|(schemes, others)| std::ptr::eq(*schemes, others))
     }
 }
 
@@ -233,7 +233,7 @@ impl FirstContacts {
     pub(crate) const fn new(
         contacts: &'static [FirstContact],
         signature: SignatureSource,
-        families: &'static [Scheme],
+        families: [&'static [Scheme]; 2],
     ) -> Self {
         let mut of_one = Self::NONE;
         let families = Families(families);
@@ -269,7 +269,8 @@ impl FirstContacts {
     /// Returns those whose head this can be. One with a signature is verified, however wrong it is.
     fn of<'a>(&'a self, head: &'a Parts) -> impl Iterator<Item = &'static FirstContact> + 'a {
         let is_unsigned = |known: &&OfProvider| {
-            let families = known.families.0.iter().flat_map(Scheme::signature_headers);
+            let families =
+                known.families.0.into_iter().flatten().flat_map(Scheme::signature_headers);
             let mut names = known.signature.headers().iter().chain(families);
             !names.any(|name| head.headers.contains_key(*name))
         };

@@ -185,7 +185,7 @@ impl Profile {
             at += 1;
         }
         let signature = SignatureSource::Headers(signature_headers);
-        self.first_contacts = FirstContacts::new(contacts, signature, &[]);
+        self.first_contacts = FirstContacts::new(contacts, signature, [&[], &[]]);
         self
     }
 

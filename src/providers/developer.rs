@@ -185,11 +185,16 @@ providers! {
     /// | after a refusal | it does not come again, whatever the status (<https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries>) |
     /// | evidence | vendor vector: <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>; octokit/webhooks-methods.js |
     ///
-    /// The older `X-Hub-Signature` (SHA-1), which GitHub sends beside it, is never looked at.
+    /// The older `X-Hub-Signature` (SHA-1), which GitHub sends beside it, is not looked at, unless
+    /// [`accept_legacy_sha1`](Self::accept_legacy_sha1) is called.
     GitHub() = Scheme::hmac_sha256("x-hub-signature-256")
         .provider("github")
         .prefix("sha256=")
-        .delivery_id("x-github-delivery");
+        .delivery_id("x-github-delivery")
+        .legacy(&Scheme::hmac_sha1("x-hub-signature")
+            .provider("github")
+            .prefix("sha1=")
+            .delivery_id("x-github-delivery"));
 
     /// Gogs.
     ///
@@ -461,4 +466,17 @@ providers! {
     /// | evidence | vendor's documentation or source: vercel.com/docs; hookdeck skills |
     Vercel() = Scheme::hmac_sha1("x-vercel-signature")
         .provider("vercel");
+}
+
+impl GitHub {
+    /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`, as GitHub
+    /// Enterprise Server sends them before version 3.0. Where the newer header is present it decides alone,
+    /// so that nobody can choose the weaker one. A sender that has both headers sends requests whose
+    /// [`replay_key`](crate::Verified::replay_key) is another once the newer header is taken off.
+    ///
+    /// Source: <https://github.com/gidgethub/gidgethub/pull/160>, which compares the vendor's pages.
+    #[must_use]
+    pub fn accept_legacy_sha1(self) -> Self {
+        Self(self.0.accept_legacy())
+    }
 }

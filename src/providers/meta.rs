@@ -42,20 +42,18 @@ pub struct Meta(Arc<Inner>);
 
 #[derive(Clone, Debug)]
 struct Inner {
-    current: SchemeVerifier,
-    legacy: SchemeVerifier,
-    accepts_legacy: bool,
+    scheme: SchemeVerifier,
     verify_tokens: Vec<Secret>,
 }
 
 impl Meta {
     /// How it signs.
     pub const SCHEME: Scheme = policy::applied(
-        Scheme::hmac_sha256("x-hub-signature-256").provider("meta").prefix("sha256="),
+        Scheme::hmac_sha256("x-hub-signature-256")
+            .provider("meta")
+            .prefix("sha256=")
+            .legacy(&Scheme::hmac_sha1("x-hub-signature").provider("meta").prefix("sha1=")),
     );
-
-    const LEGACY: Scheme =
-        policy::applied(Scheme::hmac_sha1("x-hub-signature").provider("meta").prefix("sha1="));
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile();
@@ -64,9 +62,7 @@ impl Meta {
     #[must_use]
     pub fn new(app_secret: Secret) -> Self {
         Self(Arc::new(Inner {
-            current: text_keyed(Self::SCHEME, app_secret.clone()),
-            legacy: text_keyed(Self::LEGACY, app_secret),
-            accepts_legacy: false,
+            scheme: text_keyed(Self::SCHEME, app_secret),
             verify_tokens: Vec::new(),
         }))
     }
@@ -79,8 +75,7 @@ impl Meta {
     #[must_use]
     pub fn or_secret(mut self, app_secret: Secret) -> Self {
         let inner = Arc::make_mut(&mut self.0);
-        inner.current = or_text_key(inner.current.clone(), app_secret.clone());
-        inner.legacy = or_text_key(inner.legacy.clone(), app_secret);
+        inner.scheme = or_text_key(inner.scheme.clone(), app_secret);
         self
     }
 
@@ -105,16 +100,9 @@ impl Meta {
     /// [`replay_key`](crate::Verified::replay_key) once the newer header is taken off it.
     #[must_use]
     pub fn accept_legacy_sha1(mut self) -> Self {
-        Arc::make_mut(&mut self.0).accepts_legacy = true;
+        let inner = Arc::make_mut(&mut self.0);
+        inner.scheme = inner.scheme.clone().accept_legacy();
         self
-    }
-
-    fn scheme(&self, head: &Parts) -> &SchemeVerifier {
-        if self.0.accepts_legacy && !head.headers.contains_key("x-hub-signature-256") {
-            &self.0.legacy
-        } else {
-            &self.0.current
-        }
     }
 }
 
@@ -122,11 +110,11 @@ impl Verifier for Meta {
     type State = SchemeState;
 
     fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
-        self.scheme(head).begin(head)
+        self.0.scheme.begin(head)
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
-        self.0.current.update(state, chunk);
+        self.0.scheme.update(state, chunk);
     }
 
     fn finish(
@@ -135,7 +123,7 @@ impl Verifier for Meta {
         head: &Parts,
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
-        self.scheme(head).finish(state, head, body)
+        self.0.scheme.finish(state, head, body)
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
@@ -150,8 +138,8 @@ impl Verifier for Meta {
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
-        self.0.current.sensitive_parts().and(self.0.legacy.sensitive_parts())
+        self.0.scheme.sensitive_parts()
     }
 }
 
-super::sign_as!(Meta, self => &self.0.current);
+super::sign_as!(Meta, self => &self.0.scheme);

@@ -84,6 +84,8 @@ pub struct Scheme {
     first_contacts: &'static [FirstContact],
     pub(crate) required: &'static [(&'static str, &'static str)],
     families: &'static [Self],
+    /// One at most.
+    legacy: &'static [Self],
 }
 
 /// One part of the signed content.
@@ -169,6 +171,7 @@ impl Scheme {
             first_contacts: &[],
             required: &[],
             families: &[],
+            legacy: &[],
         }
     }
 
@@ -344,6 +347,14 @@ impl Scheme {
         self
     }
 
+    /// Sets an older and weaker way in which the same sender signs with the same secret. It counts once
+    /// [`SchemeVerifier::accept_legacy`] is called, for requests that have its header and none of the
+    /// scheme's own or of its [families](Self::families).
+    pub const fn legacy(mut self, legacy: &'static Self) -> Self {
+        self.legacy = std::slice::from_ref(legacy);
+        self
+    }
+
     /// Sets the unsigned requests that are answered before verification, in place of those set before.
     pub const fn first_contacts(mut self, contacts: &'static [FirstContact]) -> Self {
         self.first_contacts = contacts;
@@ -372,7 +383,7 @@ impl Scheme {
         let mut profile = self.profile;
         if !self.first_contacts.is_empty() {
             profile.first_contacts =
-                FirstContacts::new(self.first_contacts, self.source, self.families);
+                FirstContacts::new(self.first_contacts, self.source, [self.families, self.legacy]);
         }
         profile
     }
@@ -380,7 +391,7 @@ impl Scheme {
     /// Returns the parts of a request that hold a signature or a secret: the signature's headers, and
     /// what the [profile](Self::profile) names.
     pub fn sensitive_parts(&self) -> SensitiveParts {
-        let families = self.families.iter().flat_map(Self::signature_headers);
+        let families = self.families.iter().chain(self.legacy).flat_map(Self::signature_headers);
         let names = self.signature_headers().iter().chain(families).copied();
         let names = names.map(HeaderName::from_static);
         names.fold(self.profile.sensitive_parts(), SensitiveParts::header)

@@ -36,6 +36,9 @@ struct Inner {
     open_sides: [bool; 2],
     /// Of the scheme's families, with the same secrets.
     families: Vec<SchemeVerifier>,
+    /// Keyed though it may never be accepted: the secret's text is not kept.
+    legacy: Option<SchemeVerifier>,
+    accepts_legacy: bool,
     /// Tells a sender without a name from others, by its oldest secret: a rotation changes nothing until
     /// that secret is taken away.
     sender: Option<Tag>,
@@ -87,12 +90,22 @@ impl SchemeVerifier {
         scheme.check_template(url.as_ref()).map_err(invalid)?;
         let open_sides = scheme.open_sides(url.as_ref());
         let family = |family: &Scheme| {
-            let alone = Scheme { families: &[], ..*family };
+            let alone = Scheme { families: &[], legacy: &[], ..*family };
             Self::without_keys(alone, keys.clone(), url.clone())
         };
         let families = scheme.families.iter().map(family).collect::<Result<_, _>>()?;
-        let (clock, sender) = (Clock::default(), None);
-        Ok(Self(Arc::new(Inner { scheme, keys, clock, url, open_sides, families, sender })))
+        let legacy = scheme.legacy.first().map(family).transpose()?;
+        Ok(Self(Arc::new(Inner {
+            scheme,
+            keys,
+            clock: Clock::default(),
+            url,
+            open_sides,
+            families,
+            legacy,
+            accepts_legacy: false,
+            sender: None,
+        })))
     }
 
     /// Accepts a further secret, for a rotation: the first stays the current one.
@@ -104,8 +117,9 @@ impl SchemeVerifier {
     /// When the secret's text cannot be made a key by the scheme's rule, there are 16 already, or
     /// the scheme takes a public key in place of a secret.
     pub fn or_secret(mut self, secret: Secret) -> Result<Self, ConfigError> {
-        for family in &mut Arc::make_mut(&mut self.0).families {
-            *family = family.clone().or_secret(secret.clone())?;
+        let inner = Arc::make_mut(&mut self.0);
+        for other in inner.families.iter_mut().chain(&mut inner.legacy) {
+            *other = other.clone().or_secret(secret.clone())?;
         }
         let (scheme, keys) = self.keys_mut();
         let Keys::Secret(macs) = keys else { return Err(TAKES_PUBLIC_KEY) };
@@ -140,17 +154,32 @@ impl SchemeVerifier {
     fn set_clock(&mut self, clock: &Clock) {
         let inner = Arc::make_mut(&mut self.0);
         inner.clock = clock.clone();
-        inner.families.iter_mut().for_each(|family| family.set_clock(clock));
+        inner.families.iter_mut().chain(&mut inner.legacy).for_each(|other| other.set_clock(clock));
+    }
+
+    /// Also accepts requests that are signed by the scheme's [legacy](Scheme::legacy) alone. Where a
+    /// header of the scheme itself is present, it decides, so that nobody can choose the weaker way.
+    /// A scheme without a legacy stays as it is.
+    ///
+    /// A sender that signs in both ways sends requests whose
+    /// [`replay_key`](Verified::replay_key) is another once the newer header is taken off.
+    #[must_use]
+    pub fn accept_legacy(mut self) -> Self {
+        Arc::make_mut(&mut self.0).accepts_legacy = true;
+        self
     }
 
     /// The family whose header is there, or the scheme itself. Which one decides must not depend on what
     /// is in the header: a good signature of a weaker family is no way round a bad one.
     fn family(&self, head: &Parts) -> &Self {
+        let inner = &*self.0;
         let is_named = |family: &&Self| {
             let mut names = family.0.scheme.signature_headers().iter();
             names.any(|name| head.headers.contains_key(*name))
         };
-        self.0.families.iter().find(is_named).unwrap_or(self)
+        let legacy = || inner.legacy.as_ref().filter(is_named);
+        let weaker = || (inner.accepts_legacy && !is_named(&self)).then(legacy).flatten();
+        inner.families.iter().find(is_named).or_else(weaker).unwrap_or(self)
     }
 
     #[cfg(feature = "sign")]

@@ -7,9 +7,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::{Request, request::Parts};
 use sha2::{Sha256, Sha512};
 use tower_webhook::{
-    RejectionKind::{self, Malformed, Missing, SignatureMismatch},
+    RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch},
     Scheme, Secret, Verified,
-    providers::{self, Flutterwave, Shopify},
+    providers::{self, Flutterwave, GitHub, Meta, Shopify},
     scheme::{Part, TimeFormat, TimeSource},
     verify,
 };
@@ -110,7 +110,7 @@ fn where_two_are_there_the_first_decides() {
     }
     assert!(judged(&shopify, &[(old, &bad), (new, &good)]).is_ok());
     let twice = judged(&shopify, &[(new, &good), (new, &good)]);
-    assert_eq!(twice.unwrap_err(), RejectionKind::Repeated);
+    assert_eq!(twice.unwrap_err(), Repeated);
 }
 
 #[test]
@@ -179,4 +179,116 @@ async fn what_a_family_has_signed_is_no_first_contact() {
         let (response, inner) = crate::support::send(&layer, request).await;
         assert_eq!((response.status().as_u16(), inner.count()), (status, calls), "{header}");
     }
+}
+
+type Judged<'a> = &'a dyn Fn(&[(&str, &str)]) -> Result<Verified, RejectionKind>;
+
+/// On request alone, and whatever the older header says, the newer one decides where it is there.
+#[test]
+fn a_legacy_signature_is_asked_for_by_the_operator_and_never_by_the_request() {
+    const OWN: Scheme = Scheme::hmac_sha256("x-hub-signature-256")
+        .prefix("sha256=")
+        .legacy(&Scheme::hmac_sha1("x-hub-signature").prefix("sha1="));
+    let own = || OWN.verifier(secret()).unwrap();
+    let other = || Secret::new("another secret").unwrap();
+    let (new, old) = ("x-hub-signature-256", "x-hub-signature");
+    let sha256 = format!("sha256={}", hex::<Hmac<Sha256>>(BODY));
+    let bad_sha256 = format!("sha256={}", hex::<Hmac<Sha256>>("another body"));
+    let sha1 = format!("sha1={}", hex::<Hmac<sha1::Sha1>>(BODY));
+    let bad_sha1 = format!("sha1={}", hex::<Hmac<sha1::Sha1>>("another body"));
+    let meta = Meta::new(secret()).accept_legacy_sha1();
+    let (own, own_legacy) = (own(), own().accept_legacy());
+    let (early, late) = (
+        GitHub::new(other()).accept_legacy_sha1().or_secret(secret()),
+        GitHub::new(other()).or_secret(secret()).accept_legacy_sha1(),
+    );
+    let (github, github_legacy) =
+        (GitHub::new(secret()), GitHub::new(secret()).accept_legacy_sha1());
+    let strict: [Judged<'_>; 3] = [
+        &|headers| judged(&Meta::new(secret()), headers),
+        &|headers| judged(&github, headers),
+        &|headers| judged(&own, headers),
+    ];
+    let legacy: [(Judged<'_>, usize); 5] = [
+        (&|headers| judged(&meta, headers), 0),
+        (&|headers| judged(&github_legacy, headers), 0),
+        (&|headers| judged(&own_legacy, headers), 0),
+        (&|headers| judged(&early, headers), 1),
+        (&|headers| judged(&late, headers), 1),
+    ];
+    for (headers, by_strict, by_legacy) in [
+        (vec![(new, &*sha256)], None, None),
+        (vec![(new, &sha256), (old, &sha1)], None, None),
+        (vec![(new, &sha256), (old, &bad_sha1)], None, None),
+        (vec![(new, &sha256), (old, &sha1), (old, &sha1)], None, None),
+        (vec![(old, &sha1)], Some(Missing), None),
+        (vec![(old, &bad_sha1)], Some(Missing), Some(SignatureMismatch)),
+        (vec![(old, &sha256)], Some(Missing), Some(Malformed)),
+        (vec![(old, "")], Some(Missing), Some(Missing)),
+        (vec![(old, &sha1), (old, &sha1)], Some(Missing), Some(Repeated)),
+        (vec![(new, &sha1)], Some(Malformed), Some(Malformed)),
+        (vec![(new, &bad_sha256), (old, &sha1)], Some(SignatureMismatch), Some(SignatureMismatch)),
+        (vec![(new, ""), (old, &sha1)], Some(Missing), Some(Missing)),
+        (vec![(new, "x"), (old, &sha1)], Some(Malformed), Some(Malformed)),
+        (vec![(new, &sha256), (new, &sha256), (old, &sha1)], Some(Repeated), Some(Repeated)),
+        (vec![], Some(Missing), Some(Missing)),
+    ] {
+        for judged in strict {
+            assert_eq!(judged(&headers).err(), by_strict, "{headers:?}");
+        }
+        for (judged, key_index) in legacy {
+            let verdict = judged(&headers).map(|verified| verified.key_index());
+            assert_eq!(verdict, by_legacy.map_or(Ok(key_index), Err), "{headers:?}");
+        }
+    }
+    // A log shows neither.
+    for shown in [Meta::new(secret()).sensitive_parts_shown(), github.sensitive_parts_shown()] {
+        assert!(shown.contains(new) && shown.contains(&format!("{old}\"")), "{shown}");
+    }
+    let delivery = [(old, &*sha1), ("x-github-delivery", "d-1")];
+    let verified = judged(&github_legacy, &delivery).unwrap();
+    assert_eq!(verified.delivery_id().unwrap(), "d-1");
+    assert_eq!(verified.provider(), "github");
+}
+
+/// Without a legacy of the scheme's, nothing is accepted that was not before; with one, each
+/// request that has its header is verified by it, first contacts among them.
+#[tokio::test]
+async fn a_legacy_header_is_no_first_contact_either() {
+    use http_body_util::Full;
+    use tower_webhook::{
+        SignatureLayer,
+        scheme::{ContactField, FirstContact},
+    };
+    const PLAIN: Scheme = Scheme::hmac_sha256("x-new")
+        .first_contacts(&[FirstContact::json(&[("id", ContactField::Digits)])]);
+    const ACME: Scheme = PLAIN.legacy(&Scheme::hmac_sha1("x-old"));
+    let plain = SignatureLayer::new(PLAIN.verifier(secret()).unwrap().accept_legacy());
+    let acme = SignatureLayer::new(ACME.verifier(secret()).unwrap().accept_legacy());
+    let (good, bad) = (hex::<Hmac<sha1::Sha1>>(BODY), hex::<Hmac<sha1::Sha1>>("another body"));
+    for (layer, value, status, calls) in [
+        (&plain, &*good, 200, 0),
+        (&acme, &good, 200, 1),
+        (&acme, &bad, 403, 0),
+        (&acme, "", 403, 0),
+    ] {
+        let request = Request::post("/").header("x-old", value);
+        let request = request.body(Full::<Bytes>::from(BODY)).unwrap();
+        let (response, inner) = crate::support::send(layer, request).await;
+        assert_eq!((response.status().as_u16(), inner.count()), (status, calls), "{value}");
+    }
+}
+
+#[test]
+fn clock_and_tolerance_of_a_legacy_are_its_own() {
+    const OLD: Scheme = Scheme::hmac_sha1("x-old")
+        .template(&[Part::Time, Part::Literal("."), Part::Body])
+        .time(TimeSource::Header("x-time"), TimeFormat::Seconds);
+    const ACME: Scheme = Scheme::hmac_sha256("x-new").legacy(&OLD);
+    let tag = hex::<Hmac<sha1::Sha1>>(&format!("1700000000.{BODY}"));
+    let headers = [("x-old", &*tag), ("x-time", "1700000000")];
+    let verifier = ACME.verifier(secret()).unwrap().accept_legacy();
+    assert!(judged(&verifier.clone().clock(at(1_700_000_000)), &headers).is_ok());
+    let late = judged(&verifier.clock(at(1_700_000_000 + 86_401)), &headers);
+    assert_eq!(late.unwrap_err(), RejectionKind::TimestampStale);
 }
