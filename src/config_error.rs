@@ -64,6 +64,8 @@ pub enum ConfigError {
     SecretUndecodable {
         /// The form that was asked for, for example `base64`.
         form: &'static str,
+        /// What is wrong with it, and the way out.
+        why: &'static str,
     },
     /// A look-up of tenants cannot be set up as it was asked for.
     #[cfg(feature = "tenants")]
@@ -74,7 +76,7 @@ pub enum ConfigError {
     },
     /// More secrets than a rotation can need.
     TooManySecrets,
-    /// A public URL or origin is out of form.
+    /// A public URL is out of form.
     UrlInvalid {
         /// The text that was given.
         url: String,
@@ -139,8 +141,8 @@ impl fmt::Display for ConfigError {
             Self::SecretPlaceholder => f.write_str(
                 "the secret is a placeholder from an example; use the one that the provider shows",
             ),
-            Self::SecretUndecodable { form } => {
-                write!(f, "the secret is not {form}; paste it as the provider shows it")
+            Self::SecretUndecodable { form, why } => {
+                write!(f, "the secret is not {form}: {why}")
             }
             #[cfg(feature = "tenants")]
             Self::TenantsInvalid { why } => write!(f, "tenants cannot be looked up so: {why}"),

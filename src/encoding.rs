@@ -12,11 +12,98 @@ pub(crate) const MAX_TAG: usize = 64;
 #[cfg(feature = "asymmetric")]
 pub(crate) const MAX_SIGNATURE: usize = 1024;
 
-/// Base64 of a secret, which senders show padded or not.
-pub(crate) const BASE64_KEY: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+const UNPADDED: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+
+/// Base64 of a public key, which senders show padded or not.
+#[cfg(feature = "asymmetric")]
+pub(crate) const BASE64_KEY: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, UNPADDED);
+
+/// Decodes the base64 of the operator's own secret into `out`, and returns its length or what is wrong
+/// with the text.
+///
+/// Texts that people cut, or made of random letters, lack the padding or have bits to spare in the last
+/// letter. Here nobody gains by a second spelling, as the sender of a signature would (T-33). A short
+/// secret could as well have lost a letter, and has to be written to the bit.
+pub(crate) fn decode_secret(text: &str, out: &mut [u8]) -> Result<usize, &'static str> {
+    const LENIENT: GeneralPurpose =
+        GeneralPurpose::new(&alphabet::STANDARD, UNPADDED.with_decode_allow_trailing_bits(true));
+    const SHORTEST: usize = 16;
+    if let Ok(len) = general_purpose::STANDARD.decode_slice(text, out) {
+        return Ok(len);
+    }
+    let len = LENIENT.decode_slice(text, out).map_err(|_| base64_flaw(text))?;
+    if len < SHORTEST {
+        return Err("its padding or its last letters are missing, and it is too short to go \
+                    without them");
+    }
+    Ok(len)
+}
+
+/// What is wrong with a text that is not base64, for whoever pasted it.
+pub(crate) fn base64_flaw(text: &str) -> &'static str {
+    let data = text.trim_end_matches('=');
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    if let Some(flaw) = flaw(text) {
+        flaw
+    } else if data.contains(['-', '_']) {
+        "it has `-` or `_`, which the URL-safe alphabet has in place of `+` and `/`"
+    } else if data.contains('=') {
+        "it has `=` before its end"
+    } else if !data.bytes().all(is_letter) {
+        "it has a character that base64 does not have"
+    } else if data.len() % 4 == 1 {
+        "a letter is missing or too many"
+    } else {
+        "paste it as the provider shows it"
+    }
+}
+
+/// What is wrong with a text that is not hexadecimal, for whoever pasted it.
+pub(crate) fn hex_flaw(text: &str) -> &'static str {
+    if let Some(flaw) = flaw(text) {
+        flaw
+    } else if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        "it has a character that is no hexadecimal digit"
+    } else if text.len() % 2 == 1 {
+        "a digit is missing or too many"
+    } else {
+        "paste it as the provider shows it"
+    }
+}
+
+/// What a text that cannot be decoded begins with, and the way out.
+const BEGINNINGS: [(&str, &str); 14] = [
+    ("-----BEGIN", "it is a PEM block (`-----BEGIN`), which `PublicKey::from_pem` reads"),
+    ("v1,whsec_", "it begins with `v1,`; paste what follows, `whsec_…`"),
+    ("v1,", "it begins with `v1,`; leave that out"),
+    ("whsec_", "it begins with `whsec_`; leave that out, or use `Secret::from_whsec`"),
+    ("whpk_", "it begins with `whpk_`, as a public key does: `PublicKey::from_whpk` reads it"),
+    ("whsk_", "it begins with `whsk_`, as the sender's private key does"),
+    ("sk_", "it begins with `sk_`, as an API key does"),
+    ("pk_", "it begins with `pk_`, as an API key does"),
+    ("rk_", "it begins with `rk_`, as an API key does"),
+    ("sha256=", "it begins with `sha256=`, as a signature does"),
+    ("base64:", "it begins with `base64:`; leave that out"),
+    ("0x", "it begins with `0x`; leave that out"),
+    ("\"", "there are quotation marks round it; leave them out"),
+    ("'", "there are quotation marks round it; leave them out"),
+];
+
+fn flaw(text: &str) -> Option<&'static str> {
+    let begins = |(beginning, _): &&(&str, &str)| text.trim_start().starts_with(beginning);
+    if let Some((_, flaw)) = BEGINNINGS.iter().find(begins) {
+        Some(flaw)
+    } else if text.contains(['\n', '\r']) {
+        Some("there is a line break in it; write it on one line, without the one at its end")
+    } else if text.contains(char::is_whitespace) {
+        Some("there is white space in it; leave that out")
+    } else if text.contains(['|', ',', ';']) {
+        Some("there seem to be several in it; give one, and the others as further ones")
+    } else {
+        None
+    }
+}
 
 /// How a signature is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -56,8 +56,7 @@ impl PublicKey {
     /// When the text is not 64 hexadecimal digits, or the key is one for which anybody can sign.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
         let mut bytes = [0; 32];
-        encoding::decode_hex(text.as_bytes(), &mut bytes)
-            .ok_or(invalid("it is not 64 hexadecimal digits; paste it as the provider shows it"))?;
+        encoding::decode_hex(text.as_bytes(), &mut bytes).ok_or_else(|| invalid(hex_flaw(text)))?;
         Self::ed25519(&bytes)
     }
 
@@ -96,8 +95,7 @@ impl PublicKey {
     ///
     /// As [`from_spki_base64`](Self::from_spki_base64), and when there is no such block, or more.
     pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
-        let der = pem(text, "PUBLIC KEY")
-            .ok_or(invalid("it is not one PEM block that begins `-----BEGIN PUBLIC KEY-----`"))?;
+        let der = pem(text, "PUBLIC KEY").ok_or_else(|| invalid(pem_flaw(text)))?;
         Self::spki(&der)
     }
 
@@ -184,6 +182,14 @@ fn is_rsa(der: &[u8]) -> bool {
     AsDer::<PublicKeyX509Der<'_>>::as_der(&key).is_ok_and(|again| again.as_ref() == der)
 }
 
+fn hex_flaw(text: &str) -> &'static str {
+    if text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        "it is not 64 hexadecimal digits; use the constructor for the form that it has"
+    } else {
+        encoding::hex_flaw(text)
+    }
+}
+
 const fn invalid(why: &'static str) -> ConfigError {
     ConfigError::PublicKeyInvalid { why }
 }
@@ -198,10 +204,29 @@ pub(crate) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
     base64(&lines).ok()
 }
 
+/// What is wrong with a text that is not one PEM block of a public key, for whoever pasted it.
+fn pem_flaw(text: &str) -> &'static str {
+    const KINDS: [(&str, &str); 4] = [
+        (
+            "CERTIFICATE-----",
+            "it is a certificate; take its key out with `openssl x509 -pubkey -noout`",
+        ),
+        ("PRIVATE KEY-----", "it is a private key, which only the provider has"),
+        (
+            "-----BEGIN RSA PUBLIC KEY-----",
+            "it is a key in the form of PKCS #1; write it anew with \
+             `openssl rsa -RSAPublicKey_in -pubout`",
+        ),
+        ("\\n", "it has `\\n` as two characters where its line breaks were"),
+    ];
+    let kind = KINDS.iter().find(|(mark, _)| text.contains(mark));
+    kind.map_or("it is not one PEM block that begins `-----BEGIN PUBLIC KEY-----`", |(_, flaw)| {
+        flaw
+    })
+}
+
 fn base64(text: &str) -> Result<Vec<u8>, ConfigError> {
-    encoding::BASE64_KEY
-        .decode(text)
-        .map_err(|_| invalid("it is not base64; paste it as the provider shows it"))
+    encoding::BASE64_KEY.decode(text).map_err(|_| invalid(encoding::base64_flaw(text)))
 }
 
 /// Whether this is one of the few points for which a signature can be made without a private key.

@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use base64::Engine as _;
 use hmac::digest::zeroize::Zeroize;
 use subtle::{Choice, ConstantTimeEq};
 
@@ -106,37 +105,39 @@ impl Secret {
         Ok(Self(Arc::new(wiped)))
     }
 
-    /// Key bytes written in standard base64, padded or not.
+    /// Decodes key bytes from standard base64. The padding may be left out, and the last letter may have
+    /// bits to spare, where there are at least 16 bytes.
     ///
     /// # Errors
     ///
-    /// When the text is not canonical base64, or decodes to nothing.
+    /// When the text is not base64, or decodes to nothing.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
-        const FORM: ConfigError = ConfigError::SecretUndecodable { form: "base64" };
         // Wiped also when it breaks off.
         let mut decoded = Wiped { bytes: vec![0; text.len() + 3], is_text: false };
-        let len = encoding::BASE64_KEY.decode_slice(text, &mut decoded.bytes).map_err(|_| FORM)?;
+        let len = encoding::decode_secret(text, &mut decoded.bytes)
+            .map_err(|why| ConfigError::SecretUndecodable { form: "base64", why })?;
         decoded.bytes.truncate(len);
         Self::of_bytes(decoded)
     }
 
-    /// Key bytes written in hexadecimal, in either case.
+    /// Decodes key bytes from hexadecimal, in either case.
     ///
     /// # Errors
     ///
     /// When the text is not hexadecimal, or decodes to nothing.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
-        const FORM: ConfigError = ConfigError::SecretUndecodable { form: "hexadecimal" };
         let mut decoded = Wiped { bytes: vec![0; text.len() / 2], is_text: false };
-        encoding::decode_hex(text.as_bytes(), &mut decoded.bytes).ok_or(FORM)?;
+        encoding::decode_hex(text.as_bytes(), &mut decoded.bytes).ok_or_else(|| {
+            ConfigError::SecretUndecodable { form: "hexadecimal", why: encoding::hex_flaw(text) }
+        })?;
         Self::of_bytes(decoded)
     }
 
-    /// Key bytes written as Standard Webhooks does: base64 after `whsec_`, which may be left out.
+    /// Decodes key bytes as Standard Webhooks writes them: base64 after `whsec_`, which may be left out.
     ///
     /// # Errors
     ///
-    /// When the rest is not canonical base64, or decodes to nothing.
+    /// As [`from_base64`](Self::from_base64).
     pub fn from_whsec(text: &str) -> Result<Self, ConfigError> {
         Self::from_base64(text.strip_prefix("whsec_").unwrap_or(text))
     }

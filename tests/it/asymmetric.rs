@@ -465,6 +465,44 @@ fn a_key_of_another_algorithm_is_a_mistake_at_start_up() {
     }
 }
 
+/// What people paste in the place of a public key, and what the error says that it saw.
+#[test]
+fn the_error_of_a_public_key_says_what_it_saw() {
+    let spki = spki("ecdsa");
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n");
+    let hex = "98".repeat(32);
+    let broken = format!("{}\n{}", &spki[..64], &spki[64..]);
+    PublicKey::from_pem(&pem).unwrap();
+    let error = |made: Result<PublicKey, ConfigError>| made.unwrap_err().to_string();
+    let from_pem = |text: &str| error(PublicKey::from_pem(text));
+    for (error, seen) in [
+        (error(PublicKey::from_spki_base64(&broken)), "line break"),
+        (error(PublicKey::from_spki_base64(&format!("{spki}\n"))), "line break"),
+        (error(PublicKey::from_spki_base64(&pem)), "`PublicKey::from_pem`"),
+        (error(PublicKey::from_spki_base64(&spki[1..])), "letter"),
+        (error(PublicKey::from_spki_base64(&spki.replacen('A', "-", 1))), "URL-safe"),
+        (error(PublicKey::from_hex(&format!("{hex}\n"))), "line break"),
+        (error(PublicKey::from_hex(&hex[1..])), "digit"),
+        (error(PublicKey::from_hex(&hex[2..])), "64 hexadecimal digits"),
+        (error(PublicKey::from_hex(&format!("0x{hex}"))), "`0x`"),
+        (error(PublicKey::from_hex(&spki)), "no hexadecimal digit"),
+        (error(PublicKey::from_base64("whpk_1SiA")), "`whpk_`"),
+        (error(PublicKey::from_whpk("whsec_1SiA")), "`whsec_`"),
+        (error(PublicKey::from_whpk("whsk_1SiA")), "private key"),
+        (error(format!("{hex}\n").parse()), "line break"),
+        (error(format!("{spki} ").parse()), "white space"),
+        (from_pem(&spki), "-----BEGIN PUBLIC KEY-----"),
+        (from_pem(&pem.replace("PUBLIC", "PRIVATE")), "private key"),
+        (from_pem(&pem.replace("PUBLIC", "RSA PUBLIC")), "-RSAPublicKey_in"),
+        (from_pem(&pem.replace("PUBLIC KEY", "CERTIFICATE")), "openssl x509"),
+        (from_pem(&pem.replace('\n', "\\n")), "two characters"),
+        (from_pem(&format!("{pem}{pem}")), "one PEM block"),
+    ] {
+        assert!(error.contains(seen), "{seen}: {error}");
+        assert!(!error.contains(&spki[..8]) && !error.contains(&hex[..8]), "{error}");
+    }
+}
+
 #[test]
 fn secrets_and_public_keys_do_not_stand_in_for_each_other() {
     let is_scheme_error = |name: &str, result: Result<SchemeVerifier, ConfigError>| {

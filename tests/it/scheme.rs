@@ -295,7 +295,8 @@ fn key_rules_make_the_key_of_the_text_and_leave_decoded_secrets_alone() {
         ("base64", KeyRule::Base64 { prefix: "" }, "YWJj", b"abc"),
         ("prefixed base64", KeyRule::Base64 { prefix: "whsec_" }, "whsec_YWJj", b"abc"),
         ("prefix left out", KeyRule::Base64 { prefix: "whsec_" }, "YWJj", b"abc"),
-        ("unpadded", KeyRule::Base64 { prefix: "" }, "YWI", b"ab"),
+        ("unpadded", KeyRule::Base64 { prefix: "" }, "YWFhYWFhYWFhYWFhYWFhYQ", &[b'a'; 16]),
+        ("bits to spare", KeyRule::Base64 { prefix: "" }, "YWFhYWFhYWFhYWFhYWFhYf", &[b'a'; 16]),
         ("hex", KeyRule::Hex, "6162Ff", b"ab\xff"),
         ("stripped", KeyRule::Stripped { prefix: "sk_" }, "sk_YWJj", b"YWJj"),
     ] {
@@ -310,6 +311,7 @@ fn key_rules_make_the_key_of_the_text_and_leave_decoded_secrets_alone() {
         (KeyRule::Base64 { prefix: "whsec_" }, "not base64!"),
         (KeyRule::Base64 { prefix: "whsec_" }, "whsec_"),
         (KeyRule::Base64 { prefix: "" }, "YWJ"),
+        (KeyRule::Base64 { prefix: "" }, "YWI"),
         (KeyRule::Base64 { prefix: "" }, "AAAA"),
         (KeyRule::Hex, "616"),
         (KeyRule::Hex, "0000"),

@@ -8,7 +8,9 @@ use http::HeaderName;
 use tower_webhook::{
     ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier, all_of, any_of,
     make_verifier_after_body_fn, make_verifier_fn,
-    providers::{GitHub, Mailgun, Meta, SharedToken, Slack, StandardWebhooks, Stripe, Twilio},
+    providers::{
+        self, GitHub, Mailgun, Meta, SharedToken, Slack, StandardWebhooks, Stripe, Twilio,
+    },
     scheme::{KeyRule, Tolerance},
     verifier_fn, verify,
 };
@@ -23,8 +25,23 @@ fn t06_a_secret_that_anyone_could_guess_cannot_be_built() {
     use ConfigError::{
         SecretAllZero, SecretEmpty, SecretInWhitespace, SecretPlaceholder, SecretUndecodable,
     };
-    const BASE64: ConfigError = SecretUndecodable { form: "base64" };
-    const HEX: ConfigError = SecretUndecodable { form: "hexadecimal" };
+    const fn base64(why: &'static str) -> ConfigError {
+        SecretUndecodable { form: "base64", why }
+    }
+    const fn hex(why: &'static str) -> ConfigError {
+        SecretUndecodable { form: "hexadecimal", why }
+    }
+    const BEFORE_END: &str = "it has `=` before its end";
+    const LETTER: &str = "a letter is missing or too many";
+    const LINE_BREAK: &str =
+        "there is a line break in it; write it on one line, without the one at its end";
+    const NO_DIGIT: &str = "it has a character that is no hexadecimal digit";
+    const SHORT: &str =
+        "its padding or its last letters are missing, and it is too short to go without them";
+    const SPACE: &str = "there is white space in it; leave that out";
+    const URL_SAFE: &str =
+        "it has `-` or `_`, which the URL-safe alphabet has in place of `+` and `/`";
+    const PREFIX: &str = "it begins with `whsec_`; leave that out, or use `Secret::from_whsec`";
     let bytes = |bytes: &[u8]| Secret::from_bytes(bytes);
     for (name, made, expected) in [
         ("empty", Secret::new(""), SecretEmpty),
@@ -51,22 +68,29 @@ fn t06_a_secret_that_anyone_could_guess_cannot_be_built() {
         ("zero", bytes(&[0]), SecretAllZero),
         ("zeros", bytes(&[0; 64]), SecretAllZero),
         ("no base64", Secret::from_base64(""), SecretEmpty),
-        ("base64 of nothing", Secret::from_base64("===="), BASE64),
+        (
+            "base64 of nothing",
+            Secret::from_base64("===="),
+            base64("paste it as the provider shows it"),
+        ),
         ("base64 of zeros", Secret::from_base64("AAAAAAAA"), SecretAllZero),
-        ("base64 with a space", Secret::from_base64("YWJj YWJj"), BASE64),
-        ("base64 with a newline", Secret::from_base64("YWJj\n"), BASE64),
-        ("base64 in the URL alphabet", Secret::from_base64("_-_-"), BASE64),
-        ("base64 with stray bits", Secret::from_base64("YWJ="), BASE64),
-        ("base64 cut", Secret::from_base64("YWJjY"), BASE64),
+        ("base64 with a space", Secret::from_base64("YWJj YWJj"), base64(SPACE)),
+        ("base64 with a newline", Secret::from_base64("YWJj\n"), base64(LINE_BREAK)),
+        ("base64 in the URL alphabet", Secret::from_base64("_-_-"), base64(URL_SAFE)),
+        ("base64 with stray bits, short", Secret::from_base64("YWJ="), base64(SHORT)),
+        ("base64 without padding, short", Secret::from_base64("YWI"), base64(SHORT)),
+        ("base64 cut", Secret::from_base64("YWJjY"), base64(LETTER)),
+        ("base64 cut, long", Secret::from_base64(&"YWJj".repeat(8)[..29]), base64(LETTER)),
+        ("base64, padded before its end", Secret::from_base64("YWI=YWJj"), base64(BEFORE_END)),
         ("no hex", Secret::from_hex(""), SecretEmpty),
         ("hex of zeros", Secret::from_hex("0000"), SecretAllZero),
-        ("odd hex", Secret::from_hex("abc"), HEX),
-        ("hex with 0x", Secret::from_hex("0xab"), HEX),
-        ("hex with a sign", Secret::from_hex("+a"), HEX),
-        ("hex with another letter", Secret::from_hex("gg"), HEX),
+        ("odd hex", Secret::from_hex("abc"), hex("a digit is missing or too many")),
+        ("hex with 0x", Secret::from_hex("0xab"), hex("it begins with `0x`; leave that out")),
+        ("hex with a sign", Secret::from_hex("+a"), hex(NO_DIGIT)),
+        ("hex with another letter", Secret::from_hex("gg"), hex(NO_DIGIT)),
         ("prefix alone", Secret::from_whsec("whsec_"), SecretEmpty),
-        ("prefix twice", Secret::from_whsec("whsec_whsec_YWJj"), BASE64),
-        ("prefix in capitals", Secret::from_whsec("WHSEC_YWJj"), BASE64),
+        ("prefix twice", Secret::from_whsec("whsec_whsec_YWJj"), base64(PREFIX)),
+        ("prefix in capitals", Secret::from_whsec("WHSEC_YWJj"), base64(URL_SAFE)),
     ] {
         assert_eq!(made.unwrap_err(), expected, "{name}");
     }
@@ -89,7 +113,6 @@ fn t44_each_constructor_reads_its_own_form() {
         ("text that begins like a variable", Secret::new("${a"), b"${a"),
         ("bytes", Secret::from_bytes(&b"\xff\x00\n"[..]), b"\xff\0\n"),
         ("base64", Secret::from_base64("YWI="), b"ab"),
-        ("base64 without padding", Secret::from_base64("YWI"), b"ab"),
         ("base64 with all letters", Secret::from_base64("+/+/"), b"\xfb\xff\xbf"),
         ("hex", Secret::from_hex("6aFF"), b"j\xff"),
         ("whsec", Secret::from_whsec("whsec_YWJj"), b"abc"),
@@ -102,6 +125,139 @@ fn t44_each_constructor_reads_its_own_form() {
         [("token", true), ("Token", false), ("toke", false), ("token1", false), ("", false)]
     {
         assert_eq!(secret.matches(token.as_bytes()), expected, "{token}");
+    }
+}
+
+/// What people have: the padding cut off, or random letters in place of encoded bytes. Each reads as
+/// other decoders read it, among them those of five libraries of Standard Webhooks.
+#[test]
+fn a_base64_secret_is_read_without_padding_and_with_bits_to_spare() {
+    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bytes = |text: &str| Secret::from_base64(text).map(|secret| secret.expose().to_vec());
+    for len in 16..40_u8 {
+        let key: Vec<u8> = (1..=len).collect();
+        let padded = STANDARD.encode(&key);
+        let unpadded = padded.trim_end_matches('=');
+        for text in [&*padded, unpadded] {
+            assert_eq!(bytes(text).unwrap(), key, "{text}");
+        }
+        // The last letter has two bits to spare, or four.
+        let (start, last) = unpadded.split_at(unpadded.len() - 1);
+        let padding = &padded[unpadded.len()..];
+        let spare = [0, 0b11, 0b1111][padding.len()];
+        let at = LETTERS.find(last).unwrap() | spare;
+        for padding in ["", padding] {
+            let text = format!("{start}{}{padding}", &LETTERS[at..=at]);
+            assert_eq!(bytes(&text).unwrap(), key, "{text}");
+        }
+        // White space and the other alphabet stay what they were.
+        for text in [
+            format!("{unpadded} "),
+            format!("{unpadded}\n"),
+            format!("{start} {last}"),
+            format!("{start}-"),
+            format!("{padded}="),
+        ] {
+            assert!(bytes(&text).is_err(), "{text}");
+        }
+    }
+    for len in [5, 9, 25, 29, 45] {
+        assert!(bytes(&"A1b2".repeat(12)[..len]).is_err(), "a single letter is left over");
+    }
+    // Of 15 bytes and fewer nothing may be missing.
+    for len in 1..16_u8 {
+        let key: Vec<u8> = (1..=len).collect();
+        let padded = STANDARD.encode(&key);
+        assert_eq!(bytes(&padded).unwrap(), key);
+        let unpadded = padded.trim_end_matches('=');
+        assert_eq!(bytes(unpadded).is_ok(), padded == unpadded, "{unpadded}");
+    }
+}
+
+/// The same by each provider that decodes its secret, by type and by name, and of a further secret.
+#[test]
+fn every_base64_rule_reads_secrets_as_people_have_them() {
+    let canonical = STANDARD.encode([b'k'; 32]);
+    let cut = canonical.trim_end_matches('=');
+    let (start, last) = cut.split_at(cut.len() - 1);
+    assert_eq!(last, "s");
+    let mut decoding = Vec::new();
+    for provider in providers::all() {
+        let build = |text: &str| provider.verifier(Secret::new(text).unwrap()).err();
+        let Some(ConfigError::SecretUndecodable { form: "base64", .. }) = build("no base64") else {
+            continue;
+        };
+        for text in [&*canonical, cut, &format!("{start}t"), &format!("{start}t=")] {
+            assert_eq!(build(text), None, "{} {text}", provider.name());
+        }
+        let flaw = |text: &str| build(text).unwrap().to_string();
+        assert!(flaw(&format!("{start}\n{last}")).contains("line break"));
+        assert!(flaw("-----BEGIN EC KEY-----\nMCow").contains("PEM"));
+        assert!(flaw(&canonical[..41]).contains("letter"));
+        decoding.push(provider.name());
+    }
+    assert!(decoding.len() > 15 && decoding.contains(&"standard_webhooks"), "{decoding:?}");
+    let first = StandardWebhooks::new(Secret::new(WHSEC).unwrap()).unwrap();
+    first.or_secret(Secret::new(format!("whsec_{start}t")).unwrap()).unwrap();
+    // The secret of a published test of Standard Webhooks.
+    StandardWebhooks::new(Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwBr").unwrap())
+        .unwrap();
+}
+
+/// A genuine delivery under a secret that somebody cut; the signature stays strict.
+#[test]
+fn a_cut_secret_signs_as_the_whole_one_and_a_cut_signature_does_not() {
+    let scheme = Scheme::hmac_sha256("x-s")
+        .encoding(tower_webhook::scheme::Encoding::Base64)
+        .key_rule(KeyRule::Base64 { prefix: "" });
+    let canonical = STANDARD.encode([b'k'; 32]);
+    let cut = Secret::new(canonical.trim_end_matches('=')).unwrap();
+    let verifier = scheme.verifier(cut).unwrap();
+    let tag = STANDARD.encode(crate::heads::mac::<crate::heads::Sha256Mac>(&[b'k'; 32], b"x"));
+    let judge = |tag: &str| {
+        let head = http::Request::post("/").header("x-s", tag).body(()).unwrap().into_parts().0;
+        verify(&verifier, &head, &Bytes::from("x"))
+    };
+    assert!(judge(&tag).is_ok());
+    assert!(judge(tag.trim_end_matches('=')).is_err());
+    let (start, last) = tag.trim_end_matches('=').split_at(42);
+    let stray = char::from(last.as_bytes()[0] + 1);
+    assert!(judge(&format!("{start}{stray}=")).is_err());
+}
+
+/// What people paste in the place of a secret or a key, and what the error says that it saw.
+#[test]
+fn a_decoding_error_says_what_it_saw() {
+    let secret = |text: &str| Secret::new(text).unwrap();
+    let words = |error: ConfigError| error.to_string();
+    let standard = |text: &str| words(StandardWebhooks::new(secret(text)).unwrap_err());
+    let supabase = |text: &str| words(providers::Supabase::new(secret(text)).unwrap_err());
+    let adyen = |text: &str| words(providers::AdyenPlatform::new(secret(text)).unwrap_err());
+    for (error, seen) in [
+        (standard("v1,whsec_MDEyMzQ1Njc4OWFiY2RlZg=="), "`v1,`"),
+        (supabase("whsec_MDEyMzQ1Njc4OWFiY2RlZg=="), "`whsec_`"),
+        (supabase("v1,whsec_MDEyMzQ1Njc4OWFiY2RlZg==|v1,whsec_MDEy"), "several"),
+        (standard("whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="), "public key"),
+        (
+            standard(
+                "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==",
+            ),
+            "private key",
+        ),
+        (standard("sk_live_51H"), "API key"),
+        (standard("whsec_sk_live_51H"), "API key"),
+        (standard("\"whsec_MDEyMzQ1Njc4OWFiY2RlZg==\""), "quotation marks"),
+        (standard("whsec_MDEyMzQ1Njc4OWFi\r\nY2RlZg=="), "line break"),
+        (standard("whsec_MDEyMzQ1Njc4 OWFiY2RlZg=="), "white space"),
+        (standard("whsec_MDEyMzQ1Njc4OWFi-2RlZg=="), "URL-safe"),
+        (standard("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----"), "PEM"),
+        (adyen("0x44782DEF"), "`0x`"),
+        (adyen("44782DEF547"), "digit"),
+        (adyen("44782DEF 54"), "white space"),
+        (adyen("44782DEF54GG"), "no hexadecimal digit"),
+        (adyen("RDctLw=="), "no hexadecimal digit"),
+    ] {
+        assert!(error.contains(seen), "{error}");
     }
 }
 
