@@ -46,6 +46,8 @@ mod observe;
 mod ownership;
 #[cfg(all(feature = "asymmetric", feature = "sign"))]
 mod pages;
+#[cfg(feature = "asymmetric")]
+mod peers;
 #[cfg(all(feature = "asymmetric", feature = "sign"))]
 mod private_keys;
 mod proof;
