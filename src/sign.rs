@@ -206,13 +206,14 @@ fn put_signature(
         set(head, name, value);
     }
     for part in scheme.template {
-        let name = match *part {
-            Part::Header(name) => Some(name),
-            Part::Id => scheme.delivery_id,
-            _ => None,
+        let (name, value) = match *part {
+            Part::Header(name) => (Some(name), "delivery-1".to_owned()),
+            Part::HttpDate(name) => (Some(name), TimeFormat::Date.write(time)),
+            Part::Id => (scheme.delivery_id, "delivery-1".to_owned()),
+            _ => continue,
         };
         if let Some(name) = name.filter(|name| !head.headers.contains_key(*name)) {
-            set(head, name, "delivery-1");
+            set(head, name, &value);
         }
     }
     let header = scheme.signature_field();

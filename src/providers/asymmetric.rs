@@ -97,7 +97,8 @@ fn ping(body: &Bytes) -> Option<Response<Bytes>> {
     Some(response)
 }
 
-/// SendGrid's Event Webhook, with its signature switched on. Inbound Parse is not signed so.
+/// SendGrid's Event Webhook and Inbound Parse, with their signatures switched on: Inbound Parse by a
+/// security policy (<https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks>).
 ///
 /// | | |
 /// |---|---|

@@ -108,7 +108,7 @@ providers! {
     /// | status | 403 |
     /// | retries | for 27 hours and 36 minutes (second-hand: <https://raw.githubusercontent.com/api-evangelist/etsy/refs/heads/main/asyncapi/etsy-webhooks-asyncapi.yml>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: <https://developers.etsy.com/documentation/essentials/webhooks> |
+    /// | evidence | **second-hand**, the headers: api-evangelist/etsy `asyncapi`; the signing secret: vendor's documentation, <https://developers.etsy.com/documentation/essentials/webhooks> |
     Etsy(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("etsy");
 
@@ -189,7 +189,7 @@ providers! {
     /// | | |
     /// |---|---|
     /// | header | `X-WC-Webhook-Signature: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | algorithm | HMAC-SHA256; key: the secret with its HTML entities decoded |
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-wc-webhook-delivery-id`, **not signed** |
@@ -198,7 +198,11 @@ providers! {
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it does not come again, whatever the status (<https://seresa.io/?p=7234>) |
-    /// | evidence | vendor's documentation or source: hookdeck skills |
+    /// | evidence | vendor's source: woocommerce/woocommerce `includes/class-wc-webhook.php`, `generate_signature` |
+    ///
+    /// WooCommerce decodes HTML entities in the secret before it signs (`wp_specialchars_decode`). Give a
+    /// secret that has `&amp;`, `&lt;`, `&gt;`, `&quot;` or `&#039;` with the character in its place. A
+    /// filter can set another algorithm than SHA-256 there, which is refused.
     WooCommerce() = Scheme::hmac_sha256("x-wc-webhook-signature")
         .provider("woocommerce")
         .encoding(Encoding::Base64)

@@ -226,7 +226,7 @@ providers! {
     /// | handshake | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: <https://devcenter3.assets.heroku.com/articles/addon-webhooks> |
+    /// | evidence | vendor's documentation: <https://devcenter.heroku.com/articles/app-webhooks> |
     Heroku() = Scheme::hmac_sha256("heroku-webhook-hmac-sha256")
         .provider("heroku")
         .encoding(Encoding::Base64);
@@ -283,7 +283,7 @@ providers! {
     /// | handshake | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: launchdarkly/integration-framework:integrations/compass/manifest.json |
+    /// | evidence | **second-hand**, several sources agree: a receiver in getsentry/sentry; launchdarkly/integration-framework `integrations/compass/manifest.json` |
     LaunchDarkly() = Scheme::hmac_sha256("x-ld-signature")
         .provider("launch_darkly");
 

@@ -4,8 +4,11 @@ use http::{HeaderName, request::Parts};
 use super::{SharedToken, policy, standard_webhooks::family};
 use crate::{
     ConfigError, Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    head::optional,
     scheme::{Scheme, SchemeState, SchemeVerifier},
 };
+
+const DELIVERY_ID: &str = "idempotency-key";
 
 /// GitLab, with its secret token or with its signing token.
 ///
@@ -15,7 +18,7 @@ use crate::{
 /// | algorithm | none; HMAC-SHA256, the key is the base64 after `whsec_` |
 /// | signed content | **nothing**; `<id>.<time>.<body>` |
 /// | freshness | none; 5 minutes both ways |
-/// | delivery id | none; `webhook-id`, **signed** |
+/// | delivery id | `Idempotency-Key`, **not signed**, the same for every retry (<https://gitlab.com/gitlab-org/gitlab/-/merge_requests/160952>); `webhook-id`, **signed** |
 /// | handshake | none |
 /// | status | 403 |
 /// | retries | none (<https://docs.gitlab.com/user/project/integrations/webhooks/>) |
@@ -107,7 +110,10 @@ impl Verifier for GitLab {
     fn begin(&self, head: &Parts) -> Result<GitLabState, Rejection> {
         Ok(GitLabState(match &self.0 {
             Mode::Signed(scheme) => State::Signed(scheme.begin(head)?),
-            Mode::Token(token) => State::Token(token.begin(head)?),
+            Mode::Token(token) => {
+                optional(head, DELIVERY_ID)?; // not twice (T-10)
+                State::Token(token.begin(head)?)
+            }
         }))
     }
 
@@ -126,7 +132,11 @@ impl Verifier for GitLab {
         match (&self.0, state.0) {
             (Mode::Signed(scheme), State::Signed(state)) => scheme.finish(state, head, body),
             (Mode::Token(_), State::Token(index)) => {
-                Ok(Verified::new(Self::PROFILE.provider()).with_key_index(index))
+                let verified = Verified::new(Self::PROFILE.provider()).with_key_index(index);
+                Ok(match head.headers.get(DELIVERY_ID) {
+                    Some(id) => verified.with_delivery_id(id.clone(), false),
+                    None => verified,
+                })
             }
             // A state of the other mode proves nothing to this one.
             _ => Err(Rejection::mismatch()),

@@ -109,11 +109,7 @@ providers! {
     /// | handshake | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, the order of body and time: several readers; the rest <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
-    ///
-    /// Nothing stands between body and time, so the end of the one could be taken for the beginning of the
-    /// other. What is cut out of a JSON body or out of a time beside it is refused. Bodies of other
-    /// sorts are not guarded.
+    /// | evidence | **second-hand**, the order of body and time: six receivers agree; the rest: vendor's documentation, <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
     ///
     /// A replay guard reports that it does not know one delivery from another
     /// ([`Unguardable`](crate::observe::EventKind::Unguardable)). Turned on by
@@ -122,8 +118,7 @@ providers! {
     /// ([`RetentionUnbounded`](crate::observe::EventKind::RetentionUnbounded)).
     Klaviyo() = Scheme::hmac_sha256("klaviyo-signature")
         .provider("klaviyo")
-        .takes_any_body()
-        .template(&[Part::Body, Part::Header("klaviyo-timestamp")]);
+        .template(&[Part::Body, Part::HttpDate("klaviyo-timestamp")]);
 
     /// LINE.
     ///
@@ -381,7 +376,9 @@ providers! {
     /// | retries | for 1 hour and 25 minutes (<https://developers.zoom.us/blog/webhook-delays.md>); whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://devsupport.zoom.us/hc/en-us/articles/360059893812-Webhook-delays>) |
-    /// | evidence | vendor's source: zoom/webhook-sample:index.js |
+    /// | evidence | vendor's source: zoom/webhook-sample @e4d48a7 `index.js` |
+    ///
+    /// Zoom names no window, and its sample judges no time. The one here is our own.
     Zoom(timed) = Scheme::hmac_sha256("x-zm-signature")
         .provider("zoom")
         .prefix("v0=")

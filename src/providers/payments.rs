@@ -78,7 +78,7 @@ providers! {
     /// | handshake | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: <https://community.developer.cybersource.com/t5/Integration-and-Testing/HMAC-SHA-512-hash-not-matching-in-webhook-callback/m-p/82772> |
+    /// | evidence | **second-hand**, several sources agree: the crate authorizenet 0.2.0; <https://community.developer.cybersource.com/t5/Integration-and-Testing/HMAC-SHA-512-hash-not-matching-in-webhook-callback/m-p/82772> |
     ///
     /// Hex digits are in upper case. In the vendor-run forum the key is the text of the signature key; its documentation does not say whether it is decoded.
     AuthorizeNet() = Scheme::hmac_sha512("x-anet-signature")
@@ -115,7 +115,9 @@ providers! {
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: <https://developer.brex.com/docs/webhooks> |
+    /// | evidence | vendor's documentation: <https://developer.brex.com/guides/webhooks.md> |
+    ///
+    /// After a rotation `webhook-signature` has a signature by each secret.
     Brex(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("brex");
 
@@ -151,7 +153,7 @@ providers! {
     /// | handshake | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: maxio-com/ab-typescript-sdk:doc/controllers/webhooks.md, doc/models/webhook.md |
+    /// | evidence | **second-hand**, the header; the signature's form: vendor's source, maxio-com/ab-typescript-sdk @4aecf7e `doc/models/webhook.md` |
     ///
     /// `signature` in body is MD5 (old).
     Chargify() = Scheme::hmac_sha256("x-chargify-webhook-signature-hmac-sha-256")
@@ -187,6 +189,23 @@ providers! {
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: coinbase-commerce-python |
+    ///
+    /// Coinbase closed Commerce on 31 March 2026. Its successor, Coinbase Business, signs in
+    /// `X-Hook0-Signature` (<https://docs.cdp.coinbase.com/webhooks/verify-signatures>). Declare it:
+    ///
+    /// ```
+    /// use tower_webhook::{Scheme, Secret, scheme::{Grammar, Part, TimeFormat, TimeSource, Tolerance}};
+    ///
+    /// const COINBASE_CDP: Scheme = Scheme::hmac_sha256("x-hook0-signature")
+    ///     .provider("coinbase_cdp")
+    ///     .grammar(Grammar::pairs("t", "v0"))
+    ///     .template(&[Part::Time, Part::Literal("."), Part::Body])
+    ///     .time(TimeSource::Signature, TimeFormat::Seconds)
+    ///     .tolerance(Tolerance::seconds(300));
+    /// let verifier = COINBASE_CDP.verifier(Secret::new("the subscription's secret")?)?;
+    /// # let _ = verifier;
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     CoinbaseCommerce() = Scheme::hmac_sha256("x-cc-webhook-signature")
         .provider("coinbase_commerce");
 

@@ -16,7 +16,7 @@ providers! {
     /// | handshake | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: <https://airtable.com/developers/web/api/webhooks-overview> |
+    /// | evidence | public vector: pyairtable 3.5.1 `tests/test_models_webhook.py`; <https://airtable.com/developers/web/api/webhooks-overview> |
     Airtable(decoded) = Scheme::hmac_sha256("x-airtable-content-mac")
         .provider("airtable")
         .prefix("hmac-sha256=")
@@ -95,8 +95,8 @@ providers! {
     /// | after a refusal | it comes again (<https://developer.box.com/guides/webhooks/v2>) |
     /// | evidence | vendor vector: box/box-typescript-sdk-gen webhook tests |
     ///
-    /// Some of Box's SDKs also try the body with what is not ASCII written as `\uXXXX`. This does
-    /// not: only the bytes that were sent are looked at.
+    /// Box writes what is not ASCII as `\uXXXX` in the body that it sends. The bytes as sent are what is
+    /// signed; its SDKs write them so because they get parsed JSON (box/box-node-sdk @7dcf9c2).
     BoxCom(timed) = Scheme::hmac_sha256("box-signature-primary")
         .provider("box")
         .headers(&["box-signature-primary", "box-signature-secondary"])
@@ -283,6 +283,9 @@ providers! {
     /// | retries | for 7 hours and 1 minute (second-hand: <https://linear.app/developers/webhooks>); each repeats the first attempt's time (second-hand: <https://github.com/vercel/eve/issues/1570>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: linear.app/developers; Nango |
+    ///
+    /// The time is `webhookTimestamp` of the body, which every payload has. `Linear-Timestamp`, a header
+    /// with the same time, is not signed and not looked at (linear/linear @8335e09).
     Linear(timed) = Scheme::hmac_sha256("linear-signature")
         .provider("linear")
         .time(TimeSource::Json("webhookTimestamp"), TimeFormat::Milliseconds)

@@ -402,7 +402,7 @@ passwords! {
     /// | handshake | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**: hookdeck's page on Chargebee webhooks |
+    /// | evidence | vendor's source: chargebee/chargebee-node @31f906a, whose webhook handler knows Basic authentication alone |
     Chargebee = "chargebee";
 
     /// Mailjet, with name and password in the webhook's URL.

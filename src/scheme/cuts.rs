@@ -27,7 +27,7 @@ fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, B
     for (part, value) in values {
         match *part {
             Part::Body => body = Bytes::copy_from_slice(value),
-            Part::Header(name) => put(&mut head, name, value)?,
+            Part::Header(name) | Part::HttpDate(name) => put(&mut head, name, value)?,
             Part::Id => put(&mut head, scheme.delivery_id?, value)?,
             Part::Method => head.method = Method::from_bytes(value).ok()?,
             Part::Time => {
@@ -88,7 +88,7 @@ fn cuts<'a>(
 
 /// Bodies that hold what other parts are made of. The first ones are documents.
 const DOCUMENTS: usize = 6;
-const BODIES: [&str; 10] = [
+const BODIES: [&str; 12] = [
     "\n{\"a\":\"https://a.example/h\"}\r\n",
     "<a>https://a.example/h 1700000000</a>",
     r#"{"a":"https://a.example/h","b":"2023-11-14T22:13:20Z."}"#,
@@ -97,6 +97,8 @@ const BODIES: [&str; 10] = [
     "[1700000000]",
     "1700000000",
     "0.5.msg|x:y,z",
+    "Tue, 14 Apr 2026 03:50:12 GMT",
+    "GMT Tue, 14 Apr 2026 03:50:12 ",
     "a=https://a.example/&t=1700000000000",
     "",
 ];
@@ -118,6 +120,7 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
             let value = match *part {
                 Part::Body => *body,
                 Part::Header(_) => "n-1700",
+                Part::HttpDate(_) => "Tue, 14 Apr 2026 03:50:12 GMT",
                 Part::Id => "msg-17",
                 Part::Literal(text) => text,
                 Part::Method => "POST",
@@ -188,6 +191,7 @@ fn no_cut_of_a_providers_content_is_another_request() {
 #[test]
 fn no_cut_of_an_own_schemes_content_is_another_request() {
     const DOT: Part = Part::Literal(".");
+    const DATE: Part = Part::HttpDate("x-date");
     const HEADER: Part = Part::Header("x-nonce");
     let templates: &[&'static [Part]] = &[
         &[Part::Url, Part::Body],
@@ -215,6 +219,12 @@ fn no_cut_of_an_own_schemes_content_is_another_request() {
         &[HEADER, Part::Body, Part::Id],
         &[Part::Url, Part::Body, HEADER],
         &[HEADER, Part::Body, Part::Time, Part::Id],
+        &[DATE, Part::Body],
+        &[Part::Body, DATE],
+        &[HEADER, DATE, Part::Body],
+        &[Part::Body, DATE, HEADER],
+        &[DATE, Part::Body, Part::Time],
+        &[DATE, Part::Body, DATE],
     ];
     let formats = [
         TimeFormat::Seconds,

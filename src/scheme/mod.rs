@@ -96,6 +96,9 @@ pub enum Part {
     Body,
     /// Another header's value.
     Header(&'static str),
+    /// Another header's value, which is an HTTP date such as `Tue, 14 Apr 2026 03:50:12 GMT`. It is
+    /// signed and not judged. Nothing need stand between it and the body.
+    HttpDate(&'static str),
     /// The delivery's id, which then counts as signed.
     Id,
     /// Fixed text.
@@ -268,7 +271,7 @@ impl Scheme {
     pub const fn template(mut self, parts: &'static [Part]) -> Self {
         let (mut at, mut bodies) = (0, 0);
         while at < parts.len() {
-            if let Part::Header(name) = parts[at] {
+            if let Part::Header(name) | Part::HttpDate(name) = parts[at] {
                 checked(name);
             }
             bodies += matches!(parts[at], Part::Body) as usize;
@@ -463,7 +466,9 @@ impl Scheme {
             matches!(self.time, Some((TimeSource::Header(_) | TimeSource::Signature, _)));
         let is_time_in_signature = matches!(self.time, Some((TimeSource::Signature, _)));
         let is_time_signed = match self.time {
-            Some((TimeSource::Header(name), _)) => signs(Part::Time) || signs(Part::Header(name)),
+            Some((TimeSource::Header(name), _)) => {
+                [Part::Time, Part::Header(name), Part::HttpDate(name)].into_iter().any(signs)
+            }
             _ => signs(Part::Time),
         };
         let why = if signs(Part::Time) && !is_time_in_head {

@@ -7,7 +7,7 @@
 use http::{Method, request::Parts};
 
 use super::{Part, Scheme, TimeFormat};
-use crate::{PublicUrl, Rejection, RejectionKind, head::required};
+use crate::{PublicUrl, Rejection, RejectionKind, head::required, time::Timestamp};
 
 /// Which parts of the template.
 #[derive(Clone, Copy, PartialEq)]
@@ -58,6 +58,11 @@ impl Scheme {
                 Part::Header(name) => {
                     let value = required(head, name)?;
                     self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
+                    sink(value);
+                }
+                Part::HttpDate(name) => {
+                    let value = required(head, name)?;
+                    Timestamp::parse(value, TimeFormat::Date).ok_or(Rejection::malformed(name))?;
                     sink(value);
                 }
                 Part::Id => {
@@ -145,7 +150,7 @@ impl Scheme {
                 matches!(self.time, Some((_, TimeFormat::Rfc3339Zoneless)))
                     && is_open(self.template.get(at + 1))
             }
-            Part::Body | Part::Literal(_) | Part::Method => false,
+            Part::Body | Part::HttpDate(_) | Part::Literal(_) | Part::Method => false,
         }
     }
 

@@ -27,6 +27,7 @@ mod custom;
 #[cfg(feature = "sign")]
 mod deliveries;
 mod drain;
+mod facts;
 mod families;
 mod first_contacts;
 mod frames;
