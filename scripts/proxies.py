@@ -1,4 +1,5 @@
-"""Counts the early answers of the layer that do not reach their sender; see scripts/proxies."""
+"""Counts the early answers of the layer that do not reach their sender, and the signed URLs that reach
+it as they were signed; see scripts/proxies."""
 
 import argparse
 import functools
@@ -21,11 +22,13 @@ from proxies_requests import (
     GENUINE,
     KINDS,
     MISSING,
+    TARGETS,
     by_curl,
     by_httpx,
     by_socket,
     by_waiting_socket,
     expecting,
+    signed_url,
     sized,
 )
 
@@ -43,7 +46,7 @@ IS_ROOT = os.geteuid() == 0
 # servers behind it.
 
 
-def nginx(port, servers, settings="", keepalive=""):
+def nginx(port, servers, settings="", keepalive="", to="", location="/"):
     temp = [f"{of}_temp_path {of};" for of in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
     return f"""
         {"user root root;" if IS_ROOT else ""}
@@ -55,13 +58,13 @@ def nginx(port, servers, settings="", keepalive=""):
           upstream servers {{ {each("server {};", servers)} {keepalive} }}
           server {{
             listen 127.0.0.1:{port};
-            location / {{ proxy_pass http://servers; {settings} }}
+            location {location} {{ {settings} proxy_pass http://servers{to}; }}
           }}
         }}
         """, "nginx -p . -e error.log -c config"
 
 
-def caddy(port, servers):
+def caddy(port, servers, settings=""):
     # One server alone is never taken out.
     passive = "{\nfail_duration 10s\n}" if len(servers) > 1 else ""
     return f"""
@@ -71,12 +74,13 @@ def caddy(port, servers):
         }}
         http://:{port} {{
           bind 127.0.0.1
+          {settings}
           reverse_proxy {each("{}", servers)} {passive}
         }}
         """, "caddy run --adapter caddyfile --config config"
 
 
-def apache(port, servers):
+def apache(port, servers, prefix="", keeps=""):
     modules = ["mpm_event", "authz_core", "proxy", "proxy_http", "proxy_balancer"]
     modules += ["slotmem_shm", "lbmethod_byrequests"]
     load = "LoadModule {0}_module /usr/lib/apache2/modules/mod_{0}.so\n"
@@ -95,12 +99,13 @@ def apache(port, servers):
         PidFile apache.pid
         ErrorLog error.log
         LimitRequestBody 0
+        {"AllowEncodedSlashes NoDecode" if keeps else ""}
         {balancer}
-        ProxyPass / {target}/
+        ProxyPass {prefix}/ {target}/ {keeps}
         """, "apache2 -d . -f config -DFOREGROUND"
 
 
-def haproxy(port, servers):
+def haproxy(port, servers, settings=""):
     observed = "check observe layer7 on-error mark-down" if len(servers) > 1 else ""
     return f"""
         defaults
@@ -110,6 +115,7 @@ def haproxy(port, servers):
           timeout server 30s
         listen proxy
           bind 127.0.0.1:{port}
+          {settings}
           {each(f"server {{0}} {{0}} {observed}{chr(10)}", servers)}
         """, "haproxy -db -f config"
 
@@ -128,6 +134,31 @@ PROXIES = {
     "Caddy": caddy,
     "Apache": apache,
     "HAProxy": haproxy,
+}
+# The prefix that the proxy takes off, and whether a URL keeps the bytes that were signed.
+PREFIX = "/api"
+URLS = {
+    "nginx": (nginx, "", True),
+    "nginx, `$uri`": (functools.partial(nginx, to="$uri$is_args$args"), "", False),
+    "nginx, prefix off by `rewrite`": (
+        functools.partial(nginx, location=f"{PREFIX}/", to="$uri", settings=(
+            f"rewrite ^ $request_uri; rewrite ^{PREFIX}(/.*)$ $1 break; return 400;")),
+        PREFIX, True),
+    "nginx, prefix off by a path in `proxy_pass`": (
+        functools.partial(nginx, location=f"{PREFIX}/", to="/"), PREFIX, False),
+    "Apache, `nocanon`": (functools.partial(apache, keeps="nocanon"), "", True),
+    "Apache, `nocanon`, prefix off": (
+        functools.partial(apache, prefix=PREFIX, keeps="nocanon"), PREFIX, True),
+    "Apache": (apache, "", False),
+    "HAProxy": (haproxy, "", True),
+    "HAProxy, prefix off": (
+        functools.partial(haproxy, settings=f"http-request replace-path {PREFIX}(/.*) \\1"),
+        PREFIX, True),
+    "Caddy": (caddy, "", True),
+    "Caddy, prefix off by `path_regexp`": (
+        functools.partial(caddy, settings=f"uri path_regexp ^{PREFIX}/ /"), PREFIX, True),
+    "Caddy, prefix off by `strip_prefix`": (
+        functools.partial(caddy, settings=f"uri strip_prefix {PREFIX}"), PREFIX, False),
 }
 DIRECT = {
     "direct, writes all first": by_socket,
@@ -160,19 +191,20 @@ class Processes:
             mark.unlink(missing_ok=True)
 
     @contextmanager
-    def entrance(self, name, servers=1):
+    def entrance(self, name, servers=1, configure=None):
         """The port of a proxy in front of new servers, or of a server."""
+        configure = configure or PROXIES.get(name)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         with ExitStack() as stack:
             started = [stack.enter_context(self.run(self.server, **pipes)) for _ in range(servers)]
             ports = [int(server.stdout.readline()) for server in started]
-            if name not in PROXIES:
+            if not configure:
                 yield ports[0]
                 return
             port = free_port()
             folder = self.work / str(port)
             folder.mkdir(exist_ok=True)
-            config, command = PROXIES[name](port, ports)
+            config, command = configure(port, ports)
             (folder / "config").write_text(config.rstrip() + "\n")
             with (folder / "output").open("wb") as output:
                 settings = {"cwd": folder, "stdout": output, "stderr": output}
@@ -335,6 +367,31 @@ def expect(processes, options):
     return is_direct_late
 
 
+def urls(processes, options):
+    """Does a signed URL reach the layer as it was signed?"""
+    providers = ["twilio", "square", "trello"]
+    table(f"Signed URLs accepted, of {len(TARGETS)} each", "proxy", *providers, "refused")
+    is_any_wrong = False
+    for name, (configure, prefix, keeps) in URLS.items():
+        refused = defaultdict(set)
+        with processes.entrance(name, configure=configure) as port:
+            for provider in providers:
+                base = f"https://hooks.example.com{prefix}"
+                for target in TARGETS:
+                    outcome = by_socket(port, signed_url(provider, base, prefix, target))
+                    if outcome != "200 none":
+                        refused[provider].add(f"`{target}` {outcome}")
+                # Nor is another base accepted.
+                other = signed_url(provider, f"{base}/x", prefix, "/hook")
+                other.headers[-1] = ("x-base", base)
+                is_any_wrong |= by_socket(port, other) != "403 signature_mismatch"
+        all_refused = sorted(set().union(*refused.values()))
+        row(name, *(len(TARGETS) - len(refused[provider]) for provider in providers),
+            ", ".join(all_refused) or "none")
+        is_any_wrong |= bool(all_refused) == keeps
+    return is_any_wrong
+
+
 def print_versions():
     print(f"{os.cpu_count()} processors; load {os.getloadavg()[0]:.1f}; {platform.release()}\n")
     for command in ("nginx -v", "caddy version", "apache2 -v", "haproxy -v", "curl --version"):
@@ -350,7 +407,7 @@ def flood_case(text):
 
 
 def main():
-    parts = {"answers": answers, "floods": floods, "expect": expect}
+    parts = {"answers": answers, "floods": floods, "expect": expect, "urls": urls}
     parser = argparse.ArgumentParser(prog="scripts/proxies", description=__doc__)
     add = parser.add_argument
     add("parts", nargs="*", metavar="part", help=f"of {', '.join(parts)}")

@@ -1,5 +1,6 @@
 """The requests of scripts/proxies.py, and the clients that send them."""
 
+import base64
 import functools
 import hashlib
 import hmac
@@ -84,6 +85,28 @@ KINDS = [
     Case("genuine", "/meta", {"200 none"}, is_control=True),
 ]
 MISSING, GENUINE = KINDS[0], KINDS[-1]
+
+# Paths and queries as senders write them, each signed as it is here.
+TARGETS = ["/hook", "/hook?a=b&c=d", "/", "/?a", "/hook?", "/hook?q=a+b%20c", "/hook?x=%2F%27'",
+           "/hook;v=1?a;b=2", "/hook%20a", "/h%7Eook", "/%68ook", "/a%2Fb", "/a//b", "/a/./b",
+           "/a/../b", "/hook?u=https://a.example//b/../c"]
+
+
+def signed_url(provider, base, prefix, target):
+    """A request for this target, signed by a provider that signs the URL."""
+    url, body, content_type = f"{base}{target}".encode(), b'{"a":1}', "application/json"
+    if provider == "twilio":
+        body, content_type = b"a=1", "application/x-www-form-urlencoded"
+        header, signed, algorithm = "x-twilio-signature", url + b"a1", hashlib.sha1
+    elif provider == "square":
+        header, signed = "x-square-hmacsha256-signature", url + body
+        algorithm = hashlib.sha256
+    else:
+        header, signed, algorithm = "x-trello-webhook", body + url, hashlib.sha1
+    tag = base64.b64encode(hmac.new(SECRET, signed, algorithm).digest()).decode()
+    headers = [(header, tag), ("content-type", content_type)]
+    headers += [("x-provider", provider), ("x-base", base)]
+    return Case(target, prefix + target, {"200 none"}, headers, body=body)
 
 
 @functools.lru_cache

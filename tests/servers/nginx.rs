@@ -1,18 +1,20 @@
-//! Early responses through a real nginx, in front of two servers.
+//! Early responses through a real nginx, in front of two servers, and URLs that are signed.
 
 use std::{
     net::SocketAddr,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use axum::{Router, routing::post};
 use bytes::Bytes;
-use http::{StatusCode, request::Parts};
+use http::{Request, StatusCode, request::Parts};
 use tokio::task::JoinSet;
 use tower_webhook::{
-    Drain, Rejection, RejectionKind, SignatureLayer, Verified, Verifier, make_verifier_fn,
-    providers::{Meta, Slack},
+    Drain, PublicUrl, Rejection, RejectionKind, SignatureLayer, Verified, Verifier,
+    make_verifier_fn,
+    providers::{Meta, Slack, Square, Trello, Twilio},
+    sign::{Sign, signed},
 };
 
 use crate::{
@@ -73,7 +75,7 @@ impl Nginx {
                  upstream servers {{ {servers} {upstream} }}
                  server {{
                      listen {address};
-                     location / {{ proxy_pass http://servers; {location} }}
+                     {location}
                  }}
              }}"
         );
@@ -182,7 +184,8 @@ async fn lost(drain: Drain, upstream: &str, location: &str) -> (usize, usize) {
     let servers = [(); 2].map(|()| net::serve_axum(router(drain)));
     let [first, second] = servers;
     let servers = [first.await, second.await];
-    let nginx = Nginx::start(&servers, upstream, location).await;
+    let location = format!("location / {{ proxy_pass http://servers; {location} }}");
+    let nginx = Nginx::start(&servers, upstream, &location).await;
     let address = nginx.address;
 
     let mut strangers = JoinSet::new();
@@ -217,4 +220,69 @@ async fn early_responses_arrive_and_take_no_server_out() {
     let (_, upstream, location) = WAYS[2];
     let (early, genuine) = lost(Drain::new().max_bytes(0), upstream, location).await;
     assert!(early > 0 && genuine > 0, "{early} and {genuine}");
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const TARGETS: [&str; 9] = [
+    "/hook?a=b&c=%2F",
+    "/",
+    "/hook?",
+    "/h%7Eook",
+    "/a%2Fb?q=a+b%20c'",
+    "/a//b",
+    "/a/./b",
+    "/hook%20a",
+    "/hook;v=1?u=https://a.example//b/../c",
+];
+
+/// Signs a request for each target, sends it with the prefix that nginx takes off, and returns those that
+/// are refused.
+async fn refused<V>(provider: V, location: &str) -> Vec<&'static str>
+where
+    V: Sign + Clone + Send + Sync + 'static,
+    V::State: Send,
+{
+    let layer = SignatureLayer::new(provider.clone());
+    let router = Router::new().fallback_service(post(handled).layer(layer));
+    let nginx = Nginx::start(&[net::serve_axum(router).await], "", location).await;
+    let mut refused = Vec::new();
+    for target in TARGETS {
+        let request = Request::post(target).header("content-type", FORM).body("a=1").unwrap();
+        let (head, body) = signed(&provider, request, UNIX_EPOCH).unwrap().into_parts();
+        let headers = head.headers.iter().map(|(name, value)| (name, value.to_str().unwrap()));
+        let headers: String = headers.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let mut raw = Raw::connect(nginx.address).await;
+        raw.send(format!(
+            "POST /api{target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+        .await;
+        let response = within(raw.answer_or_end()).await;
+        if response.is_none_or(|response| response.status() != StatusCode::OK) {
+            refused.push(target);
+        }
+    }
+    refused
+}
+
+/// With the lines of the page "Behind a proxy" each URL is what was signed. With a path in `proxy_pass`
+/// some are not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_url_keeps_its_bytes_when_its_prefix_is_taken_off() {
+    const RAW: &str = "location /api/ {
+        rewrite ^ $request_uri;
+        rewrite ^/api(/.*)$ $1 break;
+        return 400;
+        proxy_pass http://servers$uri;
+    }";
+    const DECODED: &str = "location /api/ { proxy_pass http://servers/; }";
+    let url = || PublicUrl::base("https://hooks.example/api").unwrap();
+    for (location, changed) in
+        [(RAW, &[][..]), (DECODED, &["/hook?", "/h%7Eook", "/a%2Fb?q=a+b%20c'", "/a//b", "/a/./b"])]
+    {
+        assert_eq!(refused(Twilio::new(secret(), url()), location).await, changed);
+        assert_eq!(refused(Square::new(secret(), url()), location).await, changed);
+        assert_eq!(refused(Trello::new(secret(), url()), location).await, changed);
+    }
 }

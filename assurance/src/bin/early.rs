@@ -1,5 +1,6 @@
 //! The server under test of `scripts/proxies`: a route for each kind of answer that the layer gives
-//! before the end of the body. HTTP/1 and HTTP/2 without TLS on one port.
+//! before the end of the body; every other path is verified by the signed URL. HTTP/1 and HTTP/2
+//! without TLS on one port.
 
 use std::{
     convert::Infallible,
@@ -36,7 +37,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, PublicUrl, Rejection, Secret, SignatureLayer, Verified, Verifier,
     make_verifier_fn,
-    providers::{Meta, MicrosoftGraph, Slack, Twilio},
+    providers::{self, Meta, MicrosoftGraph, Slack, Twilio},
 };
 
 /// `scripts/proxies.py` signs with it.
@@ -146,6 +147,20 @@ fn routes(body_limit: usize) -> Router {
         .route("/small", handler().layer(small))
 }
 
+/// Verifies by the provider and the base of the URL that the request names. They are the client's to
+/// choose, as no request's may be anywhere else.
+fn by_signed_url() -> MethodRouter {
+    let verifier = make_verifier_fn(|head: &Parts| {
+        let named = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let verifier = named("x-provider").zip(named("x-base")).and_then(|(provider, base)| {
+            let url = PublicUrl::base(base).ok()?;
+            providers::by_name(provider).ok()?.verifier_at(secret(), url).ok()
+        });
+        ready(verifier.ok_or(Rejection::unavailable("no provider and no base")))
+    });
+    handler().layer(SignatureLayer::new(verifier))
+}
+
 /// Adds headers for the client: the reason of a rejection, which also shows that the answer is the
 /// server's, and a mark when a proxy handed `Expect` on.
 async fn with_reason(request: Request, next: Next) -> Response {
@@ -178,6 +193,7 @@ fn main() {
             .nest("/25", routes(25 << 20))
             // It ignores the body, as a handler without extractors does.
             .route("/plain", handler())
+            .fallback_service(by_signed_url())
             .layer(from_fn(with_reason));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         println!("{}", listener.local_addr().unwrap().port());
