@@ -1,12 +1,12 @@
 //! Twilio's messages and status callbacks for many tenants, each with an auth token of its own, in
 //! SQLite: stored once however often they come, and every request logged.
 //!
-//! Database and public URL come from the environment. Without them the server does not start.
+//! Database and the base of the public URL come from the environment. Without them the server does not start.
 //! The tokens stand in the file as they are, so it is for nobody else to read.
 //!
 //! ```sh
 //! umask 077
-//! export TWILIO_DATABASE=webhooks.db TWILIO_PUBLIC_URL=https://example.com
+//! export TWILIO_DATABASE=webhooks.db TWILIO_PUBLIC_BASE=https://example.com
 //! cargo run --example twilio_tenants --features tenants,log-sqlite,tracing
 //! ```
 //!
@@ -314,13 +314,13 @@ pub(crate) fn settings(
     variable: impl Fn(&str) -> Result<String, env::VarError>,
 ) -> Result<(PathBuf, PublicUrl), String> {
     const DATABASE: &str = "TWILIO_DATABASE";
-    const URL: &str = "TWILIO_PUBLIC_URL";
+    const BASE: &str = "TWILIO_PUBLIC_BASE";
     let text = |name| match variable(name) {
         Ok(text) if text.is_empty() => Err(format!("{name}: is empty")),
         Ok(text) => Ok(text),
         Err(error) => Err(format!("{name}: {error}")),
     };
-    let url = PublicUrl::base(&text(URL)?).map_err(|error| format!("{URL}: {error}"))?;
+    let url = PublicUrl::base(&text(BASE)?).map_err(|error| format!("{BASE}: {error}"))?;
     Ok((text(DATABASE)?.into(), url))
 }
 

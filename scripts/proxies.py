@@ -152,7 +152,7 @@ URLS = {
     "Apache": (apache, "", False),
     "HAProxy": (haproxy, "", True),
     "HAProxy, prefix off": (
-        functools.partial(haproxy, settings=f"http-request replace-path {PREFIX}(/.*) \\1"),
+        functools.partial(haproxy, settings=f"http-request replace-path ^{PREFIX}(/.*) \\1"),
         PREFIX, True),
     "Caddy": (caddy, "", True),
     "Caddy, prefix off by `path_regexp`": (

@@ -74,16 +74,25 @@ pub(crate) fn hex_flaw(text: &str) -> &'static str {
 
 /// What a text that cannot be decoded begins with, and the way out.
 const BEGINNINGS: [(&str, &str); 14] = [
-    ("-----BEGIN", "it is a PEM block (`-----BEGIN`), which `PublicKey::from_pem` reads"),
+    (
+        "-----BEGIN",
+        "it is a PEM block (`-----BEGIN`); `PublicKey::from_pem` reads that of a public key",
+    ),
     ("v1,whsec_", "it begins with `v1,`; paste what follows, `whsec_…`"),
     ("v1,", "it begins with `v1,`; leave that out"),
-    ("whsec_", "it begins with `whsec_`; leave that out, or use `Secret::from_whsec`"),
+    (
+        "whsec_",
+        "it begins with `whsec_`, as a secret of Standard Webhooks does: `Secret::from_whsec` reads it",
+    ),
     ("whpk_", "it begins with `whpk_`, as a public key does: `PublicKey::from_whpk` reads it"),
-    ("whsk_", "it begins with `whsk_`, as the sender's private key does"),
-    ("sk_", "it begins with `sk_`, as an API key does"),
-    ("pk_", "it begins with `pk_`, as an API key does"),
-    ("rk_", "it begins with `rk_`, as an API key does"),
-    ("sha256=", "it begins with `sha256=`, as a signature does"),
+    (
+        "whsk_",
+        "it begins with `whsk_`, as the sender's private key does; use the public one, `whpk_…`",
+    ),
+    ("sk_", "it begins with `sk_`, as an API key does; use the endpoint's signing secret"),
+    ("pk_", "it begins with `pk_`, as an API key does; use the endpoint's signing secret"),
+    ("rk_", "it begins with `rk_`, as an API key does; use the endpoint's signing secret"),
+    ("sha256=", "it begins with `sha256=`, as a signature does; use the secret"),
     ("base64:", "it begins with `base64:`; leave that out"),
     ("0x", "it begins with `0x`; leave that out"),
     ("\"", "there are quotation marks round it; leave them out"),
@@ -95,11 +104,11 @@ fn flaw(text: &str) -> Option<&'static str> {
     if let Some((_, flaw)) = BEGINNINGS.iter().find(begins) {
         Some(flaw)
     } else if text.contains(['\n', '\r']) {
-        Some("there is a line break in it; write it on one line, without the one at its end")
+        Some("there is a line break in it; remove it")
     } else if text.contains(char::is_whitespace) {
         Some("there is white space in it; leave that out")
     } else if text.contains(['|', ',', ';']) {
-        Some("there seem to be several in it; give one, and the others as further ones")
+        Some("there seem to be several in it; give each of them alone")
     } else {
         None
     }

@@ -14,14 +14,15 @@ use crate::{ConfigError, Rejection, RejectionKind, head::optional, network::Netw
 /// The URL that the provider was given, for schemes that sign it.
 ///
 /// A server behind a proxy does not know its own name: the `Host` it sees and the
-/// `X-Forwarded-…` headers are what somebody wrote there. So the URL is configured. Three ways,
-/// best first:
+/// `X-Forwarded-…` headers are what somebody wrote there. So the URL is configured. Four ways, best
+/// first:
 ///
 /// - [`base`](Self::base): scheme, host and a path prefix are fixed; path and query are those
 ///   received;
 /// - [`fixed`](Self::fixed): the whole URL is fixed;
 /// - [`forwarded`](Self::forwarded): host and scheme come from a listed proxy's headers, for
-///   servers with many names.
+///   servers with many names;
+/// - [`custom`](Self::custom): a function makes the URL, for a proxy that rewrites the path.
 ///
 /// With `base` and `fixed`, no header of the request changes the URL.
 ///
@@ -78,44 +79,53 @@ impl PublicUrl {
     /// Creates a URL from this base and the path and query received: `https://example.com`, or
     /// `wss://example.com` for WebSocket handshakes.
     ///
-    /// The base has the path prefix that a proxy takes off, where one does:
-    /// `https://example.com/api`. One `/` at its end does not count, since the path received begins
-    /// with one.
+    /// Where a proxy strips a path prefix, the base has it: `https://example.com/api`. Do not give the
+    /// URL of the webhook itself: the path received follows the base, and a path that is there twice
+    /// matches no signature. For the same reason give a prefix here or by
+    /// [`uri_from`](Self::uri_from), not both. One `/` at the end does not count.
+    ///
+    /// A webhook whose URL is the prefix itself, such as `https://example.com/api` for a request that
+    /// reaches the server as `/`, needs [`fixed`](Self::fixed) or, with a query,
+    /// [`custom`](Self::custom).
     ///
     /// # Errors
     ///
-    /// When the text is not a scheme of `http`, `https`, `ws` or `wss` and a host, with a port and
-    /// a path where the provider's URL has them; or when it has a query or a fragment.
+    /// When the text is not an `http`, `https`, `ws` or `wss` URL with a host; or when it has a query, a
+    /// fragment, white space or two slashes at its end.
     pub fn base(base: &str) -> Result<Self, ConfigError> {
-        let text = base.strip_suffix('/').unwrap_or(base);
-        let rest = after_scheme(base, text)?;
+        let rest = after_scheme(base)?;
         if rest.contains('?') {
             return Err(invalid(
                 base,
-                "a base has no query; use `PublicUrl::fixed` for a whole URL",
+                "a base has no query: the request's own follows it; \
+                 use `PublicUrl::fixed` for a URL that is always the same",
             ));
         }
-        if rest.ends_with('/') {
+        let text = base.strip_suffix('/').unwrap_or(base);
+        if text.ends_with('/') {
             return Err(invalid(base, "its path ends with two slashes"));
         }
         Ok(Self::of(Kind::Base(text.into())))
     }
 
-    /// Creates a URL that nothing of the request changes, path and query included. Put the layer on
-    /// the one route that it belongs to, and do not use the request's own query: it is not what was
-    /// signed. Requests whose query differs each time need [`base`](Self::base): Twilio's JSON
-    /// webhooks, and its GETs.
+    /// Creates a URL that is the same for each request, path and query included. Put the layer on the
+    /// one route that it belongs to, and do not use the request's own query: it is not what was signed.
+    /// Where the query differs between requests, as in Twilio's JSON webhooks and its GETs, use
+    /// [`base`](Self::base).
     ///
     /// # Errors
     ///
     /// When the text is not an absolute URL, or has a fragment.
     pub fn fixed(url: &str) -> Result<Self, ConfigError> {
-        after_scheme(url, url)?;
+        after_scheme(url)?;
         Ok(Self::of(Kind::Fixed(url.into())))
     }
 
     /// Host and scheme are taken from `X-Forwarded-Host` (or `Host`, where the proxy keeps it) and
     /// `X-Forwarded-Proto` (`https` where it is absent).
+    ///
+    /// The path is the one received: where a proxy strips a prefix, use [`base`](Self::base) or
+    /// [`custom`](Self::custom).
     ///
     /// The proxy must send one value of each. The scheme is `https` or `http`, so WebSocket
     /// handshakes need [`base`](Self::base). A port in the host counts.
@@ -166,7 +176,7 @@ impl PublicUrl {
         }))))
     }
 
-    /// The URL is told by a function of the head; `None` refuses the request. Do not build it from
+    /// Creates the URL by a function of the head; `None` refuses the request. Do not build it from
     /// `Host` or `X-Forwarded-…` without knowing who wrote them.
     #[must_use]
     pub fn custom(url: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
@@ -267,7 +277,7 @@ fn invalid(url: &str, why: &'static str) -> ConfigError {
     ConfigError::UrlInvalid { url: without_secrets(url).to_owned(), why }
 }
 
-/// Neither user information nor path and query, which may hold secrets.
+/// Neither user information nor path and query, which may hold secrets. Nothing of what may be no URL.
 fn without_secrets(url: &str) -> &str {
     // A `://` further on is part of a password, path or query: `a.example/hook?next=https://…`.
     let is_scheme = |at: &usize| {
@@ -275,11 +285,15 @@ fn without_secrets(url: &str) -> &str {
     };
     let after = url.find("://").filter(is_scheme).map_or(0, |at| at + 3);
     let end = url[after..].find(['/', '?', '#']).map_or(url.len(), |at| after + at);
-    match (url[..end].rsplit_once('@'), url[end..].contains('@')) {
-        // A password with a `/` ends after what looks like the host.
-        (_, true) => &url[..after],
-        (Some((_, host)), false) => host,
-        (None, false) => &url[..end],
+    let at = url[after..end].rfind('@');
+    let host = at.map_or(&url[after..end], |at| &url[after + at + 1..end]);
+    // A password with a `/` ends after what looks like the host. Without its host, user information
+    // looks like one; without a scheme, so does any word.
+    let is_shown = !url[end..].contains('@') && is_host(host) && (after > 0 || host.contains('.'));
+    match at {
+        _ if !is_shown => &url[..after],
+        Some(_) => host,
+        None => &url[..end],
     }
 }
 
@@ -288,28 +302,28 @@ fn has_blank(text: &str) -> bool {
 }
 
 /// What follows `https://`, checked to begin with a host.
-fn after_scheme<'a>(shown: &str, url: &'a str) -> Result<&'a str, ConfigError> {
+fn after_scheme(url: &str) -> Result<&str, ConfigError> {
     // The case stays as it is: the provider signs the URL as it was given.
     let (_, rest) = url
         .split_once("://")
         .filter(|(scheme, _)| {
             ["https", "http", "wss", "ws"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
         })
-        .ok_or_else(|| invalid(shown, "it must begin with https://, http://, wss:// or ws://"))?;
+        .ok_or_else(|| invalid(url, "it must begin with https://, http://, wss:// or ws://"))?;
     if rest.is_empty() || rest.starts_with(['/', '?', ':', '#']) {
-        return Err(invalid(shown, "the host is missing"));
+        return Err(invalid(url, "the host is missing"));
     }
     if rest.contains('#') {
-        return Err(invalid(shown, "leave the fragment out; it is not signed"));
+        return Err(invalid(url, "leave the fragment out; it is not signed"));
     }
     if has_blank(rest) {
-        return Err(invalid(shown, "there is white space in it"));
+        return Err(invalid(url, "there is white space in it"));
     }
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if !is_host(host) {
         return Err(invalid(
-            shown,
+            url,
             "its host is no name or address with perhaps a port; \
              in a user's name or password write `/` as %2F",
         ));
@@ -426,8 +440,10 @@ mod tests {
             assert!(PublicUrl::base(bad).is_err(), "{bad}");
         }
         for missing in ["https://", "https:///x", "https://?x", "https://:80", "https://#x"] {
-            let why = PublicUrl::fixed(missing).unwrap_err().to_string();
-            assert!(why.contains("the host is missing"), "{missing}: {why}");
+            for error in [PublicUrl::fixed(missing), PublicUrl::base(missing)] {
+                let why = error.unwrap_err().to_string();
+                assert!(why.contains("the host is missing"), "{missing}: {why}");
+            }
         }
         for good in ["https://a/x?y=1", "https://a", "https://a/Español?año=1", "HTTP://A/x"] {
             assert!(PublicUrl::fixed(good).is_ok(), "{good}");
@@ -452,6 +468,15 @@ mod tests {
             let shown = error.unwrap_err().to_string();
             assert!(shown.starts_with("`a.example` "), "{shown}");
         }
+        // Without its host, a user looks like one; without a scheme, so does any word.
+        for bad in
+            ["https://user:secret", "https://secret%2F:x", "https://u:secret%40h/x", "secret"]
+        {
+            for error in [PublicUrl::fixed(bad), PublicUrl::base(bad)] {
+                let shown = error.unwrap_err().to_string();
+                assert!(!shown.contains("secret"), "{shown}");
+            }
+        }
         let bare = "user:secret://secret@a.example";
         let shown = PublicUrl::base(bare).unwrap_err().to_string();
         assert!(!shown.contains("secret"), "{shown}");
@@ -472,6 +497,7 @@ mod tests {
             ("https://example.com/path", "https://example.com"),
             // Where its host ends is a guess.
             ("https://user:p@ss/word@example.com", "https://"),
+            ("https://example.com/p@th", "https://"),
         ] {
             let url = PublicUrl::base(base).unwrap();
             assert_eq!(format!("{url:?}"), format!("PublicUrl::base({shown:?})"));

@@ -105,12 +105,13 @@ impl Secret {
         Ok(Self(Arc::new(wiped)))
     }
 
-    /// Decodes key bytes from standard base64. The padding may be left out, and the last letter may have
-    /// bits to spare, where there are at least 16 bytes.
+    /// Decodes key bytes from standard base64. From 16 bytes on the padding may be missing, and the last
+    /// character may have unused bits.
     ///
     /// # Errors
     ///
-    /// When the text is not base64, or decodes to nothing.
+    /// When the text is not base64, is shorter and not canonical, or decodes to a key that is empty,
+    /// blank or all zero.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
         // Wiped also when it breaks off.
         let mut decoded = Wiped { bytes: vec![0; text.len() + 3], is_text: false };
@@ -124,7 +125,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// When the text is not hexadecimal, or decodes to nothing.
+    /// When the text is not hexadecimal, or decodes to a key that is empty, blank or all zero.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
         let mut decoded = Wiped { bytes: vec![0; text.len() / 2], is_text: false };
         encoding::decode_hex(text.as_bytes(), &mut decoded.bytes).ok_or_else(|| {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Response, request::Parts};
 use sha2::{Digest, Sha256};
 
 use crate::{Rejection, encoding::MAX_TAG};
@@ -124,6 +124,14 @@ impl Verified {
     pub const fn with_fresh_for(mut self, time: Duration) -> Self {
         self.fresh_for = Some(time);
         self
+    }
+
+    /// Takes the delivery's id from this header, where it is there.
+    pub(crate) fn with_unsigned_id(self, head: &Parts, name: &'static str) -> Self {
+        match head.headers.get(name) {
+            Some(id) => self.with_delivery_id(id.clone(), false),
+            None => self,
+        }
     }
 
     /// The delivery's id, and whether the signature covers it.

@@ -200,9 +200,9 @@ providers! {
     /// | after a refusal | it does not come again, whatever the status (<https://seresa.io/?p=7234>) |
     /// | evidence | vendor's source: woocommerce/woocommerce `includes/class-wc-webhook.php`, `generate_signature` |
     ///
-    /// WooCommerce decodes HTML entities in the secret before it signs (`wp_specialchars_decode`). Give a
-    /// secret that has `&amp;`, `&lt;`, `&gt;`, `&quot;` or `&#039;` with the character in its place. A
-    /// filter can set another algorithm than SHA-256 there, which is refused.
+    /// WooCommerce decodes HTML entities in the secret before it signs (`wp_specialchars_decode`). Where your
+    /// secret has `&amp;`, `&lt;`, `&gt;`, `&quot;` or `&#039;`, give the character in its place. A filter
+    /// there can set another algorithm than SHA-256: such signatures are refused.
     WooCommerce() = Scheme::hmac_sha256("x-wc-webhook-signature")
         .provider("woocommerce")
         .encoding(Encoding::Base64)

@@ -471,8 +471,8 @@ providers! {
 impl GitHub {
     /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`, as GitHub
     /// Enterprise Server sends them before version 3.0. Where the newer header is present it decides alone,
-    /// so that nobody can choose the weaker one. A sender that has both headers sends requests whose
-    /// [`replay_key`](crate::Verified::replay_key) is another once the newer header is taken off.
+    /// so that nobody can choose the weaker one. A captured delivery whose newer header was taken off has
+    /// the same [`replay_key`](crate::Verified::replay_key).
     ///
     /// Source: <https://github.com/gidgethub/gidgethub/pull/160>, which compares the vendor's pages.
     #[must_use]

@@ -18,7 +18,7 @@ const DELIVERY_ID: &str = "idempotency-key";
 /// | algorithm | none; HMAC-SHA256, the key is the base64 after `whsec_` |
 /// | signed content | **nothing**; `<id>.<time>.<body>` |
 /// | freshness | none; 5 minutes both ways |
-/// | delivery id | `Idempotency-Key`, **not signed**, the same for every retry (<https://gitlab.com/gitlab-org/gitlab/-/merge_requests/160952>); `webhook-id`, **signed** |
+/// | delivery id | `Idempotency-Key`, **not signed**, the same when GitLab resends (<https://gitlab.com/gitlab-org/gitlab/-/merge_requests/160952>); `webhook-id`, **signed** |
 /// | handshake | none |
 /// | status | 403 |
 /// | retries | none (<https://docs.gitlab.com/user/project/integrations/webhooks/>) |
@@ -133,10 +133,7 @@ impl Verifier for GitLab {
             (Mode::Signed(scheme), State::Signed(state)) => scheme.finish(state, head, body),
             (Mode::Token(_), State::Token(index)) => {
                 let verified = Verified::new(Self::PROFILE.provider()).with_key_index(index);
-                Ok(match head.headers.get(DELIVERY_ID) {
-                    Some(id) => verified.with_delivery_id(id.clone(), false),
-                    None => verified,
-                })
+                Ok(verified.with_unsigned_id(head, DELIVERY_ID))
             }
             // A state of the other mode proves nothing to this one.
             _ => Err(Rejection::mismatch()),

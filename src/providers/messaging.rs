@@ -109,7 +109,7 @@ providers! {
     /// | handshake | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, the order of body and time: six receivers agree; the rest: vendor's documentation, <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
+    /// | evidence | **second-hand**, the order of body and time, and the date's form: several receivers agree, one test with captured values; the rest: vendor's documentation, <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
     ///
     /// A replay guard reports that it does not know one delivery from another
     /// ([`Unguardable`](crate::observe::EventKind::Unguardable)). Turned on by
@@ -378,7 +378,7 @@ providers! {
     /// | after a refusal | it comes again (<https://devsupport.zoom.us/hc/en-us/articles/360059893812-Webhook-delays>) |
     /// | evidence | vendor's source: zoom/webhook-sample @e4d48a7 `index.js` |
     ///
-    /// Zoom names no window, and its sample judges no time. The one here is our own.
+    /// Zoom documents no window, and its sample judges no time. The one here follows from its retries.
     Zoom(timed) = Scheme::hmac_sha256("x-zm-signature")
         .provider("zoom")
         .prefix("v0=")

@@ -95,9 +95,9 @@ impl Meta {
     }
 
     /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`. Where the
-    /// newer header is present it decides alone, so that nobody can choose the weaker one. Meta
-    /// sends both: a captured request has another
-    /// [`replay_key`](crate::Verified::replay_key) once the newer header is taken off it.
+    /// newer header is present it decides alone, so that nobody can choose the weaker one. A captured
+    /// delivery whose newer header was taken off has the same
+    /// [`replay_key`](crate::Verified::replay_key).
     #[must_use]
     pub fn accept_legacy_sha1(mut self) -> Self {
         let inner = Arc::make_mut(&mut self.0);

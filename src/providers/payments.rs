@@ -190,8 +190,8 @@ providers! {
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: coinbase-commerce-python |
     ///
-    /// Coinbase closed Commerce on 31 March 2026. Its successor, Coinbase Business, signs in
-    /// `X-Hook0-Signature` (<https://docs.cdp.coinbase.com/webhooks/verify-signatures>). Declare it:
+    /// Coinbase closed Commerce on 31 March 2026 (second-hand). Coinbase Business takes its place and signs
+    /// in `X-Hook0-Signature` (<https://docs.cdp.coinbase.com/webhooks/verify-signatures>). Declare it:
     ///
     /// ```
     /// use tower_webhook::{Scheme, Secret, scheme::{Grammar, Part, TimeFormat, TimeSource, Tolerance}};

@@ -95,8 +95,8 @@ providers! {
     /// | after a refusal | it comes again (<https://developer.box.com/guides/webhooks/v2>) |
     /// | evidence | vendor vector: box/box-typescript-sdk-gen webhook tests |
     ///
-    /// Box writes what is not ASCII as `\uXXXX` in the body that it sends. The bytes as sent are what is
-    /// signed; its SDKs write them so because they get parsed JSON (box/box-node-sdk @7dcf9c2).
+    /// Box writes what is not ASCII as `\uXXXX` in the body. The signature covers the body as sent
+    /// (box/box-node-sdk @7dcf9c2).
     BoxCom(timed) = Scheme::hmac_sha256("box-signature-primary")
         .provider("box")
         .headers(&["box-signature-primary", "box-signature-secondary"])

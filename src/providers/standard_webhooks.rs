@@ -31,9 +31,9 @@ use crate::{
 /// | after a refusal | it comes again (<https://docs.svix.com/retries>) |
 /// | evidence | vendor vector: standard-webhooks/standard-webhooks `libraries/`, svix/svix-webhooks `rust/src/webhooks.rs`, <https://docs.svix.com/receiving/verifying-payloads/how-manual> |
 ///
-/// Google's Gemini API signs with `v1a` and three keys that have no id (googleapis/python-genai#2927):
-/// give each to `new_asymmetric` and `or_key`, from
-/// <https://generativelanguage.googleapis.com/.well-known/jwks.json>, and again once they change.
+/// Google's Gemini API signs with `v1a`. It has three public keys without ids, at
+/// <https://generativelanguage.googleapis.com/.well-known/jwks.json>: give the first to `new_asymmetric`
+/// and the others to `or_key`, and again once Google changes them.
 #[derive(Clone, Debug)]
 pub struct StandardWebhooks(Arc<[SchemeVerifier; 2]>);
 

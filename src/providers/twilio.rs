@@ -28,7 +28,7 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// |---|---|
 /// | header | `X-Twilio-Signature: <base64>` |
 /// | algorithm | HMAC-SHA1, the account's auth token as it is; HMAC-SHA256 for a [shared key](Self::shared_key) that `X-Twilio-Webhooks-Signature-Settings` names |
-/// | signed content | the URL that Twilio was given, then, for a POST of a form, each different pair of parameter name and value, sorted by their bytes, without delimiters. Any other body is covered by `bodySHA256` in the query, without which it is refused. It may be there twice with one value; a GET without a body is covered by the URL alone |
+/// | signed content | the URL that Twilio was given, then, for a POST of a form, each different pair of parameter name and value, sorted by their bytes, without delimiters. Any other body must be covered by `bodySHA256` in the query, and is refused without it. `bodySHA256` may be there twice with one value. A request without a body and without `bodySHA256` is covered by the URL alone, and so is each GET without a body |
 /// | freshness | none: a captured request can be sent again |
 /// | delivery id | `I-Twilio-Idempotency-Token`, **not signed** |
 /// | handshake | none; a WebSocket's GET is signed like any other, over `wss://…` |
@@ -43,8 +43,9 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 ///
 /// # Behind a proxy
 ///
-/// Say which URL Twilio was given; see [`PublicUrl`]. A path prefix that the proxy takes off belongs
-/// to its [`base`](PublicUrl::base).
+/// Configure the URL that Twilio was given; see [`PublicUrl`]. Where a proxy strips a path prefix, put
+/// the prefix into the [`base`](PublicUrl::base). For JSON and GETs do not use [`PublicUrl::fixed`]: the
+/// query differs in each request.
 ///
 /// ```
 /// use tower_webhook::{PublicUrl, Secret, SignatureLayer, providers::Twilio};
@@ -114,10 +115,10 @@ impl Twilio {
         self.with(|inner| add(&mut inner.auth_tokens, mac))
     }
 
-    /// Accepts signatures by a shared key (a public beta of Twilio's): those whose settings header
-    /// names this key's id, with the algorithm named there, SHA-1 where none is. The algorithm's
-    /// name may be in any case, and blanks may stand round it. Without the header, the auth token
-    /// decides. Source: <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>,
+    /// Adds a shared key (a public beta of Twilio's). It verifies requests whose settings header names
+    /// this key's id, by the algorithm named there, or by SHA-1 where none is. The algorithm's name may
+    /// be in any case, and blanks may stand round it. Without the header, or where it names no key or
+    /// an unknown one, the auth token decides, with SHA-1 alone. Source: <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>,
     /// twilio-python 9.13.0.
     ///
     /// # Panics
@@ -142,8 +143,9 @@ impl Twilio {
         self.with(|inner| inner.known_parameters = Some(names))
     }
 
-    /// Also tries the URL with each `'` of its query as `%27`, or, where it has none, with each
-    /// `%27` as `'`: older signatures have the other one. twilio-node accepts both by default.
+    /// Also tries the other form of apostrophes in the query: each `'` as `%27` or, where the query has
+    /// no `'`, each `%27` as `'`. Some of Twilio's signatures are made over the other form. twilio-node
+    /// tries both by default.
     #[must_use]
     pub fn accept_legacy_query(self) -> Self {
         self.with(|inner| inner.legacy_query = true)
@@ -214,10 +216,7 @@ impl Verifier for Twilio {
             .with_key_index(key_index)
             // It is the tag: one of them was found equal.
             .with_identity(signature);
-        Ok(match head.headers.get(DELIVERY_ID) {
-            Some(id) => verified.with_delivery_id(id.clone(), false),
-            None => verified,
-        })
+        Ok(verified.with_unsigned_id(head, DELIVERY_ID))
     }
 
     fn profile(&self) -> Profile {
@@ -283,13 +282,15 @@ impl Inner {
             }
             return Ok(Some(form));
         }
+        if body.is_empty() && head.method == Method::GET {
+            // The signature of the URL covers all there is. Twilio moves a form's parameters into the
+            // query of a GET, and leaves the hash of the form there.
+            return Ok(None);
+        }
         const UNCOVERED: Rejection = Rejection::new(RejectionKind::Uncovered);
         let hash = match body_hash(url)? {
             None if body.is_empty() => return Ok(None),
             None => return Err(UNCOVERED.with_field("bodySHA256")),
-            // Twilio moves a form's parameters into the query of a GET, and leaves the hash of the
-            // form there. The signature of the URL covers all there is.
-            Some(_) if body.is_empty() && head.method == Method::GET => return Ok(None),
             Some(hash) => hash,
         };
         let is_covered = hash.ct_eq(&Sha256::digest(body));

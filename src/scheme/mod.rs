@@ -96,8 +96,9 @@ pub enum Part {
     Body,
     /// Another header's value.
     Header(&'static str),
-    /// Another header's value, which is an HTTP date such as `Tue, 14 Apr 2026 03:50:12 GMT`. It is
-    /// signed and not judged. Nothing need stand between it and the body.
+    /// Another header's value, which must be an HTTP date such as `Tue, 14 Apr 2026 03:50:12 GMT`; the
+    /// comma may be missing, and `UTC` stand for `GMT`. Its age is judged where [`Scheme::time`] names
+    /// the same header. No literal is needed between it and the body.
     HttpDate(&'static str),
     /// The delivery's id, which then counts as signed.
     Id,
@@ -261,6 +262,7 @@ impl Scheme {
     ///   and the body must begin (or end) with a byte that no URL has, as JSON and XML do. Another
     ///   body is refused. A [fixed](PublicUrl::fixed) URL needs neither.
     /// - A time in seconds or milliseconds without a literal beside it must have 10 or 13 digits.
+    /// - A date and a part of any length cannot both stand beside the body without a literal.
     /// - A method must be one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.
     /// - Two parts of any length side by side are refused when the verifier is built.
     ///
@@ -350,9 +352,9 @@ impl Scheme {
         self
     }
 
-    /// Sets an older and weaker way in which the same sender signs with the same secret. It counts once
-    /// [`SchemeVerifier::accept_legacy`] is called, for requests that have its header and none of the
-    /// scheme's own or of its [families](Self::families).
+    /// Sets an older and weaker scheme that the same sender uses with the same secret. It counts once
+    /// [`SchemeVerifier::accept_legacy`] is called, for requests that have its header and none of this
+    /// scheme or of its [families](Self::families).
     pub const fn legacy(mut self, legacy: &'static Self) -> Self {
         self.legacy = std::slice::from_ref(legacy);
         self
@@ -492,8 +494,7 @@ impl Scheme {
         {
             "the handshake is answered with an HMAC-SHA256, but the scheme signs otherwise"
         } else if self.handshake.is_some_and(Handshake::is_keyed)
-            && self.template != [Part::Body]
-            && !self.template.iter().any(never_in_token)
+            && [&[*self], self.families, self.legacy].into_iter().flatten().any(may_sign_token)
         {
             "the answer to the handshake could be a request's signature"
         } else {
@@ -512,6 +513,14 @@ impl Scheme {
             _ => false,
         })
     }
+}
+
+/// Whether the HMAC of a challenge could be a signature by this scheme. A body that is a challenge is
+/// refused where the body is all that is signed.
+fn may_sign_token(scheme: &Scheme) -> bool {
+    scheme.algorithm == Algorithm::HmacSha256
+        && scheme.template != [Part::Body]
+        && !scheme.template.iter().any(never_in_token)
 }
 
 /// Whether no content with this part is a challenge that is answered with an HMAC.

@@ -133,8 +133,11 @@ impl Scheme {
                             literal between them that the provider signs");
             }
         }
-        let is_date = matches!(self.time, Some((_, TimeFormat::Date)));
-        if is_date && self.template.contains(&Part::Time) && self.open_sides(url) != [false; 2] {
+        let is_date = |part: &Part| match part {
+            Part::Time => matches!(self.time, Some((_, TimeFormat::Date))),
+            part => matches!(part, Part::HttpDate(_)),
+        };
+        if self.template.iter().any(is_date) && self.open_sides(url) != [false; 2] {
             return Err("a date and a part of any length stand beside the body without a literal");
         }
         Ok(())
@@ -194,7 +197,11 @@ impl Scheme {
         };
         let mut ends =
             (0..target.len()).filter_map(|at| target.as_bytes().get(at..)?.strip_prefix(literal));
-        let is_ambiguous = ends.any(|rest| rest.starts_with(b"http") || rest.starts_with(b"ws"));
+        // Of a scheme in capitals, too: a base keeps them.
+        let is = |rest: &[u8], scheme: &[u8]| {
+            rest.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        let is_ambiguous = ends.any(|rest| is(rest, b"http") || is(rest, b"ws"));
         (!is_ambiguous).then_some(())
     }
 

@@ -158,18 +158,18 @@ impl SchemeVerifier {
     }
 
     /// Also accepts requests that are signed by the scheme's [legacy](Scheme::legacy) alone. Where a
-    /// header of the scheme itself is present, it decides, so that nobody can choose the weaker way.
-    /// A scheme without a legacy stays as it is.
+    /// header of the scheme itself or of its families is present, it decides, so that nobody can choose
+    /// the weaker way. The [`replay_key`](Verified::replay_key) is made as by the scheme itself, so that a
+    /// captured delivery whose newer header was taken off is the same delivery.
     ///
-    /// A sender that signs in both ways sends requests whose
-    /// [`replay_key`](Verified::replay_key) is another once the newer header is taken off.
+    /// A scheme without a legacy stays as it is.
     #[must_use]
     pub fn accept_legacy(mut self) -> Self {
         Arc::make_mut(&mut self.0).accepts_legacy = true;
         self
     }
 
-    /// The family whose header is there, or the scheme itself. Which one decides must not depend on what
+    /// The family whose header is there, the legacy where none is, or the scheme itself. Which one decides must not depend on what
     /// is in the header: a good signature of a weaker family is no way round a bad one.
     fn family(&self, head: &Parts) -> &Self {
         let inner = &*self.0;
@@ -369,6 +369,12 @@ impl Verifier for SchemeVerifier {
             Some(id) => verified.set_identity(id),
             None => verified.set_identity(identity.as_bytes()),
         }
+        let is_legacy =
+            self.0.legacy.as_ref().is_some_and(|legacy| std::ptr::eq(&raw const *legacy.0, inner));
+        if let (true, Some(tag)) = (is_legacy && !is_signed, self.0.oldest_tag(head, body)) {
+            // Whoever takes the newer header off a captured delivery must not make a new one.
+            verified.set_identity(tag.as_bytes());
+        }
         if scheme.has_unique_content {
             verified = verified.with_unique_content();
         }
@@ -408,6 +414,16 @@ pub(crate) fn json_time(
 }
 
 impl Inner {
+    /// The tag of a request under the oldest secret. `None` with public keys, or without a part that is
+    /// signed.
+    fn oldest_tag(&self, head: &Parts, body: &[u8]) -> Option<Tag> {
+        let mut mac = self.keys.macs().last()?.clone();
+        self.each_part(Side::BeforeBody, head, &mut |bytes| mac.update(bytes)).ok()?;
+        mac.update(body);
+        self.each_part(Side::AfterBody, head, &mut |bytes| mac.update(bytes)).ok()?;
+        Some(mac.finalize())
+    }
+
     /// The index of the first secret that made a signature, and the tag under the oldest secret, which a
     /// rotation leaves as it is until that secret is taken away.
     fn match_tags(&self, mut keyed: Keyed, head: &Parts) -> Result<(usize, Tag), Rejection> {

@@ -245,6 +245,13 @@ fn a_legacy_signature_is_asked_for_by_the_operator_and_never_by_the_request() {
     for shown in [Meta::new(secret()).sensitive_parts_shown(), github.sensitive_parts_shown()] {
         assert!(shown.contains(new) && shown.contains(&format!("{old}\"")), "{shown}");
     }
+    // One delivery, whichever header somebody takes off it, and whatever the rotation.
+    for (judged, _) in legacy {
+        let key = |headers: &[(&str, &str)]| judged(headers).unwrap().replay_key().unwrap();
+        let both = key(&[(new, &sha256), (old, &sha1)]);
+        assert_eq!(both, key(&[(old, &sha1)]));
+        assert_eq!(both, key(&[(new, &sha256)]));
+    }
     let delivery = [(old, &*sha1), ("x-github-delivery", "d-1")];
     let verified = judged(&github_legacy, &delivery).unwrap();
     assert_eq!(verified.delivery_id().unwrap(), "d-1");
@@ -291,4 +298,28 @@ fn clock_and_tolerance_of_a_legacy_are_its_own() {
     assert!(judged(&verifier.clone().clock(at(1_700_000_000)), &headers).is_ok());
     let late = judged(&verifier.clock(at(1_700_000_000 + 86_401)), &headers);
     assert_eq!(late.unwrap_err(), RejectionKind::TimestampStale);
+}
+
+/// What a stranger is told in answer to a challenge is a signature in no family and by no legacy.
+#[test]
+fn a_keyed_handshake_signs_for_no_family() {
+    use tower_webhook::scheme::Handshake;
+    const CRC: Scheme = Scheme::hmac_sha256("x-new").handshake(Handshake::CrcToken);
+    const TOKEN: Scheme = Scheme::hmac_sha256("x-old").template(&[Part::Literal("v0"), Part::Body]);
+    const SPACE: Scheme =
+        Scheme::hmac_sha256("x-old").template(&[Part::Literal("v 0"), Part::Body]);
+    const SHA1: Scheme = Scheme::hmac_sha1("x-old").template(&[Part::Literal("v0"), Part::Body]);
+    const PLAIN: Scheme = Scheme::hmac_sha256("x-old");
+    let is_built = |scheme: Scheme| scheme.verifier(secret()).is_ok();
+    assert!(!is_built(CRC.legacy(&TOKEN)));
+    assert!(!is_built(CRC.families(&[TOKEN])));
+    for scheme in [CRC.legacy(&SPACE), CRC.legacy(&SHA1), CRC.families(&[SPACE, SHA1])] {
+        assert!(is_built(scheme));
+    }
+    // A body that is a challenge is refused where it alone is signed.
+    let verifier = CRC.legacy(&PLAIN).verifier(secret()).unwrap().accept_legacy();
+    let tag = hex::<Hmac<Sha256>>("attack");
+    let verdict = verify(&verifier, &head(&[("x-old", &tag)]), &Bytes::from("attack"));
+    assert_eq!(verdict.unwrap_err().kind(), SignatureMismatch);
+    assert!(judged(&verifier, &[("x-old", &hex::<Hmac<Sha256>>(BODY))]).is_ok());
 }

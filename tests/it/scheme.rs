@@ -597,7 +597,7 @@ fn a_scheme_that_signs_the_url_needs_one() {
     assert_eq!(SIGNED.verifier(secret()).unwrap_err(), ConfigError::UrlMissing);
     let good = hex(&tag(format!("https://a.example/hook?x=1{BODY}")));
     for (name, url, expected) in [
-        ("origin", PublicUrl::base("https://a.example").unwrap(), None),
+        ("base", PublicUrl::base("https://a.example").unwrap(), None),
         ("fixed", PublicUrl::fixed("https://a.example/hook?x=1").unwrap(), None),
         ("custom", PublicUrl::custom(|_| Some("https://a.example/hook?x=1".into())), None),
         (

@@ -33,15 +33,14 @@ fn t06_a_secret_that_anyone_could_guess_cannot_be_built() {
     }
     const BEFORE_END: &str = "it has `=` before its end";
     const LETTER: &str = "a letter is missing or too many";
-    const LINE_BREAK: &str =
-        "there is a line break in it; write it on one line, without the one at its end";
+    const LINE_BREAK: &str = "there is a line break in it; remove it";
     const NO_DIGIT: &str = "it has a character that is no hexadecimal digit";
     const SHORT: &str =
         "its padding or its last letters are missing, and it is too short to go without them";
     const SPACE: &str = "there is white space in it; leave that out";
     const URL_SAFE: &str =
         "it has `-` or `_`, which the URL-safe alphabet has in place of `+` and `/`";
-    const PREFIX: &str = "it begins with `whsec_`; leave that out, or use `Secret::from_whsec`";
+    const PREFIX: &str = "it begins with `whsec_`, as a secret of Standard Webhooks does: `Secret::from_whsec` reads it";
     let bytes = |bytes: &[u8]| Secret::from_bytes(bytes);
     for (name, made, expected) in [
         ("empty", Secret::new(""), SecretEmpty),

@@ -225,7 +225,7 @@ impl Vector {
         let (origin, target) = self.url_parts();
         if target.parse::<Uri>().is_ok_and(|uri| uri == target) {
             let verifier = switch(twilio(PublicUrl::base(origin).unwrap()));
-            self.run("origin", verifier, target, self.valid).await;
+            self.run("base", verifier, target, self.valid).await;
         }
     }
 

@@ -321,7 +321,7 @@ async fn t16_what_is_no_request_target_never_reaches_the_handler() {
 }
 
 #[tokio::test]
-async fn no_host_in_the_request_changes_a_configured_origin() {
+async fn no_host_in_the_request_changes_a_configured_base() {
     let inner = Inner::default();
     let address = serve(twilio_layer().layer(inner.clone())).await;
     for (target, host) in [

@@ -147,8 +147,8 @@ fn routes(body_limit: usize) -> Router {
         .route("/small", handler().layer(small))
 }
 
-/// Verifies by the provider and the base of the URL that the request names. They are the client's to
-/// choose, as no request's may be anywhere else.
+/// Verifies by the provider and the base that the request names. For measurements only: let no request
+/// choose either.
 fn by_signed_url() -> MethodRouter {
     let verifier = make_verifier_fn(|head: &Parts| {
         let named = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());

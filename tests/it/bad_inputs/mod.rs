@@ -52,7 +52,7 @@ fn what_cannot_be_meant_is_no_verifier() {
         }
         assert_eq!(entry.expected_status, "build-error", "{entry}");
         for (provider, case) in entry.cases() {
-            let built = build(&provider, &case, Url::Origin);
+            let built = build(&provider, &case, Url::Base);
             assert!(built.is_err(), "{entry} {provider}");
         }
     });
@@ -84,7 +84,7 @@ fn every_request_has_its_status_wherever_it_is_sent() {
             assert_eq!(identity, "same as base", "{entry}");
             let [base, changed] = [base(&entry.provider), entry.cases().remove(0).1];
             let replay_key = |case: &data::Case| {
-                let verifier = build(&entry.provider, case, Url::Origin).unwrap();
+                let verifier = build(&entry.provider, case, Url::Base).unwrap();
                 let head = head_of(case.request(()).unwrap());
                 verify(&verifier, &head, &case.body.clone().into()).unwrap().replay_key()
             };
@@ -103,18 +103,18 @@ fn every_other_entry_has_its_outcome() {
     });
 }
 
-/// With a configured origin the host and what proxies write are neither believed nor asked. A
+/// With a configured base the host and what proxies write are neither believed nor asked. A
 /// request that was signed for the configured URL is then genuine whatever they say, so these
 /// entries are run where those headers count, and this holds the reason to be true.
 #[test]
-fn hosts_change_no_configured_origin() {
+fn hosts_change_no_configured_base() {
     let mut entries = 0;
     for entry in data::all() {
-        if plan(&entry) != Plan::Request || Url::of(&entry).contains(&Url::Origin) {
+        if plan(&entry) != Plan::Request || Url::of(&entry).contains(&Url::Base) {
             continue;
         }
         for (provider, case) in entry.cases() {
-            let verifier = build(&provider, &case, Url::Origin).unwrap();
+            let verifier = build(&provider, &case, Url::Base).unwrap();
             let head = head_of(case.request(()).unwrap());
             verify(&verifier, &head, &case.body.clone().into()).unwrap();
             // And what is signed for the host that they name is not.
@@ -131,7 +131,7 @@ fn hosts_change_no_configured_origin() {
 #[test]
 fn every_base_is_genuine() {
     for (provider, case) in bases() {
-        let verifier = build(&provider, &case, Url::Origin).unwrap();
+        let verifier = build(&provider, &case, Url::Base).unwrap();
         let expected = Expected { about: &provider, statuses: &[StatusCode::OK], by_head: false };
         block_on(false, expected.everywhere(&case, &verifier, &mut Runs::new()));
     }

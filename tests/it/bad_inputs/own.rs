@@ -44,7 +44,7 @@ use crate::{
 pub(super) async fn method(entry: &Entry) {
     for (provider, mut case) in bases() {
         entry.ops.iter().for_each(|op| case.apply(op));
-        let layer = SignatureLayer::new(build(&provider, &case, Url::Origin).unwrap());
+        let layer = SignatureLayer::new(build(&provider, &case, Url::Base).unwrap());
         let calls = Calls::default();
         let path = case.uri.split('?').next().unwrap();
         let router = Router::new().route(path, calls.only_for(true).route_layer(layer));
@@ -107,7 +107,7 @@ pub(super) async fn compressed(entry: &Entry) {
         let tag = crate::support::hex(&mac.finalize().into_bytes());
         case.set("X-Hub-Signature-256", format!("sha256={tag}").as_bytes());
         let expected = Expected { about: &entry.id, statuses: &[StatusCode::OK], by_head: false };
-        let verifier = build("github", &case, Url::Origin).unwrap();
+        let verifier = build("github", &case, Url::Base).unwrap();
         expected.everywhere(&case, &verifier, &mut Runs::new()).await;
     }
 }
@@ -141,7 +141,7 @@ pub(super) async fn absurd_clock(entry: &Entry) {
         for now in [0, 1, 86_400 * 365, 4_294_967_296, 1 << 40] {
             let mut case = base(provider);
             case.now = now;
-            let layer = SignatureLayer::new(build(provider, &case, Url::Origin).unwrap());
+            let layer = SignatureLayer::new(build(provider, &case, Url::Base).unwrap());
             let (response, inner) =
                 send(&layer, case.request(Script::untouchable()).unwrap()).await;
             let about = format!("{entry} {provider} {now}");

@@ -112,7 +112,7 @@ pub(super) async fn trailer(entry: &Entry) {
     let chunk = format!("{:x}\r\n{}\r\n", case.body.len(), String::from_utf8_lossy(&case.body));
     let line = format!("{name}: {}\r\n", String::from_utf8(value).unwrap());
     let inner = Inner::default();
-    let layer = SignatureLayer::new(build("github", &case, Url::Origin).unwrap());
+    let layer = SignatureLayer::new(build("github", &case, Url::Base).unwrap());
     let address = net::serve(layer.layer(inner.clone())).await;
     for announced in ["", "Trailer: X-Hub-Signature-256\r\nTE: trailers\r\n"] {
         let sent =
@@ -126,7 +126,7 @@ pub(super) async fn trailer(entry: &Entry) {
 }
 
 /// Twilio's base with a target in absolute form, whose host is not the one of the header. Behind a
-/// listed proxy the two are two requests in one. A configured origin asks neither.
+/// listed proxy the two are two requests in one. A configured base asks neither.
 pub(super) async fn absolute_form(entry: &Entry) {
     let mut case = base("twilio");
     case.uri = format!("http://mycompany.com{}", case.uri);

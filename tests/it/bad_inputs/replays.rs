@@ -35,7 +35,7 @@ impl Endpoint {
     fn of(provider: &'static str, is_body_only: bool) -> Self {
         let case = base(provider);
         Self {
-            verifier: build(provider, &case, Url::Origin).unwrap(),
+            verifier: build(provider, &case, Url::Base).unwrap(),
             store: MemoryStore::new(100),
             calls: Calls::default(),
             body_only: is_body_only.then_some(provider),

@@ -89,7 +89,7 @@ pub(super) async fn logs(entry: &Entry) {
         case.secrets = vec!["another secret".to_owned()];
     }
     let log = WebhookLog::builder().store(MemoryStore::new(10)).unwrap();
-    let layer = SignatureLayer::new(build("github", &case, Url::Origin).unwrap())
+    let layer = SignatureLayer::new(build("github", &case, Url::Base).unwrap())
         .observer(TracingObserver::new())
         .observer(log.clone());
     let inner = Inner::default();

@@ -17,7 +17,7 @@ use crate::support::at;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Url {
     /// It is configured.
-    Origin,
+    Base,
     /// From the headers of a listed proxy.
     Proxy,
     /// From the headers of a proxy, but the peer is none.
@@ -25,14 +25,14 @@ pub(super) enum Url {
 }
 
 impl Url {
-    /// Under which of them an entry is run. A configured origin is changed by no header, so entries
-    /// about those headers ask nothing of it; see `hosts_change_no_configured_origin`.
+    /// Under which of them an entry is run. A configured base is changed by no header, so entries
+    /// about those headers ask nothing of it; see `hosts_change_no_configured_base`.
     pub(super) fn of(entry: &Entry) -> &'static [Self] {
         if entry.provider != "twilio" {
-            return &[Self::Origin];
+            return &[Self::Base];
         }
         match (entry.names_a_host(), entry.description.contains("untrusted")) {
-            (false, _) => &[Self::Origin, Self::Proxy],
+            (false, _) => &[Self::Base, Self::Proxy],
             (true, false) => &[Self::Proxy, Self::Stranger],
             (true, true) => &[Self::Stranger],
         }
@@ -40,7 +40,7 @@ impl Url {
 
     fn public(self) -> Result<PublicUrl, ConfigError> {
         let peer = match self {
-            Self::Origin => return PublicUrl::base("https://mycompany.com"),
+            Self::Base => return PublicUrl::base("https://mycompany.com"),
             Self::Proxy => [10, 0, 0, 1],
             Self::Stranger => [192, 0, 2, 1],
         };

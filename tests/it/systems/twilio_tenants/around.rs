@@ -225,10 +225,10 @@ fn it_does_not_start_without_its_settings() {
     for (name, text) in [
         ("TWILIO_DATABASE", None),
         ("TWILIO_DATABASE", Some("")),
-        ("TWILIO_PUBLIC_URL", None),
-        ("TWILIO_PUBLIC_URL", Some("")),
-        ("TWILIO_PUBLIC_URL", Some("hooks.example")),
-        ("TWILIO_PUBLIC_URL", Some("https://hooks.example/?v=1")),
+        ("TWILIO_PUBLIC_BASE", None),
+        ("TWILIO_PUBLIC_BASE", Some("")),
+        ("TWILIO_PUBLIC_BASE", Some("hooks.example")),
+        ("TWILIO_PUBLIC_BASE", Some("https://hooks.example/?v=1")),
     ] {
         let error = settings(name, text).unwrap_err();
         assert!(error.starts_with(name), "{error}");
