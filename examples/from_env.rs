@@ -10,21 +10,16 @@ use axum::{Extension, Router, routing::post};
 use tokio::net::TcpListener;
 use tower_webhook::{Secret, SignatureLayer, Verified, providers::Meta};
 
-/// The secret in this variable. The error names the variable, never what stands in it.
-fn secret(variable: &str) -> Result<Secret, Box<dyn Error>> {
-    let text = env::var(variable).map_err(|error| format!("{variable}: {error}"))?;
-    Ok(Secret::new(text).map_err(|error| format!("{variable}: {error}"))?)
-}
-
 async fn handler(Extension(verified): Extension<Verified>) {
     println!("genuine, from {}, signed with secret {}", verified.provider(), verified.key_index());
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let mut meta = Meta::new(secret("APP_SECRET")?).verify_token(secret("VERIFY_TOKEN")?);
+    let mut meta =
+        Meta::new(Secret::from_env("APP_SECRET")?).verify_token(Secret::from_env("VERIFY_TOKEN")?);
     // While the secret is changed, the old one stays valid beside the new one.
     if env::var_os("PREVIOUS_APP_SECRET").is_some() {
-        meta = meta.or_secret(secret("PREVIOUS_APP_SECRET")?);
+        meta = meta.or_secret(Secret::from_env("PREVIOUS_APP_SECRET")?);
     }
     let app = Router::new().route("/webhook", post(handler)).route_layer(SignatureLayer::new(meta));
 

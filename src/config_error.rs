@@ -5,8 +5,8 @@ use std::{error::Error, fmt};
 /// A mistake in the configuration. It is found when a verifier is built, before any request, and
 /// its text says the way out.
 ///
-/// It never shows a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// It never shows a secret. Its `Debug` is the same text, which is what a `main` that returns it prints.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The text that [`Provider::verifier`](crate::providers::Provider::verifier) was given is not
@@ -56,6 +56,11 @@ pub enum ConfigError {
     SecretEmpty,
     /// A public key stands where a secret belongs: anyone could sign with it.
     SecretIsPublicKey,
+    /// The secret's text cannot be meant so: it is quoted, has a name before it, or cannot be seen.
+    SecretInvalid {
+        /// What is wrong with it, and the way out.
+        why: &'static str,
+    },
     /// There is white space around the secret's text, as of a file's last newline.
     SecretInWhitespace,
     /// The secret's text is a placeholder such as `changeme`.
@@ -85,6 +90,13 @@ pub enum ConfigError {
     },
     /// The scheme signs the URL, and none was given.
     UrlMissing,
+    /// An environment variable holds no usable secret.
+    VariableInvalid {
+        /// Its name.
+        name: String,
+        /// What is wrong with its text. `None` where it is not set, or is not UTF-8.
+        error: Option<Box<Self>>,
+    },
 }
 
 /// The most secrets that one verifier tries.
@@ -134,6 +146,7 @@ impl fmt::Display for ConfigError {
             Self::SecretIsPublicKey => f.write_str(
                 "the secret is a public key, so anyone could sign; is it another provider's?",
             ),
+            Self::SecretInvalid { why } => write!(f, "the secret cannot be right: {why}"),
             Self::SecretInWhitespace => f.write_str(
                 "there is white space around the secret, often a file's last newline; \
                  trim it, or use `Secret::from_bytes` if it is meant",
@@ -155,8 +168,27 @@ impl fmt::Display for ConfigError {
                 "the scheme signs the URL; give `Scheme::verifier_at` the `PublicUrl` \
                  that the provider was given",
             ),
+            Self::VariableInvalid { name, error: None } => {
+                write!(f, "the environment variable `{name}` is not set, or is no UTF-8 text")
+            }
+            Self::VariableInvalid { name, error: Some(error) } => {
+                write!(f, "the environment variable `{name}`: {error}")
+            }
         }
     }
 }
 
-impl Error for ConfigError {}
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::VariableInvalid { error, .. } => error.as_deref().map(|error| error as _),
+            _ => None,
+        }
+    }
+}

@@ -40,7 +40,8 @@ impl Drop for Wiped {
 }
 
 /// Texts that documentation puts where the secret belongs, and what programs write for nothing.
-const PLACEHOLDERS: [&str; 15] = [
+const PLACEHOLDERS: [&str; 16] = [
+    "[redacted]",
     "changeme",
     "change_me",
     "changethis",
@@ -58,16 +59,21 @@ const PLACEHOLDERS: [&str; 15] = [
     "your_webhook_secret",
 ];
 
+/// What a reference begins with that nobody has resolved: of 1Password, of HashiCorp's Vault, of Amazon.
+const REFERENCES: [&str; 3] = ["op://", "vault:secret/", "arn:aws:"];
+
 /// What stands around the name of a variable that nobody has filled in.
 const UNFILLED: [(&str, &str); 4] = [("${", "}"), ("{{", "}}"), ("<", ">"), ("%", "%")];
 
 impl Secret {
-    /// The secret's text, as the provider shows it.
+    /// Creates a secret of the text that the provider shows.
     ///
     /// # Errors
     ///
-    /// When it is empty or blank, has white space or anything else that cannot be seen around it,
-    /// or is a known placeholder or a variable that nobody has filled in (`${NAME}`).
+    /// When the text is empty or blank, or has white space around it; when it has quotation marks around
+    /// it, a `NAME=` or `Bearer` before it, or characters in it that cannot be seen; when it is a known
+    /// placeholder, a variable that nobody has filled in (`${NAME}`), or a reference to a secret store
+    /// (`op://…`). Where such a text is meant, use [`from_bytes`](Self::from_bytes).
     pub fn new(text: impl Into<String>) -> Result<Self, ConfigError> {
         let text = text.into();
         let inside = text.trim_matches(is_blank);
@@ -80,10 +86,30 @@ impl Secret {
         } else if is_placeholder(&text) {
             Some(ConfigError::SecretPlaceholder)
         } else {
-            None
+            slip(&text).map(|why| ConfigError::SecretInvalid { why })
         };
         let wiped = Wiped { bytes: text.into_bytes(), is_text: true };
         problem.map_or(Ok(Self(Arc::new(wiped))), Err)
+    }
+
+    /// Creates a secret of the text in this environment variable.
+    ///
+    /// ```no_run
+    /// use tower_webhook::Secret;
+    ///
+    /// let secret = Secret::from_env("STRIPE_WEBHOOK_SECRET")?;
+    /// # let _ = secret;
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the variable is not set or not UTF-8, or as for [`new`](Self::new). The error names the
+    /// variable, and shows nothing of its text.
+    pub fn from_env(name: &str) -> Result<Self, ConfigError> {
+        let invalid = |error| ConfigError::VariableInvalid { name: name.to_owned(), error };
+        let text = std::env::var(name).map_err(|_| invalid(None))?;
+        Self::new(text).map_err(|error| invalid(Some(Box::new(error))))
     }
 
     /// Key bytes, used as they are.
@@ -165,6 +191,43 @@ impl Secret {
     }
 }
 
+/// What was pasted with the secret, or in its place, and the way out.
+fn slip(text: &str) -> Option<&'static str> {
+    let quotes =
+        [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
+    let is_quoted = |(open, close): &(char, char)| {
+        text.strip_prefix(*open).is_some_and(|rest| rest.ends_with(*close))
+    };
+    let begins = |start: &str| {
+        text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+    };
+    if quotes.iter().any(is_quoted) {
+        Some("there are quotation marks around it; leave them out")
+    } else if is_assigned(text) {
+        Some("there is a `NAME=` before it; leave that out")
+    } else if begins("bearer ") {
+        Some("it is the value of an `Authorization` header; use the signing secret alone")
+    } else if text.contains(|letter| is_blank(letter) && !letter.is_whitespace()) {
+        Some("there is a character in it that cannot be seen; type it anew")
+    } else if REFERENCES.iter().any(|start| begins(start)) {
+        Some("it is a reference to a secret store; resolve it first")
+    } else {
+        None
+    }
+}
+
+/// Whether it is a line of an environment file.
+fn is_assigned(text: &str) -> bool {
+    let text = text.strip_prefix("export ").unwrap_or(text);
+    // Padding is no value.
+    text.split_once('=').is_some_and(|(name, value)| {
+        name.len() > 1
+            && name.starts_with(|first: char| first.is_ascii_uppercase())
+            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            && !value.trim_start_matches('=').is_empty()
+    })
+}
+
 /// Whether nobody sees it, such as the byte order mark that some editors put into a file.
 fn is_blank(letter: char) -> bool {
     letter.is_whitespace()
@@ -178,6 +241,9 @@ fn is_placeholder(text: &str) -> bool {
         |byte: u8| if matches!(byte, b'-' | b' ') { b'_' } else { byte.to_ascii_lowercase() };
     PLACEHOLDERS.iter().any(|placeholder| text.bytes().map(plain).eq(placeholder.bytes()))
         || UNFILLED.iter().any(|(open, close)| text.starts_with(open) && text.ends_with(close))
+        || text.strip_prefix('$').is_some_and(|name| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+        })
 }
 
 /// HMAC pads its key with zeros: a key of zeros signs what the empty key signs.

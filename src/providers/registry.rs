@@ -334,7 +334,7 @@ fn is_public_key(secret: &Secret) -> bool {
 }
 
 /// There is no provider with this name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UnknownProvider {
     name: String,
     near: Vec<&'static str>,
@@ -368,6 +368,13 @@ impl fmt::Display for UnknownProvider {
             write!(f, "`{name}`")?;
         }
         f.write_str(if self.near.is_empty() { "" } else { "?" })
+    }
+}
+
+/// As [`Display`](fmt::Display).
+impl fmt::Debug for UnknownProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

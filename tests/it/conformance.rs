@@ -476,7 +476,7 @@ fn a_proof_in_the_body_is_signed_and_every_bit_of_it_counts() {
     let graph = MicrosoftGraph::new(secret(KEY));
     proof_in_the_body(&graph, json, r#"{"value":[{"changeType":"created"},{}]}"#);
 
-    let odd = MicrosoftGraph::new(Secret::new("a\"quote\\and\u{1}more").unwrap());
+    let odd = MicrosoftGraph::new(Secret::from_bytes("a\"quote\\and\u{1}more").unwrap());
     let request = Request::post("/").body(r#"{"value":[{}]}"#).unwrap();
     let (head, body) = signed_body(&odd, request, at(NOW)()).unwrap().into_parts();
     assert!(verify(&odd, &head, &body).is_ok());

@@ -58,6 +58,8 @@ fn t06_a_secret_that_anyone_could_guess_cannot_be_built() {
         ("placeholder with hyphens", Secret::new("your-webhook-secret"), SecretPlaceholder),
         ("a script's nothing", Secret::new("undefined"), SecretPlaceholder),
         ("unfilled", Secret::new("${SECRET}"), SecretPlaceholder),
+        ("unfilled in a shell", Secret::new("$WEBHOOK_SECRET"), SecretPlaceholder),
+        ("redacted", Secret::new("[REDACTED]"), SecretPlaceholder),
         ("unfilled in a template", Secret::new("{{ secret }}"), SecretPlaceholder),
         ("unfilled in a page", Secret::new("<your secret>"), SecretPlaceholder),
         ("placeholder in capitals", Secret::new("CHANGE_ME"), SecretPlaceholder),
@@ -100,6 +102,115 @@ fn t06_a_secret_that_anyone_could_guess_cannot_be_built() {
         let first = StandardWebhooks::new(Secret::new(WHSEC).unwrap()).unwrap();
         assert!(first.or_secret(text()).is_err(), "as a further secret");
     }
+}
+
+/// What people paste with the secret, or in its place. What is meant all the same goes by bytes.
+#[test]
+fn a_secret_that_cannot_be_meant_is_refused_with_the_way_out() {
+    for (text, seen) in [
+        ("\"whsec_YWJj\"", "quotation marks"),
+        ("'whsec_YWJj'", "quotation marks"),
+        ("`whsec_YWJj`", "quotation marks"),
+        ("\u{201c}whsec_YWJj\u{201d}", "quotation marks"),
+        ("STRIPE=whsec_YWJj", "`NAME=`"),
+        ("STRIPE_WEBHOOK_SECRET=\"whsec_YWJj\"", "`NAME=`"),
+        ("export STRIPE_SECRET_2=whsec_YWJj", "`NAME=`"),
+        ("Bearer abc", "`Authorization`"),
+        ("bearer abc", "`Authorization`"),
+        ("whsec_\u{200b}YWJj", "cannot be seen"),
+        ("whsec_\u{feff}YWJj", "cannot be seen"),
+        ("whsec_\u{7}YWJj", "cannot be seen"),
+        ("op://vault/item/field", "secret store"),
+        ("vault:secret/data/app#key", "secret store"),
+        ("arn:aws:secretsmanager:eu-west-1:1:secret:a", "secret store"),
+    ] {
+        let error = Secret::new(text).unwrap_err();
+        assert!(matches!(error, ConfigError::SecretInvalid { .. }), "{text}: {error}");
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains(seen) && !shown.contains("YWJj"), "{shown}");
+        assert_eq!(Secret::from_bytes(text).unwrap().expose(), text.as_bytes());
+    }
+    for text in [
+        "a\"b",
+        "\"",
+        "'a",
+        "a'",
+        "QUJDREVGR0g=",
+        "QUJDREVGR0==",
+        "ABCDEFGH====",
+        "A=b",
+        "a=b",
+        "Secret=1",
+        "two words",
+        "bearer",
+        "clé",
+        "\u{1f511}",
+        "$Ab",
+        "$",
+        "user:op://",
+        // As `by_name` takes a header and a token, or a name and a password.
+        "authorization:token",
+        "vault:password",
+        "whsec_YWJj\nYWJj",
+    ] {
+        assert!(Secret::new(text).is_ok(), "{text}");
+    }
+}
+
+/// The variable is named, and nothing of its text is shown. A process has its own.
+#[test]
+fn a_secret_of_the_environment_names_its_variable() {
+    const NAME: &str = "TOWER_WEBHOOK_SECRET_OF_A_TEST";
+    const CHILD: &str = "TOWER_WEBHOOK_CHILD_OF_A_TEST";
+    if std::env::var_os(CHILD).is_some() {
+        println!("<{:?}>", Secret::from_env(NAME).map(|secret| secret.expose().len()));
+        return;
+    }
+    let said = |value: Option<&str>| {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "secrets::a_secret_of_the_environment_names_its_variable"]);
+        child.arg("--nocapture").env(CHILD, "1").env_remove(NAME);
+        let output = child.envs(value.map(|value| (NAME, value))).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.split_once('<').unwrap().1.split_once('>').unwrap().0.to_owned()
+    };
+    let variable = format!("the environment variable `{NAME}`");
+    assert_eq!(said(Some("whsec_YWJj")), "Ok(10)");
+    assert_eq!(said(None), format!("Err({variable} is not set, or is no UTF-8 text)"));
+    for (value, error) in [
+        ("", ConfigError::SecretEmpty),
+        ("canary\n", ConfigError::SecretInWhitespace),
+        ("changeme", ConfigError::SecretPlaceholder),
+        ("\"canary\"", Secret::new("\"canary\"").unwrap_err()),
+    ] {
+        assert_eq!(said(Some(value)), format!("Err({variable}: {error})"));
+    }
+    let error = Secret::from_env(NAME).unwrap_err();
+    assert!(std::error::Error::source(&error).is_none());
+}
+
+/// A `main` that returns an error prints its `Debug`.
+#[test]
+fn debug_of_a_configuration_error_is_its_sentence() {
+    for error in [
+        Secret::new("").unwrap_err(),
+        Secret::new("changeme").unwrap_err(),
+        Secret::from_base64("-").unwrap_err(),
+        PublicUrl::base("a").unwrap_err(),
+        Secret::from_env("TOWER_WEBHOOK_NO_SUCH_VARIABLE").unwrap_err(),
+    ] {
+        assert_eq!(format!("{error:?}"), error.to_string());
+    }
+    let unknown = providers::by_name("git_hub").unwrap_err();
+    assert_eq!(format!("{unknown:?}"), "there is no provider `git_hub`; did you mean `github`?");
+    let inner = ConfigError::VariableInvalid {
+        name: "A".to_owned(),
+        error: Some(Box::new(ConfigError::SecretEmpty)),
+    };
+    assert_eq!(
+        std::error::Error::source(&inner).unwrap().to_string(),
+        ConfigError::SecretEmpty.to_string()
+    );
 }
 
 #[test]
@@ -245,7 +356,10 @@ fn a_decoding_error_says_what_it_saw() {
         ),
         (standard("sk_live_51H"), "API key"),
         (standard("whsec_sk_live_51H"), "API key"),
-        (standard("\"whsec_MDEyMzQ1Njc4OWFiY2RlZg==\""), "quotation marks"),
+        (
+            words(Secret::from_whsec("\"whsec_MDEyMzQ1Njc4OWFiY2RlZg==\"").unwrap_err()),
+            "quotation marks",
+        ),
         (standard("whsec_MDEyMzQ1Njc4OWFi\r\nY2RlZg=="), "line break"),
         (standard("whsec_MDEyMzQ1Njc4 OWFiY2RlZg=="), "white space"),
         (standard("whsec_MDEyMzQ1Njc4OWFi-2RlZg=="), "URL-safe"),
