@@ -221,8 +221,9 @@ fn is_assigned(text: &str) -> bool {
     let text = text.strip_prefix("export ").unwrap_or(text);
     // Padding is no value.
     text.split_once('=').is_some_and(|(name, value)| {
-        name.len() > 1
-            && name.starts_with(|first: char| first.is_ascii_uppercase())
+        // A random secret hardly begins so.
+        name.len() >= 4
+            && name.bytes().take(4).all(|b| b.is_ascii_uppercase() || b == b'_')
             && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
             && !value.trim_start_matches('=').is_empty()
     })

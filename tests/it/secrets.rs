@@ -139,6 +139,8 @@ fn a_secret_that_cannot_be_meant_is_refused_with_the_way_out() {
         "QUJDREVGR0==",
         "ABCDEFGH====",
         "A=b",
+        "KEY=b",
+        "AB12=b",
         "a=b",
         "Secret=1",
         "two words",
