@@ -22,9 +22,9 @@ use axum::{Extension, Router, routing::post};
 use http::{HeaderName, request::Parts};
 use tokio::net::TcpListener;
 use tower_webhook::{
-    ConfigError, Profile, Requires, Secret, SignatureLayer, Verified,
+    ConfigError, Profile, Requires, Secret, Secrets, SignatureLayer, Verified,
     providers::{self, AnyVerifier, Meta, WebexContactCenter},
-    tenants::{Secrets, TenantId, Tenants, decoy_secret},
+    tenants::{TenantId, Tenants, decoy_secret},
 };
 
 /// A map in the place of a database.

@@ -46,12 +46,12 @@ use sqlx::{
 };
 use tokio::{net::TcpListener, time::interval};
 use tower_webhook::{
-    PublicUrl, Rejection, Requires, Secret, SignatureLayer, Verified,
+    PublicUrl, Rejection, Requires, Secret, Secrets, SignatureLayer, Verified,
     log::{Retention, WebhookLog},
     make_verifier_after_body_fn,
     observe::{Alert, Alerts, Attempt, ClientIp, Event, Observer, Sampled, TracingObserver},
     providers::Twilio,
-    tenants::{Secrets, TenantId, Tenants, TenantsBuilder, form_field},
+    tenants::{TenantId, Tenants, TenantsBuilder, form_field},
 };
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");

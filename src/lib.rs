@@ -37,6 +37,7 @@ pub mod replay;
 mod requires;
 pub mod scheme;
 mod secret;
+mod secrets;
 mod sensitive;
 mod service;
 #[cfg(feature = "sign")]
@@ -83,6 +84,7 @@ pub use self::{
     rejection::{Rejection, RejectionKind, empty_response},
     requires::Requires,
     secret::Secret,
+    secrets::{IntoSecrets, Secrets},
     service::SignatureService,
     source::Source,
     verified::{ReplayKey, Unverified, Verified},

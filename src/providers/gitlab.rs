@@ -3,7 +3,7 @@ use http::{HeaderName, request::Parts};
 
 use super::{SharedToken, policy, standard_webhooks::family};
 use crate::{
-    ConfigError, Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    ConfigError, IntoSecrets, Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
     head::optional,
     scheme::{Scheme, SchemeState, SchemeVerifier},
 };
@@ -63,13 +63,14 @@ impl GitLab {
         Self(Mode::Token(SharedToken::new(HEADER, token)))
     }
 
-    /// A verifier of the signatures that GitLab makes with this signing token.
+    /// Creates a verifier of the signatures that GitLab makes with these signing tokens, the current one
+    /// first.
     ///
     /// # Errors
     ///
-    /// When the signing token's text is not base64 after `whsec_`.
-    pub fn signed(signing_token: Secret) -> Result<Self, ConfigError> {
-        Self::SCHEME.verifier(signing_token).map(|scheme| Self(Mode::Signed(scheme)))
+    /// When a signing token's text is not base64 after `whsec_`, or there are none or more than 16.
+    pub fn signed(signing_tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Self::SCHEME.verifier(signing_tokens).map(|scheme| Self(Mode::Signed(scheme)))
     }
 
     /// Accepts a further token of the same sort, for a rotation: the first stays the current one.

@@ -119,13 +119,14 @@ macro_rules! scheme_methods {
         /// The provider's name, the status of refusals and the body limit, for look-ups.
         pub const PROFILE: $crate::Profile = Self::SCHEME.profile();
 
-        /// A verifier with this secret.
+        /// Creates a verifier with these secrets, the current one first.
         ///
         /// # Errors
         ///
-        /// When the secret's text is not in the provider's form; see the table above.
-        pub fn new(secret: $crate::Secret) -> Result<Self, $crate::ConfigError> {
-            Self::SCHEME.verifier(secret).map(Self)
+        /// When a secret's text is not in the provider's form (see the table above), or there are none or
+        /// more than 16.
+        pub fn new(secrets: impl $crate::IntoSecrets) -> Result<Self, $crate::ConfigError> {
+            Self::SCHEME.verifier(secrets).map(Self)
         }
 
         /// Accepts a further secret, for a rotation: the first stays the current one.

@@ -39,7 +39,7 @@ impl Needs {
         }
     }
 
-    const fn out_of_form(self) -> ConfigError {
+    pub(super) const fn out_of_form(self) -> ConfigError {
         ConfigError::CredentialsInvalid { form: self.form() }
     }
 

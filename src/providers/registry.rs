@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, time::SystemTime};
 
+use http::HeaderName;
+
 use super::{
     Ably, AnyVerifier, BasicAuth, Brevo, Chargebee, Datadog, Deepgram, Flutterwave, GitLab,
     Mailgun, Mailjet, Meta, MicrosoftGraph, Okta, Persona, Postmark, Pusher, SharedToken, Slack,
@@ -15,7 +17,7 @@ use super::{
 #[cfg(feature = "asymmetric")]
 use super::{Discord, SendGrid, Telnyx, Wise};
 use crate::{
-    ConfigError, PublicUrl, Secret,
+    ConfigError, IntoSecrets, PublicUrl, Secret, Secrets,
     scheme::{Part, Scheme, Tolerance},
 };
 
@@ -46,7 +48,7 @@ impl fmt::Debug for Kind {
 
 /// What a provider's verifier is made of.
 struct Parameters {
-    secret: Secret,
+    secrets: Secrets,
     url: Option<PublicUrl>,
     clock: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
 }
@@ -74,66 +76,103 @@ macro_rules! own {
     (@timed) => { false };
 }
 
-/// A verifier of the two parts of the credentials.
-macro_rules! of_pair {
-    ($type:ident, $parameters:ident, $needs:ident) => {{
-        let (name, secret) = Needs::$needs.split(&$parameters.secret)?;
-        AnyVerifier::new($type::new(&name, secret))
+/// A verifier of credentials of two parts each.
+macro_rules! of_pairs {
+    ($type:ident, $or:ident, $needs:ident, $parameters:ident) => {{
+        let split = |secret: Secret| Needs::$needs.split(&secret);
+        AnyVerifier::new($parameters.secrets.try_verifier(
+            |first| split(first).map(|(name, secret)| $type::new(&name, secret)),
+            |verifier, next| split(next).map(|(name, secret)| verifier.$or(&name, secret)),
+        )?)
     }};
+}
+
+/// A verifier of secrets as they are.
+macro_rules! of_secrets {
+    ($type:ident, $parameters:ident) => {
+        $parameters.secrets.verifier($type::new, $type::or_secret)?
+    };
+}
+
+/// A verifier of public keys.
+#[cfg(feature = "asymmetric")]
+macro_rules! of_keys {
+    ($new:path, $or:path, $parameters:ident) => {
+        $parameters.secrets.try_verifier(
+            |first| $new(Needs::public_key(&first)?),
+            |verifier, next| $or(verifier, Needs::public_key(&next)?),
+        )?
+    };
+}
+
+/// Tokens of one header.
+fn in_one_header(secrets: Secrets) -> Result<(HeaderName, Secrets), ConfigError> {
+    let pairs = secrets.into_iter().map(|pair| Needs::header_and_token(&pair));
+    let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
+    let header = pairs.first().map(|(header, _)| header.clone()).ok_or(ConfigError::SecretEmpty)?;
+    if pairs.iter().any(|(other, _)| *other != header) {
+        return Err(Needs::HeaderAndToken.out_of_form());
+    }
+    Ok((header, pairs.into_iter().map(|(_, token)| token).collect()))
 }
 
 /// Providers that are more than a scheme.
 const OWN: &[Provider] = own! {
-    "ably": KeyIdAndSecret, p => of_pair!(Ably, p, KeyIdAndSecret);
-    "basic_auth": UserAndPassword, p => of_pair!(BasicAuth, p, UserAndPassword);
-    "brevo": UserAndPassword, p => of_pair!(Brevo, p, UserAndPassword);
-    "chargebee": UserAndPassword, p => of_pair!(Chargebee, p, UserAndPassword);
+    "ably": KeyIdAndSecret, p => of_pairs!(Ably, or_secret, KeyIdAndSecret, p);
+    "basic_auth": UserAndPassword, p => of_pairs!(BasicAuth, or_credentials, UserAndPassword, p);
+    "brevo": UserAndPassword, p => of_pairs!(Brevo, or_credentials, UserAndPassword, p);
+    "chargebee": UserAndPassword, p => of_pairs!(Chargebee, or_credentials, UserAndPassword, p);
     "datadog": HeaderAndToken, p => {
-        let (header, token) = Needs::header_and_token(&p.secret)?;
-        AnyVerifier::new(Datadog::new(header, token))
+        let (header, tokens) = in_one_header(p.secrets)?;
+        let new = |token| Datadog::new(header, token);
+        AnyVerifier::new(tokens.verifier(new, Datadog::or_secret)?)
     };
-    "deepgram": Secret, p => AnyVerifier::new(Deepgram::new(p.secret));
-    "flutterwave": Secret, p => AnyVerifier::new(Flutterwave::new(p.secret));
-    "gitlab": Secret, p => AnyVerifier::new(GitLab::token(p.secret));
-    "gitlab_signed": Secret timed, p => clocked!(p, GitLab::signed(p.secret)?);
-    "mailjet": UserAndPassword, p => of_pair!(Mailjet, p, UserAndPassword);
-    "mailgun": Secret timed, p => clocked!(p, Mailgun::new(p.secret));
-    "meta": Secret, p => AnyVerifier::new(Meta::new(p.secret));
-    "microsoft_graph": Secret, p => AnyVerifier::new(MicrosoftGraph::new(p.secret));
-    "okta": Secret, p => AnyVerifier::new(Okta::new(p.secret));
-    "persona": Secret timed, p => clocked!(p, Persona::new(p.secret));
-    "postmark": UserAndPassword, p => of_pair!(Postmark, p, UserAndPassword);
-    "pusher": KeyIdAndSecret, p => of_pair!(Pusher, p, KeyIdAndSecret);
+    "deepgram": Secret, p => AnyVerifier::new(of_secrets!(Deepgram, p));
+    "flutterwave": Secret, p => AnyVerifier::new(of_secrets!(Flutterwave, p));
+    "gitlab": Secret, p => {
+        AnyVerifier::new(p.secrets.try_verifier(|token| Ok(GitLab::token(token)), GitLab::or_secret)?)
+    };
+    "gitlab_signed": Secret timed, p => clocked!(p, GitLab::signed(p.secrets)?);
+    "mailjet": UserAndPassword, p => of_pairs!(Mailjet, or_credentials, UserAndPassword, p);
+    "mailgun": Secret timed, p => clocked!(p, of_secrets!(Mailgun, p));
+    "meta": Secret, p => AnyVerifier::new(of_secrets!(Meta, p));
+    "microsoft_graph": Secret, p => AnyVerifier::new(of_secrets!(MicrosoftGraph, p));
+    "okta": Secret, p => AnyVerifier::new(of_secrets!(Okta, p));
+    "persona": Secret timed, p => clocked!(p, of_secrets!(Persona, p));
+    "postmark": UserAndPassword, p => of_pairs!(Postmark, or_credentials, UserAndPassword, p);
+    "pusher": KeyIdAndSecret, p => of_pairs!(Pusher, or_secret, KeyIdAndSecret, p);
     "shared_token": HeaderAndToken, p => {
-        let (header, token) = Needs::header_and_token(&p.secret)?;
-        AnyVerifier::new(SharedToken::new(header, token))
+        let (header, tokens) = in_one_header(p.secrets)?;
+        let new = |token| SharedToken::new(header, token);
+        AnyVerifier::new(tokens.verifier(new, SharedToken::or_secret)?)
     };
-    "slack": Secret timed, p => clocked!(p, Slack::new(p.secret));
-    "sparkpost": UserAndPassword, p => of_pair!(SparkPost, p, UserAndPassword);
-    "standard_webhooks": Secret timed, p => clocked!(p, StandardWebhooks::new(p.secret)?);
-    "telegram": Secret, p => AnyVerifier::new(Telegram::new(p.secret));
-    "twilio": Secret, p => AnyVerifier::new(Twilio::new(
-        p.secret,
-        p.url.ok_or(ConfigError::UrlMissing)?,
-    ));
-    "webex_contact_center": Secret timed, p => clocked!(p, WebexContactCenter::new(p.secret));
-    "websub": Secret, p => AnyVerifier::new(WebSub::new(p.secret));
-    "worldline": KeyIdAndSecret, p => of_pair!(Worldline, p, KeyIdAndSecret);
-    "worldpay": KeyIdAndSecret, p => of_pair!(Worldpay, p, KeyIdAndSecret);
-    "wsapi": Secret timed, p => clocked!(p, Wsapi::new(p.secret));
+    "slack": Secret timed, p => clocked!(p, of_secrets!(Slack, p));
+    "sparkpost": UserAndPassword, p => of_pairs!(SparkPost, or_credentials, UserAndPassword, p);
+    "standard_webhooks": Secret timed, p => clocked!(p, StandardWebhooks::new(p.secrets)?);
+    "telegram": Secret, p => AnyVerifier::new(of_secrets!(Telegram, p));
+    "twilio": Secret, p => {
+        let url = p.url.ok_or(ConfigError::UrlMissing)?;
+        let new = |token| Twilio::new(token, url);
+        AnyVerifier::new(p.secrets.verifier(new, Twilio::or_secret)?)
+    };
+    "webex_contact_center": Secret timed, p => clocked!(p, of_secrets!(WebexContactCenter, p));
+    "websub": Secret, p => AnyVerifier::new(of_secrets!(WebSub, p));
+    "worldline": KeyIdAndSecret, p => of_pairs!(Worldline, or_secret, KeyIdAndSecret, p);
+    "worldpay": KeyIdAndSecret, p => of_pairs!(Worldpay, or_secret, KeyIdAndSecret, p);
+    "wsapi": Secret timed, p => clocked!(p, of_secrets!(Wsapi, p));
 };
 
 /// Those that are verified with a public key.
 #[cfg(feature = "asymmetric")]
 const ASYMMETRIC: &[Provider] = own! {
-    "discord": PublicKey timed, p => clocked!(p, Discord::new(Needs::public_key(&p.secret)?)?);
-    "sendgrid": PublicKey timed, p => clocked!(p, SendGrid::new(Needs::public_key(&p.secret)?)?);
+    "discord": PublicKey timed, p => clocked!(p, of_keys!(Discord::new, Discord::or_key, p));
+    "sendgrid": PublicKey timed, p => clocked!(p, of_keys!(SendGrid::new, SendGrid::or_key, p));
     "standard_webhooks_v1a": PublicKey timed, p => clocked!(
         p,
-        StandardWebhooks::new_asymmetric(Needs::public_key(&p.secret)?)?
+        of_keys!(StandardWebhooks::new_asymmetric, StandardWebhooks::or_key, p)
     );
-    "telnyx": PublicKey timed, p => clocked!(p, Telnyx::new(Needs::public_key(&p.secret)?)?);
-    "wise": PublicKey, p => AnyVerifier::new(Wise::new(Needs::public_key(&p.secret)?)?);
+    "telnyx": PublicKey timed, p => clocked!(p, of_keys!(Telnyx::new, Telnyx::or_key, p));
+    "wise": PublicKey, p => AnyVerifier::new(of_keys!(Wise::new, Wise::or_key, p));
 };
 #[cfg(not(feature = "asymmetric"))]
 const ASYMMETRIC: &[Provider] = &[];
@@ -254,72 +293,80 @@ impl Provider {
         }
     }
 
-    /// A verifier with this secret, or whatever else the provider [needs](Self::needs), in one
-    /// text as it would stand in a configuration.
+    /// Creates a verifier with these secrets, the current one first, or with whatever else the provider
+    /// [needs](Self::needs): each in one text as it would stand in a configuration.
+    /// [`Verified::key_index`](crate::Verified::key_index) tells which of them matched.
     ///
     /// ```
-    /// use tower_webhook::{Secret, providers::{self, Needs}};
+    /// use tower_webhook::providers::{self, Needs};
+    ///
+    /// let stripe = providers::by_name("stripe")?;
+    /// assert!(stripe.verifier(["whsec_the_new_one", "whsec_the_old_one"]).is_ok());
     ///
     /// let pusher = providers::by_name("pusher")?;
     /// assert_eq!(pusher.needs(), Needs::KeyIdAndSecret);
-    /// assert!(pusher.verifier(Secret::new("the app key:the app secret")?).is_ok());
+    /// assert!(pusher.verifier("the app key:the app secret").is_ok());
     ///
-    /// let error = pusher.verifier(Secret::new("the app secret")?).unwrap_err();
+    /// let error = pusher.verifier("the app secret").unwrap_err();
     /// assert_eq!(error.to_string(), "the credentials are out of form; write `key id:secret`");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// When the text is not in the provider's form, or the provider signs the URL and needs
-    /// [`verifier_at`](Self::verifier_at).
-    pub fn verifier(&self, secret: Secret) -> Result<AnyVerifier, ConfigError> {
-        self.build(secret, None, None)
+    /// When a text is not in the provider's form, tokens are of different headers, there are no secrets
+    /// or more than 16, or the provider signs the URL and needs [`verifier_at`](Self::verifier_at).
+    pub fn verifier(&self, secrets: impl IntoSecrets) -> Result<AnyVerifier, ConfigError> {
+        self.build(secrets.into_secrets()?, None, None)
     }
 
-    /// A verifier with this secret, for webhooks that the provider sends to this URL. Providers
-    /// that do not sign the URL do not look at it.
+    /// Creates a verifier with these secrets, for webhooks that the provider sends to this URL.
+    /// Providers that do not sign the URL do not look at it.
     ///
     /// # Errors
     ///
-    /// When the secret is not in the provider's form.
-    pub fn verifier_at(&self, secret: Secret, url: PublicUrl) -> Result<AnyVerifier, ConfigError> {
-        self.build(secret, Some(url), None)
+    /// As for [`verifier`](Self::verifier).
+    pub fn verifier_at(
+        &self,
+        secrets: impl IntoSecrets,
+        url: PublicUrl,
+    ) -> Result<AnyVerifier, ConfigError> {
+        self.build(secrets.into_secrets()?, Some(url), None)
     }
 
-    /// As [`verifier`](Self::verifier) or, with a URL, [`verifier_at`](Self::verifier_at), and
-    /// with a clock of one's own: for tests.
+    /// Creates a verifier as [`verifier`](Self::verifier) or, with a URL,
+    /// [`verifier_at`](Self::verifier_at), and with a clock of one's own: for tests.
     ///
     /// # Errors
     ///
     /// As for those two.
     pub fn verifier_with_clock(
         &self,
-        secret: Secret,
+        secrets: impl IntoSecrets,
         url: Option<PublicUrl>,
         now: impl Fn() -> SystemTime + Send + Sync + 'static,
     ) -> Result<AnyVerifier, ConfigError> {
-        self.build(secret, url, Some(Box::new(now)))
+        self.build(secrets.into_secrets()?, url, Some(Box::new(now)))
     }
 
     fn build(
         &self,
-        secret: Secret,
+        secrets: Secrets,
         url: Option<PublicUrl>,
         clock: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
     ) -> Result<AnyVerifier, ConfigError> {
-        let is_misplaced = !matches!(self.needs, Needs::PublicKey) && is_public_key(&secret);
-        if is_misplaced {
+        let secrets = secrets.checked()?;
+        if !matches!(self.needs, Needs::PublicKey) && secrets.iter().any(is_public_key) {
             return Err(ConfigError::SecretIsPublicKey);
         }
-        let parameters = Parameters { secret, url, clock };
+        let parameters = Parameters { secrets: secrets.into(), url, clock };
         match self.kind {
             Kind::Own(build) => build(parameters),
             Kind::Scheme(scheme) => Ok(clocked!(
                 parameters,
                 match parameters.url {
-                    Some(url) => scheme.verifier_at(parameters.secret, url)?,
-                    None => scheme.verifier(parameters.secret)?,
+                    Some(url) => scheme.verifier_at(parameters.secrets, url)?,
+                    None => scheme.verifier(parameters.secrets)?,
                 }
             )),
         }

@@ -7,7 +7,8 @@ use super::policy;
 #[cfg(feature = "asymmetric")]
 use crate::PublicKey;
 use crate::{
-    ConfigError, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
+    ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified,
+    Verifier,
     scheme::{
         Encoding, Grammar, KeyRule, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat,
         TimeSource, Tolerance,
@@ -73,15 +74,16 @@ impl StandardWebhooks {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile();
 
-    /// A verifier with this secret.
+    /// Creates a verifier with these secrets, the current one first.
     ///
     /// # Errors
     ///
-    /// When the secret's text is not base64 after `whsec_`.
-    pub fn new(secret: Secret) -> Result<Self, ConfigError> {
+    /// When a secret's text is not base64 after `whsec_`, or there are none or more than 16.
+    pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        let secrets = secrets.into_secrets()?;
         Ok(Self(Arc::new([
-            Self::SCHEME.verifier(secret.clone())?,
-            Self::SVIX_SCHEME.verifier(secret)?,
+            Self::SCHEME.verifier(secrets.clone())?,
+            Self::SVIX_SCHEME.verifier(secrets)?,
         ])))
     }
 

@@ -49,7 +49,7 @@ pub use self::{
     verifier::{SchemeState, SchemeVerifier},
 };
 use crate::{
-    ConfigError, Profile, PublicUrl, Secret, SensitiveParts, first_contact::FirstContacts,
+    ConfigError, IntoSecrets, Profile, PublicUrl, SensitiveParts, first_contact::FirstContacts,
     handshake::is_token, providers::DeliveryPolicy,
 };
 pub use crate::{
@@ -436,29 +436,29 @@ impl Scheme {
         }
     }
 
-    /// A verifier with this secret.
+    /// Creates a verifier with these secrets, the current one first. Every secret is tried for every
+    /// request, so that the time taken does not tell which matched.
     ///
     /// # Errors
     ///
-    /// When the secret's text cannot be made a key by the scheme's rule, when the scheme signs the
-    /// URL and needs [`verifier_at`](Self::verifier_at), when it takes a public key in place of a
-    /// secret, or when its declaration contradicts itself.
-    pub fn verifier(self, secret: Secret) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::new(self, &secret, None)
+    /// When there is no secret or there are more than 16, a secret's text cannot be made a key by the
+    /// scheme's rule, the scheme signs the URL and needs [`verifier_at`](Self::verifier_at), it takes a
+    /// public key in place of a secret, or its declaration contradicts itself.
+    pub fn verifier(self, secrets: impl IntoSecrets) -> Result<SchemeVerifier, ConfigError> {
+        SchemeVerifier::new(self, secrets.into_secrets()?, None)
     }
 
-    /// A verifier with this secret, for a scheme that signs the URL.
+    /// Creates a verifier with these secrets, for a scheme that signs the URL.
     ///
     /// # Errors
     ///
-    /// When the secret's text cannot be made a key by the scheme's rule, or the scheme's
-    /// declaration contradicts itself.
+    /// As for [`verifier`](Self::verifier).
     pub fn verifier_at(
         self,
-        secret: Secret,
+        secrets: impl IntoSecrets,
         url: PublicUrl,
     ) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::new(self, &secret, Some(url))
+        SchemeVerifier::new(self, secrets.into_secrets()?, Some(url))
     }
 
     /// A declaration that reads as if something were checked, and checks nothing, is refused.

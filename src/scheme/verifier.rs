@@ -12,7 +12,8 @@ use super::{
     public::{Content, PublicKeys},
 };
 use crate::{
-    ConfigError, Profile, PublicUrl, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    ConfigError, Profile, PublicUrl, Rejection, Secret, Secrets, SensitiveParts, Verified,
+    Verifier,
     config_error::MAX_SECRETS,
     handshake::{Handshake, is_token},
     head::{optional, required},
@@ -71,10 +72,11 @@ const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
 impl SchemeVerifier {
     pub(super) fn new(
         scheme: Scheme,
-        secret: &Secret,
+        secrets: Secrets,
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
-        Self::without_keys(scheme, Keys::Secret(Vec::new()), url)?.or_secret(secret.clone())
+        let verifier = Self::without_keys(scheme, Keys::Secret(Vec::new()), url)?;
+        secrets.checked()?.into_iter().try_fold(verifier, Self::or_secret)
     }
 
     pub(super) fn without_keys(

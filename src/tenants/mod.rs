@@ -108,7 +108,7 @@ use tokio::time::timeout;
 pub use self::{
     builder::TenantsBuilder,
     id::{TenantId, form_field, json_field},
-    secrets::{Secrets, TenantSecrets, decoy_secret},
+    secrets::{TenantSecrets, decoy_secret},
     source::{ByBody, ByHead},
     verifier::{LookUp, TenantVerifier},
 };
@@ -118,7 +118,8 @@ use self::{
     verifier::Found,
 };
 use crate::{
-    ConfigError, Rejection, RejectionKind, Requires, Verifier, time::Clock, verdict::contained,
+    ConfigError, Rejection, RejectionKind, Requires, Secrets, Verifier, time::Clock,
+    verdict::contained,
 };
 
 /// Looks up tenants' secrets, with a cache in front of the store; see the [module](self).

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header::CONTENT_TYPE, request::Parts};
 use proptest::prelude::*;
 use tower_webhook::{
-    PublicUrl, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verifier,
+    PublicUrl, Rejection, RejectionKind, Scheme, Secret, Secrets, SignatureLayer, Verifier,
     make_verifier_fn,
     providers::*,
     scheme::SchemeVerifier,
@@ -23,10 +23,7 @@ use tower_webhook::{
     verify,
 };
 #[cfg(feature = "tenants")]
-use tower_webhook::{
-    any_of,
-    tenants::{Secrets, Tenants},
-};
+use tower_webhook::{any_of, tenants::Tenants};
 
 use crate::support::{Script, assert_refused_with, hex, send};
 
@@ -617,4 +614,45 @@ proptest! {
             }
         }
     }
+}
+
+/// By name, too: the current secret first, and the one that matched is told.
+#[test]
+fn a_rotation_by_name_tells_which_secret_matched() {
+    for trial in Trial::all() {
+        let (name, provider) = (&trial.name, trial.provider);
+        let (own, other) = (credentials(provider, KEY), credentials(provider, OTHER));
+        let other = match (provider.needs(), other.expose()) {
+            // A rotation there brings another id.
+            (Needs::KeyIdAndSecret, other) => {
+                Secret::from_bytes([b"other-", other].concat()).unwrap()
+            }
+            _ => other,
+        };
+        let build =
+            |secrets: Vec<Secret>| provider.verifier_with_clock(secrets, Some(url()), at(NOW));
+        for (secrets, index) in [
+            (vec![own.clone()], 0),
+            (vec![own.clone(), other.clone()], 0),
+            (vec![other.clone(), own.clone()], 1),
+        ] {
+            let verified = verify(&build(secrets).unwrap(), &trial.head, &trial.body);
+            assert_eq!(verified.unwrap().key_index(), index, "{name}");
+        }
+        assert!(verify(&build(vec![other]).unwrap(), &trial.head, &trial.body).is_err(), "{name}");
+        assert_eq!(
+            build(vec![own; 17]).unwrap_err(),
+            tower_webhook::ConfigError::TooManySecrets,
+            "{name}"
+        );
+        assert_eq!(
+            build(Vec::new()).unwrap_err(),
+            tower_webhook::ConfigError::SecretEmpty,
+            "{name}"
+        );
+    }
+    let datadog = by_name("datadog").unwrap();
+    assert!(datadog.verifier(["x-a:token", "X-A:other token"]).is_ok());
+    let mixed = datadog.verifier(["x-a:token", "x-b:other token"]).unwrap_err();
+    assert!(mixed.to_string().contains("`x-header:token`"), "{mixed}");
 }

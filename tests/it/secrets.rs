@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::HeaderName;
 use tower_webhook::{
-    ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier, all_of, any_of,
+    ConfigError, PublicUrl, Scheme, Secret, Secrets, SignatureLayer, Verifier, all_of, any_of,
     make_verifier_after_body_fn, make_verifier_fn,
     providers::{
         self, GitHub, Mailgun, Meta, SharedToken, Slack, StandardWebhooks, Stripe, Twilio,
@@ -213,6 +213,39 @@ fn debug_of_a_configuration_error_is_its_sentence() {
         std::error::Error::source(&inner).unwrap().to_string(),
         ConfigError::SecretEmpty.to_string()
     );
+}
+
+/// A text, several, or what holds them.
+#[test]
+fn a_verifier_takes_one_secret_or_several() {
+    let scheme = Scheme::hmac_sha256("x-s");
+    let index = |secrets: Result<tower_webhook::scheme::SchemeVerifier, ConfigError>| {
+        let tag = crate::support::hmac_sha256("old", b"x");
+        let head = http::Request::post("/").header("x-s", tag).body(()).unwrap().into_parts().0;
+        let verified = verify(&secrets.unwrap(), &head, &Bytes::from("x"));
+        verified.map(|verified| verified.key_index()).ok()
+    };
+    let secret = |text: &str| Secret::new(text).unwrap();
+    assert_eq!(index(scheme.verifier("old")), Some(0));
+    assert_eq!(index(scheme.verifier("old".to_owned())), Some(0));
+    assert_eq!(index(scheme.verifier(secret("old"))), Some(0));
+    assert_eq!(index(scheme.verifier("new")), None);
+    assert_eq!(index(scheme.verifier(["new", "old"])), Some(1));
+    assert_eq!(index(scheme.verifier(["new".to_owned(), "old".to_owned()])), Some(1));
+    assert_eq!(index(scheme.verifier(vec!["new", "new", "old"])), Some(2));
+    assert_eq!(index(scheme.verifier([secret("new"), secret("old")])), Some(1));
+    let secrets: Secrets = [secret("new"), secret("old")].into_iter().collect();
+    assert_eq!(index(scheme.verifier(secrets)), Some(1));
+    assert_eq!(index(scheme.verifier([vec!["new"], vec!["newer", "old"]])), Some(2));
+    let error = |made: Result<_, ConfigError>| made.map(drop).unwrap_err();
+    assert_eq!(error(scheme.verifier("")), ConfigError::SecretEmpty);
+    assert_eq!(error(scheme.verifier(["new", "changeme"])), ConfigError::SecretPlaceholder);
+    assert_eq!(error(scheme.verifier(Vec::<Secret>::new())), ConfigError::SecretEmpty);
+    assert_eq!(error(scheme.verifier(["new"; 17])), ConfigError::TooManySecrets);
+    assert!(scheme.verifier(["new"; 16]).is_ok());
+    assert!(StandardWebhooks::new([WHSEC, "whsec_bmV3"]).is_ok());
+    assert!(StandardWebhooks::new([WHSEC, "whsec_not base64"]).is_err());
+    assert!(providers::GitLab::signed([WHSEC, WHSEC]).is_ok());
 }
 
 #[test]

@@ -21,11 +21,11 @@ use tokio::{
     time::{Instant, advance, sleep},
 };
 use tower_webhook::{
-    ConfigError, Rejection, RejectionKind, Requires, Secret, SignatureLayer, Verified, Verifier,
-    any_of,
+    ConfigError, Rejection, RejectionKind, Requires, Secret, Secrets, SignatureLayer, Verified,
+    Verifier, any_of,
     observe::ClientIp,
     providers::{AnyVerifier, BasicAuth, GitHub, Meta, SharedToken, Strava},
-    tenants::{Secrets, TenantId, Tenants, TenantsBuilder, decoy_secret},
+    tenants::{TenantId, Tenants, TenantsBuilder, decoy_secret},
 };
 
 use crate::{

@@ -13,11 +13,11 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
-    Scheme, Secret, SignatureLayer, Verifier,
+    Scheme, Secret, Secrets, SignatureLayer, Verifier,
     providers::{AnyVerifier, Meta},
     replay::{MemoryStore, ReplayLayer},
     scheme::{Part, SchemeVerifier},
-    tenants::{Secrets, TenantId, TenantSecrets, Tenants, decoy_secret},
+    tenants::{TenantId, TenantSecrets, Tenants, decoy_secret},
     verify,
 };
 

@@ -18,12 +18,10 @@ use http_body_util::Full;
 use tokio::sync::Semaphore;
 use tower::Layer;
 use tower_webhook::{
-    ConfigError, Profile, PublicUrl, Rejection, RejectionKind, Secret, SignatureLayer, Verified,
-    Verifier,
+    ConfigError, Profile, PublicUrl, Rejection, RejectionKind, Secret, Secrets, SignatureLayer,
+    Verified, Verifier,
     providers::{self, AnyVerifier, Meta, StandardWebhooks, Twilio, WebexContactCenter},
-    tenants::{
-        ByHead, Secrets, TenantId, Tenants, TenantsBuilder, decoy_secret, form_field, json_field,
-    },
+    tenants::{ByHead, TenantId, Tenants, TenantsBuilder, decoy_secret, form_field, json_field},
     verifier_fn, verify,
 };
 

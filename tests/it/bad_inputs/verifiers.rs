@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use tower_webhook::{
-    ConfigError, PublicUrl, Secret,
+    ConfigError, PublicUrl, Secret, Secrets,
     providers::{
         AnyVerifier, GitHub, Meta, Shopify, Slack, StandardWebhooks, Stripe, Twilio, Webex,
     },
-    tenants::Secrets,
 };
 
 use super::data::{Case, Entry};

@@ -21,8 +21,8 @@ use http_body_util::Full;
 use metrics_util::debugging::DebuggingRecorder;
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
-    Profile, Rejection, Requires, Scheme, Secret, SignatureLayer, Source, Verified, Verifier,
-    all_of, any_of,
+    Profile, Rejection, Requires, Scheme, Secret, Secrets, SignatureLayer, Source, Verified,
+    Verifier, all_of, any_of,
     log::{Filter, WebhookLog},
     make_verifier_after_body_fn, make_verifier_fn,
     observe::{
@@ -30,7 +30,7 @@ use tower_webhook::{
     },
     providers::*,
     sign::{Sign, SignBody, signed, signed_body},
-    tenants::{Secrets, TenantId, Tenants},
+    tenants::{TenantId, Tenants},
     verifier_fn, with_handshake,
 };
 

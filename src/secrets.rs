@@ -1,0 +1,176 @@
+//! Several secrets of one sender.
+
+use sha2::{Digest, Sha256};
+
+use crate::{ConfigError, Secret, config_error::MAX_SECRETS};
+
+/// The secrets of one sender: the current one and, during a rotation, those before it.
+///
+/// A tenant without one is answered like a tenant that does not exist.
+///
+/// ```
+/// use tower_webhook::{Secret, Secrets, providers::Meta};
+///
+/// let row = Secrets::from(Secret::new("current secret")?).or_secret(Secret::new("previous one")?);
+/// let meta = row.verifier(Meta::new, Meta::or_secret)?;
+/// # let _ = meta;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// Adds a further secret. The first is the current one.
+    #[must_use]
+    pub fn or_secret(mut self, secret: Secret) -> Self {
+        self.0.push(secret);
+        self
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The verifier that accepts all of them, by a provider's two functions: `Meta::new` and
+    /// `Meta::or_secret`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no secret, or there are more than 16.
+    pub fn verifier<V>(
+        self,
+        new: impl FnOnce(Secret) -> V,
+        mut or_secret: impl FnMut(V, Secret) -> V,
+    ) -> Result<V, ConfigError> {
+        self.try_verifier(
+            |secret| Ok(new(secret)),
+            |verifier, secret| Ok(or_secret(verifier, secret)),
+        )
+    }
+
+    /// As [`verifier`](Self::verifier), for a provider that decodes its secrets, and so can fail:
+    /// `StandardWebhooks::new` and `StandardWebhooks::or_secret`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no secret, there are more than 16, or the provider cannot use one.
+    pub fn try_verifier<V>(
+        self,
+        new: impl FnOnce(Secret) -> Result<V, ConfigError>,
+        or_secret: impl FnMut(V, Secret) -> Result<V, ConfigError>,
+    ) -> Result<V, ConfigError> {
+        if self.0.len() > MAX_SECRETS {
+            return Err(ConfigError::TooManySecrets);
+        }
+        let mut secrets = self.0.into_iter();
+        let current = secrets.next().ok_or(ConfigError::SecretEmpty)?;
+        secrets.try_fold(new(current)?, or_secret)
+    }
+}
+
+impl Secrets {
+    /// Returns the secrets, of which there is one at least, and no more than a rotation can need.
+    pub(crate) fn checked(self) -> Result<Vec<Secret>, ConfigError> {
+        match self.0.len() {
+            0 => Err(ConfigError::SecretEmpty),
+            1..=MAX_SECRETS => Ok(self.0),
+            _ => Err(ConfigError::TooManySecrets),
+        }
+    }
+
+    /// Tells tenants apart. It stays the same while a new secret is added.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(self.0.last().map(Secret::expose).unwrap_or_default()).into()
+    }
+}
+
+impl From<Secret> for Secrets {
+    fn from(secret: Secret) -> Self {
+        Self(vec![secret])
+    }
+}
+
+impl From<Vec<Secret>> for Secrets {
+    fn from(secrets: Vec<Secret>) -> Self {
+        Self(secrets)
+    }
+}
+
+impl FromIterator<Secret> for Secrets {
+    fn from_iter<I: IntoIterator<Item = Secret>>(secrets: I) -> Self {
+        Self(secrets.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Secrets {
+    type Item = Secret;
+    type IntoIter = std::vec::IntoIter<Secret>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// What a verifier takes as its secrets: a text as the provider shows it, a [`Secret`], or several of one
+/// sort in an array, a `Vec` or [`Secrets`], the current one first.
+///
+/// ```
+/// use tower_webhook::{Secret, providers::{self, StandardWebhooks}};
+///
+/// StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
+/// let github = providers::by_name("github")?;
+/// github.verifier(["the new secret", "the old secret"])?;
+/// github.verifier(Secret::new("the only secret")?)?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub trait IntoSecrets {
+    /// Returns the secrets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`].
+    fn into_secrets(self) -> Result<Secrets, ConfigError>;
+}
+
+impl IntoSecrets for Secret {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        Ok(self.into())
+    }
+}
+
+impl IntoSecrets for &str {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        Secret::new(self).map(Secrets::from)
+    }
+}
+
+impl IntoSecrets for String {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        Secret::new(self).map(Secrets::from)
+    }
+}
+
+impl IntoSecrets for Secrets {
+    fn into_secrets(self) -> Result<Self, ConfigError> {
+        Ok(self)
+    }
+}
+
+impl<S: IntoSecrets, const N: usize> IntoSecrets for [S; N] {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        all_of(self)
+    }
+}
+
+impl<S: IntoSecrets> IntoSecrets for Vec<S> {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        all_of(self)
+    }
+}
+
+fn all_of<S: IntoSecrets>(several: impl IntoIterator<Item = S>) -> Result<Secrets, ConfigError> {
+    let each = several.into_iter().map(S::into_secrets).collect::<Result<Vec<_>, _>>()?;
+    Ok(each.into_iter().flatten().collect())
+}
