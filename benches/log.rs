@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::net::{TcpListener, TcpStream};
 use tower_webhook::{
-    Secret, SignatureLayer, Verified,
+    SignatureLayer, Verified,
     log::{Filter, WebhookLog},
     providers::Meta,
 };
@@ -112,7 +112,7 @@ async fn main() {
     let directory = env::temp_dir().join(format!("tower-webhook-bench-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
 
-    let meta = || Meta::new(Secret::new(SECRET).unwrap());
+    let meta = || Meta::new(SECRET).unwrap();
     let log = WebhookLog::builder().sqlite(directory.join("log.db")).await.unwrap();
     let without = serve(SignatureLayer::new(meta())).await;
     let with = serve(SignatureLayer::new(meta()).observer(log.clone())).await;

@@ -203,7 +203,7 @@ async fn searches(table: &mut Table, database: &Database, log: &WebhookLog) -> R
 }
 
 fn meta() -> Result<Meta, Failure> {
-    Ok(Meta::new(Secret::new("test-secret-0123456789abcdef-0123")?))
+    Meta::new("test-secret-0123456789abcdef-0123")
 }
 
 fn genuine(meta: &Meta) -> Result<Request<Full<Bytes>>, Failure> {

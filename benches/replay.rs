@@ -19,7 +19,7 @@ use http_body_util::Full;
 use sha2::Sha256;
 use tower::{Layer, Service, service_fn};
 use tower_webhook::{
-    Secret, SignatureLayer,
+    SignatureLayer,
     providers::Stripe,
     replay::{MemoryStore, ReplayLayer, ReplayStore, Token},
 };
@@ -51,7 +51,7 @@ fn deliveries(count: usize) -> impl Iterator<Item = Request<Full<Bytes>>> {
 
 fn layer() -> SignatureLayer<Stripe> {
     let now = || -> SystemTime { UNIX_EPOCH + Duration::from_secs(NOW) };
-    SignatureLayer::new(Stripe::new(Secret::new(SECRET).unwrap()).clock(now))
+    SignatureLayer::new(Stripe::new(SECRET).unwrap().clock(now))
 }
 
 /// A store that has been filled to its bound: each claim has to forget another delivery.

@@ -14,7 +14,7 @@ use std::{env, error::Error, net::SocketAddr};
 use axum::{Extension, Json, Router, extract::DefaultBodyLimit, routing::post};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tower_webhook::{Secret, SignatureLayer, Verified, providers::Meta};
+use tower_webhook::{SignatureLayer, Verified, providers::Meta};
 
 /// `Extension<Verified>` is there only behind the layer: without it axum answers 500.
 async fn handler(Extension(verified): Extension<Verified>, Json(event): Json<Value>) {
@@ -23,8 +23,7 @@ async fn handler(Extension(verified): Extension<Verified>, Json(event): Json<Val
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let meta =
-        Meta::new(Secret::new("my-app-secret")?).verify_token(Secret::new("my-verify-token")?);
+    let meta = Meta::new("my-app-secret")?.verify_token("my-verify-token")?;
     let app = Router::new()
         .route("/webhook", post(handler))
         .route_layer(SignatureLayer::new(meta))

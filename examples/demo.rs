@@ -25,7 +25,7 @@ use tower::util::MapResponseLayer;
 use tower_webhook::{
     PublicUrl, Rejection,
     RejectionKind::{self, *},
-    Secret, SignatureLayer, Verified,
+    SignatureLayer, Verified,
     providers::{Meta, Stripe, Twilio},
 };
 
@@ -45,12 +45,10 @@ async fn handler(Extension(_): Extension<Verified>, Extension(events): Extension
 }
 
 fn app(events: Sender<Event>) -> Result<Router, Box<dyn Error>> {
-    let meta = Meta::new(Secret::new(SECRET)?)
-        .or_secret(Secret::new(PREVIOUS)?)
-        .verify_token(Secret::new(TOKEN)?);
+    let meta = Meta::new([SECRET, PREVIOUS])?.verify_token(TOKEN)?;
     // The server stands at a loopback address, but Twilio was given this one.
-    let twilio = Twilio::new(Secret::new(SECRET)?, PublicUrl::base("https://example.com")?);
-    let stripe = Stripe::new(Secret::new(SECRET)?);
+    let twilio = Twilio::new(SECRET, PublicUrl::base("https://example.com")?)?;
+    let stripe = Stripe::new(SECRET)?;
 
     let meta = SignatureLayer::new(meta).body_limit(BODY_LIMIT);
     let refusals = events.clone();

@@ -15,12 +15,12 @@ async fn handler(Extension(verified): Extension<Verified>) {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let mut meta =
-        Meta::new(Secret::from_env("APP_SECRET")?).verify_token(Secret::from_env("VERIFY_TOKEN")?);
+    let mut secrets = vec![Secret::from_env("APP_SECRET")?];
     // While the secret is changed, the old one stays valid beside the new one.
     if env::var_os("PREVIOUS_APP_SECRET").is_some() {
-        meta = meta.or_secret(Secret::from_env("PREVIOUS_APP_SECRET")?);
+        secrets.push(Secret::from_env("PREVIOUS_APP_SECRET")?);
     }
+    let meta = Meta::new(secrets)?.verify_token(Secret::from_env("VERIFY_TOKEN")?)?;
     let app = Router::new().route("/webhook", post(handler)).route_layer(SignatureLayer::new(meta));
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());

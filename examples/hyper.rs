@@ -20,7 +20,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 use tower::{Layer, service_fn};
-use tower_webhook::{BufferedBody, Secret, SignatureLayer, providers::GitHub};
+use tower_webhook::{BufferedBody, SignatureLayer, providers::GitHub};
 
 /// Takes a `BufferedBody`, which only the layer makes: it cannot be served without it.
 async fn handler(request: Request<BufferedBody>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -30,7 +30,7 @@ async fn handler(request: Request<BufferedBody>) -> Result<Response<Full<Bytes>>
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let layer = SignatureLayer::new(GitHub::new(Secret::new("my-secret")?));
+    let layer = SignatureLayer::new(GitHub::new("my-secret")?);
     let service = TowerToHyperService::new(layer.layer(service_fn(handler)));
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());

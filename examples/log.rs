@@ -24,7 +24,7 @@ use axum::{
 use serde::Deserialize;
 use tokio::{net::TcpListener, sync::watch, time::interval};
 use tower_webhook::{
-    Secret, SignatureLayer,
+    SignatureLayer,
     log::{EntryId, Filter, MESSAGE_FIELDS, Mask, Retention, WebhookLog},
     observe::{Attempt, ClientIp},
     providers::Meta,
@@ -77,7 +77,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .strict()
         .sqlite(path)
         .await?;
-    let meta = Meta::new(Secret::new("my-app-secret")?);
+    let meta = Meta::new("my-app-secret")?;
     let client_ip = ClientIp::new(|head| {
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(peer.ip())

@@ -167,7 +167,10 @@ where
     let look_up = make_verifier_fn(move |head| {
         let tenant = head.uri.path().trim_start_matches("/hooks/").to_owned();
         let secret = secrets.get(&tenant).cloned();
-        async move { Ok(Meta::new(secret.ok_or(Rejection::unknown_tenant())?).for_tenant(tenant)) }
+        async move {
+            let secret = secret.ok_or(Rejection::unknown_tenant())?;
+            Ok(Meta::new(secret).map_err(Rejection::unavailable)?.for_tenant(tenant))
+        }
     });
     // Behind a proxy it needs `trust_proxies`, or all have the proxy's address.
     let client_ip = ClientIp::new(|head| {

@@ -14,7 +14,7 @@ use axum::{Extension, Router, extract::ConnectInfo, routing::post};
 use sentry::integrations::tracing::EventFilter;
 use tokio::net::TcpListener;
 use tower_webhook::{
-    Secret, SignatureLayer, Verified, Verifier,
+    SignatureLayer, Verified, Verifier,
     observe::{ClientIp, Sampled, TracingObserver},
     providers::Meta,
 };
@@ -48,7 +48,7 @@ pub(crate) fn sentry_layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Lay
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let app = app(Meta::new(Secret::new("my-app-secret")?), "anna");
+    let app = app(Meta::new("my-app-secret")?, "anna");
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;

@@ -86,16 +86,11 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let database = Database::new();
 
     let store = database.clone();
-    let apps = Tenants::new(
-        move |tenant| store.clone().secrets(tenant),
-        |secrets| secrets.verifier(Meta::new, Meta::or_secret),
-    )?;
+    let apps = Tenants::new(move |tenant| store.clone().secrets(tenant), Meta::new)?;
 
     let store = database.clone();
-    let subscriptions = Tenants::new(
-        move |tenant| store.clone().secrets(tenant),
-        |secrets| secrets.verifier(WebexContactCenter::new, WebexContactCenter::or_secret),
-    )?;
+    let subscriptions =
+        Tenants::new(move |tenant| store.clone().secrets(tenant), WebexContactCenter::new)?;
     let by_subscription =
         subscriptions.by_body(|_head, body| WebexContactCenter::subscription_id(body));
 

@@ -174,9 +174,7 @@ pub(crate) fn tenants(database: Database, url: PublicUrl) -> TenantsBuilder<Twil
         let database = database.clone();
         async move { database.secrets(&number).await }
     };
-    let make = move |tokens: Secrets| {
-        tokens.verifier(|token| Twilio::new(token, url.clone()), Twilio::or_secret)
-    };
+    let make = move |tokens: Secrets| Twilio::new(tokens, url.clone());
     Tenants::builder(store, make).check_id(is_number)
 }
 

@@ -57,7 +57,8 @@ pub(crate) fn app(secrets: Secrets, queue: mpsc::Sender<Event>) -> Router {
         let known = id.and_then(|id| Some((secrets.get(&id)?.clone(), id)));
         async move {
             let (secret, id) = known.ok_or(Rejection::unknown_tenant())?;
-            Ok(WebexContactCenter::new(secret).for_tenant(id))
+            let verifier = WebexContactCenter::new(secret).map_err(Rejection::unavailable)?;
+            Ok(verifier.for_tenant(id))
         }
     })
     // Whoever does not even pretend to sign is refused before the body is read.

@@ -86,7 +86,7 @@ pub(crate) fn verifier(
         Ok(Secret::new(text).map_err(|error| format!("{name}: {error}"))?)
     };
     let verify_token = secret("WHATSAPP_WEBHOOK_VERIFY_TOKEN")?;
-    Ok(Meta::new(secret("WHATSAPP_APP_SECRET")?).verify_token(verify_token))
+    Ok(Meta::new(secret("WHATSAPP_APP_SECRET")?)?.verify_token(verify_token)?)
 }
 
 /// `received` is given what was verified and is in form. Meta waits for it: hand over what takes

@@ -77,7 +77,8 @@ fn secret_for(secrets: &Secrets, head: &Parts) -> Result<ForTenant<Wsapi>, Rejec
     let instance = head.headers.get("x-instance-id").and_then(|id| id.to_str().ok());
     let known = instance.and_then(|id| secrets.get_key_value(id));
     let (instance, secret) = known.ok_or(Rejection::unknown_tenant())?;
-    Ok(Wsapi::new(secret.clone()).for_tenant(instance.as_str()))
+    let verifier = Wsapi::new(secret.clone()).map_err(Rejection::unavailable)?;
+    Ok(verifier.for_tenant(instance.as_str()))
 }
 
 const MISSING: &str = "Missing X-Webhook-Signature header";

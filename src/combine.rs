@@ -26,11 +26,11 @@ pub struct AnyOf<A, B> {
 ///
 /// ```
 /// use http::HeaderName;
-/// use tower_webhook::{Secret, SignatureLayer, all_of, providers::{SharedToken, Wsapi}};
+/// use tower_webhook::{SignatureLayer, all_of, providers::{SharedToken, Wsapi}};
 ///
-/// let signature = Wsapi::new(Secret::new("event signing secret")?);
+/// let signature = Wsapi::new("event signing secret")?;
 /// let header = HeaderName::from_static("x-webhook-auth");
-/// let token = SharedToken::new(header, Secret::new("webhook auth value")?);
+/// let token = SharedToken::new(header, "webhook auth value")?;
 /// let layer = SignatureLayer::new(all_of(signature, token));
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())

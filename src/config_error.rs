@@ -102,15 +102,6 @@ pub enum ConfigError {
 /// The most secrets that one verifier tries.
 pub(crate) const MAX_SECRETS: usize = 16;
 
-/// Adds a further secret to a verifier whose constructors are documented to panic beyond the limit.
-#[expect(clippy::panic, reason = "documented; a mistake in the configuration")]
-pub(crate) fn add<T>(secrets: &mut Vec<T>, secret: T) {
-    if secrets.len() == MAX_SECRETS {
-        panic!("{}", ConfigError::TooManySecrets);
-    }
-    secrets.push(secret);
-}
-
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -43,7 +43,7 @@ use crate::{
 /// use std::time::Duration;
 /// use tower_webhook::{Drain, Secret, SignatureLayer, providers::GitHub};
 ///
-/// let layer = SignatureLayer::new(GitHub::new(Secret::new("It's a Secret to Everybody")?))
+/// let layer = SignatureLayer::new(GitHub::new("It's a Secret to Everybody")?)
 ///     .drain(Drain::new().max_bytes(32 << 20).timeout(Duration::from_secs(10)));
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())

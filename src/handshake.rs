@@ -343,10 +343,10 @@ pub struct WithHandshake<V> {
 ///
 /// ```
 /// use tower_webhook::{
-///     Secret, SignatureLayer, providers::SharedToken, scheme::Handshake, with_handshake,
+///     SignatureLayer, providers::SharedToken, scheme::Handshake, with_handshake,
 /// };
 ///
-/// let token = SharedToken::in_query("code", Secret::new("the secret in the endpoint's URL")?);
+/// let token = SharedToken::in_query("code", "the secret in the endpoint's URL")?;
 /// let event_grid = with_handshake(token, Handshake::EventGrid)?;
 /// let cloud_events = Handshake::WebHookOrigins(&["eventgrid.azure.net"]);
 /// let layer = SignatureLayer::new(with_handshake(event_grid, cloud_events)?);

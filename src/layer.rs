@@ -171,9 +171,9 @@ impl<M> SignatureLayer<M> {
     /// ```
     /// use bytes::Bytes;
     /// use http::{Response, StatusCode, header};
-    /// use tower_webhook::{RejectionKind, Secret, SignatureLayer, providers::Meta};
+    /// use tower_webhook::{RejectionKind, SignatureLayer, providers::Meta};
     ///
-    /// let meta = Meta::new(Secret::new("app secret")?).verify_token(Secret::new("token")?);
+    /// let meta = Meta::new("app secret")?.verify_token("token")?;
     /// let layer = SignatureLayer::new(meta).on_rejection(|rejection| {
     ///     let message = match rejection.kind() {
     ///         RejectionKind::HandshakeMalformed => "Missing parameters",

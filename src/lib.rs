@@ -64,7 +64,7 @@ mod verifier;
 
 #[cfg(feature = "asymmetric")]
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-pub use self::public_key::PublicKey;
+pub use self::public_key::{IntoPublicKeys, PublicKey};
 #[doc(inline)]
 pub use self::scheme::Scheme;
 pub(crate) use self::sensitive::SensitiveParts;

@@ -100,7 +100,8 @@ pub struct MakeVerifierFn<F> {
 ///         let tenant = head.uri.path().trim_start_matches("/hooks/").to_owned();
 ///         async move {
 ///             let secret = secrets.get(&tenant).ok_or(Rejection::unknown_tenant())?;
-///             Ok(Meta::new(secret.clone()).for_tenant(tenant))
+///             let meta = Meta::new(secret.clone()).map_err(Rejection::unavailable)?;
+///             Ok(meta.for_tenant(tenant))
 ///         }
 ///     })
 ///     .profile(Meta::PROFILE),

@@ -40,6 +40,31 @@ struct Inner {
     key: ParsedPublicKey,
 }
 
+/// What a verifier takes as its public keys: one, or several in an array or a `Vec`, the current one first.
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+pub trait IntoPublicKeys {
+    /// Returns the keys.
+    fn into_public_keys(self) -> Vec<PublicKey>;
+}
+
+impl IntoPublicKeys for PublicKey {
+    fn into_public_keys(self) -> Vec<PublicKey> {
+        vec![self]
+    }
+}
+
+impl<const N: usize> IntoPublicKeys for [PublicKey; N] {
+    fn into_public_keys(self) -> Vec<PublicKey> {
+        self.into()
+    }
+}
+
+impl IntoPublicKeys for Vec<PublicKey> {
+    fn into_public_keys(self) -> Vec<PublicKey> {
+        self
+    }
+}
+
 /// What stands before the key itself in a SubjectPublicKeyInfo: RFC 8410, and RFC 5480 with the
 /// point uncompressed.
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];

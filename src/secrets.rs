@@ -1,7 +1,5 @@
 //! Several secrets of one sender.
 
-use sha2::{Digest, Sha256};
-
 use crate::{ConfigError, Secret, config_error::MAX_SECRETS};
 
 /// The secrets of one sender: the current one and, during a rotation, those before it.
@@ -11,8 +9,8 @@ use crate::{ConfigError, Secret, config_error::MAX_SECRETS};
 /// ```
 /// use tower_webhook::{Secret, Secrets, providers::Meta};
 ///
-/// let row = Secrets::from(Secret::new("current secret")?).or_secret(Secret::new("previous one")?);
-/// let meta = row.verifier(Meta::new, Meta::or_secret)?;
+/// let row = Secrets::from(vec![Secret::new("current secret")?, Secret::new("previous one")?]);
+/// let meta = Meta::new(row)?;
 /// # let _ = meta;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
@@ -20,69 +18,34 @@ use crate::{ConfigError, Secret, config_error::MAX_SECRETS};
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// Adds a further secret. The first is the current one.
-    #[must_use]
-    pub fn or_secret(mut self, secret: Secret) -> Self {
-        self.0.push(secret);
-        self
-    }
-
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// The verifier that accepts all of them, by a provider's two functions: `Meta::new` and
-    /// `Meta::or_secret`.
-    ///
-    /// # Errors
-    ///
-    /// When there is no secret, or there are more than 16.
-    pub fn verifier<V>(
-        self,
-        new: impl FnOnce(Secret) -> V,
-        mut or_secret: impl FnMut(V, Secret) -> V,
-    ) -> Result<V, ConfigError> {
-        self.try_verifier(
-            |secret| Ok(new(secret)),
-            |verifier, secret| Ok(or_secret(verifier, secret)),
-        )
-    }
-
-    /// As [`verifier`](Self::verifier), for a provider that decodes its secrets, and so can fail:
-    /// `StandardWebhooks::new` and `StandardWebhooks::or_secret`.
-    ///
-    /// # Errors
-    ///
-    /// When there is no secret, there are more than 16, or the provider cannot use one.
-    pub fn try_verifier<V>(
-        self,
-        new: impl FnOnce(Secret) -> Result<V, ConfigError>,
-        or_secret: impl FnMut(V, Secret) -> Result<V, ConfigError>,
-    ) -> Result<V, ConfigError> {
-        if self.0.len() > MAX_SECRETS {
-            return Err(ConfigError::TooManySecrets);
-        }
-        let mut secrets = self.0.into_iter();
-        let current = secrets.next().ok_or(ConfigError::SecretEmpty)?;
-        secrets.try_fold(new(current)?, or_secret)
     }
 }
 
 impl Secrets {
     /// Returns the secrets, of which there is one at least, and no more than a rotation can need.
     pub(crate) fn checked(self) -> Result<Vec<Secret>, ConfigError> {
+        self.checked_beside(0)
+    }
+
+    /// As [`checked`](Self::checked), for a verifier that has some already.
+    pub(crate) fn checked_beside(self, present: usize) -> Result<Vec<Secret>, ConfigError> {
         match self.0.len() {
             0 => Err(ConfigError::SecretEmpty),
-            1..=MAX_SECRETS => Ok(self.0),
-            _ => Err(ConfigError::TooManySecrets),
+            count if present + count > MAX_SECRETS => Err(ConfigError::TooManySecrets),
+            _ => Ok(self.0),
         }
     }
 
     /// Tells tenants apart. It stays the same while a new secret is added.
+    #[cfg(feature = "tenants")]
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        Sha256::digest(self.0.last().map(Secret::expose).unwrap_or_default()).into()
+        use sha2::Digest;
+
+        sha2::Sha256::digest(self.0.last().map(Secret::expose).unwrap_or_default()).into()
     }
 }
 

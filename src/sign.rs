@@ -5,11 +5,11 @@
 //! use http::{Request, StatusCode};
 //! use std::time::SystemTime;
 //! use tower::ServiceExt;
-//! use tower_webhook::{Secret, SignatureLayer, providers::Stripe, sign::signed};
+//! use tower_webhook::{SignatureLayer, providers::Stripe, sign::signed};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let stripe = Stripe::new(Secret::new("whsec_of_the_test")?);
+//! let stripe = Stripe::new("whsec_of_the_test")?;
 //! let layer = SignatureLayer::new(stripe.clone());
 //! let app: Router = Router::new().route("/", post(async || "thanks")).layer(layer);
 //!
@@ -75,9 +75,9 @@ pub fn signed<S: Sign, B: AsRef<[u8]>>(
 /// ```
 /// use std::time::SystemTime;
 /// use http::Request;
-/// use tower_webhook::{Secret, providers::MicrosoftGraph, sign::signed_body};
+/// use tower_webhook::{providers::MicrosoftGraph, sign::signed_body};
 ///
-/// let graph = MicrosoftGraph::new(Secret::new("state of the test")?);
+/// let graph = MicrosoftGraph::new("state of the test")?;
 /// let request = Request::post("/").body(r#"{"value":[{"changeType":"created"}]}"#)?;
 /// let request = signed_body(&graph, request, SystemTime::now())?;
 /// # let (head, body) = request.into_parts();

@@ -105,7 +105,7 @@ impl Verified {
         }
     }
 
-    /// Which secret matched: 0 for the first, 1 for the first `or_secret`.
+    /// Which secret matched: 0 for the first, which is the current one.
     #[must_use]
     pub const fn with_key_index(mut self, index: usize) -> Self {
         self.key_index = index;
@@ -230,7 +230,7 @@ impl Verified {
         self.provider
     }
 
-    /// Which secret matched: 0 for the first, 1 for the first `or_secret`. When the last delivery
+    /// Which secret matched: 0 for the first, which is the current one. When the last delivery
     /// with an old secret is long ago, that secret can go.
     #[must_use]
     pub const fn key_index(&self) -> usize {

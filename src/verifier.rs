@@ -277,7 +277,7 @@ impl Profile {
 /// use bytes::Bytes;
 /// use tower_webhook::{Secret, providers::GitHub, verify};
 ///
-/// let github = GitHub::new(Secret::new("It's a Secret to Everybody")?);
+/// let github = GitHub::new("It's a Secret to Everybody")?;
 /// let (head, ()) = http::Request::post("/")
 ///     .header(
 ///         "x-hub-signature-256",

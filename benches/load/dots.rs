@@ -130,7 +130,7 @@ pub(crate) async fn strict_router(
     router: axum::Router,
 ) -> Result<axum::Router, Failure> {
     let log = open(file).await?;
-    let layer = SignatureLayer::new(Meta::new(Secret::new(SECRET)?)).body_limit(BODY_LIMIT);
+    let layer = SignatureLayer::new(Meta::new(SECRET)?).body_limit(BODY_LIMIT);
     Ok(router.route_layer(log.strict_layer()?).route_layer(layer.observer(log)))
 }
 
@@ -148,7 +148,7 @@ fn longest_gap(file: Option<PathBuf>) -> Result<Duration, Failure> {
 }
 
 async fn ticks_while_logging(file: Option<PathBuf>) -> Result<Duration, Failure> {
-    let mut layer = SignatureLayer::new(Meta::new(Secret::new(SECRET)?)).body_limit(BODY_LIMIT);
+    let mut layer = SignatureLayer::new(Meta::new(SECRET)?).body_limit(BODY_LIMIT);
     let log = match file {
         Some(file) => Some(WebhookLog::builder().mask(masks()).sqlite(file).await?),
         None => None,

@@ -146,7 +146,7 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let max_buf_size = max_buf_size.parse()?;
     let mut app = Router::new().route("/webhook", post(handler));
     if is_guarded.parse()? {
-        let layer = SignatureLayer::new(Meta::new(Secret::new(SECRET)?))
+        let layer = SignatureLayer::new(Meta::new(SECRET)?)
             .body_limit(BODY_LIMIT)
             .body_deadline(Some(Duration::from_millis(deadline.parse()?)))
             .byte_budget(byte_budget.parse()?)

@@ -15,7 +15,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use sha2::Sha256;
 use tower::{Layer, Service, ServiceExt, service_fn, util::MapRequestLayer};
-use tower_webhook::{Secret, SignatureLayer, providers::Meta};
+use tower_webhook::{SignatureLayer, providers::Meta};
 
 use crate::support::{Case, case, ready};
 
@@ -49,7 +49,7 @@ pub(crate) fn request<B>(signature: &http::HeaderValue, body: B) -> Request<B> {
 }
 
 pub(crate) fn layer() -> SignatureLayer<Meta> {
-    SignatureLayer::new(Meta::new(Secret::new(SECRET).unwrap()))
+    SignatureLayer::new(Meta::new(SECRET).unwrap())
 }
 
 /// A handler that takes the whole body.

@@ -48,16 +48,18 @@ fn layers() -> Vec<SignatureLayer<AnyVerifier>> {
     });
     let origins = Handshake::WebHookOrigins(&["eventgrid.azure.net"]);
     let verifiers: [AnyVerifier; PROVIDERS] = [
-        AnyVerifier::new(Meta::new(key()).verify_token(Secret::new(TOKEN).unwrap())),
-        AnyVerifier::new(Twitter::new(key())),
-        AnyVerifier::new(Dropbox::new(key())),
-        AnyVerifier::new(Okta::new(key())),
-        AnyVerifier::new(MicrosoftGraph::new(key())),
-        AnyVerifier::new(Slack::new(key()).clock(clock.clone())),
-        AnyVerifier::new(Zoom::new(key()).clock(clock.clone())),
-        AnyVerifier::new(Twitch::new(key()).clock(clock)),
-        AnyVerifier::new(WebSub::new(key()).topic(TOPIC)),
-        AnyVerifier::new(with_handshake(GitHub::new(key()), origins).unwrap()),
+        AnyVerifier::new(
+            Meta::new(key()).unwrap().verify_token(Secret::new(TOKEN).unwrap()).unwrap(),
+        ),
+        AnyVerifier::new(Twitter::new(key()).unwrap()),
+        AnyVerifier::new(Dropbox::new(key()).unwrap()),
+        AnyVerifier::new(Okta::new(key()).unwrap()),
+        AnyVerifier::new(MicrosoftGraph::new(key()).unwrap()),
+        AnyVerifier::new(Slack::new(key()).unwrap().clock(clock.clone())),
+        AnyVerifier::new(Zoom::new(key()).unwrap().clock(clock.clone())),
+        AnyVerifier::new(Twitch::new(key()).unwrap().clock(clock)),
+        AnyVerifier::new(WebSub::new(key()).unwrap().topic(TOPIC)),
+        AnyVerifier::new(with_handshake(GitHub::new(key()).unwrap(), origins).unwrap()),
         AnyVerifier::new(head.verifier(key()).unwrap()),
         AnyVerifier::new(signed.verifier(key()).unwrap()),
     ];

@@ -53,19 +53,19 @@ static PROVIDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
         })
         .collect();
     all.extend([
-        provider("ably", Ably::new("key-1", key())),
+        provider("ably", Ably::new("key-1", key()).unwrap()),
         provider("gitlab", GitLab::signed(key()).unwrap().clock(at(NOW))),
-        provider("meta", Meta::new(key())),
-        provider("persona", Persona::new(key()).clock(at(NOW))),
-        provider("pusher", Pusher::new("key-1", key())),
-        provider("slack", Slack::new(key()).clock(at(NOW))),
+        provider("meta", Meta::new(key()).unwrap()),
+        provider("persona", Persona::new(key()).unwrap().clock(at(NOW))),
+        provider("pusher", Pusher::new("key-1", key()).unwrap()),
+        provider("slack", Slack::new(key()).unwrap().clock(at(NOW))),
         provider("standard_webhooks", StandardWebhooks::new(key()).unwrap().clock(at(NOW))),
-        provider("twilio", Twilio::new(key(), url())),
-        provider("webex_contact_center", WebexContactCenter::new(key()).clock(at(NOW))),
-        provider("websub", WebSub::new(key())),
-        provider("worldline", Worldline::new("key-1", key())),
-        provider("worldpay", Worldpay::new("key-1", key())),
-        provider("wsapi", Wsapi::new(key()).clock(at(NOW))),
+        provider("twilio", Twilio::new(key(), url()).unwrap()),
+        provider("webex_contact_center", WebexContactCenter::new(key()).unwrap().clock(at(NOW))),
+        provider("websub", WebSub::new(key()).unwrap()),
+        provider("worldline", Worldline::new("key-1", key()).unwrap()),
+        provider("worldpay", Worldpay::new("key-1", key()).unwrap()),
+        provider("wsapi", Wsapi::new(key()).unwrap().clock(at(NOW))),
     ]);
     all
 });

@@ -11,7 +11,7 @@ use http::{Method, request::Parts};
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
-use tower_webhook::{PublicUrl, providers::Twilio, verify};
+use tower_webhook::{PublicUrl, Secret, providers::Twilio, verify};
 use tower_webhook_fuzz::{Edit, KEYS, add, base64, edit, head, hex, hmac_sha1, secret, trimmed};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -54,18 +54,19 @@ const KNOWN: [&str; 4] = ["Body", "From", "To", ""];
 
 static VERIFIERS: LazyLock<Vec<Twilio>> = LazyLock::new(|| {
     let url = |place: &Place| format!("{}{}{}{}", place.scheme, place.user, place.host, place.port);
-    let at = |index: usize| {
+    let with = |index: usize, secrets: Vec<Secret>| {
         let url = url(&PLACES[index]);
         let url = if index == FIXED {
             PublicUrl::fixed(&format!("{url}{FIXED_TARGET}"))
         } else {
             PublicUrl::base(&url)
         };
-        Twilio::new(secret(0), url.unwrap())
+        Twilio::new(secrets, url.unwrap()).unwrap()
     };
+    let at = |index| with(index, vec![secret(0)]);
     vec![
         at(0).known_parameters(KNOWN),
-        at(1).accept_legacy_query().or_secret(secret(1)),
+        with(1, vec![secret(0), secret(1)]).accept_legacy_query(),
         at(2).accept_trailing_slash(),
         at(FIXED).accept_legacy_query(),
     ]

@@ -3,7 +3,7 @@
 //! ```
 //! use std::time::Duration;
 //! use tower_webhook::{
-//!     Secret, SignatureLayer,
+//!     SignatureLayer,
 //!     log::{Filter, MemoryStore, WebhookLog},
 //!     providers::Meta,
 //! };
@@ -12,7 +12,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // Or `.sqlite("webhooks.db").await?`, or `.postgres("postgres://…").await?`.
 //! let log = WebhookLog::builder().store(MemoryStore::new(1_000))?;
-//! let meta = Meta::new(Secret::new("app secret")?);
+//! let meta = Meta::new("app secret")?;
 //! let layer = SignatureLayer::new(meta).observer(log.clone());
 //! # let _ = layer;
 //!

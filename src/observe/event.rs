@@ -274,7 +274,7 @@ impl<'a> Event<'a> {
         .or(self.attempt.tenant.as_deref())
     }
 
-    /// Which secret matched: 0 for the first, 1 for the first `or_secret`.
+    /// Which secret matched: 0 for the first, which is the current one.
     #[must_use]
     pub fn key_index(&self) -> Option<usize> {
         self.verified().map(Verified::key_index)

@@ -6,12 +6,12 @@
 //!
 //! ```
 //! use tower_webhook::{
-//!     Secret, SignatureLayer,
+//!     SignatureLayer,
 //!     observe::{ClientIp, Event},
 //!     providers::Meta,
 //! };
 //!
-//! let meta = Meta::new(Secret::new("app secret")?);
+//! let meta = Meta::new("app secret")?;
 //! let layer = SignatureLayer::new(meta).observer(|event: &Event<'_>| {
 //!     if let Some(reason) = event.reason() {
 //!         eprintln!("{} {reason} {}", event.event_type(), event.url());

@@ -49,7 +49,10 @@ impl Asana {
     /// let layer = SignatureLayer::new(Asana::with_secret_exchange(
     ///     move |head| {
     ///         let secret = known.lock().unwrap().get(head.uri.path()).cloned().flatten();
-    ///         async move { secret.map(Asana::new).ok_or(Rejection::unknown_tenant()) }
+    ///         async move {
+    ///             let secret = secret.ok_or(Rejection::unknown_tenant())?;
+    ///             Asana::new(secret).map_err(Rejection::unavailable)
+    ///         }
     ///     },
     ///     move |head, secret| {
     ///         let is_expected = match webhooks.lock().unwrap().get_mut(head.uri.path()) {

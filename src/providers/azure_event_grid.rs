@@ -23,14 +23,14 @@ use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier, scheme::Hand
 ///
 /// ```
 /// use tower_webhook::{
-///     Secret, SignatureLayer,
+///     SignatureLayer,
 ///     providers::{AzureEventGrid, SharedToken},
 ///     scheme::Handshake,
 ///     with_handshake,
 /// };
 ///
 /// // Subscribed with the endpoint https://example.com/hook?code=the-secret.
-/// let token = SharedToken::in_query("code", Secret::new("the-secret")?);
+/// let token = SharedToken::in_query("code", "the-secret")?;
 /// let event_grid = AzureEventGrid::new(token);
 /// let cloud_events = Handshake::WebHookOrigins(&["eventgrid.azure.net"]);
 /// let layer = SignatureLayer::new(with_handshake(event_grid, cloud_events)?);

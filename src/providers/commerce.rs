@@ -109,7 +109,7 @@ providers! {
     /// | retries | for 27 hours and 36 minutes (second-hand: <https://raw.githubusercontent.com/api-evangelist/etsy/refs/heads/main/asyncapi/etsy-webhooks-asyncapi.yml>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, the headers: api-evangelist/etsy `asyncapi`; the signing secret: vendor's documentation, <https://developers.etsy.com/documentation/essentials/webhooks> |
-    Etsy(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Etsy(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("etsy");
 
     /// Lob.

@@ -337,7 +337,7 @@ providers! {
     /// | retries | for 3 days (<https://platform.openai.com/docs/webhooks>); each is signed anew (<https://platform.openai.com/docs/webhooks>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: openai-python tests |
-    OpenAi(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    OpenAi(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("openai");
 
     /// Render.
@@ -354,7 +354,7 @@ providers! {
     /// | retries | for 33 hours (<https://render.com/docs/webhooks>); each is signed anew (<https://render.com/docs/webhooks>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: render-examples/webhook-github-action:app.ts |
-    Render(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Render(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("render");
 
     /// Replicate.
@@ -371,7 +371,7 @@ providers! {
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hookdeck skills |
-    Replicate(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Replicate(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("replicate");
 
     /// Segment.
@@ -427,7 +427,7 @@ providers! {
     /// | evidence | vendor's source: supabase/auth:internal/hooks/hookshttp/hookshttp.go, internal/conf/configuration.go |
     ///
     /// While secrets are rolled the sender puts a comma behind every signature but the last, so only the last one is read: keep the new secret last there.
-    Supabase(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Supabase(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("supabase")
         .key_rule(KeyRule::Base64 { prefix: "v1,whsec_" });
 

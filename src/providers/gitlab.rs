@@ -3,7 +3,7 @@ use http::{HeaderName, request::Parts};
 
 use super::{SharedToken, policy, standard_webhooks::family};
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    ConfigError, IntoSecrets, Profile, Rejection, SensitiveParts, Verified, Verifier,
     head::optional,
     scheme::{Scheme, SchemeState, SchemeVerifier},
 };
@@ -56,11 +56,14 @@ impl GitLab {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile().with_sensitive_headers(&["x-gitlab-token"]);
 
-    /// Expects this secret token, as GitLab sends it.
-    #[must_use]
-    pub fn token(token: Secret) -> Self {
+    /// Expects one of these secret tokens, as GitLab sends it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn token(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         const HEADER: HeaderName = HeaderName::from_static("x-gitlab-token");
-        Self(Mode::Token(SharedToken::new(HEADER, token)))
+        Ok(Self(Mode::Token(SharedToken::new(HEADER, tokens)?)))
     }
 
     /// Creates a verifier of the signatures that GitLab makes with these signing tokens, the current one
@@ -71,18 +74,6 @@ impl GitLab {
     /// When a signing token's text is not base64 after `whsec_`, or there are none or more than 16.
     pub fn signed(signing_tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::SCHEME.verifier(signing_tokens).map(|scheme| Self(Mode::Signed(scheme)))
-    }
-
-    /// Accepts a further token of the same sort, for a rotation: the first stays the current one.
-    ///
-    /// # Errors
-    ///
-    /// For a signing token, when its text is not base64 after `whsec_`, or there are 16 already.
-    pub fn or_secret(self, secret: Secret) -> Result<Self, ConfigError> {
-        Ok(Self(match self.0 {
-            Mode::Signed(scheme) => Mode::Signed(scheme.or_secret(secret)?),
-            Mode::Token(token) => Mode::Token(token.or_secret(secret)),
-        }))
     }
 
     /// How far a signed time may be off, in place of five minutes.

@@ -71,7 +71,7 @@ providers! {
     /// | retries | for 27 hours and 36 minutes (<https://clerk.com/docs/core-1/integrations/webhooks/overview>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: clerk docs; hookdeck skills |
-    Clerk(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
+    Clerk(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("clerk");
 
     /// Onfido.
@@ -126,7 +126,7 @@ providers! {
     /// | retries | for 27 hours and 36 minutes (<https://stytch.com/docs/b2b/guides/webhooks>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://stytch.com/docs/b2b/guides/webhooks> |
-    Stytch(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
+    Stytch(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("stytch");
 
     /// WorkOS.

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
-use super::text_keyed;
 use crate::{
-    Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    ConfigError, IntoSecrets, Profile, Rejection, SensitiveParts, Verified, Verifier,
     head::required,
     scheme::{Encoding, Handshake, Scheme, SchemeState, SchemeVerifier},
 };
@@ -25,25 +24,30 @@ struct Keyring {
 struct Key {
     id: String,
     verifier: SchemeVerifier,
+    /// The index of its first secret among those of all keys.
+    first: usize,
+    count: usize,
 }
 
 impl Keyring {
-    fn new(scheme: Scheme, header: &'static str, id: &str, secret: Secret) -> Self {
-        Self { scheme, header, keys: Arc::default() }.or_secret(id, secret)
+    fn new(scheme: Scheme, header: &'static str) -> Self {
+        Self { scheme, header, keys: Arc::default() }
     }
 
-    fn or_secret(mut self, id: &str, secret: Secret) -> Self {
-        let verifier = text_keyed(self.scheme, secret);
-        Arc::make_mut(&mut self.keys).push(Key { id: id.to_owned(), verifier });
-        self
+    fn with(mut self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        let keys = Arc::make_mut(&mut self.keys);
+        let first = keys.last().map_or(0, |key| key.first + key.count);
+        let secrets = secrets.into_secrets()?.checked_beside(first)?;
+        let count = secrets.len();
+        let verifier = self.scheme.verifier(secrets)?;
+        keys.push(Key { id: id.to_owned(), verifier, first, count });
+        Ok(self)
     }
 
-    fn key(&self, head: &Parts) -> Result<(usize, &SchemeVerifier), Rejection> {
+    fn key(&self, head: &Parts) -> Result<&Key, Rejection> {
         let id = required(head, self.header)?;
-        let mut keys = self.keys.iter().enumerate();
-        keys.find(|(_, key)| key.id.as_bytes() == id)
-            .map(|(index, key)| (index, &key.verifier))
-            .ok_or(Rejection::mismatch().with_field(self.header))
+        let key = self.keys.iter().find(|key| key.id.as_bytes() == id);
+        key.ok_or(Rejection::mismatch().with_field(self.header))
     }
 }
 
@@ -51,7 +55,7 @@ impl Verifier for Keyring {
     type State = SchemeState;
 
     fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
-        self.key(head)?.1.begin(head)
+        self.key(head)?.verifier.begin(head)
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
@@ -67,8 +71,10 @@ impl Verifier for Keyring {
         head: &Parts,
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
-        let (index, verifier) = self.key(head)?;
-        Ok(verifier.finish(state, head, body)?.with_key_index(index))
+        let key = self.key(head)?;
+        let verified = key.verifier.finish(state, head, body)?;
+        let index = key.first + verified.key_index();
+        Ok(verified.with_key_index(index))
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
@@ -116,17 +122,23 @@ macro_rules! with_key_ids {
             /// The provider's name, the status of refusals and the body limit, for look-ups.
             pub const PROFILE: Profile = Self::SCHEME.profile();
 
-            /// A verifier with the key of this id. A request that names another is refused before
-            /// its body is read.
-            #[must_use]
-            pub fn new(id: &str, secret: Secret) -> Self {
-                Self(Keyring::new(Self::SCHEME, $header, id, secret))
+            /// Creates a verifier with the key of this id and its secrets, the current one first. A
+            /// request that names another is refused before its body is read.
+            ///
+            /// # Errors
+            ///
+            /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+            pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+                Keyring::new(Self::SCHEME, $header).with(id, secrets).map(Self)
             }
 
             /// Accepts a further key, which must have another id: the first with an id counts.
-            #[must_use]
-            pub fn or_secret(self, id: &str, secret: Secret) -> Self {
-                Self(self.0.or_secret(id, secret))
+            ///
+            /// # Errors
+            ///
+            /// As for [`new`](Self::new), and when there are more than 16 secrets of all keys.
+            pub fn key(self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+                self.0.with(id, secrets).map(Self)
             }
         }
 
@@ -154,7 +166,7 @@ with_key_ids! {
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: ably/docs `src/pages/docs/platform/integrations/webhooks/index.mdx` |
     ///
-    /// An API key `xVLyHw.kGF3Ag:the-secret` is `Ably::new("xVLyHw.kGF3Ag", the_secret)`. Signing is
+    /// An API key `xVLyHw.kGF3Ag:the-secret` is `Ably::new("xVLyHw.kGF3Ag", the_secret)?`. Signing is
     /// an option there, and documented for batched requests.
     Ably("x-ably-key") = Scheme::hmac_sha256("x-ably-signature")
         .provider("ably")

@@ -7,8 +7,7 @@ use http::{HeaderValue, request::Parts};
 use super::multipart;
 use super::policy::{self, DeliveryPolicy};
 use crate::{
-    Profile, Rejection, Secret, Verified, Verifier,
-    config_error::add,
+    ConfigError, IntoSecrets, Profile, Rejection, Verified, Verifier,
     form::Form,
     handshake::text_field,
     head::required,
@@ -66,24 +65,15 @@ impl Mailgun {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = policy::profile("mailgun").with_sensitive_fields(&["signature"]);
 
-    /// A verifier with this signing key.
-    #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "as every constructor with a secret")]
-    pub fn new(signing_key: Secret) -> Self {
-        let keys = Arc::new(vec![Mac::hmac_sha256(signing_key.expose())]);
-        Self { keys, tolerance: POLICY.tolerance(), clock: Clock::default() }
-    }
-
-    /// Accepts a further signing key, for a rotation: the first stays the current one.
+    /// Creates a verifier with these signing keys, the current one first.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// With more than 16 keys.
-    #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "as every constructor with a secret")]
-    pub fn or_secret(mut self, signing_key: Secret) -> Self {
-        add(Arc::make_mut(&mut self.keys), Mac::hmac_sha256(signing_key.expose()));
-        self
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(signing_keys: impl IntoSecrets) -> Result<Self, ConfigError> {
+        let keys = signing_keys.into_secrets()?.checked()?;
+        let keys = Arc::new(keys.iter().map(|key| Mac::hmac_sha256(key.expose())).collect());
+        Ok(Self { keys, tolerance: POLICY.tolerance(), clock: Clock::default() })
     }
 
     /// Accepts a delivery for as long as Mailgun sends it again: 8 hours and 48 minutes after the signed

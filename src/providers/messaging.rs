@@ -171,7 +171,7 @@ providers! {
     /// | evidence | vendor's source: OfficeDev/microsoft-teams-sample-outgoing-webhook:WebhookSampleBot/Models/AuthProvider.cs |
     ///
     /// Outgoing webhooks only; must answer in 5 s.
-    MicrosoftTeams(decoded) = Scheme::hmac_sha256("authorization")
+    MicrosoftTeams() = Scheme::hmac_sha256("authorization")
         .provider("microsoft_teams")
         .authorization("HMAC")
         .encoding(Encoding::Base64)
@@ -211,7 +211,7 @@ providers! {
     /// | retries | for 27 hours and 36 minutes (<https://resend.com/docs/webhooks/retries-and-replays>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: resend docs; hookdeck skills |
-    Resend(decoded, timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
+    Resend(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("resend");
 
     /// Salesforce Marketing Cloud, its Event Notification Service.

@@ -3,10 +3,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Response, request::Parts};
 
-use super::{or_text_key, policy, text_keyed};
+use super::policy;
 use crate::{
-    Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
-    config_error::add,
+    ConfigError, IntoSecrets, Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
     handshake::{echo, subscription},
     scheme::{Scheme, SchemeState, SchemeVerifier},
 };
@@ -29,10 +28,9 @@ use crate::{
 /// Behind axum's own extractors, raise `DefaultBodyLimit` too: it is 2 MB.
 ///
 /// ```
-/// use tower_webhook::{Secret, SignatureLayer, providers::Meta};
+/// use tower_webhook::{SignatureLayer, providers::Meta};
 ///
-/// let meta = Meta::new(Secret::new("the app secret")?)
-///     .verify_token(Secret::new("the token typed into the dashboard")?);
+/// let meta = Meta::new("the app secret")?.verify_token("the token typed into the dashboard")?;
 /// let layer = SignatureLayer::new(meta);
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
@@ -58,40 +56,28 @@ impl Meta {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile();
 
-    /// A verifier with this app secret.
-    #[must_use]
-    pub fn new(app_secret: Secret) -> Self {
-        Self(Arc::new(Inner {
-            scheme: text_keyed(Self::SCHEME, app_secret),
-            verify_tokens: Vec::new(),
-        }))
+    /// Creates a verifier with these app secrets, the current one first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(app_secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        let scheme = Self::SCHEME.verifier(app_secrets)?;
+        Ok(Self(Arc::new(Inner { scheme, verify_tokens: Vec::new() })))
     }
 
-    /// Accepts a further app secret, for a rotation: the first stays the current one.
-    ///
-    /// # Panics
-    ///
-    /// With more than 16 secrets.
-    #[must_use]
-    pub fn or_secret(mut self, app_secret: Secret) -> Self {
-        let inner = Arc::make_mut(&mut self.0);
-        inner.scheme = or_text_key(inner.scheme.clone(), app_secret);
-        self
-    }
-
-    /// Answers Meta's challenge (a GET) when it carries this token: with the challenge as plain
+    /// Answers Meta's challenge (a GET) when it carries one of these tokens: with the challenge as plain
     /// text, with 403 for another token or mode, and with 400 when a part is missing. No GET
-    /// reaches the handler then; every other method is verified as before.
+    /// reaches the handler then; every other method is verified as before. Single WhatsApp numbers can
+    /// have a token of their own: a further call adds its tokens.
     ///
-    /// Called again it accepts a further token: single WhatsApp numbers can have their own.
+    /// # Errors
     ///
-    /// # Panics
-    ///
-    /// With more than 16 tokens.
-    #[must_use]
-    pub fn verify_token(mut self, token: Secret) -> Self {
-        add(&mut Arc::make_mut(&mut self.0).verify_tokens, token);
-        self
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16 in all.
+    pub fn verify_token(mut self, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
+        let all = &mut Arc::make_mut(&mut self.0).verify_tokens;
+        all.extend(tokens.into_secrets()?.checked_beside(all.len())?);
+        Ok(self)
     }
 
     /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`. Where the

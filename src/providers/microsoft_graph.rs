@@ -5,7 +5,7 @@ use http::{Response, request::Parts};
 
 use super::{policy, shared_token::index_of};
 use crate::{
-    Profile, Rejection, Secret, Verified, Verifier,
+    ConfigError, IntoSecrets, Profile, Rejection, Secret, Verified, Verifier,
     handshake::text_field,
     json::{self, Value},
     scheme::Handshake,
@@ -40,17 +40,13 @@ impl MicrosoftGraph {
 
     const HANDSHAKE: Handshake = Handshake::PostQuery("validationToken");
 
-    /// Expects this `clientState`, as it was given when the subscription was made.
-    #[must_use]
-    pub fn new(client_state: Secret) -> Self {
-        Self(Arc::new(vec![client_state]))
-    }
-
-    /// Accepts a further `clientState`, for a rotation or another subscription.
-    #[must_use]
-    pub fn or_secret(mut self, client_state: Secret) -> Self {
-        Arc::make_mut(&mut self.0).push(client_state);
-        self
+    /// Expects one of these `clientState`s, as they were given when the subscriptions were made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(client_states: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new(client_states.into_secrets()?.checked()?)))
     }
 
     /// The index of the secret in one notification.

@@ -92,32 +92,22 @@ pub use self::{
     worldpay::{Worldpay, WorldpayState},
     wsapi::Wsapi,
 };
-use crate::scheme::Scheme;
 
-/// The constructors and knobs of a provider around a [`SchemeVerifier`] in `self.0`: by its key
-/// (the secret as it is, `decoded`, or a `public_key`), by what it signs (`url`), and whether that is `timed`.
+/// The constructor and knobs of a provider around a [`SchemeVerifier`] in `self.0`: by its key (secrets
+/// or `public_key`), by what it signs (`url`), and whether that is `timed`.
 ///
 /// [`SchemeVerifier`]: crate::scheme::SchemeVerifier
 macro_rules! scheme_methods {
-    () => {
-        /// The provider's name, the status of refusals and the body limit, for look-ups.
-        pub const PROFILE: $crate::Profile = Self::SCHEME.profile();
-
-        /// A verifier with this secret.
-        #[must_use]
-        pub fn new(secret: $crate::Secret) -> Self {
-            Self($crate::providers::text_keyed(Self::SCHEME, secret))
-        }
-
-        $crate::providers::scheme_methods!(@or_text_key);
-    };
     (timed) => {
         $crate::providers::scheme_methods!();
         $crate::providers::scheme_methods!(@timed);
     };
-    (decoded) => {
-        /// The provider's name, the status of refusals and the body limit, for look-ups.
-        pub const PROFILE: $crate::Profile = Self::SCHEME.profile();
+    (public_key, timed) => {
+        $crate::providers::scheme_methods!(public_key);
+        $crate::providers::scheme_methods!(@timed);
+    };
+    () => {
+        $crate::providers::scheme_methods!(@defaults);
 
         /// Creates a verifier with these secrets, the current one first.
         ///
@@ -128,68 +118,39 @@ macro_rules! scheme_methods {
         pub fn new(secrets: impl $crate::IntoSecrets) -> Result<Self, $crate::ConfigError> {
             Self::SCHEME.verifier(secrets).map(Self)
         }
-
-        /// Accepts a further secret, for a rotation: the first stays the current one.
-        ///
-        /// # Errors
-        ///
-        /// When the secret's text is not in the provider's form, or there are 16 already.
-        pub fn or_secret(self, secret: $crate::Secret) -> Result<Self, $crate::ConfigError> {
-            self.0.or_secret(secret).map(Self)
-        }
-    };
-    (decoded, timed) => {
-        $crate::providers::scheme_methods!(decoded);
-        $crate::providers::scheme_methods!(@timed);
     };
     (url) => {
-        /// The provider's name, the status of refusals and the body limit, for look-ups.
-        pub const PROFILE: $crate::Profile = Self::SCHEME.profile();
+        $crate::providers::scheme_methods!(@defaults);
 
-        /// A verifier with this secret, for webhooks that the provider sends to this URL.
-        #[must_use]
-        pub fn new(secret: $crate::Secret, url: $crate::PublicUrl) -> Self {
-            Self($crate::providers::text_keyed_at(Self::SCHEME, secret, url))
+        /// Creates a verifier with these secrets, the current one first, for webhooks that the provider
+        /// sends to this URL.
+        ///
+        /// # Errors
+        ///
+        /// When a secret's text is not in the provider's form (see the table above), or there are none or
+        /// more than 16.
+        pub fn new(
+            secrets: impl $crate::IntoSecrets,
+            url: $crate::PublicUrl,
+        ) -> Result<Self, $crate::ConfigError> {
+            Self::SCHEME.verifier_at(secrets, url).map(Self)
         }
-
-        $crate::providers::scheme_methods!(@or_text_key);
     };
     (public_key) => {
+        $crate::providers::scheme_methods!(@defaults);
+
+        /// Creates a verifier with these public keys, the current one first.
+        ///
+        /// # Errors
+        ///
+        /// When a key is of another algorithm than the provider's, or there are none or more than 16.
+        pub fn new(keys: impl $crate::IntoPublicKeys) -> Result<Self, $crate::ConfigError> {
+            Self::SCHEME.public_key_verifier(keys).map(Self)
+        }
+    };
+    (@defaults) => {
         /// The provider's name, the status of refusals and the body limit, for look-ups.
         pub const PROFILE: $crate::Profile = Self::SCHEME.profile();
-
-        /// A verifier with this public key.
-        ///
-        /// # Errors
-        ///
-        /// When the key is of another algorithm than the provider's.
-        pub fn new(key: $crate::PublicKey) -> Result<Self, $crate::ConfigError> {
-            Self::SCHEME.public_key_verifier(key).map(Self)
-        }
-
-        /// Accepts a further public key, for a rotation: the first stays the current one.
-        ///
-        /// # Errors
-        ///
-        /// When the key is of another algorithm than the provider's, or there are 16 already.
-        pub fn or_key(self, key: $crate::PublicKey) -> Result<Self, $crate::ConfigError> {
-            self.0.or_key(key).map(Self)
-        }
-    };
-    (public_key, timed) => {
-        $crate::providers::scheme_methods!(public_key);
-        $crate::providers::scheme_methods!(@timed);
-    };
-    (@or_text_key) => {
-        /// Accepts a further secret, for a rotation: the first stays the current one.
-        ///
-        /// # Panics
-        ///
-        /// With more than 16 secrets.
-        #[must_use]
-        pub fn or_secret(self, secret: $crate::Secret) -> Self {
-            Self($crate::providers::or_text_key(self.0, secret))
-        }
     };
     (@timed) => {
         /// How far the signed time may be off, in place of the table's freshness.
@@ -277,31 +238,3 @@ macro_rules! providers {
     };
 }
 use providers;
-
-/// A verifier for a scheme whose key is the secret as it is.
-#[expect(clippy::expect_used, reason = "only schemes with a text key call this")]
-fn text_keyed(scheme: Scheme, secret: crate::Secret) -> crate::scheme::SchemeVerifier {
-    scheme.verifier(secret).expect("any secret is a text key")
-}
-
-/// As [`text_keyed`], for a scheme that signs the URL.
-#[expect(clippy::expect_used, reason = "only schemes with a text key call this")]
-fn text_keyed_at(
-    scheme: Scheme,
-    secret: crate::Secret,
-    url: crate::PublicUrl,
-) -> crate::scheme::SchemeVerifier {
-    scheme.verifier_at(secret, url).expect("any secret is a text key")
-}
-
-/// A further secret, documented to panic when there are too many.
-#[expect(clippy::panic, reason = "documented; a mistake in the configuration")]
-fn or_text_key(
-    verifier: crate::scheme::SchemeVerifier,
-    secret: crate::Secret,
-) -> crate::scheme::SchemeVerifier {
-    match verifier.or_secret(secret) {
-        Ok(verifier) => verifier,
-        Err(error) => panic!("{error}"),
-    }
-}

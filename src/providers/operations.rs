@@ -36,7 +36,7 @@ providers! {
     /// | retries | for 24 hours (<https://docs.incident.io/api-reference/webhooks>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://docs.incident.io/api-reference/webhooks> |
-    IncidentIo(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    IncidentIo(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("incident_io");
 
     /// PagerDuty.

@@ -19,7 +19,7 @@ providers! {
     /// | evidence | public vector: adyen-node |
     ///
     /// Banking and platform webhooks.
-    AdyenPlatform(decoded) = Scheme::hmac_sha256("hmacsignature")
+    AdyenPlatform() = Scheme::hmac_sha256("hmacsignature")
         .provider("adyen_platform")
         .encoding(Encoding::Base64)
         .key_rule(KeyRule::Hex);
@@ -118,7 +118,7 @@ providers! {
     /// | evidence | vendor's documentation: <https://developer.brex.com/guides/webhooks.md> |
     ///
     /// After a rotation `webhook-signature` has a signature by each secret.
-    Brex(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Brex(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("brex");
 
     /// Cashfree.
@@ -239,7 +239,7 @@ providers! {
     /// | retries | for 27 hours and 36 minutes (second-hand: <https://developer.tryfinch.com/docs/documentation/col7xfm69ll1t-webhooks>); each is signed anew (second-hand: sent through Svix, <https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: finch-api-python |
-    Finch(decoded, timed) = family(["finch-signature", "finch-event-id", "finch-timestamp"])
+    Finch(timed) = family(["finch-signature", "finch-event-id", "finch-timestamp"])
         .provider("finch")
         .key_rule(KeyRule::Base64 { prefix: "" });
 
@@ -294,7 +294,7 @@ providers! {
     /// | retries | for an unknown time; each is signed anew (second-hand: sent through Svix, <https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: lithic-python |
-    Lithic(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Lithic(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("lithic");
 
     /// Modern Treasury.

@@ -17,7 +17,7 @@ providers! {
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: pyairtable 3.5.1 `tests/test_models_webhook.py`; <https://airtable.com/developers/web/api/webhooks-overview> |
-    Airtable(decoded) = Scheme::hmac_sha256("x-airtable-content-mac")
+    Airtable() = Scheme::hmac_sha256("x-airtable-content-mac")
         .provider("airtable")
         .prefix("hmac-sha256=")
         .key_rule(KeyRule::Base64 { prefix: "" });
@@ -227,7 +227,7 @@ providers! {
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango |
-    Fathom(decoded, timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Fathom(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("fathom");
 
     /// Go1.

@@ -78,31 +78,20 @@ macro_rules! own {
 
 /// A verifier of credentials of two parts each.
 macro_rules! of_pairs {
-    ($type:ident, $or:ident, $needs:ident, $parameters:ident) => {{
-        let split = |secret: Secret| Needs::$needs.split(&secret);
-        AnyVerifier::new($parameters.secrets.try_verifier(
-            |first| split(first).map(|(name, secret)| $type::new(&name, secret)),
-            |verifier, next| split(next).map(|(name, secret)| verifier.$or(&name, secret)),
-        )?)
+    ($type:ident, $further:ident, $needs:ident, $parameters:ident) => {{
+        let mut pairs = $parameters.secrets.into_iter().map(|pair| Needs::$needs.split(&pair));
+        let (name, secret) = pairs.next().ok_or(ConfigError::SecretEmpty)??;
+        AnyVerifier::new(pairs.try_fold($type::new(&name, secret)?, |verifier, pair| {
+            let (name, secret) = pair?;
+            verifier.$further(&name, secret)
+        })?)
     }};
 }
 
-/// A verifier of secrets as they are.
-macro_rules! of_secrets {
-    ($type:ident, $parameters:ident) => {
-        $parameters.secrets.verifier($type::new, $type::or_secret)?
-    };
-}
-
-/// A verifier of public keys.
+/// Public keys.
 #[cfg(feature = "asymmetric")]
-macro_rules! of_keys {
-    ($new:path, $or:path, $parameters:ident) => {
-        $parameters.secrets.try_verifier(
-            |first| $new(Needs::public_key(&first)?),
-            |verifier, next| $or(verifier, Needs::public_key(&next)?),
-        )?
-    };
+fn public_keys(texts: Secrets) -> Result<Vec<crate::PublicKey>, ConfigError> {
+    texts.into_iter().map(|text| Needs::public_key(&text)).collect()
 }
 
 /// Tokens of one header.
@@ -118,61 +107,56 @@ fn in_one_header(secrets: Secrets) -> Result<(HeaderName, Secrets), ConfigError>
 
 /// Providers that are more than a scheme.
 const OWN: &[Provider] = own! {
-    "ably": KeyIdAndSecret, p => of_pairs!(Ably, or_secret, KeyIdAndSecret, p);
-    "basic_auth": UserAndPassword, p => of_pairs!(BasicAuth, or_credentials, UserAndPassword, p);
-    "brevo": UserAndPassword, p => of_pairs!(Brevo, or_credentials, UserAndPassword, p);
-    "chargebee": UserAndPassword, p => of_pairs!(Chargebee, or_credentials, UserAndPassword, p);
+    "ably": KeyIdAndSecret, p => of_pairs!(Ably, key, KeyIdAndSecret, p);
+    "basic_auth": UserAndPassword, p => of_pairs!(BasicAuth, user, UserAndPassword, p);
+    "brevo": UserAndPassword, p => of_pairs!(Brevo, user, UserAndPassword, p);
+    "chargebee": UserAndPassword, p => of_pairs!(Chargebee, user, UserAndPassword, p);
     "datadog": HeaderAndToken, p => {
         let (header, tokens) = in_one_header(p.secrets)?;
-        let new = |token| Datadog::new(header, token);
-        AnyVerifier::new(tokens.verifier(new, Datadog::or_secret)?)
+        AnyVerifier::new(Datadog::new(header, tokens)?)
     };
-    "deepgram": Secret, p => AnyVerifier::new(of_secrets!(Deepgram, p));
-    "flutterwave": Secret, p => AnyVerifier::new(of_secrets!(Flutterwave, p));
-    "gitlab": Secret, p => {
-        AnyVerifier::new(p.secrets.try_verifier(|token| Ok(GitLab::token(token)), GitLab::or_secret)?)
-    };
+    "deepgram": Secret, p => AnyVerifier::new(Deepgram::new(p.secrets)?);
+    "flutterwave": Secret, p => AnyVerifier::new(Flutterwave::new(p.secrets)?);
+    "gitlab": Secret, p => AnyVerifier::new(GitLab::token(p.secrets)?);
     "gitlab_signed": Secret timed, p => clocked!(p, GitLab::signed(p.secrets)?);
-    "mailjet": UserAndPassword, p => of_pairs!(Mailjet, or_credentials, UserAndPassword, p);
-    "mailgun": Secret timed, p => clocked!(p, of_secrets!(Mailgun, p));
-    "meta": Secret, p => AnyVerifier::new(of_secrets!(Meta, p));
-    "microsoft_graph": Secret, p => AnyVerifier::new(of_secrets!(MicrosoftGraph, p));
-    "okta": Secret, p => AnyVerifier::new(of_secrets!(Okta, p));
-    "persona": Secret timed, p => clocked!(p, of_secrets!(Persona, p));
-    "postmark": UserAndPassword, p => of_pairs!(Postmark, or_credentials, UserAndPassword, p);
-    "pusher": KeyIdAndSecret, p => of_pairs!(Pusher, or_secret, KeyIdAndSecret, p);
+    "mailjet": UserAndPassword, p => of_pairs!(Mailjet, user, UserAndPassword, p);
+    "mailgun": Secret timed, p => clocked!(p, Mailgun::new(p.secrets)?);
+    "meta": Secret, p => AnyVerifier::new(Meta::new(p.secrets)?);
+    "microsoft_graph": Secret, p => AnyVerifier::new(MicrosoftGraph::new(p.secrets)?);
+    "okta": Secret, p => AnyVerifier::new(Okta::new(p.secrets)?);
+    "persona": Secret timed, p => clocked!(p, Persona::new(p.secrets)?);
+    "postmark": UserAndPassword, p => of_pairs!(Postmark, user, UserAndPassword, p);
+    "pusher": KeyIdAndSecret, p => of_pairs!(Pusher, key, KeyIdAndSecret, p);
     "shared_token": HeaderAndToken, p => {
         let (header, tokens) = in_one_header(p.secrets)?;
-        let new = |token| SharedToken::new(header, token);
-        AnyVerifier::new(tokens.verifier(new, SharedToken::or_secret)?)
+        AnyVerifier::new(SharedToken::new(header, tokens)?)
     };
-    "slack": Secret timed, p => clocked!(p, of_secrets!(Slack, p));
-    "sparkpost": UserAndPassword, p => of_pairs!(SparkPost, or_credentials, UserAndPassword, p);
+    "slack": Secret timed, p => clocked!(p, Slack::new(p.secrets)?);
+    "sparkpost": UserAndPassword, p => of_pairs!(SparkPost, user, UserAndPassword, p);
     "standard_webhooks": Secret timed, p => clocked!(p, StandardWebhooks::new(p.secrets)?);
-    "telegram": Secret, p => AnyVerifier::new(of_secrets!(Telegram, p));
+    "telegram": Secret, p => AnyVerifier::new(Telegram::new(p.secrets)?);
     "twilio": Secret, p => {
         let url = p.url.ok_or(ConfigError::UrlMissing)?;
-        let new = |token| Twilio::new(token, url);
-        AnyVerifier::new(p.secrets.verifier(new, Twilio::or_secret)?)
+        AnyVerifier::new(Twilio::new(p.secrets, url)?)
     };
-    "webex_contact_center": Secret timed, p => clocked!(p, of_secrets!(WebexContactCenter, p));
-    "websub": Secret, p => AnyVerifier::new(of_secrets!(WebSub, p));
-    "worldline": KeyIdAndSecret, p => of_pairs!(Worldline, or_secret, KeyIdAndSecret, p);
-    "worldpay": KeyIdAndSecret, p => of_pairs!(Worldpay, or_secret, KeyIdAndSecret, p);
-    "wsapi": Secret timed, p => clocked!(p, of_secrets!(Wsapi, p));
+    "webex_contact_center": Secret timed, p => clocked!(p, WebexContactCenter::new(p.secrets)?);
+    "websub": Secret, p => AnyVerifier::new(WebSub::new(p.secrets)?);
+    "worldline": KeyIdAndSecret, p => of_pairs!(Worldline, key, KeyIdAndSecret, p);
+    "worldpay": KeyIdAndSecret, p => of_pairs!(Worldpay, key, KeyIdAndSecret, p);
+    "wsapi": Secret timed, p => clocked!(p, Wsapi::new(p.secrets)?);
 };
 
 /// Those that are verified with a public key.
 #[cfg(feature = "asymmetric")]
 const ASYMMETRIC: &[Provider] = own! {
-    "discord": PublicKey timed, p => clocked!(p, of_keys!(Discord::new, Discord::or_key, p));
-    "sendgrid": PublicKey timed, p => clocked!(p, of_keys!(SendGrid::new, SendGrid::or_key, p));
+    "discord": PublicKey timed, p => clocked!(p, Discord::new(public_keys(p.secrets)?)?);
+    "sendgrid": PublicKey timed, p => clocked!(p, SendGrid::new(public_keys(p.secrets)?)?);
     "standard_webhooks_v1a": PublicKey timed, p => clocked!(
         p,
-        of_keys!(StandardWebhooks::new_asymmetric, StandardWebhooks::or_key, p)
+        StandardWebhooks::new_asymmetric(public_keys(p.secrets)?)?
     );
-    "telnyx": PublicKey timed, p => clocked!(p, of_keys!(Telnyx::new, Telnyx::or_key, p));
-    "wise": PublicKey, p => AnyVerifier::new(of_keys!(Wise::new, Wise::or_key, p));
+    "telnyx": PublicKey timed, p => clocked!(p, Telnyx::new(public_keys(p.secrets)?)?);
+    "wise": PublicKey, p => AnyVerifier::new(Wise::new(public_keys(p.secrets)?)?);
 };
 #[cfg(not(feature = "asymmetric"))]
 const ASYMMETRIC: &[Provider] = &[];

@@ -5,8 +5,8 @@ use http::{HeaderName, request::Parts};
 
 use super::policy;
 use crate::{
-    Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier, form::Form,
-    head::required_named, scheme::mac::Verdict,
+    ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified,
+    Verifier, form::Form, head::required_named, scheme::mac::Verdict,
 };
 
 /// A fixed token where the user chooses: in a header, such as WSAPI's "webhook authentication
@@ -39,37 +39,46 @@ impl SharedToken {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = policy::profile("shared_token");
 
-    /// Expects this token as the header's whole value.
-    #[must_use]
-    pub fn new(header: HeaderName, token: Secret) -> Self {
-        Self { place: Place::Header(header), secrets: vec![token] }
+    /// Expects one of these tokens as the header's whole value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(header: HeaderName, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Self::at(Place::Header(header), tokens)
     }
 
-    /// Expects this token as the value of a parameter of the query, as in `/hook?code=<token>`, and
+    /// Expects one of these tokens as the value of a parameter of the query, as in `/hook?code=<token>`, and
     /// that parameter once.
     ///
     /// URLs stand in the logs of servers and proxies: prefer a header, and keep this one out of them.
     /// Events of the layer do not show it; a look-up's must be told so, by
     /// [`Profile::with_secret_url`].
-    #[must_use]
-    pub fn in_query(parameter: impl Into<Arc<str>>, token: Secret) -> Self {
-        Self { place: Place::Query(parameter.into()), secrets: vec![token] }
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn in_query(
+        parameter: impl Into<Arc<str>>,
+        tokens: impl IntoSecrets,
+    ) -> Result<Self, ConfigError> {
+        Self::at(Place::Query(parameter.into()), tokens)
     }
 
-    /// Expects this token as the last segment of the path, as in `/hook/<token>`. It is compared as
+    /// Expects one of these tokens as the last segment of the path, as in `/hook/<token>`. It is compared as
     /// it stands there: make it of letters, digits, `-` and `_`.
     ///
     /// For the logs holds what [`in_query`](Self::in_query) says.
-    #[must_use]
-    pub fn in_path(token: Secret) -> Self {
-        Self { place: Place::Path, secrets: vec![token] }
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn in_path(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Self::at(Place::Path, tokens)
     }
 
-    /// Accepts a further token, for a rotation.
-    #[must_use]
-    pub fn or_secret(mut self, token: Secret) -> Self {
-        self.secrets.push(token);
-        self
+    fn at(place: Place, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Ok(Self { place, secrets: tokens.into_secrets()?.checked()? })
     }
 
     fn key_index(&self, head: &Parts) -> Result<usize, Rejection> {

@@ -5,9 +5,9 @@ use http::request::Parts;
 
 use super::policy;
 #[cfg(feature = "asymmetric")]
-use crate::PublicKey;
+use crate::IntoPublicKeys;
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified,
+    ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, SensitiveParts, Verified,
     Verifier,
     scheme::{
         Encoding, Grammar, KeyRule, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat,
@@ -33,8 +33,8 @@ use crate::{
 /// | evidence | vendor vector: standard-webhooks/standard-webhooks `libraries/`, svix/svix-webhooks `rust/src/webhooks.rs`, <https://docs.svix.com/receiving/verifying-payloads/how-manual> |
 ///
 /// Google's Gemini API signs with `v1a`. It has three public keys without ids, at
-/// <https://generativelanguage.googleapis.com/.well-known/jwks.json>: give the first to `new_asymmetric`
-/// and the others to `or_key`, and again once Google changes them.
+/// <https://generativelanguage.googleapis.com/.well-known/jwks.json>: give all of them to
+/// `new_asymmetric`, and again once Google changes them.
 #[derive(Clone, Debug)]
 pub struct StandardWebhooks(Arc<[SchemeVerifier; 2]>);
 
@@ -87,45 +87,23 @@ impl StandardWebhooks {
         ])))
     }
 
-    /// Accepts a further secret, for a rotation: the first stays the current one.
-    ///
-    /// # Errors
-    ///
-    /// When the secret's text is not base64 after `whsec_`, there are 16 already, or this was made
-    /// with a public key.
-    pub fn or_secret(self, secret: Secret) -> Result<Self, ConfigError> {
-        let [webhook, svix] = (*self.0).clone();
-        Ok(Self(Arc::new([webhook.or_secret(secret.clone())?, svix.or_secret(secret)?])))
-    }
-
-    /// A verifier of `v1a` signatures with this public key, in place of `v1` and a secret. Other
+    /// Creates a verifier of `v1a` signatures with these public keys, in place of `v1` and a secret. Other
     /// versions are skipped, `v1` among them. To accept both, use [`any_of`](crate::any_of).
     ///
     /// # Errors
     ///
-    /// When the key is not of Ed25519.
+    /// When a key is not of Ed25519, or there are none or more than 16.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-    pub fn new_asymmetric(key: PublicKey) -> Result<Self, ConfigError> {
+    pub fn new_asymmetric(keys: impl IntoPublicKeys) -> Result<Self, ConfigError> {
         const fn scheme(names: [&'static str; 3]) -> Scheme {
             policy::applied(tagged_family(names, "v1a", Scheme::ed25519(names[0])))
         }
+        let keys = keys.into_public_keys();
         Ok(Self(Arc::new([
-            scheme(HEADERS[WEBHOOK]).public_key_verifier(key.clone())?,
-            scheme(HEADERS[SVIX]).public_key_verifier(key)?,
+            scheme(HEADERS[WEBHOOK]).public_key_verifier(keys.clone())?,
+            scheme(HEADERS[SVIX]).public_key_verifier(keys)?,
         ])))
-    }
-
-    /// Accepts a further public key, for a rotation: the first stays the current one.
-    ///
-    /// # Errors
-    ///
-    /// When the key is not of Ed25519, there are 16 already, or this was made with a secret.
-    #[cfg(feature = "asymmetric")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-    pub fn or_key(self, key: PublicKey) -> Result<Self, ConfigError> {
-        let [webhook, svix] = (*self.0).clone();
-        Ok(Self(Arc::new([webhook.or_key(key.clone())?, svix.or_key(key)?])))
     }
 
     /// How far the signed time may be off, in place of five minutes.

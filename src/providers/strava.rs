@@ -3,7 +3,8 @@ use http::{Method, Response, request::Parts};
 
 use super::{SharedToken, policy};
 use crate::{
-    Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
+    ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified,
+    Verifier,
     handshake::{is_token, json_answer, subscription},
 };
 
@@ -23,28 +24,34 @@ use crate::{
 /// `subscription_id` with your own.
 ///
 /// ```
-/// use tower_webhook::{Secret, SignatureLayer, providers::{SharedToken, Strava}};
+/// use tower_webhook::{SignatureLayer, providers::{SharedToken, Strava}};
 ///
 /// // Subscribed with the callback https://example.com/strava/the-secret.
-/// let callback = SharedToken::in_path(Secret::new("the-secret")?);
-/// let layer = SignatureLayer::new(Strava::new(callback, Secret::new("verify_token")?));
+/// let callback = SharedToken::in_path("the-secret")?;
+/// let layer = SignatureLayer::new(Strava::new(callback, "verify_token")?);
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Strava {
     callback: SharedToken,
-    verify_token: Secret,
+    verify_tokens: Vec<Secret>,
 }
 
 impl Strava {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = policy::profile("strava").with_secret_url();
 
-    /// Expects this token in the callback's URL, and the other one in Strava's challenge.
-    #[must_use]
-    pub const fn new(callback: SharedToken, verify_token: Secret) -> Self {
-        Self { callback, verify_token }
+    /// Expects this token in the callback's URL, and one of the others in Strava's challenge.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(
+        callback: SharedToken,
+        verify_tokens: impl IntoSecrets,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self { callback, verify_tokens: verify_tokens.into_secrets()?.checked()? })
     }
 }
 
@@ -62,7 +69,7 @@ impl Verifier for Strava {
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         // Only GET, so that no other method gets round verification (T-43).
         (head.method == Method::GET).then(|| {
-            let challenge = subscription(head, std::slice::from_ref(&self.verify_token))?;
+            let challenge = subscription(head, &self.verify_tokens)?;
             // Nothing in a token needs escaping.
             if !is_token(challenge.as_bytes()) {
                 return Err(Rejection::new(RejectionKind::HandshakeMalformed));

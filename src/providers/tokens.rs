@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, Response, request::Parts};
 
-use super::{SharedToken, or_text_key, policy, shared_token::index_of, text_keyed};
+use super::{SharedToken, policy, shared_token::index_of};
 pub use super::{
     azure_event_grid::AzureEventGrid,
     gitlab::{GitLab, GitLabState},
@@ -18,7 +18,7 @@ pub use super::{
     strava::Strava,
 };
 use crate::{
-    Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    ConfigError, IntoSecrets, Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
     head::credentials,
     scheme::{Encoding, Handshake, Scheme, SchemeState, SchemeVerifier},
 };
@@ -67,16 +67,13 @@ macro_rules! tokens {
         pub struct $name(SharedToken);
 
         impl $name {
-            /// Expects this token as the header's whole value.
-            #[must_use]
-            pub fn new(token: Secret) -> Self {
-                Self(SharedToken::new(HeaderName::from_static($header), token))
-            }
-
-            /// Accepts a further token, for a rotation.
-            #[must_use]
-            pub fn or_secret(self, token: Secret) -> Self {
-                Self(self.0.or_secret(token))
+            /// Expects one of these tokens as the header's whole value.
+            ///
+            /// # Errors
+            ///
+            /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+            pub fn new(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
+                SharedToken::new(HeaderName::from_static($header), tokens).map(Self)
             }
         }
 
@@ -151,16 +148,13 @@ tokens! {
 pub struct Datadog(SharedToken);
 
 impl Datadog {
-    /// Expects this token as this header's whole value.
-    #[must_use]
-    pub fn new(header: HeaderName, token: Secret) -> Self {
-        Self(SharedToken::new(header, token))
-    }
-
-    /// Accepts a further token, for a rotation.
-    #[must_use]
-    pub fn or_secret(self, token: Secret) -> Self {
-        Self(self.0.or_secret(token))
+    /// Expects one of these tokens as this header's whole value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(header: HeaderName, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
+        SharedToken::new(header, tokens).map(Self)
     }
 }
 
@@ -200,23 +194,16 @@ impl Flutterwave {
         .provider("flutterwave")
         .encoding(Encoding::Base64);
 
-    /// Creates a verifier with this secret hash.
-    #[must_use]
-    pub fn new(secret: Secret) -> Self {
-        let signed = text_keyed(Self::SCHEME, secret.clone());
-        let token = SharedToken::new(HeaderName::from_static("verif-hash"), secret);
-        Self { token, signed, is_signed_only: false }
-    }
-
-    /// Accepts a further secret hash, for a rotation.
+    /// Creates a verifier with these secret hashes, the current one first.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// With more than 16 secrets.
-    #[must_use]
-    pub fn or_secret(self, secret: Secret) -> Self {
-        let token = self.token.or_secret(secret.clone());
-        Self { token, signed: or_text_key(self.signed, secret), ..self }
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        let secrets = secrets.into_secrets()?;
+        let signed = Self::SCHEME.verifier(secrets.clone())?;
+        let token = SharedToken::new(HeaderName::from_static("verif-hash"), secrets)?;
+        Ok(Self { token, signed, is_signed_only: false })
     }
 
     /// Refuses version 3, which signs nothing.
@@ -297,19 +284,25 @@ impl BasicAuth {
         .with_www_authenticate(BASIC_CHALLENGE)
         .with_sensitive_headers(&["authorization"]);
 
-    /// Expects this name and password. In a URL they stand percent-encoded; here they do not.
-    #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "as every constructor with a secret")]
-    pub fn new(user: &str, password: Secret) -> Self {
-        Self(vec![encoded(user, &password)])
+    /// Expects this name and one of these passwords, the current one first. In a URL they stand
+    /// percent-encoded; here they do not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Self(Vec::new()).user(user, passwords)
     }
 
-    /// Accepts a further name and password, for a rotation.
-    #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "as every constructor with a secret")]
-    pub fn or_credentials(mut self, user: &str, password: Secret) -> Self {
-        self.0.push(encoded(user, &password));
-        self
+    /// Accepts a further name and its passwords.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new), and when there are more than 16 passwords of all names.
+    pub fn user(mut self, user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
+        let passwords = passwords.into_secrets()?.checked_beside(self.0.len())?;
+        self.0.extend(passwords.iter().map(|password| encoded(user, password)));
+        Ok(self)
     }
 }
 
@@ -354,17 +347,23 @@ macro_rules! passwords {
         pub struct $name(BasicAuth);
 
         impl $name {
-            /// Expects this name and password. In a URL they stand percent-encoded; here they do
-            /// not.
-            #[must_use]
-            pub fn new(user: &str, password: Secret) -> Self {
-                Self(BasicAuth::new(user, password))
+            /// Expects this name and one of these passwords, the current one first. In a URL they stand
+            /// percent-encoded; here they do not.
+            ///
+            /// # Errors
+            ///
+            /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+            pub fn new(user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
+                BasicAuth::new(user, passwords).map(Self)
             }
 
-            /// Accepts a further name and password, for a rotation.
-            #[must_use]
-            pub fn or_credentials(self, user: &str, password: Secret) -> Self {
-                Self(self.0.or_credentials(user, password))
+            /// Accepts a further name and its passwords.
+            ///
+            /// # Errors
+            ///
+            /// As for [`new`](Self::new), and when there are more than 16 passwords of all names.
+            pub fn user(self, user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
+                self.0.user(user, passwords).map(Self)
             }
         }
 

@@ -7,8 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::policy;
 use crate::{
-    Profile, PublicUrl, Rejection, RejectionKind, Secret, Verified, Verifier,
-    config_error::add,
+    ConfigError, IntoSecrets, Profile, PublicUrl, Rejection, RejectionKind, Verified, Verifier,
     encoding::{self, Encoding, MAX_TAG},
     form::Form,
     head::{optional, required},
@@ -48,10 +47,9 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// query differs in each request.
 ///
 /// ```
-/// use tower_webhook::{PublicUrl, Secret, SignatureLayer, providers::Twilio};
+/// use tower_webhook::{PublicUrl, SignatureLayer, providers::Twilio};
 ///
-/// let auth_token = Secret::new("the auth token")?;
-/// let twilio = Twilio::new(auth_token, PublicUrl::base("https://example.com")?);
+/// let twilio = Twilio::new("the auth token", PublicUrl::base("https://example.com")?)?;
 /// let layer = SignatureLayer::new(twilio);
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
@@ -91,28 +89,22 @@ impl Twilio {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = policy::profile("twilio").with_sensitive_headers(&[SIGNATURE]);
 
-    /// A verifier with this auth token, for webhooks that Twilio sends to this URL.
-    #[must_use]
-    pub fn new(auth_token: Secret, url: PublicUrl) -> Self {
-        Self(Arc::new(Inner {
+    /// Creates a verifier with these auth tokens, the current one first, for webhooks that Twilio sends
+    /// to this URL.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(auth_tokens: impl IntoSecrets, url: PublicUrl) -> Result<Self, ConfigError> {
+        let auth_tokens = auth_tokens.into_secrets()?.checked()?;
+        Ok(Self(Arc::new(Inner {
             url,
-            auth_tokens: vec![Mac::hmac_sha1(auth_token.expose())],
+            auth_tokens: auth_tokens.iter().map(|token| Mac::hmac_sha1(token.expose())).collect(),
             shared_keys: Vec::new(),
             known_parameters: None,
             legacy_query: false,
             trailing_slash: false,
-        }))
-    }
-
-    /// Accepts a further auth token, for a rotation: the first stays the current one.
-    ///
-    /// # Panics
-    ///
-    /// With more than 16 auth tokens.
-    #[must_use]
-    pub fn or_secret(self, auth_token: Secret) -> Self {
-        let mac = Mac::hmac_sha1(auth_token.expose());
-        self.with(|inner| add(&mut inner.auth_tokens, mac))
+        })))
     }
 
     /// Adds a shared key (a public beta of Twilio's). It verifies requests whose settings header names
@@ -121,17 +113,23 @@ impl Twilio {
     /// an unknown one, the auth token decides, with SHA-1 alone. Source: <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>,
     /// twilio-python 9.13.0.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// With more than 16 shared keys.
-    #[must_use]
-    pub fn shared_key(self, id: impl Into<String>, secret: Secret) -> Self {
-        let key = SharedKey {
-            id: id.into(),
+    /// As [`Secret::new`](crate::Secret::new), and when there are more than 16 shared keys.
+    pub fn shared_key(
+        mut self,
+        id: impl Into<String>,
+        secret: impl IntoSecrets,
+    ) -> Result<Self, ConfigError> {
+        let id = id.into();
+        let keys = &mut Arc::make_mut(&mut self.0).shared_keys;
+        let secrets = secret.into_secrets()?.checked_beside(keys.len())?;
+        keys.extend(secrets.iter().map(|secret| SharedKey {
+            id: id.clone(),
             sha1: Mac::hmac_sha1(secret.expose()),
             sha256: Mac::hmac_sha256(secret.expose()),
-        };
-        self.with(|inner| add(&mut inner.shared_keys, key))
+        }));
+        Ok(self)
     }
 
     /// Refuses forms with a parameter that is not among these, so that part of a name or of the

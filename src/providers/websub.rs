@@ -3,9 +3,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Response, request::Parts};
 
-use super::{or_text_key, policy, text_keyed};
+use super::policy;
 use crate::{
-    Profile, Rejection, RejectionKind, Secret, Verifier,
+    ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, Verifier,
     form::Form,
     handshake::{echo, text},
     scheme::{Scheme, SchemeState, SchemeVerifier},
@@ -35,9 +35,9 @@ use crate::{
 /// with [`any_of`](crate::any_of).
 ///
 /// ```
-/// use tower_webhook::{Secret, SignatureLayer, providers::WebSub};
+/// use tower_webhook::{SignatureLayer, providers::WebSub};
 ///
-/// let websub = WebSub::new(Secret::new("hub.secret of the subscription")?)
+/// let websub = WebSub::new("hub.secret of the subscription")?
 ///     .topic("https://example.com/feed");
 /// let layer = SignatureLayer::new(websub);
 /// # let _ = layer;
@@ -64,42 +64,43 @@ impl WebSub {
     pub const PROFILE: Profile = Self::SCHEME.profile();
 
     /// A verifier of `sha256=` with this `hub.secret`.
-    #[must_use]
-    pub fn new(secret: Secret) -> Self {
-        Self::with(Self::SCHEME, secret)
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Self::with(Self::SCHEME, secrets)
     }
 
     /// A verifier of `sha1=`, which older hubs send.
-    #[must_use]
-    pub fn sha1(secret: Secret) -> Self {
-        Self::with(named(Scheme::hmac_sha1(HEADER), "sha1="), secret)
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn sha1(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Self::with(named(Scheme::hmac_sha1(HEADER), "sha1="), secrets)
     }
 
     /// A verifier of `sha384=`.
-    #[must_use]
-    pub fn sha384(secret: Secret) -> Self {
-        Self::with(named(Scheme::hmac_sha384(HEADER), "sha384="), secret)
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn sha384(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Self::with(named(Scheme::hmac_sha384(HEADER), "sha384="), secrets)
     }
 
     /// A verifier of `sha512=`.
-    #[must_use]
-    pub fn sha512(secret: Secret) -> Self {
-        Self::with(named(Scheme::hmac_sha512(HEADER), "sha512="), secret)
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn sha512(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Self::with(named(Scheme::hmac_sha512(HEADER), "sha512="), secrets)
     }
 
-    fn with(scheme: Scheme, secret: Secret) -> Self {
-        Self { scheme: text_keyed(scheme, secret), intents: Arc::default() }
-    }
-
-    /// Accepts a further secret, for a rotation: the first stays the current one.
-    ///
-    /// # Panics
-    ///
-    /// With more than 16 secrets.
-    #[must_use]
-    pub fn or_secret(mut self, secret: Secret) -> Self {
-        self.scheme = or_text_key(self.scheme, secret);
-        self
+    fn with(scheme: Scheme, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Ok(Self { scheme: scheme.verifier(secrets)?, intents: Arc::default() })
     }
 
     /// Confirms to the hub that we subscribe to this topic, which `hub.topic` must equal to the

@@ -6,9 +6,7 @@ use subtle::Choice;
 
 use super::policy;
 use crate::{
-    Profile, Rejection, Secret, Verified, Verifier,
-    config_error::add,
-    encoding,
+    ConfigError, IntoSecrets, Profile, Rejection, Verified, Verifier, encoding,
     head::required,
     scheme::mac::{Mac, Verdict},
 };
@@ -44,24 +42,30 @@ impl Worldpay {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = policy::profile("worldpay").with_sensitive_headers(&[HEADER]);
 
-    /// A verifier with the key of this id, a number. A request without a signature by it is refused
-    /// before its body is read.
-    #[must_use]
-    pub fn new(id: &str, secret: Secret) -> Self {
-        Self(Arc::default()).or_secret(id, secret)
+    /// Creates a verifier with the key of this id, a number, and its secrets. A request without a
+    /// signature by it is refused before its body is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        Self(Arc::default()).key(id, secrets)
     }
 
-    /// Accepts a further key, for a rotation: the first stays the current one.
+    /// Accepts a further key, for a rotation.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// With more than 16 keys.
-    #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "as every constructor with a secret")]
-    pub fn or_secret(mut self, id: &str, secret: Secret) -> Self {
-        let mac = Mac::hmac_sha256(secret.expose());
-        add(Arc::make_mut(&mut self.0), Key { id: id.to_owned(), mac });
-        self
+    /// As for [`new`](Self::new), and when there are more than 16 secrets of all keys.
+    pub fn key(mut self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        let keys = Arc::make_mut(&mut self.0);
+        let secrets = secrets.into_secrets()?.checked_beside(keys.len())?;
+        keys.extend(
+            secrets
+                .iter()
+                .map(|secret| Key { id: id.to_owned(), mac: Mac::hmac_sha256(secret.expose()) }),
+        );
+        Ok(self)
     }
 
     /// Calls `visit` with the index of each key that a signature names, and the signature. Tells

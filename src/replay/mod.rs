@@ -7,12 +7,12 @@
 //! ```
 //! use axum::{Router, routing::post};
 //! use tower_webhook::{
-//!     Secret, SignatureLayer,
+//!     SignatureLayer,
 //!     providers::StandardWebhooks,
 //!     replay::{MemoryStore, ReplayLayer},
 //! };
 //!
-//! let provider = StandardWebhooks::new(Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?)?;
+//! let provider = StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
 //! let guard = ReplayLayer::new("/webhook", MemoryStore::new(100_000));
 //! let app: Router = Router::new()
 //!     .route("/webhook", post(async || "handled"))
@@ -53,7 +53,7 @@
 //! Mailgun, whose signature does not cover the body, that holds for the body too.
 //!
 //! The tag under the **oldest** secret is what an HMAC delivery without a signed id is known by: the
-//! last that was given to `or_secret`. When that secret is taken away, or processes that share a store
+//! last of the list. When that secret is taken away, or processes that share a store
 //! have different ones for a moment, what was handled before can be handled once more within the
 //! verifier's tolerance. So it is with [`any_of`](crate::any_of) two schemes, when somebody leaves one
 //! of two signatures out.

@@ -10,7 +10,7 @@ use super::{
 };
 pub(super) use crate::public_key::Content;
 use crate::{
-    ConfigError, PublicKey, PublicUrl, Rejection, config_error::MAX_SECRETS,
+    ConfigError, IntoPublicKeys, PublicKey, PublicUrl, Rejection, config_error::MAX_SECRETS,
     encoding::MAX_SIGNATURE,
 };
 
@@ -99,11 +99,14 @@ impl Scheme {
     /// When the key is not of the scheme's algorithm, when the scheme is keyed by a secret, when
     /// it signs the URL and needs [`public_key_verifier_at`](Self::public_key_verifier_at), or when
     /// its declaration contradicts itself.
-    pub fn public_key_verifier(self, key: PublicKey) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::with_public_key(self, key, None)
+    pub fn public_key_verifier(
+        self,
+        keys: impl IntoPublicKeys,
+    ) -> Result<SchemeVerifier, ConfigError> {
+        SchemeVerifier::with_public_keys(self, keys.into_public_keys(), None)
     }
 
-    /// A verifier with this public key, for a scheme that signs the URL.
+    /// Creates a verifier with these public keys, for a scheme that signs the URL.
     ///
     /// # Errors
     ///
@@ -111,30 +114,28 @@ impl Scheme {
     /// declaration contradicts itself.
     pub fn public_key_verifier_at(
         self,
-        key: PublicKey,
+        keys: impl IntoPublicKeys,
         url: PublicUrl,
     ) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::with_public_key(self, key, Some(url))
+        SchemeVerifier::with_public_keys(self, keys.into_public_keys(), Some(url))
     }
 }
 
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 impl SchemeVerifier {
-    pub(super) fn with_public_key(
+    fn with_public_keys(
         scheme: Scheme,
-        key: PublicKey,
+        keys: Vec<PublicKey>,
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
-        Self::without_keys(scheme, Keys::Public(PublicKeys(Vec::new())), url)?.or_key(key)
+        if keys.is_empty() {
+            return Err(ConfigError::PublicKeyInvalid { why: "there is none" });
+        }
+        let verifier = Self::without_keys(scheme, Keys::Public(PublicKeys(Vec::new())), url)?;
+        keys.into_iter().try_fold(verifier, Self::with_key)
     }
 
-    /// Accepts a further public key, for a rotation: the first stays the current one.
-    ///
-    /// # Errors
-    ///
-    /// When the key is not of the scheme's algorithm, there are 16 already, or the scheme takes a
-    /// secret in place of a public key.
-    pub fn or_key(mut self, key: PublicKey) -> Result<Self, ConfigError> {
+    fn with_key(mut self, key: PublicKey) -> Result<Self, ConfigError> {
         let (scheme, keys) = self.keys_mut();
         match keys {
             Keys::Public(keys) if Mac::new(scheme.algorithm, b"").is_none() => {
@@ -143,7 +144,7 @@ impl SchemeVerifier {
             }
             _ => Err(ConfigError::SchemeInvalid {
                 why: "it is keyed by a secret, and whoever knows the public key could sign; \
-                      use `verifier` and `or_secret`",
+                      use `verifier`",
             }),
         }
     }

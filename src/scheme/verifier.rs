@@ -66,7 +66,7 @@ impl Keys {
 
 const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
     why: "it signs with a private key, so a secret cannot verify it; \
-          use `public_key_verifier` and `or_key`",
+          use `public_key_verifier`",
 };
 
 impl SchemeVerifier {
@@ -76,7 +76,7 @@ impl SchemeVerifier {
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
         let verifier = Self::without_keys(scheme, Keys::Secret(Vec::new()), url)?;
-        secrets.checked()?.into_iter().try_fold(verifier, Self::or_secret)
+        secrets.checked()?.into_iter().try_fold(verifier, Self::with_secret)
     }
 
     pub(super) fn without_keys(
@@ -110,24 +110,14 @@ impl SchemeVerifier {
         })))
     }
 
-    /// Accepts a further secret, for a rotation: the first stays the current one.
-    ///
     /// Every secret is tried for every request, so that the time taken does not tell which matched.
-    ///
-    /// # Errors
-    ///
-    /// When the secret's text cannot be made a key by the scheme's rule, there are 16 already, or
-    /// the scheme takes a public key in place of a secret.
-    pub fn or_secret(mut self, secret: Secret) -> Result<Self, ConfigError> {
+    fn with_secret(mut self, secret: Secret) -> Result<Self, ConfigError> {
         let inner = Arc::make_mut(&mut self.0);
         for other in inner.families.iter_mut().chain(&mut inner.legacy) {
-            *other = other.clone().or_secret(secret.clone())?;
+            *other = other.clone().with_secret(secret.clone())?;
         }
         let (scheme, keys) = self.keys_mut();
         let Keys::Secret(macs) = keys else { return Err(TAKES_PUBLIC_KEY) };
-        if macs.len() == MAX_SECRETS {
-            return Err(ConfigError::TooManySecrets);
-        }
         let key = scheme.key_rule.key(&secret)?;
         let mac = Mac::new(scheme.algorithm, key.expose()).ok_or(TAKES_PUBLIC_KEY)?;
         // A look-up makes a verifier for each request, and most schemes have a name.

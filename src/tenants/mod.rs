@@ -15,7 +15,7 @@
 //!         let store = Arc::clone(&store);
 //!         async move { Ok::<_, Infallible>(store.get(tenant.as_str()).cloned()) }
 //!     },
-//!     |secrets| secrets.verifier(Meta::new, Meta::or_secret),
+//!     Meta::new,
 //! )?;
 //! let by_path = |head: &http::request::Parts| {
 //!     head.uri.path().strip_prefix("/hooks/").map(str::to_owned)

@@ -278,7 +278,8 @@ async fn a_multipart_form_is_read_without_a_copy_of_its_files() {
         .body(())
         .unwrap();
     let (head, ()) = request.into_parts();
-    let mailgun = tower_webhook::providers::Mailgun::new(secret()).clock(at(1_700_000_000));
+    let mailgun =
+        tower_webhook::providers::Mailgun::new(secret()).unwrap().clock(at(1_700_000_000));
     let verify = async { tower_webhook::verify(&mailgun, &head, &body).is_ok() };
     let (is_genuine, peak) = peak(verify).await;
     assert!(is_genuine);

@@ -164,7 +164,7 @@ async fn under_nest_the_url_comes_from_the_original_uri() {
     ] {
         let hooks = Router::new()
             .route("/twilio", post(form))
-            .route_layer(SignatureLayer::new(Twilio::new(secret(), url)));
+            .route_layer(SignatureLayer::new(Twilio::new(secret(), url).unwrap()));
         let address = serve_axum(Router::new().nest("/hooks", hooks)).await;
         let target = "/hooks/twilio?a='%27";
         let response = send(address, twilio(target, target)).await;
@@ -180,7 +180,7 @@ async fn under_nest_the_url_comes_from_the_original_uri() {
     // Outside of `nest` the same verifier reads the same URI.
     let router = Router::new()
         .route("/hooks/twilio", post(form))
-        .route_layer(SignatureLayer::new(Twilio::new(secret(), original())));
+        .route_layer(SignatureLayer::new(Twilio::new(secret(), original()).unwrap()));
     let address = serve_axum(router).await;
     let response = send(address, twilio("/hooks/twilio?x", "/hooks/twilio?x")).await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -189,7 +189,7 @@ async fn under_nest_the_url_comes_from_the_original_uri() {
 #[tokio::test]
 async fn a_layer_around_nest_sees_the_whole_path() {
     let hooks = Router::new().route("/twilio", post(handle));
-    let layer = SignatureLayer::new(Twilio::new(secret(), example_com()));
+    let layer = SignatureLayer::new(Twilio::new(secret(), example_com()).unwrap());
     let address = serve_axum(Router::new().nest("/hooks", hooks).layer(layer)).await;
     let response = send(address, twilio("/hooks/twilio", "/hooks/twilio")).await;
     assert_eq!(response.body(), "twilio: From=%2B1&Body=hi");
@@ -388,11 +388,12 @@ async fn t12_no_spelling_of_a_path_gets_round_the_layer() {
 
 #[tokio::test]
 async fn routes_have_layers_of_their_own() {
-    let meta = Meta::new(secret()).verify_token(secret());
+    let meta = Meta::new(secret()).unwrap().verify_token(secret()).unwrap();
     let router =
         Router::new().route("/meta", post(handle).route_layer(SignatureLayer::new(meta))).route(
             "/twilio",
-            post(handle).route_layer(SignatureLayer::new(Twilio::new(secret(), example_com()))),
+            post(handle)
+                .route_layer(SignatureLayer::new(Twilio::new(secret(), example_com()).unwrap())),
         );
     let address = serve_axum(router).await;
     assert_eq!(send(address, signed("/meta", "hello")).await.body(), "meta: hello");
@@ -412,7 +413,10 @@ async fn metas_challenge_is_answered_where_the_layer_covers_get() {
         http::Request::get(uri).body(body).unwrap()
     };
     let layer = SignatureLayer::new(
-        Meta::new(secret()).verify_token(tower_webhook::Secret::new("meatyhamhock").unwrap()),
+        Meta::new(secret())
+            .unwrap()
+            .verify_token(tower_webhook::Secret::new("meatyhamhock").unwrap())
+            .unwrap(),
     );
     let router = Router::new()
         // `Router::route_layer` covers every method of its routes, GET included.

@@ -175,7 +175,7 @@ async fn small_bodies_that_stall_keep_no_small_one_out() {
 async fn small_body_is_looked_up_while_the_budget_is_spent() {
     let layer = SignatureLayer::new(make_verifier_after_body_fn(|_, _| async {
         tokio::task::yield_now().await;
-        Ok(Meta::new(secret()))
+        Ok(Meta::new(secret()).unwrap())
     }));
     let layer = layer.byte_budget(1600).drain(Drain::new().max_bytes(0));
     let mut strangers: Vec<_> = (0..16).map(|_| run(&layer, stalls(100))).collect();
@@ -265,7 +265,7 @@ async fn cancelled_at_any_poll_it_gives_everything_back() {
     let in_body = layer();
     let by_body = SignatureLayer::new(make_verifier_after_body_fn(|_, _| async {
         tokio::task::yield_now().await;
-        Ok(Meta::new(secret()))
+        Ok(Meta::new(secret()).unwrap())
     }))
     .byte_budget(BUDGET);
     let one_by_one = || {
@@ -314,7 +314,7 @@ async fn every_end_gives_everything_back() {
 
     let layer = SignatureLayer::new(make_verifier_after_body_fn(|_, body| {
         let is_known = &body[..] != b"01234";
-        let verifier = is_known.then(|| Meta::new(secret()));
+        let verifier = is_known.then(|| Meta::new(secret()).unwrap());
         async { verifier.ok_or(Rejection::unknown_tenant()) }
     }))
     .byte_budget(BUDGET);
@@ -364,7 +364,7 @@ async fn a_body_is_counted_while_its_verifier_is_looked_up() {
                 pending::<()>().await;
             }
             tokio::task::yield_now().await;
-            Ok(Meta::new(secret()))
+            Ok(Meta::new(secret()).unwrap())
         }
     }))
     .byte_budget(BUDGET);

@@ -7,9 +7,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, request::Parts};
 use tower_webhook::{
-    PublicUrl,
+    ConfigError, PublicUrl,
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch},
-    Secret, SignatureLayer, Verifier,
+    Secret, Secrets, SignatureLayer, Verifier,
     providers::{
         self, Ably, BasicAuth, Brevo, Chargebee, Deepgram, Flutterwave, GitLab, Mailjet, Okta,
         Persona, Postmark, Pusher, SharedToken, SparkPost, Telegram, Twilio, WebSub,
@@ -26,6 +26,10 @@ const NOW: u64 = 1_700_000_000;
 const BODY: &str = r#"{"id":"evt_1"}"#;
 const SECRET: &str = "s3cret-of-the-catalogue";
 const OTHER: &str = "another-s3cret-of-the-catalogue";
+
+fn secrets(texts: &[&str]) -> Secrets {
+    texts.iter().copied().map(secret).collect()
+}
 
 fn secret(text: &str) -> Secret {
     Secret::new(text).unwrap()
@@ -131,18 +135,20 @@ where
 async fn tokens_decide_from_the_head_alone() {
     macro_rules! try_tokens {
         ($($name:literal: $type:ident,)*) => {$(
-            let new = |text| $type::new(secret(text));
-            let verifiers = [new(SECRET), new(OTHER).or_secret(secret(SECRET)), new(OTHER)];
+            let new = |texts: &[&str]| $type::new(secrets(texts)).unwrap();
+            let verifiers = [new(&[SECRET]), new(&[OTHER, SECRET]), new(&[OTHER])];
             let (head, body) = genuine(&verifiers[0]).into_parts();
             try_out($name, Covers::Nothing, verifiers).await;
             let any = providers::by_name($name).unwrap().verifier(secret(SECRET)).unwrap();
             assert_eq!(kind(&any, &head, &body), None, $name);
         )*};
     }
-    let datadog =
-        |text| providers::Datadog::new(http::HeaderName::from_static("x-token"), secret(text));
-    let both = datadog(OTHER).or_secret(secret(SECRET));
-    try_out("datadog", Covers::Nothing, [datadog(SECRET), both, datadog(OTHER)]).await;
+    let datadog = |texts: &[&str]| {
+        let header = http::HeaderName::from_static("x-token");
+        providers::Datadog::new(header, secrets(texts)).unwrap()
+    };
+    let verifiers = [datadog(&[SECRET]), datadog(&[OTHER, SECRET]), datadog(&[OTHER])];
+    try_out("datadog", Covers::Nothing, verifiers).await;
     try_tokens! {
         "deepgram": Deepgram,
         "flutterwave": Flutterwave,
@@ -153,8 +159,8 @@ async fn tokens_decide_from_the_head_alone() {
 
 #[test]
 fn a_token_in_the_url_is_found_in_one_place() {
-    let in_query = SharedToken::in_query("code", secret(SECRET)).or_secret(secret(OTHER));
-    let in_path = SharedToken::in_path(secret(SECRET)).or_secret(secret(OTHER));
+    let in_query = SharedToken::in_query("code", [secret(SECRET), secret(OTHER)]).unwrap();
+    let in_path = SharedToken::in_path([secret(SECRET), secret(OTHER)]).unwrap();
     for (verifier, uri, expected) in [
         (&in_query, format!("/hook?x=1&code={SECRET}"), Ok(0)),
         (&in_query, format!("/hook?%63ode={}", OTHER.replace('-', "%2D")), Ok(1)),
@@ -189,8 +195,8 @@ fn a_token_in_the_url_is_found_in_one_place() {
 async fn passwords_decide_from_the_head_alone() {
     macro_rules! try_passwords {
         ($($name:literal: $type:ident,)*) => {$(
-            let new = |text| $type::new("user", secret(text));
-            let both = new(OTHER).or_credentials("user", secret(SECRET));
+            let new = |text| $type::new("user", secret(text)).unwrap();
+            let both = new(OTHER).user("user", secret(SECRET)).unwrap();
             try_out($name, Covers::Nothing, [new(SECRET), both, new(OTHER)]).await;
         )*};
     }
@@ -206,7 +212,7 @@ async fn passwords_decide_from_the_head_alone() {
 
 #[test]
 fn basic_credentials_are_read_strictly() {
-    let basic = BasicAuth::new("Aladdin", secret("open sesame"));
+    let basic = BasicAuth::new("Aladdin", secret("open sesame")).unwrap();
     for (value, expected) in [
         // RFC 7617, section 2.
         ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", None),
@@ -229,13 +235,13 @@ fn basic_credentials_are_read_strictly() {
 
 #[tokio::test]
 async fn gitlab_is_verified_in_the_mode_that_was_chosen() {
-    let token = |text| GitLab::token(secret(text));
-    let both = token(OTHER).or_secret(secret(SECRET)).unwrap();
+    let token = |text| GitLab::token(secret(text)).unwrap();
+    let both = GitLab::token(secrets(&[OTHER, SECRET])).unwrap();
     try_out("gitlab", Covers::Nothing, [token(SECRET), both, token(OTHER)]).await;
 
     let key = |text: &str| secret(&format!("whsec_{}", STANDARD.encode(text)));
     let signing = |text| GitLab::signed(key(text)).unwrap().clock(at(NOW));
-    let both = signing(OTHER).or_secret(key(SECRET)).unwrap();
+    let both = GitLab::signed([key(OTHER), key(SECRET)]).unwrap().clock(at(NOW));
     try_out("gitlab", Covers::Body, [signing(SECRET), both, signing(OTHER)]).await;
     assert!(GitLab::signed(secret("not base64!")).is_err());
 
@@ -260,14 +266,15 @@ async fn gitlab_is_verified_in_the_mode_that_was_chosen() {
 
 #[tokio::test]
 async fn persona_judges_each_set_by_its_own_time() {
-    let new = |text| Persona::new(secret(text)).clock(at(NOW));
-    let both = new(OTHER).or_secret(secret(SECRET));
+    let new = |text| Persona::new(secret(text)).unwrap().clock(at(NOW));
+    let both = Persona::new(secrets(&[OTHER, SECRET])).unwrap().clock(at(NOW));
     try_out("persona", Covers::Body, [new(SECRET), both.clone(), new(OTHER)]).await;
 
     // The sets as data: `vectors.json`. Here what is told of them.
     let set = |secret_text, time| {
         let request = Request::post("/").body(Bytes::from(BODY)).unwrap();
-        let request = signed(&Persona::new(secret(secret_text)), request, at(time)()).unwrap();
+        let request =
+            signed(&Persona::new(secret(secret_text)).unwrap(), request, at(time)()).unwrap();
         request.headers()["persona-signature"].to_str().unwrap().to_owned()
     };
     let proof = |value: &str| {
@@ -287,8 +294,8 @@ async fn persona_judges_each_set_by_its_own_time() {
 
 #[tokio::test]
 async fn worldpay_takes_each_signature_by_its_key_id() {
-    let new = |text| Worldpay::new("1", secret(text));
-    let both = Worldpay::new("2", secret(OTHER)).or_secret("1", secret(SECRET));
+    let new = |text| Worldpay::new("1", secret(text)).unwrap();
+    let both = Worldpay::new("2", secret(OTHER)).unwrap().key("1", secret(SECRET)).unwrap();
     let (mut head, body) = genuine(&new(SECRET)).into_parts();
     let ours = head.headers["event-signature"].to_str().unwrap().to_owned();
     let theirs = genuine(&both).headers()["event-signature"].to_str().unwrap().to_owned();
@@ -317,8 +324,9 @@ async fn worldpay_takes_each_signature_by_its_key_id() {
 async fn the_key_is_the_one_that_the_request_names() {
     macro_rules! try_key_ids {
         ($($name:literal: $type:ident, $header:literal;)*) => {$(
-            let new = |text| $type::new("key-1", secret(text));
-            let both = $type::new("key-0", secret(OTHER)).or_secret("key-1", secret(SECRET));
+            let new = |text| $type::new("key-1", secret(text)).unwrap();
+            let both = $type::new("key-0", secret(OTHER)).unwrap();
+            let both = both.key("key-1", secret(SECRET)).unwrap();
             try_out($name, Covers::Body, [new(SECRET), both.clone(), new(OTHER)]).await;
 
             let (mut head, body) = genuine(&new(SECRET)).into_parts();
@@ -338,17 +346,20 @@ async fn the_key_is_the_one_that_the_request_names() {
 
 #[tokio::test]
 async fn t34_websub_takes_no_other_method_than_its_own() {
-    let all = [WebSub::sha1, WebSub::new, WebSub::sha384, WebSub::sha512];
+    let all: [fn(Secrets) -> Result<WebSub, ConfigError>; 4] =
+        [WebSub::sha1, WebSub::new, WebSub::sha384, WebSub::sha512];
     let methods = ["sha1=", "sha256=", "sha384=", "sha512="];
     for (own, new) in all.iter().enumerate() {
-        let both = new(secret(OTHER)).or_secret(secret(SECRET));
-        try_out("websub", Covers::Body, [new(secret(SECRET)), both, new(secret(OTHER))]).await;
-        let (head, body) = genuine(&new(secret(SECRET))).into_parts();
+        let new = |texts: &[&str]| new(secrets(texts)).unwrap();
+        let verifiers = [new(&[SECRET]), new(&[OTHER, SECRET]), new(&[OTHER])];
+        try_out("websub", Covers::Body, verifiers).await;
+        let (head, body) = genuine(&new(&[SECRET])).into_parts();
         let value = head.headers["x-hub-signature"].to_str().unwrap();
         assert!(value.starts_with(methods[own]), "{value}");
         for (other, new) in all.iter().enumerate() {
             let expected = (other != own).then_some(Malformed);
-            assert_eq!(kind(&new(secret(SECRET)), &head, &body), expected, "{value}");
+            let verifier = new(secrets(&[SECRET])).unwrap();
+            assert_eq!(kind(&verifier, &head, &body), expected, "{value}");
         }
         let is_default = methods[own] == "sha256=";
         let any = providers::by_name("websub").unwrap().verifier(secret(SECRET)).unwrap();
@@ -361,7 +372,7 @@ fn twilio_signs_a_body_that_is_no_form_by_its_hash_in_the_query() {
     let sha256 = "bodySHA256=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
     let sign = |url: PublicUrl, target: &str| {
         let request = Request::post(target).body(Bytes::from("{}")).unwrap();
-        let twilio = Twilio::new(secret(SECRET), url);
+        let twilio = Twilio::new(secret(SECRET), url).unwrap();
         let (head, body) = signed(&twilio, request, at(NOW)())?.into_parts();
         verify(&twilio, &head, &body).map(|_| head.uri.to_string())
     };
@@ -398,9 +409,9 @@ fn a_tolerance_that_is_set_counts() {
     check("standard", BODY, &standard(NOW), &standard(NOW), true);
     check("standard", BODY, &standard(NOW), &standard(NOW).tolerance(hour()), false);
     check("standard", BODY, &standard(NOW), &standard(NOW + 1).tolerance(hour()), true);
-    let wsapi = |now| Wsapi::new(secret(SECRET)).tolerance(hour()).clock(at(now));
+    let wsapi = |now| Wsapi::new(secret(SECRET)).unwrap().tolerance(hour()).clock(at(now));
     let timed = r#"{"receivedAt":"2023-11-14T21:13:20Z"}"#;
-    let own = |now| Wsapi::new(secret(SECRET)).clock(at(now));
+    let own = |now| Wsapi::new(secret(SECRET)).unwrap().clock(at(now));
     check("wsapi, as it is", timed, &wsapi(NOW), &own(NOW), true);
     check("wsapi", timed, &wsapi(NOW), &wsapi(NOW), false);
     check("wsapi", timed, &wsapi(NOW), &wsapi(NOW + 1), true);
@@ -408,13 +419,13 @@ fn a_tolerance_that_is_set_counts() {
 
 #[test]
 fn a_time_can_be_asked_for() {
-    let webex = || WebexContactCenter::new(secret(SECRET)).clock(at(NOW));
+    let webex = || WebexContactCenter::new(secret(SECRET)).unwrap().clock(at(NOW));
     let mut head = Request::post("/").body(()).unwrap().into_parts().0;
     webex().sign(&mut head, BODY.as_bytes(), at(NOW)()).unwrap();
     assert_eq!(kind(&webex(), &head, &BODY.into()), None);
     assert_eq!(kind(&webex().require_time(), &head, &BODY.into()), Some(Missing));
 
-    let wsapi = || Wsapi::new(secret(SECRET));
+    let wsapi = || Wsapi::new(secret(SECRET)).unwrap();
     let mut head = Request::post("/").body(()).unwrap().into_parts().0;
     wsapi().sign(&mut head, BODY.as_bytes(), at(NOW)()).unwrap();
     assert_eq!(kind(&wsapi(), &head, &BODY.into()), None);

@@ -376,7 +376,7 @@ async fn two_layers_may_ask_for_one_header() {
     let echo = Echo::default();
     let service = ServiceBuilder::new()
         .layer(meta_layer())
-        .layer(SignatureLayer::new(GitHub::new(secret())))
+        .layer(SignatureLayer::new(GitHub::new(secret()).unwrap()))
         .service(echo.clone());
     assert_guards("Meta and GitHub", &echo, service).await;
 }

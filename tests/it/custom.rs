@@ -120,7 +120,8 @@ async fn a_verifier_that_is_not_clone_goes_into_an_arc() {
     assert_eq!(send(&layer, request.unwrap()).await.0.status(), StatusCode::OK);
 
     // An `Arc` forwards everything, handshakes included.
-    let meta = Arc::new(Meta::new(secret()).verify_token(Secret::new("t").unwrap()));
+    let meta =
+        Arc::new(Meta::new(secret()).unwrap().verify_token(Secret::new("t").unwrap()).unwrap());
     assert_eq!(Verifier::profile(&meta), Meta::PROFILE);
     let uri = "/?hub.mode=subscribe&hub.verify_token=t&hub.challenge=1";
     let request = Request::get(uri).body(Script::untouchable()).unwrap();
@@ -139,11 +140,12 @@ fn both_headers(signed: &[u8], token: &str) -> Request<Script> {
 
 fn token() -> SharedToken {
     SharedToken::new(HeaderName::from_static("x-webhook-auth"), Secret::new("token").unwrap())
+        .unwrap()
 }
 
 #[tokio::test]
 async fn all_of_wants_both() {
-    let layer = SignatureLayer::new(all_of(Wsapi::new(secret()), token()));
+    let layer = SignatureLayer::new(all_of(Wsapi::new(secret()).unwrap(), token()));
     let (response, inner) = send(&layer, both_headers(b"hello", "token")).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(inner.only_call().verified().provider(), "wsapi", "the first one's proof");
@@ -163,7 +165,7 @@ async fn all_of_wants_both() {
 
 #[tokio::test]
 async fn any_of_wants_either() {
-    let layer = SignatureLayer::new(any_of(Wsapi::new(secret()), token()));
+    let layer = SignatureLayer::new(any_of(Wsapi::new(secret()).unwrap(), token()));
     for (name, request, provider) in [
         ("both good", both_headers(b"hello", "token"), "wsapi"),
         ("signature", both_headers(b"hello", "nekot"), "wsapi"),
@@ -181,7 +183,7 @@ async fn any_of_wants_either() {
 
     // The larger body limit holds, and each one keeps its own state through the chunks.
     let layer =
-        SignatureLayer::new(any_of(GitHub::new(secret()), Meta::new(Secret::new("x").unwrap())));
+        SignatureLayer::new(any_of(GitHub::new(secret()).unwrap(), Meta::new("x").unwrap()));
     assert_eq!(
         send(&layer, meta_request(b"hello", Script::data(["hel", "lo"]))).await.0.status(),
         200
@@ -369,8 +371,8 @@ fn any_of_meta_and_a_password_tells_a_mismatch() {
         .body(())
         .unwrap()
         .into_parts();
-    let password = || BasicAuth::new("user", secret());
-    let meta = || Meta::new(secret());
+    let password = || BasicAuth::new("user", secret()).unwrap();
+    let meta = || Meta::new(secret()).unwrap();
     for told in [
         any_of(meta(), password()).begin(&guess).err(),
         any_of(password(), meta()).begin(&guess).err(),
@@ -383,7 +385,7 @@ fn any_of_meta_and_a_password_tells_a_mismatch() {
 fn futures_and_services_move_between_threads() {
     fn is_send<T: Send + 'static>(_: T) {}
     fn is_sync<T: Sync>(_: &T) {}
-    let layer = SignatureLayer::new(all_of(Meta::new(secret()), token()));
+    let layer = SignatureLayer::new(all_of(Meta::new(secret()).unwrap(), token()));
     is_sync(&layer);
     let mut service = layer.layer(Inner::default());
     is_sync(&service);
@@ -393,8 +395,8 @@ fn futures_and_services_move_between_threads() {
 
 #[test]
 fn every_type_has_a_debug_that_names_it() {
-    let layer =
-        SignatureLayer::new(Meta::new(secret())).on_rejection(tower_webhook::empty_response);
+    let layer = SignatureLayer::new(Meta::new(secret()).unwrap())
+        .on_rejection(tower_webhook::empty_response);
     let text = format!("{layer:?}");
     assert!(text.starts_with("SignatureLayer") && text.contains("<fn>"), "{text}");
     let mut service = layer.layer(());
@@ -423,9 +425,9 @@ async fn a_verifiers_reply_is_given_in_the_handlers_place() {
 #[test]
 fn sensitive_parts_are_those_of_all_in_any_composition() {
     let header: HeaderName = "x-token".parse().unwrap();
-    let open = || SharedToken::new(header.clone(), secret());
-    let hidden = || SharedToken::in_query("code", secret());
-    let graph = || MicrosoftGraph::new(secret());
+    let open = || SharedToken::new(header.clone(), secret()).unwrap();
+    let hidden = || SharedToken::in_query("code", secret()).unwrap();
+    let graph = || MicrosoftGraph::new(secret()).unwrap();
     let parts = |verifier: &dyn Fn() -> SensitiveParts| {
         let parts = verifier();
         (parts.has_url(), parts.has_header(&header), parts.has_field("clientState"))

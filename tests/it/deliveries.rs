@@ -41,8 +41,8 @@ fn timed() -> Vec<(Provider, Request<Bytes>)> {
     let deliveries = timed.map(|trial| {
         let key = || Secret::from_bytes(KEY).unwrap();
         let request = match trial.provider.name() {
-            "wsapi" => in_body(&Wsapi::new(key())),
-            "webex_contact_center" => in_body(&WebexContactCenter::new(key())),
+            "wsapi" => in_body(&Wsapi::new(key()).unwrap()),
+            "webex_contact_center" => in_body(&WebexContactCenter::new(key()).unwrap()),
             _ => Request::from_parts(trial.head, trial.body),
         };
         (trial.provider, request)
@@ -104,9 +104,9 @@ fn each_documented_retry_of_the_same_bytes_is_accepted() {
 #[test]
 fn linears_retries_are_accepted() {
     let key = || Secret::from_bytes(KEY).unwrap();
-    let (head, body) = in_body(&Linear::new(key())).into_parts();
+    let (head, body) = in_body(&Linear::new(key()).unwrap()).into_parts();
     for after in [0, 62, 62 + 3600, 62 + 7 * 3600] {
-        let linear = Linear::new(key()).clock(at(NOW + after));
+        let linear = Linear::new(key()).unwrap().clock(at(NOW + after));
         assert!(verify(&linear, &head, &body).is_ok(), "{after}");
     }
 }
@@ -115,7 +115,7 @@ fn linears_retries_are_accepted() {
 #[test]
 fn mailguns_retries_are_accepted_on_request_and_asked_for_again_otherwise() {
     let key = || Secret::from_bytes(KEY).unwrap();
-    let mailgun = |now| Mailgun::new(key()).clock(at(now));
+    let mailgun = |now| Mailgun::new(key()).unwrap().clock(at(now));
     let request = signed_body(&mailgun(NOW), of_mailgun(), at(NOW)()).unwrap();
     let (head, body) = request.into_parts();
     let minutes = [5, 10, 15, 60, 120, 240];
@@ -246,7 +246,7 @@ fn of_len(trial: &Trial, len: usize) -> Request<Bytes> {
     match (trial.provider.scheme(), trial.provider.name()) {
         (Some(scheme), _) => signed(&declared_verifier(scheme, KEY), request, time).unwrap(),
         (None, "gitlab_signed") => signed(&GitLab::signed(key).unwrap(), request, time).unwrap(),
-        (None, "meta") => signed(&Meta::new(key), request, time).unwrap(),
+        (None, "meta") => signed(&Meta::new(key).unwrap(), request, time).unwrap(),
         #[cfg(feature = "asymmetric")]
         (None, "sendgrid") => {
             use tower_webhook::sign::{PrivateKey, signed_with};
@@ -325,7 +325,7 @@ async fn no_refusal_of_a_request_ends_the_retries_or_counts_against_the_server()
 async fn shopifys_test_gets_its_401() {
     let key = || Secret::from_bytes(KEY).unwrap();
     let by_name = providers::by_name("shopify").unwrap().verifier(key()).unwrap();
-    let looked_up = make_verifier_fn(move |_| ready(Ok(Shopify::new(key()))));
+    let looked_up = make_verifier_fn(move |_| ready(Ok(Shopify::new(key()).unwrap())));
     // One status for all that it refuses, whether somebody is found or not.
     let looked_up = looked_up.profile(Shopify::PROFILE);
     let request = || {
@@ -334,7 +334,7 @@ async fn shopifys_test_gets_its_401() {
         request.body(Script::data(["{}"])).unwrap()
     };
     for (name, (response, inner)) in [
-        ("type", send(&SignatureLayer::new(Shopify::new(key())), request()).await),
+        ("type", send(&SignatureLayer::new(Shopify::new(key()).unwrap()), request()).await),
         ("name", send(&SignatureLayer::new(by_name), request()).await),
         ("look-up", send(&SignatureLayer::new(looked_up), request()).await),
     ] {
@@ -346,11 +346,11 @@ async fn shopifys_test_gets_its_401() {
 
 fn twilio() -> Twilio {
     let url = PublicUrl::base("https://hooks.example").unwrap();
-    Twilio::new(Secret::from_bytes(KEY).unwrap(), url)
+    Twilio::new(Secret::from_bytes(KEY).unwrap(), url).unwrap()
 }
 
 fn basic() -> BasicAuth {
-    BasicAuth::new("user", Secret::from_bytes(KEY).unwrap())
+    BasicAuth::new("user", Secret::from_bytes(KEY).unwrap()).unwrap()
 }
 
 /// Senders that take a name and a password from the URL show them only in answer to this (RFC 9110,
@@ -404,7 +404,7 @@ async fn each_401_for_basic_credentials_asks_for_them() {
     }
     // A verifier with a 403 of its own takes no 401 from another.
     let postmark = || verifier(providers::by_name("postmark").unwrap(), KEY, NOW);
-    let shopify = || Shopify::new(Secret::from_bytes(KEY).unwrap());
+    let shopify = || Shopify::new(Secret::from_bytes(KEY).unwrap()).unwrap();
     asked("403 first", SignatureLayer::new(any_of(postmark(), basic())), &[]).await;
     asked("403 first, all of", SignatureLayer::new(all_of(postmark(), basic())), &[]).await;
     asked("401 first", SignatureLayer::new(any_of(shopify(), postmark())), &[]).await;

@@ -114,7 +114,7 @@ async fn every_early_response_drains_the_body() {
         request
     })
     .await;
-    let slack = SignatureLayer::new(Slack::new(secret()));
+    let slack = SignatureLayer::new(Slack::new(secret()).unwrap());
     is_drained("stale", "timestamp_stale", slack, |body| {
         let signature = format!("v0={}", "0".repeat(64));
         Request::post("/")
@@ -142,12 +142,14 @@ async fn every_early_response_drains_the_body() {
     is_drained("look-up", "verifier_unavailable", SignatureLayer::new(down), signed).await;
     let panics = make_verifier_fn(|_| {
         assert!(std::hint::black_box(false), "in the look-up, as it should");
-        async { Ok(Meta::new(secret())) }
+        async { Ok(Meta::new(secret()).unwrap()) }
     });
     is_drained("look-up panics", "verifier_panicked", SignatureLayer::new(panics), signed).await;
 
     // A challenge is answered early too.
-    let meta = SignatureLayer::new(Meta::new(secret()).verify_token(Secret::new("token").unwrap()));
+    let meta = SignatureLayer::new(
+        Meta::new(secret()).unwrap().verify_token(Secret::new("token").unwrap()).unwrap(),
+    );
     let challenge = |body| {
         let uri = "/?hub.mode=subscribe&hub.verify_token=token&hub.challenge=1";
         Request::get(uri).body(body).unwrap()
@@ -723,7 +725,8 @@ async fn nothing_of_a_drained_body_is_hashed() {
 
 #[test]
 fn settings_are_shown() {
-    let layer = SignatureLayer::new(GitHub::new(secret())).drain(Drain::new().max_bytes(7));
+    let layer =
+        SignatureLayer::new(GitHub::new(secret()).unwrap()).drain(Drain::new().max_bytes(7));
     let shown = format!("{layer:?}");
     assert!(shown.contains("max_bytes: Some(7)"), "{shown}");
     assert_eq!(Drain::default(), Drain::new());

@@ -89,7 +89,7 @@ impl<V: tower_webhook::Verifier> Shown for V {
 #[test]
 fn where_two_are_there_the_first_decides() {
     let (good, bad) = (base64(BODY), base64("another body"));
-    let shopify = Shopify::new(Secret::new("new").unwrap()).or_secret(secret());
+    let shopify = Shopify::new([Secret::new("new").unwrap(), secret()]).unwrap();
     let (old, new) = ("x-shopify-hmac-sha256", "shopify-hmac-sha256");
     let both = judged(&shopify, &[(old, &good), (new, &good), ("shopify-webhook-id", "e-1")]);
     let both = both.unwrap();
@@ -117,7 +117,7 @@ fn where_two_are_there_the_first_decides() {
 fn a_token_is_no_way_round_a_bad_signature() {
     let (good, bad) = (base64(BODY), base64("another body"));
     let (signature, token) = ("flutterwave-signature", "verif-hash");
-    let flutterwave = Flutterwave::new(secret());
+    let flutterwave = Flutterwave::new(secret()).unwrap();
     let refused = judged(&flutterwave, &[(signature, &bad), (token, SECRET)]);
     assert_eq!(refused.unwrap_err(), SignatureMismatch);
     assert!(judged(&flutterwave, &[(signature, &good), (token, "x")]).is_ok());
@@ -146,8 +146,8 @@ fn a_family_of_an_own_scheme_has_its_secrets_and_its_clock() {
         .time(TimeSource::Header("x-time"), TimeFormat::Seconds);
     const ACME: Scheme = Scheme::hmac_sha256("x-old").provider("acme").families(&[NEW]);
     let verifier = |now| {
-        let verifier = ACME.verifier(Secret::new("first").unwrap()).unwrap();
-        verifier.or_secret(secret()).unwrap().clock(at(now))
+        let first = Secret::new("first").unwrap();
+        ACME.verifier([first, secret()]).unwrap().clock(at(now))
     };
     let tag = hex::<Hmac<Sha256>>(&format!("1700000000.{BODY}"));
     let headers = [("x-new", &*tag), ("x-time", "1700000000")];
@@ -196,16 +196,16 @@ fn a_legacy_signature_is_asked_for_by_the_operator_and_never_by_the_request() {
     let bad_sha256 = format!("sha256={}", hex::<Hmac<Sha256>>("another body"));
     let sha1 = format!("sha1={}", hex::<Hmac<sha1::Sha1>>(BODY));
     let bad_sha1 = format!("sha1={}", hex::<Hmac<sha1::Sha1>>("another body"));
-    let meta = Meta::new(secret()).accept_legacy_sha1();
+    let meta = Meta::new(secret()).unwrap().accept_legacy_sha1();
     let (own, own_legacy) = (own(), own().accept_legacy());
     let (early, late) = (
-        GitHub::new(other()).accept_legacy_sha1().or_secret(secret()),
-        GitHub::new(other()).or_secret(secret()).accept_legacy_sha1(),
+        GitHub::new([other(), secret()]).unwrap().accept_legacy_sha1(),
+        GitHub::new([other(), secret()]).unwrap().accept_legacy_sha1(),
     );
     let (github, github_legacy) =
-        (GitHub::new(secret()), GitHub::new(secret()).accept_legacy_sha1());
+        (GitHub::new(secret()).unwrap(), GitHub::new(secret()).unwrap().accept_legacy_sha1());
     let strict: [Judged<'_>; 3] = [
-        &|headers| judged(&Meta::new(secret()), headers),
+        &|headers| judged(&Meta::new(secret()).unwrap(), headers),
         &|headers| judged(&github, headers),
         &|headers| judged(&own, headers),
     ];
@@ -242,7 +242,9 @@ fn a_legacy_signature_is_asked_for_by_the_operator_and_never_by_the_request() {
         }
     }
     // A log shows neither.
-    for shown in [Meta::new(secret()).sensitive_parts_shown(), github.sensitive_parts_shown()] {
+    for shown in
+        [Meta::new(secret()).unwrap().sensitive_parts_shown(), github.sensitive_parts_shown()]
+    {
         assert!(shown.contains(new) && shown.contains(&format!("{old}\"")), "{shown}");
     }
     // One delivery, whichever header somebody takes off it, and whatever the rotation.

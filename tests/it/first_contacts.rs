@@ -91,16 +91,19 @@ async fn it_is_the_same_for_everybody() {
     let header = http::HeaderName::from_static("x-slack-signature");
     let by_body = by_body.profile(Slack::PROFILE).requires(Requires::header(header));
     assert_eq!(status(&SignatureLayer::new(by_body), contact()).await, answer);
-    let reporting = SignatureLayer::new(Slack::new(secret())).dangerously_report_only();
+    let reporting = SignatureLayer::new(Slack::new(secret()).unwrap()).dangerously_report_only();
     assert_eq!(status(&reporting, contact()).await, answer);
-    let either = any_of(GitHub::new(secret()), Slack::new(secret()));
+    let either = any_of(GitHub::new(secret()).unwrap(), Slack::new(secret()).unwrap());
     assert_eq!(status(&SignatureLayer::new(either), contact()).await, answer);
-    let either = any_of(WooCommerce::new(secret()), Slack::new(secret()));
+    let either = any_of(WooCommerce::new(secret()).unwrap(), Slack::new(secret()).unwrap());
     assert_eq!(status(&SignatureLayer::new(either.clone()), contact()).await, answer);
     // However many are combined.
-    let github = || GitHub::new(secret());
-    let three = any_of(any_of(Bitbucket::new(secret()), WooCommerce::new(secret())), github());
-    let nested = SignatureLayer::new(any_of(three, Slack::new(secret())));
+    let github = || GitHub::new(secret()).unwrap();
+    let three = any_of(
+        any_of(Bitbucket::new(secret()).unwrap(), WooCommerce::new(secret()).unwrap()),
+        github(),
+    );
+    let nested = SignatureLayer::new(any_of(three, Slack::new(secret()).unwrap()));
     assert_eq!(status(&nested, contact()).await, answer);
     let ping = post(&[FORM], "webhook_id=1");
     assert_eq!(status(&SignatureLayer::new(either), ping).await, answer);
@@ -148,7 +151,7 @@ async fn what_is_not_wholly_one_is_refused() {
         let layer = SignatureLayer::new(provider.verifier(secret()).unwrap());
         assert_eq!(status(&layer, post(headers, body.to_owned())).await, (refused, 0), "{body}");
     }
-    let layer = SignatureLayer::new(Slack::new(secret()));
+    let layer = SignatureLayer::new(Slack::new(secret()).unwrap());
     for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
         let mut request = post(&[FORM], "ssl_check=1");
         *request.method_mut() = method.clone();
@@ -164,7 +167,7 @@ async fn what_is_not_wholly_one_is_refused() {
 /// To the byte, and whatever length was declared.
 #[tokio::test]
 async fn a_first_contact_has_at_most_1_kib() {
-    let layer = SignatureLayer::new(Bitbucket::new(secret()));
+    let layer = SignatureLayer::new(Bitbucket::new(secret()).unwrap());
     let ping = |len: usize| format!("{{\"test\":true{}}}", " ".repeat(len - 13));
     let request = |body: Script| {
         let request = Request::post("/").header("x-event-key", "diagnostics:ping");
@@ -187,15 +190,19 @@ async fn a_first_contact_has_at_most_1_kib() {
 #[tokio::test]
 async fn what_is_none_after_all_is_verified_with_the_body_that_was_read() {
     let header = http::HeaderName::from_static("x-token");
-    let token = || SharedToken::new(header.clone(), secret());
-    let either = || any_of(WooCommerce::new(secret()), token());
+    let token = || SharedToken::new(header.clone(), secret()).unwrap();
+    let either = || any_of(WooCommerce::new(secret()).unwrap(), token());
     let request = || post(&[FORM, ("x-token", "the secret of the webhook")], "webhook_id=1&a=b");
-    let found = make_verifier_fn(move |_| ready(Ok(any_of(WooCommerce::new(secret()), token()))))
-        .profile(WooCommerce::PROFILE);
+    let found =
+        make_verifier_fn(move |_| ready(Ok(any_of(WooCommerce::new(secret()).unwrap(), token()))))
+            .profile(WooCommerce::PROFILE);
     let by_body = make_verifier_after_body_fn(move |_, body| {
         assert_eq!(body, "webhook_id=1&a=b");
         let header = http::HeaderName::from_static("x-token");
-        ready(Ok(any_of(WooCommerce::new(secret()), SharedToken::new(header, secret()))))
+        ready(Ok(any_of(
+            WooCommerce::new(secret()).unwrap(),
+            SharedToken::new(header, secret()).unwrap(),
+        )))
     })
     .profile(WooCommerce::PROFILE);
     let (_, one) = send(&SignatureLayer::new(either()), request()).await;
@@ -211,15 +218,16 @@ async fn what_is_none_after_all_is_verified_with_the_body_that_was_read() {
     assert!(github != Slack::SCHEME.profile());
     let body = "webhook_id=1&a=b";
     let tag = format!("sha256={}", hmac_sha256("the secret of the webhook", body.as_bytes()));
-    let either = any_of(WooCommerce::new(secret()), GitHub::new(secret()));
+    let either = any_of(WooCommerce::new(secret()).unwrap(), GitHub::new(secret()).unwrap());
     let request = post(&[("x-hub-signature-256", &tag)], body);
     let (_, inner): (_, Inner) = send(&SignatureLayer::new(either), request).await;
     assert_eq!(inner.only_call().verified().provider(), "github");
     // And where nothing is proven the reason is as ever.
     let (response, _) =
-        send(&SignatureLayer::new(WooCommerce::new(secret())), post(&[], body)).await;
+        send(&SignatureLayer::new(WooCommerce::new(secret()).unwrap()), post(&[], body)).await;
     assert_eq!(kind(&response), Some(RejectionKind::Missing));
-    let reporting = SignatureLayer::new(WooCommerce::new(secret())).dangerously_report_only();
+    let reporting =
+        SignatureLayer::new(WooCommerce::new(secret()).unwrap()).dangerously_report_only();
     let (response, inner) = send(&reporting, post(&[], body)).await;
     assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1));
     assert_eq!(inner.only_call().body.bytes(), body);
@@ -293,7 +301,7 @@ async fn a_challenge_is_echoed_as_a_token_alone() {
 async fn an_event_tells_of_it_without_its_body() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let events = Arc::clone(&seen);
-    let layer = SignatureLayer::new(SalesforceMarketingCloud::new(secret())).observer(
+    let layer = SignatureLayer::new(SalesforceMarketingCloud::new(secret()).unwrap()).observer(
         move |event: &Event<'_>| {
             assert!(event.body().is_none(), "{:?}", event.kind());
             assert!(event.verified().is_none() && event.rejection().is_none());
@@ -318,7 +326,7 @@ async fn an_event_tells_of_it_without_its_body() {
 async fn a_profile_of_ones_own_has_them() {
     const PING: &[FirstContact] = &[FirstContact::json(&[("ping", ContactField::Digits)])];
     let profile = Profile::DEFAULT.with_first_contacts(PING, &["x-acme-signature"]);
-    let found = make_verifier_fn(|_| ready(Ok(Bitbucket::new(secret())))).profile(profile);
+    let found = make_verifier_fn(|_| ready(Ok(Bitbucket::new(secret()).unwrap()))).profile(profile);
     let layer = SignatureLayer::new(found);
     let answer = |headers| status(&layer, post(headers, r#"{"ping":"1"}"#));
     assert_eq!(answer(&[]).await, (StatusCode::OK, 0));

@@ -406,7 +406,7 @@ proptest! {
 #[test]
 fn without_a_runtime_a_body_that_is_there_needs_no_timer() {
     // No tokio at all: the layer works on any executor as long as the body does not wait.
-    let layer = SignatureLayer::new(Meta::new(secret()));
+    let layer = SignatureLayer::new(Meta::new(secret()).unwrap());
     let mut answer = Box::pin(send(&layer, meta_request(b"hello", Script::data(["he", "llo"]))));
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let Poll::Ready((response, _)) = answer.as_mut().poll(&mut cx) else {

@@ -30,7 +30,7 @@ use crate::{
 const GENUINE: &str = "hub.mode=subscribe&hub.verify_token=s3cret&hub.challenge=1158201444";
 
 fn meta() -> Meta {
-    Meta::new(secret()).verify_token(Secret::new("s3cret").unwrap())
+    Meta::new(secret()).unwrap().verify_token(Secret::new("s3cret").unwrap()).unwrap()
 }
 
 async fn get(verifier: impl Verifier + Clone, query: &str) -> Sent {
@@ -120,13 +120,13 @@ async fn t43_a_challenge_without_the_right_token_or_out_of_form_is_refused() {
 
 #[tokio::test]
 async fn each_of_several_verify_tokens_is_accepted() {
-    let meta = meta().verify_token(Secret::new("of another number").unwrap());
+    let meta = meta().verify_token(Secret::new("of another number").unwrap()).unwrap();
     for token in ["s3cret", "of+another+number"] {
         let query = GENUINE.replace("s3cret", token);
         assert_echoed(token, get(meta.clone(), &query).await, "1158201444").await;
     }
     // One that is given twice is no less good.
-    let twice = self::meta().verify_token(Secret::new("s3cret").unwrap());
+    let twice = self::meta().verify_token(Secret::new("s3cret").unwrap()).unwrap();
     assert_echoed("twice", get(twice, GENUINE).await, "1158201444").await;
     let query = GENUINE.replace("s3cret", "of");
     assert_refused("part", RejectionKind::HandshakeFailed, &get(meta, &query).await);
@@ -164,8 +164,8 @@ async fn t43_only_get_gets_round_verification_and_only_once_a_token_is_set() {
 
 #[tokio::test]
 async fn wrappers_pass_the_handshake_on() {
-    let github = GitHub::new(secret());
-    let wsapi = Wsapi::new(secret());
+    let github = GitHub::new(secret()).unwrap();
+    let wsapi = Wsapi::new(secret()).unwrap();
     let echoed = "1158201444";
     assert_echoed("Arc", get(Arc::new(meta()), GENUINE).await, echoed).await;
     assert_echoed("tenant", get(meta().for_tenant("7"), GENUINE).await, echoed).await;
@@ -185,7 +185,7 @@ fn slack_request(body: &str) -> Request<Script> {
 }
 
 fn slack() -> Slack {
-    Slack::new(secret()).clock(at(NOW))
+    Slack::new(secret()).unwrap().clock(at(NOW))
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn slacks_signed_challenge_is_echoed_and_never_reaches_the_handler() {
         let sent = send(&SignatureLayer::new(slack()), forged).await;
         assert_refused(name, RejectionKind::SignatureMismatch, &sent);
 
-        let stale = Slack::new(secret()).clock(at(NOW + 301));
+        let stale = Slack::new(secret()).unwrap().clock(at(NOW + 301));
         let sent = send(&SignatureLayer::new(stale), slack_request(&body)).await;
         assert_refused(name, RejectionKind::TimestampStale, &sent);
     }
@@ -275,7 +275,7 @@ fn by_type_and_name(
 }
 
 fn trello() -> Trello {
-    Trello::new(secret(), PublicUrl::fixed("https://example.com/hook").unwrap())
+    Trello::new(secret(), PublicUrl::fixed("https://example.com/hook").unwrap()).unwrap()
 }
 
 async fn assert_answered(name: &str, sent: Sent, content_type: &str, answer: &str) {
@@ -299,10 +299,12 @@ fn hmac_base64(message: &str) -> String {
 #[tokio::test]
 async fn challenges_in_the_query_are_echoed_as_plain_text() {
     let longest = "9".repeat(256);
-    for verifier in
-        [by_type_and_name(Dropbox::new(secret())), by_type_and_name(Nylas::new(secret()))]
-            .into_iter()
-            .flatten()
+    for verifier in [
+        by_type_and_name(Dropbox::new(secret()).unwrap()),
+        by_type_and_name(Nylas::new(secret()).unwrap()),
+    ]
+    .into_iter()
+    .flatten()
     {
         for (name, query, challenge) in [
             ("documented", "challenge=abc-123".to_owned(), "abc-123"),
@@ -332,8 +334,8 @@ async fn challenges_in_the_query_are_echoed_as_plain_text() {
 #[tokio::test]
 async fn xs_challenge_is_answered_with_its_hmac_under_the_first_secret() {
     let longest = "9".repeat(256);
-    let rotated = Twitter::new(secret()).or_secret(Secret::new("another").unwrap());
-    let [own, named] = by_type_and_name(Twitter::new(secret()));
+    let rotated = Twitter::new([secret(), Secret::new("another").unwrap()]).unwrap();
+    let [own, named] = by_type_and_name(Twitter::new(secret()).unwrap());
     for verifier in [own, named, AnyVerifier::new(rotated)] {
         for token in ["challenge_string", "9b4507b3-9040-4669", "YWJj/w==", &longest] {
             let answer = format!(r#"{{"response_token":"sha256={}"}}"#, hmac_base64(token));
@@ -362,7 +364,7 @@ async fn xs_challenge_is_answered_with_its_hmac_under_the_first_secret() {
 /// Anybody can ask for the HMAC of a token, and a body's HMAC is its signature.
 #[tokio::test]
 async fn no_answer_to_a_challenge_is_a_signature_that_is_accepted() {
-    let layer = SignatureLayer::new(Twitter::new(secret()));
+    let layer = SignatureLayer::new(Twitter::new(secret()).unwrap());
     for (body, is_accepted) in [
         ("1", false),
         ("true", false),
@@ -382,14 +384,14 @@ async fn no_answer_to_a_challenge_is_a_signature_that_is_accepted() {
             assert_refused(body, RejectionKind::SignatureMismatch, &sent);
         }
         let encoded: String = body.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let answer = get(Twitter::new(secret()), &format!("crc_token={encoded}")).await.0;
+        let answer = get(Twitter::new(secret()).unwrap(), &format!("crc_token={encoded}")).await.0;
         assert_eq!(answer.status() == StatusCode::OK, !is_accepted, "{body}");
     }
 }
 
 #[tokio::test]
 async fn a_head_is_answered_with_an_empty_200() {
-    for verifier in [by_type_and_name(trello()), by_type_and_name(Intercom::new(secret()))]
+    for verifier in [by_type_and_name(trello()), by_type_and_name(Intercom::new(secret()).unwrap())]
         .into_iter()
         .flatten()
     {
@@ -405,7 +407,7 @@ async fn a_head_is_answered_with_an_empty_200() {
             assert_refused(method, RejectionKind::Missing, &sent);
         }
     }
-    let github = SignatureLayer::new(GitHub::new(secret()));
+    let github = SignatureLayer::new(GitHub::new(secret()).unwrap());
     let request = Request::head("/").body(Script::untouchable()).unwrap();
     assert_refused("others", RejectionKind::Missing, &send(&github, request).await);
 }
@@ -428,15 +430,15 @@ mod signed {
     }
 
     fn zoom() -> Zoom {
-        Zoom::new(secret()).clock(at(NOW))
+        Zoom::new(secret()).unwrap().clock(at(NOW))
     }
 
     fn twitch() -> Twitch {
-        Twitch::new(secret()).clock(at(NOW))
+        Twitch::new(secret()).unwrap().clock(at(NOW))
     }
 
     fn front() -> Front {
-        Front::new(secret()).clock(at(NOW))
+        Front::new(secret()).unwrap().clock(at(NOW))
     }
 
     fn zoom_challenge(token: &str) -> Request<String> {
@@ -506,7 +508,7 @@ mod signed {
     #[tokio::test]
     async fn zooms_signed_challenge_is_answered_with_its_tokens_hmac() {
         let longest = "9".repeat(256);
-        let rotated = zoom().or_secret(other_secret());
+        let rotated = Zoom::new([secret(), other_secret()]).unwrap().clock(at(NOW));
         let [own, named] = by_type_and_name(zoom());
         for verifier in [own, named, AnyVerifier::new(rotated.clone())] {
             let layer = SignatureLayer::new(verifier.clone());
@@ -533,7 +535,7 @@ mod signed {
             }
         }
         let [own, _] = by_type_and_name(zoom());
-        let other = Zoom::new(other_secret());
+        let other = Zoom::new(other_secret()).unwrap();
         let request = zoom_challenge(r#""a""#);
         assert_only_signed(&own, &zoom(), &other, "x-zm-signature", &request).await;
 
@@ -571,7 +573,7 @@ mod signed {
                 let request = sent_by(&twitch(), twitch_request(VERIFICATION, body));
                 assert_malformed(name, send(&layer, request).await).await;
             }
-            let other = Twitch::new(other_secret());
+            let other = Twitch::new(other_secret()).unwrap();
             let header = "twitch-eventsub-message-signature";
             let request = twitch_request(VERIFICATION, r#"{"challenge":"a"}"#);
             assert_only_signed(&verifier, &twitch(), &other, header, &request).await;
@@ -595,7 +597,7 @@ mod signed {
                 let request = sent_by(&front(), request);
                 assert_malformed(name, send(&layer, request).await).await;
             }
-            let other = Front::new(other_secret());
+            let other = Front::new(other_secret()).unwrap();
             let request = front_request("a", r#"{"type":"sync"}"#);
             assert_only_signed(&verifier, &front(), &other, "x-front-signature", &request).await;
         }
@@ -634,9 +636,9 @@ mod signed {
 
     #[tokio::test]
     async fn only_the_verifier_that_accepted_a_request_answers_it() {
-        let other = || Zoom::new(other_secret()).clock(at(NOW));
+        let other = || Zoom::new(other_secret()).unwrap().clock(at(NOW));
         let either = || any_of(zoom(), other());
-        let github = || GitHub::new(secret());
+        let github = || GitHub::new(secret()).unwrap();
         let tag = hmac_sha256("another secret", b"a");
         let answer = format!(r#"{{"plainToken":"a","encryptedToken":"{tag}"}}"#);
         for (name, verifier) in [
@@ -669,7 +671,7 @@ mod signed {
             field: "type",
             value: "url_verification",
         };
-        let token = SharedToken::new(header::AUTHORIZATION, secret());
+        let token = SharedToken::new(header::AUTHORIZATION, secret()).unwrap();
         let token = with_handshake(token, echoes).unwrap();
         let request = || {
             let request = Request::post("/").header("x-challenge", "a");
@@ -723,10 +725,10 @@ mod signed {
                 }
             }
         }
-        check(Dropbox::new(secret()), "challenge=a").await;
-        check(Nylas::new(secret()), "challenge=a").await;
-        check(Twitter::new(secret()), "crc_token=a").await;
-        check(Intercom::new(secret()), "challenge=a").await;
+        check(Dropbox::new(secret()).unwrap(), "challenge=a").await;
+        check(Nylas::new(secret()).unwrap(), "challenge=a").await;
+        check(Twitter::new(secret()).unwrap(), "crc_token=a").await;
+        check(Intercom::new(secret()).unwrap(), "challenge=a").await;
         check(trello(), "challenge=a").await;
     }
 
@@ -734,13 +736,14 @@ mod signed {
     async fn xeros_set_up_gets_200_for_a_good_signature_and_an_empty_401_for_a_bad_one() {
         let body = r#"{"events":[],"firstEventSequence":0,"lastEventSequence":0}"#;
         let request = || Request::post("/").body(body.to_owned()).unwrap();
-        for verifier in by_type_and_name(Xero::new(secret())) {
+        for verifier in by_type_and_name(Xero::new(secret()).unwrap()) {
             let layer = SignatureLayer::new(verifier);
-            let (response, inner) = send(&layer, sent_by(&Xero::new(secret()), request())).await;
+            let (response, inner) =
+                send(&layer, sent_by(&Xero::new(secret()).unwrap(), request())).await;
             assert_eq!((response.status(), inner.count()), (StatusCode::OK, 1));
 
             let (response, inner) =
-                send(&layer, sent_by(&Xero::new(other_secret()), request())).await;
+                send(&layer, sent_by(&Xero::new(other_secret()).unwrap(), request())).await;
             assert_eq!((response.status(), inner.count()), (StatusCode::UNAUTHORIZED, 0));
             assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
         }
@@ -768,7 +771,7 @@ fn a_handshake_that_could_sign_requests_is_no_scheme() {
 
 #[tokio::test]
 async fn any_verifier_can_be_given_a_handshake() {
-    let token = || SharedToken::new(header::AUTHORIZATION, secret());
+    let token = || SharedToken::new(header::AUTHORIZATION, secret()).unwrap();
     let layer = |handshake| SignatureLayer::new(with_handshake(token(), handshake).unwrap());
     let request = |method: &str, uri: &str, headers: &[(&'static str, &str)]| {
         let mut request = Request::builder().method(method).uri(uri);

@@ -142,10 +142,7 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         let tag = mac::<Sha256Mac>(&key, signed.as_bytes());
         format!("v1,{} v2,AAAA", STANDARD.encode(tag))
     };
-    let whsec = || {
-        let old = StandardWebhooks::new(Secret::new("whsec_b2xkIHNlY3JldA==").unwrap()).unwrap();
-        old.or_secret(Secret::new(WHSEC).unwrap()).unwrap().clock(at(NOW))
-    };
+    let whsec = || StandardWebhooks::new(["whsec_b2xkIHNlY3JldA==", WHSEC]).unwrap().clock(at(NOW));
     let signed = format!("msg_1.{time}.{JSON}");
     let twilio = {
         // Sorted, and without delimiters.
@@ -157,7 +154,7 @@ pub(crate) fn genuine() -> Vec<Genuine> {
     vec![
         Genuine::new(
             "GitHub",
-            GitHub::new(old()).or_secret(secret()),
+            GitHub::new([old(), secret()]).unwrap(),
             &[
                 ("x-hub-signature-256", Signature, hub()),
                 ("x-github-delivery", UnsignedId, id("72d3162e")),
@@ -167,28 +164,28 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         ),
         Genuine::new(
             "Persona",
-            Persona::new(old()).or_secret(secret()).clock(at(NOW)),
+            Persona::new([old(), secret()]).unwrap().clock(at(NOW)),
             &[("persona-signature", Signature, stripe.clone())],
             JSON,
             Some(NOW),
         ),
         Genuine::new(
             "Worldpay",
-            Worldpay::new("1", old()).or_secret("2", secret()),
+            Worldpay::new("1", old()).unwrap().key("2", secret()).unwrap(),
             &[("event-signature", Signature, format!("2/SHA256/{}", hex(&sha256(JSON))))],
             JSON,
             None,
         ),
         Genuine::new(
             "Meta",
-            Meta::new(old()).or_secret(secret()),
+            Meta::new([old(), secret()]).unwrap(),
             &[("x-hub-signature-256", Signature, hub())],
             JSON,
             None,
         ),
         Genuine::new(
             "Meta, legacy",
-            Meta::new(old()).or_secret(secret()).accept_legacy_sha1(),
+            Meta::new([old(), secret()]).unwrap().accept_legacy_sha1(),
             &[(
                 "x-hub-signature",
                 Signature,
@@ -199,14 +196,14 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         ),
         Genuine::new(
             "SharedToken",
-            SharedToken::new(HeaderName::from_static("x-token"), old()).or_secret(secret()),
+            SharedToken::new(HeaderName::from_static("x-token"), [old(), secret()]).unwrap(),
             &[("x-token", Token, SECRET.to_owned())],
             JSON,
             None,
         ),
         Genuine::new(
             "Shopify",
-            Shopify::new(old()).or_secret(secret()),
+            Shopify::new([old(), secret()]).unwrap(),
             &[
                 ("x-shopify-hmac-sha256", Signature, STANDARD.encode(sha256(JSON))),
                 ("x-shopify-webhook-id", UnsignedId, id("b54557e4")),
@@ -216,7 +213,7 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         ),
         Genuine::new(
             "Slack",
-            Slack::new(old()).or_secret(secret()).clock(at(NOW)),
+            Slack::new([old(), secret()]).unwrap().clock(at(NOW)),
             &[
                 (
                     "x-slack-signature",
@@ -252,14 +249,15 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         ),
         Genuine::new(
             "Stripe",
-            Stripe::new(old()).or_secret(secret()).clock(at(NOW)),
+            Stripe::new([old(), secret()]).unwrap().clock(at(NOW)),
             &[("stripe-signature", Signature, stripe)],
             JSON,
             Some(NOW),
         ),
         Genuine::new(
             "Twilio",
-            Twilio::new(old(), PublicUrl::base("https://example.com").unwrap()).or_secret(secret()),
+            Twilio::new([old(), secret()], PublicUrl::base("https://example.com").unwrap())
+                .unwrap(),
             &[
                 ("x-twilio-signature", Signature, twilio),
                 ("i-twilio-idempotency-token", UnsignedId, id("8a2c")),
@@ -270,14 +268,14 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         ),
         Genuine::new(
             "Webex",
-            Webex::new(old()).or_secret(secret()),
+            Webex::new([old(), secret()]).unwrap(),
             &[("x-spark-signature", Signature, hex(&mac::<Sha1Mac>(key, JSON.as_bytes())))],
             JSON,
             None,
         ),
         Genuine::new(
             "WebexContactCenter",
-            WebexContactCenter::new(old()).or_secret(secret()).clock(at(NOW)),
+            WebexContactCenter::new([old(), secret()]).unwrap().clock(at(NOW)),
             &[
                 ("x-webexcc-signature", Signature, hex(&sha256(TIMED))),
                 ("x-webexcc-timestamp", EchoedTime, millis),
@@ -287,7 +285,7 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         ),
         Genuine::new(
             "Ably",
-            Ably::new("key-0", old()).or_secret("key-1", secret()),
+            Ably::new("key-0", old()).unwrap().key("key-1", secret()).unwrap(),
             &[
                 ("x-ably-signature", Signature, STANDARD.encode(sha256(JSON))),
                 ("x-ably-key", Token, "key-1".to_owned()),
@@ -297,7 +295,7 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         ),
         Genuine::new(
             "Pusher",
-            Pusher::new("key-0", old()).or_secret("key-1", secret()),
+            Pusher::new("key-0", old()).unwrap().key("key-1", secret()).unwrap(),
             &[
                 ("x-pusher-signature", Signature, hex(&sha256(JSON))),
                 ("x-pusher-key", Token, "key-1".to_owned()),
@@ -307,7 +305,7 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         ),
         Genuine::new(
             "Worldline",
-            Worldline::new("key-0", old()).or_secret("key-1", secret()),
+            Worldline::new("key-0", old()).unwrap().key("key-1", secret()).unwrap(),
             &[
                 ("x-gcs-signature", Signature, STANDARD.encode(sha256(JSON))),
                 ("x-gcs-keyid", Token, "key-1".to_owned()),
@@ -317,14 +315,14 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         ),
         Genuine::new(
             "WebSub",
-            WebSub::new(old()).or_secret(secret()),
+            WebSub::new([old(), secret()]).unwrap(),
             &[("x-hub-signature", Signature, hub())],
             JSON,
             None,
         ),
         Genuine::new(
             "Wsapi",
-            Wsapi::new(old()).or_secret(secret()),
+            Wsapi::new([old(), secret()]).unwrap(),
             &[("x-webhook-signature", Signature, hub())],
             JSON,
             None,

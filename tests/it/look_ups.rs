@@ -50,7 +50,7 @@ fn by_path() -> SignatureLayer<impl Source + Clone> {
         make_verifier_fn(move |head| {
             let tenants = tenants.clone();
             let tenant = head.uri.path().trim_start_matches('/').to_owned();
-            async move { Ok(Meta::new(tenants.secret(&tenant).await?).for_tenant(tenant)) }
+            async move { Ok(Meta::new(tenants.secret(&tenant).await?).unwrap().for_tenant(tenant)) }
         })
         .profile(Meta::PROFILE),
     )
@@ -123,7 +123,11 @@ async fn the_profile_of_the_look_up_holds_for_every_tenant() {
             let is_known = head.uri.path() == "/a";
             async move {
                 let secret = Secret::new("secret").map_err(Rejection::unavailable)?;
-                if is_known { Ok(Meta::new(secret)) } else { Err(Rejection::unknown_tenant()) }
+                if is_known {
+                    Ok(Meta::new(secret).unwrap())
+                } else {
+                    Err(Rejection::unknown_tenant())
+                }
             }
         })
         .profile(profile),
@@ -146,7 +150,7 @@ fn by_body(look_ups: Arc<AtomicUsize>) -> SignatureLayer<impl Source + Clone> {
                 let id = subscription.ok_or(Rejection::unknown_tenant())?;
                 let secret =
                     Secret::new(format!("secret of {id}")).map_err(Rejection::unavailable)?;
-                let verifier = WebexContactCenter::new(secret).clock(at(1_697_211_697));
+                let verifier = WebexContactCenter::new(secret).unwrap().clock(at(1_697_211_697));
                 Ok(verifier.for_tenant(id))
             }
         })
@@ -215,7 +219,12 @@ async fn required_headers_come_before_a_closure() {
     let look_ups = Arc::new(AtomicUsize::new(0));
     let names = ["x-hub-signature-256", "x-other"].map(HeaderName::from_static);
     let one = Requires::header(names[0].clone());
-    let meta = || Meta::new(Secret::new("secret").unwrap()).verify_token(Secret::new("t").unwrap());
+    let meta = || {
+        Meta::new(Secret::new("secret").unwrap())
+            .unwrap()
+            .verify_token(Secret::new("t").unwrap())
+            .unwrap()
+    };
     let by_head = |requires: Requires| {
         let look_ups = Arc::clone(&look_ups);
         let make = make_verifier_fn(move |_| {
@@ -296,7 +305,7 @@ async fn handshakes_work_behind_look_ups() {
     };
     let meta = || -> Result<Meta, Rejection> {
         let secret = |text| Secret::new(text).map_err(Rejection::unavailable);
-        Ok(Meta::new(secret("secret")?).verify_token(secret("token")?))
+        Ok(Meta::new(secret("secret")?).unwrap().verify_token(secret("token")?).unwrap())
     };
     let before = SignatureLayer::new(make_verifier_fn(move |_| async move { meta() }));
     let after = SignatureLayer::new(make_verifier_after_body_fn(move |_, _| async move { meta() }));
@@ -316,8 +325,7 @@ async fn a_make_verifier_of_ones_own_needs_no_closure() {
         type Future = std::future::Ready<Result<Meta, Rejection>>;
 
         fn make_verifier(&self, head: &Parts) -> Self::Future {
-            let secret = Secret::new(head.uri.path()).map_err(Rejection::unavailable);
-            ready(secret.map(Meta::new))
+            ready(Meta::new(head.uri.path()).map_err(Rejection::unavailable))
         }
     }
     let request = request("x", "/x", Script::data(["hello"]));

@@ -22,7 +22,7 @@ const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 fn mailgun() -> Mailgun {
-    Mailgun::new(secret()).clock(at(NOW))
+    Mailgun::new(secret()).unwrap().clock(at(NOW))
 }
 
 fn head(content_type: &str) -> Parts {
@@ -69,9 +69,9 @@ fn both_forms_are_verified() {
     }
     let other = || Secret::new("another key").unwrap();
     let body = json(TIME, TOKEN, &tag);
-    let rotated = Mailgun::new(other()).or_secret(secret()).clock(at(NOW));
+    let rotated = Mailgun::new([other(), secret()]).unwrap().clock(at(NOW));
     assert_eq!(checked(&rotated, &head(JSON), &body).unwrap().key_index(), 1);
-    let other = Mailgun::new(other()).clock(at(NOW));
+    let other = Mailgun::new(other()).unwrap().clock(at(NOW));
     assert_eq!(checked(&other, &head(JSON), &body).unwrap_err(), SignatureMismatch);
     assert!(!format!("{rotated:?}").contains(SECRET));
 }

@@ -70,8 +70,8 @@ fn signed(secret: &str, body: &'static str) -> Request<Full<Bytes>> {
 const PREVIOUS: &str = "the-secret-before-it";
 
 fn layer() -> SignatureLayer<Meta> {
-    let meta = Meta::new(secret()).or_secret(Secret::new(PREVIOUS).unwrap());
-    SignatureLayer::new(meta.verify_token(secret())).observer(MetricsObserver::new())
+    let meta = Meta::new([secret(), Secret::new(PREVIOUS).unwrap()]).unwrap();
+    SignatureLayer::new(meta.verify_token(secret()).unwrap()).observer(MetricsObserver::new())
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn limits_and_what_was_kept_back_are_counted() {
     let _guard = metrics::set_default_local_recorder(&recorder);
     let minute = Arc::new(AtomicU64::new(0));
     let clock = Arc::clone(&minute);
-    let layer = SignatureLayer::new(Meta::new(secret()))
+    let layer = SignatureLayer::new(Meta::new(secret()).unwrap())
         .observer(Sampled::new(MetricsObserver::new(), 1))
         .event_clock(move || at(60 * clock.load(Ordering::SeqCst))());
     for _ in 0..4 {

@@ -17,7 +17,7 @@ const TOKEN: &str = "7VwW7k6Ak7zcTwoSoNm7aTtbk1g67MKAnsYLfUB7PdszbgR5Xi";
 const TYPE: &str = "multipart/form-data; boundary=\"--b0undary\"";
 
 fn mailgun() -> Mailgun {
-    Mailgun::new(secret()).clock(at(NOW))
+    Mailgun::new(secret()).unwrap().clock(at(NOW))
 }
 
 fn head(content_type: &str) -> Parts {

@@ -76,8 +76,8 @@ fn unsigned(body: &'static str) -> Request<Script> {
 #[tokio::test]
 async fn an_accepted_request_is_told_twice_and_a_refused_one_once() {
     let seen = Seen::default();
-    let layer =
-        SignatureLayer::new(Meta::new(secret()).or_secret(secret_of("old"))).observer(seen.clone());
+    let layer = SignatureLayer::new(Meta::new([secret(), secret_of("old")]).unwrap())
+        .observer(seen.clone());
     send(&layer, signed("hi")).await;
     assert_eq!(
         seen.take(),
@@ -129,7 +129,7 @@ async fn each_sort_of_refusal_has_its_type() {
 #[tokio::test]
 async fn challenges_are_told_as_such() {
     let seen = Seen::default();
-    let meta = Meta::new(secret()).verify_token(secret_of("token"));
+    let meta = Meta::new(secret()).unwrap().verify_token(secret_of("token")).unwrap();
     let layer = SignatureLayer::new(meta).observer(seen.clone());
     let get = |token: &str| {
         let query = format!("hub.mode=subscribe&hub.challenge=1&hub.verify_token={token}");
@@ -144,7 +144,7 @@ async fn challenges_are_told_as_such() {
 
     // A signed challenge: what was proven is told too.
     let body = r#"{"type":"url_verification","challenge":"c"}"#;
-    let slack = Slack::new(secret()).clock(at(1_700_000_000));
+    let slack = Slack::new(secret()).unwrap().clock(at(1_700_000_000));
     let layer = SignatureLayer::new(slack).observer(seen.clone());
     let tag = hmac_sha256(SECRET, format!("v0:1700000000:{body}").as_bytes());
     let request = Request::post("/")
@@ -252,12 +252,13 @@ async fn an_observer_that_panics_changes_nothing() {
 #[tokio::test]
 async fn the_tenant_is_told_of_refusals_too() {
     let seen = Seen::default();
-    let by_head = make_verifier_fn(|_| ready(Ok(Meta::new(secret()).for_tenant("7"))));
+    let by_head = make_verifier_fn(|_| ready(Ok(Meta::new(secret()).unwrap().for_tenant("7"))));
     let layer = SignatureLayer::new(by_head).observer(seen.clone());
     send(&layer, signed("hi")).await;
     send(&layer, unsigned("hi")).await;
-    let by_body =
-        make_verifier_after_body_fn(|_, _: &Bytes| ready(Ok(Meta::new(secret()).for_tenant("8"))));
+    let by_body = make_verifier_after_body_fn(|_, _: &Bytes| {
+        ready(Ok(Meta::new(secret()).unwrap().for_tenant("8")))
+    });
     send(&SignatureLayer::new(by_body).observer(seen.clone()), unsigned("hi")).await;
     assert_eq!(
         seen.take(),
@@ -275,7 +276,7 @@ async fn the_tenant_is_told_of_refusals_too() {
 async fn a_look_up_names_the_provider_that_it_found() {
     let providers = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&providers);
-    let layer = SignatureLayer::new(make_verifier_fn(|_| ready(Ok(Meta::new(secret())))))
+    let layer = SignatureLayer::new(make_verifier_fn(|_| ready(Ok(Meta::new(secret()).unwrap()))))
         .observer(move |event: &Event<'_>| kept.lock().unwrap().push(event.provider()));
     send(&layer, signed("hi")).await;
     let (response, _) = send(&layer, unsigned("hi")).await;
@@ -365,13 +366,15 @@ async fn a_secret_that_stands_in_the_url_is_in_no_event() {
         urls.clone()
     }
 
-    let (in_path, in_query) =
-        (|| SharedToken::in_path(secret()), || SharedToken::in_query("code", secret()));
+    let (in_path, in_query) = (
+        || SharedToken::in_path(secret()).unwrap(),
+        || SharedToken::in_query("code", secret()).unwrap(),
+    );
     let other = || verifier_fn(|_, _| Ok(Verified::new("other")));
     for lines in [
         told(in_path()).await,
         told(in_query()).await,
-        told(Strava::new(in_path(), secret())).await,
+        told(Strava::new(in_path(), secret()).unwrap()).await,
         told(AzureEventGrid::new(in_query())).await,
         told(in_path().for_tenant("7")).await,
         told(all_of(other(), in_path())).await,
@@ -383,7 +386,7 @@ async fn a_secret_that_stands_in_the_url_is_in_no_event() {
         assert!(lines.iter().all(|line| !line.contains(SECRET)), "{lines:?}");
     }
     // Without a secret in it, the URL is there to be read.
-    let header = SharedToken::new(http::HeaderName::from_static("x-token"), secret());
+    let header = SharedToken::new(http::HeaderName::from_static("x-token"), secret()).unwrap();
     assert!(told(header).await[0].starts_with("/hook/"));
 }
 

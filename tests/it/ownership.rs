@@ -128,7 +128,7 @@ const WORLDLINE: &str = "x-gcs-webhooks-endpoint-verification";
 async fn okta_is_answered_by_itself() {
     let longest = "9".repeat(256);
     let named = providers::by_name("okta").unwrap().verifier(secret()).unwrap();
-    for okta in [AnyVerifier::new(Okta::new(secret())), named] {
+    for okta in [AnyVerifier::new(Okta::new(secret()).unwrap()), named] {
         for challenge in ["a-b_1", &longest] {
             let sent = deliver(&okta, request("GET", HOOK, &[(OKTA, challenge)], "")).await;
             sent.assert_json(challenge, &format!(r#"{{"verification":"{challenge}"}}"#));
@@ -158,7 +158,7 @@ async fn okta_is_answered_by_itself() {
 async fn worldline_is_answered_by_itself() {
     let pair = Secret::new(format!("key-1:{SECRET}")).unwrap();
     let named = providers::by_name("worldline").unwrap().verifier(pair).unwrap();
-    let own = AnyVerifier::new(Worldline::new("key-1", secret()));
+    let own = AnyVerifier::new(Worldline::new("key-1", secret()).unwrap());
     for worldline in [own, named] {
         for challenge in ["123e4567", "<b>é"] {
             let asked = request("GET", HOOK, &[(WORLDLINE, challenge)], "");
@@ -196,7 +196,7 @@ fn intent(mode: &str, topic: &str, challenge: &str) -> Request<Body> {
 #[tokio::test]
 async fn websub_confirms_what_was_asked_for_and_nothing_else() {
     let former = "https://example.com/former";
-    let websub = WebSub::new(secret()).topic("https://example.org/other").topic(TOPIC);
+    let websub = WebSub::new(secret()).unwrap().topic("https://example.org/other").topic(TOPIC);
     let websub = websub.former_topic(former);
     let longest = "9".repeat(256);
     for challenge in ["abc", "%3Cb%3E", &longest] {
@@ -234,7 +234,7 @@ async fn websub_confirms_what_was_asked_for_and_nothing_else() {
     for uri in [HOOK, "/hook?hub.topic=a&hub.challenge=a"] {
         deliver(&websub, request("GET", uri, &[], "")).await.assert_refused(uri, Missing);
     }
-    let none = WebSub::new(secret());
+    let none = WebSub::new(secret()).unwrap();
     deliver(&none, intent("subscribe", TOPIC, "a")).await.assert_refused("off", Missing);
     deliver(&none, intent("denied", TOPIC, "a")).await.assert_refused("off", Missing);
 
@@ -252,7 +252,10 @@ async fn websub_accepts_and_drops_what_is_not_signed() {
     let named = || providers::by_name("websub").unwrap().verifier(secret()).unwrap();
     for (layer, status) in [
         (SignatureLayer::new(named()), StatusCode::ACCEPTED),
-        (SignatureLayer::new(AnyVerifier::new(WebSub::sha1(secret()))), StatusCode::ACCEPTED),
+        (
+            SignatureLayer::new(AnyVerifier::new(WebSub::sha1(secret()).unwrap())),
+            StatusCode::ACCEPTED,
+        ),
         (SignatureLayer::new(named()).rejection_status(StatusCode::GONE), StatusCode::GONE),
     ] {
         for request in [forged(), unsigned()] {
@@ -266,7 +269,7 @@ async fn websub_accepts_and_drops_what_is_not_signed() {
     }
     assert_eq!(WebSub::PROFILE.status(), StatusCode::ACCEPTED);
     // What is no verdict says so, here too.
-    let websub = WebSub::new(secret()).topic(TOPIC);
+    let websub = WebSub::new(secret()).unwrap().topic(TOPIC);
     let router = Router::new().route(HOOK, any(handler));
     let router = router.route_layer(SignatureLayer::new(websub));
     let response = router.oneshot(intent("subscribe", "another", "a")).await.unwrap();
@@ -283,7 +286,7 @@ fn graph_body(states: &[&str]) -> String {
 async fn microsoft_graph_is_verified_by_the_client_state_of_each_notification() {
     let good = format!("\"{SECRET}\"");
     let old = Secret::new("the state before").unwrap();
-    let graph = MicrosoftGraph::new(secret());
+    let graph = MicrosoftGraph::new(secret()).unwrap();
     let named = providers::by_name("microsoft_graph").unwrap().verifier(secret()).unwrap();
     for (name, body, expected) in [
         ("one", graph_body(&[&good]), None),
@@ -321,7 +324,7 @@ async fn microsoft_graph_is_verified_by_the_client_state_of_each_notification() 
         }
     }
     // A secret that is still in use is not told to be out of use.
-    let rotated = MicrosoftGraph::new(secret()).or_secret(old);
+    let rotated = MicrosoftGraph::new([secret(), old]).unwrap();
     let (head, ()) = Request::post(HOOK).body(()).unwrap().into_parts();
     let key = |states: &[&str]| {
         let verified = tower_webhook::verify(&rotated, &head, &graph_body(states).into()).unwrap();
@@ -336,7 +339,7 @@ async fn microsoft_graph_is_verified_by_the_client_state_of_each_notification() 
 #[tokio::test]
 async fn microsoft_graph_is_answered_by_itself() {
     let named = providers::by_name("microsoft_graph").unwrap().verifier(secret()).unwrap();
-    for graph in [AnyVerifier::new(MicrosoftGraph::new(secret())), named] {
+    for graph in [AnyVerifier::new(MicrosoftGraph::new(secret()).unwrap()), named] {
         let uri = "/hook?validationToken=Validation%3a+Testing%3Cb%3E";
         let sent = deliver(&graph, request("POST", uri, &[], "")).await;
         sent.assert_echoed("token", "Validation: Testing<b>");
@@ -368,7 +371,7 @@ const CODE: &str = "512d38b6-c7b8-40c8-89fe-f46f9e9622b6";
 
 #[tokio::test]
 async fn azure_event_grid_is_answered_once_the_token_was_found_good() {
-    let in_query = || SharedToken::in_query("code", secret());
+    let in_query = || SharedToken::in_query("code", secret()).unwrap();
     let event_grid = AzureEventGrid::new(in_query());
     let declared = with_handshake(in_query(), Handshake::EventGrid).unwrap();
     let uri = format!("{HOOK}?code={SECRET}");
@@ -410,8 +413,9 @@ async fn azure_event_grid_is_answered_once_the_token_was_found_good() {
             deliver(&verifier, request(method, &uri, headers, &body)).await.assert_handled(name);
         }
     }
-    let header = SharedToken::new(header::HeaderName::from_static("x-secret"), secret());
-    let in_header = AzureEventGrid::new(header.or_secret(Secret::new("next").unwrap()));
+    let header = header::HeaderName::from_static("x-secret");
+    let token = SharedToken::new(header, [secret(), Secret::new("next").unwrap()]).unwrap();
+    let in_header = AzureEventGrid::new(token);
     for token in [SECRET, "next"] {
         let sent = request("POST", HOOK, &[AEG, ("x-secret", token)], &body);
         deliver(&in_header, sent).await.assert_json(token, &answer);
@@ -422,7 +426,7 @@ async fn azure_event_grid_is_answered_once_the_token_was_found_good() {
 #[tokio::test]
 async fn only_configured_origins_may_deliver_cloud_events() {
     const ORIGIN: &str = "webhook-request-origin";
-    let token = || SharedToken::in_query("code", secret());
+    let token = || SharedToken::in_query("code", secret()).unwrap();
     let origins = Handshake::WebHookOrigins(&["eventgrid.azure.net", "events.example.com"]);
     let verifier = with_handshake(AzureEventGrid::new(token()), origins).unwrap();
     for origin in ["eventgrid.azure.net", "Events.Example.com"] {
@@ -455,8 +459,8 @@ async fn only_configured_origins_may_deliver_cloud_events() {
 
 #[tokio::test]
 async fn strava_is_verified_by_the_url_and_answered_by_its_token() {
-    let callback = SharedToken::in_path(secret()).or_secret(Secret::new("next").unwrap());
-    let strava = Strava::new(callback, Secret::new("verify").unwrap());
+    let callback = SharedToken::in_path([secret(), Secret::new("next").unwrap()]).unwrap();
+    let strava = Strava::new(callback, Secret::new("verify").unwrap()).unwrap();
     let path = format!("/hook/{SECRET}");
     for uri in [&*path, "/hook/next", "/hook/next?x=1"] {
         deliver(&strava, request("POST", uri, &[], "{}")).await.assert_handled(uri);
@@ -523,8 +527,8 @@ async fn deliver_to_asana(
             let secret = known.lock().unwrap().clone();
             async move {
                 tokio::task::yield_now().await;
-                let asana = secret.map(Asana::new).ok_or(Rejection::unknown_tenant())?;
-                Ok(asana.for_tenant("7"))
+                let secret: Secret = secret.ok_or(Rejection::unknown_tenant())?;
+                Ok(Asana::new(secret).map_err(Rejection::unavailable)?.for_tenant("7"))
             }
         },
         move |head, secret| {
@@ -631,5 +635,5 @@ async fn t43_what_is_no_exchange_of_asanas_offers_nothing() {
     assert!(store.lock().unwrap().as_ref().unwrap().matches(SECRET.as_bytes()));
     // The plain type exchanges nothing.
     let offer = request("POST", HOOK, &[(HOOK_SECRET, SECRET)], "{}");
-    deliver(&Asana::new(secret()), offer).await.assert_refused("off", Missing);
+    deliver(&Asana::new(secret()).unwrap(), offer).await.assert_refused("off", Missing);
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 use serde::Deserialize;
 use tower_webhook::{
-    ConfigError, RejectionKind, Scheme,
+    ConfigError, PublicKey, RejectionKind, Scheme,
     providers::{Discord, SendGrid, StandardWebhooks, Wise},
     scheme::Encoding,
     sign::{PrivateKey, SignWith, signed_with},
@@ -78,8 +78,9 @@ fn each_algorithm_signs_what_its_verifier_accepts_and_no_other() {
         let keys = Keys::of(algorithm);
         let own = declared(algorithm);
         // The public key as another tool wrote it.
-        let verifier = own.public_key_verifier(keys.public.parse().unwrap()).unwrap();
-        let other = own.public_key_verifier(keys.other_public.parse().unwrap()).unwrap();
+        let verifier = own.public_key_verifier(keys.public.parse::<PublicKey>().unwrap()).unwrap();
+        let other =
+            own.public_key_verifier(keys.other_public.parse::<PublicKey>().unwrap()).unwrap();
         let request = signed_with(&verifier, &private(algorithm), request(), at(NOW)()).unwrap();
         let (head, body) = request.into_parts();
         verify(&verifier, &head, &body).unwrap_or_else(|why| panic!("{algorithm}: {why}"));

@@ -24,7 +24,7 @@ fn key_of(verifier: &impl Verifier, request: Request<()>) -> (Verified, ReplayKe
 
 #[test]
 fn t19_an_unsigned_id_does_not_change_the_replay_key() {
-    let github = GitHub::new(Secret::new("secret").unwrap());
+    let github = GitHub::new("secret").unwrap();
     let request = |id| {
         let signature = format!("sha256={}", hmac_sha256("secret", BODY.as_bytes()));
         Request::post("/")
@@ -41,7 +41,7 @@ fn t19_an_unsigned_id_does_not_change_the_replay_key() {
 
 #[test]
 fn two_deliveries_have_two_replay_keys() {
-    let github = GitHub::new(Secret::new("secret").unwrap());
+    let github = GitHub::new("secret").unwrap();
     let key = |body: &'static str| {
         let signature = format!("sha256={}", hmac_sha256("secret", body.as_bytes()));
         let request = Request::post("/").header("x-hub-signature-256", signature).body(()).unwrap();
@@ -54,7 +54,7 @@ fn two_deliveries_have_two_replay_keys() {
 
 #[test]
 fn t20_another_spelling_of_the_signature_is_the_same_delivery() {
-    let github = GitHub::new(Secret::new("secret").unwrap());
+    let github = GitHub::new("secret").unwrap();
     let tag = hmac_sha256("secret", BODY.as_bytes());
     let request = |tag: &str| {
         let signature = format!("sha256={tag}");
@@ -94,7 +94,7 @@ fn white_space_round_a_signed_id_is_no_part_of_it() {
 
 #[test]
 fn leaving_out_one_of_two_signatures_makes_no_new_delivery() {
-    let stripe = Stripe::new(Secret::new("new").unwrap()).or_secret(Secret::new("old").unwrap());
+    let stripe = Stripe::new([Secret::new("new").unwrap(), Secret::new("old").unwrap()]).unwrap();
     let stripe = stripe.clock(at(NOW));
     let signed = |key| hmac_sha256(key, format!("{NOW}.{BODY}").as_bytes());
     let (new, old) = (signed("new"), signed("old"));
@@ -117,7 +117,7 @@ fn leaving_out_one_of_two_signatures_makes_no_new_delivery() {
 
 #[test]
 fn what_is_unique_and_for_how_long_it_is_fresh() {
-    let stripe = |now| Stripe::new(Secret::new("secret").unwrap()).clock(at(now));
+    let stripe = |now| Stripe::new("secret").unwrap().clock(at(now));
     let tag = hmac_sha256("secret", format!("{NOW}.{BODY}").as_bytes());
     for (now, seconds) in [(NOW - 300, 600), (NOW, 300), (NOW + 299, 1), (NOW + 300, 0)] {
         let value = format!("t={NOW},v1={tag}");
@@ -232,8 +232,8 @@ fn replay_keys_are_one_for_one_delivery_alone() {
         UNNAMED.provider("bolt").delivery_id("x-id"),
     ];
     let secret = || Secret::new("secret").unwrap();
-    let token = || SharedToken::new(HeaderName::from_static("x-token"), secret());
-    let stranger = || GitHub::new(secret());
+    let token = || SharedToken::new(HeaderName::from_static("x-token"), secret()).unwrap();
+    let stranger = || GitHub::new(secret()).unwrap();
     let mut keys: HashMap<ReplayKey, String> = HashMap::new();
     let mut count = 0;
     for (sender, scheme) in senders.into_iter().enumerate() {
@@ -310,7 +310,7 @@ fn senders_without_a_name_are_told_apart_by_their_keys() {
     assert_ne!(key(&both, "of a"), key(&both, "of b"));
     // Through a rotation it is the same delivery.
     let before = || AnyVerifier::new(by("of a"));
-    let rotated = by("new").or_secret(Secret::new("of a").unwrap()).unwrap();
+    let rotated = UNNAMED.verifier(["new", "of a"]).unwrap();
     let rotated = || AnyVerifier::new(rotated.clone());
     assert_eq!(key(&before, "of a"), key(&rotated, "of a"));
     assert_eq!(key(&rotated, "new"), key(&rotated, "of a"));
@@ -321,7 +321,7 @@ fn senders_without_a_name_are_told_apart_by_their_keys() {
 fn a_rotation_makes_no_new_delivery() {
     const ACME: Scheme = Scheme::hmac_sha256("x-acme").provider("acme");
     let secret = |text| Secret::new(text).unwrap();
-    let rotated = ACME.verifier(secret("new")).unwrap().or_secret(secret("old")).unwrap();
+    let rotated = ACME.verifier([secret("new"), secret("old")]).unwrap();
     let key = |verifier: &tower_webhook::scheme::SchemeVerifier, secrets: &[&str]| {
         let request = Request::post("/").header("x-acme", hmac_sha256(secrets[0], BODY.as_bytes()));
         let head = head_of(request.body(()).unwrap());
@@ -389,6 +389,7 @@ fn a_composition_accepts_for_as_long_as_its_parts_do() {
 
 fn token_any() -> AnyVerifier {
     let token =
-        SharedToken::new(HeaderName::from_static("x-token"), Secret::new("secret").unwrap());
+        SharedToken::new(HeaderName::from_static("x-token"), Secret::new("secret").unwrap())
+            .unwrap();
     AnyVerifier::new(token)
 }

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use tower_webhook::{
     Rejection,
     RejectionKind::{self, *},
-    Scheme, Secret, SignatureLayer,
+    Scheme, SignatureLayer,
     providers::{
         self, GitHub, Meta, Shopify, Slack, StandardWebhooks, Stripe, Webex, WebexContactCenter,
         Wsapi,
@@ -266,7 +266,7 @@ async fn the_command_on_the_page_on_403_signs() {
     let secret = between("secret='", "'\n");
     let body = between("body='", "'\n");
     let signature = between("```text\nx-hub-signature-256: ", "\n```");
-    let layer = SignatureLayer::new(Meta::new(Secret::new(secret).unwrap()));
+    let layer = SignatureLayer::new(Meta::new(secret).unwrap());
     for (body, expected) in [(body.to_owned(), 200), (format!("{body}\n"), 403)] {
         let request = Request::post("/webhook").header("x-hub-signature-256", signature);
         let request = request.body(Full::<Bytes>::from(body)).unwrap();
@@ -274,7 +274,7 @@ async fn the_command_on_the_page_on_403_signs() {
     }
     // The server that the command talks to has the same secret.
     let server = include_str!("../../examples/axum.rs");
-    assert!(server.contains(&format!("Meta::new(Secret::new({secret:?})?)")));
+    assert!(server.contains(&format!("Meta::new({secret:?})?")));
 }
 
 #[test]

@@ -48,7 +48,7 @@ async fn t36_proof_does_not_show_the_signature() {
 #[tokio::test]
 async fn t36_layers_services_and_futures_show_no_secret() {
     use tower::{Layer, Service};
-    let layer = SignatureLayer::new(Meta::new(secret()).verify_token(secret()));
+    let layer = SignatureLayer::new(Meta::new(secret()).unwrap().verify_token(secret()).unwrap());
     let mut service = layer.layer(crate::support::Inner::default());
     let request = meta_request(BODY.as_bytes(), Bytes::from(BODY)).map(http_body_util::Full::new);
     let future = service.call(request);
@@ -66,12 +66,12 @@ async fn what_is_shown_says_what_it_is() {
         providers::{Asana, Mailgun, Twilio, Worldpay, by_name},
     };
 
-    let look_up = || async { Ok(Meta::new(secret())) };
+    let look_up = || async { Ok(Meta::new(secret()).unwrap()) };
     let url = PublicUrl::forwarded(["a.example"], ["2001:db8::/32"], |_| None).unwrap();
-    let twilio = Twilio::new(secret(), url);
-    let worldpay = Worldpay::new("1", secret());
+    let twilio = Twilio::new(secret(), url).unwrap();
+    let worldpay = Worldpay::new("1", secret()).unwrap();
     let exchange = Asana::with_secret_exchange(
-        |_| async { Ok(Asana::new(secret())) },
+        |_| async { Ok(Asana::new(secret()).unwrap()) },
         |_, _| async { Ok(false) },
     );
     let addresses = ClientIp::new(|_| None);
@@ -93,7 +93,7 @@ async fn what_is_shown_says_what_it_is() {
         (format!("{:?}", Sampled::new((), 7)), "Window { passed: 0"),
         (format!("{addresses:?}"), "ClientIp { forwarded"),
         (format!("{:?}", secret()), "Secret("),
-        (format!("{:?}", Meta::new(secret())), "clock: system"),
+        (format!("{:?}", Meta::new(secret()).unwrap()), "clock: system"),
         (begun("GitHub"), "SchemeState"),
         (begun("Twilio"), "TwilioState"),
         (begun("Worldpay"), "WorldpayState"),
@@ -108,7 +108,7 @@ async fn what_is_shown_says_what_it_is() {
         (format!("{:?}", by_name("github").unwrap()), "Scheme { profile"),
         (format!("{:?}", by_name("twilio").unwrap()), "kind: Own"),
         (format!("{:?}", later.early(&head, None)), "Later(Later"),
-        (format!("{:?}", Mailgun::new(secret())), "Mac([redacted])"),
+        (format!("{:?}", Mailgun::new(secret()).unwrap()), "Mac([redacted])"),
         (format!("{:?}", Verified::new("acme")), "Verified { provider: \"acme\", key_index: 0"),
     ] {
         assert!(shown.contains(expected), "{expected}: {shown}");

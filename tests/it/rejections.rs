@@ -99,7 +99,7 @@ async fn a_providers_status_and_the_layers_status_hold_for_verdicts_alone() {
 
 #[tokio::test]
 async fn accept_and_drop_answers_2xx_without_the_inner_service() {
-    let layer = SignatureLayer::new(WebexContactCenter::new(secret()))
+    let layer = SignatureLayer::new(WebexContactCenter::new(secret()).unwrap())
         .rejection_status(StatusCode::NO_CONTENT);
     let (response, inner) = send(&layer, request()).await;
     assert_eq!((response.status(), inner.count()), (StatusCode::NO_CONTENT, 0));
@@ -122,8 +122,8 @@ fn json(rejection: &Rejection, body: String) -> Response<Bytes> {
 async fn the_json_answers_of_other_receivers_can_be_given() {
     // The Flask bot of S1.17.
     let token = Secret::new("token").unwrap();
-    let flask =
-        SignatureLayer::new(Meta::new(secret()).verify_token(token)).on_rejection(|rejection| {
+    let flask = SignatureLayer::new(Meta::new(secret()).unwrap().verify_token(token).unwrap())
+        .on_rejection(|rejection| {
             let message = match rejection.kind() {
                 RejectionKind::HandshakeMalformed => "Missing parameters",
                 RejectionKind::HandshakeFailed => "Verification failed",
@@ -158,7 +158,7 @@ async fn the_json_answers_of_other_receivers_can_be_given() {
     }
 
     // WSAPI's n8n node, S3.6.
-    let n8n = SignatureLayer::new(Wsapi::new(secret()))
+    let n8n = SignatureLayer::new(Wsapi::new(secret()).unwrap())
         .rejection_status(StatusCode::UNAUTHORIZED)
         .on_rejection(|rejection| {
             let message = match rejection.kind() {
@@ -249,7 +249,7 @@ async fn http1_answers_close_the_connection_unless_the_body_has_ended() {
     let genuine: Make = || meta_request(b"b", Script::data(["b"]));
 
     let token = Secret::new("t").unwrap();
-    let with_token = SignatureLayer::new(Meta::new(secret()).verify_token(token));
+    let with_token = SignatureLayer::new(Meta::new(secret()).unwrap().verify_token(token).unwrap());
     let (plain, small) = (meta_layer(), meta_layer().body_limit(5));
     for (name, layer, request, closes) in [
         ("refused by the head", &plain, unsigned, false),

@@ -49,7 +49,7 @@ pub(crate) fn hmac_sha256(key: &str, message: &[u8]) -> String {
 
 /// The layer that most tests use: Meta's, with [`SECRET`].
 pub(crate) fn meta_layer() -> SignatureLayer<Meta> {
-    SignatureLayer::new(Meta::new(secret()))
+    SignatureLayer::new(Meta::new(secret()).unwrap())
 }
 
 /// The value of Meta's signature header.

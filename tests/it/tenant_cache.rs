@@ -205,10 +205,7 @@ async fn a_row_that_makes_no_verifier_is_our_fault_and_not_the_senders() {
     store.set("A", Row::Secrets(vec!["whsec_not base64"]));
     store.set("B", Row::Secrets(vec![""]));
     let load = Arc::clone(&store);
-    let tenants = Tenants::new(
-        move |tenant| Arc::clone(&load).load(tenant),
-        |secrets| secrets.try_verifier(StandardWebhooks::new, StandardWebhooks::or_secret),
-    );
+    let tenants = Tenants::new(move |tenant| Arc::clone(&load).load(tenant), StandardWebhooks::new);
     let tenants = tenants.unwrap();
     for tenant in ["A", "B", "A", "B"] {
         assert_eq!(kind(tenants.verifier(tenant).await), Some(RejectionKind::VerifierUnavailable));

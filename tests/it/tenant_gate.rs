@@ -86,7 +86,7 @@ impl Store {
     }
 
     fn meta(self: &Arc<Self>) -> TenantsBuilder<Meta> {
-        self.builder(|secrets| secrets.verifier(Meta::new, Meta::or_secret))
+        self.builder(Meta::new)
     }
 
     fn calls(&self) -> usize {
@@ -362,7 +362,7 @@ async fn challenges_are_looked_up_within_the_bound() {
     let store = Store::new();
     let tenants = store.builder(|secrets| {
         let token = Secret::new("the verify token")?;
-        Ok(secrets.verifier(Meta::new, Meta::or_secret)?.verify_token(token))
+        Meta::new(secrets)?.verify_token(token)
     });
     let layer = by_path(&tenants.build().unwrap());
     let challenge = |id: &str| {
@@ -571,21 +571,15 @@ async fn a_decoy_that_panics_decides_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn either_of_two_verifiers_is_looked_up() {
-    let password = |secret| BasicAuth::new("user", secret);
     for basic_is_first in [false, true] {
         let store = Store::new();
-        let tenants = store.builder(move |secrets| {
-            secrets.verifier(
-                |secret| {
-                    let (meta, basic) = (Meta::new(secret.clone()), password(secret));
-                    if basic_is_first {
-                        AnyVerifier::new(any_of(basic, meta))
-                    } else {
-                        AnyVerifier::new(any_of(meta, basic))
-                    }
-                },
-                |verifier, _| verifier,
-            )
+        let tenants = store.builder(move |secrets: Secrets| {
+            let (meta, basic) = (Meta::new(secrets.clone())?, BasicAuth::new("user", secrets)?);
+            Ok(if basic_is_first {
+                AnyVerifier::new(any_of(basic, meta))
+            } else {
+                AnyVerifier::new(any_of(meta, basic))
+            })
         });
         let tenants = tenants.build().unwrap();
         let path_of = |head: &Parts| head.uri.path().strip_prefix("/hooks/").map(str::to_owned);
@@ -609,10 +603,8 @@ async fn either_of_two_verifiers_is_looked_up() {
 #[tokio::test(start_paused = true)]
 async fn a_secret_in_the_url_is_looked_up() {
     let store = Store::new();
-    let tenants = store.builder(|secrets| {
-        let strava = |secret| Strava::new(SharedToken::in_query("code", secret), token());
-        secrets.verifier(strava, |strava, _| strava)
-    });
+    let tenants = store
+        .builder(|secrets: Secrets| Strava::new(SharedToken::in_query("code", secrets)?, token()));
     let tenants = tenants.build().unwrap();
     let layer = SignatureLayer::new(tenants.by_head(|_| Some("tenant-1".to_owned())));
     let post = |query: &str| Request::post(format!("/?{query}")).body(hello()).unwrap();
@@ -632,14 +624,14 @@ fn token() -> Secret {
 /// Tenants of GitHub behind a decoy of Meta, which answers challenges.
 fn of_two_providers(store: &Arc<Store>) -> Tenants<AnyVerifier> {
     let store = Arc::clone(store);
-    let decoy = Meta::new(decoy_secret().unwrap()).verify_token(token());
+    let decoy = Meta::new(decoy_secret().unwrap()).unwrap().verify_token(token()).unwrap();
     let tenants = Tenants::builder_with_decoy(
         AnyVerifier::new(decoy),
         move |id: TenantId| {
             let loading = Arc::clone(&store).load(id.clone());
             async move {
                 let is_known = loading.await?.is_some();
-                let github = || AnyVerifier::new(GitHub::new(secret_of(&id)));
+                let github = || AnyVerifier::new(GitHub::new(secret_of(&id)).unwrap());
                 Ok::<_, BoxError>(is_known.then(github))
             }
         },

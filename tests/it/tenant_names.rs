@@ -16,7 +16,7 @@ use tower_webhook::{
     Scheme, Secret, Secrets, SignatureLayer, Verifier,
     providers::{AnyVerifier, Meta},
     replay::{MemoryStore, ReplayLayer},
-    scheme::{Part, SchemeVerifier},
+    scheme::Part,
     tenants::{TenantId, TenantSecrets, Tenants, decoy_secret},
     verify,
 };
@@ -45,10 +45,7 @@ async fn handled<S: Into<TenantSecrets> + Send + 'static>(
     ids: &[(&str, &str)],
 ) -> Vec<String> {
     let store = move |id: TenantId| ready(Ok::<_, Infallible>(store(id.as_str())));
-    let make = |secrets: Secrets| {
-        secrets.try_verifier(|secret| NUMBERED.verifier(secret), SchemeVerifier::or_secret)
-    };
-    let tenants = Tenants::new(store, make).unwrap();
+    let tenants = Tenants::new(store, |secrets: Secrets| NUMBERED.verifier(secrets)).unwrap();
     let guard = ReplayLayer::new("/", MemoryStore::new(100));
     let layer = SignatureLayer::new(tenants.by_head(path_of));
     let inner = Inner::default();
@@ -99,7 +96,7 @@ async fn a_new_secret_makes_no_new_delivery() {
         let old = Secret::new("the old secret").unwrap();
         let is_first = count.fetch_add(1, Ordering::SeqCst) == 0;
         let new = || Secret::new("the new secret").unwrap();
-        Some(if is_first { Secrets::from(old) } else { Secrets::from(new()).or_secret(old) })
+        Some(Secrets::from(if is_first { vec![old] } else { vec![new(), old] }))
     };
     // Another spelling of the id, so that the store is asked again.
     let ids = [("anna", "the old secret"), ("Anna", "the new secret")];
@@ -114,8 +111,7 @@ async fn a_tenant_is_forgotten_by_its_own_id_whatever_it_was_found_by() {
         let row = TenantSecrets::new("anna", Secret::new(*now.lock().unwrap()).unwrap());
         ready(Ok::<_, Infallible>(Some(row)))
     };
-    let make = |secrets: Secrets| secrets.verifier(Meta::new, Meta::or_secret);
-    let tenants = Tenants::new(store, make).unwrap();
+    let tenants = Tenants::new(store, Meta::new).unwrap();
     let accepts = async |secret: &str| {
         let verifier = tenants.verifier("ANNA").await.unwrap();
         assert_eq!(verifier.tenant().unwrap().as_str(), "anna");
@@ -136,7 +132,7 @@ async fn a_row_names_its_tenant_by_its_verifier() {
     let store = |_: TenantId| {
         ready(Ok::<Option<Row>, Infallible>(Some(("anna", Secret::new("the secret").unwrap()))))
     };
-    let make = |(id, secret): Row| Ok(AnyVerifier::new(Meta::new(secret)).for_tenant(id));
+    let make = |(id, secret): Row| Ok(AnyVerifier::new(Meta::new(secret).unwrap()).for_tenant(id));
     let decoy = ("", decoy_secret().unwrap());
     let tenants = Tenants::builder_with_decoy(decoy, store, make).build().unwrap();
     let keys = ["anna", "Anna"].map(async |id| {

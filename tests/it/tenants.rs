@@ -103,10 +103,7 @@ impl Store {
     /// Its tenants, whose webhooks are Meta's.
     pub(crate) fn meta(self: &Arc<Self>) -> TenantsBuilder<Meta> {
         let store = Arc::clone(self);
-        Tenants::builder(
-            move |tenant| Arc::clone(&store).load(tenant),
-            |secrets| secrets.verifier(Meta::new, Meta::or_secret),
-        )
+        Tenants::builder(move |tenant| Arc::clone(&store).load(tenant), Meta::new)
     }
 }
 
@@ -333,7 +330,7 @@ async fn the_decoy_answers_challenges_as_a_known_tenant_does_with_a_wrong_token(
             let row = Row(Secret::new("app secret")?, Secret::new("token-of-A")?);
             Ok::<_, ConfigError>((&*tenant == "A").then_some(row))
         },
-        |Row(secret, token)| Ok(Meta::new(secret).verify_token(token)),
+        |Row(secret, token)| Ok(Meta::new(secret).unwrap().verify_token(token).unwrap()),
     );
     let layer = SignatureLayer::new(tenants.build().unwrap().by_head(path_of));
     let ask = async |tenant, token| {
@@ -375,9 +372,7 @@ async fn a_form_names_the_tenant_of_a_twilio_request() {
     let url = PublicUrl::base("https://example.com").unwrap();
     let tenants = Tenants::new(
         |account: TenantId| async move { Ok::<_, BoxError>((&*account == "AC7").then(secret)) },
-        move |secrets| {
-            secrets.verifier(|secret| Twilio::new(secret, url.clone()), Twilio::or_secret)
-        },
+        move |secrets: Secrets| Twilio::new(secrets, url.clone()),
     );
     let by_account = |_: &Parts, body: &Bytes| form_field(body, "AccountSid");
     let signature_header = HeaderName::from_static("x-twilio-signature");
@@ -418,10 +413,7 @@ async fn ten_10_a_body_that_is_not_genuine_for_the_tenant_it_names_is_refused() 
             let known = id.as_str().starts_with("sub-");
             Ok::<_, BoxError>(known.then(|| Secret::new(format!("secret of {id}"))).transpose()?)
         },
-        |secrets| {
-            let new = |secret| WebexContactCenter::new(secret).clock(at(1_697_211_697));
-            secrets.verifier(new, WebexContactCenter::or_secret)
-        },
+        |secrets: Secrets| Ok(WebexContactCenter::new(secrets)?.clock(at(1_697_211_697))),
     );
     let tenants = tenants.unwrap();
     let layer =
@@ -550,15 +542,11 @@ fn what_can_be_no_look_up_is_found_at_start_up() {
     let error = Tenants::new(load, |_| Err::<Meta, _>(ConfigError::UrlMissing)).unwrap_err();
     assert_eq!(error, ConfigError::UrlMissing);
     // A decoy's secret is in every provider's form.
-    let decoded =
-        |secrets: Secrets| secrets.try_verifier(StandardWebhooks::new, StandardWebhooks::or_secret);
-    assert!(Tenants::new(load, decoded).is_ok());
+    assert!(Tenants::new(load, StandardWebhooks::new).is_ok());
 
-    let empty = Secrets::default().verifier(Meta::new, Meta::or_secret).unwrap_err();
-    assert_eq!(empty, ConfigError::SecretEmpty);
+    assert_eq!(Meta::new(Secrets::default()).unwrap_err(), ConfigError::SecretEmpty);
     let many: Secrets = (0..17).map(|_| secret()).collect();
-    let many = many.verifier(Meta::new, Meta::or_secret).unwrap_err();
-    assert_eq!(many, ConfigError::TooManySecrets);
+    assert_eq!(Meta::new(many).unwrap_err(), ConfigError::TooManySecrets);
 }
 
 #[test]
@@ -593,7 +581,7 @@ async fn nothing_shows_a_secret() {
     let mut shown = format!("{builder:?}");
     assert!(shown.starts_with("TenantsBuilder"), "{shown}");
     let tenants = builder.build().unwrap();
-    let secrets = Secrets::from(secret()).or_secret(secret());
+    let secrets = Secrets::from(vec![secret(), secret()]);
     let layer = SignatureLayer::new(tenants.by_head(path_of));
     let asking = tenants.verifier("A");
     shown += &format!("{asking:?} ");
@@ -621,23 +609,13 @@ async fn nothing_shows_a_secret() {
 #[test]
 fn a_tenants_secrets_are_all_tried_and_at_most_sixteen() {
     let secret = |number: usize| Secret::new(format!("secret number {number}")).unwrap();
-    let row = Secrets::from(secret(0)).or_secret(secret(1)).or_secret(secret(2));
+    let row = Secrets::from(vec![secret(0), secret(1), secret(2)]);
     assert!(!row.is_empty() && Secrets::default().is_empty());
     assert!(!Secrets::from(vec![secret(0)]).is_empty());
     let exposed: Vec<_> = row.clone().into_iter().map(|secret| secret.expose().to_vec()).collect();
     assert_eq!(exposed, [&b"secret number 0"[..], b"secret number 1", b"secret number 2"]);
-    let seen = row
-        .verifier(
-            |first| vec![first],
-            |mut all, next| {
-                all.push(next);
-                all
-            },
-        )
-        .unwrap();
-    assert_eq!(seen.len(), 3);
     for (count, is_good) in [(0, false), (1, true), (16, true), (17, false)] {
         let row: Secrets = (0..count).map(secret).collect();
-        assert_eq!(row.verifier(|_| (), |(), _| ()).is_ok(), is_good, "{count}");
+        assert_eq!(Meta::new(row).is_ok(), is_good, "{count}");
     }
 }

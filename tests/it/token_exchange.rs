@@ -51,7 +51,7 @@ impl Secrets {
         let look_up = make_verifier_fn(move |head: &Parts| {
             let secrets = secrets.0.lock().unwrap();
             let found = secrets.iter().find(|(path, _)| path == head.uri.path());
-            let found = found.map(|(_, secret)| Notion::new(secret.clone()));
+            let found = found.map(|(_, secret)| Notion::new(secret.clone()).unwrap());
             ready(found.ok_or(Rejection::unknown_tenant()))
         });
         let look_up = look_up.profile(Notion::PROFILE);
@@ -178,7 +178,7 @@ async fn marketing_clouds_key_is_handed_over_and_answered_in_any_case() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let events = Arc::clone(&seen);
     let source = SalesforceMarketingCloud::with_token_exchange(
-        SalesforceMarketingCloud::new(secret),
+        SalesforceMarketingCloud::new(secret).unwrap(),
         exchange.clone(),
         place,
     );
@@ -203,7 +203,7 @@ async fn marketing_clouds_key_is_handed_over_and_answered_in_any_case() {
 fn nothing_shows_a_token() {
     let exchange = TokenExchange::new();
     let receipt = exchange.open("/a").unwrap();
-    let notion = Notion::new(Secret::new("the secret").unwrap());
+    let notion = Notion::new("the secret").unwrap();
     let source = Notion::with_token_exchange(notion, exchange.clone(), place);
     let shown = format!("{exchange:?} {receipt:?} {source:?}");
     assert!(shown.contains("open: 1") && shown.contains("/a"), "{shown}");

@@ -82,7 +82,7 @@ fn forged(path: &str) -> Request<Script> {
 async fn s2_16_an_invalid_signature_is_a_security_event_with_the_documents_fields() {
     let lines = Lines::default();
     let _guard = lines.subscribe();
-    let make = make_verifier_fn(|_| async { Ok(Meta::new(secret()).for_tenant("7")) });
+    let make = make_verifier_fn(|_| async { Ok(Meta::new(secret()).unwrap().for_tenant("7")) });
     let layer = SignatureLayer::new(make.profile(Meta::PROFILE))
         .client_ip(ClientIp::new(|head| head.extensions.get::<IpAddr>().copied()))
         .event_clock(at(1_700_000_000))
@@ -143,7 +143,7 @@ async fn s0_8_levels_are_those_of_the_documents() {
     let events = lines.json();
     assert_eq!(level(&events[0]), "ERROR security webhook_config_error");
     assert_eq!(events[0]["detail"], r"the store\nis down");
-    let meta = Meta::new(secret()).verify_token(secret());
+    let meta = Meta::new(secret()).unwrap().verify_token(secret()).unwrap();
     let layer = SignatureLayer::new(meta).body_limit(1).observer(TracingObserver::new());
     let get = Request::get("/?hub.mode=subscribe&hub.challenge=1&hub.verify_token=query-canary");
     send(&layer, get.body(Script::data([""])).unwrap()).await;

@@ -23,7 +23,7 @@ fn sign(signed: &str) -> String {
 }
 
 fn at(base: &str) -> Twilio {
-    Twilio::new(secret(), PublicUrl::base(base).unwrap())
+    Twilio::new(secret(), PublicUrl::base(base).unwrap()).unwrap()
 }
 
 fn twilio() -> Twilio {
@@ -450,7 +450,8 @@ async fn t18_no_header_of_the_request_changes_a_configured_url() {
         &[("x-original-url", "/evil"), ("x-rewrite-url", "/evil")],
         &[("host", "example.com"), ("x-forwarded-host", "a"), ("x-forwarded-host", "b")],
     ];
-    let fixed = || Twilio::new(secret(), PublicUrl::fixed("https://example.com/x").unwrap());
+    let fixed =
+        || Twilio::new(secret(), PublicUrl::fixed("https://example.com/x").unwrap()).unwrap();
     for headers in forged {
         for target in ["/x", "http://evil.example/x"] {
             let genuine = Message {
@@ -569,7 +570,7 @@ async fn t18_t42_forwarded_headers_count_from_listed_peers_for_listed_hosts_alon
             ["10.0.0.0/8", "fd00::/8"],
             move |_| peer.map(|peer| peer.parse::<IpAddr>().unwrap()),
         );
-        let twilio = Twilio::new(secret(), url_of.unwrap());
+        let twilio = Twilio::new(secret(), url_of.unwrap()).unwrap();
         let signed = format!("{url}/x");
         let message = Message { method: "GET", target: "/x", signed: &signed, headers, body: "" };
         let sent = message.send(twilio.clone()).await;
@@ -590,7 +591,7 @@ async fn an_authority_and_a_host_that_differ_are_two_requests_in_one() {
     let url = PublicUrl::forwarded(["a.example", "b.example"], ["10.0.0.1"], |_| {
         Some(IpAddr::from([10, 0, 0, 1]))
     });
-    let layer = SignatureLayer::new(Twilio::new(secret(), url.unwrap()));
+    let layer = SignatureLayer::new(Twilio::new(secret(), url.unwrap()).unwrap());
     let signature = STANDARD.encode(mac::<Sha1Mac>(SECRET.as_bytes(), b"https://a.example/x"));
     for (name, host, is_known) in [
         ("authority alone", None, true),
@@ -671,7 +672,7 @@ async fn t34_the_settings_header_chooses_a_shared_key_and_never_weakens_the_toke
             request = request.header(SETTINGS, settings);
         }
         let request = request.body(Script::data([""; 0])).unwrap();
-        let layer = SignatureLayer::new(twilio().shared_key("k1", shared.clone()));
+        let layer = SignatureLayer::new(twilio().shared_key("k1", shared.clone()).unwrap());
         let (response, inner) = send(&layer, request).await;
         assert_eq!(response.status().is_success(), verdict, "{name}");
         assert_eq!(inner.count(), usize::from(verdict), "{name}");

@@ -13,7 +13,7 @@ use crate::{
 const ORIGIN: &str = "https://example.com";
 
 fn twilio_layer() -> SignatureLayer<Twilio> {
-    SignatureLayer::new(Twilio::new(secret(), PublicUrl::base(ORIGIN).unwrap()))
+    SignatureLayer::new(Twilio::new(secret(), PublicUrl::base(ORIGIN).unwrap()).unwrap())
 }
 
 /// A POST's head with further header lines, each ended by `\r\n`.

@@ -123,8 +123,8 @@ fn router(drain: Drain) -> Router {
             Err::<Meta, _>(Rejection::new(kind))
         }))
     };
-    let meta = || SignatureLayer::new(Meta::new(secret())).drain(drain);
-    let slack = SignatureLayer::new(Slack::new(secret())).drain(drain);
+    let meta = || SignatureLayer::new(Meta::new(secret()).unwrap()).drain(drain);
+    let slack = SignatureLayer::new(Slack::new(secret()).unwrap()).drain(drain);
     let unknown = refused(RejectionKind::UnknownTenant).drain(drain);
     let down = refused(RejectionKind::VerifierUnavailable).drain(drain);
     Router::new()
@@ -281,8 +281,8 @@ async fn a_signed_url_keeps_its_bytes_when_its_prefix_is_taken_off() {
     for (location, changed) in
         [(RAW, &[][..]), (DECODED, &["/hook?", "/h%7Eook", "/a%2Fb?q=a+b%20c'", "/a//b", "/a/./b"])]
     {
-        assert_eq!(refused(Twilio::new(secret(), url()), location).await, changed);
-        assert_eq!(refused(Square::new(secret(), url()), location).await, changed);
-        assert_eq!(refused(Trello::new(secret(), url()), location).await, changed);
+        assert_eq!(refused(Twilio::new(secret(), url()).unwrap(), location).await, changed);
+        assert_eq!(refused(Square::new(secret(), url()).unwrap(), location).await, changed);
+        assert_eq!(refused(Trello::new(secret(), url()).unwrap(), location).await, changed);
     }
 }

@@ -87,9 +87,9 @@ fn sign(
     time: SystemTime,
 ) -> Result<(), Box<dyn Error>> {
     match (provider, url) {
-        ("twilio", Some(url)) => Twilio::new(secret, url).sign(head, body, time)?,
-        ("meta", _) => Meta::new(secret).sign(head, body, time)?,
-        ("slack", _) => Slack::new(secret).sign(head, body, time)?,
+        ("twilio", Some(url)) => Twilio::new(secret, url).unwrap().sign(head, body, time)?,
+        ("meta", _) => Meta::new(secret).unwrap().sign(head, body, time)?,
+        ("slack", _) => Slack::new(secret).unwrap().sign(head, body, time)?,
         ("standard_webhooks", _) => StandardWebhooks::new(secret)?.sign(head, body, time)?,
         ("svix", _) => StandardWebhooks::SVIX_SCHEME.verifier(secret)?.sign(head, body, time)?,
         (declared, url) => {

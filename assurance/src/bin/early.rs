@@ -92,7 +92,7 @@ fn handler() -> MethodRouter {
 
 /// A route whose byte budget is used up by a request that stalls.
 fn overloaded(body_limit: usize) -> MethodRouter {
-    let layer = SignatureLayer::new(Meta::new(secret()))
+    let layer = SignatureLayer::new(Meta::new(secret()).unwrap())
         .body_limit(body_limit)
         .byte_budget(body_limit)
         .body_deadline(None);
@@ -115,11 +115,11 @@ fn overloaded(body_limit: usize) -> MethodRouter {
 
 fn routes(body_limit: usize) -> Router {
     let token = Secret::new("verify token").unwrap();
-    let meta = Meta::new(secret()).verify_token(token);
+    let meta = Meta::new(secret()).unwrap().verify_token(token).unwrap();
     let url = PublicUrl::forwarded(["example.com"], ["127.0.0.0/8"], |_| None).unwrap();
-    let twilio = Twilio::new(secret(), url);
-    let slack = Slack::new(secret());
-    let graph = MicrosoftGraph::new(secret());
+    let twilio = Twilio::new(secret(), url).unwrap();
+    let slack = Slack::new(secret()).unwrap();
+    let graph = MicrosoftGraph::new(secret()).unwrap();
     let unavailable =
         make_verifier_fn(|_| ready(Err::<Meta, _>(Rejection::unavailable("no database"))));
     let unknown = make_verifier_fn(|_| ready(Err::<Meta, _>(Rejection::unknown_tenant())));

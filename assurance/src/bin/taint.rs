@@ -81,15 +81,25 @@ fn main() {
     for (what, text) in [("good", "the secret"), ("bad", "a strange one")] {
         println!("{what} signatures:");
         let keys = || tainted("the secret");
-        run("GitHub", &GitHub::new(keys()), &GitHub::new(secret(text)), FORM);
-        run("Webex", &Webex::new(keys()), &Webex::new(secret(text)), FORM);
-        run("Slack", &Slack::new(keys()), &Slack::new(secret(text)), FORM);
-        run("Stripe", &Stripe::new(keys()), &Stripe::new(secret(text)), FORM);
-        let several = GitHub::new(tainted("first")).or_secret(keys()).or_secret(tainted("third"));
-        run("GitHub with three secrets", &several, &GitHub::new(secret(text)), FORM);
-        run("Twilio", &Twilio::new(keys(), url()), &Twilio::new(secret(text), url()), FORM);
-        run("Telegram", &Telegram::new(keys()), &Telegram::new(secret(text)), FORM);
-        let token = |secret| SharedToken::new("x-token".parse().expect("a name"), secret);
+        run("GitHub", &GitHub::new(keys()).unwrap(), &GitHub::new(secret(text)).unwrap(), FORM);
+        run("Webex", &Webex::new(keys()).unwrap(), &Webex::new(secret(text)).unwrap(), FORM);
+        run("Slack", &Slack::new(keys()).unwrap(), &Slack::new(secret(text)).unwrap(), FORM);
+        run("Stripe", &Stripe::new(keys()).unwrap(), &Stripe::new(secret(text)).unwrap(), FORM);
+        let several = GitHub::new([tainted("first"), keys(), tainted("third")]).unwrap();
+        run("GitHub with three secrets", &several, &GitHub::new(secret(text)).unwrap(), FORM);
+        run(
+            "Twilio",
+            &Twilio::new(keys(), url()).unwrap(),
+            &Twilio::new(secret(text), url()).unwrap(),
+            FORM,
+        );
+        run(
+            "Telegram",
+            &Telegram::new(keys()).unwrap(),
+            &Telegram::new(secret(text)).unwrap(),
+            FORM,
+        );
+        let token = |secret| SharedToken::new("x-token".parse().expect("a name"), secret).unwrap();
         run("SharedToken", &token(keys()), &token(secret(text)), FORM);
     }
     // The key is decoded at start-up, so it is the decoded one that is marked.

@@ -106,7 +106,7 @@ fn main() -> ExitCode {
         },
     );
 
-    let github = GitHub::new(secret(SECRET));
+    let github = GitHub::new(secret(SECRET)).unwrap();
     report.row("signature wrong in its first byte, or its last", samples, Goal::Alike, {
         let github = github.clone();
         move |random, class| {
@@ -129,10 +129,9 @@ fn main() -> ExitCode {
 
     let keys: Vec<Secret> = (1..=16).map(|n| secret(&format!("secret number {n:02}"))).collect();
     report.row("signed with the first of 16 secrets, or the last", samples / 4, Goal::Alike, {
-        let mut rest = keys.iter().cloned();
-        let first = GitHub::new(rest.next().expect("16 of them"));
-        let verifier = rest.fold(first, GitHub::or_secret);
-        let signers = [GitHub::new(keys[0].clone()), GitHub::new(keys[15].clone())];
+        let verifier = GitHub::new(keys.clone()).unwrap();
+        let signers =
+            [GitHub::new(keys[0].clone()).unwrap(), GitHub::new(keys[15].clone()).unwrap()];
         move |random, class| {
             let body = random.body();
             let head = signed(&signers[class as usize], &body);
@@ -162,7 +161,7 @@ fn main() -> ExitCode {
         Goal::Within(20.0),
         {
             let mut send = tenants();
-            let signer = GitHub::new(secret("not the tenants'"));
+            let signer = GitHub::new(secret("not the tenants'")).unwrap();
             move |random, class| {
                 let body = random.body();
                 let mut head = signed(&signer, &body);
@@ -276,17 +275,15 @@ fn tenants() -> impl FnMut(Parts, Bytes) -> StatusCode {
         Ok::<_, Infallible>(tenant.as_str().starts_with("known").then(|| secret(SECRET)))
     };
     let start = SystemTime::now();
-    let tenants = Tenants::builder(store, |found| found.verifier(GitHub::new, GitHub::or_secret))
-        .clock(move || start)
-        .build()
-        .expect("a look-up");
+    let tenants =
+        Tenants::builder(store, GitHub::new).clock(move || start).build().expect("a look-up");
     let handler = service_fn(|_: Request<BufferedBody>| async {
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
     });
     let layer = SignatureLayer::new(tenants.by_head(by_path)).layer(handler);
 
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let signer = GitHub::new(secret("not the tenants'"));
+    let signer = GitHub::new(secret("not the tenants'")).unwrap();
     for at in 0..16 {
         for class in [Class::Left, Class::Right] {
             let mut head = signed(&signer, b"");

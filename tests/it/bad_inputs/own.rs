@@ -74,7 +74,8 @@ pub(super) async fn method(entry: &Entry) {
 /// browser takes for anything else.
 pub(super) async fn challenge(entry: &Entry) {
     let (_, case) = entry.cases().remove(0);
-    let layer = SignatureLayer::new(Meta::new(secret()).verify_token(token("RIGHT")));
+    let layer =
+        SignatureLayer::new(Meta::new(secret()).unwrap().verify_token(token("RIGHT")).unwrap());
     let request = case.request(Script::untouchable()).unwrap();
     let (response, inner) = send(&layer, request).await;
     assert_eq!(inner.count(), 0, "{entry}");
@@ -229,7 +230,7 @@ pub(super) async fn moved_boundary(entry: &Entry) {
 /// An old delivery with a fresh time where it is not signed.
 pub(super) async fn unsigned_time(entry: &Entry) {
     const NOW: u64 = 1_700_000_000;
-    let linear = Linear::new(secret()).clock(at(NOW));
+    let linear = Linear::new(secret()).unwrap().clock(at(NOW));
     for (age, is_accepted) in [(0, true), (61, true), (27_787, false), (86_400, false)] {
         let time = (NOW - age) * 1_000;
         let body = Bytes::from(format!(r#"{{"action":"create","webhookTimestamp":{time}}}"#));

@@ -52,20 +52,14 @@ pub(super) fn build(provider: &str, case: &Case, url: Url) -> Result<AnyVerifier
         case.secrets.iter().map(|text| Secret::new(&**text)).collect();
     let (secrets, now) = (secrets?, at(case.now));
     Ok(match provider {
-        "github" => AnyVerifier::new(secrets.verifier(GitHub::new, GitHub::or_secret)?),
-        "meta" => AnyVerifier::new(secrets.verifier(Meta::new, Meta::or_secret)?),
-        "shopify" => AnyVerifier::new(secrets.verifier(Shopify::new, Shopify::or_secret)?),
-        "slack" => AnyVerifier::new(secrets.verifier(Slack::new, Slack::or_secret)?.clock(now)),
-        "standard_webhooks" => {
-            let of = secrets.try_verifier(StandardWebhooks::new, StandardWebhooks::or_secret);
-            AnyVerifier::new(of?.clock(now))
-        }
-        "stripe" => AnyVerifier::new(secrets.verifier(Stripe::new, Stripe::or_secret)?.clock(now)),
-        "twilio" => {
-            let url = url.public()?;
-            AnyVerifier::new(secrets.verifier(|token| Twilio::new(token, url), Twilio::or_secret)?)
-        }
-        "webex" => AnyVerifier::new(secrets.verifier(Webex::new, Webex::or_secret)?),
+        "github" => AnyVerifier::new(GitHub::new(secrets)?),
+        "meta" => AnyVerifier::new(Meta::new(secrets)?),
+        "shopify" => AnyVerifier::new(Shopify::new(secrets)?),
+        "slack" => AnyVerifier::new(Slack::new(secrets)?.clock(now)),
+        "standard_webhooks" => AnyVerifier::new(StandardWebhooks::new(secrets)?.clock(now)),
+        "stripe" => AnyVerifier::new(Stripe::new(secrets)?.clock(now)),
+        "twilio" => AnyVerifier::new(Twilio::new(secrets, url.public()?)?),
+        "webex" => AnyVerifier::new(Webex::new(secrets)?),
         other => panic!("no verifier for {other}"),
     })
 }

@@ -173,7 +173,7 @@ async fn finds_by_every_subset(log: &WebhookLog) {
 /// What a filter's texts are compared with must not get mixed up.
 async fn tells_filters_apart(log: &WebhookLog) {
     for status in [200, 500] {
-        let verifier = Meta::new(secret()).for_tenant("success");
+        let verifier = Meta::new(secret()).unwrap().for_tenant("success");
         let layer = SignatureLayer::new(verifier).observer(log.clone());
         let Ok(_) = layer.layer(handler(status)).oneshot(genuine(b"x")).await;
     }

@@ -162,8 +162,8 @@ fn layer_of(log: &WebhookLog) -> SignatureLayer<Meta> {
 #[tokio::test]
 async fn challenges_have_rows() {
     let log = memory();
-    let layer =
-        SignatureLayer::new(Meta::new(secret()).verify_token(secret())).observer(log.clone());
+    let layer = SignatureLayer::new(Meta::new(secret()).unwrap().verify_token(secret()).unwrap())
+        .observer(log.clone());
     for token in [SECRET, "wrong"] {
         let uri = format!("/?hub.mode=subscribe&hub.verify_token={token}&hub.challenge=42");
         send_to(&layer, 200, Request::get(uri).body(Full::default()).unwrap()).await;
@@ -178,7 +178,7 @@ async fn challenges_have_rows() {
 async fn first_contacts_have_rows_without_their_bodies() {
     use tower_webhook::providers::Slack;
     let log = memory();
-    let layer = SignatureLayer::new(Slack::new(secret())).observer(log.clone());
+    let layer = SignatureLayer::new(Slack::new(secret()).unwrap()).observer(log.clone());
     let contact = Full::<bytes::Bytes>::from("ssl_check=1&token=canary");
     let (response, inner) =
         crate::support::send(&layer, Request::post("/").body(contact).unwrap()).await;
@@ -320,7 +320,7 @@ async fn log_6_a_secret_is_nowhere() {
     let log = WebhookLog::builder().refused_payloads(true).sqlite(&path).await.unwrap();
     let seen = Arc::new(std::sync::Mutex::new(String::new()));
     let events = Arc::clone(&seen);
-    let layer = SignatureLayer::new(Meta::new(secret()).verify_token(secret()))
+    let layer = SignatureLayer::new(Meta::new(secret()).unwrap().verify_token(secret()).unwrap())
         .observer(log.clone())
         .observer(move |event: &Event<'_>| *events.lock().unwrap() += &format!("{event:?}"));
     let mut shown = format!("{log:?} {layer:?}");

@@ -21,8 +21,8 @@ use http_body_util::Full;
 use metrics_util::debugging::DebuggingRecorder;
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
-    Profile, Rejection, Requires, Scheme, Secret, Secrets, SignatureLayer, Source, Verified,
-    Verifier, all_of, any_of,
+    Profile, Rejection, Requires, Scheme, Secret, SignatureLayer, Source, Verified, Verifier,
+    all_of, any_of,
     log::{Filter, WebhookLog},
     make_verifier_after_body_fn, make_verifier_fn,
     observe::{
@@ -327,7 +327,7 @@ async fn is_not_stored(
 
 #[tokio::test]
 async fn mailguns_signature_is_taken_out_of_the_body() {
-    let mailgun = Mailgun::new(key()).clock(clock());
+    let mailgun = Mailgun::new(key()).unwrap().clock(clock());
     let form = "application/x-www-form-urlencoded";
     let deliveries = vec![
         ("JSON", in_body(&mailgun, json(r#"{"event-data":{"id":"stays"}}"#))),
@@ -350,7 +350,7 @@ async fn mailguns_signature_is_taken_out_of_the_body() {
 
 #[tokio::test]
 async fn graphs_client_state_is_taken_out_of_the_body() {
-    let graph = || MicrosoftGraph::new(token());
+    let graph = || MicrosoftGraph::new(token()).unwrap();
     let deliveries = || {
         vec![
             ("one", in_body(&graph(), json(r#"{"value":[{"id":"stays"}]}"#))),
@@ -367,17 +367,18 @@ async fn graphs_client_state_is_taken_out_of_the_body() {
     let canary = [TOKEN.as_bytes()];
     is_not_stored(false, deliveries(), SignatureLayer::new(graph()), &canary, "stays").await;
     // In whatever it is wrapped, and however it is looked up.
-    let any = any_of(Meta::new(key()), all_of(graph(), graph().for_tenant("a")));
+    let any = any_of(Meta::new(key()).unwrap(), all_of(graph(), graph().for_tenant("a")));
     is_not_stored(false, deliveries(), SignatureLayer::new(any), &canary, "stays").await;
     let by_name = by_name("microsoft_graph").unwrap().verifier(token()).unwrap();
     is_not_stored(false, deliveries(), SignatureLayer::new(by_name), &canary, "stays").await;
-    let found = make_verifier_fn(move |_| ready(Ok(MicrosoftGraph::new(token()))));
+    let found = make_verifier_fn(move |_| ready(Ok(MicrosoftGraph::new(token()).unwrap())));
     is_not_stored(false, deliveries(), SignatureLayer::new(found), &canary, "stays").await;
-    let found = make_verifier_after_body_fn(move |_, _| ready(Ok(MicrosoftGraph::new(token()))));
+    let found =
+        make_verifier_after_body_fn(move |_, _| ready(Ok(MicrosoftGraph::new(token()).unwrap())));
     is_not_stored(false, deliveries(), SignatureLayer::new(found), &canary, "stays").await;
     let store = |_: TenantId| async { Ok::<_, Infallible>(Some(token())) };
-    let make = |secrets: Secrets| secrets.verifier(MicrosoftGraph::new, MicrosoftGraph::or_secret);
-    let tenants = Tenants::new(store, make).unwrap().by_head(|_| Some("anna".to_owned()));
+    let tenants = Tenants::new(store, MicrosoftGraph::new).unwrap();
+    let tenants = tenants.by_head(|_| Some("anna".to_owned()));
     is_not_stored(false, deliveries(), SignatureLayer::new(tenants), &canary, "stays").await;
 }
 
@@ -386,17 +387,20 @@ async fn a_refused_body_is_searched_as_well() {
     let canary = [TOKEN.as_bytes()];
     // Another secret is configured, as after a rotation: the one that is received is good elsewhere.
     let deliveries = || {
-        vec![("old", in_body(&MicrosoftGraph::new(token()), json(r#"{"value":[{"id":"stays"}]}"#)))]
+        vec![(
+            "old",
+            in_body(&MicrosoftGraph::new(token()).unwrap(), json(r#"{"value":[{"id":"stays"}]}"#)),
+        )]
     };
-    let graph = SignatureLayer::new(MicrosoftGraph::new(key()));
+    let graph = SignatureLayer::new(MicrosoftGraph::new(key()).unwrap());
     is_not_stored(true, deliveries(), graph, &canary, "stays").await;
     // The store of secrets is down, so that nobody knows the verifier.
     let down = || ready(Err::<MicrosoftGraph, _>(Rejection::unavailable("down")));
     let found = make_verifier_after_body_fn(move |_, _| down()).profile(MicrosoftGraph::PROFILE);
     is_not_stored(true, deliveries(), SignatureLayer::new(found), &canary, "stays").await;
     let store = |_: TenantId| async { Err::<Option<Secret>, _>("down") };
-    let make = |secrets: Secrets| secrets.verifier(MicrosoftGraph::new, MicrosoftGraph::or_secret);
-    let tenants = Tenants::new(store, make).unwrap().by_body(|_, _| Some("anna".to_owned()));
+    let tenants = Tenants::new(store, MicrosoftGraph::new).unwrap();
+    let tenants = tenants.by_body(|_, _| Some("anna".to_owned()));
     is_not_stored(true, deliveries(), SignatureLayer::new(tenants), &canary, "stays").await;
     // The first POST brings the secret, which no header signs yet.
     let first = || {
@@ -406,7 +410,7 @@ async fn a_refused_body_is_searched_as_well() {
                 .map(|body| Full::new(body.into())),
         )]
     };
-    let report_only = SignatureLayer::new(Notion::new(key())).dangerously_report_only();
+    let report_only = SignatureLayer::new(Notion::new(key()).unwrap()).dangerously_report_only();
     is_not_stored(true, first(), report_only, &canary, "verification_token").await;
     // Nothing can be found by name in it.
     let text = vec![(
@@ -417,7 +421,7 @@ async fn a_refused_body_is_searched_as_well() {
     is_not_stored(
         true,
         text,
-        SignatureLayer::new(MicrosoftGraph::new(key())),
+        SignatureLayer::new(MicrosoftGraph::new(key()).unwrap()),
         &canary,
         "[REDACTED]",
     )
@@ -426,7 +430,7 @@ async fn a_refused_body_is_searched_as_well() {
 
 #[tokio::test]
 async fn tokens_beside_the_signature_are_taken_out_of_the_body() {
-    let slack = Slack::new(key()).clock(clock());
+    let slack = Slack::new(key()).unwrap().clock(clock());
     let form = "application/x-www-form-urlencoded";
     let escaped = format!("payload=%7B%22token%22%3A%22{TOKEN}%22%2C%22id%22%3A%22stays%22%7D&a=1");
     let deliveries = vec![
@@ -509,33 +513,33 @@ async fn a_url_or_a_header_of_ones_own_is_left_out() {
             assert_eq!(status, $status, $name);
         };
     }
-    send!("path", 200, SharedToken::in_path(token()), in_path());
-    send!("query", 200, SharedToken::in_query("code", token()), in_query());
-    send!("path, refused", 403, SharedToken::in_path(key()), in_path());
-    let strava = || Strava::new(SharedToken::in_path(token()), key());
+    send!("path", 200, SharedToken::in_path(token()).unwrap(), in_path());
+    send!("query", 200, SharedToken::in_query("code", token()).unwrap(), in_query());
+    send!("path, refused", 403, SharedToken::in_path(key()).unwrap(), in_path());
+    let strava = || Strava::new(SharedToken::in_path(token()).unwrap(), key()).unwrap();
     send!("Strava", 200, strava(), in_path());
-    let grid = || AzureEventGrid::new(SharedToken::in_query("code", token()));
+    let grid = || AzureEventGrid::new(SharedToken::in_query("code", token()).unwrap());
     send!("Event Grid", 200, grid(), in_query());
     send!(
         "Event Grid, header",
         200,
-        AzureEventGrid::new(SharedToken::new(header("x-acme"), token())),
+        AzureEventGrid::new(SharedToken::new(header("x-acme"), token()).unwrap()),
         with("x-acme", TOKEN)
     );
-    send!("any_of", 200, any_of(Meta::new(key()), grid()), in_query());
+    send!("any_of", 200, any_of(Meta::new(key()).unwrap(), grid()), in_query());
     let handshake = providers_handshake();
     send!("with_handshake", 200, with_handshake(grid(), handshake).unwrap(), in_query());
     // Found by a look-up that the layer knows nothing of.
-    let found = make_verifier_fn(|_| ready(Ok(SharedToken::in_query("code", token()))));
+    let found = make_verifier_fn(|_| ready(Ok(SharedToken::in_query("code", token()).unwrap())));
     send!("look-up", 200, found, in_query());
-    let found = make_verifier_after_body_fn(|_, _| ready(Ok(SharedToken::in_path(token()))));
+    let found =
+        make_verifier_after_body_fn(|_, _| ready(Ok(SharedToken::in_path(token()).unwrap())));
     send!("look-up by the body", 200, found, in_path());
     let store = |_: TenantId| async { Ok::<_, Infallible>(Some(token())) };
-    let make = |secrets: Secrets| secrets.verifier(SharedToken::in_path, SharedToken::or_secret);
-    let tenants = Tenants::new(store, make).unwrap();
+    let tenants = Tenants::new(store, SharedToken::in_path).unwrap();
     send!("tenants", 200, tenants.by_head(|_| Some("anna".to_owned())), in_path());
     let store = |_: TenantId| async { Err::<Option<Secret>, _>("down") };
-    let tenants = Tenants::new(store, make).unwrap();
+    let tenants = Tenants::new(store, SharedToken::in_path).unwrap();
     send!("tenants, store down", 503, tenants.by_head(|_| Some("anna".to_owned())), in_path());
 
     // Nobody has found yet whose URL and headers they are.
@@ -552,19 +556,24 @@ async fn a_url_or_a_header_of_ones_own_is_left_out() {
     send!("segment", 200, hidden, empty(format!("/hook/{TOKEN}/events")));
     let mut alone = in_query();
     alone.headers_mut().insert("x-request-id", TOKEN.parse().unwrap());
-    send!("value", 200, SharedToken::in_query("code", token()), alone);
+    send!("value", 200, SharedToken::in_query("code", token()).unwrap(), alone);
     let callback = format!(r#"{{"callback":"https://a.example/hook/{TOKEN}"}}"#);
     let callback = in_path().map(|_| Full::from(callback));
-    send!("callback", 200, SharedToken::in_path(token()), callback);
+    send!("callback", 200, SharedToken::in_path(token()).unwrap(), callback);
     let mut beside = with("x-acme", TOKEN);
     beside.headers_mut().insert("x-request-id", TOKEN.parse().unwrap());
-    send!("beside", 200, SharedToken::new(header("x-acme"), token()), beside);
+    send!("beside", 200, SharedToken::new(header("x-acme"), token()).unwrap(), beside);
 
     for name in ["x-acme", "user-agent", "x-request-id", "x-id"] {
-        let shared = SharedToken::new(header(name), token());
+        let shared = SharedToken::new(header(name), token()).unwrap();
         send!("header", 200, shared.clone(), with(name, TOKEN));
-        send!("datadog", 200, Datadog::new(header(name), token()), with(name, TOKEN));
-        send!("header, refused", 403, SharedToken::new(header(name), key()), with(name, TOKEN));
+        send!("datadog", 200, Datadog::new(header(name), token()).unwrap(), with(name, TOKEN));
+        send!(
+            "header, refused",
+            403,
+            SharedToken::new(header(name), key()).unwrap(),
+            with(name, TOKEN)
+        );
         send!("all_of", 200, all_of(shared.clone(), shared.for_tenant("a")), with(name, TOKEN));
         send!("own", 200, Acme(header(name)), with(name, TOKEN));
     }

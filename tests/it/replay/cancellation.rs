@@ -86,7 +86,7 @@ async fn the_handler_is_gone_before_its_claim_is() {
             }
         })
     };
-    let stripe = Stripe::new(secret()).clock(TestClock::new().now());
+    let stripe = Stripe::new(secret()).unwrap().clock(TestClock::new().now());
     let service = SignatureLayer::new(stripe).layer(guard.layer(handler));
     let mut request = Box::pin(call(&service, delivery("1")));
     assert!(poll_once(request.as_mut()).is_pending());

@@ -37,7 +37,7 @@ async fn heard<T: ReplayStore>(
             heard.lock().unwrap().push((event.kind(), event.event_type()));
         }
     };
-    let stripe = Stripe::new(secret()).clock(clock.now());
+    let stripe = Stripe::new(secret()).unwrap().clock(clock.now());
     let layer = SignatureLayer::new(stripe).observer(observer);
     let service = layer.layer(guard.layer(handler.clone()));
     for body in bodies {
@@ -57,7 +57,7 @@ async fn a_duplicate_is_told_between_its_verdict_and_its_end() {
         let heard = Arc::clone(&heard_all);
         move |event: &Event<'_>| heard.lock().unwrap().push((event.kind(), event.is_last()))
     };
-    let stripe = Stripe::new(secret()).clock(TestClock::new().now());
+    let stripe = Stripe::new(secret()).unwrap().clock(TestClock::new().now());
     let guard = ReplayLayer::new("/webhook", MemoryStore::new(10));
     let service =
         SignatureLayer::new(stripe).observer(observer).layer(guard.layer(Handler::default()));
@@ -155,7 +155,7 @@ async fn a_handler_that_outlives_its_lease_is_told() {
             }
         }
     };
-    let stripe = Stripe::new(secret()).clock(clock.now());
+    let stripe = Stripe::new(secret()).unwrap().clock(clock.now());
     let guard = ReplayLayer::new("/webhook", store);
     let service = SignatureLayer::new(stripe).observer(observer).layer(guard.layer(inner));
     call(&service, delivery("1")).await.unwrap();
@@ -197,7 +197,7 @@ async fn outage(
             }
         }
     };
-    let layer = SignatureLayer::new(Stripe::new(secret()).clock(clock.now()));
+    let layer = SignatureLayer::new(Stripe::new(secret()).unwrap().clock(clock.now()));
     let layer = layer.observer(listener).observer(observer);
     // Clones of one guard, as on two routes, have one outage.
     let routes = [0, 1].map(|_| layer.layer(guard.clone().layer(handler.clone())));

@@ -267,8 +267,8 @@ async fn t21_identical_genuine_bodies_are_all_handled_unless_the_provider_is_nam
             }
         };
         let [github, shopify] = body_only();
-        let github = dispatched(GitHub::new(secret()), guard(), github).await;
-        let shopify = dispatched(Shopify::new(secret()), guard(), shopify).await;
+        let github = dispatched(GitHub::new(secret()).unwrap(), guard(), github).await;
+        let shopify = dispatched(Shopify::new(secret()).unwrap(), guard(), shopify).await;
         assert_eq!((github, shopify), (calls, calls), "named: {is_named}");
     }
 }
@@ -279,7 +279,7 @@ async fn replay_8_a_shifted_boundary_in_twilios_form_is_the_same_delivery() {
     use hmac::{Hmac, KeyInit, Mac};
     let url = "https://example.com/sms";
     let origin = PublicUrl::base("https://example.com").unwrap();
-    let twilio = Twilio::new(secret(), origin);
+    let twilio = Twilio::new(secret(), origin).unwrap();
     let request = |body: &'static str| {
         let mut mac = Hmac::<sha1::Sha1>::new_from_slice(SECRET.as_bytes()).unwrap();
         mac.update(format!("{url}BodyxToy").as_bytes());
@@ -332,8 +332,10 @@ async fn t22_replay_14_a_delivery_is_remembered_for_as_long_as_it_would_be_accep
         let (clock, handler) = (TestClock::new(), Handler::default());
         let ahead = TestClock::new();
         let store = MemoryStore::new(100).clock(clock.now());
-        let stripe =
-            Stripe::new(secret()).tolerance(Tolerance::seconds(tolerance)).clock(ahead.now());
+        let stripe = Stripe::new(secret())
+            .unwrap()
+            .tolerance(Tolerance::seconds(tolerance))
+            .clock(ahead.now());
         let guard = ReplayLayer::new("/webhook", store.clone()).retention(Duration::ZERO);
         let service = SignatureLayer::new(stripe).layer(guard.layer(handler.clone()));
         // `delivery` is signed for `NOW`: it is the clock that starts behind.
@@ -444,7 +446,7 @@ async fn in_report_only_mode_what_is_not_proven_passes_unguarded() {
     let handler = Handler::default();
     let store = MemoryStore::new(100);
     let guard = ReplayLayer::new("/webhook", store.clone());
-    let stripe = Stripe::new(secret()).clock(at(NOW));
+    let stripe = Stripe::new(secret()).unwrap().clock(at(NOW));
     let layer = SignatureLayer::new(stripe).dangerously_report_only();
     let service = layer.layer(guard.layer(handler.clone()));
     let forged = || {
@@ -461,7 +463,7 @@ async fn in_report_only_mode_what_is_not_proven_passes_unguarded() {
 
 #[tokio::test]
 async fn a_token_proves_nothing_to_know_a_delivery_by() {
-    let token = || SharedToken::new(http::HeaderName::from_static("x-token"), secret());
+    let token = || SharedToken::new(http::HeaderName::from_static("x-token"), secret()).unwrap();
     let request =
         || Request::post("/").header("x-token", SECRET).body(Full::<Bytes>::from("{}")).unwrap();
     assert_eq!(dispatched(token(), guard(), [request(), request()]).await, 2);
@@ -478,8 +480,8 @@ async fn a_token_proves_nothing_to_know_a_delivery_by() {
 /// A token beside a signature must not switch the guard off, whichever of the two stands first.
 #[tokio::test]
 async fn a_token_beside_a_signature_hides_no_repetition() {
-    let token = || SharedToken::new(http::HeaderName::from_static("x-token"), secret());
-    let stripe = || Stripe::new(secret()).clock(at(NOW));
+    let token = || SharedToken::new(http::HeaderName::from_static("x-token"), secret()).unwrap();
+    let stripe = || Stripe::new(secret()).unwrap().clock(at(NOW));
     let request = || {
         let mut request = delivery("1");
         request.headers_mut().insert("x-token", HeaderValue::from_static(SECRET));
@@ -545,7 +547,7 @@ async fn an_answer_stands_whether_or_not_the_store_hears_of_it() {
 async fn repetitions_hold_none_of_the_handlers_capacity() {
     let handler = Handler::default();
     let guard = guard();
-    let stripe = Stripe::new(secret()).clock(at(NOW));
+    let stripe = Stripe::new(secret()).unwrap().clock(at(NOW));
     let limit = tower::limit::ConcurrencyLimitLayer::new(1);
     let limited = limit.layer(handler.clone());
     let service = SignatureLayer::new(stripe).layer(guard.layer(limited.clone()));
@@ -595,7 +597,7 @@ async fn a_grpc_error_is_no_success_though_its_status_is_200() {
         Ok::<_, super::HandlerError>(response.unwrap())
     });
     let guard = ReplayLayer::new("/webhook", store.clone());
-    let stripe = Stripe::new(secret()).clock(at(NOW));
+    let stripe = Stripe::new(secret()).unwrap().clock(at(NOW));
     let service = SignatureLayer::new(stripe).layer(guard.layer(inner));
     assert_eq!(status(&call(&service, delivery("1")).await), OK);
     assert!(store.is_empty(), "released");

@@ -155,7 +155,7 @@ fn stack<T: ReplayStore>(
     guard: &ReplayLayer<T>,
     handler: &Handler,
 ) -> SignatureService<Stripe, ReplayService<Handler, T>> {
-    let stripe = Stripe::new(secret()).clock(clock.now());
+    let stripe = Stripe::new(secret()).unwrap().clock(clock.now());
     SignatureLayer::new(stripe).layer(guard.layer(handler.clone()))
 }
 

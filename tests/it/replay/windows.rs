@@ -68,7 +68,7 @@ async fn two_verifiers_with_windows_of_their_own_know_it_for_the_longer_one() {
         .time(TimeSource::Header("x-slack-request-timestamp"), TimeFormat::Seconds);
     for own_is_first in [false, true] {
         let now = Now::default();
-        let slack = Slack::new(secret()).clock(now.clock());
+        let slack = Slack::new(secret()).unwrap().clock(now.clock());
         let own = OWN.verifier(secret()).unwrap().clock(now.clock());
         let tag = hmac_sha256(SECRET, format!("v0:{NOW}:{{}}").as_bytes());
         let request = || {
@@ -105,6 +105,6 @@ async fn a_set_of_personas_that_was_handled_beside_an_older_one_is_known() {
     let both = format!("{} {}", set(NOW - 86_000), set(NOW));
     let requests = [(0, both), (4_000, set(NOW)), (80_000, set(NOW))];
     let requests = requests.map(|(seconds, value)| (seconds, request(value)));
-    let persona = Persona::new(secret()).clock(now.clock());
+    let persona = Persona::new(secret()).unwrap().clock(now.clock());
     assert_eq!(now.handled(persona, requests).await, 1);
 }

@@ -5,7 +5,7 @@ use sentry::{
     protocol::{Context, Event, Map, Value},
     test::with_captured_events,
 };
-use tower_webhook::{Secret, providers::Meta};
+use tower_webhook::providers::Meta;
 use tracing::{Dispatch, dispatcher};
 use tracing_subscriber::{layer::SubscriberExt, registry};
 
@@ -29,7 +29,7 @@ fn captured(requests: &[(&str, &str)]) -> Vec<Event<'static>> {
     with_captured_events(|| {
         dispatcher::with_default(&dispatch, || {
             runtime.block_on(async {
-                let app = example::app(Meta::new(Secret::new(SECRET).unwrap()), "anna");
+                let app = example::app(Meta::new(SECRET).unwrap(), "anna");
                 let address = serve_with_addresses(app).await;
                 for (signature, query) in requests {
                     let mut request =

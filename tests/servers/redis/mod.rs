@@ -235,7 +235,7 @@ fn free_port() -> u16 {
 }
 
 fn stripe() -> Stripe {
-    Stripe::new(Secret::new("whsec_of_the_test").unwrap())
+    Stripe::new("whsec_of_the_test").unwrap()
 }
 
 /// The same bytes each time it is cloned.

@@ -77,13 +77,13 @@ async fn serve(redis: &str, database: &str, lease: Duration, limit: Duration) {
             "/meta",
             post(handler)
                 .route_layer(guard("/meta").guard_body_only("meta"))
-                .route_layer(SignatureLayer::new(Meta::new(secret()))),
+                .route_layer(SignatureLayer::new(Meta::new(secret()).unwrap())),
         )
         .route(
             "/github",
             post(handler)
                 .route_layer(guard("/github").guard_body_only("github"))
-                .route_layer(SignatureLayer::new(GitHub::new(secret()))),
+                .route_layer(SignatureLayer::new(GitHub::new(secret()).unwrap())),
         )
         .with_state(database);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -58,11 +58,11 @@ impl Provider {
             Self::Standard => {
                 signed(&standard(), request.header("webhook-id", id).body(body).unwrap(), now)
             }
-            Self::Meta => signed(&Meta::new(secret()), request.body(body).unwrap(), now),
+            Self::Meta => signed(&Meta::new(secret()).unwrap(), request.body(body).unwrap(), now),
             Self::GitHub => {
                 let id = format!("delivery of {id}");
                 let request = request.header("x-github-delivery", id);
-                signed(&GitHub::new(secret()), request.body(body).unwrap(), now)
+                signed(&GitHub::new(secret()).unwrap(), request.body(body).unwrap(), now)
             }
         }
         .unwrap()

@@ -101,19 +101,19 @@ fn own() -> Vec<(&'static str, (u64, u64))> {
     let secret = || Secret::new(KEY).unwrap();
     let whsec = || Secret::new(format!("whsec_{KEY}")).unwrap();
     vec![
-        ("ably", of(Ably::new("key-1", secret()), json())),
+        ("ably", of(Ably::new("key-1", secret()).unwrap(), json())),
         ("gitlab_signed", of(GitLab::signed(whsec()).unwrap(), json())),
-        ("meta", of(Meta::new(secret()), json())),
-        ("okta", of(Okta::new(secret()), json())),
-        ("persona", of(Persona::new(secret()), json())),
-        ("pusher", of(Pusher::new("key-1", secret()), json())),
-        ("slack", of(Slack::new(secret()), json())),
+        ("meta", of(Meta::new(secret()).unwrap(), json())),
+        ("okta", of(Okta::new(secret()).unwrap(), json())),
+        ("persona", of(Persona::new(secret()).unwrap(), json())),
+        ("pusher", of(Pusher::new("key-1", secret()).unwrap(), json())),
+        ("slack", of(Slack::new(secret()).unwrap(), json())),
         ("standard_webhooks", of(StandardWebhooks::new(whsec()).unwrap(), json())),
-        ("webex_contact_center", of(WebexContactCenter::new(secret()), json())),
-        ("websub", of(WebSub::new(secret()), json())),
-        ("worldline", of(Worldline::new("key-1", secret()), json())),
-        ("worldpay", of(Worldpay::new("key-1", secret()), json())),
-        ("wsapi", of(Wsapi::new(secret()), json())),
+        ("webex_contact_center", of(WebexContactCenter::new(secret()).unwrap(), json())),
+        ("websub", of(WebSub::new(secret()).unwrap(), json())),
+        ("worldline", of(Worldline::new("key-1", secret()).unwrap(), json())),
+        ("worldpay", of(Worldpay::new("key-1", secret()).unwrap(), json())),
+        ("wsapi", of(Wsapi::new(secret()).unwrap(), json())),
     ]
 }
 

@@ -18,8 +18,8 @@ use crate::{cases::SECRET, support::ready};
 pub(crate) fn run(what: &str, count: usize) {
     let secret = || Secret::new(SECRET).unwrap();
     match what {
-        "meta" => requests(&Meta::new(secret()), &json(), count),
-        "stripe" => requests(&Stripe::new(secret()), &json(), count),
+        "meta" => requests(&Meta::new(secret()).unwrap(), &json(), count),
+        "stripe" => requests(&Stripe::new(secret()).unwrap(), &json(), count),
         "standard" => {
             let key = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
             requests(&StandardWebhooks::new(key).unwrap(), &json(), count);
@@ -35,7 +35,7 @@ fn json() -> Bytes {
 
 pub(crate) fn twilio() -> Twilio {
     let url = PublicUrl::fixed("https://example.com/").unwrap();
-    Twilio::new(Secret::new(SECRET).unwrap(), url)
+    Twilio::new(Secret::new(SECRET).unwrap(), url).unwrap()
 }
 
 /// As Twilio sends a message: 16 fields, 1 KiB.

@@ -123,8 +123,8 @@ pub(crate) fn second_secret() -> Vec<Row> {
     [1 << 10, 16 << 10]
         .into_iter()
         .map(|size| {
-            let one = GitHub::new(Secret::new(SECRET).unwrap());
-            let two = one.clone().or_secret(Secret::new("another secret, as long").unwrap());
+            let one = GitHub::new(Secret::new(SECRET).unwrap()).unwrap();
+            let two = GitHub::new([SECRET, "another secret, as long"]).unwrap();
             let body = Bytes::from(vec![b'x'; size]);
             let request = Request::post("/").body(body.clone()).unwrap();
             let (head, _) = signed(&one, request, SystemTime::now()).unwrap().into_parts();
