@@ -24,9 +24,8 @@ struct Keyring {
 struct Key {
     id: String,
     verifier: SchemeVerifier,
-    /// The index of its first secret among those of all keys.
-    first: usize,
-    count: usize,
+    /// Where its secrets stand among those of all keys.
+    indices: Vec<usize>,
 }
 
 impl Keyring {
@@ -36,11 +35,18 @@ impl Keyring {
 
     fn with(mut self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let keys = Arc::make_mut(&mut self.keys);
-        let first = keys.last().map_or(0, |key| key.first + key.count);
-        let secrets = secrets.into_secrets()?.checked_beside(first)?;
-        let count = secrets.len();
-        let verifier = self.scheme.verifier(secrets)?;
-        keys.push(Key { id: id.to_owned(), verifier, first, count });
+        let present = keys.iter().map(|key| key.indices.len()).sum();
+        let secrets = secrets.into_secrets()?.checked_beside(present)?;
+        let indices = present..present + secrets.len();
+        if let Some(key) = keys.iter_mut().find(|key| key.id == id) {
+            let all =
+                secrets.into_iter().try_fold(key.verifier.clone(), SchemeVerifier::with_secret);
+            key.verifier = all?;
+            key.indices.extend(indices);
+        } else {
+            let verifier = self.scheme.verifier(secrets)?;
+            keys.push(Key { id: id.to_owned(), verifier, indices: indices.collect() });
+        }
         Ok(self)
     }
 
@@ -73,8 +79,8 @@ impl Verifier for Keyring {
     ) -> Result<Verified, Rejection> {
         let key = self.key(head)?;
         let verified = key.verifier.finish(state, head, body)?;
-        let index = key.first + verified.key_index();
-        Ok(verified.with_key_index(index))
+        let index = key.indices.get(verified.key_index()).copied();
+        Ok(verified.with_key_index(index.unwrap_or_default()))
     }
 
     fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {

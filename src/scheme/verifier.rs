@@ -111,7 +111,7 @@ impl SchemeVerifier {
     }
 
     /// Every secret is tried for every request, so that the time taken does not tell which matched.
-    fn with_secret(mut self, secret: Secret) -> Result<Self, ConfigError> {
+    pub(crate) fn with_secret(mut self, secret: Secret) -> Result<Self, ConfigError> {
         let inner = Arc::make_mut(&mut self.0);
         for other in inner.families.iter_mut().chain(&mut inner.legacy) {
             *other = other.clone().with_secret(secret.clone())?;

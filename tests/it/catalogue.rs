@@ -327,6 +327,11 @@ async fn the_key_is_the_one_that_the_request_names() {
             let new = |text| $type::new("key-1", secret(text)).unwrap();
             let both = $type::new("key-0", secret(OTHER)).unwrap();
             let both = both.key("key-1", secret(SECRET)).unwrap();
+            // A second call for an id adds to it.
+            let twice = new("a third secret").key("key-2", secret(OTHER)).unwrap();
+            let twice = twice.key("key-1", secret(SECRET)).unwrap();
+            let (head, body) = genuine(&new(SECRET)).into_parts();
+            assert_eq!(verify(&twice, &head, &body).unwrap().key_index(), 2, $name);
             try_out($name, Covers::Body, [new(SECRET), both.clone(), new(OTHER)]).await;
 
             let (mut head, body) = genuine(&new(SECRET)).into_parts();
