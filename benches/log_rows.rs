@@ -19,7 +19,7 @@ use sqlx::Connection;
 use tokio::task::JoinSet;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, Secret, SignatureLayer,
+    BufferedBody, SignatureLayer,
     log::{EntryId, Filter, Retention, WebhookLog},
     providers::Meta,
     sign::signed,
@@ -203,7 +203,7 @@ async fn searches(table: &mut Table, database: &Database, log: &WebhookLog) -> R
 }
 
 fn meta() -> Result<Meta, Failure> {
-    Meta::new("test-secret-0123456789abcdef-0123")
+    Ok(Meta::new("test-secret-0123456789abcdef-0123")?)
 }
 
 fn genuine(meta: &Meta) -> Result<Request<Full<Bytes>>, Failure> {

@@ -73,7 +73,8 @@ fn last_segment(head: &Parts) -> Option<String> {
 
 /// The tenant's own provider.
 fn any_verifier(row: Row) -> Result<AnyVerifier, Box<dyn Error + Send + Sync>> {
-    Ok(providers::by_name(row.provider)?.verifier(Secret::new(row.current)?)?)
+    let secrets: Vec<_> = [Some(row.current), row.previous].into_iter().flatten().collect();
+    Ok(providers::by_name(row.provider)?.verifier(secrets)?)
 }
 
 /// Only `Verified` says which tenant it was: path and body can be written by anyone.

@@ -52,7 +52,7 @@ pub enum ConfigError {
     },
     /// The key bytes are all zero, which to HMAC is the empty key.
     SecretAllZero,
-    /// The secret is empty or blank: anyone could sign with it.
+    /// The secret is empty or blank, so that anyone could sign with it, or there is none.
     SecretEmpty,
     /// A public key stands where a secret belongs: anyone could sign with it.
     SecretIsPublicKey,
@@ -131,7 +131,7 @@ impl fmt::Display for ConfigError {
                  use the one that the provider shows",
             ),
             Self::SecretEmpty => f.write_str(
-                "the secret is empty or blank, so anyone could sign; \
+                "the secret is empty or blank, so anyone could sign, or there is none; \
                  is the environment variable or file set?",
             ),
             Self::SecretIsPublicKey => f.write_str(
@@ -156,7 +156,7 @@ impl fmt::Display for ConfigError {
             ),
             Self::UrlInvalid { url, why } => write!(f, "`{url}` is no public URL: {why}"),
             Self::UrlMissing => f.write_str(
-                "the scheme signs the URL; give `Scheme::verifier_at` the `PublicUrl` \
+                "the scheme signs the URL; give `verifier_at` the `PublicUrl` \
                  that the provider was given",
             ),
             Self::VariableInvalid { name, error: None } => {

@@ -41,6 +41,12 @@ struct Inner {
 }
 
 /// What a verifier takes as its public keys: one, or several in an array or a `Vec`, the current one first.
+///
+/// A text is parsed first, as in `text.parse::<PublicKey>()?`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no public key and no list of public keys",
+    note = "give a `PublicKey`, an array or a `Vec` of them; a text is parsed: `text.parse::<PublicKey>()?`"
+)]
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 pub trait IntoPublicKeys {
     /// Returns the keys.

@@ -88,6 +88,10 @@ impl IntoIterator for Secrets {
 /// github.verifier(Secret::new("the only secret")?)?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no secret and no list of secrets",
+    note = "give a `&str`, a `String`, a `Secret`, an array or a `Vec` of them, or `Secrets`"
+)]
 pub trait IntoSecrets {
     /// Returns the secrets.
     ///
@@ -106,6 +110,12 @@ impl IntoSecrets for Secret {
 impl IntoSecrets for &str {
     fn into_secrets(self) -> Result<Secrets, ConfigError> {
         Secret::new(self).map(Secrets::from)
+    }
+}
+
+impl IntoSecrets for &String {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        Secret::new(&**self).map(Secrets::from)
     }
 }
 

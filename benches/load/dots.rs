@@ -16,7 +16,7 @@ use http_body_util::Full;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, Secret, SignatureLayer,
+    BufferedBody, SignatureLayer,
     log::{Mask, WebhookLog},
     providers::Meta,
 };

@@ -46,7 +46,7 @@ impl AzureEventGrid {
         // Whoever has them confirms the subscription.
         .with_sensitive_fields(&["validationCode", "validationUrl"]);
 
-    /// Expects this token.
+    /// Creates a verifier from one of a shared token, which holds the secrets.
     #[must_use]
     pub const fn new(token: SharedToken) -> Self {
         Self(token)

@@ -138,7 +138,8 @@ macro_rules! with_key_ids {
                 Keyring::new(Self::SCHEME, $header).with(id, secrets).map(Self)
             }
 
-            /// Accepts a further key, which must have another id: the first with an id counts.
+            /// Accepts a further key, or further secrets of one that was named before.
+            /// [`Verified::key_index`] counts the secrets of all keys in the order in which they were given.
             ///
             /// # Errors
             ///

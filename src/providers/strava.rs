@@ -42,7 +42,8 @@ impl Strava {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = policy::profile("strava").with_secret_url();
 
-    /// Expects this token in the callback's URL, and one of the others in Strava's challenge.
+    /// Creates a verifier of the shared token in the callback's URL. Strava's challenge must carry one of
+    /// `verify_tokens`.
     ///
     /// # Errors
     ///

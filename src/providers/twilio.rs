@@ -113,17 +113,20 @@ impl Twilio {
     /// an unknown one, the auth token decides, with SHA-1 alone. Source: <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>,
     /// twilio-python 9.13.0.
     ///
+    /// During a rotation give the secrets of the id together, the current one first:
+    /// [`Verified::key_index`] counts those of the id that the request names.
+    ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are more than 16 shared keys.
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16 of all shared keys.
     pub fn shared_key(
         mut self,
         id: impl Into<String>,
-        secret: impl IntoSecrets,
+        secrets: impl IntoSecrets,
     ) -> Result<Self, ConfigError> {
         let id = id.into();
         let keys = &mut Arc::make_mut(&mut self.0).shared_keys;
-        let secrets = secret.into_secrets()?.checked_beside(keys.len())?;
+        let secrets = secrets.into_secrets()?.checked_beside(keys.len())?;
         keys.extend(secrets.iter().map(|secret| SharedKey {
             id: id.clone(),
             sha1: Mac::hmac_sha1(secret.expose()),
@@ -237,19 +240,21 @@ impl Inner {
             Some(name) if name.eq_ignore_ascii_case(b"HMAC_SHA256") => true,
             Some(_) => return Err(malformed()),
         };
-        let shared = id.and_then(|id| self.shared_keys.iter().find(|key| key.id.as_bytes() == id));
-        let (algorithm, shared, tokens) = match (shared, is_sha256) {
-            (Some(key), true) => (Algorithm::HmacSha256, Some(&key.sha256), &[][..]),
-            (Some(key), false) => (Algorithm::HmacSha1, Some(&key.sha1), &[][..]),
+        let is_named = move |key: &&SharedKey| id.is_some_and(|id| key.id.as_bytes() == id);
+        let shared = self.shared_keys.iter().filter(is_named);
+        let (algorithm, tokens) = match (shared.clone().next(), is_sha256) {
+            (Some(_), true) => (Algorithm::HmacSha256, &[][..]),
+            (Some(_), false) => (Algorithm::HmacSha1, &[][..]),
             // A key that another Twilio of ours may know is no question of form.
             (None, true) if id.is_some() => {
                 return Err(Rejection::mismatch().with_field(SETTINGS));
             }
             // The auth token signs with SHA-1 only: the header, which is not signed, cannot choose.
             (None, true) => return Err(malformed()),
-            (None, false) => (Algorithm::HmacSha1, None, &self.auth_tokens[..]),
+            (None, false) => (Algorithm::HmacSha1, &self.auth_tokens[..]),
         };
-        Ok((algorithm, shared.into_iter().chain(tokens)))
+        let shared = shared.map(move |key| if is_sha256 { &key.sha256 } else { &key.sha1 });
+        Ok((algorithm, shared.chain(tokens)))
     }
 
     /// The parameters that are part of the signed content. A body that is not covered by them must

@@ -63,7 +63,7 @@ impl WebSub {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const PROFILE: Profile = Self::SCHEME.profile();
 
-    /// A verifier of `sha256=` with this `hub.secret`.
+    /// Creates a verifier of `sha256=` with these values of `hub.secret`, the current one first.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl WebSub {
         Self::with(Self::SCHEME, secrets)
     }
 
-    /// A verifier of `sha1=`, which older hubs send.
+    /// Creates a verifier of `sha1=` with these secrets. Older hubs send it.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl WebSub {
         Self::with(named(Scheme::hmac_sha1(HEADER), "sha1="), secrets)
     }
 
-    /// A verifier of `sha384=`.
+    /// Creates a verifier of `sha384=` with these secrets.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl WebSub {
         Self::with(named(Scheme::hmac_sha384(HEADER), "sha384="), secrets)
     }
 
-    /// A verifier of `sha512=`.
+    /// Creates a verifier of `sha512=` with these secrets.
     ///
     /// # Errors
     ///

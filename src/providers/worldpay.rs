@@ -52,7 +52,8 @@ impl Worldpay {
         Self(Arc::default()).key(id, secrets)
     }
 
-    /// Accepts a further key, for a rotation.
+    /// Accepts a further key, or further secrets of one that was named before. [`Verified::key_index`]
+    /// counts the secrets of all keys in the order in which they were given.
     ///
     /// # Errors
     ///

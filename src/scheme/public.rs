@@ -92,12 +92,13 @@ impl Scheme {
         Self::new(Algorithm::RsaPkcs1Sha256, header)
     }
 
-    /// A verifier with this public key, for a scheme that signs with a private key.
+    /// Creates a verifier with these public keys, the current one first, for a scheme that signs with
+    /// a private key.
     ///
     /// # Errors
     ///
-    /// When the key is not of the scheme's algorithm, when the scheme is keyed by a secret, when
-    /// it signs the URL and needs [`public_key_verifier_at`](Self::public_key_verifier_at), or when
+    /// When a key is not of the scheme's algorithm, there are none or more than 16, the scheme is keyed by a
+    /// secret, it signs the URL and needs [`public_key_verifier_at`](Self::public_key_verifier_at), or
     /// its declaration contradicts itself.
     pub fn public_key_verifier(
         self,
@@ -110,8 +111,8 @@ impl Scheme {
     ///
     /// # Errors
     ///
-    /// When the key is not of the scheme's algorithm, the scheme is keyed by a secret, or its
-    /// declaration contradicts itself.
+    /// When a key is not of the scheme's algorithm, there are none or more than 16, the scheme is
+    /// keyed by a secret, or its declaration contradicts itself.
     pub fn public_key_verifier_at(
         self,
         keys: impl IntoPublicKeys,

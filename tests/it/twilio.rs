@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use sha2::{Digest, Sha256};
 use tower_webhook::{
-    PublicUrl, RejectionKind, Secret, SignatureLayer, Verifier, providers::Twilio,
+    PublicUrl, RejectionKind, Secret, SignatureLayer, Verifier, providers::Twilio, verify,
 };
 
 use crate::{
@@ -616,7 +617,7 @@ async fn an_authority_and_a_host_that_differ_are_two_requests_in_one() {
 async fn t34_the_settings_header_chooses_a_shared_key_and_never_weakens_the_token() {
     const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
     let signed = b"https://example.com/x";
-    let shared = Secret::new("shared key").unwrap();
+    let [shared, next] = ["shared key", "next key"].map(|text| Secret::new(text).unwrap());
     let token_sha1 = STANDARD.encode(mac::<Sha1Mac>(SECRET.as_bytes(), signed));
     let token_sha256 = STANDARD.encode(mac::<Sha256Mac>(SECRET.as_bytes(), signed));
     let shared_sha1 = STANDARD.encode(mac::<Sha1Mac>(b"shared key", signed));
@@ -671,11 +672,26 @@ async fn t34_the_settings_header_chooses_a_shared_key_and_never_weakens_the_toke
         if let Some(settings) = settings {
             request = request.header(SETTINGS, settings);
         }
-        let request = request.body(Script::data([""; 0])).unwrap();
-        let layer = SignatureLayer::new(twilio().shared_key("k1", shared.clone()).unwrap());
-        let (response, inner) = send(&layer, request).await;
-        assert_eq!(response.status().is_success(), verdict, "{name}");
-        assert_eq!(inner.count(), usize::from(verdict), "{name}");
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let with = |secrets: &[&Secret]| {
+            let secrets: Vec<_> = secrets.iter().map(|secret| (*secret).clone()).collect();
+            twilio().shared_key("k1", secrets).unwrap()
+        };
+        // In a rotation it is one of several: given at once, or by a call for each.
+        let apart = with(&[&next]).shared_key("k1", shared.clone()).unwrap();
+        let rotated = [with(&[&next, &shared]), with(&[&shared, &next]), apart];
+        for verifier in rotated.into_iter().chain([with(&[&shared])]) {
+            let request = Request::from_parts(head.clone(), Script::data([""; 0]));
+            let (response, inner) = send(&SignatureLayer::new(verifier), request).await;
+            assert_eq!(response.status().is_success(), verdict, "{name}");
+            assert_eq!(inner.count(), usize::from(verdict), "{name}");
+        }
+        let index = |verifier| verify(&verifier, &head, &Bytes::new()).unwrap().key_index();
+        if verdict && ![s1, s256].contains(&signature) {
+            assert_eq!(index(with(&[&next])), 0, "{name}: the auth token");
+        } else if verdict {
+            assert_eq!(index(with(&[&next, &shared])), 1, "{name}");
+        }
     }
     // Another verifier may know the key, so that it is no question of form.
     for (settings, kind) in [
@@ -696,7 +712,7 @@ async fn t34_the_settings_header_chooses_a_shared_key_and_never_weakens_the_toke
 #[cfg(feature = "sign")]
 #[test]
 fn a_signed_request_gets_the_hash_of_a_body_that_nothing_else_covers() {
-    use tower_webhook::{sign::Sign, verify};
+    use tower_webhook::sign::Sign;
 
     let hash = format!("bodySHA256={}", sha256("{}"));
     let (first, second) = (format!("/x?{hash}"), format!("/x?a=b&{hash}"));
