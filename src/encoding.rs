@@ -40,7 +40,7 @@ pub(crate) fn decode_secret(text: &str, out: &mut [u8]) -> Result<usize, &'stati
     Ok(len)
 }
 
-/// What is wrong with a text that is not base64, for whoever pasted it.
+/// Says what is wrong with a text that is not base64, for whoever pasted it.
 pub(crate) fn base64_flaw(text: &str) -> &'static str {
     let data = text.trim_end_matches('=');
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
@@ -59,7 +59,7 @@ pub(crate) fn base64_flaw(text: &str) -> &'static str {
     }
 }
 
-/// What is wrong with a text that is not hexadecimal, for whoever pasted it.
+/// Says what is wrong with a text that is not hexadecimal, for whoever pasted it.
 pub(crate) fn hex_flaw(text: &str) -> &'static str {
     if let Some(flaw) = flaw(text) {
         flaw
@@ -72,7 +72,7 @@ pub(crate) fn hex_flaw(text: &str) -> &'static str {
     }
 }
 
-/// What a text that cannot be decoded begins with, and the way out.
+/// Says what a text that cannot be decoded begins with, and the way out.
 const BEGINNINGS: [(&str, &str); 14] = [
     (
         "-----BEGIN",

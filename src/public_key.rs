@@ -40,7 +40,7 @@ struct Inner {
     key: ParsedPublicKey,
 }
 
-/// What a verifier takes as its public keys: one, or several in an array or a `Vec`, the current one first.
+/// Converts into the public keys of a verifier: one, or several in an array or a `Vec`, the current one first.
 ///
 /// A text is parsed first, as in `text.parse::<PublicKey>()?`.
 #[diagnostic::on_unimplemented(
@@ -235,7 +235,7 @@ pub(crate) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
     base64(&lines).ok()
 }
 
-/// What is wrong with a text that is not one PEM block of a public key, for whoever pasted it.
+/// Says what is wrong with a text that is not one PEM block of a public key, for whoever pasted it.
 fn pem_flaw(text: &str) -> &'static str {
     const KINDS: [(&str, &str); 4] = [
         (

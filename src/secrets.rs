@@ -18,7 +18,7 @@ use crate::{ConfigError, Secret, config_error::MAX_SECRETS};
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// Whether there is none.
+    /// Returns whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -76,7 +76,7 @@ impl IntoIterator for Secrets {
     }
 }
 
-/// What a verifier takes as its secrets: a text as the provider shows it, a [`Secret`], or several of one
+/// Converts into the secrets of a verifier: a text as the provider shows it, a [`Secret`], or several of one
 /// sort in an array, a `Vec` or [`Secrets`], the current one first.
 ///
 /// ```

@@ -39,9 +39,7 @@ impl Keyring {
         let secrets = secrets.into_secrets()?.checked_beside(present)?;
         let indices = present..present + secrets.len();
         if let Some(key) = keys.iter_mut().find(|key| key.id == id) {
-            let all =
-                secrets.into_iter().try_fold(key.verifier.clone(), SchemeVerifier::with_secret);
-            key.verifier = all?;
+            secrets.iter().try_for_each(|secret| key.verifier.add_secret(secret))?;
             key.indices.extend(indices);
         } else {
             let verifier = self.scheme.verifier(secrets)?;

@@ -515,7 +515,7 @@ impl Scheme {
     }
 }
 
-/// Whether the HMAC of a challenge could be a signature by this scheme. A body that is a challenge is
+/// Returns whether the HMAC of a challenge could be a signature by this scheme. A body that is a challenge is
 /// refused where the body is all that is signed.
 fn may_sign_token(scheme: &Scheme) -> bool {
     scheme.algorithm == Algorithm::HmacSha256

@@ -132,22 +132,21 @@ impl SchemeVerifier {
         if keys.is_empty() {
             return Err(ConfigError::PublicKeyInvalid { why: "there is none" });
         }
-        let verifier = Self::without_keys(scheme, Keys::Public(PublicKeys(Vec::new())), url)?;
-        keys.into_iter().try_fold(verifier, Self::with_key)
+        let mut verifier = Self::without_keys(scheme, Keys::Public(PublicKeys(Vec::new())), url)?;
+        keys.iter().try_for_each(|key| verifier.add_key(key))?;
+        Ok(verifier)
     }
 
-    fn with_key(mut self, key: PublicKey) -> Result<Self, ConfigError> {
-        let (scheme, keys) = self.keys_mut();
-        match keys {
+    fn add_key(&mut self, key: &PublicKey) -> Result<(), ConfigError> {
+        self.each_keys_mut(&|scheme, keys| match keys {
             Keys::Public(keys) if Mac::new(scheme.algorithm, b"").is_none() => {
-                keys.push(scheme.algorithm, key)?;
-                Ok(self)
+                keys.push(scheme.algorithm, key.clone())
             }
             _ => Err(ConfigError::SchemeInvalid {
                 why: "it is keyed by a secret, and whoever knows the public key could sign; \
                       use `verifier`",
             }),
-        }
+        })
     }
 }
 

@@ -75,8 +75,9 @@ impl SchemeVerifier {
         secrets: Secrets,
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
-        let verifier = Self::without_keys(scheme, Keys::Secret(Vec::new()), url)?;
-        secrets.checked()?.into_iter().try_fold(verifier, Self::with_secret)
+        let mut verifier = Self::without_keys(scheme, Keys::Secret(Vec::new()), url)?;
+        secrets.checked()?.iter().try_for_each(|secret| verifier.add_secret(secret))?;
+        Ok(verifier)
     }
 
     pub(super) fn without_keys(
@@ -111,29 +112,31 @@ impl SchemeVerifier {
     }
 
     /// Every secret is tried for every request, so that the time taken does not tell which matched.
-    pub(crate) fn with_secret(mut self, secret: Secret) -> Result<Self, ConfigError> {
-        let inner = Arc::make_mut(&mut self.0);
-        for other in inner.families.iter_mut().chain(&mut inner.legacy) {
-            *other = other.clone().with_secret(secret.clone())?;
-        }
-        let (scheme, keys) = self.keys_mut();
+    pub(crate) fn add_secret(&mut self, secret: &Secret) -> Result<(), ConfigError> {
+        let Inner { scheme, keys, families, legacy, sender, .. } = Arc::make_mut(&mut self.0);
+        families.iter_mut().chain(legacy).try_for_each(|other| other.add_secret(secret))?;
         let Keys::Secret(macs) = keys else { return Err(TAKES_PUBLIC_KEY) };
-        let key = scheme.key_rule.key(&secret)?;
+        let key = scheme.key_rule.key(secret)?;
         let mac = Mac::new(scheme.algorithm, key.expose()).ok_or(TAKES_PUBLIC_KEY)?;
         // A look-up makes a verifier for each request, and most schemes have a name.
-        let sender = scheme.numbers_without_a_name().then(|| {
+        *sender = scheme.numbers_without_a_name().then(|| {
             let mut mac = mac.clone();
             mac.update(b"tower-webhook sender");
             mac.finalize()
         });
         macs.push(mac);
-        Arc::make_mut(&mut self.0).sender = sender;
-        Ok(self)
+        Ok(())
     }
 
-    pub(super) fn keys_mut(&mut self) -> (&Scheme, &mut Keys) {
-        let inner = Arc::make_mut(&mut self.0);
-        (&inner.scheme, &mut inner.keys)
+    /// Calls `change` with the keys of each family, of the legacy, and of the scheme itself.
+    #[cfg(feature = "asymmetric")]
+    pub(super) fn each_keys_mut(
+        &mut self,
+        change: &dyn Fn(&Scheme, &mut Keys) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        let Inner { scheme, keys, families, legacy, .. } = Arc::make_mut(&mut self.0);
+        families.iter_mut().chain(legacy).try_for_each(|other| other.each_keys_mut(change))?;
+        change(scheme, keys)
     }
 
     /// Tells the time, in place of the system's clock: for tests.

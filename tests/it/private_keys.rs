@@ -73,6 +73,29 @@ fn an_ed25519_signature_is_the_published_one() {
 }
 
 #[test]
+fn a_family_and_a_legacy_have_the_public_keys_too() {
+    const OTHER: Scheme = Scheme::ed25519("x-other");
+    const OLD: Scheme = Scheme::ed25519("x-old");
+    const BOTH: Scheme = Scheme::ed25519("x-own").families(&[OTHER]).legacy(&OLD);
+    let keys = [1, 2].map(|seed| PrivateKey::from_ed25519_seed(&[seed; 32]).unwrap());
+    let public = keys.each_ref().map(|key| key.public_key().unwrap());
+    let verifier = BOTH.public_key_verifier(public.clone()).unwrap().accept_legacy();
+    for scheme in [BOTH, OTHER, OLD] {
+        for (index, key) in keys.iter().enumerate() {
+            let signer = scheme.public_key_verifier(public[index].clone()).unwrap();
+            let request = Request::post("/").body("{}").unwrap();
+            let signed = signed_with(&signer, key, request, at(NOW)()).unwrap();
+            let (head, body) = signed.into_parts();
+            let verified = verify(&verifier, &head, &body.into()).unwrap();
+            assert_eq!(verified.key_index(), index, "{:?}", head.headers);
+        }
+    }
+    const SECRET: Scheme = Scheme::ed25519("x-own").families(&[Scheme::hmac_sha256("x-other")]);
+    let error = SECRET.public_key_verifier(public).unwrap_err();
+    assert!(matches!(error, ConfigError::SchemeInvalid { .. }), "{error}");
+}
+
+#[test]
 fn each_algorithm_signs_what_its_verifier_accepts_and_no_other() {
     for algorithm in ALGORITHMS {
         let keys = Keys::of(algorithm);
