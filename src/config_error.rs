@@ -15,6 +15,11 @@ pub enum ConfigError {
         /// How it is written.
         form: &'static str,
     },
+    /// A key id or a user's name cannot stand in a request.
+    IdInvalid {
+        /// What is wrong with it, and the way out.
+        why: &'static str,
+    },
     /// A header that may hold a secret is listed for the log.
     #[cfg(feature = "log")]
     #[cfg_attr(docsrs, doc(cfg(feature = "log")))]
@@ -63,6 +68,20 @@ pub enum ConfigError {
     },
     /// There is white space around the secret's text, as of a file's last newline.
     SecretInWhitespace,
+    /// Several secrets were given, and one of them cannot be used.
+    SecretOfSeveral {
+        /// Its place among them, from 1 on.
+        place: usize,
+        /// What is wrong with it.
+        error: Box<Self>,
+    },
+    /// Another credential of the vendor stands where its signing secret belongs, such as an API key.
+    SecretOfOtherKind {
+        /// The credential's kind.
+        found: &'static str,
+        /// The credential that the verifier takes, and where it is found.
+        wanted: &'static str,
+    },
     /// The secret's text is a placeholder such as `changeme`.
     SecretPlaceholder,
     /// The secret's text cannot be decoded as the form that the provider uses.
@@ -79,7 +98,7 @@ pub enum ConfigError {
         /// What is wrong with it, and the way out.
         why: &'static str,
     },
-    /// More secrets than a rotation can need.
+    /// More secrets or public keys than a rotation can need.
     TooManySecrets,
     /// A public URL is out of form.
     UrlInvalid {
@@ -108,6 +127,7 @@ impl fmt::Display for ConfigError {
             Self::CredentialsInvalid { form } => {
                 write!(f, "the credentials are out of form; write {form}")
             }
+            Self::IdInvalid { why } => write!(f, "the key id or user's name cannot be used: {why}"),
             #[cfg(feature = "log")]
             Self::HeaderSensitive { name } => {
                 write!(f, "the header `{name}` may hold a secret, which no log may keep")
@@ -142,6 +162,10 @@ impl fmt::Display for ConfigError {
                 "there is white space around the secret, often a file's last newline; \
                  trim it, or use `Secret::from_bytes` if it is meant",
             ),
+            Self::SecretOfSeveral { place, error } => write!(f, "secret {place}: {error}"),
+            Self::SecretOfOtherKind { found, wanted } => {
+                write!(f, "the secret is {found}; use {wanted}")
+            }
             Self::SecretPlaceholder => f.write_str(
                 "the secret is a placeholder from an example; use the one that the provider shows",
             ),
@@ -152,7 +176,8 @@ impl fmt::Display for ConfigError {
             Self::TenantsInvalid { why } => write!(f, "tenants cannot be looked up so: {why}"),
             Self::TooManySecrets => write!(
                 f,
-                "more than {MAX_SECRETS} secrets; remove those that the provider no longer uses"
+                "more than {MAX_SECRETS} secrets or public keys; \
+                 remove those that the provider no longer uses"
             ),
             Self::UrlInvalid { url, why } => write!(f, "`{url}` is no public URL: {why}"),
             Self::UrlMissing => f.write_str(
@@ -178,6 +203,7 @@ impl fmt::Debug for ConfigError {
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
+            Self::SecretOfSeveral { error, .. } => Some(&**error),
             Self::VariableInvalid { error, .. } => error.as_deref().map(|error| error as _),
             _ => None,
         }

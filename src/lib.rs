@@ -8,6 +8,7 @@ mod body;
 mod budget;
 mod combine;
 mod config_error;
+mod credentials;
 mod deadline;
 mod drain;
 mod encoding;

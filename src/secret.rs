@@ -30,7 +30,15 @@ pub struct Secret(Arc<Wiped>);
 
 struct Wiped {
     bytes: Vec<u8>,
-    is_text: bool,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Bytes,
+    /// A text that is meant, whatever it looks like.
+    Documented,
+    Text,
 }
 
 impl Drop for Wiped {
@@ -59,7 +67,7 @@ const PLACEHOLDERS: [&str; 16] = [
     "your_webhook_secret",
 ];
 
-/// What a reference begins with that nobody has resolved: of 1Password, of HashiCorp's Vault, of Amazon.
+/// References to secret stores, by how they begin: of 1Password, of HashiCorp's Vault, of Amazon.
 const REFERENCES: [&str; 3] = ["op://", "vault:secret/", "arn:aws:"];
 
 /// What stands around the name of a variable that nobody has filled in.
@@ -73,9 +81,36 @@ impl Secret {
     /// When the text is empty or blank, or has white space around it; when it has quotation marks around
     /// it, a `NAME=` or `Bearer` before it, or characters in it that cannot be seen; when it is a known
     /// placeholder, a variable that nobody has filled in (`${NAME}`), or a reference to a secret store
-    /// (`op://…`). Where such a text is meant, use [`from_bytes`](Self::from_bytes).
+    /// (`op://…`). Where such a text is meant, use [`documented`](Self::documented) or
+    /// [`from_bytes`](Self::from_bytes).
     pub fn new(text: impl Into<String>) -> Result<Self, ConfigError> {
-        let text = text.into();
+        Self::of_text(text.into(), Form::Text)
+    }
+
+    /// Creates a secret of a text that is meant although it looks like another credential or a placeholder, or
+    /// stands in documentation: for tests and vectors. A verifier takes it without an error and without a
+    /// warning.
+    ///
+    /// ```
+    /// use tower_webhook::{Secret, providers::{GitHub, Stripe}};
+    ///
+    /// // Anyone can sign with it: it stands in GitHub's documentation.
+    /// GitHub::new(Secret::documented("It's a Secret to Everybody")?)?;
+    ///
+    /// // An API key is no signing secret.
+    /// assert!(Stripe::new("sk_test_4eC39HqLyjWDarjtT1zdp7dc").is_err());
+    /// assert!(Stripe::new(Secret::documented("sk_test_4eC39HqLyjWDarjtT1zdp7dc")?).is_ok());
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the text is empty, blank or all zero, or has white space around it.
+    pub fn documented(text: impl Into<String>) -> Result<Self, ConfigError> {
+        Self::of_text(text.into(), Form::Documented)
+    }
+
+    fn of_text(text: String, form: Form) -> Result<Self, ConfigError> {
         let inside = text.trim_matches(is_blank);
         let problem = if !text.is_empty() && is_empty_key(text.as_bytes()) {
             Some(ConfigError::SecretAllZero)
@@ -83,12 +118,14 @@ impl Secret {
             Some(ConfigError::SecretEmpty)
         } else if inside.len() != text.len() {
             Some(ConfigError::SecretInWhitespace)
+        } else if form == Form::Documented {
+            None
         } else if is_placeholder(&text) {
             Some(ConfigError::SecretPlaceholder)
         } else {
             slip(&text).map(|why| ConfigError::SecretInvalid { why })
         };
-        let wiped = Wiped { bytes: text.into_bytes(), is_text: true };
+        let wiped = Wiped { bytes: text.into_bytes(), form };
         problem.map_or(Ok(Self(Arc::new(wiped))), Err)
     }
 
@@ -118,7 +155,7 @@ impl Secret {
     ///
     /// When there are none, or all are blank or zero.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self, ConfigError> {
-        Self::of_bytes(Wiped { bytes: bytes.into(), is_text: false })
+        Self::of_bytes(Wiped { bytes: bytes.into(), form: Form::Bytes })
     }
 
     fn of_bytes(wiped: Wiped) -> Result<Self, ConfigError> {
@@ -140,7 +177,7 @@ impl Secret {
     /// blank or all zero.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
         // Wiped also when it breaks off.
-        let mut decoded = Wiped { bytes: vec![0; text.len() + 3], is_text: false };
+        let mut decoded = Wiped { bytes: vec![0; text.len() + 3], form: Form::Bytes };
         let len = encoding::decode_secret(text, &mut decoded.bytes)
             .map_err(|why| ConfigError::SecretUndecodable { form: "base64", why })?;
         decoded.bytes.truncate(len);
@@ -153,7 +190,7 @@ impl Secret {
     ///
     /// When the text is not hexadecimal, or decodes to a key that is empty, blank or all zero.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
-        let mut decoded = Wiped { bytes: vec![0; text.len() / 2], is_text: false };
+        let mut decoded = Wiped { bytes: vec![0; text.len() / 2], form: Form::Bytes };
         encoding::decode_hex(text.as_bytes(), &mut decoded.bytes).ok_or_else(|| {
             ConfigError::SecretUndecodable { form: "hexadecimal", why: encoding::hex_flaw(text) }
         })?;
@@ -185,13 +222,26 @@ impl Secret {
         self.0.bytes.ct_eq(token)
     }
 
+    pub(crate) fn is_documented(&self) -> bool {
+        self.0.form == Form::Documented
+    }
+
+    /// Returns the part of the text from this byte on, with what is known of the whole.
+    pub(crate) fn text_from(&self, at: usize) -> Option<Result<Self, ConfigError>> {
+        let rest = self.text()?.get(at..)?;
+        Some(Self::of_text(rest.to_owned(), self.0.form))
+    }
+
     /// The text as pasted; `None` for bytes that a constructor has decoded already.
     pub(crate) fn text(&self) -> Option<&str> {
-        if self.0.is_text { std::str::from_utf8(&self.0.bytes).ok() } else { None }
+        match self.0.form {
+            Form::Bytes => None,
+            Form::Documented | Form::Text => std::str::from_utf8(&self.0.bytes).ok(),
+        }
     }
 }
 
-/// What was pasted with the secret, or in its place, and the way out.
+/// Returns what was pasted with the secret, or in its place, and the way out.
 fn slip(text: &str) -> Option<&'static str> {
     let quotes =
         [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
@@ -216,7 +266,7 @@ fn slip(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether it is a line of an environment file.
+/// Returns whether it is a line of an environment file.
 fn is_assigned(text: &str) -> bool {
     let text = text.strip_prefix("export ").unwrap_or(text);
     // Padding is no value.
@@ -229,7 +279,7 @@ fn is_assigned(text: &str) -> bool {
     })
 }
 
-/// Whether nobody sees it, such as the byte order mark that some editors put into a file.
+/// Returns whether nobody sees it, such as the byte order mark that some editors put into a file.
 fn is_blank(letter: char) -> bool {
     letter.is_whitespace()
         || letter.is_control()

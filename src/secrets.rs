@@ -1,6 +1,6 @@
 //! Several secrets of one sender.
 
-use crate::{ConfigError, Secret, config_error::MAX_SECRETS};
+use crate::{ConfigError, Secret, config_error::MAX_SECRETS, credentials::Credentials};
 
 /// The secrets of one sender: the current one and, during a rotation, those before it.
 ///
@@ -23,16 +23,22 @@ impl Secrets {
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
 
-impl Secrets {
-    /// Returns the secrets, of which there is one at least, and no more than a rotation can need.
-    pub(crate) fn checked(self) -> Result<Vec<Secret>, ConfigError> {
-        self.checked_beside(0)
+    /// Returns the secrets, of which there is one at least and, with those that the verifier has already,
+    /// no more than a rotation can need. None is known to be something else.
+    pub(crate) fn checked(
+        self,
+        present: usize,
+        provider: &'static str,
+        credentials: &Credentials,
+    ) -> Result<Vec<Secret>, ConfigError> {
+        let secrets = self.counted(present)?;
+        each(&secrets, |secret| credentials.check(provider, secret))?;
+        Ok(secrets)
     }
 
-    /// As [`checked`](Self::checked), for a verifier that has some already.
-    pub(crate) fn checked_beside(self, present: usize) -> Result<Vec<Secret>, ConfigError> {
+    /// As [`checked`](Self::checked), of texts that are not signed with.
+    pub(crate) fn counted(self, present: usize) -> Result<Vec<Secret>, ConfigError> {
         match self.0.len() {
             0 => Err(ConfigError::SecretEmpty),
             count if present + count > MAX_SECRETS => Err(ConfigError::TooManySecrets),
@@ -47,6 +53,24 @@ impl Secrets {
 
         sha2::Sha256::digest(self.0.last().map(Secret::expose).unwrap_or_default()).into()
     }
+}
+
+/// Maps each secret, and says of several which one is at fault.
+pub(crate) fn each<S, T>(
+    secrets: impl IntoIterator<Item = S, IntoIter: ExactSizeIterator>,
+    mut map: impl FnMut(S) -> Result<T, ConfigError>,
+) -> Result<Vec<T>, ConfigError> {
+    let secrets = secrets.into_iter();
+    let is_one = secrets.len() == 1;
+    let of_several = |place| {
+        move |error| match error {
+            error if is_one => error,
+            // Which one is known already, as in a list of lists.
+            error @ (ConfigError::SecretOfSeveral { .. } | ConfigError::TooManySecrets) => error,
+            error => ConfigError::SecretOfSeveral { place, error: Box::new(error) },
+        }
+    };
+    secrets.enumerate().map(|(at, secret)| map(secret).map_err(of_several(at + 1))).collect()
 }
 
 impl From<Secret> for Secrets {
@@ -90,7 +114,7 @@ impl IntoIterator for Secrets {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no secret and no list of secrets",
-    note = "give a `&str`, a `String`, a `Secret`, an array or a `Vec` of them, or `Secrets`"
+    note = "give a `&str`, a `String`, a `Secret`, an array, a slice or a `Vec` of them, or `Secrets`"
 )]
 pub trait IntoSecrets {
     /// Returns the secrets.
@@ -125,6 +149,12 @@ impl IntoSecrets for String {
     }
 }
 
+impl IntoSecrets for &Secret {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        Ok(self.clone().into())
+    }
+}
+
 impl IntoSecrets for Secrets {
     fn into_secrets(self) -> Result<Self, ConfigError> {
         Ok(self)
@@ -143,7 +173,26 @@ impl<S: IntoSecrets> IntoSecrets for Vec<S> {
     }
 }
 
-fn all_of<S: IntoSecrets>(several: impl IntoIterator<Item = S>) -> Result<Secrets, ConfigError> {
-    let each = several.into_iter().map(S::into_secrets).collect::<Result<Vec<_>, _>>()?;
-    Ok(each.into_iter().flatten().collect())
+impl<S: IntoSecrets + Clone> IntoSecrets for &[S] {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        all_of(self.iter().cloned())
+    }
+}
+
+impl<S: IntoSecrets + Clone, const N: usize> IntoSecrets for &[S; N] {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        all_of(self.iter().cloned())
+    }
+}
+
+impl<S: IntoSecrets + Clone> IntoSecrets for &Vec<S> {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        all_of(self.iter().cloned())
+    }
+}
+
+fn all_of<S: IntoSecrets>(
+    several: impl IntoIterator<Item = S, IntoIter: ExactSizeIterator>,
+) -> Result<Secrets, ConfigError> {
+    Ok(each(several, S::into_secrets)?.into_iter().flatten().collect())
 }

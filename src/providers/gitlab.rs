@@ -63,7 +63,7 @@ impl GitLab {
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn token(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         const HEADER: HeaderName = HeaderName::from_static("x-gitlab-token");
-        Ok(Self(Mode::Token(SharedToken::new(HEADER, tokens)?)))
+        Ok(Self(Mode::Token(SharedToken::of(Self::PROFILE.provider(), HEADER, tokens)?)))
     }
 
     /// Creates a verifier of the signatures that GitLab makes with these signing tokens, the current one

@@ -9,6 +9,7 @@ use crate::{
     ConfigError, IntoSecrets, Profile, Rejection, SensitiveParts, Verified, Verifier,
     head::required,
     scheme::{Encoding, Handshake, Scheme, SchemeState, SchemeVerifier},
+    secrets::each,
 };
 
 /// Secrets by the id that a header names. The id is not signed and need not be: it only picks the
@@ -28,18 +29,31 @@ struct Key {
     indices: Vec<usize>,
 }
 
+/// Checks that a header can name this key. An empty id is often a variable that is not set.
+pub(super) fn check(id: &str) -> Result<(), ConfigError> {
+    let why = if id.is_empty() {
+        "it is empty; is the environment variable set?"
+    } else if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        "it has white space or another character that no key id has"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::IdInvalid { why })
+}
+
 impl Keyring {
     fn new(scheme: Scheme, header: &'static str) -> Self {
         Self { scheme, header, keys: Arc::default() }
     }
 
     fn with(mut self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        check(id)?;
         let keys = Arc::make_mut(&mut self.keys);
         let present = keys.iter().map(|key| key.indices.len()).sum();
-        let secrets = secrets.into_secrets()?.checked_beside(present)?;
+        let secrets = self.scheme.checked(secrets.into_secrets()?, present)?;
         let indices = present..present + secrets.len();
         if let Some(key) = keys.iter_mut().find(|key| key.id == id) {
-            secrets.iter().try_for_each(|secret| key.verifier.add_secret(secret))?;
+            each(&secrets, |secret| key.verifier.add_secret(secret))?;
             key.indices.extend(indices);
         } else {
             let verifier = self.scheme.verifier(secrets)?;
@@ -131,7 +145,8 @@ macro_rules! with_key_ids {
             ///
             /// # Errors
             ///
-            /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+            /// When the id is empty or cannot stand in the header, as [`Secret::new`](crate::Secret::new), and
+            /// when there are none or more than 16.
             pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
                 Keyring::new(Self::SCHEME, $header).with(id, secrets).map(Self)
             }

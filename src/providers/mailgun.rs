@@ -5,7 +5,10 @@ use http::{HeaderValue, request::Parts};
 
 #[cfg(feature = "multipart")]
 use super::multipart;
-use super::policy::{self, DeliveryPolicy};
+use super::{
+    other_credentials,
+    policy::{self, DeliveryPolicy},
+};
 use crate::{
     ConfigError, IntoSecrets, Profile, Rejection, Verified, Verifier,
     form::Form,
@@ -71,7 +74,7 @@ impl Mailgun {
     ///
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn new(signing_keys: impl IntoSecrets) -> Result<Self, ConfigError> {
-        let keys = signing_keys.into_secrets()?.checked()?;
+        let keys = other_credentials::checked(signing_keys, 0, Self::PROFILE.provider())?;
         let keys = Arc::new(keys.iter().map(|key| Mac::hmac_sha256(key.expose())).collect());
         Ok(Self { keys, tolerance: POLICY.tolerance(), clock: Clock::default() })
     }

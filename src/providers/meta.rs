@@ -76,7 +76,7 @@ impl Meta {
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16 in all.
     pub fn verify_token(mut self, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         let all = &mut Arc::make_mut(&mut self.0).verify_tokens;
-        all.extend(tokens.into_secrets()?.checked_beside(all.len())?);
+        all.extend(tokens.into_secrets()?.counted(all.len())?);
         Ok(self)
     }
 

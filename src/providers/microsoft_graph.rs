@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
-use super::{policy, shared_token::index_of};
+use super::{other_credentials, policy, shared_token::index_of};
 use crate::{
     ConfigError, IntoSecrets, Profile, Rejection, Secret, Verified, Verifier,
     handshake::text_field,
@@ -46,7 +46,7 @@ impl MicrosoftGraph {
     ///
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn new(client_states: impl IntoSecrets) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(client_states.into_secrets()?.checked()?)))
+        Ok(Self(Arc::new(other_credentials::checked(client_states, 0, Self::PROFILE.provider())?)))
     }
 
     /// The index of the secret in one notification.

@@ -48,6 +48,7 @@ mod microsoft_graph;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod needs;
+mod other_credentials;
 mod persona;
 mod policies;
 mod policy;

@@ -6,7 +6,7 @@ use http::HeaderName;
 
 #[cfg(feature = "asymmetric")]
 use crate::PublicKey;
-use crate::{ConfigError, Secret};
+use crate::{ConfigError, Secret, credentials::refuse_public_key};
 
 /// What a provider is verified with, as one text in a configuration. A pair is split at its first
 /// colon, so that the second part may have more of them.
@@ -45,16 +45,14 @@ impl Needs {
 
     /// The two parts of a pair, both there.
     pub(super) fn split(self, pair: &Secret) -> Result<(String, Secret), ConfigError> {
+        refuse_public_key(pair)?;
         let bytes = pair.expose();
         let colon = bytes.iter().position(|byte| *byte == b':').ok_or(self.out_of_form())?;
         let (name, secret) = (&bytes[..colon], &bytes[colon + 1..]);
         let name = std::str::from_utf8(name).ok().filter(|name| !name.trim().is_empty());
         let name = name.ok_or(self.out_of_form())?.to_owned();
         // A text stays one, and so is checked as one.
-        let secret = match pair.text() {
-            Some(text) => Secret::new(&text[colon + 1..])?,
-            None => Secret::from_bytes(secret)?,
-        };
+        let secret = pair.text_from(colon + 1).unwrap_or_else(|| Secret::from_bytes(secret))?;
         Ok((name, secret))
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::policies::POLICIES;
+use super::{other_credentials, policies::POLICIES};
 use crate::{
     Profile,
     scheme::{Scheme, Tolerance},
@@ -280,7 +280,7 @@ pub(super) const fn applied(scheme: Scheme) -> Scheme {
         scheme.time.is_none() || !matches!(policy.retries, Retries::Unasked),
         "a provider signs a time; say in `policies.rs` for how long it comes again, or that it is unknown"
     );
-    scheme.with_policy(policy)
+    scheme.other_credentials(other_credentials::of(scheme.profile().provider())).with_policy(policy)
 }
 
 /// A provider's profile, likewise.
@@ -303,7 +303,7 @@ pub(super) const fn find(name: &str) -> &'static DeliveryPolicy {
     panic!("a provider has no delivery policy; add a row to `policies.rs`")
 }
 
-const fn is_same(a: &str, b: &str) -> bool {
+pub(super) const fn is_same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;

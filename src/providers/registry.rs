@@ -17,8 +17,9 @@ use super::{
 #[cfg(feature = "asymmetric")]
 use super::{Discord, SendGrid, Telnyx, Wise};
 use crate::{
-    ConfigError, IntoSecrets, PublicUrl, Secret, Secrets,
+    ConfigError, IntoSecrets, PublicUrl, Secrets,
     scheme::{Part, Scheme, Tolerance},
+    secrets::each,
 };
 
 /// A provider of the catalogue, found by name.
@@ -79,28 +80,32 @@ macro_rules! own {
 /// A verifier of credentials of two parts each.
 macro_rules! of_pairs {
     ($type:ident, $further:ident, $needs:ident, $parameters:ident) => {{
-        let mut pairs = $parameters.secrets.into_iter().map(|pair| Needs::$needs.split(&pair));
-        let (name, secret) = pairs.next().ok_or(ConfigError::SecretEmpty)??;
-        AnyVerifier::new(pairs.try_fold($type::new(&name, secret)?, |verifier, pair| {
-            let (name, secret) = pair?;
-            verifier.$further(&name, secret)
-        })?)
+        let mut verifier: Option<$type> = None;
+        each($parameters.secrets, |pair| {
+            let (name, secret) = Needs::$needs.split(&pair)?;
+            verifier = Some(match verifier.take() {
+                Some(verifier) => verifier.$further(&name, secret)?,
+                None => $type::new(&name, secret)?,
+            });
+            Ok(())
+        })?;
+        AnyVerifier::new(verifier.ok_or(ConfigError::SecretEmpty)?)
     }};
 }
 
 /// Public keys.
 #[cfg(feature = "asymmetric")]
 fn public_keys(texts: Secrets) -> Result<Vec<crate::PublicKey>, ConfigError> {
-    texts.into_iter().map(|text| Needs::public_key(&text)).collect()
+    each(texts, |text| Needs::public_key(&text))
 }
 
 /// Tokens of one header.
 fn in_one_header(secrets: Secrets) -> Result<(HeaderName, Secrets), ConfigError> {
-    let pairs = secrets.into_iter().map(|pair| Needs::header_and_token(&pair));
-    let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
+    let pairs = each(secrets, |pair| Needs::header_and_token(&pair))?;
     let header = pairs.first().map(|(header, _)| header.clone()).ok_or(ConfigError::SecretEmpty)?;
     if pairs.iter().any(|(other, _)| *other != header) {
-        return Err(Needs::HeaderAndToken.out_of_form());
+        let form = "`x-header:token`, each with the same header";
+        return Err(ConfigError::CredentialsInvalid { form });
     }
     Ok((header, pairs.into_iter().map(|(_, token)| token).collect()))
 }
@@ -339,11 +344,8 @@ impl Provider {
         url: Option<PublicUrl>,
         clock: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
     ) -> Result<AnyVerifier, ConfigError> {
-        let secrets = secrets.checked()?;
-        if !matches!(self.needs, Needs::PublicKey) && secrets.iter().any(is_public_key) {
-            return Err(ConfigError::SecretIsPublicKey);
-        }
-        let parameters = Parameters { secrets: secrets.into(), url, clock };
+        let secrets = secrets.counted(0)?.into();
+        let parameters = Parameters { secrets, url, clock };
         match self.kind {
             Kind::Own(build) => build(parameters),
             Kind::Scheme(scheme) => Ok(clocked!(
@@ -355,13 +357,6 @@ impl Provider {
             )),
         }
     }
-}
-
-/// In a file with several providers one key is soon in another's place. As a secret, it would be
-/// one that everybody knows.
-fn is_public_key(secret: &Secret) -> bool {
-    let starts = |prefix: &str| secret.expose().starts_with(prefix.as_bytes());
-    starts("-----BEGIN PUBLIC KEY-----") || starts("whpk_")
 }
 
 /// There is no provider with this name.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 
-use super::policy;
+use super::{other_credentials, policy};
 use crate::{
     ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified,
     Verifier, form::Form, head::required_named, scheme::mac::Verdict,
@@ -45,7 +45,17 @@ impl SharedToken {
     ///
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn new(header: HeaderName, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
-        Self::at(Place::Header(header), tokens)
+        Self::of(Self::PROFILE.provider(), header, tokens)
+    }
+
+    /// Creates the verifier of a provider with a header of its own.
+    pub(super) fn of(
+        provider: &'static str,
+        header: HeaderName,
+        tokens: impl IntoSecrets,
+    ) -> Result<Self, ConfigError> {
+        let secrets = other_credentials::checked(tokens, 0, provider)?;
+        Ok(Self { place: Place::Header(header), secrets })
     }
 
     /// Expects one of these tokens as the value of a parameter of the query, as in `/hook?code=<token>`, and
@@ -78,7 +88,10 @@ impl SharedToken {
     }
 
     fn at(place: Place, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
-        Ok(Self { place, secrets: tokens.into_secrets()?.checked()? })
+        Ok(Self {
+            place,
+            secrets: other_credentials::checked(tokens, 0, Self::PROFILE.provider())?,
+        })
     }
 
     fn key_index(&self, head: &Parts) -> Result<usize, Rejection> {

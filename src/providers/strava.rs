@@ -52,7 +52,7 @@ impl Strava {
         callback: SharedToken,
         verify_tokens: impl IntoSecrets,
     ) -> Result<Self, ConfigError> {
-        Ok(Self { callback, verify_tokens: verify_tokens.into_secrets()?.checked()? })
+        Ok(Self { callback, verify_tokens: verify_tokens.into_secrets()?.counted(0)? })
     }
 }
 

@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, Response, request::Parts};
 
-use super::{SharedToken, policy, shared_token::index_of};
+use super::{SharedToken, other_credentials, policy, shared_token::index_of};
 pub use super::{
     azure_event_grid::AzureEventGrid,
     gitlab::{GitLab, GitLabState},
@@ -73,7 +73,7 @@ macro_rules! tokens {
             ///
             /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
             pub fn new(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
-                SharedToken::new(HeaderName::from_static($header), tokens).map(Self)
+                SharedToken::of($id, HeaderName::from_static($header), tokens).map(Self)
             }
         }
 
@@ -154,7 +154,7 @@ impl Datadog {
     ///
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn new(header: HeaderName, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
-        SharedToken::new(header, tokens).map(Self)
+        SharedToken::of(Self::PROFILE.provider(), header, tokens).map(Self)
     }
 }
 
@@ -202,7 +202,11 @@ impl Flutterwave {
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let secrets = secrets.into_secrets()?;
         let signed = Self::SCHEME.verifier(secrets.clone())?;
-        let token = SharedToken::new(HeaderName::from_static("verif-hash"), secrets)?;
+        let token = SharedToken::of(
+            Self::PROFILE.provider(),
+            HeaderName::from_static("verif-hash"),
+            secrets,
+        )?;
         Ok(Self { token, signed, is_signed_only: false })
     }
 
@@ -289,7 +293,8 @@ impl BasicAuth {
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// When the name has a colon or a control character, as [`Secret::new`](crate::Secret::new), and when there
+    /// are none or more than 16.
     pub fn new(user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self(Vec::new()).user(user, passwords)
     }
@@ -300,7 +305,12 @@ impl BasicAuth {
     ///
     /// As for [`new`](Self::new), and when there are more than 16 passwords of all names.
     pub fn user(mut self, user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
-        let passwords = passwords.into_secrets()?.checked_beside(self.0.len())?;
+        if user.contains(|letter: char| letter == ':' || letter.is_control()) {
+            let why = "it has a colon or a control character, as no user's name may (RFC 7617)";
+            return Err(ConfigError::IdInvalid { why });
+        }
+        let passwords =
+            other_credentials::checked(passwords, self.0.len(), Self::PROFILE.provider())?;
         self.0.extend(passwords.iter().map(|password| encoded(user, password)));
         Ok(self)
     }
@@ -352,7 +362,8 @@ macro_rules! passwords {
             ///
             /// # Errors
             ///
-            /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+            /// When the name has a colon or a control character, as [`Secret::new`](crate::Secret::new), and
+            /// when there are none or more than 16.
             pub fn new(user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
                 BasicAuth::new(user, passwords).map(Self)
             }

@@ -5,7 +5,7 @@ use http::{Method, request::Parts};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::policy;
+use super::{key_ids, other_credentials, policy};
 use crate::{
     ConfigError, IntoSecrets, Profile, PublicUrl, Rejection, RejectionKind, Verified, Verifier,
     encoding::{self, Encoding, MAX_TAG},
@@ -96,7 +96,7 @@ impl Twilio {
     ///
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn new(auth_tokens: impl IntoSecrets, url: PublicUrl) -> Result<Self, ConfigError> {
-        let auth_tokens = auth_tokens.into_secrets()?.checked()?;
+        let auth_tokens = other_credentials::checked(auth_tokens, 0, Self::PROFILE.provider())?;
         Ok(Self(Arc::new(Inner {
             url,
             auth_tokens: auth_tokens.iter().map(|token| Mac::hmac_sha1(token.expose())).collect(),
@@ -118,15 +118,17 @@ impl Twilio {
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16 of all shared keys.
+    /// When the id is empty or cannot stand in the header, as [`Secret::new`](crate::Secret::new), and when
+    /// there are none or more than 16 of all shared keys.
     pub fn shared_key(
         mut self,
         id: impl Into<String>,
         secrets: impl IntoSecrets,
     ) -> Result<Self, ConfigError> {
         let id = id.into();
+        key_ids::check(&id)?;
         let keys = &mut Arc::make_mut(&mut self.0).shared_keys;
-        let secrets = secrets.into_secrets()?.checked_beside(keys.len())?;
+        let secrets = secrets.into_secrets()?.counted(keys.len())?;
         keys.extend(secrets.iter().map(|secret| SharedKey {
             id: id.clone(),
             sha1: Mac::hmac_sha1(secret.expose()),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use subtle::Choice;
 
-use super::policy;
+use super::{key_ids, other_credentials, policy};
 use crate::{
     ConfigError, IntoSecrets, Profile, Rejection, Verified, Verifier, encoding,
     head::required,
@@ -47,7 +47,8 @@ impl Worldpay {
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// When the id is empty or cannot stand in the header, as [`Secret::new`](crate::Secret::new), and when
+    /// there are none or more than 16.
     pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self(Arc::default()).key(id, secrets)
     }
@@ -59,8 +60,12 @@ impl Worldpay {
     ///
     /// As for [`new`](Self::new), and when there are more than 16 secrets of all keys.
     pub fn key(mut self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        key_ids::check(id)?;
+        if id.contains(['/', ',']) {
+            return Err(ConfigError::IdInvalid { why: "it has a `/` or `,`, as no key id has" });
+        }
         let keys = Arc::make_mut(&mut self.0);
-        let secrets = secrets.into_secrets()?.checked_beside(keys.len())?;
+        let secrets = other_credentials::checked(secrets, keys.len(), Self::PROFILE.provider())?;
         keys.extend(
             secrets
                 .iter()

@@ -49,8 +49,9 @@ pub use self::{
     verifier::{SchemeState, SchemeVerifier},
 };
 use crate::{
-    ConfigError, IntoSecrets, Profile, PublicUrl, SensitiveParts, first_contact::FirstContacts,
-    handshake::is_token, providers::DeliveryPolicy,
+    ConfigError, IntoSecrets, Profile, PublicUrl, Secret, Secrets, SensitiveParts,
+    credentials::Credentials, first_contact::FirstContacts, handshake::is_token,
+    providers::DeliveryPolicy,
 };
 pub use crate::{
     encoding::Encoding,
@@ -86,6 +87,7 @@ pub struct Scheme {
     families: &'static [Self],
     /// One at most.
     legacy: &'static [Self],
+    other_credentials: &'static Credentials,
 }
 
 /// One part of the signed content.
@@ -176,6 +178,7 @@ impl Scheme {
             required: &[],
             families: &[],
             legacy: &[],
+            other_credentials: &Credentials::UNKNOWN,
         }
     }
 
@@ -419,6 +422,21 @@ impl Scheme {
             self.tolerance = Some(policy.tolerance());
         }
         self
+    }
+
+    /// Sets what people may paste in place of the secret.
+    pub(crate) const fn other_credentials(mut self, others: &'static Credentials) -> Self {
+        self.other_credentials = others;
+        self
+    }
+
+    /// Returns the secrets, checked; `present` of them a verifier has already.
+    pub(crate) fn checked(
+        &self,
+        secrets: Secrets,
+        present: usize,
+    ) -> Result<Vec<Secret>, ConfigError> {
+        secrets.checked(present, self.profile.provider, self.other_credentials)
     }
 
     /// A body without the time is accepted, and has none. Of a time in the body alone.

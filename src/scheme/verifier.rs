@@ -18,6 +18,7 @@ use crate::{
     handshake::{Handshake, is_token},
     head::{optional, required},
     json,
+    secrets::each,
     time::{Clock, Timestamp},
 };
 
@@ -76,7 +77,7 @@ impl SchemeVerifier {
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
         let mut verifier = Self::without_keys(scheme, Keys::Secret(Vec::new()), url)?;
-        secrets.checked()?.iter().try_for_each(|secret| verifier.add_secret(secret))?;
+        each(&scheme.checked(secrets, 0)?, |secret| verifier.add_secret(secret))?;
         Ok(verifier)
     }
 

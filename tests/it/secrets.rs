@@ -154,6 +154,138 @@ fn a_secret_that_cannot_be_meant_is_refused_with_the_way_out() {
     }
 }
 
+/// Credentials of a vendor that get into the secret's place: two of them are public.
+#[test]
+fn another_credential_of_the_vendor_is_refused_where_the_vendor_makes_the_secret() {
+    const SID: &str = "AC0123456789abcdef0123456789abcdef";
+    let by_name = |name: &str, secrets: Vec<Secret>| {
+        let url = PublicUrl::base("https://example.com").unwrap();
+        providers::by_name(name).unwrap().verifier_at(secrets, url).map(drop)
+    };
+    for (name, text, seen, wanted) in [
+        ("stripe", "sk_live_canary", "secret API key", "`whsec_`"),
+        ("stripe", "pk_live_canary", "publishable API key", "`whsec_`"),
+        ("stripe", "rk_test_canary", "restricted API key", "`whsec_`"),
+        ("stripe", "we_canary", "id of a webhook endpoint", "`whsec_`"),
+        ("twilio", SID, "account SID", "auth token"),
+        ("twilio", "SK0123456789abcdef0123456789abcdef", "API key SID", "auth token"),
+        ("slack", "xoxb-canary", "bot token", "signing secret"),
+        ("slack", "xapp-canary", "app-level token", "signing secret"),
+        ("telegram", "123456:canary", "bot's token", "`secret_token`"),
+        ("shopify", "shpat_canary", "access token", "client secret"),
+        ("meta", "EAAGcanary", "access token", "app secret"),
+        ("whatsapp", "EAAGcanary", "access token", "app secret"),
+        ("linear", "lin_api_canary", "API key", "`lin_wh_`"),
+        ("mailgun", "pubkey-canary", "public validation key", "signing key"),
+        ("paystack", "pk_live_canary", "public key", "`sk_`"),
+        ("resend", "re_canary", "API key", "`whsec_`"),
+        ("clerk", "pk_test_canary", "publishable key", "`whsec_`"),
+        ("openai", "sk-proj-canary", "API key", "`whsec_`"),
+    ] {
+        let secret = || Secret::new(text).unwrap();
+        let error = by_name(name, vec![secret()]).unwrap_err();
+        assert!(matches!(error, ConfigError::SecretOfOtherKind { .. }), "{name}: {error}");
+        let shown = error.to_string();
+        assert!(shown.contains(seen) && shown.contains(wanted), "{name}: {shown}");
+        assert!(!shown.contains("canary") && !shown.contains(SID), "{name}: {shown}");
+        // Beside a right one it would be a second key, which nobody would notice.
+        let right = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+        let error = by_name(name, vec![Secret::new(right).unwrap(), secret()]).unwrap_err();
+        assert!(matches!(error, ConfigError::SecretOfSeveral { place: 2, .. }), "{name}: {error}");
+        // What is meant goes.
+        let meant = by_name(name, vec![Secret::documented(text).unwrap()]);
+        assert!(!matches!(meant, Err(ConfigError::SecretOfOtherKind { .. })), "{name}: {meant:?}");
+    }
+    // By type, and by every way to add a secret.
+    let url = || PublicUrl::base("https://example.com").unwrap();
+    for made in [
+        providers::Stripe::new("pk_live_a").map(drop),
+        Twilio::new(SID, url()).map(drop),
+        providers::Slack::new("xoxb-a").map(drop),
+        providers::Telegram::new("1:a").map(drop),
+        providers::Mailgun::new("pubkey-a").map(drop),
+        Meta::new("EAAGa").map(drop),
+        providers::Stripe::SCHEME.verifier("sk_live_a").map(drop),
+    ] {
+        assert!(matches!(made, Err(ConfigError::SecretOfOtherKind { .. })), "{made:?}");
+    }
+    // Where the customer chooses the text, it may be any.
+    for (name, text) in [("github", "ghp_canary"), ("razorpay", "rzp_live_canary")] {
+        assert!(by_name(name, vec![Secret::new(text).unwrap()]).is_ok(), "{name}");
+    }
+    // A random auth token may begin so.
+    assert!(by_name("twilio", vec![Secret::new("ACME's token").unwrap()]).is_ok());
+}
+
+#[test]
+fn a_public_key_is_no_secret_of_any_type() {
+    const WHPK: &str = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
+    const PEM: &[u8] = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n";
+    for secret in [Secret::new(WHPK).unwrap(), Secret::from_bytes(PEM).unwrap()] {
+        for made in [
+            GitHub::new(secret.clone()).map(drop),
+            StandardWebhooks::new(secret.clone()).map(drop),
+            providers::Telegram::new(secret.clone()).map(drop),
+            BasicAuth::new("user", secret.clone()).map(drop),
+            providers::Pusher::new("key", secret.clone()).map(drop),
+            Scheme::hmac_sha256("x-s").verifier(secret.clone()).map(drop),
+        ] {
+            assert_eq!(made.unwrap_err(), ConfigError::SecretIsPublicKey);
+        }
+        let error = GitHub::new([Secret::new("the right one").unwrap(), secret]).unwrap_err();
+        let expected = ConfigError::SecretIsPublicKey;
+        assert_eq!(
+            error,
+            ConfigError::SecretOfSeveral { place: 2, error: Box::new(expected.clone()) }
+        );
+        assert_eq!(error.to_string(), format!("secret 2: {expected}"));
+    }
+}
+
+/// Under such an id no genuine request could ever come.
+#[test]
+fn a_key_id_or_name_that_no_request_can_have_is_refused() {
+    let url = || PublicUrl::base("https://example.com").unwrap();
+    let twilio = || Twilio::new("0123456789abcdef0123456789abcdef", url()).unwrap();
+    for id in ["", " ", "a b", "a\n", "clé", "\u{200b}"] {
+        for made in [
+            providers::Ably::new(id, "the secret").map(drop),
+            providers::Pusher::new(id, "the secret").map(drop),
+            providers::Worldline::new(id, "the secret").map(drop),
+            providers::Worldpay::new(id, "the secret").map(drop),
+            providers::Worldpay::new("1", "the secret").unwrap().key(id, "another one").map(drop),
+            twilio().shared_key(id, "the secret").map(drop),
+        ] {
+            assert!(matches!(made, Err(ConfigError::IdInvalid { .. })), "{id:?}: {made:?}");
+        }
+    }
+    for id in ["a/b", "a,b"] {
+        let made = providers::Worldpay::new(id, "the secret");
+        assert!(matches!(made, Err(ConfigError::IdInvalid { .. })), "{made:?}");
+    }
+    for name in ["a:b", "a\n"] {
+        for made in [
+            BasicAuth::new(name, "the password").map(drop),
+            providers::Brevo::new(name, "the password").map(drop),
+            BasicAuth::new("a", "the password").unwrap().user(name, "another one").map(drop),
+        ] {
+            assert!(matches!(made, Err(ConfigError::IdInvalid { .. })), "{name:?}: {made:?}");
+        }
+    }
+    assert!(BasicAuth::new("José López", "the password").is_ok());
+}
+
+/// Tokens of two headers: one verifier reads one.
+#[test]
+fn tokens_of_two_headers_are_told_as_such() {
+    for name in ["datadog", "shared_token"] {
+        let provider = providers::by_name(name).unwrap();
+        assert!(provider.verifier(["x-a:token one", "x-a:token two"]).is_ok());
+        let error = provider.verifier(["x-a:token one", "x-b:token two"]).unwrap_err();
+        assert!(error.to_string().contains("the same header"), "{error}");
+    }
+}
+
 /// The variable is named, and nothing of its text is shown. A process has its own.
 #[test]
 fn a_secret_of_the_environment_names_its_variable() {
@@ -234,7 +366,18 @@ fn a_verifier_takes_one_secret_or_several() {
     assert_eq!(index(scheme.verifier([vec!["new"], vec!["newer", "old"]])), Some(2));
     let error = |made: Result<_, ConfigError>| made.map(drop).unwrap_err();
     assert_eq!(error(scheme.verifier("")), ConfigError::SecretEmpty);
-    assert_eq!(error(scheme.verifier(["new", "changeme"])), ConfigError::SecretPlaceholder);
+    assert_eq!(
+        error(scheme.verifier(["new", "changeme"])),
+        ConfigError::SecretOfSeveral { place: 2, error: Box::new(ConfigError::SecretPlaceholder) }
+    );
+    // What is kept can be lent.
+    let kept = vec![secret("new"), secret("old")];
+    assert_eq!(index(scheme.verifier(&kept)), Some(1));
+    assert_eq!(index(scheme.verifier(&kept[1..])), Some(0));
+    assert_eq!(index(scheme.verifier(&kept[1])), Some(0));
+    let lent = ["new", "old"];
+    assert_eq!(index(scheme.verifier(&lent)), Some(1));
+    assert_eq!(lent[1], "old");
     assert_eq!(error(scheme.verifier(Vec::<Secret>::new())), ConfigError::SecretEmpty);
     assert_eq!(error(scheme.verifier(["new"; 17])), ConfigError::TooManySecrets);
     assert!(scheme.verifier(["new"; 16]).is_ok());
@@ -392,7 +535,10 @@ fn a_decoding_error_says_what_it_saw() {
         (standard("whsec_MDEyMzQ1Njc4OWFi\r\nY2RlZg=="), "line break"),
         (standard("whsec_MDEyMzQ1Njc4 OWFiY2RlZg=="), "white space"),
         (standard("whsec_MDEyMzQ1Njc4OWFi-2RlZg=="), "URL-safe"),
-        (standard("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----"), "PEM"),
+        (
+            standard("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----"),
+            "public key",
+        ),
         (adyen("0x44782DEF"), "`0x`"),
         (adyen("44782DEF547"), "digit"),
         (adyen("44782DEF 54"), "white space"),
@@ -437,7 +583,10 @@ fn more_than_sixteen_secrets_are_refused_at_start_up() {
         let whsec = vec![Secret::new(WHSEC).unwrap(); 17];
         let first = error(&provider, whsec[..1].to_vec());
         let full = error(&provider, whsec[..16].to_vec());
-        assert_eq!(full, first, "{}", provider.name());
+        let first_of_several = first
+            .clone()
+            .map(|error| ConfigError::SecretOfSeveral { place: 1, error: Box::new(error) });
+        assert_eq!(full, first_of_several, "{}", provider.name());
         if first.is_none() {
             let over = error(&provider, whsec);
             assert_eq!(over, Some(ConfigError::TooManySecrets), "{}", provider.name());

@@ -200,3 +200,64 @@ async fn no_sender_forges_a_line_or_fills_one() {
         assert!(value.len() <= 256 && value.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
     }
 }
+
+/// Anyone can sign with what documentation prints, and nobody notices. A look-up makes a verifier for each request, so
+/// that it is said once.
+#[test]
+fn a_doubtful_secret_is_a_warning_once() {
+    use tower_webhook::{Secret, providers};
+
+    // Once in a process, so in one of its own.
+    const CHILD: &str = "TOWER_WEBHOOK_CHILD_OF_A_TEST";
+    if std::env::var_os(CHILD).is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "tracing::a_doubtful_secret_is_a_warning_once"]).env(CHILD, "1");
+        let output = child.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let lines = Lines::default();
+    let subscription = lines.subscribe();
+    for _ in 0..3 {
+        for (name, text) in [
+            ("github", "It's a Secret to Everybody"),
+            ("zendesk", "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="),
+            ("standard_webhooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            ("bitbucket", "ATATT3xcanary"),
+            ("gogs", "x"),
+        ] {
+            let provider = providers::by_name(name).unwrap();
+            assert!(provider.verifier(text).is_ok(), "{name}");
+            assert!(provider.verifier(Secret::documented(text).unwrap()).is_ok(), "{name}");
+        }
+        assert!(providers::GitHub::new("a secret that somebody chose").is_ok());
+    }
+    drop(subscription);
+    let told: Vec<_> = lines
+        .json()
+        .into_iter()
+        .map(|line| {
+            assert_eq!(
+                (&line["level"], &line["target"]),
+                (&"WARN".into(), &"tower_webhook::config".into())
+            );
+            (
+                line["provider"].as_str().unwrap().to_owned(),
+                line["message"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    let said = |provider: &str, word: &str| {
+        let of = told.iter().filter(|(name, _)| name == provider).collect::<Vec<_>>();
+        assert_eq!(of.len(), 1, "{provider}: {told:?}");
+        assert!(of[0].1.contains(word) && of[0].1.contains("Secret::documented"), "{told:?}");
+        assert!(!of[0].1.contains("canary") && !of[0].1.contains("Everybody"), "{told:?}");
+    };
+    said("github", "GitHub's documentation");
+    said("zendesk", "Zendesk's documentation");
+    said("standard_webhooks", "Standard Webhooks");
+    said("bitbucket", "API token");
+    said("gogs", "fewer than 8 bytes");
+    assert_eq!(told.len(), 5, "{told:?}");
+}

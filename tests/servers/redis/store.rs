@@ -140,10 +140,10 @@ impl<F: Future> Future for DropAt<F> {
 #[tokio::test]
 async fn dropped_after_any_poll_no_claim_is_left_behind() {
     let redis = Redis::start();
+    let mut calls_of_dropped = 0;
     for round in 0..20 {
         // The first request of a store also connects.
         let store = redis.store();
-        let mut calls_of_dropped = 0;
         for polls in 0.. {
             let handler = Handler::default();
             let service = stack(&ReplayLayer::new("/", store.clone()), &handler);
@@ -156,9 +156,10 @@ async fn dropped_after_any_poll_no_claim_is_left_behind() {
             }
             calls_of_dropped += handler.calls();
         }
-        // While the handler was at work, and while the claim was given back.
-        assert!(calls_of_dropped >= 2, "{calls_of_dropped}");
     }
+    // While the handler was at work, and while the claim was given back. How often one request is polled
+    // is up to the socket.
+    assert!(calls_of_dropped >= 2, "{calls_of_dropped}");
 }
 
 #[tokio::test]
