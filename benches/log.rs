@@ -25,7 +25,7 @@ use sha2::Sha256;
 use tokio::net::{TcpListener, TcpStream};
 use tower_webhook::{
     SignatureLayer, Verified,
-    log::{Filter, WebhookLog},
+    delivery_log::{DeliveryLog, Filter},
     providers::Meta,
 };
 
@@ -42,7 +42,7 @@ fn message() -> Bytes {
     let value = json!({
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "15550001234", "phone_number_id": "106540352242922"},
-        "contacts": [{"profile": {"name": "Kerry Fisher"}, "wa_id": "16505551234"}],
+        "contacts": [{"defaults": {"name": "Kerry Fisher"}, "wa_id": "16505551234"}],
         "messages": [{
             "from": "16505551234", "id": "wamid.HBgLMTY1MDUwNzY1MjAVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA",
             "timestamp": "1700000000", "type": "text", "text": {"body": text},
@@ -113,7 +113,7 @@ async fn main() {
     std::fs::create_dir_all(&directory).unwrap();
 
     let meta = || Meta::new(SECRET).unwrap();
-    let log = WebhookLog::builder().sqlite(directory.join("log.db")).await.unwrap();
+    let log = DeliveryLog::builder().sqlite(directory.join("log.db")).await.unwrap();
     let without = serve(SignatureLayer::new(meta())).await;
     let with = serve(SignatureLayer::new(meta()).observer(log.clone())).await;
     let body = message();

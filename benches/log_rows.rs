@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, SignatureLayer,
-    log::{EntryId, Filter, Retention, WebhookLog},
+    delivery_log::{DeliveryLog, EntryId, Filter, Retention},
     providers::Meta,
     sign::signed,
 };
@@ -30,7 +30,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 /// Bytes of each row's payload.
 const PAYLOAD: usize = 500;
 
-/// [`stored_len`](tower_webhook::log::Entry::stored_len) of a filled row.
+/// [`stored_len`](tower_webhook::delivery_log::Entry::stored_len) of a filled row.
 const LEN: u64 = 700;
 
 const WARM: usize = 101;
@@ -95,8 +95,8 @@ impl Database {
         }
     }
 
-    async fn open(&self) -> Result<WebhookLog, Failure> {
-        let builder = WebhookLog::builder().strict();
+    async fn open(&self) -> Result<DeliveryLog, Failure> {
+        let builder = DeliveryLog::builder().durable();
         Ok(match self {
             Self::Sqlite(path) => builder.sqlite(path).await?,
             Self::Postgres(url) => builder.postgres(url).await?,
@@ -126,7 +126,7 @@ async fn fill_sqlite(path: &Path, rows: u64) -> Result<(), Failure> {
     sqlx::raw_sql(&format!(
         "PRAGMA cache_size = -500000; PRAGMA synchronous = OFF; BEGIN;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
-         INSERT INTO webhook_log ({COLUMNS})
+         INSERT INTO webhook_deliveries ({COLUMNS})
          SELECT printf('00000000-%04x-7000-8000-%012x', i / 65536, i), {VALUES} randomblob({PAYLOAD})
          FROM n;
          COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"
@@ -139,7 +139,7 @@ async fn fill_sqlite(path: &Path, rows: u64) -> Result<(), Failure> {
 async fn fill_postgres(url: &str, rows: u64) -> Result<(), Failure> {
     let mut server = sqlx::PgConnection::connect(url).await?;
     sqlx::raw_sql(&format!(
-        "INSERT INTO webhook_log ({COLUMNS})
+        "INSERT INTO webhook_deliveries ({COLUMNS})
          SELECT '00000000-' || lpad(to_hex(i / 65536), 4, '0') || '-7000-8000-'
             || lpad(to_hex(i), 12, '0'), {VALUES} repeat(md5(i::text), {PAYLOAD} / 32)::bytea
          FROM generate_series(1::bigint, {rows}) AS i"
@@ -147,7 +147,7 @@ async fn fill_postgres(url: &str, rows: u64) -> Result<(), Failure> {
     .execute(&mut server)
     .await?;
     // What autovacuum would do before long.
-    sqlx::raw_sql("VACUUM ANALYZE webhook_log").execute(&mut server).await?;
+    sqlx::raw_sql("VACUUM ANALYZE webhook_deliveries").execute(&mut server).await?;
     Ok(server.close().await?)
 }
 
@@ -156,7 +156,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-async fn find(log: &WebhookLog, filter: &Filter) -> Result<Duration, Failure> {
+async fn find(log: &DeliveryLog, filter: &Filter) -> Result<Duration, Failure> {
     let start = Instant::now();
     let found = log.find(filter).await?;
     let took = start.elapsed();
@@ -166,7 +166,11 @@ async fn find(log: &WebhookLog, filter: &Filter) -> Result<Duration, Failure> {
     Ok(took)
 }
 
-async fn searches(table: &mut Table, database: &Database, log: &WebhookLog) -> Result<(), Failure> {
+async fn searches(
+    table: &mut Table,
+    database: &Database,
+    log: &DeliveryLog,
+) -> Result<(), Failure> {
     let new = || Filter::new().limit(20);
     let filters = [
         ("primary key", new()),
@@ -218,11 +222,11 @@ fn handler()
 }
 
 /// Strict deliveries, one after the other, while many search.
-async fn readers(table: &mut Table, database: &Database, log: &WebhookLog) -> Result<(), Failure> {
+async fn readers(table: &mut Table, database: &Database, log: &DeliveryLog) -> Result<(), Failure> {
     let meta = meta()?;
     let service = SignatureLayer::new(meta.clone())
         .observer(log.clone())
-        .layer(log.strict_layer()?.layer(handler()));
+        .layer(log.durable_layer()?.layer(handler()));
     let mut readers = JoinSet::new();
     for _ in 0..READERS {
         let log = log.clone();
@@ -253,7 +257,7 @@ async fn readers(table: &mut Table, database: &Database, log: &WebhookLog) -> Re
 async fn pruning(
     table: &mut Table,
     database: &Database,
-    log: &WebhookLog,
+    log: &DeliveryLog,
     rows: u64,
 ) -> Result<(), Failure> {
     let (meta, tenth) = (meta()?, rows / 10);
@@ -285,7 +289,7 @@ async fn pruning(
 impl Database {
     /// What the rows hold, as the database counts it.
     async fn bytes(&self) -> Result<u64, Failure> {
-        let statement = "SELECT CAST(SUM(stored_len) AS BIGINT) FROM webhook_log";
+        let statement = "SELECT CAST(SUM(stored_len) AS BIGINT) FROM webhook_deliveries";
         let bytes: i64 = match self {
             Self::Sqlite(path) => {
                 let url = format!("sqlite:{}", path.display());

@@ -21,7 +21,7 @@ use tower::{Layer, Service, service_fn};
 use tower_webhook::{
     SignatureLayer,
     providers::Stripe,
-    replay::{MemoryStore, ReplayLayer, ReplayStore, Token},
+    replay::{ClaimToken, MemoryReplayStore, ReplayLayer, ReplayStore},
 };
 
 use self::support::{Case, ROUNDS, case, ready, rounds};
@@ -55,11 +55,12 @@ fn layer() -> SignatureLayer<Stripe> {
 }
 
 /// A store that has been filled to its bound: each claim has to forget another delivery.
-fn full() -> MemoryStore {
-    let store = MemoryStore::new(10_000);
+fn full() -> MemoryReplayStore {
+    let store = MemoryReplayStore::new(10_000);
     for number in 0..20_000_u64 {
-        let verified = tower_webhook::Verified::new("other").with_identity(&number.to_be_bytes());
-        let (key, token) = (verified.replay_key().unwrap(), Token::unique());
+        let verified =
+            tower_webhook::Verified::new("other").with_replay_material(&number.to_be_bytes());
+        let (key, token) = (verified.replay_key().unwrap(), ClaimToken::unique());
         let _ = ready(store.claim(&key, token, Duration::from_secs(60)));
         let _ = ready(store.commit(&key, token, Duration::from_secs(600)));
     }
@@ -82,7 +83,7 @@ fn cases(repeats: usize) -> Vec<Case> {
             assert_eq!(response.status(), StatusCode::OK);
         }
     };
-    let guarded = |store: MemoryStore, count| {
+    let guarded = |store: MemoryReplayStore, count| {
         let guard = ReplayLayer::new("/webhook", store);
         let mut service = layer().layer(guard.layer(inner()));
         let mut requests = deliveries(count);
@@ -93,9 +94,9 @@ fn cases(repeats: usize) -> Vec<Case> {
     };
     vec![
         case("signature layer", alone),
-        case("+ guard", guarded(MemoryStore::new(1_000_000), count)),
+        case("+ guard", guarded(MemoryReplayStore::new(1_000_000), count)),
         case("+ guard, store full", guarded(full(), count)),
-        case("+ guard, a duplicate", guarded(MemoryStore::new(1_000_000), 1)),
+        case("+ guard, a duplicate", guarded(MemoryReplayStore::new(1_000_000), 1)),
     ]
 }
 

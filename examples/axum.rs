@@ -1,4 +1,4 @@
-//! Meta's webhooks in axum: the signature, and the handshake on the same path.
+//! Meta's webhooks in axum: the signature, and the challenge on the same path.
 //!
 //! `cargo run --example axum`, and then:
 //!
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/webhook", post(handler))
         .route_layer(SignatureLayer::new(meta))
         // Meta sends up to 3 MiB; axum's own limit for `Json` is 2 MB.
-        .route_layer(DefaultBodyLimit::max(Meta::PROFILE.body_limit()));
+        .route_layer(DefaultBodyLimit::max(Meta::DEFAULTS.body_limit()));
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;

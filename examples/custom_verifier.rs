@@ -61,7 +61,7 @@ impl Verifier for OfDigest {
         // Not `==`, whose time tells how much of a guess was right.
         let mac = self.0.clone().chain_update(hash.finalize());
         mac.verify_slice(&tag).map_err(|_| Rejection::mismatch())?;
-        Ok(Verified::new("of-digest").with_identity(&tag))
+        Ok(Verified::new("of-digest").with_replay_material(&tag))
     }
 }
 

@@ -183,13 +183,13 @@ fn meta_cases(origin: &str) -> Result<Vec<Case>, Box<dyn Error>> {
             "challenge with a wrong token",
             challenge("a-guess"),
             whole(""),
-            Refuse(403, HandshakeFailed),
+            Refuse(403, ChallengeFailed),
         )?,
         case(
             "challenge without a token",
             Request::get(format!("{url}?hub.mode=subscribe&hub.challenge=1158201444")),
             whole(""),
-            Refuse(400, HandshakeMalformed),
+            Refuse(400, ChallengeMalformed),
         )?,
         case(
             "POST with the challenge's query, not signed",
@@ -259,13 +259,13 @@ fn twilio_cases(origin: &str) -> Result<Vec<Case>, Box<dyn Error>> {
             "JSON tampered with",
             json(&with_hash).header(HEADER, &json_signed),
             whole(JSON.replace("delivered", "failed")),
-            Refuse(403, Uncovered),
+            Refuse(403, BodyNotSigned),
         )?,
         case(
             "JSON under a signature of the URL alone",
             json("/twilio").header(HEADER, &url_alone),
             whole(JSON),
-            Refuse(403, Uncovered),
+            Refuse(403, BodyNotSigned),
         )?,
     ])
 }

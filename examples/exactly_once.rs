@@ -31,7 +31,7 @@ use tokio::net::TcpListener;
 use tower_webhook::{
     Secret, SignatureLayer,
     providers::StandardWebhooks,
-    replay::{MemoryStore, RedisStore, ReplayLayer, ReplayStore},
+    replay::{MemoryReplayStore, RedisStore, ReplayLayer, ReplayStore},
     sign::signed,
 };
 
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let runtime = tokio::runtime::Runtime::new()?;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["serve", "memory"] => runtime.block_on(serve(MemoryStore::new(100_000))),
+        ["serve", "memory"] => runtime.block_on(serve(MemoryReplayStore::new(100_000))),
         ["serve", redis] => runtime.block_on(async { serve(RedisStore::open(redis)?).await }),
         [] => runtime.block_on(send("memory", 1)),
         [redis] => runtime.block_on(send(redis, 2)),

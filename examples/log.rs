@@ -25,7 +25,7 @@ use serde::Deserialize;
 use tokio::{net::TcpListener, sync::watch, time::interval};
 use tower_webhook::{
     SignatureLayer,
-    log::{EntryId, Filter, MESSAGE_FIELDS, Mask, Retention, WebhookLog},
+    delivery_log::{DeliveryLog, EntryId, Filter, MESSAGE_FIELDS, Mask, Retention},
     observe::{Attempt, ClientIp},
     providers::Meta,
 };
@@ -46,7 +46,7 @@ struct Wanted {
 
 /// A line for each delivery, and one with the next page's `before` where there is more.
 async fn deliveries(
-    State(log): State<WebhookLog>,
+    State(log): State<DeliveryLog>,
     Query(wanted): Query<Wanted>,
 ) -> Result<String, StatusCode> {
     let mut filter = Filter::new().limit(wanted.limit.unwrap_or(50));
@@ -72,9 +72,9 @@ async fn deliveries(
 async fn main() -> Result<(), Box<dyn Error>> {
     let path =
         env::args().nth(2).map_or_else(|| env::temp_dir().join("deliveries.db"), PathBuf::from);
-    let log = WebhookLog::builder()
+    let log = DeliveryLog::builder()
         .mask(Mask::new().fields(MESSAGE_FIELDS).emails())
-        .strict()
+        .durable()
         .sqlite(path)
         .await?;
     let meta = Meta::new("my-app-secret")?;
@@ -85,7 +85,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let webhooks = Router::new()
         .route("/webhook", post(handler))
         // The row is written before the handler runs; the layer that verifies stands above it.
-        .route_layer(log.strict_layer()?)
+        .route_layer(log.durable_layer()?)
         .route_layer(SignatureLayer::new(meta).observer(log.clone()).client_ip(client_ip))
         .into_make_service_with_connect_info::<SocketAddr>();
     // Rows hold personal data: nobody but this machine reads them.

@@ -47,7 +47,7 @@ use http::{StatusCode, header};
 use tokio::net::TcpListener;
 use tower_webhook::{
     Rejection, Secret, SignatureLayer, Verified, Verifier, make_verifier_fn,
-    observe::{Attempt, ClientIp, Event, EventKind, Observer, Sampled, TracingObserver},
+    observe::{Attempt, ClientIp, Event, EventKind, Observer, Throttled, TracingObserver},
     providers::Meta,
 };
 
@@ -109,7 +109,7 @@ where
         Ok(()) => next.run(Request::from_parts(head, body)).await,
         Err(wait) => {
             // The layer has not seen this request, so there is no attempt of its.
-            let mut attempt = Attempt::new(Meta::PROFILE.provider(), &head);
+            let mut attempt = Attempt::new(Meta::DEFAULTS.provider(), &head);
             if let Some(address) = address {
                 attempt = attempt.with_client_ip(address);
             }
@@ -177,7 +177,7 @@ where
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(peer.ip())
     });
-    let layer = SignatureLayer::new(look_up.profile(Meta::PROFILE))
+    let layer = SignatureLayer::new(look_up.defaults(Meta::DEFAULTS))
         .observer(observer.clone())
         .client_ip(client_ip.clone());
     let by_tenant = Arc::new(Limit::new(per_tenant, clock.clone()));
@@ -195,7 +195,7 @@ where
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init();
     let secrets = HashMap::from([("anna".to_owned(), Secret::new("secret-of-anna")?)]);
-    let sampled = Arc::new(Sampled::new(TracingObserver::new(), 600));
+    let sampled = Arc::new(Throttled::new(TracingObserver::new(), 600));
     let observer = move |event: &Event<'_>| sampled.observe(event);
     let app = app(secrets, [PER_ADDRESS, PER_TENANT], DefaultClock::default(), observer);
 

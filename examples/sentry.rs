@@ -15,7 +15,7 @@ use sentry::integrations::tracing::EventFilter;
 use tokio::net::TcpListener;
 use tower_webhook::{
     SignatureLayer, Verified, Verifier,
-    observe::{ClientIp, Sampled, TracingObserver},
+    observe::{ClientIp, Throttled, TracingObserver},
     providers::Meta,
 };
 use tracing::{Level, Metadata, Subscriber};
@@ -32,7 +32,7 @@ pub(crate) fn app(meta: Meta, tenant: &str) -> Router {
         Some(peer.ip())
     });
     // Strangers could send forged requests until nothing is left of Sentry's quota.
-    let observer = Sampled::new(TracingObserver::new(), 60);
+    let observer = Throttled::new(TracingObserver::new(), 60);
     Router::new().route("/webhook", post(handler)).route_layer(
         SignatureLayer::new(meta.for_tenant(tenant)).observer(observer).client_ip(client_ip),
     )

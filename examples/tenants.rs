@@ -22,8 +22,8 @@ use axum::{Extension, Router, routing::post};
 use http::{HeaderName, request::Parts};
 use tokio::net::TcpListener;
 use tower_webhook::{
-    ConfigError, Profile, Requires, Secret, Secrets, SignatureLayer, Verified,
-    providers::{self, AnyVerifier, Meta, WebexContactCenter},
+    ConfigError, Requires, Secret, Secrets, SignatureLayer, Verified, VerifierDefaults,
+    providers::{self, BoxVerifier, Meta, WebexContactCenter},
     tenants::{TenantId, Tenants, decoy_secret},
 };
 
@@ -72,7 +72,7 @@ fn last_segment(head: &Parts) -> Option<String> {
 }
 
 /// The tenant's own provider.
-fn any_verifier(row: Row) -> Result<AnyVerifier, Box<dyn Error + Send + Sync>> {
+fn any_verifier(row: Row) -> Result<BoxVerifier, Box<dyn Error + Send + Sync>> {
     let secrets: Vec<_> = [Some(row.current), row.previous].into_iter().flatten().collect();
     Ok(providers::by_name(row.provider)?.verifier(secrets)?)
 }
@@ -110,7 +110,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let signatures = ["x-hub-signature-256", "x-webexcc-signature"].map(HeaderName::from_static);
     let any = any
         .by_head(last_segment)
-        .profile(Profile::DEFAULT)
+        .defaults(VerifierDefaults::DEFAULT)
         .requires(Requires::any_header(signatures));
 
     let app = Router::new()

@@ -19,7 +19,7 @@
 //!     openssl dgst -sha1 -hmac token-of-anna -binary | base64)
 //! curl -i http://127.0.0.1:3000/v1/webhooks/twilio -H "x-twilio-signature: $signature" \
 //!     -d Body=hi -d From=%2B15551112222 -d MessageSid=SM1 -d To=%2B15550000001
-//! sqlite3 webhooks.db 'SELECT * FROM received; SELECT status, tenant, event_name FROM webhook_log'
+//! sqlite3 webhooks.db 'SELECT * FROM received; SELECT status, tenant, event_name FROM webhook_deliveries'
 //! ```
 
 use std::{
@@ -47,9 +47,9 @@ use sqlx::{
 use tokio::{net::TcpListener, time::interval};
 use tower_webhook::{
     PublicUrl, Rejection, Requires, Secret, Secrets, SignatureLayer, Verified,
-    log::{Retention, WebhookLog},
+    delivery_log::{DeliveryLog, Retention},
     make_verifier_after_body_fn,
-    observe::{Alert, Alerts, Attempt, ClientIp, Event, Observer, Sampled, TracingObserver},
+    observe::{Alert, Alerts, Attempt, ClientIp, Event, Observer, Throttled, TracingObserver},
     providers::Twilio,
     tenants::{TenantId, Tenants, TenantsBuilder, form_field},
 };
@@ -184,7 +184,7 @@ fn is_number(text: &str) -> bool {
     (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: WebhookLog) -> Router {
+pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: DeliveryLog) -> Router {
     // Both read bodies that are not verified yet: they only say whose token to try.
     let by_recipient = tenants.by_body(|_head, body| {
         let recipient = form_field(body, "To")?;
@@ -211,7 +211,7 @@ pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: WebhookLog
         .observer(observer.clone())
         .observer(log.clone());
     let statuses = SignatureLayer::new(
-        by_message.requires(Requires::header(SIGNATURE)).profile(Twilio::PROFILE),
+        by_message.requires(Requires::header(SIGNATURE)).defaults(Twilio::DEFAULTS),
     )
     .client_ip(client_ip())
     .observer(observer)
@@ -224,7 +224,7 @@ pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: WebhookLog
 
 /// Security events and alerts. Both endpoints count in one place.
 fn observer() -> impl Observer + Clone + 'static {
-    let events = Arc::new(Sampled::new(TracingObserver::new(), 600));
+    let events = Arc::new(Throttled::new(TracingObserver::new(), 600));
     let alerts = Arc::new(Alerts::new(|alert: &Alert| {
         tracing::error!(target: "security", "{alert}");
     }));
@@ -295,7 +295,7 @@ async fn accept(
 }
 
 /// Rows of the log hold what people wrote, so they go after 30 days.
-async fn prune(log: WebhookLog) {
+async fn prune(log: DeliveryLog) {
     let mut each_hour = interval(Duration::from_secs(3600));
     let retention = Retention::new().max_age(Duration::from_secs(30 * 24 * 3600));
     loop {
@@ -326,7 +326,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let (path, url) = settings(|name| env::var(name))?;
     tracing_subscriber::fmt().init();
     let database = Database::open(&path).await?;
-    let log = WebhookLog::builder().sqlite(&path).await?;
+    let log = DeliveryLog::builder().sqlite(&path).await?;
     tokio::spawn(prune(log.clone()));
     let tenants = tenants(database.clone(), url).build()?;
     let app = app(database.clone(), &tenants, log.clone());

@@ -63,7 +63,7 @@ pub(crate) fn app(secrets: Secrets, queue: mpsc::Sender<Event>) -> Router {
     })
     // Whoever does not even pretend to sign is refused before the body is read.
     .requires(Requires::header(HeaderName::from_static("x-webexcc-signature")))
-    .profile(WebexContactCenter::PROFILE);
+    .defaults(WebexContactCenter::DEFAULTS);
     Router::new()
         .route("/webex", post(accept))
         .route_layer(SignatureLayer::new(by_subscription))

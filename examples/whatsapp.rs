@@ -1,4 +1,4 @@
-//! WhatsApp's webhooks: Meta's handshake and signature at one path, and typed input after them.
+//! WhatsApp's webhooks: Meta's challenge and signature at one path, and typed input after them.
 //!
 //! The secrets come from the environment. Without them the server does not start.
 //!
@@ -27,7 +27,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower_webhook::{
-    Rejection, RejectionKind, Secret, SignatureLayer, Verified, empty_response, providers::Meta,
+    Rejection, RejectionKind, Secret, SignatureLayer, Verified, default_response, providers::Meta,
 };
 
 /// What Meta sends. Fields that nobody here asks for are left out, and unknown ones are no error:
@@ -107,9 +107,9 @@ pub(crate) fn app(
     };
     Router::new()
         .route("/webhook", post(handler))
-        .route_layer(SignatureLayer::new(meta).on_rejection(refuse))
+        .route_layer(SignatureLayer::new(meta).rejection_response(refuse))
         // Meta sends up to 3 MB; axum's own limit for `Bytes` is 2 MB.
-        .route_layer(DefaultBodyLimit::max(Meta::PROFILE.body_limit()))
+        .route_layer(DefaultBodyLimit::max(Meta::DEFAULTS.body_limit()))
 }
 
 /// A signature says who sent the body, not that it is in form: that comes after.
@@ -125,14 +125,14 @@ fn parse(body: &[u8]) -> Result<Notification, (StatusCode, &'static str)> {
 /// answer how to come nearer.
 fn refuse(rejection: &Rejection) -> http::Response<Bytes> {
     let message = match rejection.kind() {
-        RejectionKind::HandshakeMalformed => "Missing parameters",
-        RejectionKind::HandshakeFailed => "Verification failed",
-        kind if kind.is_verdict() => "Invalid signature",
+        RejectionKind::ChallengeMalformed => "Missing parameters",
+        RejectionKind::ChallengeFailed => "Verification failed",
+        kind if kind.is_authentication_failure() => "Invalid signature",
         kind => kind.as_str(),
     };
     let body = json!({"status": "error", "message": message});
     // With the rejection's status, and `Retry-After` where the sender should come again.
-    let mut response = empty_response(rejection).map(|_| body.to_string().into());
+    let mut response = default_response(rejection).map(|_| body.to_string().into());
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_webhook::{
     ForTenant, Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier,
-    empty_response, make_verifier_fn, providers::Wsapi,
+    default_response, make_verifier_fn, providers::Wsapi,
 };
 
 /// A map in the place of a database: the event signing secret of each instance.
@@ -45,10 +45,10 @@ pub(crate) fn app(
         let verifier = secret_for(&secrets, head);
         async { verifier }
     });
-    let layer = SignatureLayer::new(look_up.profile(Wsapi::PROFILE))
+    let layer = SignatureLayer::new(look_up.defaults(Wsapi::DEFAULTS))
         // What WSAPI's own receivers answer.
         .rejection_status(StatusCode::UNAUTHORIZED)
-        .on_rejection(refuse);
+        .rejection_response(refuse);
 
     let handler = async move |Extension(verified): Extension<Verified>, body: Bytes| {
         let Ok(event) = serde_json::from_slice::<Event>(&body) else {
@@ -91,12 +91,12 @@ fn unauthorized(message: &str) -> (StatusCode, Json<Value>) {
 fn refuse(rejection: &Rejection) -> http::Response<Bytes> {
     let message = match rejection.kind() {
         RejectionKind::Missing => MISSING,
-        kind if kind.is_verdict() => INVALID,
+        kind if kind.is_authentication_failure() => INVALID,
         // No verdict: too large, too slow, or a failure of ours.
-        _ => return empty_response(rejection),
+        _ => return default_response(rejection),
     };
     let (_, Json(body)) = unauthorized(message);
-    let mut response = empty_response(rejection).map(|_| body.to_string().into());
+    let mut response = default_response(rejection).map(|_| body.to_string().into());
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response

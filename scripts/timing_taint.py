@@ -24,7 +24,7 @@ def errors(path):
         yield error.findtext("kind"), tuple(map(tuple, parts))
 
 
-def is_verdict(frames):
+def is_authentication_failure(frames):
     """The jump itself, or one of the small functions of `core` that it is written with."""
     for function, file, _ in frames:
         plain = function if function.startswith("<") else function.partition("<")[0]
@@ -41,7 +41,7 @@ def main():
     # By the two innermost frames: the callers' lines differ.
     of_no_secret = {(kind, frames[:2]) for kind, frames in baseline}
     found = [(k, f) for k, f in verifiers if (k, f[:2]) not in of_no_secret]
-    elsewhere = [(kind, frames) for kind, frames in found if not is_verdict(frames)]
+    elsewhere = [(kind, frames) for kind, frames in found if not is_authentication_failure(frames)]
     at_verdict = len(found) - len(elsewhere)
     caught = any("control" in function for _, frames in control for function, _, _ in frames)
     print(f"control: {'reported' if caught else 'NOT REPORTED'}")

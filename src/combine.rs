@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
-use crate::{Profile, Rejection, RejectionKind, SensitiveParts, Verified, Verifier};
+use crate::{Rejection, RejectionKind, SensitiveParts, Verified, Verifier, VerifierDefaults};
 
 /// Both verifiers must accept; see [`all_of`].
 #[derive(Clone, Debug)]
@@ -46,12 +46,12 @@ pub const fn all_of<A: Verifier, B: Verifier>(first: A, second: B) -> AllOf<A, B
 /// challenge in it.
 ///
 /// The body limit is the larger one. The status is that of the first, or of the one that asks for
-/// credentials by a [`WWW-Authenticate`](Profile::with_www_authenticate) header: senders that wait for
+/// credentials by a [`WWW-Authenticate`](VerifierDefaults::with_www_authenticate) header: senders that wait for
 /// this header find no other way in.
 ///
 /// When both accept, [`Verified`] is that of the first. Its
 /// [replay key](Verified::replay_key) is that of the one that accepts the delivery longer, where what
-/// is signed is [unique](Verified::is_unique): a replay guard knows the delivery as long as either
+/// is signed is [unique](Verified::has_unique_replay_key): a replay guard knows the delivery as long as either
 /// accepts it. A second one that proves nothing unique, such as a token beside a signature, accepts
 /// again what the first does not any more, and no guard can tell.
 ///
@@ -87,12 +87,12 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
         second.map(|second| verified.or_identity_of(&second).or_reply_of(second))
     }
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        self.first.handshake(head).or_else(|| self.second.handshake(head))
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        self.first.challenge(head).or_else(|| self.second.challenge(head))
     }
 
-    fn profile(&self) -> Profile {
-        self.first.profile().and(&self.second.profile())
+    fn defaults(&self) -> VerifierDefaults {
+        self.first.defaults().and(&self.second.defaults())
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
@@ -108,7 +108,11 @@ fn one_of(first: Rejection, second: Rejection) -> Rejection {
 /// The rejection of the one verifier whose head was in order, since it is the one that was meant.
 /// Another verifier that could not decide makes the sender come again all the same.
 fn of_the_meant(meant: Rejection, other: Rejection) -> Rejection {
-    if meant.kind().is_verdict() && !other.kind().is_verdict() { other } else { meant }
+    if meant.kind().is_authentication_failure() && !other.kind().is_authentication_failure() {
+        other
+    } else {
+        meant
+    }
 }
 
 /// Ranks a refusal by the progress of its verifier.
@@ -125,7 +129,7 @@ const fn rank(kind: RejectionKind) -> u8 {
         // In form; where the time is judged last, the signature has matched.
         RejectionKind::TimestampInFuture | RejectionKind::TimestampStale => 4,
         // A verifier that could not decide makes the sender come again.
-        kind if !kind.is_verdict() => 5,
+        kind if !kind.is_authentication_failure() => 5,
         _ => 2,
     }
 }
@@ -170,16 +174,16 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
         }
     }
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        match (self.first.handshake(head), self.second.handshake(head)) {
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        match (self.first.challenge(head), self.second.challenge(head)) {
             (Some(Ok(response)), _) | (_, Some(Ok(response))) => Some(Ok(response)),
             (Some(Err(first)), Some(Err(second))) => Some(Err(one_of(first, second))),
             (answer, None) | (None, answer) => answer,
         }
     }
 
-    fn profile(&self) -> Profile {
-        self.first.profile().and(&self.second.profile())
+    fn defaults(&self) -> VerifierDefaults {
+        self.first.defaults().and(&self.second.defaults())
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

@@ -21,16 +21,16 @@ pub enum ConfigError {
         why: &'static str,
     },
     /// A header that may hold a secret is listed for the log.
-    #[cfg(feature = "log")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "log")))]
+    #[cfg(feature = "delivery-log")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "delivery-log")))]
     HeaderSensitive {
         /// Its name.
         name: http::HeaderName,
     },
-    /// A strict layer is asked of a log that was not opened as strict.
-    #[cfg(feature = "log")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "log")))]
-    LogNotStrict,
+    /// A durable layer is asked of a log that was not opened as durable.
+    #[cfg(feature = "delivery-log")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "delivery-log")))]
+    LogNotDurable,
     /// A network or address is not written as `10.0.0.0/8`, `fd00::/8` or `192.0.2.7`.
     NetworkInvalid {
         /// The text that was given.
@@ -128,13 +128,13 @@ impl fmt::Display for ConfigError {
                 write!(f, "the credentials are out of form; write {form}")
             }
             Self::IdInvalid { why } => write!(f, "the key id or user's name cannot be used: {why}"),
-            #[cfg(feature = "log")]
+            #[cfg(feature = "delivery-log")]
             Self::HeaderSensitive { name } => {
                 write!(f, "the header `{name}` may hold a secret, which no log may keep")
             }
-            #[cfg(feature = "log")]
-            Self::LogNotStrict => f.write_str(
-                "the log is not strict; open it with `LogBuilder::strict`, \
+            #[cfg(feature = "delivery-log")]
+            Self::LogNotDurable => f.write_str(
+                "the log is not strict; open it with `DeliveryLogBuilder::durable`, \
                  so that its rows outlive a power cut",
             ),
             Self::NetworkInvalid { network } => write!(

@@ -168,7 +168,7 @@ impl Draining {
         Self {
             response,
             is_http1: is_http1(head),
-            bytes_left: config.drain.bytes(config.profile.body_limit),
+            bytes_left: config.drain.bytes(config.defaults.body_limit),
             blanks_left: MAX_BLANKS,
             place: Share::default(),
             end: None,

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::{Method, Response, request::Parts};
 
 use crate::{
+    challenge::{echo, is_token, json_answer},
     form::Form,
-    handshake::{echo, is_token, json_answer},
     json,
     scheme::{Scheme, SignatureSource},
 };

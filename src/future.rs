@@ -185,7 +185,7 @@ where
                             let taken = make.as_ref().map_or(Ok(false), |make| {
                                 contained(|| make.takes_token(head, body.bytes()))
                             });
-                            let contacts = &config.profile.first_contacts;
+                            let contacts = &config.defaults.first_contacts;
                             let response = match taken {
                                 Ok(true) => Some(Response::default()),
                                 _ => contacts.answer(head, body.bytes()),
@@ -403,7 +403,7 @@ impl<M, E, V, T, L, LF, B: Body, F> Step<M, E, V, T, L, LF, B, F> {
         rest: Rest<B>,
         config: &Config,
     ) -> Option<Response<Bytes>> {
-        let reaches_end = |body: &B| config.drain.reaches_end(body, config.profile.body_limit);
+        let reaches_end = |body: &B| config.drain.reaches_end(body, config.defaults.body_limit);
         match rest {
             Rest::Read => return Some(response),
             Rest::Unread(body) if body.is_end_stream() => return Some(response),
@@ -437,7 +437,7 @@ impl Config {
         }
         let is_full = !is_small(declared, &self.budget) && !self.budget.has_room(declared);
         if is_full && awaits_continue(head) {
-            return Err(RejectionKind::Overload);
+            return Err(RejectionKind::Overloaded);
         }
         Ok(())
     }

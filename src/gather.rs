@@ -102,7 +102,7 @@ pub(crate) fn hold(
     waker: &Waker,
 ) -> Result<(), RejectionKind> {
     let no_room = if is_small(whole, budget) { NoRoom::EvictOldest } else { NoRoom::GiveUp };
-    share.hold(bytes, budget, no_room, waker).map_err(|_| RejectionKind::Overload)
+    share.hold(bytes, budget, no_room, waker).map_err(|_| RejectionKind::Overloaded)
 }
 
 /// Returns whether a body of this length takes the place of older ones: 64 KiB, and in a small budget

@@ -11,7 +11,7 @@ use http::{Response, StatusCode};
 use tower_layer::Layer;
 
 use crate::{
-    Drain, Profile, Rejection, SensitiveParts, SignatureService, Source,
+    Drain, Rejection, SensitiveParts, SignatureService, Source, VerifierDefaults,
     budget::Budget,
     observe::{ClientIp, Observer, Observers},
     time::Clock,
@@ -52,7 +52,7 @@ pub struct SignatureLayer<M> {
 /// What a request needs beside the verifier.
 #[derive(Clone)]
 pub(crate) struct Config {
-    pub(crate) profile: Profile,
+    pub(crate) defaults: VerifierDefaults,
     /// The `WWW-Authenticate` of a verifier that was looked up, for all refusals since: what only some
     /// of them had would tell whose id is known.
     pub(crate) found_challenge: OnceLock<&'static str>,
@@ -63,7 +63,7 @@ pub(crate) struct Config {
     /// Places for requests that wait for the rest of a body to discard.
     pub(crate) drain_places: Budget,
     pub(crate) body_deadline: Option<Duration>,
-    pub(crate) on_rejection: Option<OnRejection>,
+    pub(crate) rejection_response: Option<OnRejection>,
     pub(crate) report_only: bool,
     pub(crate) observers: Observers,
     pub(crate) client_ip: Option<ClientIp>,
@@ -78,7 +78,7 @@ impl<M: Source> SignatureLayer<M> {
     /// [look-up after the body](crate::make_verifier_after_body_fn).
     pub fn new(make: M) -> Self {
         let config = Config {
-            profile: make.shared_profile(),
+            defaults: make.shared_defaults(),
             found_challenge: OnceLock::new(),
             sensitive: Arc::new(make.shared_sensitive_parts()),
             budget: Budget::of_bytes(256 << 20),
@@ -89,7 +89,7 @@ impl<M: Source> SignatureLayer<M> {
             } else {
                 None
             },
-            on_rejection: None,
+            rejection_response: None,
             report_only: false,
             observers: Observers::default(),
             client_ip: None,
@@ -104,7 +104,7 @@ impl<M> SignatureLayer<M> {
     /// or 16 MiB. A longer one is answered with 413: from the head if its length is declared, when
     /// the limit is passed if not.
     pub fn body_limit(self, bytes: usize) -> Self {
-        self.with(|config| config.profile = config.profile.with_body_limit(bytes))
+        self.with(|config| config.defaults = config.defaults.with_body_limit(bytes))
     }
 
     /// Sets how many bytes of unverified bodies may be held at once, 256 MiB by default, so that no
@@ -159,10 +159,10 @@ impl<M> SignatureLayer<M> {
     /// handled, and the inner service is not called. That suits providers that switch off an
     /// endpoint which answers with errors. Failures that are no verdict keep their status.
     pub fn rejection_status(self, status: StatusCode) -> Self {
-        self.with(|config| config.profile = config.profile.with_status(status))
+        self.with(|config| config.defaults = config.defaults.with_status(status))
     }
 
-    /// Builds the answer to every refusal, in place of [`empty_response`](crate::empty_response)
+    /// Builds the answer to every refusal, in place of [`default_response`](crate::default_response)
     /// and of the gRPC answer to gRPC requests.
     ///
     /// Answer all verdicts alike: whoever can tell "unknown tenant" from "bad signature" can find
@@ -174,10 +174,10 @@ impl<M> SignatureLayer<M> {
     /// use tower_webhook::{RejectionKind, SignatureLayer, providers::Meta};
     ///
     /// let meta = Meta::new("app secret")?.verify_token("token")?;
-    /// let layer = SignatureLayer::new(meta).on_rejection(|rejection| {
+    /// let layer = SignatureLayer::new(meta).rejection_response(|rejection| {
     ///     let message = match rejection.kind() {
-    ///         RejectionKind::HandshakeMalformed => "Missing parameters",
-    ///         RejectionKind::HandshakeFailed => "Verification failed",
+    ///         RejectionKind::ChallengeMalformed => "Missing parameters",
+    ///         RejectionKind::ChallengeFailed => "Verification failed",
     ///         _ => "Invalid signature",
     ///     };
     ///     let body = format!(r#"{{"status":"error","message":"{message}"}}"#);
@@ -190,11 +190,11 @@ impl<M> SignatureLayer<M> {
     /// # let _ = layer;
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
-    pub fn on_rejection(
+    pub fn rejection_response(
         self,
         answer: impl Fn(&Rejection) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        self.with(|config| config.on_rejection = Some(Arc::new(answer)))
+        self.with(|config| config.rejection_response = Some(Arc::new(answer)))
     }
 
     /// Tells this observer what happens to each request, after those that were given before it; see
@@ -230,7 +230,7 @@ impl<M> SignatureLayer<M> {
         #[cfg(feature = "tracing")]
         tracing::warn!(
             target: "security",
-            provider = self.config.profile.provider,
+            provider = self.config.defaults.provider,
             "report-only: unverified webhooks reach the handler"
         );
         self.with(|config| config.report_only = true)
@@ -262,18 +262,18 @@ impl<M: fmt::Debug> fmt::Debug for SignatureLayer<M> {
 impl Config {
     /// The longest body that can ever be held.
     pub(crate) fn body_limit(&self) -> usize {
-        self.profile.body_limit.min(self.budget.limit())
+        self.defaults.body_limit.min(self.budget.limit())
     }
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
-            .field("profile", &self.profile)
+            .field("defaults", &self.defaults)
             .field("byte_budget", &self.budget.limit())
             .field("drain", &self.drain)
             .field("body_deadline", &self.body_deadline)
-            .field("on_rejection", &self.on_rejection.as_ref().map(|_| "<fn>"))
+            .field("rejection_response", &self.rejection_response.as_ref().map(|_| "<fn>"))
             .field("report_only", &self.report_only)
             .field("observers", &self.observers.len())
             .field("client_ip", &self.client_ip)

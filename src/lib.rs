@@ -6,23 +6,23 @@
 
 mod body;
 mod budget;
+mod challenge;
 mod combine;
 mod config_error;
 mod credentials;
 mod deadline;
+#[cfg(feature = "delivery-log")]
+#[cfg_attr(docsrs, doc(cfg(feature = "delivery-log")))]
+pub mod delivery_log;
 mod drain;
 mod encoding;
 mod first_contact;
 mod form;
 mod future;
 mod gather;
-mod handshake;
 mod head;
 mod json;
 mod layer;
-#[cfg(feature = "log")]
-#[cfg_attr(docsrs, doc(cfg(feature = "log")))]
-pub mod log;
 mod make;
 mod network;
 pub mod observe;
@@ -71,23 +71,23 @@ pub use self::scheme::Scheme;
 pub(crate) use self::sensitive::SensitiveParts;
 pub use self::{
     body::{BufferedBody, ResponseBody},
+    challenge::{WithChallenge, with_challenge},
     combine::{AllOf, AnyOf, all_of, any_of},
     config_error::ConfigError,
     drain::Drain,
     future::ResponseFuture,
-    handshake::{WithHandshake, with_handshake},
     layer::SignatureLayer,
     make::{
         MakeVerifier, MakeVerifierAfterBodyFn, MakeVerifierFn, MakeVerifierFuture,
         make_verifier_after_body_fn, make_verifier_fn,
     },
     public_url::PublicUrl,
-    rejection::{Rejection, RejectionKind, empty_response},
+    rejection::{Rejection, RejectionKind, default_response},
     requires::Requires,
     secret::Secret,
     secrets::{IntoSecrets, Secrets},
     service::SignatureService,
     source::Source,
     verified::{ReplayKey, Unverified, Verified},
-    verifier::{ForTenant, Profile, Verifier, VerifierFn, verifier_fn, verify},
+    verifier::{ForTenant, Verifier, VerifierDefaults, VerifierFn, verifier_fn, verify},
 };

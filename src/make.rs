@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use pin_project_lite::pin_project;
 
-use crate::{Profile, Rejection, Requires, SensitiveParts, Verifier};
+use crate::{Rejection, Requires, SensitiveParts, Verifier, VerifierDefaults};
 
 /// Makes the verifier for one request, for example with the secret of the tenant that the path
 /// names.
@@ -36,14 +36,14 @@ pub trait MakeVerifier {
 
     /// The provider's name, the status of refusals and the body limit, for every request alike: a
     /// status that depended on the tenant would tell which tenants exist.
-    fn profile(&self) -> Profile {
-        Profile::DEFAULT
+    fn defaults(&self) -> VerifierDefaults {
+        VerifierDefaults::DEFAULT
     }
 
     /// Returns the parts of every request that may hold a secret or a signature, whichever verifier
-    /// is made: by default those of the profile. Those of the verifier are added once it is made.
+    /// is made: by default those that the defaults name. Those of the verifier are added once it is made.
     fn sensitive_parts(&self) -> SensitiveParts {
-        self.profile().sensitive_parts()
+        self.defaults().sensitive_parts()
     }
 }
 
@@ -55,8 +55,8 @@ impl<V: Verifier + Clone> MakeVerifier for V {
         ready(Ok(self.clone()))
     }
 
-    fn profile(&self) -> Profile {
-        Verifier::profile(self)
+    fn defaults(&self) -> VerifierDefaults {
+        Verifier::defaults(self)
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
@@ -69,7 +69,7 @@ impl<V: Verifier + Clone> MakeVerifier for V {
 #[must_use]
 pub struct MakeVerifierFn<F> {
     function: F,
-    profile: Option<Profile>,
+    defaults: Option<VerifierDefaults>,
     requires: Requires,
 }
 
@@ -81,7 +81,7 @@ pub struct MakeVerifierFn<F> {
 /// like a bad signature, [`Rejection::unavailable`] with 503. [`Verifier::for_tenant`] names the
 /// tenant in [`Verified`](crate::Verified).
 ///
-/// The status of refusals and the body limit are those of [`profile`](MakeVerifierFn::profile).
+/// The status of refusals and the body limit are those of [`defaults`](MakeVerifierFn::defaults).
 ///
 /// The closure is called for each request that carries the headers of
 /// [`requires`](MakeVerifierFn::requires), and has all the time it takes. With the feature
@@ -104,7 +104,7 @@ pub struct MakeVerifierFn<F> {
 ///             Ok(meta.for_tenant(tenant))
 ///         }
 ///     })
-///     .profile(Meta::PROFILE),
+///     .defaults(Meta::DEFAULTS),
 /// );
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
@@ -115,13 +115,13 @@ where
     Fut: Future<Output = Result<V, Rejection>>,
     V: Verifier,
 {
-    MakeVerifierFn { function, profile: None, requires: Requires::nothing() }
+    MakeVerifierFn { function, defaults: None, requires: Requires::nothing() }
 }
 
 impl<F> MakeVerifierFn<F> {
     /// Sets the headers that a request must carry before the closure is called, none by default.
     ///
-    /// A closure cannot tell a challenge from other requests, so a GET handshake without the headers
+    /// A closure cannot tell a challenge from other requests, so a GET challenge without the headers
     /// is refused as well.
     pub fn requires(mut self, requires: Requires) -> Self {
         self.requires = requires;
@@ -129,9 +129,9 @@ impl<F> MakeVerifierFn<F> {
     }
 
     /// The provider's name, the status of refusals and the body limit, in place of
-    /// [`Profile::DEFAULT`].
-    pub const fn profile(mut self, profile: Profile) -> Self {
-        self.profile = Some(profile);
+    /// [`VerifierDefaults::DEFAULT`].
+    pub const fn defaults(mut self, defaults: VerifierDefaults) -> Self {
+        self.defaults = Some(defaults);
         self
     }
 }
@@ -153,23 +153,24 @@ where
         MakeVerifierFuture { way }
     }
 
-    fn profile(&self) -> Profile {
-        self.profile.unwrap_or(Profile::DEFAULT)
+    fn defaults(&self) -> VerifierDefaults {
+        self.defaults.unwrap_or(VerifierDefaults::DEFAULT)
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
-        shared_parts(self.profile).and(self.requires.sensitive_parts())
+        shared_parts(self.defaults).and(self.requires.sensitive_parts())
     }
 }
 
-/// What is sensitive whichever verifier is found. Without a profile nobody knows.
-pub(crate) fn shared_parts(profile: Option<Profile>) -> SensitiveParts {
-    profile.map_or(SensitiveParts::none().until_found(), |profile| profile.sensitive_parts())
+/// What is sensitive whichever verifier is found. Without a defaults nobody knows.
+pub(crate) fn shared_parts(defaults: Option<VerifierDefaults>) -> SensitiveParts {
+    defaults.map_or(SensitiveParts::none().until_found(), |defaults| defaults.sensitive_parts())
 }
 
 pin_project! {
     /// The future of [`MakeVerifierFn`].
     #[must_use = "futures do nothing unless they are polled"]
+    #[doc(hidden)]
     pub struct MakeVerifierFuture<Fut> {
         #[pin]
         way: Way<Fut>,
@@ -213,7 +214,7 @@ impl<Fut> fmt::Debug for MakeVerifierFuture<Fut> {
 #[must_use]
 pub struct MakeVerifierAfterBodyFn<F> {
     pub(crate) function: F,
-    pub(crate) profile: Option<Profile>,
+    pub(crate) defaults: Option<VerifierDefaults>,
     pub(crate) requires: Requires,
 }
 
@@ -234,13 +235,13 @@ where
     Fut: Future<Output = Result<V, Rejection>>,
     V: Verifier,
 {
-    MakeVerifierAfterBodyFn { function, profile: None, requires: Requires::nothing() }
+    MakeVerifierAfterBodyFn { function, defaults: None, requires: Requires::nothing() }
 }
 
 impl<F> MakeVerifierAfterBodyFn<F> {
     /// Sets the headers that a request must carry before its body is read, none by default.
     ///
-    /// A closure cannot tell a challenge from other requests, so a GET handshake without the headers
+    /// A closure cannot tell a challenge from other requests, so a GET challenge without the headers
     /// is refused as well.
     pub fn requires(mut self, requires: Requires) -> Self {
         self.requires = requires;
@@ -248,9 +249,9 @@ impl<F> MakeVerifierAfterBodyFn<F> {
     }
 
     /// The provider's name, the status of refusals and the body limit, in place of
-    /// [`Profile::DEFAULT`].
-    pub const fn profile(mut self, profile: Profile) -> Self {
-        self.profile = Some(profile);
+    /// [`VerifierDefaults::DEFAULT`].
+    pub const fn defaults(mut self, defaults: VerifierDefaults) -> Self {
+        self.defaults = Some(defaults);
         self
     }
 }
@@ -258,7 +259,7 @@ impl<F> MakeVerifierAfterBodyFn<F> {
 impl<F> fmt::Debug for MakeVerifierFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MakeVerifierFn")
-            .field("profile", &self.profile)
+            .field("defaults", &self.defaults)
             .field("requires", &self.requires)
             .finish_non_exhaustive()
     }
@@ -267,7 +268,7 @@ impl<F> fmt::Debug for MakeVerifierFn<F> {
 impl<F> fmt::Debug for MakeVerifierAfterBodyFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MakeVerifierAfterBodyFn")
-            .field("profile", &self.profile)
+            .field("defaults", &self.defaults)
             .field("requires", &self.requires)
             .finish_non_exhaustive()
     }

@@ -223,7 +223,7 @@ impl PublicUrl {
 
     /// The URL as the provider signed it.
     pub(crate) fn resolve(&self, head: &Parts) -> Result<Cow<'_, str>, Rejection> {
-        const UNKNOWN: Rejection = Rejection::new(RejectionKind::UnknownUrl);
+        const UNKNOWN: Rejection = Rejection::new(RejectionKind::UrlUnresolved);
         // Two hosts are two requests in one, to whoever reads them differently.
         let host = optional(head, "host")?;
         let target = || {

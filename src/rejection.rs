@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 
-use crate::{ConfigError, Profile};
+use crate::{ConfigError, VerifierDefaults};
 
 /// A refused request and why.
 ///
@@ -45,7 +45,7 @@ pub struct Rejection {
 
 /// What was wrong with a request.
 ///
-/// [`is_verdict`](Self::is_verdict) tells the verdicts on a signature, which all get one answer,
+/// [`is_authentication_failure`](Self::is_authentication_failure) tells the verdicts on a signature, which all get one answer,
 /// from the failures that say so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -57,20 +57,20 @@ pub enum RejectionKind {
     /// The body broke off, or could not be read: 400.
     BodyUnreadable,
     /// The server's own clock cannot be right, so no signed time can be judged: 503.
-    ClockSuspect,
+    ClockUnreliable,
     /// An ownership challenge without the right token.
-    HandshakeFailed,
+    ChallengeFailed,
     /// An ownership challenge with a part missing or out of form: 400.
-    HandshakeMalformed,
+    ChallengeMalformed,
     /// An ownership challenge that nobody here has asked for: 404.
-    HandshakeUnexpected,
+    ChallengeUnexpected,
     /// A header, or a field of one, is out of form.
     Malformed,
     /// A header that the scheme needs is absent or empty.
     Missing,
     /// The bodies of unverified requests use up the [byte
     /// budget](crate::SignatureLayer::byte_budget): 503.
-    Overload,
+    Overloaded,
     /// A header that must be there once is there more than once, or headers of two families are
     /// mixed.
     Repeated,
@@ -81,11 +81,11 @@ pub enum RejectionKind {
     /// The signed time is longer ago than the tolerance allows.
     TimestampStale,
     /// A body that the signature does not cover.
-    Uncovered,
+    BodyNotSigned,
     /// The look-up knows no secret for this request.
     UnknownTenant,
     /// The URL that the provider signed could not be told from this request.
-    UnknownUrl,
+    UrlUnresolved,
     /// The verifier panicked: 500.
     VerifierPanicked,
     /// The verifier itself failed, for example because the secret store is down: 503.
@@ -100,20 +100,20 @@ impl RejectionKind {
             Self::BodyTimeout => "body_timeout",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyUnreadable => "body_unreadable",
-            Self::ClockSuspect => "clock_suspect",
-            Self::HandshakeFailed => "handshake_failed",
-            Self::HandshakeMalformed => "handshake_malformed",
-            Self::HandshakeUnexpected => "handshake_unexpected",
+            Self::ClockUnreliable => "clock_suspect",
+            Self::ChallengeFailed => "handshake_failed",
+            Self::ChallengeMalformed => "handshake_malformed",
+            Self::ChallengeUnexpected => "handshake_unexpected",
             Self::Malformed => "malformed",
             Self::Missing => "missing",
-            Self::Overload => "overload",
+            Self::Overloaded => "overload",
             Self::Repeated => "repeated",
             Self::SignatureMismatch => "signature_mismatch",
             Self::TimestampInFuture => "timestamp_in_future",
             Self::TimestampStale => "timestamp_stale",
-            Self::Uncovered => "uncovered",
+            Self::BodyNotSigned => "uncovered",
             Self::UnknownTenant => "unknown_tenant",
-            Self::UnknownUrl => "unknown_url",
+            Self::UrlUnresolved => "unknown_url",
             Self::VerifierPanicked => "verifier_panicked",
             Self::VerifierUnavailable => "verifier_unavailable",
         }
@@ -122,7 +122,7 @@ impl RejectionKind {
     /// Whether this is a verdict on the request's authenticity. All verdicts get the same answer,
     /// so that an attacker cannot tell them apart.
     #[must_use]
-    pub const fn is_verdict(self) -> bool {
+    pub const fn is_authentication_failure(self) -> bool {
         self.own_status().is_none()
     }
 
@@ -132,22 +132,22 @@ impl RejectionKind {
         match self {
             Self::BodyTimeout => Some(StatusCode::REQUEST_TIMEOUT),
             Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
-            Self::BodyUnreadable | Self::HandshakeMalformed => Some(StatusCode::BAD_REQUEST),
-            Self::HandshakeUnexpected => Some(StatusCode::NOT_FOUND),
-            Self::ClockSuspect | Self::Overload | Self::VerifierUnavailable => {
+            Self::BodyUnreadable | Self::ChallengeMalformed => Some(StatusCode::BAD_REQUEST),
+            Self::ChallengeUnexpected => Some(StatusCode::NOT_FOUND),
+            Self::ClockUnreliable | Self::Overloaded | Self::VerifierUnavailable => {
                 Some(StatusCode::SERVICE_UNAVAILABLE)
             }
             Self::VerifierPanicked => Some(StatusCode::INTERNAL_SERVER_ERROR),
-            Self::HandshakeFailed
+            Self::ChallengeFailed
             | Self::Malformed
             | Self::Missing
             | Self::Repeated
             | Self::SignatureMismatch
             | Self::TimestampInFuture
             | Self::TimestampStale
-            | Self::Uncovered
+            | Self::BodyNotSigned
             | Self::UnknownTenant
-            | Self::UnknownUrl => None,
+            | Self::UrlUnresolved => None,
         }
     }
 
@@ -156,7 +156,7 @@ impl RejectionKind {
     pub(crate) const fn is_of_body(self) -> bool {
         matches!(
             self,
-            Self::BodyTimeout | Self::BodyTooLarge | Self::BodyUnreadable | Self::Overload
+            Self::BodyTimeout | Self::BodyTooLarge | Self::BodyUnreadable | Self::Overloaded
         )
     }
 
@@ -165,20 +165,20 @@ impl RejectionKind {
             Self::BodyTimeout => "the body did not arrive in time",
             Self::BodyTooLarge => "the body is over the limit",
             Self::BodyUnreadable => "the body could not be read",
-            Self::ClockSuspect => "the server's clock cannot be right",
-            Self::HandshakeFailed => "the challenge does not carry the right token",
-            Self::HandshakeMalformed => "the challenge is incomplete or out of form",
-            Self::HandshakeUnexpected => "nobody here has asked for this challenge",
+            Self::ClockUnreliable => "the server's clock cannot be right",
+            Self::ChallengeFailed => "the challenge does not carry the right token",
+            Self::ChallengeMalformed => "the challenge is incomplete or out of form",
+            Self::ChallengeUnexpected => "nobody here has asked for this challenge",
             Self::Malformed => "out of form",
             Self::Missing => "missing or empty",
-            Self::Overload => "too many bodies are being received",
+            Self::Overloaded => "too many bodies are being received",
             Self::Repeated => "there more than once",
             Self::SignatureMismatch => "no signature matches",
             Self::TimestampInFuture => "the signed time is in the future",
             Self::TimestampStale => "the signed time is too long ago",
-            Self::Uncovered => "the signature does not cover the body",
+            Self::BodyNotSigned => "the signature does not cover the body",
             Self::UnknownTenant => "no secret is known for this request",
-            Self::UnknownUrl => "the signed URL cannot be told",
+            Self::UrlUnresolved => "the signed URL cannot be told",
             Self::VerifierPanicked => "the verifier panicked",
             Self::VerifierUnavailable => "the verifier is unavailable",
         }
@@ -273,7 +273,7 @@ impl Rejection {
     #[cfg(feature = "tenants")]
     pub(crate) fn judged(mut self) -> Self {
         // A failure that is no verdict is told to the known ones too.
-        let is_unknown = self.is_nobody && self.kind.is_verdict();
+        let is_unknown = self.is_nobody && self.kind.is_authentication_failure();
         self.kind = if is_unknown { RejectionKind::UnknownTenant } else { self.kind };
         self.field = self.field.filter(|_| !is_unknown);
         self.source = self.source.filter(|_| !is_unknown);
@@ -320,17 +320,17 @@ impl Rejection {
         self
     }
 
-    /// Takes from the verifier's profile what the response needs, unless it is known.
-    pub(crate) const fn of_verifier(mut self, profile: &Profile) -> Self {
+    /// Takes from the verifier's defaults what the response needs, unless it is known.
+    pub(crate) const fn of_verifier(mut self, defaults: &VerifierDefaults) -> Self {
         if self.www_authenticate.is_empty() {
-            self.www_authenticate = profile.www_authenticate;
+            self.www_authenticate = defaults.www_authenticate;
         }
-        self.with_provider(profile.provider)
+        self.with_provider(defaults.provider)
     }
 
-    pub(crate) const fn attributed(mut self, profile: &Profile) -> Self {
-        self.status = Some(profile.status);
-        self.of_verifier(profile)
+    pub(crate) const fn attributed(mut self, defaults: &VerifierDefaults) -> Self {
+        self.status = Some(defaults.status);
+        self.of_verifier(defaults)
     }
 
     /// With the challenge of the first verifier that had one: all refusals of a layer ask alike.
@@ -394,9 +394,9 @@ impl Error for Rejection {
 /// The default answer: the rejection's status and no body, the same for every verdict.
 ///
 /// A 503 asks the sender to come again in five seconds. A 401 has the verifier's `WWW-Authenticate`
-/// (see [`Profile::with_www_authenticate`](crate::Profile::with_www_authenticate)).
+/// (see [`VerifierDefaults::with_www_authenticate`](crate::VerifierDefaults::with_www_authenticate)).
 #[must_use]
-pub fn empty_response(rejection: &Rejection) -> Response<Bytes> {
+pub fn default_response(rejection: &Rejection) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = rejection.status();
     if response.status() == StatusCode::SERVICE_UNAVAILABLE {

@@ -8,7 +8,7 @@ use http::{HeaderName, Uri};
 /// does not store them.
 ///
 /// Every provider of this crate names its own. A [`Verifier`](crate::Verifier) of yours names them in
-/// its [`profile`](crate::Verifier::profile), or in
+/// its [`defaults`](crate::Verifier::defaults), or in
 /// [`sensitive_parts`](crate::Verifier::sensitive_parts) where they depend on its settings.
 ///
 /// ```
@@ -87,7 +87,7 @@ impl SensitiveParts {
         !self.fields.is_empty()
     }
 
-    #[cfg(feature = "log")]
+    #[cfg(feature = "delivery-log")]
     pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|name| &**name)
     }

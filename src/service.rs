@@ -66,7 +66,7 @@ where
         let (head, body) = request.into_parts();
         let config = &self.config;
         let observed = Observed::new(config, &head);
-        if config.profile.first_contacts.may_be(&head, body.size_hint().exact()) {
+        if config.defaults.first_contacts.may_be(&head, body.size_hint().exact()) {
             // Nothing is looked up for what needs no look-up.
             let make = self.make.clone();
             let (inner, config) = (self.inner.clone(), Arc::clone(config));

@@ -33,7 +33,7 @@ use http::{HeaderName, HeaderValue, Request, request::Parts};
 pub use crate::private_key::PrivateKey;
 use crate::{
     Rejection, Verifier,
-    scheme::{Grammar, Part, SchemeVerifier, TimeFormat, TimeSource},
+    scheme::{Component, SchemeVerifier, SignatureFormat, TimestampFormat, TimestampSource},
     time::{MONTHS, WEEKDAYS},
 };
 
@@ -199,17 +199,17 @@ fn put_signature(
 ) -> Result<(), Rejection> {
     let scheme = verifier.scheme();
     let time_text = scheme.time.map(|(_, format)| format.write(time)).unwrap_or_default();
-    if let Some((TimeSource::Header(name), _)) = scheme.time {
+    if let Some((TimestampSource::Header(name), _)) = scheme.time {
         set(head, name, &time_text);
     }
     for (name, value) in scheme.required {
         set(head, name, value);
     }
-    for part in scheme.template {
+    for part in scheme.signed_content {
         let (name, value) = match *part {
-            Part::Header(name) => (Some(name), "delivery-1".to_owned()),
-            Part::HttpDate(name) => (Some(name), TimeFormat::Date.write(time)),
-            Part::Id => (scheme.delivery_id, "delivery-1".to_owned()),
+            Component::Header(name) => (Some(name), "delivery-1".to_owned()),
+            Component::HttpDate(name) => (Some(name), TimestampFormat::HttpDate.write(time)),
+            Component::Id => (scheme.delivery_id, "delivery-1".to_owned()),
             _ => continue,
         };
         if let Some(name) = name.filter(|name| !head.headers.contains_key(*name)) {
@@ -218,7 +218,7 @@ fn put_signature(
     }
     let header = scheme.signature_field();
     let value = |signature: &str| {
-        let value = scheme.grammar.write(&time_text, signature);
+        let value = scheme.signature_format.write(&time_text, signature);
         scheme.authorization_scheme().map_or(value.clone(), |name| format!("{name} {value}"))
     };
     // The time is read from there.
@@ -234,15 +234,15 @@ fn set(head: &mut Parts, name: &'static str, value: &str) {
     }
 }
 
-impl Grammar {
+impl SignatureFormat {
     pub(crate) fn write(self, time: &str, signature: &str) -> String {
         match self {
-            Self::Whole { prefix } => format!("{prefix}{signature}"),
-            Self::Positional { separator, time_first: true } => {
+            Self::Single { prefix } => format!("{prefix}{signature}"),
+            Self::Unnamed { separator, time_first: true } => {
                 format!("{time}{}{signature}", char::from(separator))
             }
-            Self::Positional { .. } => signature.to_owned(),
-            Self::Tagged { separator, assign, signature: name, time: time_name, spaced } => {
+            Self::Unnamed { .. } => signature.to_owned(),
+            Self::Named { separator, assign, signature: name, time: time_name, spaced } => {
                 let (separator, assign) = (char::from(separator), char::from(assign));
                 let space = if spaced { " " } else { "" };
                 let time = time_name
@@ -254,20 +254,20 @@ impl Grammar {
     }
 }
 
-impl TimeFormat {
+impl TimestampFormat {
     pub(crate) fn write(self, time: SystemTime) -> String {
         let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (seconds, millis) = (since.as_secs(), since.subsec_millis());
         match self {
-            Self::Date => written(seconds, |[year, month, day], weekday, clock| {
+            Self::HttpDate => written(seconds, |[year, month, day], weekday, clock| {
                 let month = usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month));
                 let month = month.copied().unwrap_or_default();
                 format!("{weekday} {day:02} {month} {year:04} {clock} UTC")
             }),
-            Self::Seconds => seconds.to_string(),
-            Self::Milliseconds => since.as_millis().to_string(),
-            Self::Rfc3339 => format!("{}Z", Self::Rfc3339Zoneless.write(time)),
-            Self::Rfc3339Zoneless => written(seconds, |[year, month, day], _, clock| {
+            Self::UnixSeconds => seconds.to_string(),
+            Self::UnixMillis => since.as_millis().to_string(),
+            Self::Rfc3339 => format!("{}Z", Self::Rfc3339NoOffset.write(time)),
+            Self::Rfc3339NoOffset => written(seconds, |[year, month, day], _, clock| {
                 format!("{year:04}-{month:02}-{day:02}T{clock}.{millis:03}")
             }),
         }
@@ -312,7 +312,7 @@ mod tests {
         for day in (0..1_500).chain(10_900..11_400).chain(47_450..47_950) {
             for second in [0, 86_399] {
                 let time = SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400 + second);
-                for format in [TimeFormat::Rfc3339, TimeFormat::Date] {
+                for format in [TimestampFormat::Rfc3339, TimestampFormat::HttpDate] {
                     let text = format.write(time);
                     let read = Timestamp::parse(text.as_bytes(), format);
                     assert_eq!(read.and_then(Timestamp::to_system_time), Some(time), "{text}");

@@ -16,7 +16,7 @@ use http::request::Parts;
 use pin_project_lite::pin_project;
 
 use crate::{
-    MakeVerifier, MakeVerifierAfterBodyFn, Profile, Rejection, SensitiveParts, Verifier,
+    MakeVerifier, MakeVerifierAfterBodyFn, Rejection, SensitiveParts, Verifier, VerifierDefaults,
     observe::ClientIp,
 };
 
@@ -44,7 +44,7 @@ pub trait Source: sealed::Sealed {
     #[doc(hidden)]
     fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early;
     #[doc(hidden)]
-    fn shared_profile(&self) -> Profile;
+    fn shared_defaults(&self) -> VerifierDefaults;
     /// Hands a first contact's token over. `false` where none was taken.
     #[doc(hidden)]
     fn takes_token(&self, _: &Parts, _: &Bytes) -> bool {
@@ -52,7 +52,7 @@ pub trait Source: sealed::Sealed {
     }
     #[doc(hidden)]
     fn shared_sensitive_parts(&self) -> SensitiveParts {
-        self.shared_profile().sensitive_parts()
+        self.shared_defaults().sensitive_parts()
     }
 }
 
@@ -89,8 +89,8 @@ impl<M: MakeVerifier> Source for M {
         Early::new(self.make_verifier(head))
     }
 
-    fn shared_profile(&self) -> Profile {
-        self.profile()
+    fn shared_defaults(&self) -> VerifierDefaults {
+        self.defaults()
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
@@ -157,12 +157,12 @@ where
         ready(self.requires.check(head).map(|()| later()))
     }
 
-    fn shared_profile(&self) -> Profile {
-        self.profile.unwrap_or(Profile::DEFAULT)
+    fn shared_defaults(&self) -> VerifierDefaults {
+        self.defaults.unwrap_or(VerifierDefaults::DEFAULT)
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
-        crate::make::shared_parts(self.profile).and(self.requires.sensitive_parts())
+        crate::make::shared_parts(self.defaults).and(self.requires.sensitive_parts())
     }
 }
 

@@ -11,17 +11,17 @@ use crate::{Rejection, RejectionKind};
 /// How a signed time is written. Numbers are plain digits: no sign, no leading zero, no fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum TimeFormat {
-    /// `Thu 07 Sep 2017 06:30:04 UTC`, or `Thu, 07 Sep 2017 06:30:04 GMT` as HTTP writes it.
-    Date,
-    /// Milliseconds since 1970.
-    Milliseconds,
+pub enum TimestampFormat {
+    /// `Thu, 07 Sep 2017 06:30:04 GMT` as HTTP writes it, or `Thu 07 Sep 2017 06:30:04 UTC`.
+    HttpDate,
     /// RFC 3339 with a zone, up to nine digits of a second's fraction.
     Rfc3339,
-    /// As RFC 3339 but without a zone, and meant as UTC.
-    Rfc3339Zoneless,
+    /// RFC 3339 without a zone, meant as UTC.
+    Rfc3339NoOffset,
+    /// Milliseconds since 1970.
+    UnixMillis,
     /// Seconds since 1970.
-    Seconds,
+    UnixSeconds,
 }
 
 /// How far a signed time may be off, inclusive. Both sides are bounded: a time far in the future
@@ -92,7 +92,7 @@ impl Clock {
             .ok()
             .and_then(|since| i64::try_from(since.as_millis()).ok())
             .filter(|millis| PLAUSIBLE.contains(millis))
-            .ok_or(Rejection::new(RejectionKind::ClockSuspect))
+            .ok_or(Rejection::new(RejectionKind::ClockUnreliable))
     }
 }
 
@@ -106,24 +106,24 @@ impl fmt::Debug for Clock {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timestamp {
     millis: i64,
-    format: TimeFormat,
+    format: TimestampFormat,
 }
 
 impl Timestamp {
     /// Reads the text strictly; `None` when it is out of form or out of range (T-24, T-25).
-    pub(crate) fn parse(text: &[u8], format: TimeFormat) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8], format: TimestampFormat) -> Option<Self> {
         let millis = match format {
-            TimeFormat::Date => date(text)?,
-            TimeFormat::Seconds => digits(text)?.checked_mul(1000)?,
-            TimeFormat::Milliseconds => digits(text)?,
-            TimeFormat::Rfc3339 => rfc3339(text, true)?,
-            TimeFormat::Rfc3339Zoneless => rfc3339(text, false)?,
+            TimestampFormat::HttpDate => date(text)?,
+            TimestampFormat::UnixSeconds => digits(text)?.checked_mul(1000)?,
+            TimestampFormat::UnixMillis => digits(text)?,
+            TimestampFormat::Rfc3339 => rfc3339(text, true)?,
+            TimestampFormat::Rfc3339NoOffset => rfc3339(text, false)?,
         };
         Some(Self { millis, format })
     }
 
     /// For how long from now on [`check`](Self::check) would accept this time.
-    pub(crate) fn fresh_for(self, tolerance: Tolerance, clock: &Clock) -> Option<Duration> {
+    pub(crate) fn valid_for(self, tolerance: Tolerance, clock: &Clock) -> Option<Duration> {
         let signed = self.to_system_time()?;
         let end = signed.checked_add(tolerance.past)?;
         Some(end.duration_since(clock.system_time()).unwrap_or_default())
@@ -137,7 +137,7 @@ impl Timestamp {
         let now = clock.now()?;
         let age = match self.format {
             // The sender cut its own fraction off, so ours is cut off too.
-            TimeFormat::Date | TimeFormat::Seconds => {
+            TimestampFormat::HttpDate | TimestampFormat::UnixSeconds => {
                 (now / 1000 - self.millis / 1000).saturating_mul(1000)
             }
             _ => now.saturating_sub(self.millis),
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn numbers_are_plain_digits() {
-        let parse = |text: &str| Timestamp::parse(text.as_bytes(), TimeFormat::Seconds);
+        let parse = |text: &str| Timestamp::parse(text.as_bytes(), TimestampFormat::UnixSeconds);
         for good in ["0", "1", "1700000000", "9223372036854775"] {
             assert!(parse(good).is_some(), "{good}");
         }
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_date_may_have_a_leap_second() {
-        let parse = |text: &str| Timestamp::parse(text.as_bytes(), TimeFormat::Date);
+        let parse = |text: &str| Timestamp::parse(text.as_bytes(), TimestampFormat::HttpDate);
         let leap = parse("Sat 31 Dec 2016 23:59:60 UTC").unwrap();
         assert_eq!(leap.millis, 1_483_228_800_000);
         assert!(parse("Sat 31 Dec 2016 23:59:61 UTC").is_none());
@@ -390,7 +390,8 @@ mod tests {
 
     #[test]
     fn a_time_before_1970_stays_before_it() {
-        let signed = Timestamp::parse(b"Wed 31 Dec 1969 23:59:59 UTC", TimeFormat::Date).unwrap();
+        let signed =
+            Timestamp::parse(b"Wed 31 Dec 1969 23:59:59 UTC", TimestampFormat::HttpDate).unwrap();
         assert_eq!(signed.to_system_time(), UNIX_EPOCH.checked_sub(Duration::from_secs(1)));
     }
 
@@ -403,23 +404,23 @@ mod tests {
             result.map_err(|rejection| rejection.kind())
         };
         use RejectionKind::{TimestampInFuture, TimestampStale};
-        use TimeFormat::{Milliseconds, Seconds};
+        use TimestampFormat::{UnixMillis, UnixSeconds};
         for (format, text, now, expected) in [
-            (Seconds, "1700000000", 1_700_000_300_999, Ok(())),
-            (Seconds, "1700000000", 1_700_000_301_000, Err(TimestampStale)),
-            (Seconds, "1700000300", 1_700_000_000_000, Ok(())),
-            (Seconds, "1700000301", 1_700_000_000_999, Err(TimestampInFuture)),
-            (Milliseconds, "1700000000000", 1_700_000_300_000, Ok(())),
-            (Milliseconds, "1700000000000", 1_700_000_300_001, Err(TimestampStale)),
-            (Milliseconds, "1700000300000", 1_700_000_000_000, Ok(())),
-            (Milliseconds, "1700000300001", 1_700_000_000_000, Err(TimestampInFuture)),
-            (Milliseconds, "9223372036854775807", 1_700_000_000_000, Err(TimestampInFuture)),
-            (Seconds, "1700000000", 0, Err(RejectionKind::ClockSuspect)),
-            (Seconds, "1700000000", 4_291_747_200_000, Err(RejectionKind::ClockSuspect)),
+            (UnixSeconds, "1700000000", 1_700_000_300_999, Ok(())),
+            (UnixSeconds, "1700000000", 1_700_000_301_000, Err(TimestampStale)),
+            (UnixSeconds, "1700000300", 1_700_000_000_000, Ok(())),
+            (UnixSeconds, "1700000301", 1_700_000_000_999, Err(TimestampInFuture)),
+            (UnixMillis, "1700000000000", 1_700_000_300_000, Ok(())),
+            (UnixMillis, "1700000000000", 1_700_000_300_001, Err(TimestampStale)),
+            (UnixMillis, "1700000300000", 1_700_000_000_000, Ok(())),
+            (UnixMillis, "1700000300001", 1_700_000_000_000, Err(TimestampInFuture)),
+            (UnixMillis, "9223372036854775807", 1_700_000_000_000, Err(TimestampInFuture)),
+            (UnixSeconds, "1700000000", 0, Err(RejectionKind::ClockUnreliable)),
+            (UnixSeconds, "1700000000", 4_291_747_200_000, Err(RejectionKind::ClockUnreliable)),
         ] {
             assert_eq!(check(format, text, now), expected, "{text} at {now}");
         }
-        let signed = Timestamp::parse(b"1700000000", Seconds).unwrap();
+        let signed = Timestamp::parse(b"1700000000", UnixSeconds).unwrap();
         assert!(signed.check(Tolerance::UNBOUNDED, &at(0)).is_ok());
     }
 }

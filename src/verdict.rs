@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use crate::{
-    Profile, Rejection, RejectionKind, Unverified, Verified, Verifier, empty_response,
+    Rejection, RejectionKind, Unverified, Verified, Verifier, VerifierDefaults, default_response,
     layer::Config,
     observe::{EventKind, Observed},
     rejection::{grpc_content_type, grpc_response},
@@ -79,7 +79,7 @@ impl Config {
     }
 
     fn attributed(&self, rejection: Rejection) -> Rejection {
-        rejection.attributed(&self.profile).with_shared_challenge(&self.found_challenge)
+        rejection.attributed(&self.defaults).with_shared_challenge(&self.found_challenge)
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn begin<V: Verifier, L>(
 
 /// The steps that need the head alone.
 pub(crate) fn start<V: Verifier>(verifier: &V, head: &Parts) -> Result<V::State, Stop> {
-    match decide(verifier, || verifier.handshake(head).transpose())? {
+    match decide(verifier, || verifier.challenge(head).transpose())? {
         Some(response) => Err(Stop::Answer(Box::new((response, None)))),
         None => Ok(decide(verifier, || verifier.begin(head))?),
     }
@@ -116,12 +116,12 @@ fn decide<V: Verifier, T>(
     run: impl FnOnce() -> Result<T, Rejection>,
 ) -> Result<T, Rejection> {
     contained(run).and_then(|result| result).map_err(|rejection| {
-        match contained(|| verifier.profile()) {
+        match contained(|| verifier.defaults()) {
             // Without a name the layer's own says more.
-            Ok(profile) if profile.provider == Profile::DEFAULT.provider => {
-                rejection.of_verifier(&profile.with_provider(""))
+            Ok(defaults) if defaults.provider == VerifierDefaults::DEFAULT.provider => {
+                rejection.of_verifier(&defaults.with_provider(""))
             }
-            Ok(profile) => rejection.of_verifier(&profile),
+            Ok(defaults) => rejection.of_verifier(&defaults),
             Err(_) => rejection,
         }
     })
@@ -153,7 +153,7 @@ pub(crate) fn answer(
         Stop::Answer(answer) => {
             let (response, verified) = *answer;
             let status = response.status();
-            observed.answers(verified.as_ref(), EventKind::Handshake { status });
+            observed.answers(verified.as_ref(), EventKind::Challenge { status });
             response
         }
         Stop::Contact(response) => {
@@ -164,12 +164,11 @@ pub(crate) fn answer(
         Stop::Refuse(rejection) => {
             let rejection = config.attributed(rejection);
             let grpc = grpc_content_type(head.version, &head.headers);
-            let mut response = match (&config.on_rejection, grpc) {
-                (Some(answer), _) => {
-                    contained(|| answer(&rejection)).unwrap_or_else(|_| empty_response(&rejection))
-                }
+            let mut response = match (&config.rejection_response, grpc) {
+                (Some(answer), _) => contained(|| answer(&rejection))
+                    .unwrap_or_else(|_| default_response(&rejection)),
                 (None, Some(grpc)) => grpc_response(&rejection, grpc.clone()),
-                (None, None) => empty_response(&rejection),
+                (None, None) => default_response(&rejection),
             };
             rejection.add_challenge(&mut response);
             let status = response.status();

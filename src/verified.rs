@@ -31,7 +31,7 @@ pub struct Verified {
     provider: &'static str,
     key_index: usize,
     signed_at: Option<SystemTime>,
-    fresh_for: Option<Duration>,
+    valid_for: Option<Duration>,
     delivery_id: Option<HeaderValue>,
     delivery_id_is_signed: bool,
     has_unique_content: bool,
@@ -93,7 +93,7 @@ impl Verified {
             provider,
             key_index: 0,
             signed_at: None,
-            fresh_for: None,
+            valid_for: None,
             delivery_id: None,
             delivery_id_is_signed: false,
             has_unique_content: false,
@@ -121,8 +121,8 @@ impl Verified {
 
     /// For how long the verifier would accept the same bytes again.
     #[must_use]
-    pub const fn with_fresh_for(mut self, time: Duration) -> Self {
-        self.fresh_for = Some(time);
+    pub const fn with_valid_for(mut self, time: Duration) -> Self {
+        self.valid_for = Some(time);
         self
     }
 
@@ -167,7 +167,7 @@ impl Verified {
     /// The bytes that [`replay_key`](Self::replay_key) is made of: the decoded tag or a signed id.
     /// Give it nothing that a replayer could change.
     #[must_use]
-    pub fn with_identity(mut self, authenticated: &[u8]) -> Self {
+    pub fn with_replay_material(mut self, authenticated: &[u8]) -> Self {
         self.set_identity(authenticated);
         self
     }
@@ -246,8 +246,8 @@ impl Verified {
     /// For how long after its verdict the verifier would accept the same bytes again, where it
     /// judges a signed time. Whoever remembers deliveries must remember them for longer.
     #[must_use]
-    pub const fn fresh_for(&self) -> Option<Duration> {
-        self.fresh_for
+    pub const fn valid_for(&self) -> Option<Duration> {
+        self.valid_for
     }
 
     /// Whether any two genuine deliveries differ in what is signed: an id is signed with each, or a
@@ -255,17 +255,17 @@ impl Verified {
     /// exist, and no [`replay_key`](Self::replay_key) can tell them from a replay: a time alone is
     /// the same for all deliveries of one second.
     #[must_use]
-    pub const fn is_unique(&self) -> bool {
+    pub const fn has_unique_replay_key(&self) -> bool {
         let has_unique_content = self.has_unique_content && self.signed_at.is_some();
-        let is_unique = self.delivery_id_is_signed || has_unique_content;
-        self.identity.is_some() && (is_unique || self.replay_provider.is_some())
+        let has_unique_replay_key = self.delivery_id_is_signed || has_unique_content;
+        self.identity.is_some() && (has_unique_replay_key || self.replay_provider.is_some())
     }
 
     /// Of two verifiers that both accept this delivery, and one of which is enough. Once this one does
     /// not any more, the other one does, and a replay guard must know the delivery then: by the key of
     /// the one that accepts it longer.
     pub(crate) fn or_longer_of(mut self, other: &Self) -> Self {
-        let is_longer = match (self.fresh_for, other.fresh_for) {
+        let is_longer = match (self.valid_for, other.valid_for) {
             (Some(own), Some(others)) => others > own,
             (own, others) => own.is_some() && others.is_none(),
         };
@@ -273,13 +273,13 @@ impl Verified {
             return self;
         }
         let is_same = self.replay_key() == other.replay_key();
-        if !is_same && self.tenant == other.tenant && other.is_unique() {
+        if !is_same && self.tenant == other.tenant && other.has_unique_replay_key() {
             self.identity.clone_from(&other.identity);
             self.replay_name.clone_from(&other.replay_name);
             self.replay_provider = Some(other.replay_provider.unwrap_or(other.provider));
-            self.fresh_for = other.fresh_for;
+            self.valid_for = other.valid_for;
         } else if is_same {
-            self.fresh_for = other.fresh_for;
+            self.valid_for = other.valid_for;
         }
         self
     }
@@ -288,8 +288,10 @@ impl Verified {
     /// what tells the delivery from others where this one does not. It is accepted again for as long as
     /// both verifiers do.
     pub(crate) fn or_identity_of(mut self, other: &Self) -> Self {
-        self.fresh_for = [self.fresh_for, other.fresh_for].into_iter().flatten().min();
-        if !self.is_unique() && (other.is_unique() || self.identity.is_none()) {
+        self.valid_for = [self.valid_for, other.valid_for].into_iter().flatten().min();
+        if !self.has_unique_replay_key()
+            && (other.has_unique_replay_key() || self.identity.is_none())
+        {
             self.identity.clone_from(&other.identity);
             // The same id is another delivery of another provider or tenant.
             let is_same = self.provider == other.replay_provider.unwrap_or(other.provider)
@@ -389,7 +391,7 @@ impl fmt::Debug for Verified {
             .field("provider", &self.provider)
             .field("key_index", &self.key_index)
             .field("signed_at", &self.signed_at)
-            .field("fresh_for", &self.fresh_for)
+            .field("valid_for", &self.valid_for)
             .field("delivery_id", &self.delivery_id)
             .field("delivery_id_is_signed", &self.delivery_id_is_signed)
             .field("has_unique_content", &self.has_unique_content)

@@ -86,20 +86,20 @@ pub trait Verifier {
     /// Answers an unsigned ownership challenge (Meta's GET with `hub.challenge`) from the head
     /// alone; `None` for every other request. The handler is never called. The body is not read,
     /// unless a look-up by the body comes first.
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         let _ = head;
         None
     }
 
     /// The provider's name, the status of its refusals and the body limit.
-    fn profile(&self) -> Profile {
-        Profile::DEFAULT
+    fn defaults(&self) -> VerifierDefaults {
+        VerifierDefaults::DEFAULT
     }
 
     /// Returns the parts of a request that hold this verifier's secret or signature, so that events
-    /// and the log leave them out: by default those of its [`profile`](Self::profile).
+    /// and the log leave them out: by default those of its [`defaults`](Self::defaults).
     fn sensitive_parts(&self) -> SensitiveParts {
-        self.profile().sensitive_parts()
+        self.defaults().sensitive_parts()
     }
 
     /// The same verifier, whose [`Verified`] names the tenant: what a look-up returns.
@@ -114,7 +114,7 @@ pub trait Verifier {
 /// What a layer takes from its verifier unless it is told otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub struct Profile {
+pub struct VerifierDefaults {
     pub(crate) provider: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) body_limit: usize,
@@ -125,7 +125,7 @@ pub struct Profile {
     sensitive_fields: &'static [&'static str],
 }
 
-impl Profile {
+impl VerifierDefaults {
     /// Provider `custom`, 403, 16 MiB.
     ///
     /// Most providers document no maximum, and some deliver files in JSON. The [byte
@@ -230,7 +230,7 @@ impl Profile {
         self.status == StatusCode::UNAUTHORIZED && !self.www_authenticate.is_empty()
     }
 
-    /// The profile of two verifiers that both look at a request.
+    /// The defaults of two verifiers that both look at a request.
     pub(crate) fn and(mut self, second: &Self) -> Self {
         self.body_limit = self.body_limit.max(second.body_limit);
         self.first_contacts = self.first_contacts.and(second.first_contacts);
@@ -242,7 +242,7 @@ impl Profile {
         self
     }
 
-    /// Returns the parts of a request that this profile names as sensitive.
+    /// Returns the parts of a request that this defaults names as sensitive.
     pub fn sensitive_parts(&self) -> SensitiveParts {
         let parts = SensitiveParts::none();
         let parts = if self.secret_url { parts.url() } else { parts };
@@ -298,13 +298,13 @@ pub fn verify<V: Verifier>(
     head: &Parts,
     body: &Bytes,
 ) -> Result<Verified, Rejection> {
-    let profile = verifier.profile();
+    let defaults = verifier.defaults();
     let run = || {
         let mut state = verifier.begin(head)?;
         verifier.update(&mut state, body);
         verifier.finish(state, head, body)
     };
-    run().map_err(|rejection| rejection.attributed(&profile))
+    run().map_err(|rejection| rejection.attributed(&defaults))
 }
 
 /// Forwards a [`Verifier`]'s methods to another verifier.
@@ -329,8 +329,8 @@ macro_rules! delegate_verifier {
             $crate::Verifier::finish(&$inner, state, head, body)
         }
 
-        fn profile(&$self) -> $crate::Profile {
-            $crate::Verifier::profile(&$inner)
+        fn defaults(&$self) -> $crate::VerifierDefaults {
+            $crate::Verifier::defaults(&$inner)
         }
 
         fn sensitive_parts(&$self) -> $crate::SensitiveParts {
@@ -341,28 +341,28 @@ macro_rules! delegate_verifier {
 pub(crate) use delegate_verifier;
 
 /// Forwards a [`Verifier`]'s answers to unsigned challenges to another verifier.
-macro_rules! delegate_handshake {
+macro_rules! delegate_challenge {
     ($self:ident => $inner:expr) => {
-        fn handshake(
+        fn challenge(
             &$self,
             head: &http::request::Parts,
         ) -> Option<Result<http::Response<bytes::Bytes>, $crate::Rejection>> {
-            $crate::Verifier::handshake(&$inner, head)
+            $crate::Verifier::challenge(&$inner, head)
         }
     };
 }
-pub(crate) use delegate_handshake;
+pub(crate) use delegate_challenge;
 
 impl<V: Verifier + ?Sized> Verifier for Arc<V> {
     delegate_verifier!(self => **self, V::State);
-    delegate_handshake!(self => **self);
+    delegate_challenge!(self => **self);
 }
 
 /// A verifier made of a function; see [`verifier_fn`].
 #[derive(Clone, Copy)]
 pub struct VerifierFn<F> {
     function: F,
-    profile: Profile,
+    defaults: VerifierDefaults,
 }
 
 /// A verifier made of a function that sees the whole request.
@@ -385,15 +385,15 @@ pub const fn verifier_fn<F>(function: F) -> VerifierFn<F>
 where
     F: Fn(&Parts, &Bytes) -> Result<Verified, Rejection>,
 {
-    VerifierFn { function, profile: Profile::DEFAULT }
+    VerifierFn { function, defaults: VerifierDefaults::DEFAULT }
 }
 
 impl<F> VerifierFn<F> {
     /// Sets the provider's name, the status of refusals, the body limit, and the parts of a request
-    /// that hold a secret, in place of [`Profile::DEFAULT`].
+    /// that hold a secret, in place of [`VerifierDefaults::DEFAULT`].
     #[must_use]
-    pub const fn with_profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
+    pub const fn with_defaults(mut self, defaults: VerifierDefaults) -> Self {
+        self.defaults = defaults;
         self
     }
 }
@@ -412,8 +412,8 @@ where
         (self.function)(head, body)
     }
 
-    fn profile(&self) -> Profile {
-        self.profile
+    fn defaults(&self) -> VerifierDefaults {
+        self.defaults
     }
 }
 
@@ -453,13 +453,13 @@ impl<V: Verifier> Verifier for ForTenant<V> {
         Ok(verified.with_tenant(Arc::clone(&self.tenant)))
     }
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        let answer = self.verifier.handshake(head)?;
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        let answer = self.verifier.challenge(head)?;
         Some(answer.map_err(|rejection| self.name(rejection)))
     }
 
-    fn profile(&self) -> Profile {
-        self.verifier.profile()
+    fn defaults(&self) -> VerifierDefaults {
+        self.verifier.defaults()
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

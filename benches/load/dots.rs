@@ -17,7 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, SignatureLayer,
-    log::{Mask, WebhookLog},
+    delivery_log::{DeliveryLog, Mask},
     providers::Meta,
 };
 
@@ -63,7 +63,7 @@ impl Load {
         self.on_one_thread(&directory)
     }
 
-    /// Strict mode on two threads: one tenant sends a MiB of dots a second.
+    /// Durable mode on two threads: one tenant sends a MiB of dots a second.
     async fn beside_others(&mut self, directory: &Directory) -> Result<(), Failure> {
         let seconds = (10 / self.divisor).max(2);
         let name = format!("strict, {seconds} MiB of dots in {seconds} s");
@@ -120,8 +120,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-async fn open(file: &Path) -> Result<WebhookLog, Failure> {
-    Ok(WebhookLog::builder().strict().mask(masks()).sqlite(file).await?)
+async fn open(file: &Path) -> Result<DeliveryLog, Failure> {
+    Ok(DeliveryLog::builder().durable().mask(masks()).sqlite(file).await?)
 }
 
 /// The layers of the server whose log is strict.
@@ -131,7 +131,7 @@ pub(crate) async fn strict_router(
 ) -> Result<axum::Router, Failure> {
     let log = open(file).await?;
     let layer = SignatureLayer::new(Meta::new(SECRET)?).body_limit(BODY_LIMIT);
-    Ok(router.route_layer(log.strict_layer()?).route_layer(layer.observer(log)))
+    Ok(router.route_layer(log.durable_layer()?).route_layer(layer.observer(log)))
 }
 
 /// The longest time between two ticks on a runtime of one thread, on which the bodies are verified
@@ -150,7 +150,7 @@ fn longest_gap(file: Option<PathBuf>) -> Result<Duration, Failure> {
 async fn ticks_while_logging(file: Option<PathBuf>) -> Result<Duration, Failure> {
     let mut layer = SignatureLayer::new(Meta::new(SECRET)?).body_limit(BODY_LIMIT);
     let log = match file {
-        Some(file) => Some(WebhookLog::builder().mask(masks()).sqlite(file).await?),
+        Some(file) => Some(DeliveryLog::builder().mask(masks()).sqlite(file).await?),
         None => None,
     };
     if let Some(log) = &log {

@@ -21,7 +21,7 @@ use tower_webhook::{
     BufferedBody, SignatureLayer, Verified,
     observe::{Event as Told, EventKind},
     providers::StandardWebhooks,
-    replay::{MemoryStore, ReplayLayer, Withheld},
+    replay::{MemoryReplayStore, ReplayLayer, ReplayAnswer},
 };
 use tower_webhook_fuzz::{
     KEYS, NOW, add, at, base64,
@@ -154,7 +154,7 @@ impl Service<Request<BufferedBody>> for Handler {
 
 fuzz_target!(|input: Input<'_>| {
     WORLD.take();
-    let store = MemoryStore::new(16).clock(at(NOW));
+    let store = MemoryReplayStore::new(16).clock(at(NOW));
     let guard = ReplayLayer::new("fuzz", store.clone()).lease(Duration::from_secs(60));
     let mut slots: [Option<Pin<Box<_>>>; SLOTS] = [const { None }; SLOTS];
     let mut cx = Context::from_waker(Waker::noop());
@@ -222,8 +222,8 @@ fuzz_target!(|input: Input<'_>| {
         let mut future = Box::pin(send(id, false, inner, &[Event::Data(b"again")]));
         let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut cx) else { panic!("it waits") };
         assert_eq!(response.status(), StatusCode::OK);
-        let withheld = response.extensions().get::<Withheld>();
-        let expected = (was_handled == 1).then_some(&Withheld::Duplicate);
+        let withheld = response.extensions().get::<ReplayAnswer>();
+        let expected = (was_handled == 1).then_some(&ReplayAnswer::Duplicate);
         assert_eq!(withheld, expected);
         WORLD.with_borrow(|world| assert_eq!(world.handled[id], 1));
     }

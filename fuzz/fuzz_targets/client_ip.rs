@@ -15,7 +15,7 @@ use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     PublicUrl,
     observe::ClientIp,
-    scheme::{Part, Scheme, SchemeVerifier},
+    scheme::{Component, Scheme, SchemeVerifier},
     verify,
 };
 use tower_webhook_fuzz::{KEYS, add, head, hex, hmac_sha256, secret, trimmed};
@@ -33,7 +33,7 @@ static CLIENT_IP: LazyLock<ClientIp> =
 
 static BY_URL: LazyLock<SchemeVerifier> = LazyLock::new(|| {
     let scheme =
-        Scheme::hmac_sha256("x-signature").template(&[Part::Url, Part::Literal("\n"), Part::Body]);
+        Scheme::hmac_sha256("x-signature").signed_content(&[Component::Url, Component::Literal("\n"), Component::Body]);
     let url = PublicUrl::forwarded(HOSTS, PROXIES, peer).unwrap();
     scheme.verifier_at(secret(0), url).unwrap()
 });

@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, Request};
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     PublicUrl, Secret,
-    providers::{self, Needs, Provider},
+    providers::{self, CredentialKind, Provider},
     sign::signed,
     verify,
 };
@@ -88,12 +88,12 @@ fuzz_target!(|input: Input<'_>| {
         let colon = text.iter().position(|byte| *byte == b':');
         let name = colon.map(|at| &text[..at]);
         let has_both = name.is_some_and(|name| !name.is_empty() && name.len() + 1 < text.len());
-        match provider.needs() {
-            Needs::Secret => assert!(!text.starts_with(b"whpk_")),
-            Needs::HeaderAndToken => {
+        match provider.credential_kind() {
+            CredentialKind::Secret => assert!(!text.starts_with(b"whpk_")),
+            CredentialKind::HeaderAndToken => {
                 assert!(has_both && HeaderName::from_bytes(name.unwrap()).is_ok())
             }
-            Needs::KeyIdAndSecret | Needs::UserAndPassword => assert!(has_both),
+            CredentialKind::KeyIdAndSecret | CredentialKind::UserAndPassword => assert!(has_both),
             _ => {}
         }
         assert!(input.has_url || !provider.needs_url());
@@ -117,8 +117,8 @@ fuzz_target!(|input: Input<'_>| {
 });
 
 /// A user and password are those that others write into the header.
-fn basic(provider: Provider, verifier: &providers::AnyVerifier, text: &[u8]) {
-    if provider.needs() != Needs::UserAndPassword {
+fn basic(provider: Provider, verifier: &providers::BoxVerifier, text: &[u8]) {
+    if provider.credential_kind() != CredentialKind::UserAndPassword {
         return;
     }
     let verdict = |text: &[u8]| {

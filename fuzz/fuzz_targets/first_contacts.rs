@@ -21,7 +21,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 use tower_webhook::{
     BufferedBody, SignatureLayer,
-    providers::{AnyVerifier, by_name},
+    providers::{BoxVerifier, by_name},
     scheme::{ContactField, FirstContact, Scheme},
 };
 use tower_webhook_fuzz::{Edit, add, edit, engine, head, members, secret};
@@ -47,11 +47,11 @@ const ECHO: Scheme = Scheme::hmac_sha256("x-acme-signature").first_contacts(&[
     FirstContact::form(&[("challenge", ContactField::Token)]).echo_text("challenge"),
 ]);
 
-static LAYERS: LazyLock<Vec<[SignatureLayer<AnyVerifier>; 2]>> = LazyLock::new(|| {
+static LAYERS: LazyLock<Vec<[SignatureLayer<BoxVerifier>; 2]>> = LazyLock::new(|| {
     let layer = |verifier| SignatureLayer::new(verifier).body_deadline(None);
     let named = NAMES
         .map(|name| [0, 1].map(|key| layer(by_name(name).unwrap().verifier(secret(key)).unwrap())));
-    let own = [0, 1].map(|key| layer(AnyVerifier::new(ECHO.verifier(secret(key)).unwrap())));
+    let own = [0, 1].map(|key| layer(BoxVerifier::new(ECHO.verifier(secret(key)).unwrap())));
     named.into_iter().chain([own]).collect()
 });
 
@@ -179,7 +179,7 @@ fn answer(index: usize, is_ping: bool, body: &[u8]) -> Option<String> {
 }
 
 fn send(
-    layer: &SignatureLayer<AnyVerifier>,
+    layer: &SignatureLayer<BoxVerifier>,
     request: &Parts,
     body: &[u8],
 ) -> (u16, Vec<u8>, Vec<(String, Vec<u8>)>) {

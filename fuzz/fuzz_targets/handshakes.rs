@@ -20,11 +20,11 @@ use tower_service::Service;
 use tower_webhook::{
     BufferedBody, Secret, SignatureLayer, Verified,
     providers::{
-        AnyVerifier, Dropbox, GitHub, Meta, MicrosoftGraph, Okta, Slack, Twitch, Twitter, WebSub,
+        BoxVerifier, Dropbox, GitHub, Meta, MicrosoftGraph, Okta, Slack, Twitch, Twitter, WebSub,
         Zoom,
     },
-    scheme::{Handshake, Scheme},
-    with_handshake,
+    scheme::{Challenge, Scheme},
+    with_challenge,
 };
 use tower_webhook_fuzz::{
     KEYS, NOW, add, at, base64,
@@ -38,36 +38,36 @@ use tower_webhook_fuzz::{
 
 const PROVIDERS: usize = 12;
 
-fn layers() -> Vec<SignatureLayer<AnyVerifier>> {
+fn layers() -> Vec<SignatureLayer<BoxVerifier>> {
     let (clock, key) = (at(NOW), || secret(0));
-    let head = Scheme::hmac_sha256("x-signature").handshake(Handshake::Head);
-    let signed = Scheme::hmac_sha256("x-signature").handshake(Handshake::SignedHeader {
+    let head = Scheme::hmac_sha256("x-signature").challenge(Challenge::Head);
+    let signed = Scheme::hmac_sha256("x-signature").challenge(Challenge::SignedHeader {
         header: "x-challenge",
         field: "type",
         value: "sync",
     });
-    let origins = Handshake::WebHookOrigins(&["eventgrid.azure.net"]);
-    let verifiers: [AnyVerifier; PROVIDERS] = [
-        AnyVerifier::new(
+    let origins = Challenge::WebHookOrigins(&["eventgrid.azure.net"]);
+    let verifiers: [BoxVerifier; PROVIDERS] = [
+        BoxVerifier::new(
             Meta::new(key()).unwrap().verify_token(Secret::new(TOKEN).unwrap()).unwrap(),
         ),
-        AnyVerifier::new(Twitter::new(key()).unwrap()),
-        AnyVerifier::new(Dropbox::new(key()).unwrap()),
-        AnyVerifier::new(Okta::new(key()).unwrap()),
-        AnyVerifier::new(MicrosoftGraph::new(key()).unwrap()),
-        AnyVerifier::new(Slack::new(key()).unwrap().clock(clock.clone())),
-        AnyVerifier::new(Zoom::new(key()).unwrap().clock(clock.clone())),
-        AnyVerifier::new(Twitch::new(key()).unwrap().clock(clock)),
-        AnyVerifier::new(WebSub::new(key()).unwrap().topic(TOPIC)),
-        AnyVerifier::new(with_handshake(GitHub::new(key()).unwrap(), origins).unwrap()),
-        AnyVerifier::new(head.verifier(key()).unwrap()),
-        AnyVerifier::new(signed.verifier(key()).unwrap()),
+        BoxVerifier::new(Twitter::new(key()).unwrap()),
+        BoxVerifier::new(Dropbox::new(key()).unwrap()),
+        BoxVerifier::new(Okta::new(key()).unwrap()),
+        BoxVerifier::new(MicrosoftGraph::new(key()).unwrap()),
+        BoxVerifier::new(Slack::new(key()).unwrap().clock(clock.clone())),
+        BoxVerifier::new(Zoom::new(key()).unwrap().clock(clock.clone())),
+        BoxVerifier::new(Twitch::new(key()).unwrap().clock(clock)),
+        BoxVerifier::new(WebSub::new(key()).unwrap().topic(TOPIC)),
+        BoxVerifier::new(with_challenge(GitHub::new(key()).unwrap(), origins).unwrap()),
+        BoxVerifier::new(head.verifier(key()).unwrap()),
+        BoxVerifier::new(signed.verifier(key()).unwrap()),
     ];
     let layer = |verifier| SignatureLayer::new(verifier).body_deadline(None);
     verifiers.map(layer).into()
 }
 
-static LAYERS: LazyLock<Vec<SignatureLayer<AnyVerifier>>> = LazyLock::new(layers);
+static LAYERS: LazyLock<Vec<SignatureLayer<BoxVerifier>>> = LazyLock::new(layers);
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {

@@ -13,15 +13,15 @@ use http::Method;
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     Verified, Verifier,
-    scheme::{Encoding, Grammar, Part, Scheme, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
+    scheme::{Encoding, SignatureFormat, Component, Scheme, SchemeVerifier, TimestampFormat, TimestampSource, Tolerance},
 };
 use tower_webhook_fuzz::{
     Edit, KEYS, NOW, add, at, edit, head, hmac_sha1, hmac_sha256, hmac_sha512, secret, trimmed,
 };
 
-const TIMED: &[Part] = &[Part::Time, Part::Literal("."), Part::Body];
+const TIMED: &[Component] = &[Component::Time, Component::Literal("."), Component::Body];
 const BASE: Scheme = Scheme::hmac_sha256("x-signature").provider("fuzz");
-const TAGGED: Grammar = Grammar::Tagged {
+const TAGGED: SignatureFormat = SignatureFormat::Named {
     separator: b' ',
     assign: b':',
     signature: "sha256",
@@ -69,57 +69,57 @@ const fn by(scheme: Scheme, reading: Reading) -> Case {
 
 static CASES: [Case; 13] = [
     by(
-        BASE.grammar(Grammar::pairs("t", "v1"))
-            .template(TIMED)
-            .time(TimeSource::Signature, TimeFormat::Seconds)
+        BASE.signature_format(SignatureFormat::pairs("t", "v1"))
+            .signed_content(TIMED)
+            .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
             .tolerance(Tolerance::seconds(300)),
         STRIPE,
     ),
     by(
-        BASE.grammar(Grammar::pairs("ts", "h1").separated_by(b';').spaced())
-            .template(TIMED)
-            .time(TimeSource::Signature, TimeFormat::Seconds)
+        BASE.signature_format(SignatureFormat::pairs("ts", "h1").separated_by(b';').spaced())
+            .signed_content(TIMED)
+            .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
             .tolerance(Tolerance::seconds(300)),
         PADDLE,
     ),
     by(
-        BASE.grammar(Grammar::pairs("t", "v1").spaced())
+        BASE.signature_format(SignatureFormat::pairs("t", "v1").spaced())
             .encoding(Encoding::Base64Url)
-            .template(TIMED)
-            .time(TimeSource::Signature, TimeFormat::Milliseconds)
+            .signed_content(TIMED)
+            .time(TimestampSource::Signature, TimestampFormat::UnixMillis)
             .tolerance(Tolerance::UNBOUNDED),
         SPACED,
     ),
     by(
-        BASE.grammar(Grammar::list("v1"))
+        BASE.signature_format(SignatureFormat::tagged("v1"))
             .encoding(Encoding::Base64)
-            .template(&[Part::Id, Part::Literal("."), Part::Time, Part::Literal("."), Part::Body])
+            .signed_content(&[Component::Id, Component::Literal("."), Component::Time, Component::Literal("."), Component::Body])
             .delivery_id("x-id")
-            .time(TimeSource::Header("x-time"), TimeFormat::Seconds)
+            .time(TimestampSource::Header("x-time"), TimestampFormat::UnixSeconds)
             .tolerance(Tolerance::seconds(300)),
         STANDARD,
     ),
     by(BASE.prefix("sha256="), Whole("sha256=")),
     by(BASE.encoding(Encoding::Base64), Whole("")),
     by(
-        BASE.grammar(Grammar::Positional { separator: b',', time_first: true })
-            .template(TIMED)
-            .time(TimeSource::Signature, TimeFormat::Seconds)
+        BASE.signature_format(SignatureFormat::Unnamed { separator: b',', time_first: true })
+            .signed_content(TIMED)
+            .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
             .tolerance(Tolerance::seconds(300)),
         Positional { time_first: true },
     ),
     by(
-        BASE.grammar(Grammar::Positional { separator: b',', time_first: false }),
+        BASE.signature_format(SignatureFormat::Unnamed { separator: b',', time_first: false }),
         Positional { time_first: false },
     ),
     by(BASE.headers(&["x-signature", "x-signature-2"]), Whole("")),
     by(BASE.authorization("HMAC").encoding(Encoding::Base64), Whole("")),
-    by(BASE.grammar(TAGGED), COLON),
+    by(BASE.signature_format(TAGGED), COLON),
     Case {
-        scheme: Scheme::hmac_sha1("x-signature").provider("fuzz").prefix("v0=").template(&[
-            Part::Body,
-            Part::Literal("--"),
-            Part::Header("x-id"),
+        scheme: Scheme::hmac_sha1("x-signature").provider("fuzz").prefix("v0=").signed_content(&[
+            Component::Body,
+            Component::Literal("--"),
+            Component::Header("x-id"),
         ]),
         reading: Whole("v0="),
         hmac: hmac_sha1,
@@ -322,7 +322,7 @@ fn run(input: &Input<'_>) -> Option<()> {
         let found: Vec<_> = candidates.into_iter().filter_map(decode).collect();
         let key_index = tags.iter().position(|tag| found.contains(tag))?;
         let identity = if index == 3 { id.to_vec() } else { tags.last()?.clone() };
-        Some((key_index, Verified::new("fuzz").with_identity(&identity).replay_key()))
+        Some((key_index, Verified::new("fuzz").with_replay_material(&identity).replay_key()))
     })();
 
     let verifier = &VERIFIERS[index][usize::from(input.is_rotating)];

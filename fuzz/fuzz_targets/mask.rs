@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use tower_webhook::log::{MESSAGE_FIELDS, Mask};
+use tower_webhook::delivery_log::{MESSAGE_FIELDS, Mask};
 use tower_webhook_fuzz::json::Document;
 
 const REDACTED: &str = "[REDACTED]";

@@ -15,7 +15,7 @@ use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     PublicUrl, Rejection, Secret, Verifier,
     providers::{
-        self, Ably, AnyVerifier, GitLab, Meta, Persona, Pusher, Slack, StandardWebhooks, Twilio,
+        self, Ably, BoxVerifier, GitLab, Meta, Persona, Pusher, Slack, StandardWebhooks, Twilio,
         WebSub, WebexContactCenter, Worldline, Worldpay, Wsapi,
     },
     sign::Sign,
@@ -26,7 +26,7 @@ type Signer = Box<dyn Fn(&mut Parts, &[u8], SystemTime) -> Result<(), Rejection>
 
 struct Provider {
     name: &'static str,
-    verifier: AnyVerifier,
+    verifier: BoxVerifier,
     sign: Signer,
 }
 
@@ -37,7 +37,7 @@ where
     let signer = verifier.clone();
     Provider {
         name,
-        verifier: AnyVerifier::new(verifier),
+        verifier: BoxVerifier::new(verifier),
         sign: Box::new(move |head, body, time| signer.sign(head, body, time)),
     }
 }

@@ -9,7 +9,7 @@ use http::{Method, request::Parts};
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     ConfigError, PublicUrl,
-    scheme::{Part, Scheme},
+    scheme::{Component, Scheme},
     verify,
 };
 use tower_webhook_fuzz::{KEYS, add, head, hex, hmac_sha256, secret};
@@ -101,7 +101,7 @@ fn check(text: &str, url: Result<PublicUrl, ConfigError>, is_base: bool, input: 
     add(&mut request, "x-forwarded-host", b"other.example").unwrap();
     add(&mut request, "host", b"other.example").unwrap();
     let scheme =
-        Scheme::hmac_sha256("x-signature").template(&[Part::Url, Part::Literal("\n"), Part::Body]);
+        Scheme::hmac_sha256("x-signature").signed_content(&[Component::Url, Component::Literal("\n"), Component::Body]);
     let verifier = scheme.verifier_at(secret(0), url).unwrap();
     let verdict = verify(&verifier, &request, &Bytes::from_static(b"body"));
     assert_eq!(verdict.is_ok(), !is_base || target.is_some(), "{text:?} {request:?} {verdict:?}");

@@ -16,7 +16,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     ReplayKey, Verified,
-    replay::{Claim, MemoryStore, ReplayStore, Settled, Token},
+    replay::{Claim, MemoryReplayStore, ReplayStore, Settled, ClaimToken},
 };
 use tower_webhook_fuzz::NOW;
 
@@ -38,7 +38,7 @@ enum Step {
 struct Entry {
     key: ReplayKey,
     until: u64,
-    owner: Option<Token>,
+    owner: Option<ClaimToken>,
 }
 
 struct Model {
@@ -65,7 +65,7 @@ impl Model {
     }
 
     /// `None` when there is no room.
-    fn claim(&mut self, key: ReplayKey, owner: Token, lease: u64) -> Option<Claim> {
+    fn claim(&mut self, key: ReplayKey, owner: ClaimToken, lease: u64) -> Option<Claim> {
         let (now, until) = (self.now, self.now + lease);
         // While there is room, what has expired stays.
         let tries = if self.entries.len() <= self.max / 2 { 0 } else { 8 };
@@ -97,7 +97,7 @@ impl Model {
         Some(Claim::Granted { evicted: std::mem::take(&mut self.evicted) })
     }
 
-    fn commit(&mut self, key: ReplayKey, owner: Token, retention: u64) -> Settled {
+    fn commit(&mut self, key: ReplayKey, owner: ClaimToken, retention: u64) -> Settled {
         let (now, until) = (self.now, self.now + retention);
         self.places.push((until, key));
         self.places.sort();
@@ -110,7 +110,7 @@ impl Model {
         if is_held { Settled::Held } else { Settled::Lost }
     }
 
-    fn release(&mut self, key: ReplayKey, owner: Token) -> Settled {
+    fn release(&mut self, key: ReplayKey, owner: ClaimToken) -> Settled {
         let now = self.now;
         let at =
             self.entries.iter().position(|entry| entry.key == key && entry.owner == Some(owner));
@@ -139,16 +139,16 @@ const fn nanos(nanos: u64) -> Duration {
 
 thread_local! {
     static KEYS: Vec<ReplayKey> = (0..16u8)
-        .map(|key| Verified::new("fuzz").with_identity(&[key]).replay_key().unwrap())
+        .map(|key| Verified::new("fuzz").with_replay_material(&[key]).replay_key().unwrap())
         .collect();
-    static OWNERS: Vec<Token> = (0..4).map(|_| Token::unique()).collect();
+    static OWNERS: Vec<ClaimToken> = (0..4).map(|_| ClaimToken::unique()).collect();
 }
 
 fuzz_target!(|input: Input| {
     let now = Arc::new(AtomicU64::new(0));
     let clock = Arc::clone(&now);
     let max = 1 + usize::from(input.capacity % 8);
-    let store = MemoryStore::new(max).clock(move || {
+    let store = MemoryReplayStore::new(max).clock(move || {
         UNIX_EPOCH + Duration::from_secs(NOW) + nanos(clock.load(Ordering::Relaxed))
     });
     let mut model = Model { entries: Vec::new(), places: Vec::new(), max, now: 0, evicted: 0 };

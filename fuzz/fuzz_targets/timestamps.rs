@@ -11,17 +11,17 @@ use http::Method;
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     RejectionKind,
-    scheme::{Part, Scheme, TimeFormat, TimeSource, Tolerance},
+    scheme::{Component, Scheme, TimestampFormat, TimestampSource, Tolerance},
     verify,
 };
 use tower_webhook_fuzz::{Edit, KEYS, NOW, add, at, edit, head, hex, hmac_sha256, secret, trimmed};
 
-const FORMATS: [TimeFormat; 5] = [
-    TimeFormat::Date,
-    TimeFormat::Milliseconds,
-    TimeFormat::Rfc3339,
-    TimeFormat::Rfc3339Zoneless,
-    TimeFormat::Seconds,
+const FORMATS: [TimestampFormat; 5] = [
+    TimestampFormat::HttpDate,
+    TimestampFormat::UnixMillis,
+    TimestampFormat::Rfc3339,
+    TimestampFormat::Rfc3339NoOffset,
+    TimestampFormat::UnixSeconds,
 ];
 
 const DATES: [&str; 4] = [
@@ -63,8 +63,8 @@ fn run(input: &Input<'_>) -> Option<()> {
 
     let now = NOW.checked_add_signed(input.late.into())?;
     let scheme = Scheme::hmac_sha256("x-signature")
-        .template(&[Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-time"), format);
+        .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
+        .time(TimestampSource::Header("x-time"), format);
     let scheme =
         scheme.tolerance(input.tolerance.map_or(Tolerance::UNBOUNDED, |(past, future)| {
             Tolerance::new(Duration::from_secs(past.into()), Duration::from_secs(future.into()))
@@ -79,7 +79,7 @@ fn run(input: &Input<'_>) -> Option<()> {
         (None, _) => Err(RejectionKind::Malformed),
         (Some(millis), None) => Ok(millis),
         // Before 1990 or after 2100.
-        _ if !(631_152_000..4_102_444_800).contains(&now) => Err(RejectionKind::ClockSuspect),
+        _ if !(631_152_000..4_102_444_800).contains(&now) => Err(RejectionKind::ClockUnreliable),
         (Some(millis), Some((past, future))) => {
             let age = i128::from(now) * 1000 - millis;
             if age > i128::from(past) * 1000 {
@@ -103,19 +103,19 @@ fn run(input: &Input<'_>) -> Option<()> {
 }
 
 /// A text that is right, or nearly.
-fn write(text: &Text<'_>, format: TimeFormat) -> Option<Vec<u8>> {
+fn write(text: &Text<'_>, format: TimestampFormat) -> Option<Vec<u8>> {
     let text = match *text {
         Text::Raw(text) => return Some(text.to_vec()),
         Text::Now { late, millis, style, zone } => {
             let seconds = i64::try_from(NOW).ok()? + i64::from(late);
             let time = DateTime::from_timestamp(seconds, u32::from(millis % 1000) * 1_000_000)?;
             match format {
-                TimeFormat::Date => {
+                TimestampFormat::HttpDate => {
                     time.format(DATES[usize::from(style) % DATES.len()]).to_string()
                 }
-                TimeFormat::Milliseconds => time.timestamp_millis().to_string(),
-                TimeFormat::Seconds => seconds.to_string(),
-                TimeFormat::Rfc3339 => {
+                TimestampFormat::UnixMillis => time.timestamp_millis().to_string(),
+                TimestampFormat::UnixSeconds => seconds.to_string(),
+                TimestampFormat::Rfc3339 => {
                     let zone = chrono::FixedOffset::east_opt(i32::from(zone) * 60)?;
                     time.with_timezone(&zone).to_rfc3339()
                 }
@@ -124,7 +124,7 @@ fn write(text: &Text<'_>, format: TimeFormat) -> Option<Vec<u8>> {
         }
         Text::Fields { year, month, day, clock: [hour, minute, second], fraction, zone } => {
             let zone = match zone {
-                _ if format != TimeFormat::Rfc3339 => String::new(),
+                _ if format != TimestampFormat::Rfc3339 => String::new(),
                 None => "Z".to_owned(),
                 Some([hour, minute]) => format!("-{:02}:{:02}", hour % 30, minute % 64),
             };
@@ -142,7 +142,7 @@ fn write(text: &Text<'_>, format: TimeFormat) -> Option<Vec<u8>> {
 }
 
 /// Milliseconds since 1970.
-fn read(text: &[u8], format: TimeFormat) -> Option<i128> {
+fn read(text: &[u8], format: TimestampFormat) -> Option<i128> {
     let text = str::from_utf8(text).ok().filter(|text| text.is_ascii())?;
     let number = || {
         let number: u64 = text.parse().ok()?;
@@ -153,14 +153,14 @@ fn read(text: &[u8], format: TimeFormat) -> Option<i128> {
     // A leap second is the next minute's first.
     let millis = |time: DateTime<chrono::Utc>| i128::from(time.timestamp_millis());
     match format {
-        TimeFormat::Milliseconds => number().filter(in_range),
-        TimeFormat::Seconds => number().map(|seconds| seconds * 1000).filter(in_range),
-        TimeFormat::Date => DATES.iter().find_map(|form| {
+        TimestampFormat::UnixMillis => number().filter(in_range),
+        TimestampFormat::UnixSeconds => number().map(|seconds| seconds * 1000).filter(in_range),
+        TimestampFormat::HttpDate => DATES.iter().find_map(|form| {
             let time = NaiveDateTime::parse_from_str(text, form).ok()?;
             let is_same = time.format(form).to_string() == text;
             (is_same && (1..=9999).contains(&time.year())).then(|| millis(time.and_utc()))
         }),
-        TimeFormat::Rfc3339 => {
+        TimestampFormat::Rfc3339 => {
             let is_blank = text.contains([' ', '_']);
             let is_long = text
                 .split_once('.')
@@ -169,7 +169,7 @@ fn read(text: &[u8], format: TimeFormat) -> Option<i128> {
             let year: u16 = text.get(..4)?.parse().ok()?;
             (!is_blank && !is_long && year > 0).then(|| millis(time.to_utc()))
         }
-        _ => read(format!("{text}Z").as_bytes(), TimeFormat::Rfc3339)
+        _ => read(format!("{text}Z").as_bytes(), TimestampFormat::Rfc3339)
             .filter(|_| !text.ends_with(|last: char| last.eq_ignore_ascii_case(&'z'))),
     }
 }

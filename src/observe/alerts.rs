@@ -17,7 +17,7 @@ use super::{Event, EventKind, Observer};
 /// | alert | when | default |
 /// |---|---|---|
 /// | [`ManyRefusals`](Alert::ManyRefusals) | so many invalid signatures from one address, or for one tenant, within the window | 10 in one hour |
-/// | [`VerificationCliff`](Alert::VerificationCliff) | a tenant whose requests verified before fails so many times in a row: a secret was changed on one side only | 5 |
+/// | [`SecretStoppedWorking`](Alert::SecretStoppedWorking) | a tenant whose requests verified before fails so many times in a row: a secret was changed on one side only | 5 |
 ///
 /// Each is raised once. The first comes again when its window has passed without one, the
 /// second when a request of the tenant's has verified in between. At most
@@ -47,7 +47,7 @@ pub enum Alert {
     /// Many invalid signatures within the window.
     ManyRefusals {
         /// Whose they are.
-        suspect: Suspect,
+        suspect: RefusalSource,
         /// How many there were when the alert was raised.
         count: usize,
         /// The provider of the last of them.
@@ -55,7 +55,7 @@ pub enum Alert {
     },
     /// A tenant that verified before fails every time. Its secret was probably changed: an attack
     /// looks so only where no genuine request comes in between.
-    VerificationCliff {
+    SecretStoppedWorking {
         /// The provider.
         provider: &'static str,
         /// The tenant that the look-up named, if any.
@@ -68,7 +68,7 @@ pub enum Alert {
 /// Whose refusals are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Suspect {
+pub enum RefusalSource {
     /// An address, or the first one of an IPv6 network of 64 bits; see
     /// [`ClientIp`](super::ClientIp).
     Address(IpAddr),
@@ -79,9 +79,9 @@ pub enum Suspect {
 type Endpoint = (&'static str, Option<Arc<str>>);
 
 struct State {
-    addresses: Recent<Suspect, Refusals>,
+    addresses: Recent<RefusalSource, Refusals>,
     /// Apart from the addresses, which a stranger may have many of: they must not drive tenants out.
-    tenants: Recent<Suspect, Refusals>,
+    tenants: Recent<RefusalSource, Refusals>,
     endpoints: Recent<Endpoint, u32>,
 }
 
@@ -159,8 +159,8 @@ impl Alerts {
         let mut alerts = Vec::new();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { addresses, tenants, endpoints } = &mut *state;
-        let address = event.client_ip().map(|address| Suspect::Address(network(address)));
-        let of_tenant = tenant.clone().map(|tenant| Suspect::Tenant(provider, tenant));
+        let address = event.client_ip().map(|address| RefusalSource::Address(network(address)));
+        let of_tenant = tenant.clone().map(|tenant| RefusalSource::Tenant(provider, tenant));
         for (suspect, known) in [(address, addresses), (of_tenant, tenants)] {
             let Some(suspect) = suspect else { continue };
             let refusals = known.get(suspect.clone(), || Some(Refusals::default()));
@@ -173,7 +173,7 @@ impl Alerts {
             *failures = failures.saturating_add(1);
             if *failures == self.cliff {
                 let count = self.cliff;
-                alerts.push(Alert::VerificationCliff { provider, tenant, count });
+                alerts.push(Alert::SecretStoppedWorking { provider, tenant, count });
             }
         }
         alerts
@@ -236,7 +236,7 @@ impl Observer for Alerts {
                 }
             }
             EventKind::Rejected { .. } | EventKind::Unverified
-                if event.event_type() == "invalid_webhook_signature" =>
+                if event.name() == "invalid_webhook_signature" =>
             {
                 // The lock is free again when others hear of it.
                 for alert in self.note(event, endpoint()) {
@@ -254,7 +254,7 @@ impl Alert {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::ManyRefusals { .. } => "many_invalid_signatures",
-            Self::VerificationCliff { .. } => "verification_cliff",
+            Self::SecretStoppedWorking { .. } => "verification_cliff",
         }
     }
 }
@@ -262,13 +262,13 @@ impl Alert {
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ManyRefusals { suspect: Suspect::Address(address), count, provider } => {
+            Self::ManyRefusals { suspect: RefusalSource::Address(address), count, provider } => {
                 write!(f, "{provider}: {count} invalid signatures from {address}")
             }
-            Self::ManyRefusals { suspect: Suspect::Tenant(_, tenant), count, provider } => {
+            Self::ManyRefusals { suspect: RefusalSource::Tenant(_, tenant), count, provider } => {
                 write!(f, "{provider}: {count} invalid signatures for tenant {tenant:?}")
             }
-            Self::VerificationCliff { provider, tenant, count } => {
+            Self::SecretStoppedWorking { provider, tenant, count } => {
                 write!(f, "{provider}: {count} refusals in a row")?;
                 if let Some(tenant) = tenant {
                     write!(f, " for tenant {tenant:?}")?;

@@ -15,8 +15,8 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, 
 
 use super::{Event, EventKind, Observers, redact};
 use crate::{
-    Profile, Rejection, RejectionKind, SensitiveParts, Verified, Verifier, layer::Config,
-    replay::Withheld, time::Clock, verdict::contained,
+    Rejection, RejectionKind, SensitiveParts, Verified, Verifier, VerifierDefaults, layer::Config,
+    replay::ReplayAnswer, time::Clock, verdict::contained,
 };
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -56,12 +56,12 @@ pub struct Attempt {
     verdict: OnceLock<(Proof, Duration)>,
     dispatched: AtomicBool,
     notes: Mutex<Notes>,
-    withheld: OnceLock<Withheld>,
+    withheld: OnceLock<ReplayAnswer>,
     unguarded: AtomicBool,
     body: OnceLock<(usize, Option<Bytes>)>,
     /// Of the logs that keep this attempt.
-    #[cfg(feature = "log")]
-    pub(crate) tickets: crate::log::Tickets,
+    #[cfg(feature = "delivery-log")]
+    pub(crate) tickets: crate::delivery_log::Tickets,
 }
 
 /// What the handler says of a request.
@@ -82,13 +82,13 @@ impl Attempt {
     /// The request with this head, for an event of a layer of your own.
     #[must_use]
     pub fn new(provider: &'static str, head: &Parts) -> Self {
-        let profile = Profile::DEFAULT.with_provider(provider);
+        let defaults = VerifierDefaults::DEFAULT.with_provider(provider);
         let none = Arc::new(SensitiveParts::none());
-        Self::at(profile, none, head, None, Clock::default(), Observers::default())
+        Self::at(defaults, none, head, None, Clock::default(), Observers::default())
     }
 
     pub(crate) fn at(
-        profile: Profile,
+        defaults: VerifierDefaults,
         sensitive: Arc<SensitiveParts>,
         head: &Parts,
         client_ip: Option<IpAddr>,
@@ -96,7 +96,7 @@ impl Attempt {
         observers: Observers,
     ) -> Self {
         Self {
-            provider: profile.provider,
+            provider: defaults.provider,
             sensitive,
             found_sensitive: OnceLock::new(),
             tenant: None,
@@ -116,8 +116,8 @@ impl Attempt {
             withheld: OnceLock::new(),
             unguarded: AtomicBool::new(false),
             body: OnceLock::new(),
-            #[cfg(feature = "log")]
-            tickets: crate::log::Tickets::default(),
+            #[cfg(feature = "delivery-log")]
+            tickets: crate::delivery_log::Tickets::default(),
         }
     }
 
@@ -168,7 +168,7 @@ impl Attempt {
 
     /// Tells the layer's observers what happened.
     pub fn report(&self, kind: EventKind) {
-        if let EventKind::Withheld(withheld) = kind {
+        if let EventKind::Replay(withheld) = kind {
             // Its answer is to be told from the handler's in the end.
             let _ = self.withheld.set(withheld);
         }
@@ -207,7 +207,7 @@ impl Attempt {
         self.verdict.get().map(|(proof, _)| proof)
     }
 
-    pub(super) fn withheld(&self) -> Option<Withheld> {
+    pub(super) fn withheld(&self) -> Option<ReplayAnswer> {
         self.withheld.get().copied()
     }
 
@@ -288,7 +288,7 @@ impl Observed {
         // The closure that tells the address is a user's.
         let client_ip = client_ip.and_then(|ip| contained(|| ip.of(head)).ok().flatten());
         let attempt = Attempt::at(
-            config.profile,
+            config.defaults,
             Arc::clone(&config.sensitive),
             head,
             client_ip,

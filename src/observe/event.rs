@@ -14,7 +14,7 @@ use super::{
     attempt::{Proof, REQUEST_ID},
     redact,
 };
-use crate::{Rejection, RejectionKind, Verified, replay::Withheld};
+use crate::{Rejection, RejectionKind, Verified, replay::ReplayAnswer};
 
 /// Something that happened to a request.
 ///
@@ -58,7 +58,7 @@ pub enum EventKind {
         count: u64,
     },
     /// An ownership challenge was answered in the handler's place.
-    Handshake {
+    Challenge {
         /// The answer's status.
         status: StatusCode,
     },
@@ -78,13 +78,13 @@ pub enum EventKind {
     /// ever and no [retention](crate::replay::ReplayLayer::retention) is set. Each guard reports it
     /// once.
     RetentionUnbounded,
-    /// [`Sampled`](super::Sampled) kept events back since it last spoke.
+    /// [`Throttled`](super::Throttled) kept events back since it last spoke.
     Suppressed {
         /// How many.
         count: u64,
     },
     /// The replay guard lets deliveries pass, because two genuine ones can be signed alike; see
-    /// [`Verified::is_unique`]. Each guard reports it once.
+    /// [`Verified::has_unique_replay_key`]. Each guard reports it once.
     Unguardable,
     /// The replay store failed and the guard [fails
     /// open](crate::replay::ReplayLayer::dangerously_fail_open): repetitions are dispatched, too. The
@@ -101,7 +101,7 @@ pub enum EventKind {
     Unverified,
     /// The replay guard answered in the handler's place. The layer above takes that for the inner
     /// service's answer: [`Completed`](Self::Completed) follows.
-    Withheld(Withheld),
+    Replay(ReplayAnswer),
 }
 
 impl<'a> Event<'a> {
@@ -148,7 +148,7 @@ impl<'a> Event<'a> {
     /// | the replay guard remembers without end, or cannot guard | `webhook_replay_unbounded`, `webhook_unguardable` |
     /// | the others | `webhook_accepted`, `webhook_cancelled`, `webhook_completed`, `webhook_first_contact`, `webhook_handshake`, `webhook_panicked`, `webhook_events_suppressed` |
     #[must_use]
-    pub fn event_type(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self.kind {
             EventKind::Accepted => "webhook_accepted",
             EventKind::Cancelled => "webhook_cancelled",
@@ -156,7 +156,7 @@ impl<'a> Event<'a> {
             EventKind::Evicted { .. } => "webhook_replay_evicted",
             EventKind::FirstContact { .. } => "webhook_first_contact",
             EventKind::GuardRestored { .. } => "webhook_guard_restored",
-            EventKind::Handshake { .. } => "webhook_handshake",
+            EventKind::Challenge { .. } => "webhook_handshake",
             EventKind::LeaseLost => "webhook_lease_lost",
             EventKind::Panicked => "webhook_panicked",
             EventKind::RateLimited => "rate_limit_exceeded",
@@ -165,24 +165,24 @@ impl<'a> Event<'a> {
             EventKind::Unguardable => "webhook_unguardable",
             EventKind::Unguarded { .. } => "webhook_unguarded",
             EventKind::Unsettled => "webhook_unsettled",
-            EventKind::Withheld(withheld) => match withheld {
-                Withheld::Duplicate => "webhook_duplicate",
-                Withheld::InFlight => "webhook_in_flight",
-                Withheld::NothingSigned | Withheld::NotVerified => "webhook_config_error",
-                Withheld::StoreFailed => "webhook_replay_store_failed",
+            EventKind::Replay(withheld) => match withheld {
+                ReplayAnswer::Duplicate => "webhook_duplicate",
+                ReplayAnswer::InFlight => "webhook_in_flight",
+                ReplayAnswer::NothingSigned | ReplayAnswer::NotVerified => "webhook_config_error",
+                ReplayAnswer::StoreFailed => "webhook_replay_store_failed",
             },
             EventKind::Rejected { .. } | EventKind::Unverified => {
                 match self.rejection().map_or(RejectionKind::SignatureMismatch, Rejection::kind) {
-                    RejectionKind::HandshakeFailed
-                    | RejectionKind::HandshakeMalformed
-                    | RejectionKind::HandshakeUnexpected => "webhook_verification_failed",
-                    RejectionKind::ClockSuspect
+                    RejectionKind::ChallengeFailed
+                    | RejectionKind::ChallengeMalformed
+                    | RejectionKind::ChallengeUnexpected => "webhook_verification_failed",
+                    RejectionKind::ClockUnreliable
                     | RejectionKind::VerifierPanicked
                     | RejectionKind::VerifierUnavailable => "webhook_config_error",
                     RejectionKind::BodyTimeout
                     | RejectionKind::BodyTooLarge
                     | RejectionKind::BodyUnreadable => "webhook_body_refused",
-                    RejectionKind::Overload => "webhook_overload",
+                    RejectionKind::Overloaded => "webhook_overload",
                     _ => "invalid_webhook_signature",
                 }
             }
@@ -192,7 +192,7 @@ impl<'a> Event<'a> {
     /// Why the replay guard answered in the handler's place, also in the
     /// [`Completed`](EventKind::Completed) that follows.
     #[must_use]
-    pub fn withheld(&self) -> Option<Withheld> {
+    pub fn withheld(&self) -> Option<ReplayAnswer> {
         self.attempt.withheld()
     }
 
@@ -210,7 +210,7 @@ impl<'a> Event<'a> {
             EventKind::Cancelled
             | EventKind::Completed { .. }
             | EventKind::FirstContact { .. }
-            | EventKind::Handshake { .. }
+            | EventKind::Challenge { .. }
             | EventKind::Panicked
             | EventKind::Rejected { .. } => true,
             EventKind::RateLimited => !self.is_dispatched(),
@@ -224,7 +224,7 @@ impl<'a> Event<'a> {
             | EventKind::Unguarded { .. }
             | EventKind::Unsettled
             | EventKind::Unverified
-            | EventKind::Withheld(_) => false,
+            | EventKind::Replay(_) => false,
         }
     }
 
@@ -321,7 +321,7 @@ impl<'a> Event<'a> {
     }
 
     /// Calls `visit` with each piece of the URL that a body must not repeat.
-    #[cfg(feature = "log")]
+    #[cfg(feature = "delivery-log")]
     pub(crate) fn each_secret_of_url(&self, visit: &mut dyn FnMut(&str)) {
         if self.attempt.has_secret_url() {
             self.sensitive_parts().each_url_piece(&self.attempt.uri, visit);
@@ -356,7 +356,7 @@ impl<'a> Event<'a> {
 
     /// What the delivery is about, as the handler [says](Attempt::set_event_name); nothing is escaped.
     #[must_use]
-    pub fn event_name(&self) -> Option<String> {
+    pub fn delivery_event(&self) -> Option<String> {
         self.attempt.notes().event_name.clone()
     }
 
@@ -429,7 +429,7 @@ impl fmt::Debug for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
             .field("kind", &self.kind)
-            .field("event_type", &self.event_type())
+            .field("event_type", &self.name())
             .field("reason", &self.reason())
             .field("attempt", &self.attempt)
             .finish()

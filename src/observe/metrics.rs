@@ -14,7 +14,7 @@ use super::{Event, EventKind, Observer};
 /// | `webhook_verification_seconds` | `provider` | histogram: from the request's head to the verdict, the reading of the body included |
 /// | `webhook_body_bytes` | `provider` | histogram: bodies that were read to their end |
 /// | `webhook_replay_total` | `provider`, `outcome` | what the replay guard did; `outcome` is `duplicate`, `in_flight`, `store_failed`, `nothing_signed`, `not_verified`, `unguarded` (each request, when it ends), `unsettled`, `lease_lost` or `evicted` |
-/// | `webhook_events_suppressed_total` | `provider` | events that [`Sampled`](super::Sampled) kept back |
+/// | `webhook_events_suppressed_total` | `provider` | events that [`Throttled`](super::Throttled) kept back |
 ///
 /// Labels are names that the server knows itself, never text from a request or a tenant, so their
 /// number is bounded.
@@ -88,7 +88,7 @@ impl Observer for MetricsObserver {
             EventKind::Unverified => Self::decided(event, "unverified"),
             EventKind::Rejected { .. } => Self::decided(event, "rejected"),
             EventKind::FirstContact { .. } => Self::decided(event, "first_contact"),
-            EventKind::Handshake { .. } => Self::decided(event, "handshake"),
+            EventKind::Challenge { .. } => Self::decided(event, "handshake"),
             // Below the layer it has a verdict already, and the handler's answer will follow.
             EventKind::RateLimited if is_dispatched => {}
             EventKind::RateLimited => Self::decided(event, "rate_limited"),
@@ -106,7 +106,7 @@ impl Observer for MetricsObserver {
                 };
                 Self::completed(event, status);
             }
-            EventKind::Withheld(withheld) => Self::replay(event, withheld.as_str(), 1),
+            EventKind::Replay(withheld) => Self::replay(event, withheld.as_str(), 1),
             EventKind::GuardRestored { .. } | EventKind::Unguarded { .. } => {}
             EventKind::Unsettled => Self::replay(event, "unsettled", 1),
             EventKind::LeaseLost => Self::replay(event, "lease_lost", 1),

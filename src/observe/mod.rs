@@ -14,7 +14,7 @@
 //! let meta = Meta::new("app secret")?;
 //! let layer = SignatureLayer::new(meta).observer(|event: &Event<'_>| {
 //!     if let Some(reason) = event.reason() {
-//!         eprintln!("{} {reason} {}", event.event_type(), event.url());
+//!         eprintln!("{} {reason} {}", event.name(), event.url());
 //!     }
 //! });
 //! # let _ = layer;
@@ -24,7 +24,7 @@
 //! # The events of one request
 //!
 //! Each request ends in exactly one of [`Rejected`](EventKind::Rejected),
-//! [`Handshake`](EventKind::Handshake), [`Completed`](EventKind::Completed),
+//! [`Challenge`](EventKind::Challenge), [`Completed`](EventKind::Completed),
 //! [`Cancelled`](EventKind::Cancelled) and [`Panicked`](EventKind::Panicked). Before a request goes
 //! to the inner service there is one of [`Accepted`](EventKind::Accepted) and, in report-only mode,
 //! [`Unverified`](EventKind::Unverified).
@@ -36,7 +36,7 @@ mod event;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod redact;
-mod sampled;
+mod throttled;
 #[cfg(feature = "tracing")]
 mod tracing;
 
@@ -48,15 +48,15 @@ pub use self::metrics::MetricsObserver;
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use self::tracing::TracingObserver;
 pub use self::{
-    alerts::{Alert, Alerts, Suspect},
+    alerts::{Alert, Alerts, RefusalSource},
     attempt::Attempt,
     client_ip::ClientIp,
     event::{Event, EventKind},
     redact::is_sensitive,
-    sampled::Sampled,
+    throttled::Throttled,
 };
-#[cfg(feature = "log")]
-pub(crate) use self::{redact::text as escaped, sampled::Window};
+#[cfg(feature = "delivery-log")]
+pub(crate) use self::{redact::text as escaped, throttled::Window};
 pub use crate::sensitive::SensitiveParts;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use tracing::{debug, error, warn};
 
 use super::{Event, EventKind, Observer};
-use crate::{RejectionKind, replay::Withheld};
+use crate::{RejectionKind, replay::ReplayAnswer};
 
 /// Writes each event to `tracing`.
 ///
@@ -23,12 +23,12 @@ use crate::{RejectionKind, replay::Withheld};
 /// and `elapsed_ms`; those that are not known are left out. What comes from the request is
 /// escaped and cut after 256 bytes; see [`Event`].
 ///
-/// So that strangers cannot fill the log, put it into [`Sampled`](super::Sampled):
+/// So that strangers cannot fill the log, put it into [`Throttled`](super::Throttled):
 ///
 /// ```
-/// use tower_webhook::observe::{Sampled, TracingObserver};
+/// use tower_webhook::observe::{Throttled, TracingObserver};
 ///
-/// let observer = Sampled::new(TracingObserver::new(), 600);
+/// let observer = Throttled::new(TracingObserver::new(), 600);
 /// # let _ = observer;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,13 +50,13 @@ macro_rules! write_event {
         let status = match event.kind() {
             EventKind::Completed { status } => status,
             EventKind::FirstContact { status }
-            | EventKind::Handshake { status }
+            | EventKind::Challenge { status }
             | EventKind::Rejected { status } => Some(status),
             _ => None,
         };
         $level!(
             target: $target,
-            event_type = event.event_type(),
+            event_type = event.name(),
             provider = event.provider(),
             tenant_id = event.tenant().map(|tenant| super::redact::text(tenant.as_bytes())),
             ip_address = event.client_ip().map(tracing::field::display),
@@ -104,7 +104,7 @@ fn detail(rejection: &crate::Rejection) -> Option<String> {
 
 impl Observer for TracingObserver {
     fn observe(&self, event: &Event<'_>) {
-        match (event.kind(), event.event_type()) {
+        match (event.kind(), event.name()) {
             (_, "invalid_webhook_signature") => {
                 write_event!(error, "security", event, "invalid webhook signature");
             }
@@ -148,10 +148,10 @@ impl Observer for TracingObserver {
             (EventKind::LeaseLost, _) => {
                 write_event!(warn, "tower_webhook", event, "webhook handler outlived its lease");
             }
-            (EventKind::Unsettled | EventKind::Withheld(Withheld::StoreFailed), _) => {
+            (EventKind::Unsettled | EventKind::Replay(ReplayAnswer::StoreFailed), _) => {
                 write_event!(warn, "tower_webhook", event, "webhook replay store failed");
             }
-            (EventKind::Withheld(_), _) => {
+            (EventKind::Replay(_), _) => {
                 write_event!(debug, "tower_webhook", event, "webhook repeated");
             }
             (EventKind::Panicked, _) => {
@@ -168,7 +168,7 @@ impl Observer for TracingObserver {
             (EventKind::FirstContact { .. }, _) => {
                 write_event!(debug, "tower_webhook", event, "webhook first contact answered");
             }
-            (EventKind::Handshake { .. }, _) => {
+            (EventKind::Challenge { .. }, _) => {
                 write_event!(debug, "tower_webhook", event, "webhook challenge answered");
             }
             (EventKind::Completed { .. }, _) => {

@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 
 use super::Asana;
 use crate::{
-    MakeVerifier, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
-    handshake::MAX_CHALLENGE, head::optional,
+    MakeVerifier, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
+    VerifierDefaults, challenge::MAX_CHALLENGE, head::optional,
 };
 
 const SECRET: &str = "x-hook-secret";
@@ -115,8 +115,8 @@ where
         AsanaFuture { step }
     }
 
-    fn profile(&self) -> Profile {
-        Asana::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Asana::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
@@ -132,7 +132,7 @@ fn offered(head: &Parts) -> Option<Result<(Secret, HeaderValue), Rejection>> {
         // A signed request is verified, whatever else it carries.
         && !head.headers.contains_key("x-hook-signature");
     is_exchange.then(|| {
-        let malformed = || Rejection::new(RejectionKind::HandshakeMalformed).with_field(SECRET);
+        let malformed = || Rejection::new(RejectionKind::ChallengeMalformed).with_field(SECRET);
         let value = optional(head, SECRET).ok().flatten().ok_or_else(malformed)?;
         let is_in_form = value.len() <= MAX_CHALLENGE && value.iter().all(u8::is_ascii_graphic);
         let text = std::str::from_utf8(value).ok().filter(|_| is_in_form).ok_or_else(malformed)?;
@@ -145,6 +145,7 @@ fn offered(head: &Parts) -> Option<Result<(Secret, HeaderValue), Rejection>> {
 
 pin_project! {
     /// Looks the verifier up, or offers the secret.
+    #[doc(hidden)]
     pub struct AsanaFuture<LF, AF> {
         #[pin]
         step: Step<LF, AF>,
@@ -174,7 +175,7 @@ where
     type Output = Result<AsanaHook<V>, Rejection>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let unexpected = Rejection::new(RejectionKind::HandshakeUnexpected).with_field(SECRET);
+        let unexpected = Rejection::new(RejectionKind::ChallengeUnexpected).with_field(SECRET);
         Poll::Ready(match self.project().step.project() {
             StepProjection::LookUp { future } => {
                 ready!(future.poll(cx)).map(|asana| AsanaHook(Role::Verify(asana)))
@@ -226,9 +227,9 @@ impl<V: Verifier> Verifier for AsanaHook<V> {
         self.verifier()?.finish(state, head, body)
     }
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         match &self.0 {
-            Role::Verify(verifier) => verifier.handshake(head),
+            Role::Verify(verifier) => verifier.challenge(head),
             Role::Answer(echo) => {
                 let mut response = Response::new(Bytes::new());
                 response.headers_mut().insert(HeaderName::from_static(SECRET), echo.clone());
@@ -237,8 +238,8 @@ impl<V: Verifier> Verifier for AsanaHook<V> {
         }
     }
 
-    fn profile(&self) -> Profile {
-        Asana::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Asana::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

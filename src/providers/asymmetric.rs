@@ -9,9 +9,11 @@ use http::{
 
 use super::{policy, scheme_methods};
 use crate::{
-    Profile, Rejection, SensitiveParts, Verified, Verifier,
+    Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
     json::{self, Value},
-    scheme::{Encoding, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource},
+    scheme::{
+        Component, Encoding, Scheme, SchemeState, SchemeVerifier, TimestampFormat, TimestampSource,
+    },
     verifier::delegate_verifier,
 };
 
@@ -24,7 +26,7 @@ use crate::{
 /// | signed content | `<time><body>` |
 /// | freshness | 11 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
 /// | delivery id | in the body (`id`) of interactions |
-/// | handshake | an interaction's signed PING (`"type": 1`) is answered with `{"type":1}`, a webhook event's (`"type": 0`) with 204, and neither reaches the handler. A body with an `event` always does: there, `"type": 1` is an event |
+/// | challenge | an interaction's signed PING (`"type": 1`) is answered with `{"type":1}`, a webhook event's (`"type": 0`) with 204, and neither reaches the handler. A body with an `event` always does: there, `"type": 1` is an event |
 /// | status | 401, which Discord demands for the bad signatures that it sends as a probe (<https://docs.discord.com/developers/events/webhook-events>) |
 /// | retries | for 10 minutes (<https://github.com/discord/discord-api-docs/blob/2001e741f6aae8e4e043baac9bec7879c5a59b38/docs/events/webhook-events.mdx>); whether each is signed anew is unknown |
 /// | body limit | 16 MiB; no maximum is documented |
@@ -43,8 +45,8 @@ impl Discord {
             .unique_content()
             // Of an interaction: it lets anybody answer in the application's name.
             .sensitive_fields(&["token"])
-            .template(&[Part::Time, Part::Body])
-            .time(TimeSource::Header("x-signature-timestamp"), TimeFormat::Seconds),
+            .signed_content(&[Component::Time, Component::Body])
+            .time(TimestampSource::Header("x-signature-timestamp"), TimestampFormat::UnixSeconds),
     );
 
     scheme_methods!(public_key, timed);
@@ -70,8 +72,8 @@ impl Verifier for Discord {
         self.0.finish(state, head, body)?.or_reply(|| ping(body).map(Ok))
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
@@ -107,7 +109,7 @@ fn ping(body: &Bytes) -> Option<Response<Bytes>> {
 /// | signed content | `<time><body>`; the CR LF at the body's end is part of it. The time must have 10 digits, so that none of them is the body's |
 /// | freshness | 26 hours and 24 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
 /// | delivery id | in the body (`sg_event_id`) |
-/// | handshake | none |
+/// | challenge | none |
 /// | status | 403 |
 /// | retries | for 24 hours (<https://github.com/sendgrid/docs/blob/c3eb3fef6132c26b9ee0f94de031e6b0fac7b1c5/content/docs/for-developers/tracking-events/getting-started-event-webhook.md>); whether each is signed anew is unknown |
 /// | body limit | 50 MiB (<https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/inbound-email>) |
@@ -123,10 +125,10 @@ impl SendGrid {
             .provider("sendgrid")
             .unique_content()
             .encoding(Encoding::Base64)
-            .template(&[Part::Time, Part::Body])
+            .signed_content(&[Component::Time, Component::Body])
             .time(
-                TimeSource::Header("x-twilio-email-event-webhook-timestamp"),
-                TimeFormat::Seconds,
+                TimestampSource::Header("x-twilio-email-event-webhook-timestamp"),
+                TimestampFormat::UnixSeconds,
             ),
     );
 
@@ -146,7 +148,7 @@ impl Verifier for SendGrid {
 /// | signed content | <code>&lt;time&gt;\|&lt;body&gt;</code> |
 /// | freshness | 5 minutes both ways |
 /// | delivery id | in the body (`data.id`) |
-/// | handshake | none |
+/// | challenge | none |
 /// | status | 403 |
 /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/team-telnyx/telnyx-ruby>) |
 /// | body limit | 16 MiB; no maximum is documented |
@@ -161,8 +163,8 @@ impl Telnyx {
             .provider("telnyx")
             .unique_content()
             .encoding(Encoding::Base64)
-            .template(&[Part::Time, Part::Literal("|"), Part::Body])
-            .time(TimeSource::Header("telnyx-timestamp"), TimeFormat::Seconds),
+            .signed_content(&[Component::Time, Component::Literal("|"), Component::Body])
+            .time(TimestampSource::Header("telnyx-timestamp"), TimestampFormat::UnixSeconds),
     );
 
     scheme_methods!(public_key, timed);
@@ -181,7 +183,7 @@ impl Verifier for Telnyx {
 /// | signed content | the body |
 /// | freshness | none |
 /// | delivery id | `X-Delivery-Id`, **not signed** |
-/// | handshake | none; a test delivery with `X-Test-Notification` is signed as the others |
+/// | challenge | none; a test delivery with `X-Test-Notification` is signed as the others |
 /// | status | 403 |
 /// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's source: <https://docs.wise.com/guides/developer/webhooks/event-handling>, transferwise/digital-signatures-examples `verify-webhook-signature` |

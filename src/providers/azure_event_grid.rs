@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::request::Parts;
 
 use super::{SharedToken, policy};
-use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier, scheme::Handshake};
+use crate::{Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults, scheme::Challenge};
 
 /// Azure Event Grid, with a secret of your own in the endpoint's URL or in a delivery property.
 ///
@@ -11,7 +11,7 @@ use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier, scheme::Hand
 /// | header | none of its own: where the [`SharedToken`] says |
 /// | proves | that the sender knows the token; **nothing about the body** |
 /// | delivery id | in the body (`id` of each event) |
-/// | handshake | the POST with `aeg-event-type: SubscriptionValidation` **and the token** is answered with `{"validationResponse":"<code>"}` and does not reach the handler |
+/// | challenge | the POST with `aeg-event-type: SubscriptionValidation` **and the token** is answered with `{"validationResponse":"<code>"}` and does not reach the handler |
 /// | status | 403 |
 /// | body limit | 2 MiB; 1 MiB is documented (<https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/event-grid/event-schema.md>) |
 /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::NOT_FOUND)` it comes again (<https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry>) |
@@ -19,21 +19,21 @@ use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier, scheme::Hand
 ///
 /// Deliveries with a token of Entra ID in `Authorization` are not verified here. Under the CloudEvents
 /// schema Event Grid asks by OPTIONS in place of the POST; see
-/// [`WebHookOrigins`](Handshake::WebHookOrigins).
+/// [`WebHookOrigins`](Challenge::WebHookOrigins).
 ///
 /// ```
 /// use tower_webhook::{
 ///     SignatureLayer,
 ///     providers::{AzureEventGrid, SharedToken},
-///     scheme::Handshake,
-///     with_handshake,
+///     scheme::Challenge,
+///     with_challenge,
 /// };
 ///
 /// // Subscribed with the endpoint https://example.com/hook?code=the-secret.
 /// let token = SharedToken::in_query("code", "the-secret")?;
 /// let event_grid = AzureEventGrid::new(token);
-/// let cloud_events = Handshake::WebHookOrigins(&["eventgrid.azure.net"]);
-/// let layer = SignatureLayer::new(with_handshake(event_grid, cloud_events)?);
+/// let cloud_events = Challenge::WebHookOrigins(&["eventgrid.azure.net"]);
+/// let layer = SignatureLayer::new(with_challenge(event_grid, cloud_events)?);
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
@@ -42,7 +42,7 @@ pub struct AzureEventGrid(SharedToken);
 
 impl AzureEventGrid {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = policy::profile("azure_event_grid")
+    pub const DEFAULTS: VerifierDefaults = policy::defaults("azure_event_grid")
         // Whoever has them confirms the subscription.
         .with_sensitive_fields(&["validationCode", "validationUrl"]);
 
@@ -61,16 +61,16 @@ impl Verifier for AzureEventGrid {
     }
 
     fn finish(&self, key: usize, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        let verified = Verified::new(Self::PROFILE.provider()).with_key_index(key);
-        verified.or_reply(|| Handshake::EventGrid.after_verification(head, body, None))
+        let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(key);
+        verified.or_reply(|| Challenge::EventGrid.after_verification(head, body, None))
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
-        Self::PROFILE.sensitive_parts().and(self.0.sensitive_parts())
+        Self::DEFAULTS.sensitive_parts().and(self.0.sensitive_parts())
     }
 }
 

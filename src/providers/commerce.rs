@@ -2,7 +2,8 @@
 
 use super::{providers, standard_webhooks::family};
 use crate::scheme::{
-    ContactField, Encoding, FirstContact, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource,
+    Component, ContactField, Encoding, FirstContact, Scheme, SecretEncoding, SignatureFormat,
+    TimestampFormat, TimestampSource,
 };
 
 providers! {
@@ -15,7 +16,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://www.aftership.com/docs/tracking/webhook/webhook-signature> |
@@ -46,7 +47,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-adsk-delivery-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://aps.autodesk.com/blog/practice-payload-signature-webhook> |
@@ -64,7 +65,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 2 days and 4 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 2 days (<https://github.com/bigcommerce/docs/blob/24f580ca6d2981728b7ed70a2049e00fc602c335/docs/integrations/webhooks/overview.mdx>); whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -74,7 +75,7 @@ providers! {
     /// Signed with the app client secret as it is. Headers that the user chooses can be checked with [`SharedToken`](super::SharedToken) beside it.
     BigCommerce(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("bigcommerce")
-        .key_rule(KeyRule::Text);
+        .secret_encoding(SecretEncoding::Text);
 
     /// EasyPost.
     ///
@@ -85,7 +86,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: EasyPost SDK tests |
@@ -104,7 +105,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 27 hours and 36 minutes (second-hand: <https://raw.githubusercontent.com/api-evangelist/etsy/refs/heads/main/asyncapi/etsy-webhooks-asyncapi.yml>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -121,15 +122,15 @@ providers! {
     /// | signed content | `<time>.<body>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: vendor pages stored |
     Lob(timed) = Scheme::hmac_sha256("lob-signature")
         .provider("lob")
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Header("lob-signature-timestamp"), TimeFormat::Milliseconds);
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Header("lob-signature-timestamp"), TimestampFormat::UnixMillis);
 
     /// Shippo.
     ///
@@ -140,7 +141,7 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -150,9 +151,9 @@ providers! {
     /// Opt-in by support.
     Shippo(timed) = Scheme::hmac_sha256("shippo-auth-signature")
         .provider("shippo")
-        .grammar(Grammar::pairs("t", "v1"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds);
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
     /// Shopify.
     ///
@@ -163,7 +164,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: `X-Shopify-Triggered-At` is not signed |
     /// | delivery id | `X-Shopify-Webhook-Id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 401, which the provider demands (<https://community.shopify.com/t/app-must-verify-the-authenticity-of-the-request-from-shopify/108155>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://dev.to/shannonllc/shopify-webhooks-hmac-verification-5-second-timeout-retries-jkj>) |
@@ -193,7 +194,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-wc-webhook-delivery-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | first contact | an unsigned form with `webhook_id` alone, on saving, is answered with 200 (<https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php>, `deliver_ping`) |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |

@@ -2,7 +2,8 @@
 
 use super::{providers, standard_webhooks::family};
 use crate::scheme::{
-    ContactField, Encoding, FirstContact, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource,
+    Component, ContactField, Encoding, FirstContact, Scheme, SecretEncoding, SignatureFormat,
+    TimestampFormat, TimestampSource,
 };
 
 providers! {
@@ -15,7 +16,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hookdeck alchemy-webhooks skill page |
@@ -31,7 +32,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-request-uuid`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | first contact | Data Center's "test connection", `X-Event-Key: diagnostics:ping` with `{"test":true}` and no signature, is answered with 200 (<https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html>) |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -56,7 +57,7 @@ providers! {
     /// | signed content | `<timestamp>.<body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | `x-buildkite-request`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; each is signed anew (<https://github.com/buildkite/docs/blob/35cf0294c6ea68f41d90da114120d73278f6fc0b/pages/apis/webhooks/_webhook_signature.md>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -65,9 +66,9 @@ providers! {
     /// In signature mode. In token mode use [`SharedToken`](super::SharedToken) with `X-Buildkite-Token`.
     Buildkite(timed) = Scheme::hmac_sha256("x-buildkite-signature")
         .provider("buildkite")
-        .grammar(Grammar::pairs("timestamp", "signature"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .signature_format(SignatureFormat::pairs("timestamp", "signature"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
         .delivery_id("x-buildkite-request");
 
     /// CircleCI.
@@ -79,14 +80,14 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://github.com/circleci/circleci-docs/blob/9734a1410cc98741bc09b84f187325a8f43baf68/docs/guides/modules/integration/pages/outbound-webhooks.adoc>) |
     /// | evidence | public vector: circleci docs |
     CircleCi() = Scheme::hmac_sha256("circleci-signature")
         .provider("circleci")
-        .grammar(Grammar::list("v1").separated_by(b',').assigned_by(b'='));
+        .signature_format(SignatureFormat::tagged("v1").separated_by(b',').assigned_by(b'='));
 
     /// Convoy, advanced signatures in hex.
     ///
@@ -97,7 +98,7 @@ providers! {
     /// | signed content | `<t>,<body>`, with a comma |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `x-convoy-event-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 17 minutes (<https://github.com/frain-dev/convoy/blob/2b60cc652e1d4babc1857280d5911817960e83e7/datastore/models.go>); each is signed anew (<https://github.com/frain-dev/convoy/blob/2b60cc652e1d4babc1857280d5911817960e83e7/worker/task/process_event_delivery.go>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -106,9 +107,9 @@ providers! {
     /// For advanced signatures in hex. Simple ones are the bare tag of the body, in hex or base64: declare a [`Scheme`] for those.
     Convoy(timed) = Scheme::hmac_sha256("x-convoy-signature")
         .provider("convoy")
-        .grammar(Grammar::pairs("t", "v1"))
-        .template(&[Part::Time, Part::Literal(","), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, Component::Literal(","), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
         .delivery_id("x-convoy-event-id");
 
     /// Cursor.
@@ -120,7 +121,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-webhook-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hookdeck skills |
@@ -138,7 +139,7 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 30 minutes back, 5 minutes ahead |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 41 minutes (<https://elevenlabs.io/docs/eleven-api/resources/webhooks>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/elevenlabs/elevenlabs-js>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -146,9 +147,9 @@ providers! {
     /// | evidence | vendor's documentation or source: hookdeck skills; SDK |
     ElevenLabs(timed) = Scheme::hmac_sha256("elevenlabs-signature")
         .provider("elevenlabs")
-        .grammar(Grammar::pairs("t", "v0"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds);
+        .signature_format(SignatureFormat::pairs("t", "v0"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
     /// Gitea.
     ///
@@ -159,7 +160,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-gitea-delivery`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it does not come again, whatever the status (<https://github.com/go-gitea/gitea/blob/05a2257af2f29077a2c0374111aa12becf7f6083/services/webhook/deliver.go>) |
@@ -179,7 +180,7 @@ providers! {
     /// | signed content | the body, also of `application/x-www-form-urlencoded` deliveries |
     /// | freshness | none: a captured delivery can be sent again |
     /// | delivery id | `X-GitHub-Delivery`, **not signed**; the same when GitHub redelivers |
-    /// | handshake | none; the `ping` event is signed |
+    /// | challenge | none; the `ping` event is signed |
     /// | status | 403 |
     /// | body limit | 25 MiB (<https://docs.github.com/en/enterprise-server@3.13/webhooks/webhook-events-and-payloads>) |
     /// | after a refusal | it does not come again, whatever the status (<https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries>) |
@@ -205,7 +206,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-gogs-delivery`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it does not come again, whatever the status (<https://github.com/gogs/gogs/blob/eb1054e5432fc8397678372f08613429be233d7c/internal/database/webhook.go>) |
@@ -223,7 +224,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://devcenter.heroku.com/articles/app-webhooks> |
@@ -240,7 +241,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-hookdeck-eventid`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hookdeck skills |
@@ -259,7 +260,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-atlassian-webhook-identifier`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://community.developer.atlassian.com/t/new-jira-cloud-webhook-retry-policy/30554>) |
@@ -280,7 +281,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`_id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: a receiver in getsentry/sentry; launchdarkly/integration-framework `integrations/compass/manifest.json` |
@@ -296,7 +297,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://www.mongodb.com/docs/atlas/tutorial/webhook-integration/> |
@@ -315,7 +316,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: npm/npm-hook-receiver:index.js |
@@ -332,7 +333,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 3 days (<https://platform.openai.com/docs/webhooks>); each is signed anew (<https://platform.openai.com/docs/webhooks>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -349,7 +350,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 33 hours (<https://render.com/docs/webhooks>); each is signed anew (<https://render.com/docs/webhooks>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -366,7 +367,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -383,7 +384,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`messageId`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://support.twilio.com/hc/en-us/articles/51769112022299-Understanding-Segment-Retry-Logic-for-HTTP-Status-Codes>) |
@@ -400,7 +401,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-nexus-webhook-delivery`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: fluxcd/flux-recv nexus.go |
@@ -419,7 +420,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 5 seconds (<https://supabase.com/docs/guides/auth/auth-hooks>); each is signed anew (<https://github.com/supabase/auth/blob/8983071348fd964d5132948abe63ea076f9af3a0/internal/hooks/hookshttp/hookshttp.go>) |
     /// | body limit | 2 MiB; 20 KiB is documented (<https://github.com/supabase/supabase/blob/02d2e00b01d16ba6e7d664bf56beeb49be073e02/apps/docs/content/guides/auth/auth-hooks.mdx>) |
@@ -429,7 +430,7 @@ providers! {
     /// While secrets are rolled the sender puts a comma behind every signature but the last, so only the last one is read: keep the new secret last there.
     Supabase(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("supabase")
-        .key_rule(KeyRule::Base64 { prefix: "v1,whsec_" });
+        .secret_encoding(SecretEncoding::Base64 { prefix: "v1,whsec_" });
 
     /// HCP Terraform.
     ///
@@ -440,7 +441,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hashicorp docs |
@@ -460,7 +461,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: vercel.com/docs; hookdeck skills |

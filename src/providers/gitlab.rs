@@ -3,7 +3,7 @@ use http::{HeaderName, request::Parts};
 
 use super::{SharedToken, policy, standard_webhooks::family};
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, SensitiveParts, Verified, Verifier,
+    ConfigError, IntoSecrets, Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
     head::optional,
     scheme::{Scheme, SchemeState, SchemeVerifier},
 };
@@ -19,7 +19,7 @@ const DELIVERY_ID: &str = "idempotency-key";
 /// | signed content | **nothing**; `<id>.<time>.<body>` |
 /// | freshness | none; 5 minutes both ways |
 /// | delivery id | `Idempotency-Key`, **not signed**, the same when GitLab resends (<https://gitlab.com/gitlab-org/gitlab/-/merge_requests/160952>); `webhook-id`, **signed** |
-/// | handshake | none |
+/// | challenge | none |
 /// | status | 403 |
 /// | retries | none (<https://docs.gitlab.com/user/project/integrations/webhooks/>) |
 /// | body limit | 25 MiB (<https://gitlab.com/gitlab-org/gitlab/-/merge_requests/38687>) |
@@ -38,6 +38,7 @@ enum Mode {
 }
 
 /// Carried from the head to the end of the body.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct GitLabState(State);
 
@@ -54,7 +55,8 @@ impl GitLab {
     );
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Self::SCHEME.profile().with_sensitive_headers(&["x-gitlab-token"]);
+    pub const DEFAULTS: VerifierDefaults =
+        Self::SCHEME.defaults().with_sensitive_headers(&["x-gitlab-token"]);
 
     /// Expects one of these secret tokens, as GitLab sends it.
     ///
@@ -63,7 +65,7 @@ impl GitLab {
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn token(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         const HEADER: HeaderName = HeaderName::from_static("x-gitlab-token");
-        Ok(Self(Mode::Token(SharedToken::of(Self::PROFILE.provider(), HEADER, tokens)?)))
+        Ok(Self(Mode::Token(SharedToken::of(Self::DEFAULTS.provider(), HEADER, tokens)?)))
     }
 
     /// Creates a verifier of the signatures that GitLab makes with these signing tokens, the current one
@@ -124,7 +126,7 @@ impl Verifier for GitLab {
         match (&self.0, state.0) {
             (Mode::Signed(scheme), State::Signed(state)) => scheme.finish(state, head, body),
             (Mode::Token(_), State::Token(index)) => {
-                let verified = Verified::new(Self::PROFILE.provider()).with_key_index(index);
+                let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(index);
                 Ok(verified.with_unsigned_id(head, DELIVERY_ID))
             }
             // A state of the other mode proves nothing to this one.
@@ -132,13 +134,13 @@ impl Verifier for GitLab {
         }
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
         // GitLab sends both where both are set.
-        Self::PROFILE.sensitive_parts().and(Self::SCHEME.sensitive_parts())
+        Self::DEFAULTS.sensitive_parts().and(Self::SCHEME.sensitive_parts())
     }
 }
 

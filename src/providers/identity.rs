@@ -1,7 +1,9 @@
 //! Sign-in, identity and background checks.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, Part, Scheme, TimeFormat, TimeSource};
+use crate::scheme::{
+    Component, Encoding, Scheme, SignatureFormat, TimestampFormat, TimestampSource,
+};
 
 providers! {
     /// Castle.
@@ -13,7 +15,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: castle-python |
@@ -30,7 +32,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango |
@@ -46,7 +48,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-request-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: clearbit/clearbit-ruby:lib/clearbit/webhook.rb |
@@ -66,7 +68,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `svix-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 27 hours and 36 minutes (<https://clerk.com/docs/core-1/integrations/webhooks/overview>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -83,7 +85,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: onfido-python |
@@ -99,7 +101,7 @@ providers! {
     /// | signed content | `v2:<time>:<body>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -109,8 +111,8 @@ providers! {
     Pinwheel(timed) = Scheme::hmac_sha256("x-pinwheel-signature")
         .provider("pinwheel")
         .prefix("v2=")
-        .template(&[Part::Literal("v2:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-timestamp"), TimeFormat::Seconds);
+        .signed_content(&[Component::Literal("v2:"), Component::Time, Component::Literal(":"), Component::Body])
+        .time(TimestampSource::Header("x-timestamp"), TimestampFormat::UnixSeconds);
 
     /// Stytch.
     ///
@@ -121,7 +123,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `svix-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 27 hours and 36 minutes (<https://stytch.com/docs/b2b/guides/webhooks>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -138,7 +140,7 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 3 minutes back, 5 minutes ahead |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 3 days (<https://github.com/workos/skills/blob/8c8f4e7039ef065ba9204a8e88d93e394a5b09f0/skills/workos/workos-events.md>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/workos/workos-node>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -148,7 +150,7 @@ providers! {
     WorkOs(timed) = Scheme::hmac_sha256("workos-signature")
         .provider("workos")
         .unique_content()
-        .grammar(Grammar::pairs("t", "v1").spaced())
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Milliseconds);
+        .signature_format(SignatureFormat::pairs("t", "v1").spaced())
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixMillis);
 }

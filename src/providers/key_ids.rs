@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, SensitiveParts, Verified, Verifier,
+    ConfigError, IntoSecrets, Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
     head::required,
-    scheme::{Encoding, Handshake, Scheme, SchemeState, SchemeVerifier},
+    scheme::{Challenge, Encoding, Scheme, SchemeState, SchemeVerifier},
     secrets::each,
 };
 
@@ -33,8 +33,10 @@ struct Key {
 pub(super) fn check(id: &str) -> Result<(), ConfigError> {
     let why = if id.is_empty() {
         "it is empty; is the environment variable set?"
-    } else if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        "it has white space or another character that no key id has"
+    } else if id.trim().len() != id.len() {
+        "there is white space around it; trim it"
+    } else if !id.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        "it has a character that cannot stand in the header"
     } else {
         return Ok(());
     };
@@ -95,13 +97,13 @@ impl Verifier for Keyring {
         Ok(verified.with_key_index(index.unwrap_or_default()))
     }
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         // No challenge here is keyed, so any key's verifier answers it.
-        self.keys.first()?.verifier.handshake(head)
+        self.keys.first()?.verifier.challenge(head)
     }
 
-    fn profile(&self) -> Profile {
-        self.scheme.profile()
+    fn defaults(&self) -> VerifierDefaults {
+        self.scheme.defaults()
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
@@ -138,7 +140,7 @@ macro_rules! with_key_ids {
             pub const SCHEME: Scheme = $crate::providers::policy::applied($scheme);
 
             /// The provider's name, the status of refusals and the body limit, for look-ups.
-            pub const PROFILE: Profile = Self::SCHEME.profile();
+            pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
 
             /// Creates a verifier with the key of this id and its secrets, the current one first. A
             /// request that names another is refused before its body is read.
@@ -164,7 +166,7 @@ macro_rules! with_key_ids {
 
         impl Verifier for $name {
             crate::verifier::delegate_verifier!(self => self.0, SchemeState);
-            crate::verifier::delegate_handshake!(self => self.0);
+            crate::verifier::delegate_challenge!(self => self.0);
         }
 
         super::sign_as!($name, self => &self.0);
@@ -181,7 +183,7 @@ with_key_ids! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: ably/docs `src/pages/docs/platform/integrations/webhooks/index.mdx` |
@@ -201,7 +203,7 @@ with_key_ids! {
     /// | signed content | the body |
     /// | freshness | none: the body has a `time_ms`, for which there is no rule |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://docs.bird.com/pusher/channels/channels/webhooks/channels-webhook-timeouts-and-retries>) |
@@ -217,12 +219,12 @@ with_key_ids! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | the unsigned GET with `X-GCS-Webhooks-Endpoint-Verification` is answered with its value and does not reach the handler |
+    /// | challenge | the unsigned GET with `X-GCS-Webhooks-Endpoint-Verification` is answered with its value and does not reach the handler |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor vector: Ingenico-ePayments/connect-sdk-go webhook tests |
     Worldline("x-gcs-keyid") = Scheme::hmac_sha256("x-gcs-signature")
         .provider("worldline")
         .encoding(Encoding::Base64)
-        .handshake(Handshake::Header("x-gcs-webhooks-endpoint-verification"));
+        .challenge(Challenge::Header("x-gcs-webhooks-endpoint-verification"));
 }

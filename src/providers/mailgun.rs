@@ -10,13 +10,13 @@ use super::{
     policy::{self, DeliveryPolicy},
 };
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, Verified, Verifier,
+    ConfigError, IntoSecrets, Rejection, Verified, Verifier, VerifierDefaults,
+    challenge::text_field,
     form::Form,
-    handshake::text_field,
     head::required,
     json::{self, Value},
     scheme::{
-        Encoding, TimeFormat, Tolerance,
+        Encoding, TimestampFormat, Tolerance,
         mac::{Mac, Verdict},
     },
     time::{Clock, Timestamp},
@@ -32,7 +32,7 @@ use crate::{
 /// | freshness | 5 minutes both ways; [`accept_retries`](Self::accept_retries) accepts retries, which carry the first attempt's time |
 /// | delivery id | `token`, **signed** |
 /// | status | 403, after which Mailgun sends again. A 406 ends the retries |
-/// | handshake | none |
+/// | challenge | none |
 /// | retries | for 8 hours (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries>); each repeats the first attempt's time (second-hand: <https://github.com/PostHog/posthog/pull/103057>) |
 /// | body limit | 50 MiB (second-hand: <https://help.gohighlevel.com/support/solutions/articles/48001208913-what-is-the-file-size-limit-of-an-attachment-to-an-sms-or-an-email->) |
 /// | after a refusal | it comes again (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries>) |
@@ -66,7 +66,8 @@ const POLICY: &DeliveryPolicy = policy::find("mailgun");
 
 impl Mailgun {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = policy::profile("mailgun").with_sensitive_fields(&["signature"]);
+    pub const DEFAULTS: VerifierDefaults =
+        policy::defaults("mailgun").with_sensitive_fields(&["signature"]);
 
     /// Creates a verifier with these signing keys, the current one first.
     ///
@@ -74,7 +75,7 @@ impl Mailgun {
     ///
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn new(signing_keys: impl IntoSecrets) -> Result<Self, ConfigError> {
-        let keys = other_credentials::checked(signing_keys, 0, Self::PROFILE.provider())?;
+        let keys = other_credentials::checked(signing_keys, 0, Self::DEFAULTS.provider())?;
         let keys = Arc::new(keys.iter().map(|key| Mac::hmac_sha256(key.expose())).collect());
         Ok(Self { keys, tolerance: POLICY.tolerance(), clock: Clock::default() })
     }
@@ -197,7 +198,7 @@ impl Verifier for Mailgun {
         }
         // There is nothing between time and token: with another number of digits, one signature
         // would stand for other times and other tokens (T-32).
-        let time = Timestamp::parse(&timestamp, TimeFormat::Seconds);
+        let time = Timestamp::parse(&timestamp, TimestampFormat::UnixSeconds);
         let time = time.filter(|_| timestamp.len() == 10);
         let time = time.ok_or(Rejection::malformed("timestamp"))?;
         let mut tag = [0; 32];
@@ -205,14 +206,14 @@ impl Verifier for Mailgun {
         let key_index = self.key_index(&timestamp, &token, &tag).ok_or(Rejection::mismatch())?;
         time.check(self.tolerance, &self.clock).map_err(|why| why.with_field("timestamp"))?;
 
-        let fresh_for = time.fresh_for(self.tolerance, &self.clock);
-        let verified = Verified::new(Self::PROFILE.provider());
-        let mut verified = verified.with_key_index(key_index).with_identity(&token);
+        let valid_for = time.valid_for(self.tolerance, &self.clock);
+        let verified = Verified::new(Self::DEFAULTS.provider());
+        let mut verified = verified.with_key_index(key_index).with_replay_material(&token);
         if let Some(time) = time.to_system_time() {
             verified = verified.with_signed_at(time);
         }
-        if let Some(fresh_for) = fresh_for {
-            verified = verified.with_fresh_for(fresh_for);
+        if let Some(valid_for) = valid_for {
+            verified = verified.with_valid_for(valid_for);
         }
         Ok(match HeaderValue::from_bytes(&token) {
             Ok(id) => verified.with_delivery_id(id, true),
@@ -220,8 +221,8 @@ impl Verifier for Mailgun {
         })
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 }
 
@@ -235,7 +236,7 @@ impl crate::sign::SignBody for Mailgun {
         content: &[u8],
         time: SystemTime,
     ) -> Result<Bytes, Rejection> {
-        let time = TimeFormat::Seconds.write(time);
+        let time = TimestampFormat::UnixSeconds.write(time);
         let token = "token-of-the-test-token-of-the-test-token-of-the-0";
         let mut mac = self.keys.first().cloned().ok_or(Rejection::mismatch())?;
         mac.update(time.as_bytes());

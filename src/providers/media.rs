@@ -1,7 +1,9 @@
 //! Video, content and games.
 
 use super::providers;
-use crate::scheme::{Encoding, Grammar, Handshake, Part, Scheme, TimeFormat, TimeSource};
+use crate::scheme::{
+    Challenge, Component, Encoding, Scheme, SignatureFormat, TimestampFormat, TimestampSource,
+};
 
 providers! {
     /// Datasaur.
@@ -13,7 +15,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: docs.datasaur.ai |
@@ -29,7 +31,7 @@ providers! {
     /// | signed content | `v0:<time>:<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/AdobeDocs/frameio-api/blob/2bd80f8b13c29fd4d7a761535cb590df98a50a44/src/pages/guides/Webhooks/index.md>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -37,8 +39,8 @@ providers! {
     FrameIo(timed) = Scheme::hmac_sha256("x-frameio-signature")
         .provider("frameio")
         .prefix("v0=")
-        .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-frameio-request-timestamp"), TimeFormat::Seconds);
+        .signed_content(&[Component::Literal("v0:"), Component::Time, Component::Literal(":"), Component::Body])
+        .time(TimestampSource::Header("x-frameio-request-timestamp"), TimestampFormat::UnixSeconds);
 
     /// Mux.
     ///
@@ -49,7 +51,7 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 24 hours (<https://www.mux.com/docs/core/listen-for-webhooks.md>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/muxinc/mux-node-sdk>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -57,9 +59,9 @@ providers! {
     Mux(timed) = Scheme::hmac_sha256("mux-signature")
         .provider("mux")
         .unique_content()
-        .grammar(Grammar::pairs("t", "v1"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds);
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
     /// Sanity.
     ///
@@ -70,7 +72,7 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `idempotency-key`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 1 minute (<https://www.sanity.io/docs/changelog/50ec6abf-fe0c-475b-ae72-314148860132.md>); whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -80,10 +82,10 @@ providers! {
     /// Space after the comma allowed; a vector needs canonical base64.
     Sanity(timed) = Scheme::hmac_sha256("sanity-webhook-signature")
         .provider("sanity")
-        .grammar(Grammar::pairs("t", "v1").spaced())
+        .signature_format(SignatureFormat::pairs("t", "v1").spaced())
         .encoding(Encoding::Base64Url)
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Milliseconds)
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixMillis)
         .delivery_id("idempotency-key");
 
     /// Twitch EventSub.
@@ -95,7 +97,7 @@ providers! {
     /// | signed content | `<id><time><body>` |
     /// | freshness | 10 minutes back, 5 minutes ahead |
     /// | delivery id | `twitch-eventsub-message-id`, **signed** |
-    /// | handshake | the signed POST with `Twitch-Eventsub-Message-Type: webhook_callback_verification` is answered with its `challenge` and does not reach the handler |
+    /// | challenge | the signed POST with `Twitch-Eventsub-Message-Type: webhook_callback_verification` is answered with its `challenge` and does not reach the handler |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://dev.twitch.tv/docs/eventsub/handling-webhook-events>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -106,10 +108,10 @@ providers! {
         .provider("twitch")
         .takes_any_body()
         .prefix("sha256=")
-        .template(&[Part::Id, Part::Time, Part::Body])
-        .time(TimeSource::Header("twitch-eventsub-message-timestamp"), TimeFormat::Rfc3339)
+        .signed_content(&[Component::Id, Component::Time, Component::Body])
+        .time(TimestampSource::Header("twitch-eventsub-message-timestamp"), TimestampFormat::Rfc3339)
         .delivery_id("twitch-eventsub-message-id")
-        .handshake(Handshake::SignedField {
+        .challenge(Challenge::SignedField {
             header: "twitch-eventsub-message-type",
             value: "webhook_callback_verification",
             field: "challenge",
@@ -124,13 +126,13 @@ providers! {
     /// | signed content | `<time>:<body>` |
     /// | freshness | 33 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 30 minutes (<https://developers.webflow.com/data/v1.0.0/docs/limits-and-retries>); whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: hookdeck skills |
     Webflow(timed) = Scheme::hmac_sha256("x-webflow-signature")
         .provider("webflow")
-        .template(&[Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-webflow-timestamp"), TimeFormat::Milliseconds);
+        .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
+        .time(TimestampSource::Header("x-webflow-timestamp"), TimestampFormat::UnixMillis);
 }

@@ -1,7 +1,10 @@
 //! Chat, mail, voice and social networks.
 
 use super::{providers, standard_webhooks::family, token_exchange::VERIFICATION_KEY};
-use crate::scheme::{Encoding, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat, TimeSource};
+use crate::scheme::{
+    Challenge, Component, Encoding, Scheme, SecretEncoding, SignatureFormat, TimestampFormat,
+    TimestampSource,
+};
 
 providers! {
     /// Airship.
@@ -13,7 +16,7 @@ providers! {
     /// | signed content | `<time>:<body>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -22,8 +25,8 @@ providers! {
     /// For open-channel webhooks.
     Airship(timed) = Scheme::hmac_sha256("x-ua-signature")
         .provider("airship")
-        .template(&[Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-ua-timestamp"), TimeFormat::Seconds);
+        .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
+        .time(TimestampSource::Header("x-ua-timestamp"), TimestampFormat::UnixSeconds);
 
     /// Customer.io.
     ///
@@ -34,7 +37,7 @@ providers! {
     /// | signed content | `v0:<time>:<body>` |
     /// | freshness | 7 days back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | in the body (`event_id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 7 days (second-hand: <https://github.com/hookdeck/webhook-skills>); whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -45,8 +48,8 @@ providers! {
     CustomerIo(timed) = Scheme::hmac_sha256("x-cio-signature")
         .provider("customer_io")
         .unique_content()
-        .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-cio-timestamp"), TimeFormat::Seconds);
+        .signed_content(&[Component::Literal("v0:"), Component::Time, Component::Literal(":"), Component::Body])
+        .time(TimestampSource::Header("x-cio-timestamp"), TimestampFormat::UnixSeconds);
 
     /// Front.
     ///
@@ -57,7 +60,7 @@ providers! {
     /// | signed content | `<time>:<body>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | the signed POST of type `sync` with `X-Front-Challenge` is answered with that header's text and does not reach the handler |
+    /// | challenge | the signed POST of type `sync` with `X-Front-Challenge` is answered with that header's text and does not reach the handler |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -67,9 +70,9 @@ providers! {
     Front(timed) = Scheme::hmac_sha256("x-front-signature")
         .provider("front")
         .encoding(Encoding::Base64)
-        .template(&[Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-front-request-timestamp"), TimeFormat::Milliseconds)
-        .handshake(Handshake::SignedHeader {
+        .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
+        .time(TimestampSource::Header("x-front-request-timestamp"), TimestampFormat::UnixMillis)
+        .challenge(Challenge::SignedHeader {
             header: "x-front-challenge",
             field: "type",
             value: "sync",
@@ -84,7 +87,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id` (notif_)) |
-    /// | handshake | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
+    /// | challenge | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://developers.intercom.com/intercom-api-reference/v1.0/reference/signed-notifications> |
@@ -94,7 +97,7 @@ providers! {
     Intercom() = Scheme::hmac_sha1("x-hub-signature")
         .provider("intercom")
         .prefix("sha1=")
-        .handshake(Handshake::Head)
+        .challenge(Challenge::Head)
         .families(&[Scheme::hmac_sha256("x-body-signature").provider("intercom")]);
 
     /// Klaviyo.
@@ -106,7 +109,7 @@ providers! {
     /// | signed content | `<body><Klaviyo-Timestamp>` |
     /// | freshness | none: `Klaviyo-Timestamp` is an HTTP date, signed, and known to be hours off (<https://developers.klaviyo.com/en/docs/working_with_system_webhooks>), so it is not judged. Nothing bounds for how long a captured delivery can be sent again |
     /// | delivery id | none: `Klaviyo-Webhook-Id` names the subscription |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, the order of body and time, and the date's form: several receivers agree, one test with captured values; the rest: vendor's documentation, <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
@@ -118,7 +121,7 @@ providers! {
     /// ([`RetentionUnbounded`](crate::observe::EventKind::RetentionUnbounded)).
     Klaviyo() = Scheme::hmac_sha256("klaviyo-signature")
         .provider("klaviyo")
-        .template(&[Part::Body, Part::HttpDate("klaviyo-timestamp")]);
+        .signed_content(&[Component::Body, Component::HttpDate("klaviyo-timestamp")]);
 
     /// LINE.
     ///
@@ -129,7 +132,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`webhookEventId` in body) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: line-bot-sdk-nodejs; LINE docs |
@@ -146,7 +149,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: mailersend/mailersend-nodejs:src/services/mailersend.utils.ts, README.md, src/__tests__/services/mailersend.utils.test.ts |
@@ -165,7 +168,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: OfficeDev/microsoft-teams-sample-outgoing-webhook:WebhookSampleBot/Models/AuthProvider.cs |
@@ -175,7 +178,7 @@ providers! {
         .provider("microsoft_teams")
         .authorization("HMAC")
         .encoding(Encoding::Base64)
-        .key_rule(KeyRule::Base64 { prefix: "" });
+        .secret_encoding(SecretEncoding::Base64 { prefix: "" });
 
     /// Nylas.
     ///
@@ -186,7 +189,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | a GET with `challenge` is answered with its text, unverified |
+    /// | challenge | a GET with `challenge` is answered with its text, unverified |
     /// | status | 403 |
     /// | body limit | 2 MiB (<https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/>) |
     /// | after a refusal | it comes again (<https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/>) |
@@ -195,7 +198,7 @@ providers! {
     /// Body may be gzip: sign the bytes as sent.
     Nylas() = Scheme::hmac_sha256("x-nylas-signature")
         .provider("nylas")
-        .handshake(Handshake::Query("challenge"));
+        .challenge(Challenge::Query("challenge"));
 
     /// Resend.
     ///
@@ -206,7 +209,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `svix-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 27 hours and 36 minutes (<https://resend.com/docs/webhooks/retries-and-replays>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -223,7 +226,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | first contact | a new callback's POST of `callbackId` and `verificationKey`, with no signature, is answered with 200 (<https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-get-started.html>); [`with_token_exchange`](Self::with_token_exchange) hands the key over |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -246,7 +249,7 @@ providers! {
     /// | signed content | `<body>.<nonce>.<time>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | nonce |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -257,8 +260,8 @@ providers! {
         .provider("sinch")
         .unique_content()
         .encoding(Encoding::Base64)
-        .template(&[Part::Body, Part::Literal("."), Part::Header("x-sinch-webhook-signature-nonce"), Part::Literal("."), Part::Time])
-        .time(TimeSource::Header("x-sinch-webhook-signature-timestamp"), TimeFormat::Seconds);
+        .signed_content(&[Component::Body, Component::Literal("."), Component::Header("x-sinch-webhook-signature-nonce"), Component::Literal("."), Component::Time])
+        .time(TimestampSource::Header("x-sinch-webhook-signature-timestamp"), TimestampFormat::UnixSeconds);
 
     /// TikTok for Developers.
     ///
@@ -269,7 +272,7 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 3 days and 7 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 3 days (<https://developers.tiktok.com/doc/webhooks-overview/>); whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -278,9 +281,9 @@ providers! {
     /// TikTok Shop is different: `Authorization` hex over app_key + body.
     TikTok(timed) = Scheme::hmac_sha256("tiktok-signature")
         .provider("tiktok")
-        .grammar(Grammar::pairs("t", "s"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds);
+        .signature_format(SignatureFormat::pairs("t", "s"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
     /// X (Twitter).
     ///
@@ -291,7 +294,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | a GET with `crc_token` is answered with `{"response_token":"sha256=<base64>"}`, unverified, by the first secret |
+    /// | challenge | a GET with `crc_token` is answered with `{"response_token":"sha256=<base64>"}`, unverified, by the first secret |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: X docs; convoy |
@@ -305,7 +308,7 @@ providers! {
         .provider("twitter")
         .prefix("sha256=")
         .encoding(Encoding::Base64)
-        .handshake(Handshake::CrcToken);
+        .challenge(Challenge::CrcToken);
 
     /// Viber.
     ///
@@ -316,7 +319,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`message_token`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: viber-bot-python |
@@ -332,7 +335,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: valgaze/speedybot-mini `docs/webhooks.md`; <https://developer.webex.com/blog/using-a-webhook-secret> |
@@ -347,7 +350,7 @@ providers! {
     /// | signed content | `<time><body>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | `x-zendesk-webhook-invocation-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -358,8 +361,8 @@ providers! {
     Zendesk(timed) = Scheme::hmac_sha256("x-zendesk-webhook-signature")
         .provider("zendesk")
         .encoding(Encoding::Base64)
-        .template(&[Part::Time, Part::Body])
-        .time(TimeSource::Header("x-zendesk-webhook-signature-timestamp"), TimeFormat::Rfc3339)
+        .signed_content(&[Component::Time, Component::Body])
+        .time(TimestampSource::Header("x-zendesk-webhook-signature-timestamp"), TimestampFormat::Rfc3339)
         .delivery_id("x-zendesk-webhook-invocation-id");
 
     /// Zoom.
@@ -371,7 +374,7 @@ providers! {
     /// | signed content | `v0:<time>:<body>` |
     /// | freshness | 1 hour and 34 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | `x-zm-trackingid` |
-    /// | handshake | the signed POST with `"event":"endpoint.url_validation"` is answered with its `plainToken` and that token's HMAC by the first secret, and does not reach the handler |
+    /// | challenge | the signed POST with `"event":"endpoint.url_validation"` is answered with its `plainToken` and that token's HMAC by the first secret, and does not reach the handler |
     /// | status | 403 |
     /// | retries | for 1 hour and 25 minutes (<https://developers.zoom.us/blog/webhook-delays.md>); whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -382,7 +385,7 @@ providers! {
     Zoom(timed) = Scheme::hmac_sha256("x-zm-signature")
         .provider("zoom")
         .prefix("v0=")
-        .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-zm-request-timestamp"), TimeFormat::Seconds)
-        .handshake(Handshake::PlainToken);
+        .signed_content(&[Component::Literal("v0:"), Component::Time, Component::Literal(":"), Component::Body])
+        .time(TimestampSource::Header("x-zm-request-timestamp"), TimestampFormat::UnixSeconds)
+        .challenge(Challenge::PlainToken);
 }

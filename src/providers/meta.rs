@@ -5,8 +5,9 @@ use http::{Method, Response, request::Parts};
 
 use super::policy;
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
-    handshake::{echo, subscription},
+    ConfigError, IntoSecrets, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    VerifierDefaults,
+    challenge::{echo, subscription},
     scheme::{Scheme, SchemeState, SchemeVerifier},
 };
 
@@ -19,7 +20,7 @@ use crate::{
 /// | signed content | the body as sent, with its `\u00e4` escapes; decoding and writing it anew breaks the signature |
 /// | freshness | none: a captured delivery can be sent again |
 /// | delivery id | in the body (message ids) |
-/// | handshake | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered once [`verify_token`](Self::verify_token) is set |
+/// | challenge | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered once [`verify_token`](Self::verify_token) is set |
 /// | status | 403 |
 /// | body limit | 3 MiB (<https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks>) |
 /// | after a refusal | it comes again (<https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks>) |
@@ -54,7 +55,7 @@ impl Meta {
     );
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Self::SCHEME.profile();
+    pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
 
     /// Creates a verifier with these app secrets, the current one first.
     ///
@@ -112,15 +113,15 @@ impl Verifier for Meta {
         self.0.scheme.finish(state, head, body)
     }
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         // Only GET, so that no other method gets round verification (T-43).
         (head.method == Method::GET && !self.0.verify_tokens.is_empty())
             .then(|| subscription(head, &self.0.verify_tokens))
             .map(|challenge| Ok(echo(challenge?.as_bytes())))
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

@@ -5,10 +5,10 @@ use http::{Response, request::Parts};
 
 use super::{other_credentials, policy, shared_token::index_of};
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, Secret, Verified, Verifier,
-    handshake::text_field,
+    ConfigError, IntoSecrets, Rejection, Secret, Verified, Verifier, VerifierDefaults,
+    challenge::text_field,
     json::{self, Value},
-    scheme::Handshake,
+    scheme::Challenge,
 };
 
 const FIELD: &str = "clientState";
@@ -20,7 +20,7 @@ const FIELD: &str = "clientState";
 /// | header | none: `clientState` of **each** notification in the body's `value` |
 /// | proves | that the sender knows the token; **nothing else about the body** |
 /// | delivery id | in the body (`id` of each notification) |
-/// | handshake | the unsigned POST with `validationToken` in the query is answered with it as plain text; no such POST reaches the handler |
+/// | challenge | the unsigned POST with `validationToken` in the query is answered with it as plain text; no such POST reaches the handler |
 /// | status | 403 |
 /// | body limit | 16 MiB; no maximum is documented |
 /// | after a refusal | it comes again (<https://github.com/microsoftgraph/microsoft-graph-docs-contrib/commit/7f704aa53c2141ba9a494c4a80b6333c2acc1f0f>) |
@@ -34,11 +34,11 @@ pub struct MicrosoftGraph(Arc<Vec<Secret>>);
 
 impl MicrosoftGraph {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = policy::profile("microsoft_graph")
+    pub const DEFAULTS: VerifierDefaults = policy::defaults("microsoft_graph")
         // Of rich notifications also tokens, which others may take for proof.
         .with_sensitive_fields(&[FIELD, "validationTokens"]);
 
-    const HANDSHAKE: Handshake = Handshake::PostQuery("validationToken");
+    const CHALLENGE: Challenge = Challenge::PostQuery("validationToken");
 
     /// Expects one of these `clientState`s, as they were given when the subscriptions were made.
     ///
@@ -46,7 +46,7 @@ impl MicrosoftGraph {
     ///
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn new(client_states: impl IntoSecrets) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(other_credentials::checked(client_states, 0, Self::PROFILE.provider())?)))
+        Ok(Self(Arc::new(other_credentials::checked(client_states, 0, Self::DEFAULTS.provider())?)))
     }
 
     /// The index of the secret in one notification.
@@ -85,15 +85,15 @@ impl Verifier for MicrosoftGraph {
             is_first = false;
         });
         visited.map_err(|_| Rejection::malformed("value"))?;
-        Ok(Verified::new(Self::PROFILE.provider()).with_key_index(verdict?))
+        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(verdict?))
     }
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        Self::HANDSHAKE.before_verification(head, None)
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        Self::CHALLENGE.before_verification(head, None)
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 }
 

@@ -35,11 +35,12 @@ pub mod payments;
 pub mod productivity;
 pub mod tokens;
 
-mod any;
 mod asana;
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
 mod azure_event_grid;
+mod boxed;
+mod credential_kind;
 mod gitlab;
 mod key_ids;
 mod mailgun;
@@ -47,7 +48,6 @@ mod meta;
 mod microsoft_graph;
 #[cfg(feature = "multipart")]
 mod multipart;
-mod needs;
 mod other_credentials;
 mod persona;
 mod policies;
@@ -70,8 +70,8 @@ pub use self::asana::{AsanaExchange, AsanaFuture, AsanaHook};
 pub use self::asymmetric::{Discord, SendGrid, Telnyx, Wise};
 pub use self::token_exchange::{TokenExchange, TokenReceipt, WithTokenExchange};
 pub use self::{
-    any::{AnyState, AnyVerifier},
-    needs::Needs,
+    boxed::{AnyState, BoxVerifier},
+    credential_kind::CredentialKind,
     policy::DeliveryPolicy,
     registry::{Provider, UnknownProvider, all, by_name, delivery_policies},
 };
@@ -151,7 +151,7 @@ macro_rules! scheme_methods {
     };
     (@defaults) => {
         /// The provider's name, the status of refusals and the body limit, for look-ups.
-        pub const PROFILE: $crate::Profile = Self::SCHEME.profile();
+        pub const DEFAULTS: $crate::VerifierDefaults = Self::SCHEME.defaults();
     };
     (@timed) => {
         /// How far the signed time may be off, in place of the table's freshness.
@@ -228,7 +228,7 @@ macro_rules! providers {
 
             impl $crate::Verifier for $name {
                 $crate::verifier::delegate_verifier!(self => self.0, $crate::scheme::SchemeState);
-                $crate::verifier::delegate_handshake!(self => self.0);
+                $crate::verifier::delegate_challenge!(self => self.0);
             }
 
             $crate::providers::sign_as!($name, self => &self.0);

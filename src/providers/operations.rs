@@ -1,7 +1,7 @@
 //! Monitoring and incidents.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Grammar, Part, Scheme, TimeFormat, TimeSource};
+use crate::scheme::{Component, Scheme, SignatureFormat, TimestampFormat, TimestampSource};
 
 providers! {
     /// Grafana alerting, without its timestamp option.
@@ -13,7 +13,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: grafana/alerting:http/hmac.go, receivers/webhook/v1/config.go |
@@ -31,7 +31,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 24 hours (<https://docs.incident.io/api-reference/webhooks>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -48,7 +48,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-webhook-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 2 MiB; 256 KiB is documented (<https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md>) |
     /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md>) |
@@ -57,7 +57,7 @@ providers! {
     /// Several v1.
     PagerDuty() = Scheme::hmac_sha256("x-pagerduty-signature")
         .provider("pagerduty")
-        .grammar(Grammar::list("v1").separated_by(b',').assigned_by(b'='))
+        .signature_format(SignatureFormat::tagged("v1").separated_by(b',').assigned_by(b'='))
         .delivery_id("x-webhook-id");
 
     /// Scalr.
@@ -69,15 +69,15 @@ providers! {
     /// | signed content | `<body><date>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: adnanh/webhook `internal/hook/hook_test.go` |
     Scalr(timed) = Scheme::hmac_sha1("x-signature")
         .provider("scalr")
-        .template(&[Part::Body, Part::Time])
-        .time(TimeSource::Header("date"), TimeFormat::Date);
+        .signed_content(&[Component::Body, Component::Time])
+        .time(TimestampSource::Header("date"), TimestampFormat::HttpDate);
 
     /// Sentry.
     ///
@@ -88,7 +88,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `request-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it does not come again; of all statuses only a 5xx such as `rejection_status(StatusCode::SERVICE_UNAVAILABLE)` brings it back, which proxies count against the server (<https://github.com/getsentry/sentry/blob/000f94ca5362741b9fd8628cbcae41ffad0481ac/src/sentry/sentry_apps/tasks/sentry_apps.py>) |
@@ -115,7 +115,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: fastly docs |
@@ -133,7 +133,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: docs.trendmicro.com |

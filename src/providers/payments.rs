@@ -1,7 +1,9 @@
 //! Payments, billing and banking.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, KeyRule, Part, Scheme, TimeFormat, TimeSource};
+use crate::scheme::{
+    Component, Encoding, Scheme, SecretEncoding, SignatureFormat, TimestampFormat, TimestampSource,
+};
 
 providers! {
     /// Adyen, for platform and balance platform webhooks.
@@ -13,7 +15,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: adyen-node |
@@ -22,7 +24,7 @@ providers! {
     AdyenPlatform() = Scheme::hmac_sha256("hmacsignature")
         .provider("adyen_platform")
         .encoding(Encoding::Base64)
-        .key_rule(KeyRule::Hex);
+        .secret_encoding(SecretEncoding::Hex);
 
     /// Affirm.
     ///
@@ -33,7 +35,7 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 5 minutes both ways; the provider names no window |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | none (<https://docs.affirm.com/developers/docs/webhook-best-practices>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -43,9 +45,9 @@ providers! {
     /// The key is the private API key.
     Affirm(timed) = Scheme::hmac_sha512("x-affirm-signature")
         .provider("affirm")
-        .grammar(Grammar::pairs("t", "v0"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds);
+        .signature_format(SignatureFormat::pairs("t", "v0"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
     /// Airwallex.
     ///
@@ -56,15 +58,15 @@ providers! {
     /// | signed content | `<time><body>` |
     /// | freshness | 3 days and 7 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 3 days (<https://www.airwallex.com/docs/developer-tools/webhooks/webhooks-overview>); whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: airwallex/paymentacceptance-plugin-woocommerce:includes/Services/WebhookService.php |
     Airwallex(timed) = Scheme::hmac_sha256("x-signature")
         .provider("airwallex")
-        .template(&[Part::Time, Part::Body])
-        .time(TimeSource::Header("x-timestamp"), TimeFormat::Milliseconds);
+        .signed_content(&[Component::Time, Component::Body])
+        .time(TimestampSource::Header("x-timestamp"), TimestampFormat::UnixMillis);
 
     /// Authorize.Net.
     ///
@@ -75,7 +77,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`notificationId`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, several sources agree: the crate authorizenet 0.2.0; <https://community.developer.cybersource.com/t5/Integration-and-Testing/HMAC-SHA-512-hash-not-matching-in-webhook-callback/m-p/82772> |
@@ -94,7 +96,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: BoltApp/bolt-magento2:Helper/Hook.php |
@@ -111,7 +113,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -130,7 +132,7 @@ providers! {
     /// | signed content | `<time><body>` |
     /// | freshness | 47 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 42 minutes (<https://www.cashfree.com/docs/api-reference/webhooks/reliability-and-operations>); whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -138,8 +140,8 @@ providers! {
     Cashfree(timed) = Scheme::hmac_sha256("x-webhook-signature")
         .provider("cashfree")
         .encoding(Encoding::Base64)
-        .template(&[Part::Time, Part::Body])
-        .time(TimeSource::Header("x-webhook-timestamp"), TimeFormat::Milliseconds);
+        .signed_content(&[Component::Time, Component::Body])
+        .time(TimestampSource::Header("x-webhook-timestamp"), TimestampFormat::UnixMillis);
 
     /// Chargify (Maxio).
     ///
@@ -150,7 +152,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-chargify-webhook-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | **second-hand**, the header; the signature's form: vendor's source, maxio-com/ab-typescript-sdk @4aecf7e `doc/models/webhook.md` |
@@ -169,7 +171,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://www.checkout.com/docs/developer-resources/webhooks/manage-webhooks/set-up-your-webhook-receiver> |
@@ -185,7 +187,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`event.id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: coinbase-commerce-python |
@@ -194,13 +196,13 @@ providers! {
     /// in `X-Hook0-Signature` (<https://docs.cdp.coinbase.com/webhooks/verify-signatures>). Declare it:
     ///
     /// ```
-    /// use tower_webhook::{Scheme, Secret, scheme::{Grammar, Part, TimeFormat, TimeSource, Tolerance}};
+    /// use tower_webhook::{Scheme, Secret, scheme::{SignatureFormat, Component, TimestampFormat, TimestampSource, Tolerance}};
     ///
     /// const COINBASE_CDP: Scheme = Scheme::hmac_sha256("x-hook0-signature")
     ///     .provider("coinbase_cdp")
-    ///     .grammar(Grammar::pairs("t", "v0"))
-    ///     .template(&[Part::Time, Part::Literal("."), Part::Body])
-    ///     .time(TimeSource::Signature, TimeFormat::Seconds)
+    ///     .signature_format(SignatureFormat::pairs("t", "v0"))
+    ///     .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+    ///     .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
     ///     .tolerance(Tolerance::seconds(300));
     /// let verifier = COINBASE_CDP.verifier(Secret::new("the subscription's secret")?)?;
     /// # let _ = verifier;
@@ -218,7 +220,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: Dwolla/webhook-receiver:src/handlers/webhook.ts |
@@ -234,14 +236,14 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `finch-event-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 27 hours and 36 minutes (second-hand: <https://developer.tryfinch.com/docs/documentation/col7xfm69ll1t-webhooks>); each is signed anew (second-hand: sent through Svix, <https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: finch-api-python |
     Finch(timed) = family(["finch-signature", "finch-event-id", "finch-timestamp"])
         .provider("finch")
-        .key_rule(KeyRule::Base64 { prefix: "" });
+        .secret_encoding(SecretEncoding::Base64 { prefix: "" });
 
     /// GoCardless.
     ///
@@ -252,7 +254,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`events[].id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://support.gocardless.com/hc/en-nz/articles/360000989989-Webhook-retries-failures>) |
@@ -271,7 +273,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: lmsqueezy/nextjs-billing:src/app/api/webhook/route.ts |
@@ -289,7 +291,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; each is signed anew (second-hand: sent through Svix, <https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -306,7 +308,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-webhook-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: modern-treasury-python |
@@ -323,7 +325,7 @@ providers! {
     /// | signed content | `v1:<time>:<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/orbcorp/orb-python>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -332,9 +334,9 @@ providers! {
     /// Zone-less time; space-separated list.
     Orb(timed) = Scheme::hmac_sha256("x-orb-signature")
         .provider("orb")
-        .grammar(Grammar::list("v1").assigned_by(b'='))
-        .template(&[Part::Literal("v1:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-orb-timestamp"), TimeFormat::Rfc3339Zoneless);
+        .signature_format(SignatureFormat::tagged("v1").assigned_by(b'='))
+        .signed_content(&[Component::Literal("v1:"), Component::Time, Component::Literal(":"), Component::Body])
+        .time(TimestampSource::Header("x-orb-timestamp"), TimestampFormat::Rfc3339NoOffset);
 
     /// Paddle Billing.
     ///
@@ -345,7 +347,7 @@ providers! {
     /// | signed content | `<time>:<body>` |
     /// | freshness | 5 seconds back, 5 minutes ahead |
     /// | delivery id | `event_id` / `notification_id` in body |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 3 days (<https://developer.paddle.com/webhooks/about/respond-to-webhooks>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/PaddleHQ/paddle-node-sdk>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -355,9 +357,9 @@ providers! {
     Paddle(timed) = Scheme::hmac_sha256("paddle-signature")
         .provider("paddle")
         .unique_content()
-        .grammar(Grammar::pairs("ts", "h1").separated_by(b';'))
-        .template(&[Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds);
+        .signature_format(SignatureFormat::pairs("ts", "h1").separated_by(b';'))
+        .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
     /// Paystack.
     ///
@@ -368,7 +370,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: PaystackOSS/doc-code-snippets:dist/doc/payments/webhooks/verifying-transaction.js |
@@ -386,7 +388,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 35 minutes (<https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/server/polar/webhook/tasks.py>); each is signed anew (<https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/server/polar/webhook/tasks.py>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -396,7 +398,7 @@ providers! {
     /// The framing is that of Standard Webhooks, but the key is the text as it is, although it may begin with `whsec_`.
     Polar(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("polar")
-        .key_rule(KeyRule::Text);
+        .secret_encoding(SecretEncoding::Text);
 
     /// Primer.
     ///
@@ -407,7 +409,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://primer.io/docs/api-reference/get-started/configure-webhooks> |
@@ -427,7 +429,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `intuit-notification-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: IntuitDeveloper/SampleApp-Webhooks-nodejs:util/util.js, routes/routes.js |
@@ -445,7 +447,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `x-razorpay-event-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://razorpay.com/docs/webhooks/best-practices>) |
@@ -463,7 +465,7 @@ providers! {
     /// | signed content | `<time>.<body>` |
     /// | freshness | 3 days and 8 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 3 days (<https://docs.recurly.com/recurly-subscriptions/docs/automatic-retries>); whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -472,9 +474,9 @@ providers! {
     /// XML notifications are not signed.
     Recurly(timed) = Scheme::hmac_sha256("recurly-signature")
         .provider("recurly")
-        .grammar(Grammar::Positional { separator: b',', time_first: true })
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Milliseconds);
+        .signature_format(SignatureFormat::Unnamed { separator: b',', time_first: true })
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixMillis);
 
     /// Revolut Business.
     ///
@@ -485,7 +487,7 @@ providers! {
     /// | signed content | `v1.<time>.<body>` |
     /// | freshness | 5 minutes both ways |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 30 minutes (<https://developer.revolut.com/docs/guides/accept-payments/tutorials/work-with-webhooks/using-webhooks>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://developer.revolut.com/docs/guides/crypto-ramp/tutorials/work-with-webhooks/verify-the-payload-signature>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -494,9 +496,9 @@ providers! {
     /// Docs example broken since its ids were redacted.
     Revolut(timed) = Scheme::hmac_sha256("revolut-signature")
         .provider("revolut")
-        .grammar(Grammar::list("v1").separated_by(b',').assigned_by(b'='))
-        .template(&[Part::Literal("v1."), Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Header("revolut-request-timestamp"), TimeFormat::Milliseconds);
+        .signature_format(SignatureFormat::tagged("v1").separated_by(b',').assigned_by(b'='))
+        .signed_content(&[Component::Literal("v1."), Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Header("revolut-request-timestamp"), TimestampFormat::UnixMillis);
 
     /// Square.
     ///
@@ -507,7 +509,7 @@ providers! {
     /// | signed content | `<notification_url><body>` |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`event_id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://developer.squareup.com/forums/t/webhook-logs-returning-error-400/11123>) |
@@ -521,7 +523,7 @@ providers! {
         .provider("square")
         .takes_any_body()
         .encoding(Encoding::Base64)
-        .template(&[Part::Url, Part::Body]);
+        .signed_content(&[Component::Url, Component::Body]);
 
     /// Stripe.
     ///
@@ -532,7 +534,7 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 5 minutes both ways; Stripe's own libraries bound the past only |
     /// | delivery id | in the body (`id`); a retry has a new time and signature |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 3 days (<https://docs.stripe.com/webhooks>); each is signed anew (<https://docs.stripe.com/webhooks>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -541,9 +543,9 @@ providers! {
     Stripe(timed) = Scheme::hmac_sha256("stripe-signature")
         .provider("stripe")
         .unique_content()
-        .grammar(Grammar::pairs("t", "v1"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds);
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
     /// Xero.
     ///
@@ -555,7 +557,7 @@ providers! {
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (sequence numbers) |
     /// | status | 401, which the provider requires (<https://developer.xero.com/documentation/webhooks/configuring-your-server>) |
-    /// | handshake | none; the set-up sends signed POSTs, good and bad, and wants 200 and 401 |
+    /// | challenge | none; the set-up sends signed POSTs, good and bad, and wants 200 and 401 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://developer.xero.com/documentation/webhooks/configuring-your-server>) |
     /// | evidence | vendor's documentation or source: developer.xero.com; Nango |

@@ -6,9 +6,12 @@ use sha2::{Digest, Sha256};
 
 use super::{policy, scheme_methods};
 use crate::{
-    Profile, Rejection, SensitiveParts, Verified, Verifier,
+    Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
     head::required,
-    scheme::{Grammar, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource},
+    scheme::{
+        Component, Scheme, SchemeState, SchemeVerifier, SignatureFormat, TimestampFormat,
+        TimestampSource,
+    },
 };
 
 const HEADER: &str = "persona-signature";
@@ -25,7 +28,7 @@ const MAX_SETS: usize = 4;
 /// | signed content | `<time>.<body>`, with the time of the same set |
 /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
 /// | delivery id | none known |
-/// | handshake | none |
+/// | challenge | none |
 /// | status | 403 |
 /// | retries | for an unknown time; whether each is signed anew is unknown |
 /// | body limit | 16 MiB; no maximum is documented |
@@ -41,15 +44,16 @@ impl Persona {
     pub const SCHEME: Scheme = policy::applied(
         Scheme::hmac_sha256(HEADER)
             .provider("persona")
-            .grammar(Grammar::pairs("t", "v1"))
-            .template(&[Part::Time, Part::Literal("."), Part::Body])
-            .time(TimeSource::Signature, TimeFormat::Seconds),
+            .signature_format(SignatureFormat::pairs("t", "v1"))
+            .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+            .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
     );
 
     scheme_methods!(timed);
 }
 
 /// Carried from the head to the end of the body.
+#[doc(hidden)]
 pub struct PersonaState(Vec<(Parts, SchemeState)>);
 
 /// Heads that hold one set each: a set's time can then be no other set's.
@@ -95,14 +99,14 @@ impl Verifier for Persona {
         let verdicts = state.0.into_iter().map(|(set, state)| self.0.finish(state, &set, body));
         // The set that is accepted longest: a replay guard must know the body until then.
         let longest = verdicts.flatten().reduce(|longest, other| {
-            if other.fresh_for() > longest.fresh_for() { other } else { longest }
+            if other.valid_for() > longest.valid_for() { other } else { longest }
         });
         let verified = longest.ok_or(Rejection::mismatch())?;
-        Ok(verified.with_identity(&Sha256::digest(body)))
+        Ok(verified.with_replay_material(&Sha256::digest(body)))
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

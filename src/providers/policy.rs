@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::{other_credentials, policies::POLICIES};
 use crate::{
-    Profile,
+    VerifierDefaults,
     scheme::{Scheme, Tolerance},
 };
 
@@ -22,13 +22,13 @@ use crate::{
 ///   time. Where they do, or nobody knows, the time may be as old as the whole retry schedule and a
 ///   tenth of it, 24 hours where no schedule is known, and never more than 7 days. It may be 5 minutes
 ///   ahead at most.
-/// - **Body limit.** The vendor's documented maximum, and 2 MiB at least; [`Profile::DEFAULT`]'s where
+/// - **Body limit.** The vendor's documented maximum, and 2 MiB at least; [`VerifierDefaults::DEFAULT`]'s where
 ///   none is documented.
 /// - **Status.** 403, unless the vendor's own test demands another.
 ///
 /// Where a signed time may be older than 5 minutes, a captured delivery can be sent again for as long.
 /// A [`ReplayLayer`](crate::replay::ReplayLayer) remembers it longer than that, where the delivery is
-/// [unique](crate::Verified::is_unique) or the provider is [named to
+/// [unique](crate::Verified::has_unique_replay_key) or the provider is [named to
 /// it](crate::replay::ReplayLayer::guard_body_only).
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryPolicy {
@@ -259,7 +259,7 @@ impl DeliveryPolicy {
         match self.max_body {
             Some(bytes) if bytes < MIN_BODY_LIMIT => MIN_BODY_LIMIT,
             Some(bytes) => bytes,
-            None => Profile::DEFAULT.body_limit,
+            None => VerifierDefaults::DEFAULT.body_limit,
         }
     }
 
@@ -275,18 +275,20 @@ impl DeliveryPolicy {
 
 /// A scheme with what the vendor's policy says. It does not build for a provider without one.
 pub(super) const fn applied(scheme: Scheme) -> Scheme {
-    let policy = find(scheme.profile().provider());
+    let policy = find(scheme.defaults().provider());
     assert!(
         scheme.time.is_none() || !matches!(policy.retries, Retries::Unasked),
         "a provider signs a time; say in `policies.rs` for how long it comes again, or that it is unknown"
     );
-    scheme.other_credentials(other_credentials::of(scheme.profile().provider())).with_policy(policy)
+    scheme
+        .other_credentials(other_credentials::of(scheme.defaults().provider()))
+        .with_policy(policy)
 }
 
-/// A provider's profile, likewise.
-pub(super) const fn profile(name: &'static str) -> Profile {
+/// A provider's defaults, likewise.
+pub(super) const fn defaults(name: &'static str) -> VerifierDefaults {
     let policy = find(name);
-    Profile::DEFAULT
+    VerifierDefaults::DEFAULT
         .with_provider(name)
         .with_status(policy.status())
         .with_body_limit(policy.body_limit())

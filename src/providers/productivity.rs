@@ -1,7 +1,10 @@
 //! Documents, forms, planning and customer records.
 
 use super::{providers, standard_webhooks::family};
-use crate::scheme::{Encoding, Grammar, Handshake, KeyRule, Part, Scheme, TimeFormat, TimeSource};
+use crate::scheme::{
+    Challenge, Component, Encoding, Scheme, SecretEncoding, SignatureFormat, TimestampFormat,
+    TimestampSource,
+};
 
 providers! {
     /// Airtable.
@@ -13,25 +16,25 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | public vector: pyairtable 3.5.1 `tests/test_models_webhook.py`; <https://airtable.com/developers/web/api/webhooks-overview> |
     Airtable() = Scheme::hmac_sha256("x-airtable-content-mac")
         .provider("airtable")
         .prefix("hmac-sha256=")
-        .key_rule(KeyRule::Base64 { prefix: "" });
+        .secret_encoding(SecretEncoding::Base64 { prefix: "" });
 
     /// Asana.
     ///
     /// | | |
     /// |---|---|
     /// | header | `X-Hook-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret of the handshake, as it is |
+    /// | algorithm | HMAC-SHA256; key: the secret of the challenge, as it is |
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | the unsigned POST with `X-Hook-Secret`, only through [`with_secret_exchange`](Self::with_secret_exchange) |
+    /// | challenge | the unsigned POST with `X-Hook-Secret`, only through [`with_secret_exchange`](Self::with_secret_exchange) |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://developers.asana.com/docs/webhooks-guide>) |
@@ -51,7 +54,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | `idempotency-key`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango |
@@ -68,7 +71,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango tests |
@@ -88,7 +91,7 @@ providers! {
     /// | signed content | `<body><time>` |
     /// | freshness | 10 minutes back, 5 minutes ahead |
     /// | delivery id | `box-delivery-id`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 2 hours (<https://developer.box.com/guides/webhooks/v2/>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/box/developer.box.com/blob/eee1aa64089f0d46d362bf044d40a03a58946b6b/content/guides/webhooks/v2/signatures-v2.md>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -105,8 +108,8 @@ providers! {
             ("box-signature-algorithm", "HmacSHA256"),
         ])
         .encoding(Encoding::Base64)
-        .template(&[Part::Body, Part::Time])
-        .time(TimeSource::Header("box-delivery-timestamp"), TimeFormat::Rfc3339)
+        .signed_content(&[Component::Body, Component::Time])
+        .time(TimestampSource::Header("box-delivery-timestamp"), TimestampFormat::Rfc3339)
         .delivery_id("box-delivery-id");
 
     /// Cal.com.
@@ -118,7 +121,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango |
@@ -136,7 +139,7 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 3 minutes back, 5 minutes ahead |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 24 hours (<https://developer.calendly.com/api-docs/overview/webhooks/webhook-errors>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://developer.calendly.com/api-docs/ZG9jOjM2MzE2MDM4-webhook-signatures>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -144,9 +147,9 @@ providers! {
     /// | evidence | vendor's documentation or source: developer.calendly.com; Nango |
     Calendly(timed) = Scheme::hmac_sha256("calendly-webhook-signature")
         .provider("calendly")
-        .grammar(Grammar::pairs("t", "v1"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds);
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
     /// ClickUp.
     ///
@@ -157,7 +160,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`webhook_id`+history id) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://developer.clickup.com/docs/webhooksignature> |
@@ -173,7 +176,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 40 MiB (<https://developers.docusign.com/docs/esign-soap-api/esign101/api-info/file-limitations.md>) |
     /// | evidence | vendor's documentation: <https://developers.docusign.com/docs/platform/webhooks/connect/validate> |
@@ -205,13 +208,13 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | a GET with `challenge` is answered with its text, unverified |
+    /// | challenge | a GET with `challenge` is answered with its text, unverified |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://www.dropbox.com/developers/reference/webhooks> |
     Dropbox() = Scheme::hmac_sha256("x-dropbox-signature")
         .provider("dropbox")
-        .handshake(Handshake::Query("challenge"));
+        .challenge(Challenge::Query("challenge"));
 
     /// Fathom.
     ///
@@ -222,7 +225,7 @@ providers! {
     /// | signed content | `<id>.<time>.<body>` |
     /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
     /// | delivery id | `webhook-id`, **signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -239,7 +242,7 @@ providers! {
     /// | signed content | `<t>.<body>` |
     /// | freshness | 1 minute back, 5 minutes ahead |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/go1com/webhook-verifier-js>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -248,9 +251,9 @@ providers! {
     /// README says s= but code demands v1=.
     Go1(timed) = Scheme::hmac_sha256("go1-signature")
         .provider("go1")
-        .grammar(Grammar::pairs("t", "v1"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds);
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
     /// Jobber.
     ///
@@ -261,7 +264,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | none known |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: Nango |
@@ -278,7 +281,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | 7 hours and 44 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
     /// | delivery id | `linear-delivery`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | retries | for 7 hours and 1 minute (second-hand: <https://linear.app/developers/webhooks>); each repeats the first attempt's time (second-hand: <https://github.com/vercel/eve/issues/1570>) |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -288,7 +291,7 @@ providers! {
     /// with the same time, is not signed and not looked at (linear/linear @8335e09).
     Linear(timed) = Scheme::hmac_sha256("linear-signature")
         .provider("linear")
-        .time(TimeSource::Json("webhookTimestamp"), TimeFormat::Milliseconds)
+        .time(TimestampSource::Json("webhookTimestamp"), TimestampFormat::UnixMillis)
         .delivery_id("linear-delivery");
 
     /// Notion.
@@ -300,7 +303,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | first contact | the first POST brings the `verification_token`, which then is the secret: [`with_token_exchange`](Self::with_token_exchange) hands it over (<https://developers.notion.com/reference/webhooks>) |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
@@ -320,7 +323,7 @@ providers! {
     /// | signed content | `<body><callbackURL>` |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`action.id`) |
-    /// | handshake | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
+    /// | challenge | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation or source: developer.atlassian.com; n8n |
@@ -333,8 +336,8 @@ providers! {
         .provider("trello")
         .takes_any_body()
         .encoding(Encoding::Base64)
-        .template(&[Part::Body, Part::Url])
-        .handshake(Handshake::Head);
+        .signed_content(&[Component::Body, Component::Url])
+        .challenge(Challenge::Head);
 
     /// Typeform.
     ///
@@ -345,7 +348,7 @@ providers! {
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
     /// | delivery id | in the body (`event_id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://typeform.com/developers/webhooks>) |

@@ -5,12 +5,12 @@ use std::{error::Error, fmt, time::SystemTime};
 use http::HeaderName;
 
 use super::{
-    Ably, AnyVerifier, BasicAuth, Brevo, Chargebee, Datadog, Deepgram, Flutterwave, GitLab,
+    Ably, BasicAuth, BoxVerifier, Brevo, Chargebee, Datadog, Deepgram, Flutterwave, GitLab,
     Mailgun, Mailjet, Meta, MicrosoftGraph, Okta, Persona, Postmark, Pusher, SharedToken, Slack,
     SparkPost, StandardWebhooks, Telegram, Twilio, WebSub, WebexContactCenter, Worldline, Worldpay,
-    Wsapi, commerce, developer, identity, media, messaging,
-    needs::Needs,
-    operations, payments, policies,
+    Wsapi, commerce,
+    credential_kind::CredentialKind,
+    developer, identity, media, messaging, operations, payments, policies,
     policy::{self, DeliveryPolicy},
     productivity,
 };
@@ -18,7 +18,7 @@ use super::{
 use super::{Discord, SendGrid, Telnyx, Wise};
 use crate::{
     ConfigError, IntoSecrets, PublicUrl, Secrets,
-    scheme::{Part, Scheme, Tolerance},
+    scheme::{Component, Scheme, Tolerance},
     secrets::each,
 };
 
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Provider {
     name: &'static str,
-    needs: Needs,
+    needs: CredentialKind,
     signs_time: bool,
     kind: Kind,
 }
@@ -34,7 +34,7 @@ pub struct Provider {
 #[derive(Clone, Copy)]
 enum Kind {
     /// More than a scheme.
-    Own(fn(Parameters) -> Result<AnyVerifier, ConfigError>),
+    Own(fn(Parameters) -> Result<BoxVerifier, ConfigError>),
     Scheme(&'static Scheme),
 }
 
@@ -58,8 +58,8 @@ struct Parameters {
 macro_rules! clocked {
     ($parameters:ident, $verifier:expr) => {
         match $parameters.clock {
-            Some(now) => AnyVerifier::new($verifier.clock(now)),
-            None => AnyVerifier::new($verifier),
+            Some(now) => BoxVerifier::new($verifier.clock(now)),
+            None => BoxVerifier::new($verifier),
         }
     };
 }
@@ -68,7 +68,7 @@ macro_rules! own {
     ($($name:literal: $needs:ident $($timed:ident)?, $parameters:ident => $verifier:expr;)*) => {
         &[$(Provider {
             name: $name,
-            needs: Needs::$needs,
+            needs: CredentialKind::$needs,
             signs_time: own!(@timed $($timed)?),
             kind: Kind::Own(|$parameters| Ok($verifier)),
         }),*]
@@ -82,26 +82,26 @@ macro_rules! of_pairs {
     ($type:ident, $further:ident, $needs:ident, $parameters:ident) => {{
         let mut verifier: Option<$type> = None;
         each($parameters.secrets, |pair| {
-            let (name, secret) = Needs::$needs.split(&pair)?;
+            let (name, secret) = CredentialKind::$needs.split(&pair)?;
             verifier = Some(match verifier.take() {
                 Some(verifier) => verifier.$further(&name, secret)?,
                 None => $type::new(&name, secret)?,
             });
             Ok(())
         })?;
-        AnyVerifier::new(verifier.ok_or(ConfigError::SecretEmpty)?)
+        BoxVerifier::new(verifier.ok_or(ConfigError::SecretEmpty)?)
     }};
 }
 
 /// Public keys.
 #[cfg(feature = "asymmetric")]
 fn public_keys(texts: Secrets) -> Result<Vec<crate::PublicKey>, ConfigError> {
-    each(texts, |text| Needs::public_key(&text))
+    each(texts, |text| CredentialKind::public_key(&text))
 }
 
 /// Tokens of one header.
 fn in_one_header(secrets: Secrets) -> Result<(HeaderName, Secrets), ConfigError> {
-    let pairs = each(secrets, |pair| Needs::header_and_token(&pair))?;
+    let pairs = each(secrets, |pair| CredentialKind::header_and_token(&pair))?;
     let header = pairs.first().map(|(header, _)| header.clone()).ok_or(ConfigError::SecretEmpty)?;
     if pairs.iter().any(|(other, _)| *other != header) {
         let form = "`x-header:token`, each with the same header";
@@ -118,34 +118,34 @@ const OWN: &[Provider] = own! {
     "chargebee": UserAndPassword, p => of_pairs!(Chargebee, user, UserAndPassword, p);
     "datadog": HeaderAndToken, p => {
         let (header, tokens) = in_one_header(p.secrets)?;
-        AnyVerifier::new(Datadog::new(header, tokens)?)
+        BoxVerifier::new(Datadog::new(header, tokens)?)
     };
-    "deepgram": Secret, p => AnyVerifier::new(Deepgram::new(p.secrets)?);
-    "flutterwave": Secret, p => AnyVerifier::new(Flutterwave::new(p.secrets)?);
-    "gitlab": Secret, p => AnyVerifier::new(GitLab::token(p.secrets)?);
+    "deepgram": Secret, p => BoxVerifier::new(Deepgram::new(p.secrets)?);
+    "flutterwave": Secret, p => BoxVerifier::new(Flutterwave::new(p.secrets)?);
+    "gitlab": Secret, p => BoxVerifier::new(GitLab::token(p.secrets)?);
     "gitlab_signed": Secret timed, p => clocked!(p, GitLab::signed(p.secrets)?);
     "mailjet": UserAndPassword, p => of_pairs!(Mailjet, user, UserAndPassword, p);
     "mailgun": Secret timed, p => clocked!(p, Mailgun::new(p.secrets)?);
-    "meta": Secret, p => AnyVerifier::new(Meta::new(p.secrets)?);
-    "microsoft_graph": Secret, p => AnyVerifier::new(MicrosoftGraph::new(p.secrets)?);
-    "okta": Secret, p => AnyVerifier::new(Okta::new(p.secrets)?);
+    "meta": Secret, p => BoxVerifier::new(Meta::new(p.secrets)?);
+    "microsoft_graph": Secret, p => BoxVerifier::new(MicrosoftGraph::new(p.secrets)?);
+    "okta": Secret, p => BoxVerifier::new(Okta::new(p.secrets)?);
     "persona": Secret timed, p => clocked!(p, Persona::new(p.secrets)?);
     "postmark": UserAndPassword, p => of_pairs!(Postmark, user, UserAndPassword, p);
     "pusher": KeyIdAndSecret, p => of_pairs!(Pusher, key, KeyIdAndSecret, p);
     "shared_token": HeaderAndToken, p => {
         let (header, tokens) = in_one_header(p.secrets)?;
-        AnyVerifier::new(SharedToken::new(header, tokens)?)
+        BoxVerifier::new(SharedToken::new(header, tokens)?)
     };
     "slack": Secret timed, p => clocked!(p, Slack::new(p.secrets)?);
     "sparkpost": UserAndPassword, p => of_pairs!(SparkPost, user, UserAndPassword, p);
     "standard_webhooks": Secret timed, p => clocked!(p, StandardWebhooks::new(p.secrets)?);
-    "telegram": Secret, p => AnyVerifier::new(Telegram::new(p.secrets)?);
+    "telegram": Secret, p => BoxVerifier::new(Telegram::new(p.secrets)?);
     "twilio": Secret, p => {
         let url = p.url.ok_or(ConfigError::UrlMissing)?;
-        AnyVerifier::new(Twilio::new(p.secrets, url)?)
+        BoxVerifier::new(Twilio::new(p.secrets, url)?)
     };
     "webex_contact_center": Secret timed, p => clocked!(p, WebexContactCenter::new(p.secrets)?);
-    "websub": Secret, p => AnyVerifier::new(WebSub::new(p.secrets)?);
+    "websub": Secret, p => BoxVerifier::new(WebSub::new(p.secrets)?);
     "worldline": KeyIdAndSecret, p => of_pairs!(Worldline, key, KeyIdAndSecret, p);
     "worldpay": KeyIdAndSecret, p => of_pairs!(Worldpay, key, KeyIdAndSecret, p);
     "wsapi": Secret timed, p => clocked!(p, Wsapi::new(p.secrets)?);
@@ -161,7 +161,7 @@ const ASYMMETRIC: &[Provider] = own! {
         StandardWebhooks::new_asymmetric(public_keys(p.secrets)?)?
     );
     "telnyx": PublicKey timed, p => clocked!(p, Telnyx::new(public_keys(p.secrets)?)?);
-    "wise": PublicKey, p => AnyVerifier::new(Wise::new(public_keys(p.secrets)?)?);
+    "wise": PublicKey, p => BoxVerifier::new(Wise::new(public_keys(p.secrets)?)?);
 };
 #[cfg(not(feature = "asymmetric"))]
 const ASYMMETRIC: &[Provider] = &[];
@@ -198,8 +198,8 @@ pub fn all() -> impl Iterator<Item = Provider> {
     ];
     let schemes = groups.into_iter().flatten();
     let declared = schemes.map(|scheme| Provider {
-        name: scheme.profile().provider(),
-        needs: Needs::Secret,
+        name: scheme.defaults().provider(),
+        needs: CredentialKind::Secret,
         signs_time: scheme.time.is_some(),
         kind: Kind::Scheme(scheme),
     });
@@ -269,7 +269,7 @@ impl Provider {
 
     /// What it is verified with, and so what [`verifier`](Self::verifier) takes.
     #[must_use]
-    pub const fn needs(&self) -> Needs {
+    pub const fn credential_kind(&self) -> CredentialKind {
         self.needs
     }
 
@@ -277,23 +277,23 @@ impl Provider {
     #[must_use]
     pub fn needs_url(&self) -> bool {
         match self.kind {
-            Kind::Scheme(scheme) => scheme.template.contains(&Part::Url),
-            Kind::Own(_) => self.name == Twilio::PROFILE.provider(),
+            Kind::Scheme(scheme) => scheme.signed_content.contains(&Component::Url),
+            Kind::Own(_) => self.name == Twilio::DEFAULTS.provider(),
         }
     }
 
     /// Creates a verifier with these secrets, the current one first, or with whatever else the provider
-    /// [needs](Self::needs): each in one text as it would stand in a configuration.
+    /// [needs](Self::credential_kind): each in one text as it would stand in a configuration.
     /// [`Verified::key_index`](crate::Verified::key_index) tells which of them matched.
     ///
     /// ```
-    /// use tower_webhook::providers::{self, Needs};
+    /// use tower_webhook::providers::{self, CredentialKind};
     ///
     /// let stripe = providers::by_name("stripe")?;
     /// assert!(stripe.verifier(["whsec_the_new_one", "whsec_the_old_one"]).is_ok());
     ///
     /// let pusher = providers::by_name("pusher")?;
-    /// assert_eq!(pusher.needs(), Needs::KeyIdAndSecret);
+    /// assert_eq!(pusher.credential_kind(), CredentialKind::KeyIdAndSecret);
     /// assert!(pusher.verifier("the app key:the app secret").is_ok());
     ///
     /// let error = pusher.verifier("the app secret").unwrap_err();
@@ -305,7 +305,7 @@ impl Provider {
     ///
     /// When a text is not in the provider's form, tokens are of different headers, there are no secrets
     /// or more than 16, or the provider signs the URL and needs [`verifier_at`](Self::verifier_at).
-    pub fn verifier(&self, secrets: impl IntoSecrets) -> Result<AnyVerifier, ConfigError> {
+    pub fn verifier(&self, secrets: impl IntoSecrets) -> Result<BoxVerifier, ConfigError> {
         self.build(secrets.into_secrets()?, None, None)
     }
 
@@ -319,7 +319,7 @@ impl Provider {
         &self,
         secrets: impl IntoSecrets,
         url: PublicUrl,
-    ) -> Result<AnyVerifier, ConfigError> {
+    ) -> Result<BoxVerifier, ConfigError> {
         self.build(secrets.into_secrets()?, Some(url), None)
     }
 
@@ -334,7 +334,7 @@ impl Provider {
         secrets: impl IntoSecrets,
         url: Option<PublicUrl>,
         now: impl Fn() -> SystemTime + Send + Sync + 'static,
-    ) -> Result<AnyVerifier, ConfigError> {
+    ) -> Result<BoxVerifier, ConfigError> {
         self.build(secrets.into_secrets()?, url, Some(Box::new(now)))
     }
 
@@ -343,7 +343,7 @@ impl Provider {
         secrets: Secrets,
         url: Option<PublicUrl>,
         clock: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
-    ) -> Result<AnyVerifier, ConfigError> {
+    ) -> Result<BoxVerifier, ConfigError> {
         let secrets = secrets.counted(0)?.into();
         let parameters = Parameters { secrets, url, clock };
         match self.kind {

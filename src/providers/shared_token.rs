@@ -5,8 +5,8 @@ use http::{HeaderName, request::Parts};
 
 use super::{other_credentials, policy};
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified,
-    Verifier, form::Form, head::required_named, scheme::mac::Verdict,
+    ConfigError, IntoSecrets, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
+    VerifierDefaults, form::Form, head::required_named, scheme::mac::Verdict,
 };
 
 /// A fixed token where the user chooses: in a header, such as WSAPI's "webhook authentication
@@ -37,7 +37,7 @@ enum Place {
 
 impl SharedToken {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = policy::profile("shared_token");
+    pub const DEFAULTS: VerifierDefaults = policy::defaults("shared_token");
 
     /// Expects one of these tokens as the header's whole value.
     ///
@@ -45,7 +45,7 @@ impl SharedToken {
     ///
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn new(header: HeaderName, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
-        Self::of(Self::PROFILE.provider(), header, tokens)
+        Self::of(Self::DEFAULTS.provider(), header, tokens)
     }
 
     /// Creates the verifier of a provider with a header of its own.
@@ -63,7 +63,7 @@ impl SharedToken {
     ///
     /// URLs stand in the logs of servers and proxies: prefer a header, and keep this one out of them.
     /// Events of the layer do not show it; a look-up's must be told so, by
-    /// [`Profile::with_secret_url`].
+    /// [`VerifierDefaults::with_secret_url`].
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl SharedToken {
     fn at(place: Place, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         Ok(Self {
             place,
-            secrets: other_credentials::checked(tokens, 0, Self::PROFILE.provider())?,
+            secrets: other_credentials::checked(tokens, 0, Self::DEFAULTS.provider())?,
         })
     }
 
@@ -130,13 +130,13 @@ impl Verifier for SharedToken {
     }
 
     fn finish(&self, key_index: usize, _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        Ok(Verified::new(Self::PROFILE.provider()).with_key_index(key_index))
+        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(key_index))
     }
 
-    fn profile(&self) -> Profile {
+    fn defaults(&self) -> VerifierDefaults {
         match self.place {
-            Place::Header(_) => Self::PROFILE,
-            Place::Path | Place::Query(_) => Self::PROFILE.with_secret_url(),
+            Place::Header(_) => Self::DEFAULTS,
+            Place::Path | Place::Query(_) => Self::DEFAULTS.with_secret_url(),
         }
     }
 

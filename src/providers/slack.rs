@@ -3,11 +3,11 @@ use http::{Response, request::Parts};
 
 use super::{policy, scheme_methods};
 use crate::{
-    Profile, Rejection, SensitiveParts, Verified, Verifier,
-    handshake::{echo, malformed, short_field, text, text_field},
+    Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
+    challenge::{echo, malformed, short_field, text, text_field},
     scheme::{
-        ContactField, FirstContact, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat,
-        TimeSource,
+        Component, ContactField, FirstContact, Scheme, SchemeState, SchemeVerifier,
+        TimestampFormat, TimestampSource,
     },
 };
 
@@ -20,7 +20,7 @@ use crate::{
 /// | signed content | `v0:<time>:<body>` |
 /// | freshness | 5 minutes both ways |
 /// | delivery id | in the body (`event_id`) |
-/// | handshake | the signed POST with `"type": "url_verification"` is answered with its challenge and does not reach the handler |
+/// | challenge | the signed POST with `"type": "url_verification"` is answered with its challenge and does not reach the handler |
 /// | first contact | a slash command's `ssl_check=1`, a form with no signature, is answered with 200 (<https://docs.slack.dev/interactivity/implementing-slash-commands>) |
 /// | status | 403 |
 /// | retries | for 6 minutes (<https://docs.slack.dev/apis/events-api/>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://docs.slack.dev/authentication/verifying-requests-from-slack>) |
@@ -43,8 +43,16 @@ impl Slack {
                 ("token", ContactField::OptionalToken),
             ])])
             .prefix("v0=")
-            .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
-            .time(TimeSource::Header("x-slack-request-timestamp"), TimeFormat::Seconds),
+            .signed_content(&[
+                Component::Literal("v0:"),
+                Component::Time,
+                Component::Literal(":"),
+                Component::Body,
+            ])
+            .time(
+                TimestampSource::Header("x-slack-request-timestamp"),
+                TimestampFormat::UnixSeconds,
+            ),
     );
 
     scheme_methods!(timed);
@@ -70,8 +78,8 @@ impl Verifier for Slack {
         self.0.finish(state, head, body)?.or_reply(|| challenge(body))
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

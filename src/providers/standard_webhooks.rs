@@ -7,11 +7,11 @@ use super::policy;
 #[cfg(feature = "asymmetric")]
 use crate::IntoPublicKeys;
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, SensitiveParts, Verified,
-    Verifier,
+    ConfigError, IntoSecrets, Rejection, RejectionKind, SensitiveParts, Verified, Verifier,
+    VerifierDefaults,
     scheme::{
-        Encoding, Grammar, KeyRule, Part, Scheme, SchemeState, SchemeVerifier, TimeFormat,
-        TimeSource, Tolerance,
+        Component, Encoding, Scheme, SchemeState, SchemeVerifier, SecretEncoding, SignatureFormat,
+        TimestampFormat, TimestampSource, Tolerance,
     },
 };
 
@@ -24,7 +24,7 @@ use crate::{
 /// | signed content | `<id>.<time>.<body>`; an id with a `.` is refused, because it would make that ambiguous |
 /// | freshness | 5 minutes both ways |
 /// | delivery id | `webhook-id`, **signed**, the same for every retry |
-/// | handshake | none |
+/// | challenge | none |
 /// | asymmetric | with the feature `asymmetric`, `new_asymmetric` takes `v1a,<base64>` instead: Ed25519 over the same content, the public key after `whpk_` |
 /// | status | 403 |
 /// | retries | for 3 days and 3 hours (<https://github.com/standard-webhooks/standard-webhooks/blob/03f5f8c684881c36430d8b62d7bc54e518371720/spec/standard-webhooks.md>); each is signed anew (<https://github.com/standard-webhooks/standard-webhooks/blob/b2fa7b8719fb75d326b591077f5d1b385cfcdfae/spec/standard-webhooks.md>) |
@@ -51,12 +51,18 @@ const fn tagged_family(names: [&'static str; 3], tag: &'static str, scheme: Sche
     let [_, id, time] = names;
     scheme
         .provider("standard_webhooks")
-        .grammar(Grammar::list(tag))
+        .signature_format(SignatureFormat::tagged(tag))
         .encoding(Encoding::Base64)
-        .key_rule(KeyRule::Base64 { prefix: "whsec_" })
+        .secret_encoding(SecretEncoding::Base64 { prefix: "whsec_" })
         .delivery_id(id)
-        .template(&[Part::Id, Part::Literal("."), Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Header(time), TimeFormat::Seconds)
+        .signed_content(&[
+            Component::Id,
+            Component::Literal("."),
+            Component::Time,
+            Component::Literal("."),
+            Component::Body,
+        ])
+        .time(TimestampSource::Header(time), TimestampFormat::UnixSeconds)
 }
 
 const HEADERS: [[&str; 3]; 2] = [
@@ -72,7 +78,7 @@ impl StandardWebhooks {
     pub const SVIX_SCHEME: Scheme = policy::applied(family(HEADERS[SVIX]));
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Self::SCHEME.profile();
+    pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
 
     /// Creates a verifier with these secrets, the current one first.
     ///
@@ -163,8 +169,8 @@ impl Verifier for StandardWebhooks {
         self.scheme(head)?.finish(state, head, body)
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

@@ -3,9 +3,9 @@ use http::{Method, Response, request::Parts};
 
 use super::{SharedToken, policy};
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, Secret, SensitiveParts, Verified,
-    Verifier,
-    handshake::{is_token, json_answer, subscription},
+    ConfigError, IntoSecrets, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
+    VerifierDefaults,
+    challenge::{is_token, json_answer, subscription},
 };
 
 /// Strava, which **signs nothing**: what is verified is a secret of your own in the callback's URL.
@@ -15,7 +15,7 @@ use crate::{
 /// | header | none: the token stands in the URL, where the [`SharedToken`] says |
 /// | proves | that the sender knows the URL; **nothing about the body** |
 /// | delivery id | none known |
-/// | handshake | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered with `{"hub.challenge":"<challenge>"}`; no GET reaches the handler |
+/// | challenge | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered with `{"hub.challenge":"<challenge>"}`; no GET reaches the handler |
 /// | status | 403 |
 /// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's documentation: <https://developers.strava.com/docs/webhooks/> |
@@ -40,7 +40,7 @@ pub struct Strava {
 
 impl Strava {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = policy::profile("strava").with_secret_url();
+    pub const DEFAULTS: VerifierDefaults = policy::defaults("strava").with_secret_url();
 
     /// Creates a verifier of the shared token in the callback's URL. Strava's challenge must carry one of
     /// `verify_tokens`.
@@ -64,27 +64,27 @@ impl Verifier for Strava {
     }
 
     fn finish(&self, key: usize, _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        Ok(Verified::new(Self::PROFILE.provider()).with_key_index(key))
+        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(key))
     }
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         // Only GET, so that no other method gets round verification (T-43).
         (head.method == Method::GET).then(|| {
             let challenge = subscription(head, &self.verify_tokens)?;
             // Nothing in a token needs escaping.
             if !is_token(challenge.as_bytes()) {
-                return Err(Rejection::new(RejectionKind::HandshakeMalformed));
+                return Err(Rejection::new(RejectionKind::ChallengeMalformed));
             }
             Ok(json_answer(&format!(r#"{{"hub.challenge":"{challenge}"}}"#)))
         })
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
-        Self::PROFILE.sensitive_parts().and(self.callback.sensitive_parts())
+        Self::DEFAULTS.sensitive_parts().and(self.callback.sensitive_parts())
     }
 }
 

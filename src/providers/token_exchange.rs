@@ -16,7 +16,7 @@ use http::request::Parts;
 
 use super::{Notion, SalesforceMarketingCloud};
 use crate::{
-    Profile, Secret, SensitiveParts, Source,
+    Secret, SensitiveParts, Source, VerifierDefaults,
     first_contact::{ContactField, FirstContact},
     observe::ClientIp,
     source::sealed::Sealed,
@@ -186,7 +186,7 @@ impl Notion {
     /// // Your own look-up of the stored secret goes here.
     /// let look_up = make_verifier_fn(|_| ready(Err::<Notion, _>(Rejection::unknown_tenant())));
     /// let layer = SignatureLayer::new(Notion::with_token_exchange(
-    ///     look_up.profile(Notion::PROFILE),
+    ///     look_up.defaults(Notion::DEFAULTS),
     ///     exchange.clone(),
     ///     |head| Some(head.uri.path().to_owned()),
     /// ));
@@ -259,8 +259,8 @@ where
         self.source.early(head, client_ip)
     }
 
-    fn shared_profile(&self) -> Profile {
-        self.source.shared_profile().with_exchange(self.exchanged.contacts)
+    fn shared_defaults(&self) -> VerifierDefaults {
+        self.source.shared_defaults().with_exchange(self.exchanged.contacts)
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {

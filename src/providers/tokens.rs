@@ -18,17 +18,18 @@ pub use super::{
     strava::Strava,
 };
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    ConfigError, IntoSecrets, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    VerifierDefaults,
     head::credentials,
-    scheme::{Encoding, Handshake, Scheme, SchemeState, SchemeVerifier},
+    scheme::{Challenge, Encoding, Scheme, SchemeState, SchemeVerifier},
 };
 
 /// Types around a verifier whose state is the index of the secret.
 macro_rules! verifies_as {
-    ($name:ident, $id:literal, $profile:expr $(, $handshake:expr)?) => {
+    ($name:ident, $id:literal, $defaults:expr $(, $challenge:expr)?) => {
         impl $name {
             /// The provider's name, the status of refusals and the body limit, for look-ups.
-            pub const PROFILE: Profile = $profile;
+            pub const DEFAULTS: VerifierDefaults = $defaults;
         }
 
         impl Verifier for $name {
@@ -42,12 +43,12 @@ macro_rules! verifies_as {
                 Ok(Verified::new($id).with_key_index(key))
             }
 
-            $(fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-                $handshake.before_verification(head, None)
+            $(fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+                $challenge.before_verification(head, None)
             })?
 
-            fn profile(&self) -> Profile {
-                Self::PROFILE
+            fn defaults(&self) -> VerifierDefaults {
+                Self::DEFAULTS
             }
 
             fn sensitive_parts(&self) -> SensitiveParts {
@@ -61,7 +62,7 @@ macro_rules! verifies_as {
 
 /// Providers that send a fixed token in a header.
 macro_rules! tokens {
-    ($($(#[$doc:meta])* $name:ident = $id:literal, $header:literal $(, $handshake:expr)?;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $header:literal $(, $challenge:expr)?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub struct $name(SharedToken);
@@ -77,7 +78,7 @@ macro_rules! tokens {
             }
         }
 
-        verifies_as!($name, $id, policy::profile($id) $(, $handshake)?);
+        verifies_as!($name, $id, policy::defaults($id) $(, $challenge)?);
     )*};
 }
 
@@ -89,7 +90,7 @@ tokens! {
     /// | header | `dg-token: <API key id>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
     /// | delivery id | in the body (`request_id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://developers.deepgram.com/docs/callback>) |
@@ -105,14 +106,14 @@ tokens! {
     /// | header | `Authorization: <token>`, the whole value as it was typed in |
     /// | proves | that the sender knows the token; **nothing about the body** |
     /// | delivery id | in the body (`eventId`) |
-    /// | handshake | the unsigned GET with `X-Okta-Verification-Challenge` is answered with `{"verification":"<challenge>"}` and does not reach the handler |
+    /// | challenge | the unsigned GET with `X-Okta-Verification-Challenge` is answered with `{"verification":"<challenge>"}` and does not reach the handler |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's documentation: <https://developer.okta.com/docs/guides/secure-hooks/-/main/> |
     ///
     /// For a header of your own choice there, use [`SharedToken`] with
-    /// [`with_handshake`](crate::with_handshake).
-    Okta = "okta", "authorization", Handshake::HeaderToJson {
+    /// [`with_challenge`](crate::with_challenge).
+    Okta = "okta", "authorization", Challenge::HeaderToJson {
         header: "x-okta-verification-challenge",
         field: "verification",
     };
@@ -124,7 +125,7 @@ tokens! {
     /// | header | `X-Telegram-Bot-Api-Secret-Token: <token>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
     /// | delivery id | in the body (`update_id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://github.com/tdlib/telegram-bot-api/blob/01a3679c0bbf9bbba03d1d3e20f621fa4becddcc/telegram-bot-api/WebhookActor.cpp>) |
@@ -140,7 +141,7 @@ tokens! {
 /// |---|---|
 /// | header | one of your choice, typed in at the webhook's custom headers |
 /// | proves | that the sender knows the token; **nothing about the body** |
-/// | handshake | none |
+/// | challenge | none |
 /// | status | 403 |
 /// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | **second-hand**: a public registry of webhook adapters |
@@ -154,11 +155,11 @@ impl Datadog {
     ///
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn new(header: HeaderName, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
-        SharedToken::of(Self::PROFILE.provider(), header, tokens).map(Self)
+        SharedToken::of(Self::DEFAULTS.provider(), header, tokens).map(Self)
     }
 }
 
-verifies_as!(Datadog, "datadog", policy::profile("datadog"));
+verifies_as!(Datadog, "datadog", policy::defaults("datadog"));
 
 /// Flutterwave: a signature in version 4, a token in version 3.
 ///
@@ -168,7 +169,7 @@ verifies_as!(Datadog, "datadog", policy::profile("datadog"));
 /// | algorithm | HMAC-SHA256; key: the secret hash as it is |
 /// | proves | version 4: the body; version 3: that the sender knows the token, **nothing about the body** |
 /// | delivery id | in the body (`id`) |
-/// | handshake | none |
+/// | challenge | none |
 /// | status | 403 |
 /// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | **second-hand**, that the signature is base64 of the raw body's; the header <https://developer.flutterwave.com/docs/webhooks>; the token, several receivers |
@@ -187,7 +188,7 @@ const FLUTTERWAVE_SIGNATURE: &str = "flutterwave-signature";
 
 impl Flutterwave {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = policy::profile("flutterwave");
+    pub const DEFAULTS: VerifierDefaults = policy::defaults("flutterwave");
 
     /// How version 4 signs.
     pub const SCHEME: Scheme = Scheme::hmac_sha256(FLUTTERWAVE_SIGNATURE)
@@ -203,7 +204,7 @@ impl Flutterwave {
         let secrets = secrets.into_secrets()?;
         let signed = Self::SCHEME.verifier(secrets.clone())?;
         let token = SharedToken::of(
-            Self::PROFILE.provider(),
+            Self::DEFAULTS.provider(),
             HeaderName::from_static("verif-hash"),
             secrets,
         )?;
@@ -243,12 +244,12 @@ impl Verifier for Flutterwave {
     ) -> Result<Verified, Rejection> {
         match state {
             Ok(state) => self.signed.finish(state, head, body),
-            Err(key) => Ok(Verified::new(Self::PROFILE.provider()).with_key_index(key)),
+            Err(key) => Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(key)),
         }
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
@@ -271,20 +272,20 @@ const BASIC_CHALLENGE: &str = r#"Basic realm="webhooks""#;
 /// |---|---|
 /// | header | `Authorization: Basic <base64 of user:password>` |
 /// | proves | that the sender knows name and password; **nothing about the body** |
-/// | handshake | none |
+/// | challenge | none |
 /// | status | 401 with `WWW-Authenticate: Basic realm="webhooks"` (<https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2>) |
 /// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's documentation: RFC 7617 |
 ///
 /// Twilio, Bandwidth and others take name and password from the webhook's URL, and show them only in
 /// answer to a 401 with this header. `all_of(twilio, basic_auth)` answers so, too. A look-up needs
-/// `.profile(BasicAuth::PROFILE)` for it: until a verifier is found the layer knows no other.
+/// `.defaults(BasicAuth::DEFAULTS)` for it: until a verifier is found the layer knows no other.
 #[derive(Clone, Debug)]
 pub struct BasicAuth(Vec<Secret>);
 
 impl BasicAuth {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = policy::profile("basic_auth")
+    pub const DEFAULTS: VerifierDefaults = policy::defaults("basic_auth")
         .with_www_authenticate(BASIC_CHALLENGE)
         .with_sensitive_headers(&["authorization"]);
 
@@ -310,7 +311,7 @@ impl BasicAuth {
             return Err(ConfigError::IdInvalid { why });
         }
         let passwords =
-            other_credentials::checked(passwords, self.0.len(), Self::PROFILE.provider())?;
+            other_credentials::checked(passwords, self.0.len(), Self::DEFAULTS.provider())?;
         self.0.extend(passwords.iter().map(|password| encoded(user, password)));
         Ok(self)
     }
@@ -333,11 +334,11 @@ impl Verifier for BasicAuth {
     }
 
     fn finish(&self, key: usize, _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        Ok(Verified::new(Self::PROFILE.provider()).with_key_index(key))
+        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(key))
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 }
 
@@ -381,7 +382,7 @@ macro_rules! passwords {
         verifies_as!(
             $name,
             $id,
-            policy::profile($id).with_www_authenticate(BASIC_CHALLENGE)
+            policy::defaults($id).with_www_authenticate(BASIC_CHALLENGE)
         );
     )*};
 }
@@ -393,7 +394,7 @@ passwords! {
     /// |---|---|
     /// | header | `Authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows name and password; **nothing about the body** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://developers.brevo.com/docs/retry-mechanism>) |
@@ -409,7 +410,7 @@ passwords! {
     /// | header | `Authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows name and password; **nothing about the body** |
     /// | delivery id | in the body (`id`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | evidence | vendor's source: chargebee/chargebee-node @31f906a, whose webhook handler knows Basic authentication alone |
@@ -421,7 +422,7 @@ passwords! {
     /// |---|---|
     /// | header | `Authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows name and password; **nothing about the body** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://documentation.mailjet.com/hc/en-us/articles/360043578154-Event-Tracking-API>) |
@@ -435,7 +436,7 @@ passwords! {
     /// | header | `Authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows name and password; **nothing about the body** |
     /// | delivery id | in the body (`MessageID`) |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 50 MiB (<https://postmarkapp.com/support/article/1056-what-are-the-attachment-and-email-size-limits>) |
     /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::UNAUTHORIZED)` it comes again (<https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark>) |
@@ -449,7 +450,7 @@ passwords! {
     /// | header | `Authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows name and password; **nothing about the body** |
     /// | delivery id | `X-MessageSystems-Batch-ID`, **not signed** |
-    /// | handshake | none |
+    /// | challenge | none |
     /// | status | 403 |
     /// | body limit | 16 MiB; no maximum is documented |
     /// | after a refusal | it comes again (<https://support.sparkpost.com/docs/tech-resources/webhook-data-streams>) |

@@ -7,7 +7,8 @@ use subtle::ConstantTimeEq;
 
 use super::{key_ids, other_credentials, policy};
 use crate::{
-    ConfigError, IntoSecrets, Profile, PublicUrl, Rejection, RejectionKind, Verified, Verifier,
+    ConfigError, IntoSecrets, PublicUrl, Rejection, RejectionKind, Verified, Verifier,
+    VerifierDefaults,
     encoding::{self, Encoding, MAX_TAG},
     form::Form,
     head::{optional, required},
@@ -30,7 +31,7 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// | signed content | the URL that Twilio was given, then, for a POST of a form, each different pair of parameter name and value, sorted by their bytes, without delimiters. Any other body must be covered by `bodySHA256` in the query, and is refused without it. `bodySHA256` may be there twice with one value. A request without a body and without `bodySHA256` is covered by the URL alone, and so is each GET without a body |
 /// | freshness | none: a captured request can be sent again |
 /// | delivery id | `I-Twilio-Idempotency-Token`, **not signed** |
-/// | handshake | none; a WebSocket's GET is signed like any other, over `wss://…` |
+/// | challenge | none; a WebSocket's GET is signed like any other, over `wss://…` |
 /// | status | 403 |
 /// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor vector: <https://www.twilio.com/docs/usage/security>, the tests of twilio-python, -node, -java and -ruby |
@@ -87,7 +88,8 @@ struct SharedKey {
 
 impl Twilio {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = policy::profile("twilio").with_sensitive_headers(&[SIGNATURE]);
+    pub const DEFAULTS: VerifierDefaults =
+        policy::defaults("twilio").with_sensitive_headers(&[SIGNATURE]);
 
     /// Creates a verifier with these auth tokens, the current one first, for webhooks that Twilio sends
     /// to this URL.
@@ -96,7 +98,7 @@ impl Twilio {
     ///
     /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
     pub fn new(auth_tokens: impl IntoSecrets, url: PublicUrl) -> Result<Self, ConfigError> {
-        let auth_tokens = other_credentials::checked(auth_tokens, 0, Self::PROFILE.provider())?;
+        let auth_tokens = other_credentials::checked(auth_tokens, 0, Self::DEFAULTS.provider())?;
         Ok(Self(Arc::new(Inner {
             url,
             auth_tokens: auth_tokens.iter().map(|token| Mac::hmac_sha1(token.expose())).collect(),
@@ -167,6 +169,7 @@ impl Twilio {
 }
 
 /// Carried from the head to the end of the body.
+#[doc(hidden)]
 pub struct TwilioState {
     url: String,
     algorithm: Algorithm,
@@ -215,15 +218,15 @@ impl Verifier for Twilio {
         // Every key is tried, and no more URLs than it takes: which of them was signed is no secret.
         let key_index = self.0.each_url(&state.url, matching_key).ok_or(Rejection::mismatch())?;
 
-        let verified = Verified::new(Self::PROFILE.provider())
+        let verified = Verified::new(Self::DEFAULTS.provider())
             .with_key_index(key_index)
             // It is the tag: one of them was found equal.
-            .with_identity(signature);
+            .with_replay_material(signature);
         Ok(verified.with_unsigned_id(head, DELIVERY_ID))
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 }
 
@@ -283,7 +286,7 @@ impl Inner {
             // signature of the URL, and one more with any form. Sorted, it is the first.
             let is_blank = |(name, value): (&[u8], &[u8])| name.is_empty() && value.is_empty();
             if form.iter().next().is_none_or(is_blank) {
-                return Err(Rejection::new(RejectionKind::Uncovered).with_field(FORM));
+                return Err(Rejection::new(RejectionKind::BodyNotSigned).with_field(FORM));
             }
             return Ok(Some(form));
         }
@@ -292,7 +295,7 @@ impl Inner {
             // query of a GET, and leaves the hash of the form there.
             return Ok(None);
         }
-        const UNCOVERED: Rejection = Rejection::new(RejectionKind::Uncovered);
+        const UNCOVERED: Rejection = Rejection::new(RejectionKind::BodyNotSigned);
         let hash = match body_hash(url)? {
             None if body.is_empty() => return Ok(None),
             None => return Err(UNCOVERED.with_field("bodySHA256")),
@@ -388,7 +391,7 @@ fn add_body_hash(head: &mut Parts, body: &[u8]) -> Result<(), Rejection> {
     let separator = if target.contains('?') { '&' } else { '?' };
     let hash = Encoding::Hex.encode(&Sha256::digest(body));
     let target = format!("{target}{separator}bodySHA256={hash}");
-    let unknown = || Rejection::new(RejectionKind::UnknownUrl);
+    let unknown = || Rejection::new(RejectionKind::UrlUnresolved);
     let mut parts = head.uri.clone().into_parts();
     parts.path_and_query = Some(target.try_into().map_err(|_| unknown())?);
     head.uri = http::Uri::from_parts(parts).map_err(|_| unknown())?;

@@ -3,10 +3,10 @@ use http::request::Parts;
 
 use super::{policy, scheme_methods};
 use crate::{
-    Profile, Rejection, SensitiveParts, Verified, Verifier,
+    Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
     head::optional,
     json,
-    scheme::{Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource},
+    scheme::{Scheme, SchemeState, SchemeVerifier, TimestampFormat, TimestampSource},
     time::Timestamp,
 };
 
@@ -22,7 +22,7 @@ const TIME_HEADER: &str = "x-webexcc-timestamp";
 /// | signed content | the body |
 /// | freshness | 5 minutes both ways, by `comciscotimestamp` in the signed body (milliseconds, string or number). The header `X-WebExCC-Timestamp` is not signed: where it is present it must equal the body's, and leaving it out changes nothing |
 /// | delivery id | in the body (`id`) |
-/// | handshake | none |
+/// | challenge | none |
 /// | status | 403 |
 /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://developer.webex.com/docs/receive-and-verify-contact-center-webhooks>) |
 /// | body limit | 16 MiB; no maximum is documented |
@@ -42,7 +42,7 @@ impl WebexContactCenter {
         Scheme::hmac_sha256("x-webexcc-signature")
             .provider("webex_contact_center")
             .unique_content()
-            .time(TimeSource::Json(TIME_FIELD), TimeFormat::Milliseconds)
+            .time(TimestampSource::Json(TIME_FIELD), TimestampFormat::UnixMillis)
             .time_may_be_absent(true),
     );
 
@@ -69,7 +69,7 @@ fn header_time(head: &Parts) -> Result<Option<Timestamp>, Rejection> {
     let Some(text) = optional(head, TIME_HEADER)? else {
         return Ok(None);
     };
-    let time = Timestamp::parse(text, TimeFormat::Milliseconds);
+    let time = Timestamp::parse(text, TimestampFormat::UnixMillis);
     time.map(Some).ok_or_else(|| Rejection::malformed(TIME_HEADER))
 }
 
@@ -102,8 +102,8 @@ impl Verifier for WebexContactCenter {
         }
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

@@ -5,9 +5,9 @@ use http::{Method, Response, request::Parts};
 
 use super::policy;
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, RejectionKind, Verifier,
+    ConfigError, IntoSecrets, Rejection, RejectionKind, Verifier, VerifierDefaults,
+    challenge::{echo, text},
     form::Form,
-    handshake::{echo, text},
     scheme::{Scheme, SchemeState, SchemeVerifier},
     verifier::delegate_verifier,
 };
@@ -21,7 +21,7 @@ use crate::{
 /// | signed content | the body |
 /// | freshness | none: a captured request can be sent again |
 /// | delivery id | none known |
-/// | handshake | the hub's unsigned GET with `hub.mode` is answered once [`topic`](Self::topic) is set |
+/// | challenge | the hub's unsigned GET with `hub.mode` is answered once [`topic`](Self::topic) is set |
 /// | status | **202 for what is refused**: a hub that is told of bad signatures helps those who guess (<https://www.w3.org/TR/websub/#signature-validation>). Nothing of it reaches the handler |
 /// | body limit | 16 MiB; no maximum is documented |
 /// | after a refusal | it comes again after `rejection_status(StatusCode::FORBIDDEN)` (<https://www.w3.org/TR/websub/>) |
@@ -61,7 +61,7 @@ impl WebSub {
     pub const SCHEME: Scheme = named(Scheme::hmac_sha256(HEADER), "sha256=");
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = Self::SCHEME.profile();
+    pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
 
     /// Creates a verifier of `sha256=` with these values of `hub.secret`, the current one first.
     ///
@@ -135,12 +135,12 @@ impl WebSub {
         let is_ours =
             |intent: &Intent| intent.mode.as_bytes() == mode && intent.topic.as_bytes() == topic;
         if !self.intents.iter().any(is_ours) {
-            return Err(Rejection::new(RejectionKind::HandshakeUnexpected));
+            return Err(Rejection::new(RejectionKind::ChallengeUnexpected));
         }
         let challenge = form.first("hub.challenge").and_then(text);
         challenge
             .map(|challenge| echo(challenge.as_bytes()))
-            .ok_or(Rejection::new(RejectionKind::HandshakeMalformed))
+            .ok_or(Rejection::new(RejectionKind::ChallengeMalformed))
     }
 }
 
@@ -153,7 +153,7 @@ const fn named(scheme: Scheme, prefix: &'static str) -> Scheme {
 impl Verifier for WebSub {
     delegate_verifier!(self => self.scheme, SchemeState);
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         // Only GET, so that no other method gets round verification (T-43).
         if head.method != Method::GET || self.intents.is_empty() {
             return None;

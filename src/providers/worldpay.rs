@@ -6,7 +6,7 @@ use subtle::Choice;
 
 use super::{key_ids, other_credentials, policy};
 use crate::{
-    ConfigError, IntoSecrets, Profile, Rejection, Verified, Verifier, encoding,
+    ConfigError, IntoSecrets, Rejection, Verified, Verifier, VerifierDefaults, encoding,
     head::required,
     scheme::mac::{Mac, Verdict},
 };
@@ -25,7 +25,7 @@ const MAX_SIGNATURES: usize = 16;
 /// | signed content | the body |
 /// | freshness | none: a captured request can be sent again |
 /// | delivery id | in the body (`eventId`) |
-/// | handshake | none |
+/// | challenge | none |
 /// | status | 400, which Worldpay documents (<https://docs.worldpay.com/access/products/events/signature>) |
 /// | body limit | 16 MiB; no maximum is documented |
 /// | evidence | vendor's documentation: <https://docs.worldpay.com/access/products/events/signature> |
@@ -40,7 +40,8 @@ struct Key {
 
 impl Worldpay {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const PROFILE: Profile = policy::profile("worldpay").with_sensitive_headers(&[HEADER]);
+    pub const DEFAULTS: VerifierDefaults =
+        policy::defaults("worldpay").with_sensitive_headers(&[HEADER]);
 
     /// Creates a verifier with the key of this id, a number, and its secrets. A request without a
     /// signature by it is refused before its body is read.
@@ -65,7 +66,7 @@ impl Worldpay {
             return Err(ConfigError::IdInvalid { why: "it has a `/` or `,`, as no key id has" });
         }
         let keys = Arc::make_mut(&mut self.0);
-        let secrets = other_credentials::checked(secrets, keys.len(), Self::PROFILE.provider())?;
+        let secrets = other_credentials::checked(secrets, keys.len(), Self::DEFAULTS.provider())?;
         keys.extend(
             secrets
                 .iter()
@@ -105,6 +106,7 @@ impl Worldpay {
 }
 
 /// Carried from the head to the end of the body.
+#[doc(hidden)]
 pub struct WorldpayState(Vec<Mac>);
 
 impl Verifier for Worldpay {
@@ -138,17 +140,17 @@ impl Verifier for Worldpay {
             verdict.add(index, is_match);
         }
         let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
-        let verified = Verified::new(Self::PROFILE.provider()).with_key_index(key_index);
+        let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(key_index);
         // Always the tag under the oldest key: whoever leaves out one of two signatures must not make
         // a new delivery, nor must a rotation.
         Ok(match tags.last() {
-            Some(tag) => verified.with_identity(tag.as_bytes()),
+            Some(tag) => verified.with_replay_material(tag.as_bytes()),
             None => verified,
         })
     }
 
-    fn profile(&self) -> Profile {
-        Self::PROFILE
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
     }
 }
 

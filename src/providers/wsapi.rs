@@ -1,7 +1,7 @@
 use super::{policy, scheme_methods};
 use crate::{
     Verifier,
-    scheme::{Scheme, SchemeState, SchemeVerifier, TimeFormat, TimeSource},
+    scheme::{Scheme, SchemeState, SchemeVerifier, TimestampFormat, TimestampSource},
     verifier::delegate_verifier,
 };
 
@@ -14,7 +14,7 @@ use crate::{
 /// | signed content | the body |
 /// | freshness | 5 minutes both ways, by `receivedAt` in the signed body, where it is there |
 /// | delivery id | in the body (`eventId`) |
-/// | handshake | none |
+/// | challenge | none |
 /// | status | 403 |
 /// | retries | none (<https://github.com/wsapi-chat/wsapi-app/blob/d40e5c568e15589282e6a6efb1472321c2b5a1c3/wiki/Event-Delivery.md>) |
 /// | body limit | 16 MiB; no maximum is documented |
@@ -33,7 +33,7 @@ impl Wsapi {
         Scheme::hmac_sha256("x-webhook-signature")
             .provider("wsapi")
             .prefix("sha256=")
-            .time(TimeSource::Json("receivedAt"), TimeFormat::Rfc3339)
+            .time(TimestampSource::Json("receivedAt"), TimestampFormat::Rfc3339)
             .time_may_be_absent(true),
     );
 

@@ -99,7 +99,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
     /// | accepts the delivery for ever | without end | as long as this |
     ///
     /// The hour is for a clock that is set back. "Without end" is until a
-    /// [`MemoryStore`](super::MemoryStore) is full, or a Redis: set a tolerance in the verifier, or a
+    /// [`MemoryReplayStore`](super::MemoryReplayStore) is full, or a Redis: set a tolerance in the verifier, or a
     /// retention here, after which a replay is handled again. The guard reports
     /// [`RetentionUnbounded`](EventKind::RetentionUnbounded) once where neither is set.
     ///
@@ -109,7 +109,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
     }
 
     /// Guards this provider's deliveries although they are not
-    /// [unique](Verified::is_unique) by what is signed.
+    /// [unique](Verified::has_unique_replay_key) by what is signed.
     ///
     /// **Two genuine deliveries with one body are then one**: the second is not handled while the
     /// first is remembered. Turn it on where each body is unique, for example because it holds the
@@ -161,11 +161,11 @@ impl Config {
         &self,
         extensions: &Extensions,
         say: impl Fn(EventKind),
-    ) -> Result<Option<Guarded>, Withheld> {
+    ) -> Result<Option<Guarded>, ReplayAnswer> {
         let Some(verified) = extensions.get::<Verified>() else {
             // Only a layer that was told to only report leaves this mark.
             let is_report_only = extensions.get::<Unverified>().is_some();
-            return if is_report_only { Ok(None) } else { Err(Withheld::NotVerified) };
+            return if is_report_only { Ok(None) } else { Err(ReplayAnswer::NotVerified) };
         };
         let once = |said: &AtomicBool, kind| {
             if !said.load(Ordering::Relaxed) && !said.swap(true, Ordering::Relaxed) {
@@ -173,14 +173,14 @@ impl Config {
             }
         };
         // Identical genuine deliveries exist where nothing unique is signed (T-21).
-        if !verified.is_unique() && !self.body_only.contains(&verified.provider()) {
+        if !verified.has_unique_replay_key() && !self.body_only.contains(&verified.provider()) {
             once(&self.said.unguardable, EventKind::Unguardable);
             return Ok(None);
         }
-        let key = verified.scoped_replay_key(&self.scope).ok_or(Withheld::NothingSigned)?;
+        let key = verified.scoped_replay_key(&self.scope).ok_or(ReplayAnswer::NothingSigned)?;
         // Longer than the verifier would accept the same bytes, or a replay at the window's edge
         // would find the delivery forgotten (T-22).
-        let retention = match (verified.fresh_for(), self.retention) {
+        let retention = match (verified.valid_for(), self.retention) {
             (Some(time), set) => {
                 time.max(MIN_RETENTION).saturating_add(SKEW).max(set.unwrap_or_default())
             }
@@ -220,7 +220,7 @@ impl Config {
 
 /// The guard's answer in the handler's place.
 pub(super) struct Answer {
-    pub(super) withheld: Withheld,
+    pub(super) withheld: ReplayAnswer,
     pub(super) key: Option<ReplayKey>,
     pub(super) error: Option<StoreError>,
 }
@@ -228,7 +228,7 @@ pub(super) struct Answer {
 /// Why the guard answered in the handler's place. It leaves this in the response's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Withheld {
+pub enum ReplayAnswer {
     /// The delivery has been handled: 200, or as [set](ReplayLayer::duplicate_status).
     Duplicate,
     /// The delivery is being handled, and may yet fail: 503.
@@ -241,7 +241,7 @@ pub enum Withheld {
     StoreFailed,
 }
 
-impl Withheld {
+impl ReplayAnswer {
     /// A stable name for logs and metrics, in snake case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -272,7 +272,7 @@ impl Withheld {
     }
 }
 
-impl fmt::Display for Withheld {
+impl fmt::Display for ReplayAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Duplicate => "the delivery has been handled",

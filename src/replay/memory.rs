@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Claim, ReplayStore, Settled, StoreError, Token};
+use super::{Claim, ClaimToken, ReplayStore, Settled, StoreError};
 use crate::{ReplayKey, time::Clock};
 
 /// Claims in this process's memory, bounded and expiring.
@@ -27,7 +27,7 @@ use crate::{ReplayKey, time::Clock};
 /// is never evicted: when all there is are claims, further ones fail, which the layer answers with
 /// 503.
 #[derive(Clone)]
-pub struct MemoryStore(Arc<Inner>);
+pub struct MemoryReplayStore(Arc<Inner>);
 
 struct Inner {
     shards: Box<[Mutex<Shard>]>,
@@ -80,7 +80,7 @@ impl Entry {
     }
 }
 
-impl MemoryStore {
+impl MemoryReplayStore {
     /// Remembers at most so many deliveries, in at most 256 bytes each. A store for fewer than one
     /// is one for one.
     #[must_use]
@@ -173,29 +173,29 @@ struct Now {
     latest: Nanos,
 }
 
-impl ReplayStore for MemoryStore {
+impl ReplayStore for MemoryReplayStore {
     type Claim = Ready<Result<Claim, StoreError>>;
     type Settle = Ready<Result<Settled, StoreError>>;
 
-    fn claim(&self, key: &ReplayKey, token: Token, lease: Duration) -> Self::Claim {
+    fn claim(&self, key: &ReplayKey, token: ClaimToken, lease: Duration) -> Self::Claim {
         let (key, now) = (half(key), self.0.now());
         let until = now.steady.saturating_add(nanos(lease));
         ready(self.shard(key).claim(key, token.number, now, until))
     }
 
-    fn commit(&self, key: &ReplayKey, token: Token, retention: Duration) -> Self::Settle {
+    fn commit(&self, key: &ReplayKey, token: ClaimToken, retention: Duration) -> Self::Settle {
         let (key, now) = (half(key), self.0.now());
         let until = now.latest.saturating_add(nanos(retention));
         ready(Ok(self.shard(key).commit(key, token.number, now, until)))
     }
 
-    fn release(&self, key: &ReplayKey, token: Token) -> Self::Settle {
+    fn release(&self, key: &ReplayKey, token: ClaimToken) -> Self::Settle {
         let key = half(key);
         ready(Ok(self.shard(key).release(key, token.number, self.0.now())))
     }
 
     /// The work was done when the future was made.
-    fn detach(&self, _: Self::Settle) {}
+    fn settle_in_background(&self, _: Self::Settle) {}
 }
 
 impl Shard {
@@ -353,9 +353,9 @@ impl Hasher for KeyHasher {
     }
 }
 
-impl fmt::Debug for MemoryStore {
+impl fmt::Debug for MemoryReplayStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore")
+        f.debug_struct("MemoryReplayStore")
             .field("max_deliveries", &self.0.max)
             .field("clock", &self.0.clock)
             .finish_non_exhaustive()

@@ -9,11 +9,11 @@
 //! use tower_webhook::{
 //!     SignatureLayer,
 //!     providers::StandardWebhooks,
-//!     replay::{MemoryStore, ReplayLayer},
+//!     replay::{MemoryReplayStore, ReplayLayer},
 //! };
 //!
 //! let provider = StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
-//! let guard = ReplayLayer::new("/webhook", MemoryStore::new(100_000));
+//! let guard = ReplayLayer::new("/webhook", MemoryReplayStore::new(100_000));
 //! let app: Router = Router::new()
 //!     .route("/webhook", post(async || "handled"))
 //!     // The last one is the outermost: verify first, then guard.
@@ -40,7 +40,7 @@
 //!
 //! A delivery is known by what was proven of it, [`Verified::replay_key`](crate::Verified::replay_key),
 //! and by the guard's scope: never by a header's text, nor by an id that is not signed. Where two
-//! genuine deliveries can be [signed alike](crate::Verified::is_unique), the guard lets all of them
+//! genuine deliveries can be [signed alike](crate::Verified::has_unique_replay_key), the guard lets all of them
 //! pass unless the provider is [turned on by name](ReplayLayer::guard_body_only). It reports
 //! [`Unguardable`](crate::observe::EventKind::Unguardable) once.
 //!
@@ -84,22 +84,22 @@
 //! commit;
 //! ```
 //!
-//! - A [`MemoryStore`] knows only its own process, and forgets with it.
+//! - A [`MemoryReplayStore`] knows only its own process, and forgets with it.
 
 mod layer;
 mod memory;
 mod outage;
-#[cfg(feature = "redis")]
+#[cfg(feature = "replay-redis")]
 mod redis;
 mod service;
 mod store;
 
-#[cfg(feature = "redis")]
-#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+#[cfg(feature = "replay-redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "replay-redis")))]
 pub use self::redis::{RedisFuture, RedisStore};
 pub use self::{
-    layer::{ReplayLayer, Withheld},
-    memory::MemoryStore,
+    layer::{ReplayAnswer, ReplayLayer},
+    memory::MemoryReplayStore,
     service::{ReplayFuture, ReplayService},
-    store::{Claim, ReplayStore, Settled, StoreError, Token},
+    store::{Claim, ClaimToken, ReplayStore, Settled, StoreError},
 };

@@ -20,7 +20,7 @@ use self::{
     ask::{Purpose, Question},
     connection::{Connect, Link},
 };
-use super::{Claim, ReplayStore, Settled, Token};
+use super::{Claim, ClaimToken, ReplayStore, Settled};
 use crate::ReplayKey;
 
 /// Claims in Redis 7.0 or later, or in Valkey, for several processes and across their restarts.
@@ -177,7 +177,7 @@ impl RedisStore {
         name
     }
 
-    fn releasing(&self, key: &ReplayKey, token: Token) -> Cmd {
+    fn releasing(&self, key: &ReplayKey, token: ClaimToken) -> Cmd {
         let mut command = redis::cmd("EVAL");
         command.arg(RELEASE).arg(1).arg(self.key(key)).arg(&token.to_bytes());
         command
@@ -232,7 +232,7 @@ impl ReplayStore for RedisStore {
     type Claim = RedisFuture<Claim>;
     type Settle = RedisFuture<Settled>;
 
-    fn claim(&self, key: &ReplayKey, token: Token, lease: Duration) -> Self::Claim {
+    fn claim(&self, key: &ReplayKey, token: ClaimToken, lease: Duration) -> Self::Claim {
         let mut command = redis::cmd("SET");
         command.arg(self.key(key)).arg(&token.to_bytes()).arg("NX");
         command.arg("PX").arg(millis(lease)).arg("GET");
@@ -244,7 +244,7 @@ impl ReplayStore for RedisStore {
         })
     }
 
-    fn commit(&self, key: &ReplayKey, owner: Token, retention: Duration) -> Self::Settle {
+    fn commit(&self, key: &ReplayKey, owner: ClaimToken, retention: Duration) -> Self::Settle {
         let mut command = redis::cmd("SET");
         command.arg(self.key(key)).arg(HANDLED).arg("PX").arg(millis(retention)).arg("GET");
         self.ask(command, Purpose::Commit, move |before: Option<Vec<u8>>| {
@@ -253,7 +253,7 @@ impl ReplayStore for RedisStore {
         })
     }
 
-    fn release(&self, key: &ReplayKey, token: Token) -> Self::Settle {
+    fn release(&self, key: &ReplayKey, token: ClaimToken) -> Self::Settle {
         let command = self.releasing(key, token);
         self.ask(command, Purpose::Release, |deleted: u64| {
             if deleted == 1 { Settled::Held } else { Settled::Lost }
@@ -261,8 +261,8 @@ impl ReplayStore for RedisStore {
     }
 
     /// On a task of its own. Where there is no runtime any more the lease has to run out.
-    fn detach(&self, settle: Self::Settle) {
-        settle.detach();
+    fn settle_in_background(&self, settle: Self::Settle) {
+        settle.settle_in_background();
     }
 }
 

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    Claim, ReplayStore, Settled, StoreError, Withheld,
+    Claim, ReplayAnswer, ReplayStore, Settled, StoreError,
     layer::{Answer, Config},
     outage::Outage,
     store::Hold,
@@ -238,11 +238,11 @@ impl Report {
         }
     }
 
-    fn withheld(&self, withheld: Withheld) {
-        self.event(EventKind::Withheld(withheld));
+    fn withheld(&self, withheld: ReplayAnswer) {
+        self.event(EventKind::Replay(withheld));
         // Nobody observes a request that no layer above has seen.
         #[cfg(feature = "tracing")]
-        if withheld == Withheld::NotVerified {
+        if withheld == ReplayAnswer::NotVerified {
             tracing::error!(target: "security", "{withheld}");
         }
     }
@@ -265,8 +265,8 @@ impl Report {
                 }
                 return Ok(());
             }
-            Ok(Claim::Completed) => (Withheld::Duplicate, None),
-            Ok(Claim::InFlight) => (Withheld::InFlight, None),
+            Ok(Claim::Completed) => (ReplayAnswer::Duplicate, None),
+            Ok(Claim::InFlight) => (ReplayAnswer::InFlight, None),
             Err(error) => {
                 self.store_failed(&error);
                 // It may have been granted all the same. If so, this gives it back.
@@ -275,7 +275,7 @@ impl Report {
                     self.unguarded(outage);
                     return Ok(());
                 }
-                (Withheld::StoreFailed, Some(error))
+                (ReplayAnswer::StoreFailed, Some(error))
             }
         };
         // It is another's, and nothing is to be given back.

@@ -31,24 +31,25 @@ pub trait ReplayStore: Clone {
 
     /// Claims the delivery for the owner of this token, for so long. A claim that was neither
     /// committed nor released within its lease is void, and the next one is granted.
-    fn claim(&self, key: &ReplayKey, token: Token, lease: Duration) -> Self::Claim;
+    fn claim(&self, key: &ReplayKey, token: ClaimToken, lease: Duration) -> Self::Claim;
 
     /// Remembers for so long that the delivery has been handled.
     ///
     /// This holds whoever has the claim by now: that the handler succeeded stays true when its
     /// lease has run out. [`Settled::Lost`] says that it had.
-    fn commit(&self, key: &ReplayKey, token: Token, retention: Duration) -> Self::Settle;
+    fn commit(&self, key: &ReplayKey, token: ClaimToken, retention: Duration) -> Self::Settle;
 
     /// Gives the claim up, so that the next one is granted. It takes nothing from another owner,
     /// and nothing from a delivery that has been handled.
-    fn release(&self, key: &ReplayKey, token: Token) -> Self::Settle;
+    fn release(&self, key: &ReplayKey, token: ClaimToken) -> Self::Settle;
 
     /// Runs this future to its end, although nobody waits for it: the request was dropped.
-    fn detach(&self, settle: Self::Settle);
+    fn settle_in_background(&self, settle: Self::Settle);
 }
 
 /// What became of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Claim {
     /// The delivery has been handled.
     Completed,
@@ -63,6 +64,7 @@ pub enum Claim {
 
 /// What a commit or a release found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Settled {
     /// The claim was the caller's until now.
     Held,
@@ -72,13 +74,13 @@ pub enum Settled {
 
 /// Tells the owner of a claim from all others, in all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Token {
+pub struct ClaimToken {
     process: u64,
     /// Never zero, so that the absence of a token takes no room.
     pub(super) number: NonZeroU64,
 }
 
-impl Token {
+impl ClaimToken {
     /// One that no other process has, nor this one had before.
     #[must_use]
     pub fn unique() -> Self {
@@ -127,7 +129,7 @@ impl Error for StoreError {
 pub(super) struct Hold<T: ReplayStore> {
     store: T,
     key: ReplayKey,
-    token: Token,
+    token: ClaimToken,
     /// For how long the success is to be remembered, once there is one.
     succeeded: Option<Duration>,
     is_settled: bool,
@@ -137,7 +139,8 @@ impl<T: ReplayStore> Hold<T> {
     /// From here on the claim is given back. It is asked for only afterwards, so that one that
     /// is granted while the request is being dropped does not stay behind.
     pub(super) fn claim(store: T, key: ReplayKey, lease: Duration) -> (Self, T::Claim) {
-        let hold = Self { store, key, token: Token::unique(), succeeded: None, is_settled: false };
+        let hold =
+            Self { store, key, token: ClaimToken::unique(), succeeded: None, is_settled: false };
         let claim = hold.store.claim(&hold.key, hold.token, lease);
         (hold, claim)
     }
@@ -165,7 +168,7 @@ impl<T: ReplayStore> Drop for Hold<T> {
     fn drop(&mut self) {
         if !self.is_settled {
             let settle = self.settle(self.succeeded);
-            self.store.detach(settle);
+            self.store.settle_in_background(settle);
         }
     }
 }

@@ -1,18 +1,20 @@
-//! T-32, for every template: no signed content can be cut into another request that is accepted.
+//! T-32, for every signed_content: no signed content can be cut into another request that is accepted.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
 
-use super::{Algorithm, Part, Scheme, SignatureSource, TimeFormat, TimeSource, Tolerance};
+use super::{
+    Algorithm, Component, Scheme, SignatureSource, TimestampFormat, TimestampSource, Tolerance,
+};
 use crate::{PublicUrl, Secret, providers, verify};
 
 const ORIGIN: &str = "https://a.example";
 const TIME: u64 = 1_700_000_000;
 
 /// One value for each part but the literals.
-type Values<'a> = Vec<(Part, &'a [u8])>;
+type Values<'a> = Vec<(Component, &'a [u8])>;
 
 /// A request whose parts have these values; `None` where HTTP does not allow it.
 fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, Bytes)> {
@@ -26,27 +28,27 @@ fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, B
     };
     for (part, value) in values {
         match *part {
-            Part::Body => body = Bytes::copy_from_slice(value),
-            Part::Header(name) | Part::HttpDate(name) => put(&mut head, name, value)?,
-            Part::Id => put(&mut head, scheme.delivery_id?, value)?,
-            Part::Method => head.method = Method::from_bytes(value).ok()?,
-            Part::Time => {
+            Component::Body => body = Bytes::copy_from_slice(value),
+            Component::Header(name) | Component::HttpDate(name) => put(&mut head, name, value)?,
+            Component::Id => put(&mut head, scheme.delivery_id?, value)?,
+            Component::Method => head.method = Method::from_bytes(value).ok()?,
+            Component::Time => {
                 time = String::from_utf8(value.to_vec()).ok()?;
-                if let Some((TimeSource::Header(name), _)) = scheme.time {
+                if let Some((TimestampSource::Header(name), _)) = scheme.time {
                     put(&mut head, name, value)?;
                 }
             }
-            Part::Url => {
+            Component::Url => {
                 let target = std::str::from_utf8(value).ok()?.strip_prefix(ORIGIN)?;
                 head.uri = target.parse::<Uri>().ok().filter(|uri| *uri == target)?;
             }
-            Part::Literal(_) => {}
+            Component::Literal(_) => {}
         }
     }
     for (name, value) in scheme.required {
         put(&mut head, name, value.as_bytes())?;
     }
-    let signature = scheme.grammar.write(&time, &scheme.encoding.encode(tag));
+    let signature = scheme.signature_format.write(&time, &scheme.encoding.encode(tag));
     let signature = match scheme.source {
         SignatureSource::Authorization(name) => format!("{name} {signature}"),
         _ => signature,
@@ -55,9 +57,9 @@ fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, B
     Some((head, body))
 }
 
-/// Calls `visit` with each way to cut the content into the template's parts.
+/// Calls `visit` with each way to cut the content into its components.
 fn cuts<'a>(
-    template: &[Part],
+    template: &[Component],
     content: &'a [u8],
     values: &mut Values<'a>,
     visit: &mut dyn FnMut(&Values<'a>),
@@ -65,7 +67,7 @@ fn cuts<'a>(
     match template {
         [] if content.is_empty() => visit(values),
         [] => {}
-        [Part::Literal(text), rest @ ..] => {
+        [Component::Literal(text), rest @ ..] => {
             if let Some(content) = content.strip_prefix(text.as_bytes()) {
                 cuts(rest, content, values, visit);
             }
@@ -116,19 +118,19 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
     for body in bodies {
         let mut content = Vec::new();
         let mut genuine = Vec::new();
-        for part in scheme.template {
+        for part in scheme.signed_content {
             let value = match *part {
-                Part::Body => *body,
-                Part::Header(_) => "n-1700",
-                Part::HttpDate(_) => "Tue, 14 Apr 2026 03:50:12 GMT",
-                Part::Id => "msg-17",
-                Part::Literal(text) => text,
-                Part::Method => "POST",
-                Part::Time => &time,
-                Part::Url => "https://a.example/h/1?x=1",
+                Component::Body => *body,
+                Component::Header(_) => "n-1700",
+                Component::HttpDate(_) => "Tue, 14 Apr 2026 03:50:12 GMT",
+                Component::Id => "msg-17",
+                Component::Literal(text) => text,
+                Component::Method => "POST",
+                Component::Time => &time,
+                Component::Url => "https://a.example/h/1?x=1",
             };
             content.extend_from_slice(value.as_bytes());
-            if !matches!(part, Part::Literal(_)) {
+            if !matches!(part, Component::Literal(_)) {
                 genuine.push((*part, value.as_bytes()));
             }
         }
@@ -141,7 +143,7 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
         if !accepts(&genuine) {
             continue;
         }
-        cuts(scheme.template, &content, &mut Vec::new(), &mut |values| {
+        cuts(scheme.signed_content, &content, &mut Vec::new(), &mut |values| {
             tried += 1;
             assert!(!accepts(values) || *values == genuine, "{scheme:?}: {values:?}");
         });
@@ -179,67 +181,69 @@ fn no_cut_of_a_providers_content_is_another_request() {
     for scheme in declared.chain(own).chain(asymmetric) {
         // The content is what counts.
         let algorithm = Algorithm::HmacSha256;
-        let is_timed = scheme.template.contains(&Part::Time);
+        let is_timed = scheme.signed_content.contains(&Component::Time);
         // A time in the body is judged as the scheme says, and is no part of its own.
         let time = scheme.time.filter(|_| is_timed);
         let tolerance = scheme.tolerance.filter(|_| is_timed);
-        tried += in_both_ways(Scheme { algorithm, time, tolerance, handshake: None, ..scheme });
+        tried += in_both_ways(Scheme { algorithm, time, tolerance, challenge: None, ..scheme });
     }
     assert!(tried > 30_000, "{tried}");
 }
 
 #[test]
 fn no_cut_of_an_own_schemes_content_is_another_request() {
-    const DOT: Part = Part::Literal(".");
-    const DATE: Part = Part::HttpDate("x-date");
-    const HEADER: Part = Part::Header("x-nonce");
-    let templates: &[&'static [Part]] = &[
-        &[Part::Url, Part::Body],
-        &[Part::Body, Part::Url],
-        &[Part::Url, DOT, Part::Body],
-        &[Part::Body, DOT, Part::Url],
-        &[Part::Method, Part::Body],
-        &[Part::Method, DOT, Part::Body],
-        &[Part::Body, Part::Method],
-        &[Part::Method, Part::Url, Part::Body],
-        &[Part::Method, Part::Url, Part::Literal("\n"), Part::Body],
-        &[HEADER, Part::Body],
-        &[Part::Body, HEADER],
-        &[HEADER, DOT, Part::Body],
-        &[Part::Body, DOT, HEADER],
-        &[Part::Id, Part::Time, Part::Body],
-        &[Part::Time, Part::Id, Part::Body],
-        &[Part::Url, Part::Time, Part::Body],
-        &[Part::Body, Part::Time, HEADER],
-        &[Part::Body, DOT, Part::Time, HEADER],
-        &[Part::Time, Part::Body],
-        &[Part::Body, Part::Time],
-        &[Part::Id, DOT, Part::Time, DOT, Part::Body],
-        &[Part::Url, Part::Body, Part::Time],
-        &[HEADER, Part::Body, Part::Id],
-        &[Part::Url, Part::Body, HEADER],
-        &[HEADER, Part::Body, Part::Time, Part::Id],
-        &[DATE, Part::Body],
-        &[Part::Body, DATE],
-        &[HEADER, DATE, Part::Body],
-        &[Part::Body, DATE, HEADER],
-        &[DATE, Part::Body, Part::Time],
-        &[DATE, Part::Body, DATE],
+    const DOT: Component = Component::Literal(".");
+    const DATE: Component = Component::HttpDate("x-date");
+    const HEADER: Component = Component::Header("x-nonce");
+    let templates: &[&'static [Component]] = &[
+        &[Component::Url, Component::Body],
+        &[Component::Body, Component::Url],
+        &[Component::Url, DOT, Component::Body],
+        &[Component::Body, DOT, Component::Url],
+        &[Component::Method, Component::Body],
+        &[Component::Method, DOT, Component::Body],
+        &[Component::Body, Component::Method],
+        &[Component::Method, Component::Url, Component::Body],
+        &[Component::Method, Component::Url, Component::Literal("\n"), Component::Body],
+        &[HEADER, Component::Body],
+        &[Component::Body, HEADER],
+        &[HEADER, DOT, Component::Body],
+        &[Component::Body, DOT, HEADER],
+        &[Component::Id, Component::Time, Component::Body],
+        &[Component::Time, Component::Id, Component::Body],
+        &[Component::Url, Component::Time, Component::Body],
+        &[Component::Body, Component::Time, HEADER],
+        &[Component::Body, DOT, Component::Time, HEADER],
+        &[Component::Time, Component::Body],
+        &[Component::Body, Component::Time],
+        &[Component::Id, DOT, Component::Time, DOT, Component::Body],
+        &[Component::Url, Component::Body, Component::Time],
+        &[HEADER, Component::Body, Component::Id],
+        &[Component::Url, Component::Body, HEADER],
+        &[HEADER, Component::Body, Component::Time, Component::Id],
+        &[DATE, Component::Body],
+        &[Component::Body, DATE],
+        &[HEADER, DATE, Component::Body],
+        &[Component::Body, DATE, HEADER],
+        &[DATE, Component::Body, Component::Time],
+        &[DATE, Component::Body, DATE],
     ];
     let formats = [
-        TimeFormat::Seconds,
-        TimeFormat::Milliseconds,
-        TimeFormat::Rfc3339,
-        TimeFormat::Rfc3339Zoneless,
-        TimeFormat::Date,
+        TimestampFormat::UnixSeconds,
+        TimestampFormat::UnixMillis,
+        TimestampFormat::Rfc3339,
+        TimestampFormat::Rfc3339NoOffset,
+        TimestampFormat::HttpDate,
     ];
     let mut tried = 0;
     let mut refused = 0;
     for template in templates {
         for format in formats {
-            let scheme = Scheme::hmac_sha256("x-s").template(template).delivery_id("x-id");
-            let scheme = if template.contains(&Part::Time) {
-                scheme.time(TimeSource::Header("x-t"), format).tolerance(Tolerance::seconds(300))
+            let scheme = Scheme::hmac_sha256("x-s").signed_content(template).delivery_id("x-id");
+            let scheme = if template.contains(&Component::Time) {
+                scheme
+                    .time(TimestampSource::Header("x-t"), format)
+                    .tolerance(Tolerance::seconds(300))
             } else {
                 scheme
             };
@@ -256,25 +260,26 @@ fn no_cut_of_an_own_schemes_content_is_another_request() {
 #[test]
 fn what_cannot_be_guarded_is_refused_when_it_is_built() {
     let url = || PublicUrl::base(ORIGIN).unwrap();
-    let build = |template: &'static [Part], url| {
-        let scheme = Scheme::hmac_sha256("x-s").template(template).delivery_id("x-id");
+    let build = |template: &'static [Component], url| {
+        let scheme = Scheme::hmac_sha256("x-s").signed_content(template).delivery_id("x-id");
         scheme.verifier_at(Secret::new("a secret").unwrap(), url)
     };
-    const A: Part = Part::Header("x-a");
-    const B: Part = Part::Header("x-b");
+    const A: Component = Component::Header("x-a");
+    const B: Component = Component::Header("x-b");
     for template in [
-        &[A, B, Part::Body][..],
-        &[Part::Id, A, Part::Literal("."), Part::Body],
-        &[Part::Url, Part::Id, Part::Body],
-        &[Part::Body, Part::Url, A],
+        &[A, B, Component::Body][..],
+        &[Component::Id, A, Component::Literal("."), Component::Body],
+        &[Component::Url, Component::Id, Component::Body],
+        &[Component::Body, Component::Url, A],
     ] {
         let why = build(template, url()).unwrap_err().to_string();
         assert!(why.contains("side by side"), "{why}");
     }
     // Of a fixed URL nothing is the sender's.
     let fixed = PublicUrl::fixed("https://a.example/h.php").unwrap();
-    build(&[Part::Url, Part::Id, Part::Body], fixed.clone()).unwrap();
-    let verifier = build(&[Part::Url, Part::Literal("."), Part::Body], fixed).unwrap();
+    build(&[Component::Url, Component::Id, Component::Body], fixed.clone()).unwrap();
+    let verifier =
+        build(&[Component::Url, Component::Literal("."), Component::Body], fixed).unwrap();
     let tag = verifier.tag(b"https://a.example/h.php.a.b").unwrap();
     let (mut head, ()) = Request::post("/any.thing").body(()).unwrap().into_parts();
     let signature = verifier.scheme().encoding.encode(tag.as_bytes());
@@ -289,12 +294,12 @@ fn no_cut_at_a_url_in_capitals_is_another_request() {
         ["HTTPS://a.example", "Https://a.example/api", "WSS://a.example", "https://a.example"]
     {
         for literal in [".", "::", "-"] {
-            let template: &'static [Part] = match literal {
-                "." => &[Part::Body, Part::Literal("."), Part::Url],
-                "::" => &[Part::Body, Part::Literal("::"), Part::Url],
-                _ => &[Part::Body, Part::Literal("-"), Part::Url],
+            let template: &'static [Component] = match literal {
+                "." => &[Component::Body, Component::Literal("."), Component::Url],
+                "::" => &[Component::Body, Component::Literal("::"), Component::Url],
+                _ => &[Component::Body, Component::Literal("-"), Component::Url],
             };
-            let scheme = Scheme::hmac_sha256("x-s").template(template);
+            let scheme = Scheme::hmac_sha256("x-s").signed_content(template);
             let url = PublicUrl::base(base).unwrap();
             let verifier = scheme.verifier_at(Secret::new("a secret").unwrap(), url).unwrap();
             let content = format!("{{}}{literal}{base}/x{literal}{base}/y");
@@ -315,25 +320,26 @@ fn no_cut_at_a_url_in_capitals_is_another_request() {
 #[test]
 fn no_cut_of_a_path_is_another_request() {
     let path = || PublicUrl::custom(|head| Some(head.uri.path_and_query()?.as_str().to_owned()));
-    let accepts = |template: &'static [Part], content: &str, target: &str, body: &'static str| {
-        let scheme = Scheme::hmac_sha256("x-s").template(template);
-        let verifier = scheme.verifier_at(Secret::new("a secret").unwrap(), path()).unwrap();
-        let tag = verifier.tag(content.as_bytes()).unwrap();
-        let signature = scheme.encoding.encode(tag.as_bytes());
-        let request = Request::post(target).header("x-s", signature).body(()).unwrap();
-        verify(&verifier, &request.into_parts().0, &Bytes::from(body)).is_ok()
-    };
-    const DOT: Part = Part::Literal(".");
+    let accepts =
+        |template: &'static [Component], content: &str, target: &str, body: &'static str| {
+            let scheme = Scheme::hmac_sha256("x-s").signed_content(template);
+            let verifier = scheme.verifier_at(Secret::new("a secret").unwrap(), path()).unwrap();
+            let tag = verifier.tag(content.as_bytes()).unwrap();
+            let signature = scheme.encoding.encode(tag.as_bytes());
+            let request = Request::post(target).header("x-s", signature).body(()).unwrap();
+            verify(&verifier, &request.into_parts().0, &Bytes::from(body)).is_ok()
+        };
+    const DOT: Component = Component::Literal(".");
     let content = "/h?x=1.u=https://x.example/y.z=1";
-    let template = &[Part::Url, DOT, Part::Body];
+    let template = &[Component::Url, DOT, Component::Body];
     assert!(accepts(template, content, "/h?x=1", "u=https://x.example/y.z=1"));
     assert!(!accepts(template, content, "/h?x=1.u=https://x.example/y", "z=1"));
     let content = r#"/h{"u":"https://x.example/a"}"#;
-    let template = &[Part::Url, Part::Body];
+    let template = &[Component::Url, Component::Body];
     assert!(accepts(template, content, "/h", r#"{"u":"https://x.example/a"}"#));
     assert!(!accepts(template, content, r#"/h{"u":"https://x.example/a"#, "\"}"));
     let content = "a./h?b./h";
-    let template = &[Part::Body, DOT, Part::Url];
+    let template = &[Component::Body, DOT, Component::Url];
     assert!(accepts(template, content, "/h", "a./h?b"));
     assert!(!accepts(template, content, "/h?b./h", "a"));
 }
@@ -356,10 +362,10 @@ fn some_providers_take_any_body() {
             ("h\n[1]\nh", false),
         ] {
             let verifier = verifier(scheme);
-            let is_first = scheme.template.first() == Some(&Part::Url);
+            let is_first = scheme.signed_content.first() == Some(&Component::Url);
             let content = if is_first { format!("{url}{body}") } else { format!("{body}{url}") };
             let tag = verifier.tag(content.as_bytes()).unwrap();
-            let values = vec![(Part::Body, body.as_bytes()), (Part::Url, url.as_bytes())];
+            let values = vec![(Component::Body, body.as_bytes()), (Component::Url, url.as_bytes())];
             let (head, body) = request(&scheme, &values, tag.as_bytes()).unwrap();
             assert_eq!(verify(&verifier, &head, &body).is_ok(), is_taken, "{content}");
         }

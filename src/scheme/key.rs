@@ -9,7 +9,7 @@ use crate::{ConfigError, Secret};
 /// decoded it already is used as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum KeyRule {
+pub enum SecretEncoding {
     /// The text is base64 after a prefix, which may be left out.
     Base64 {
         /// The prefix, which may be empty.
@@ -26,7 +26,7 @@ pub enum KeyRule {
     Text,
 }
 
-impl KeyRule {
+impl SecretEncoding {
     pub(crate) fn key(self, secret: &Secret) -> Result<Secret, ConfigError> {
         let Some(text) = secret.text() else {
             return Ok(secret.clone());

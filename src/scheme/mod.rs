@@ -3,7 +3,7 @@
 //! ```
 //! use tower_webhook::{
 //!     Secret, SignatureLayer,
-//!     scheme::{Encoding, Grammar, Part, Scheme, TimeFormat, TimeSource, Tolerance},
+//!     scheme::{Encoding, SignatureFormat, Component, Scheme, TimestampFormat, TimestampSource, Tolerance},
 //! };
 //!
 //! // hex HMAC-SHA256 of the body in one header
@@ -12,10 +12,10 @@
 //! // `x-apex: t=1700000000,v1=<base64>` over `<t>.<body>`, at most five minutes old
 //! const APEX: Scheme = Scheme::hmac_sha256("x-apex")
 //!     .provider("apex")
-//!     .grammar(Grammar::pairs("t", "v1"))
+//!     .signature_format(SignatureFormat::pairs("t", "v1"))
 //!     .encoding(Encoding::Base64)
-//!     .template(&[Part::Time, Part::Literal("."), Part::Body])
-//!     .time(TimeSource::Signature, TimeFormat::Seconds)
+//!     .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+//!     .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
 //!     .tolerance(Tolerance::seconds(300));
 //!
 //! let layer = SignatureLayer::new(ACME.verifier(Secret::new("s3cret-of-acme")?)?);
@@ -27,7 +27,6 @@
 #[cfg(test)]
 #[cfg(feature = "sign")]
 mod cuts;
-mod grammar;
 mod key;
 pub(crate) mod mac;
 #[cfg(feature = "asymmetric")]
@@ -36,28 +35,29 @@ mod public;
 #[path = "no_public.rs"]
 mod public;
 mod reader;
-mod template;
+mod signature_format;
+mod signed_content;
 mod verifier;
 
 use http::{HeaderName, StatusCode};
 
-pub(crate) use self::template::Side;
+pub(crate) use self::signed_content::Side;
 pub use self::{
-    grammar::Grammar,
-    key::KeyRule,
+    key::SecretEncoding,
     mac::Algorithm,
+    signature_format::SignatureFormat,
     verifier::{SchemeState, SchemeVerifier},
 };
 use crate::{
-    ConfigError, IntoSecrets, Profile, PublicUrl, Secret, Secrets, SensitiveParts,
-    credentials::Credentials, first_contact::FirstContacts, handshake::is_token,
+    ConfigError, IntoSecrets, PublicUrl, Secret, Secrets, SensitiveParts, VerifierDefaults,
+    challenge::is_token, credentials::Credentials, first_contact::FirstContacts,
     providers::DeliveryPolicy,
 };
 pub use crate::{
+    challenge::Challenge,
     encoding::Encoding,
     first_contact::{ContactField, FirstContact},
-    handshake::Handshake,
-    time::{TimeFormat, Tolerance},
+    time::{TimestampFormat, Tolerance},
 };
 
 /// How a provider signs: independent choices, as data.
@@ -68,20 +68,20 @@ pub use crate::{
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Scheme {
-    profile: Profile,
+    defaults: VerifierDefaults,
     source: SignatureSource,
-    pub(crate) grammar: Grammar,
+    pub(crate) signature_format: SignatureFormat,
     pub(crate) algorithm: Algorithm,
     pub(crate) encoding: Encoding,
-    key_rule: KeyRule,
-    pub(crate) template: &'static [Part],
-    pub(crate) time: Option<(TimeSource, TimeFormat)>,
+    secret_encoding: SecretEncoding,
+    pub(crate) signed_content: &'static [Component],
+    pub(crate) time: Option<(TimestampSource, TimestampFormat)>,
     tolerance: Option<Tolerance>,
     pub(crate) delivery_id: Option<&'static str>,
     has_unique_content: bool,
     takes_any_body: bool,
     time_may_be_absent: bool,
-    handshake: Option<Handshake>,
+    challenge: Option<Challenge>,
     first_contacts: &'static [FirstContact],
     pub(crate) required: &'static [(&'static str, &'static str)],
     families: &'static [Self],
@@ -93,7 +93,7 @@ pub struct Scheme {
 /// One part of the signed content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Part {
+pub enum Component {
     /// The body as received.
     Body,
     /// Another header's value.
@@ -127,13 +127,13 @@ pub(crate) enum SignatureSource {
 /// Where the time stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum TimeSource {
+pub enum TimestampSource {
     /// A header of its own.
     Header(&'static str),
     /// A top-level field of the JSON body, a string or a number. It is read after the signature
     /// has been found good. A body without the field is refused.
     Json(&'static str),
-    /// The signature's own header, where its grammar says.
+    /// The signature's own header, where its format says.
     Signature,
 }
 
@@ -160,20 +160,20 @@ impl Scheme {
 
     const fn new(algorithm: Algorithm, header: &'static str) -> Self {
         Self {
-            profile: Profile::DEFAULT,
+            defaults: VerifierDefaults::DEFAULT,
             source: SignatureSource::Header(checked(header)),
-            grammar: Grammar::Whole { prefix: "" },
+            signature_format: SignatureFormat::Single { prefix: "" },
             algorithm,
             encoding: Encoding::Hex,
-            key_rule: KeyRule::Text,
-            template: &[Part::Body],
+            secret_encoding: SecretEncoding::Text,
+            signed_content: &[Component::Body],
             time: None,
             tolerance: None,
             delivery_id: None,
             has_unique_content: false,
             takes_any_body: false,
             time_may_be_absent: false,
-            handshake: None,
+            challenge: None,
             first_contacts: &[],
             required: &[],
             families: &[],
@@ -188,25 +188,25 @@ impl Scheme {
     /// secret, so that two senders are kept apart. Where a scheme with a name signs an id, the key stays
     /// as it is through each rotation.
     pub const fn provider(mut self, name: &'static str) -> Self {
-        self.profile = self.profile.with_provider(name);
+        self.defaults = self.defaults.with_provider(name);
         self
     }
 
     /// The status of refusals, 403 by default.
     pub const fn status(mut self, status: StatusCode) -> Self {
-        self.profile = self.profile.with_status(status);
+        self.defaults = self.defaults.with_status(status);
         self
     }
 
-    /// Names the fields of the body that hold a secret; see [`Profile::with_sensitive_fields`].
+    /// Names the fields of the body that hold a secret; see [`VerifierDefaults::with_sensitive_fields`].
     pub const fn sensitive_fields(mut self, names: &'static [&'static str]) -> Self {
-        self.profile = self.profile.with_sensitive_fields(names);
+        self.defaults = self.defaults.with_sensitive_fields(names);
         self
     }
 
     /// The longest body in bytes, 16 MiB by default.
     pub const fn body_limit(mut self, bytes: usize) -> Self {
-        self.profile = self.profile.with_body_limit(bytes);
+        self.defaults = self.defaults.with_body_limit(bytes);
         self
     }
 
@@ -234,12 +234,12 @@ impl Scheme {
 
     /// The signature follows this prefix, as in `sha256=<tag>`.
     pub const fn prefix(self, prefix: &'static str) -> Self {
-        self.grammar(Grammar::Whole { prefix })
+        self.signature_format(SignatureFormat::Single { prefix })
     }
 
-    /// How signatures stand in the header's value.
-    pub const fn grammar(mut self, grammar: Grammar) -> Self {
-        self.grammar = grammar;
+    /// Sets the format of the signature header's value.
+    pub const fn signature_format(mut self, format: SignatureFormat) -> Self {
+        self.signature_format = format;
         self
     }
 
@@ -250,8 +250,8 @@ impl Scheme {
     }
 
     /// How the key is made of the secret's text.
-    pub const fn key_rule(mut self, rule: KeyRule) -> Self {
-        self.key_rule = rule;
+    pub const fn secret_encoding(mut self, rule: SecretEncoding) -> Self {
+        self.secret_encoding = rule;
         self
     }
 
@@ -273,24 +273,24 @@ impl Scheme {
     ///
     /// When the body is not there exactly once: a signature that does not cover the body proves
     /// nothing about it.
-    pub const fn template(mut self, parts: &'static [Part]) -> Self {
+    pub const fn signed_content(mut self, parts: &'static [Component]) -> Self {
         let (mut at, mut bodies) = (0, 0);
         while at < parts.len() {
-            if let Part::Header(name) | Part::HttpDate(name) = parts[at] {
+            if let Component::Header(name) | Component::HttpDate(name) = parts[at] {
                 checked(name);
             }
-            bodies += matches!(parts[at], Part::Body) as usize;
+            bodies += matches!(parts[at], Component::Body) as usize;
             at += 1;
         }
-        assert!(bodies == 1, "a template needs the body exactly once");
-        self.template = parts;
+        assert!(bodies == 1, "the signed content needs the body exactly once");
+        self.signed_content = parts;
         self
     }
 
     /// Where the time stands and how it is written. It may be off by [`Tolerance::DEFAULT`], unless
     /// [`tolerance`](Self::tolerance) sets another bound.
-    pub const fn time(mut self, source: TimeSource, format: TimeFormat) -> Self {
-        if let TimeSource::Header(name) = source {
+    pub const fn time(mut self, source: TimestampSource, format: TimestampFormat) -> Self {
+        if let TimestampSource::Header(name) = source {
             checked(name);
         }
         self.time = Some((source, format));
@@ -303,7 +303,7 @@ impl Scheme {
         self
     }
 
-    /// The header with the delivery's id. It must be there if the [template](Self::template) signs
+    /// The header with the delivery's id. It must be there if the [signed content](Self::signed_content) has
     /// it, and may be absent otherwise.
     pub const fn delivery_id(mut self, header: &'static str) -> Self {
         self.delivery_id = Some(checked(header));
@@ -332,17 +332,17 @@ impl Scheme {
     /// # Panics
     ///
     /// When it names a header that is not a lower-case header name.
-    pub const fn handshake(mut self, handshake: Handshake) -> Self {
-        match handshake {
-            Handshake::Header(header)
-            | Handshake::HeaderToJson { header, .. }
-            | Handshake::SignedField { header, .. }
-            | Handshake::SignedHeader { header, .. } => {
+    pub const fn challenge(mut self, challenge: Challenge) -> Self {
+        match challenge {
+            Challenge::Header(header)
+            | Challenge::HeaderToJson { header, .. }
+            | Challenge::SignedField { header, .. }
+            | Challenge::SignedHeader { header, .. } => {
                 checked(header);
             }
             _ => {}
         }
-        self.handshake = Some(handshake);
+        self.challenge = Some(challenge);
         self
     }
 
@@ -387,37 +387,37 @@ impl Scheme {
     }
 
     /// The provider's name, the status of refusals, the body limit and the first contacts.
-    pub const fn profile(&self) -> Profile {
-        let mut profile = self.profile;
+    pub const fn defaults(&self) -> VerifierDefaults {
+        let mut defaults = self.defaults;
         if !self.first_contacts.is_empty() {
-            profile.first_contacts =
+            defaults.first_contacts =
                 FirstContacts::new(self.first_contacts, self.source, [self.families, self.legacy]);
         }
-        profile
+        defaults
     }
 
     /// Returns the parts of a request that hold a signature or a secret: the signature's headers, and
-    /// what the [profile](Self::profile) names.
+    /// what the [profile](Self::defaults) names.
     pub fn sensitive_parts(&self) -> SensitiveParts {
         let families = self.families.iter().chain(self.legacy).flat_map(Self::signature_headers);
         let names = self.signature_headers().iter().chain(families).copied();
         let names = names.map(HeaderName::from_static);
-        names.fold(self.profile.sensitive_parts(), SensitiveParts::header)
+        names.fold(self.defaults.sensitive_parts(), SensitiveParts::header)
     }
 
     fn signs_id(&self) -> bool {
-        self.template.contains(&Part::Id)
+        self.signed_content.contains(&Component::Id)
     }
 
     /// Returns whether deliveries are known by an id alone, without a provider's name.
     fn numbers_without_a_name(&self) -> bool {
-        self.signs_id() && self.profile.provider == Profile::DEFAULT.provider
+        self.signs_id() && self.defaults.provider == VerifierDefaults::DEFAULT.provider
     }
 
     /// Takes the vendor's policy in place of the defaults.
     pub(crate) const fn with_policy(mut self, policy: &DeliveryPolicy) -> Self {
-        self.profile =
-            self.profile.with_status(policy.status()).with_body_limit(policy.body_limit());
+        self.defaults =
+            self.defaults.with_status(policy.status()).with_body_limit(policy.body_limit());
         if self.time.is_some() {
             self.tolerance = Some(policy.tolerance());
         }
@@ -436,7 +436,7 @@ impl Scheme {
         secrets: Secrets,
         present: usize,
     ) -> Result<Vec<Secret>, ConfigError> {
-        secrets.checked(present, self.profile.provider, self.other_credentials)
+        secrets.checked(present, self.defaults.provider, self.other_credentials)
     }
 
     /// A body without the time is accepted, and has none. Of a time in the body alone.
@@ -481,40 +481,42 @@ impl Scheme {
 
     /// A declaration that reads as if something were checked, and checks nothing, is refused.
     fn check(&self) -> Result<(), ConfigError> {
-        let signs = |part| self.template.contains(&part);
+        let signs = |part| self.signed_content.contains(&part);
         let is_time_in_head =
-            matches!(self.time, Some((TimeSource::Header(_) | TimeSource::Signature, _)));
-        let is_time_in_signature = matches!(self.time, Some((TimeSource::Signature, _)));
+            matches!(self.time, Some((TimestampSource::Header(_) | TimestampSource::Signature, _)));
+        let is_time_in_signature = matches!(self.time, Some((TimestampSource::Signature, _)));
         let is_time_signed = match self.time {
-            Some((TimeSource::Header(name), _)) => {
-                [Part::Time, Part::Header(name), Part::HttpDate(name)].into_iter().any(signs)
+            Some((TimestampSource::Header(name), _)) => {
+                [Component::Time, Component::Header(name), Component::HttpDate(name)]
+                    .into_iter()
+                    .any(signs)
             }
-            _ => signs(Part::Time),
+            _ => signs(Component::Time),
         };
-        let why = if signs(Part::Time) && !is_time_in_head {
-            "the template has `Part::Time`; say with `time` in which header it stands"
-        } else if signs(Part::Id) && self.delivery_id.is_none() {
-            "the template has `Part::Id`; name its header with `delivery_id`"
+        let why = if signs(Component::Time) && !is_time_in_head {
+            "the signed content has `Component::Time`; say with `time` in which header it stands"
+        } else if signs(Component::Id) && self.delivery_id.is_none() {
+            "the signed content has `Component::Id`; name its header with `delivery_id`"
         } else if self.tolerance.is_some() && self.time.is_none() {
             "there is a tolerance but no time; say with `time` where it stands"
-        } else if is_time_in_signature && !self.grammar.has_time() {
-            "the time stands in the signature's header, but its grammar has none"
+        } else if is_time_in_signature && !self.signature_format.has_time() {
+            "the time stands in the signature's header, but its format has none"
         } else if is_time_in_head && !is_time_signed {
-            "there is a time that the template does not sign; whoever replays a request can write it"
+            "there is a time that the signed content does not have; whoever replays a request can write it"
         } else if is_time_in_signature && matches!(self.source, SignatureSource::Headers(_)) {
             "the time stands in the signature's header, but there are several of them"
-        } else if self.template.contains(&Part::Literal("")) {
-            "a literal of the template is empty"
+        } else if self.signed_content.contains(&Component::Literal("")) {
+            "a literal of the signed content is empty"
         } else if self.has_ambiguous_time() {
-            "the literal after `Part::Time` could be the end of the time"
-        } else if self.handshake.is_some_and(Handshake::is_keyed)
+            "the literal after `Component::Time` could be the end of the time"
+        } else if self.challenge.is_some_and(Challenge::is_keyed)
             && self.algorithm != Algorithm::HmacSha256
         {
-            "the handshake is answered with an HMAC-SHA256, but the scheme signs otherwise"
-        } else if self.handshake.is_some_and(Handshake::is_keyed)
+            "the challenge is answered with an HMAC-SHA256, but the scheme signs otherwise"
+        } else if self.challenge.is_some_and(Challenge::is_keyed)
             && [&[*self], self.families, self.legacy].into_iter().flatten().any(may_sign_token)
         {
-            "the answer to the handshake could be a request's signature"
+            "the answer to the challenge could be a request's signature"
         } else {
             return Ok(());
         };
@@ -523,9 +525,9 @@ impl Scheme {
 
     /// `…:33` + `.5x` and `…:33.5` + `x` would be signed alike (T-32).
     fn has_ambiguous_time(&self) -> bool {
-        let is_zoneless = matches!(self.time, Some((_, TimeFormat::Rfc3339Zoneless)));
-        self.template.windows(2).any(|pair| match pair {
-            [Part::Time, Part::Literal(literal)] => {
+        let is_zoneless = matches!(self.time, Some((_, TimestampFormat::Rfc3339NoOffset)));
+        self.signed_content.windows(2).any(|pair| match pair {
+            [Component::Time, Component::Literal(literal)] => {
                 literal.starts_with(|c: char| c.is_ascii_digit() || c == '.' && is_zoneless)
             }
             _ => false,
@@ -537,13 +539,13 @@ impl Scheme {
 /// refused where the body is all that is signed.
 fn may_sign_token(scheme: &Scheme) -> bool {
     scheme.algorithm == Algorithm::HmacSha256
-        && scheme.template != [Part::Body]
-        && !scheme.template.iter().any(never_in_token)
+        && scheme.signed_content != [Component::Body]
+        && !scheme.signed_content.iter().any(never_in_token)
 }
 
 /// Whether no content with this part is a challenge that is answered with an HMAC.
-fn never_in_token(part: &Part) -> bool {
-    matches!(part, Part::Literal(text) if !is_token(text.as_bytes()))
+fn never_in_token(part: &Component) -> bool {
+    matches!(part, Component::Literal(text) if !is_token(text.as_bytes()))
 }
 
 /// Stops at a name under which no header is ever found.

@@ -159,7 +159,7 @@ pub(super) fn each_candidate(
     let (mut buffer, max) = ([0; MAX_SIGNATURE + 2], scheme.algorithm.tag_len());
     scheme.each_signature(head, &mut |value| {
         scheme
-            .grammar
+            .signature_format
             .candidates(value)
             .try_for_each(|text| visit(scheme.encoding.decode_up_to(max, text, &mut buffer)))
     })

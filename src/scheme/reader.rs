@@ -2,7 +2,7 @@
 
 use http::request::Parts;
 
-use super::{Scheme, SignatureSource, TimeSource, grammar::MAX_CANDIDATES, public};
+use super::{Scheme, SignatureSource, TimestampSource, public, signature_format::MAX_CANDIDATES};
 use crate::{
     Rejection, RejectionKind,
     encoding::MAX_TAG,
@@ -81,7 +81,7 @@ impl Scheme {
         let mut buffer = [0; MAX_TAG];
         let tag = &mut buffer[..self.algorithm.tag_len()];
         self.each_signature(head, &mut |value| {
-            for text in self.grammar.candidates(value) {
+            for text in self.signature_format.candidates(value) {
                 let is_readable = self.encoding.decode(text, tag).is_some();
                 visit(is_readable.then_some(&*tag))?;
             }
@@ -104,13 +104,13 @@ impl Scheme {
     /// The signed time's text, where it stands in the head.
     pub(super) fn time_text<'a>(&self, head: &'a Parts) -> Result<Option<&'a [u8]>, Rejection> {
         match self.time {
-            None | Some((TimeSource::Json(_), _)) => Ok(None),
-            Some((TimeSource::Header(name), _)) => required(head, name).map(Some),
-            Some((TimeSource::Signature, _)) => {
+            None | Some((TimestampSource::Json(_), _)) => Ok(None),
+            Some((TimestampSource::Header(name), _)) => required(head, name).map(Some),
+            Some((TimestampSource::Signature, _)) => {
                 let mut time = None;
                 self.each_signature(head, &mut |value| {
                     time = self
-                        .grammar
+                        .signature_format
                         .time(value)
                         .map_err(|_| Rejection::malformed(self.signature_field()))?;
                     Ok(())
@@ -131,7 +131,7 @@ impl Scheme {
 
     pub(super) fn blame_time(&self, rejection: Rejection) -> Rejection {
         rejection.with_field(match self.time {
-            Some((TimeSource::Header(name) | TimeSource::Json(name), _)) => name,
+            Some((TimestampSource::Header(name) | TimestampSource::Json(name), _)) => name,
             _ => self.signature_field(),
         })
     }

@@ -7,15 +7,15 @@ use http::{HeaderValue, Response, request::Parts};
 use subtle::Choice;
 
 use super::{
-    Part, Scheme, Side, TimeSource,
+    Component, Scheme, Side, TimestampSource,
     mac::{Mac, Tag, Verdict},
     public::{Content, PublicKeys},
 };
 use crate::{
-    ConfigError, Profile, PublicUrl, Rejection, Secret, Secrets, SensitiveParts, Verified,
-    Verifier,
+    ConfigError, PublicUrl, Rejection, Secret, Secrets, SensitiveParts, Verified, Verifier,
+    VerifierDefaults,
+    challenge::{Challenge, is_token},
     config_error::MAX_SECRETS,
-    handshake::{Handshake, is_token},
     head::{optional, required},
     json,
     secrets::each,
@@ -87,7 +87,7 @@ impl SchemeVerifier {
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
         scheme.check()?;
-        if url.is_none() && scheme.template.contains(&Part::Url) {
+        if url.is_none() && scheme.signed_content.contains(&Component::Url) {
             return Err(ConfigError::UrlMissing);
         }
         let invalid = |why| ConfigError::SchemeInvalid { why };
@@ -117,7 +117,7 @@ impl SchemeVerifier {
         let Inner { scheme, keys, families, legacy, sender, .. } = Arc::make_mut(&mut self.0);
         families.iter_mut().chain(legacy).try_for_each(|other| other.add_secret(secret))?;
         let Keys::Secret(macs) = keys else { return Err(TAKES_PUBLIC_KEY) };
-        let key = scheme.key_rule.key(secret)?;
+        let key = scheme.secret_encoding.key(secret)?;
         let mac = Mac::new(scheme.algorithm, key.expose()).ok_or(TAKES_PUBLIC_KEY)?;
         // A look-up makes a verifier for each request, and most schemes have a name.
         *sender = scheme.numbers_without_a_name().then(|| {
@@ -210,6 +210,7 @@ impl SchemeVerifier {
 }
 
 /// Carried from the head to the end of the body.
+#[doc(hidden)]
 pub struct SchemeState {
     signed: Signed,
     time: Option<Timestamp>,
@@ -288,8 +289,8 @@ impl Verifier for SchemeVerifier {
     ) -> Result<Verified, Rejection> {
         let inner = &*self.family(head).0;
         let Inner { scheme, keys, clock, .. } = inner;
-        if self.0.scheme.handshake.is_some_and(Handshake::is_keyed)
-            && scheme.template == [Part::Body]
+        if self.0.scheme.challenge.is_some_and(Challenge::is_keyed)
+            && scheme.signed_content == [Component::Body]
             && is_token(body)
         {
             // Anybody can have been told this signature.
@@ -316,15 +317,15 @@ impl Verifier for SchemeVerifier {
             _ => return Err(Rejection::mismatch()),
         };
 
-        let mut verified = Verified::new(scheme.profile.provider).with_key_index(key_index);
+        let mut verified = Verified::new(scheme.defaults.provider).with_key_index(key_index);
         let time = match scheme.time {
             // No object has no time. All of it is signed, so nobody can have taken one away.
-            Some((TimeSource::Json(_), _))
+            Some((TimestampSource::Json(_), _))
                 if scheme.time_may_be_absent && !body.trim_ascii_start().starts_with(b"{") =>
             {
                 None
             }
-            Some((TimeSource::Json(field), format)) => {
+            Some((TimestampSource::Json(field), format)) => {
                 let time = json_time(body, field, format)?;
                 if time.is_none() && !scheme.time_may_be_absent {
                     return Err(Rejection::missing(field));
@@ -341,9 +342,9 @@ impl Verifier for SchemeVerifier {
             verified = verified.with_signed_at(signed_at);
         }
         if let (Some(time), Some(tolerance)) = (time, scheme.judges())
-            && let Some(fresh_for) = time.fresh_for(tolerance, clock)
+            && let Some(valid_for) = time.valid_for(tolerance, clock)
         {
-            verified = verified.with_fresh_for(fresh_for);
+            verified = verified.with_valid_for(valid_for);
         }
         // A signed id tells one delivery from another; else the tag does, and always the one under
         // the oldest secret: whoever leaves out one of two signatures must not make a new delivery.
@@ -378,15 +379,15 @@ impl Verifier for SchemeVerifier {
             verified = verified.with_delivery_id(id, is_signed);
         }
         let key = inner.keys.macs().first();
-        verified.or_reply(|| scheme.handshake?.after_verification(head, body, key))
+        verified.or_reply(|| scheme.challenge?.after_verification(head, body, key))
     }
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        self.0.scheme.handshake?.before_verification(head, self.0.keys.macs().first())
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        self.0.scheme.challenge?.before_verification(head, self.0.keys.macs().first())
     }
 
-    fn profile(&self) -> Profile {
-        self.0.scheme.profile()
+    fn defaults(&self) -> VerifierDefaults {
+        self.0.scheme.defaults()
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
@@ -398,7 +399,7 @@ impl Verifier for SchemeVerifier {
 pub(crate) fn json_time(
     body: &[u8],
     field: &'static str,
-    format: super::TimeFormat,
+    format: super::TimestampFormat,
 ) -> Result<Option<Timestamp>, Rejection> {
     let time = match json::field(body, field) {
         Ok(None) => return Ok(None),

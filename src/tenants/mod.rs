@@ -75,7 +75,7 @@
 //! A stranger with a good clock can tell that somebody has used an id within the last seconds, not
 //! that it exists: unknown ids are cached too, though for a shorter time and fewer of them. More
 //! secrets take longer, and the decoy has one. An answer to a challenge that is made
-//! with the tenant's secret, as [`CrcToken`](crate::scheme::Handshake::CrcToken) asks for, is not
+//! with the tenant's secret, as [`CrcToken`](crate::scheme::Challenge::CrcToken) asks for, is not
 //! the decoy's.
 //!
 //! While look-ups wait for each other, an id that the store has named before is looked up sooner
@@ -315,13 +315,13 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// For a [`SignatureLayer`](crate::SignatureLayer): the head names the tenant, by a segment of
     /// the path, the query, or a header. `None` is answered like an unknown tenant.
     ///
-    /// Status and body limit are the decoy's unless [`profile`](ByHead::profile) sets others, never
+    /// Status and body limit are the decoy's unless [`defaults`](ByHead::defaults) sets others, never
     /// the tenant's.
     pub fn by_head<F>(&self, tenant: F) -> ByHead<V, F>
     where
         F: Fn(&Parts) -> Option<String> + Clone,
     {
-        ByHead::new(self.clone(), tenant, self.0.config.decoy.profile())
+        ByHead::new(self.clone(), tenant, self.0.config.decoy.defaults())
     }
 
     /// For a [`SignatureLayer`](crate::SignatureLayer): the **unverified** body names the tenant,
@@ -335,7 +335,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     where
         F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
     {
-        ByBody::new(self.clone(), tenant, self.0.config.decoy.profile())
+        ByBody::new(self.clone(), tenant, self.0.config.decoy.defaults())
     }
 
     /// The verifier of this tenant, or the decoy, for messages without a server: see
@@ -361,7 +361,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// Returns whether the decoy answers this request itself. A tenant's verifier says what becomes of it, of
     /// a panic as well.
     fn is_challenge(&self, head: &Parts) -> bool {
-        contained(|| self.0.config.decoy.handshake(head).is_some()).unwrap_or(true)
+        contained(|| self.0.config.decoy.challenge(head).is_some()).unwrap_or(true)
     }
 
     /// Returns whether every tenant's verifier refuses this request from its head, whatever its secrets.

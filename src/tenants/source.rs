@@ -13,7 +13,7 @@ use http::request::Parts;
 
 use super::{LookUp, Miss, TenantVerifier, Tenants};
 use crate::{
-    Profile, Rejection, Requires, SensitiveParts, Source, Verifier,
+    Rejection, Requires, SensitiveParts, Source, Verifier, VerifierDefaults,
     observe::ClientIp,
     source::{Early, Found, LookUpLater, Never, sealed::Sealed},
     verdict::contained,
@@ -24,7 +24,7 @@ use crate::{
 pub struct ByHead<V, F> {
     tenants: Tenants<V>,
     tenant: F,
-    profile: Profile,
+    defaults: VerifierDefaults,
     requires: Requires,
 }
 
@@ -33,21 +33,25 @@ pub struct ByHead<V, F> {
 pub struct ByBody<V, F> {
     tenants: Tenants<V>,
     tenant: F,
-    profile: Profile,
+    defaults: VerifierDefaults,
     requires: Requires,
 }
 
 macro_rules! settings {
     ($name:ident, $before:literal) => {
         impl<V, F> $name<V, F> {
-            pub(super) const fn new(tenants: Tenants<V>, tenant: F, profile: Profile) -> Self {
-                Self { tenants, tenant, profile, requires: Requires::nothing() }
+            pub(super) const fn new(
+                tenants: Tenants<V>,
+                tenant: F,
+                defaults: VerifierDefaults,
+            ) -> Self {
+                Self { tenants, tenant, defaults, requires: Requires::nothing() }
             }
 
             /// Sets the provider's name, the status of refusals and the body limit, in place of the
             /// decoy's.
-            pub const fn profile(mut self, profile: Profile) -> Self {
-                self.profile = profile;
+            pub const fn defaults(mut self, defaults: VerifierDefaults) -> Self {
+                self.defaults = defaults;
                 self
             }
 
@@ -64,7 +68,7 @@ macro_rules! settings {
                 Self {
                     tenants: self.tenants.clone(),
                     tenant: self.tenant.clone(),
-                    profile: self.profile,
+                    defaults: self.defaults,
                     requires: self.requires.clone(),
                 }
             }
@@ -73,7 +77,7 @@ macro_rules! settings {
         impl<V, F> fmt::Debug for $name<V, F> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($name))
-                    .field("profile", &self.profile)
+                    .field("defaults", &self.defaults)
                     .field("requires", &self.requires)
                     .finish_non_exhaustive()
             }
@@ -109,14 +113,14 @@ where
         })
     }
 
-    fn shared_profile(&self) -> Profile {
-        self.profile
+    fn shared_defaults(&self) -> VerifierDefaults {
+        self.defaults
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
         // The decoy stands in for all tenants.
         let decoy = self.tenants.decoy().sensitive_parts();
-        self.profile.sensitive_parts().and(decoy).and(self.requires.sensitive_parts())
+        self.defaults.sensitive_parts().and(decoy).and(self.requires.sensitive_parts())
     }
 }
 
@@ -144,14 +148,14 @@ where
         }))
     }
 
-    fn shared_profile(&self) -> Profile {
-        self.profile
+    fn shared_defaults(&self) -> VerifierDefaults {
+        self.defaults
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
         // The decoy stands in for all tenants.
         let decoy = self.tenants.decoy().sensitive_parts();
-        self.profile.sensitive_parts().and(decoy).and(self.requires.sensitive_parts())
+        self.defaults.sensitive_parts().and(decoy).and(self.requires.sensitive_parts())
     }
 }
 

@@ -13,7 +13,7 @@ use http::{Response, request::Parts};
 use sha2::{Digest, Sha256};
 
 use super::TenantId;
-use crate::{Profile, Rejection, SensitiveParts, Verified, Verifier};
+use crate::{Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults};
 
 /// A tenant's verifier, or the decoy that stands in where there is no such tenant.
 ///
@@ -91,13 +91,13 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
         }
     }
 
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        let answer = self.verifier.handshake(head)?;
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        let answer = self.verifier.challenge(head)?;
         Some(answer.map_err(|rejection| self.named(rejection)))
     }
 
-    fn profile(&self) -> Profile {
-        self.verifier.profile()
+    fn defaults(&self) -> VerifierDefaults {
+        self.verifier.defaults()
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

@@ -13,7 +13,7 @@ use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_webhook::{
     BufferedBody, Rejection, SignatureLayer, Verified, Verifier, make_verifier_fn,
-    observe::{Alert, Alerts, ClientIp, Event, Sampled, Suspect},
+    observe::{Alert, Alerts, ClientIp, Event, RefusalSource, Throttled},
     verifier_fn,
 };
 
@@ -250,8 +250,8 @@ async fn an_alert_names_its_suspect() {
     let world = world!(raised.alerts().threshold(1, HOUR));
     world.sends("::ffff:192.0.2.1", "a", FORGED).await;
     let alerts = std::mem::take(&mut *raised.0.lock().unwrap());
-    let address = Suspect::Address("192.0.2.1".parse().unwrap());
-    let tenant = Suspect::Tenant("custom", "a".into());
+    let address = RefusalSource::Address("192.0.2.1".parse().unwrap());
+    let tenant = RefusalSource::Tenant("custom", "a".into());
     for (alert, expected) in alerts.iter().zip([address, tenant]) {
         let Alert::ManyRefusals { suspect, count: 1, provider: "custom" } = alert else {
             panic!("{alert:?}");
@@ -264,7 +264,7 @@ async fn an_alert_names_its_suspect() {
 #[tokio::test]
 async fn strangers_cannot_fill_a_log_and_nothing_goes_uncounted() {
     let seen = Seen::default();
-    let sampled = Arc::new(Sampled::new(seen.clone(), 5));
+    let sampled = Arc::new(Throttled::new(seen.clone(), 5));
     let shared = Arc::clone(&sampled);
     let world = world!(move |event: &Event<'_>| {
         tower_webhook::observe::Observer::observe(&*shared, event);

@@ -13,7 +13,7 @@ use http::{StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use tower_webhook::{
     PublicUrl, RejectionKind, Secret,
-    providers::{Needs, Provider, all},
+    providers::{CredentialKind, Provider, all},
 };
 
 use crate::support::{BoxError, Event, Script, assert_refused, meta_layer, meta_request, send};
@@ -231,10 +231,10 @@ fn no_secret_stays_in_memory_that_is_freed() {
 #[test]
 fn no_providers_secret_stays_in_memory_that_is_freed() {
     let url = || PublicUrl::base("https://a.example").unwrap();
-    let texts = |provider: &Provider| match provider.needs() {
-        Needs::UserAndPassword | Needs::KeyIdAndSecret => Some(b"user:".to_vec()),
-        Needs::HeaderAndToken => Some(b"x-token:".to_vec()),
-        Needs::PublicKey => None,
+    let texts = |provider: &Provider| match provider.credential_kind() {
+        CredentialKind::UserAndPassword | CredentialKind::KeyIdAndSecret => Some(b"user:".to_vec()),
+        CredentialKind::HeaderAndToken => Some(b"x-token:".to_vec()),
+        CredentialKind::PublicKey => None,
         _ => Some(Vec::new()),
     };
     let mut count = 0;

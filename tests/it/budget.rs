@@ -55,7 +55,7 @@ async fn assert_all_is_free<M: Source + Clone>(layer: &SignatureLayer<M>, after:
 /// One byte that has to wait finds no room.
 async fn assert_spent<M: Source + Clone>(layer: &SignatureLayer<M>, name: &str) {
     let request = meta_request(b"x", Script::new([data("x"), Event::Pending]));
-    assert_refused(name, RejectionKind::Overload, &send(layer, request).await);
+    assert_refused(name, RejectionKind::Overloaded, &send(layer, request).await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,12 +64,12 @@ async fn a_body_that_waits_is_503_when_the_budget_is_spent() {
     let holding = hold(&layer, "0123456789");
     let waits = || Script::new([data("x"), Event::Pending, data("y")]);
     let answer = send(&layer, meta_request(b"xy", waits())).await;
-    assert_refused("spent", RejectionKind::Overload, &answer);
+    assert_refused("spent", RejectionKind::Overloaded, &answer);
     assert_eq!(answer.0.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.0.headers()[header::RETRY_AFTER], "5");
     // A sender that waits for `100 Continue` need not send what finds no room.
     let answer = send(&layer, meta_request(b"x", Script::untouchable().declared(1))).await;
-    assert_refused("spent", RejectionKind::Overload, &answer);
+    assert_refused("spent", RejectionKind::Overloaded, &answer);
     assert_eq!(answer.0.headers()[header::CONNECTION], "close");
     // A body that is there is judged, however long it says that it is.
     let there = meta_request(b"0123456789", Script::data(["01234", "56789"]).declared(10));
@@ -90,7 +90,7 @@ async fn a_body_that_waits_is_503_when_the_budget_is_spent() {
 async fn a_declared_length_takes_no_room() {
     let layer = layer();
     let _holding = hold(&layer, "012345");
-    for (declared, expected) in [(5, Some(RejectionKind::Overload)), (4, None)] {
+    for (declared, expected) in [(5, Some(RejectionKind::Overloaded)), (4, None)] {
         let body = match expected {
             Some(_) => Script::untouchable(),
             None => Script::data(["6789"]),
@@ -140,7 +140,7 @@ async fn small_body_takes_the_place_of_the_oldest() {
     assert!(strangers.iter_mut().all(|stranger| poll(stranger).is_pending()));
 
     // One that is not small gives up its own bytes, declared or not.
-    let overload = Some(RejectionKind::Overload);
+    let overload = Some(RejectionKind::Overloaded);
     assert_eq!(kind(&send(&layer, in_pieces(102)).await.0), overload);
     let declared = in_pieces(101).map(|body| body.declared(101));
     assert_eq!(kind(&send(&layer, declared).await.0), overload);
@@ -184,7 +184,7 @@ async fn small_body_is_looked_up_while_the_budget_is_spent() {
     assert_eq!(send(&layer, there(100)).await.0.status(), StatusCode::OK);
     strangers.push(run(&layer, stalls(100)));
     assert!(poll(&mut strangers[16]).is_pending());
-    assert_eq!(kind(&send(&layer, there(101)).await.0), Some(RejectionKind::Overload));
+    assert_eq!(kind(&send(&layer, there(101)).await.0), Some(RejectionKind::Overloaded));
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,7 +192,7 @@ async fn small_body_whose_sender_waits_is_asked_for() {
     let layer = roomy_layer();
     let mut stranger = run(&layer, stalls(1600));
     assert!(poll(&mut stranger).is_pending());
-    for (len, expected) in [(100, None), (101, Some(RejectionKind::Overload))] {
+    for (len, expected) in [(100, None), (101, Some(RejectionKind::Overloaded))] {
         let mut request = in_pieces(len).map(|body| body.declared(len as u64));
         let waits = HeaderValue::from_static("100-continue");
         request.headers_mut().insert(header::EXPECT, waits);
@@ -222,7 +222,7 @@ async fn evicted_body_that_is_there_by_then_is_verified() {
     assert!(poll(&mut evicted).is_pending());
     assert_eq!(send(&layer, in_pieces(100)).await.0.status(), StatusCode::OK);
     let response = evicted.await;
-    assert_eq!(kind(&response), Some(RejectionKind::Overload));
+    assert_eq!(kind(&response), Some(RejectionKind::Overloaded));
     assert_eq!(send(&layer, in_pieces(1600)).await.0.status(), StatusCode::OK, "all is free");
 }
 
@@ -243,7 +243,7 @@ async fn whoever_finds_no_room_midway_gives_up_and_the_others_get_on() {
         }
     }
     // 2 + 2 + 2, then 4 + 4 + no more: the third gives up its two.
-    let overload = Some((503, Some(RejectionKind::Overload)));
+    let overload = Some((503, Some(RejectionKind::Overloaded)));
     assert_eq!(statuses, [Some((200, None)), Some((200, None)), overload]);
     assert_all_is_free(&layer, "all have ended").await;
 }
@@ -257,7 +257,7 @@ async fn a_body_that_never_waits_is_not_counted() {
     // One that is always ready waits too, for its turn after 64 frames.
     let frames = (0..65).map(|at| if at < 3 { "x" } else { "" });
     let answer = send(&layer, meta_request(b"xxx", Script::data(frames))).await;
-    assert_refused("65 frames", RejectionKind::Overload, &answer);
+    assert_refused("65 frames", RejectionKind::Overloaded, &answer);
 }
 
 #[tokio::test(start_paused = true)]
@@ -374,7 +374,7 @@ async fn a_body_is_counted_while_its_verifier_is_looked_up() {
     assert!(poll(&mut looked_up).is_pending());
     // Its own look-up is not asked for what cannot be held meanwhile.
     let answer = send(&layer, one_frame("1234")).await;
-    assert_refused("four more", RejectionKind::Overload, &answer);
+    assert_refused("four more", RejectionKind::Overloaded, &answer);
     assert_eq!(send(&layer, one_frame("123")).await.0.status(), StatusCode::OK);
     drop(looked_up);
 
@@ -406,7 +406,7 @@ async fn clones_and_services_share_one_budget_and_layers_do_not() {
     assert_spent(&clone, "a clone with other settings").await;
     let waits = meta_request(b"x", Script::new([data("x"), Event::Pending]));
     let Ok(response) = service.oneshot(waits).await;
-    assert_eq!(kind(&response), Some(RejectionKind::Overload), "a service");
+    assert_eq!(kind(&response), Some(RejectionKind::Overloaded), "a service");
     assert_all_is_free(&other, "another layer").await;
     assert_all_is_free(&own, "a clone with a budget of its own").await;
 
@@ -435,7 +435,7 @@ async fn report_only_lets_nothing_past_the_budget() {
     let mut looked_up = run(&layer, one_frame("012345"));
     assert!(poll(&mut looked_up).is_pending());
     let answer = send(&layer, one_frame("67890")).await;
-    assert_refused("looked up", RejectionKind::Overload, &answer);
+    assert_refused("looked up", RejectionKind::Overloaded, &answer);
 }
 
 #[tokio::test(start_paused = true)]
@@ -452,7 +452,7 @@ async fn it_is_256_mebibytes_unless_set() {
         assert!(poll(&mut holding).is_pending());
         let waits = Script::new([Event::Data(vec![0; long].into()), Event::Pending]);
         let (response, _) = send(&layer, meta_request(b"", waits)).await;
-        let expected = is_spent.then_some(RejectionKind::Overload);
+        let expected = is_spent.then_some(RejectionKind::Overloaded);
         assert_eq!(kind(&response), expected, "{len}");
     }
     let body = Script::untouchable().declared(256 * MIB as u64 + 1);

@@ -60,7 +60,7 @@ pub(crate) struct Trial {
     /// The provider's name, and perhaps which of its ways it is.
     pub(crate) name: String,
     pub(crate) provider: Provider,
-    pub(crate) own: AnyVerifier,
+    pub(crate) own: BoxVerifier,
     pub(crate) head: Parts,
     pub(crate) body: Bytes,
     /// The `Debug` of everything that holds a secret.
@@ -69,13 +69,13 @@ pub(crate) struct Trial {
 
 /// What the provider is verified with, under its own key or under another.
 fn credentials(provider: Provider, key: &[u8]) -> Secret {
-    match provider.needs() {
-        Needs::Secret => secret(key),
-        Needs::UserAndPassword => secret(&[b"user:", key].concat()),
-        Needs::KeyIdAndSecret => secret(&[b"key-1:", key].concat()),
-        Needs::HeaderAndToken => secret(&[b"x-token:", key].concat()),
+    match provider.credential_kind() {
+        CredentialKind::Secret => secret(key),
+        CredentialKind::UserAndPassword => secret(&[b"user:", key].concat()),
+        CredentialKind::KeyIdAndSecret => secret(&[b"key-1:", key].concat()),
+        CredentialKind::HeaderAndToken => secret(&[b"x-token:", key].concat()),
         #[cfg(feature = "asymmetric")]
-        Needs::PublicKey => {
+        CredentialKind::PublicKey => {
             let keys = crate::private_keys::Keys::of(public_key_algorithm(provider.name()));
             let pem = if key == KEY { keys.public } else { keys.other_public };
             Secret::new(pem.trim()).unwrap()
@@ -94,7 +94,7 @@ pub(crate) fn public_key_algorithm(provider: &str) -> &'static str {
     }
 }
 
-pub(crate) fn verifier(provider: Provider, key: &[u8], now: u64) -> AnyVerifier {
+pub(crate) fn verifier(provider: Provider, key: &[u8], now: u64) -> BoxVerifier {
     verifier_by(provider, key, at(now))
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn verifier_by(
     provider: Provider,
     key: &[u8],
     clock: impl Fn() -> SystemTime + Send + Sync + 'static,
-) -> AnyVerifier {
+) -> BoxVerifier {
     provider.verifier_with_clock(credentials(provider, key), Some(url()), clock).unwrap()
 }
 
@@ -228,8 +228,10 @@ impl Trial {
     /// Whether what decides covers the body.
     pub(crate) fn covers_body(&self) -> bool {
         let is_token = ["deepgram", "flutterwave", "gitlab", "okta", "telegram"];
-        !matches!(self.provider.needs(), Needs::UserAndPassword | Needs::HeaderAndToken)
-            && !is_token.contains(&self.provider.name())
+        !matches!(
+            self.provider.credential_kind(),
+            CredentialKind::UserAndPassword | CredentialKind::HeaderAndToken
+        ) && !is_token.contains(&self.provider.name())
     }
 
     /// Whether the signature is written in hex, whose digits have two cases.
@@ -244,7 +246,7 @@ impl Trial {
         match verify(&self.own, head, body) {
             Ok(_) => true,
             Err(rejection) => {
-                assert!(rejection.kind().is_verdict(), "{}: {rejection}", self.name);
+                assert!(rejection.kind().is_authentication_failure(), "{}: {rejection}", self.name);
                 false
             }
         }
@@ -382,7 +384,7 @@ async fn the_layer_takes_any_provider_by_name_in_any_cut() {
             assert_eq!(call.verified().provider(), trial.told());
             assert_eq!(call.body.bytes(), body, "{name}");
         }
-        let status = trial.own.profile().status();
+        let status = trial.own.defaults().status();
         let unsigned = Request::post("/hook").body(Script::untouchable()).unwrap();
         let answer = send(&layer, unsigned).await;
         assert_refused_with(name, status, RejectionKind::Missing, &answer);
@@ -416,7 +418,7 @@ fn nothing_shown_holds_the_key_or_the_tag() {
 
 /// What stands in the body, spoiled as headers are.
 fn proof_in_the_body<V: SignBody + Debug>(signer: &V, content_type: &str, content: &str) {
-    let provider = by_name(signer.profile().provider()).unwrap();
+    let provider = by_name(signer.defaults().provider()).unwrap();
     let name = format!("{} {content_type}", provider.name());
     let request = Request::post("/hook").header(CONTENT_TYPE, content_type);
     let request = signed_body(signer, request.body(content.to_owned()).unwrap(), at(NOW)());
@@ -486,11 +488,11 @@ fn a_proof_in_the_body_is_signed_and_every_bit_of_it_counts() {
 }
 
 #[cfg(feature = "tenants")]
-type Wrap = fn(AnyVerifier) -> AnyVerifier;
+type Wrap = fn(BoxVerifier) -> BoxVerifier;
 
 /// One tenant, whose key is [`KEY`], behind a cold cache, and the calls of its store.
 #[cfg(feature = "tenants")]
-fn tenants(provider: Provider, wrap: Wrap) -> (Tenants<AnyVerifier>, Arc<AtomicUsize>) {
+fn tenants(provider: Provider, wrap: Wrap) -> (Tenants<BoxVerifier>, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let asked = Arc::clone(&calls);
     let store = move |_| {
@@ -499,10 +501,14 @@ fn tenants(provider: Provider, wrap: Wrap) -> (Tenants<AnyVerifier>, Arc<AtomicU
     };
     let make = move |secrets: Secrets| {
         let key = secrets.into_iter().next().unwrap();
-        let credentials = match (provider.needs(), key.expose()) {
+        let credentials = match (provider.credential_kind(), key.expose()) {
             // The decoy's user and key id are its own, too.
-            (Needs::UserAndPassword, key) if key != KEY => secret(&[b"nobody:", key].concat()),
-            (Needs::KeyIdAndSecret, key) if key != KEY => secret(&[b"key-2:", key].concat()),
+            (CredentialKind::UserAndPassword, key) if key != KEY => {
+                secret(&[b"nobody:", key].concat())
+            }
+            (CredentialKind::KeyIdAndSecret, key) if key != KEY => {
+                secret(&[b"key-2:", key].concat())
+            }
             (_, key) => credentials(provider, key),
         };
         provider.verifier_with_clock(credentials, Some(url()), at(NOW)).map(wrap)
@@ -518,8 +524,8 @@ async fn every_genuine_request_is_looked_up() {
     }
     let ways: [(&str, Wrap); 3] = [
         ("alone", |own| own),
-        ("before another", |own| AnyVerifier::new(any_of(own, guess()))),
-        ("behind another", |own| AnyVerifier::new(any_of(guess(), own))),
+        ("before another", |own| BoxVerifier::new(any_of(own, guess()))),
+        ("behind another", |own| BoxVerifier::new(any_of(guess(), own))),
     ];
     let mut requests: Vec<_> = Trial::all()
         .into_iter()
@@ -622,9 +628,9 @@ fn a_rotation_by_name_tells_which_secret_matched() {
     for trial in Trial::all() {
         let (name, provider) = (&trial.name, trial.provider);
         let (own, other) = (credentials(provider, KEY), credentials(provider, OTHER));
-        let other = match (provider.needs(), other.expose()) {
+        let other = match (provider.credential_kind(), other.expose()) {
             // A rotation there brings another id.
-            (Needs::KeyIdAndSecret, other) => {
+            (CredentialKind::KeyIdAndSecret, other) => {
                 Secret::from_bytes([b"other-", other].concat()).unwrap()
             }
             _ => other,

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, request::Parts};
 use tower::{Layer, Service};
 use tower_webhook::{
-    Profile, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier, all_of,
-    any_of,
+    Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier, VerifierDefaults,
+    all_of, any_of,
     observe::SensitiveParts,
-    providers::{AnyVerifier, GitHub, Meta, MicrosoftGraph, SharedToken, Wsapi},
-    scheme::Handshake,
-    verifier_fn, with_handshake,
+    providers::{BoxVerifier, GitHub, Meta, MicrosoftGraph, SharedToken, Wsapi},
+    scheme::Challenge,
+    verifier_fn, with_challenge,
 };
 
 use crate::support::{
@@ -122,7 +122,7 @@ async fn a_verifier_that_is_not_clone_goes_into_an_arc() {
     // An `Arc` forwards everything, handshakes included.
     let meta =
         Arc::new(Meta::new(secret()).unwrap().verify_token(Secret::new("t").unwrap()).unwrap());
-    assert_eq!(Verifier::profile(&meta), Meta::PROFILE);
+    assert_eq!(Verifier::defaults(&meta), Meta::DEFAULTS);
     let uri = "/?hub.mode=subscribe&hub.verify_token=t&hub.challenge=1";
     let request = Request::get(uri).body(Script::untouchable()).unwrap();
     let (response, inner) = send(&SignatureLayer::new(meta), request).await;
@@ -210,17 +210,17 @@ impl Verifier for Late {
         assert_eq!(seen, body[..], "{} has seen each chunk", self.0);
         self.1.map(|()| Verified::new(self.0)).map_err(Rejection::new)
     }
-    fn handshake(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         let query = head.uri.query()?;
         Some(if query == self.0 {
             Ok(Response::new(Bytes::from_static(self.0.as_bytes())))
         } else {
-            Err(Rejection::new(RejectionKind::HandshakeFailed))
+            Err(Rejection::new(RejectionKind::ChallengeFailed))
         })
     }
-    fn profile(&self) -> Profile {
+    fn defaults(&self) -> VerifierDefaults {
         let limit = if self.0 == "a" { 10 } else { 20 };
-        Profile::DEFAULT.with_provider(self.0).with_body_limit(limit)
+        VerifierDefaults::DEFAULT.with_provider(self.0).with_body_limit(limit)
     }
 }
 
@@ -230,10 +230,10 @@ fn plain(body: &'static str) -> Request<Script> {
 
 #[tokio::test]
 async fn combined_verifiers_keep_their_own_states_and_verdicts() {
-    use RejectionKind::{ClockSuspect, Missing, SignatureMismatch};
+    use RejectionKind::{ClockUnreliable, Missing, SignatureMismatch};
     const GOOD: Result<(), RejectionKind> = Ok(());
     const BAD: Result<(), RejectionKind> = Err(SignatureMismatch);
-    const DOWN: Result<(), RejectionKind> = Err(ClockSuspect);
+    const DOWN: Result<(), RejectionKind> = Err(ClockUnreliable);
     for (name, first, second, refused_head, all, any) in [
         ("both", GOOD, GOOD, "", Ok("a"), Ok("a")),
         ("first", GOOD, BAD, "", Err(SignatureMismatch), Ok("a")),
@@ -244,8 +244,8 @@ async fn combined_verifiers_keep_their_own_states_and_verdicts() {
         // The one whose head was in order was meant; one that cannot decide asks to come again.
         ("head and mismatch", GOOD, BAD, "a", Err(Missing), Err(SignatureMismatch)),
         ("mismatch and head", BAD, GOOD, "b", Err(Missing), Err(SignatureMismatch)),
-        ("cannot decide", BAD, DOWN, "", Err(SignatureMismatch), Err(ClockSuspect)),
-        ("cannot decide, head", GOOD, DOWN, "a", Err(Missing), Err(ClockSuspect)),
+        ("cannot decide", BAD, DOWN, "", Err(SignatureMismatch), Err(ClockUnreliable)),
+        ("cannot decide, head", GOOD, DOWN, "a", Err(Missing), Err(ClockUnreliable)),
     ] {
         let request = || {
             let mut request = plain("hello");
@@ -313,10 +313,10 @@ fn any_of_tells_the_refusal_that_came_further() {
     let ranks: [&[RejectionKind]; 6] = [
         &[Missing],
         &[Malformed, Repeated],
-        &[HandshakeFailed, Uncovered, UnknownTenant, UnknownUrl],
+        &[ChallengeFailed, BodyNotSigned, UnknownTenant, UrlUnresolved],
         &[SignatureMismatch],
         &[TimestampInFuture, TimestampStale],
-        &[ClockSuspect, VerifierPanicked, VerifierUnavailable],
+        &[ClockUnreliable, VerifierPanicked, VerifierUnavailable],
     ];
     let ranked = |rank: usize| ranks[rank].iter().map(move |kind| (rank, *kind));
     let kinds: Vec<_> = (0..ranks.len()).flat_map(ranked).collect();
@@ -396,7 +396,7 @@ fn futures_and_services_move_between_threads() {
 #[test]
 fn every_type_has_a_debug_that_names_it() {
     let layer = SignatureLayer::new(Meta::new(secret()).unwrap())
-        .on_rejection(tower_webhook::empty_response);
+        .rejection_response(tower_webhook::default_response);
     let text = format!("{layer:?}");
     assert!(text.starts_with("SignatureLayer") && text.contains("<fn>"), "{text}");
     let mut service = layer.layer(());
@@ -438,12 +438,12 @@ fn sensitive_parts_are_those_of_all_in_any_composition() {
     assert_eq!(parts(&|| any_of(graph(), open()).sensitive_parts()), (false, true, true));
     assert_eq!(parts(&|| graph().for_tenant("a").sensitive_parts()), (false, false, true));
     assert_eq!(parts(&|| Arc::new(open()).sensitive_parts()), (false, true, false));
-    assert_eq!(parts(&|| AnyVerifier::new(hidden()).sensitive_parts()), (true, false, false));
-    let with = with_handshake(open(), Handshake::Head).unwrap();
+    assert_eq!(parts(&|| BoxVerifier::new(hidden()).sensitive_parts()), (true, false, false));
+    let with = with_challenge(open(), Challenge::Head).unwrap();
     assert_eq!(parts(&|| with.sensitive_parts()), (false, true, false));
-    let profile = Profile::DEFAULT.with_secret_url().with_sensitive_headers(&["x-token"]);
+    let defaults = VerifierDefaults::DEFAULT.with_secret_url().with_sensitive_headers(&["x-token"]);
     let closure = verifier_fn(|_: &Parts, _: &Bytes| Err(Rejection::mismatch()));
     assert_eq!(parts(&|| closure.sensitive_parts()), (false, false, false));
-    let closure = closure.with_profile(profile.with_sensitive_fields(&["ClientSTATE"]));
+    let closure = closure.with_defaults(defaults.with_sensitive_fields(&["ClientSTATE"]));
     assert_eq!(parts(&|| closure.sensitive_parts()), (true, true, true));
 }

@@ -14,14 +14,14 @@ use http::{Request, Response, StatusCode, header::WWW_AUTHENTICATE};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, Profile, PublicUrl, Rejection, RejectionKind, Secret, SignatureLayer, Source,
-    Verifier, all_of, any_of, make_verifier_after_body_fn, make_verifier_fn,
+    BufferedBody, PublicUrl, Rejection, RejectionKind, Secret, SignatureLayer, Source, Verifier,
+    VerifierDefaults, all_of, any_of, make_verifier_after_body_fn, make_verifier_fn,
     observe::{EventKind, Observer},
     providers::{
         self, BasicAuth, DeliveryPolicy, GitLab, Linear, Mailgun, Meta, Provider, Shopify, Twilio,
         WebexContactCenter, Wsapi,
     },
-    replay::{MemoryStore, ReplayLayer, Withheld},
+    replay::{MemoryReplayStore, ReplayAnswer, ReplayLayer},
     sign::{Sign, signed, signed_body},
     verify,
 };
@@ -72,7 +72,7 @@ fn each_documented_retry_of_the_same_bytes_is_accepted() {
         let (name, policy) = (provider.name(), provider.delivery_policy());
         let after = |seconds: u64| {
             let verified = verify(&verifier(provider, KEY, NOW + seconds), &head, &body);
-            verified.map(|verified| verified.fresh_for()).map_err(|why| why.kind())
+            verified.map(|verified| verified.valid_for()).map_err(|why| why.kind())
         };
         let past = policy.tolerance().past().as_secs();
         assert_eq!(after(0), Ok(Some(Duration::from_secs(past))), "{name}");
@@ -121,7 +121,7 @@ fn mailguns_retries_are_accepted_on_request_and_asked_for_again_otherwise() {
     let minutes = [5, 10, 15, 60, 120, 240];
     let mut age = 0;
     let first = verify(&mailgun(NOW), &head, &body).unwrap();
-    assert!(first.is_unique(), "a replay guard lets it through once");
+    assert!(first.has_unique_replay_key(), "a replay guard lets it through once");
     for wait in minutes {
         age += wait * 60;
         // The request took two seconds to fail.
@@ -169,7 +169,7 @@ async fn the_guard_remembers_for_as_long_as_a_delivery_is_accepted() {
         };
         let credentials = verifier_with_clock(provider, clock.clone());
         let unbounded = Unbounded::default();
-        let store = MemoryStore::new(16).clock(clock);
+        let store = MemoryReplayStore::new(16).clock(clock);
         let guard = ReplayLayer::new("/hook", store.clone()).guard_body_only(told(provider));
         let inner = service_fn(async |_: Request<BufferedBody>| {
             Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
@@ -179,13 +179,13 @@ async fn the_guard_remembers_for_as_long_as_a_delivery_is_accepted() {
         let send = async || {
             let request = request.clone().map(Full::new);
             let response = service.clone().oneshot(request).await.unwrap();
-            let withheld = response.extensions().get::<Withheld>().copied();
+            let withheld = response.extensions().get::<ReplayAnswer>().copied();
             (response.status(), withheld)
         };
         assert_eq!(send().await, (StatusCode::OK, None), "{name}");
         for after in [1, past / 2, past] {
             now.store(NOW + after, Ordering::Relaxed);
-            let duplicate = (StatusCode::OK, Some(Withheld::Duplicate));
+            let duplicate = (StatusCode::OK, Some(ReplayAnswer::Duplicate));
             assert_eq!(send().await, duplicate, "{name}: after {after} s");
         }
         now.store(NOW + past + 1, Ordering::Relaxed);
@@ -208,7 +208,7 @@ async fn klaviyos_guard_says_that_nothing_bounds_it() {
         let observer = move |event: &tower_webhook::observe::Event<'_>| {
             seen.lock().unwrap().push(format!("{:?}", event.kind()));
         };
-        let mut guard = ReplayLayer::new("/hook", MemoryStore::new(16));
+        let mut guard = ReplayLayer::new("/hook", MemoryReplayStore::new(16));
         if by_body {
             guard = guard.guard_body_only("klaviyo");
         }
@@ -230,7 +230,7 @@ fn told(provider: Provider) -> &'static str {
 fn verifier_with_clock(
     provider: Provider,
     clock: impl Fn() -> std::time::SystemTime + Send + Sync + 'static,
-) -> providers::AnyVerifier {
+) -> providers::BoxVerifier {
     crate::conformance::verifier_by(provider, KEY, clock)
 }
 
@@ -273,7 +273,7 @@ async fn a_body_of_the_documented_maximum_passes() {
         let (response, _) = send(&layer, Request::from_parts(head, long)).await;
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{}", trial.name);
         let Some(max) = policy.max_body() else {
-            assert_eq!(limit, Profile::DEFAULT.body_limit(), "{}", trial.name);
+            assert_eq!(limit, VerifierDefaults::DEFAULT.body_limit(), "{}", trial.name);
             continue;
         };
         documented += 1;
@@ -327,7 +327,7 @@ async fn shopifys_test_gets_its_401() {
     let by_name = providers::by_name("shopify").unwrap().verifier(key()).unwrap();
     let looked_up = make_verifier_fn(move |_| ready(Ok(Shopify::new(key()).unwrap())));
     // One status for all that it refuses, whether somebody is found or not.
-    let looked_up = looked_up.profile(Shopify::PROFILE);
+    let looked_up = looked_up.defaults(Shopify::DEFAULTS);
     let request = || {
         let tag = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
         let request = Request::post("/webhooks/shop/redact").header("x-shopify-hmac-sha256", tag);
@@ -385,12 +385,12 @@ async fn each_401_for_basic_credentials_asks_for_them() {
         asked("any of, second", SignatureLayer::new(any_of(twilio(), basic())), headers).await;
         asked("of a tenant", SignatureLayer::new(basic().for_tenant("anna")), headers).await;
         let found = make_verifier_fn(|_| ready(Ok(all_of(twilio(), basic()))));
-        let found = found.profile(all_of(twilio(), basic()).profile());
+        let found = found.defaults(all_of(twilio(), basic()).defaults());
         asked("look-up", SignatureLayer::new(found), headers).await;
         let found =
-            make_verifier_after_body_fn(|_, _| ready(Ok(basic()))).profile(BasicAuth::PROFILE);
+            make_verifier_after_body_fn(|_, _| ready(Ok(basic()))).defaults(BasicAuth::DEFAULTS);
         asked("look-up by the body", SignatureLayer::new(found), headers).await;
-        let own = SignatureLayer::new(basic()).on_rejection(|rejection| {
+        let own = SignatureLayer::new(basic()).rejection_response(|rejection| {
             let mut response = Response::new(Bytes::from_static(b"no"));
             *response.status_mut() = rejection.status();
             response
@@ -410,14 +410,14 @@ async fn each_401_for_basic_credentials_asks_for_them() {
     asked("401 first", SignatureLayer::new(any_of(shopify(), postmark())), &[]).await;
     asked("401 first, all of", SignatureLayer::new(all_of(shopify(), postmark())), &[]).await;
 
-    // A look-up without a profile: once one was found, whether an id is known makes no difference.
+    // A look-up without a defaults: once one was found, whether an id is known makes no difference.
     let found = make_verifier_fn(|head| {
         let is_known = head.headers.contains_key("x-known");
         ready(if is_known { Ok(basic()) } else { Err(Rejection::unknown_tenant()) })
     });
     let layer = SignatureLayer::new(found).rejection_status(StatusCode::UNAUTHORIZED);
     for headers in [&[("x-known", "1")][..], &[], &[("x-known", "1"), ("authorization", "x")]] {
-        asked("look-up without a profile", layer.clone(), headers).await;
+        asked("look-up without a defaults", layer.clone(), headers).await;
     }
 
     let none = SignatureLayer::new(twilio()).rejection_status(StatusCode::UNAUTHORIZED);

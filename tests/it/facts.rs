@@ -11,7 +11,7 @@ use tower_webhook::{
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch, TimestampStale},
     Scheme, Secret, Verified, Verifier,
     providers::{self, CoinbaseCommerce, GitLab, Klaviyo, Linear, WooCommerce, Zoom},
-    scheme::{Encoding, Grammar, Part, TimeFormat, TimeSource, Tolerance},
+    scheme::{Component, Encoding, SignatureFormat, TimestampFormat, TimestampSource, Tolerance},
     verify,
 };
 
@@ -48,9 +48,9 @@ fn judged(
 fn coinbase_cdp_can_be_declared() {
     const CDP: Scheme = Scheme::hmac_sha256("x-hook0-signature")
         .provider("coinbase_cdp")
-        .grammar(Grammar::pairs("t", "v0"))
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .signature_format(SignatureFormat::pairs("t", "v0"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
         .tolerance(Tolerance::seconds(300));
     let cdp = |now| CDP.verifier(secret()).unwrap().clock(at(now));
     let tag = hex(&mac(SECRET, format!("{NOW}.{{}}").as_bytes()));
@@ -71,8 +71,8 @@ fn hubspots_third_version_can_be_declared() {
     const HUBSPOT: Scheme = Scheme::hmac_sha256("x-hubspot-signature-v3")
         .provider("hubspot")
         .encoding(Encoding::Base64)
-        .template(&[Part::Method, Part::Url, Part::Body, Part::Time])
-        .time(TimeSource::Header("x-hubspot-request-timestamp"), TimeFormat::Milliseconds)
+        .signed_content(&[Component::Method, Component::Url, Component::Body, Component::Time])
+        .time(TimestampSource::Header("x-hubspot-request-timestamp"), TimestampFormat::UnixMillis)
         .tolerance(Tolerance::seconds(300));
     let url = "https://webhook.site/335453f5-94b3-49d9-b684-a55354d4b8df";
     let key = Secret::new("cfc68c0b-4b4e-4ef8-b764-95350e4ea479").unwrap();

@@ -10,7 +10,7 @@ use tower_webhook::{
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch},
     Scheme, Secret, Verified,
     providers::{self, Flutterwave, GitHub, Meta, Shopify},
-    scheme::{Part, TimeFormat, TimeSource},
+    scheme::{Component, TimestampFormat, TimestampSource},
     verify,
 };
 
@@ -142,8 +142,8 @@ fn a_token_is_no_way_round_a_bad_signature() {
 fn a_family_of_an_own_scheme_has_its_secrets_and_its_clock() {
     const NEW: Scheme = Scheme::hmac_sha256("x-new")
         .provider("acme")
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Header("x-time"), TimeFormat::Seconds);
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Header("x-time"), TimestampFormat::UnixSeconds);
     const ACME: Scheme = Scheme::hmac_sha256("x-old").provider("acme").families(&[NEW]);
     let verifier = |now| {
         let first = Secret::new("first").unwrap();
@@ -291,8 +291,8 @@ async fn a_legacy_header_is_no_first_contact_either() {
 #[test]
 fn clock_and_tolerance_of_a_legacy_are_its_own() {
     const OLD: Scheme = Scheme::hmac_sha1("x-old")
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Header("x-time"), TimeFormat::Seconds);
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Header("x-time"), TimestampFormat::UnixSeconds);
     const ACME: Scheme = Scheme::hmac_sha256("x-new").legacy(&OLD);
     let tag = hex::<Hmac<sha1::Sha1>>(&format!("1700000000.{BODY}"));
     let headers = [("x-old", &*tag), ("x-time", "1700000000")];
@@ -305,12 +305,14 @@ fn clock_and_tolerance_of_a_legacy_are_its_own() {
 /// What a stranger is told in answer to a challenge is a signature in no family and by no legacy.
 #[test]
 fn a_keyed_handshake_signs_for_no_family() {
-    use tower_webhook::scheme::Handshake;
-    const CRC: Scheme = Scheme::hmac_sha256("x-new").handshake(Handshake::CrcToken);
-    const TOKEN: Scheme = Scheme::hmac_sha256("x-old").template(&[Part::Literal("v0"), Part::Body]);
+    use tower_webhook::scheme::Challenge;
+    const CRC: Scheme = Scheme::hmac_sha256("x-new").challenge(Challenge::CrcToken);
+    const TOKEN: Scheme =
+        Scheme::hmac_sha256("x-old").signed_content(&[Component::Literal("v0"), Component::Body]);
     const SPACE: Scheme =
-        Scheme::hmac_sha256("x-old").template(&[Part::Literal("v 0"), Part::Body]);
-    const SHA1: Scheme = Scheme::hmac_sha1("x-old").template(&[Part::Literal("v0"), Part::Body]);
+        Scheme::hmac_sha256("x-old").signed_content(&[Component::Literal("v 0"), Component::Body]);
+    const SHA1: Scheme =
+        Scheme::hmac_sha1("x-old").signed_content(&[Component::Literal("v0"), Component::Body]);
     const PLAIN: Scheme = Scheme::hmac_sha256("x-old");
     let is_built = |scheme: Scheme| scheme.verifier(secret()).is_ok();
     assert!(!is_built(CRC.legacy(&TOKEN)));

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower_webhook::{
-    Profile, Rejection, RejectionKind, Requires, Scheme, Secret, SignatureLayer, Source, any_of,
-    make_verifier_after_body_fn, make_verifier_fn,
+    Rejection, RejectionKind, Requires, Scheme, Secret, SignatureLayer, Source, VerifierDefaults,
+    any_of, make_verifier_after_body_fn, make_verifier_fn,
     observe::{Event, EventKind},
     providers::{
         self, Bitbucket, GitHub, SalesforceMarketingCloud, SharedToken, Slack, WooCommerce,
@@ -85,11 +85,11 @@ async fn it_is_the_same_for_everybody() {
     let slack = CONTACTS[3];
     let contact = || post(slack.1, slack.2);
     let answer = (StatusCode::OK, 0);
-    let by_head = make_verifier_fn(|_| ready(Err::<Slack, _>(never()))).profile(Slack::PROFILE);
+    let by_head = make_verifier_fn(|_| ready(Err::<Slack, _>(never()))).defaults(Slack::DEFAULTS);
     assert_eq!(status(&SignatureLayer::new(by_head), contact()).await, answer);
     let by_body = make_verifier_after_body_fn(|_, _| ready(Err::<Slack, _>(never())));
     let header = http::HeaderName::from_static("x-slack-signature");
-    let by_body = by_body.profile(Slack::PROFILE).requires(Requires::header(header));
+    let by_body = by_body.defaults(Slack::DEFAULTS).requires(Requires::header(header));
     assert_eq!(status(&SignatureLayer::new(by_body), contact()).await, answer);
     let reporting = SignatureLayer::new(Slack::new(secret()).unwrap()).dangerously_report_only();
     assert_eq!(status(&reporting, contact()).await, answer);
@@ -195,7 +195,7 @@ async fn what_is_none_after_all_is_verified_with_the_body_that_was_read() {
     let request = || post(&[FORM, ("x-token", "the secret of the webhook")], "webhook_id=1&a=b");
     let found =
         make_verifier_fn(move |_| ready(Ok(any_of(WooCommerce::new(secret()).unwrap(), token()))))
-            .profile(WooCommerce::PROFILE);
+            .defaults(WooCommerce::DEFAULTS);
     let by_body = make_verifier_after_body_fn(move |_, body| {
         assert_eq!(body, "webhook_id=1&a=b");
         let header = http::HeaderName::from_static("x-token");
@@ -204,7 +204,7 @@ async fn what_is_none_after_all_is_verified_with_the_body_that_was_read() {
             SharedToken::new(header, secret()).unwrap(),
         )))
     })
-    .profile(WooCommerce::PROFILE);
+    .defaults(WooCommerce::DEFAULTS);
     let (_, one) = send(&SignatureLayer::new(either()), request()).await;
     let (_, two) = send(&SignatureLayer::new(found), request()).await;
     let (_, three) = send(&SignatureLayer::new(by_body), request()).await;
@@ -214,8 +214,8 @@ async fn what_is_none_after_all_is_verified_with_the_body_that_was_read() {
         assert_eq!(call.verified().provider(), "shared_token");
     }
     // A scheme's own state sees each byte.
-    let github = GitHub::SCHEME.profile();
-    assert!(github != Slack::SCHEME.profile());
+    let github = GitHub::SCHEME.defaults();
+    assert!(github != Slack::SCHEME.defaults());
     let body = "webhook_id=1&a=b";
     let tag = format!("sha256={}", hmac_sha256("the secret of the webhook", body.as_bytes()));
     let either = any_of(WooCommerce::new(secret()).unwrap(), GitHub::new(secret()).unwrap());
@@ -254,9 +254,9 @@ async fn a_panic_on_a_body_that_was_read_is_reported_as_ever() {
         ) -> Result<tower_webhook::Verified, Rejection> {
             unreachable!("it has panicked")
         }
-        fn profile(&self) -> Profile {
+        fn defaults(&self) -> VerifierDefaults {
             const PING: &[FirstContact] = &[FirstContact::json(&[("ping", ContactField::True)])];
-            Profile::DEFAULT.with_first_contacts(PING, &["x-signature"])
+            VerifierDefaults::DEFAULT.with_first_contacts(PING, &["x-signature"])
         }
     }
     for body in [r#"{"ping":false}"#, "x"] {
@@ -307,7 +307,7 @@ async fn an_event_tells_of_it_without_its_body() {
             assert!(event.verified().is_none() && event.rejection().is_none());
             let shown = format!("{event:?}");
             assert!(!shown.contains("A9F2d"), "{shown}");
-            let name = event.event_type().to_owned();
+            let name = event.name().to_owned();
             events.lock().unwrap().push((event.kind(), name, event.provider(), event.is_last()));
         },
     );
@@ -325,8 +325,9 @@ async fn an_event_tells_of_it_without_its_body() {
 #[tokio::test]
 async fn a_profile_of_ones_own_has_them() {
     const PING: &[FirstContact] = &[FirstContact::json(&[("ping", ContactField::Digits)])];
-    let profile = Profile::DEFAULT.with_first_contacts(PING, &["x-acme-signature"]);
-    let found = make_verifier_fn(|_| ready(Ok(Bitbucket::new(secret()).unwrap()))).profile(profile);
+    let defaults = VerifierDefaults::DEFAULT.with_first_contacts(PING, &["x-acme-signature"]);
+    let found =
+        make_verifier_fn(|_| ready(Ok(Bitbucket::new(secret()).unwrap()))).defaults(defaults);
     let layer = SignatureLayer::new(found);
     let answer = |headers| status(&layer, post(headers, r#"{"ping":"1"}"#));
     assert_eq!(answer(&[]).await, (StatusCode::OK, 0));

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use http::{HeaderName, Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use tower_webhook::{
-    MakeVerifier, Profile, Rejection, RejectionKind, Requires, Secret, SignatureLayer, Source,
-    Verifier, make_verifier_after_body_fn, make_verifier_fn,
+    MakeVerifier, Rejection, RejectionKind, Requires, Secret, SignatureLayer, Source, Verifier,
+    VerifierDefaults, make_verifier_after_body_fn, make_verifier_fn,
     providers::{Meta, WebexContactCenter},
 };
 
@@ -52,7 +52,7 @@ fn by_path() -> SignatureLayer<impl Source + Clone> {
             let tenant = head.uri.path().trim_start_matches('/').to_owned();
             async move { Ok(Meta::new(tenants.secret(&tenant).await?).unwrap().for_tenant(tenant)) }
         })
-        .profile(Meta::PROFILE),
+        .defaults(Meta::DEFAULTS),
     )
 }
 
@@ -114,7 +114,7 @@ async fn an_unknown_tenants_body_is_not_read() {
 
 #[tokio::test]
 async fn the_profile_of_the_look_up_holds_for_every_tenant() {
-    let profile = Profile::DEFAULT
+    let defaults = VerifierDefaults::DEFAULT
         .with_provider("meta")
         .with_status(StatusCode::UNAUTHORIZED)
         .with_body_limit(4);
@@ -130,7 +130,7 @@ async fn the_profile_of_the_look_up_holds_for_every_tenant() {
                 }
             }
         })
-        .profile(profile),
+        .defaults(defaults),
     );
     for (path, body, status) in [("a", "hell", 401), ("b", "hell", 401), ("a", "hello", 413)] {
         let (response, _) = send(&layer, request(path, "wrong", Script::data([body]))).await;
@@ -154,7 +154,7 @@ fn by_body(look_ups: Arc<AtomicUsize>) -> SignatureLayer<impl Source + Clone> {
                 Ok(verifier.for_tenant(id))
             }
         })
-        .profile(WebexContactCenter::PROFILE)
+        .defaults(WebexContactCenter::DEFAULTS)
         .requires(Requires::header(HeaderName::from_static("x-webexcc-signature"))),
     )
 }
@@ -231,7 +231,7 @@ async fn required_headers_come_before_a_closure() {
             look_ups.fetch_add(1, Ordering::SeqCst);
             ready(Ok(meta()))
         });
-        SignatureLayer::new(make.requires(requires).profile(Meta::PROFILE))
+        SignatureLayer::new(make.requires(requires).defaults(Meta::DEFAULTS))
     };
     let by_body = |requires: Requires| {
         let look_ups = Arc::clone(&look_ups);
@@ -239,7 +239,7 @@ async fn required_headers_come_before_a_closure() {
             look_ups.fetch_add(1, Ordering::SeqCst);
             ready(Ok(meta()))
         });
-        SignatureLayer::new(make.requires(requires).profile(Meta::PROFILE))
+        SignatureLayer::new(make.requires(requires).defaults(Meta::DEFAULTS))
     };
     let uri = "/?hub.mode=subscribe&hub.verify_token=t&hub.challenge=42";
     for (case, headers, of_one, of_any) in [

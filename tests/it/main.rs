@@ -10,7 +10,7 @@ mod axum;
 mod backpressure;
 #[cfg(all(
     feature = "asymmetric",
-    feature = "log",
+    feature = "delivery-log",
     feature = "sign",
     feature = "tenants",
     feature = "tracing"
@@ -20,22 +20,22 @@ mod bodies;
 mod budget;
 #[cfg(feature = "sign")]
 mod catalogue;
+mod challenges;
 mod composition;
 #[cfg(feature = "sign")]
 mod conformance;
 mod custom;
 #[cfg(feature = "sign")]
 mod deliveries;
+#[cfg(feature = "delivery-log-sqlite")]
+mod delivery_log;
 mod drain;
 mod facts;
 mod families;
 mod first_contacts;
 mod frames;
-mod handshakes;
 mod heads;
 mod hyper;
-#[cfg(feature = "log-sqlite")]
-mod log;
 mod look_ups;
 mod mailgun;
 #[cfg(feature = "metrics")]

@@ -17,7 +17,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, Secret, SignatureLayer,
-    observe::{Attempt, Event, EventKind, MetricsObserver, Observer, Sampled},
+    observe::{Attempt, Event, EventKind, MetricsObserver, Observer, Throttled},
     providers::Meta,
 };
 
@@ -177,7 +177,7 @@ async fn limits_and_what_was_kept_back_are_counted() {
     let minute = Arc::new(AtomicU64::new(0));
     let clock = Arc::clone(&minute);
     let layer = SignatureLayer::new(Meta::new(secret()).unwrap())
-        .observer(Sampled::new(MetricsObserver::new(), 1))
+        .observer(Throttled::new(MetricsObserver::new(), 1))
         .event_clock(move || at(60 * clock.load(Ordering::SeqCst))());
     for _ in 0..4 {
         send(&layer, signed("a guess", "200")).await;

@@ -166,7 +166,7 @@ impl Raw {
     /// Writes as much as the server takes before it closes.
     #[cfg(all(
         feature = "asymmetric",
-        feature = "log",
+        feature = "delivery-log",
         feature = "sign",
         feature = "tenants",
         feature = "tracing"

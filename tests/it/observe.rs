@@ -15,12 +15,12 @@ use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_webhook::{
-    BufferedBody, Profile, Rejection, RejectionKind, SignatureLayer, Unverified, Verified,
-    Verifier, all_of, any_of, make_verifier_after_body_fn, make_verifier_fn,
+    BufferedBody, Rejection, RejectionKind, SignatureLayer, Unverified, Verified, Verifier,
+    VerifierDefaults, all_of, any_of, make_verifier_after_body_fn, make_verifier_fn,
     observe::{Attempt, ClientIp, Event, EventKind, Observer},
-    providers::{AnyVerifier, AzureEventGrid, Meta, SharedToken, Slack, Strava},
-    scheme::Handshake,
-    verifier_fn, with_handshake,
+    providers::{AzureEventGrid, BoxVerifier, Meta, SharedToken, Slack, Strava},
+    scheme::Challenge,
+    verifier_fn, with_challenge,
 };
 
 use crate::{
@@ -43,13 +43,13 @@ impl Seen {
 
 impl Observer for Seen {
     fn observe(&self, event: &Event<'_>) {
-        let mut line = event.event_type().to_owned();
+        let mut line = event.name().to_owned();
         match event.kind() {
             EventKind::Completed { status } => {
                 line +=
                     &status.map_or(" error".to_owned(), |status| format!(" {}", status.as_u16()));
             }
-            EventKind::Handshake { status } | EventKind::Rejected { status } => {
+            EventKind::Challenge { status } | EventKind::Rejected { status } => {
                 line += &format!(" {}", status.as_u16());
             }
             EventKind::Unverified => line += " unverified",
@@ -108,12 +108,12 @@ async fn each_sort_of_refusal_has_its_type() {
         (RejectionKind::SignatureMismatch, "invalid_webhook_signature 403 signature_mismatch"),
         (RejectionKind::TimestampStale, "invalid_webhook_signature 403 timestamp_stale"),
         (RejectionKind::UnknownTenant, "invalid_webhook_signature 403 unknown_tenant"),
-        (RejectionKind::HandshakeFailed, "webhook_verification_failed 403 handshake_failed"),
-        (RejectionKind::HandshakeMalformed, "webhook_verification_failed 400 handshake_malformed"),
+        (RejectionKind::ChallengeFailed, "webhook_verification_failed 403 handshake_failed"),
+        (RejectionKind::ChallengeMalformed, "webhook_verification_failed 400 handshake_malformed"),
         (RejectionKind::VerifierUnavailable, "webhook_config_error 503 verifier_unavailable"),
         (RejectionKind::VerifierPanicked, "webhook_config_error 500 verifier_panicked"),
-        (RejectionKind::ClockSuspect, "webhook_config_error 503 clock_suspect"),
-        (RejectionKind::Overload, "webhook_overload 503 overload"),
+        (RejectionKind::ClockUnreliable, "webhook_config_error 503 clock_suspect"),
+        (RejectionKind::Overloaded, "webhook_overload 503 overload"),
     ] {
         send(&SignatureLayer::new(of(kind)).observer(seen.clone()), signed("")).await;
         assert_eq!(seen.take(), [format!("{expected} body=0")]);
@@ -271,7 +271,7 @@ async fn the_tenant_is_told_of_refusals_too() {
     );
 }
 
-/// The look-up has no profile, and what it finds is Meta's.
+/// The look-up has no defaults, and what it finds is Meta's.
 #[tokio::test]
 async fn a_look_up_names_the_provider_that_it_found() {
     let providers = Arc::new(Mutex::new(Vec::new()));
@@ -290,7 +290,7 @@ async fn a_look_up_names_what_a_verifier_without_a_name_refuses() {
     let nameless = make_verifier_fn(|_| {
         ready(Ok(verifier_fn(|_: &Parts, _: &Bytes| Err(Rejection::mismatch()))))
     });
-    let ours = nameless.profile(Profile::DEFAULT.with_provider("ours"));
+    let ours = nameless.defaults(VerifierDefaults::DEFAULT.with_provider("ours"));
     let (response, _) = send(&SignatureLayer::new(ours), unsigned("hi")).await;
     assert_eq!(response.extensions().get::<Rejection>().unwrap().provider(), "ours");
 }
@@ -379,8 +379,8 @@ async fn a_secret_that_stands_in_the_url_is_in_no_event() {
         told(in_path().for_tenant("7")).await,
         told(all_of(other(), in_path())).await,
         told(any_of(other(), in_query())).await,
-        told(AnyVerifier::new(in_path())).await,
-        told(with_handshake(in_query(), Handshake::EventGrid).unwrap()).await,
+        told(BoxVerifier::new(in_path())).await,
+        told(with_challenge(in_query(), Challenge::EventGrid).unwrap()).await,
     ] {
         assert!(lines.len() >= 3, "one is genuine, and told twice");
         assert!(lines.iter().all(|line| !line.contains(SECRET)), "{lines:?}");
@@ -413,7 +413,7 @@ async fn layers_below_and_the_handler_speak_to_the_same_observers() {
     let told = Arc::clone(&lasts);
     let layer = meta_layer().observer(seen.clone()).observer(move |event: &Event<'_>| {
         told.lock().unwrap().push(event.is_last());
-        kept.lock().unwrap().push((event.event_name(), event.status_name(), event.message()));
+        kept.lock().unwrap().push((event.delivery_event(), event.status_name(), event.message()));
     });
     let inner = service_fn(|request: Request<BufferedBody>| {
         let attempt = request.extensions().get::<Arc<Attempt>>().unwrap();

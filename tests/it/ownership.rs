@@ -14,16 +14,16 @@ use tower::ServiceExt;
 use tower_webhook::{
     Rejection,
     RejectionKind::{
-        self, HandshakeFailed, HandshakeMalformed, HandshakeUnexpected, Malformed, Missing,
+        self, ChallengeFailed, ChallengeMalformed, ChallengeUnexpected, Malformed, Missing,
         Repeated, SignatureMismatch, UnknownTenant, VerifierUnavailable,
     },
     Secret, SignatureLayer, Verifier,
     providers::{
-        self, AnyVerifier, Asana, AzureEventGrid, MicrosoftGraph, Okta, SharedToken, Strava,
+        self, Asana, AzureEventGrid, BoxVerifier, MicrosoftGraph, Okta, SharedToken, Strava,
         WebSub, Worldline,
     },
-    scheme::Handshake,
-    with_handshake,
+    scheme::Challenge,
+    with_challenge,
 };
 
 use crate::support::{SECRET, hmac_sha256, secret};
@@ -62,8 +62,8 @@ impl Answer {
         assert_eq!(self.kind, Some(kind), "{name}: {}", self.status);
         assert!(self.body.is_empty(), "{name}");
         let status = match kind {
-            HandshakeMalformed => 400,
-            HandshakeUnexpected => 404,
+            ChallengeMalformed => 400,
+            ChallengeUnexpected => 404,
             VerifierUnavailable => 503,
             _ => 403,
         };
@@ -103,7 +103,7 @@ where
     V: Verifier<State: 'static> + Clone + Send + Sync + 'static,
 {
     let calls = Arc::default();
-    let layer = SignatureLayer::new(AnyVerifier::new(verifier.clone()));
+    let layer = SignatureLayer::new(BoxVerifier::new(verifier.clone()));
     let layer = layer.rejection_status(StatusCode::FORBIDDEN);
     answer(routes(&calls).route_layer(layer), &calls, request).await
 }
@@ -128,7 +128,7 @@ const WORLDLINE: &str = "x-gcs-webhooks-endpoint-verification";
 async fn okta_is_answered_by_itself() {
     let longest = "9".repeat(256);
     let named = providers::by_name("okta").unwrap().verifier(secret()).unwrap();
-    for okta in [AnyVerifier::new(Okta::new(secret()).unwrap()), named] {
+    for okta in [BoxVerifier::new(Okta::new(secret()).unwrap()), named] {
         for challenge in ["a-b_1", &longest] {
             let sent = deliver(&okta, request("GET", HOOK, &[(OKTA, challenge)], "")).await;
             sent.assert_json(challenge, &format!(r#"{{"verification":"{challenge}"}}"#));
@@ -142,7 +142,7 @@ async fn okta_is_answered_by_itself() {
             ("not ASCII", &[(OKTA, "é")]),
         ] {
             let sent = deliver(&okta, request("GET", HOOK, headers, "")).await;
-            sent.assert_refused(name, HandshakeMalformed);
+            sent.assert_refused(name, ChallengeMalformed);
         }
         for method in ["POST", "HEAD", "PUT", "get"] {
             let sent = deliver(&okta, request(method, HOOK, &[(OKTA, "a")], "")).await;
@@ -158,7 +158,7 @@ async fn okta_is_answered_by_itself() {
 async fn worldline_is_answered_by_itself() {
     let pair = Secret::new(format!("key-1:{SECRET}")).unwrap();
     let named = providers::by_name("worldline").unwrap().verifier(pair).unwrap();
-    let own = AnyVerifier::new(Worldline::new("key-1", secret()).unwrap());
+    let own = BoxVerifier::new(Worldline::new("key-1", secret()).unwrap());
     for worldline in [own, named] {
         for challenge in ["123e4567", "<b>é"] {
             let asked = request("GET", HOOK, &[(WORLDLINE, challenge)], "");
@@ -170,12 +170,12 @@ async fn worldline_is_answered_by_itself() {
             ("repeated", &[(WORLDLINE, "a"), (WORLDLINE, "b")]),
         ] {
             let sent = deliver(&worldline, request("GET", HOOK, headers, "")).await;
-            sent.assert_refused(name, HandshakeMalformed);
+            sent.assert_refused(name, ChallengeMalformed);
         }
         let mut not_utf8 = request("GET", HOOK, &[(WORLDLINE, "a")], "");
         let value = HeaderValue::from_bytes(b"\xff").unwrap();
         not_utf8.headers_mut().insert(WORLDLINE, value);
-        deliver(&worldline, not_utf8).await.assert_refused("not UTF-8", HandshakeMalformed);
+        deliver(&worldline, not_utf8).await.assert_refused("not UTF-8", ChallengeMalformed);
         for method in ["POST", "HEAD", "PUT", "get"] {
             let sent = deliver(&worldline, request(method, HOOK, &[(WORLDLINE, "a")], "")).await;
             sent.assert_refused(method, Missing);
@@ -215,11 +215,11 @@ async fn websub_confirms_what_was_asked_for_and_nothing_else() {
         ("no mode", "", TOPIC),
     ] {
         let sent = deliver(&websub, intent(mode, topic, "a")).await;
-        sent.assert_refused(name, HandshakeUnexpected);
+        sent.assert_refused(name, ChallengeUnexpected);
     }
     for (name, challenge) in [("empty", ""), ("over-long", &*over_long()), ("not UTF-8", "%ff")] {
         let sent = deliver(&websub, intent("subscribe", TOPIC, challenge)).await;
-        sent.assert_refused(name, HandshakeMalformed);
+        sent.assert_refused(name, ChallengeMalformed);
     }
     let denied = deliver(&websub, intent("denied", TOPIC, "a")).await;
     assert_eq!((denied.status, denied.calls, denied.kind), (StatusCode::OK, 0, None));
@@ -253,7 +253,7 @@ async fn websub_accepts_and_drops_what_is_not_signed() {
     for (layer, status) in [
         (SignatureLayer::new(named()), StatusCode::ACCEPTED),
         (
-            SignatureLayer::new(AnyVerifier::new(WebSub::sha1(secret()).unwrap())),
+            SignatureLayer::new(BoxVerifier::new(WebSub::sha1(secret()).unwrap())),
             StatusCode::ACCEPTED,
         ),
         (SignatureLayer::new(named()).rejection_status(StatusCode::GONE), StatusCode::GONE),
@@ -263,11 +263,11 @@ async fn websub_accepts_and_drops_what_is_not_signed() {
             let response = router.oneshot(request).await.unwrap();
             assert_eq!(response.status(), status);
             let rejection = response.extensions().get::<Rejection>().unwrap();
-            assert!(rejection.kind().is_verdict(), "{rejection}");
+            assert!(rejection.kind().is_authentication_failure(), "{rejection}");
             assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
         }
     }
-    assert_eq!(WebSub::PROFILE.status(), StatusCode::ACCEPTED);
+    assert_eq!(WebSub::DEFAULTS.status(), StatusCode::ACCEPTED);
     // What is no verdict says so, here too.
     let websub = WebSub::new(secret()).unwrap().topic(TOPIC);
     let router = Router::new().route(HOOK, any(handler));
@@ -339,7 +339,7 @@ async fn microsoft_graph_is_verified_by_the_client_state_of_each_notification() 
 #[tokio::test]
 async fn microsoft_graph_is_answered_by_itself() {
     let named = providers::by_name("microsoft_graph").unwrap().verifier(secret()).unwrap();
-    for graph in [AnyVerifier::new(MicrosoftGraph::new(secret()).unwrap()), named] {
+    for graph in [BoxVerifier::new(MicrosoftGraph::new(secret()).unwrap()), named] {
         let uri = "/hook?validationToken=Validation%3a+Testing%3Cb%3E";
         let sent = deliver(&graph, request("POST", uri, &[], "")).await;
         sent.assert_echoed("token", "Validation: Testing<b>");
@@ -348,7 +348,7 @@ async fn microsoft_graph_is_answered_by_itself() {
             // Not even with genuine notifications: a challenge never reaches the handler.
             let body = graph_body(&[&format!("\"{SECRET}\"")]);
             let sent = deliver(&graph, request("POST", &uri, &[], &body)).await;
-            sent.assert_refused(name, HandshakeMalformed);
+            sent.assert_refused(name, ChallengeMalformed);
         }
         for (method, uri) in
             [("GET", uri), ("PUT", uri), ("POST", HOOK), ("POST", "/hook?validationtoken=a")]
@@ -373,11 +373,11 @@ const CODE: &str = "512d38b6-c7b8-40c8-89fe-f46f9e9622b6";
 async fn azure_event_grid_is_answered_once_the_token_was_found_good() {
     let in_query = || SharedToken::in_query("code", secret()).unwrap();
     let event_grid = AzureEventGrid::new(in_query());
-    let declared = with_handshake(in_query(), Handshake::EventGrid).unwrap();
+    let declared = with_challenge(in_query(), Challenge::EventGrid).unwrap();
     let uri = format!("{HOOK}?code={SECRET}");
     let body = validation(&format!("\"{CODE}\""));
     let answer = format!(r#"{{"validationResponse":"{CODE}"}}"#);
-    for verifier in [AnyVerifier::new(event_grid.clone()), AnyVerifier::new(declared)] {
+    for verifier in [BoxVerifier::new(event_grid.clone()), BoxVerifier::new(declared)] {
         let sent = deliver(&verifier, request("POST", &uri, &[AEG], &body)).await;
         sent.assert_json("documented", &answer);
 
@@ -420,15 +420,15 @@ async fn azure_event_grid_is_answered_once_the_token_was_found_good() {
         let sent = request("POST", HOOK, &[AEG, ("x-secret", token)], &body);
         deliver(&in_header, sent).await.assert_json(token, &answer);
     }
-    assert_eq!(in_header.profile().provider(), "azure_event_grid");
+    assert_eq!(in_header.defaults().provider(), "azure_event_grid");
 }
 
 #[tokio::test]
 async fn only_configured_origins_may_deliver_cloud_events() {
     const ORIGIN: &str = "webhook-request-origin";
     let token = || SharedToken::in_query("code", secret()).unwrap();
-    let origins = Handshake::WebHookOrigins(&["eventgrid.azure.net", "events.example.com"]);
-    let verifier = with_handshake(AzureEventGrid::new(token()), origins).unwrap();
+    let origins = Challenge::WebHookOrigins(&["eventgrid.azure.net", "events.example.com"]);
+    let verifier = with_challenge(AzureEventGrid::new(token()), origins).unwrap();
     for origin in ["eventgrid.azure.net", "Events.Example.com"] {
         let sent = deliver(&verifier, request("OPTIONS", HOOK, &[(ORIGIN, origin)], "")).await;
         assert_eq!((sent.status, sent.calls, sent.kind), (StatusCode::OK, 0, None), "{origin}");
@@ -440,11 +440,11 @@ async fn only_configured_origins_may_deliver_cloud_events() {
     let sent = deliver(&verifier, request("OPTIONS", HOOK, rate, "")).await;
     assert_eq!(sent.headers["webhook-allowed-rate"], "*");
     for (name, headers, kind) in [
-        ("another", &[(ORIGIN, "evil.example")][..], HandshakeUnexpected),
-        ("within another", &[(ORIGIN, "eventgrid.azure.net.evil.example")], HandshakeUnexpected),
-        ("empty", &[(ORIGIN, "")], HandshakeUnexpected),
-        ("any", &[(ORIGIN, "*")], HandshakeUnexpected),
-        ("twice", &[(ORIGIN, "eventgrid.azure.net"), (ORIGIN, "a")], HandshakeMalformed),
+        ("another", &[(ORIGIN, "evil.example")][..], ChallengeUnexpected),
+        ("within another", &[(ORIGIN, "eventgrid.azure.net.evil.example")], ChallengeUnexpected),
+        ("empty", &[(ORIGIN, "")], ChallengeUnexpected),
+        ("any", &[(ORIGIN, "*")], ChallengeUnexpected),
+        ("twice", &[(ORIGIN, "eventgrid.azure.net"), (ORIGIN, "a")], ChallengeMalformed),
         ("another OPTIONS", &[], Missing),
     ] {
         let sent = deliver(&verifier, request("OPTIONS", HOOK, headers, "")).await;
@@ -480,16 +480,16 @@ async fn strava_is_verified_by_the_url_and_answered_by_its_token() {
     let sent = deliver(&strava, ask(genuine)).await;
     sent.assert_json("documented", r#"{"hub.challenge":"15f7d1a91c1f40"}"#);
     for (name, query, kind) in [
-        ("wrong token", genuine.replace("=verify", "=wrong"), HandshakeFailed),
-        ("the URL's token", genuine.replace("=verify", &format!("={SECRET}")), HandshakeFailed),
-        ("wrong mode", genuine.replace("=subscribe", "=unsubscribe"), HandshakeFailed),
-        ("no token", genuine.replace("verify_token", "x"), HandshakeMalformed),
-        ("empty token", genuine.replace("=verify", "="), HandshakeMalformed),
-        ("no challenge", genuine.replace("hub.challenge", "x"), HandshakeMalformed),
-        ("quote", genuine.replace("15f7d1a91c1f40", "a%22b"), HandshakeMalformed),
-        ("over-long", genuine.replace("15f7d1a91c1f40", &over_long()), HandshakeMalformed),
-        ("not UTF-8", genuine.replace("15f7d1a91c1f40", "%ff"), HandshakeMalformed),
-        ("nothing", String::new(), HandshakeMalformed),
+        ("wrong token", genuine.replace("=verify", "=wrong"), ChallengeFailed),
+        ("the URL's token", genuine.replace("=verify", &format!("={SECRET}")), ChallengeFailed),
+        ("wrong mode", genuine.replace("=subscribe", "=unsubscribe"), ChallengeFailed),
+        ("no token", genuine.replace("verify_token", "x"), ChallengeMalformed),
+        ("empty token", genuine.replace("=verify", "="), ChallengeMalformed),
+        ("no challenge", genuine.replace("hub.challenge", "x"), ChallengeMalformed),
+        ("quote", genuine.replace("15f7d1a91c1f40", "a%22b"), ChallengeMalformed),
+        ("over-long", genuine.replace("15f7d1a91c1f40", &over_long()), ChallengeMalformed),
+        ("not UTF-8", genuine.replace("15f7d1a91c1f40", "%ff"), ChallengeMalformed),
+        ("nothing", String::new(), ChallengeMalformed),
     ] {
         deliver(&strava, ask(&query)).await.assert_refused(name, kind);
     }
@@ -566,7 +566,7 @@ async fn asana_hands_its_secret_over_once_it_is_expected() {
 
     let offer = || request("POST", HOOK, &[(HOOK_SECRET, SECRET)], "{}");
     let (sent, offers) = deliver_to_asana(&store, Accept::NotExpected, offer()).await;
-    sent.assert_refused("not expected", HandshakeUnexpected);
+    sent.assert_refused("not expected", ChallengeUnexpected);
     assert_eq!((offers, sent.headers.get(HOOK_SECRET)), (1, None));
     let (sent, offers) = deliver_to_asana(&store, Accept::Down, offer()).await;
     sent.assert_refused("store down", VerifierUnavailable);
@@ -607,7 +607,7 @@ async fn t43_what_is_no_exchange_of_asanas_offers_nothing() {
     ] {
         let offer = request("POST", HOOK, headers, "{}");
         let (sent, offers) = deliver_to_asana(&store, Accept::Expected, offer).await;
-        sent.assert_refused(name, HandshakeMalformed);
+        sent.assert_refused(name, ChallengeMalformed);
         assert_eq!((offers, sent.headers.get(HOOK_SECRET)), (0, None), "{name}");
     }
     for method in ["GET", "PUT", "OPTIONS", "post"] {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tower_webhook::{
-    Profile,
+    VerifierDefaults,
     providers::{self, DeliveryPolicy},
     scheme::Tolerance,
     verify,
@@ -100,7 +100,7 @@ impl Guard {
         let mut guards = BTreeMap::new();
         for trial in Trial::all() {
             let verified = verify(&trial.own, &trial.head, &trial.body).unwrap();
-            let guard = match (verified.is_unique(), verified.replay_key()) {
+            let guard = match (verified.has_unique_replay_key(), verified.replay_key()) {
                 (true, _) => Self::Yes,
                 (false, Some(_)) => Self::ByBody,
                 (false, None) => Self::No,
@@ -233,7 +233,7 @@ fn rows(policy: &DeliveryPolicy, is_timed: bool) -> Vec<(&'static str, Option<St
 fn end_of_page(source: &str, name: &str) -> Option<usize> {
     let markers = [
         format!(".provider(\"{name}\")"),
-        format!("profile(\"{name}\")"),
+        format!("defaults(\"{name}\")"),
         format!(" = \"{name}\""),
         format!("find(\"{name}\")"),
     ];
@@ -373,7 +373,7 @@ fn limits_and_times_follow_the_documentation() {
         if let Some(max) = policy.max_body() {
             assert!(policy.body_limit() >= max, "{name}");
         } else {
-            assert_eq!(policy.body_limit(), Profile::DEFAULT.body_limit(), "{name}");
+            assert_eq!(policy.body_limit(), VerifierDefaults::DEFAULT.body_limit(), "{name}");
         }
         assert!(![406, 410].contains(&policy.status().as_u16()), "{name}");
         for (fact, source) in policy.sources() {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 use tower_webhook::{
     ReplayKey, Scheme, Secret, Verified, Verifier, all_of, any_of,
-    providers::{AnyVerifier, GitHub, SharedToken, StandardWebhooks, Stripe},
-    scheme::Part,
+    providers::{BoxVerifier, GitHub, SharedToken, StandardWebhooks, Stripe},
+    scheme::Component,
     verifier_fn, verify,
 };
 
@@ -123,26 +123,26 @@ fn what_is_unique_and_for_how_long_it_is_fresh() {
         let value = format!("t={NOW},v1={tag}");
         let request = Request::post("/").header("stripe-signature", value).body(()).unwrap();
         let (verified, _) = key_of(&stripe(now), request);
-        assert_eq!(verified.fresh_for().unwrap().as_secs(), seconds);
-        assert!(verified.is_unique());
+        assert_eq!(verified.valid_for().unwrap().as_secs(), seconds);
+        assert!(verified.has_unique_replay_key());
     }
-    let verified = Verified::new("acme").with_identity(b"tag");
-    assert!(!verified.is_unique());
+    let verified = Verified::new("acme").with_replay_material(b"tag");
+    assert!(!verified.has_unique_replay_key());
     let id = || HeaderValue::from_static("1");
-    assert!(!verified.clone().with_delivery_id(id(), false).is_unique());
-    assert!(verified.clone().with_delivery_id(id(), true).is_unique());
+    assert!(!verified.clone().with_delivery_id(id(), false).has_unique_replay_key());
+    assert!(verified.clone().with_delivery_id(id(), true).has_unique_replay_key());
     // All of one second have the same time, and a retry may have the same id in its body.
-    assert!(!verified.clone().with_signed_at(at(NOW)()).is_unique());
-    assert!(!verified.clone().with_unique_content().is_unique());
-    assert!(verified.with_signed_at(at(NOW)()).with_unique_content().is_unique());
+    assert!(!verified.clone().with_signed_at(at(NOW)()).has_unique_replay_key());
+    assert!(!verified.clone().with_unique_content().has_unique_replay_key());
+    assert!(verified.with_signed_at(at(NOW)()).with_unique_content().has_unique_replay_key());
     // With nothing to tell them by, no two are different.
-    assert!(!Verified::new("acme").with_delivery_id(id(), true).is_unique());
+    assert!(!Verified::new("acme").with_delivery_id(id(), true).has_unique_replay_key());
 }
 
 #[test]
 fn replay_keys_differ_by_provider_tenant_and_identity_alone() {
     let key = |provider, tenant: Option<&str>, identity: &[u8]| {
-        let verified = Verified::new(provider).with_identity(identity);
+        let verified = Verified::new(provider).with_replay_material(identity);
         let verified = match tenant {
             Some(tenant) => verified.with_tenant(tenant),
             None => verified,
@@ -174,9 +174,9 @@ fn replay_keys_differ_by_provider_tenant_and_identity_alone() {
 #[test]
 fn of_two_proofs_the_second_tells_the_delivery_only_where_it_tells_more() {
     let none = Verified::new("acme");
-    let body = |tag: &[u8]| Verified::new("acme").with_identity(tag);
+    let body = |tag: &[u8]| Verified::new("acme").with_replay_material(tag);
     let timed = |tag: &[u8]| {
-        let proof = body(tag).with_signed_at(at(NOW)()).with_fresh_for(Duration::ZERO);
+        let proof = body(tag).with_signed_at(at(NOW)()).with_valid_for(Duration::ZERO);
         proof.with_unique_content()
     };
     for (name, first, second, expected) in [
@@ -193,9 +193,9 @@ fn of_two_proofs_the_second_tells_the_delivery_only_where_it_tells_more() {
         let verifier = all_of(always(first), always(second));
         let verified = verify(&verifier, &head_of(Request::new(())), &Bytes::new()).unwrap();
         assert_eq!(verified.replay_key(), expected.replay_key(), "{name}");
-        assert_eq!(verified.is_unique(), expected.is_unique(), "{name}");
+        assert_eq!(verified.has_unique_replay_key(), expected.has_unique_replay_key(), "{name}");
         assert_eq!(verified.signed_at(), expected.signed_at(), "{name}");
-        assert_eq!(verified.fresh_for(), expected.fresh_for(), "{name}");
+        assert_eq!(verified.valid_for(), expected.valid_for(), "{name}");
     }
 }
 
@@ -213,7 +213,7 @@ fn a_replay_key_is_made_as_it_ever_was() {
         hash.update([len]);
         hash.update(kept);
         hash.update("tenant");
-        let verified = Verified::new("acme").with_tenant("tenant").with_identity(identity);
+        let verified = Verified::new("acme").with_tenant("tenant").with_replay_material(identity);
         assert_eq!(verified.replay_key().unwrap().as_ref(), &hash.finalize()[..], "{len}");
     }
 }
@@ -222,8 +222,11 @@ fn a_replay_key_is_made_as_it_ever_was() {
 /// compose verifiers.
 #[test]
 fn replay_keys_are_one_for_one_delivery_alone() {
-    const UNNAMED: Scheme =
-        Scheme::hmac_sha256("x-sig").template(&[Part::Id, Part::Literal("."), Part::Body]);
+    const UNNAMED: Scheme = Scheme::hmac_sha256("x-sig").signed_content(&[
+        Component::Id,
+        Component::Literal("."),
+        Component::Body,
+    ]);
     let senders = [
         UNNAMED.delivery_id("x-id"),
         UNNAMED.headers(&["x-other-sig"]).delivery_id("x-id"),
@@ -251,31 +254,31 @@ fn replay_keys_are_one_for_one_delivery_alone() {
             let head = head_of(request.body(()).unwrap());
             let signed = || {
                 let verifier = scheme.verifier(secret()).unwrap();
-                let verifier = AnyVerifier::new(verifier);
+                let verifier = BoxVerifier::new(verifier);
                 match tenant {
-                    Some(tenant) => AnyVerifier::new(verifier.for_tenant(tenant)),
+                    Some(tenant) => BoxVerifier::new(verifier.for_tenant(tenant)),
                     None => verifier,
                 }
             };
-            let of_tenant = |verifier: AnyVerifier| match tenant {
-                Some(tenant) => AnyVerifier::new(verifier.for_tenant(tenant)),
+            let of_tenant = |verifier: BoxVerifier| match tenant {
+                Some(tenant) => BoxVerifier::new(verifier.for_tenant(tenant)),
                 None => verifier,
             };
-            let plain = || AnyVerifier::new(scheme.verifier(secret()).unwrap());
+            let plain = || BoxVerifier::new(scheme.verifier(secret()).unwrap());
             for (way, verifier) in [
                 ("alone", signed()),
-                ("all_of, first", AnyVerifier::new(all_of(signed(), token()))),
-                ("all_of, second", AnyVerifier::new(all_of(token(), signed()))),
+                ("all_of, first", BoxVerifier::new(all_of(signed(), token()))),
+                ("all_of, second", BoxVerifier::new(all_of(token(), signed()))),
                 (
                     "all_of, token's tenant",
-                    AnyVerifier::new(all_of(of_tenant(token_any()), plain())),
+                    BoxVerifier::new(all_of(of_tenant(token_any()), plain())),
                 ),
-                ("any_of, first", AnyVerifier::new(any_of(signed(), stranger()))),
-                ("any_of, second", AnyVerifier::new(any_of(stranger(), signed()))),
-                ("all_of, outside", of_tenant(AnyVerifier::new(all_of(token(), plain())))),
+                ("any_of, first", BoxVerifier::new(any_of(signed(), stranger()))),
+                ("any_of, second", BoxVerifier::new(any_of(stranger(), signed()))),
+                ("all_of, outside", of_tenant(BoxVerifier::new(all_of(token(), plain())))),
             ] {
                 let verified = verify(&verifier, &head, &Bytes::from(BODY)).unwrap();
-                assert!(verified.is_unique(), "{way}");
+                assert!(verified.has_unique_replay_key(), "{way}");
                 assert_eq!(verified.tenant(), tenant, "{way}");
                 // Whatever it is composed of, it is the same sender's delivery.
                 let one = format!("sender {sender}, id {id}, tenant {tenant:?}");
@@ -297,21 +300,21 @@ fn replay_keys_are_one_for_one_delivery_alone() {
 #[test]
 fn senders_without_a_name_are_told_apart_by_their_keys() {
     const UNNAMED: Scheme = Scheme::hmac_sha256("x-sig")
-        .template(&[Part::Id, Part::Literal("."), Part::Body])
+        .signed_content(&[Component::Id, Component::Literal("."), Component::Body])
         .delivery_id("x-id");
     let by = |secret: &str| UNNAMED.verifier(Secret::new(secret).unwrap()).unwrap();
-    let key = |verifier: &dyn Fn() -> AnyVerifier, secret: &str| {
+    let key = |verifier: &dyn Fn() -> BoxVerifier, secret: &str| {
         let tag = hmac_sha256(secret, format!("1.{BODY}").as_bytes());
         let request = Request::post("/").header("x-sig", tag).header("x-id", "1");
         let head = head_of(request.body(()).unwrap());
         verify(&verifier(), &head, &Bytes::from(BODY)).unwrap().replay_key().unwrap()
     };
-    let both = || AnyVerifier::new(any_of(by("of a"), by("of b")));
+    let both = || BoxVerifier::new(any_of(by("of a"), by("of b")));
     assert_ne!(key(&both, "of a"), key(&both, "of b"));
     // Through a rotation it is the same delivery.
-    let before = || AnyVerifier::new(by("of a"));
+    let before = || BoxVerifier::new(by("of a"));
     let rotated = UNNAMED.verifier(["new", "of a"]).unwrap();
-    let rotated = || AnyVerifier::new(rotated.clone());
+    let rotated = || BoxVerifier::new(rotated.clone());
     assert_eq!(key(&before, "of a"), key(&rotated, "of a"));
     assert_eq!(key(&rotated, "new"), key(&rotated, "of a"));
 }
@@ -337,7 +340,7 @@ fn a_rotation_makes_no_new_delivery() {
 fn senders_without_a_name_are_told_apart_by_their_public_keys() {
     use tower_webhook::sign::{PrivateKey, signed_with};
     const UNNAMED: Scheme = Scheme::ed25519("x-sig")
-        .template(&[Part::Id, Part::Literal("."), Part::Body])
+        .signed_content(&[Component::Id, Component::Literal("."), Component::Body])
         .delivery_id("x-id");
     let keys = [1, 2].map(|seed| PrivateKey::from_ed25519_seed(&[seed; 32]).unwrap());
     let by = |key: &PrivateKey| UNNAMED.public_key_verifier(key.public_key().unwrap()).unwrap();
@@ -354,16 +357,16 @@ fn senders_without_a_name_are_told_apart_by_their_public_keys() {
 #[test]
 fn a_composition_accepts_for_as_long_as_its_parts_do() {
     let proof = |identity: &[u8], seconds: Option<u64>| {
-        let proof = Verified::new("acme").with_identity(identity).with_unique_content();
+        let proof = Verified::new("acme").with_replay_material(identity).with_unique_content();
         let proof = proof.with_signed_at(at(NOW)());
         seconds
             .into_iter()
-            .fold(proof, |proof, seconds| proof.with_fresh_for(Duration::from_secs(seconds)))
+            .fold(proof, |proof, seconds| proof.with_valid_for(Duration::from_secs(seconds)))
     };
     let always = |proof: Verified| verifier_fn(move |_, _| Ok(proof.clone()));
-    let fresh = |verifier: AnyVerifier| {
+    let fresh = |verifier: BoxVerifier| {
         let verified = verify(&verifier, &head_of(Request::new(())), &Bytes::new()).unwrap();
-        verified.fresh_for().map(|time| time.as_secs())
+        verified.valid_for().map(|time| time.as_secs())
     };
     for (first, second, either, both) in [
         (Some(5), Some(9), Some(9), Some(5)),
@@ -374,22 +377,22 @@ fn a_composition_accepts_for_as_long_as_its_parts_do() {
     ] {
         let parts = |identity| (always(proof(b"1", first)), always(proof(identity, second)));
         let (a, b) = parts(b"1");
-        assert_eq!(fresh(AnyVerifier::new(any_of(a, b))), either, "{first:?} {second:?}");
+        assert_eq!(fresh(BoxVerifier::new(any_of(a, b))), either, "{first:?} {second:?}");
         let (a, b) = parts(b"1");
-        assert_eq!(fresh(AnyVerifier::new(all_of(a, b))), both, "{first:?} {second:?}");
+        assert_eq!(fresh(BoxVerifier::new(all_of(a, b))), both, "{first:?} {second:?}");
         // What the other one accepts again has its own key: the delivery is known by that.
         let (a, b) = parts(b"2");
         let both = verify(&any_of(a, b), &head_of(Request::new(())), &Bytes::new()).unwrap();
         let is_seconds = either != first;
         let known = proof(if is_seconds { b"2" } else { b"1" }, None).replay_key();
         assert_eq!(both.replay_key(), known, "{first:?} {second:?}");
-        assert_eq!(both.fresh_for().map(|time| time.as_secs()), either, "{first:?} {second:?}");
+        assert_eq!(both.valid_for().map(|time| time.as_secs()), either, "{first:?} {second:?}");
     }
 }
 
-fn token_any() -> AnyVerifier {
+fn token_any() -> BoxVerifier {
     let token =
         SharedToken::new(HeaderName::from_static("x-token"), Secret::new("secret").unwrap())
             .unwrap();
-    AnyVerifier::new(token)
+    BoxVerifier::new(token)
 }

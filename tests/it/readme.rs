@@ -141,25 +141,29 @@ fn pages_say_how_the_declared_provider_signs() {
         };
         let named = names.iter().filter(|name| header.contains(*name)).count();
         assert!(named > 0, "{name}: {names:?} in {header}");
-        let encoding = if shown.contains("encoding: Hex") { "<hex>" } else { "<base64" };
+        let encoding = if shown.contains(", encoding: Hex") { "<hex>" } else { "<base64" };
         assert!(header.contains(encoding), "{name}: {encoding} in {header}");
-        let status = scheme.profile().status();
+        let status = scheme.defaults().status();
         assert!(cell("status").starts_with(status.as_str()), "{name}: {status}");
-        let has_handshake = !shown.contains("handshake: None");
+        let has_challenge = !shown.contains("challenge: None");
         // Asana's is no part of the scheme: there is no secret before it.
         let is_exchange = name == "asana";
-        let says_so = !cell("handshake").starts_with("none");
-        assert_eq!(says_so, has_handshake || is_exchange, "{name}");
+        let says_so = !cell("challenge").starts_with("none");
+        assert_eq!(says_so, has_challenge || is_exchange, "{name}");
         let algorithm = cell("algorithm");
         let (_, used) = shown.split_once("algorithm: HmacSha").unwrap();
         let used = format!("hmac-sha{}", used.split(',').next().unwrap());
         assert!(algorithm.starts_with(&used), "{name}: {used} in {algorithm}");
-        assert_eq!(algorithm.contains("base64"), shown.contains("key_rule: Base64"), "{name}");
+        assert_eq!(
+            algorithm.contains("base64"),
+            shown.contains("secret_encoding: Base64"),
+            "{name}"
+        );
         let is_timed = provider.tolerance().is_some();
         let freshness = cell("freshness");
         let has_window = freshness.contains("both ways") || freshness.contains(" back, ");
         assert_eq!(has_window, is_timed, "{name}: {freshness}");
-        let is_id_signed = shown.contains("template: [Id") || shown.contains(", Id");
+        let is_id_signed = shown.contains("signed_content: [Id") || shown.contains(", Id");
         assert_eq!(cell("delivery id").contains("**signed**"), is_id_signed, "{name}");
     }
 }
@@ -216,20 +220,20 @@ const KINDS: [RejectionKind; 19] = [
     BodyTimeout,
     BodyTooLarge,
     BodyUnreadable,
-    ClockSuspect,
-    HandshakeFailed,
-    HandshakeMalformed,
-    HandshakeUnexpected,
+    ClockUnreliable,
+    ChallengeFailed,
+    ChallengeMalformed,
+    ChallengeUnexpected,
     Malformed,
     Missing,
-    Overload,
+    Overloaded,
     Repeated,
     SignatureMismatch,
     TimestampInFuture,
     TimestampStale,
-    Uncovered,
+    BodyNotSigned,
     UnknownTenant,
-    UnknownUrl,
+    UrlUnresolved,
     VerifierPanicked,
     VerifierUnavailable,
 ];
@@ -290,7 +294,7 @@ fn every_example_is_named() {
     assert!(count >= 7, "the examples are there");
 }
 
-/// Whether this is a test: `log::rows::each_outcome_has_its_status`, or `servers::…`.
+/// Whether this is a test: `delivery_log::rows::each_outcome_has_its_status`, or `servers::…`.
 fn is_test(name: &str) -> bool {
     let (module, test) = name.rsplit_once("::").unwrap();
     let file = module.replace("::", "/") + ".rs";

@@ -62,7 +62,7 @@ async fn what_is_shown_says_what_it_is() {
 
     use tower_webhook::{
         MakeVerifier, PublicUrl, Source, Verifier, make_verifier_after_body_fn, make_verifier_fn,
-        observe::{Alerts, ClientIp, Event, Sampled},
+        observe::{Alerts, ClientIp, Event, Throttled},
         providers::{Asana, Mailgun, Twilio, Worldpay, by_name},
     };
 
@@ -80,17 +80,17 @@ async fn what_is_shown_says_what_it_is() {
     let any = by_name("github").unwrap().verifier(secret()).unwrap();
     let later = make_verifier_after_body_fn(move |_, _| look_up());
     for (shown, expected) in [
-        (format!("{:?}", make_verifier_fn(move |_| look_up())), "MakeVerifierFn { profile"),
+        (format!("{:?}", make_verifier_fn(move |_| look_up())), "MakeVerifierFn { defaults"),
         (
             format!("{:?}", make_verifier_after_body_fn(move |_, _| look_up())),
-            "MakeVerifierAfterBodyFn { profile",
+            "MakeVerifierAfterBodyFn { defaults",
         ),
         (format!("{twilio:?}"), "Twilio { url: PublicUrl::forwarded"),
         (format!("{twilio:?}"), "2001:db8::/32"),
         (format!("{worldpay:?}"), "Worldpay"),
         (format!("{exchange:?}"), "AsanaExchange"),
         (format!("{:?}", Alerts::new(|_| {})), "Alerts { threshold"),
-        (format!("{:?}", Sampled::new((), 7)), "Window { passed: 0"),
+        (format!("{:?}", Throttled::new((), 7)), "Window { passed: 0"),
         (format!("{addresses:?}"), "ClientIp { forwarded"),
         (format!("{:?}", secret()), "Secret("),
         (format!("{:?}", Meta::new(secret()).unwrap()), "clock: system"),
@@ -98,14 +98,14 @@ async fn what_is_shown_says_what_it_is() {
         (begun("Twilio"), "TwilioState"),
         (begun("Worldpay"), "WorldpayState"),
         (begun("Persona"), "PersonaState"),
-        (format!("{any:?}"), "AnyVerifier(\"github\")"),
+        (format!("{any:?}"), "BoxVerifier(\"github\")"),
         (format!("{:?}", any.begin(&head).unwrap()), "AnyState"),
         (format!("{:?}", exchange.make_verifier(&head)), "AsanaFuture"),
         (
             format!("{:?}", make_verifier_fn(move |_| look_up()).make_verifier(&head)),
             "MakeVerifierFuture",
         ),
-        (format!("{:?}", by_name("github").unwrap()), "Scheme { profile"),
+        (format!("{:?}", by_name("github").unwrap()), "Scheme { defaults"),
         (format!("{:?}", by_name("twilio").unwrap()), "kind: Own"),
         (format!("{:?}", later.early(&head, None)), "Later(Later"),
         (format!("{:?}", Mailgun::new(secret()).unwrap()), "Mac([redacted])"),
@@ -125,6 +125,6 @@ async fn what_is_shown_says_what_it_is() {
     let events = events.lock().unwrap();
     assert!(events.starts_with("Event { kind: "), "{events}");
     assert!(events.contains("attempt: Attempt { provider: \"meta\""), "{events}");
-    let kind = tower_webhook::RejectionKind::UnknownUrl;
+    let kind = tower_webhook::RejectionKind::UrlUnresolved;
     assert_eq!(kind.to_string(), kind.as_str());
 }

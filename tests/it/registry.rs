@@ -4,7 +4,7 @@ use http::Request;
 use serde::Deserialize;
 use tower_webhook::{
     ConfigError, PublicUrl, RejectionKind, Secret,
-    providers::{self, Needs},
+    providers::{self, CredentialKind},
     verify,
 };
 
@@ -113,7 +113,7 @@ fn names_are_found_and_near_ones_are_named() {
 }
 
 /// By the text that a configuration would hold.
-fn by_text(name: &str, text: &str) -> Result<providers::AnyVerifier, ConfigError> {
+fn by_text(name: &str, text: &str) -> Result<providers::BoxVerifier, ConfigError> {
     let url = PublicUrl::base("https://example.com")?;
     let provider = providers::by_name(name).unwrap();
     provider.verifier_with_clock(Secret::new(text)?, Some(url), at(NOW))
@@ -153,18 +153,18 @@ fn a_pair_is_split_at_its_first_colon() {
 #[test]
 fn credentials_out_of_form_are_a_mistake_at_start_up_that_says_the_form() {
     for provider in providers::all() {
-        let (name, needs) = (provider.name(), provider.needs());
+        let (name, needs) = (provider.name(), provider.credential_kind());
         let form = match needs {
-            Needs::Secret => continue,
-            Needs::PublicKey => "public key",
-            Needs::KeyIdAndSecret => "`key id:secret`",
-            Needs::HeaderAndToken => "`x-header:token`",
-            Needs::UserAndPassword => "`user:password`",
+            CredentialKind::Secret => continue,
+            CredentialKind::PublicKey => "public key",
+            CredentialKind::KeyIdAndSecret => "`key id:secret`",
+            CredentialKind::HeaderAndToken => "`x-header:token`",
+            CredentialKind::UserAndPassword => "`user:password`",
             _ => panic!("{name}: {needs}"),
         };
         assert!(needs.to_string().contains(form), "{needs}");
         let mut bad = vec!["canary", ":canary", " :canary"];
-        if needs == Needs::HeaderAndToken {
+        if needs == CredentialKind::HeaderAndToken {
             bad.push("x token:canary");
         }
         for text in bad {
@@ -172,7 +172,7 @@ fn credentials_out_of_form_are_a_mistake_at_start_up_that_says_the_form() {
             let error = provider.verifier(secret).expect_err(name).to_string();
             assert!(error.contains(form) && !error.contains("canary"), "{name}: {error}");
         }
-        if needs != Needs::PublicKey {
+        if needs != CredentialKind::PublicKey {
             // The second part is a secret like any other.
             for (text, expected) in [
                 ("x:", ConfigError::SecretEmpty),
@@ -190,7 +190,9 @@ fn credentials_out_of_form_are_a_mistake_at_start_up_that_says_the_form() {
 #[test]
 fn a_public_key_is_no_secret() {
     const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----";
-    for provider in providers::all().filter(|provider| provider.needs() != Needs::PublicKey) {
+    for provider in
+        providers::all().filter(|provider| provider.credential_kind() != CredentialKind::PublicKey)
+    {
         for text in [PEM, "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="] {
             let url = PublicUrl::base("https://example.com").unwrap();
             let error = provider.verifier_at(Secret::new(text).unwrap(), url).unwrap_err();
@@ -224,7 +226,9 @@ fn public_keys_are_taken_in_every_form_that_providers_show() {
 fn only_those_that_sign_the_url_need_one() {
     let needing: Vec<_> = providers::all().filter(|p| p.needs_url()).map(|p| p.name()).collect();
     assert_eq!(needing, ["square", "trello", "twilio"]);
-    for provider in providers::all().filter(|provider| provider.needs() == Needs::Secret) {
+    for provider in
+        providers::all().filter(|provider| provider.credential_kind() == CredentialKind::Secret)
+    {
         // A text that every key rule can read.
         let made = provider.verifier(Secret::new("616263646566").unwrap());
         let is_missing = matches!(made, Err(ConfigError::UrlMissing));

@@ -5,8 +5,8 @@ use http::{HeaderValue, Request, Response, StatusCode, Version, header, request:
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_webhook::{
-    Profile, Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier, empty_response,
-    make_verifier_after_body_fn, make_verifier_fn,
+    Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier, VerifierDefaults,
+    default_response, make_verifier_after_body_fn, make_verifier_fn,
     providers::{Meta, WebexContactCenter, Wsapi},
     verifier_fn,
 };
@@ -17,19 +17,19 @@ const KINDS: [(RejectionKind, u16); 18] = [
     (RejectionKind::BodyTimeout, 408),
     (RejectionKind::BodyTooLarge, 413),
     (RejectionKind::BodyUnreadable, 400),
-    (RejectionKind::ClockSuspect, 503),
-    (RejectionKind::HandshakeFailed, 403),
-    (RejectionKind::HandshakeMalformed, 400),
+    (RejectionKind::ClockUnreliable, 503),
+    (RejectionKind::ChallengeFailed, 403),
+    (RejectionKind::ChallengeMalformed, 400),
     (RejectionKind::Malformed, 403),
     (RejectionKind::Missing, 403),
-    (RejectionKind::Overload, 503),
+    (RejectionKind::Overloaded, 503),
     (RejectionKind::Repeated, 403),
     (RejectionKind::SignatureMismatch, 403),
     (RejectionKind::TimestampInFuture, 403),
     (RejectionKind::TimestampStale, 403),
-    (RejectionKind::Uncovered, 403),
+    (RejectionKind::BodyNotSigned, 403),
     (RejectionKind::UnknownTenant, 403),
-    (RejectionKind::UnknownUrl, 403),
+    (RejectionKind::UrlUnresolved, 403),
     (RejectionKind::VerifierPanicked, 500),
     (RejectionKind::VerifierUnavailable, 503),
 ];
@@ -52,7 +52,7 @@ async fn every_verdict_gets_one_answer_and_every_failure_its_own() {
         assert_refused(kind.as_str(), kind, &answer);
         let (head, body) = answer.0.into_parts();
         assert_eq!(head.status, status, "{kind}");
-        assert_eq!(kind.is_verdict(), status == 403, "{kind}");
+        assert_eq!(kind.is_authentication_failure(), status == 403, "{kind}");
         let retry = (status == 503).then(|| HeaderValue::from_static("5"));
         assert_eq!(head.headers.get(header::RETRY_AFTER), retry.as_ref(), "{kind}");
         assert_eq!(head.headers.len(), usize::from(status == 503), "{kind}");
@@ -80,13 +80,13 @@ async fn a_providers_status_and_the_layers_status_hold_for_verdicts_alone() {
         fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
             Ok(Verified::new("picky"))
         }
-        fn profile(&self) -> Profile {
-            Profile::DEFAULT.with_provider("picky").with_status(StatusCode::UNAUTHORIZED)
+        fn defaults(&self) -> VerifierDefaults {
+            VerifierDefaults::DEFAULT.with_provider("picky").with_status(StatusCode::UNAUTHORIZED)
         }
     }
 
     for (kind, status) in KINDS {
-        let expected = |verdict| if kind.is_verdict() { verdict } else { status };
+        let expected = |verdict| if kind.is_authentication_failure() { verdict } else { status };
         let layer = SignatureLayer::new(Picky(kind));
         let (response, _) = send(&layer, request()).await;
         assert_eq!(response.status(), expected(401), "{kind}");
@@ -112,7 +112,7 @@ async fn accept_and_drop_answers_2xx_without_the_inner_service() {
 }
 
 fn json(rejection: &Rejection, body: String) -> Response<Bytes> {
-    let mut response = empty_response(rejection).map(|_| Bytes::from(body));
+    let mut response = default_response(rejection).map(|_| Bytes::from(body));
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response
@@ -123,10 +123,10 @@ async fn the_json_answers_of_other_receivers_can_be_given() {
     // The Flask bot of S1.17.
     let token = Secret::new("token").unwrap();
     let flask = SignatureLayer::new(Meta::new(secret()).unwrap().verify_token(token).unwrap())
-        .on_rejection(|rejection| {
+        .rejection_response(|rejection| {
             let message = match rejection.kind() {
-                RejectionKind::HandshakeMalformed => "Missing parameters",
-                RejectionKind::HandshakeFailed => "Verification failed",
+                RejectionKind::ChallengeMalformed => "Missing parameters",
+                RejectionKind::ChallengeFailed => "Verification failed",
                 _ => "Invalid signature",
             };
             json(rejection, format!(r#"{{"status":"error","message":"{message}"}}"#))
@@ -160,7 +160,7 @@ async fn the_json_answers_of_other_receivers_can_be_given() {
     // WSAPI's n8n node, S3.6.
     let n8n = SignatureLayer::new(Wsapi::new(secret()).unwrap())
         .rejection_status(StatusCode::UNAUTHORIZED)
-        .on_rejection(|rejection| {
+        .rejection_response(|rejection| {
             let message = match rejection.kind() {
                 RejectionKind::Missing => "Missing X-Webhook-Signature header",
                 _ => "Invalid webhook signature",
@@ -212,7 +212,7 @@ async fn grpc_requests_are_answered_in_grpcs_way() {
         assert_eq!(response.headers()["grpc-status"], code, "{status}");
     }
     // A closure overrides this too: a plain 403 is PERMISSION_DENIED to gRPC clients.
-    let layer = missing().on_rejection(empty_response);
+    let layer = missing().rejection_response(default_response);
     let request = grpc("application/grpc", Version::HTTP_2);
     assert_eq!(send(&layer, request).await.0.status(), StatusCode::FORBIDDEN);
 }
@@ -304,7 +304,7 @@ async fn t35_a_verifier_that_panics_is_answered_with_500_at_every_step() {
             self.at("finish");
             Ok(Verified::new("panics"))
         }
-        fn handshake(&self, _: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        fn challenge(&self, _: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
             self.at("handshake");
             None
         }
@@ -341,7 +341,8 @@ async fn t35_a_verifier_that_panics_is_answered_with_500_at_every_step() {
     assert_refused("late look-up's closure", panicked, &send(&layer, request()).await);
 
     // An answer that cannot be built is the empty one.
-    let layer = refusing(RejectionKind::Missing).on_rejection(|_| panic!("the answer panics"));
+    let layer =
+        refusing(RejectionKind::Missing).rejection_response(|_| panic!("the answer panics"));
     assert_refused("answer", RejectionKind::Missing, &send(&layer, request()).await);
 }
 

@@ -13,7 +13,10 @@ use proptest::prelude::*;
 use tower_webhook::{
     ConfigError, PublicUrl, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier,
     all_of,
-    scheme::{Encoding, Grammar, KeyRule, Part, SchemeVerifier, TimeFormat, TimeSource, Tolerance},
+    scheme::{
+        Component, Encoding, SchemeVerifier, SecretEncoding, SignatureFormat, TimestampFormat,
+        TimestampSource, Tolerance,
+    },
     verify,
 };
 
@@ -23,7 +26,7 @@ use crate::{
 };
 
 const BODY: &str = r#"{"a":1}"#;
-const DOT: Part = Part::Literal(".");
+const DOT: Component = Component::Literal(".");
 
 type Verdict = Result<Verified, RejectionKind>;
 
@@ -128,8 +131,8 @@ fn t33_a_signature_has_one_spelling() {
 
 #[test]
 fn every_grammar_finds_its_signature_and_nothing_else() {
-    const ITEMS: Grammar = Grammar::Positional { separator: b';', time_first: false };
-    const SPACED: Grammar = Grammar::Tagged {
+    const ITEMS: SignatureFormat = SignatureFormat::Unnamed { separator: b';', time_first: false };
+    const SPACED: SignatureFormat = SignatureFormat::Named {
         separator: b';',
         assign: b':',
         signature: "sig",
@@ -138,7 +141,7 @@ fn every_grammar_finds_its_signature_and_nothing_else() {
     };
     use RejectionKind::Malformed;
     let tag = hex(&tag(BODY));
-    let prefix = |prefix| Grammar::Whole { prefix };
+    let prefix = |prefix| SignatureFormat::Single { prefix };
     for (name, grammar, value, expected) in [
         ("whole", prefix(""), "{}", None),
         ("prefix", prefix("sha256="), "sha256={}", None),
@@ -149,13 +152,13 @@ fn every_grammar_finds_its_signature_and_nothing_else() {
         ("space after the prefix", prefix("sha256="), "sha256= {}", Some(Malformed)),
         ("list where one belongs", prefix(""), "{},{}", Some(Malformed)),
         ("quoted", prefix(""), "\"{}\"", Some(Malformed)),
-        ("tagged", Grammar::list("v1"), "v1,{}", None),
-        ("tagged second", Grammar::list("v1"), "v2,00 v1,{}", None),
-        ("undecodable beside it", Grammar::list("v1"), "v1,zz v1,{}", None),
-        ("wrong beside it", Grammar::list("v1"), "v1,{0} v1,{}", None),
-        ("other tag", Grammar::list("v1"), "v2,{}", Some(Malformed)),
-        ("tag alone", Grammar::list("v1"), "v1,", Some(Malformed)),
-        ("longer tag", Grammar::list("v1"), "v1a,{}", Some(Malformed)),
+        ("tagged", SignatureFormat::tagged("v1"), "v1,{}", None),
+        ("tagged second", SignatureFormat::tagged("v1"), "v2,00 v1,{}", None),
+        ("undecodable beside it", SignatureFormat::tagged("v1"), "v1,zz v1,{}", None),
+        ("wrong beside it", SignatureFormat::tagged("v1"), "v1,{0} v1,{}", None),
+        ("other tag", SignatureFormat::tagged("v1"), "v2,{}", Some(Malformed)),
+        ("tag alone", SignatureFormat::tagged("v1"), "v1,", Some(Malformed)),
+        ("longer tag", SignatureFormat::tagged("v1"), "v1a,{}", Some(Malformed)),
         ("spaced", SPACED, "x:y; sig:{}", None),
         ("two spaces", SPACED, "x:y;  sig:{}", Some(Malformed)),
         ("positional", ITEMS, "{}", None),
@@ -163,7 +166,7 @@ fn every_grammar_finds_its_signature_and_nothing_else() {
         ("positional, other separator", ITEMS, "{0},{}", Some(Malformed)),
     ] {
         let value = value.replace("{}", &tag).replace("{0}", &"0".repeat(64));
-        let scheme = Scheme::hmac_sha256("x-s").grammar(grammar);
+        let scheme = Scheme::hmac_sha256("x-s").signature_format(grammar);
         assert_eq!(kind(judge(scheme, &[("x-s", &value)], BODY)), expected, "{name}");
     }
 }
@@ -172,11 +175,12 @@ fn every_grammar_finds_its_signature_and_nothing_else() {
 fn a_time_in_the_signatures_header_is_signed_as_received() {
     use RejectionKind::{Malformed, SignatureMismatch, TimestampInFuture, TimestampStale};
     const PAIRS: Scheme = Scheme::hmac_sha256("x-s")
-        .grammar(Grammar::pairs("t", "v1"))
-        .template(&[Part::Time, DOT, Part::Body])
-        .time(TimeSource::Signature, TimeFormat::Seconds)
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, DOT, Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
         .tolerance(Tolerance::seconds(300));
-    const FIRST: Scheme = PAIRS.grammar(Grammar::Positional { separator: b',', time_first: true });
+    const FIRST: Scheme =
+        PAIRS.signature_format(SignatureFormat::Unnamed { separator: b',', time_first: true });
     for (name, time, expected) in [
         ("now", "1700000000", None),
         ("oldest", "1699999700", None),
@@ -206,7 +210,7 @@ fn a_time_in_the_signatures_header_is_signed_as_received() {
             [(PAIRS, format!("t={time},v1={tag}")), (FIRST, format!("{time},{tag}"))]
         {
             // The header's own white space is trimmed, so a leading space is the header's.
-            if scheme.profile() == FIRST.profile() && value.starts_with(' ') {
+            if scheme.defaults() == FIRST.defaults() && value.starts_with(' ') {
                 continue;
             }
             let verdict = judge(scheme, &[("x-s", &value)], BODY);
@@ -230,8 +234,8 @@ fn a_time_in_the_signatures_header_is_signed_as_received() {
 #[test]
 fn t23_each_side_of_a_tolerance_counts() {
     const BASE: Scheme = Scheme::hmac_sha256("x-s")
-        .template(&[Part::Time, DOT, Part::Body])
-        .time(TimeSource::Header("x-t"), TimeFormat::Milliseconds);
+        .signed_content(&[Component::Time, DOT, Component::Body])
+        .time(TimestampSource::Header("x-t"), TimestampFormat::UnixMillis);
     let sides = Tolerance::new(Duration::from_secs(60), Duration::from_millis(5));
     let widest = Tolerance::new(Duration::MAX, Duration::MAX);
     use RejectionKind::{TimestampInFuture, TimestampStale};
@@ -266,7 +270,7 @@ fn t23_each_side_of_a_tolerance_counts() {
 fn a_time_in_the_body_is_judged_once_the_signature_is_good() {
     use RejectionKind::{Malformed, Missing, SignatureMismatch, TimestampStale};
     const JSON: Scheme = Scheme::hmac_sha256("x-s")
-        .time(TimeSource::Json("at"), TimeFormat::Seconds)
+        .time(TimestampSource::Json("at"), TimestampFormat::UnixSeconds)
         .tolerance(Tolerance::seconds(300));
     for (name, body, expected) in [
         ("number", r#"{"at":1700000000}"#, None),
@@ -291,16 +295,21 @@ fn a_time_in_the_body_is_judged_once_the_signature_is_good() {
 #[test]
 fn key_rules_make_the_key_of_the_text_and_leave_decoded_secrets_alone() {
     for (name, rule, text, key) in [
-        ("text", KeyRule::Text, "whsec_YWJj", &b"whsec_YWJj"[..]),
-        ("base64", KeyRule::Base64 { prefix: "" }, "YWJj", b"abc"),
-        ("prefixed base64", KeyRule::Base64 { prefix: "whsec_" }, "whsec_YWJj", b"abc"),
-        ("prefix left out", KeyRule::Base64 { prefix: "whsec_" }, "YWJj", b"abc"),
-        ("unpadded", KeyRule::Base64 { prefix: "" }, "YWFhYWFhYWFhYWFhYWFhYQ", &[b'a'; 16]),
-        ("bits to spare", KeyRule::Base64 { prefix: "" }, "YWFhYWFhYWFhYWFhYWFhYf", &[b'a'; 16]),
-        ("hex", KeyRule::Hex, "6162Ff", b"ab\xff"),
-        ("stripped", KeyRule::Stripped { prefix: "sk_" }, "sk_YWJj", b"YWJj"),
+        ("text", SecretEncoding::Text, "whsec_YWJj", &b"whsec_YWJj"[..]),
+        ("base64", SecretEncoding::Base64 { prefix: "" }, "YWJj", b"abc"),
+        ("prefixed base64", SecretEncoding::Base64 { prefix: "whsec_" }, "whsec_YWJj", b"abc"),
+        ("prefix left out", SecretEncoding::Base64 { prefix: "whsec_" }, "YWJj", b"abc"),
+        ("unpadded", SecretEncoding::Base64 { prefix: "" }, "YWFhYWFhYWFhYWFhYWFhYQ", &[b'a'; 16]),
+        (
+            "bits to spare",
+            SecretEncoding::Base64 { prefix: "" },
+            "YWFhYWFhYWFhYWFhYWFhYf",
+            &[b'a'; 16],
+        ),
+        ("hex", SecretEncoding::Hex, "6162Ff", b"ab\xff"),
+        ("stripped", SecretEncoding::Stripped { prefix: "sk_" }, "sk_YWJj", b"YWJj"),
     ] {
-        let scheme = Scheme::hmac_sha256("x-s").key_rule(rule);
+        let scheme = Scheme::hmac_sha256("x-s").secret_encoding(rule);
         let value = hex(&mac::<Sha256Mac>(key, BODY.as_bytes()));
         for secret in [Secret::new(text), Secret::from_bytes(key)] {
             let verifier = scheme.verifier(secret.unwrap()).unwrap();
@@ -308,16 +317,17 @@ fn key_rules_make_the_key_of_the_text_and_leave_decoded_secrets_alone() {
         }
     }
     for (rule, text) in [
-        (KeyRule::Base64 { prefix: "whsec_" }, "not base64!"),
-        (KeyRule::Base64 { prefix: "whsec_" }, "whsec_"),
-        (KeyRule::Base64 { prefix: "" }, "YWJ"),
-        (KeyRule::Base64 { prefix: "" }, "YWI"),
-        (KeyRule::Base64 { prefix: "" }, "AAAA"),
-        (KeyRule::Hex, "616"),
-        (KeyRule::Hex, "0000"),
-        (KeyRule::Stripped { prefix: "sk_" }, "sk_"),
+        (SecretEncoding::Base64 { prefix: "whsec_" }, "not base64!"),
+        (SecretEncoding::Base64 { prefix: "whsec_" }, "whsec_"),
+        (SecretEncoding::Base64 { prefix: "" }, "YWJ"),
+        (SecretEncoding::Base64 { prefix: "" }, "YWI"),
+        (SecretEncoding::Base64 { prefix: "" }, "AAAA"),
+        (SecretEncoding::Hex, "616"),
+        (SecretEncoding::Hex, "0000"),
+        (SecretEncoding::Stripped { prefix: "sk_" }, "sk_"),
     ] {
-        let made = Scheme::hmac_sha256("x-s").key_rule(rule).verifier(Secret::new(text).unwrap());
+        let made =
+            Scheme::hmac_sha256("x-s").secret_encoding(rule).verifier(Secret::new(text).unwrap());
         assert!(made.is_err(), "{rule:?} {text}");
     }
 }
@@ -360,20 +370,20 @@ fn any_of_several_headers_and_the_authorization_header_can_carry_the_signature()
 /// Every kind of part, on both sides of the body.
 const AROUND: Scheme = Scheme::hmac_sha256("x-s")
     .delivery_id("x-id")
-    .template(&[
-        Part::Method,
-        Part::Literal(" "),
-        Part::Url,
-        Part::Literal("\n"),
-        Part::Id,
+    .signed_content(&[
+        Component::Method,
+        Component::Literal(" "),
+        Component::Url,
+        Component::Literal("\n"),
+        Component::Id,
         DOT,
-        Part::Body,
+        Component::Body,
         DOT,
-        Part::Header("x-nonce"),
+        Component::Header("x-nonce"),
         DOT,
-        Part::Time,
+        Component::Time,
     ])
-    .time(TimeSource::Header("x-t"), TimeFormat::Rfc3339)
+    .time(TimestampSource::Header("x-t"), TimestampFormat::Rfc3339)
     .tolerance(Tolerance::seconds(300));
 
 fn around() -> SchemeVerifier {
@@ -450,12 +460,12 @@ fn t32_a_signed_part_must_not_hold_the_literal_that_ends_it() {
 
 #[test]
 fn t32_a_part_after_the_body_must_not_hold_the_literal_before_it() {
-    const LAST: Scheme = Scheme::hmac_sha256("x-s").template(&[
-        Part::Body,
+    const LAST: Scheme = Scheme::hmac_sha256("x-s").signed_content(&[
+        Component::Body,
         DOT,
-        Part::Header("x-nonce"),
-        Part::Literal("|"),
-        Part::Header("x-region"),
+        Component::Header("x-nonce"),
+        Component::Literal("|"),
+        Component::Header("x-region"),
     ]);
     let good = hex(&tag("a.b.c|eu"));
     for (name, body, nonce, region, expected) in [
@@ -477,12 +487,12 @@ fn t32_a_part_after_the_body_must_not_hold_the_literal_before_it() {
 
 #[test]
 fn t32_a_delimiter_of_several_characters_cannot_be_shifted_either() {
-    const FRONT: Scheme = Scheme::hmac_sha256("x-s").template(&[
-        Part::Header("x-a"),
-        Part::Literal("||"),
-        Part::Body,
-        Part::Literal("||"),
-        Part::Header("x-b"),
+    const FRONT: Scheme = Scheme::hmac_sha256("x-s").signed_content(&[
+        Component::Header("x-a"),
+        Component::Literal("||"),
+        Component::Body,
+        Component::Literal("||"),
+        Component::Header("x-b"),
     ]);
     for (a, body, b, expected) in [
         ("a", "|x|", "b", None),
@@ -548,7 +558,7 @@ proptest! {
 
 #[test]
 fn any_candidate_and_any_key_up_to_sixteen_of_each() {
-    const LIST: Scheme = Scheme::hmac_sha256("x-s").grammar(Grammar::list("v1"));
+    const LIST: Scheme = Scheme::hmac_sha256("x-s").signature_format(SignatureFormat::tagged("v1"));
     let keys: Vec<_> = (0..16).map(|index| format!("key number {index}")).collect();
     let verifier = LIST.verifier(keys.clone()).unwrap();
     let more = [&keys[..], &["one more".to_owned()]].concat();
@@ -579,7 +589,7 @@ fn any_candidate_and_any_key_up_to_sixteen_of_each() {
 
 #[test]
 fn a_header_of_more_than_eight_kibibytes_takes_no_part() {
-    const LIST: Scheme = Scheme::hmac_sha256("x-s").grammar(Grammar::list("v1"));
+    const LIST: Scheme = Scheme::hmac_sha256("x-s").signature_format(SignatureFormat::tagged("v1"));
     let verifier = LIST.verifier(Secret::new("key").unwrap()).unwrap();
     let good = format!("v1,{} v2,", hex(&mac::<Sha256Mac>(b"key", BODY.as_bytes())));
     for (len, expected) in [(8192, None), (8193, Some(RejectionKind::Malformed))] {
@@ -590,7 +600,8 @@ fn a_header_of_more_than_eight_kibibytes_takes_no_part() {
 
 #[test]
 fn a_scheme_that_signs_the_url_needs_one() {
-    const SIGNED: Scheme = Scheme::hmac_sha256("x-s").template(&[Part::Url, Part::Body]);
+    const SIGNED: Scheme =
+        Scheme::hmac_sha256("x-s").signed_content(&[Component::Url, Component::Body]);
     assert_eq!(SIGNED.verifier(secret()).unwrap_err(), ConfigError::UrlMissing);
     let good = hex(&tag(format!("https://a.example/hook?x=1{BODY}")));
     for (name, url, expected) in [
@@ -602,7 +613,7 @@ fn a_scheme_that_signs_the_url_needs_one() {
             PublicUrl::base("https://a.example:443").unwrap(),
             Some(RejectionKind::SignatureMismatch),
         ),
-        ("unknown", PublicUrl::custom(|_| None), Some(RejectionKind::UnknownUrl)),
+        ("unknown", PublicUrl::custom(|_| None), Some(RejectionKind::UrlUnresolved)),
     ] {
         let verifier = SIGNED.verifier_at(secret(), url).unwrap();
         let verdict = judge_with(&verifier, &[("x-s", &good), ("host", "evil.example")], BODY);
@@ -620,10 +631,17 @@ fn mistakes_in_a_declaration_panic_when_they_cannot_stop_the_compiler() {
         ("no header at all", || Scheme::hmac_sha256("x").headers(&[])),
         ("one of several", || Scheme::hmac_sha256("x").headers(&["x", "Y"])),
         ("id", || Scheme::hmac_sha256("x").delivery_id("Id")),
-        ("time", || Scheme::hmac_sha256("x").time(TimeSource::Header("T"), TimeFormat::Seconds)),
-        ("part", || Scheme::hmac_sha256("x").template(&[Part::Header("N"), Part::Body])),
-        ("no body", || Scheme::hmac_sha256("x").template(&[Part::Id, Part::Time])),
-        ("two bodies", || Scheme::hmac_sha256("x").template(&[Part::Body, Part::Body])),
+        ("time", || {
+            Scheme::hmac_sha256("x")
+                .time(TimestampSource::Header("T"), TimestampFormat::UnixSeconds)
+        }),
+        ("part", || {
+            Scheme::hmac_sha256("x").signed_content(&[Component::Header("N"), Component::Body])
+        }),
+        ("no body", || Scheme::hmac_sha256("x").signed_content(&[Component::Id, Component::Time])),
+        ("two bodies", || {
+            Scheme::hmac_sha256("x").signed_content(&[Component::Body, Component::Body])
+        }),
     ] {
         assert!(std::panic::catch_unwind(declare).is_err(), "{name}");
     }
@@ -632,27 +650,39 @@ fn mistakes_in_a_declaration_panic_when_they_cannot_stop_the_compiler() {
 #[test]
 fn a_scheme_whose_parts_contradict_each_other_is_found_at_start_up() {
     const HEADER: Scheme = Scheme::hmac_sha256("x-s")
-        .time(TimeSource::Header("x-t"), TimeFormat::Seconds)
+        .time(TimestampSource::Header("x-t"), TimestampFormat::UnixSeconds)
         .tolerance(Tolerance::seconds(300));
-    const SIGNED: &[Part] = &[Part::Time, DOT, Part::Body];
-    let in_signature = HEADER.time(TimeSource::Signature, TimeFormat::Seconds);
-    let in_body = HEADER.time(TimeSource::Json("at"), TimeFormat::Seconds);
+    const SIGNED: &[Component] = &[Component::Time, DOT, Component::Body];
+    let in_signature = HEADER.time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
+    let in_body = HEADER.time(TimestampSource::Json("at"), TimestampFormat::UnixSeconds);
     for (name, scheme, is_valid) in [
-        ("signed time", HEADER.template(SIGNED), true),
-        ("signed as a header", HEADER.template(&[Part::Header("x-t"), Part::Body]), true),
-        ("time judged but not signed", HEADER, false),
-        ("another header signed", HEADER.template(&[Part::Header("x-u"), Part::Body]), false),
+        ("signed time", HEADER.signed_content(SIGNED), true),
         (
-            "time in the signature",
-            in_signature.grammar(Grammar::pairs("t", "s")).template(SIGNED),
+            "signed as a header",
+            HEADER.signed_content(&[Component::Header("x-t"), Component::Body]),
             true,
         ),
-        ("not signed", in_signature.grammar(Grammar::pairs("t", "s")), false),
-        ("grammar without a time", in_signature.template(SIGNED), false),
-        ("list without a time", in_signature.grammar(Grammar::list("s")).template(SIGNED), false),
+        ("time judged but not signed", HEADER, false),
+        (
+            "another header signed",
+            HEADER.signed_content(&[Component::Header("x-u"), Component::Body]),
+            false,
+        ),
+        (
+            "time in the signature",
+            in_signature.signature_format(SignatureFormat::pairs("t", "s")).signed_content(SIGNED),
+            true,
+        ),
+        ("not signed", in_signature.signature_format(SignatureFormat::pairs("t", "s")), false),
+        ("grammar without a time", in_signature.signed_content(SIGNED), false),
+        (
+            "list without a time",
+            in_signature.signature_format(SignatureFormat::tagged("s")).signed_content(SIGNED),
+            false,
+        ),
         ("time in the body", in_body, true),
-        ("time in the body, and before it", in_body.template(SIGNED), false),
-        ("signed time without a source", Scheme::hmac_sha256("x-s").template(SIGNED), false),
+        ("time in the body, and before it", in_body.signed_content(SIGNED), false),
+        ("signed time without a source", Scheme::hmac_sha256("x-s").signed_content(SIGNED), false),
         (
             "tolerance without a time",
             Scheme::hmac_sha256("x-s").tolerance(Tolerance::seconds(1)),
@@ -661,26 +691,28 @@ fn a_scheme_whose_parts_contradict_each_other_is_found_at_start_up() {
         (
             "time in one of several headers",
             in_signature
-                .grammar(Grammar::pairs("t", "s"))
-                .template(SIGNED)
+                .signature_format(SignatureFormat::pairs("t", "s"))
+                .signed_content(SIGNED)
                 .headers(&["x-a", "x-b"]),
             false,
         ),
         (
             "digits after the time",
-            HEADER.template(&[Part::Time, Part::Literal("1"), Part::Body]),
+            HEADER.signed_content(&[Component::Time, Component::Literal("1"), Component::Body]),
             false,
         ),
         (
             "fraction after the time",
-            HEADER.time(TimeSource::Header("x-t"), TimeFormat::Rfc3339Zoneless).template(&[
-                Part::Time,
-                Part::Literal("."),
-                Part::Body,
-            ]),
+            HEADER
+                .time(TimestampSource::Header("x-t"), TimestampFormat::Rfc3339NoOffset)
+                .signed_content(&[Component::Time, Component::Literal("."), Component::Body]),
             false,
         ),
-        ("id without a name", Scheme::hmac_sha256("x-s").template(&[Part::Id, Part::Body]), false),
+        (
+            "id without a name",
+            Scheme::hmac_sha256("x-s").signed_content(&[Component::Id, Component::Body]),
+            false,
+        ),
     ] {
         let made = scheme.verifier(secret());
         assert_eq!(made.is_ok(), is_valid, "{name}");
@@ -708,12 +740,12 @@ fn t33_hex_that_is_none_stands_for_no_byte() {
 #[test]
 fn of_two_proofs_that_are_unique_the_first_tells_the_delivery() {
     const FIRST: Scheme = Scheme::hmac_sha256("x-s")
-        .time(TimeSource::Header("x-t"), TimeFormat::Seconds)
-        .template(&[Part::Time, DOT, Part::Body])
+        .time(TimestampSource::Header("x-t"), TimestampFormat::UnixSeconds)
+        .signed_content(&[Component::Time, DOT, Component::Body])
         .tolerance(Tolerance::seconds(300));
     const SECOND: Scheme = Scheme::hmac_sha256("x-z")
-        .time(TimeSource::Header("x-u"), TimeFormat::Seconds)
-        .template(&[Part::Time, DOT, Part::Body])
+        .time(TimestampSource::Header("x-u"), TimestampFormat::UnixSeconds)
+        .signed_content(&[Component::Time, DOT, Component::Body])
         .tolerance(Tolerance::seconds(300));
     let (early, late) = (NOW.to_string(), (NOW + 1).to_string());
     let (first, second) = (tag(format!("{early}.{BODY}")), tag(format!("{late}.{BODY}")));
@@ -731,12 +763,12 @@ fn of_two_proofs_that_are_unique_the_first_tells_the_delivery() {
 
 #[test]
 fn a_scheme_states_its_name_its_status_and_its_limit() {
-    const PROFILE: Scheme =
+    const DEFAULTS: Scheme =
         Scheme::hmac_sha256("x-s").provider("acme").status(StatusCode::UNAUTHORIZED).body_limit(10);
-    let verifier = PROFILE.verifier(secret()).unwrap();
+    let verifier = DEFAULTS.verifier(secret()).unwrap();
     let refused = verify(&verifier, &head(&[]), &Bytes::new()).unwrap_err();
     assert_eq!((refused.provider(), refused.status()), ("acme", StatusCode::UNAUTHORIZED));
-    assert_eq!(Verifier::profile(&verifier).body_limit(), 10);
+    assert_eq!(Verifier::defaults(&verifier).body_limit(), 10);
     let verified = judge_with(&verifier, &[("x-s", &hex(&tag(BODY)))], BODY).unwrap();
     assert_eq!(verified.provider(), "acme");
 }

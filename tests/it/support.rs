@@ -281,7 +281,7 @@ pub(crate) fn assert_refused_with(
     assert_eq!(response.status(), rejection.status(), "{name}");
     assert_eq!(response.body().size_hint().exact(), Some(0), "{name}: the answer has a body");
     assert!(response.body().is_end_stream(), "{name}: the answer has a body");
-    if kind.is_verdict() {
+    if kind.is_authentication_failure() {
         assert_eq!(response.status(), verdict, "{name}");
     }
 }

@@ -4,7 +4,7 @@
 mod rate_limit;
 #[cfg(feature = "tracing")]
 mod sentry;
-#[cfg(all(feature = "tenants", feature = "log-sqlite", feature = "tracing"))]
+#[cfg(all(feature = "tenants", feature = "delivery-log-sqlite", feature = "tracing"))]
 mod twilio_tenants;
 mod webex_contact_center;
 mod whatsapp;

@@ -24,7 +24,7 @@ use tower_webhook::{
     ConfigError, Rejection, RejectionKind, Requires, Secret, Secrets, SignatureLayer, Verified,
     Verifier, any_of,
     observe::ClientIp,
-    providers::{AnyVerifier, BasicAuth, GitHub, Meta, SharedToken, Strava},
+    providers::{BasicAuth, BoxVerifier, GitHub, Meta, SharedToken, Strava},
     tenants::{TenantId, Tenants, TenantsBuilder, decoy_secret},
 };
 
@@ -517,9 +517,9 @@ async fn only_what_no_secret_can_change_costs_no_look_up() {
         (Err(SignatureMismatch), 1),
         (Err(TimestampStale), 1),
         (Err(TimestampInFuture), 1),
-        (Err(UnknownUrl), 1),
-        (Err(Uncovered), 1),
-        (Err(ClockSuspect), 1),
+        (Err(UrlUnresolved), 1),
+        (Err(BodyNotSigned), 1),
+        (Err(ClockUnreliable), 1),
         (Err(VerifierUnavailable), 1),
     ] {
         let store = Store::new();
@@ -550,7 +550,7 @@ async fn a_decoy_that_panics_decides_nothing() {
         fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
             Ok(Verified::new("panics"))
         }
-        fn handshake(&self, _: &Parts) -> Option<Result<http::Response<Bytes>, Rejection>> {
+        fn challenge(&self, _: &Parts) -> Option<Result<http::Response<Bytes>, Rejection>> {
             assert!(!(self.is_decoy && self.at_the_handshake), "handshake panics");
             None
         }
@@ -576,9 +576,9 @@ async fn either_of_two_verifiers_is_looked_up() {
         let tenants = store.builder(move |secrets: Secrets| {
             let (meta, basic) = (Meta::new(secrets.clone())?, BasicAuth::new("user", secrets)?);
             Ok(if basic_is_first {
-                AnyVerifier::new(any_of(basic, meta))
+                BoxVerifier::new(any_of(basic, meta))
             } else {
-                AnyVerifier::new(any_of(meta, basic))
+                BoxVerifier::new(any_of(meta, basic))
             })
         });
         let tenants = tenants.build().unwrap();
@@ -622,16 +622,16 @@ fn token() -> Secret {
 }
 
 /// Tenants of GitHub behind a decoy of Meta, which answers challenges.
-fn of_two_providers(store: &Arc<Store>) -> Tenants<AnyVerifier> {
+fn of_two_providers(store: &Arc<Store>) -> Tenants<BoxVerifier> {
     let store = Arc::clone(store);
     let decoy = Meta::new(decoy_secret().unwrap()).unwrap().verify_token(token()).unwrap();
     let tenants = Tenants::builder_with_decoy(
-        AnyVerifier::new(decoy),
+        BoxVerifier::new(decoy),
         move |id: TenantId| {
             let loading = Arc::clone(&store).load(id.clone());
             async move {
                 let is_known = loading.await?.is_some();
-                let github = || AnyVerifier::new(GitHub::new(secret_of(&id)).unwrap());
+                let github = || BoxVerifier::new(GitHub::new(secret_of(&id)).unwrap());
                 Ok::<_, BoxError>(is_known.then(github))
             }
         },

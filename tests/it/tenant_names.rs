@@ -14,9 +14,9 @@ use http::{Request, StatusCode};
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
     Scheme, Secret, Secrets, SignatureLayer, Verifier,
-    providers::{AnyVerifier, Meta},
-    replay::{MemoryStore, ReplayLayer},
-    scheme::Part,
+    providers::{BoxVerifier, Meta},
+    replay::{MemoryReplayStore, ReplayLayer},
+    scheme::Component,
     tenants::{TenantId, TenantSecrets, Tenants, decoy_secret},
     verify,
 };
@@ -29,7 +29,7 @@ use crate::{
 /// Signs an id alone, which another tenant's delivery may have too.
 const NUMBERED: Scheme = Scheme::hmac_sha256("x-sig")
     .provider("acme")
-    .template(&[Part::Id, Part::Literal("."), Part::Body])
+    .signed_content(&[Component::Id, Component::Literal("."), Component::Body])
     .delivery_id("x-id");
 
 fn numbered(tenant: &str, secret: &str) -> Request<Script> {
@@ -46,7 +46,7 @@ async fn handled<S: Into<TenantSecrets> + Send + 'static>(
 ) -> Vec<String> {
     let store = move |id: TenantId| ready(Ok::<_, Infallible>(store(id.as_str())));
     let tenants = Tenants::new(store, |secrets: Secrets| NUMBERED.verifier(secrets)).unwrap();
-    let guard = ReplayLayer::new("/", MemoryStore::new(100));
+    let guard = ReplayLayer::new("/", MemoryReplayStore::new(100));
     let layer = SignatureLayer::new(tenants.by_head(path_of));
     let inner = Inner::default();
     let service = layer.layer(guard.layer(inner.clone()));
@@ -132,7 +132,7 @@ async fn a_row_names_its_tenant_by_its_verifier() {
     let store = |_: TenantId| {
         ready(Ok::<Option<Row>, Infallible>(Some(("anna", Secret::new("the secret").unwrap()))))
     };
-    let make = |(id, secret): Row| Ok(AnyVerifier::new(Meta::new(secret).unwrap()).for_tenant(id));
+    let make = |(id, secret): Row| Ok(BoxVerifier::new(Meta::new(secret).unwrap()).for_tenant(id));
     let decoy = ("", decoy_secret().unwrap());
     let tenants = Tenants::builder_with_decoy(decoy, store, make).build().unwrap();
     let keys = ["anna", "Anna"].map(async |id| {

@@ -18,9 +18,9 @@ use http_body_util::Full;
 use tokio::sync::Semaphore;
 use tower::Layer;
 use tower_webhook::{
-    ConfigError, Profile, PublicUrl, Rejection, RejectionKind, Secret, Secrets, SignatureLayer,
-    Verified, Verifier,
-    providers::{self, AnyVerifier, Meta, StandardWebhooks, Twilio, WebexContactCenter},
+    ConfigError, PublicUrl, Rejection, RejectionKind, Secret, Secrets, SignatureLayer, Verified,
+    Verifier, VerifierDefaults,
+    providers::{self, BoxVerifier, Meta, StandardWebhooks, Twilio, WebexContactCenter},
     tenants::{ByHead, TenantId, Tenants, TenantsBuilder, decoy_secret, form_field, json_field},
     verifier_fn, verify,
 };
@@ -305,7 +305,7 @@ async fn the_decoy_does_all_the_work_and_refuses_whatever_it_has_found() {
         (Some(RejectionKind::SignatureMismatch), RejectionKind::UnknownTenant),
         (Some(RejectionKind::TimestampStale), RejectionKind::UnknownTenant),
         // What is no verdict is told to known tenants too.
-        (Some(RejectionKind::ClockSuspect), RejectionKind::ClockSuspect),
+        (Some(RejectionKind::ClockUnreliable), RejectionKind::ClockUnreliable),
     ] {
         let decoy = Counting(Arc::default(), found);
         let steps = Arc::clone(&decoy.0);
@@ -343,7 +343,7 @@ async fn the_decoy_answers_challenges_as_a_known_tenant_does_with_a_wrong_token(
     };
     assert_eq!(ask("A", "token-of-A").await.0, StatusCode::OK);
     let wrong = ask("A", "token-of-B").await;
-    assert_eq!(wrong.2, Some(RejectionKind::HandshakeFailed));
+    assert_eq!(wrong.2, Some(RejectionKind::ChallengeFailed));
     for token in ["token-of-A", "token-of-B"] {
         assert_eq!(ask("unknown", token).await, wrong, "{token}");
     }
@@ -352,8 +352,8 @@ async fn the_decoy_answers_challenges_as_a_known_tenant_does_with_a_wrong_token(
 #[tokio::test]
 async fn the_profile_is_the_decoys_or_the_one_that_is_set() {
     let tenants = Store::new().meta().build().unwrap();
-    let own = Profile::DEFAULT.with_status(StatusCode::UNAUTHORIZED).with_body_limit(4);
-    let layer = SignatureLayer::new(tenants.by_head(path_of).profile(own));
+    let own = VerifierDefaults::DEFAULT.with_status(StatusCode::UNAUTHORIZED).with_body_limit(4);
+    let layer = SignatureLayer::new(tenants.by_head(path_of).defaults(own));
     for (tenant, body, status) in [
         ("A", "hell", 401),
         ("unknown", "hell", 401),
@@ -463,7 +463,7 @@ async fn tenants_can_have_different_providers() {
                 _ => None,
             })
         },
-        |Row(name, secret)| -> Result<AnyVerifier, _> {
+        |Row(name, secret)| -> Result<BoxVerifier, _> {
             providers::by_name(name).unwrap().verifier(secret)
         },
     );

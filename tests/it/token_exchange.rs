@@ -54,7 +54,7 @@ impl Secrets {
             let found = found.map(|(_, secret)| Notion::new(secret.clone()).unwrap());
             ready(found.ok_or(Rejection::unknown_tenant()))
         });
-        let look_up = look_up.profile(Notion::PROFILE);
+        let look_up = look_up.defaults(Notion::DEFAULTS);
         SignatureLayer::new(Notion::with_token_exchange(look_up, exchange.clone(), place))
     }
 }

@@ -206,7 +206,7 @@ async fn u7_a_refused_grpc_request_is_answered_in_grpcs_way() {
 
 #[tokio::test]
 async fn u7_a_plain_403_is_permission_denied_to_a_client_too() {
-    let (address, hooks) = serve(layer().on_rejection(tower_webhook::empty_response)).await;
+    let (address, hooks) = serve(layer().rejection_response(tower_webhook::default_response)).await;
     let status = deliver(address, b"hello", None).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
 
@@ -252,7 +252,7 @@ async fn tonic_tells_events_the_address() {
         connection.remote_addr().map(|peer| peer.ip())
     });
     let layer = layer().client_ip(client_ip).observer(move |event: &Event<'_>| {
-        kept.lock().unwrap().push((event.event_type(), event.client_ip()));
+        kept.lock().unwrap().push((event.name(), event.client_ip()));
     });
     let (address, _) = serve(layer).await;
     assert_eq!(deliver(address, b"hi", None).await.unwrap_err().code(), Code::PermissionDenied);

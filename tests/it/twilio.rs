@@ -84,7 +84,7 @@ async fn t01_t13_a_body_is_covered_or_refused_whatever_its_method_and_type() {
     let encoded = hashed.replace("bodySHA256", "body%53HA256");
     let short = &hashed[..hashed.len() - 1];
     let json = "application/json";
-    use RejectionKind::{Malformed, SignatureMismatch, Uncovered};
+    use RejectionKind::{BodyNotSigned, Malformed, SignatureMismatch};
     for (name, method, target, content_type, body, verdict) in [
         ("covered JSON", "POST", &*hashed, json, body, None),
         ("covered, in capitals", "POST", &upper, json, body, None),
@@ -101,35 +101,35 @@ async fn t01_t13_a_body_is_covered_or_refused_whatever_its_method_and_type() {
         ("GET of form type, hash of another body", "GET", &hashed, FORM, "", None),
         ("GET, hash of another body twice", "GET", &twice_of_other, "", "", None),
         ("hash twice", "POST", &twice, json, body, None),
-        ("uncovered JSON", "POST", "/x", json, body, Some(Uncovered)),
-        ("uncovered, without a type", "POST", "/x", "", "a=1", Some(Uncovered)),
-        ("uncovered, form-data", "POST", "/x", "multipart/form-data", "a", Some(Uncovered)),
+        ("uncovered JSON", "POST", "/x", json, body, Some(BodyNotSigned)),
+        ("uncovered, without a type", "POST", "/x", "", "a=1", Some(BodyNotSigned)),
+        ("uncovered, form-data", "POST", "/x", "multipart/form-data", "a", Some(BodyNotSigned)),
         (
             "uncovered, form-like type",
             "POST",
             "/x",
             "application/x-www-form-urlencoded-x",
             "a=1",
-            Some(Uncovered),
+            Some(BodyNotSigned),
         ),
-        ("uncovered PUT", "PUT", "/x", json, body, Some(Uncovered)),
-        ("uncovered DELETE", "DELETE", "/x", json, body, Some(Uncovered)),
-        ("uncovered GET", "GET", "/x", "", "a=1", Some(Uncovered)),
-        ("uncovered GET of form type", "GET", "/x", FORM, "a=1", Some(Uncovered)),
-        ("uncovered HEAD", "HEAD", "/x", FORM, "a=1", Some(Uncovered)),
+        ("uncovered PUT", "PUT", "/x", json, body, Some(BodyNotSigned)),
+        ("uncovered DELETE", "DELETE", "/x", json, body, Some(BodyNotSigned)),
+        ("uncovered GET", "GET", "/x", "", "a=1", Some(BodyNotSigned)),
+        ("uncovered GET of form type", "GET", "/x", FORM, "a=1", Some(BodyNotSigned)),
+        ("uncovered HEAD", "HEAD", "/x", FORM, "a=1", Some(BodyNotSigned)),
         // Forms that add nothing to the signed URL.
-        ("blank form", "POST", "/x", FORM, "=", Some(Uncovered)),
-        ("form of separators", "POST", "/x", FORM, "&&&", Some(Uncovered)),
-        ("form of blanks", "POST", "/x", FORM, "=&=&=", Some(Uncovered)),
-        ("wrong hash", "POST", &wrong, json, body, Some(Uncovered)),
-        ("body stripped", "POST", &hashed, json, "", Some(Uncovered)),
-        ("body stripped, form type", "POST", &hashed, FORM, "", Some(Uncovered)),
-        ("body stripped, HEAD", "HEAD", &hashed, "", "", Some(Uncovered)),
-        ("body stripped, DELETE", "DELETE", &hashed, "", "", Some(Uncovered)),
-        ("wrong hash, GET with a body", "GET", &wrong, "", body, Some(Uncovered)),
-        ("wrong hash twice", "POST", &twice_of_other, json, body, Some(Uncovered)),
-        ("hash in capitals elsewhere", "POST", "/x?bodysha256=00", json, body, Some(Uncovered)),
-        ("encoded name", "POST", &encoded, json, body, Some(Uncovered)),
+        ("blank form", "POST", "/x", FORM, "=", Some(BodyNotSigned)),
+        ("form of separators", "POST", "/x", FORM, "&&&", Some(BodyNotSigned)),
+        ("form of blanks", "POST", "/x", FORM, "=&=&=", Some(BodyNotSigned)),
+        ("wrong hash", "POST", &wrong, json, body, Some(BodyNotSigned)),
+        ("body stripped", "POST", &hashed, json, "", Some(BodyNotSigned)),
+        ("body stripped, form type", "POST", &hashed, FORM, "", Some(BodyNotSigned)),
+        ("body stripped, HEAD", "HEAD", &hashed, "", "", Some(BodyNotSigned)),
+        ("body stripped, DELETE", "DELETE", &hashed, "", "", Some(BodyNotSigned)),
+        ("wrong hash, GET with a body", "GET", &wrong, "", body, Some(BodyNotSigned)),
+        ("wrong hash twice", "POST", &twice_of_other, json, body, Some(BodyNotSigned)),
+        ("hash in capitals elsewhere", "POST", "/x?bodysha256=00", json, body, Some(BodyNotSigned)),
+        ("encoded name", "POST", &encoded, json, body, Some(BodyNotSigned)),
         ("form under a hash", "POST", &hashed, FORM, "a=1", Some(SignatureMismatch)),
         ("two hashes", "POST", &second, json, body, Some(Malformed)),
         ("two hashes, GET", "GET", &second, "", "", None),
@@ -166,7 +166,7 @@ async fn a_blank_pair_in_a_form_is_refused_though_it_adds_nothing_to_what_is_sig
         if is_accepted {
             assert_accepted(form, &sent);
         } else {
-            assert_refused(form, RejectionKind::Uncovered, &sent);
+            assert_refused(form, RejectionKind::BodyNotSigned, &sent);
         }
     }
 }
@@ -476,7 +476,7 @@ async fn t18_no_header_of_the_request_changes_a_configured_url() {
     // The `*` of OPTIONS is no path: nothing can be signed for it.
     let signed = "https://example.com*";
     let star = Message { method: "OPTIONS", target: "*", signed, headers: &[], body: "" };
-    assert_refused("OPTIONS", RejectionKind::UnknownUrl, &star.send(twilio()).await);
+    assert_refused("OPTIONS", RejectionKind::UrlUnresolved, &star.send(twilio()).await);
     let headers = &[("host", "a.example"), ("host", "b.example")];
     let signed = "https://example.com/x";
     let two_hosts = Message { method: "GET", target: "/x", signed, headers, body: "" };
@@ -577,7 +577,7 @@ async fn t18_t42_forwarded_headers_count_from_listed_peers_for_listed_hosts_alon
         let sent = message.send(twilio.clone()).await;
         match verdict {
             None => assert_accepted(name, &sent),
-            Some(()) => assert_refused(name, RejectionKind::UnknownUrl, &sent),
+            Some(()) => assert_refused(name, RejectionKind::UrlUnresolved, &sent),
         }
         for twice in ["x-forwarded-host", "x-forwarded-proto"] {
             let headers = [headers, &[(twice, "a.example"), (twice, "a.example")]].concat();
@@ -608,7 +608,7 @@ async fn an_authority_and_a_host_that_differ_are_two_requests_in_one() {
         if is_known {
             assert_accepted(name, &answer);
         } else {
-            assert_refused(name, RejectionKind::UnknownUrl, &answer);
+            assert_refused(name, RejectionKind::UrlUnresolved, &answer);
         }
     }
 }

@@ -14,7 +14,7 @@ use tower_webhook::{
         self, Datadog, GitHub, Mailgun, Meta, Persona, Pusher, SharedToken, Shopify, Slack,
         StandardWebhooks, Stripe, Twilio, Webex, WebexContactCenter, Worldline, Worldpay, Wsapi,
     },
-    scheme::{Encoding, Grammar, SchemeVerifier},
+    scheme::{Encoding, SchemeVerifier, SignatureFormat},
     verify,
 };
 
@@ -51,15 +51,15 @@ struct Vector {
     advanced: Option<bool>,
 }
 
-/// The answer to a handshake.
+/// The answer to a challenge.
 #[derive(Debug, Deserialize)]
 struct Expect {
     status: u16,
     body: Option<String>,
 }
 
-const fn tagged(name: &'static str) -> Grammar {
-    Grammar::list(name).separated_by(b',').assigned_by(b'=')
+const fn tagged(name: &'static str) -> SignatureFormat {
+    SignatureFormat::tagged(name).separated_by(b',').assigned_by(b'=')
 }
 
 const CONVOY: Scheme = Scheme::hmac_sha256("x-convoy-signature");
@@ -75,11 +75,14 @@ const DECLARED: &[(&str, Scheme)] = &[
     ("generic_hmac_sha512_b64", CONVOY_512.encoding(Encoding::Base64)),
     ("generic_hmac_sha512_hex", CONVOY_512),
     ("generic_hub_sha1", Scheme::hmac_sha1("x-hub-signature")),
-    ("generic_hub_sha1", Scheme::hmac_sha1("x-hub-signature").grammar(tagged("sha1"))),
+    ("generic_hub_sha1", Scheme::hmac_sha1("x-hub-signature").signature_format(tagged("sha1"))),
     ("generic_hub_sha256", HUB),
-    ("generic_hub_sha256", HUB.grammar(tagged("sha256"))),
+    ("generic_hub_sha256", HUB.signature_format(tagged("sha256"))),
     ("generic_hub_sha512", Scheme::hmac_sha512("x-hub-signature")),
-    ("generic_hub_sha512", Scheme::hmac_sha512("x-hub-signature").grammar(tagged("sha512"))),
+    (
+        "generic_hub_sha512",
+        Scheme::hmac_sha512("x-hub-signature").signature_format(tagged("sha512")),
+    ),
 ];
 
 impl Vector {
@@ -137,7 +140,7 @@ impl Vector {
         let (first, second) = body.split_at(body.len() / 2);
         let chunks = [first, b"", second].map(Bytes::copy_from_slice);
         let request = self.request(target).map(|()| Script::data(chunks));
-        let status = verifier.profile().status();
+        let status = verifier.defaults().status();
         let (response, inner) = send(&SignatureLayer::new(verifier), request).await;
         match (verdict, self.expect.as_ref().and_then(|expect| expect.body.clone())) {
             // A signed challenge.
@@ -153,7 +156,7 @@ impl Vector {
                 assert_eq!(call.verified().replay_key(), verdict.replay_key(), "{name}");
             }
             (Err(rejection), _) => {
-                assert!(rejection.kind().is_verdict(), "{name}: {rejection}");
+                assert!(rejection.kind().is_authentication_failure(), "{name}: {rejection}");
                 assert_refused_with(&name, status, rejection.kind(), &(response, inner));
             }
         }

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::log::TempDir;
+use crate::delivery_log::TempDir;
 
 pub(crate) struct Cluster {
     directory: TempDir,

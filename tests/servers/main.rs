@@ -6,8 +6,8 @@
 #![allow(dead_code, unused_imports, reason = "what the two suites share serves more in the other")]
 
 mod cluster;
-#[path = "../it/log"]
-mod log {
+#[path = "../it/delivery_log"]
+mod delivery_log {
     pub(crate) mod contract;
     pub(crate) mod helpers;
     pub(crate) mod kills;

@@ -18,7 +18,7 @@ use tower_webhook::{
 };
 
 use crate::{
-    log::TempDir,
+    delivery_log::TempDir,
     net::{self, Raw, within},
     support::{meta_signature, secret},
 };

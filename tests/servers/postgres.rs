@@ -2,11 +2,11 @@
 
 use sqlx::{Connection, PgConnection, Row};
 use tower::ServiceBuilder;
-use tower_webhook::log::{Filter, WebhookLog};
+use tower_webhook::delivery_log::{DeliveryLog, Filter};
 
 use crate::{
     cluster::Cluster,
-    log::{SECOND, call, contract, forged, genuine, kills, logged, rows, send_to},
+    delivery_log::{SECOND, call, contract, forged, genuine, kills, logged, rows, send_to},
     net::within,
     support::Inner,
 };
@@ -26,7 +26,7 @@ async fn a_database_is_opened_again_and_may_hold_other_tables() {
     let theirs = "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, success BOOLEAN); \
                   INSERT INTO _sqlx_migrations VALUES (1, TRUE)";
     sqlx::raw_sql(theirs).execute(&mut other).await.unwrap();
-    let (url, builder) = (cluster.url(), WebhookLog::builder);
+    let (url, builder) = (cluster.url(), DeliveryLog::builder);
     let (a, b) = tokio::join!(builder().postgres(&url), builder().postgres(&url));
     for (round, log) in
         [a.unwrap(), b.unwrap(), builder().postgres(&url).await.unwrap()].into_iter().enumerate()
@@ -41,7 +41,12 @@ async fn a_database_is_opened_again_and_may_hold_other_tables() {
     let names: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
     assert_eq!(
         names,
-        ["_sqlx_migrations", "webhook_log", "webhook_log_schema", "webhook_log_totals"]
+        [
+            "_sqlx_migrations",
+            "webhook_deliveries",
+            "webhook_deliveries_schema",
+            "webhook_deliveries_totals"
+        ]
     );
     other.close().await.unwrap();
 }
@@ -49,11 +54,11 @@ async fn a_database_is_opened_again_and_may_hold_other_tables() {
 #[tokio::test]
 async fn a_server_that_stops_and_starts_again_loses_no_row() {
     let cluster = Cluster::start();
-    let log = WebhookLog::builder().strict().postgres(&cluster.url()).await.unwrap();
+    let log = DeliveryLog::builder().durable().postgres(&cluster.url()).await.unwrap();
     let inner = Inner::default();
     let strict = ServiceBuilder::new()
         .layer(logged(&log))
-        .layer(log.strict_layer().unwrap())
+        .layer(log.durable_layer().unwrap())
         .service(inner.clone());
     for how in ["fast", "immediate"] {
         let called = inner.count();
@@ -77,16 +82,16 @@ async fn a_server_that_stops_and_starts_again_loses_no_row() {
 }
 
 #[tokio::test]
-async fn strict_mode_asks_for_a_server_that_waits_for_the_disk() {
+async fn durable_mode_asks_for_a_server_that_waits_for_the_disk() {
     let cluster = Cluster::start();
     for (setting, is_taken) in [("off", false), ("local", true)] {
         let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
         let set = format!("ALTER ROLE CURRENT_USER SET synchronous_commit = {setting}");
         sqlx::raw_sql(&set).execute(&mut server).await.unwrap();
         server.close().await.unwrap();
-        let strict = WebhookLog::builder().strict().postgres(&cluster.url()).await;
+        let strict = DeliveryLog::builder().durable().postgres(&cluster.url()).await;
         assert_eq!(strict.is_ok(), is_taken, "{setting}");
-        assert!(WebhookLog::builder().postgres(&cluster.url()).await.is_ok(), "{setting}");
+        assert!(DeliveryLog::builder().postgres(&cluster.url()).await.is_ok(), "{setting}");
     }
 }
 
@@ -95,19 +100,19 @@ async fn a_log_that_cannot_be_opened_says_so() {
     let cluster = Cluster::start();
     let url = cluster.url().replace("postgres@", "postgres:pass-canary@");
     cluster.down("immediate");
-    let error = within(WebhookLog::builder().postgres(&url)).await.unwrap_err();
+    let error = within(DeliveryLog::builder().postgres(&url)).await.unwrap_err();
     let shown = format!("{error} {error:?}");
     assert!(error.to_string().contains("unavailable") && !shown.contains("pass-canary"), "{shown}");
 }
 
-async fn survives_kills(name: &str, is_strict: bool) {
+async fn survives_kills(name: &str, is_durable: bool) {
     let test = format!("postgres::{name}");
     // The child has the parent's cluster.
     if kills::is_child() {
-        return kills::survives_kills(&test, "", is_strict).await;
+        return kills::survives_kills(&test, "", is_durable).await;
     }
     let cluster = Cluster::start();
-    kills::survives_kills(&test, &cluster.url(), is_strict).await;
+    kills::survives_kills(&test, &cluster.url(), is_durable).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

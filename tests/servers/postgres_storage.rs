@@ -1,4 +1,4 @@
-//! The log in PostgreSQL: plans, limits that the server keeps, exact totals, and what strict mode asks
+//! The log in PostgreSQL: plans, limits that the server keeps, exact totals, and what durable mode asks
 //! for.
 
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 use tower::ServiceBuilder;
-use tower_webhook::log::{EntryId, Filter, Page, Retention, WebhookLog};
+use tower_webhook::delivery_log::{DeliveryLog, EntryId, Filter, Page, Retention};
 
 use crate::{
     cluster::Cluster,
-    log::{SECOND, call, genuine, logged, send_to},
+    delivery_log::{SECOND, call, genuine, logged, send_to},
     net::within,
     support::Inner,
 };
@@ -18,7 +18,7 @@ use crate::{
 /// Most rows are successes of one provider.
 async fn fill(server: &mut PgConnection, rows: u32) {
     let fill = format!(
-        "INSERT INTO webhook_log (id, received_at, stored_len, status, provider, tenant, method, url,
+        "INSERT INTO webhook_deliveries (id, received_at, stored_len, status, provider, tenant, method, url,
             verified, headers, payload_truncated, payload)
          SELECT '00000000-' || lpad(to_hex(i / 65536), 4, '0') || '-7000-8000-'
                 || lpad(to_hex(i), 12, '0'), i, 300,
@@ -32,9 +32,9 @@ async fn fill(server: &mut PgConnection, rows: u32) {
 
 async fn totals(server: &mut PgConnection) -> [(i64, i64); 2] {
     let counted = "SELECT COALESCE(SUM(rows), 0)::bigint, COALESCE(SUM(bytes), 0)::bigint \
-         FROM webhook_log_totals";
+         FROM webhook_deliveries_totals";
     let counted = sqlx::query_as(counted).fetch_one(&mut *server).await.unwrap();
-    let there = "SELECT COUNT(*), COALESCE(SUM(stored_len), 0)::bigint FROM webhook_log";
+    let there = "SELECT COUNT(*), COALESCE(SUM(stored_len), 0)::bigint FROM webhook_deliveries";
     [counted, sqlx::query_as(there).fetch_one(server).await.unwrap()]
 }
 
@@ -48,10 +48,10 @@ fn filters() -> Vec<(Filter, &'static str)> {
     for statuses in [&[][..], &["error"], &["error", "unauthorized"], &["success", "none"]] {
         for (tenant, provider) in [(false, false), (false, true), (true, false), (true, true)] {
             let index = match (tenant, provider) {
-                (true, _) => "webhook_log_tenant",
-                (false, true) => "webhook_log_provider",
-                _ if statuses.is_empty() => "webhook_log_pkey",
-                _ => "webhook_log_status",
+                (true, _) => "webhook_deliveries_tenant",
+                (false, true) => "webhook_deliveries_provider",
+                _ if statuses.is_empty() => "webhook_deliveries_pkey",
+                _ => "webhook_deliveries_status",
             };
             let filter =
                 statuses.iter().fold(Filter::new().limit(20), |f, status| f.status(status));
@@ -96,7 +96,7 @@ fn read_plans(said: &str) -> (Vec<String>, u64) {
 async fn each_search_goes_by_its_index_however_often_it_is_asked() {
     let cluster = Cluster::start();
     let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
-    WebhookLog::builder().postgres(&cluster.url()).await.unwrap();
+    DeliveryLog::builder().postgres(&cluster.url()).await.unwrap();
     let plans = "ALTER ROLE CURRENT_USER SET session_preload_libraries = 'auto_explain'; \
          ALTER ROLE CURRENT_USER SET auto_explain.log_min_duration = 0; \
          ALTER ROLE CURRENT_USER SET auto_explain.log_analyze = on; \
@@ -106,18 +106,21 @@ async fn each_search_goes_by_its_index_however_often_it_is_asked() {
         // A plan that is made of few rows is kept when they are many.
         (100, "SELECT"),
         (20_000, "SELECT"),
-        (0, "ANALYZE webhook_log"),
+        (0, "ANALYZE webhook_deliveries"),
         (0, "ALTER ROLE CURRENT_USER SET plan_cache_mode = force_generic_plan"),
         // Statistics that say that every row is what is asked for.
-        (0, "UPDATE webhook_log SET status = 'success', provider = 'github', tenant = 'tenant-0'"),
-        (0, "VACUUM ANALYZE webhook_log"),
+        (
+            0,
+            "UPDATE webhook_deliveries SET status = 'success', provider = 'github', tenant = 'tenant-0'",
+        ),
+        (0, "VACUUM ANALYZE webhook_deliveries"),
     ] {
         if rows > 0 {
-            execute(&mut server, "TRUNCATE webhook_log").await;
+            execute(&mut server, "TRUNCATE webhook_deliveries").await;
             fill(&mut server, rows).await;
         }
         execute(&mut server, prepare).await;
-        let log = WebhookLog::builder().postgres(&cluster.url()).await.unwrap();
+        let log = DeliveryLog::builder().postgres(&cluster.url()).await.unwrap();
         for (filter, index) in filters() {
             for nth in 1..=12 {
                 cluster.said();
@@ -126,7 +129,8 @@ async fn each_search_goes_by_its_index_however_often_it_is_asked() {
                     let (indexes, rows) = read_plans(&cluster.said());
                     let context = format!("{prepare}, execution {nth} of {filter:?}: {indexes:?}");
                     assert!(indexes.iter().any(|used| used == index), "{context}");
-                    let is_wanted = |used: &String| used == index || used == "webhook_log_pkey";
+                    let is_wanted =
+                        |used: &String| used == index || used == "webhook_deliveries_pkey";
                     assert!(indexes.iter().all(is_wanted), "{context}");
                     // For each of its few groups, and for the rows themselves.
                     assert!(rows <= 200, "{rows} rows were read for {found}: {context}");
@@ -143,10 +147,11 @@ async fn beyond_many_groups_the_newest_rows_are_looked_at() {
     let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
     let url = cluster.url();
     // On another thread: the future can be sent.
-    let log = tokio::spawn(async move { WebhookLog::builder().postgres(&url).await });
+    let log = tokio::spawn(async move { DeliveryLog::builder().postgres(&url).await });
     let log = log.await.unwrap().unwrap();
     fill(&mut server, 120_000).await;
-    let odd = "UPDATE webhook_log SET status = 'odd-' || received_at WHERE received_at <= 500";
+    let odd =
+        "UPDATE webhook_deliveries SET status = 'odd-' || received_at WHERE received_at <= 500";
     execute(&mut server, odd).await;
     let page = log.find(&Filter::new().provider("github").limit(10)).await.unwrap();
     assert_eq!((page.len(), page.searched_until), (10, None), "the newest are there");
@@ -167,11 +172,11 @@ async fn beyond_many_groups_the_newest_rows_are_looked_at() {
 async fn a_hundred_readers_keep_no_delivery_waiting() {
     let cluster = Cluster::start();
     let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
-    let log = WebhookLog::builder().strict().postgres(&cluster.url()).await.unwrap();
+    let log = DeliveryLog::builder().durable().postgres(&cluster.url()).await.unwrap();
     fill(&mut server, 100_000).await;
     let strict = ServiceBuilder::new()
         .layer(logged(&log))
-        .layer(log.strict_layer().unwrap())
+        .layer(log.durable_layer().unwrap())
         .service(Inner::default());
     let mut readers = JoinSet::new();
     for _ in 0..100 {
@@ -190,7 +195,7 @@ async fn a_hundred_readers_keep_no_delivery_waiting() {
 async fn the_server_ends_what_was_given_up() {
     let cluster = Cluster::start();
     let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
-    let builder = WebhookLog::builder().store_timeout(Duration::from_millis(500));
+    let builder = DeliveryLog::builder().store_timeout(Duration::from_millis(500));
     let log = loop {
         // The server is not always as quick as this log wants it to be.
         if let Ok(log) = builder.clone().postgres(&cluster.url()).await {
@@ -199,9 +204,9 @@ async fn the_server_ends_what_was_given_up() {
     };
     // A transaction sees the sessions as they were when it looked first, so another one looks.
     let mut other = PgConnection::connect(&cluster.url()).await.unwrap();
-    execute(&mut server, "BEGIN; LOCK TABLE webhook_log IN ACCESS EXCLUSIVE MODE").await;
+    execute(&mut server, "BEGIN; LOCK TABLE webhook_deliveries IN ACCESS EXCLUSIVE MODE").await;
     let ours = "SELECT COUNT(*) FROM pg_stat_activity \
-         WHERE wait_event_type = 'Lock' OR query LIKE '%webhook_log%' AND state = 'active' \
+         WHERE wait_event_type = 'Lock' OR query LIKE '%webhook_deliveries%' AND state = 'active' \
             AND pid <> pg_backend_pid()";
     for work in ["find", "prune", "write"] {
         match work {
@@ -237,10 +242,10 @@ async fn the_server_ends_what_was_given_up() {
 async fn totals_are_exact_and_pruning_lets_rows_be_written() {
     let cluster = Cluster::start();
     let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
-    let log = WebhookLog::builder().strict().postgres(&cluster.url()).await.unwrap();
+    let log = DeliveryLog::builder().durable().postgres(&cluster.url()).await.unwrap();
     let strict = ServiceBuilder::new()
         .layer(logged(&log))
-        .layer(log.strict_layer().unwrap())
+        .layer(log.durable_layer().unwrap())
         .service(Inner::default());
     let mut other = PgConnection::connect(&cluster.url()).await.unwrap();
     fill(&mut other, 10_000).await;
@@ -253,9 +258,9 @@ async fn totals_are_exact_and_pruning_lets_rows_be_written() {
     assert_eq!((counted, there.0), (there, 10_020));
     // By somebody's hand, who sees another schema first.
     let by_hand = "CREATE SCHEMA others; SET search_path TO others; \
-         DELETE FROM public.webhook_log WHERE received_at <= 100; \
-         UPDATE public.webhook_log SET stored_len = stored_len + 7 WHERE received_at <= 200; \
-         INSERT INTO public.webhook_log SELECT * FROM public.webhook_log ON CONFLICT DO NOTHING; \
+         DELETE FROM public.webhook_deliveries WHERE received_at <= 100; \
+         UPDATE public.webhook_deliveries SET stored_len = stored_len + 7 WHERE received_at <= 200; \
+         INSERT INTO public.webhook_deliveries SELECT * FROM public.webhook_deliveries ON CONFLICT DO NOTHING; \
          RESET search_path";
     execute(&mut other, by_hand).await;
     let [counted, there] = totals(&mut server).await;
@@ -275,16 +280,16 @@ async fn totals_are_exact_and_pruning_lets_rows_be_written() {
     assert!(deleted >= 9_870, "{deleted}");
     let limit = u64::try_from(there.1 - 1).unwrap();
     assert_eq!(log.prune(Retention::new().max_bytes(limit)).await.unwrap(), 1);
-    execute(&mut other, "TRUNCATE webhook_log").await;
+    execute(&mut other, "TRUNCATE webhook_deliveries").await;
     assert_eq!(totals(&mut server).await, [(0, 0); 2]);
 }
 
 #[tokio::test]
-async fn strict_mode_refuses_what_does_not_outlive_a_crash() {
+async fn durable_mode_refuses_what_does_not_outlive_a_crash() {
     let cluster = Cluster::start();
     let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
     let url = cluster.url();
-    let open = || WebhookLog::builder().strict().postgres(&url);
+    let open = || DeliveryLog::builder().durable().postgres(&url);
     open().await.unwrap();
     for (name, break_it, mend_it) in [
         ("`fsync`", "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM RESET fsync"),
@@ -298,7 +303,11 @@ async fn strict_mode_refuses_what_does_not_outlive_a_crash() {
             "ALTER ROLE CURRENT_USER SET synchronous_commit = off",
             "ALTER ROLE CURRENT_USER RESET synchronous_commit",
         ),
-        ("UNLOGGED", "ALTER TABLE webhook_log SET UNLOGGED", "ALTER TABLE webhook_log SET LOGGED"),
+        (
+            "UNLOGGED",
+            "ALTER TABLE webhook_deliveries SET UNLOGGED",
+            "ALTER TABLE webhook_deliveries SET LOGGED",
+        ),
     ] {
         execute(&mut server, break_it).await;
         execute(&mut server, "SELECT pg_reload_conf()").await;
@@ -312,7 +321,7 @@ async fn strict_mode_refuses_what_does_not_outlive_a_crash() {
         };
         let error = within(refused).await;
         assert!(error.contains(name), "{error}");
-        WebhookLog::builder().postgres(&cluster.url()).await.unwrap();
+        DeliveryLog::builder().postgres(&cluster.url()).await.unwrap();
         execute(&mut server, mend_it).await;
         execute(&mut server, "SELECT pg_reload_conf()").await;
         let mended = async { while open().await.is_err() {} };
@@ -326,8 +335,8 @@ async fn searches_that_nobody_waits_for_do_not_pile_up() {
     let cluster = Cluster::start();
     let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
     let mut other = PgConnection::connect(&cluster.url()).await.unwrap();
-    let log = WebhookLog::builder().postgres(&cluster.url()).await.unwrap();
-    execute(&mut server, "BEGIN; LOCK TABLE webhook_log IN ACCESS EXCLUSIVE MODE").await;
+    let log = DeliveryLog::builder().postgres(&cluster.url()).await.unwrap();
+    execute(&mut server, "BEGIN; LOCK TABLE webhook_deliveries IN ACCESS EXCLUSIVE MODE").await;
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
     let count = async |other: &mut PgConnection| -> i64 {
         sqlx::query_scalar(waiting).fetch_one(other).await.unwrap()

@@ -170,7 +170,7 @@ impl Drop for Sent<'_> {
 
 impl<A> RedisFuture<A> {
     /// Goes on in the background. Where there is no runtime any more the lease has to run out.
-    pub(super) fn detach(self) {
+    pub(super) fn settle_in_background(self) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(self.question.settle());
         }

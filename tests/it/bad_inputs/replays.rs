@@ -10,8 +10,8 @@ use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt};
 use tower_webhook::{
     SignatureLayer,
-    providers::{AnyVerifier, Telnyx},
-    replay::{MemoryStore, ReplayLayer},
+    providers::{BoxVerifier, Telnyx},
+    replay::{MemoryReplayStore, ReplayLayer},
     sign::{PrivateKey, signed_with},
     verify,
 };
@@ -25,8 +25,8 @@ use crate::support::{at, head_of};
 
 /// What an endpoint is made of.
 struct Endpoint {
-    verifier: AnyVerifier,
-    store: MemoryStore,
+    verifier: BoxVerifier,
+    store: MemoryReplayStore,
     calls: Calls,
     body_only: Option<&'static str>,
 }
@@ -36,7 +36,7 @@ impl Endpoint {
         let case = base(provider);
         Self {
             verifier: build(provider, &case, Url::Base).unwrap(),
-            store: MemoryStore::new(100),
+            store: MemoryReplayStore::new(100),
             calls: Calls::default(),
             body_only: is_body_only.then_some(provider),
         }
@@ -115,7 +115,7 @@ pub(super) async fn after_a_restart(entry: &Entry) {
         assert_eq!(endpoint.send(&case).await, StatusCode::OK, "{entry}");
         assert_eq!(endpoint.calls.take().len(), handled, "{entry}");
     }
-    endpoint.store = MemoryStore::new(100);
+    endpoint.store = MemoryReplayStore::new(100);
     assert_eq!(endpoint.send(&case).await, StatusCode::OK, "{entry}");
     assert_eq!(endpoint.calls.take().len(), 1, "{entry}");
     let page = include_str!("../../../src/replay/mod.rs");

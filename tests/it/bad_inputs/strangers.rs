@@ -9,7 +9,7 @@ use http_body_util::Full;
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
     SignatureLayer,
-    log::{Filter, MemoryStore, WebhookLog},
+    delivery_log::{DeliveryLog, Filter, MemoryLog},
     observe::{Alert, Alerts, ClientIp, Event, TracingObserver},
 };
 
@@ -88,7 +88,7 @@ pub(super) async fn logs(entry: &Entry) {
     if !is_accepted {
         case.secrets = vec!["another secret".to_owned()];
     }
-    let log = WebhookLog::builder().store(MemoryStore::new(10)).unwrap();
+    let log = DeliveryLog::builder().store(MemoryLog::new(10)).unwrap();
     let layer = SignatureLayer::new(build("github", &case, Url::Base).unwrap())
         .observer(TracingObserver::new())
         .observer(log.clone());

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tower_webhook::{
     ConfigError, PublicUrl, Secret, Secrets,
     providers::{
-        AnyVerifier, GitHub, Meta, Shopify, Slack, StandardWebhooks, Stripe, Twilio, Webex,
+        BoxVerifier, GitHub, Meta, Shopify, Slack, StandardWebhooks, Stripe, Twilio, Webex,
     },
 };
 
@@ -47,19 +47,19 @@ impl Url {
     }
 }
 
-pub(super) fn build(provider: &str, case: &Case, url: Url) -> Result<AnyVerifier, ConfigError> {
+pub(super) fn build(provider: &str, case: &Case, url: Url) -> Result<BoxVerifier, ConfigError> {
     let secrets: Result<Secrets, _> =
         case.secrets.iter().map(|text| Secret::new(&**text)).collect();
     let (secrets, now) = (secrets?, at(case.now));
     Ok(match provider {
-        "github" => AnyVerifier::new(GitHub::new(secrets)?),
-        "meta" => AnyVerifier::new(Meta::new(secrets)?),
-        "shopify" => AnyVerifier::new(Shopify::new(secrets)?),
-        "slack" => AnyVerifier::new(Slack::new(secrets)?.clock(now)),
-        "standard_webhooks" => AnyVerifier::new(StandardWebhooks::new(secrets)?.clock(now)),
-        "stripe" => AnyVerifier::new(Stripe::new(secrets)?.clock(now)),
-        "twilio" => AnyVerifier::new(Twilio::new(secrets, url.public()?)?),
-        "webex" => AnyVerifier::new(Webex::new(secrets)?),
+        "github" => BoxVerifier::new(GitHub::new(secrets)?),
+        "meta" => BoxVerifier::new(Meta::new(secrets)?),
+        "shopify" => BoxVerifier::new(Shopify::new(secrets)?),
+        "slack" => BoxVerifier::new(Slack::new(secrets)?.clock(now)),
+        "standard_webhooks" => BoxVerifier::new(StandardWebhooks::new(secrets)?.clock(now)),
+        "stripe" => BoxVerifier::new(Stripe::new(secrets)?.clock(now)),
+        "twilio" => BoxVerifier::new(Twilio::new(secrets, url.public()?)?),
+        "webex" => BoxVerifier::new(Webex::new(secrets)?),
         other => panic!("no verifier for {other}"),
     })
 }

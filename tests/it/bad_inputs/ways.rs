@@ -21,7 +21,7 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 use tower::Layer;
-use tower_webhook::{SignatureLayer, Verified, providers::AnyVerifier, verify};
+use tower_webhook::{SignatureLayer, Verified, providers::BoxVerifier, verify};
 
 use super::data::Case;
 use crate::{
@@ -80,7 +80,7 @@ impl Expected<'_> {
         }
     }
 
-    pub(super) async fn everywhere(&self, case: &Case, verifier: &AnyVerifier, runs: &mut Runs) {
+    pub(super) async fn everywhere(&self, case: &Case, verifier: &BoxVerifier, runs: &mut Runs) {
         if case.request(()).is_some() {
             self.in_memory(case, verifier, runs).await;
         }
@@ -112,7 +112,7 @@ impl Expected<'_> {
     }
 
     /// In memory, or as bytes on a socket where there is no such request in memory.
-    pub(super) async fn once(&self, case: &Case, verifier: &AnyVerifier, runs: &mut Runs) {
+    pub(super) async fn once(&self, case: &Case, verifier: &BoxVerifier, runs: &mut Runs) {
         if case.request(()).is_some() {
             return self.in_memory(case, verifier, runs).await;
         }
@@ -124,7 +124,7 @@ impl Expected<'_> {
         *runs.entry("hyper, HTTP/1").or_default() += 1;
     }
 
-    async fn in_memory(&self, case: &Case, verifier: &AnyVerifier, runs: &mut Runs) {
+    async fn in_memory(&self, case: &Case, verifier: &BoxVerifier, runs: &mut Runs) {
         let about = self.about;
         let (mut head, body) = (head_of(case.request(()).unwrap()), Bytes::from(case.body.clone()));
         let verdict = verify(verifier, &head, &body);
@@ -170,7 +170,7 @@ pub(super) fn bodies(inner: &Inner) -> Vec<Bytes> {
 
 /// A tonic server whose services are this handler.
 pub(super) async fn serve_tonic(
-    layer: SignatureLayer<AnyVerifier>,
+    layer: SignatureLayer<BoxVerifier>,
     calls: &Calls,
 ) -> std::net::SocketAddr {
     let (listener, address) = net::listen().await;

@@ -10,7 +10,7 @@ use tower::{Layer, service_fn};
 use tower_webhook::{
     SignatureLayer,
     providers::Stripe,
-    replay::{MemoryStore, ReplayLayer},
+    replay::{MemoryReplayStore, ReplayLayer},
 };
 
 use super::{
@@ -32,7 +32,7 @@ async fn dropped_after_any_poll_no_claim_is_left_behind() {
     ] {
         let (mut polls, mut handled, mut released) = (0, 0, 0);
         loop {
-            let memory = MemoryStore::new(100);
+            let memory = MemoryReplayStore::new(100);
             let store = Slow::new(memory.clone(), POLLS);
             let handler = Handler::new([then]);
             let guard = ReplayLayer::new("/webhook", store);
@@ -64,7 +64,7 @@ async fn dropped_after_any_poll_no_claim_is_left_behind() {
 }
 
 /// Counts the claims while it is being dropped.
-struct Looks(MemoryStore, Arc<AtomicUsize>);
+struct Looks(MemoryReplayStore, Arc<AtomicUsize>);
 
 impl Drop for Looks {
     fn drop(&mut self) {
@@ -74,7 +74,7 @@ impl Drop for Looks {
 
 #[tokio::test]
 async fn the_handler_is_gone_before_its_claim_is() {
-    let (store, claims) = (MemoryStore::new(100), Arc::new(AtomicUsize::new(usize::MAX)));
+    let (store, claims) = (MemoryReplayStore::new(100), Arc::new(AtomicUsize::new(usize::MAX)));
     let guard = ReplayLayer::new("/webhook", store.clone());
     let handler = {
         let (store, claims) = (store.clone(), Arc::clone(&claims));
@@ -97,7 +97,7 @@ async fn the_handler_is_gone_before_its_claim_is() {
 
 #[tokio::test]
 async fn dropped_without_a_poll_it_was_never_claimed() {
-    let store = MemoryStore::new(100);
+    let store = MemoryReplayStore::new(100);
     let guard = ReplayLayer::new("/webhook", store.clone());
     let service = stack(&TestClock::new(), &guard, &Handler::default());
     drop(call(&service, delivery("1")));
@@ -107,7 +107,7 @@ async fn dropped_without_a_poll_it_was_never_claimed() {
 #[tokio::test]
 async fn a_leaked_request_is_claimed_again_when_its_lease_has_run_out() {
     let clock = TestClock::new();
-    let store = MemoryStore::new(100).clock(clock.now());
+    let store = MemoryReplayStore::new(100).clock(clock.now());
     let guard = ReplayLayer::new("/webhook", store.clone());
     let handler = Handler::new([Then::Hang]);
     let service = stack(&clock, &guard, &handler);

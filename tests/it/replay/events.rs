@@ -16,7 +16,7 @@ use tower_webhook::{
     SignatureLayer,
     observe::{Event, EventKind},
     providers::Stripe,
-    replay::{MemoryStore, ReplayLayer, ReplayStore, Withheld},
+    replay::{MemoryReplayStore, ReplayAnswer, ReplayLayer, ReplayStore},
 };
 
 use super::{Handler, HandlerError, Slow, TestClock, Then, call, delivery, poll_once};
@@ -34,7 +34,7 @@ async fn heard<T: ReplayStore>(
         let heard = Arc::clone(&heard);
         move |event: &Event<'_>| {
             assert_eq!(event.provider(), "stripe");
-            heard.lock().unwrap().push((event.kind(), event.event_type()));
+            heard.lock().unwrap().push((event.kind(), event.name()));
         }
     };
     let stripe = Stripe::new(secret()).unwrap().clock(clock.now());
@@ -58,7 +58,7 @@ async fn a_duplicate_is_told_between_its_verdict_and_its_end() {
         move |event: &Event<'_>| heard.lock().unwrap().push((event.kind(), event.is_last()))
     };
     let stripe = Stripe::new(secret()).unwrap().clock(TestClock::new().now());
-    let guard = ReplayLayer::new("/webhook", MemoryStore::new(10));
+    let guard = ReplayLayer::new("/webhook", MemoryReplayStore::new(10));
     let service =
         SignatureLayer::new(stripe).observer(observer).layer(guard.layer(Handler::default()));
     call(&service, delivery("1")).await.unwrap();
@@ -70,7 +70,7 @@ async fn a_duplicate_is_told_between_its_verdict_and_its_end() {
             (EventKind::Accepted, false),
             (ok, true),
             (EventKind::Accepted, false),
-            (EventKind::Withheld(Withheld::Duplicate), false),
+            (EventKind::Replay(ReplayAnswer::Duplicate), false),
             (ok, true),
         ]
     );
@@ -78,7 +78,7 @@ async fn a_duplicate_is_told_between_its_verdict_and_its_end() {
 
 #[tokio::test]
 async fn an_eviction_is_told_by_the_request_that_needed_the_room() {
-    let guard = ReplayLayer::new("/webhook", MemoryStore::new(2));
+    let guard = ReplayLayer::new("/webhook", MemoryReplayStore::new(2));
     let heard = heard(&TestClock::new(), guard, &Handler::default(), &["1", "2", "3"]).await;
     assert_eq!(heard, [(EventKind::Evicted { count: 1 }, "webhook_replay_evicted")]);
 }
@@ -86,11 +86,11 @@ async fn an_eviction_is_told_by_the_request_that_needed_the_room() {
 #[tokio::test]
 async fn a_store_that_fails_is_told_for_each_way_to_fail() {
     let store = |claims, settles| {
-        let store = Slow::new(MemoryStore::new(10), 0);
+        let store = Slow::new(MemoryReplayStore::new(10), 0);
         store.fails(claims, settles);
         ReplayLayer::new("/webhook", store)
     };
-    let withheld = EventKind::Withheld(Withheld::StoreFailed);
+    let withheld = EventKind::Replay(ReplayAnswer::StoreFailed);
     for (guard, expected) in [
         (store(true, true), (withheld, "webhook_replay_store_failed")),
         (
@@ -109,7 +109,7 @@ async fn a_guard_says_once_what_it_cannot_do() {
     use crate::support::{meta_layer, meta_request};
     let unbounded = (EventKind::RetentionUnbounded, "webhook_replay_unbounded");
     let unguardable = (EventKind::Unguardable, "webhook_unguardable");
-    let guard = || ReplayLayer::new("/webhook", MemoryStore::new(10));
+    let guard = || ReplayLayer::new("/webhook", MemoryReplayStore::new(10));
     for (guard, expected) in [
         (guard(), Some(unguardable)),
         (guard().guard_body_only("meta"), Some(unbounded)),
@@ -119,7 +119,7 @@ async fn a_guard_says_once_what_it_cannot_do() {
         let told = Arc::clone(&heard);
         let layer = meta_layer().observer(move |event: &Event<'_>| {
             if matches!(event.kind(), EventKind::RetentionUnbounded | EventKind::Unguardable) {
-                told.lock().unwrap().push((event.kind(), event.event_type()));
+                told.lock().unwrap().push((event.kind(), event.name()));
             }
         });
         // Clones of the guard are one.
@@ -135,7 +135,7 @@ async fn a_guard_says_once_what_it_cannot_do() {
 #[tokio::test]
 async fn a_handler_that_outlives_its_lease_is_told() {
     let clock = TestClock::new();
-    let store = MemoryStore::new(10).clock(clock.now());
+    let store = MemoryReplayStore::new(10).clock(clock.now());
     let is_late = Arc::new(AtomicBool::new(true));
     let inner = {
         let (clock, is_late) = (clock.clone(), Arc::clone(&is_late));
@@ -151,7 +151,7 @@ async fn a_handler_that_outlives_its_lease_is_told() {
         let lost = Arc::clone(&lost);
         move |event: &Event<'_>| {
             if event.kind() == EventKind::LeaseLost {
-                lost.lock().unwrap().push(event.event_type());
+                lost.lock().unwrap().push(event.name());
             }
         }
     };
@@ -167,14 +167,14 @@ async fn a_handler_that_outlives_its_lease_is_told() {
 
 #[tokio::test]
 async fn one_in_flight_is_told() {
-    let guard = ReplayLayer::new("/webhook", MemoryStore::new(10));
+    let guard = ReplayLayer::new("/webhook", MemoryReplayStore::new(10));
     let handler = Handler::new([Then::Hang]);
     let clock = TestClock::new();
     let service = super::stack(&clock, &guard, &handler);
     let mut first = Box::pin(call(&service, delivery("1")));
     assert!(poll_once(first.as_mut()).is_pending());
     let heard = heard(&clock, guard, &handler, &["1"]).await;
-    assert_eq!(heard, [(EventKind::Withheld(Withheld::InFlight), "webhook_in_flight")]);
+    assert_eq!(heard, [(EventKind::Replay(ReplayAnswer::InFlight), "webhook_in_flight")]);
 }
 
 /// Sends deliveries to a guard that fails open: 3 while its store is down, then one at once and one
@@ -183,7 +183,7 @@ async fn outage(
     observer: impl tower_webhook::observe::Observer + 'static,
 ) -> (Vec<(EventKind, &'static str)>, Vec<usize>) {
     let (clock, handler) = (TestClock::new(), Handler::default());
-    let store = Slow::new(MemoryStore::new(10), 0);
+    let store = Slow::new(MemoryReplayStore::new(10), 0);
     let guard = ReplayLayer::new("/webhook", store.clone()).dangerously_fail_open();
     let (heard, unguarded) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
     let listener = {
@@ -193,7 +193,7 @@ async fn outage(
                 unguarded.lock().unwrap().push(event.body_len().unwrap());
             }
             if !matches!(event.kind(), EventKind::Accepted | EventKind::Completed { .. }) {
-                heard.lock().unwrap().push((event.kind(), event.event_type()));
+                heard.lock().unwrap().push((event.kind(), event.name()));
             }
         }
     };
@@ -301,11 +301,11 @@ fn the_guard_is_counted_by_outcome() {
     metrics::with_local_recorder(&outcomes, || {
         let observer = MetricsObserver::new();
         for kind in [
-            EventKind::Withheld(Withheld::Duplicate),
-            EventKind::Withheld(Withheld::Duplicate),
-            EventKind::Withheld(Withheld::InFlight),
-            EventKind::Withheld(Withheld::StoreFailed),
-            EventKind::Withheld(Withheld::NotVerified),
+            EventKind::Replay(ReplayAnswer::Duplicate),
+            EventKind::Replay(ReplayAnswer::Duplicate),
+            EventKind::Replay(ReplayAnswer::InFlight),
+            EventKind::Replay(ReplayAnswer::StoreFailed),
+            EventKind::Replay(ReplayAnswer::NotVerified),
             // Counted with the requests themselves.
             EventKind::Unguarded { count: 3 },
             EventKind::GuardRestored { count: 3 },

@@ -9,8 +9,8 @@ use tower::{Layer, Service};
 use tower_webhook::{
     PublicUrl, Rejection, Scheme, Secret, SignatureLayer, Verified, Verifier, all_of,
     providers::{GitHub, SharedToken, Shopify, StandardWebhooks, Stripe, Twilio},
-    replay::{MemoryStore, ReplayLayer, StoreError, Withheld},
-    scheme::{Part, TimeFormat, TimeSource, Tolerance},
+    replay::{MemoryReplayStore, ReplayAnswer, ReplayLayer, StoreError},
+    scheme::{Component, TimestampFormat, TimestampSource, Tolerance},
     verifier_fn,
 };
 
@@ -22,15 +22,15 @@ use crate::support::{SECRET, at, hmac_sha256, meta_layer, meta_request, secret};
 const OK: StatusCode = StatusCode::OK;
 const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
-fn guard() -> ReplayLayer<MemoryStore> {
-    ReplayLayer::new("/webhook", MemoryStore::new(100))
+fn guard() -> ReplayLayer<MemoryReplayStore> {
+    ReplayLayer::new("/webhook", MemoryReplayStore::new(100))
 }
 
 /// Sends two requests through one provider's layer and the guard. Returns how often the handler was
 /// called.
 async fn dispatched<V, B>(
     verifier: V,
-    guard: ReplayLayer<MemoryStore>,
+    guard: ReplayLayer<MemoryReplayStore>,
     requests: [Request<B>; 2],
 ) -> usize
 where
@@ -50,7 +50,7 @@ where
 #[tokio::test]
 async fn what_came_to_its_end_is_settled_once() {
     let clock = TestClock::new();
-    let store = Slow::new(MemoryStore::new(10).clock(clock.now()), 1);
+    let store = Slow::new(MemoryReplayStore::new(10).clock(clock.now()), 1);
     let guard = ReplayLayer::new("/webhook", store.clone());
     let handler = Handler::new([Then::Answer(UNAVAILABLE), Then::Answer(OK)]);
     let service = stack(&clock, &guard, &handler);
@@ -67,10 +67,10 @@ async fn a_delivery_that_has_been_handled_is_answered_200_without_the_handler() 
     let handler = Handler::default();
     let service = stack(&TestClock::new(), &guard(), &handler);
     let first = call(&service, delivery("1")).await.unwrap();
-    assert_eq!(first.extensions().get::<Withheld>(), None);
+    assert_eq!(first.extensions().get::<ReplayAnswer>(), None);
     let second = call(&service, delivery("1")).await.unwrap();
     assert_eq!((second.status(), handler.calls()), (OK, 1));
-    assert_eq!(second.extensions().get(), Some(&Withheld::Duplicate));
+    assert_eq!(second.extensions().get(), Some(&ReplayAnswer::Duplicate));
     assert!(second.headers().get(header::RETRY_AFTER).is_none());
     // Another delivery is another.
     assert_eq!(status(&call(&service, delivery("2")).await), OK);
@@ -97,7 +97,7 @@ async fn what_was_not_handled_with_success_is_handled_again() {
         Then::Panic,
         Then::Hang,
     ] {
-        let store = MemoryStore::new(100);
+        let store = MemoryReplayStore::new(100);
         let guard = ReplayLayer::new("/webhook", store.clone());
         let handler = Handler::new([then]);
         let service = stack(&TestClock::new(), &guard, &handler);
@@ -129,8 +129,11 @@ async fn what_was_not_handled_with_success_is_handled_again() {
 #[tokio::test]
 async fn fail_then_retry_is_two_dispatches_a_thousand_times() {
     let handler = Handler::default();
-    let service =
-        stack(&TestClock::new(), &ReplayLayer::new("/webhook", MemoryStore::new(1000)), &handler);
+    let service = stack(
+        &TestClock::new(),
+        &ReplayLayer::new("/webhook", MemoryReplayStore::new(1000)),
+        &handler,
+    );
     for round in 0..1000 {
         let body = round.to_string();
         handler.script.lock().unwrap().push_back(Then::Answer(StatusCode::BAD_GATEWAY));
@@ -167,7 +170,7 @@ async fn one_that_is_being_handled_is_to_come_again() {
     assert!(poll_once(first.as_mut()).is_pending());
     let second = call(&service, delivery("1")).await.unwrap();
     assert_eq!((second.status(), handler.calls()), (UNAVAILABLE, 1));
-    assert_eq!(second.extensions().get(), Some(&Withheld::InFlight));
+    assert_eq!(second.extensions().get(), Some(&ReplayAnswer::InFlight));
     let seconds = second.headers()[header::RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap();
     assert!((5..=30).contains(&seconds), "{seconds}");
     drop(first);
@@ -178,7 +181,7 @@ async fn one_that_is_being_handled_is_to_come_again() {
 #[tokio::test]
 async fn replay_16_a_refused_request_leaves_nothing_behind() {
     let handler = Handler::default();
-    let store = MemoryStore::new(100);
+    let store = MemoryReplayStore::new(100);
     let service = stack(&TestClock::new(), &ReplayLayer::new("/webhook", store.clone()), &handler);
     let mut forged = delivery("1");
     *forged.body_mut() = Full::from("2");
@@ -298,7 +301,7 @@ async fn replay_8_a_shifted_boundary_in_twilios_form_is_the_same_delivery() {
 
 #[tokio::test]
 async fn replay_17_endpoints_that_share_a_store_do_not_share_deliveries() {
-    let store = MemoryStore::new(100);
+    let store = MemoryReplayStore::new(100);
     let (handler, clock) = (Handler::default(), TestClock::new());
     for scope in ["/a", "/b", "/a", "/b"] {
         let service = stack(&clock, &ReplayLayer::new(scope, store.clone()), &handler);
@@ -312,7 +315,7 @@ async fn tenants_that_share_a_store_do_not_share_deliveries() {
     let verifier = |tenant: &'static str| {
         verifier_fn(|_, _| {
             let id = HeaderValue::from_static("1");
-            Ok(Verified::new("acme").with_delivery_id(id, true).with_identity(b"1"))
+            Ok(Verified::new("acme").with_delivery_id(id, true).with_replay_material(b"1"))
         })
         .for_tenant(tenant)
     };
@@ -331,7 +334,7 @@ async fn t22_replay_14_a_delivery_is_remembered_for_as_long_as_it_would_be_accep
     for tolerance in [300, 86_400] {
         let (clock, handler) = (TestClock::new(), Handler::default());
         let ahead = TestClock::new();
-        let store = MemoryStore::new(100).clock(clock.now());
+        let store = MemoryReplayStore::new(100).clock(clock.now());
         let stripe = Stripe::new(secret())
             .unwrap()
             .tolerance(Tolerance::seconds(tolerance))
@@ -346,7 +349,7 @@ async fn t22_replay_14_a_delivery_is_remembered_for_as_long_as_it_would_be_accep
             clock.advance(tolerance);
             let again = call(&service, delivery("1")).await.unwrap();
             assert_eq!((again.status(), handler.calls()), (OK, 1));
-            assert_eq!(again.extensions().get(), Some(&Withheld::Duplicate));
+            assert_eq!(again.extensions().get(), Some(&ReplayAnswer::Duplicate));
         }
         // Within its last second, which the sender has cut off.
         ahead.advance(1);
@@ -362,7 +365,7 @@ async fn t22_replay_14_a_delivery_is_remembered_for_as_long_as_it_would_be_accep
 async fn a_delivery_without_a_bound_is_remembered_without_end_or_as_set() {
     for retention in [None, Some(3600)] {
         let (clock, handler) = (TestClock::new(), Handler::default());
-        let store = MemoryStore::new(100).clock(clock.now());
+        let store = MemoryReplayStore::new(100).clock(clock.now());
         let mut guard = ReplayLayer::new("/webhook", store).guard_body_only("meta");
         if let Some(seconds) = retention {
             guard = guard.retention(Duration::from_secs(seconds));
@@ -383,7 +386,7 @@ async fn a_delivery_without_a_bound_is_remembered_without_end_or_as_set() {
 async fn a_clock_that_is_set_back_forgets_nothing() {
     for (ahead, back) in [(11 * 60, 7 * 60), (80 * 60, 79 * 60), (30 * 86_400, 30 * 86_400 - 60)] {
         let (clock, handler) = (TestClock::new(), Handler::default());
-        let guard = ReplayLayer::new("/", MemoryStore::new(100).clock(clock.now()));
+        let guard = ReplayLayer::new("/", MemoryReplayStore::new(100).clock(clock.now()));
         let service = stack(&clock, &guard, &handler);
         assert_eq!(status(&call(&service, delivery("1")).await), OK);
         clock.advance(ahead);
@@ -396,7 +399,7 @@ async fn a_clock_that_is_set_back_forgets_nothing() {
         }
         clock.0.fetch_sub(back, Ordering::SeqCst);
         let again = call(&service, delivery("1")).await.unwrap();
-        assert_eq!(again.extensions().get(), Some(&Withheld::Duplicate), "{ahead}, {back}");
+        assert_eq!(again.extensions().get(), Some(&ReplayAnswer::Duplicate), "{ahead}, {back}");
         assert_eq!(handler.calls(), 41);
     }
 }
@@ -406,8 +409,8 @@ async fn genuine_deliveries_of_one_second_are_all_handled() {
     // A time, and no id: two deliveries with one body are signed alike.
     const TIMED: Scheme = Scheme::hmac_sha256("x-sig")
         .provider("acme")
-        .template(&[Part::Time, Part::Literal("."), Part::Body])
-        .time(TimeSource::Header("x-time"), TimeFormat::Seconds)
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Header("x-time"), TimestampFormat::UnixSeconds)
         .tolerance(Tolerance::seconds(300));
     let tag = hmac_sha256(SECRET, format!("{NOW}.{{}}").as_bytes());
     let request = || {
@@ -421,7 +424,7 @@ async fn genuine_deliveries_of_one_second_are_all_handled() {
         (TIMED, "acme", 1),
     ] {
         let handler = Handler::default();
-        let guard = ReplayLayer::new("/", MemoryStore::new(100)).guard_body_only(named);
+        let guard = ReplayLayer::new("/", MemoryReplayStore::new(100)).guard_body_only(named);
         let verifier = scheme.verifier(secret()).unwrap().clock(at(NOW));
         let service = SignatureLayer::new(verifier).layer(guard.layer(handler.clone()));
         for _ in 0..3 {
@@ -437,14 +440,14 @@ async fn without_a_signature_layer_nothing_passes() {
     let service = guard().layer(handler.clone());
     let answer = call(&service, delivery("1")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(answer.extensions().get(), Some(&Withheld::NotVerified));
+    assert_eq!(answer.extensions().get(), Some(&ReplayAnswer::NotVerified));
     assert_eq!(handler.calls(), 0);
 }
 
 #[tokio::test]
 async fn in_report_only_mode_what_is_not_proven_passes_unguarded() {
     let handler = Handler::default();
-    let store = MemoryStore::new(100);
+    let store = MemoryReplayStore::new(100);
     let guard = ReplayLayer::new("/webhook", store.clone());
     let stripe = Stripe::new(secret()).unwrap().clock(at(NOW));
     let layer = SignatureLayer::new(stripe).dangerously_report_only();
@@ -473,7 +476,7 @@ async fn a_token_proves_nothing_to_know_a_delivery_by() {
     let service = SignatureLayer::new(token()).layer(guard.layer(handler.clone()));
     let answer = call(&service, request()).await.unwrap();
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(answer.extensions().get(), Some(&Withheld::NothingSigned));
+    assert_eq!(answer.extensions().get(), Some(&ReplayAnswer::NothingSigned));
     assert_eq!(handler.calls(), 0);
 }
 
@@ -493,7 +496,7 @@ async fn a_token_beside_a_signature_hides_no_repetition() {
 
 #[tokio::test]
 async fn while_the_store_is_down_deliveries_are_to_come_again() {
-    let store = Slow::new(MemoryStore::new(100), 0);
+    let store = Slow::new(MemoryReplayStore::new(100), 0);
     let handler = Handler::default();
     let guard = ReplayLayer::new("/webhook", store.clone());
     let service = stack(&TestClock::new(), &guard, &handler);
@@ -501,7 +504,7 @@ async fn while_the_store_is_down_deliveries_are_to_come_again() {
     let answer = call(&service, delivery("1")).await.unwrap();
     assert_eq!((answer.status(), handler.calls()), (UNAVAILABLE, 0));
     assert!(answer.headers().contains_key(header::RETRY_AFTER));
-    assert_eq!(answer.extensions().get(), Some(&Withheld::StoreFailed));
+    assert_eq!(answer.extensions().get(), Some(&ReplayAnswer::StoreFailed));
     assert!(answer.extensions().get::<StoreError>().is_some());
     // The claim had been granted, and only its answer was lost.
     assert_eq!(store.store.in_flight(), 0);
@@ -512,7 +515,7 @@ async fn while_the_store_is_down_deliveries_are_to_come_again() {
 
 #[tokio::test]
 async fn failing_open_is_a_choice() {
-    let store = Slow::new(MemoryStore::new(100), 0);
+    let store = Slow::new(MemoryReplayStore::new(100), 0);
     let handler = Handler::default();
     let guard = ReplayLayer::new("/webhook", store.clone()).dangerously_fail_open();
     let service = stack(&TestClock::new(), &guard, &handler);
@@ -530,7 +533,7 @@ async fn failing_open_is_a_choice() {
 
 #[tokio::test]
 async fn an_answer_stands_whether_or_not_the_store_hears_of_it() {
-    let store = Slow::new(MemoryStore::new(100), 0);
+    let store = Slow::new(MemoryReplayStore::new(100), 0);
     let handler = Handler::new([Then::Answer(StatusCode::BAD_GATEWAY), Then::Answer(OK)]);
     let guard = ReplayLayer::new("/webhook", store.clone());
     let service = stack(&TestClock::new(), &guard, &handler);
@@ -591,7 +594,7 @@ async fn grpc_requests_are_answered_in_grpcs_way() {
 
 #[tokio::test]
 async fn a_grpc_error_is_no_success_though_its_status_is_200() {
-    let store = MemoryStore::new(100);
+    let store = MemoryReplayStore::new(100);
     let inner = tower::service_fn(async |_: Request<_>| {
         let response = http::Response::builder().header("grpc-status", "13").body(String::new());
         Ok::<_, super::HandlerError>(response.unwrap())
@@ -606,7 +609,7 @@ async fn a_grpc_error_is_no_success_though_its_status_is_200() {
 #[tokio::test]
 async fn a_claim_lasts_for_the_lease_that_was_set() {
     let clock = TestClock::new();
-    let store = MemoryStore::new(100).clock(clock.now());
+    let store = MemoryReplayStore::new(100).clock(clock.now());
     let guard = ReplayLayer::new("/webhook", store).lease(Duration::from_secs(7));
     let service = stack(&clock, &guard, &Handler::new([Then::Hang]));
     let mut leaked = Box::pin(call(&service, delivery("1")));
@@ -620,17 +623,17 @@ async fn a_claim_lasts_for_the_lease_that_was_set() {
 
 #[test]
 fn what_the_guard_shows_says_what_it_is() {
-    let store = MemoryStore::new(100);
+    let store = MemoryReplayStore::new(100);
     let guard = ReplayLayer::new("/webhook", store.clone()).lease(Duration::from_secs(7));
     let shown = format!("{guard:?} {:?} {store:?}", guard.layer(()));
     for expected in
-        ["ReplayLayer", "lease: 7s", "duplicate_status: 200", "ReplayService", "MemoryStore"]
+        ["ReplayLayer", "lease: 7s", "duplicate_status: 200", "ReplayService", "MemoryReplayStore"]
     {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
     let future = guard.layer(Handler::default()).call(delivery("1"));
     assert!(format!("{future:?}").starts_with("ReplayFuture"), "{future:?}");
-    assert_eq!(Withheld::Duplicate.to_string(), "the delivery has been handled");
+    assert_eq!(ReplayAnswer::Duplicate.to_string(), "the delivery has been handled");
     let error = StoreError::new("down");
     assert_eq!(error.to_string(), "the replay store cannot answer: down");
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "down");

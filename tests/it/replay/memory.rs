@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tower_webhook::{
     ReplayKey, Verified,
-    replay::{Claim, MemoryStore, ReplayStore, Settled, Token},
+    replay::{Claim, ClaimToken, MemoryReplayStore, ReplayStore, Settled},
 };
 
 use super::{TestClock, at_once};
@@ -14,15 +14,15 @@ const RETENTION: Duration = Duration::from_secs(660);
 const GRANTED: Claim = Claim::Granted { evicted: 0 };
 
 fn key(of: usize) -> ReplayKey {
-    Verified::new("test").with_identity(&of.to_be_bytes()).replay_key().unwrap()
+    Verified::new("test").with_replay_material(&of.to_be_bytes()).replay_key().unwrap()
 }
 
-fn claim(store: &MemoryStore, of: usize) -> (Token, Claim) {
-    let token = Token::unique();
+fn claim(store: &MemoryReplayStore, of: usize) -> (ClaimToken, Claim) {
+    let token = ClaimToken::unique();
     (token, at_once(store.claim(&key(of), token, LEASE)).unwrap())
 }
 
-fn handle(store: &MemoryStore, of: usize) -> Claim {
+fn handle(store: &MemoryReplayStore, of: usize) -> Claim {
     let (token, claim) = claim(store, of);
     if matches!(claim, Claim::Granted { .. }) {
         assert_eq!(at_once(store.commit(&key(of), token, RETENTION)).unwrap(), Settled::Held);
@@ -33,7 +33,7 @@ fn handle(store: &MemoryStore, of: usize) -> Claim {
 #[test]
 fn claims_and_deliveries_expire() {
     let clock = TestClock::new();
-    let store = MemoryStore::new(10).clock(clock.now());
+    let store = MemoryReplayStore::new(10).clock(clock.now());
     assert_eq!(claim(&store, 1).1, GRANTED);
     clock.advance(59);
     assert_eq!(claim(&store, 1).1, Claim::InFlight);
@@ -49,7 +49,7 @@ fn claims_and_deliveries_expire() {
 #[test]
 fn what_has_expired_makes_room_without_a_word() {
     let clock = TestClock::new();
-    let store = MemoryStore::new(10).clock(clock.now());
+    let store = MemoryReplayStore::new(10).clock(clock.now());
     for of in 0..100 {
         assert_eq!(handle(&store, of), GRANTED, "{of}");
         clock.advance(66);
@@ -60,7 +60,7 @@ fn what_has_expired_makes_room_without_a_word() {
 #[test]
 fn a_full_store_forgets_what_it_would_forget_next_and_says_so() {
     let clock = TestClock::new();
-    let store = MemoryStore::new(10).clock(clock.now());
+    let store = MemoryReplayStore::new(10).clock(clock.now());
     for of in 0..10 {
         assert_eq!(handle(&store, of), GRANTED);
         clock.advance(1);
@@ -78,7 +78,7 @@ fn a_full_store_forgets_what_it_would_forget_next_and_says_so() {
 /// What was handled for longer is forgotten later, whatever came first.
 #[test]
 fn the_order_is_that_of_expiry() {
-    let store = MemoryStore::new(3);
+    let store = MemoryReplayStore::new(3);
     for (of, seconds) in [(0, 9000), (1, 100), (2, 5000)] {
         let (token, _) = claim(&store, of);
         at_once(store.commit(&key(of), token, Duration::from_secs(seconds))).unwrap();
@@ -91,8 +91,8 @@ fn the_order_is_that_of_expiry() {
 #[test]
 fn a_claim_is_never_evicted() {
     let clock = TestClock::new();
-    let store = MemoryStore::new(10).clock(clock.now());
-    let claims: Vec<Token> = (0..9).map(|of| claim(&store, of).0).collect();
+    let store = MemoryReplayStore::new(10).clock(clock.now());
+    let claims: Vec<ClaimToken> = (0..9).map(|of| claim(&store, of).0).collect();
     // All others have to share the last place.
     for of in 100..120 {
         let evicted = u64::from(of > 100);
@@ -100,7 +100,7 @@ fn a_claim_is_never_evicted() {
     }
     assert_eq!(claim(&store, 9).1, Claim::Granted { evicted: 1 });
     // Nothing but claims: a further one fails, and takes nothing from them.
-    assert!(at_once(store.claim(&key(10), Token::unique(), LEASE)).is_err());
+    assert!(at_once(store.claim(&key(10), ClaimToken::unique(), LEASE)).is_err());
     assert_eq!((store.len(), store.in_flight()), (10, 10));
     for (of, token) in claims.iter().enumerate() {
         assert_eq!(claim(&store, of).1, Claim::InFlight);
@@ -111,7 +111,7 @@ fn a_claim_is_never_evicted() {
     for of in 20..28 {
         claim(&store, of);
     }
-    assert!(at_once(store.claim(&key(30), Token::unique(), LEASE)).is_err());
+    assert!(at_once(store.claim(&key(30), ClaimToken::unique(), LEASE)).is_err());
     clock.advance(60);
     assert_eq!(claim(&store, 30).1, GRANTED);
     assert_eq!((store.len(), store.in_flight()), (1, 1));
@@ -120,7 +120,7 @@ fn a_claim_is_never_evicted() {
 #[test]
 fn nobody_gives_back_what_is_anothers() {
     let clock = TestClock::new();
-    let store = MemoryStore::new(10).clock(clock.now());
+    let store = MemoryReplayStore::new(10).clock(clock.now());
     let (slow, _) = claim(&store, 1);
     clock.advance(60);
     let (quick, claimed) = claim(&store, 1);
@@ -139,7 +139,7 @@ fn nobody_gives_back_what_is_anothers() {
 fn its_bytes_are_bounded() {
     for max_bytes in [1 << 20, 16 << 20] {
         let (store, peak) = crate::allocator::peak_of(|| {
-            let store = MemoryStore::with_max_bytes(max_bytes);
+            let store = MemoryReplayStore::with_max_bytes(max_bytes);
             for of in 0..2 * store.max_deliveries() {
                 handle(&store, of);
             }
@@ -154,7 +154,8 @@ fn its_bytes_are_bounded() {
 
 #[test]
 fn tokens_are_unique() {
-    let tokens: std::collections::HashSet<Token> = (0..10_000).map(|_| Token::unique()).collect();
+    let tokens: std::collections::HashSet<ClaimToken> =
+        (0..10_000).map(|_| ClaimToken::unique()).collect();
     assert_eq!(tokens.len(), 10_000);
     // Other processes' stores tell them apart as well.
     let bytes: std::collections::HashSet<[u8; 16]> =
@@ -168,7 +169,7 @@ fn tokens_are_unique() {
 fn what_has_expired_goes_a_few_at_a_time() {
     let clock = TestClock::new();
     // More than half of it is used: what has expired goes, until no more is.
-    let store = MemoryStore::new(36).clock(clock.now());
+    let store = MemoryReplayStore::new(36).clock(clock.now());
     for of in 0..20 {
         handle(&store, of);
     }
@@ -186,7 +187,7 @@ fn what_has_expired_goes_a_few_at_a_time() {
 #[test]
 fn what_was_handled_twice_is_remembered_for_the_longer_time() {
     let clock = TestClock::new();
-    let store = MemoryStore::new(100).clock(clock.now());
+    let store = MemoryReplayStore::new(100).clock(clock.now());
     let (token, _) = claim(&store, 1);
     for seconds in [100, 200] {
         at_once(store.commit(&key(1), token, Duration::from_secs(seconds))).unwrap();
@@ -199,7 +200,7 @@ fn what_was_handled_twice_is_remembered_for_the_longer_time() {
 #[test]
 fn a_claim_is_lost_when_its_lease_has_run_out() {
     let clock = TestClock::new();
-    let store = MemoryStore::new(100).clock(clock.now());
+    let store = MemoryReplayStore::new(100).clock(clock.now());
     let ([early, late, never], retention) = ([1, 2, 3].map(|of| claim(&store, of).0), RETENTION);
     clock.advance(59);
     assert_eq!(at_once(store.release(&key(1), early)).unwrap(), Settled::Held);

@@ -6,7 +6,7 @@ mod layer;
 mod memory;
 mod model;
 mod parallel;
-#[cfg(feature = "redis")]
+#[cfg(feature = "replay-redis")]
 mod redis;
 mod windows;
 
@@ -29,7 +29,7 @@ use tower::{Layer, Service, ServiceExt};
 use tower_webhook::{
     ReplayKey, SignatureLayer, SignatureService,
     providers::Stripe,
-    replay::{Claim, ReplayLayer, ReplayService, ReplayStore, Settled, StoreError, Token},
+    replay::{Claim, ClaimToken, ReplayLayer, ReplayService, ReplayStore, Settled, StoreError},
 };
 
 use crate::support::{SECRET, hmac_sha256, secret};
@@ -232,26 +232,26 @@ where
     type Claim = BoxFuture<Claim>;
     type Settle = BoxFuture<Settled>;
 
-    fn claim(&self, key: &ReplayKey, token: Token, lease: Duration) -> Self::Claim {
+    fn claim(&self, key: &ReplayKey, token: ClaimToken, lease: Duration) -> Self::Claim {
         let (store, key) = (self.store.clone(), *key);
         let fails = self.fails.lock().unwrap().claims;
         self.answer(fails, async move { store.claim(&key, token, lease).await })
     }
 
-    fn commit(&self, key: &ReplayKey, token: Token, retention: Duration) -> Self::Settle {
+    fn commit(&self, key: &ReplayKey, token: ClaimToken, retention: Duration) -> Self::Settle {
         let (store, key) = (self.store.clone(), *key);
         let fails = self.fails.lock().unwrap().settles;
         self.answer(fails, async move { store.commit(&key, token, retention).await })
     }
 
-    fn release(&self, key: &ReplayKey, token: Token) -> Self::Settle {
+    fn release(&self, key: &ReplayKey, token: ClaimToken) -> Self::Settle {
         let (store, key) = (self.store.clone(), *key);
         let fails = self.fails.lock().unwrap().settles;
         self.answer(fails, async move { store.release(&key, token).await })
     }
 
     /// To the end, on the spot: a store of its own would hand it to a task.
-    fn detach(&self, mut settle: Self::Settle) {
+    fn settle_in_background(&self, mut settle: Self::Settle) {
         self.detached.fetch_add(1, Ordering::SeqCst);
         let mut cx = Context::from_waker(Waker::noop());
         while settle.as_mut().poll(&mut cx).is_pending() {}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tower_webhook::{
     ReplayKey, Verified,
-    replay::{Claim, MemoryStore, ReplayStore, Settled, Token},
+    replay::{Claim, ClaimToken, MemoryReplayStore, ReplayStore, Settled},
 };
 
 use super::{TestClock, at_once};
@@ -45,17 +45,17 @@ struct World {
 
 struct Run {
     clock: TestClock,
-    store: MemoryStore,
+    store: MemoryReplayStore,
     key: ReplayKey,
     world: World,
-    tokens: Vec<Option<Token>>,
+    tokens: Vec<Option<ClaimToken>>,
 }
 
 impl Run {
     fn new(requests: usize) -> Self {
         let clock = TestClock::new();
-        let store = MemoryStore::new(10).clock(clock.now());
-        let key = Verified::new("test").with_identity(b"1").replay_key().unwrap();
+        let store = MemoryReplayStore::new(10).clock(clock.now());
+        let key = Verified::new("test").with_replay_material(b"1").replay_key().unwrap();
         Self { clock, store, key, world: World::default(), tokens: vec![None; requests] }
     }
 
@@ -66,7 +66,7 @@ impl Run {
 
     fn claim(&mut self, request: usize) {
         let world = &mut self.world;
-        let token = Token::unique();
+        let token = ClaimToken::unique();
         let claim =
             at_once(self.store.claim(&self.key, token, Duration::from_secs(LEASE))).unwrap();
         let is_remembered = world.succeeded.is_some_and(|until| until > world.now);
@@ -81,6 +81,7 @@ impl Run {
                 world.working.push((request, world.now + LEASE));
                 self.tokens[request] = Some(token);
             }
+            other => panic!("{other:?}"),
         }
     }
 

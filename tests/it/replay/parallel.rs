@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use tokio::{sync::Barrier, task::JoinSet};
-use tower_webhook::replay::{MemoryStore, ReplayLayer, Withheld};
+use tower_webhook::replay::{MemoryReplayStore, ReplayAnswer, ReplayLayer};
 
 use super::{Handler, TestClock, Then, call, delivery, stack};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_hundred_at_once_one_is_dispatched() {
     const PARALLEL: usize = 100;
-    let store = MemoryStore::new(1000);
+    let store = MemoryReplayStore::new(1000);
     let guard = ReplayLayer::new("/webhook", store.clone());
     let (mut in_flight, mut duplicates) = (0, 0);
     for round in 0..200 {
@@ -25,15 +25,15 @@ async fn of_a_hundred_at_once_one_is_dispatched() {
             tasks.spawn(async move {
                 barrier.wait().await;
                 let answer = call(&service, delivery(&round.to_string())).await.unwrap();
-                (answer.status(), answer.extensions().get::<Withheld>().copied())
+                (answer.status(), answer.extensions().get::<ReplayAnswer>().copied())
             });
         }
         let mut dispatched = 0;
         while let Some(answer) = tasks.join_next().await {
             match answer.unwrap() {
                 (StatusCode::OK, None) => dispatched += 1,
-                (StatusCode::OK, Some(Withheld::Duplicate)) => duplicates += 1,
-                (StatusCode::SERVICE_UNAVAILABLE, Some(Withheld::InFlight)) => in_flight += 1,
+                (StatusCode::OK, Some(ReplayAnswer::Duplicate)) => duplicates += 1,
+                (StatusCode::SERVICE_UNAVAILABLE, Some(ReplayAnswer::InFlight)) => in_flight += 1,
                 other => panic!("{other:?}"),
             }
         }

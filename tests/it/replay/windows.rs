@@ -16,9 +16,9 @@ use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, Scheme, SignatureLayer, Source, Verified, all_of, any_of,
-    providers::{AnyVerifier, Persona, Slack},
-    replay::{MemoryStore, ReplayLayer},
-    scheme::{Part, TimeFormat, TimeSource},
+    providers::{BoxVerifier, Persona, Slack},
+    replay::{MemoryReplayStore, ReplayLayer},
+    scheme::{Component, TimestampFormat, TimestampSource},
     verifier_fn,
 };
 
@@ -47,7 +47,7 @@ impl Now {
             seen.fetch_add(1, Ordering::SeqCst);
             ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
         });
-        let guard = ReplayLayer::new("/hook", MemoryStore::new(16).clock(self.clock()));
+        let guard = ReplayLayer::new("/hook", MemoryReplayStore::new(16).clock(self.clock()));
         let guard = guard.guard_body_only("persona");
         let service = SignatureLayer::new(source).layer(guard.layer(inner));
         for (seconds, request) in requests {
@@ -64,8 +64,13 @@ async fn two_verifiers_with_windows_of_their_own_know_it_for_the_longer_one() {
         .prefix("v0=")
         .provider("slack_until_now")
         .unique_content()
-        .template(&[Part::Literal("v0:"), Part::Time, Part::Literal(":"), Part::Body])
-        .time(TimeSource::Header("x-slack-request-timestamp"), TimeFormat::Seconds);
+        .signed_content(&[
+            Component::Literal("v0:"),
+            Component::Time,
+            Component::Literal(":"),
+            Component::Body,
+        ])
+        .time(TimestampSource::Header("x-slack-request-timestamp"), TimestampFormat::UnixSeconds);
     for own_is_first in [false, true] {
         let now = Now::default();
         let slack = Slack::new(secret()).unwrap().clock(now.clock());
@@ -78,9 +83,9 @@ async fn two_verifiers_with_windows_of_their_own_know_it_for_the_longer_one() {
         };
         let requests = [0, 60, 299, 301, 600, 80_000].map(|seconds| (seconds, request()));
         let either = if own_is_first {
-            AnyVerifier::new(any_of(own, slack))
+            BoxVerifier::new(any_of(own, slack))
         } else {
-            AnyVerifier::new(any_of(slack, own))
+            BoxVerifier::new(any_of(slack, own))
         };
         assert_eq!(now.handled(either.clone(), requests.clone()).await, 1, "{own_is_first}");
         // Also as the second of two that must both accept, whatever the first one's name is.

@@ -33,7 +33,7 @@ async fn serve(per_address: Quota, per_tenant: Quota) -> (SocketAddr, FakeRelati
     let observer = move |event: &Event<'_>| {
         let tenant = event.tenant().map(ToOwned::to_owned);
         let address = event.client_ip().unwrap().to_string();
-        seen.lock().unwrap().push((event.event_type(), tenant, address));
+        seen.lock().unwrap().push((event.name(), tenant, address));
     };
     let app = example::app(secrets, [per_address, per_tenant], clock.clone(), observer);
     (serve_with_addresses(app).await, clock, events)

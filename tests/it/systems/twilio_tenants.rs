@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower_webhook::{
     PublicUrl,
-    log::{Entry, WebhookLog},
+    delivery_log::{DeliveryLog, Entry},
     providers::Twilio,
     tenants::Tenants,
 };
@@ -18,8 +18,8 @@ use tracing::subscriber::DefaultGuard;
 
 use super::{post, serve_with_addresses};
 use crate::{
+    delivery_log::helpers::{NOW, TempDir, rows},
     heads::{Sha1Mac, mac},
-    log::helpers::{NOW, TempDir, rows},
     net,
     support::at,
     tracing::Lines,
@@ -136,7 +136,7 @@ struct System {
     address: SocketAddr,
     database: Database,
     tenants: Tenants<Twilio>,
-    log: WebhookLog,
+    log: DeliveryLog,
     lines: Lines,
     directory: TempDir,
     _subscriber: DefaultGuard,
@@ -148,7 +148,7 @@ impl System {
         let subscriber = lines.subscribe();
         let path = directory.path().join("webhooks.db");
         let database = Database::open(&path).await.unwrap();
-        let log = WebhookLog::builder().sqlite(&path).await.unwrap();
+        let log = DeliveryLog::builder().sqlite(&path).await.unwrap();
         let tenants = example::tenants(database.clone(), PublicUrl::base(ORIGIN).unwrap());
         let tenants = tenants.clock(at(NOW)).build().unwrap();
         let app = example::app(database.clone(), &tenants, log.clone());

@@ -58,7 +58,7 @@ async fn messages_and_statuses_arrive_in_types() {
     let value = json!({
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "15550783881", "phone_number_id": "106540352242922"},
-        "contacts": [{"profile": {"name": "Anna"}, "wa_id": "16505551234"}],
+        "contacts": [{"defaults": {"name": "Anna"}, "wa_id": "16505551234"}],
         "messages": [
             {"from": "16505551234", "id": "wamid.1", "timestamp": "1749416383", "type": "text",
              "text": {"body": "grüß dich"}},

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::{StatusCode, header};
-use tower_webhook::replay::{RedisStore, ReplayLayer, StoreError, Withheld};
+use tower_webhook::replay::{RedisStore, ReplayAnswer, ReplayLayer, StoreError};
 
 use super::{Handler, Redis, Stack, call, delivery, free_port, stack};
 
@@ -17,7 +17,7 @@ async fn assert_to_come_again(service: &Stack, handler: &Handler, body: &str) {
     assert!(start.elapsed() < NOTHING_HANGS, "{:?}", start.elapsed());
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key(header::RETRY_AFTER));
-    assert_eq!(answer.extensions().get(), Some(&Withheld::StoreFailed));
+    assert_eq!(answer.extensions().get(), Some(&ReplayAnswer::StoreFailed));
     assert!(answer.extensions().get::<StoreError>().is_some());
     assert_eq!(handler.calls(), calls, "not dispatched");
 }
@@ -33,7 +33,7 @@ async fn assert_handled_in_the_end(service: &Stack, handler: &Handler, body: &st
     }
     assert_eq!(handler.calls(), calls + 1);
     let again = call(service, &request).await;
-    assert_eq!(again.extensions().get(), Some(&Withheld::Duplicate));
+    assert_eq!(again.extensions().get(), Some(&ReplayAnswer::Duplicate));
     assert_eq!(handler.calls(), calls + 1);
 }
 

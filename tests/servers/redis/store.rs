@@ -10,7 +10,7 @@ use http::StatusCode;
 use redis::AsyncCommands;
 use tower_webhook::{
     ReplayKey, Verified,
-    replay::{Claim, RedisStore, ReplayLayer, ReplayStore, Settled, Token, Withheld},
+    replay::{Claim, ClaimToken, RedisStore, ReplayAnswer, ReplayLayer, ReplayStore, Settled},
 };
 
 use super::{Handler, Redis, call, delivery, failing, stack};
@@ -20,14 +20,14 @@ const RETENTION: Duration = Duration::from_secs(660);
 const GRANTED: Claim = Claim::Granted { evicted: 0 };
 
 fn key() -> ReplayKey {
-    Verified::new("test").with_identity(b"1").replay_key().unwrap()
+    Verified::new("test").with_replay_material(b"1").replay_key().unwrap()
 }
 
 #[tokio::test]
 async fn claims_are_granted_once_and_given_back_by_their_owner_alone() {
     let redis = Redis::start();
     let (store, key) = (redis.store(), key());
-    let (owner, other) = (Token::unique(), Token::unique());
+    let (owner, other) = (ClaimToken::unique(), ClaimToken::unique());
     assert_eq!(store.claim(&key, owner, LEASE).await.unwrap(), GRANTED);
     assert_eq!(store.claim(&key, other, LEASE).await.unwrap(), Claim::InFlight);
     assert_eq!(store.release(&key, other).await.unwrap(), Settled::Lost);
@@ -46,7 +46,7 @@ async fn every_key_has_the_prefix_and_expires() {
     let redis = Redis::start();
     let store = redis.store().key_prefix("hooks:");
     let mut connection = redis.connect().await;
-    let (key, token) = (key(), Token::unique());
+    let (key, token) = (key(), ClaimToken::unique());
     let in_ms = |expected: Duration, ttl: u64| {
         let expected = u64::try_from(expected.as_millis()).unwrap();
         assert!((expected - 10_000..=expected).contains(&ttl), "{ttl} of {expected}");
@@ -58,7 +58,7 @@ async fn every_key_has_the_prefix_and_expires() {
     in_ms(LEASE, connection.pttl(&name).await.unwrap());
     // A repetition does not prolong it.
     let _: bool = connection.pexpire(&name, 5000).await.unwrap();
-    store.claim(&key, Token::unique(), LEASE).await.unwrap();
+    store.claim(&key, ClaimToken::unique(), LEASE).await.unwrap();
     assert!(connection.pttl::<_, u64>(&name).await.unwrap() <= 5000);
     assert_eq!(store.commit(&key, token, RETENTION).await.unwrap(), Settled::Held);
     in_ms(RETENTION, connection.pttl(&name).await.unwrap());
@@ -80,7 +80,7 @@ async fn every_key_has_the_prefix_and_expires() {
 #[tokio::test]
 async fn every_providers_window_is_kept_whole() {
     let redis = Redis::start();
-    let (store, token) = (redis.store(), Token::unique());
+    let (store, token) = (redis.store(), ClaimToken::unique());
     let mut connection = redis.connect().await;
     let windows: std::collections::BTreeSet<_> = tower_webhook::providers::all()
         .filter_map(|provider| provider.tolerance())
@@ -88,7 +88,7 @@ async fn every_providers_window_is_kept_whole() {
         .collect();
     assert!(windows.len() > 10, "{windows:?}");
     for window in windows {
-        let key = Verified::new("test").with_identity(format!("{window:?}").as_bytes());
+        let key = Verified::new("test").with_replay_material(format!("{window:?}").as_bytes());
         let key = key.replay_key().unwrap();
         store.claim(&key, token, LEASE).await.unwrap();
         assert_eq!(store.commit(&key, token, window).await.unwrap(), Settled::Held);
@@ -111,7 +111,7 @@ async fn fail_then_retry_is_two_dispatches_a_thousand_times() {
         for is_duplicate in [false, true] {
             let answer = call(&service, &delivery).await;
             assert_eq!(answer.status(), StatusCode::OK);
-            let withheld = is_duplicate.then_some(&Withheld::Duplicate);
+            let withheld = is_duplicate.then_some(&ReplayAnswer::Duplicate);
             assert_eq!(answer.extensions().get(), withheld);
         }
         assert_eq!(handler.calls(), 2 * (round + 1));
@@ -166,7 +166,7 @@ async fn dropped_after_any_poll_no_claim_is_left_behind() {
 async fn what_it_shows_holds_no_password() {
     let store = RedisStore::open("redis://user:pass-canary@127.0.0.1:1").unwrap();
     let store = store.key_prefix("hooks:").time_limit(Duration::from_millis(70));
-    let shown = format!("{store:?} {:?}", store.release(&key(), Token::unique()));
+    let shown = format!("{store:?} {:?}", store.release(&key(), ClaimToken::unique()));
     for expected in
         ["RedisStore { prefix: \"hooks:\", time_limit: 70ms", "RedisFuture { limit: 70ms"]
     {

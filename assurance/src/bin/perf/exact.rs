@@ -93,7 +93,7 @@ fn declared(scheme: &tower_webhook::Scheme) -> SchemeVerifier {
         let secret = Secret::new(key).unwrap();
         scheme.verifier(secret.clone()).or_else(|_| scheme.verifier_at(secret, url())).ok()
     });
-    built.unwrap_or_else(|| panic!("{} takes neither secret", scheme.profile().provider()))
+    built.unwrap_or_else(|| panic!("{} takes neither secret", scheme.defaults().provider()))
 }
 
 /// Those with code of their own whose proof is an HMAC and stands in the head.

@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use tower_webhook::{
     ReplayKey, Verified,
-    replay::{Claim, RedisStore, ReplayStore, StoreError, Token},
+    replay::{Claim, ClaimToken, RedisStore, ReplayStore, StoreError},
 };
 
 const LEASE: Duration = Duration::from_secs(60);
 const GRANTED: Claim = Claim::Granted { evicted: 0 };
 
 fn key(name: &str) -> ReplayKey {
-    Verified::new("test").with_identity(name.as_bytes()).replay_key().unwrap()
+    Verified::new("test").with_replay_material(name.as_bytes()).replay_key().unwrap()
 }
 
 async fn claim(store: &RedisStore, name: &str) -> Result<Claim, StoreError> {
-    store.claim(&key(name), Token::unique(), LEASE).await
+    store.claim(&key(name), ClaimToken::unique(), LEASE).await
 }
 
 fn millis(millis: u64) -> Duration {

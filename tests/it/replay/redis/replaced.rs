@@ -14,7 +14,7 @@ use tokio::{
     task::JoinSet,
     time::{Duration, Instant, sleep, timeout},
 };
-use tower_webhook::replay::{RedisStore, ReplayStore, Settled, Token};
+use tower_webhook::replay::{ClaimToken, RedisStore, ReplayStore, Settled};
 
 use super::{
     GRANTED, LEASE, claim, key, millis,
@@ -189,7 +189,7 @@ async fn a_replica_that_answers_releases_does_not_serve() {
     });
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(10) {
-        store.detach(store.release(&key("1"), Token::unique()));
+        store.settle_in_background(store.release(&key("1"), ClaimToken::unique()));
         assert!(claim(&store, "1").await.is_err());
         sleep(millis(1)).await;
     }
@@ -222,7 +222,7 @@ async fn a_late_answer_is_nobody_elses() {
         (0, _) => Answer::Late(millis(400), "$7\r\nhandled\r\n"),
         _ => Answer::Late(millis(100), "$-1\r\n"),
     });
-    let token = Token::unique();
+    let token = ClaimToken::unique();
     assert!(store.claim(&key("1"), token, LEASE).await.is_err());
     // One that has not answered a thing is not replaced at once.
     sleep(millis(100)).await;
@@ -295,13 +295,13 @@ async fn a_success_that_redis_has_no_room_for_is_stored_in_the_end() {
                     if asked.fetch_add(1, SeqCst) < 6 { Answer::Say(error) } else { NONE }
                 },
             );
-        store.detach(store.commit(&key("1"), Token::unique(), LEASE));
+        store.settle_in_background(store.commit(&key("1"), ClaimToken::unique(), LEASE));
         sleep(Duration::from_secs(70)).await;
         assert_eq!((server.commands().len(), server.connections()), (7, 1), "{error}");
     }
     // For a minute, and with pauses between.
     let (server, store) = Server::start(|_, _| Answer::Say("-OOM\r\n"));
-    store.detach(store.commit(&key("1"), Token::unique(), LEASE));
+    store.settle_in_background(store.commit(&key("1"), ClaimToken::unique(), LEASE));
     sleep(Duration::from_secs(200)).await;
     assert!((8..16).contains(&server.commands().len()), "{}", server.commands().len());
 }
@@ -333,11 +333,11 @@ async fn what_is_detached_is_settled_once_there_is_a_connection() {
             },
         );
         let settle = if commits {
-            store.commit(&key("1"), Token::unique(), LEASE)
+            store.commit(&key("1"), ClaimToken::unique(), LEASE)
         } else {
-            store.release(&key("1"), Token::unique())
+            store.release(&key("1"), ClaimToken::unique())
         };
-        store.detach(settle);
+        store.settle_in_background(settle);
         sleep(Duration::from_secs(70)).await;
         assert_eq!(server.commands().len(), expected, "{down} {commits}");
     }
@@ -350,12 +350,12 @@ async fn what_is_detached_moves_to_the_next_connection() {
         (1, _) => Answer::Say("-READONLY still\r\n"),
         _ => NONE,
     });
-    store.detach(store.commit(&key("1"), Token::unique(), LEASE));
+    store.settle_in_background(store.commit(&key("1"), ClaimToken::unique(), LEASE));
     sleep(Duration::from_secs(10)).await;
     let connections: Vec<_> = server.commands().into_iter().map(|(nth, _)| nth).collect();
     assert_eq!(connections, [0, 1, 2]);
     assert_eq!(claim(&store, "2").await.unwrap(), GRANTED);
-    let settled = store.commit(&key("2"), Token::unique(), LEASE).await.unwrap();
+    let settled = store.commit(&key("2"), ClaimToken::unique(), LEASE).await.unwrap();
     assert_eq!(settled, Settled::Lost);
 }
 

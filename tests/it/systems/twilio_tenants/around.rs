@@ -9,7 +9,7 @@ use super::{
     ANNA, OF_ANNA, ORIGIN, SIGNATURE, System, Webhook, example, message, plain, refusal, signature,
     status,
 };
-use crate::log::helpers::rows;
+use crate::delivery_log::helpers::rows;
 
 /// What could not be stored is not acknowledged.
 #[tokio::test]

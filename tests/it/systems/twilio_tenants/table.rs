@@ -6,7 +6,7 @@ use super::{
     ANNA, Database, OF_ANNA, OF_BERT, OF_DORA, SIGNATURE, System, Webhook, accepts, message, plain,
     refuses, status,
 };
-use crate::log::helpers::rows;
+use crate::delivery_log::helpers::rows;
 
 #[tokio::test]
 async fn valid_message() {

@@ -1,0 +1,237 @@
+//! Durable mode: nothing is acknowledged without its row.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, request::Parts};
+use pin_project_lite::pin_project;
+use tokio::{
+    sync::oneshot,
+    time::{Timeout, timeout},
+};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{DeliveryLog, ticket::Ticket};
+use crate::{
+    Rejection, RejectionKind, ResponseBody, default_response,
+    observe::Attempt,
+    rejection::{grpc_content_type, grpc_response},
+};
+
+/// Writes a row before the handler is called, and answers 503 when it cannot; see
+/// [durable mode](super#durable-mode).
+///
+/// It stands below the [`SignatureLayer`](crate::SignatureLayer), of which its log must be an
+/// observer. Without that it answers every request with 503, and says so in a row with status
+/// `misconfigured`.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct DurableLayer {
+    log: DeliveryLog,
+    deadline: Duration,
+}
+
+impl DurableLayer {
+    pub(super) const fn new(log: DeliveryLog) -> Self {
+        Self { log, deadline: Duration::from_secs(1) }
+    }
+
+    /// The time that writing the row may take, one second unless set. It is kept by tokio's timer.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+}
+
+impl<S> Layer<S> for DurableLayer {
+    type Service = DurableService<S>;
+
+    fn layer(&self, inner: S) -> DurableService<S> {
+        DurableService { inner, layer: self.clone() }
+    }
+}
+
+/// The service of a [`DurableLayer`].
+#[derive(Clone, Debug)]
+pub struct DurableService<S> {
+    inner: S,
+    layer: DurableLayer,
+}
+
+impl<S> DurableService<S> {
+    /// The inner service. What goes to it directly gets no row.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service. What goes to it directly gets no row.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service. What goes to it directly gets no row.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for DurableService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = DurableFuture<S, B>;
+
+    /// Always ready. The inner service is asked once the row is there.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let DurableLayer { log, deadline } = &self.layer;
+        let attempt = request.extensions().get::<Arc<Attempt>>();
+        let ticket = attempt.and_then(|attempt| Some((attempt, log.ticket(attempt)?)));
+        let step = match ticket {
+            None => {
+                log.warn(
+                    "the durable layer's log is no observer of a `SignatureLayer` above it: \
+                     every request is answered with 503",
+                );
+                Step::Refuse
+            }
+            Some((attempt, ticket)) => {
+                ticket.see();
+                match log.receive(attempt, &ticket) {
+                    Some(written) => Step::Write { written: timeout(*deadline, written), ticket },
+                    None => Step::Refuse,
+                }
+            }
+        };
+        let (head, body) = request.into_parts();
+        // This clone is the one that will be asked for room and then called: readiness belongs to
+        // the instance that was asked.
+        DurableFuture { request: Some((head, body)), inner: Some(self.inner.clone()), step }
+    }
+}
+
+pin_project! {
+    /// The answer of a [`DurableService`].
+    pub struct DurableFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        // There until the inner service is called.
+        request: Option<(Parts, B)>,
+        // The instance that is asked for room and then called. Gone after that.
+        inner: Option<S>,
+        #[pin]
+        step: Step<S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StepProjection]
+    enum Step<F> {
+        // No row can be written.
+        Refuse,
+        // The row is on its way.
+        Write { #[pin] written: Timeout<oneshot::Receiver<()>>, ticket: Arc<Ticket> },
+        // The row is there. The inner service is being asked for room.
+        Ready,
+        // The inner service is at work.
+        Call { #[pin] future: F },
+        Done,
+    }
+}
+
+impl<S, B, R> Future for DurableFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Output = Result<Response<ResponseBody<R>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.step.as_mut().project() {
+                StepProjection::Refuse => {
+                    let response = refuse(this.request.take());
+                    // The clone of the inner service is freed at once.
+                    this.inner.take();
+                    this.step.set(Step::Done);
+                    return Poll::Ready(Ok(response.map(ResponseBody::own)));
+                }
+                StepProjection::Write { written, ticket } => match ready!(written.poll(cx)) {
+                    Ok(Ok(())) => {
+                        ticket.write();
+                        Step::Ready
+                    }
+                    // Not in time, or not taken by the store.
+                    _ => Step::Refuse,
+                },
+                StepProjection::Ready => {
+                    if let Some(inner) = this.inner.as_mut()
+                        && let Err(error) = ready!(inner.poll_ready(cx))
+                    {
+                        this.step.set(Step::Done);
+                        return Poll::Ready(Err(error));
+                    }
+                    match (this.inner.take(), this.request.take()) {
+                        (Some(mut inner), Some((head, body))) => {
+                            let future = inner.call(Request::from_parts(head, body));
+                            // The clone is dropped here, before the inner future is polled.
+                            Step::Call { future }
+                        }
+                        _ => Step::Done,
+                    }
+                }
+                StepProjection::Call { future } => {
+                    let response = ready!(future.poll(cx));
+                    this.step.set(Step::Done);
+                    return Poll::Ready(response.map(|response| response.map(ResponseBody::inner)));
+                }
+                StepProjection::Done => panic!("`DurableFuture` polled after completion"),
+            };
+            this.step.set(next);
+        }
+    }
+}
+
+/// 503, in gRPC's way to a gRPC request. A genuine sender comes again.
+fn refuse<B>(request: Option<(Parts, B)>) -> Response<Bytes> {
+    let rejection = Rejection::new(RejectionKind::VerifierUnavailable);
+    let head = request.map(|(head, _)| head);
+    if let Some(attempt) = head.as_ref().and_then(|head| head.extensions.get::<Arc<Attempt>>()) {
+        // For the row by the observer. The handler had no say.
+        attempt.set_status("error", "The row could not be written first");
+    }
+    match head.as_ref().and_then(|head| grpc_content_type(head.version, &head.headers)) {
+        Some(grpc) => grpc_response(&rejection, grpc.clone()),
+        None => default_response(&rejection),
+    }
+}
+
+impl<S, B> fmt::Debug for DurableFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match &self.step {
+            Step::Refuse => "Refuse",
+            Step::Write { .. } => "Write",
+            Step::Ready => "Ready",
+            Step::Call { .. } => "Call",
+            Step::Done => "Done",
+        };
+        f.debug_struct("DurableFuture").field("step", &step).finish_non_exhaustive()
+    }
+}

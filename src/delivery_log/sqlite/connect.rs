@@ -1,0 +1,158 @@
+//! How a file is opened, and what it must be able to do.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{
+    super::{LogError, sql},
+    error,
+    lane::{BUSY_TIMEOUT, wait_for_locks},
+};
+
+/// A row has its payload, so the default of 4 KiB would hold one or two. A file that is there keeps
+/// the size that it has.
+const PAGE_SIZE: u32 = 16 << 10;
+
+/// SQLite's own, in pages: when the write-ahead log is brought into the file.
+const AUTOCHECKPOINT: u64 = 1_000;
+
+/// `PRAGMA synchronous` as it is read back.
+const FULL: i64 = 2;
+
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) path: PathBuf,
+    pub(super) max_file_size: Option<u64>,
+    pub(super) is_durable: bool,
+}
+
+/// Refuses names that SQLite does not take for a file's. Creates the file if it is not there, for its
+/// owner only: rows may hold personal data. The write-ahead log takes over its mode.
+pub(super) fn prepare(path: &Path) -> Result<(), LogError> {
+    let name = path.as_os_str().as_encoded_bytes();
+    if name.is_empty() || name == b":memory:" {
+        return Err(not_a_file());
+    }
+    if name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"file:")) {
+        return Err(LogError::unsuitable(
+            "a path is expected, not a URI; keep rows in memory with `MemoryLog`",
+        ));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        options.open(path).map_err(LogError::unavailable)?;
+    }
+    Ok(())
+}
+
+fn not_a_file() -> LogError {
+    LogError::unsuitable(
+        "an SQLite database in memory is gone with its connection, and each connection has another; \
+         keep rows in memory with `MemoryLog`",
+    )
+}
+
+fn open(setup: &Setup) -> Result<Connection, LogError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&setup.path, flags).map_err(error)?;
+    if connection.path().is_none_or(str::is_empty) {
+        return Err(not_a_file());
+    }
+    wait_for_locks(&connection, BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+pub(super) fn reader(setup: &Setup) -> Result<Connection, LogError> {
+    let connection = open(setup)?;
+    connection.pragma_update(None, "query_only", "ON").map_err(error)?;
+    Ok(connection)
+}
+
+pub(super) fn writer(setup: &Setup) -> Result<Connection, LogError> {
+    let connection = open(setup)?;
+    let set = |name, value: &str| connection.pragma_update(None, name, value).map_err(error);
+    set("page_size", &PAGE_SIZE.to_string())?;
+    let mode = "PRAGMA journal_mode = WAL";
+    let mode: String = connection.query_row(mode, [], |row| row.get(0)).map_err(error)?;
+    // Without a sync at each commit a power cut, though no kill, can take the last rows.
+    set("synchronous", if setup.is_durable { "FULL" } else { "NORMAL" })?;
+    if setup.is_durable {
+        // macOS's ordinary sync does not wait for the disk.
+        set("fullfsync", "ON")?;
+        set("checkpoint_fullfsync", "ON")?;
+        let level = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
+        check_durable(&mode, level.map_err(error)?)?;
+    }
+    // Deleted rows may hold personal data, and are overwritten.
+    set("secure_delete", "ON")?;
+    if let Some(bytes) = setup.max_file_size {
+        limit_size(&connection, bytes).map_err(error)?;
+    }
+    Ok(connection)
+}
+
+/// What durable mode asks for, as SQLite says that it is.
+fn check_durable(mode: &str, synchronous: i64) -> Result<(), LogError> {
+    if matches!(mode, "memory" | "off") {
+        let why = format!("durable mode needs a journal on disk: `journal_mode` is {mode}");
+        return Err(LogError::unsuitable(why));
+    }
+    if synchronous < FULL {
+        return Err(LogError::unsuitable(
+            "durable mode needs each commit on disk: `synchronous` is below FULL",
+        ));
+    }
+    Ok(())
+}
+
+/// Limits the file, and has the write-ahead log brought into it well before that is as long.
+fn limit_size(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
+    let page_size = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let page_size = u64::from(u32::max(page_size, 1));
+    let pages = (bytes / page_size).max(1);
+    let checkpoint = (pages / 4).clamp(1, AUTOCHECKPOINT);
+    connection.pragma_update(None, "max_page_count", sql::integer(pages))?;
+    connection.pragma_update(None, "wal_autocheckpoint", sql::integer(checkpoint))?;
+    // Its file shrinks to this once it has been emptied.
+    connection.pragma_update(None, "journal_size_limit", sql::integer(checkpoint * page_size))
+}
+
+/// Whether the write-ahead log keeps within the limit. One that does not is emptied, if no
+/// transaction is in the way.
+pub(super) fn has_short_wal(connection: &Connection, limit: u64) -> Result<bool, LogError> {
+    let Some(path) = connection.path() else { return Ok(true) };
+    let wal = PathBuf::from(format!("{path}-wal"));
+    let is_short = || wal.metadata().map_or(0, |file| file.len()) <= limit;
+    if is_short() {
+        return Ok(true);
+    }
+    wait_for_locks(connection, std::time::Duration::ZERO)?;
+    let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    wait_for_locks(connection, BUSY_TIMEOUT)?;
+    emptied.map_err(error)?;
+    Ok(is_short())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_back_must_be_durable() {
+        for (mode, level, durable) in [
+            ("wal", 2, true),
+            ("delete", 3, true),
+            ("off", 2, false),
+            ("memory", 2, false),
+            ("wal", 1, false),
+        ] {
+            assert_eq!(check_durable(mode, level).is_ok(), durable, "{mode} {level}");
+        }
+    }
+}

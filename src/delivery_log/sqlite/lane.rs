@@ -1,0 +1,222 @@
+//! Connections for one purpose, and work on them that can be given up.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use rusqlite::Connection;
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+};
+
+use super::{super::LogError, connect::Setup, error};
+
+/// Instructions of SQLite's machine between two looks at whether the work was given up: less than a
+/// millisecond.
+const INSTRUCTIONS: i32 = 10_000;
+
+/// Waits for another process's lock.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Connections of which so many are at work at once. Who comes first is served first.
+pub(super) struct Lane {
+    setup: Arc<Setup>,
+    connect: fn(&Setup) -> Result<Connection, LogError>,
+    /// For all connections, idle or at work. Closed at the end.
+    room: Arc<Semaphore>,
+    idle: Mutex<Vec<Connection>>,
+    /// How often all work was interrupted.
+    interrupted: Arc<AtomicU64>,
+}
+
+impl Lane {
+    pub(super) fn new(
+        setup: &Arc<Setup>,
+        connections: usize,
+        connect: fn(&Setup) -> Result<Connection, LogError>,
+    ) -> Arc<Self> {
+        let room = Arc::new(Semaphore::new(connections));
+        let interrupted = Arc::default();
+        Arc::new(Self {
+            setup: Arc::clone(setup),
+            connect,
+            room,
+            idle: Mutex::default(),
+            interrupted,
+        })
+    }
+
+    /// Waits until so many connections are not at work, and keeps them from it.
+    pub(super) async fn keep_out(&self, all: u32) -> Result<OwnedSemaphorePermit, LogError> {
+        Arc::clone(&self.room).acquire_many_owned(all).await.map_err(LogError::unavailable)
+    }
+
+    /// Ends all work that is under way.
+    pub(super) fn interrupt(&self) {
+        self.interrupted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Works on a connection, on a thread that may wait for the disk. Work whose future is dropped
+    /// is interrupted, and has its connection until then.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Connection, &Work) -> Result<T, LogError> + Send + 'static,
+    ) -> Result<T, LogError> {
+        // How long to wait is up to the caller: a queue is no fault.
+        let room = self.keep_out(1).await?;
+        let (lane, given_up) = (Arc::clone(self), GivenUp::default());
+        let token = Work(Arc::clone(&given_up.0));
+        let done = spawn_blocking(move || lane.run_now(room, &token, work)).await;
+        done.unwrap_or_else(|_| Err(LogError::unavailable("the work did not come to its end")))
+    }
+
+    fn run_now<T>(
+        &self,
+        _room: OwnedSemaphorePermit,
+        token: &Work,
+        work: impl FnOnce(&mut Connection, &Work) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
+        token.check()?;
+        let idle = self.idle().pop();
+        let mut connection = idle.map_or_else(|| (self.connect)(&self.setup), Ok)?;
+        let (given_up, interrupted) = (Arc::clone(&token.0), Arc::clone(&self.interrupted));
+        let before = interrupted.load(Ordering::Relaxed);
+        // It asks about this work and no other, so the next user of the connection is never hit.
+        let is_given_up = move || {
+            given_up.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed) != before
+        };
+        connection.progress_handler(INSTRUCTIONS, Some(is_given_up));
+        let result = work(&mut connection, token);
+        connection.progress_handler(0, None::<fn() -> bool>);
+        // What has failed may go on failing; a new connection knows nothing of it.
+        let is_sound = result.as_ref().map_or_else(LogError::is_refusal, |_| true);
+        let mut idle = self.idle();
+        if is_sound && connection.is_autocommit() && !self.room.is_closed() {
+            idle.push(connection);
+        }
+        result
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes no more work, and returns the connections that have none, for the caller to drop where
+    /// it may wait for the disk.
+    pub(super) fn close(&self) -> Vec<Connection> {
+        self.room.close();
+        std::mem::take(&mut *self.idle())
+    }
+}
+
+impl Drop for Lane {
+    /// The last connection brings what is in the write-ahead log into the file.
+    fn drop(&mut self) {
+        let idle = self.close();
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn_blocking(move || drop(idle));
+        }
+    }
+}
+
+/// Tells a piece of work that nobody waits for it any more.
+#[derive(Default)]
+struct GivenUp(Arc<AtomicBool>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A piece of work as it sees itself.
+pub(super) struct Work(Arc<AtomicBool>);
+
+impl Work {
+    /// Fails when nobody waits any more: between statements that are too short to be interrupted.
+    pub(super) fn check(&self) -> Result<(), LogError> {
+        if self.0.load(Ordering::Relaxed) {
+            return Err(LogError::unavailable("the work was given up"));
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn never_given_up() -> Self {
+        Self(Arc::default())
+    }
+}
+
+/// Sets how long a connection waits for another process's lock.
+pub(super) fn wait_for_locks(connection: &Connection, limit: Duration) -> Result<(), LogError> {
+    connection.busy_timeout(limit).map_err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Work for a minute or so, since a test that fails must end too.
+    const LONG: &str = "WITH RECURSIVE n(i) AS \
+         (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000) SELECT COUNT(*) FROM n";
+
+    fn lane(connections: usize) -> Arc<Lane> {
+        let setup = Setup { path: ":memory:".into(), max_file_size: None, is_durable: false };
+        let connect = |setup: &Setup| Connection::open(&setup.path).map_err(error);
+        Lane::new(&Arc::new(setup), connections, connect)
+    }
+
+    #[tokio::test]
+    async fn work_that_is_given_up_is_ended_and_leaves_its_place() {
+        let lane = lane(1);
+        for _ in 0..3 {
+            let ((started, has_started), (ended, has_ended)) = (mpsc::channel(), mpsc::channel());
+            let long = lane.run(move |connection, _| {
+                started.send(()).unwrap();
+                let result = connection.query_row(LONG, [], |row| row.get::<_, i64>(0));
+                ended.send(result.err().and_then(|error| error.sqlite_error_code())).unwrap();
+                Ok(())
+            });
+            let waits = spawn_blocking(move || has_started.recv().unwrap());
+            tokio::select! {
+                _ = long => panic!("it has ended"),
+                _ = waits => {}
+            }
+            // The next one is not interrupted, although it comes at once.
+            let next = lane.run(|connection, work| {
+                work.check()?;
+                let some = LONG.replace("100000000", "300000");
+                connection.query_row(&some, [], |row| row.get::<_, i64>(0)).map_err(error)
+            });
+            assert_eq!(next.await.unwrap(), 300_000);
+            let code = has_ended.recv().unwrap();
+            assert_eq!(code, Some(rusqlite::ErrorCode::OperationInterrupted));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_long_is_served_in_the_end() {
+        let lane = lane(2);
+        let mut readers = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let lane = Arc::clone(&lane);
+            readers.spawn(async move {
+                let slow = |_: &mut Connection, _: &Work| {
+                    std::thread::sleep(Duration::from_millis(50));
+                    Ok(())
+                };
+                lane.run(slow).await
+            });
+        }
+        // Longer than the two seconds after which a pool of connections usually gives up.
+        assert!(readers.join_all().await.into_iter().all(|result| result.is_ok()));
+    }
+}

@@ -1,0 +1,24 @@
+//! The log of every delivery: what becomes a row, queries, queue, durable mode, masking, and what
+//! happens when SQLite fails or the process is killed.
+
+mod contract;
+mod durable;
+mod faults;
+pub(crate) mod helpers;
+mod kills;
+mod mask;
+mod queue;
+mod rows;
+mod scripted;
+#[cfg(all(
+    feature = "asymmetric",
+    feature = "metrics",
+    feature = "sign",
+    feature = "tenants",
+    feature = "tracing"
+))]
+mod sensitive;
+mod storage;
+
+use helpers::*;
+use scripted::{Mode, Scripted};
