@@ -12,7 +12,7 @@
 //! curl -i http://127.0.0.1:3000/trait -H "x-digest-signature: $tag" -d "$body"
 //! ```
 
-use std::{env, error::Error, net::SocketAddr};
+use std::{env, error::Error, mem, net::SocketAddr};
 
 use axum::{Extension, Router, routing::post};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -21,7 +21,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::request::Parts;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
-use tower_webhook::{Rejection, Scheme, Secret, SignatureLayer, Verified, Verifier, verifier_fn};
+use tower_webhook::{
+    Context, Outcome, Rejection, Scheme, Secret, SignatureLayer, Verified, Verifier, verifier_fn,
+};
 
 /// Declared: hex HMAC-SHA256 of the body, in one header.
 const ACME: Scheme = Scheme::hmac_sha256("x-acme-signature").provider("acme");
@@ -40,10 +42,10 @@ struct OfDigest(Hmac<Sha256>);
 impl Verifier for OfDigest {
     type State = (Vec<u8>, Sha256);
 
-    fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
+    fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
         // What the head alone can tell is refused before the body is read.
         const HEADER: &str = "x-digest-signature";
-        let received = head.headers.get(HEADER).ok_or(Rejection::missing(HEADER))?;
+        let received = request.head().headers.get(HEADER).ok_or(Rejection::missing(HEADER))?;
         let tag = STANDARD.decode(received).map_err(|_| Rejection::malformed(HEADER))?;
         Ok((tag, Sha256::new()))
     }
@@ -54,14 +56,14 @@ impl Verifier for OfDigest {
 
     fn finish(
         &self,
-        (tag, hash): Self::State,
-        _: &Parts,
+        (tag, hash): &mut Self::State,
+        _: &Context<'_>,
         _: &Bytes,
-    ) -> Result<Verified, Rejection> {
+    ) -> Result<Outcome, Rejection> {
         // Not `==`, whose time tells how much of a guess was right.
-        let mac = self.0.clone().chain_update(hash.finalize());
-        mac.verify_slice(&tag).map_err(|_| Rejection::mismatch())?;
-        Ok(Verified::new("of-digest").with_replay_material(&tag))
+        let mac = self.0.clone().chain_update(mem::take(hash).finalize());
+        mac.verify_slice(tag).map_err(|_| Rejection::mismatch())?;
+        Ok(Verified::new("of-digest").with_replay_material(tag).into())
     }
 }
 

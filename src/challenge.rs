@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Response, header, request::Parts};
 use subtle::Choice;
 
 use crate::{
-    ConfigError, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
+    ConfigError, Context, Outcome, Rejection, RejectionKind, Secret, SensitiveParts, Verifier,
     VerifierDefaults,
     encoding::Encoding,
     form::Form,
@@ -374,22 +374,31 @@ pub fn with_challenge<V: Verifier>(
 impl<V: Verifier> Verifier for WithChallenge<V> {
     type State = V::State;
 
-    fn begin(&self, head: &Parts) -> Result<V::State, Rejection> {
-        self.verifier.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<V::State, Rejection> {
+        self.verifier.begin(request)
     }
 
     fn update(&self, state: &mut V::State, chunk: &[u8]) {
         self.verifier.update(state, chunk);
     }
 
-    fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        let verified = self.verifier.finish(state, head, body)?;
-        verified.or_reply(|| self.challenge.after_verification(head, body, None))
+    fn finish(
+        &self,
+        state: &mut V::State,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        let outcome = self.verifier.finish(state, request, body)?;
+        outcome.or_reply(|| self.challenge.after_verification(request.head(), body, None))
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        let own = self.verifier.challenge(head);
-        own.or_else(|| self.challenge.before_verification(head, None))
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        let own = self.verifier.challenge(request);
+        own.or_else(|| self.challenge.before_verification(request.head(), None))
+    }
+
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        self.verifier.first_contact(request, body)
     }
 
     fn defaults(&self) -> VerifierDefaults {

@@ -1,9 +1,12 @@
 //! Verifiers made of two verifiers.
 
 use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::Response;
 
-use crate::{Rejection, RejectionKind, SensitiveParts, Verified, Verifier, VerifierDefaults};
+use crate::{
+    Context, Outcome, Rejection, RejectionKind, SensitiveParts, Verified, Verifier,
+    VerifierDefaults,
+};
 
 /// Both verifiers must accept; see [`all_of`].
 #[derive(Clone, Debug)]
@@ -64,8 +67,8 @@ pub const fn any_of<A: Verifier, B: Verifier>(first: A, second: B) -> AnyOf<A, B
 impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
     type State = (A::State, B::State);
 
-    fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
-        Ok((self.first.begin(head)?, self.second.begin(head)?))
+    fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
+        Ok((self.first.begin(request)?, self.second.begin(request)?))
     }
 
     fn update(&self, state: &mut Self::State, chunk: &[u8]) {
@@ -75,20 +78,25 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
 
     fn finish(
         &self,
-        (first, second): Self::State,
-        head: &Parts,
+        (first, second): &mut Self::State,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
+    ) -> Result<Outcome, Rejection> {
         // Both run in any case, so that the time taken does not tell which one refused.
-        let first = self.first.finish(first, head, body);
-        let second = self.second.finish(second, head, body);
-        let verified = first?;
+        let first = self.first.finish(first, request, body);
+        let second = self.second.finish(second, request, body);
+        let first = first?;
         // A token beside a signature must not hide from a replay guard what the signature covers.
-        second.map(|second| verified.or_identity_of(&second).or_reply_of(second))
+        second.map(|second| first.join(second, Verified::or_identity_of))
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        self.first.challenge(head).or_else(|| self.second.challenge(head))
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        self.first.challenge(request).or_else(|| self.second.challenge(request))
+    }
+
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        let first = self.first.first_contact(request, body);
+        first.or_else(|| self.second.first_contact(request, body))
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -137,8 +145,8 @@ const fn rank(kind: RejectionKind) -> u8 {
 impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
     type State = (Result<A::State, Rejection>, Result<B::State, Rejection>);
 
-    fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
-        match (self.first.begin(head), self.second.begin(head)) {
+    fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
+        match (self.first.begin(request), self.second.begin(request)) {
             (Err(first), Err(second)) => Err(one_of(first, second)),
             states => Ok(states),
         }
@@ -155,16 +163,22 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
 
     fn finish(
         &self,
-        (first, second): Self::State,
-        head: &Parts,
+        (first, second): &mut Self::State,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
+    ) -> Result<Outcome, Rejection> {
         let were_in_order = (first.is_ok(), second.is_ok());
-        let first = first.and_then(|state| self.first.finish(state, head, body));
-        let second = second.and_then(|state| self.second.finish(state, head, body));
+        let first = match first {
+            Ok(state) => self.first.finish(state, request, body),
+            Err(rejection) => Err(rejection.clone()),
+        };
+        let second = match second {
+            Ok(state) => self.second.finish(state, request, body),
+            Err(rejection) => Err(rejection.clone()),
+        };
         match (first, second) {
             // A verifier that refused has no say in the answer.
-            (Ok(first), Ok(second)) => Ok(first.or_longer_of(&second).or_reply_of(second)),
+            (Ok(first), Ok(second)) => Ok(first.join(second, Verified::or_longer_of)),
             (Ok(verified), Err(_)) | (Err(_), Ok(verified)) => Ok(verified),
             (Err(first), Err(second)) => Err(match were_in_order {
                 (true, false) => of_the_meant(first, second),
@@ -174,12 +188,17 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
         }
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        match (self.first.challenge(head), self.second.challenge(head)) {
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        match (self.first.challenge(request), self.second.challenge(request)) {
             (Some(Ok(response)), _) | (_, Some(Ok(response))) => Some(Ok(response)),
             (Some(Err(first)), Some(Err(second))) => Some(Err(one_of(first, second))),
             (answer, None) | (None, answer) => answer,
         }
+    }
+
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        let first = self.first.first_contact(request, body);
+        first.or_else(|| self.second.first_contact(request, body))
     }
 
     fn defaults(&self) -> VerifierDefaults {

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{ConfigError, Secret};
 
 /// What a vendor's customers have beside the signing secret.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Credentials {
     /// What the verifier takes, and where it stands.
     pub(crate) wanted: &'static str,
@@ -88,6 +88,12 @@ pub(crate) fn refuse_public_key(secret: &Secret) -> Result<(), ConfigError> {
         return Err(ConfigError::SecretIsPublicKey);
     }
     Ok(())
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("others", &self.others.len()).finish_non_exhaustive()
+    }
 }
 
 /// The fewest bytes of a secret that takes some time to guess.

@@ -257,24 +257,29 @@ impl FirstContacts {
     pub(crate) fn may_be(&self, head: &Parts, len: Option<u64>) -> bool {
         head.method == Method::POST
             && len.is_some_and(|len| (1..=MAX_BODY as u64).contains(&len))
-            && (self.exchanged.iter().any(|it| it.has_head(head)) || self.of(head).next().is_some())
+            && (self.exchanged.iter().any(|it| it.has_head(head))
+                || self.unsigned(head).any(|known| {
+                    // Without any, the verifier's code decides.
+                    known.contacts.is_empty() || known.contacts.iter().any(|it| it.has_head(head))
+                }))
     }
 
     /// Returns the answer to a first contact, of a request that [`may_be`](Self::may_be) one; `None` for
     /// every other.
     pub(crate) fn answer(&self, head: &Parts, body: &[u8]) -> Option<Response<Bytes>> {
-        self.of(head).find_map(|contact| contact.answer(body))
+        let mut contacts = self.unsigned(head).flat_map(|known| known.contacts);
+        contacts.find_map(|contact| contact.has_head(head).then(|| contact.answer(body)).flatten())
     }
 
-    /// Returns those whose head this can be. One with a signature is verified, however wrong it is.
-    fn of<'a>(&'a self, head: &'a Parts) -> impl Iterator<Item = &'static FirstContact> + 'a {
+    /// Returns those of providers that have not signed this. One with a signature is verified, however wrong
+    /// it is.
+    fn unsigned<'a>(&'a self, head: &'a Parts) -> impl Iterator<Item = &'a OfProvider> + 'a {
         let is_unsigned = |known: &&OfProvider| {
             let families =
                 known.families.0.into_iter().flatten().flat_map(Scheme::signature_headers);
             let mut names = known.signature.headers().iter().chain(families);
             !names.any(|name| head.headers.contains_key(*name))
         };
-        let contacts = self.known.iter().flatten().filter(is_unsigned).flat_map(|it| it.contacts);
-        contacts.filter(|contact| contact.has_head(head))
+        self.known.iter().flatten().filter(is_unsigned)
     }
 }

@@ -166,7 +166,7 @@ where
                             if let Found::Verifier(verifier) = &found {
                                 this.observed.found(verifier);
                             }
-                            begin(found, head)
+                            begin(found, &this.config.context(head))
                         })
                         .or_else(|stop| this.config.report_only(stop).map(Decider::Refused));
                     this.step.as_mut().go_on(decider, head, body, this.config, this.observed)
@@ -182,22 +182,19 @@ where
                             let (body, share, _) = reading.finish();
                             let ip = config.client_ip.as_ref();
                             let make = make.take();
-                            let taken = make.as_ref().map_or(Ok(false), |make| {
-                                contained(|| make.takes_token(head, body.bytes()))
+                            let request = config.context(head);
+                            let answered = make.as_ref().map_or(Ok(None), |make| {
+                                contained(|| contact(make, config, &request, body.bytes()))
                             });
-                            let contacts = &config.defaults.first_contacts;
-                            let response = match taken {
-                                Ok(true) => Some(Response::default()),
-                                _ => contacts.answer(head, body.bytes()),
-                            };
-                            match response {
-                                Some(response) => {
+                            match answered {
+                                Ok(Some(response)) => {
                                     Err((Stop::Contact(Box::new(response)), Rest::Read))
                                 }
-                                None => {
+                                answered => {
                                     let body = Some(Input::Read(body, share));
                                     let early = make.map(|make| {
-                                        taken.and_then(|_| contained(|| make.early(head, ip)))
+                                        answered
+                                            .and_then(|_| contained(|| make.early(&request, ip)))
                                     });
                                     this.step.set(match early {
                                         Some(Ok(early)) => Step::Make { early, body },
@@ -247,9 +244,10 @@ where
                     let admitted = body.and_then(|body| {
                         let verdict = verifier.and_then(|verifier| {
                             this.observed.found(&verifier);
-                            let mut state = start(&verifier, head)?;
+                            let request = this.config.context(head);
+                            let mut state = start(&verifier, &request)?;
                             contained(|| verifier.update(&mut state, body.bytes()))?;
-                            finish(&verifier, state, head, body.bytes())
+                            finish(&verifier, &mut state, &request, body.bytes())
                         });
                         this.config.admit(verdict, head, this.observed)?;
                         this.step.set(Step::Ready { body: Some(body) });
@@ -306,6 +304,20 @@ where
     }
 }
 
+/// The answer to a first contact: a token is taken, or data or code know it.
+fn contact<M: Source>(
+    make: &M,
+    config: &Config,
+    request: &crate::Context<'_>,
+    body: &Bytes,
+) -> Option<Response<Bytes>> {
+    if make.takes_token(request.head(), body) {
+        return Some(Response::default());
+    }
+    let declared = config.defaults.first_contacts.answer(request.head(), body);
+    declared.or_else(|| make.first_contact(request, body))
+}
+
 impl<M, E, V, L, B, F> Step<M, E, V, V::State, L, L::Future, B, F>
 where
     V: Verifier,
@@ -350,8 +362,8 @@ where
     ) -> Result<(), (Stop, Rest<B>)> {
         observed.has_read(body.bytes());
         let verdict = match decider {
-            Some(Decider::Verifier(verifier, state)) => {
-                finish(&verifier, state, head, body.bytes())
+            Some(Decider::Verifier(verifier, mut state)) => {
+                finish(&verifier, &mut state, &config.context(head), body.bytes())
             }
             Some(Decider::Later(later)) => match contained(|| later.look_up(head, body.bytes())) {
                 Ok(future) => {

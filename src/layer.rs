@@ -3,15 +3,15 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, request::Parts};
 use tower_layer::Layer;
 
 use crate::{
-    Drain, Rejection, SensitiveParts, SignatureService, Source, VerifierDefaults,
+    Context, Drain, Rejection, SensitiveParts, SignatureService, Source, VerifierDefaults,
     budget::Budget,
     observe::{ClientIp, Observer, Observers},
     time::Clock,
@@ -67,7 +67,6 @@ pub(crate) struct Config {
     pub(crate) report_only: bool,
     pub(crate) observers: Observers,
     pub(crate) client_ip: Option<ClientIp>,
-    /// Of events.
     pub(crate) clock: Clock,
 }
 
@@ -208,9 +207,13 @@ impl<M> SignatureLayer<M> {
         self.with(|config| config.client_ip = Some(client_ip))
     }
 
-    /// Tells events the time, in place of the system's clock: for tests.
-    pub fn event_clock(self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.with(|config| config.clock = Clock::new(now))
+    /// Sets the clock of the verifier and of events, in place of the system's: for tests. A closure and a
+    /// [`SystemTime`](std::time::SystemTime) are clocks, too.
+    ///
+    /// `Tenants`, a [`ReplayLayer`](crate::replay::ReplayLayer) and `sign` have clocks of their own.
+    pub fn clock(self, clock: impl Into<Clock>) -> Self {
+        let clock = clock.into();
+        self.with(|config| config.clock = clock)
     }
 
     /// **Verifies nothing away**: requests that fail verification reach the inner service too, with
@@ -260,6 +263,11 @@ impl<M: fmt::Debug> fmt::Debug for SignatureLayer<M> {
 }
 
 impl Config {
+    /// The context in which a verifier sees this request.
+    pub(crate) const fn context<'a>(&'a self, head: &'a Parts) -> Context<'a> {
+        Context::new(head).at(&self.clock)
+    }
+
     /// The longest body that can ever be held.
     pub(crate) fn body_limit(&self) -> usize {
         self.defaults.body_limit.min(self.budget.limit())

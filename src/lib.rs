@@ -9,6 +9,7 @@ mod budget;
 mod challenge;
 mod combine;
 mod config_error;
+mod context;
 mod credentials;
 mod deadline;
 #[cfg(feature = "delivery-log")]
@@ -26,6 +27,7 @@ mod layer;
 mod make;
 mod network;
 pub mod observe;
+mod outcome;
 #[cfg(all(feature = "asymmetric", feature = "sign"))]
 mod private_key;
 pub mod providers;
@@ -61,7 +63,7 @@ pub mod deliveries {}
 pub mod behind_a_proxy {}
 mod verdict;
 mod verified;
-mod verifier;
+pub mod verifier;
 
 #[cfg(feature = "asymmetric")]
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
@@ -74,6 +76,7 @@ pub use self::{
     challenge::{WithChallenge, with_challenge},
     combine::{AllOf, AnyOf, all_of, any_of},
     config_error::ConfigError,
+    context::Context,
     drain::Drain,
     future::ResponseFuture,
     layer::SignatureLayer,
@@ -81,6 +84,7 @@ pub use self::{
         MakeVerifier, MakeVerifierAfterBodyFn, MakeVerifierFn, MakeVerifierFuture,
         make_verifier_after_body_fn, make_verifier_fn,
     },
+    outcome::Outcome,
     public_url::PublicUrl,
     rejection::{Rejection, RejectionKind, default_response},
     requires::Requires,

@@ -4,14 +4,14 @@ use std::{
     fmt,
     future::{Future, Ready, ready},
     pin::Pin,
-    task::{Context, Poll},
+    task::{self, Poll},
 };
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{Response, request::Parts};
 use pin_project_lite::pin_project;
 
-use crate::{Rejection, Requires, SensitiveParts, Verifier, VerifierDefaults};
+use crate::{Context, Rejection, Requires, SensitiveParts, Verifier, VerifierDefaults};
 
 /// Makes the verifier for one request, for example with the secret of the tenant that the path
 /// names.
@@ -40,6 +40,13 @@ pub trait MakeVerifier {
         VerifierDefaults::DEFAULT
     }
 
+    /// Answers an unsigned request that is no delivery, before a verifier is made; see
+    /// [`Verifier::first_contact`].
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        let _ = (request, body);
+        None
+    }
+
     /// Returns the parts of every request that may hold a secret or a signature, whichever verifier
     /// is made: by default those that the defaults name. Those of the verifier are added once it is made.
     fn sensitive_parts(&self) -> SensitiveParts {
@@ -53,6 +60,10 @@ impl<V: Verifier + Clone> MakeVerifier for V {
 
     fn make_verifier(&self, _: &Parts) -> Self::Future {
         ready(Ok(self.clone()))
+    }
+
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        Verifier::first_contact(self, request, body)
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -192,7 +203,7 @@ where
 {
     type Output = Result<V, Rejection>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         match self.project().way.project() {
             WayProjection::LookUp { future } => future.poll(cx),
             WayProjection::Refuse { rejection } => match rejection.take() {

@@ -72,7 +72,8 @@ where
             let (inner, config) = (self.inner.clone(), Arc::clone(config));
             return ResponseFuture::of_contact(head, body, make, inner, config, observed);
         }
-        let early = contained(|| self.make.early(&head, config.client_ip.as_ref()));
+        let early =
+            contained(|| self.make.early(&config.context(&head), config.client_ip.as_ref()));
         // This clone is the one that will be asked for room and then called: readiness belongs to
         // the instance that was asked.
         ResponseFuture::new(head, body, early, self.inner.clone(), Arc::clone(config), observed)

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{Response, request::Parts};
 use pin_project_lite::pin_project;
 
 use crate::{
@@ -42,9 +42,14 @@ pub trait Source: sealed::Sealed {
 
     /// `client_ip` is the layer's.
     #[doc(hidden)]
-    fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early;
+    fn early(&self, request: &crate::Context<'_>, client_ip: Option<&ClientIp>) -> Self::Early;
     #[doc(hidden)]
     fn shared_defaults(&self) -> VerifierDefaults;
+    /// Answers a first contact by code.
+    #[doc(hidden)]
+    fn first_contact(&self, _: &crate::Context<'_>, _: &Bytes) -> Option<Response<Bytes>> {
+        None
+    }
     /// Hands a first contact's token over. `false` where none was taken.
     #[doc(hidden)]
     fn takes_token(&self, _: &Parts, _: &Bytes) -> bool {
@@ -85,8 +90,12 @@ impl<M: MakeVerifier> Source for M {
     type Early = Early<M::Future>;
     type Later = Never<M::Verifier>;
 
-    fn early(&self, head: &Parts, _: Option<&ClientIp>) -> Self::Early {
-        Early::new(self.make_verifier(head))
+    fn early(&self, request: &crate::Context<'_>, _: Option<&ClientIp>) -> Self::Early {
+        Early::new(self.make_verifier(request.head()))
+    }
+
+    fn first_contact(&self, request: &crate::Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        MakeVerifier::first_contact(self, request, body)
     }
 
     fn shared_defaults(&self) -> VerifierDefaults {
@@ -152,9 +161,9 @@ where
     type Early = Ready<Result<Found<V, Later<F>>, Rejection>>;
     type Later = Later<F>;
 
-    fn early(&self, head: &Parts, _: Option<&ClientIp>) -> Self::Early {
+    fn early(&self, request: &crate::Context<'_>, _: Option<&ClientIp>) -> Self::Early {
         let later = || Found::Later(Later(self.function.clone()));
-        ready(self.requires.check(head).map(|()| later()))
+        ready(self.requires.check(request.head()).map(|()| later()))
     }
 
     fn shared_defaults(&self) -> VerifierDefaults {

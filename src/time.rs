@@ -66,16 +66,45 @@ impl Tolerance {
     }
 }
 
-/// Tells the time. Tests set their own.
+/// Tells the time: the system's, or in tests their own.
+///
+/// A closure and a [`SystemTime`] are clocks, too:
+///
+/// ```
+/// use std::time::SystemTime;
+/// use tower_webhook::{SignatureLayer, providers::Stripe};
+///
+/// let layer = SignatureLayer::new(Stripe::new("whsec_of_the_test")?);
+/// let stopped = layer.clone().clock(SystemTime::UNIX_EPOCH);
+/// let running = layer.clock(|| SystemTime::now());
+/// # let _ = (stopped, running);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 #[derive(Clone, Default)]
-pub(crate) struct Clock(Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>);
+pub struct Clock(Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>);
 
 impl Clock {
-    pub(crate) fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+    /// Creates a clock of this function.
+    #[must_use]
+    pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(now)))
     }
 
-    pub(crate) fn system_time(&self) -> SystemTime {
+    /// Creates a clock that always tells this time.
+    #[must_use]
+    pub fn fixed(time: SystemTime) -> Self {
+        Self::new(move || time)
+    }
+
+    /// Creates the system's clock, which is the default.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(None)
+    }
+
+    /// Returns the time.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
         self.0.as_ref().map_or_else(SystemTime::now, |now| now())
     }
 
@@ -85,14 +114,26 @@ impl Clock {
 
     /// Milliseconds since 1970. A clock that cannot be right would refuse every genuine request
     /// for good, so that case asks the sender to come again.
-    pub(crate) fn now(&self) -> Result<i64, Rejection> {
+    pub(crate) fn millis(&self) -> Result<i64, Rejection> {
         const PLAUSIBLE: std::ops::Range<i64> = 631_152_000_000..4_102_444_800_000; // 1990 to 2100
-        let now = self.system_time();
+        let now = self.now();
         now.duration_since(UNIX_EPOCH)
             .ok()
             .and_then(|since| i64::try_from(since.as_millis()).ok())
             .filter(|millis| PLAUSIBLE.contains(millis))
             .ok_or(Rejection::new(RejectionKind::ClockUnreliable))
+    }
+}
+
+impl<F: Fn() -> SystemTime + Send + Sync + 'static> From<F> for Clock {
+    fn from(now: F) -> Self {
+        Self::new(now)
+    }
+}
+
+impl From<SystemTime> for Clock {
+    fn from(time: SystemTime) -> Self {
+        Self::fixed(time)
     }
 }
 
@@ -126,7 +167,7 @@ impl Timestamp {
     pub(crate) fn valid_for(self, tolerance: Tolerance, clock: &Clock) -> Option<Duration> {
         let signed = self.to_system_time()?;
         let end = signed.checked_add(tolerance.past)?;
-        Some(end.duration_since(clock.system_time()).unwrap_or_default())
+        Some(end.duration_since(clock.now()).unwrap_or_default())
     }
 
     pub(crate) fn check(self, tolerance: Tolerance, clock: &Clock) -> Result<(), Rejection> {
@@ -134,7 +175,7 @@ impl Timestamp {
             // A clock that cannot be right is nobody's concern then.
             return Ok(());
         }
-        let now = clock.now()?;
+        let now = clock.millis()?;
         let age = match self.format {
             // The sender cut its own fraction off, so ours is cut off too.
             TimestampFormat::HttpDate | TimestampFormat::UnixSeconds => {

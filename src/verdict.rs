@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use crate::{
-    Rejection, RejectionKind, Unverified, Verified, Verifier, VerifierDefaults, default_response,
+    Context, Outcome, Rejection, RejectionKind, Unverified, Verified, Verifier, VerifierDefaults,
+    default_response,
     layer::Config,
     observe::{EventKind, Observed},
     rejection::{grpc_content_type, grpc_response},
@@ -91,22 +92,22 @@ pub(crate) fn contained<T>(run: impl FnOnce() -> T) -> Result<T, Rejection> {
 
 pub(crate) fn begin<V: Verifier, L>(
     found: Found<V, L>,
-    head: &Parts,
+    request: &Context<'_>,
 ) -> Result<Decider<V, V::State, L>, Stop> {
     Ok(match found {
         Found::Later(later) => Decider::Later(later),
         Found::Verifier(verifier) => {
-            let state = start(&verifier, head)?;
+            let state = start(&verifier, request)?;
             Decider::Verifier(verifier, state)
         }
     })
 }
 
 /// The steps that need the head alone.
-pub(crate) fn start<V: Verifier>(verifier: &V, head: &Parts) -> Result<V::State, Stop> {
-    match decide(verifier, || verifier.challenge(head).transpose())? {
+pub(crate) fn start<V: Verifier>(verifier: &V, request: &Context<'_>) -> Result<V::State, Stop> {
+    match decide(verifier, || verifier.challenge(request).transpose())? {
         Some(response) => Err(Stop::Answer(Box::new((response, None)))),
-        None => Ok(decide(verifier, || verifier.begin(head))?),
+        None => Ok(decide(verifier, || verifier.begin(request))?),
     }
 }
 
@@ -130,14 +131,15 @@ fn decide<V: Verifier, T>(
 /// The verdict, and the reply to a signed challenge.
 pub(crate) fn finish<V: Verifier>(
     verifier: &V,
-    state: V::State,
-    head: &Parts,
+    state: &mut V::State,
+    request: &Context<'_>,
     body: &Bytes,
 ) -> Result<Verified, Stop> {
-    let mut verified = decide(verifier, || verifier.finish(state, head, body))?;
-    match verified.take_reply() {
-        Some(response) => Err(Stop::Answer(Box::new((*response, Some(verified))))),
-        None => Ok(verified),
+    match decide(verifier, || verifier.finish(state, request, body))? {
+        Outcome::Accept(verified) => Ok(verified),
+        Outcome::Reply(response, verified) => {
+            Err(Stop::Answer(Box::new((response, Some(verified)))))
+        }
     }
 }
 

@@ -6,8 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytes::Bytes;
-use http::{HeaderValue, Response, request::Parts};
+use http::{HeaderValue, request::Parts};
 use sha2::{Digest, Sha256};
 
 use crate::{Rejection, encoding::MAX_TAG};
@@ -41,7 +40,6 @@ pub struct Verified {
     identity: Option<Identity>,
     /// Whose identity it is, where another verifier accepts the delivery for longer.
     replay_provider: Option<&'static str>,
-    reply: Option<Box<Response<Bytes>>>,
 }
 
 /// Bytes that the signature vouches for: a signed id, or the tag itself.
@@ -101,7 +99,6 @@ impl Verified {
             replay_name: None,
             identity: None,
             replay_provider: None,
-            reply: None,
         }
     }
 
@@ -183,45 +180,6 @@ impl Verified {
             usize::from(u8::MAX)
         };
         self.identity = Some(Identity { bytes, len: u8::try_from(len).unwrap_or(u8::MAX) });
-    }
-
-    /// The request is a **signed** challenge (Slack's `url_verification`), and this its answer: the
-    /// layer gives it in the handler's place.
-    ///
-    /// It belongs to what [`finish`](crate::Verifier::finish) returns and to nothing else, so that
-    /// only the verifier that accepted a request answers it.
-    #[must_use]
-    pub fn with_reply(mut self, reply: Response<Bytes>) -> Self {
-        self.reply = Some(Box::new(reply));
-        self
-    }
-
-    /// With this reply, unless there is one. A challenge out of form is refused.
-    pub(crate) fn or_reply(
-        mut self,
-        reply: impl FnOnce() -> Option<Result<Response<Bytes>, Rejection>>,
-    ) -> Result<Self, Rejection> {
-        if self.reply.is_none() {
-            self.reply = reply().transpose()?.map(Box::new);
-        }
-        Ok(self)
-    }
-
-    /// With the reply of another verifier that accepted the request too, unless there is one.
-    pub(crate) fn or_reply_of(mut self, other: Self) -> Self {
-        self.reply = self.reply.or(other.reply);
-        self
-    }
-
-    pub(crate) fn take_reply(&mut self) -> Option<Box<Response<Bytes>>> {
-        self.reply.take()
-    }
-
-    /// The answer to a signed challenge. `None` for every other request, and so always in a
-    /// handler.
-    #[must_use]
-    pub fn reply(&self) -> Option<&Response<Bytes>> {
-        self.reply.as_deref()
     }
 
     /// The provider's name.
@@ -384,8 +342,7 @@ impl Unverified {
 }
 
 impl fmt::Debug for Verified {
-    /// Without the bytes of the replay key, which may be a signature, and without the reply, which
-    /// may hold a tag.
+    /// Without the bytes of the replay key, which may be a signature.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verified")
             .field("provider", &self.provider)

@@ -6,8 +6,9 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderName, Response, StatusCode, request::Parts};
 
+pub use crate::time::Clock;
 use crate::{
-    Rejection, SensitiveParts, Verified,
+    AllOf, AnyOf, Context, Outcome, Rejection, SensitiveParts, Verified, all_of, any_of,
     first_contact::{FirstContact, FirstContacts},
     scheme::SignatureSource,
 };
@@ -24,8 +25,7 @@ use crate::{
 ///
 /// ```
 /// use bytes::Bytes;
-/// use http::request::Parts;
-/// use tower_webhook::{Rejection, Secret, Verified, Verifier};
+/// use tower_webhook::{Context, Outcome, Rejection, Secret, Verified, Verifier};
 ///
 /// /// Acme sends the shared token back in reverse.
 /// #[derive(Clone, Debug)]
@@ -34,14 +34,14 @@ use crate::{
 /// impl Verifier for Acme {
 ///     type State = ();
 ///
-///     fn begin(&self, head: &Parts) -> Result<(), Rejection> {
-///         let token = head.headers.get("x-acme").ok_or(Rejection::missing("x-acme"))?;
+///     fn begin(&self, request: &Context<'_>) -> Result<(), Rejection> {
+///         let token = request.head().headers.get("x-acme").ok_or(Rejection::missing("x-acme"))?;
 ///         let reversed: Vec<u8> = token.as_bytes().iter().rev().copied().collect();
 ///         self.0.matches(&reversed).then_some(()).ok_or(Rejection::mismatch())
 ///     }
 ///
-///     fn finish(&self, _: (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-///         Ok(Verified::new("acme"))
+///     fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+///         Ok(Verified::new("acme").into())
 ///     }
 /// }
 /// ```
@@ -66,7 +66,7 @@ pub trait Verifier {
     /// # Errors
     ///
     /// Why the head is refused.
-    fn begin(&self, head: &Parts) -> Result<Self::State, Rejection>;
+    fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection>;
 
     /// Sees each chunk of the body as it arrives, so that hashing overlaps receiving. The chunks
     /// put together are the `body` that [`finish`](Self::finish) sees; the cuts mean nothing.
@@ -74,20 +74,37 @@ pub trait Verifier {
         let _ = (state, chunk);
     }
 
-    /// Decides, with the whole body at hand. A **signed** challenge (Slack's `url_verification`) is
-    /// answered here too, by [`Verified::with_reply`].
+    /// Decides, with the whole body at hand. It is called once for each state. A **signed** challenge
+    /// (Slack's `url_verification`) is answered here too, by [`Outcome::Reply`].
     ///
     /// # Errors
     ///
     /// Why the request is refused.
-    fn finish(&self, state: Self::State, head: &Parts, body: &Bytes)
-    -> Result<Verified, Rejection>;
+    fn finish(
+        &self,
+        state: &mut Self::State,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection>;
 
     /// Answers an unsigned ownership challenge (Meta's GET with `hub.challenge`) from the head
     /// alone; `None` for every other request. The handler is never called. The body is not read,
     /// unless a look-up by the body comes first.
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        let _ = head;
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        let _ = request;
+        None
+    }
+
+    /// Answers an unsigned request that is no delivery, such as a ping when a webhook is made, by head and
+    /// body; `None` for every other request. The handler is never called.
+    ///
+    /// The layer asks before verification, for each POST with a declared body of 1 to 1,024 bytes and none of the
+    /// signature headers that [`VerifierDefaults::with_first_contacts`] names: without these it never asks.
+    /// **The answer must prove nothing and have no effect: anybody can ask.**
+    ///
+    /// What can be declared needs no code: see [`Scheme::first_contacts`](crate::Scheme::first_contacts).
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        let _ = (request, body);
         None
     }
 
@@ -102,7 +119,23 @@ pub trait Verifier {
         self.defaults().sensitive_parts()
     }
 
-    /// The same verifier, whose [`Verified`] names the tenant: what a look-up returns.
+    /// Returns a verifier that accepts what **either** of the two accepts; see [`any_of`].
+    fn or<B: Verifier>(self, other: B) -> AnyOf<Self, B>
+    where
+        Self: Sized,
+    {
+        any_of(self, other)
+    }
+
+    /// Returns a verifier that accepts what **both** accept; see [`all_of`].
+    fn and<B: Verifier>(self, other: B) -> AllOf<Self, B>
+    where
+        Self: Sized,
+    {
+        all_of(self, other)
+    }
+
+    /// Returns the same verifier, whose [`Verified`] names the tenant: for look-ups.
     fn for_tenant(self, tenant: impl Into<Arc<str>>) -> ForTenant<Self>
     where
         Self: Sized,
@@ -168,8 +201,8 @@ impl VerifierDefaults {
     }
 
     /// Sets the unsigned requests that are answered before verification, in place of those set before.
-    /// They are looked for where none of these headers is there: those in which a signature stands. Of
-    /// verifiers that are combined, the first four with first contacts keep theirs.
+    /// They are looked for where none of these headers is there: those in which a signature stands. An empty
+    /// list is for a verifier that answers by [`Verifier::first_contact`]. Of verifiers that are combined, the first four with first contacts keep theirs.
     ///
     /// # Panics
     ///
@@ -285,26 +318,56 @@ impl VerifierDefaults {
 ///     )
 ///     .body(())?
 ///     .into_parts();
-/// let verified = verify(&github, &head, &Bytes::from("Hello, World!"))?;
-/// assert_eq!(verified.provider(), "github");
+/// let outcome = verify(&github, &head, &Bytes::from("Hello, World!"))?;
+/// assert_eq!(outcome.verified().provider(), "github");
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 ///
 /// Why the message is refused.
-pub fn verify<V: Verifier>(
+pub fn verify<V: Verifier>(verifier: &V, head: &Parts, body: &Bytes) -> Result<Outcome, Rejection> {
+    run(verifier, &Context::new(head), body)
+}
+
+/// Runs a verifier as [`verify`] does, by this clock: for messages that have waited in a queue, and for tests.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use bytes::Bytes;
+/// use tower_webhook::{providers::Stripe, verifier::verify_at};
+///
+/// # fn received(stripe: &Stripe, head: &http::request::Parts, body: &Bytes) -> Result<(), tower_webhook::Rejection> {
+/// let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000); // when it was received
+/// let verified = verify_at(stripe, head, body, at)?.accepted();
+/// # let _ = verified;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Why the message is refused.
+pub fn verify_at<V: Verifier>(
     verifier: &V,
     head: &Parts,
     body: &Bytes,
-) -> Result<Verified, Rejection> {
-    let defaults = verifier.defaults();
-    let run = || {
-        let mut state = verifier.begin(head)?;
+    clock: impl Into<Clock>,
+) -> Result<Outcome, Rejection> {
+    run(verifier, &Context::new(head).at(&clock.into()), body)
+}
+
+pub(crate) fn run<V: Verifier>(
+    verifier: &V,
+    request: &Context<'_>,
+    body: &Bytes,
+) -> Result<Outcome, Rejection> {
+    let decide = || {
+        let mut state = verifier.begin(request)?;
         verifier.update(&mut state, body);
-        verifier.finish(state, head, body)
+        verifier.finish(&mut state, request, body)
     };
-    run().map_err(|rejection| rejection.attributed(&defaults))
+    decide().map_err(|rejection| rejection.attributed(&verifier.defaults()))
 }
 
 /// Forwards a [`Verifier`]'s methods to another verifier.
@@ -312,8 +375,8 @@ macro_rules! delegate_verifier {
     ($self:ident => $inner:expr, $state:ty) => {
         type State = $state;
 
-        fn begin(&$self, head: &http::request::Parts) -> Result<Self::State, $crate::Rejection> {
-            $crate::Verifier::begin(&$inner, head)
+        fn begin(&$self, request: &$crate::Context<'_>) -> Result<Self::State, $crate::Rejection> {
+            $crate::Verifier::begin(&$inner, request)
         }
 
         fn update(&$self, state: &mut Self::State, chunk: &[u8]) {
@@ -322,11 +385,26 @@ macro_rules! delegate_verifier {
 
         fn finish(
             &$self,
-            state: Self::State,
-            head: &http::request::Parts,
+            state: &mut Self::State,
+            request: &$crate::Context<'_>,
             body: &bytes::Bytes,
-        ) -> Result<$crate::Verified, $crate::Rejection> {
-            $crate::Verifier::finish(&$inner, state, head, body)
+        ) -> Result<$crate::Outcome, $crate::Rejection> {
+            $crate::Verifier::finish(&$inner, state, request, body)
+        }
+
+        fn challenge(
+            &$self,
+            request: &$crate::Context<'_>,
+        ) -> Option<Result<http::Response<bytes::Bytes>, $crate::Rejection>> {
+            $crate::Verifier::challenge(&$inner, request)
+        }
+
+        fn first_contact(
+            &$self,
+            request: &$crate::Context<'_>,
+            body: &bytes::Bytes,
+        ) -> Option<http::Response<bytes::Bytes>> {
+            $crate::Verifier::first_contact(&$inner, request, body)
         }
 
         fn defaults(&$self) -> $crate::VerifierDefaults {
@@ -340,22 +418,8 @@ macro_rules! delegate_verifier {
 }
 pub(crate) use delegate_verifier;
 
-/// Forwards a [`Verifier`]'s answers to unsigned challenges to another verifier.
-macro_rules! delegate_challenge {
-    ($self:ident => $inner:expr) => {
-        fn challenge(
-            &$self,
-            head: &http::request::Parts,
-        ) -> Option<Result<http::Response<bytes::Bytes>, $crate::Rejection>> {
-            $crate::Verifier::challenge(&$inner, head)
-        }
-    };
-}
-pub(crate) use delegate_challenge;
-
 impl<V: Verifier + ?Sized> Verifier for Arc<V> {
     delegate_verifier!(self => **self, V::State);
-    delegate_challenge!(self => **self);
 }
 
 /// A verifier made of a function; see [`verifier_fn`].
@@ -404,12 +468,17 @@ where
 {
     type State = ();
 
-    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
         Ok(())
     }
 
-    fn finish(&self, (): (), head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        (self.function)(head, body)
+    fn finish(
+        &self,
+        _: &mut (),
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        (self.function)(request.head(), body).map(Outcome::from)
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -439,23 +508,32 @@ impl<V> ForTenant<V> {
 impl<V: Verifier> Verifier for ForTenant<V> {
     type State = V::State;
 
-    fn begin(&self, head: &Parts) -> Result<V::State, Rejection> {
-        self.verifier.begin(head).map_err(|rejection| self.name(rejection))
+    fn begin(&self, request: &Context<'_>) -> Result<V::State, Rejection> {
+        self.verifier.begin(request).map_err(|rejection| self.name(rejection))
     }
 
     fn update(&self, state: &mut V::State, chunk: &[u8]) {
         self.verifier.update(state, chunk);
     }
 
-    fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        let verified = self.verifier.finish(state, head, body);
-        let verified = verified.map_err(|rejection| self.name(rejection))?;
-        Ok(verified.with_tenant(Arc::clone(&self.tenant)))
+    fn finish(
+        &self,
+        state: &mut V::State,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        let outcome = self.verifier.finish(state, request, body);
+        let outcome = outcome.map_err(|rejection| self.name(rejection))?;
+        Ok(outcome.map(|verified| verified.with_tenant(Arc::clone(&self.tenant))))
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        let answer = self.verifier.challenge(head)?;
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        let answer = self.verifier.challenge(request)?;
         Some(answer.map_err(|rejection| self.name(rejection)))
+    }
+
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        self.verifier.first_contact(request, body)
     }
 
     fn defaults(&self) -> VerifierDefaults {

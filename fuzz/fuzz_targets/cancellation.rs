@@ -21,7 +21,7 @@ use tower_webhook::{
     BufferedBody, SignatureLayer, Verified,
     observe::{Event as Told, EventKind},
     providers::StandardWebhooks,
-    replay::{MemoryReplayStore, ReplayLayer, ReplayAnswer},
+    replay::{MemoryReplayStore, ReplayAnswer, ReplayLayer},
 };
 use tower_webhook_fuzz::{
     KEYS, NOW, add, at, base64,
@@ -70,14 +70,16 @@ thread_local! {
 
 static SIGNATURE: LazyLock<SignatureLayer<StandardWebhooks>> = LazyLock::new(|| {
     let secret = tower_webhook::Secret::from_bytes(KEYS[0]).unwrap();
-    let verifier = StandardWebhooks::new(secret).unwrap().clock(at(NOW));
-    SignatureLayer::new(verifier).body_deadline(None).body_limit(64).observer(|event: &Told<'_>| {
-        if event.is_last() {
-            let number: usize = event.request_id().unwrap().parse().unwrap();
-            WORLD.with_borrow_mut(|world| world.ends[number] += 1);
-        }
-        assert!(event.kind() != EventKind::Unsettled && event.kind() != EventKind::LeaseLost);
-    })
+    let verifier = StandardWebhooks::new(secret).unwrap();
+    SignatureLayer::new(verifier).clock(at(NOW)).body_deadline(None).body_limit(64).observer(
+        |event: &Told<'_>| {
+            if event.is_last() {
+                let number: usize = event.request_id().unwrap().parse().unwrap();
+                WORLD.with_borrow_mut(|world| world.ends[number] += 1);
+            }
+            assert!(event.kind() != EventKind::Unsettled && event.kind() != EventKind::LeaseLost);
+        },
+    )
 });
 
 #[derive(Clone)]

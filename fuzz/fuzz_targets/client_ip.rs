@@ -16,9 +16,8 @@ use tower_webhook::{
     PublicUrl,
     observe::ClientIp,
     scheme::{Component, Scheme, SchemeVerifier},
-    verify,
 };
-use tower_webhook_fuzz::{KEYS, add, head, hex, hmac_sha256, secret, trimmed};
+use tower_webhook_fuzz::{KEYS, add, head, hex, hmac_sha256, secret, trimmed, verify};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROXIES: [&str; 4] = ["10.0.0.0/8", "192.0.2.7", "fd00::/9", "::ffff:172.16.0.0/108"];
@@ -32,8 +31,11 @@ static CLIENT_IP: LazyLock<ClientIp> =
     LazyLock::new(|| ClientIp::new(peer).trust_proxies(FORWARDED_FOR, PROXIES).unwrap());
 
 static BY_URL: LazyLock<SchemeVerifier> = LazyLock::new(|| {
-    let scheme =
-        Scheme::hmac_sha256("x-signature").signed_content(&[Component::Url, Component::Literal("\n"), Component::Body]);
+    let scheme = Scheme::hmac_sha256("x-signature").signed_content(&[
+        Component::Url,
+        Component::Literal("\n"),
+        Component::Body,
+    ]);
     let url = PublicUrl::forwarded(HOSTS, PROXIES, peer).unwrap();
     scheme.verifier_at(secret(0), url).unwrap()
 });

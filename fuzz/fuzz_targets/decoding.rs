@@ -12,10 +12,10 @@ use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     Secret,
     scheme::{Encoding, Scheme, SchemeVerifier},
-    verify,
 };
 use tower_webhook_fuzz::{
     Edit, KEYS, add, edit, head, hmac_sha1, hmac_sha256, hmac_sha384, hmac_sha512, secret, trimmed,
+    verify,
 };
 
 const ENCODINGS: [Encoding; 3] = [Encoding::Hex, Encoding::Base64, Encoding::Base64Url];

@@ -6,8 +6,8 @@ use arbitrary::Arbitrary;
 use bytes::Bytes;
 use http::Method;
 use libfuzzer_sys::fuzz_target;
-use tower_webhook::{Secret, providers::SharedToken, tenants::form_field, verify};
-use tower_webhook_fuzz::head;
+use tower_webhook::{Secret, providers::SharedToken, tenants::form_field};
+use tower_webhook_fuzz::{head, verify};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {

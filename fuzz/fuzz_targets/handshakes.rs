@@ -55,15 +55,15 @@ fn layers() -> Vec<SignatureLayer<BoxVerifier>> {
         BoxVerifier::new(Dropbox::new(key()).unwrap()),
         BoxVerifier::new(Okta::new(key()).unwrap()),
         BoxVerifier::new(MicrosoftGraph::new(key()).unwrap()),
-        BoxVerifier::new(Slack::new(key()).unwrap().clock(clock.clone())),
-        BoxVerifier::new(Zoom::new(key()).unwrap().clock(clock.clone())),
-        BoxVerifier::new(Twitch::new(key()).unwrap().clock(clock)),
+        BoxVerifier::new(Slack::new(key()).unwrap()),
+        BoxVerifier::new(Zoom::new(key()).unwrap()),
+        BoxVerifier::new(Twitch::new(key()).unwrap()),
         BoxVerifier::new(WebSub::new(key()).unwrap().topic(TOPIC)),
         BoxVerifier::new(with_challenge(GitHub::new(key()).unwrap(), origins).unwrap()),
         BoxVerifier::new(head.verifier(key()).unwrap()),
         BoxVerifier::new(signed.verifier(key()).unwrap()),
     ];
-    let layer = |verifier| SignatureLayer::new(verifier).body_deadline(None);
+    let layer = |verifier| SignatureLayer::new(verifier).clock(clock.clone()).body_deadline(None);
     verifiers.map(layer).into()
 }
 

@@ -12,8 +12,11 @@ use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use http::Method;
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
-    Verified, Verifier,
-    scheme::{Encoding, SignatureFormat, Component, Scheme, SchemeVerifier, TimestampFormat, TimestampSource, Tolerance},
+    Context, Verified, Verifier,
+    scheme::{
+        Component, Encoding, Scheme, SchemeVerifier, SignatureFormat, TimestampFormat,
+        TimestampSource, Tolerance,
+    },
 };
 use tower_webhook_fuzz::{
     Edit, KEYS, NOW, add, at, edit, head, hmac_sha1, hmac_sha256, hmac_sha512, secret, trimmed,
@@ -67,74 +70,79 @@ const fn by(scheme: Scheme, reading: Reading) -> Case {
     Case { scheme, reading, hmac: hmac_sha256 }
 }
 
-static CASES: [Case; 13] = [
-    by(
-        BASE.signature_format(SignatureFormat::pairs("t", "v1"))
-            .signed_content(TIMED)
-            .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
-            .tolerance(Tolerance::seconds(300)),
-        STRIPE,
-    ),
-    by(
-        BASE.signature_format(SignatureFormat::pairs("ts", "h1").separated_by(b';').spaced())
-            .signed_content(TIMED)
-            .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
-            .tolerance(Tolerance::seconds(300)),
-        PADDLE,
-    ),
-    by(
-        BASE.signature_format(SignatureFormat::pairs("t", "v1").spaced())
-            .encoding(Encoding::Base64Url)
-            .signed_content(TIMED)
-            .time(TimestampSource::Signature, TimestampFormat::UnixMillis)
-            .tolerance(Tolerance::UNBOUNDED),
-        SPACED,
-    ),
-    by(
-        BASE.signature_format(SignatureFormat::tagged("v1"))
-            .encoding(Encoding::Base64)
-            .signed_content(&[Component::Id, Component::Literal("."), Component::Time, Component::Literal("."), Component::Body])
-            .delivery_id("x-id")
-            .time(TimestampSource::Header("x-time"), TimestampFormat::UnixSeconds)
-            .tolerance(Tolerance::seconds(300)),
-        STANDARD,
-    ),
-    by(BASE.prefix("sha256="), Whole("sha256=")),
-    by(BASE.encoding(Encoding::Base64), Whole("")),
-    by(
-        BASE.signature_format(SignatureFormat::Unnamed { separator: b',', time_first: true })
-            .signed_content(TIMED)
-            .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
-            .tolerance(Tolerance::seconds(300)),
-        Positional { time_first: true },
-    ),
-    by(
-        BASE.signature_format(SignatureFormat::Unnamed { separator: b',', time_first: false }),
-        Positional { time_first: false },
-    ),
-    by(BASE.headers(&["x-signature", "x-signature-2"]), Whole("")),
-    by(BASE.authorization("HMAC").encoding(Encoding::Base64), Whole("")),
-    by(BASE.signature_format(TAGGED), COLON),
-    Case {
-        scheme: Scheme::hmac_sha1("x-signature").provider("fuzz").prefix("v0=").signed_content(&[
-            Component::Body,
-            Component::Literal("--"),
-            Component::Header("x-id"),
-        ]),
-        reading: Whole("v0="),
-        hmac: hmac_sha1,
-    },
-    Case {
-        scheme: Scheme::hmac_sha512("x-signature").provider("fuzz").delivery_id("x-id"),
-        reading: Whole(""),
-        hmac: hmac_sha512,
-    },
-];
+static CASES: [Case; 13] =
+    [
+        by(
+            BASE.signature_format(SignatureFormat::pairs("t", "v1"))
+                .signed_content(TIMED)
+                .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
+                .tolerance(Tolerance::seconds(300)),
+            STRIPE,
+        ),
+        by(
+            BASE.signature_format(SignatureFormat::pairs("ts", "h1").separated_by(b';').spaced())
+                .signed_content(TIMED)
+                .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
+                .tolerance(Tolerance::seconds(300)),
+            PADDLE,
+        ),
+        by(
+            BASE.signature_format(SignatureFormat::pairs("t", "v1").spaced())
+                .encoding(Encoding::Base64Url)
+                .signed_content(TIMED)
+                .time(TimestampSource::Signature, TimestampFormat::UnixMillis)
+                .tolerance(Tolerance::UNBOUNDED),
+            SPACED,
+        ),
+        by(
+            BASE.signature_format(SignatureFormat::tagged("v1"))
+                .encoding(Encoding::Base64)
+                .signed_content(&[
+                    Component::Id,
+                    Component::Literal("."),
+                    Component::Time,
+                    Component::Literal("."),
+                    Component::Body,
+                ])
+                .delivery_id("x-id")
+                .time(TimestampSource::Header("x-time"), TimestampFormat::UnixSeconds)
+                .tolerance(Tolerance::seconds(300)),
+            STANDARD,
+        ),
+        by(BASE.prefix("sha256="), Whole("sha256=")),
+        by(BASE.encoding(Encoding::Base64), Whole("")),
+        by(
+            BASE.signature_format(SignatureFormat::Unnamed { separator: b',', time_first: true })
+                .signed_content(TIMED)
+                .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
+                .tolerance(Tolerance::seconds(300)),
+            Positional { time_first: true },
+        ),
+        by(
+            BASE.signature_format(SignatureFormat::Unnamed { separator: b',', time_first: false }),
+            Positional { time_first: false },
+        ),
+        by(BASE.headers(&["x-signature", "x-signature-2"]), Whole("")),
+        by(BASE.authorization("HMAC").encoding(Encoding::Base64), Whole("")),
+        by(BASE.signature_format(TAGGED), COLON),
+        Case {
+            scheme: Scheme::hmac_sha1("x-signature").provider("fuzz").prefix("v0=").signed_content(
+                &[Component::Body, Component::Literal("--"), Component::Header("x-id")],
+            ),
+            reading: Whole("v0="),
+            hmac: hmac_sha1,
+        },
+        Case {
+            scheme: Scheme::hmac_sha512("x-signature").provider("fuzz").delivery_id("x-id"),
+            reading: Whole(""),
+            hmac: hmac_sha512,
+        },
+    ];
 
 static VERIFIERS: LazyLock<Vec<[SchemeVerifier; 2]>> = LazyLock::new(|| {
     let build = |case: &Case| {
         [vec![secret(0)], vec![secret(0), secret(1)]]
-            .map(|secrets| case.scheme.verifier(secrets).unwrap().clock(at(NOW)))
+            .map(|secrets| case.scheme.verifier(secrets).unwrap())
     };
     CASES.iter().map(build).collect()
 });
@@ -326,13 +334,18 @@ fn run(input: &Input<'_>) -> Option<()> {
     })();
 
     let verifier = &VERIFIERS[index][usize::from(input.is_rotating)];
-    let verdict = verifier.begin(&request).and_then(|mut state| {
+    let clock = at(NOW).into();
+    let context = Context::new(&request).at(&clock);
+    let verdict = verifier.begin(&context).and_then(|mut state| {
         for chunk in body.chunks(7) {
             verifier.update(&mut state, chunk);
         }
-        verifier.finish(state, &request, &Bytes::copy_from_slice(body))
+        verifier.finish(&mut state, &context, &Bytes::copy_from_slice(body))
     });
-    let found = verdict.as_ref().ok().map(|verified| (verified.key_index(), verified.replay_key()));
+    let found = verdict.as_ref().ok().map(|outcome| {
+        let verified = outcome.verified();
+        (verified.key_index(), verified.replay_key())
+    });
     assert_eq!(found, expected, "{index} {values:?} {verdict:?}");
     Some(())
 }

@@ -271,7 +271,9 @@ fn run(input: &Input<'_>) -> Option<()> {
             (found.extensions.get::<Verified>(), found.extensions.get::<Unverified>());
         assert_eq!((verified.is_some(), unverified.is_some()), (is_genuine, !is_genuine));
         let kind = unverified.map(|mark| mark.rejection().kind());
-        assert!(kind.is_none_or(|kind| kind.is_authentication_failure() && kind != RejectionKind::UnknownTenant));
+        assert!(kind.is_none_or(
+            |kind| kind.is_authentication_failure() && kind != RejectionKind::UnknownTenant
+        ));
     }
     Some(())
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, request::Parts};
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
-    PublicUrl, Rejection, Secret, Verifier,
+    Context, PublicUrl, Rejection, Secret, Verifier,
     providers::{
         self, Ably, BoxVerifier, GitLab, Meta, Persona, Pusher, Slack, StandardWebhooks, Twilio,
         WebSub, WebexContactCenter, Worldline, Worldpay, Wsapi,
@@ -49,23 +49,23 @@ static PROVIDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
     let mut all: Vec<_> = providers::all()
         .filter_map(|declared| {
             let verifier = declared.scheme()?.verifier_at(key(), url()).unwrap();
-            Some(provider(declared.name(), verifier.clock(at(NOW))))
+            Some(provider(declared.name(), verifier))
         })
         .collect();
     all.extend([
         provider("ably", Ably::new("key-1", key()).unwrap()),
-        provider("gitlab", GitLab::signed(key()).unwrap().clock(at(NOW))),
+        provider("gitlab", GitLab::signed(key()).unwrap()),
         provider("meta", Meta::new(key()).unwrap()),
-        provider("persona", Persona::new(key()).unwrap().clock(at(NOW))),
+        provider("persona", Persona::new(key()).unwrap()),
         provider("pusher", Pusher::new("key-1", key()).unwrap()),
-        provider("slack", Slack::new(key()).unwrap().clock(at(NOW))),
-        provider("standard_webhooks", StandardWebhooks::new(key()).unwrap().clock(at(NOW))),
+        provider("slack", Slack::new(key()).unwrap()),
+        provider("standard_webhooks", StandardWebhooks::new(key()).unwrap()),
         provider("twilio", Twilio::new(key(), url()).unwrap()),
-        provider("webex_contact_center", WebexContactCenter::new(key()).unwrap().clock(at(NOW))),
+        provider("webex_contact_center", WebexContactCenter::new(key()).unwrap()),
         provider("websub", WebSub::new(key()).unwrap()),
         provider("worldline", Worldline::new("key-1", key()).unwrap()),
         provider("worldpay", Worldpay::new("key-1", key()).unwrap()),
-        provider("wsapi", Wsapi::new(key()).unwrap().clock(at(NOW))),
+        provider("wsapi", Wsapi::new(key()).unwrap()),
     ]);
     all
 });
@@ -202,9 +202,11 @@ fn tag(value: &[u8]) -> Option<&[u8]> {
 
 fn verdict(provider: &Provider, head: &Parts, body: &[u8], cuts: u8) -> Result<(), Rejection> {
     let verifier = &provider.verifier;
-    let mut state = verifier.begin(head)?;
+    let clock = at(NOW).into();
+    let request = Context::new(head).at(&clock);
+    let mut state = verifier.begin(&request)?;
     for chunk in body.chunks(1 + usize::from(cuts)) {
         verifier.update(&mut state, chunk);
     }
-    verifier.finish(state, head, &Bytes::copy_from_slice(body)).map(drop)
+    verifier.finish(&mut state, &request, &Bytes::copy_from_slice(body)).map(drop)
 }

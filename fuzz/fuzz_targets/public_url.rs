@@ -10,9 +10,8 @@ use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     ConfigError, PublicUrl,
     scheme::{Component, Scheme},
-    verify,
 };
-use tower_webhook_fuzz::{KEYS, add, head, hex, hmac_sha256, secret};
+use tower_webhook_fuzz::{KEYS, add, head, hex, hmac_sha256, secret, verify};
 
 const CANARY: &str = "c4n4ry";
 const SCHEMES: [&str; 7] = ["https://", "http://", "wss://", "ws://", "HTTPS://", "ftp://", ""];
@@ -100,8 +99,11 @@ fn check(text: &str, url: Result<PublicUrl, ConfigError>, is_base: bool, input: 
     // Neither of these is anything to a configured URL.
     add(&mut request, "x-forwarded-host", b"other.example").unwrap();
     add(&mut request, "host", b"other.example").unwrap();
-    let scheme =
-        Scheme::hmac_sha256("x-signature").signed_content(&[Component::Url, Component::Literal("\n"), Component::Body]);
+    let scheme = Scheme::hmac_sha256("x-signature").signed_content(&[
+        Component::Url,
+        Component::Literal("\n"),
+        Component::Body,
+    ]);
     let verifier = scheme.verifier_at(secret(0), url).unwrap();
     let verdict = verify(&verifier, &request, &Bytes::from_static(b"body"));
     assert_eq!(verdict.is_ok(), !is_base || target.is_some(), "{text:?} {request:?} {verdict:?}");

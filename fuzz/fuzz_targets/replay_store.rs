@@ -16,7 +16,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     ReplayKey, Verified,
-    replay::{Claim, MemoryReplayStore, ReplayStore, Settled, ClaimToken},
+    replay::{Claim, ClaimToken, MemoryReplayStore, ReplayStore, Settled},
 };
 use tower_webhook_fuzz::NOW;
 

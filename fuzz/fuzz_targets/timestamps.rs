@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     RejectionKind,
     scheme::{Component, Scheme, TimestampFormat, TimestampSource, Tolerance},
-    verify,
+    verifier::verify_at,
 };
 use tower_webhook_fuzz::{Edit, KEYS, NOW, add, at, edit, head, hex, hmac_sha256, secret, trimmed};
 
@@ -69,8 +69,8 @@ fn run(input: &Input<'_>) -> Option<()> {
         scheme.tolerance(input.tolerance.map_or(Tolerance::UNBOUNDED, |(past, future)| {
             Tolerance::new(Duration::from_secs(past.into()), Duration::from_secs(future.into()))
         }));
-    let verifier = scheme.verifier(secret(0)).unwrap().clock(at(now));
-    let verdict = verify(&verifier, &request, &Bytes::from_static(b"body"));
+    let verifier = scheme.verifier(secret(0)).unwrap();
+    let verdict = verify_at(&verifier, &request, &Bytes::from_static(b"body"), at(now));
 
     let millis = read(text, format);
     let verdict = verdict.map_err(|rejection| rejection.kind());
@@ -91,8 +91,8 @@ fn run(input: &Input<'_>) -> Option<()> {
             }
         }
     };
-    let found = verdict.map(|verified| {
-        let signed_at = verified.signed_at().unwrap();
+    let found = verdict.map(|outcome| {
+        let signed_at = outcome.verified().signed_at().unwrap();
         match signed_at.duration_since(std::time::UNIX_EPOCH) {
             Ok(since) => i128::try_from(since.as_millis()).unwrap(),
             Err(before) => -i128::try_from(before.duration().as_millis()).unwrap(),

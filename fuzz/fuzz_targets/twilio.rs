@@ -11,8 +11,10 @@ use http::{Method, request::Parts};
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
-use tower_webhook::{PublicUrl, Secret, providers::Twilio, verify};
-use tower_webhook_fuzz::{Edit, KEYS, add, base64, edit, head, hex, hmac_sha1, secret, trimmed};
+use tower_webhook::{PublicUrl, Secret, providers::Twilio};
+use tower_webhook_fuzz::{
+    Edit, KEYS, add, base64, edit, head, hex, hmac_sha1, secret, trimmed, verify,
+};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const TYPES: [&str; 5] = [

@@ -9,12 +9,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Value, value::RawValue};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
-use tower_webhook::Secret;
+use tower_webhook::{Rejection, Secret, Verified, Verifier, verifier::verify_at};
 
 /// The time of all requests, in seconds.
 pub const NOW: u64 = 1_700_000_000;
@@ -28,6 +29,15 @@ pub fn secret(index: usize) -> Secret {
 
 pub fn at(unix: u64) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
     move || UNIX_EPOCH + Duration::from_secs(unix)
+}
+
+/// What a verifier says at the time of all requests.
+pub fn verify<V: Verifier>(
+    verifier: &V,
+    head: &Parts,
+    body: &Bytes,
+) -> Result<Verified, Rejection> {
+    verify_at(verifier, head, body, at(NOW)).map(|outcome| outcome.verified().clone())
 }
 
 /// HMAC by its definition (RFC 2104), for keys that are no longer than a block.

@@ -105,7 +105,7 @@ impl Attempt {
             user_agent: head.headers.get(header::USER_AGENT).cloned(),
             request_id: head.headers.get(REQUEST_ID).cloned(),
             client_ip,
-            received_at: clock.system_time(),
+            received_at: clock.now(),
             headers: observers.keep_request().then(|| head.headers.clone()),
             started: Instant::now(),
             clock,
@@ -243,7 +243,7 @@ impl Attempt {
         if self.clock.is_system() {
             self.started.elapsed()
         } else {
-            self.clock.system_time().duration_since(self.received_at).unwrap_or_default()
+            self.clock.now().duration_since(self.received_at).unwrap_or_default()
         }
     }
 

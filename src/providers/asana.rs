@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{self, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 
 use super::Asana;
 use crate::{
-    MakeVerifier, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
+    Context, MakeVerifier, Outcome, Rejection, RejectionKind, Secret, SensitiveParts, Verifier,
     VerifierDefaults, challenge::MAX_CHALLENGE, head::optional,
 };
 
@@ -174,7 +174,7 @@ where
 {
     type Output = Result<AsanaHook<V>, Rejection>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let unexpected = Rejection::new(RejectionKind::ChallengeUnexpected).with_field(SECRET);
         Poll::Ready(match self.project().step.project() {
             StepProjection::LookUp { future } => {
@@ -213,8 +213,8 @@ impl<V> AsanaHook<V> {
 impl<V: Verifier> Verifier for AsanaHook<V> {
     type State = V::State;
 
-    fn begin(&self, head: &Parts) -> Result<V::State, Rejection> {
-        self.verifier()?.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<V::State, Rejection> {
+        self.verifier()?.begin(request)
     }
 
     fn update(&self, state: &mut V::State, chunk: &[u8]) {
@@ -223,13 +223,18 @@ impl<V: Verifier> Verifier for AsanaHook<V> {
         }
     }
 
-    fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        self.verifier()?.finish(state, head, body)
+    fn finish(
+        &self,
+        state: &mut V::State,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        self.verifier()?.finish(state, request, body)
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
         match &self.0 {
-            Role::Verify(verifier) => verifier.challenge(head),
+            Role::Verify(verifier) => verifier.challenge(request),
             Role::Answer(echo) => {
                 let mut response = Response::new(Bytes::new());
                 response.headers_mut().insert(HeaderName::from_static(SECRET), echo.clone());

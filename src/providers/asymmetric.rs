@@ -4,12 +4,11 @@ use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
-    request::Parts,
 };
 
 use super::{policy, scheme_methods};
 use crate::{
-    Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
+    Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults,
     json::{self, Value},
     scheme::{
         Component, Encoding, Scheme, SchemeState, SchemeVerifier, TimestampFormat, TimestampSource,
@@ -55,8 +54,8 @@ impl Discord {
 impl Verifier for Discord {
     type State = SchemeState;
 
-    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
-        self.0.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
+        self.0.begin(request)
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
@@ -65,11 +64,11 @@ impl Verifier for Discord {
 
     fn finish(
         &self,
-        state: SchemeState,
-        head: &Parts,
+        state: &mut SchemeState,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
-        self.0.finish(state, head, body)?.or_reply(|| ping(body).map(Ok))
+    ) -> Result<Outcome, Rejection> {
+        self.0.finish(state, request, body)?.or_reply(|| ping(body).map(Ok))
     }
 
     fn defaults(&self) -> VerifierDefaults {

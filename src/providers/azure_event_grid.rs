@@ -1,8 +1,10 @@
 use bytes::Bytes;
-use http::request::Parts;
 
 use super::{SharedToken, policy};
-use crate::{Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults, scheme::Challenge};
+use crate::{
+    Context, Outcome, Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
+    scheme::Challenge,
+};
 
 /// Azure Event Grid, with a secret of your own in the endpoint's URL or in a delivery property.
 ///
@@ -56,13 +58,20 @@ impl AzureEventGrid {
 impl Verifier for AzureEventGrid {
     type State = usize;
 
-    fn begin(&self, head: &Parts) -> Result<usize, Rejection> {
-        self.0.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<usize, Rejection> {
+        self.0.begin(request)
     }
 
-    fn finish(&self, key: usize, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(key);
-        verified.or_reply(|| Challenge::EventGrid.after_verification(head, body, None))
+    fn finish(
+        &self,
+        key: &mut usize,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(*key);
+        let head = request.head();
+        Outcome::Accept(verified)
+            .or_reply(|| Challenge::EventGrid.after_verification(head, body, None))
     }
 
     fn defaults(&self) -> VerifierDefaults {

@@ -3,9 +3,9 @@
 use std::{any::Any, fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::Response;
 
-use crate::{Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults};
+use crate::{Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults};
 
 /// A verifier of any provider: one type for tenants who use different ones.
 ///
@@ -29,17 +29,23 @@ impl BoxVerifier {
 }
 
 trait Erased {
-    fn begin(&self, head: &Parts) -> Result<AnyState, Rejection>;
+    fn begin(&self, request: &Context<'_>) -> Result<AnyState, Rejection>;
     fn update(&self, state: &mut AnyState, chunk: &[u8]);
-    fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection>;
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>>;
+    fn finish(
+        &self,
+        state: &mut AnyState,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection>;
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>>;
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>>;
     fn defaults(&self) -> VerifierDefaults;
     fn sensitive_parts(&self) -> SensitiveParts;
 }
 
 impl<V: Verifier<State: 'static>> Erased for V {
-    fn begin(&self, head: &Parts) -> Result<AnyState, Rejection> {
-        Verifier::begin(self, head).map(|state| AnyState(Box::new(state)))
+    fn begin(&self, request: &Context<'_>) -> Result<AnyState, Rejection> {
+        Verifier::begin(self, request).map(|state| AnyState(Box::new(state)))
     }
 
     fn update(&self, state: &mut AnyState, chunk: &[u8]) {
@@ -48,14 +54,23 @@ impl<V: Verifier<State: 'static>> Erased for V {
         }
     }
 
-    fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+    fn finish(
+        &self,
+        state: &mut AnyState,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
         // A state of another verifier proves nothing to this one.
-        let state = state.0.downcast().map_err(|_| Rejection::mismatch())?;
-        Verifier::finish(self, *state, head, body)
+        let state = state.0.downcast_mut().ok_or(Rejection::mismatch())?;
+        Verifier::finish(self, state, request, body)
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        Verifier::challenge(self, head)
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        Verifier::challenge(self, request)
+    }
+
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        Verifier::first_contact(self, request, body)
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -70,20 +85,29 @@ impl<V: Verifier<State: 'static>> Erased for V {
 impl Verifier for BoxVerifier {
     type State = AnyState;
 
-    fn begin(&self, head: &Parts) -> Result<AnyState, Rejection> {
-        self.0.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<AnyState, Rejection> {
+        self.0.begin(request)
     }
 
     fn update(&self, state: &mut AnyState, chunk: &[u8]) {
         self.0.update(state, chunk);
     }
 
-    fn finish(&self, state: AnyState, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        self.0.finish(state, head, body)
+    fn finish(
+        &self,
+        state: &mut AnyState,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        self.0.finish(state, request, body)
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        self.0.challenge(head)
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        self.0.challenge(request)
+    }
+
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        self.0.first_contact(request, body)
     }
 
     fn defaults(&self) -> VerifierDefaults {

@@ -1,9 +1,10 @@
 use bytes::Bytes;
-use http::{HeaderName, request::Parts};
+use http::HeaderName;
 
 use super::{SharedToken, policy, standard_webhooks::family};
 use crate::{
-    ConfigError, IntoSecrets, Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, SensitiveParts, Verified, Verifier,
+    VerifierDefaults,
     head::optional,
     scheme::{Scheme, SchemeState, SchemeVerifier},
 };
@@ -84,12 +85,6 @@ impl GitLab {
         self.map_signed(|signed| signed.map_scheme(|scheme| scheme.tolerance(tolerance)))
     }
 
-    /// Tells the time, in place of the system's clock: for tests.
-    #[must_use]
-    pub fn clock(self, now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static) -> Self {
-        self.map_signed(|signed| signed.clock(now))
-    }
-
     fn map_signed(self, change: impl FnOnce(SchemeVerifier) -> SchemeVerifier) -> Self {
         match self.0 {
             Mode::Signed(signed) => Self(Mode::Signed(change(signed))),
@@ -101,12 +96,12 @@ impl GitLab {
 impl Verifier for GitLab {
     type State = GitLabState;
 
-    fn begin(&self, head: &Parts) -> Result<GitLabState, Rejection> {
+    fn begin(&self, request: &Context<'_>) -> Result<GitLabState, Rejection> {
         Ok(GitLabState(match &self.0 {
-            Mode::Signed(scheme) => State::Signed(scheme.begin(head)?),
+            Mode::Signed(scheme) => State::Signed(scheme.begin(request)?),
             Mode::Token(token) => {
-                optional(head, DELIVERY_ID)?; // not twice (T-10)
-                State::Token(token.begin(head)?)
+                optional(request.head(), DELIVERY_ID)?; // not twice (T-10)
+                State::Token(token.begin(request)?)
             }
         }))
     }
@@ -119,15 +114,15 @@ impl Verifier for GitLab {
 
     fn finish(
         &self,
-        state: GitLabState,
-        head: &Parts,
+        state: &mut GitLabState,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
-        match (&self.0, state.0) {
-            (Mode::Signed(scheme), State::Signed(state)) => scheme.finish(state, head, body),
+    ) -> Result<Outcome, Rejection> {
+        match (&self.0, &mut state.0) {
+            (Mode::Signed(scheme), State::Signed(state)) => scheme.finish(state, request, body),
             (Mode::Token(_), State::Token(index)) => {
-                let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(index);
-                Ok(verified.with_unsigned_id(head, DELIVERY_ID))
+                let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(*index);
+                Ok(verified.with_unsigned_id(request.head(), DELIVERY_ID).into())
             }
             // A state of the other mode proves nothing to this one.
             _ => Err(Rejection::mismatch()),
@@ -148,7 +143,7 @@ impl Verifier for GitLab {
 impl crate::sign::Sign for GitLab {
     fn sign(
         &self,
-        head: &mut Parts,
+        head: &mut http::request::Parts,
         body: &[u8],
         time: std::time::SystemTime,
     ) -> Result<(), Rejection> {

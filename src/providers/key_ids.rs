@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use crate::{
-    ConfigError, IntoSecrets, Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, SensitiveParts, Verifier,
+    VerifierDefaults,
     head::required,
     scheme::{Challenge, Encoding, Scheme, SchemeState, SchemeVerifier},
     secrets::each,
@@ -74,8 +75,8 @@ impl Keyring {
 impl Verifier for Keyring {
     type State = SchemeState;
 
-    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
-        self.key(head)?.verifier.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
+        self.key(request.head())?.verifier.begin(request)
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
@@ -87,19 +88,19 @@ impl Verifier for Keyring {
 
     fn finish(
         &self,
-        state: SchemeState,
-        head: &Parts,
+        state: &mut SchemeState,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
-        let key = self.key(head)?;
-        let verified = key.verifier.finish(state, head, body)?;
-        let index = key.indices.get(verified.key_index()).copied();
-        Ok(verified.with_key_index(index.unwrap_or_default()))
+    ) -> Result<Outcome, Rejection> {
+        let key = self.key(request.head())?;
+        let outcome = key.verifier.finish(state, request, body)?;
+        let index = key.indices.get(outcome.verified().key_index()).copied();
+        Ok(outcome.map(|verified| verified.with_key_index(index.unwrap_or_default())))
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
         // No challenge here is keyed, so any key's verifier answers it.
-        self.keys.first()?.verifier.challenge(head)
+        self.keys.first()?.verifier.challenge(request)
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -154,7 +155,7 @@ macro_rules! with_key_ids {
             }
 
             /// Accepts a further key, or further secrets of one that was named before.
-            /// [`Verified::key_index`] counts the secrets of all keys in the order in which they were given.
+            /// [`Verified::key_index`](crate::Verified::key_index) counts the secrets of all keys in the order in which they were given.
             ///
             /// # Errors
             ///
@@ -166,7 +167,6 @@ macro_rules! with_key_ids {
 
         impl Verifier for $name {
             crate::verifier::delegate_verifier!(self => self.0, SchemeState);
-            crate::verifier::delegate_challenge!(self => self.0);
         }
 
         super::sign_as!($name, self => &self.0);

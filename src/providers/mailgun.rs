@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::Arc, time::SystemTime};
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderValue, request::Parts};
@@ -10,7 +10,7 @@ use super::{
     policy::{self, DeliveryPolicy},
 };
 use crate::{
-    ConfigError, IntoSecrets, Rejection, Verified, Verifier, VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Verified, Verifier, VerifierDefaults,
     challenge::text_field,
     form::Form,
     head::required,
@@ -19,7 +19,7 @@ use crate::{
         Encoding, TimestampFormat, Tolerance,
         mac::{Mac, Verdict},
     },
-    time::{Clock, Timestamp},
+    time::Timestamp,
 };
 
 /// Mailgun: webhooks, and routes that forward a message as a form.
@@ -51,7 +51,6 @@ use crate::{
 pub struct Mailgun {
     keys: Arc<Vec<Mac>>,
     tolerance: Tolerance,
-    clock: Clock,
 }
 
 /// How the body is written.
@@ -77,7 +76,7 @@ impl Mailgun {
     pub fn new(signing_keys: impl IntoSecrets) -> Result<Self, ConfigError> {
         let keys = other_credentials::checked(signing_keys, 0, Self::DEFAULTS.provider())?;
         let keys = Arc::new(keys.iter().map(|key| Mac::hmac_sha256(key.expose())).collect());
-        Ok(Self { keys, tolerance: POLICY.tolerance(), clock: Clock::default() })
+        Ok(Self { keys, tolerance: POLICY.tolerance() })
     }
 
     /// Accepts a delivery for as long as Mailgun sends it again: 8 hours and 48 minutes after the signed
@@ -95,13 +94,6 @@ impl Mailgun {
     #[must_use]
     pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = tolerance;
-        self
-    }
-
-    /// Tells the time, in place of the system's clock: for tests.
-    #[must_use]
-    pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.clock = Clock::new(now);
         self
     }
 
@@ -174,13 +166,18 @@ fn in_form(form: &Form) -> Result<Texts<'_>, Rejection> {
 impl Verifier for Mailgun {
     type State = ();
 
-    fn begin(&self, head: &Parts) -> Result<(), Rejection> {
-        format(head).map(drop)
+    fn begin(&self, request: &Context<'_>) -> Result<(), Rejection> {
+        format(request.head()).map(drop)
     }
 
-    fn finish(&self, (): (), head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+    fn finish(
+        &self,
+        _: &mut (),
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
         let form;
-        let [timestamp, token, signature] = match format(head)? {
+        let [timestamp, token, signature] = match format(request.head())? {
             Format::Json => in_json(body)?,
             Format::Form => {
                 form = Form::parse(body).ok_or(Rejection::malformed("signature"))?;
@@ -204,9 +201,9 @@ impl Verifier for Mailgun {
         let mut tag = [0; 32];
         Encoding::Hex.decode(&signature, &mut tag).ok_or(Rejection::malformed("signature"))?;
         let key_index = self.key_index(&timestamp, &token, &tag).ok_or(Rejection::mismatch())?;
-        time.check(self.tolerance, &self.clock).map_err(|why| why.with_field("timestamp"))?;
+        time.check(self.tolerance, request.clock()).map_err(|why| why.with_field("timestamp"))?;
 
-        let valid_for = time.valid_for(self.tolerance, &self.clock);
+        let valid_for = time.valid_for(self.tolerance, request.clock());
         let verified = Verified::new(Self::DEFAULTS.provider());
         let mut verified = verified.with_key_index(key_index).with_replay_material(&token);
         if let Some(time) = time.to_system_time() {
@@ -215,10 +212,11 @@ impl Verifier for Mailgun {
         if let Some(valid_for) = valid_for {
             verified = verified.with_valid_for(valid_for);
         }
-        Ok(match HeaderValue::from_bytes(&token) {
+        let verified = match HeaderValue::from_bytes(&token) {
             Ok(id) => verified.with_delivery_id(id, true),
             Err(_) => verified,
-        })
+        };
+        Ok(verified.into())
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -234,7 +232,7 @@ impl crate::sign::SignBody for Mailgun {
         &self,
         head: &Parts,
         content: &[u8],
-        time: SystemTime,
+        time: std::time::SystemTime,
     ) -> Result<Bytes, Rejection> {
         let time = TimestampFormat::UnixSeconds.write(time);
         let token = "token-of-the-test-token-of-the-test-token-of-the-0";

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Response, request::Parts};
+use http::{Method, Response};
 
 use super::policy;
 use crate::{
-    ConfigError, IntoSecrets, Rejection, Secret, SensitiveParts, Verified, Verifier,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Secret, SensitiveParts, Verifier,
     VerifierDefaults,
     challenge::{echo, subscription},
     scheme::{Scheme, SchemeState, SchemeVerifier},
@@ -96,8 +96,8 @@ impl Meta {
 impl Verifier for Meta {
     type State = SchemeState;
 
-    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
-        self.0.scheme.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
+        self.0.scheme.begin(request)
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
@@ -106,14 +106,15 @@ impl Verifier for Meta {
 
     fn finish(
         &self,
-        state: SchemeState,
-        head: &Parts,
+        state: &mut SchemeState,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
-        self.0.scheme.finish(state, head, body)
+    ) -> Result<Outcome, Rejection> {
+        self.0.scheme.finish(state, request, body)
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        let head = request.head();
         // Only GET, so that no other method gets round verification (T-43).
         (head.method == Method::GET && !self.0.verify_tokens.is_empty())
             .then(|| subscription(head, &self.0.verify_tokens))

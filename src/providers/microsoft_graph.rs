@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::Response;
 
 use super::{other_credentials, policy, shared_token::index_of};
 use crate::{
-    ConfigError, IntoSecrets, Rejection, Secret, Verified, Verifier, VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Secret, Verified, Verifier,
+    VerifierDefaults,
     challenge::text_field,
     json::{self, Value},
     scheme::Challenge,
@@ -62,12 +63,12 @@ impl MicrosoftGraph {
 impl Verifier for MicrosoftGraph {
     type State = ();
 
-    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
         Ok(())
     }
 
     /// Of several secrets in one body the last counts as the key, so that it is not retired early.
-    fn finish(&self, (): (), _: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
+    fn finish(&self, _: &mut (), _: &Context<'_>, body: &Bytes) -> Result<Outcome, Rejection> {
         let Ok(Some(Value::Array(notifications))) = json::field(body, "value") else {
             return Err(Rejection::malformed("value"));
         };
@@ -85,11 +86,11 @@ impl Verifier for MicrosoftGraph {
             is_first = false;
         });
         visited.map_err(|_| Rejection::malformed("value"))?;
-        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(verdict?))
+        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(verdict?).into())
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        Self::CHALLENGE.before_verification(head, None)
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        Self::CHALLENGE.before_verification(request.head(), None)
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -102,7 +103,7 @@ impl crate::sign::SignBody for MicrosoftGraph {
     /// `{"value":[…]}`, whose notifications have no `clientState`; what else there is is dropped.
     fn sign_body(
         &self,
-        _: &Parts,
+        _: &http::request::Parts,
         content: &[u8],
         _: std::time::SystemTime,
     ) -> Result<Bytes, Rejection> {

@@ -159,15 +159,6 @@ macro_rules! scheme_methods {
         pub fn tolerance(self, tolerance: $crate::scheme::Tolerance) -> Self {
             Self(self.0.map_scheme(|scheme| scheme.tolerance(tolerance)))
         }
-
-        /// Tells the time, in place of the system's clock: for tests.
-        #[must_use]
-        pub fn clock(
-            self,
-            now: impl Fn() -> std::time::SystemTime + Send + Sync + 'static,
-        ) -> Self {
-            Self(self.0.clock(now))
-        }
     };
 }
 use scheme_methods;
@@ -228,7 +219,6 @@ macro_rules! providers {
 
             impl $crate::Verifier for $name {
                 $crate::verifier::delegate_verifier!(self => self.0, $crate::scheme::SchemeState);
-                $crate::verifier::delegate_challenge!(self => self.0);
             }
 
             $crate::providers::sign_as!($name, self => &self.0);

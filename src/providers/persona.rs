@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{policy, scheme_methods};
 use crate::{
-    Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
+    Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults,
     head::required,
     scheme::{
         Component, Scheme, SchemeState, SchemeVerifier, SignatureFormat, TimestampFormat,
@@ -74,11 +74,11 @@ fn sets(head: &Parts) -> Result<Vec<Parts>, Rejection> {
 impl Verifier for Persona {
     type State = PersonaState;
 
-    fn begin(&self, head: &Parts) -> Result<PersonaState, Rejection> {
+    fn begin(&self, request: &Context<'_>) -> Result<PersonaState, Rejection> {
         let mut begun = Vec::new();
         let mut refused = None;
-        for set in sets(head)? {
-            match self.0.begin(&set) {
+        for set in sets(request.head())? {
+            match self.0.begin(&request.with_head(&set)) {
                 Ok(state) => begun.push((set, state)),
                 Err(rejection) => refused = refused.or(Some(rejection)),
             }
@@ -95,14 +95,24 @@ impl Verifier for Persona {
         }
     }
 
-    fn finish(&self, state: PersonaState, _: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        let verdicts = state.0.into_iter().map(|(set, state)| self.0.finish(state, &set, body));
+    fn finish(
+        &self,
+        state: &mut PersonaState,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        let sets = state.0.iter_mut();
+        let verdicts = sets.map(|(set, state)| {
+            let outcome = self.0.finish(state, &request.with_head(set), body);
+            // There is no challenge.
+            outcome.map(|outcome| outcome.verified().clone())
+        });
         // The set that is accepted longest: a replay guard must know the body until then.
         let longest = verdicts.flatten().reduce(|longest, other| {
             if other.valid_for() > longest.valid_for() { other } else { longest }
         });
         let verified = longest.ok_or(Rejection::mismatch())?;
-        Ok(verified.with_replay_material(&Sha256::digest(body)))
+        Ok(verified.with_replay_material(&Sha256::digest(body)).into())
     }
 
     fn defaults(&self) -> VerifierDefaults {

@@ -1,6 +1,6 @@
 //! Providers by name.
 
-use std::{error::Error, fmt, time::SystemTime};
+use std::{error::Error, fmt};
 
 use http::HeaderName;
 
@@ -51,17 +51,6 @@ impl fmt::Debug for Kind {
 struct Parameters {
     secrets: Secrets,
     url: Option<PublicUrl>,
-    clock: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
-}
-
-/// A verifier with the clock, where there is one.
-macro_rules! clocked {
-    ($parameters:ident, $verifier:expr) => {
-        match $parameters.clock {
-            Some(now) => BoxVerifier::new($verifier.clock(now)),
-            None => BoxVerifier::new($verifier),
-        }
-    };
 }
 
 macro_rules! own {
@@ -123,44 +112,41 @@ const OWN: &[Provider] = own! {
     "deepgram": Secret, p => BoxVerifier::new(Deepgram::new(p.secrets)?);
     "flutterwave": Secret, p => BoxVerifier::new(Flutterwave::new(p.secrets)?);
     "gitlab": Secret, p => BoxVerifier::new(GitLab::token(p.secrets)?);
-    "gitlab_signed": Secret timed, p => clocked!(p, GitLab::signed(p.secrets)?);
+    "gitlab_signed": Secret timed, p => BoxVerifier::new(GitLab::signed(p.secrets)?);
     "mailjet": UserAndPassword, p => of_pairs!(Mailjet, user, UserAndPassword, p);
-    "mailgun": Secret timed, p => clocked!(p, Mailgun::new(p.secrets)?);
+    "mailgun": Secret timed, p => BoxVerifier::new(Mailgun::new(p.secrets)?);
     "meta": Secret, p => BoxVerifier::new(Meta::new(p.secrets)?);
     "microsoft_graph": Secret, p => BoxVerifier::new(MicrosoftGraph::new(p.secrets)?);
     "okta": Secret, p => BoxVerifier::new(Okta::new(p.secrets)?);
-    "persona": Secret timed, p => clocked!(p, Persona::new(p.secrets)?);
+    "persona": Secret timed, p => BoxVerifier::new(Persona::new(p.secrets)?);
     "postmark": UserAndPassword, p => of_pairs!(Postmark, user, UserAndPassword, p);
     "pusher": KeyIdAndSecret, p => of_pairs!(Pusher, key, KeyIdAndSecret, p);
     "shared_token": HeaderAndToken, p => {
         let (header, tokens) = in_one_header(p.secrets)?;
         BoxVerifier::new(SharedToken::new(header, tokens)?)
     };
-    "slack": Secret timed, p => clocked!(p, Slack::new(p.secrets)?);
+    "slack": Secret timed, p => BoxVerifier::new(Slack::new(p.secrets)?);
     "sparkpost": UserAndPassword, p => of_pairs!(SparkPost, user, UserAndPassword, p);
-    "standard_webhooks": Secret timed, p => clocked!(p, StandardWebhooks::new(p.secrets)?);
+    "standard_webhooks": Secret timed, p => BoxVerifier::new(StandardWebhooks::new(p.secrets)?);
     "telegram": Secret, p => BoxVerifier::new(Telegram::new(p.secrets)?);
     "twilio": Secret, p => {
         let url = p.url.ok_or(ConfigError::UrlMissing)?;
         BoxVerifier::new(Twilio::new(p.secrets, url)?)
     };
-    "webex_contact_center": Secret timed, p => clocked!(p, WebexContactCenter::new(p.secrets)?);
+    "webex_contact_center": Secret timed, p => BoxVerifier::new(WebexContactCenter::new(p.secrets)?);
     "websub": Secret, p => BoxVerifier::new(WebSub::new(p.secrets)?);
     "worldline": KeyIdAndSecret, p => of_pairs!(Worldline, key, KeyIdAndSecret, p);
     "worldpay": KeyIdAndSecret, p => of_pairs!(Worldpay, key, KeyIdAndSecret, p);
-    "wsapi": Secret timed, p => clocked!(p, Wsapi::new(p.secrets)?);
+    "wsapi": Secret timed, p => BoxVerifier::new(Wsapi::new(p.secrets)?);
 };
 
 /// Those that are verified with a public key.
 #[cfg(feature = "asymmetric")]
 const ASYMMETRIC: &[Provider] = own! {
-    "discord": PublicKey timed, p => clocked!(p, Discord::new(public_keys(p.secrets)?)?);
-    "sendgrid": PublicKey timed, p => clocked!(p, SendGrid::new(public_keys(p.secrets)?)?);
-    "standard_webhooks_v1a": PublicKey timed, p => clocked!(
-        p,
-        StandardWebhooks::new_asymmetric(public_keys(p.secrets)?)?
-    );
-    "telnyx": PublicKey timed, p => clocked!(p, Telnyx::new(public_keys(p.secrets)?)?);
+    "discord": PublicKey timed, p => BoxVerifier::new(Discord::new(public_keys(p.secrets)?)?);
+    "sendgrid": PublicKey timed, p => BoxVerifier::new(SendGrid::new(public_keys(p.secrets)?)?);
+    "standard_webhooks_v1a": PublicKey timed, p => BoxVerifier::new(StandardWebhooks::new_asymmetric(public_keys(p.secrets)?)?);
+    "telnyx": PublicKey timed, p => BoxVerifier::new(Telnyx::new(public_keys(p.secrets)?)?);
     "wise": PublicKey, p => BoxVerifier::new(Wise::new(public_keys(p.secrets)?)?);
 };
 #[cfg(not(feature = "asymmetric"))]
@@ -306,7 +292,7 @@ impl Provider {
     /// When a text is not in the provider's form, tokens are of different headers, there are no secrets
     /// or more than 16, or the provider signs the URL and needs [`verifier_at`](Self::verifier_at).
     pub fn verifier(&self, secrets: impl IntoSecrets) -> Result<BoxVerifier, ConfigError> {
-        self.build(secrets.into_secrets()?, None, None)
+        self.build(secrets.into_secrets()?, None)
     }
 
     /// Creates a verifier with these secrets, for webhooks that the provider sends to this URL.
@@ -320,41 +306,18 @@ impl Provider {
         secrets: impl IntoSecrets,
         url: PublicUrl,
     ) -> Result<BoxVerifier, ConfigError> {
-        self.build(secrets.into_secrets()?, Some(url), None)
+        self.build(secrets.into_secrets()?, Some(url))
     }
 
-    /// Creates a verifier as [`verifier`](Self::verifier) or, with a URL,
-    /// [`verifier_at`](Self::verifier_at), and with a clock of one's own: for tests.
-    ///
-    /// # Errors
-    ///
-    /// As for those two.
-    pub fn verifier_with_clock(
-        &self,
-        secrets: impl IntoSecrets,
-        url: Option<PublicUrl>,
-        now: impl Fn() -> SystemTime + Send + Sync + 'static,
-    ) -> Result<BoxVerifier, ConfigError> {
-        self.build(secrets.into_secrets()?, url, Some(Box::new(now)))
-    }
-
-    fn build(
-        &self,
-        secrets: Secrets,
-        url: Option<PublicUrl>,
-        clock: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
-    ) -> Result<BoxVerifier, ConfigError> {
+    fn build(&self, secrets: Secrets, url: Option<PublicUrl>) -> Result<BoxVerifier, ConfigError> {
         let secrets = secrets.counted(0)?.into();
-        let parameters = Parameters { secrets, url, clock };
+        let parameters = Parameters { secrets, url };
         match self.kind {
             Kind::Own(build) => build(parameters),
-            Kind::Scheme(scheme) => Ok(clocked!(
-                parameters,
-                match parameters.url {
-                    Some(url) => scheme.verifier_at(parameters.secrets, url)?,
-                    None => scheme.verifier(parameters.secrets)?,
-                }
-            )),
+            Kind::Scheme(scheme) => Ok(BoxVerifier::new(match parameters.url {
+                Some(url) => scheme.verifier_at(parameters.secrets, url)?,
+                None => scheme.verifier(parameters.secrets)?,
+            })),
         }
     }
 }

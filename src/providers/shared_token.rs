@@ -5,8 +5,8 @@ use http::{HeaderName, request::Parts};
 
 use super::{other_credentials, policy};
 use crate::{
-    ConfigError, IntoSecrets, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
-    VerifierDefaults, form::Form, head::required_named, scheme::mac::Verdict,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, Secret, SensitiveParts,
+    Verified, Verifier, VerifierDefaults, form::Form, head::required_named, scheme::mac::Verdict,
 };
 
 /// A fixed token where the user chooses: in a header, such as WSAPI's "webhook authentication
@@ -125,12 +125,17 @@ pub(super) fn index_of(secrets: &[Secret], received: &[u8]) -> Option<usize> {
 impl Verifier for SharedToken {
     type State = usize;
 
-    fn begin(&self, head: &Parts) -> Result<usize, Rejection> {
-        self.key_index(head)
+    fn begin(&self, request: &Context<'_>) -> Result<usize, Rejection> {
+        self.key_index(request.head())
     }
 
-    fn finish(&self, key_index: usize, _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(key_index))
+    fn finish(
+        &self,
+        key_index: &mut usize,
+        _: &Context<'_>,
+        _: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(*key_index).into())
     }
 
     fn defaults(&self) -> VerifierDefaults {

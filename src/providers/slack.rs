@@ -1,9 +1,9 @@
 use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::Response;
 
 use super::{policy, scheme_methods};
 use crate::{
-    Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
+    Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults,
     challenge::{echo, malformed, short_field, text, text_field},
     scheme::{
         Component, ContactField, FirstContact, Scheme, SchemeState, SchemeVerifier,
@@ -61,8 +61,8 @@ impl Slack {
 impl Verifier for Slack {
     type State = SchemeState;
 
-    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
-        self.0.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
+        self.0.begin(request)
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
@@ -71,11 +71,11 @@ impl Verifier for Slack {
 
     fn finish(
         &self,
-        state: SchemeState,
-        head: &Parts,
+        state: &mut SchemeState,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
-        self.0.finish(state, head, body)?.or_reply(|| challenge(body))
+    ) -> Result<Outcome, Rejection> {
+        self.0.finish(state, request, body)?.or_reply(|| challenge(body))
     }
 
     fn defaults(&self) -> VerifierDefaults {

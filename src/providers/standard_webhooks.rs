@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -7,7 +7,7 @@ use super::policy;
 #[cfg(feature = "asymmetric")]
 use crate::IntoPublicKeys;
 use crate::{
-    ConfigError, IntoSecrets, Rejection, RejectionKind, SensitiveParts, Verified, Verifier,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, SensitiveParts, Verifier,
     VerifierDefaults,
     scheme::{
         Component, Encoding, Scheme, SchemeState, SchemeVerifier, SecretEncoding, SignatureFormat,
@@ -121,16 +121,6 @@ impl StandardWebhooks {
         ))
     }
 
-    /// Tells the time, in place of the system's clock: for tests.
-    #[must_use]
-    pub fn clock(self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        let (families, now) = ((*self.0).clone(), Arc::new(now));
-        Self(Arc::new(families.map(|scheme| {
-            let now = Arc::clone(&now);
-            scheme.clock(move || now())
-        })))
-    }
-
     fn scheme(&self, head: &Parts) -> Result<&SchemeVerifier, Rejection> {
         let mut uses = [false; 2];
         for name in head.headers.keys() {
@@ -152,8 +142,8 @@ impl StandardWebhooks {
 impl Verifier for StandardWebhooks {
     type State = SchemeState;
 
-    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
-        self.scheme(head)?.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
+        self.scheme(request.head())?.begin(request)
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
@@ -162,11 +152,11 @@ impl Verifier for StandardWebhooks {
 
     fn finish(
         &self,
-        state: SchemeState,
-        head: &Parts,
+        state: &mut SchemeState,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
-        self.scheme(head)?.finish(state, head, body)
+    ) -> Result<Outcome, Rejection> {
+        self.scheme(request.head())?.finish(state, request, body)
     }
 
     fn defaults(&self) -> VerifierDefaults {

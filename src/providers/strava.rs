@@ -1,10 +1,10 @@
 use bytes::Bytes;
-use http::{Method, Response, request::Parts};
+use http::{Method, Response};
 
 use super::{SharedToken, policy};
 use crate::{
-    ConfigError, IntoSecrets, Rejection, RejectionKind, Secret, SensitiveParts, Verified, Verifier,
-    VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, Secret, SensitiveParts,
+    Verified, Verifier, VerifierDefaults,
     challenge::{is_token, json_answer, subscription},
 };
 
@@ -59,15 +59,16 @@ impl Strava {
 impl Verifier for Strava {
     type State = usize;
 
-    fn begin(&self, head: &Parts) -> Result<usize, Rejection> {
-        self.callback.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<usize, Rejection> {
+        self.callback.begin(request)
     }
 
-    fn finish(&self, key: usize, _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(key))
+    fn finish(&self, key: &mut usize, _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(*key).into())
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        let head = request.head();
         // Only GET, so that no other method gets round verification (T-43).
         (head.method == Method::GET).then(|| {
             let challenge = subscription(head, &self.verify_tokens)?;

@@ -8,15 +8,15 @@ use std::{
     mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{self, Poll, Waker},
 };
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{Response, request::Parts};
 
 use super::{Notion, SalesforceMarketingCloud};
 use crate::{
-    Secret, SensitiveParts, Source, VerifierDefaults,
+    Context, Secret, SensitiveParts, Source, VerifierDefaults,
     first_contact::{ContactField, FirstContact},
     observe::ClientIp,
     source::sealed::Sealed,
@@ -101,7 +101,7 @@ pub struct TokenReceipt {
 impl Future for TokenReceipt {
     type Output = Secret;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Secret> {
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Secret> {
         let mut handover = lock(&self.place.0);
         match mem::replace(&mut *handover, Handover::Over) {
             Handover::Taken(token) => Poll::Ready(token),
@@ -255,8 +255,12 @@ where
     type Early = M::Early;
     type Later = M::Later;
 
-    fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early {
-        self.source.early(head, client_ip)
+    fn early(&self, request: &Context<'_>, client_ip: Option<&ClientIp>) -> Self::Early {
+        self.source.early(request, client_ip)
+    }
+
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        self.source.first_contact(request, body)
     }
 
     fn shared_defaults(&self) -> VerifierDefaults {

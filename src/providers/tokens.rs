@@ -7,7 +7,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderName, Response, request::Parts};
+use http::{HeaderName, Response};
 
 use super::{SharedToken, other_credentials, policy, shared_token::index_of};
 pub use super::{
@@ -18,8 +18,8 @@ pub use super::{
     strava::Strava,
 };
 use crate::{
-    ConfigError, IntoSecrets, Rejection, Secret, SensitiveParts, Verified, Verifier,
-    VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Secret, SensitiveParts, Verified,
+    Verifier, VerifierDefaults,
     head::credentials,
     scheme::{Challenge, Encoding, Scheme, SchemeState, SchemeVerifier},
 };
@@ -35,16 +35,16 @@ macro_rules! verifies_as {
         impl Verifier for $name {
             type State = usize;
 
-            fn begin(&self, head: &Parts) -> Result<usize, Rejection> {
-                self.0.begin(head)
+            fn begin(&self, request: &Context<'_>) -> Result<usize, Rejection> {
+                self.0.begin(request)
             }
 
-            fn finish(&self, key: usize, _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-                Ok(Verified::new($id).with_key_index(key))
+            fn finish(&self, key: &mut usize, _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+                Ok(Verified::new($id).with_key_index(*key).into())
             }
 
-            $(fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-                $challenge.before_verification(head, None)
+            $(fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+                $challenge.before_verification(request.head(), None)
             })?
 
             fn defaults(&self) -> VerifierDefaults {
@@ -223,11 +223,11 @@ impl Verifier for Flutterwave {
     /// Of the signature, or the index of the token.
     type State = Result<SchemeState, usize>;
 
-    fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
-        if self.is_signed_only || head.headers.contains_key(FLUTTERWAVE_SIGNATURE) {
-            return self.signed.begin(head).map(Ok);
+    fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
+        if self.is_signed_only || request.head().headers.contains_key(FLUTTERWAVE_SIGNATURE) {
+            return self.signed.begin(request).map(Ok);
         }
-        self.token.begin(head).map(Err)
+        self.token.begin(request).map(Err)
     }
 
     fn update(&self, state: &mut Self::State, chunk: &[u8]) {
@@ -238,13 +238,13 @@ impl Verifier for Flutterwave {
 
     fn finish(
         &self,
-        state: Self::State,
-        head: &Parts,
+        state: &mut Self::State,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
+    ) -> Result<Outcome, Rejection> {
         match state {
-            Ok(state) => self.signed.finish(state, head, body),
-            Err(key) => Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(key)),
+            Ok(state) => self.signed.finish(state, request, body),
+            Err(key) => Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(*key).into()),
         }
     }
 
@@ -329,12 +329,12 @@ fn encoded(user: &str, password: &Secret) -> Secret {
 impl Verifier for BasicAuth {
     type State = usize;
 
-    fn begin(&self, head: &Parts) -> Result<usize, Rejection> {
-        index_of(&self.0, credentials(head, "Basic")?).ok_or(Rejection::mismatch())
+    fn begin(&self, request: &Context<'_>) -> Result<usize, Rejection> {
+        index_of(&self.0, credentials(request.head(), "Basic")?).ok_or(Rejection::mismatch())
     }
 
-    fn finish(&self, key: usize, _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(key))
+    fn finish(&self, key: &mut usize, _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(*key).into())
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -344,7 +344,12 @@ impl Verifier for BasicAuth {
 
 #[cfg(feature = "sign")]
 impl crate::sign::Sign for BasicAuth {
-    fn sign(&self, head: &mut Parts, _: &[u8], _: std::time::SystemTime) -> Result<(), Rejection> {
+    fn sign(
+        &self,
+        head: &mut http::request::Parts,
+        _: &[u8],
+        _: std::time::SystemTime,
+    ) -> Result<(), Rejection> {
         let first = self.0.first().map(Secret::expose).unwrap_or_default();
         super::shared_token::put(head, &http::header::AUTHORIZATION, &[b"Basic ", first].concat())
     }

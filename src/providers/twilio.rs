@@ -7,8 +7,8 @@ use subtle::ConstantTimeEq;
 
 use super::{key_ids, other_credentials, policy};
 use crate::{
-    ConfigError, IntoSecrets, PublicUrl, Rejection, RejectionKind, Verified, Verifier,
-    VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, PublicUrl, Rejection, RejectionKind, Verified,
+    Verifier, VerifierDefaults,
     encoding::{self, Encoding, MAX_TAG},
     form::Form,
     head::{optional, required},
@@ -179,7 +179,8 @@ pub struct TwilioState {
 impl Verifier for Twilio {
     type State = TwilioState;
 
-    fn begin(&self, head: &Parts) -> Result<TwilioState, Rejection> {
+    fn begin(&self, request: &Context<'_>) -> Result<TwilioState, Rejection> {
+        let head = request.head();
         // Neither may be there twice (T-10).
         optional(head, DELIVERY_ID)?;
         is_form(head)?;
@@ -194,10 +195,11 @@ impl Verifier for Twilio {
 
     fn finish(
         &self,
-        state: TwilioState,
-        head: &Parts,
+        state: &mut TwilioState,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
+    ) -> Result<Outcome, Rejection> {
+        let head = request.head();
         let parameters = self.0.signed_parameters(&state.url, head, body)?;
         let (_, keys) = self.0.keys(head)?;
         let signature = &state.signature[..state.algorithm.tag_len()];
@@ -222,7 +224,7 @@ impl Verifier for Twilio {
             .with_key_index(key_index)
             // It is the tag: one of them was found equal.
             .with_replay_material(signature);
-        Ok(verified.with_unsigned_id(head, DELIVERY_ID))
+        Ok(verified.with_unsigned_id(head, DELIVERY_ID).into())
     }
 
     fn defaults(&self) -> VerifierDefaults {

@@ -3,7 +3,7 @@ use http::request::Parts;
 
 use super::{policy, scheme_methods};
 use crate::{
-    Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
+    Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults,
     head::optional,
     json,
     scheme::{Scheme, SchemeState, SchemeVerifier, TimestampFormat, TimestampSource},
@@ -76,9 +76,9 @@ fn header_time(head: &Parts) -> Result<Option<Timestamp>, Rejection> {
 impl Verifier for WebexContactCenter {
     type State = SchemeState;
 
-    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
-        header_time(head)?;
-        self.0.begin(head)
+    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
+        header_time(request.head())?;
+        self.0.begin(request)
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
@@ -87,18 +87,18 @@ impl Verifier for WebexContactCenter {
 
     fn finish(
         &self,
-        state: SchemeState,
-        head: &Parts,
+        state: &mut SchemeState,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
-        let verified = self.0.finish(state, head, body)?;
-        match (verified.signed_at(), header_time(head)?) {
+    ) -> Result<Outcome, Rejection> {
+        let outcome = self.0.finish(state, request, body)?;
+        match (outcome.verified().signed_at(), header_time(request.head())?) {
             // The header alone is worth nothing: whoever replays a body can write it.
             (None, Some(_)) => Err(Rejection::missing(TIME_FIELD)),
             (signed, Some(header)) if signed != header.to_system_time() => {
                 Err(Rejection::malformed(TIME_HEADER))
             }
-            _ => Ok(verified),
+            _ => Ok(outcome),
         }
     }
 

@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Response, request::Parts};
+use http::{Method, Response};
 
 use super::policy;
 use crate::{
-    ConfigError, IntoSecrets, Rejection, RejectionKind, Verifier, VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, SensitiveParts, Verifier,
+    VerifierDefaults,
     challenge::{echo, text},
     form::Form,
     scheme::{Scheme, SchemeState, SchemeVerifier},
-    verifier::delegate_verifier,
 };
 
 /// WebSub: the hub's authenticated distribution of content.
@@ -151,9 +151,35 @@ const fn named(scheme: Scheme, prefix: &'static str) -> Scheme {
 }
 
 impl Verifier for WebSub {
-    delegate_verifier!(self => self.scheme, SchemeState);
+    type State = SchemeState;
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
+        self.scheme.begin(request)
+    }
+
+    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
+        self.scheme.update(state, chunk);
+    }
+
+    fn finish(
+        &self,
+        state: &mut SchemeState,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        self.scheme.finish(state, request, body)
+    }
+
+    fn defaults(&self) -> VerifierDefaults {
+        self.scheme.defaults()
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.scheme.sensitive_parts()
+    }
+
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        let head = request.head();
         // Only GET, so that no other method gets round verification (T-43).
         if head.method != Method::GET || self.intents.is_empty() {
             return None;

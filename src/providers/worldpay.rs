@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, mem, sync::Arc};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -6,7 +6,8 @@ use subtle::Choice;
 
 use super::{key_ids, other_credentials, policy};
 use crate::{
-    ConfigError, IntoSecrets, Rejection, Verified, Verifier, VerifierDefaults, encoding,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Verified, Verifier, VerifierDefaults,
+    encoding,
     head::required,
     scheme::mac::{Mac, Verdict},
 };
@@ -112,9 +113,9 @@ pub struct WorldpayState(Vec<Mac>);
 impl Verifier for Worldpay {
     type State = WorldpayState;
 
-    fn begin(&self, head: &Parts) -> Result<WorldpayState, Rejection> {
+    fn begin(&self, request: &Context<'_>) -> Result<WorldpayState, Rejection> {
         let mut is_named = false;
-        if !self.each_signature(head, &mut |_, _| is_named = true)? {
+        if !self.each_signature(request.head(), &mut |_, _| is_named = true)? {
             return Err(Rejection::malformed(HEADER));
         }
         if !is_named {
@@ -127,10 +128,15 @@ impl Verifier for Worldpay {
         state.0.iter_mut().for_each(|mac| mac.update(chunk));
     }
 
-    fn finish(&self, state: WorldpayState, head: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        let tags: Vec<_> = state.0.into_iter().map(Mac::finalize).collect();
+    fn finish(
+        &self,
+        state: &mut WorldpayState,
+        request: &Context<'_>,
+        _: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        let tags: Vec<_> = mem::take(&mut state.0).into_iter().map(Mac::finalize).collect();
         let mut matches = vec![Choice::from(0); tags.len()];
-        self.each_signature(head, &mut |index, signature| {
+        self.each_signature(request.head(), &mut |index, signature| {
             if let (Some(tag), Some(is_match)) = (tags.get(index), matches.get_mut(index)) {
                 *is_match |= tag.matches(signature);
             }
@@ -143,10 +149,11 @@ impl Verifier for Worldpay {
         let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(key_index);
         // Always the tag under the oldest key: whoever leaves out one of two signatures must not make
         // a new delivery, nor must a rotation.
-        Ok(match tags.last() {
+        let verified = match tags.last() {
             Some(tag) => verified.with_replay_material(tag.as_bytes()),
             None => verified,
-        })
+        };
+        Ok(verified.into())
     }
 
     fn defaults(&self) -> VerifierDefaults {

@@ -106,7 +106,7 @@ impl MemoryReplayStore {
         Self(Arc::new(Inner {
             shards: (0..shards).map(|_| Mutex::new(Shard::new(max / shards))).collect(),
             max,
-            created: clock.system_time(),
+            created: clock.now(),
             started: Instant::now(),
             clock,
         }))
@@ -153,7 +153,7 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 
 impl Inner {
     fn now(&self) -> Now {
-        let by_clock = self.clock.system_time().duration_since(self.created);
+        let by_clock = self.clock.now().duration_since(self.created);
         let by_clock = nanos(by_clock.unwrap_or_default());
         // A clock that was set is the only one.
         let steady = if self.clock.is_system() { nanos(self.started.elapsed()) } else { by_clock };

@@ -1,6 +1,6 @@
 //! The verifier of a declared scheme.
 
-use std::{fmt, iter, sync::Arc, time::SystemTime};
+use std::{fmt, iter, mem, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
@@ -12,14 +12,14 @@ use super::{
     public::{Content, PublicKeys},
 };
 use crate::{
-    ConfigError, PublicUrl, Rejection, Secret, Secrets, SensitiveParts, Verified, Verifier,
-    VerifierDefaults,
+    ConfigError, Context, Outcome, PublicUrl, Rejection, Secret, Secrets, SensitiveParts, Verified,
+    Verifier, VerifierDefaults,
     challenge::{Challenge, is_token},
     config_error::MAX_SECRETS,
     head::{optional, required},
     json,
     secrets::each,
-    time::{Clock, Timestamp},
+    time::Timestamp,
 };
 
 /// A [`Scheme`] with its secrets: the verifier of every provider that can be declared.
@@ -32,7 +32,6 @@ pub struct SchemeVerifier(Arc<Inner>);
 struct Inner {
     scheme: Scheme,
     keys: Keys,
-    clock: Clock,
     url: Option<PublicUrl>,
     /// Whether the body must begin, and end, with a byte that no URL has.
     open_sides: [bool; 2],
@@ -102,7 +101,6 @@ impl SchemeVerifier {
         Ok(Self(Arc::new(Inner {
             scheme,
             keys,
-            clock: Clock::default(),
             url,
             open_sides,
             families,
@@ -138,19 +136,6 @@ impl SchemeVerifier {
         let Inner { scheme, keys, families, legacy, .. } = Arc::make_mut(&mut self.0);
         families.iter_mut().chain(legacy).try_for_each(|other| other.each_keys_mut(change))?;
         change(scheme, keys)
-    }
-
-    /// Tells the time, in place of the system's clock: for tests.
-    #[must_use]
-    pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.set_clock(&Clock::new(now));
-        self
-    }
-
-    fn set_clock(&mut self, clock: &Clock) {
-        let inner = Arc::make_mut(&mut self.0);
-        inner.clock = clock.clone();
-        inner.families.iter_mut().chain(&mut inner.legacy).for_each(|other| other.set_clock(clock));
     }
 
     /// Also accepts requests that are signed by the scheme's [legacy](Scheme::legacy) alone. Where a
@@ -218,6 +203,7 @@ pub struct SchemeState {
 
 /// The signed content so far.
 enum Signed {
+    Finished,
     Keyed(Keyed),
     Plain(Content),
 }
@@ -240,9 +226,10 @@ impl Keyed {
 impl Verifier for SchemeVerifier {
     type State = SchemeState;
 
-    fn begin(&self, head: &Parts) -> Result<SchemeState, Rejection> {
+    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
+        let (head, clock) = (request.head(), request.clock());
         let inner = &*self.family(head).0;
-        let Inner { scheme, keys, clock, .. } = inner;
+        let Inner { scheme, keys, .. } = inner;
         scheme.check_candidates(head)?;
         for (name, value) in scheme.required {
             if required(head, name)? != value.as_bytes() {
@@ -268,6 +255,7 @@ impl Verifier for SchemeVerifier {
         inner.each_part(Side::BeforeBody, head, &mut |bytes| match &mut signed {
             Signed::Keyed(keyed) => keyed.update(bytes),
             Signed::Plain(content) => content.before_body(bytes),
+            Signed::Finished => {}
         })?;
         // What follows the body is looked at now, so that a bad head costs no body.
         inner.each_part(Side::AfterBody, head, &mut |_| {})?;
@@ -278,17 +266,19 @@ impl Verifier for SchemeVerifier {
         match &mut state.signed {
             Signed::Keyed(keyed) => keyed.update(chunk),
             Signed::Plain(content) => content.body(chunk),
+            Signed::Finished => {}
         }
     }
 
     fn finish(
         &self,
-        state: SchemeState,
-        head: &Parts,
+        state: &mut SchemeState,
+        request: &Context<'_>,
         body: &Bytes,
-    ) -> Result<Verified, Rejection> {
+    ) -> Result<Outcome, Rejection> {
+        let (head, clock) = (request.head(), request.clock());
         let inner = &*self.family(head).0;
-        let Inner { scheme, keys, clock, .. } = inner;
+        let Inner { scheme, keys, .. } = inner;
         if self.0.scheme.challenge.is_some_and(Challenge::is_keyed)
             && scheme.signed_content == [Component::Body]
             && is_token(body)
@@ -305,7 +295,8 @@ impl Verifier for SchemeVerifier {
             // Its beginning could be the end of what stands before it (T-32).
             return Err(Rejection::malformed("body"));
         }
-        let (key_index, identity) = match (state.signed, keys) {
+        let signed = mem::replace(&mut state.signed, Signed::Finished);
+        let (key_index, identity) = match (signed, keys) {
             (Signed::Keyed(keyed), Keys::Secret(_)) => inner.match_tags(keyed, head)?,
             (Signed::Plain(content), Keys::Public(keys)) => {
                 let mut after_body = Vec::new();
@@ -313,7 +304,7 @@ impl Verifier for SchemeVerifier {
                 inner.each_part(Side::AfterBody, head, &mut add)?;
                 keys.match_content(scheme, head, content, body, &after_body)?
             }
-            // A state of another verifier proves nothing to this one.
+            // A state of another verifier proves nothing to this one, nor does one a second time.
             _ => return Err(Rejection::mismatch()),
         };
 
@@ -379,11 +370,13 @@ impl Verifier for SchemeVerifier {
             verified = verified.with_delivery_id(id, is_signed);
         }
         let key = inner.keys.macs().first();
-        verified.or_reply(|| scheme.challenge?.after_verification(head, body, key))
+        let reply = || scheme.challenge?.after_verification(head, body, key);
+        Outcome::Accept(verified).or_reply(reply)
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        self.0.scheme.challenge?.before_verification(head, self.0.keys.macs().first())
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        let key = self.0.keys.macs().first();
+        self.0.scheme.challenge?.before_verification(request.head(), key)
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -464,7 +457,7 @@ impl fmt::Debug for SchemeVerifier {
             Keys::Secret(macs) => debug.field("secrets", &macs.len()),
             Keys::Public(keys) => debug.field("public_keys", &keys.len()),
         };
-        debug.field("clock", &self.0.clock).field("url", &self.0.url).finish()
+        debug.field("url", &self.0.url).finish()
     }
 }
 

@@ -118,7 +118,7 @@ use self::{
     verifier::Found,
 };
 use crate::{
-    ConfigError, Rejection, RejectionKind, Requires, Secrets, Verifier, time::Clock,
+    ConfigError, Context, Rejection, RejectionKind, Requires, Secrets, Verifier, time::Clock,
     verdict::contained,
 };
 
@@ -350,27 +350,28 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     }
 
     /// Refuses a request without the headers, unless it is a challenge.
-    fn check(&self, requires: &Requires, head: &Parts) -> Result<(), Rejection> {
-        requires.check(head).or_else(
+    fn check(&self, requires: &Requires, request: &Context<'_>) -> Result<(), Rejection> {
+        let checked = requires.check(request.head());
+        checked.or_else(
             |rejection| {
-                if self.is_challenge(head) { Ok(()) } else { Err(rejection) }
+                if self.is_challenge(request) { Ok(()) } else { Err(rejection) }
             },
         )
     }
 
     /// Returns whether the decoy answers this request itself. A tenant's verifier says what becomes of it, of
     /// a panic as well.
-    fn is_challenge(&self, head: &Parts) -> bool {
-        contained(|| self.0.config.decoy.challenge(head).is_some()).unwrap_or(true)
+    fn is_challenge(&self, request: &Context<'_>) -> bool {
+        contained(|| self.0.config.decoy.challenge(request).is_some()).unwrap_or(true)
     }
 
     /// Returns whether every tenant's verifier refuses this request from its head, whatever its secrets.
-    fn is_refused_by_all(&self, head: &Parts) -> bool {
+    fn is_refused_by_all(&self, request: &Context<'_>) -> bool {
         let Config { decoy, decoy_stands_for_all, .. } = &self.0.config;
-        if !decoy_stands_for_all || self.is_challenge(head) {
+        if !decoy_stands_for_all || self.is_challenge(request) {
             return false;
         }
-        let refused = contained(|| decoy.begin(head).err().map(|rejection| rejection.kind()));
+        let refused = contained(|| decoy.begin(request).err().map(|rejection| rejection.kind()));
         // What cannot depend on a secret. All else is the tenant's to say.
         matches!(
             refused,
@@ -447,7 +448,7 @@ impl<V: Verifier + Clone> Shared<V> {
             (None, None) => return None,
         };
         // Without a clock nothing is fresh.
-        let now = self.config.clock.now().ok()?;
+        let now = self.config.clock.millis().ok()?;
         // Not from the future either: a clock that was set back would keep it for that long.
         let is_fresh = u128::try_from(now - cached.asked_at).is_ok_and(|age| age < ttl.as_millis());
         is_fresh.then_some(cached.verifier)
@@ -463,7 +464,7 @@ impl<V: Verifier + Clone> Shared<V> {
             Turn::Crowded => return Err(crowded()),
         };
         // Before the call: the answer can be as old as that.
-        let asked_at = self.config.clock.now();
+        let asked_at = self.config.clock.millis();
         let answer = timeout(limit, self.ask(&seat.id)).await.unwrap_or_else(|_| Err(late()));
         let found = answer.map(|answer| match answer {
             Some(answer) => answer.into_verifier(&seat.id),

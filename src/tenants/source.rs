@@ -13,7 +13,7 @@ use http::request::Parts;
 
 use super::{LookUp, Miss, TenantVerifier, Tenants};
 use crate::{
-    Rejection, Requires, SensitiveParts, Source, Verifier, VerifierDefaults,
+    Context, Rejection, Requires, SensitiveParts, Source, Verifier, VerifierDefaults,
     observe::ClientIp,
     source::{Early, Found, LookUpLater, Never, sealed::Sealed},
     verdict::contained,
@@ -99,12 +99,13 @@ where
     type Early = Early<LookUp<V>>;
     type Later = Never<TenantVerifier<V>>;
 
-    fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early {
+    fn early(&self, request: &Context<'_>, client_ip: Option<&ClientIp>) -> Self::Early {
         let Self { tenants, tenant, requires, .. } = self;
-        Early::new(match tenants.check(requires, head) {
+        let head = request.head();
+        Early::new(match tenants.check(requires, request) {
             Err(rejection) => LookUp::refused(rejection),
             Ok(()) => tenants.look_up(tenant(head).as_deref(), || {
-                if tenants.is_refused_by_all(head) {
+                if tenants.is_refused_by_all(request) {
                     Miss::Decoy
                 } else {
                     Miss::Ask(address(head, client_ip))
@@ -133,10 +134,10 @@ where
     type Early = Ready<Result<Found<Self::Verifier, Self::Later>, Rejection>>;
     type Later = ByBodyLater<V, F>;
 
-    fn early(&self, head: &Parts, client_ip: Option<&ClientIp>) -> Self::Early {
+    fn early(&self, request: &Context<'_>, client_ip: Option<&ClientIp>) -> Self::Early {
         let Self { tenants, tenant, requires, .. } = self;
-        ready(tenants.check(requires, head).map(|()| {
-            if tenants.is_refused_by_all(head) {
+        ready(tenants.check(requires, request).map(|()| {
+            if tenants.is_refused_by_all(request) {
                 // Nothing that the body says can help it.
                 return Found::Verifier(tenants.decoy());
             }

@@ -5,15 +5,15 @@ use std::{
     future::{Future, Ready, ready},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{self, Poll},
 };
 
 use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::Response;
 use sha2::{Digest, Sha256};
 
 use super::TenantId;
-use crate::{Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults};
+use crate::{Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults};
 
 /// A tenant's verifier, or the decoy that stands in where there is no such tenant.
 ///
@@ -70,30 +70,40 @@ impl<V> TenantVerifier<V> {
 impl<V: Verifier> Verifier for TenantVerifier<V> {
     type State = V::State;
 
-    fn begin(&self, head: &Parts) -> Result<V::State, Rejection> {
-        self.verifier.begin(head).map_err(|rejection| self.named(rejection))
+    fn begin(&self, request: &Context<'_>) -> Result<V::State, Rejection> {
+        self.verifier.begin(request).map_err(|rejection| self.named(rejection))
     }
 
     fn update(&self, state: &mut V::State, chunk: &[u8]) {
         self.verifier.update(state, chunk);
     }
 
-    fn finish(&self, state: V::State, head: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        match self.verifier.finish(state, head, body) {
+    fn finish(
+        &self,
+        state: &mut V::State,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        match self.verifier.finish(state, request, body) {
             // What makes the verifier may have named the tenant by its row.
-            Ok(verified) if !self.is_decoy && verified.tenant().is_some() => Ok(verified),
-            Ok(verified) if !self.is_decoy => Ok(verified
-                .with_tenant(self.tenant.to_shared())
-                .with_replay_name(self.replay_name.clone())),
+            Ok(outcome) if !self.is_decoy && outcome.verified().tenant().is_some() => Ok(outcome),
+            Ok(outcome) if !self.is_decoy => Ok(outcome.map(|verified| {
+                let verified = verified.with_tenant(self.tenant.to_shared());
+                verified.with_replay_name(self.replay_name.clone())
+            })),
             // With the decoy's secret, which nobody knows.
             Ok(_) => Err(self.named(Rejection::unknown_tenant())),
             Err(rejection) => Err(self.named(rejection).judged()),
         }
     }
 
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        let answer = self.verifier.challenge(head)?;
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        let answer = self.verifier.challenge(request)?;
         Some(answer.map_err(|rejection| self.named(rejection)))
+    }
+
+    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        self.verifier.first_contact(request, body)
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -141,7 +151,7 @@ impl<V> LookUp<V> {
 impl<V> Future for LookUp<V> {
     type Output = Found<V>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Found<V>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Found<V>> {
         match &mut self.0 {
             Way::Cached(found) => Pin::new(found).poll(cx),
             Way::Store(asking) => asking.as_mut().poll(cx),

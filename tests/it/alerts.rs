@@ -46,7 +46,7 @@ macro_rules! world {
         let client_ip = ClientIp::new(|head| head.extensions.get::<IpAddr>().copied());
         let layer = SignatureLayer::new(make)
             .client_ip(client_ip)
-            .event_clock(move || *clock.lock().unwrap())
+            .clock(move || *clock.lock().unwrap())
             .observer($observer);
         World { layer, now }
     }};

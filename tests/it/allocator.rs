@@ -16,6 +16,8 @@ use tower_webhook::{
     providers::{CredentialKind, Provider, all},
 };
 
+#[cfg(feature = "sign")]
+use crate::support::AtTime;
 use crate::support::{BoxError, Event, Script, assert_refused, meta_layer, meta_request, send};
 
 /// Counts per thread, so that tests that run beside each other do not meet.

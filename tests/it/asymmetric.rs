@@ -13,12 +13,11 @@ use tower_webhook::{
     Verified, Verifier, any_of,
     providers::{Discord, SendGrid, StandardWebhooks, Telnyx, Wise},
     scheme::{Component, Encoding, SchemeVerifier, SignatureFormat, Tolerance},
-    verify,
 };
 
 use crate::{
     heads::{Sha256Mac, mac},
-    support::{Inner, Script, at, head_of, hex, secret, send},
+    support::{AtTime, Inner, Script, Timed, at, head_of, hex, secret, send, verify},
 };
 
 #[derive(Clone, Debug, Deserialize)]
@@ -43,10 +42,10 @@ type Sent = (Response<ResponseBody<String>>, Inner);
 /// The verifiers of this module behind one type, so that a table can hold them.
 #[derive(Clone, Debug)]
 enum Any {
-    Discord(Discord),
-    SendGrid(SendGrid),
-    StandardWebhooks(StandardWebhooks),
-    Telnyx(Telnyx),
+    Discord(Timed<Discord>),
+    SendGrid(Timed<SendGrid>),
+    StandardWebhooks(Timed<StandardWebhooks>),
+    Telnyx(Timed<Telnyx>),
     Wise(Wise),
     Declared(SchemeVerifier),
 }

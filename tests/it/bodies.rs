@@ -5,10 +5,9 @@ use http::{HeaderName, Request, StatusCode};
 use tower_webhook::{
     SignatureLayer,
     providers::{AzureEventGrid, Linear, Mailgun, MicrosoftGraph, SharedToken, Wsapi},
-    verify,
 };
 
-use crate::support::{SECRET, Script, at, hmac_sha256, secret, send};
+use crate::support::{AtTime, SECRET, Script, at, hmac_sha256, secret, send, verify};
 
 const NOW: u64 = 1_700_000_000;
 const TIME: &str = "1700000000";

@@ -15,17 +15,16 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header::CONTENT_TYPE, request::Parts};
 use proptest::prelude::*;
 use tower_webhook::{
-    PublicUrl, Rejection, RejectionKind, Scheme, Secret, Secrets, SignatureLayer, Verifier,
-    make_verifier_fn,
+    Context, PublicUrl, Rejection, RejectionKind, Scheme, Secret, Secrets, SignatureLayer,
+    Verifier, make_verifier_fn,
     providers::*,
     scheme::SchemeVerifier,
     sign::{Sign, SignBody, signed, signed_body},
-    verify,
 };
 #[cfg(feature = "tenants")]
 use tower_webhook::{any_of, tenants::Tenants};
 
-use crate::support::{Script, assert_refused_with, hex, send};
+use crate::support::{AtTime, ByNameAtTime, Script, Timed, assert_refused_with, hex, send, verify};
 
 pub(crate) const NOW: u64 = 1_700_000_000;
 /// With every field that a provider signs a time in.
@@ -47,7 +46,7 @@ fn at(unix: u64) -> impl Fn() -> SystemTime + Send + Sync + 'static {
     move || UNIX_EPOCH + Duration::from_secs(unix)
 }
 
-pub(crate) fn declared_verifier(scheme: &Scheme, key: &[u8]) -> SchemeVerifier {
+pub(crate) fn declared_verifier(scheme: &Scheme, key: &[u8]) -> Timed<SchemeVerifier> {
     scheme.verifier_at(secret(key), url()).unwrap().clock(at(NOW))
 }
 
@@ -103,7 +102,7 @@ pub(crate) fn verifier_by(
     key: &[u8],
     clock: impl Fn() -> SystemTime + Send + Sync + 'static,
 ) -> BoxVerifier {
-    provider.verifier_with_clock(credentials(provider, key), Some(url()), clock).unwrap()
+    provider.verifier_at_time(credentials(provider, key), Some(url()), clock).unwrap()
 }
 
 impl Trial {
@@ -210,7 +209,7 @@ impl Trial {
         let name = provider.name().to_owned();
         let proof = verify(verifier_type, &head, &body);
         let proof = proof.unwrap_or_else(|why| panic!("{name}: {why}"));
-        let state = verifier_type.begin(&head).unwrap();
+        let state = verifier_type.begin(&Context::new(&head)).unwrap();
         let own = verifier(provider, KEY, NOW);
         let shown = format!("{verifier_type:?} {state:?} {own:?} {proof:?} {provider:?}");
         Self { name, provider, own, head, body, shown }
@@ -511,7 +510,7 @@ fn tenants(provider: Provider, wrap: Wrap) -> (Tenants<BoxVerifier>, Arc<AtomicU
             }
             (_, key) => credentials(provider, key),
         };
-        provider.verifier_with_clock(credentials, Some(url()), at(NOW)).map(wrap)
+        provider.verifier_at_time(credentials, Some(url()), at(NOW)).map(wrap)
     };
     (Tenants::new(store, make).unwrap(), calls)
 }
@@ -583,7 +582,7 @@ async fn tenants_of_different_providers_share_one_layer() {
     let layer = SignatureLayer::new(make_verifier_fn(|head: &Parts| {
         let (_, name) = head.uri.path().rsplit_once('/').unwrap_or_default();
         let provider = by_name(name).map_err(Rejection::unavailable);
-        async move { Ok(provider?.verifier_with_clock(secret(KEY), None, at(NOW))?.for_tenant("t")) }
+        async move { Ok(provider?.verifier_at_time(secret(KEY), None, at(NOW))?.for_tenant("t")) }
     }));
     for name in ["github", "stripe", "slack", "zoom"] {
         let scheme = match name {
@@ -635,8 +634,7 @@ fn a_rotation_by_name_tells_which_secret_matched() {
             }
             _ => other,
         };
-        let build =
-            |secrets: Vec<Secret>| provider.verifier_with_clock(secrets, Some(url()), at(NOW));
+        let build = |secrets: Vec<Secret>| provider.verifier_at_time(secrets, Some(url()), at(NOW));
         for (secrets, index) in [
             (vec![own.clone()], 0),
             (vec![own.clone(), other.clone()], 0),

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, request::Parts};
 use tower::{Layer, Service};
 use tower_webhook::{
-    Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier, VerifierDefaults,
-    all_of, any_of,
+    Context, Outcome, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier,
+    VerifierDefaults, all_of, any_of,
     observe::SensitiveParts,
     providers::{BoxVerifier, GitHub, Meta, MicrosoftGraph, SharedToken, Wsapi},
     scheme::Challenge,
@@ -58,8 +58,8 @@ struct Sum;
 impl Verifier for Sum {
     type State = (u64, u64);
 
-    fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
-        let sum = head.headers.get("x-sum").ok_or(Rejection::missing("x-sum"))?.to_str();
+    fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
+        let sum = request.head().headers.get("x-sum").ok_or(Rejection::missing("x-sum"))?.to_str();
         let sum = sum.ok().and_then(|sum| sum.parse().ok());
         Ok((sum.ok_or(Rejection::malformed("x-sum"))?, 0))
     }
@@ -70,11 +70,12 @@ impl Verifier for Sum {
 
     fn finish(
         &self,
-        (told, sum): Self::State,
-        _: &Parts,
+        (told, sum): &mut Self::State,
+        _: &Context<'_>,
         _: &Bytes,
-    ) -> Result<Verified, Rejection> {
-        (told == sum).then(|| Verified::new("sum")).ok_or(Rejection::mismatch())
+    ) -> Result<Outcome, Rejection> {
+        let is_told = told == sum;
+        is_told.then(|| Verified::new("sum").into()).ok_or(Rejection::mismatch())
     }
 }
 
@@ -100,19 +101,19 @@ async fn a_verifier_that_is_not_clone_goes_into_an_arc() {
     struct NotClone(Sum);
     impl Verifier for NotClone {
         type State = (u64, u64);
-        fn begin(&self, head: &Parts) -> Result<Self::State, Rejection> {
-            self.0.begin(head)
+        fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
+            self.0.begin(request)
         }
         fn update(&self, state: &mut Self::State, chunk: &[u8]) {
             self.0.update(state, chunk);
         }
         fn finish(
             &self,
-            state: Self::State,
-            head: &Parts,
+            state: &mut Self::State,
+            request: &Context<'_>,
             body: &Bytes,
-        ) -> Result<Verified, Rejection> {
-            self.0.finish(state, head, body)
+        ) -> Result<Outcome, Rejection> {
+            self.0.finish(state, request, body)
         }
     }
     let request = Request::post("/").header("x-sum", "1").body(Script::data([&b"\x01"[..]]));
@@ -199,19 +200,24 @@ struct Late(&'static str, Result<(), RejectionKind>);
 
 impl Verifier for Late {
     type State = Vec<u8>;
-    fn begin(&self, head: &Parts) -> Result<Vec<u8>, Rejection> {
-        let refuses = head.headers.contains_key(self.0);
+    fn begin(&self, request: &Context<'_>) -> Result<Vec<u8>, Rejection> {
+        let refuses = request.head().headers.contains_key(self.0);
         if refuses { Err(Rejection::missing(self.0)) } else { Ok(Vec::new()) }
     }
     fn update(&self, seen: &mut Vec<u8>, chunk: &[u8]) {
         seen.extend_from_slice(chunk);
     }
-    fn finish(&self, seen: Vec<u8>, _: &Parts, body: &Bytes) -> Result<Verified, Rejection> {
-        assert_eq!(seen, body[..], "{} has seen each chunk", self.0);
-        self.1.map(|()| Verified::new(self.0)).map_err(Rejection::new)
+    fn finish(
+        &self,
+        seen: &mut Vec<u8>,
+        _: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        assert_eq!(seen[..], body[..], "{} has seen each chunk", self.0);
+        self.1.map(|()| Verified::new(self.0).into()).map_err(Rejection::new)
     }
-    fn challenge(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
-        let query = head.uri.query()?;
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        let query = request.head().uri.query()?;
         Some(if query == self.0 {
             Ok(Response::new(Bytes::from_static(self.0.as_bytes())))
         } else {
@@ -297,10 +303,10 @@ struct Refusing(RejectionKind);
 
 impl Verifier for Refusing {
     type State = ();
-    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
         Err(Rejection::new(self.0))
     }
-    fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+    fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
         unreachable!("the head is refused")
     }
 }
@@ -322,7 +328,9 @@ fn any_of_tells_the_refusal_that_came_further() {
     let kinds: Vec<_> = (0..ranks.len()).flat_map(ranked).collect();
     for (first_rank, first) in &kinds {
         for (second_rank, second) in &kinds {
-            let told = any_of(Refusing(*first), Refusing(*second)).begin(&head).unwrap_err();
+            let told = any_of(Refusing(*first), Refusing(*second))
+                .begin(&Context::new(&head))
+                .unwrap_err();
             let expected = if second_rank > first_rank { second } else { first };
             assert_eq!(told.kind(), *expected, "{first} and {second}");
         }
@@ -334,10 +342,10 @@ struct RefusingBody(RejectionKind);
 
 impl Verifier for RefusingBody {
     type State = ();
-    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
         Ok(())
     }
-    fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+    fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
         Err(Rejection::new(self.0))
     }
 }
@@ -374,8 +382,8 @@ fn any_of_meta_and_a_password_tells_a_mismatch() {
     let password = || BasicAuth::new("user", secret()).unwrap();
     let meta = || Meta::new(secret()).unwrap();
     for told in [
-        any_of(meta(), password()).begin(&guess).err(),
-        any_of(password(), meta()).begin(&guess).err(),
+        any_of(meta(), password()).begin(&Context::new(&guess)).err(),
+        any_of(password(), meta()).begin(&Context::new(&guess)).err(),
     ] {
         assert_eq!(told.map(|why| why.kind()), Some(RejectionKind::SignatureMismatch));
     }
@@ -411,12 +419,22 @@ fn every_type_has_a_debug_that_names_it() {
 
 #[tokio::test]
 async fn a_verifiers_reply_is_given_in_the_handlers_place() {
-    let verifier = verifier_fn(|_: &Parts, _: &Bytes| {
-        Ok(Verified::new("acme").with_reply(Response::new(Bytes::from_static(b"pong"))))
-    });
+    #[derive(Clone)]
+    struct Pongs;
+    impl Verifier for Pongs {
+        type State = ();
+        fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
+            Ok(())
+        }
+        fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+            let response = Response::new(Bytes::from_static(b"pong"));
+            Ok(Outcome::Reply(response, Verified::new("acme")))
+        }
+    }
+    let verifier = verifier_fn(|_: &Parts, _: &Bytes| Ok(Verified::new("acme")));
     assert!(format!("{verifier:?}").starts_with("VerifierFn"), "{verifier:?}");
     let request = Request::post("/").body(Script::data(["ping"])).unwrap();
-    let (response, inner) = send(&SignatureLayer::new(verifier), request).await;
+    let (response, inner) = send(&SignatureLayer::new(Pongs), request).await;
     assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0));
     let answer = http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
     assert_eq!(answer.to_bytes(), "pong");

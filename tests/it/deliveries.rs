@@ -23,12 +23,11 @@ use tower_webhook::{
     },
     replay::{MemoryReplayStore, ReplayAnswer, ReplayLayer},
     sign::{Sign, signed, signed_body},
-    verify,
 };
 
 use crate::{
     conformance::{KEY, NOW, Trial, declared_verifier, verifier},
-    support::{Script, at, send},
+    support::{AtTime, Script, at, send, verify},
 };
 
 /// With a time wherever a provider looks for one.
@@ -126,7 +125,7 @@ fn mailguns_retries_are_accepted_on_request_and_asked_for_again_otherwise() {
         age += wait * 60;
         // The request took two seconds to fail.
         let now = NOW + age + 2;
-        let retry = verify(&mailgun(now).accept_retries(), &head, &body).unwrap();
+        let retry = verify(&mailgun(now).map(Mailgun::accept_retries), &head, &body).unwrap();
         assert_eq!(retry.replay_key(), first.replay_key(), "{age}");
         let refused = verify(&mailgun(now), &head, &body).unwrap_err();
         let kind = RejectionKind::TimestampStale;
@@ -135,7 +134,7 @@ fn mailguns_retries_are_accepted_on_request_and_asked_for_again_otherwise() {
     let schedule = Duration::from_secs(8 * 3600);
     let policy = providers::by_name("mailgun").unwrap().delivery_policy();
     assert_eq!((policy.retry_schedule(), policy.retries_refused()), (Some(schedule), Some(true)));
-    let late = mailgun(NOW + 8 * 3600 * 11 / 10 + 1).accept_retries();
+    let late = mailgun(NOW + 8 * 3600 * 11 / 10 + 1).map(Mailgun::accept_retries);
     let refused = verify(&late, &head, &body).unwrap_err();
     assert_eq!(refused.kind(), RejectionKind::TimestampStale);
 }
@@ -167,7 +166,7 @@ async fn the_guard_remembers_for_as_long_as_a_delivery_is_accepted() {
             let now = Arc::clone(&now);
             move || UNIX_EPOCH + Duration::from_secs(now.load(Ordering::Relaxed))
         };
-        let credentials = verifier_with_clock(provider, clock.clone());
+        let credentials = verifier_at_time(provider, clock.clone());
         let unbounded = Unbounded::default();
         let store = MemoryReplayStore::new(16).clock(clock);
         let guard = ReplayLayer::new("/hook", store.clone()).guard_body_only(told(provider));
@@ -227,7 +226,7 @@ fn told(provider: Provider) -> &'static str {
     provider.delivery_policy().name()
 }
 
-fn verifier_with_clock(
+fn verifier_at_time(
     provider: Provider,
     clock: impl Fn() -> std::time::SystemTime + Send + Sync + 'static,
 ) -> providers::BoxVerifier {

@@ -7,18 +7,18 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{self, Poll, Wake, Waker},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use http_body_util::{Full, Limited};
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
-    Drain, Rejection, RejectionKind, Secret, SignatureLayer, Source, Verified, Verifier,
-    make_verifier_after_body_fn, make_verifier_fn,
+    Context, Drain, Outcome, Rejection, RejectionKind, Secret, SignatureLayer, Source, Verified,
+    Verifier, make_verifier_after_body_fn, make_verifier_fn,
     observe::{Event as Told, EventKind},
     providers::{Asana, GitHub, Meta, Slack},
 };
@@ -52,7 +52,7 @@ struct Panics {
 impl Verifier for Panics {
     type State = ();
 
-    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
         assert!(!self.at_head, "at the head, as it should");
         Ok(())
     }
@@ -61,8 +61,8 @@ impl Verifier for Panics {
         panic!("at a chunk, as it should");
     }
 
-    fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        Ok(Verified::new("panics"))
+    fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+        Ok(Verified::new("panics").into())
     }
 }
 
@@ -292,7 +292,7 @@ impl Body for Endless {
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        _: &mut task::Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
         Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from_static(self.0)))))
     }
@@ -333,7 +333,7 @@ fn while_woken(mut running: Running, most: usize) -> Option<Answer> {
     let waker = Waker::from(Arc::clone(&flag));
     for _ in 0..most {
         assert!(flag.0.swap(false, SeqCst), "it was not woken");
-        if let Poll::Ready(answer) = running.as_mut().poll(&mut Context::from_waker(&waker)) {
+        if let Poll::Ready(answer) = running.as_mut().poll(&mut task::Context::from_waker(&waker)) {
             return Some(answer);
         }
     }
@@ -376,7 +376,7 @@ async fn body_that_says_that_it_has_ended_is_not_polled() {
 
         fn poll_frame(
             mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
+            cx: &mut task::Context<'_>,
         ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
             Pin::new(&mut self.0).poll_frame(cx)
         }
@@ -559,7 +559,7 @@ async fn limit_of_a_layer_above_does_not_end_the_drain() {
 
         fn poll_frame(
             self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
+            cx: &mut task::Context<'_>,
         ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
             self.0.fetch_add(1, SeqCst);
             Pin::new(&mut Limited::new(Full::new(Bytes::from("1")), 0)).poll_frame(cx)
@@ -581,7 +581,7 @@ async fn drain_holds_neither_inner_service_nor_budget() {
         type Error = std::convert::Infallible;
         type Future = std::future::Pending<Result<Response<String>, Self::Error>>;
 
-        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
 
@@ -596,7 +596,7 @@ async fn drain_holds_neither_inner_service_nor_budget() {
     let body_polls = Arc::clone(&body.polls);
     let service = layer.layer(Tracked(Arc::clone(&alive)));
     let mut draining = Box::pin(service.oneshot(meta_request(b"", body)));
-    let mut cx = Context::from_waker(Waker::noop());
+    let mut cx = task::Context::from_waker(Waker::noop());
     assert!(draining.as_mut().poll(&mut cx).is_pending());
     assert!(draining.as_mut().poll(&mut cx).is_pending());
     assert_eq!(body_polls.load(SeqCst), 4, "it drains");
@@ -686,7 +686,7 @@ fn waker_whose_clone_drops_a_request_does_not_block() {
         TO_DROP.set(Some(first));
         let waker = unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &TABLE)) };
         let mut second = run(&layer, stalled());
-        assert!(second.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(second.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending());
         assert!(TO_DROP.take().is_none());
         done.send(()).unwrap();
     });
@@ -700,16 +700,16 @@ async fn nothing_of_a_drained_body_is_hashed() {
     impl Verifier for Counts {
         type State = ();
 
-        fn begin(&self, head: &Parts) -> Result<(), Rejection> {
-            head.headers.get("x-token").map(drop).ok_or(Rejection::missing("x-token"))
+        fn begin(&self, request: &Context<'_>) -> Result<(), Rejection> {
+            request.head().headers.get("x-token").map(drop).ok_or(Rejection::missing("x-token"))
         }
 
         fn update(&self, (): &mut (), chunk: &[u8]) {
             self.0.fetch_add(chunk.len(), SeqCst);
         }
 
-        fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-            Ok(Verified::new("counts"))
+        fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+            Ok(Verified::new("counts").into())
         }
     }
     let counts = Counts::default();

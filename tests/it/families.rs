@@ -11,10 +11,9 @@ use tower_webhook::{
     Scheme, Secret, Verified,
     providers::{self, Flutterwave, GitHub, Meta, Shopify},
     scheme::{Component, TimestampFormat, TimestampSource},
-    verify,
 };
 
-use crate::support::at;
+use crate::support::{AtTime, at, verify};
 
 const SECRET: &str = "the secret of both families";
 const BODY: &str = r#"{"id":"1"}"#;

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower_webhook::{
-    Rejection, RejectionKind, Requires, Scheme, Secret, SignatureLayer, Source, VerifierDefaults,
-    any_of, make_verifier_after_body_fn, make_verifier_fn,
+    Context, Outcome, Rejection, RejectionKind, Requires, Scheme, Secret, SignatureLayer, Source,
+    Verifier, VerifierDefaults, any_of, make_verifier_after_body_fn, make_verifier_fn,
     observe::{Event, EventKind},
     providers::{
         self, Bitbucket, GitHub, SalesforceMarketingCloud, SharedToken, Slack, WooCommerce,
@@ -238,20 +238,15 @@ async fn what_is_none_after_all_is_verified_with_the_body_that_was_read() {
 async fn a_panic_on_a_body_that_was_read_is_reported_as_ever() {
     #[derive(Clone)]
     struct Panics;
-    impl tower_webhook::Verifier for Panics {
+    impl Verifier for Panics {
         type State = ();
-        fn begin(&self, _: &http::request::Parts) -> Result<(), Rejection> {
+        fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
             Ok(())
         }
         fn update(&self, (): &mut (), _: &[u8]) {
             panic!("in `update`")
         }
-        fn finish(
-            &self,
-            (): (),
-            _: &http::request::Parts,
-            _: &Bytes,
-        ) -> Result<tower_webhook::Verified, Rejection> {
+        fn finish(&self, (): &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
             unreachable!("it has panicked")
         }
         fn defaults(&self) -> VerifierDefaults {
@@ -332,4 +327,69 @@ async fn a_profile_of_ones_own_has_them() {
     let answer = |headers| status(&layer, post(headers, r#"{"ping":"1"}"#));
     assert_eq!(answer(&[]).await, (StatusCode::OK, 0));
     assert_eq!(answer(&[("x-acme-signature", "1")]).await, (StatusCode::FORBIDDEN, 0));
+}
+
+/// Answers a ping by code: `{"ping":"<number>"}` with the number doubled.
+#[tokio::test]
+async fn a_verifier_answers_a_first_contact_by_code() {
+    #[derive(Clone, Debug)]
+    struct Doubles(GitHub);
+    impl Verifier for Doubles {
+        type State = <GitHub as Verifier>::State;
+        fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
+            self.0.begin(request)
+        }
+        fn update(&self, state: &mut Self::State, chunk: &[u8]) {
+            self.0.update(state, chunk);
+        }
+        fn finish(
+            &self,
+            state: &mut Self::State,
+            request: &Context<'_>,
+            body: &Bytes,
+        ) -> Result<Outcome, Rejection> {
+            self.0.finish(state, request, body)
+        }
+        fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+            assert_ne!(body, "panic");
+            assert_eq!(request.head().method, "POST");
+            let number: u64 =
+                std::str::from_utf8(body).ok()?.strip_prefix("ping ")?.parse().ok()?;
+            Some(Response::new((2 * number).to_string().into()))
+        }
+        fn defaults(&self) -> VerifierDefaults {
+            self.0.defaults().with_first_contacts(&[], &["x-hub-signature-256"])
+        }
+    }
+    let doubles = Doubles(GitHub::new(crate::support::secret()).unwrap());
+    let body = |text: &str| Script::data([text.to_owned()]).declared(text.len() as u64);
+    let other = SharedToken::in_query("token", crate::support::secret()).unwrap();
+    for layer in [
+        SignatureLayer::new(providers::BoxVerifier::new(doubles.clone())),
+        SignatureLayer::new(providers::BoxVerifier::new(any_of(other.clone(), doubles.clone()))),
+        SignatureLayer::new(providers::BoxVerifier::new(doubles.clone().and(other))),
+        SignatureLayer::new(providers::BoxVerifier::new(Arc::new(doubles.clone()))),
+    ] {
+        let request = Request::post("/").body(body("ping 21")).unwrap();
+        let (response, inner) = send(&layer, request).await;
+        assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0));
+        let answer = response.into_body().collect().await.unwrap();
+        assert_eq!(answer.to_bytes(), "42");
+        // Signed, of another method, too long, of no declared length, or no ping: verified, and refused.
+        let signed = Request::post("/").header("x-hub-signature-256", "sha256=00");
+        let long = format!("ping 21{}", " ".repeat(1_024));
+        for request in [
+            signed.body(body("ping 21")).unwrap(),
+            Request::put("/").body(body("ping 21")).unwrap(),
+            Request::post("/").body(body(&long)).unwrap(),
+            Request::post("/").body(Script::data(["ping 21"])).unwrap(),
+            Request::post("/").body(body("pong 21")).unwrap(),
+        ] {
+            let (response, inner) = send(&layer, request).await;
+            assert_eq!((response.status(), inner.count()), (StatusCode::FORBIDDEN, 0));
+        }
+        let request = Request::post("/").body(body("panic")).unwrap();
+        let answer = send(&layer, request).await;
+        assert_eq!(kind(&answer.0), Some(RejectionKind::VerifierPanicked));
+    }
 }

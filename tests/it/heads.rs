@@ -11,14 +11,16 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 use tower::Layer;
 use tower_webhook::{
-    PublicUrl, RejectionKind, ResponseBody, Secret, SignatureLayer, Verified, Verifier,
+    Context, PublicUrl, RejectionKind, ResponseBody, Secret, SignatureLayer, Verified, Verifier,
     providers::{
         Ably, GitHub, Meta, Persona, Pusher, SharedToken, Shopify, Slack, StandardWebhooks, Stripe,
         Twilio, WebSub, Webex, WebexContactCenter, Worldline, Worldpay, Wsapi,
     },
 };
 
-use crate::support::{Inner, SECRET, Script, assert_refused, at, head_of, hex, secret, send};
+use crate::support::{
+    AtTime, Inner, SECRET, Script, assert_refused, at, head_of, hex, secret, send,
+};
 
 pub(crate) const NOW: u64 = 1_700_000_000;
 
@@ -101,7 +103,7 @@ impl Genuine {
             signed_at,
         };
         let head = head_of(genuine.request(&genuine.pairs(), Script::untouchable()));
-        let state = verifier.begin(&head).unwrap();
+        let state = verifier.begin(&Context::new(&head)).unwrap();
         genuine.debug = format!("{verifier:?} {layer:?} {service:?} {state:?}");
         genuine
     }

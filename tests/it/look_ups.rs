@@ -19,7 +19,7 @@ use tower_webhook::{
     providers::{Meta, WebexContactCenter},
 };
 
-use crate::support::{Event, Script, assert_refused, at, hmac_sha256, send};
+use crate::support::{AtTime, Event, Script, assert_refused, at, hmac_sha256, send};
 
 /// Two tenants with secrets of their own, one without, and a database that can be down.
 #[derive(Clone)]

@@ -7,13 +7,14 @@ use tower_webhook::{
     RejectionKind::{
         self, Malformed, Missing, Repeated, SignatureMismatch, TimestampInFuture, TimestampStale,
     },
-    Secret, SignatureLayer, Verified,
+    Secret, SignatureLayer, Verified, Verifier,
     providers::{self, Mailgun},
     scheme::Tolerance,
-    verify,
 };
 
-use crate::support::{SECRET, Script, at, hmac_sha256, secret, send};
+use crate::support::{
+    AtTime, ByNameAtTime, SECRET, Script, Timed, at, hmac_sha256, secret, send, verify,
+};
 
 const NOW: u64 = 1_700_000_000;
 const TIME: &str = "1700000000";
@@ -21,7 +22,7 @@ const TOKEN: &str = "7VwW7k6Ak7zcTwoSoNm7aTtbk1g67MKAnsYLfUB7PdszbgR5Xi";
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-fn mailgun() -> Mailgun {
+fn mailgun() -> Timed<Mailgun> {
     Mailgun::new(secret()).unwrap().clock(at(NOW))
 }
 
@@ -44,7 +45,7 @@ fn form(time: &str, token: &str, tag: &str) -> String {
     format!("timestamp={time}&token={token}&signature={tag}&body-plain=a+b")
 }
 
-fn checked(mailgun: &Mailgun, head: &Parts, body: &str) -> Result<Verified, RejectionKind> {
+fn checked(mailgun: &impl Verifier, head: &Parts, body: &str) -> Result<Verified, RejectionKind> {
     let verified = verify(mailgun, head, &Bytes::from(body.to_owned()));
     verified.map_err(|rejection| rejection.kind())
 }
@@ -64,7 +65,7 @@ fn both_forms_are_verified() {
         assert_eq!(verified.delivery_id().unwrap(), TOKEN);
         assert!(verified.delivery_id_is_signed());
         let named = providers::by_name("mailgun").unwrap();
-        let named = named.verifier_with_clock(secret(), None, at(NOW)).unwrap();
+        let named = named.verifier_at_time(secret(), None, at(NOW)).unwrap();
         assert!(verify(&named, &head(content_type), &body.into()).is_ok());
     }
     let other = || Secret::new("another key").unwrap();
@@ -96,7 +97,7 @@ fn one_signature_has_one_replay_key_whatever_the_body_says() {
 fn t32_digits_cannot_be_moved_between_time_and_token() {
     let token = format!("00{TOKEN}");
     let tag = tag(TIME, &token);
-    let lax = mailgun().tolerance(Tolerance::seconds(u32::MAX.into()));
+    let lax = mailgun().0.tolerance(Tolerance::seconds(u32::MAX.into()));
     assert!(checked(&lax, &head(JSON), &json(TIME, &token, &tag)).is_ok());
     for (time, token) in [
         (&*format!("{TIME}0"), &token[1..]),
@@ -120,9 +121,9 @@ fn times_are_bounded_on_both_sides() {
         (NOW + 301, Some(TimestampStale)),
         (NOW - 301, Some(TimestampInFuture)),
     ] {
-        assert_eq!(checked(&mailgun().clock(at(now)), &head(JSON), &body).err(), expected);
+        assert_eq!(checked(&mailgun().0.clock(at(now)), &head(JSON), &body).err(), expected);
     }
-    let lax = mailgun().tolerance(Tolerance::seconds(3600)).clock(at(NOW + 3600));
+    let lax = mailgun().0.tolerance(Tolerance::seconds(3600)).clock(at(NOW + 3600));
     assert!(checked(&lax, &head(JSON), &body).is_ok());
 }
 

@@ -178,7 +178,7 @@ async fn limits_and_what_was_kept_back_are_counted() {
     let clock = Arc::clone(&minute);
     let layer = SignatureLayer::new(Meta::new(secret()).unwrap())
         .observer(Throttled::new(MetricsObserver::new(), 1))
-        .event_clock(move || at(60 * clock.load(Ordering::SeqCst))());
+        .clock(move || at(60 * clock.load(Ordering::SeqCst))());
     for _ in 0..4 {
         send(&layer, signed("a guess", "200")).await;
     }
@@ -230,7 +230,7 @@ async fn histograms_hold_seconds_and_bytes() {
     let _guard = metrics::set_default_local_recorder(&recorder);
     // A second passes with each look at the clock: at the head, and at the verdict.
     let looks = AtomicU64::new(0);
-    let layer = layer().event_clock(move || at(looks.fetch_add(1, Ordering::SeqCst))());
+    let layer = layer().clock(move || at(looks.fetch_add(1, Ordering::SeqCst))());
     send(&layer, signed(SECRET, "12345")).await;
     let snapshot = recorder.snapshotter().snapshot().into_vec();
     let samples = |name: &str| {

@@ -6,17 +6,16 @@ use tower_webhook::{
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch},
     SignatureLayer, Verified,
     providers::Mailgun,
-    verify,
 };
 
-use crate::support::{SECRET, Script, at, hmac_sha256, secret, send};
+use crate::support::{AtTime, SECRET, Script, Timed, at, hmac_sha256, secret, send, verify};
 
 const NOW: u64 = 1_700_000_000;
 const TIME: &str = "1700000000";
 const TOKEN: &str = "7VwW7k6Ak7zcTwoSoNm7aTtbk1g67MKAnsYLfUB7PdszbgR5Xi";
 const TYPE: &str = "multipart/form-data; boundary=\"--b0undary\"";
 
-fn mailgun() -> Mailgun {
+fn mailgun() -> Timed<Mailgun> {
     Mailgun::new(secret()).unwrap().clock(at(NOW))
 }
 

@@ -4,7 +4,7 @@ use std::{
     future::{Ready, pending, ready},
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{self, Poll},
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -15,8 +15,8 @@ use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_webhook::{
-    BufferedBody, Rejection, RejectionKind, SignatureLayer, Unverified, Verified, Verifier,
-    VerifierDefaults, all_of, any_of, make_verifier_after_body_fn, make_verifier_fn,
+    BufferedBody, Context, Outcome, Rejection, RejectionKind, SignatureLayer, Unverified, Verified,
+    Verifier, VerifierDefaults, all_of, any_of, make_verifier_after_body_fn, make_verifier_fn,
     observe::{Attempt, ClientIp, Event, EventKind, Observer},
     providers::{AzureEventGrid, BoxVerifier, Meta, SharedToken, Slack, Strava},
     scheme::Challenge,
@@ -26,8 +26,8 @@ use tower_webhook::{
 use crate::{
     net,
     support::{
-        self, BoxError, Inner, SECRET, Script, at, hmac_sha256, meta_layer, meta_request, secret,
-        send,
+        self, AtTime, BoxError, Inner, SECRET, Script, at, hmac_sha256, meta_layer, meta_request,
+        secret, send,
     },
 };
 
@@ -200,7 +200,7 @@ fn tokio_test_task<F: Future>(future: F) -> Task<F> {
 
 impl<F: Future> Task<F> {
     fn poll(&mut self) -> Poll<F::Output> {
-        self.0.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()))
+        self.0.as_mut().poll(&mut task::Context::from_waker(task::Waker::noop()))
     }
 }
 
@@ -212,7 +212,7 @@ impl Service<Request<BufferedBody>> for NeverReady {
     type Error = &'static str;
     type Future = Ready<Result<Response<()>, &'static str>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), &'static str>> {
         Poll::Ready(Err("overloaded"))
     }
 
@@ -302,8 +302,8 @@ async fn the_fields_are_those_of_the_request() {
     let millis = |millis| UNIX_EPOCH + Duration::from_millis(millis);
     let now = Arc::new(Mutex::new(millis(1_700_000_000_123)));
     let clock = Arc::clone(&now);
-    let layer = meta_layer().event_clock(move || *clock.lock().unwrap()).observer(
-        move |event: &Event<'_>| {
+    let layer =
+        meta_layer().clock(move || *clock.lock().unwrap()).observer(move |event: &Event<'_>| {
             *count.lock().unwrap() += 1;
             assert_eq!(event.provider(), "meta");
             assert_eq!(event.method(), "POST");
@@ -317,8 +317,7 @@ async fn the_fields_are_those_of_the_request() {
             }
             // Not asked for, so not kept.
             assert!(event.headers().is_none() && event.body().is_none());
-        },
-    );
+        });
     let mut request = signed("hi");
     *request.uri_mut() = "/hooks?a=1&token=t0ps3cret".parse().unwrap();
     // Text in UTF-8, and the character that turns the reading direction round.
@@ -550,7 +549,7 @@ async fn report_only_survives_what_is_our_own_fault() {
     impl Verifier for Panics {
         type State = ();
 
-        fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+        fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
             assert_ne!(self.0, "begin");
             Ok(())
         }
@@ -559,7 +558,7 @@ async fn report_only_survives_what_is_our_own_fault() {
             assert_ne!(self.0, "update");
         }
 
-        fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+        fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
             panic!("finish")
         }
     }

@@ -327,7 +327,7 @@ async fn microsoft_graph_is_verified_by_the_client_state_of_each_notification() 
     let rotated = MicrosoftGraph::new([secret(), old]).unwrap();
     let (head, ()) = Request::post(HOOK).body(()).unwrap().into_parts();
     let key = |states: &[&str]| {
-        let verified = tower_webhook::verify(&rotated, &head, &graph_body(states).into()).unwrap();
+        let verified = crate::support::verify(&rotated, &head, &graph_body(states).into()).unwrap();
         assert!(verified.replay_key().is_none());
         verified.key_index()
     };

@@ -14,7 +14,6 @@ use tower_webhook::{
     VerifierDefaults,
     providers::{self, DeliveryPolicy},
     scheme::Tolerance,
-    verify,
 };
 
 use crate::conformance::Trial;
@@ -99,7 +98,7 @@ impl Guard {
     fn all() -> BTreeMap<&'static str, Self> {
         let mut guards = BTreeMap::new();
         for trial in Trial::all() {
-            let verified = verify(&trial.own, &trial.head, &trial.body).unwrap();
+            let verified = crate::support::verify(&trial.own, &trial.head, &trial.body).unwrap();
             let guard = match (verified.has_unique_replay_key(), verified.replay_key()) {
                 (true, _) => Self::Yes,
                 (false, Some(_)) => Self::ByBody,

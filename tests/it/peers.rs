@@ -14,10 +14,9 @@ use tower_webhook::{
         Square, StandardWebhooks, Stripe, Twilio, WorkOs, Zoom,
     },
     scheme::Tolerance,
-    verify,
 };
 
-use crate::support::{Script, send};
+use crate::support::{AtTime, Script, send, verify};
 
 const CALLS: &str = include_str!("../data/peers/calls.jsonl");
 const DIFFERENCES: &str = include_str!("../data/peers/differences.json");

@@ -8,10 +8,9 @@ use tower_webhook::{
     providers::{Discord, SendGrid, StandardWebhooks, Wise},
     scheme::Encoding,
     sign::{PrivateKey, SignWith, signed_with},
-    verify,
 };
 
-use crate::support::{at, hex, secret};
+use crate::support::{at, hex, secret, verify};
 
 const NOW: u64 = 1_700_000_000;
 

@@ -8,10 +8,10 @@ use tower_webhook::{
     ReplayKey, Scheme, Secret, Verified, Verifier, all_of, any_of,
     providers::{BoxVerifier, GitHub, SharedToken, StandardWebhooks, Stripe},
     scheme::Component,
-    verifier_fn, verify,
+    verifier_fn,
 };
 
-use crate::support::{at, head_of, hmac_sha256};
+use crate::support::{AtTime, at, head_of, hmac_sha256, verify};
 
 const NOW: u64 = 1_700_000_000;
 const BODY: &str = "hello";

@@ -61,7 +61,8 @@ async fn what_is_shown_says_what_it_is() {
     use std::sync::{Arc, Mutex};
 
     use tower_webhook::{
-        MakeVerifier, PublicUrl, Source, Verifier, make_verifier_after_body_fn, make_verifier_fn,
+        Context, MakeVerifier, PublicUrl, Source, Verifier, make_verifier_after_body_fn,
+        make_verifier_fn,
         observe::{Alerts, ClientIp, Event, Throttled},
         providers::{Asana, Mailgun, Twilio, Worldpay, by_name},
     };
@@ -93,13 +94,13 @@ async fn what_is_shown_says_what_it_is() {
         (format!("{:?}", Throttled::new((), 7)), "Window { passed: 0"),
         (format!("{addresses:?}"), "ClientIp { forwarded"),
         (format!("{:?}", secret()), "Secret("),
-        (format!("{:?}", Meta::new(secret()).unwrap()), "clock: system"),
+        (format!("{:?}", Meta::new(secret()).unwrap()), "secrets: 1"),
         (begun("GitHub"), "SchemeState"),
         (begun("Twilio"), "TwilioState"),
         (begun("Worldpay"), "WorldpayState"),
         (begun("Persona"), "PersonaState"),
         (format!("{any:?}"), "BoxVerifier(\"github\")"),
-        (format!("{:?}", any.begin(&head).unwrap()), "AnyState"),
+        (format!("{:?}", any.begin(&Context::new(&head)).unwrap()), "AnyState"),
         (format!("{:?}", exchange.make_verifier(&head)), "AsanaFuture"),
         (
             format!("{:?}", make_verifier_fn(move |_| look_up()).make_verifier(&head)),
@@ -107,7 +108,7 @@ async fn what_is_shown_says_what_it_is() {
         ),
         (format!("{:?}", by_name("github").unwrap()), "Scheme { defaults"),
         (format!("{:?}", by_name("twilio").unwrap()), "kind: Own"),
-        (format!("{:?}", later.early(&head, None)), "Later(Later"),
+        (format!("{:?}", later.early(&Context::new(&head), None)), "Later(Later"),
         (format!("{:?}", Mailgun::new(secret()).unwrap()), "Mac([redacted])"),
         (format!("{:?}", Verified::new("acme")), "Verified { provider: \"acme\", key_index: 0"),
     ] {

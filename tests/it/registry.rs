@@ -5,10 +5,9 @@ use serde::Deserialize;
 use tower_webhook::{
     ConfigError, PublicUrl, RejectionKind, Secret,
     providers::{self, CredentialKind},
-    verify,
 };
 
-use crate::support::{at, head_of};
+use crate::support::{ByNameAtTime, at, head_of, verify};
 
 const NOW: u64 = 1_700_000_000;
 
@@ -116,7 +115,7 @@ fn names_are_found_and_near_ones_are_named() {
 fn by_text(name: &str, text: &str) -> Result<providers::BoxVerifier, ConfigError> {
     let url = PublicUrl::base("https://example.com")?;
     let provider = providers::by_name(name).unwrap();
-    provider.verifier_with_clock(Secret::new(text)?, Some(url), at(NOW))
+    provider.verifier_at_time(Secret::new(text)?, Some(url), at(NOW))
 }
 
 #[test]

@@ -5,8 +5,8 @@ use http::{HeaderValue, Request, Response, StatusCode, Version, header, request:
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_webhook::{
-    Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier, VerifierDefaults,
-    default_response, make_verifier_after_body_fn, make_verifier_fn,
+    Context, Outcome, Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier,
+    VerifierDefaults, default_response, make_verifier_after_body_fn, make_verifier_fn,
     providers::{Meta, WebexContactCenter, Wsapi},
     verifier_fn,
 };
@@ -74,11 +74,11 @@ async fn a_providers_status_and_the_layers_status_hold_for_verdicts_alone() {
     struct Picky(RejectionKind);
     impl Verifier for Picky {
         type State = ();
-        fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+        fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
             Err(Rejection::new(self.0))
         }
-        fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-            Ok(Verified::new("picky"))
+        fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+            Ok(Verified::new("picky").into())
         }
         fn defaults(&self) -> VerifierDefaults {
             VerifierDefaults::DEFAULT.with_provider("picky").with_status(StatusCode::UNAUTHORIZED)
@@ -293,18 +293,18 @@ async fn t35_a_verifier_that_panics_is_answered_with_500_at_every_step() {
     }
     impl Verifier for Panics {
         type State = ();
-        fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+        fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
             self.at("begin");
             Ok(())
         }
         fn update(&self, (): &mut (), _: &[u8]) {
             self.at("update");
         }
-        fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+        fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
             self.at("finish");
-            Ok(Verified::new("panics"))
+            Ok(Verified::new("panics").into())
         }
-        fn challenge(&self, _: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        fn challenge(&self, _: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
             self.at("handshake");
             None
         }

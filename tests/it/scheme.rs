@@ -11,18 +11,17 @@ use bytes::Bytes;
 use http::{Request, StatusCode, request::Parts};
 use proptest::prelude::*;
 use tower_webhook::{
-    ConfigError, PublicUrl, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier,
-    all_of,
+    ConfigError, Context, PublicUrl, RejectionKind, Scheme, Secret, SignatureLayer, Verified,
+    Verifier, all_of,
     scheme::{
         Component, Encoding, SchemeVerifier, SecretEncoding, SignatureFormat, TimestampFormat,
         TimestampSource, Tolerance,
     },
-    verify,
 };
 
 use crate::{
     heads::{NOW, Sha1Mac, Sha256Mac, Sha384Mac, Sha512Mac, mac},
-    support::{SECRET, Script, at, head_of, hex, secret, send},
+    support::{AtTime, SECRET, Script, Timed, at, head_of, hex, secret, send, verify},
 };
 
 const BODY: &str = r#"{"a":1}"#;
@@ -42,7 +41,7 @@ fn head(headers: &[(&str, &str)]) -> Parts {
     head_of(request.body(()).unwrap())
 }
 
-fn judge_with(verifier: &SchemeVerifier, headers: &[(&str, &str)], body: &str) -> Verdict {
+fn judge_with(verifier: &impl Verifier, headers: &[(&str, &str)], body: &str) -> Verdict {
     verify(verifier, &head(headers), &Bytes::from(body.to_owned())).map_err(|r| r.kind())
 }
 
@@ -386,7 +385,7 @@ const AROUND: Scheme = Scheme::hmac_sha256("x-s")
     .time(TimestampSource::Header("x-t"), TimestampFormat::Rfc3339)
     .tolerance(Tolerance::seconds(300));
 
-fn around() -> SchemeVerifier {
+fn around() -> Timed<SchemeVerifier> {
     let url = PublicUrl::base("https://example.com").unwrap();
     AROUND.verifier_at(secret(), url).unwrap().clock(at(NOW))
 }
@@ -476,7 +475,7 @@ fn t32_a_part_after_the_body_must_not_hold_the_literal_before_it() {
         let headers = [("x-s", &*good), ("x-nonce", nonce), ("x-region", region)];
         assert_eq!(kind(judge(LAST, &headers, body)), expected, "{name}");
         // A head that is bad costs no body.
-        let begun = LAST.verifier(secret()).unwrap().begin(&head(&headers));
+        let begun = LAST.verifier(secret()).unwrap().begin(&Context::new(&head(&headers)));
         assert_eq!(begun.is_err(), expected.is_some(), "{name}");
     }
     // What ends a part after the body cannot be mistaken, read from the end.

@@ -5,16 +5,16 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use tower_webhook::{
-    ConfigError, PublicUrl, Scheme, Secret, Secrets, SignatureLayer, Verifier, all_of, any_of,
-    make_verifier_after_body_fn, make_verifier_fn,
+    ConfigError, Context, PublicUrl, Scheme, Secret, Secrets, SignatureLayer, Verifier, all_of,
+    any_of, make_verifier_after_body_fn, make_verifier_fn,
     providers::{self, BasicAuth, GitHub, Meta, Provider, StandardWebhooks, Twilio},
     scheme::{SecretEncoding, Tolerance},
-    verifier_fn, verify,
+    verifier_fn,
 };
 
 use crate::{
     heads::{WHSEC, genuine},
-    support::{SECRET, head_of, hex, meta_request, secret},
+    support::{SECRET, head_of, hex, meta_request, secret, verify},
 };
 
 #[test]
@@ -660,7 +660,7 @@ fn t36_debug_of_everything_else_shows_no_secret() {
     let look_up = make_verifier_fn(move |_| std::future::ready(Ok(meta())));
     let later = make_verifier_after_body_fn(move |_, _| std::future::ready(Ok(meta())));
     let fixed = PublicUrl::fixed("https://user:password@example.com/?token=k1-secret").unwrap();
-    let state = meta().begin(&head_of(meta_request(b"", ()))).unwrap();
+    let state = meta().begin(&Context::new(&head_of(meta_request(b"", ())))).unwrap();
     let verified = verify(&meta(), &head_of(meta_request(b"", ())), &Bytes::new()).unwrap();
     for (name, text) in [
         ("secret", format!("{:?} {:#?}", secret(), secret())),

@@ -23,8 +23,11 @@ use http_body::{Body, Frame, SizeHint};
 use sha2::Sha256;
 use tower::{Layer, Service, ServiceExt};
 use tower_webhook::{
-    BufferedBody, Rejection, RejectionKind, ResponseBody, Secret, SignatureLayer, Source, Verified,
-    providers::Meta,
+    BufferedBody, ConfigError, IntoSecrets, Outcome, PublicUrl, Rejection, RejectionKind,
+    ResponseBody, Secret, SignatureLayer, Source, Verified, Verifier, VerifierDefaults,
+    observe::SensitiveParts,
+    providers::{BoxVerifier, Meta, Provider},
+    verifier::Clock,
 };
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -68,6 +71,126 @@ pub(crate) fn meta_request<B>(signed: &[u8], body: B) -> Request<B> {
 
 pub(crate) fn at(unix_seconds: u64) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
     move || UNIX_EPOCH + Duration::from_secs(unix_seconds)
+}
+
+/// The proof of a request, whoever is to answer it.
+pub(crate) fn verify<V: Verifier>(
+    verifier: &V,
+    head: &Parts,
+    body: &Bytes,
+) -> Result<Verified, Rejection> {
+    tower_webhook::verify(verifier, head, body).map(|outcome| outcome.verified().clone())
+}
+
+/// A verifier that sees the test's own time, whatever its layer's is.
+#[derive(Clone, Debug)]
+pub(crate) struct Timed<V>(pub(crate) V, Clock);
+
+pub(crate) trait AtTime: Verifier + Sized {
+    fn clock(self, clock: impl Into<Clock>) -> Timed<Self> {
+        Timed(self, clock.into())
+    }
+}
+
+impl<V: Verifier> AtTime for V {}
+
+impl<V> Timed<V> {
+    pub(crate) fn map(self, change: impl FnOnce(V) -> V) -> Self {
+        Self(change(self.0), self.1)
+    }
+}
+
+/// A provider's verifier by name, which sees the test's own time.
+pub(crate) trait ByNameAtTime {
+    fn verifier_at_time(
+        &self,
+        secrets: impl IntoSecrets,
+        url: Option<PublicUrl>,
+        clock: impl Into<Clock>,
+    ) -> Result<BoxVerifier, ConfigError>;
+}
+
+impl ByNameAtTime for Provider {
+    fn verifier_at_time(
+        &self,
+        secrets: impl IntoSecrets,
+        url: Option<PublicUrl>,
+        clock: impl Into<Clock>,
+    ) -> Result<BoxVerifier, ConfigError> {
+        let verifier = match url {
+            Some(url) => self.verifier_at(secrets, url)?,
+            None => self.verifier(secrets)?,
+        };
+        Ok(BoxVerifier::new(verifier.clock(clock)))
+    }
+}
+
+impl<V: Verifier> Verifier for Timed<V> {
+    type State = V::State;
+
+    fn begin(&self, request: &tower_webhook::Context<'_>) -> Result<V::State, Rejection> {
+        self.0.begin(&request.at(&self.1))
+    }
+
+    fn update(&self, state: &mut V::State, chunk: &[u8]) {
+        self.0.update(state, chunk);
+    }
+
+    fn finish(
+        &self,
+        state: &mut V::State,
+        request: &tower_webhook::Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        self.0.finish(state, &request.at(&self.1), body)
+    }
+
+    fn challenge(
+        &self,
+        request: &tower_webhook::Context<'_>,
+    ) -> Option<Result<Response<Bytes>, Rejection>> {
+        self.0.challenge(&request.at(&self.1))
+    }
+
+    fn defaults(&self) -> VerifierDefaults {
+        self.0.defaults()
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.sensitive_parts()
+    }
+}
+
+#[cfg(feature = "sign")]
+impl<V: tower_webhook::sign::SignBody> tower_webhook::sign::SignBody for Timed<V> {
+    fn sign_body(
+        &self,
+        head: &Parts,
+        content: &[u8],
+        time: SystemTime,
+    ) -> Result<Bytes, Rejection> {
+        self.0.sign_body(head, content, time)
+    }
+}
+
+#[cfg(all(feature = "asymmetric", feature = "sign"))]
+impl<V: tower_webhook::sign::SignWith> tower_webhook::sign::SignWith for Timed<V> {
+    fn sign_with(
+        &self,
+        key: &tower_webhook::sign::PrivateKey,
+        head: &mut Parts,
+        body: &[u8],
+        time: SystemTime,
+    ) -> Result<(), Rejection> {
+        self.0.sign_with(key, head, body, time)
+    }
+}
+
+#[cfg(feature = "sign")]
+impl<V: tower_webhook::sign::Sign> tower_webhook::sign::Sign for Timed<V> {
+    fn sign(&self, head: &mut Parts, body: &[u8], time: SystemTime) -> Result<(), Rejection> {
+        self.0.sign(head, body, time)
+    }
 }
 
 pub(crate) fn head_of<B>(request: Request<B>) -> Parts {

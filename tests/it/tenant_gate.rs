@@ -8,7 +8,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
-    task::{Context, Poll, Waker},
+    task::{self, Poll, Waker},
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -21,8 +21,8 @@ use tokio::{
     time::{Instant, advance, sleep},
 };
 use tower_webhook::{
-    ConfigError, Rejection, RejectionKind, Requires, Secret, Secrets, SignatureLayer, Verified,
-    Verifier, any_of,
+    ConfigError, Context, Outcome, Rejection, RejectionKind, Requires, Secret, Secrets,
+    SignatureLayer, Verified, Verifier, any_of,
     observe::ClientIp,
     providers::{BasicAuth, BoxVerifier, GitHub, Meta, SharedToken, Strava},
     tenants::{TenantId, Tenants, TenantsBuilder, decoy_secret},
@@ -164,7 +164,7 @@ fn stuck(count: usize, address: &'static str) -> impl Iterator<Item = Request<Sc
 }
 
 fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
+    future.poll(&mut task::Context::from_waker(Waker::noop()))
 }
 
 /// How many ids are being asked for or wait for it, as the look-up's `Debug` shows.
@@ -498,11 +498,11 @@ struct Begins(Result<(), RejectionKind>);
 
 impl Verifier for Begins {
     type State = ();
-    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
         self.0.map_err(Rejection::new)
     }
-    fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        Ok(Verified::new("begins"))
+    fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+        Ok(Verified::new("begins").into())
     }
 }
 
@@ -543,14 +543,14 @@ async fn a_decoy_that_panics_decides_nothing() {
     }
     impl Verifier for Panics {
         type State = ();
-        fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+        fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
             assert!(!self.is_decoy, "begin panics");
             Ok(())
         }
-        fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-            Ok(Verified::new("panics"))
+        fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+            Ok(Verified::new("panics").into())
         }
-        fn challenge(&self, _: &Parts) -> Option<Result<http::Response<Bytes>, Rejection>> {
+        fn challenge(&self, _: &Context<'_>) -> Option<Result<http::Response<Bytes>, Rejection>> {
             assert!(!(self.is_decoy && self.at_the_handshake), "handshake panics");
             None
         }

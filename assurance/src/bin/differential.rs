@@ -16,7 +16,7 @@ use tower_webhook::{
     PublicUrl, Secret,
     providers::{self, Meta, Slack, StandardWebhooks, Twilio},
     sign::Sign,
-    verify,
+    verifier::verify_at,
 };
 
 type Fields = Vec<Vec<u8>>;
@@ -73,8 +73,11 @@ fn answer(record: Fields) -> Result<Fields, Box<dyn Error>> {
         return Ok(answer);
     }
     let provider = providers::by_name(&provider)?;
-    let verifier = provider.verifier_with_clock(secret, url, move || time)?;
-    verify(&verifier, &head, &body)?;
+    let verifier = match url {
+        Some(url) => provider.verifier_at(secret, url)?,
+        None => provider.verifier(secret)?,
+    };
+    verify_at(&verifier, &head, &body, time)?;
     Ok(vec![b"ok".to_vec()])
 }
 

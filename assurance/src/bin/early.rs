@@ -35,7 +35,7 @@ use hyper_util::{
 use tokio::{net::TcpListener, time::timeout};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, PublicUrl, Rejection, Secret, SignatureLayer, Verified, Verifier,
+    BufferedBody, Outcome, PublicUrl, Rejection, Secret, SignatureLayer, Verifier,
     make_verifier_fn,
     providers::{self, Meta, MicrosoftGraph, Slack, Twilio},
 };
@@ -53,7 +53,7 @@ enum Panics {
 impl Verifier for Panics {
     type State = ();
 
-    fn begin(&self, _: &Parts) -> Result<(), Rejection> {
+    fn begin(&self, _: &tower_webhook::Context<'_>) -> Result<(), Rejection> {
         assert!(matches!(self, Self::AtBody), "a defect");
         Ok(())
     }
@@ -62,7 +62,12 @@ impl Verifier for Panics {
         panic!("a defect");
     }
 
-    fn finish(&self, (): (), _: &Parts, _: &Bytes) -> Result<Verified, Rejection> {
+    fn finish(
+        &self,
+        _: &mut (),
+        _: &tower_webhook::Context<'_>,
+        _: &Bytes,
+    ) -> Result<Outcome, Rejection> {
         Err(Rejection::mismatch())
     }
 }

@@ -16,7 +16,6 @@ mod ways;
 use std::{collections::BTreeMap, fs, panic, path::Path};
 
 use http::StatusCode;
-use tower_webhook::verify;
 
 use self::{
     data::{Entry, Level, base, bases},
@@ -24,7 +23,7 @@ use self::{
     verifiers::{Url, build},
     ways::{Expected, Runs},
 };
-use crate::support::head_of;
+use crate::support::{head_of, verify};
 
 /// One runtime for each entry: its servers go with it.
 fn block_on<F: Future>(is_paused: bool, future: F) -> F::Output {

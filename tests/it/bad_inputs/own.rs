@@ -23,7 +23,7 @@ use tower_webhook::{
     observe::TracingObserver,
     providers::{Discord, Linear, Meta, StandardWebhooks},
     sign::{PrivateKey, signed, signed_with},
-    verifier_fn, verify,
+    verifier_fn,
 };
 use tracing::{Metadata, Subscriber, span};
 
@@ -35,7 +35,9 @@ use super::{
 };
 use crate::{
     net,
-    support::{Event, Inner, Script, at, head_of, meta_layer, meta_request, secret, send},
+    support::{
+        AtTime, Event, Inner, Script, at, head_of, meta_layer, meta_request, secret, send, verify,
+    },
     tracing::Lines,
 };
 

@@ -13,7 +13,6 @@ use tower_webhook::{
     providers::{BoxVerifier, Telnyx},
     replay::{MemoryReplayStore, ReplayLayer},
     sign::{PrivateKey, signed_with},
-    verify,
 };
 
 use super::{
@@ -21,7 +20,7 @@ use super::{
     verifiers::{Url, build},
     ways::Calls,
 };
-use crate::support::{at, head_of};
+use crate::support::{AtTime, at, head_of, verify};
 
 /// What an endpoint is made of.
 struct Endpoint {

@@ -136,7 +136,7 @@ pub(super) async fn addresses(entry: &Entry) {
     let name = HeaderName::from_static("x-forwarded-for");
     let client_ip = ClientIp::new(move |_| Some(peer)).trust_proxies(name, ["10.0.0.0/8"]).unwrap();
     let layer = meta_layer()
-        .event_clock(at(1_700_000_000))
+        .clock(at(1_700_000_000))
         .client_ip(client_ip)
         .observer(Alerts::new(move |alert: &Alert| raised.lock().unwrap().push(alert.to_string())))
         .observer(move |event: &Event<'_>| told.lock().unwrap().push(event.client_ip()));

@@ -10,7 +10,7 @@ use tower_webhook::{
 };
 
 use super::data::{Case, Entry};
-use crate::support::at;
+use crate::support::{AtTime, at};
 
 /// How the URL is known that Twilio signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

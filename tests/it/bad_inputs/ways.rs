@@ -21,12 +21,12 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 use tower::Layer;
-use tower_webhook::{SignatureLayer, Verified, providers::BoxVerifier, verify};
+use tower_webhook::{SignatureLayer, Verified, providers::BoxVerifier};
 
 use super::data::Case;
 use crate::{
     net::{self, Raw, within},
-    support::{Inner, Script, head_of, send},
+    support::{Inner, Script, head_of, send, verify},
 };
 
 /// How often each way was gone.

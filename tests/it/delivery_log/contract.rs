@@ -78,7 +78,7 @@ async fn finds_by_all_filters(log: &DeliveryLog) {
         };
         let layer = SignatureLayer::new(verifier)
             .observer(log.clone())
-            .event_clock(move || millis(1_000 + number));
+            .clock(move || millis(1_000 + number));
         let status = if number % 5 == 0 { 500 } else { 200 };
         let handler = handler(status);
         let mut request = genuine(b"x");

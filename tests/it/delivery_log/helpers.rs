@@ -31,7 +31,7 @@ pub(crate) fn memory() -> DeliveryLog {
 
 /// Meta's layer, observed by the log, in [`NOW`].
 pub(crate) fn logged(log: &DeliveryLog) -> SignatureLayer<Meta> {
-    meta_layer().event_clock(at(NOW)).observer(log.clone())
+    meta_layer().clock(at(NOW)).observer(log.clone())
 }
 
 pub(crate) fn genuine(body: &'static [u8]) -> Request<Full<Bytes>> {

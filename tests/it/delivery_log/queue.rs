@@ -251,7 +251,7 @@ async fn log_rows_of_strangers_are_bounded_and_counted_exactly() {
         send_to(&logged(&log), 200, genuine(b"x")).await;
     }
     assert_eq!(log.suppressed(), 490);
-    let later = logged(&log).event_clock(at(NOW + 60));
+    let later = logged(&log).clock(at(NOW + 60));
     for _ in 0..30 {
         send_to(&later, 200, forged(b"x")).await;
     }
@@ -290,7 +290,7 @@ async fn counts_of_a_sampled_observer_are_rows() {
     let log = memory();
     let layer = crate::support::meta_layer().observer(Throttled::new(log.clone(), 1));
     assert!(Throttled::new(log.clone(), 1).keeps_request());
-    let at_minute = |minute: u64| layer.clone().event_clock(at(NOW + 60 * minute));
+    let at_minute = |minute: u64| layer.clone().clock(at(NOW + 60 * minute));
     for minute in [0, 0, 0, 1] {
         send_to(&at_minute(minute), 200, forged(b"x")).await;
     }

@@ -21,8 +21,8 @@ use http_body_util::Full;
 use metrics_util::debugging::DebuggingRecorder;
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
-    Rejection, Requires, Scheme, Secret, SignatureLayer, Source, Verified, Verifier,
-    VerifierDefaults, all_of, any_of,
+    Context, Outcome, Rejection, Requires, Scheme, Secret, SignatureLayer, Source, Verified,
+    Verifier, VerifierDefaults, all_of, any_of,
     delivery_log::{DeliveryLog, Filter},
     make_verifier_after_body_fn, make_verifier_fn,
     observe::{
@@ -37,7 +37,7 @@ use tower_webhook::{
 use super::{SECOND, TempDir, handler};
 use crate::{
     conformance::{KEY, NOW, Trial},
-    support::hex,
+    support::{AtTime, hex},
     tracing::Lines,
 };
 
@@ -198,7 +198,7 @@ impl Scene {
         let told = self.told.clone();
         let alerts = Alerts::new(move |alert| told.say(format!("{alert:?} {alert}")));
         let layer = layer
-            .event_clock(clock())
+            .clock(clock())
             .observer(self.log.clone())
             .observer(self.told.clone())
             .observer(MetricsObserver::new())
@@ -469,13 +469,13 @@ struct Acme(HeaderName);
 impl Verifier for Acme {
     type State = ();
 
-    fn begin(&self, head: &http::request::Parts) -> Result<(), Rejection> {
-        let received = head.headers.get(&self.0).ok_or(Rejection::mismatch())?;
+    fn begin(&self, request: &Context<'_>) -> Result<(), Rejection> {
+        let received = request.head().headers.get(&self.0).ok_or(Rejection::mismatch())?;
         token().matches(received.as_bytes()).then_some(()).ok_or(Rejection::mismatch())
     }
 
-    fn finish(&self, (): (), _: &http::request::Parts, _: &Bytes) -> Result<Verified, Rejection> {
-        Ok(Verified::new("acme"))
+    fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+        Ok(Verified::new("acme").into())
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

@@ -16,7 +16,7 @@ use tower_webhook::{
 use super::{
     Handler, HandlerError, Slow, TestClock, Then, call, delivery, poll_once, stack, status,
 };
-use crate::support::secret;
+use crate::support::{AtTime, secret};
 
 /// Each of the steps takes a few polls: the claim to the store and back, the handler, the
 /// settlement to the store and back.

@@ -20,7 +20,7 @@ use tower_webhook::{
 };
 
 use super::{Handler, HandlerError, Slow, TestClock, Then, call, delivery, poll_once};
-use crate::support::secret;
+use crate::support::{AtTime, secret};
 
 /// Sends deliveries one after another. Returns what was heard of the guard, and by which names.
 async fn heard<T: ReplayStore>(

@@ -17,7 +17,7 @@ use tower_webhook::{
 use super::{
     Handler, NOW, Slow, TestClock, Then, call, delivery, delivery_at, poll_once, stack, status,
 };
-use crate::support::{SECRET, at, hmac_sha256, meta_layer, meta_request, secret};
+use crate::support::{AtTime, SECRET, at, hmac_sha256, meta_layer, meta_request, secret};
 
 const OK: StatusCode = StatusCode::OK;
 const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;

@@ -32,7 +32,7 @@ use tower_webhook::{
     replay::{Claim, ClaimToken, ReplayLayer, ReplayService, ReplayStore, Settled, StoreError},
 };
 
-use crate::support::{SECRET, hmac_sha256, secret};
+use crate::support::{AtTime, SECRET, Timed, hmac_sha256, secret};
 
 const NOW: u64 = 1_700_000_000;
 
@@ -154,7 +154,7 @@ fn stack<T: ReplayStore>(
     clock: &TestClock,
     guard: &ReplayLayer<T>,
     handler: &Handler,
-) -> SignatureService<Stripe, ReplayService<Handler, T>> {
+) -> SignatureService<Timed<Stripe>, ReplayService<Handler, T>> {
     let stripe = Stripe::new(secret()).unwrap().clock(clock.now());
     SignatureLayer::new(stripe).layer(guard.layer(handler.clone()))
 }

@@ -22,7 +22,7 @@ use tower_webhook::{
     verifier_fn,
 };
 
-use crate::support::{SECRET, hmac_sha256, secret};
+use crate::support::{AtTime, SECRET, hmac_sha256, secret};
 
 const NOW: u64 = 1_700_000_000;
 
