@@ -22,7 +22,8 @@ use http::request::Parts;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tower_webhook::{
-    Context, Outcome, Rejection, Scheme, Secret, SignatureLayer, Verified, Verifier, verifier_fn,
+    Context, Outcome, Rejection, Scheme, Secret, SignatureLayer, Verified, Verifier,
+    verifier::verifier_fn,
 };
 
 /// Declared: hex HMAC-SHA256 of the body, in one header.

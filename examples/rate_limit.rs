@@ -46,7 +46,8 @@ use governor::{
 use http::{StatusCode, header};
 use tokio::net::TcpListener;
 use tower_webhook::{
-    Rejection, Secret, SignatureLayer, Verified, Verifier, make_verifier_fn,
+    Rejection, Secret, SignatureLayer, Verified, Verifier,
+    layer::ByHead,
     observe::{Attempt, ClientIp, Event, EventKind, Observer, Throttled, TracingObserver},
     providers::Meta,
 };
@@ -164,7 +165,7 @@ where
     O: Observer + Clone + 'static,
 {
     let secrets = Arc::new(secrets);
-    let look_up = make_verifier_fn(move |head| {
+    let look_up = ByHead::new(move |head| {
         let tenant = head.uri.path().trim_start_matches("/hooks/").to_owned();
         let secret = secrets.get(&tenant).cloned();
         async move {
@@ -177,7 +178,8 @@ where
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(peer.ip())
     });
-    let layer = SignatureLayer::new(look_up.defaults(Meta::DEFAULTS))
+    let layer = SignatureLayer::new(look_up)
+        .defaults(Meta::DEFAULTS)
         .observer(observer.clone())
         .client_ip(client_ip.clone());
     let by_tenant = Arc::new(Limit::new(per_tenant, clock.clone()));

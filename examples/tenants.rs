@@ -22,9 +22,11 @@ use axum::{Extension, Router, routing::post};
 use http::{HeaderName, request::Parts};
 use tokio::net::TcpListener;
 use tower_webhook::{
-    ConfigError, Requires, Secret, Secrets, SignatureLayer, Verified, VerifierDefaults,
+    ConfigError, Secret, Secrets, SignatureLayer, Verified,
+    layer::Requires,
     providers::{self, BoxVerifier, Meta, WebexContactCenter},
     tenants::{TenantId, Tenants, decoy_secret},
+    verifier::VerifierDefaults,
 };
 
 /// A map in the place of a database.
@@ -92,8 +94,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let store = database.clone();
     let subscriptions =
         Tenants::new(move |tenant| store.clone().secrets(tenant), WebexContactCenter::new)?;
-    let by_subscription =
-        subscriptions.by_body(|_head, body| WebexContactCenter::subscription_id(body));
+    let by_subscription = subscriptions
+        .by_body(Requires::nothing(), |_head, body| WebexContactCenter::subscription_id(body));
 
     // Here the store makes the verifiers itself. The decoy is one provider's, and cannot say which
     // headers the others send.
@@ -108,10 +110,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     )
     .build()?;
     let signatures = ["x-hub-signature-256", "x-webexcc-signature"].map(HeaderName::from_static);
-    let any = any
-        .by_head(last_segment)
-        .defaults(VerifierDefaults::DEFAULT)
-        .requires(Requires::any_header(signatures));
+    let any = any.by_head(last_segment).requires(Requires::any_header(signatures));
+    let any = SignatureLayer::new(any).defaults(VerifierDefaults::DEFAULT);
 
     let app = Router::new()
         .route(
@@ -119,7 +119,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             post(handler).layer(SignatureLayer::new(apps.by_head(last_segment))),
         )
         .route("/webex", post(handler).layer(SignatureLayer::new(by_subscription)))
-        .route("/any/{tenant}", post(handler).layer(SignatureLayer::new(any)));
+        .route("/any/{tenant}", post(handler).layer(any));
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;

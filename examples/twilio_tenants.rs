@@ -46,9 +46,9 @@ use sqlx::{
 };
 use tokio::{net::TcpListener, time::interval};
 use tower_webhook::{
-    PublicUrl, Rejection, Requires, Secret, Secrets, SignatureLayer, Verified,
+    PublicUrl, Rejection, Secret, Secrets, SignatureLayer, Verified,
     delivery_log::{DeliveryLog, Retention},
-    make_verifier_after_body_fn,
+    layer::Requires,
     observe::{Alert, Alerts, Attempt, ClientIp, Event, Observer, Throttled, TracingObserver},
     providers::Twilio,
     tenants::{TenantId, Tenants, TenantsBuilder, form_field},
@@ -186,13 +186,13 @@ fn is_number(text: &str) -> bool {
 
 pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: DeliveryLog) -> Router {
     // Both read bodies that are not verified yet: they only say whose token to try.
-    let by_recipient = tenants.by_body(|_head, body| {
+    let by_recipient = tenants.by_body(Requires::nothing(), |_head, body| {
         let recipient = form_field(body, "To")?;
         Some(recipient.strip_prefix("whatsapp:").unwrap_or(&recipient).to_owned())
     });
     let (store, tenants) = (database.clone(), tenants.clone());
     // A closure has no decoy that refuses unsigned requests before their body is read.
-    let by_message = make_verifier_after_body_fn(move |_head, body| {
+    let by_message = SignatureLayer::by_body(Requires::header(SIGNATURE), move |_head, body| {
         let sid = form_field(body, "MessageSid");
         let (store, tenants) = (store.clone(), tenants.clone());
         async move {
@@ -210,12 +210,11 @@ pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: DeliveryLo
         .client_ip(client_ip())
         .observer(observer.clone())
         .observer(log.clone());
-    let statuses = SignatureLayer::new(
-        by_message.requires(Requires::header(SIGNATURE)).defaults(Twilio::DEFAULTS),
-    )
-    .client_ip(client_ip())
-    .observer(observer)
-    .observer(log);
+    let statuses = by_message
+        .defaults(Twilio::DEFAULTS)
+        .client_ip(client_ip())
+        .observer(observer)
+        .observer(log);
     Router::new()
         .route("/v1/webhooks/twilio", post(receive_message).layer(messages))
         .route("/v1/webhooks/twilio/status", post(receive_status).layer(statuses))

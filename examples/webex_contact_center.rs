@@ -26,7 +26,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc};
 use tower_webhook::{
-    Rejection, Requires, Secret, SignatureLayer, Verified, Verifier, make_verifier_after_body_fn,
+    Rejection, Secret, SignatureLayer, Verified, Verifier, layer::Requires,
     providers::WebexContactCenter,
 };
 
@@ -51,7 +51,9 @@ pub(crate) const QUEUE_LEN: usize = 1000;
 
 pub(crate) fn app(secrets: Secrets, queue: mpsc::Sender<Event>) -> Router {
     let secrets = Arc::new(secrets);
-    let by_subscription = make_verifier_after_body_fn(move |_head, body| {
+    // Whoever does not even pretend to sign is refused before the body is read.
+    let signature = Requires::header(HeaderName::from_static("x-webexcc-signature"));
+    let by_subscription = SignatureLayer::by_body(signature, move |_head, body| {
         // Not verified yet: it only says whose secret to try.
         let id = WebexContactCenter::subscription_id(body);
         let known = id.and_then(|id| Some((secrets.get(&id)?.clone(), id)));
@@ -61,13 +63,8 @@ pub(crate) fn app(secrets: Secrets, queue: mpsc::Sender<Event>) -> Router {
             Ok(verifier.for_tenant(id))
         }
     })
-    // Whoever does not even pretend to sign is refused before the body is read.
-    .requires(Requires::header(HeaderName::from_static("x-webexcc-signature")))
     .defaults(WebexContactCenter::DEFAULTS);
-    Router::new()
-        .route("/webex", post(accept))
-        .route_layer(SignatureLayer::new(by_subscription))
-        .with_state(queue)
+    Router::new().route("/webex", post(accept)).route_layer(by_subscription).with_state(queue)
 }
 
 async fn accept(

@@ -27,7 +27,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower_webhook::{
-    Rejection, RejectionKind, Secret, SignatureLayer, Verified, default_response, providers::Meta,
+    Rejection, RejectionKind, Secret, SignatureLayer, Verified, layer::default_response,
+    providers::Meta,
 };
 
 /// What Meta sends. Fields that nobody here asks for are left out, and unknown ones are no error:

@@ -18,8 +18,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_webhook::{
-    ForTenant, Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier,
-    default_response, make_verifier_fn, providers::Wsapi,
+    Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier,
+    layer::{ByHead, default_response},
+    providers::Wsapi,
+    verifier::ForTenant,
 };
 
 /// A map in the place of a database: the event signing secret of each instance.
@@ -41,11 +43,12 @@ pub(crate) fn app(
     received: impl Fn(Event) + Clone + Send + Sync + 'static,
 ) -> Router {
     let secrets = Arc::new(secrets);
-    let look_up = make_verifier_fn(move |head| {
+    let look_up = ByHead::new(move |head| {
         let verifier = secret_for(&secrets, head);
         async { verifier }
     });
-    let layer = SignatureLayer::new(look_up.defaults(Wsapi::DEFAULTS))
+    let layer = SignatureLayer::new(look_up)
+        .defaults(Wsapi::DEFAULTS)
         // What WSAPI's own receivers answer.
         .rejection_status(StatusCode::UNAUTHORIZED)
         .rejection_response(refuse);

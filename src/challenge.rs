@@ -7,13 +7,14 @@ use http::{HeaderValue, Method, Response, header, request::Parts};
 use subtle::Choice;
 
 use crate::{
-    ConfigError, Context, Outcome, Rejection, RejectionKind, Secret, SensitiveParts, Verifier,
-    VerifierDefaults,
+    ConfigError, Context, Outcome, Rejection, RejectionKind, Secret, Verifier,
     encoding::Encoding,
     form::Form,
     head::optional,
     json::{self, Value},
     scheme::mac::Mac,
+    sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// Longest challenge that is answered, in bytes.
@@ -96,6 +97,31 @@ impl Challenge {
     /// Whether the answer needs a secret, and is an HMAC-SHA256 under it.
     pub(crate) const fn is_keyed(self) -> bool {
         matches!(self, Self::CrcToken | Self::PlainToken)
+    }
+
+    /// Returns whether a request with this head asks so, without a signature.
+    pub(crate) fn is_asked(self, head: &Parts) -> bool {
+        let has = |name: &str| head.headers.contains_key(name);
+        let has_parameter = |name| {
+            let form = head.uri.query().and_then(|query| Form::parse(query.as_bytes()));
+            form.is_some_and(|form| form.first(name).is_some())
+        };
+        match self {
+            Self::Head => head.method == Method::HEAD,
+            Self::PostQuery(name) => head.method == Method::POST && has_parameter(name),
+            Self::Query(name) => head.method == Method::GET && has_parameter(name),
+            Self::CrcToken => head.method == Method::GET && has_parameter("crc_token"),
+            Self::Header(header) | Self::HeaderToJson { header, .. } => {
+                head.method == Method::GET && has(header)
+            }
+            Self::WebHookOrigins(_) => {
+                head.method == Method::OPTIONS && has("webhook-request-origin")
+            }
+            Self::EventGrid
+            | Self::PlainToken
+            | Self::SignedField { .. }
+            | Self::SignedHeader { .. } => false,
+        }
     }
 
     /// The answer to an unsigned challenge; `None` for every other request, which is verified.
@@ -344,7 +370,10 @@ pub struct WithChallenge<V> {
 ///
 /// ```
 /// use tower_webhook::{
-///     SignatureLayer, providers::SharedToken, scheme::Challenge, with_challenge,
+///     SignatureLayer,
+///     providers::SharedToken,
+///     scheme::Challenge,
+///     verifier::with_challenge,
 /// };
 ///
 /// let token = SharedToken::in_query("code", "the secret in the endpoint's URL")?;
@@ -402,7 +431,7 @@ impl<V: Verifier> Verifier for WithChallenge<V> {
     }
 
     fn defaults(&self) -> VerifierDefaults {
-        self.verifier.defaults()
+        self.verifier.defaults().with_challenge(self.challenge)
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::{
-    Context, Outcome, Rejection, RejectionKind, SensitiveParts, Verified, Verifier,
-    VerifierDefaults,
+    Context, Outcome, Rejection, RejectionKind, Verified, Verifier, sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// Both verifiers must accept; see [`all_of`].
@@ -29,7 +29,7 @@ pub struct AnyOf<A, B> {
 ///
 /// ```
 /// use http::HeaderName;
-/// use tower_webhook::{SignatureLayer, all_of, providers::{SharedToken, Wsapi}};
+/// use tower_webhook::{SignatureLayer, providers::{SharedToken, Wsapi}, verifier::all_of};
 ///
 /// let signature = Wsapi::new("event signing secret")?;
 /// let header = HeaderName::from_static("x-webhook-auth");

@@ -41,7 +41,7 @@ use crate::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_webhook::{Drain, Secret, SignatureLayer, providers::GitHub};
+/// use tower_webhook::{Secret, SignatureLayer, providers::GitHub, layer::Drain};
 ///
 /// let layer = SignatureLayer::new(GitHub::new("It's a Secret to Everybody")?)
 ///     .drain(Drain::new().max_bytes(32 << 20).timeout(Duration::from_secs(10)));

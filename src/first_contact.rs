@@ -241,6 +241,16 @@ impl FirstContacts {
         of_one
     }
 
+    /// Returns whether there are none of a provider's own.
+    pub(crate) const fn is_none(&self) -> bool {
+        self.known[0].is_none()
+    }
+
+    /// Returns those whose tokens are handed over.
+    pub(crate) const fn exchanged(&self) -> &'static [FirstContact] {
+        self.exchanged
+    }
+
     /// With those whose tokens are handed over. A signature may stand beside them.
     pub(crate) const fn with_exchange(mut self, contacts: &'static [FirstContact]) -> Self {
         self.exchanged = contacts;

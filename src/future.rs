@@ -16,7 +16,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    BufferedBody, Rejection, RejectionKind, ResponseBody, Source, Verifier,
+    BufferedBody, Rejection, RejectionKind, Verifier,
+    body::ResponseBody,
     budget::Share,
     deadline::Timer,
     drain::{Draining, Rest, closing},
@@ -25,7 +26,7 @@ use crate::{
     layer::Config,
     observe::{EventKind, Observed},
     read::Reading,
-    source::{Found, LookUpLater},
+    source::{Found, LookUpLater, Source},
     verdict::{Decider, Stop, answer, begin, contained, finish, start},
 };
 
@@ -180,7 +181,6 @@ where
                         Err(stop) => Err(stop),
                         Ok(()) => {
                             let (body, share, _) = reading.finish();
-                            let ip = config.client_ip.as_ref();
                             let make = make.take();
                             let request = config.context(head);
                             let answered = make.as_ref().map_or(Ok(None), |make| {
@@ -193,8 +193,9 @@ where
                                 answered => {
                                     let body = Some(Input::Read(body, share));
                                     let early = make.map(|make| {
-                                        answered
-                                            .and_then(|_| contained(|| make.early(&request, ip)))
+                                        answered.and_then(|_| {
+                                            contained(|| make.early(&request, &config.shared()))
+                                        })
                                     });
                                     this.step.set(match early {
                                         Some(Ok(early)) => Step::Make { early, body },

@@ -1,27 +1,42 @@
-//! The layer and its knobs.
+//! The layer, its settings, and what its verifiers come from.
 
 use std::{
     fmt,
+    future::Future,
     sync::{Arc, OnceLock},
+    task::{self, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Response, StatusCode, request::Parts};
+use http::{Request, Response, StatusCode, request::Parts};
 use tower_layer::Layer;
+use tower_service::Service;
 
 use crate::{
-    Context, Drain, Rejection, SensitiveParts, SignatureService, Source, VerifierDefaults,
+    BufferedBody, Context, Rejection, SignatureService, Verifier,
     budget::Budget,
     observe::{ClientIp, Observer, Observers},
+    sensitive::SensitiveParts,
+    source::LayerContext,
     time::Clock,
+    verifier::VerifierDefaults,
+};
+pub use crate::{
+    body::ResponseBody,
+    drain::Drain,
+    future::ResponseFuture,
+    make::{ByBody, ByHead},
+    rejection::default_response,
+    requires::Requires,
+    source::Source,
 };
 
 /// Lets only genuinely signed webhooks through to the inner service.
 ///
-/// It reads the request body, runs a [`Verifier`](crate::Verifier) over the bytes as received and
+/// It reads the request body, runs a [`Verifier`] over the bytes as received and
 /// answers 403 itself unless they hold. The inner service gets the same bytes as a
-/// [`BufferedBody`](crate::BufferedBody), and [`Verified`](crate::Verified) in the request's
+/// [`BufferedBody`], and [`Verified`](crate::Verified) in the request's
 /// extensions.
 ///
 /// # Where it stands
@@ -30,13 +45,13 @@ use crate::{
 ///   inner service is asked for room only after a request has been verified, so senders that
 ///   trickle a body hold none of it.
 /// - **Above** it: tracing, a second concurrency limit against floods, IP rate limits. A refused
-///   request holds the permits of layers above until its body has been [drained](crate::Drain), up
+///   request holds the permits of layers above until its body has been [drained](crate::drain::Drain), up
 ///   to 5 seconds: let such a limit be many more than the requests that stall. A shorter timeout
 ///   above answers in place of the refusal.
 /// - Never above it: decompression, or anything else that changes the body.
 /// - axum: prefer `route_layer` to `layer`, which also guards the fallback. An
 ///   `axum::middleware::from_fn` below it in one `ServiceBuilder` needs
-///   `.layer(MapRequestBodyLayer::new(axum::body::Body::new))` between the two.
+///   [`map_body`](Self::map_body).
 ///
 /// # Cancellation
 ///
@@ -45,7 +60,7 @@ use crate::{
 #[derive(Clone)]
 #[must_use]
 pub struct SignatureLayer<M> {
-    make: M,
+    source: M,
     config: Arc<Config>,
 }
 
@@ -73,13 +88,12 @@ pub(crate) struct Config {
 type OnRejection = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
 
 impl<M: Source> SignatureLayer<M> {
-    /// A layer with this [`Verifier`](crate::Verifier), [`MakeVerifier`](crate::MakeVerifier) or
-    /// [look-up after the body](crate::make_verifier_after_body_fn).
-    pub fn new(make: M) -> Self {
+    /// Creates a layer with this [source](Source) of verifiers, mostly a [`Verifier`].
+    pub fn new(source: M) -> Self {
         let config = Config {
-            defaults: make.shared_defaults(),
+            defaults: source.shared_defaults(),
             found_challenge: OnceLock::new(),
-            sensitive: Arc::new(make.shared_sensitive_parts()),
+            sensitive: Arc::new(source.shared_sensitive_parts()),
             budget: Budget::of_bytes(256 << 20),
             drain: Drain::new(),
             drain_places: Drain::new().places(),
@@ -94,11 +108,140 @@ impl<M: Source> SignatureLayer<M> {
             client_ip: None,
             clock: Clock::default(),
         };
-        Self { make, config: Arc::new(config) }
+        Self { source, config: Arc::new(config) }
+    }
+}
+
+impl<F> SignatureLayer<ByHead<F>> {
+    /// Creates a layer that looks the verifier up by the head, before the body is read.
+    ///
+    /// The closure takes what it needs from the head and returns a future that owns it, as below; an
+    /// `async` closure would borrow the head. A [`ConfigError`](crate::ConfigError) becomes a 503 by
+    /// `?`. [`Rejection::unknown_tenant`] is answered
+    /// like a bad signature, [`Rejection::unavailable`] with 503.
+    /// [`Verifier::for_tenant`] names the tenant in
+    /// [`Verified`](crate::Verified).
+    ///
+    /// The status of refusals and the body limit are those of [`defaults`](Self::defaults).
+    ///
+    /// The closure is called for each request that carries the headers of
+    /// [`requires`](Self::requires), and has all the time it takes. With the feature
+    /// `tenants`, `tenants::Tenants` has a cache, a time limit, and a bound on calls at once.
+    ///
+    /// ```
+    /// use std::{collections::HashMap, sync::Arc};
+    /// use tower_webhook::{Rejection, Secret, SignatureLayer, Verifier, providers::Meta};
+    ///
+    /// let secrets = Arc::new(HashMap::from([("7".to_owned(), Secret::new("app secret")?)]));
+    /// let layer = SignatureLayer::by_head(move |head| {
+    ///     let secrets = Arc::clone(&secrets);
+    ///     let tenant = head.uri.path().trim_start_matches("/hooks/").to_owned();
+    ///     async move {
+    ///         let secret = secrets.get(&tenant).ok_or(Rejection::unknown_tenant())?;
+    ///         Ok(Meta::new(secret)?.for_tenant(tenant))
+    ///     }
+    /// })
+    /// .defaults(Meta::DEFAULTS);
+    /// # let _ = layer;
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    pub fn by_head<Fut, V>(look_up: F) -> Self
+    where
+        F: Fn(&Parts) -> Fut,
+        Fut: Future<Output = Result<V, Rejection>>,
+        V: Verifier,
+    {
+        Self::new(ByHead::new(look_up))
+    }
+
+    /// Sets the headers that a request must carry before the closure is called, none by default.
+    ///
+    /// A request that is a challenge by the [`defaults`](Self::defaults) needs none.
+    pub fn requires(mut self, requires: Requires) -> Self {
+        let parts = requires.sensitive_parts();
+        self.source = self.source.requires(requires);
+        self.with(|config| config.sensitive = Arc::new((*config.sensitive).clone().and(parts)))
+    }
+}
+
+impl<F> SignatureLayer<ByBody<F>> {
+    /// Creates a layer that looks the verifier up by the head and the **unverified** body, for providers that
+    /// name the tenant only there.
+    ///
+    /// What the look-up reads is a hint and nothing more: the verifier it returns must still accept
+    /// the request, and only [`Verified::tenant`](crate::Verified::tenant) says who was proven.
+    ///
+    /// No verifier is known before the body has been read, so name the signature's header: requests without it
+    /// are then refused before a byte is kept, unless they are a challenge by the
+    /// [`defaults`](Self::defaults).
+    ///
+    /// The closure is cloned for each request.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tower_webhook::{
+    ///     Rejection, Secret, SignatureLayer, layer::Requires, providers::WebexContactCenter,
+    /// };
+    ///
+    /// # async fn secret_of(subscription: Option<String>) -> Result<Secret, Rejection> {
+    /// #     Err(Rejection::unknown_tenant())
+    /// # }
+    /// let signature = HeaderName::from_static("x-webexcc-signature");
+    /// let layer = SignatureLayer::by_body(Requires::header(signature), |_, body| {
+    ///     let subscription = WebexContactCenter::subscription_id(body);
+    ///     async move { Ok(WebexContactCenter::new(secret_of(subscription).await?)?) }
+    /// })
+    /// .defaults(WebexContactCenter::DEFAULTS);
+    /// # let _ = layer;
+    /// ```
+    pub fn by_body<Fut, V>(requires: Requires, look_up: F) -> Self
+    where
+        F: Fn(&Parts, &Bytes) -> Fut + Clone,
+        Fut: Future<Output = Result<V, Rejection>>,
+        V: Verifier,
+    {
+        Self::new(ByBody::new(requires, look_up))
     }
 }
 
 impl<M> SignatureLayer<M> {
+    /// Sets the provider's name, the status of refusals, the body limit and the first contacts of all requests
+    /// alike, in place of the source's. A look-up needs it: a status that depended on the tenant would tell
+    /// which tenants exist.
+    ///
+    /// **A look-up of yours whose URL holds a secret must say so**, by
+    /// [`VerifierDefaults::with_secret_url`].
+    pub fn defaults(self, defaults: VerifierDefaults) -> Self {
+        self.with(|config| {
+            let parts = (*config.sensitive).clone().found().and(defaults.sensitive_parts());
+            config.sensitive = Arc::new(parts);
+            config.defaults = config.defaults.replaced_by(defaults);
+        })
+    }
+
+    /// Hands the inner service another request body than [`BufferedBody`], for services that want their own,
+    /// such as axum's `from_fn`. It comes last: the layer that it returns has no settings.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, extract::Request, middleware::{Next, from_fn}, routing::post};
+    /// use tower::ServiceBuilder;
+    /// use tower_webhook::{SignatureLayer, providers::GitHub};
+    ///
+    /// let signed = SignatureLayer::new(GitHub::new("s3cret-of-the-hook")?).map_body(Body::new);
+    /// let stack = ServiceBuilder::new()
+    ///     .layer(signed)
+    ///     .layer(from_fn(async |request: Request, next: Next| next.run(request).await));
+    /// let app: Router = Router::new().route("/", post(async || "thanks").layer(stack));
+    /// # let _ = app;
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    pub fn map_body<F, B>(self, map: F) -> MapBodyLayer<M, F>
+    where
+        F: Fn(BufferedBody) -> B + Clone,
+    {
+        MapBodyLayer { layer: self, map }
+    }
+
     /// Sets the longest body in bytes, in place of the provider's own: the vendor's documented maximum,
     /// or 16 MiB. A longer one is answered with 413: from the head if its length is declared, when
     /// the limit is passed if not.
@@ -161,7 +304,7 @@ impl<M> SignatureLayer<M> {
         self.with(|config| config.defaults = config.defaults.with_status(status))
     }
 
-    /// Builds the answer to every refusal, in place of [`default_response`](crate::default_response)
+    /// Builds the answer to every refusal, in place of [`default_response`]
     /// and of the gRPC answer to gRPC requests.
     ///
     /// Answer all verdicts alike: whoever can tell "unknown tenant" from "bad signature" can find
@@ -249,20 +392,78 @@ impl<M: Clone, S> Layer<S> for SignatureLayer<M> {
     type Service = SignatureService<M, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SignatureService::new(self.make.clone(), inner, Arc::clone(&self.config))
+        SignatureService::new(self.source.clone(), inner, Arc::clone(&self.config))
     }
 }
 
 impl<M: fmt::Debug> fmt::Debug for SignatureLayer<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignatureLayer")
-            .field("make", &self.make)
+            .field("source", &self.source)
             .field("config", &self.config)
             .finish()
     }
 }
 
+/// A layer whose inner service gets another request body; see [`SignatureLayer::map_body`].
+#[derive(Clone)]
+#[must_use]
+pub struct MapBodyLayer<M, F> {
+    layer: SignatureLayer<M>,
+    map: F,
+}
+
+impl<M: Clone, F: Clone, S> Layer<S> for MapBodyLayer<M, F> {
+    type Service = SignatureService<M, MapBody<S, F>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        self.layer.layer(MapBody { inner, map: self.map.clone() })
+    }
+}
+
+impl<M: fmt::Debug, F> fmt::Debug for MapBodyLayer<M, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapBodyLayer").field("layer", &self.layer).finish_non_exhaustive()
+    }
+}
+
+/// The service of a [`MapBodyLayer`], below the signature's.
+#[derive(Clone)]
+pub struct MapBody<S, F> {
+    inner: S,
+    map: F,
+}
+
+impl<S, F, B> Service<Request<BufferedBody>> for MapBody<S, F>
+where
+    S: Service<Request<B>>,
+    F: Fn(BufferedBody) -> B,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<BufferedBody>) -> S::Future {
+        self.inner.call(request.map(&self.map))
+    }
+}
+
+impl<S: fmt::Debug, F> fmt::Debug for MapBody<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapBody").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
 impl Config {
+    /// What the source may ask for.
+    pub(crate) const fn shared(&self) -> LayerContext<'_> {
+        LayerContext { client_ip: self.client_ip.as_ref(), defaults: &self.defaults }
+    }
+
     /// The context in which a verifier sees this request.
     pub(crate) const fn context<'a>(&'a self, head: &'a Parts) -> Context<'a> {
         Context::new(head).at(&self.clock)

@@ -23,7 +23,7 @@ mod future;
 mod gather;
 mod head;
 mod json;
-mod layer;
+pub mod layer;
 mod make;
 mod network;
 pub mod observe;
@@ -67,31 +67,20 @@ pub mod verifier;
 
 #[cfg(feature = "asymmetric")]
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-pub use self::public_key::{IntoPublicKeys, PublicKey};
+pub use self::public_key::PublicKey;
 #[doc(inline)]
-pub use self::scheme::Scheme;
-pub(crate) use self::sensitive::SensitiveParts;
 pub use self::{
-    body::{BufferedBody, ResponseBody},
-    challenge::{WithChallenge, with_challenge},
-    combine::{AllOf, AnyOf, all_of, any_of},
+    body::BufferedBody,
     config_error::ConfigError,
     context::Context,
-    drain::Drain,
-    future::ResponseFuture,
     layer::SignatureLayer,
-    make::{
-        MakeVerifier, MakeVerifierAfterBodyFn, MakeVerifierFn, MakeVerifierFuture,
-        make_verifier_after_body_fn, make_verifier_fn,
-    },
     outcome::Outcome,
     public_url::PublicUrl,
-    rejection::{Rejection, RejectionKind, default_response},
-    requires::Requires,
+    rejection::{Rejection, RejectionKind},
+    scheme::Scheme,
     secret::Secret,
     secrets::{IntoSecrets, Secrets},
     service::SignatureService,
-    source::Source,
-    verified::{ReplayKey, Unverified, Verified},
-    verifier::{ForTenant, Verifier, VerifierDefaults, VerifierFn, verifier_fn, verify},
+    verified::{Unverified, Verified},
+    verifier::{Verifier, verify},
 };

@@ -11,18 +11,28 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 use pin_project_lite::pin_project;
 
-use crate::{Context, Rejection, Requires, SensitiveParts, Verifier, VerifierDefaults};
+use crate::{
+    Context, Rejection, Verifier,
+    requires::Requires,
+    sensitive::SensitiveParts,
+    source::{
+        Early, Found, LayerContext, LookUpLater, Never, Source,
+        sealed::{Engine, Sealed},
+    },
+    verifier::VerifierDefaults,
+};
 
 /// Makes the verifier for one request, for example with the secret of the tenant that the path
 /// names.
 ///
 /// Every [`Verifier`] that is `Clone` is one: it makes clones of itself, without a box and without
-/// waiting. [`make_verifier_fn`] makes one of a closure that returns a future.
+/// waiting. A closure needs no type of its own: see
+/// [`SignatureLayer::by_head`](crate::SignatureLayer::by_head).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` neither is nor makes a webhook verifier",
     label = "not a `Verifier + Clone`, and not a `MakeVerifier`",
     note = "use a provider such as `Meta::new(secret)`, a declared `Scheme`'s `verifier(secret)`, \
-            `verifier_fn(…)`, `make_verifier_fn(…)` for look-ups, or implement `Verifier`",
+            `verifier_fn(…)`, `SignatureLayer::by_head(…)` for look-ups, or implement `Verifier`",
     note = "a verifier that is not `Clone` can be put into an `Arc`"
 )]
 pub trait MakeVerifier {
@@ -75,212 +85,195 @@ impl<V: Verifier + Clone> MakeVerifier for V {
     }
 }
 
-/// A look-up by the head; see [`make_verifier_fn`].
+/// A closure that looks the verifier up by the head; see
+/// [`SignatureLayer::by_head`](crate::SignatureLayer::by_head).
 #[derive(Clone)]
 #[must_use]
-pub struct MakeVerifierFn<F> {
-    function: F,
-    defaults: Option<VerifierDefaults>,
+pub struct ByHead<F> {
+    look_up: F,
     requires: Requires,
 }
 
-/// Looks the verifier up by the head, before the body is read.
-///
-/// The closure takes what it needs from the head and returns a future that owns it, as below; an
-/// `async` closure would borrow the head. A [`ConfigError`](crate::ConfigError) becomes a 503 by
-/// `?`. [`Rejection::unknown_tenant`] is answered
-/// like a bad signature, [`Rejection::unavailable`] with 503. [`Verifier::for_tenant`] names the
-/// tenant in [`Verified`](crate::Verified).
-///
-/// The status of refusals and the body limit are those of [`defaults`](MakeVerifierFn::defaults).
-///
-/// The closure is called for each request that carries the headers of
-/// [`requires`](MakeVerifierFn::requires), and has all the time it takes. With the feature
-/// `tenants`, `tenants::Tenants` has a cache, a time limit, and a bound on calls at once.
-///
-/// ```
-/// use std::{collections::HashMap, sync::Arc};
-/// use tower_webhook::{
-///     Rejection, Secret, SignatureLayer, Verifier, make_verifier_fn, providers::Meta,
-/// };
-///
-/// let secrets = Arc::new(HashMap::from([("7".to_owned(), Secret::new("app secret")?)]));
-/// let layer = SignatureLayer::new(
-///     make_verifier_fn(move |head| {
-///         let secrets = Arc::clone(&secrets);
-///         let tenant = head.uri.path().trim_start_matches("/hooks/").to_owned();
-///         async move {
-///             let secret = secrets.get(&tenant).ok_or(Rejection::unknown_tenant())?;
-///             let meta = Meta::new(secret.clone()).map_err(Rejection::unavailable)?;
-///             Ok(meta.for_tenant(tenant))
-///         }
-///     })
-///     .defaults(Meta::DEFAULTS),
-/// );
-/// # let _ = layer;
-/// # Ok::<_, tower_webhook::ConfigError>(())
-/// ```
-pub const fn make_verifier_fn<F, Fut, V>(function: F) -> MakeVerifierFn<F>
+/// A closure that looks the verifier up by head and body; see
+/// [`SignatureLayer::by_body`](crate::SignatureLayer::by_body).
+#[derive(Clone)]
+#[must_use]
+pub struct ByBody<F> {
+    look_up: F,
+    requires: Requires,
+}
+
+impl<F> ByHead<F> {
+    /// Creates a source of this closure, for sources that are made of another one.
+    pub const fn new<Fut, V>(look_up: F) -> Self
+    where
+        F: Fn(&Parts) -> Fut,
+        Fut: Future<Output = Result<V, Rejection>>,
+        V: Verifier,
+    {
+        Self { look_up, requires: Requires::nothing() }
+    }
+
+    /// Sets the headers that a request must carry before the closure is called, none by default.
+    ///
+    /// A request that is a challenge by the layer's [`defaults`](crate::SignatureLayer::defaults) needs none.
+    pub fn requires(mut self, requires: Requires) -> Self {
+        self.requires = requires;
+        self
+    }
+}
+
+impl<F> ByBody<F> {
+    /// Creates a source of this closure, for sources that are made of another one.
+    pub const fn new<Fut, V>(requires: Requires, look_up: F) -> Self
+    where
+        F: Fn(&Parts, &Bytes) -> Fut,
+        Fut: Future<Output = Result<V, Rejection>>,
+        V: Verifier,
+    {
+        Self { look_up, requires }
+    }
+}
+
+impl<F> Sealed for ByHead<F> {}
+
+impl<F, Fut, V> Source for ByHead<F>
 where
     F: Fn(&Parts) -> Fut,
     Fut: Future<Output = Result<V, Rejection>>,
     V: Verifier,
 {
-    MakeVerifierFn { function, defaults: None, requires: Requires::nothing() }
 }
 
-impl<F> MakeVerifierFn<F> {
-    /// Sets the headers that a request must carry before the closure is called, none by default.
-    ///
-    /// A closure cannot tell a challenge from other requests, so a GET challenge without the headers
-    /// is refused as well.
-    pub fn requires(mut self, requires: Requires) -> Self {
-        self.requires = requires;
-        self
-    }
-
-    /// The provider's name, the status of refusals and the body limit, in place of
-    /// [`VerifierDefaults::DEFAULT`].
-    pub const fn defaults(mut self, defaults: VerifierDefaults) -> Self {
-        self.defaults = Some(defaults);
-        self
-    }
-}
-
-impl<F, Fut, V> MakeVerifier for MakeVerifierFn<F>
+impl<F, Fut, V> Engine for ByHead<F>
 where
     F: Fn(&Parts) -> Fut,
     Fut: Future<Output = Result<V, Rejection>>,
     V: Verifier,
 {
     type Verifier = V;
-    type Future = MakeVerifierFuture<Fut>;
+    type Early = Early<LookUp<Fut>>;
+    type Later = Never<V>;
 
-    fn make_verifier(&self, head: &Parts) -> Self::Future {
-        let way = match self.requires.check(head) {
-            Ok(()) => Way::LookUp { future: (self.function)(head) },
-            Err(rejection) => Way::Refuse { rejection: Some(rejection) },
-        };
-        MakeVerifierFuture { way }
+    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
+        let head = request.head();
+        Early::new(match layer.check(&self.requires, head) {
+            Ok(()) => LookUp::Ask { future: (self.look_up)(head) },
+            Err(rejection) => LookUp::Refuse { rejection: Some(rejection) },
+        })
     }
 
-    fn defaults(&self) -> VerifierDefaults {
-        self.defaults.unwrap_or(VerifierDefaults::DEFAULT)
+    fn shared_defaults(&self) -> VerifierDefaults {
+        VerifierDefaults::DEFAULT
     }
 
-    fn sensitive_parts(&self) -> SensitiveParts {
-        shared_parts(self.defaults).and(self.requires.sensitive_parts())
+    fn shared_sensitive_parts(&self) -> SensitiveParts {
+        // Nobody knows the verifier's.
+        SensitiveParts::none().until_found().and(self.requires.sensitive_parts())
     }
 }
 
-/// What is sensitive whichever verifier is found. Without a defaults nobody knows.
-pub(crate) fn shared_parts(defaults: Option<VerifierDefaults>) -> SensitiveParts {
-    defaults.map_or(SensitiveParts::none().until_found(), |defaults| defaults.sensitive_parts())
+impl<F> Sealed for ByBody<F> {}
+
+impl<F, Fut, V> Source for ByBody<F>
+where
+    F: Fn(&Parts, &Bytes) -> Fut + Clone,
+    Fut: Future<Output = Result<V, Rejection>>,
+    V: Verifier,
+{
+}
+
+impl<F, Fut, V> Engine for ByBody<F>
+where
+    F: Fn(&Parts, &Bytes) -> Fut + Clone,
+    Fut: Future<Output = Result<V, Rejection>>,
+    V: Verifier,
+{
+    type Verifier = V;
+    type Early = Ready<Result<Found<V, Later<F>>, Rejection>>;
+    type Later = Later<F>;
+
+    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
+        let later = || Found::Later(Later(self.look_up.clone()));
+        ready(layer.check(&self.requires, request.head()).map(|()| later()))
+    }
+
+    fn shared_defaults(&self) -> VerifierDefaults {
+        VerifierDefaults::DEFAULT
+    }
+
+    fn shared_sensitive_parts(&self) -> SensitiveParts {
+        // Nobody knows the verifier's.
+        SensitiveParts::none().until_found().and(self.requires.sensitive_parts())
+    }
+}
+
+/// The closure of a request whose body is being read.
+#[allow(unnameable_types, reason = "only the engine uses what is behind `Source`")]
+pub struct Later<F>(F);
+
+impl<F> fmt::Debug for Later<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Later").finish_non_exhaustive()
+    }
+}
+
+impl<F, Fut, V> LookUpLater for Later<F>
+where
+    F: Fn(&Parts, &Bytes) -> Fut,
+    Fut: Future<Output = Result<V, Rejection>>,
+    V: Verifier,
+{
+    type Verifier = V;
+    type Future = Fut;
+
+    fn look_up(&self, head: &Parts, body: &Bytes) -> Fut {
+        (self.0)(head, body)
+    }
 }
 
 pin_project! {
-    /// The future of [`MakeVerifierFn`].
+    /// The closure's future, or a refusal without it.
+    #[project = LookUpProjection]
     #[must_use = "futures do nothing unless they are polled"]
-    #[doc(hidden)]
-    pub struct MakeVerifierFuture<Fut> {
-        #[pin]
-        way: Way<Fut>,
-    }
-}
-
-pin_project! {
-    #[project = WayProjection]
-    enum Way<Fut> {
+    pub enum LookUp<Fut> {
+        Ask { #[pin] future: Fut },
         // A required header is not there.
         Refuse { rejection: Option<Rejection> },
-        LookUp { #[pin] future: Fut },
     }
 }
 
-impl<Fut, V> Future for MakeVerifierFuture<Fut>
+impl<Fut, V> Future for LookUp<Fut>
 where
     Fut: Future<Output = Result<V, Rejection>>,
 {
     type Output = Result<V, Rejection>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        match self.project().way.project() {
-            WayProjection::LookUp { future } => future.poll(cx),
-            WayProjection::Refuse { rejection } => match rejection.take() {
+        match self.project() {
+            LookUpProjection::Ask { future } => future.poll(cx),
+            LookUpProjection::Refuse { rejection } => match rejection.take() {
                 Some(rejection) => Poll::Ready(Err(rejection)),
-                None => panic!("`MakeVerifierFuture` polled after completion"),
+                None => panic!("a look-up was polled after completion"),
             },
         }
     }
 }
 
-impl<Fut> fmt::Debug for MakeVerifierFuture<Fut> {
+impl<Fut> fmt::Debug for LookUp<Fut> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MakeVerifierFuture").finish_non_exhaustive()
+        f.debug_struct("LookUp").finish_non_exhaustive()
     }
 }
 
-/// A look-up by head and body; see [`make_verifier_after_body_fn`].
-#[derive(Clone)]
-#[must_use]
-pub struct MakeVerifierAfterBodyFn<F> {
-    pub(crate) function: F,
-    pub(crate) defaults: Option<VerifierDefaults>,
-    pub(crate) requires: Requires,
-}
-
-/// Looks the verifier up by the head and the **unverified** body, for providers that name the
-/// tenant only there.
-///
-/// What the look-up reads is a hint and nothing more: the verifier it returns must still accept
-/// the request, and only [`Verified::tenant`](crate::Verified::tenant) says who was proven.
-///
-/// No verifier is known before the body has been read, so name the signature's header with
-/// [`requires`](MakeVerifierAfterBodyFn::requires): requests without it are then refused before a
-/// byte is kept.
-///
-/// The closure is cloned for each request.
-pub const fn make_verifier_after_body_fn<F, Fut, V>(function: F) -> MakeVerifierAfterBodyFn<F>
-where
-    F: Fn(&Parts, &Bytes) -> Fut,
-    Fut: Future<Output = Result<V, Rejection>>,
-    V: Verifier,
-{
-    MakeVerifierAfterBodyFn { function, defaults: None, requires: Requires::nothing() }
-}
-
-impl<F> MakeVerifierAfterBodyFn<F> {
-    /// Sets the headers that a request must carry before its body is read, none by default.
-    ///
-    /// A closure cannot tell a challenge from other requests, so a GET challenge without the headers
-    /// is refused as well.
-    pub fn requires(mut self, requires: Requires) -> Self {
-        self.requires = requires;
-        self
-    }
-
-    /// The provider's name, the status of refusals and the body limit, in place of
-    /// [`VerifierDefaults::DEFAULT`].
-    pub const fn defaults(mut self, defaults: VerifierDefaults) -> Self {
-        self.defaults = Some(defaults);
-        self
-    }
-}
-
-impl<F> fmt::Debug for MakeVerifierFn<F> {
+impl<F> fmt::Debug for ByHead<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MakeVerifierFn")
-            .field("defaults", &self.defaults)
-            .field("requires", &self.requires)
-            .finish_non_exhaustive()
+        f.debug_struct("ByHead").field("requires", &self.requires).finish_non_exhaustive()
     }
 }
 
-impl<F> fmt::Debug for MakeVerifierAfterBodyFn<F> {
+impl<F> fmt::Debug for ByBody<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MakeVerifierAfterBodyFn")
-            .field("defaults", &self.defaults)
-            .field("requires", &self.requires)
-            .finish_non_exhaustive()
+        f.debug_struct("ByBody").field("requires", &self.requires).finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 
-use crate::{ConfigError, VerifierDefaults};
+use crate::{ConfigError, verifier::VerifierDefaults};
 
 /// A refused request and why.
 ///
@@ -394,7 +394,7 @@ impl Error for Rejection {
 /// The default answer: the rejection's status and no body, the same for every verdict.
 ///
 /// A 503 asks the sender to come again in five seconds. A 401 has the verifier's `WWW-Authenticate`
-/// (see [`VerifierDefaults::with_www_authenticate`](crate::VerifierDefaults::with_www_authenticate)).
+/// (see [`VerifierDefaults::with_www_authenticate`](crate::verifier::VerifierDefaults::with_www_authenticate)).
 #[must_use]
 pub fn default_response(rejection: &Rejection) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());

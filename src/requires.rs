@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, request::Parts};
 
-use crate::{Rejection, SensitiveParts, head::required_named};
+use crate::{Rejection, head::required_named, sensitive::SensitiveParts};
 
 /// The headers that a request must carry before its verifier is looked up.
 ///
@@ -14,7 +14,7 @@ use crate::{Rejection, SensitiveParts, head::required_named};
 ///
 /// ```
 /// use http::HeaderName;
-/// use tower_webhook::Requires;
+/// use tower_webhook::layer::Requires;
 ///
 /// let one = Requires::header(HeaderName::from_static("x-hub-signature-256"));
 /// let either = Requires::any_header(["webhook-signature", "svix-signature"].map(HeaderName::from_static));

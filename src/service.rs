@@ -12,21 +12,21 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    BufferedBody, ResponseBody, Source, future::ResponseFuture, layer::Config, observe::Observed,
-    verdict::contained,
+    BufferedBody, body::ResponseBody, future::ResponseFuture, layer::Config, observe::Observed,
+    source::Source, verdict::contained,
 };
 
 /// The service of a [`SignatureLayer`](crate::SignatureLayer).
 #[derive(Clone)]
 pub struct SignatureService<M, S> {
-    make: M,
+    source: M,
     inner: S,
     config: Arc<Config>,
 }
 
 impl<M, S> SignatureService<M, S> {
-    pub(crate) const fn new(make: M, inner: S, config: Arc<Config>) -> Self {
-        Self { make, inner, config }
+    pub(crate) const fn new(source: M, inner: S, config: Arc<Config>) -> Self {
+        Self { source, inner, config }
     }
 
     /// The inner service. What goes to it directly is not verified.
@@ -68,12 +68,11 @@ where
         let observed = Observed::new(config, &head);
         if config.defaults.first_contacts.may_be(&head, body.size_hint().exact()) {
             // Nothing is looked up for what needs no look-up.
-            let make = self.make.clone();
+            let source = self.source.clone();
             let (inner, config) = (self.inner.clone(), Arc::clone(config));
-            return ResponseFuture::of_contact(head, body, make, inner, config, observed);
+            return ResponseFuture::of_contact(head, body, source, inner, config, observed);
         }
-        let early =
-            contained(|| self.make.early(&config.context(&head), config.client_ip.as_ref()));
+        let early = contained(|| self.source.early(&config.context(&head), &config.shared()));
         // This clone is the one that will be asked for room and then called: readiness belongs to
         // the instance that was asked.
         ResponseFuture::new(head, body, early, self.inner.clone(), Arc::clone(config), observed)
@@ -83,7 +82,7 @@ where
 impl<M: fmt::Debug, S: fmt::Debug> fmt::Debug for SignatureService<M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignatureService")
-            .field("make", &self.make)
+            .field("source", &self.source)
             .field("inner", &self.inner)
             .field("config", &self.config)
             .finish()

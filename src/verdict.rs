@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use crate::{
-    Context, Outcome, Rejection, RejectionKind, Unverified, Verified, Verifier, VerifierDefaults,
-    default_response,
+    Context, Outcome, Rejection, RejectionKind, Unverified, Verified, Verifier,
     layer::Config,
     observe::{EventKind, Observed},
-    rejection::{grpc_content_type, grpc_response},
+    rejection::{default_response, grpc_content_type, grpc_response},
     source::Found,
+    verifier::VerifierDefaults,
 };
 
 /// Who decides at the end of the body.

@@ -6,11 +6,18 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderName, Response, StatusCode, request::Parts};
 
-pub use crate::time::Clock;
 use crate::{
-    AllOf, AnyOf, Context, Outcome, Rejection, SensitiveParts, Verified, all_of, any_of,
+    Context, Outcome, Rejection, Verified,
+    challenge::Challenge,
     first_contact::{FirstContact, FirstContacts},
     scheme::SignatureSource,
+    sensitive::SensitiveParts,
+};
+pub use crate::{
+    challenge::{WithChallenge, with_challenge},
+    combine::{AllOf, AnyOf, all_of, any_of},
+    make::MakeVerifier,
+    time::Clock,
 };
 
 /// Decides whether a request is genuine, in three steps: the head, each chunk of the body, the end.
@@ -61,7 +68,7 @@ pub trait Verifier {
 
     /// Looks at the head alone, before the body is polled. A missing, repeated, malformed or stale
     /// header is refused here: no byte of the body is kept or hashed, and what is still on its way is
-    /// discarded (see [`Drain`](crate::Drain)).
+    /// discarded (see [`Drain`](crate::drain::Drain)).
     ///
     /// # Errors
     ///
@@ -153,6 +160,7 @@ pub struct VerifierDefaults {
     pub(crate) body_limit: usize,
     pub(crate) www_authenticate: &'static str,
     pub(crate) first_contacts: FirstContacts,
+    challenge: Option<Challenge>,
     secret_url: bool,
     sensitive_headers: &'static [&'static str],
     sensitive_fields: &'static [&'static str],
@@ -170,6 +178,7 @@ impl VerifierDefaults {
         body_limit: 16 << 20,
         www_authenticate: "",
         first_contacts: FirstContacts::NONE,
+        challenge: None,
         secret_url: false,
         sensitive_headers: &[],
         sensitive_fields: &[],
@@ -222,6 +231,19 @@ impl VerifierDefaults {
         self
     }
 
+    /// Names the unsigned challenge that the verifier answers, so that a look-up lets it through without the headers
+    /// that it [requires](crate::layer::Requires) of other requests. Of verifiers that are combined, the first one's
+    /// counts.
+    pub const fn with_challenge(mut self, challenge: Challenge) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    /// Returns whether this request is the unsigned challenge.
+    pub(crate) fn is_challenge(&self, head: &Parts) -> bool {
+        self.challenge.is_some_and(|challenge| challenge.is_asked(head))
+    }
+
     /// Names the URL as secret: [events](crate::observe::Event::url) and the log show neither its
     /// path nor what its parameters are.
     pub const fn with_secret_url(mut self) -> Self {
@@ -258,6 +280,16 @@ impl VerifierDefaults {
         self
     }
 
+    /// Returns the defaults that a user sets, with the first contacts of the source where those name none.
+    pub(crate) const fn replaced_by(&self, mut set: Self) -> Self {
+        if set.first_contacts.is_none() {
+            set.first_contacts = self.first_contacts;
+        } else {
+            set.first_contacts = set.first_contacts.with_exchange(self.first_contacts.exchanged());
+        }
+        set
+    }
+
     /// Whether refusals ask for credentials.
     fn asks(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED && !self.www_authenticate.is_empty()
@@ -267,6 +299,7 @@ impl VerifierDefaults {
     pub(crate) fn and(mut self, second: &Self) -> Self {
         self.body_limit = self.body_limit.max(second.body_limit);
         self.first_contacts = self.first_contacts.and(second.first_contacts);
+        self.challenge = self.challenge.or(second.challenge);
         if !self.asks() && second.asks() {
             (self.status, self.www_authenticate) = (second.status, second.www_authenticate);
         } else if self.www_authenticate.is_empty() {
@@ -407,11 +440,11 @@ macro_rules! delegate_verifier {
             $crate::Verifier::first_contact(&$inner, request, body)
         }
 
-        fn defaults(&$self) -> $crate::VerifierDefaults {
+        fn defaults(&$self) -> $crate::verifier::VerifierDefaults {
             $crate::Verifier::defaults(&$inner)
         }
 
-        fn sensitive_parts(&$self) -> $crate::SensitiveParts {
+        fn sensitive_parts(&$self) -> $crate::sensitive::SensitiveParts {
             $crate::Verifier::sensitive_parts(&$inner)
         }
     };
@@ -434,7 +467,7 @@ pub struct VerifierFn<F> {
 /// It decides after the body has been read. To refuse from the head alone, implement [`Verifier`].
 ///
 /// ```
-/// use tower_webhook::{Rejection, Secret, SignatureLayer, Verified, verifier_fn};
+/// use tower_webhook::{Rejection, Secret, SignatureLayer, Verified, verifier::verifier_fn};
 ///
 /// let token = Secret::new("s3cret-token")?;
 /// let layer = SignatureLayer::new(verifier_fn(move |head, _body| {

@@ -21,7 +21,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::net::TcpListener;
-use tower_webhook::{Drain, SignatureLayer, providers::Meta};
+use tower_webhook::{SignatureLayer, layer::Drain, providers::Meta};
 
 use crate::dots::strict_router;
 

@@ -24,7 +24,7 @@ use tower_webhook::{
         Zoom,
     },
     scheme::{Challenge, Scheme},
-    with_challenge,
+    verifier::with_challenge,
 };
 use tower_webhook_fuzz::{
     KEYS, NOW, add, at, base64,

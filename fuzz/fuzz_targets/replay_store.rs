@@ -15,8 +15,8 @@ use std::{
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
-    ReplayKey, Verified,
-    replay::{Claim, ClaimToken, MemoryReplayStore, ReplayStore, Settled},
+    Verified,
+    replay::{Claim, ClaimToken, MemoryReplayStore, ReplayKey, ReplayStore, Settled},
 };
 use tower_webhook_fuzz::NOW;
 

@@ -21,9 +21,10 @@ use tower_service::Service;
 
 use super::{DeliveryLog, ticket::Ticket};
 use crate::{
-    Rejection, RejectionKind, ResponseBody, default_response,
+    Rejection, RejectionKind,
+    body::ResponseBody,
     observe::Attempt,
-    rejection::{grpc_content_type, grpc_response},
+    rejection::{default_response, grpc_content_type, grpc_response},
 };
 
 /// Writes a row before the handler is called, and answers 503 when it cannot; see

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 
 use super::json::{self, REDACTED};
-use crate::{SensitiveParts, form::decode, observe::Event, verdict::contained};
+use crate::{form::decode, observe::Event, sensitive::SensitiveParts, verdict::contained};
 
 /// Deepest JSON within texts of JSON.
 const MAX_DEPTH: usize = 8;

@@ -15,8 +15,8 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, 
 
 use super::{Event, EventKind, Observers, redact};
 use crate::{
-    Rejection, RejectionKind, SensitiveParts, Verified, Verifier, VerifierDefaults, layer::Config,
-    replay::ReplayAnswer, time::Clock, verdict::contained,
+    Rejection, RejectionKind, Verified, Verifier, layer::Config, replay::ReplayAnswer,
+    sensitive::SensitiveParts, time::Clock, verdict::contained, verifier::VerifierDefaults,
 };
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 
 use super::Asana;
 use crate::{
-    Context, MakeVerifier, Outcome, Rejection, RejectionKind, Secret, SensitiveParts, Verifier,
-    VerifierDefaults, challenge::MAX_CHALLENGE, head::optional,
+    Context, Outcome, Rejection, RejectionKind, Secret, Verifier, challenge::MAX_CHALLENGE,
+    head::optional, make::MakeVerifier, sensitive::SensitiveParts, verifier::VerifierDefaults,
 };
 
 const SECRET: &str = "x-hook-secret";
@@ -34,7 +34,7 @@ impl Asana {
     /// stored, 503. The handler sees none of these requests.
     ///
     /// `look_up` returns the verifier of every other request, as in
-    /// [`make_verifier_fn`](crate::make_verifier_fn), and [`Rejection::unknown_tenant`] while there
+    /// [`SignatureLayer::by_head`](crate::SignatureLayer::by_head), and [`Rejection::unknown_tenant`] while there
     /// is no secret.
     ///
     /// ```

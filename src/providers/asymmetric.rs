@@ -8,12 +8,13 @@ use http::{
 
 use super::{policy, scheme_methods};
 use crate::{
-    Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults,
+    Context, Outcome, Rejection, Verifier,
     json::{self, Value},
     scheme::{
         Component, Encoding, Scheme, SchemeState, SchemeVerifier, TimestampFormat, TimestampSource,
     },
-    verifier::delegate_verifier,
+    sensitive::SensitiveParts,
+    verifier::{VerifierDefaults, delegate_verifier},
 };
 
 /// Discord: interactions and webhook events.

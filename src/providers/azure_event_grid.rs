@@ -2,8 +2,8 @@ use bytes::Bytes;
 
 use super::{SharedToken, policy};
 use crate::{
-    Context, Outcome, Rejection, SensitiveParts, Verified, Verifier, VerifierDefaults,
-    scheme::Challenge,
+    Context, Outcome, Rejection, Verified, Verifier, scheme::Challenge, sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// Azure Event Grid, with a secret of your own in the endpoint's URL or in a delivery property.
@@ -28,7 +28,7 @@ use crate::{
 ///     SignatureLayer,
 ///     providers::{AzureEventGrid, SharedToken},
 ///     scheme::Challenge,
-///     with_challenge,
+///     verifier::with_challenge,
 /// };
 ///
 /// // Subscribed with the endpoint https://example.com/hook?code=the-secret.

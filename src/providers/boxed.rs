@@ -5,7 +5,9 @@ use std::{any::Any, fmt, sync::Arc};
 use bytes::Bytes;
 use http::Response;
 
-use crate::{Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults};
+use crate::{
+    Context, Outcome, Rejection, Verifier, sensitive::SensitiveParts, verifier::VerifierDefaults,
+};
 
 /// A verifier of any provider: one type for tenants who use different ones.
 ///

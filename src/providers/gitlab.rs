@@ -3,10 +3,11 @@ use http::HeaderName;
 
 use super::{SharedToken, policy, standard_webhooks::family};
 use crate::{
-    ConfigError, Context, IntoSecrets, Outcome, Rejection, SensitiveParts, Verified, Verifier,
-    VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Verified, Verifier,
     head::optional,
     scheme::{Scheme, SchemeState, SchemeVerifier},
+    sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 const DELIVERY_ID: &str = "idempotency-key";

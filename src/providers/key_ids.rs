@@ -6,11 +6,12 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use crate::{
-    ConfigError, Context, IntoSecrets, Outcome, Rejection, SensitiveParts, Verifier,
-    VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Verifier,
     head::required,
     scheme::{Challenge, Encoding, Scheme, SchemeState, SchemeVerifier},
     secrets::each,
+    sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// Secrets by the id that a header names. The id is not signed and need not be: it only picks the

@@ -10,7 +10,7 @@ use super::{
     policy::{self, DeliveryPolicy},
 };
 use crate::{
-    ConfigError, Context, IntoSecrets, Outcome, Rejection, Verified, Verifier, VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Verified, Verifier,
     challenge::text_field,
     form::Form,
     head::required,
@@ -20,6 +20,7 @@ use crate::{
         mac::{Mac, Verdict},
     },
     time::Timestamp,
+    verifier::VerifierDefaults,
 };
 
 /// Mailgun: webhooks, and routes that forward a message as a form.

@@ -5,10 +5,11 @@ use http::{Method, Response};
 
 use super::policy;
 use crate::{
-    ConfigError, Context, IntoSecrets, Outcome, Rejection, Secret, SensitiveParts, Verifier,
-    VerifierDefaults,
-    challenge::{echo, subscription},
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Secret, Verifier,
+    challenge::{Challenge, echo, subscription},
     scheme::{Scheme, SchemeState, SchemeVerifier},
+    sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// Meta: WhatsApp, Messenger, Instagram and the Graph API.
@@ -55,7 +56,8 @@ impl Meta {
     );
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
+    pub const DEFAULTS: VerifierDefaults =
+        Self::SCHEME.defaults().with_challenge(Challenge::Query("hub.mode"));
 
     /// Creates a verifier with these app secrets, the current one first.
     ///

@@ -6,10 +6,10 @@ use http::Response;
 use super::{other_credentials, policy, shared_token::index_of};
 use crate::{
     ConfigError, Context, IntoSecrets, Outcome, Rejection, Secret, Verified, Verifier,
-    VerifierDefaults,
     challenge::text_field,
     json::{self, Value},
     scheme::Challenge,
+    verifier::VerifierDefaults,
 };
 
 const FIELD: &str = "clientState";
@@ -37,7 +37,8 @@ impl MicrosoftGraph {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const DEFAULTS: VerifierDefaults = policy::defaults("microsoft_graph")
         // Of rich notifications also tokens, which others may take for proof.
-        .with_sensitive_fields(&[FIELD, "validationTokens"]);
+        .with_sensitive_fields(&[FIELD, "validationTokens"])
+        .with_challenge(Self::CHALLENGE);
 
     const CHALLENGE: Challenge = Challenge::PostQuery("validationToken");
 

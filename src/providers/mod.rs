@@ -145,13 +145,13 @@ macro_rules! scheme_methods {
         /// # Errors
         ///
         /// When a key is of another algorithm than the provider's, or there are none or more than 16.
-        pub fn new(keys: impl $crate::IntoPublicKeys) -> Result<Self, $crate::ConfigError> {
+        pub fn new(keys: impl $crate::public_key::IntoPublicKeys) -> Result<Self, $crate::ConfigError> {
             Self::SCHEME.public_key_verifier(keys).map(Self)
         }
     };
     (@defaults) => {
         /// The provider's name, the status of refusals and the body limit, for look-ups.
-        pub const DEFAULTS: $crate::VerifierDefaults = Self::SCHEME.defaults();
+        pub const DEFAULTS: $crate::verifier::VerifierDefaults = Self::SCHEME.defaults();
     };
     (@timed) => {
         /// How far the signed time may be off, in place of the table's freshness.

@@ -6,12 +6,14 @@ use sha2::{Digest, Sha256};
 
 use super::{policy, scheme_methods};
 use crate::{
-    Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults,
+    Context, Outcome, Rejection, Verifier,
     head::required,
     scheme::{
         Component, Scheme, SchemeState, SchemeVerifier, SignatureFormat, TimestampFormat,
         TimestampSource,
     },
+    sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 const HEADER: &str = "persona-signature";

@@ -6,8 +6,8 @@ use http::StatusCode;
 
 use super::{other_credentials, policies::POLICIES};
 use crate::{
-    VerifierDefaults,
     scheme::{Scheme, Tolerance},
+    verifier::VerifierDefaults,
 };
 
 /// A vendor's documented delivery of webhooks: the retry schedule, the largest body, and the statuses

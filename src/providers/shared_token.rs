@@ -5,8 +5,9 @@ use http::{HeaderName, request::Parts};
 
 use super::{other_credentials, policy};
 use crate::{
-    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, Secret, SensitiveParts,
-    Verified, Verifier, VerifierDefaults, form::Form, head::required_named, scheme::mac::Verdict,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, Secret, Verified,
+    Verifier, form::Form, head::required_named, scheme::mac::Verdict, sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// A fixed token where the user chooses: in a header, such as WSAPI's "webhook authentication
@@ -14,7 +15,7 @@ use crate::{
 ///
 /// It is **weaker than a signature**: it does not cover the body, so whoever sees one request can
 /// send any other. Prefer the provider's signature where it has one, or use both with
-/// [`all_of`](crate::all_of).
+/// [`all_of`](crate::combine::all_of).
 ///
 /// It is also for Datadog, BigCommerce and others whose users choose the headers; for providers with
 /// a header of their own see the module [`tokens`](super::tokens).

@@ -3,12 +3,14 @@ use http::Response;
 
 use super::{policy, scheme_methods};
 use crate::{
-    Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults,
+    Context, Outcome, Rejection, Verifier,
     challenge::{echo, malformed, short_field, text, text_field},
     scheme::{
         Component, ContactField, FirstContact, Scheme, SchemeState, SchemeVerifier,
         TimestampFormat, TimestampSource,
     },
+    sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// Slack: events, slash commands and interactions.

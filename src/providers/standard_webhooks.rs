@@ -5,14 +5,15 @@ use http::request::Parts;
 
 use super::policy;
 #[cfg(feature = "asymmetric")]
-use crate::IntoPublicKeys;
+use crate::public_key::IntoPublicKeys;
 use crate::{
-    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, SensitiveParts, Verifier,
-    VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, Verifier,
     scheme::{
         Component, Encoding, Scheme, SchemeState, SchemeVerifier, SecretEncoding, SignatureFormat,
         TimestampFormat, TimestampSource, Tolerance,
     },
+    sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// Standard Webhooks, also as Svix writes it, and everyone who sends through Svix.
@@ -94,7 +95,7 @@ impl StandardWebhooks {
     }
 
     /// Creates a verifier of `v1a` signatures with these public keys, in place of `v1` and a secret. Other
-    /// versions are skipped, `v1` among them. To accept both, use [`any_of`](crate::any_of).
+    /// versions are skipped, `v1` among them. To accept both, use [`any_of`](crate::combine::any_of).
     ///
     /// # Errors
     ///

@@ -3,9 +3,11 @@ use http::{Method, Response};
 
 use super::{SharedToken, policy};
 use crate::{
-    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, Secret, SensitiveParts,
-    Verified, Verifier, VerifierDefaults,
-    challenge::{is_token, json_answer, subscription},
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, Secret, Verified,
+    Verifier,
+    challenge::{Challenge, is_token, json_answer, subscription},
+    sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// Strava, which **signs nothing**: what is verified is a secret of your own in the callback's URL.
@@ -40,7 +42,8 @@ pub struct Strava {
 
 impl Strava {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const DEFAULTS: VerifierDefaults = policy::defaults("strava").with_secret_url();
+    pub const DEFAULTS: VerifierDefaults =
+        policy::defaults("strava").with_secret_url().with_challenge(Challenge::Query("hub.mode"));
 
     /// Creates a verifier of the shared token in the callback's URL. Strava's challenge must carry one of
     /// `verify_tokens`.

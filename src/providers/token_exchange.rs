@@ -16,10 +16,14 @@ use http::{Response, request::Parts};
 
 use super::{Notion, SalesforceMarketingCloud};
 use crate::{
-    Context, Secret, SensitiveParts, Source, VerifierDefaults,
+    Context, Secret,
     first_contact::{ContactField, FirstContact},
-    observe::ClientIp,
-    source::sealed::Sealed,
+    sensitive::SensitiveParts,
+    source::{
+        LayerContext, Source,
+        sealed::{Engine, Sealed},
+    },
+    verifier::VerifierDefaults,
     verify,
 };
 
@@ -177,19 +181,20 @@ impl Notion {
     /// ```
     /// use std::future::ready;
     /// use tower_webhook::{
-    ///     Rejection, SignatureLayer, make_verifier_fn,
+    ///     Rejection, SignatureLayer,
+    ///     layer::ByHead,
     ///     providers::{Notion, TokenExchange},
     /// };
     ///
     /// # async fn run() -> Option<()> {
     /// let exchange = TokenExchange::new();
     /// // Your own look-up of the stored secret goes here.
-    /// let look_up = make_verifier_fn(|_| ready(Err::<Notion, _>(Rejection::unknown_tenant())));
-    /// let layer = SignatureLayer::new(Notion::with_token_exchange(
-    ///     look_up.defaults(Notion::DEFAULTS),
-    ///     exchange.clone(),
-    ///     |head| Some(head.uri.path().to_owned()),
-    /// ));
+    /// let look_up = ByHead::new(|_| ready(Err::<Notion, _>(Rejection::unknown_tenant())));
+    /// let source = Notion::with_token_exchange(look_up, exchange.clone(), |head| {
+    ///     Some(head.uri.path().to_owned())
+    /// });
+    /// let layer = SignatureLayer::new(source).defaults(Notion::DEFAULTS);
+    /// # let _ = layer;
     ///
     /// // Before you make the webhook in Notion's settings:
     /// let receipt = exchange.open("/webhooks/notion")?;
@@ -251,12 +256,19 @@ where
     M: Source,
     F: Fn(&Parts) -> Option<String>,
 {
+}
+
+impl<M, F> Engine for WithTokenExchange<M, F>
+where
+    M: Source,
+    F: Fn(&Parts) -> Option<String>,
+{
     type Verifier = M::Verifier;
     type Early = M::Early;
     type Later = M::Later;
 
-    fn early(&self, request: &Context<'_>, client_ip: Option<&ClientIp>) -> Self::Early {
-        self.source.early(request, client_ip)
+    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
+        self.source.early(request, layer)
     }
 
     fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {

@@ -18,10 +18,11 @@ pub use super::{
     strava::Strava,
 };
 use crate::{
-    ConfigError, Context, IntoSecrets, Outcome, Rejection, Secret, SensitiveParts, Verified,
-    Verifier, VerifierDefaults,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Secret, Verified, Verifier,
     head::credentials,
     scheme::{Challenge, Encoding, Scheme, SchemeState, SchemeVerifier},
+    sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// Types around a verifier whose state is the index of the secret.
@@ -78,7 +79,7 @@ macro_rules! tokens {
             }
         }
 
-        verifies_as!($name, $id, policy::defaults($id) $(, $challenge)?);
+        verifies_as!($name, $id, policy::defaults($id)$(.with_challenge($challenge))? $(, $challenge)?);
     )*};
 }
 
@@ -112,7 +113,7 @@ tokens! {
     /// | evidence | vendor's documentation: <https://developer.okta.com/docs/guides/secure-hooks/-/main/> |
     ///
     /// For a header of your own choice there, use [`SharedToken`] with
-    /// [`with_challenge`](crate::with_challenge).
+    /// [`with_challenge`](crate::challenge::with_challenge).
     Okta = "okta", "authorization", Challenge::HeaderToJson {
         header: "x-okta-verification-challenge",
         field: "verification",

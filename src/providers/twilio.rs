@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use super::{key_ids, other_credentials, policy};
 use crate::{
     ConfigError, Context, IntoSecrets, Outcome, PublicUrl, Rejection, RejectionKind, Verified,
-    Verifier, VerifierDefaults,
+    Verifier,
     encoding::{self, Encoding, MAX_TAG},
     form::Form,
     head::{optional, required},
@@ -16,6 +16,7 @@ use crate::{
         Algorithm,
         mac::{Mac, Verdict},
     },
+    verifier::VerifierDefaults,
 };
 
 const SIGNATURE: &str = "x-twilio-signature";

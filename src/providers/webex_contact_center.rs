@@ -3,11 +3,13 @@ use http::request::Parts;
 
 use super::{policy, scheme_methods};
 use crate::{
-    Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults,
+    Context, Outcome, Rejection, Verifier,
     head::optional,
     json,
     scheme::{Scheme, SchemeState, SchemeVerifier, TimestampFormat, TimestampSource},
+    sensitive::SensitiveParts,
     time::Timestamp,
+    verifier::VerifierDefaults,
 };
 
 const TIME_FIELD: &str = "comciscotimestamp";
@@ -55,7 +57,7 @@ impl WebexContactCenter {
     }
 
     /// The subscription that an **unverified** body names, for a look-up by
-    /// [`make_verifier_after_body_fn`](crate::make_verifier_after_body_fn): the last segment of
+    /// [`SignatureLayer::by_body`](crate::SignatureLayer::by_body): the last segment of
     /// `source`, as in `/com/cisco/wxcc/<id>`. `None` when the body cannot be parsed.
     #[must_use]
     pub fn subscription_id(body: &[u8]) -> Option<String> {

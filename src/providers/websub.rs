@@ -5,11 +5,12 @@ use http::{Method, Response};
 
 use super::policy;
 use crate::{
-    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, SensitiveParts, Verifier,
-    VerifierDefaults,
-    challenge::{echo, text},
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, Verifier,
+    challenge::{Challenge, echo, text},
     form::Form,
     scheme::{Scheme, SchemeState, SchemeVerifier},
+    sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 
 /// WebSub: the hub's authenticated distribution of content.
@@ -32,7 +33,7 @@ use crate::{
 /// [`rejection_status`](crate::SignatureLayer::rejection_status).
 ///
 /// The method is the hub's choice: see which one yours uses. To accept two, combine two verifiers
-/// with [`any_of`](crate::any_of).
+/// with [`any_of`](crate::combine::any_of).
 ///
 /// ```
 /// use tower_webhook::{SignatureLayer, providers::WebSub};
@@ -61,7 +62,8 @@ impl WebSub {
     pub const SCHEME: Scheme = named(Scheme::hmac_sha256(HEADER), "sha256=");
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
+    pub const DEFAULTS: VerifierDefaults =
+        Self::SCHEME.defaults().with_challenge(Challenge::Query("hub.mode"));
 
     /// Creates a verifier of `sha256=` with these values of `hub.secret`, the current one first.
     ///
@@ -171,7 +173,7 @@ impl Verifier for WebSub {
     }
 
     fn defaults(&self) -> VerifierDefaults {
-        self.scheme.defaults()
+        self.scheme.defaults().with_challenge(Challenge::Query("hub.mode"))
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {

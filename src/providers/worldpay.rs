@@ -6,10 +6,10 @@ use subtle::Choice;
 
 use super::{key_ids, other_credentials, policy};
 use crate::{
-    ConfigError, Context, IntoSecrets, Outcome, Rejection, Verified, Verifier, VerifierDefaults,
-    encoding,
+    ConfigError, Context, IntoSecrets, Outcome, Rejection, Verified, Verifier, encoding,
     head::required,
     scheme::mac::{Mac, Verdict},
+    verifier::VerifierDefaults,
 };
 
 const HEADER: &str = "event-signature";

@@ -15,7 +15,10 @@ use tower_layer::Layer;
 
 use super::{ReplayService, ReplayStore, StoreError, outage::Outage};
 use crate::{
-    ReplayKey, Unverified, Verified, observe::EventKind, rejection::grpc_status, verified::Scope,
+    Unverified, Verified,
+    observe::EventKind,
+    rejection::grpc_status,
+    verified::{ReplayKey, Scope},
 };
 
 /// Lets each delivery reach the handler once; see [the module](super).

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{Claim, ClaimToken, ReplayStore, Settled, StoreError};
-use crate::{ReplayKey, time::Clock};
+use crate::{time::Clock, verified::ReplayKey};
 
 /// Claims in this process's memory, bounded and expiring.
 ///

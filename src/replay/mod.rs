@@ -55,7 +55,7 @@
 //! The tag under the **oldest** secret is what an HMAC delivery without a signed id is known by: the
 //! last of the list. When that secret is taken away, or processes that share a store
 //! have different ones for a moment, what was handled before can be handled once more within the
-//! verifier's tolerance. So it is with [`any_of`](crate::any_of) two schemes, when somebody leaves one
+//! verifier's tolerance. So it is with [`any_of`](crate::combine::any_of) two schemes, when somebody leaves one
 //! of two signatures out.
 //!
 //! The answer's head decides on success. A gRPC error that comes in the trailers of a streaming
@@ -103,3 +103,4 @@ pub use self::{
     service::{ReplayFuture, ReplayService},
     store::{Claim, ClaimToken, ReplayStore, Settled, StoreError},
 };
+pub use crate::verified::ReplayKey;

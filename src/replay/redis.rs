@@ -21,7 +21,7 @@ use self::{
     connection::{Connect, Link},
 };
 use super::{Claim, ClaimToken, ReplayStore, Settled};
-use crate::ReplayKey;
+use crate::verified::ReplayKey;
 
 /// Claims in Redis 7.0 or later, or in Valkey, for several processes and across their restarts.
 ///

@@ -20,7 +20,7 @@ use super::{
     store::Hold,
 };
 use crate::{
-    ResponseBody,
+    body::ResponseBody,
     observe::{Attempt, EventKind},
     rejection::grpc_content_type,
 };

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::ReplayKey;
+use crate::verified::ReplayKey;
 
 /// Keeps the claims of a [`ReplayLayer`](super::ReplayLayer).
 ///

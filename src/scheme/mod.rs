@@ -48,10 +48,13 @@ pub use self::{
     signature_format::SignatureFormat,
     verifier::{SchemeState, SchemeVerifier},
 };
+#[cfg(feature = "asymmetric")]
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+pub use crate::public_key::IntoPublicKeys;
 use crate::{
-    ConfigError, IntoSecrets, PublicUrl, Secret, Secrets, SensitiveParts, VerifierDefaults,
-    challenge::is_token, credentials::Credentials, first_contact::FirstContacts,
-    providers::DeliveryPolicy,
+    ConfigError, IntoSecrets, PublicUrl, Secret, Secrets, challenge::is_token,
+    credentials::Credentials, first_contact::FirstContacts, providers::DeliveryPolicy,
+    sensitive::SensitiveParts, verifier::VerifierDefaults,
 };
 pub use crate::{
     challenge::Challenge,
@@ -389,6 +392,9 @@ impl Scheme {
     /// The provider's name, the status of refusals, the body limit and the first contacts.
     pub const fn defaults(&self) -> VerifierDefaults {
         let mut defaults = self.defaults;
+        if let Some(challenge) = self.challenge {
+            defaults = defaults.with_challenge(challenge);
+        }
         if !self.first_contacts.is_empty() {
             defaults.first_contacts =
                 FirstContacts::new(self.first_contacts, self.source, [self.families, self.legacy]);

@@ -10,8 +10,8 @@ use super::{
 };
 pub(super) use crate::public_key::Content;
 use crate::{
-    ConfigError, IntoPublicKeys, PublicKey, PublicUrl, Rejection, config_error::MAX_SECRETS,
-    encoding::MAX_SIGNATURE,
+    ConfigError, PublicKey, PublicUrl, Rejection, config_error::MAX_SECRETS,
+    encoding::MAX_SIGNATURE, public_key::IntoPublicKeys,
 };
 
 /// The public keys of a verifier, all of its scheme's algorithm.

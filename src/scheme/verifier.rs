@@ -12,14 +12,15 @@ use super::{
     public::{Content, PublicKeys},
 };
 use crate::{
-    ConfigError, Context, Outcome, PublicUrl, Rejection, Secret, Secrets, SensitiveParts, Verified,
-    Verifier, VerifierDefaults,
+    ConfigError, Context, Outcome, PublicUrl, Rejection, Secret, Secrets, Verified, Verifier,
     challenge::{Challenge, is_token},
     config_error::MAX_SECRETS,
     head::{optional, required},
     json,
     secrets::each,
+    sensitive::SensitiveParts,
     time::Timestamp,
+    verifier::VerifierDefaults,
 };
 
 /// A [`Scheme`] with its secrets: the verifier of every provider that can be declared.

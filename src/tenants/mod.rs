@@ -118,8 +118,8 @@ use self::{
     verifier::Found,
 };
 use crate::{
-    ConfigError, Context, Rejection, RejectionKind, Requires, Secrets, Verifier, time::Clock,
-    verdict::contained,
+    ConfigError, Context, Rejection, RejectionKind, Secrets, Verifier, requires::Requires,
+    source::LayerContext, time::Clock, verdict::contained,
 };
 
 /// Looks up tenants' secrets, with a cache in front of the store; see the [module](self).
@@ -265,7 +265,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     ///
     /// This decoy does not decide which requests are looked up, as that of [`new`](Self::new) does, for
     /// the same reason. Name the headers in which the providers send their signatures with
-    /// [`ByHead::requires`] or [`ByBody::requires`]. Requests that the decoy takes for a challenge
+    /// [`ByHead::requires`] or for [`by_body`](Self::by_body). Requests that the decoy takes for a challenge
     /// need no header.
     ///
     /// ```
@@ -315,27 +315,27 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// For a [`SignatureLayer`](crate::SignatureLayer): the head names the tenant, by a segment of
     /// the path, the query, or a header. `None` is answered like an unknown tenant.
     ///
-    /// Status and body limit are the decoy's unless [`defaults`](ByHead::defaults) sets others, never
-    /// the tenant's.
+    /// Status and body limit are the decoy's unless
+    /// [`SignatureLayer::defaults`](crate::SignatureLayer::defaults) sets others, never the tenant's.
     pub fn by_head<F>(&self, tenant: F) -> ByHead<V, F>
     where
         F: Fn(&Parts) -> Option<String> + Clone,
     {
-        ByHead::new(self.clone(), tenant, self.0.config.decoy.defaults())
+        ByHead::new(self.clone(), tenant, Requires::nothing())
     }
 
     /// For a [`SignatureLayer`](crate::SignatureLayer): the **unverified** body names the tenant,
     /// as a field of a form ([`form_field`]) or of JSON ([`json_field`]), for providers that name
     /// it only there. `None` is answered like an unknown tenant.
     ///
-    /// Where the decoy decides on unsigned requests, as [`new`](Self::new) has it, it does so before
-    /// their body is read. Name the signature's header with [`requires`](ByBody::requires) where it
-    /// does not.
-    pub fn by_body<F>(&self, tenant: F) -> ByBody<V, F>
+    /// A request must carry the headers that `requires` names before its body is read; one that the decoy
+    /// takes for a challenge needs none. Where the decoy decides on unsigned requests, as [`new`](Self::new)
+    /// has it, [`Requires::nothing`] will do.
+    pub fn by_body<F>(&self, requires: Requires, tenant: F) -> ByBody<V, F>
     where
         F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
     {
-        ByBody::new(self.clone(), tenant, self.0.config.decoy.defaults())
+        ByBody::new(self.clone(), tenant, requires)
     }
 
     /// The verifier of this tenant, or the decoy, for messages without a server: see
@@ -350,8 +350,13 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     }
 
     /// Refuses a request without the headers, unless it is a challenge.
-    fn check(&self, requires: &Requires, request: &Context<'_>) -> Result<(), Rejection> {
-        let checked = requires.check(request.head());
+    fn check(
+        &self,
+        requires: &Requires,
+        request: &Context<'_>,
+        layer: &LayerContext<'_>,
+    ) -> Result<(), Rejection> {
+        let checked = layer.check(requires, request.head());
         checked.or_else(
             |rejection| {
                 if self.is_challenge(request) { Ok(()) } else { Err(rejection) }

@@ -13,10 +13,16 @@ use http::request::Parts;
 
 use super::{LookUp, Miss, TenantVerifier, Tenants};
 use crate::{
-    Context, Rejection, Requires, SensitiveParts, Source, Verifier, VerifierDefaults,
+    Context, Rejection, Verifier,
     observe::ClientIp,
-    source::{Early, Found, LookUpLater, Never, sealed::Sealed},
+    requires::Requires,
+    sensitive::SensitiveParts,
+    source::{
+        Early, Found, LayerContext, LookUpLater, Never, Source,
+        sealed::{Engine, Sealed},
+    },
     verdict::contained,
+    verifier::VerifierDefaults,
 };
 
 /// A look-up of tenants by the head; see [`Tenants::by_head`].
@@ -24,7 +30,6 @@ use crate::{
 pub struct ByHead<V, F> {
     tenants: Tenants<V>,
     tenant: F,
-    defaults: VerifierDefaults,
     requires: Requires,
 }
 
@@ -33,33 +38,23 @@ pub struct ByHead<V, F> {
 pub struct ByBody<V, F> {
     tenants: Tenants<V>,
     tenant: F,
-    defaults: VerifierDefaults,
     requires: Requires,
 }
 
+impl<V, F> ByHead<V, F> {
+    /// Sets the headers that a request must carry before its tenant is looked up, none by default. A request
+    /// that the decoy takes for a challenge needs no header.
+    pub fn requires(mut self, requires: Requires) -> Self {
+        self.requires = requires;
+        self
+    }
+}
+
 macro_rules! settings {
-    ($name:ident, $before:literal) => {
+    ($name:ident) => {
         impl<V, F> $name<V, F> {
-            pub(super) const fn new(
-                tenants: Tenants<V>,
-                tenant: F,
-                defaults: VerifierDefaults,
-            ) -> Self {
-                Self { tenants, tenant, defaults, requires: Requires::nothing() }
-            }
-
-            /// Sets the provider's name, the status of refusals and the body limit, in place of the
-            /// decoy's.
-            pub const fn defaults(mut self, defaults: VerifierDefaults) -> Self {
-                self.defaults = defaults;
-                self
-            }
-
-            #[doc = concat!("Sets the headers that a request must carry before ", $before, ",")]
-            /// none by default. A request that the decoy takes for a challenge needs no header.
-            pub fn requires(mut self, requires: Requires) -> Self {
-                self.requires = requires;
-                self
+            pub(super) const fn new(tenants: Tenants<V>, tenant: F, requires: Requires) -> Self {
+                Self { tenants, tenant, requires }
             }
         }
 
@@ -68,7 +63,6 @@ macro_rules! settings {
                 Self {
                     tenants: self.tenants.clone(),
                     tenant: self.tenant.clone(),
-                    defaults: self.defaults,
                     requires: self.requires.clone(),
                 }
             }
@@ -77,7 +71,6 @@ macro_rules! settings {
         impl<V, F> fmt::Debug for $name<V, F> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($name))
-                    .field("defaults", &self.defaults)
                     .field("requires", &self.requires)
                     .finish_non_exhaustive()
             }
@@ -87,10 +80,17 @@ macro_rules! settings {
     };
 }
 
-settings!(ByHead, "its tenant is looked up");
-settings!(ByBody, "its body is read");
+settings!(ByHead);
+settings!(ByBody);
 
 impl<V, F> Source for ByHead<V, F>
+where
+    V: Verifier + Clone + Send + Sync + 'static,
+    F: Fn(&Parts) -> Option<String>,
+{
+}
+
+impl<V, F> Engine for ByHead<V, F>
 where
     V: Verifier + Clone + Send + Sync + 'static,
     F: Fn(&Parts) -> Option<String>,
@@ -99,29 +99,29 @@ where
     type Early = Early<LookUp<V>>;
     type Later = Never<TenantVerifier<V>>;
 
-    fn early(&self, request: &Context<'_>, client_ip: Option<&ClientIp>) -> Self::Early {
+    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
         let Self { tenants, tenant, requires, .. } = self;
         let head = request.head();
-        Early::new(match tenants.check(requires, request) {
+        Early::new(match tenants.check(requires, request, layer) {
             Err(rejection) => LookUp::refused(rejection),
             Ok(()) => tenants.look_up(tenant(head).as_deref(), || {
                 if tenants.is_refused_by_all(request) {
                     Miss::Decoy
                 } else {
-                    Miss::Ask(address(head, client_ip))
+                    Miss::Ask(address(head, layer.client_ip))
                 }
             }),
         })
     }
 
     fn shared_defaults(&self) -> VerifierDefaults {
-        self.defaults
+        self.tenants.decoy().defaults()
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
         // The decoy stands in for all tenants.
         let decoy = self.tenants.decoy().sensitive_parts();
-        self.defaults.sensitive_parts().and(decoy).and(self.requires.sensitive_parts())
+        decoy.and(self.requires.sensitive_parts())
     }
 }
 
@@ -130,13 +130,20 @@ where
     V: Verifier + Clone + Send + Sync + 'static,
     F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
 {
+}
+
+impl<V, F> Engine for ByBody<V, F>
+where
+    V: Verifier + Clone + Send + Sync + 'static,
+    F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
+{
     type Verifier = TenantVerifier<V>;
     type Early = Ready<Result<Found<Self::Verifier, Self::Later>, Rejection>>;
     type Later = ByBodyLater<V, F>;
 
-    fn early(&self, request: &Context<'_>, client_ip: Option<&ClientIp>) -> Self::Early {
+    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
         let Self { tenants, tenant, requires, .. } = self;
-        ready(tenants.check(requires, request).map(|()| {
+        ready(tenants.check(requires, request, layer).map(|()| {
             if tenants.is_refused_by_all(request) {
                 // Nothing that the body says can help it.
                 return Found::Verifier(tenants.decoy());
@@ -144,30 +151,28 @@ where
             Found::Later(ByBodyLater {
                 tenants: tenants.clone(),
                 tenant: tenant.clone(),
-                client_ip: client_ip.cloned(),
+                client_ip: layer.client_ip.cloned(),
             })
         }))
     }
 
     fn shared_defaults(&self) -> VerifierDefaults {
-        self.defaults
+        self.tenants.decoy().defaults()
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
         // The decoy stands in for all tenants.
         let decoy = self.tenants.decoy().sensitive_parts();
-        self.defaults.sensitive_parts().and(decoy).and(self.requires.sensitive_parts())
+        decoy.and(self.requires.sensitive_parts())
     }
 }
 
-#[doc(hidden)]
+/// The look-up of a request whose body is being read.
 pub struct ByBodyLater<V, F> {
     tenants: Tenants<V>,
     tenant: F,
     client_ip: Option<ClientIp>,
 }
-
-impl<V, F> Sealed for ByBodyLater<V, F> {}
 
 impl<V, F> LookUpLater for ByBodyLater<V, F>
 where

@@ -13,7 +13,9 @@ use http::Response;
 use sha2::{Digest, Sha256};
 
 use super::TenantId;
-use crate::{Context, Outcome, Rejection, SensitiveParts, Verifier, VerifierDefaults};
+use crate::{
+    Context, Outcome, Rejection, Verifier, sensitive::SensitiveParts, verifier::VerifierDefaults,
+};
 
 /// A tenant's verifier, or the decoy that stands in where there is no such tenant.
 ///

@@ -12,9 +12,10 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_webhook::{
-    BufferedBody, Rejection, SignatureLayer, Verified, Verifier, make_verifier_fn,
+    BufferedBody, Rejection, SignatureLayer, Verified, Verifier,
+    layer::ByHead,
     observe::{Alert, Alerts, ClientIp, Event, RefusalSource, Throttled},
-    verifier_fn,
+    verifier::verifier_fn,
 };
 
 use crate::{
@@ -35,7 +36,7 @@ macro_rules! world {
     ($observer:expr) => {{
         let now = Arc::new(Mutex::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000)));
         let clock = Arc::clone(&now);
-        let make = make_verifier_fn(|head| {
+        let make = ByHead::new(|head| {
             let verifier = verifier_fn(|head, _| {
                 let is_genuine = head.headers.contains_key("genuine");
                 is_genuine.then(|| Verified::new("test")).ok_or(Rejection::mismatch())
@@ -54,7 +55,7 @@ macro_rules! world {
 
 impl<M> World<SignatureLayer<M>>
 where
-    M: tower_webhook::Source + Clone,
+    M: tower_webhook::layer::Source + Clone,
 {
     async fn sends(&self, address: &str, tenant: &str, is_genuine: bool) {
         let mut request = Request::post(format!("/{tenant}")).body(Script::data([""])).unwrap();

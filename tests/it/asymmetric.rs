@@ -9,10 +9,12 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use tower_webhook::{
-    ConfigError, PublicKey, Rejection, RejectionKind, ResponseBody, Scheme, Secret, SignatureLayer,
-    Verified, Verifier, any_of,
+    ConfigError, PublicKey, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified,
+    Verifier,
+    layer::ResponseBody,
     providers::{Discord, SendGrid, StandardWebhooks, Telnyx, Wise},
     scheme::{Component, Encoding, SchemeVerifier, SignatureFormat, Tolerance},
+    verifier::any_of,
 };
 
 use crate::{

@@ -17,7 +17,7 @@ use tower::{
     limit::ConcurrencyLimitLayer, load_shed::LoadShedLayer, service_fn,
 };
 use tower_test::mock;
-use tower_webhook::{BufferedBody, ResponseBody, SignatureLayer, providers::Meta};
+use tower_webhook::{BufferedBody, SignatureLayer, layer::ResponseBody, providers::Meta};
 
 use crate::support::{Event, Inner, Script, meta_layer, meta_request, send};
 

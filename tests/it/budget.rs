@@ -11,8 +11,10 @@ use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, Drain, Rejection, RejectionKind, SignatureLayer, Source, Unverified, Verified,
-    make_verifier_after_body_fn, providers::Meta, verifier_fn,
+    BufferedBody, Rejection, RejectionKind, SignatureLayer, Unverified, Verified,
+    layer::{Drain, Requires, Source},
+    providers::Meta,
+    verifier::verifier_fn,
 };
 
 use crate::support::{
@@ -173,10 +175,10 @@ async fn small_bodies_that_stall_keep_no_small_one_out() {
 
 #[tokio::test(start_paused = true)]
 async fn small_body_is_looked_up_while_the_budget_is_spent() {
-    let layer = SignatureLayer::new(make_verifier_after_body_fn(|_, _| async {
+    let layer = SignatureLayer::by_body(Requires::nothing(), |_, _| async {
         tokio::task::yield_now().await;
         Ok(Meta::new(secret()).unwrap())
-    }));
+    });
     let layer = layer.byte_budget(1600).drain(Drain::new().max_bytes(0));
     let mut strangers: Vec<_> = (0..16).map(|_| run(&layer, stalls(100))).collect();
     assert!(strangers.iter_mut().all(|stranger| poll(stranger).is_pending()));
@@ -263,10 +265,10 @@ async fn a_body_that_never_waits_is_not_counted() {
 #[tokio::test(start_paused = true)]
 async fn cancelled_at_any_poll_it_gives_everything_back() {
     let in_body = layer();
-    let by_body = SignatureLayer::new(make_verifier_after_body_fn(|_, _| async {
+    let by_body = SignatureLayer::by_body(Requires::nothing(), |_, _| async {
         tokio::task::yield_now().await;
         Ok(Meta::new(secret()).unwrap())
-    }))
+    })
     .byte_budget(BUDGET);
     let one_by_one = || {
         let bytes = "0123456789".chars();
@@ -312,11 +314,11 @@ async fn every_end_gives_everything_back() {
     assert!(panicked.is_err());
     assert_all_is_free(&layer, "a body that panics").await;
 
-    let layer = SignatureLayer::new(make_verifier_after_body_fn(|_, body| {
+    let layer = SignatureLayer::by_body(Requires::nothing(), |_, body| {
         let is_known = &body[..] != b"01234";
         let verifier = is_known.then(|| Meta::new(secret()).unwrap());
         async { verifier.ok_or(Rejection::unknown_tenant()) }
-    }))
+    })
     .byte_budget(BUDGET);
     let refused = kind(&send(&layer, after(Event::Pending)).await.0);
     assert_eq!(refused, Some(RejectionKind::UnknownTenant));
@@ -357,7 +359,7 @@ async fn what_is_verified_is_the_handlers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_is_counted_while_its_verifier_is_looked_up() {
-    let layer = SignatureLayer::new(make_verifier_after_body_fn(|_, body| {
+    let layer = SignatureLayer::by_body(Requires::nothing(), |_, body| {
         let is_held = body.starts_with(b"held");
         async move {
             if is_held {
@@ -366,7 +368,7 @@ async fn a_body_is_counted_while_its_verifier_is_looked_up() {
             tokio::task::yield_now().await;
             Ok(Meta::new(secret()).unwrap())
         }
-    }))
+    })
     .byte_budget(BUDGET);
     let one_frame = |body: &'static str| meta_request(body.as_bytes(), Script::data([body]));
 
@@ -429,7 +431,7 @@ async fn report_only_lets_nothing_past_the_budget() {
 
     // Nor a body that is whole, and cannot be held while its verifier is looked up.
     let look_up = |_: &Parts, _: &Bytes| pending::<Result<Meta, Rejection>>();
-    let layer = SignatureLayer::new(make_verifier_after_body_fn(look_up));
+    let layer = SignatureLayer::by_body(Requires::nothing(), look_up);
     let layer = layer.byte_budget(BUDGET).dangerously_report_only();
     let one_frame = |body: &'static str| meta_request(b"", Script::data([body]));
     let mut looked_up = run(&layer, one_frame("012345"));

@@ -10,13 +10,12 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use tower_webhook::{
     ConfigError, PublicUrl, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verifier,
-    all_of, any_of,
     providers::{
         self, BoxVerifier, Dropbox, GitHub, Intercom, Meta, Nylas, SharedToken, Slack, Trello,
         Twitter, Wsapi,
     },
     scheme::{Challenge, Component},
-    with_challenge,
+    verifier::{all_of, any_of, with_challenge},
 };
 
 use crate::{

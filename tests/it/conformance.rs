@@ -16,13 +16,14 @@ use http::{HeaderName, HeaderValue, Request, StatusCode, header::CONTENT_TYPE, r
 use proptest::prelude::*;
 use tower_webhook::{
     Context, PublicUrl, Rejection, RejectionKind, Scheme, Secret, Secrets, SignatureLayer,
-    Verifier, make_verifier_fn,
+    Verifier,
+    layer::Requires,
     providers::*,
     scheme::SchemeVerifier,
     sign::{Sign, SignBody, signed, signed_body},
 };
 #[cfg(feature = "tenants")]
-use tower_webhook::{any_of, tenants::Tenants};
+use tower_webhook::{tenants::Tenants, verifier::any_of};
 
 use crate::support::{AtTime, ByNameAtTime, Script, Timed, assert_refused_with, hex, send, verify};
 
@@ -548,7 +549,9 @@ async fn every_genuine_request_is_looked_up() {
             let (response, _) = send(&layer, request()).await;
             assert_eq!(response.status(), StatusCode::OK, "{name}, {way}");
             tenants.clear();
-            let layer = SignatureLayer::new(tenants.by_body(|_, _| Some("t".to_owned())));
+            let layer = SignatureLayer::new(
+                tenants.by_body(Requires::nothing(), |_, _| Some("t".to_owned())),
+            );
             let (response, _) = send(&layer, request()).await;
             assert_eq!(response.status(), StatusCode::OK, "{name}, {way}, by the body");
             assert_eq!(calls.load(Ordering::SeqCst), 2, "{name}, {way}");
@@ -566,7 +569,8 @@ async fn no_unsigned_request_is_looked_up() {
         // Their proof stands in the body.
         let expected = if matches!(name, "mailgun" | "microsoft_graph") { 1 } else { 0 };
         let by_head = SignatureLayer::new(tenants.by_head(|_| Some("t".to_owned())));
-        let by_body = SignatureLayer::new(tenants.by_body(|_, _| Some("t".to_owned())));
+        let by_body =
+            SignatureLayer::new(tenants.by_body(Requires::nothing(), |_, _| Some("t".to_owned())));
         let (response, _) = send(&by_head, request().body(Script::data([BODY])).unwrap()).await;
         let refused = response.extensions().get::<Rejection>().unwrap();
         assert!(expected == 1 || refused.kind() == RejectionKind::Missing, "{name}: {refused}");
@@ -579,11 +583,11 @@ async fn no_unsigned_request_is_looked_up() {
 
 #[tokio::test]
 async fn tenants_of_different_providers_share_one_layer() {
-    let layer = SignatureLayer::new(make_verifier_fn(|head: &Parts| {
+    let layer = SignatureLayer::by_head(|head: &Parts| {
         let (_, name) = head.uri.path().rsplit_once('/').unwrap_or_default();
         let provider = by_name(name).map_err(Rejection::unavailable);
         async move { Ok(provider?.verifier_at_time(secret(KEY), None, at(NOW))?.for_tenant("t")) }
-    }));
+    });
     for name in ["github", "stripe", "slack", "zoom"] {
         let scheme = match name {
             "slack" => &Slack::SCHEME,

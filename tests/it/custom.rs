@@ -7,11 +7,10 @@ use http::{HeaderName, Request, Response, StatusCode, request::Parts};
 use tower::{Layer, Service};
 use tower_webhook::{
     Context, Outcome, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified, Verifier,
-    VerifierDefaults, all_of, any_of,
     observe::SensitiveParts,
     providers::{BoxVerifier, GitHub, Meta, MicrosoftGraph, SharedToken, Wsapi},
     scheme::Challenge,
-    verifier_fn, with_challenge,
+    verifier::{VerifierDefaults, all_of, any_of, verifier_fn, with_challenge},
 };
 
 use crate::support::{
@@ -404,7 +403,7 @@ fn futures_and_services_move_between_threads() {
 #[test]
 fn every_type_has_a_debug_that_names_it() {
     let layer = SignatureLayer::new(Meta::new(secret()).unwrap())
-        .rejection_response(tower_webhook::default_response);
+        .rejection_response(tower_webhook::layer::default_response);
     let text = format!("{layer:?}");
     assert!(text.starts_with("SignatureLayer") && text.contains("<fn>"), "{text}");
     let mut service = layer.layer(());

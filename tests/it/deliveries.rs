@@ -14,8 +14,8 @@ use http::{Request, Response, StatusCode, header::WWW_AUTHENTICATE};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, PublicUrl, Rejection, RejectionKind, Secret, SignatureLayer, Source, Verifier,
-    VerifierDefaults, all_of, any_of, make_verifier_after_body_fn, make_verifier_fn,
+    BufferedBody, PublicUrl, Rejection, RejectionKind, Secret, SignatureLayer, Verifier,
+    layer::{Requires, Source},
     observe::{EventKind, Observer},
     providers::{
         self, BasicAuth, DeliveryPolicy, GitLab, Linear, Mailgun, Meta, Provider, Shopify, Twilio,
@@ -23,6 +23,7 @@ use tower_webhook::{
     },
     replay::{MemoryReplayStore, ReplayAnswer, ReplayLayer},
     sign::{Sign, signed, signed_body},
+    verifier::{VerifierDefaults, all_of, any_of},
 };
 
 use crate::{
@@ -324,7 +325,7 @@ async fn no_refusal_of_a_request_ends_the_retries_or_counts_against_the_server()
 async fn shopifys_test_gets_its_401() {
     let key = || Secret::from_bytes(KEY).unwrap();
     let by_name = providers::by_name("shopify").unwrap().verifier(key()).unwrap();
-    let looked_up = make_verifier_fn(move |_| ready(Ok(Shopify::new(key()).unwrap())));
+    let looked_up = SignatureLayer::by_head(move |_| ready(Ok(Shopify::new(key()).unwrap())));
     // One status for all that it refuses, whether somebody is found or not.
     let looked_up = looked_up.defaults(Shopify::DEFAULTS);
     let request = || {
@@ -335,7 +336,7 @@ async fn shopifys_test_gets_its_401() {
     for (name, (response, inner)) in [
         ("type", send(&SignatureLayer::new(Shopify::new(key()).unwrap()), request()).await),
         ("name", send(&SignatureLayer::new(by_name), request()).await),
-        ("look-up", send(&SignatureLayer::new(looked_up), request()).await),
+        ("look-up", send(&looked_up, request()).await),
     ] {
         assert_eq!((response.status(), inner.count()), (StatusCode::UNAUTHORIZED, 0), "{name}");
         // It signs: there are no credentials to ask for.
@@ -383,12 +384,12 @@ async fn each_401_for_basic_credentials_asks_for_them() {
         asked("any of, first", SignatureLayer::new(any_of(basic(), twilio())), headers).await;
         asked("any of, second", SignatureLayer::new(any_of(twilio(), basic())), headers).await;
         asked("of a tenant", SignatureLayer::new(basic().for_tenant("anna")), headers).await;
-        let found = make_verifier_fn(|_| ready(Ok(all_of(twilio(), basic()))));
+        let found = SignatureLayer::by_head(|_| ready(Ok(all_of(twilio(), basic()))));
         let found = found.defaults(all_of(twilio(), basic()).defaults());
-        asked("look-up", SignatureLayer::new(found), headers).await;
-        let found =
-            make_verifier_after_body_fn(|_, _| ready(Ok(basic()))).defaults(BasicAuth::DEFAULTS);
-        asked("look-up by the body", SignatureLayer::new(found), headers).await;
+        asked("look-up", found, headers).await;
+        let found = SignatureLayer::by_body(Requires::nothing(), |_, _| ready(Ok(basic())))
+            .defaults(BasicAuth::DEFAULTS);
+        asked("look-up by the body", found, headers).await;
         let own = SignatureLayer::new(basic()).rejection_response(|rejection| {
             let mut response = Response::new(Bytes::from_static(b"no"));
             *response.status_mut() = rejection.status();
@@ -410,11 +411,11 @@ async fn each_401_for_basic_credentials_asks_for_them() {
     asked("401 first, all of", SignatureLayer::new(all_of(shopify(), postmark())), &[]).await;
 
     // A look-up without a defaults: once one was found, whether an id is known makes no difference.
-    let found = make_verifier_fn(|head| {
+    let found = SignatureLayer::by_head(|head| {
         let is_known = head.headers.contains_key("x-known");
         ready(if is_known { Ok(basic()) } else { Err(Rejection::unknown_tenant()) })
     });
-    let layer = SignatureLayer::new(found).rejection_status(StatusCode::UNAUTHORIZED);
+    let layer = found.rejection_status(StatusCode::UNAUTHORIZED);
     for headers in [&[("x-known", "1")][..], &[], &[("x-known", "1"), ("authorization", "x")]] {
         asked("look-up without a defaults", layer.clone(), headers).await;
     }

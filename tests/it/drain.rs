@@ -17,8 +17,8 @@ use http_body::Body;
 use http_body_util::{Full, Limited};
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
-    Context, Drain, Outcome, Rejection, RejectionKind, Secret, SignatureLayer, Source, Verified,
-    Verifier, make_verifier_after_body_fn, make_verifier_fn,
+    Context, Outcome, Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier,
+    layer::{ByBody, ByHead, Drain, Requires, Source},
     observe::{Event as Told, EventKind},
     providers::{Asana, GitHub, Meta, Slack},
 };
@@ -138,9 +138,9 @@ async fn every_early_response_drains_the_body() {
         .await;
     let panics = SignatureLayer::new(Panics { at_head: false });
     is_drained("panic at a chunk", "verifier_panicked", panics, signed).await;
-    let down = make_verifier_fn(|_| async { Err::<Meta, _>(Rejection::unavailable("down")) });
+    let down = ByHead::new(|_| async { Err::<Meta, _>(Rejection::unavailable("down")) });
     is_drained("look-up", "verifier_unavailable", SignatureLayer::new(down), signed).await;
-    let panics = make_verifier_fn(|_| {
+    let panics = ByHead::new(|_| {
         assert!(std::hint::black_box(false), "in the look-up, as it should");
         async { Ok(Meta::new(secret()).unwrap()) }
     });
@@ -172,8 +172,9 @@ async fn every_early_response_drains_the_body() {
     // After the body there is nothing to drain, and no reason to close the connection.
     is_drained("another body", "signature_mismatch", meta_layer(), |body| meta_request(b"", body))
         .await;
-    let unknown =
-        make_verifier_after_body_fn(|_, _| async { Err::<Meta, _>(Rejection::unknown_tenant()) });
+    let unknown = ByBody::new(Requires::nothing(), |_, _| async {
+        Err::<Meta, _>(Rejection::unknown_tenant())
+    });
     is_drained("unknown", "unknown_tenant", SignatureLayer::new(unknown), signed).await;
 }
 

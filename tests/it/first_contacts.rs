@@ -10,13 +10,14 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower_webhook::{
-    Context, Outcome, Rejection, RejectionKind, Requires, Scheme, Secret, SignatureLayer, Source,
-    Verifier, VerifierDefaults, any_of, make_verifier_after_body_fn, make_verifier_fn,
+    Context, Outcome, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verifier,
+    layer::{Requires, Source},
     observe::{Event, EventKind},
     providers::{
         self, Bitbucket, GitHub, SalesforceMarketingCloud, SharedToken, Slack, WooCommerce,
     },
     scheme::{ContactField, FirstContact},
+    verifier::{VerifierDefaults, any_of},
 };
 
 use crate::support::{Inner, Script, hmac_sha256, kind, send};
@@ -85,12 +86,14 @@ async fn it_is_the_same_for_everybody() {
     let slack = CONTACTS[3];
     let contact = || post(slack.1, slack.2);
     let answer = (StatusCode::OK, 0);
-    let by_head = make_verifier_fn(|_| ready(Err::<Slack, _>(never()))).defaults(Slack::DEFAULTS);
-    assert_eq!(status(&SignatureLayer::new(by_head), contact()).await, answer);
-    let by_body = make_verifier_after_body_fn(|_, _| ready(Err::<Slack, _>(never())));
+    let by_head =
+        SignatureLayer::by_head(|_| ready(Err::<Slack, _>(never()))).defaults(Slack::DEFAULTS);
+    assert_eq!(status(&by_head, contact()).await, answer);
     let header = http::HeaderName::from_static("x-slack-signature");
-    let by_body = by_body.defaults(Slack::DEFAULTS).requires(Requires::header(header));
-    assert_eq!(status(&SignatureLayer::new(by_body), contact()).await, answer);
+    let look_up = |_: &_, _: &Bytes| ready(Err::<Slack, _>(never()));
+    let by_body =
+        SignatureLayer::by_body(Requires::header(header), look_up).defaults(Slack::DEFAULTS);
+    assert_eq!(status(&by_body, contact()).await, answer);
     let reporting = SignatureLayer::new(Slack::new(secret()).unwrap()).dangerously_report_only();
     assert_eq!(status(&reporting, contact()).await, answer);
     let either = any_of(GitHub::new(secret()).unwrap(), Slack::new(secret()).unwrap());
@@ -193,10 +196,11 @@ async fn what_is_none_after_all_is_verified_with_the_body_that_was_read() {
     let token = || SharedToken::new(header.clone(), secret()).unwrap();
     let either = || any_of(WooCommerce::new(secret()).unwrap(), token());
     let request = || post(&[FORM, ("x-token", "the secret of the webhook")], "webhook_id=1&a=b");
-    let found =
-        make_verifier_fn(move |_| ready(Ok(any_of(WooCommerce::new(secret()).unwrap(), token()))))
-            .defaults(WooCommerce::DEFAULTS);
-    let by_body = make_verifier_after_body_fn(move |_, body| {
+    let found = SignatureLayer::by_head(move |_| {
+        ready(Ok(any_of(WooCommerce::new(secret()).unwrap(), token())))
+    })
+    .defaults(WooCommerce::DEFAULTS);
+    let by_body = SignatureLayer::by_body(Requires::nothing(), move |_, body| {
         assert_eq!(body, "webhook_id=1&a=b");
         let header = http::HeaderName::from_static("x-token");
         ready(Ok(any_of(
@@ -206,8 +210,8 @@ async fn what_is_none_after_all_is_verified_with_the_body_that_was_read() {
     })
     .defaults(WooCommerce::DEFAULTS);
     let (_, one) = send(&SignatureLayer::new(either()), request()).await;
-    let (_, two) = send(&SignatureLayer::new(found), request()).await;
-    let (_, three) = send(&SignatureLayer::new(by_body), request()).await;
+    let (_, two) = send(&found, request()).await;
+    let (_, three) = send(&by_body, request()).await;
     for inner in [one, two, three] {
         let call = inner.only_call();
         assert_eq!(call.body.bytes(), "webhook_id=1&a=b");
@@ -321,9 +325,9 @@ async fn an_event_tells_of_it_without_its_body() {
 async fn a_profile_of_ones_own_has_them() {
     const PING: &[FirstContact] = &[FirstContact::json(&[("ping", ContactField::Digits)])];
     let defaults = VerifierDefaults::DEFAULT.with_first_contacts(PING, &["x-acme-signature"]);
-    let found =
-        make_verifier_fn(|_| ready(Ok(Bitbucket::new(secret()).unwrap()))).defaults(defaults);
-    let layer = SignatureLayer::new(found);
+    let found = SignatureLayer::by_head(|_| ready(Ok(Bitbucket::new(secret()).unwrap())))
+        .defaults(defaults);
+    let layer = found;
     let answer = |headers| status(&layer, post(headers, r#"{"ping":"1"}"#));
     assert_eq!(answer(&[]).await, (StatusCode::OK, 0));
     assert_eq!(answer(&[("x-acme-signature", "1")]).await, (StatusCode::FORBIDDEN, 0));

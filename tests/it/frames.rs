@@ -12,7 +12,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use proptest::prelude::*;
-use tower_webhook::{Drain, Rejection, RejectionKind, SignatureLayer, providers::Meta};
+use tower_webhook::{Rejection, RejectionKind, SignatureLayer, layer::Drain, providers::Meta};
 
 use crate::support::{
     BoxError, Event, Script, assert_refused, meta_layer, meta_request, secret, send,

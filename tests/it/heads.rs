@@ -11,7 +11,8 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 use tower::Layer;
 use tower_webhook::{
-    Context, PublicUrl, RejectionKind, ResponseBody, Secret, SignatureLayer, Verified, Verifier,
+    Context, PublicUrl, RejectionKind, Secret, SignatureLayer, Verified, Verifier,
+    layer::ResponseBody,
     providers::{
         Ably, GitHub, Meta, Persona, Pusher, SharedToken, Shopify, Slack, StandardWebhooks, Stripe,
         Twilio, WebSub, Webex, WebexContactCenter, Worldline, Worldpay, Wsapi,

@@ -12,7 +12,7 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use tower::Layer;
-use tower_webhook::Drain;
+use tower_webhook::layer::Drain;
 
 use crate::{
     net::{Client, send, serve, within},

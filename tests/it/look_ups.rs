@@ -14,9 +14,10 @@ use bytes::Bytes;
 use http::{HeaderName, Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use tower_webhook::{
-    MakeVerifier, Rejection, RejectionKind, Requires, Secret, SignatureLayer, Source, Verifier,
-    VerifierDefaults, make_verifier_after_body_fn, make_verifier_fn,
+    Rejection, RejectionKind, Secret, SignatureLayer, Verifier,
+    layer::{Requires, Source},
     providers::{Meta, WebexContactCenter},
+    verifier::{MakeVerifier, VerifierDefaults},
 };
 
 use crate::support::{AtTime, Event, Script, assert_refused, at, hmac_sha256, send};
@@ -46,14 +47,12 @@ impl Tenants {
 
 fn by_path() -> SignatureLayer<impl Source + Clone> {
     let tenants = Tenants::new();
-    SignatureLayer::new(
-        make_verifier_fn(move |head| {
-            let tenants = tenants.clone();
-            let tenant = head.uri.path().trim_start_matches('/').to_owned();
-            async move { Ok(Meta::new(tenants.secret(&tenant).await?).unwrap().for_tenant(tenant)) }
-        })
-        .defaults(Meta::DEFAULTS),
-    )
+    SignatureLayer::by_head(move |head| {
+        let tenants = tenants.clone();
+        let tenant = head.uri.path().trim_start_matches('/').to_owned();
+        async move { Ok(Meta::new(tenants.secret(&tenant).await?).unwrap().for_tenant(tenant)) }
+    })
+    .defaults(Meta::DEFAULTS)
 }
 
 fn request(tenant: &str, secret: &str, body: Script) -> Request<Script> {
@@ -118,20 +117,14 @@ async fn the_profile_of_the_look_up_holds_for_every_tenant() {
         .with_provider("meta")
         .with_status(StatusCode::UNAUTHORIZED)
         .with_body_limit(4);
-    let layer = SignatureLayer::new(
-        make_verifier_fn(|head| {
-            let is_known = head.uri.path() == "/a";
-            async move {
-                let secret = Secret::new("secret").map_err(Rejection::unavailable)?;
-                if is_known {
-                    Ok(Meta::new(secret).unwrap())
-                } else {
-                    Err(Rejection::unknown_tenant())
-                }
-            }
-        })
-        .defaults(defaults),
-    );
+    let layer = SignatureLayer::by_head(|head| {
+        let is_known = head.uri.path() == "/a";
+        async move {
+            let secret = Secret::new("secret").map_err(Rejection::unavailable)?;
+            if is_known { Ok(Meta::new(secret).unwrap()) } else { Err(Rejection::unknown_tenant()) }
+        }
+    })
+    .defaults(defaults);
     for (path, body, status) in [("a", "hell", 401), ("b", "hell", 401), ("a", "hello", 413)] {
         let (response, _) = send(&layer, request(path, "wrong", Script::data([body]))).await;
         assert_eq!(response.status(), status, "{path} {body}");
@@ -141,8 +134,9 @@ async fn the_profile_of_the_look_up_holds_for_every_tenant() {
 const EVENT: &str = r#"{"source":"/com/cisco/wxcc/sub-1","comciscotimestamp":1697211697694}"#;
 
 fn by_body(look_ups: Arc<AtomicUsize>) -> SignatureLayer<impl Source + Clone> {
-    SignatureLayer::new(
-        make_verifier_after_body_fn(move |_: &Parts, body: &Bytes| {
+    SignatureLayer::by_body(
+        Requires::header(HeaderName::from_static("x-webexcc-signature")),
+        move |_: &Parts, body: &Bytes| {
             look_ups.fetch_add(1, Ordering::SeqCst);
             let subscription = WebexContactCenter::subscription_id(body);
             async move {
@@ -153,10 +147,9 @@ fn by_body(look_ups: Arc<AtomicUsize>) -> SignatureLayer<impl Source + Clone> {
                 let verifier = WebexContactCenter::new(secret).unwrap().clock(at(1_697_211_697));
                 Ok(verifier.for_tenant(id))
             }
-        })
-        .defaults(WebexContactCenter::DEFAULTS)
-        .requires(Requires::header(HeaderName::from_static("x-webexcc-signature"))),
+        },
     )
+    .defaults(WebexContactCenter::DEFAULTS)
 }
 
 fn event(body: &'static str, secret: &str) -> Request<Script> {
@@ -225,21 +218,21 @@ async fn required_headers_come_before_a_closure() {
             .verify_token(Secret::new("t").unwrap())
             .unwrap()
     };
-    let by_head = |requires: Requires| {
+    let by_head = |requires: Requires, defaults: VerifierDefaults| {
         let look_ups = Arc::clone(&look_ups);
-        let make = make_verifier_fn(move |_| {
+        let layer = SignatureLayer::by_head(move |_| {
             look_ups.fetch_add(1, Ordering::SeqCst);
             ready(Ok(meta()))
         });
-        SignatureLayer::new(make.requires(requires).defaults(Meta::DEFAULTS))
+        layer.requires(requires).defaults(defaults)
     };
-    let by_body = |requires: Requires| {
+    let by_body = |requires: Requires, defaults: VerifierDefaults| {
         let look_ups = Arc::clone(&look_ups);
-        let make = make_verifier_after_body_fn(move |_, _| {
+        let layer = SignatureLayer::by_body(requires, move |_, _| {
             look_ups.fetch_add(1, Ordering::SeqCst);
             ready(Ok(meta()))
         });
-        SignatureLayer::new(make.requires(requires).defaults(Meta::DEFAULTS))
+        layer.defaults(defaults)
     };
     let uri = "/?hub.mode=subscribe&hub.verify_token=t&hub.challenge=42";
     for (case, headers, of_one, of_any) in [
@@ -266,7 +259,7 @@ async fn required_headers_come_before_a_closure() {
         let any = Requires::any_header(names.clone());
         for (requires, kind) in [(one.clone(), of_one), (any, of_any), (Requires::nothing(), None)]
         {
-            // A closure cannot tell that this is a challenge.
+            // Without the provider's defaults nobody can tell that this is a challenge.
             let request = || {
                 let mut request = Request::get(uri);
                 for (name, value) in headers {
@@ -276,8 +269,8 @@ async fn required_headers_come_before_a_closure() {
             };
             let before = look_ups.load(Ordering::SeqCst);
             let answers = [
-                send(&by_head(requires.clone()), request()).await,
-                send(&by_body(requires), request()).await,
+                send(&by_head(requires.clone(), VerifierDefaults::DEFAULT), request()).await,
+                send(&by_body(requires.clone(), VerifierDefaults::DEFAULT), request()).await,
             ];
             for answer in answers {
                 let Some(kind) = kind else {
@@ -290,11 +283,28 @@ async fn required_headers_come_before_a_closure() {
             }
             let asked = look_ups.load(Ordering::SeqCst) - before;
             assert_eq!(asked, if kind.is_none() { 2 } else { 0 }, "{case}");
+            // With them it needs no header, and is answered by the verifier that is looked up.
+            for answer in [
+                send(&by_head(requires.clone(), Meta::DEFAULTS), request()).await,
+                send(&by_body(requires, Meta::DEFAULTS), request()).await,
+            ] {
+                assert_eq!(answer.0.status(), StatusCode::OK, "{case}: the challenge's answer");
+                assert_eq!(answer.1.count(), 0, "{case}");
+            }
         }
     }
-    let make = make_verifier_fn(move |_| ready(Ok(meta()))).requires(one);
-    let refused = make.make_verifier(&Request::new(()).into_parts().0).await.unwrap_err();
-    assert_eq!(refused.kind(), RejectionKind::Missing);
+    // A request that is none needs the header, whatever the defaults say.
+    for request in [
+        Request::get("/?hub.challenge=42"),
+        Request::post(uri),
+        Request::get("/?hub%2Emod=subscribe"),
+    ] {
+        let request = request.body(Script::data([""])).unwrap();
+        let before = look_ups.load(Ordering::SeqCst);
+        let answer = send(&by_head(one.clone(), Meta::DEFAULTS), request).await;
+        assert_refused("no challenge", RejectionKind::Missing, &answer);
+        assert_eq!(look_ups.load(Ordering::SeqCst), before);
+    }
 }
 
 #[tokio::test]
@@ -307,8 +317,8 @@ async fn handshakes_work_behind_look_ups() {
         let secret = |text| Secret::new(text).map_err(Rejection::unavailable);
         Ok(Meta::new(secret("secret")?).unwrap().verify_token(secret("token")?).unwrap())
     };
-    let before = SignatureLayer::new(make_verifier_fn(move |_| async move { meta() }));
-    let after = SignatureLayer::new(make_verifier_after_body_fn(move |_, _| async move { meta() }));
+    let before = SignatureLayer::by_head(move |_| async move { meta() });
+    let after = SignatureLayer::by_body(Requires::nothing(), move |_, _| async move { meta() });
     let answers = [send(&before, challenge()).await, send(&after, challenge()).await];
     for (response, inner) in answers {
         assert_eq!((response.status(), inner.count()), (StatusCode::OK, 0));

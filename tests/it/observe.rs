@@ -16,11 +16,12 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_webhook::{
     BufferedBody, Context, Outcome, Rejection, RejectionKind, SignatureLayer, Unverified, Verified,
-    Verifier, VerifierDefaults, all_of, any_of, make_verifier_after_body_fn, make_verifier_fn,
+    Verifier,
+    layer::{ByBody, ByHead, Requires},
     observe::{Attempt, ClientIp, Event, EventKind, Observer},
     providers::{AzureEventGrid, BoxVerifier, Meta, SharedToken, Slack, Strava},
     scheme::Challenge,
-    verifier_fn, with_challenge,
+    verifier::{VerifierDefaults, all_of, any_of, verifier_fn, with_challenge},
 };
 
 use crate::{
@@ -252,11 +253,11 @@ async fn an_observer_that_panics_changes_nothing() {
 #[tokio::test]
 async fn the_tenant_is_told_of_refusals_too() {
     let seen = Seen::default();
-    let by_head = make_verifier_fn(|_| ready(Ok(Meta::new(secret()).unwrap().for_tenant("7"))));
+    let by_head = ByHead::new(|_| ready(Ok(Meta::new(secret()).unwrap().for_tenant("7"))));
     let layer = SignatureLayer::new(by_head).observer(seen.clone());
     send(&layer, signed("hi")).await;
     send(&layer, unsigned("hi")).await;
-    let by_body = make_verifier_after_body_fn(|_, _: &Bytes| {
+    let by_body = ByBody::new(Requires::nothing(), |_, _: &Bytes| {
         ready(Ok(Meta::new(secret()).unwrap().for_tenant("8")))
     });
     send(&SignatureLayer::new(by_body).observer(seen.clone()), unsigned("hi")).await;
@@ -276,7 +277,7 @@ async fn the_tenant_is_told_of_refusals_too() {
 async fn a_look_up_names_the_provider_that_it_found() {
     let providers = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&providers);
-    let layer = SignatureLayer::new(make_verifier_fn(|_| ready(Ok(Meta::new(secret()).unwrap()))))
+    let layer = SignatureLayer::by_head(|_| ready(Ok(Meta::new(secret()).unwrap())))
         .observer(move |event: &Event<'_>| kept.lock().unwrap().push(event.provider()));
     send(&layer, signed("hi")).await;
     let (response, _) = send(&layer, unsigned("hi")).await;
@@ -287,11 +288,11 @@ async fn a_look_up_names_the_provider_that_it_found() {
 
 #[tokio::test]
 async fn a_look_up_names_what_a_verifier_without_a_name_refuses() {
-    let nameless = make_verifier_fn(|_| {
+    let nameless = SignatureLayer::by_head(|_| {
         ready(Ok(verifier_fn(|_: &Parts, _: &Bytes| Err(Rejection::mismatch()))))
     });
     let ours = nameless.defaults(VerifierDefaults::DEFAULT.with_provider("ours"));
-    let (response, _) = send(&SignatureLayer::new(ours), unsigned("hi")).await;
+    let (response, _) = send(&ours, unsigned("hi")).await;
     assert_eq!(response.extensions().get::<Rejection>().unwrap().provider(), "ours");
 }
 
@@ -572,12 +573,12 @@ async fn report_only_survives_what_is_our_own_fault() {
         assert_eq!(mark.rejection().kind(), RejectionKind::VerifierPanicked, "{place}");
     }
     let down = || ready(Err::<Meta, _>(Rejection::unavailable("down")));
-    let by_head = SignatureLayer::new(make_verifier_fn(move |_| down())).dangerously_report_only();
-    let by_body = make_verifier_after_body_fn(move |_, _: &Bytes| down());
+    let by_head = SignatureLayer::by_head(move |_| down()).dangerously_report_only();
+    let by_body = ByBody::new(Requires::nothing(), move |_, _: &Bytes| down());
     let by_body = SignatureLayer::new(by_body).dangerously_report_only();
     assert_eq!(send(&by_head, signed("hi")).await.1.only_call().body.bytes(), "hi");
     assert_eq!(send(&by_body, signed("hi")).await.1.only_call().body.bytes(), "hi");
-    let panics = make_verifier_fn(|_| -> Ready<Result<Meta, Rejection>> { panic!("look-up") });
+    let panics = ByHead::new(|_| -> Ready<Result<Meta, Rejection>> { panic!("look-up") });
     let panics = SignatureLayer::new(panics).dangerously_report_only();
     assert_eq!(send(&panics, signed("hi")).await.1.only_call().body.bytes(), "hi");
 }

@@ -23,7 +23,7 @@ use tower_webhook::{
         WebSub, Worldline,
     },
     scheme::Challenge,
-    with_challenge,
+    verifier::with_challenge,
 };
 
 use crate::support::{SECRET, hmac_sha256, secret};

@@ -11,9 +11,9 @@ use std::{
 };
 
 use tower_webhook::{
-    VerifierDefaults,
     providers::{self, DeliveryPolicy},
     scheme::Tolerance,
+    verifier::VerifierDefaults,
 };
 
 use crate::conformance::Trial;

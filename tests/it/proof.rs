@@ -5,10 +5,11 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 use tower_webhook::{
-    ReplayKey, Scheme, Secret, Verified, Verifier, all_of, any_of,
+    Scheme, Secret, Verified, Verifier,
     providers::{BoxVerifier, GitHub, SharedToken, StandardWebhooks, Stripe},
+    replay::ReplayKey,
     scheme::Component,
-    verifier_fn,
+    verifier::{all_of, any_of, verifier_fn},
 };
 
 use crate::support::{AtTime, at, head_of, hmac_sha256, verify};

@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use tower_webhook::{Rejection, SignatureLayer, Verified, providers::Meta};
+use tower_webhook::{
+    Rejection, SignatureLayer, Verified,
+    layer::{ByBody, ByHead, Requires},
+    providers::Meta,
+};
 
 use crate::{
     heads::genuine,
@@ -61,10 +65,10 @@ async fn what_is_shown_says_what_it_is() {
     use std::sync::{Arc, Mutex};
 
     use tower_webhook::{
-        Context, MakeVerifier, PublicUrl, Source, Verifier, make_verifier_after_body_fn,
-        make_verifier_fn,
+        Context, PublicUrl, Verifier,
         observe::{Alerts, ClientIp, Event, Throttled},
         providers::{Asana, Mailgun, Twilio, Worldpay, by_name},
+        verifier::MakeVerifier,
     };
 
     let look_up = || async { Ok(Meta::new(secret()).unwrap()) };
@@ -79,12 +83,11 @@ async fn what_is_shown_says_what_it_is() {
     let begun = |name| genuine().into_iter().find(|genuine| genuine.name == name).unwrap().debug;
     let (head, _) = meta_request(b"", ()).into_parts();
     let any = by_name("github").unwrap().verifier(secret()).unwrap();
-    let later = make_verifier_after_body_fn(move |_, _| look_up());
     for (shown, expected) in [
-        (format!("{:?}", make_verifier_fn(move |_| look_up())), "MakeVerifierFn { defaults"),
+        (format!("{:?}", ByHead::new(move |_| look_up())), "ByHead { requires"),
         (
-            format!("{:?}", make_verifier_after_body_fn(move |_, _| look_up())),
-            "MakeVerifierAfterBodyFn { defaults",
+            format!("{:?}", ByBody::new(Requires::nothing(), move |_, _| look_up())),
+            "ByBody { requires",
         ),
         (format!("{twilio:?}"), "Twilio { url: PublicUrl::forwarded"),
         (format!("{twilio:?}"), "2001:db8::/32"),
@@ -102,13 +105,8 @@ async fn what_is_shown_says_what_it_is() {
         (format!("{any:?}"), "BoxVerifier(\"github\")"),
         (format!("{:?}", any.begin(&Context::new(&head)).unwrap()), "AnyState"),
         (format!("{:?}", exchange.make_verifier(&head)), "AsanaFuture"),
-        (
-            format!("{:?}", make_verifier_fn(move |_| look_up()).make_verifier(&head)),
-            "MakeVerifierFuture",
-        ),
         (format!("{:?}", by_name("github").unwrap()), "Scheme { defaults"),
         (format!("{:?}", by_name("twilio").unwrap()), "kind: Own"),
-        (format!("{:?}", later.early(&Context::new(&head), None)), "Later(Later"),
         (format!("{:?}", Mailgun::new(secret()).unwrap()), "Mac([redacted])"),
         (format!("{:?}", Verified::new("acme")), "Verified { provider: \"acme\", key_index: 0"),
     ] {

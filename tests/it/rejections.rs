@@ -6,9 +6,10 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_webhook::{
     Context, Outcome, Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier,
-    VerifierDefaults, default_response, make_verifier_after_body_fn, make_verifier_fn,
+    layer::Requires,
+    layer::default_response,
     providers::{Meta, WebexContactCenter, Wsapi},
-    verifier_fn,
+    verifier::{VerifierDefaults, verifier_fn},
 };
 
 use crate::support::{Event, Script, assert_refused, meta_layer, meta_request, secret, send};
@@ -319,25 +320,25 @@ async fn t35_a_verifier_that_panics_is_answered_with_500_at_every_step() {
 
     let panicked = RejectionKind::VerifierPanicked;
     let later = |_: &Parts| async { panic!("the look-up panics") };
-    let layer = SignatureLayer::new(make_verifier_fn::<_, _, Meta>(later));
+    let layer = SignatureLayer::by_head::<_, Meta>(later);
     assert_refused("look-up's future", panicked, &send(&layer, request()).await);
 
     let at_once = |head: &Parts| {
         let tenant = head.headers["x-tenant"].clone();
         async move { Err(Rejection::missing(tenant.to_str().unwrap().to_owned())) }
     };
-    let layer = SignatureLayer::new(make_verifier_fn::<_, _, Meta>(at_once));
+    let layer = SignatureLayer::by_head::<_, Meta>(at_once);
     assert_refused("look-up's closure", panicked, &send(&layer, request()).await);
 
     let later = |_: &Parts, _: &Bytes| async { panic!("the look-up panics") };
-    let layer = SignatureLayer::new(make_verifier_after_body_fn::<_, _, Meta>(later));
+    let layer = SignatureLayer::by_body::<_, Meta>(Requires::nothing(), later);
     assert_refused("late look-up's future", panicked, &send(&layer, request()).await);
 
     let at_once = |head: &Parts, _: &Bytes| {
         let tenant = head.headers["x-tenant"].clone();
         async move { Err(Rejection::missing(tenant.to_str().unwrap().to_owned())) }
     };
-    let layer = SignatureLayer::new(make_verifier_after_body_fn::<_, _, Meta>(at_once));
+    let layer = SignatureLayer::by_body::<_, Meta>(Requires::nothing(), at_once);
     assert_refused("late look-up's closure", panicked, &send(&layer, request()).await);
 
     // An answer that cannot be built is the empty one.
@@ -352,7 +353,7 @@ async fn layers_above_get_a_default_body_for_any_inner_body() {
     #[derive(Debug)]
     struct NoDefault(#[expect(dead_code, reason = "never read")] u8);
 
-    let body = tower_webhook::ResponseBody::<NoDefault>::default();
+    let body = tower_webhook::layer::ResponseBody::<NoDefault>::default();
     drop(body);
     let service = tower::Layer::layer(&meta_layer(), crate::support::Inner::default());
     let response = service.oneshot(meta_request(b"a", Script::data(["b"]))).await.unwrap();

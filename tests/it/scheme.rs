@@ -12,11 +12,12 @@ use http::{Request, StatusCode, request::Parts};
 use proptest::prelude::*;
 use tower_webhook::{
     ConfigError, Context, PublicUrl, RejectionKind, Scheme, Secret, SignatureLayer, Verified,
-    Verifier, all_of,
+    Verifier,
     scheme::{
         Component, Encoding, SchemeVerifier, SecretEncoding, SignatureFormat, TimestampFormat,
         TimestampSource, Tolerance,
     },
+    verifier::all_of,
 };
 
 use crate::{

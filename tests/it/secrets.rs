@@ -5,11 +5,11 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use tower_webhook::{
-    ConfigError, Context, PublicUrl, Scheme, Secret, Secrets, SignatureLayer, Verifier, all_of,
-    any_of, make_verifier_after_body_fn, make_verifier_fn,
+    ConfigError, Context, PublicUrl, Scheme, Secret, Secrets, SignatureLayer, Verifier,
+    layer::{ByBody, ByHead, Requires},
     providers::{self, BasicAuth, GitHub, Meta, Provider, StandardWebhooks, Twilio},
     scheme::{SecretEncoding, Tolerance},
-    verifier_fn,
+    verifier::{all_of, any_of, verifier_fn},
 };
 
 use crate::{
@@ -657,8 +657,8 @@ fn t36_debug_of_everything_else_shows_no_secret() {
         token.matches(b"").then(|| unreachable!()).ok_or(tower_webhook::Rejection::mismatch())
     });
     let meta = || Meta::new(secret()).unwrap().verify_token(secret()).unwrap();
-    let look_up = make_verifier_fn(move |_| std::future::ready(Ok(meta())));
-    let later = make_verifier_after_body_fn(move |_, _| std::future::ready(Ok(meta())));
+    let look_up = ByHead::new(move |_| std::future::ready(Ok(meta())));
+    let later = ByBody::new(Requires::nothing(), move |_, _| std::future::ready(Ok(meta())));
     let fixed = PublicUrl::fixed("https://user:password@example.com/?token=k1-secret").unwrap();
     let state = meta().begin(&Context::new(&head_of(meta_request(b"", ())))).unwrap();
     let verified = verify(&meta(), &head_of(meta_request(b"", ())), &Bytes::new()).unwrap();

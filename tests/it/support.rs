@@ -23,11 +23,12 @@ use http_body::{Body, Frame, SizeHint};
 use sha2::Sha256;
 use tower::{Layer, Service, ServiceExt};
 use tower_webhook::{
-    BufferedBody, ConfigError, IntoSecrets, Outcome, PublicUrl, Rejection, RejectionKind,
-    ResponseBody, Secret, SignatureLayer, Source, Verified, Verifier, VerifierDefaults,
+    BufferedBody, ConfigError, IntoSecrets, Outcome, PublicUrl, Rejection, RejectionKind, Secret,
+    SignatureLayer, Verified, Verifier,
+    layer::{ResponseBody, Source},
     observe::SensitiveParts,
     providers::{BoxVerifier, Meta, Provider},
-    verifier::Clock,
+    verifier::{Clock, VerifierDefaults},
 };
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;

@@ -21,11 +21,13 @@ use tokio::{
     time::{Instant, advance, sleep},
 };
 use tower_webhook::{
-    ConfigError, Context, Outcome, Rejection, RejectionKind, Requires, Secret, Secrets,
-    SignatureLayer, Verified, Verifier, any_of,
+    ConfigError, Context, Outcome, Rejection, RejectionKind, Secret, Secrets, SignatureLayer,
+    Verified, Verifier,
+    layer::Requires,
     observe::ClientIp,
     providers::{BasicAuth, BoxVerifier, GitHub, Meta, SharedToken, Strava},
     tenants::{TenantId, Tenants, TenantsBuilder, decoy_secret},
+    verifier::any_of,
 };
 
 use crate::{
@@ -384,7 +386,11 @@ async fn an_address_that_panics_is_none() {
     let client_ip = ClientIp::new(|_| panic!("no address"));
     let layer = by_path(&store.meta().build().unwrap()).client_ip(client_ip.clone());
     assert_eq!(told(&send(&layer, request("tenant-1", "")).await.0), None);
-    let tenants = store.meta().build().unwrap().by_body(|_, _| Some("tenant-1".to_owned()));
+    let tenants = store
+        .meta()
+        .build()
+        .unwrap()
+        .by_body(Requires::nothing(), |_, _| Some("tenant-1".to_owned()));
     let layer = SignatureLayer::new(tenants).client_ip(client_ip);
     assert_eq!(told(&send(&layer, request("tenant-1", "")).await.0), None);
 }
@@ -393,8 +399,9 @@ async fn an_address_that_panics_is_none() {
 async fn an_address_counts_behind_a_look_up_by_the_body() {
     let store = Store::new();
     let tenants = store.meta().build().unwrap();
-    let by_body =
-        tenants.by_body(|head, _| head.uri.path().strip_prefix("/hooks/").map(str::to_owned));
+    let by_body = tenants.by_body(Requires::nothing(), |head, _| {
+        head.uri.path().strip_prefix("/hooks/").map(str::to_owned)
+    });
     let by_body = SignatureLayer::new(by_body).client_ip(client_ip());
     let _crowd = crowd(&by_path(&tenants).client_ip(client_ip()), stuck(100, "192.0.2.7")).await;
     let start = Instant::now();
@@ -462,7 +469,9 @@ async fn an_unsigned_request_costs_no_look_up() {
     let store = Store::new();
     let tenants = store.meta().build().unwrap();
     let by_head = by_path(&tenants);
-    let by_body = SignatureLayer::new(tenants.by_body(|_, _| panic!("the body was read")));
+    let by_body = SignatureLayer::new(
+        tenants.by_body(Requires::nothing(), |_, _| panic!("the body was read")),
+    );
     let header = HeaderName::from_static("x-hub-signature-256");
     for (case, values, kind) in [
         ("missing", &[][..], RejectionKind::Missing),
@@ -527,7 +536,9 @@ async fn only_what_no_secret_can_change_costs_no_look_up() {
         let by_head = SignatureLayer::new(tenants.by_head(|_| Some("tenant-1".to_owned())));
         let kind = told(&send(&by_head, unsigned("tenant-1")).await.0);
         assert_eq!((kind, store.calls()), (begins.err(), calls), "by head");
-        let by_body = SignatureLayer::new(tenants.by_body(|_, _| Some("tenant-2".to_owned())));
+        let by_body = SignatureLayer::new(
+            tenants.by_body(Requires::nothing(), |_, _| Some("tenant-2".to_owned())),
+        );
         let kind = told(&send(&by_body, unsigned("tenant-2")).await.0);
         assert_eq!((kind, store.calls()), (begins.err(), 2 * calls), "by body");
     }
@@ -563,7 +574,9 @@ async fn a_decoy_that_panics_decides_nothing() {
         let tenants = store.builder(make).build().unwrap();
         let by_head = SignatureLayer::new(tenants.by_head(|_| Some("tenant-1".to_owned())));
         assert_eq!(told(&send(&by_head, unsigned("x")).await.0), None);
-        let by_body = SignatureLayer::new(tenants.by_body(|_, _| Some("tenant-2".to_owned())));
+        let by_body = SignatureLayer::new(
+            tenants.by_body(Requires::nothing(), |_, _| Some("tenant-2".to_owned())),
+        );
         assert_eq!(told(&send(&by_body, unsigned("x")).await.0), None);
         assert_eq!(store.calls(), 2);
     }
@@ -657,7 +670,7 @@ async fn required_headers_come_before_a_look_up() {
     let requires = Requires::any_header(names);
     let by_head = tenants.by_head(|_| Some("tenant-1".to_owned())).requires(requires.clone());
     let by_head = SignatureLayer::new(by_head);
-    let by_body = tenants.by_body(|_, _| Some("tenant-2".to_owned())).requires(requires);
+    let by_body = tenants.by_body(requires, |_, _| Some("tenant-2".to_owned()));
     let by_body = SignatureLayer::new(by_body);
     for answer in [send(&by_head, unsigned("x")).await, send(&by_body, unsigned("x")).await] {
         assert_refused("unsigned", RejectionKind::Missing, &answer);

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use http::{Request, StatusCode, request::Parts};
 use http_body_util::Full;
 use tower_webhook::{
-    Rejection, RejectionKind, Secret, SignatureLayer, Source, make_verifier_fn,
+    Rejection, RejectionKind, Secret, SignatureLayer,
+    layer::{ByHead, Source},
     observe::{Event, EventKind},
     providers::{Notion, SalesforceMarketingCloud, TokenExchange},
 };
@@ -48,14 +49,14 @@ impl Secrets {
 
     fn layer(&self, exchange: &TokenExchange) -> SignatureLayer<impl Source + Clone> {
         let secrets = self.clone();
-        let look_up = make_verifier_fn(move |head: &Parts| {
+        let look_up = ByHead::new(move |head: &Parts| {
             let secrets = secrets.0.lock().unwrap();
             let found = secrets.iter().find(|(path, _)| path == head.uri.path());
             let found = found.map(|(_, secret)| Notion::new(secret.clone()).unwrap());
             ready(found.ok_or(Rejection::unknown_tenant()))
         });
-        let look_up = look_up.defaults(Notion::DEFAULTS);
-        SignatureLayer::new(Notion::with_token_exchange(look_up, exchange.clone(), place))
+        let source = Notion::with_token_exchange(look_up, exchange.clone(), place);
+        SignatureLayer::new(source).defaults(Notion::DEFAULTS)
     }
 }
 
@@ -208,7 +209,7 @@ fn nothing_shows_a_token() {
     let shown = format!("{exchange:?} {receipt:?} {source:?}");
     assert!(shown.contains("open: 1") && shown.contains("/a"), "{shown}");
     assert!(shown.contains("WithTokenExchange"), "{shown}");
-    let hidden = format!("{:?}", source.shared_sensitive_parts());
+    let hidden = format!("{:?}", SignatureLayer::new(source));
     assert!(hidden.contains("verification_token"), "{hidden}");
     assert!(hidden.contains("x-notion-signature"), "{hidden}");
 }

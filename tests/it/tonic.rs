@@ -206,7 +206,8 @@ async fn u7_a_refused_grpc_request_is_answered_in_grpcs_way() {
 
 #[tokio::test]
 async fn u7_a_plain_403_is_permission_denied_to_a_client_too() {
-    let (address, hooks) = serve(layer().rejection_response(tower_webhook::default_response)).await;
+    let (address, hooks) =
+        serve(layer().rejection_response(tower_webhook::layer::default_response)).await;
     let status = deliver(address, b"hello", None).await.unwrap_err();
     assert_eq!(status.code(), Code::PermissionDenied);
 
@@ -234,7 +235,7 @@ async fn each_refusal_has_its_grpc_code() {
 
     // A failure to decide tells the client to come again.
     let (listener, address) = listen().await;
-    let broken = SignatureLayer::new(tower_webhook::verifier_fn(|_, _| {
+    let broken = SignatureLayer::new(tower_webhook::verifier::verifier_fn(|_, _| {
         Err(tower_webhook::Rejection::new(RejectionKind::VerifierUnavailable))
     }));
     let server = Server::builder().layer(broken).add_service(Hooks::default());

@@ -11,10 +11,11 @@ use http::{Request, Response};
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, Rejection, SignatureLayer, Verified, Verifier, make_verifier_fn,
+    BufferedBody, Rejection, SignatureLayer, Verified, Verifier,
+    layer::ByHead,
     observe::{ClientIp, TracingObserver},
     providers::Meta,
-    verifier_fn,
+    verifier::verifier_fn,
 };
 use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
@@ -82,8 +83,9 @@ fn forged(path: &str) -> Request<Script> {
 async fn s2_16_an_invalid_signature_is_a_security_event_with_the_documents_fields() {
     let lines = Lines::default();
     let _guard = lines.subscribe();
-    let make = make_verifier_fn(|_| async { Ok(Meta::new(secret()).unwrap().for_tenant("7")) });
-    let layer = SignatureLayer::new(make.defaults(Meta::DEFAULTS))
+    let make = ByHead::new(|_| async { Ok(Meta::new(secret()).unwrap().for_tenant("7")) });
+    let layer = SignatureLayer::new(make)
+        .defaults(Meta::DEFAULTS)
         .client_ip(ClientIp::new(|head| head.extensions.get::<IpAddr>().copied()))
         .clock(at(1_700_000_000))
         .observer(TracingObserver::new());
@@ -136,9 +138,8 @@ async fn s0_8_levels_are_those_of_the_documents() {
         let completed = format!("{expected} tower_webhook webhook_completed");
         assert_eq!(level(&lines.json()[1]), completed, "{status}");
     }
-    let down = make_verifier_fn(|_| async {
-        Err::<Meta, _>(Rejection::unavailable("the store\nis down"))
-    });
+    let down =
+        ByHead::new(|_| async { Err::<Meta, _>(Rejection::unavailable("the store\nis down")) });
     send(&SignatureLayer::new(down).observer(TracingObserver::new()), forged("/")).await;
     let events = lines.json();
     assert_eq!(level(&events[0]), "ERROR security webhook_config_error");

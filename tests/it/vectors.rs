@@ -9,13 +9,14 @@ use http::{HeaderName, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use tower_webhook::{
-    ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier, any_of,
+    ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier,
     providers::{
         self, BoxVerifier, Datadog, GitHub, Mailgun, Meta, Persona, Pusher, SharedToken, Shopify,
         Slack, StandardWebhooks, Stripe, Twilio, Webex, WebexContactCenter, Worldline, Worldpay,
         Wsapi,
     },
     scheme::{Encoding, SignatureFormat},
+    verifier::any_of,
 };
 
 use crate::support::{

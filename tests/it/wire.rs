@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use tower::Layer;
-use tower_webhook::{Drain, PublicUrl, SignatureLayer, providers::Twilio};
+use tower_webhook::{PublicUrl, SignatureLayer, layer::Drain, providers::Twilio};
 
 use crate::{
     net::{Raw, serve, twilio_signature, within},

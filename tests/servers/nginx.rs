@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::{Request, StatusCode, request::Parts};
 use tokio::task::JoinSet;
 use tower_webhook::{
-    Context, Drain, Outcome, PublicUrl, Rejection, RejectionKind, SignatureLayer, Verified,
-    Verifier, make_verifier_fn,
+    Context, Outcome, PublicUrl, Rejection, RejectionKind, SignatureLayer, Verified, Verifier,
+    layer::Drain,
     providers::{Meta, Slack, Square, Trello, Twilio},
     sign::{Sign, signed},
 };
@@ -119,9 +119,9 @@ const EARLY: [(&str, StatusCode); 7] = [
 
 fn router(drain: Drain) -> Router {
     let refused = |kind| {
-        SignatureLayer::new(make_verifier_fn(move |_: &Parts| async move {
-            Err::<Meta, _>(Rejection::new(kind))
-        }))
+        SignatureLayer::by_head(
+            move |_: &Parts| async move { Err::<Meta, _>(Rejection::new(kind)) },
+        )
     };
     let meta = || SignatureLayer::new(Meta::new(secret()).unwrap()).drain(drain);
     let slack = SignatureLayer::new(Slack::new(secret()).unwrap()).drain(drain);

@@ -36,7 +36,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, Outcome, PublicUrl, Rejection, Secret, SignatureLayer, Verifier,
-    make_verifier_fn,
+    layer::ByHead,
     providers::{self, Meta, MicrosoftGraph, Slack, Twilio},
 };
 
@@ -125,9 +125,8 @@ fn routes(body_limit: usize) -> Router {
     let twilio = Twilio::new(secret(), url).unwrap();
     let slack = Slack::new(secret()).unwrap();
     let graph = MicrosoftGraph::new(secret()).unwrap();
-    let unavailable =
-        make_verifier_fn(|_| ready(Err::<Meta, _>(Rejection::unavailable("no database"))));
-    let unknown = make_verifier_fn(|_| ready(Err::<Meta, _>(Rejection::unknown_tenant())));
+    let unavailable = ByHead::new(|_| ready(Err::<Meta, _>(Rejection::unavailable("no database"))));
+    let unknown = ByHead::new(|_| ready(Err::<Meta, _>(Rejection::unknown_tenant())));
     // Its limit on drained bytes is the least that a layer has.
     let small = SignatureLayer::new(meta.clone()).body_limit(512);
     Router::new()
@@ -155,7 +154,7 @@ fn routes(body_limit: usize) -> Router {
 /// Verifies by the provider and the base that the request names. For measurements only: let no request
 /// choose either.
 fn by_signed_url() -> MethodRouter {
-    let verifier = make_verifier_fn(|head: &Parts| {
+    let verifier = ByHead::new(|head: &Parts| {
         let named = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         let verifier = named("x-provider").zip(named("x-base")).and_then(|(provider, base)| {
             let url = PublicUrl::base(base).ok()?;

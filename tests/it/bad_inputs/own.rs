@@ -23,7 +23,7 @@ use tower_webhook::{
     observe::TracingObserver,
     providers::{Discord, Linear, Meta, StandardWebhooks},
     sign::{PrivateKey, signed, signed_with},
-    verifier_fn,
+    verifier::verifier_fn,
 };
 use tracing::{Metadata, Subscriber, span};
 

@@ -21,17 +21,16 @@ use http_body_util::Full;
 use metrics_util::debugging::DebuggingRecorder;
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
-    Context, Outcome, Rejection, Requires, Scheme, Secret, SignatureLayer, Source, Verified,
-    Verifier, VerifierDefaults, all_of, any_of,
+    Context, Outcome, Rejection, Scheme, Secret, SignatureLayer, Verified, Verifier,
     delivery_log::{DeliveryLog, Filter},
-    make_verifier_after_body_fn, make_verifier_fn,
+    layer::{ByBody, ByHead, Requires, Source},
     observe::{
         Alerts, Event, MetricsObserver, Observer, SensitiveParts, TracingObserver, is_sensitive,
     },
     providers::*,
     sign::{Sign, SignBody, signed, signed_body},
     tenants::{TenantId, Tenants},
-    verifier_fn, with_challenge,
+    verifier::{VerifierDefaults, all_of, any_of, verifier_fn, with_challenge},
 };
 
 use super::{SECOND, TempDir, handler};
@@ -372,11 +371,12 @@ async fn graphs_client_state_is_taken_out_of_the_body() {
     is_not_stored(false, deliveries(), SignatureLayer::new(any), &canary, "stays").await;
     let by_name = by_name("microsoft_graph").unwrap().verifier(token()).unwrap();
     is_not_stored(false, deliveries(), SignatureLayer::new(by_name), &canary, "stays").await;
-    let found = make_verifier_fn(move |_| ready(Ok(MicrosoftGraph::new(token()).unwrap())));
-    is_not_stored(false, deliveries(), SignatureLayer::new(found), &canary, "stays").await;
-    let found =
-        make_verifier_after_body_fn(move |_, _| ready(Ok(MicrosoftGraph::new(token()).unwrap())));
-    is_not_stored(false, deliveries(), SignatureLayer::new(found), &canary, "stays").await;
+    let found = SignatureLayer::by_head(move |_| ready(Ok(MicrosoftGraph::new(token()).unwrap())));
+    is_not_stored(false, deliveries(), found, &canary, "stays").await;
+    let found = SignatureLayer::by_body(Requires::nothing(), move |_, _| {
+        ready(Ok(MicrosoftGraph::new(token()).unwrap()))
+    });
+    is_not_stored(false, deliveries(), found, &canary, "stays").await;
     let store = |_: TenantId| async { Ok::<_, Infallible>(Some(token())) };
     let tenants = Tenants::new(store, MicrosoftGraph::new).unwrap();
     let tenants = tenants.by_head(|_| Some("anna".to_owned()));
@@ -397,11 +397,12 @@ async fn a_refused_body_is_searched_as_well() {
     is_not_stored(true, deliveries(), graph, &canary, "stays").await;
     // The store of secrets is down, so that nobody knows the verifier.
     let down = || ready(Err::<MicrosoftGraph, _>(Rejection::unavailable("down")));
-    let found = make_verifier_after_body_fn(move |_, _| down()).defaults(MicrosoftGraph::DEFAULTS);
-    is_not_stored(true, deliveries(), SignatureLayer::new(found), &canary, "stays").await;
+    let found = SignatureLayer::by_body(Requires::nothing(), move |_, _| down())
+        .defaults(MicrosoftGraph::DEFAULTS);
+    is_not_stored(true, deliveries(), found, &canary, "stays").await;
     let store = |_: TenantId| async { Err::<Option<Secret>, _>("down") };
     let tenants = Tenants::new(store, MicrosoftGraph::new).unwrap();
-    let tenants = tenants.by_body(|_, _| Some("anna".to_owned()));
+    let tenants = tenants.by_body(Requires::nothing(), |_, _| Some("anna".to_owned()));
     is_not_stored(true, deliveries(), SignatureLayer::new(tenants), &canary, "stays").await;
     // The first POST brings the secret, which no header signs yet.
     let first = || {
@@ -531,10 +532,10 @@ async fn a_url_or_a_header_of_ones_own_is_left_out() {
     let challenge = providers_handshake();
     send!("with_challenge", 200, with_challenge(grid(), challenge).unwrap(), in_query());
     // Found by a look-up that the layer knows nothing of.
-    let found = make_verifier_fn(|_| ready(Ok(SharedToken::in_query("code", token()).unwrap())));
+    let found = ByHead::new(|_| ready(Ok(SharedToken::in_query("code", token()).unwrap())));
     send!("look-up", 200, found, in_query());
     let found =
-        make_verifier_after_body_fn(|_, _| ready(Ok(SharedToken::in_path(token()).unwrap())));
+        ByBody::new(Requires::nothing(), |_, _| ready(Ok(SharedToken::in_path(token()).unwrap())));
     send!("look-up by the body", 200, found, in_path());
     let store = |_: TenantId| async { Ok::<_, Infallible>(Some(token())) };
     let tenants = Tenants::new(store, SharedToken::in_path).unwrap();
@@ -545,8 +546,8 @@ async fn a_url_or_a_header_of_ones_own_is_left_out() {
 
     // Nobody has found yet whose URL and headers they are.
     let down = || ready(Err::<SharedToken, _>(Rejection::unavailable("down")));
-    send!("closure, store down", 503, make_verifier_fn(move |_| down()), in_path());
-    let later = || make_verifier_after_body_fn(move |_, _| down());
+    send!("closure, store down", 503, ByHead::new(move |_| down()), in_path());
+    let later = || ByBody::new(Requires::nothing(), move |_, _| down());
     send!("closure by the body, store down", 503, later(), in_query());
     send!("its header", 503, later(), with("user-agent", TOKEN));
     let long = in_path().map(|_| Full::from(vec![b'x'; (16 << 20) + 1]));
@@ -584,7 +585,7 @@ async fn a_url_or_a_header_of_ones_own_is_left_out() {
     send!("scheme", 200, odd.clone(), request.clone());
     let down =
         || ready(Err::<tower_webhook::scheme::SchemeVerifier, _>(Rejection::unavailable("down")));
-    let found = make_verifier_fn(move |_| down()).requires(Requires::header(header("x-odd")));
+    let found = ByHead::new(move |_| down()).requires(Requires::header(header("x-odd")));
     send!("scheme, store down", 503, found, request);
     scene.holds_none_of(&canaries, &lines).await;
 }

@@ -7,11 +7,11 @@ use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use tower::{Layer, Service};
 use tower_webhook::{
-    PublicUrl, Rejection, Scheme, Secret, SignatureLayer, Verified, Verifier, all_of,
+    PublicUrl, Rejection, Scheme, Secret, SignatureLayer, Verified, Verifier,
     providers::{GitHub, SharedToken, Shopify, StandardWebhooks, Stripe, Twilio},
     replay::{MemoryReplayStore, ReplayAnswer, ReplayLayer, StoreError},
     scheme::{Component, TimestampFormat, TimestampSource, Tolerance},
-    verifier_fn,
+    verifier::{all_of, verifier_fn},
 };
 
 use super::{

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tower_webhook::{
-    ReplayKey, Verified,
-    replay::{Claim, ClaimToken, MemoryReplayStore, ReplayStore, Settled},
+    Verified,
+    replay::{Claim, ClaimToken, MemoryReplayStore, ReplayKey, ReplayStore, Settled},
 };
 
 use super::{TestClock, at_once};

@@ -27,9 +27,11 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt};
 use tower_webhook::{
-    ReplayKey, SignatureLayer, SignatureService,
+    SignatureLayer, SignatureService,
     providers::Stripe,
-    replay::{Claim, ClaimToken, ReplayLayer, ReplayService, ReplayStore, Settled, StoreError},
+    replay::{
+        Claim, ClaimToken, ReplayKey, ReplayLayer, ReplayService, ReplayStore, Settled, StoreError,
+    },
 };
 
 use crate::support::{AtTime, SECRET, Timed, hmac_sha256, secret};

@@ -15,11 +15,12 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, Scheme, SignatureLayer, Source, Verified, all_of, any_of,
+    BufferedBody, Scheme, SignatureLayer, Verified,
+    layer::Source,
     providers::{BoxVerifier, Persona, Slack},
     replay::{MemoryReplayStore, ReplayLayer},
     scheme::{Component, TimestampFormat, TimestampSource},
-    verifier_fn,
+    verifier::{all_of, any_of, verifier_fn},
 };
 
 use crate::support::{AtTime, SECRET, hmac_sha256, secret};

@@ -27,7 +27,8 @@ use http_body_util::Full;
 use redis::{AsyncCommands, AsyncConnectionConfig, aio::MultiplexedConnection};
 use tower::{Layer, Service, ServiceExt};
 use tower_webhook::{
-    BufferedBody, ResponseBody, Secret, SignatureLayer, SignatureService,
+    BufferedBody, Secret, SignatureLayer, SignatureService,
+    layer::ResponseBody,
     providers::Stripe,
     replay::{RedisStore, ReplayLayer, ReplayService},
     sign::signed,

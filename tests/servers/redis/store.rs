@@ -9,8 +9,10 @@ use std::{
 use http::StatusCode;
 use redis::AsyncCommands;
 use tower_webhook::{
-    ReplayKey, Verified,
-    replay::{Claim, ClaimToken, RedisStore, ReplayAnswer, ReplayLayer, ReplayStore, Settled},
+    Verified,
+    replay::{
+        Claim, ClaimToken, RedisStore, ReplayAnswer, ReplayKey, ReplayLayer, ReplayStore, Settled,
+    },
 };
 
 use super::{Handler, Redis, call, delivery, failing, stack};

@@ -12,7 +12,8 @@ use http::{Request, Response, request::Parts};
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_webhook::{
-    BufferedBody, PublicUrl, ResponseFuture, Secret, SignatureLayer, SignatureService, Verifier,
+    BufferedBody, PublicUrl, Secret, SignatureLayer, SignatureService, Verifier,
+    layer::ResponseFuture,
     providers::{self, *},
     scheme::SchemeVerifier,
     sign::{Sign, signed},

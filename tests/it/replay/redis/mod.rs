@@ -7,8 +7,8 @@ mod server;
 use std::time::Duration;
 
 use tower_webhook::{
-    ReplayKey, Verified,
-    replay::{Claim, ClaimToken, RedisStore, ReplayStore, StoreError},
+    Verified,
+    replay::{Claim, ClaimToken, RedisStore, ReplayKey, ReplayStore, StoreError},
 };
 
 const LEASE: Duration = Duration::from_secs(60);
