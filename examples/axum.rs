@@ -1,6 +1,6 @@
 //! Meta's webhooks in axum: the signature, and the challenge on the same path.
 //!
-//! `cargo run --example axum`, and then:
+//! `cargo run --example axum --features axum`, and then:
 //!
 //! ```sh
 //! curl -i 'http://127.0.0.1:3000/webhook?hub.mode=subscribe&hub.verify_token=my-verify-token&hub.challenge=42'
@@ -11,24 +11,20 @@
 
 use std::{env, error::Error, net::SocketAddr};
 
-use axum::{Extension, Json, Router, extract::DefaultBodyLimit, routing::post};
+use axum::{Json, Router, routing::post};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tower_webhook::{SignatureLayer, Verified, providers::Meta};
+use tower_webhook::{SignatureLayer, axum::Signed, providers::Meta};
 
-/// `Extension<Verified>` is there only behind the layer: without it axum answers 500.
-async fn handler(Extension(verified): Extension<Verified>, Json(event): Json<Value>) {
+/// `Signed` is there only behind the layer: without it the answer is 500, and the log says why.
+async fn handler(Signed(verified, Json(event)): Signed<Json<Value>>) {
     println!("genuine, from {}: {event}", verified.provider());
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let meta = Meta::new("my-app-secret")?.verify_token("my-verify-token")?;
-    let app = Router::new()
-        .route("/webhook", post(handler))
-        .route_layer(SignatureLayer::new(meta))
-        // Meta sends up to 3 MiB; axum's own limit for `Json` is 2 MB.
-        .route_layer(DefaultBodyLimit::max(Meta::DEFAULTS.body_limit()));
+    let app = Router::new().route("/webhook", post(handler).layer(SignatureLayer::new(meta)));
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;

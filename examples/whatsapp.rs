@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! export WHATSAPP_APP_SECRET=my-app-secret WHATSAPP_WEBHOOK_VERIFY_TOKEN=my-verify-token
-//! cargo run --example whatsapp
+//! cargo run --example whatsapp --features axum
 //! ```
 //!
 //! And then:
@@ -18,16 +18,14 @@
 
 use std::{env, error::Error, net::SocketAddr, process::ExitCode};
 
-use axum::{
-    Extension, Json, Router, extract::DefaultBodyLimit, response::IntoResponse, routing::post,
-};
+use axum::{Json, Router, response::IntoResponse, routing::post};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower_webhook::{
-    Rejection, RejectionKind, Secret, SignatureLayer, Verified, layer::default_response,
+    Rejection, RejectionKind, Secret, SignatureLayer, axum::Signed, layer::default_response,
     providers::Meta,
 };
 
@@ -96,8 +94,8 @@ pub(crate) fn app(
     meta: Meta,
     received: impl Fn(Notification) + Clone + Send + Sync + 'static,
 ) -> Router {
-    // `Extension<Verified>` is there only behind the layer: without it axum answers 500.
-    let handler = async move |_: Extension<Verified>, body: Bytes| match parse(&body) {
+    // `Signed` is there only behind the layer: without it the answer is 500.
+    let handler = async move |Signed(_, body): Signed<Bytes>| match parse(&body) {
         Ok(notification) => {
             received(notification);
             Json(json!({"status": "ok"})).into_response()
@@ -106,11 +104,8 @@ pub(crate) fn app(
             (status, Json(json!({"status": "error", "message": message}))).into_response()
         }
     };
-    Router::new()
-        .route("/webhook", post(handler))
-        .route_layer(SignatureLayer::new(meta).rejection_response(refuse))
-        // Meta sends up to 3 MB; axum's own limit for `Bytes` is 2 MB.
-        .route_layer(DefaultBodyLimit::max(Meta::DEFAULTS.body_limit()))
+    let layer = SignatureLayer::new(meta).rejection_response(refuse);
+    Router::new().route("/webhook", post(handler).layer(layer))
 }
 
 /// A signature says who sent the body, not that it is in form: that comes after.

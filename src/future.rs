@@ -268,6 +268,8 @@ where
                         (this.inner.take(), this.head.take(), body.take())
                     {
                         this.observed.hand_down(&mut head.extensions);
+                        #[cfg(feature = "axum")]
+                        head.extensions.insert(crate::axum::VerifiedBody(body.bytes().clone()));
                         let request = Request::from_parts(head, body);
                         let step = &mut this.step;
                         this.observed.watch(|| {

@@ -27,7 +27,7 @@ use crate::{
 /// | after a refusal | it comes again (<https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks>) |
 /// | evidence | public vector: hexdocs.pm/whatsapp_sdk; <https://developers.facebook.com/docs/graph-api/webhooks/getting-started> |
 ///
-/// Behind axum's own extractors, raise `DefaultBodyLimit` too: it is 2 MB.
+/// Axum's own extractors have a limit of 2 MB: use `axum::Signed`, or raise `DefaultBodyLimit`.
 ///
 /// ```
 /// use tower_webhook::{SignatureLayer, providers::Meta};

@@ -7,6 +7,8 @@ mod allocator;
 #[cfg(feature = "asymmetric")]
 mod asymmetric;
 mod axum;
+#[cfg(feature = "axum")]
+mod axum_signed;
 mod backpressure;
 #[cfg(all(
     feature = "asymmetric",

@@ -7,6 +7,7 @@ mod sentry;
 #[cfg(all(feature = "tenants", feature = "delivery-log-sqlite", feature = "tracing"))]
 mod twilio_tenants;
 mod webex_contact_center;
+#[cfg(feature = "axum")]
 mod whatsapp;
 mod wsapi;
 
