@@ -26,7 +26,6 @@ use axum_core::{
     extract::{DefaultBodyLimit, FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
 use http::{StatusCode, request::Parts};
 use http_body_util::{BodyExt, Limited};
 
@@ -42,10 +41,6 @@ use crate::{Unverified, Verified};
 /// as without `Signed`.
 #[derive(Clone, Debug)]
 pub struct Signed<E>(pub Verified, pub E);
-
-/// The body that the layer has verified, for [`Signed`].
-#[derive(Clone)]
-pub(crate) struct VerifiedBody(pub(crate) Bytes);
 
 /// The refusal of [`Signed`] and of [`Verified`] as an extractor.
 ///
@@ -138,7 +133,7 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let (head, body) = request.into_parts();
         let verified = proof(&head)?;
-        let Some(VerifiedBody(signed)) = head.extensions.get().cloned() else {
+        let Some(signed) = verified.body().cloned() else {
             return Err(SignedRejection::NotSigned.log(&head));
         };
         // It is here whole already, and is not copied.

@@ -250,7 +250,7 @@ where
                             contained(|| verifier.update(&mut state, body.bytes()))?;
                             finish(&verifier, &mut state, &request, body.bytes())
                         });
-                        this.config.admit(verdict, head, this.observed)?;
+                        this.config.admit(verdict, head, body.bytes(), this.observed)?;
                         this.step.set(Step::Ready { body: Some(body) });
                         Ok(())
                     });
@@ -268,8 +268,6 @@ where
                         (this.inner.take(), this.head.take(), body.take())
                     {
                         this.observed.hand_down(&mut head.extensions);
-                        #[cfg(feature = "axum")]
-                        head.extensions.insert(crate::axum::VerifiedBody(body.bytes().clone()));
                         let request = Request::from_parts(head, body);
                         let step = &mut this.step;
                         this.observed.watch(|| {
@@ -378,7 +376,7 @@ where
             Some(Decider::Refused(rejection)) => Err(rejection.into()),
             None => Err(RejectionKind::BodyUnreadable.into()),
         };
-        config.admit(verdict, head, observed).map_err(|stop| (stop, Rest::Read))?;
+        config.admit(verdict, head, body.bytes(), observed).map_err(|stop| (stop, Rest::Read))?;
         self.set(Self::Ready { body: Some(body) });
         Ok(())
     }

@@ -321,6 +321,39 @@ pub(crate) fn quoted(text: &str) -> String {
     quoted
 }
 
+/// Returns the text or number of a field of a JSON object, for look-ups and ids. `None` when it is not there, is
+/// there twice, or the body is no such object.
+///
+/// ```
+/// use tower_webhook::replay::json_field;
+///
+/// assert_eq!(json_field(br#"{"account":"acme","id":7}"#, "account").as_deref(), Some("acme"));
+/// assert_eq!(json_field(br#"{"account":"acme","id":7}"#, "id").as_deref(), Some("7"));
+/// ```
+#[must_use]
+pub fn json_field(body: &[u8], name: &str) -> Option<String> {
+    scalar(field(body, name).ok()??)
+}
+
+/// Returns the text or number at a path such as `data.id`.
+pub(crate) fn json_path(body: &[u8], path: &str) -> Option<String> {
+    match path.split_once('.') {
+        None => json_field(body, path),
+        Some((name, rest)) => match field(body, name).ok()?? {
+            Value::Object(object) => json_path(object.as_bytes(), rest),
+            _ => None,
+        },
+    }
+}
+
+fn scalar(value: Value<'_>) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.into_owned()),
+        Value::Number(number) => Some(number.to_owned()),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,11 +50,13 @@ impl Config {
         &self,
         verdict: Result<Verified, Stop>,
         head: &mut Parts,
+        body: &Bytes,
         observed: &Observed,
     ) -> Result<(), Stop> {
         let marks = &mut head.extensions;
         match verdict {
-            Ok(verified) => {
+            Ok(mut verified) => {
+                verified.set_body(body.clone());
                 observed.accepts(&verified);
                 marks.remove::<Unverified>();
                 marks.insert(verified);

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
 use http::{HeaderValue, request::Parts};
 use sha2::{Digest, Sha256};
 
@@ -40,6 +41,9 @@ pub struct Verified {
     identity: Option<Identity>,
     /// Whose identity it is, where another verifier accepts the delivery for longer.
     replay_provider: Option<&'static str>,
+    body_is_signed: bool,
+    /// As the layer received it. It shares its memory with the request's body.
+    body: Option<Bytes>,
 }
 
 /// Bytes that the signature vouches for: a signed id, or the tag itself.
@@ -48,6 +52,9 @@ struct Identity {
     bytes: [u8; MAX_TAG],
     len: u8,
 }
+
+/// In the place of an identity's length: an event's id in the body.
+const EVENT_ID: u8 = u8::MAX - 1;
 
 impl Identity {
     fn as_bytes(&self) -> &[u8] {
@@ -99,6 +106,8 @@ impl Verified {
             replay_name: None,
             identity: None,
             replay_provider: None,
+            body_is_signed: false,
+            body: None,
         }
     }
 
@@ -145,6 +154,23 @@ impl Verified {
     pub const fn with_unique_content(mut self) -> Self {
         self.has_unique_content = true;
         self
+    }
+
+    /// Says that the signature covers every byte of the body, so that what the body says is proven, too: a replay guard
+    /// may then know the delivery [by an id in it](crate::replay::ReplayLayer::event_id).
+    #[must_use]
+    pub const fn with_signed_body(mut self) -> Self {
+        self.body_is_signed = true;
+        self
+    }
+
+    pub(crate) fn set_body(&mut self, body: Bytes) {
+        self.body = Some(body);
+    }
+
+    /// Returns the body that the layer has verified.
+    pub(crate) const fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
     }
 
     /// The tenant whose secret matched.
@@ -223,6 +249,7 @@ impl Verified {
     /// not any more, the other one does, and a replay guard must know the delivery then: by the key of
     /// the one that accepts it longer.
     pub(crate) fn or_longer_of(mut self, other: &Self) -> Self {
+        self.body_is_signed |= other.body_is_signed;
         let is_longer = match (self.valid_for, other.valid_for) {
             (Some(own), Some(others)) => others > own,
             (own, others) => own.is_some() && others.is_none(),
@@ -246,6 +273,7 @@ impl Verified {
     /// what tells the delivery from others where this one does not. It is accepted again for as long as
     /// both verifiers do.
     pub(crate) fn or_identity_of(mut self, other: &Self) -> Self {
+        self.body_is_signed |= other.body_is_signed;
         self.valid_for = [self.valid_for, other.valid_for].into_iter().flatten().min();
         if !self.has_unique_replay_key()
             && (other.has_unique_replay_key() || self.identity.is_none())
@@ -286,6 +314,12 @@ impl Verified {
         self.delivery_id_is_signed
     }
 
+    /// Returns whether the signature covers every byte of the body.
+    #[must_use]
+    pub const fn body_is_signed(&self) -> bool {
+        self.body_is_signed
+    }
+
     /// The tenant whose secret matched, where the look-up named one.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
@@ -305,17 +339,32 @@ impl Verified {
         self.hash_identity(scope.0.clone())
     }
 
-    fn hash_identity(&self, mut hash: Sha256) -> Option<ReplayKey> {
-        let identity = self.identity.as_ref()?;
-        hash.update(self.replay_provider.unwrap_or(self.provider));
-        hash.update([0, identity.len]);
-        hash.update(identity.as_bytes());
-        // One tenant's id must not pass for another's.
+    /// The key of the event with this id within a scope, whatever signature the delivery has.
+    pub(crate) fn scoped_event_key(&self, scope: &Scope, id: &str) -> ReplayKey {
+        let mut hash = scope.0.clone();
+        hash.update(self.provider);
+        // No other identity has this length.
+        hash.update([0, EVENT_ID]);
+        hash.update(Sha256::digest(id));
+        self.hash_tenant(&mut hash);
+        ReplayKey(hash.finalize().into())
+    }
+
+    /// One tenant's id must not pass for another's.
+    fn hash_tenant(&self, hash: &mut Sha256) {
         match (&self.replay_name, &self.tenant) {
             (Some(name), _) => hash.update(**name),
             (None, Some(tenant)) => hash.update(&**tenant),
             (None, None) => {}
         }
+    }
+
+    fn hash_identity(&self, mut hash: Sha256) -> Option<ReplayKey> {
+        let identity = self.identity.as_ref()?;
+        hash.update(self.replay_provider.unwrap_or(self.provider));
+        hash.update([0, identity.len]);
+        hash.update(identity.as_bytes());
+        self.hash_tenant(&mut hash);
         Some(ReplayKey(hash.finalize().into()))
     }
 }

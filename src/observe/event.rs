@@ -41,6 +41,9 @@ pub enum EventKind {
         /// Its status; `None` when it failed with an error of its own.
         status: Option<StatusCode>,
     },
+    /// The replay guard knows deliveries [by an id in the body](crate::replay::ReplayLayer::event_id), and the signature
+    /// does not cover the body: the delivery has its usual key. Each guard reports it once.
+    EventIdNotSigned,
     /// The replay store forgot handled deliveries before their time, to make room. Should one of
     /// them come again now, it is handled again.
     Evicted {
@@ -145,7 +148,7 @@ impl<'a> Event<'a> {
     /// | the replay store failed: refused, dispatched unguarded (and the end of that), not told of the handler's answer | `webhook_replay_store_failed`, `webhook_unguarded` (`webhook_guard_restored`), `webhook_unsettled` |
     /// | the replay store forgot deliveries before their time | `webhook_replay_evicted` |
     /// | the handler took longer than the lease | `webhook_lease_lost` |
-    /// | the replay guard remembers without end, or cannot guard | `webhook_replay_unbounded`, `webhook_unguardable` |
+    /// | the replay guard remembers without end, cannot guard, or cannot know deliveries by an id in the body | `webhook_replay_unbounded`, `webhook_unguardable`, `webhook_event_id_not_signed` |
     /// | the others | `webhook_accepted`, `webhook_cancelled`, `webhook_completed`, `webhook_first_contact`, `webhook_handshake`, `webhook_panicked`, `webhook_events_suppressed` |
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -153,6 +156,7 @@ impl<'a> Event<'a> {
             EventKind::Accepted => "webhook_accepted",
             EventKind::Cancelled => "webhook_cancelled",
             EventKind::Completed { .. } => "webhook_completed",
+            EventKind::EventIdNotSigned => "webhook_event_id_not_signed",
             EventKind::Evicted { .. } => "webhook_replay_evicted",
             EventKind::FirstContact { .. } => "webhook_first_contact",
             EventKind::GuardRestored { .. } => "webhook_guard_restored",
@@ -215,6 +219,7 @@ impl<'a> Event<'a> {
             | EventKind::Rejected { .. } => true,
             EventKind::RateLimited => !self.is_dispatched(),
             EventKind::Accepted
+            | EventKind::EventIdNotSigned
             | EventKind::Evicted { .. }
             | EventKind::GuardRestored { .. }
             | EventKind::LeaseLost

@@ -112,7 +112,9 @@ impl Observer for MetricsObserver {
             EventKind::LeaseLost => Self::replay(event, "lease_lost", 1),
             EventKind::Evicted { count } => Self::replay(event, "evicted", count),
             // Each is told once.
-            EventKind::RetentionUnbounded | EventKind::Unguardable => {}
+            EventKind::EventIdNotSigned
+            | EventKind::RetentionUnbounded
+            | EventKind::Unguardable => {}
             EventKind::Suppressed { count } => {
                 counter!("webhook_events_suppressed_total", "provider" => provider)
                     .increment(count);

@@ -10,7 +10,7 @@ use crate::{RejectionKind, replay::ReplayAnswer};
 /// | event | level | target |
 /// |---|---|---|
 /// | `invalid_webhook_signature`, `webhook_config_error` | error | `security` |
-/// | `webhook_verification_failed`, `webhook_body_refused`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_guard_restored`, `webhook_unguardable`, `webhook_replay_evicted` | warn | `security` |
+/// | `webhook_verification_failed`, `webhook_body_refused`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_guard_restored`, `webhook_unguardable`, `webhook_event_id_not_signed`, `webhook_replay_evicted` | warn | `security` |
 /// | `webhook_panicked` | error | `tower_webhook` |
 /// | `webhook_completed` with a 5xx or an error, `webhook_replay_store_failed`, `webhook_unsettled`, `webhook_lease_lost`, `webhook_replay_unbounded` | warn | `tower_webhook` |
 /// | `webhook_duplicate`, `webhook_in_flight`, `webhook_accepted`, `webhook_handshake`, `webhook_completed`, `webhook_cancelled` | debug | `tower_webhook` |
@@ -132,6 +132,14 @@ impl Observer for TracingObserver {
                     "security",
                     event,
                     "webhooks that can be signed alike pass unguarded"
+                );
+            }
+            (EventKind::EventIdNotSigned, _) => {
+                write_event!(
+                    warn,
+                    "security",
+                    event,
+                    "webhooks are not known by their event id: the signature does not cover the body"
                 );
             }
             (EventKind::RetentionUnbounded, _) => {

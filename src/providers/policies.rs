@@ -64,9 +64,11 @@ pub(super) const POLICIES: &[DeliveryPolicy] = &[
     DeliveryPolicy::of("castle"),
     DeliveryPolicy::of("chargebee"),
     DeliveryPolicy::of("chargify"),
-    DeliveryPolicy::of("checkout_com"),
+    DeliveryPolicy::of("checkout_com")
+        .known_by("id", "https://www.checkout.com/docs/developer-resources/webhooks/manage-webhooks/set-up-your-webhook-receiver"),
     DeliveryPolicy::of("checkr"),
     DeliveryPolicy::of("circleci")
+        .known_by("id", "https://circleci.com/docs/reference/outbound-webhooks-reference/")
         .comes_again("https://github.com/circleci/circleci-docs/blob/9734a1410cc98741bc09b84f187325a8f43baf68/docs/guides/modules/integration/pages/outbound-webhooks.adoc"),
     DeliveryPolicy::of("clearbit"),
     DeliveryPolicy::of("clerk")
@@ -79,6 +81,7 @@ pub(super) const POLICIES: &[DeliveryPolicy] = &[
         .signs_anew(true, "https://github.com/frain-dev/convoy/blob/2b60cc652e1d4babc1857280d5911817960e83e7/worker/task/process_event_delivery.go"),
     DeliveryPolicy::of("cursor"),
     DeliveryPolicy::of("customer_io")
+        .known_by("event_id", "https://docs.customer.io/integrations/data-out/connections/webhooks/")
         .retried_for(7 * DAY, "second-hand: https://github.com/hookdeck/webhook-skills")
         .comes_again("https://docs.customer.io/api/webhooks/"),
     DeliveryPolicy::of("datadog"),
@@ -134,7 +137,8 @@ pub(super) const POLICIES: &[DeliveryPolicy] = &[
     DeliveryPolicy::of("incident_io")
         .retried_for(DAY, "https://docs.incident.io/api-reference/webhooks")
         .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs"),
-    DeliveryPolicy::of("intercom"),
+    DeliveryPolicy::of("intercom")
+        .known_by("id", "https://developers.intercom.com/docs/webhooks/webhook-notifications"),
     DeliveryPolicy::of("jira")
         .gives_up(Some(429), "https://community.developer.atlassian.com/t/new-jira-cloud-webhook-retry-policy/30554"),
     DeliveryPolicy::of("jobber"),
@@ -170,11 +174,14 @@ pub(super) const POLICIES: &[DeliveryPolicy] = &[
     DeliveryPolicy::of("modern_treasury"),
     DeliveryPolicy::of("mongodb"),
     DeliveryPolicy::of("mux")
+        .known_by("id", "https://www.mux.com/docs/core/listen-for-webhooks")
         .retried_for(DAY, "https://www.mux.com/docs/core/listen-for-webhooks.md")
         .window(5 * MINUTE, "https://github.com/muxinc/mux-node-sdk"),
-    DeliveryPolicy::of("notion"),
+    DeliveryPolicy::of("notion")
+        .known_by("id", "https://developers.notion.com/reference/webhooks"),
     DeliveryPolicy::of("npm"),
     DeliveryPolicy::of("nylas")
+        .known_by("id", "https://developer.nylas.com/docs/v3/notifications/")
         .largest_body(2 * MIB, "https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/")
         .comes_again("https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/"),
     DeliveryPolicy::of("okta"),
@@ -187,6 +194,7 @@ pub(super) const POLICIES: &[DeliveryPolicy] = &[
         .unknown_retries()
         .window(5 * MINUTE, "https://github.com/orbcorp/orb-python"),
     DeliveryPolicy::of("paddle")
+        .known_by("event_id", "https://developer.paddle.com/webhooks/respond-to-webhooks")
         .retried_for(3 * DAY, "https://developer.paddle.com/webhooks/about/respond-to-webhooks")
         .window(5, "https://github.com/PaddleHQ/paddle-node-sdk"),
     DeliveryPolicy::of("pagerduty")
@@ -249,6 +257,7 @@ pub(super) const POLICIES: &[DeliveryPolicy] = &[
     DeliveryPolicy::of("sinch")
         .unknown_retries(),
     DeliveryPolicy::of("slack")
+        .known_by("event_id", "https://docs.slack.dev/apis/events-api/")
         .retried_for(6 * MINUTE, "https://docs.slack.dev/apis/events-api/")
         .window(5 * MINUTE, "https://docs.slack.dev/authentication/verifying-requests-from-slack")
         .comes_again("https://docs.slack.dev/apis/events-api/"),
@@ -256,6 +265,7 @@ pub(super) const POLICIES: &[DeliveryPolicy] = &[
     DeliveryPolicy::of("sparkpost")
         .comes_again("https://support.sparkpost.com/docs/tech-resources/webhook-data-streams"),
     DeliveryPolicy::of("square")
+        .known_by("event_id", "https://developer.squareup.com/docs/webhooks/overview")
         .comes_again("https://developer.squareup.com/forums/t/webhook-logs-returning-error-400/11123"),
     DeliveryPolicy::of("standard_webhooks")
         .retried_for(272_105, "https://github.com/standard-webhooks/standard-webhooks/blob/03f5f8c684881c36430d8b62d7bc54e518371720/spec/standard-webhooks.md")
@@ -263,6 +273,7 @@ pub(super) const POLICIES: &[DeliveryPolicy] = &[
         .comes_again("https://docs.svix.com/retries"),
     DeliveryPolicy::of("strava"),
     DeliveryPolicy::of("stripe")
+        .known_by("id", "https://docs.stripe.com/webhooks#handle-duplicate-events")
         .retried_for(3 * DAY, "https://docs.stripe.com/webhooks")
         .signs_anew(true, "https://docs.stripe.com/webhooks")
         .comes_again("https://docs.stripe.com/webhooks"),
@@ -277,6 +288,7 @@ pub(super) const POLICIES: &[DeliveryPolicy] = &[
     DeliveryPolicy::of("telegram")
         .comes_again("https://github.com/tdlib/telegram-bot-api/blob/01a3679c0bbf9bbba03d1d3e20f621fa4becddcc/telegram-bot-api/WebhookActor.cpp"),
     DeliveryPolicy::of("telnyx")
+        .known_by("data.id", "https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks")
         .unknown_retries()
         .window(5 * MINUTE, "https://github.com/team-telnyx/telnyx-ruby"),
     DeliveryPolicy::of("terraform"),
@@ -306,6 +318,7 @@ pub(super) const POLICIES: &[DeliveryPolicy] = &[
     DeliveryPolicy::of("woocommerce")
         .gives_up(None, "https://seresa.io/?p=7234"),
     DeliveryPolicy::of("workos")
+        .known_by("id", "https://workos.com/docs/events/data-syncing/webhooks")
         .retried_for(3 * DAY, "https://github.com/workos/skills/blob/8c8f4e7039ef065ba9204a8e88d93e394a5b09f0/skills/workos/workos-events.md")
         .window(3 * MINUTE, "https://github.com/workos/workos-node"),
     DeliveryPolicy::of("worldline"),

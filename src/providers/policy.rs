@@ -46,6 +46,8 @@ pub struct DeliveryPolicy {
     retries_refused: Option<bool>,
     retried_status: Option<u16>,
     refused_source: &'static str,
+    event_id: Option<&'static str>,
+    event_id_source: &'static str,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +84,8 @@ impl DeliveryPolicy {
             retries_refused: None,
             retried_status: None,
             refused_source: "",
+            event_id: None,
+            event_id_source: "",
         }
     }
 
@@ -126,6 +130,14 @@ impl DeliveryPolicy {
     pub(super) const fn demands(mut self, status: StatusCode, source: &'static str) -> Self {
         self.status = Some(status);
         self.status_source = source;
+        self
+    }
+
+    /// The field of the signed JSON body with the event's id, which stays the same when a delivery is repeated: its
+    /// name, or a path such as `data.id`.
+    pub(super) const fn known_by(mut self, path: &'static str, source: &'static str) -> Self {
+        self.event_id = Some(path);
+        self.event_id_source = source;
         self
     }
 
@@ -178,6 +190,13 @@ impl DeliveryPolicy {
         self.max_body
     }
 
+    /// Returns the field of the JSON body with the event's id, or its path, such as `data.id`. `None` where no id is
+    /// documented that stays the same when a delivery is repeated.
+    #[must_use]
+    pub const fn event_id(&self) -> Option<&'static str> {
+        self.event_id
+    }
+
     /// Returns whether a delivery that was refused with [403](StatusCode::FORBIDDEN) comes again. `None`
     /// where nobody knows.
     #[must_use]
@@ -206,6 +225,7 @@ impl DeliveryPolicy {
             ("max_body", self.max_body_source),
             ("status", self.status_source),
             ("retries_refused", self.refused_source),
+            ("event_id", self.event_id_source),
         ];
         facts.into_iter().filter(|(_, source)| !source.is_empty())
     }
@@ -231,6 +251,11 @@ impl DeliveryPolicy {
     /// As [`tolerance`](Self::tolerance), for each documented retry of the first attempt's bytes.
     pub(super) const fn tolerance_of_retries(&self) -> Tolerance {
         Self { covers_body: true, signed_anew: Some(false), ..*self }.tolerance()
+    }
+
+    /// Returns the time for which a guard remembers an event by its id: as long as the delivery may come again.
+    pub(crate) const fn event_retention(&self) -> Duration {
+        Duration::from_secs(self.past_retries())
     }
 
     /// The whole schedule and a tenth, in seconds.

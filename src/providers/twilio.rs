@@ -225,6 +225,8 @@ impl Verifier for Twilio {
             .with_key_index(key_index)
             // It is the tag: one of them was found equal.
             .with_replay_material(signature);
+        // A form is signed, but for the order of its parameters and where one ends.
+        let verified = if parameters.is_none() { verified.with_signed_body() } else { verified };
         Ok(verified.with_unsigned_id(head, DELIVERY_ID).into())
     }
 

@@ -146,7 +146,8 @@ impl Verifier for Worldpay {
             verdict.add(index, is_match);
         }
         let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
-        let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(key_index);
+        let verified =
+            Verified::new(Self::DEFAULTS.provider()).with_key_index(key_index).with_signed_body();
         // Always the tag under the oldest key: whoever leaves out one of two signatures must not make
         // a new delivery, nor must a rotation.
         let verified = match tags.last() {

@@ -16,7 +16,9 @@ use tower_layer::Layer;
 use super::{ReplayService, ReplayStore, StoreError, outage::Outage};
 use crate::{
     Unverified, Verified,
+    json::json_path,
     observe::EventKind,
+    providers::delivery_policies,
     rejection::grpc_status,
     verified::{ReplayKey, Scope},
 };
@@ -43,6 +45,7 @@ pub(super) struct Config {
     pub(super) lease: Duration,
     retention: Option<Duration>,
     body_only: Vec<&'static str>,
+    event_id: Option<EventId>,
     duplicate_status: StatusCode,
     pub(super) fails_open: bool,
     said: Arc<Said>,
@@ -53,7 +56,18 @@ pub(super) struct Config {
 #[derive(Default)]
 struct Said {
     unguardable: AtomicBool,
+    event_id_not_signed: AtomicBool,
     unbounded: AtomicBool,
+}
+
+/// Longest id of an event, in bytes.
+const MAX_EVENT_ID: usize = 256;
+
+/// Where the event's id stands in a signed body.
+#[derive(Clone)]
+enum EventId {
+    OfProvider,
+    Own(Arc<dyn Fn(&Verified, &Bytes) -> Option<String> + Send + Sync>),
 }
 
 /// A delivery that is guarded.
@@ -79,6 +93,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
             lease: Duration::from_secs(60),
             retention: None,
             body_only: Vec::new(),
+            event_id: None,
             duplicate_status: StatusCode::OK,
             fails_open: false,
             said: Arc::default(),
@@ -119,6 +134,41 @@ impl<T: ReplayStore> ReplayLayer<T> {
     /// event's id and time. It takes the provider's name, as [`Verified::provider`] has it.
     pub fn guard_body_only(self, provider: &'static str) -> Self {
         self.with(|config| config.body_only.push(provider))
+    }
+
+    /// Knows each delivery by an id in its **signed body**, so that a repetition with a new signature and time is the
+    /// same delivery.
+    ///
+    /// The function sees the proof and the body, never the head: most ids in headers are not signed. With `None`, or an
+    /// id of more than 256 bytes, the delivery has its usual key, and so where the signature does not cover the whole
+    /// body ([`Verified::body_is_signed`]), which the guard reports once
+    /// ([`EventIdNotSigned`](EventKind::EventIdNotSigned)). A signed delivery id comes first. Deliveries of different
+    /// scopes, tenants and providers are different ones.
+    ///
+    /// A delivery that a person sends again on purpose is then a duplicate. Set [`retention`](Self::retention) to the
+    /// time for which the sender repeats a delivery.
+    ///
+    /// ```
+    /// use tower_webhook::replay::{MemoryReplayStore, ReplayLayer, json_field};
+    ///
+    /// let guard = ReplayLayer::new("/orders", MemoryReplayStore::new(100_000))
+    ///     .event_id(|_verified, body| json_field(body, "order_event"));
+    /// # let _ = guard;
+    /// ```
+    pub fn event_id(
+        self,
+        id: impl Fn(&Verified, &Bytes) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|config| config.event_id = Some(EventId::Own(Arc::new(id))))
+    }
+
+    /// Knows each delivery by the event's id that its provider documents, such as Stripe's `id` and Square's
+    /// `event_id`; see [`event_id`](Self::event_id). It is remembered for the provider's whole retry schedule at least.
+    ///
+    /// [`DeliveryPolicy::event_id`](crate::providers::DeliveryPolicy::event_id) tells which providers have one. The
+    /// deliveries of others have their usual key.
+    pub fn by_event_id(self) -> Self {
+        self.with(|config| config.event_id = Some(EventId::OfProvider))
     }
 
     /// The answer to a delivery that has been handled, in place of 200: 409, for example. Most
@@ -175,25 +225,67 @@ impl Config {
                 say(kind);
             }
         };
+        let event = self.event(verified, || {
+            once(&self.said.event_id_not_signed, EventKind::EventIdNotSigned);
+        });
+        if let Some((key, retention)) = event {
+            let retention = self.retention(verified, retention).unwrap_or_else(|| {
+                once(&self.said.unbounded, EventKind::RetentionUnbounded);
+                Duration::MAX
+            });
+            return Ok(Some(Guarded { key, retention }));
+        }
         // Identical genuine deliveries exist where nothing unique is signed (T-21).
         if !verified.has_unique_replay_key() && !self.body_only.contains(&verified.provider()) {
             once(&self.said.unguardable, EventKind::Unguardable);
             return Ok(None);
         }
         let key = verified.scoped_replay_key(&self.scope).ok_or(ReplayAnswer::NothingSigned)?;
-        // Longer than the verifier would accept the same bytes, or a replay at the window's edge
-        // would find the delivery forgotten (T-22).
-        let retention = match (verified.valid_for(), self.retention) {
-            (Some(time), set) => {
-                time.max(MIN_RETENTION).saturating_add(SKEW).max(set.unwrap_or_default())
+        let retention = self.retention(verified, None).unwrap_or_else(|| {
+            once(&self.said.unbounded, EventKind::RetentionUnbounded);
+            Duration::MAX
+        });
+        Ok(Some(Guarded { key, retention }))
+    }
+
+    /// Returns the time for which a delivery is remembered: longer than the verifier would accept the same bytes, or a
+    /// replay at the window's edge would find it forgotten (T-22). `None` without end.
+    fn retention(&self, verified: &Verified, least: Option<Duration>) -> Option<Duration> {
+        let set = self.retention.into_iter().chain(least).max();
+        match verified.valid_for() {
+            Some(time) => {
+                let time = time.max(MIN_RETENTION).saturating_add(SKEW);
+                Some(time.max(set.unwrap_or_default()))
             }
-            (None, Some(set)) => set,
-            (None, None) => {
-                once(&self.said.unbounded, EventKind::RetentionUnbounded);
-                Duration::MAX
+            None => set,
+        }
+    }
+
+    /// Returns the key of the event that the signed body names, and the least time for which it is remembered.
+    fn event(
+        &self,
+        verified: &Verified,
+        not_signed: impl FnOnce(),
+    ) -> Option<(ReplayKey, Option<Duration>)> {
+        let event_id = self.event_id.as_ref()?;
+        // An id that is signed with each delivery says more.
+        if verified.delivery_id_is_signed() {
+            return None;
+        }
+        let body = verified.body()?;
+        if !verified.body_is_signed() {
+            not_signed();
+            return None;
+        }
+        let (id, least) = match event_id {
+            EventId::Own(id) => (id(verified, body)?, None),
+            EventId::OfProvider => {
+                let policy = delivery_policies().find(|it| it.name() == verified.provider())?;
+                (json_path(body, policy.event_id()?)?, Some(policy.event_retention()))
             }
         };
-        Ok(Some(Guarded { key, retention }))
+        let is_in_form = (1..=MAX_EVENT_ID).contains(&id.len());
+        is_in_form.then(|| (verified.scoped_event_key(&self.scope, &id), least))
     }
 
     pub(super) fn answer(&self, answer: &mut Answer, grpc: Option<HeaderValue>) -> Response<Bytes> {
@@ -303,6 +395,7 @@ impl fmt::Debug for Config {
             .field("lease", &self.lease)
             .field("retention", &self.retention)
             .field("body_only", &self.body_only)
+            .field("has_event_id", &self.event_id.is_some())
             .field("duplicate_status", &self.duplicate_status)
             .field("fails_open", &self.fails_open)
             .finish_non_exhaustive()

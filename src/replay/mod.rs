@@ -103,4 +103,4 @@ pub use self::{
     service::{ReplayFuture, ReplayService},
     store::{Claim, ClaimToken, ReplayStore, Settled, StoreError},
 };
-pub use crate::verified::ReplayKey;
+pub use crate::{json::json_field, verified::ReplayKey};

@@ -231,6 +231,9 @@ impl Report {
         #[cfg(feature = "tracing")]
         if self.0.is_none() {
             let what = match kind {
+                EventKind::EventIdNotSigned => {
+                    "deliveries are not known by their event id: the signature does not cover the body"
+                }
                 EventKind::Unguardable => "deliveries that can be signed alike are not guarded",
                 _ => "deliveries are remembered without end; set a tolerance or a retention",
             };

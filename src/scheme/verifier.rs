@@ -310,6 +310,8 @@ impl Verifier for SchemeVerifier {
         };
 
         let mut verified = Verified::new(scheme.defaults.provider).with_key_index(key_index);
+        // Every scheme signs it.
+        verified = verified.with_signed_body();
         let time = match scheme.time {
             // No object has no time. All of it is signed, so nobody can have taken one away.
             Some((TimestampSource::Json(_), _))

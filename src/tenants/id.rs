@@ -2,10 +2,7 @@
 
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
-use crate::{
-    form::Form,
-    json::{self, Value},
-};
+use crate::form::Form;
 
 /// The longest id that is looked up, whatever an own check says: ids are kept in caches.
 const LONGEST: usize = 256;
@@ -95,24 +92,6 @@ pub fn form_field(form: &[u8], name: &str) -> Option<String> {
     // Which of two is meant is not ours to guess.
     match (values.next(), values.next()) {
         (Some((_, value)), None) => String::from_utf8(value.to_vec()).ok(),
-        _ => None,
-    }
-}
-
-/// The text or number of a field of a JSON object, for look-ups. `None` when it is not there, is
-/// there twice, or the body is no such object.
-///
-/// ```
-/// use tower_webhook::tenants::json_field;
-///
-/// assert_eq!(json_field(br#"{"account":"acme","id":7}"#, "account").as_deref(), Some("acme"));
-/// assert_eq!(json_field(br#"{"account":"acme","id":7}"#, "id").as_deref(), Some("7"));
-/// ```
-#[must_use]
-pub fn json_field(body: &[u8], name: &str) -> Option<String> {
-    match json::field(body, name).ok()?? {
-        Value::Text(text) => Some(text.into_owned()),
-        Value::Number(number) => Some(number.to_owned()),
         _ => None,
     }
 }

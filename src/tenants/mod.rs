@@ -107,7 +107,7 @@ use tokio::time::timeout;
 
 pub use self::{
     builder::TenantsBuilder,
-    id::{TenantId, form_field, json_field},
+    id::{TenantId, form_field},
     secrets::{TenantSecrets, decoy_secret},
     source::{ByBody, ByHead},
     verifier::{LookUp, TenantVerifier},
@@ -117,6 +117,7 @@ use self::{
     single_flight::{Flights, Seat, Turn},
     verifier::Found,
 };
+pub use crate::json::json_field;
 use crate::{
     ConfigError, Context, Rejection, RejectionKind, Secrets, Verifier, requires::Requires,
     source::LayerContext, time::Clock, verdict::contained,

@@ -1,6 +1,7 @@
 //! The replay guard.
 
 mod cancellation;
+mod event_ids;
 mod events;
 mod layer;
 mod memory;
