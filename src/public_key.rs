@@ -17,7 +17,7 @@ use crate::{ConfigError, encoding, scheme::Algorithm};
 
 /// A provider's public key: Ed25519, ECDSA over P-256, or RSA of 2048 to 8192 bits.
 ///
-/// Its algorithm is part of it, and [`Scheme::public_key_verifier`] refuses a key of another one.
+/// Its algorithm is part of it, and [`Scheme::verifier`] refuses a key of another one.
 /// It is no [`Secret`](crate::Secret), and neither can be put where the other belongs: whoever
 /// could use a public key as the secret of an HMAC could sign with what everybody knows.
 ///
@@ -30,7 +30,7 @@ use crate::{ConfigError, encoding, scheme::Algorithm};
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// [`Scheme::public_key_verifier`]: crate::Scheme::public_key_verifier
+/// [`Scheme::verifier`]: crate::Scheme::verifier
 #[derive(Clone)]
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 pub struct PublicKey(Arc<Inner>);

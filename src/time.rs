@@ -53,6 +53,33 @@ impl Tolerance {
         Self { past, future }
     }
 
+    /// Checks a signed time against this clock, for times that do not stand where a scheme reads them.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use tower_webhook::{scheme::Tolerance, verifier::Clock};
+    ///
+    /// let signed = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    /// let clock = Clock::fixed(signed + Duration::from_secs(301));
+    /// assert!(Tolerance::seconds(301).check(signed, &clock).is_ok());
+    /// let error = Tolerance::seconds(300).check(signed, &clock).unwrap_err();
+    /// assert_eq!(error.kind().as_str(), "timestamp_stale");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TimestampStale`](RejectionKind::TimestampStale) or
+    /// [`TimestampInFuture`](RejectionKind::TimestampInFuture) where it is too far off, and
+    /// [`ClockUnreliable`](RejectionKind::ClockUnreliable) where the clock cannot be right.
+    pub fn check(&self, signed: SystemTime, clock: &Clock) -> Result<(), Rejection> {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let millis = match signed.duration_since(UNIX_EPOCH) {
+            Ok(since) => millis(since),
+            Err(before) => -millis(before.duration()),
+        };
+        Timestamp { millis, format: TimestampFormat::UnixMillis }.check(*self, clock)
+    }
+
     /// Returns how long ago the signed time may be.
     #[must_use]
     pub const fn past(&self) -> Duration {

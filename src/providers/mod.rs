@@ -146,7 +146,7 @@ macro_rules! scheme_methods {
         ///
         /// When a key is of another algorithm than the provider's, or there are none or more than 16.
         pub fn new(keys: impl $crate::public_key::IntoPublicKeys) -> Result<Self, $crate::ConfigError> {
-            Self::SCHEME.public_key_verifier(keys).map(Self)
+            Self::SCHEME.verifier(keys.into_public_keys()).map(Self)
         }
     };
     (@defaults) => {

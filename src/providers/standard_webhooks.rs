@@ -108,8 +108,8 @@ impl StandardWebhooks {
         }
         let keys = keys.into_public_keys();
         Ok(Self(Arc::new([
-            scheme(HEADERS[WEBHOOK]).public_key_verifier(keys.clone())?,
-            scheme(HEADERS[SVIX]).public_key_verifier(keys)?,
+            scheme(HEADERS[WEBHOOK]).verifier(keys.clone())?,
+            scheme(HEADERS[SVIX]).verifier(keys)?,
         ])))
     }
 

@@ -63,11 +63,13 @@ struct Said {
 /// Longest id of an event, in bytes.
 const MAX_EVENT_ID: usize = 256;
 
+type OwnId = dyn Fn(&Verified, &Bytes) -> Option<String> + Send + Sync;
+
 /// Where the event's id stands in a signed body.
 #[derive(Clone)]
 enum EventId {
     OfProvider,
-    Own(Arc<dyn Fn(&Verified, &Bytes) -> Option<String> + Send + Sync>),
+    Own(Arc<OwnId>),
 }
 
 /// A delivery that is guarded.

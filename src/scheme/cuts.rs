@@ -20,6 +20,7 @@ type Values<'a> = Vec<(Component, &'a [u8])>;
 fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, Bytes)> {
     let (mut head, ()) = Request::post("/").body(()).unwrap().into_parts();
     let (mut body, mut time) = (Bytes::new(), String::new());
+    let (mut path, mut query) = ("/".to_owned(), String::new());
     let put = |head: &mut Parts, name: &'static str, value: &[u8]| {
         // A server takes white space off.
         let value = HeaderValue::from_bytes(value.trim_ascii()).ok()?;
@@ -42,8 +43,18 @@ fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, B
                 let target = std::str::from_utf8(value).ok()?.strip_prefix(ORIGIN)?;
                 head.uri = target.parse::<Uri>().ok().filter(|uri| *uri == target)?;
             }
+            Component::Host => put(&mut head, "host", value)?,
+            Component::Path => path = std::str::from_utf8(value).ok()?.to_owned(),
+            Component::Query => query = std::str::from_utf8(value).ok()?.to_owned(),
             Component::Literal(_) => {}
         }
+    }
+    if values.iter().any(|(part, _)| matches!(part, Component::Path | Component::Query)) {
+        let is_there = !query.is_empty();
+        let target = if is_there { format!("{path}?{query}") } else { path.clone() };
+        head.uri = target.parse::<Uri>().ok()?;
+        let is_kept = head.uri.path() == path && head.uri.query().unwrap_or_default() == query;
+        is_kept.then_some(())?;
     }
     for (name, value) in scheme.required {
         put(&mut head, name, value.as_bytes())?;
@@ -123,6 +134,9 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
                 Component::Body => *body,
                 Component::Header(_) => "n-1700",
                 Component::HttpDate(_) => "Tue, 14 Apr 2026 03:50:12 GMT",
+                Component::Host => "a.example",
+                Component::Path => "/h/1",
+                Component::Query => "x=1",
                 Component::Id => "msg-17",
                 Component::Literal(text) => text,
                 Component::Method => "POST",
@@ -194,6 +208,7 @@ fn no_cut_of_a_providers_content_is_another_request() {
 fn no_cut_of_an_own_schemes_content_is_another_request() {
     const DOT: Component = Component::Literal(".");
     const DATE: Component = Component::HttpDate("x-date");
+    const LINE: Component = Component::Literal("\n");
     const HEADER: Component = Component::Header("x-nonce");
     let templates: &[&'static [Component]] = &[
         &[Component::Url, Component::Body],
@@ -227,6 +242,17 @@ fn no_cut_of_an_own_schemes_content_is_another_request() {
         &[Component::Body, DATE, HEADER],
         &[DATE, Component::Body, Component::Time],
         &[DATE, Component::Body, DATE],
+        &[Component::Path, Component::Body],
+        &[Component::Body, Component::Path],
+        &[Component::Path, DOT, Component::Body],
+        &[Component::Query, DOT, Component::Body],
+        &[Component::Body, DOT, Component::Query],
+        &[Component::Host, LINE, Component::Body],
+        &[Component::Host, Component::Body],
+        &[Component::Path, Component::Literal("?"), Component::Query, LINE, Component::Body],
+        &[Component::Method, LINE, Component::Host, LINE, Component::Path, LINE, Component::Body],
+        &[Component::Query, Component::Time, Component::Body],
+        &[Component::Path, Component::Body, Component::Host],
     ];
     let formats = [
         TimestampFormat::UnixSeconds,

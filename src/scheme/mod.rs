@@ -28,6 +28,7 @@
 #[cfg(feature = "sign")]
 mod cuts;
 mod key;
+mod keys;
 pub(crate) mod mac;
 #[cfg(feature = "asymmetric")]
 mod public;
@@ -35,6 +36,7 @@ mod public;
 #[path = "no_public.rs"]
 mod public;
 mod reader;
+mod signature;
 mod signature_format;
 mod signed_content;
 mod verifier;
@@ -44,6 +46,7 @@ use http::{HeaderName, StatusCode};
 pub(crate) use self::signed_content::Side;
 pub use self::{
     key::SecretEncoding,
+    keys::IntoKeys,
     mac::Algorithm,
     signature_format::SignatureFormat,
     verifier::{SchemeState, SchemeVerifier},
@@ -52,9 +55,9 @@ pub use self::{
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 pub use crate::public_key::IntoPublicKeys;
 use crate::{
-    ConfigError, IntoSecrets, PublicUrl, Secret, Secrets, challenge::is_token,
-    credentials::Credentials, first_contact::FirstContacts, providers::DeliveryPolicy,
-    sensitive::SensitiveParts, verifier::VerifierDefaults,
+    ConfigError, PublicUrl, Secret, Secrets, challenge::is_token, credentials::Credentials,
+    first_contact::FirstContacts, providers::DeliveryPolicy, sensitive::SensitiveParts,
+    verifier::VerifierDefaults,
 };
 pub use crate::{
     challenge::Challenge,
@@ -105,12 +108,19 @@ pub enum Component {
     /// comma may be missing, and `UTC` stand for `GMT`. Its age is judged where [`Scheme::time`] names
     /// the same header. No literal is needed between it and the body.
     HttpDate(&'static str),
+    /// The request's host as received: the `Host` header, or `:authority` of HTTP/2. A proxy may have written another
+    /// one.
+    Host,
     /// The delivery's id, which then counts as signed.
     Id,
     /// Fixed text.
     Literal(&'static str),
     /// The request's method.
     Method,
+    /// The path of the request as received, without the query. A router may have cut its beginning.
+    Path,
+    /// The query of the request as received, without the `?`; empty where there is none.
+    Query,
     /// The time's text as received, never a re-print of what was read from it.
     Time,
     /// The URL that the provider was given; see [`Scheme::verifier_at`].
@@ -460,33 +470,33 @@ impl Scheme {
         }
     }
 
-    /// Creates a verifier with these secrets, the current one first. Every secret is tried for every
-    /// request, so that the time taken does not tell which matched.
+    /// Creates a verifier with these keys, the current one first: secrets or, for a scheme that signs with a private
+    /// key, public keys. Every secret is tried for every request, so that the time taken does not tell which matched.
     ///
     /// # Errors
     ///
-    /// When there is no secret or there are more than 16, a secret's text cannot be made a key by the
-    /// scheme's rule, the scheme signs the URL and needs [`verifier_at`](Self::verifier_at), it takes a
-    /// public key in place of a secret, or its declaration contradicts itself.
-    pub fn verifier(self, secrets: impl IntoSecrets) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::new(self, secrets.into_secrets()?, None)
+    /// When there is no key or there are more than 16, a secret's text cannot be made a key by the
+    /// scheme's rule, a key is not of the scheme's algorithm, the scheme signs the URL and needs
+    /// [`verifier_at`](Self::verifier_at), or its declaration contradicts itself.
+    pub fn verifier(self, keys: impl IntoKeys) -> Result<SchemeVerifier, ConfigError> {
+        SchemeVerifier::of_keys(self, keys.into_keys()?, None)
     }
 
-    /// Creates a verifier with these secrets, for a scheme that signs the URL.
+    /// Creates a verifier with these keys, for a scheme that signs the URL.
     ///
     /// # Errors
     ///
     /// As for [`verifier`](Self::verifier).
     pub fn verifier_at(
         self,
-        secrets: impl IntoSecrets,
+        keys: impl IntoKeys,
         url: PublicUrl,
     ) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::new(self, secrets.into_secrets()?, Some(url))
+        SchemeVerifier::of_keys(self, keys.into_keys()?, Some(url))
     }
 
     /// A declaration that reads as if something were checked, and checks nothing, is refused.
-    fn check(&self) -> Result<(), ConfigError> {
+    fn validate(&self) -> Result<(), ConfigError> {
         let signs = |part| self.signed_content.contains(&part);
         let is_time_in_head =
             matches!(self.time, Some((TimestampSource::Header(_) | TimestampSource::Signature, _)));

@@ -11,7 +11,7 @@ use super::{
 pub(super) use crate::public_key::Content;
 use crate::{
     ConfigError, PublicKey, PublicUrl, Rejection, config_error::MAX_SECRETS,
-    encoding::MAX_SIGNATURE, public_key::IntoPublicKeys,
+    encoding::MAX_SIGNATURE,
 };
 
 /// The public keys of a verifier, all of its scheme's algorithm.
@@ -74,57 +74,27 @@ impl PublicKeys {
 
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 impl Scheme {
-    /// An Ed25519 signature, in this header. It is verified with a [`PublicKey`], see
-    /// [`public_key_verifier`](Self::public_key_verifier).
+    /// An Ed25519 signature, in this header. It is verified with a [`PublicKey`].
     pub const fn ed25519(header: &'static str) -> Self {
         Self::new(Algorithm::Ed25519, header)
     }
 
     /// An ECDSA signature over P-256 with SHA-256, in DER, in this header. It is verified with a
-    /// [`PublicKey`], see [`public_key_verifier`](Self::public_key_verifier).
+    /// [`PublicKey`].
     pub const fn ecdsa_p256_sha256(header: &'static str) -> Self {
         Self::new(Algorithm::EcdsaP256Sha256, header)
     }
 
     /// An RSA signature (PKCS#1 v1.5) with SHA-256, in this header. It is verified with a
-    /// [`PublicKey`], see [`public_key_verifier`](Self::public_key_verifier).
+    /// [`PublicKey`].
     pub const fn rsa_pkcs1_sha256(header: &'static str) -> Self {
         Self::new(Algorithm::RsaPkcs1Sha256, header)
-    }
-
-    /// Creates a verifier with these public keys, the current one first, for a scheme that signs with
-    /// a private key.
-    ///
-    /// # Errors
-    ///
-    /// When a key is not of the scheme's algorithm, there are none or more than 16, the scheme is keyed by a
-    /// secret, it signs the URL and needs [`public_key_verifier_at`](Self::public_key_verifier_at), or
-    /// its declaration contradicts itself.
-    pub fn public_key_verifier(
-        self,
-        keys: impl IntoPublicKeys,
-    ) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::with_public_keys(self, keys.into_public_keys(), None)
-    }
-
-    /// Creates a verifier with these public keys, for a scheme that signs the URL.
-    ///
-    /// # Errors
-    ///
-    /// When a key is not of the scheme's algorithm, there are none or more than 16, the scheme is
-    /// keyed by a secret, or its declaration contradicts itself.
-    pub fn public_key_verifier_at(
-        self,
-        keys: impl IntoPublicKeys,
-        url: PublicUrl,
-    ) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::with_public_keys(self, keys.into_public_keys(), Some(url))
     }
 }
 
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 impl SchemeVerifier {
-    fn with_public_keys(
+    pub(super) fn of_public_keys(
         scheme: Scheme,
         keys: Vec<PublicKey>,
         url: Option<PublicUrl>,
@@ -144,7 +114,7 @@ impl SchemeVerifier {
             }
             _ => Err(ConfigError::SchemeInvalid {
                 why: "it is keyed by a secret, and whoever knows the public key could sign; \
-                      use `verifier`",
+                      give a secret",
             }),
         })
     }

@@ -7,7 +7,11 @@
 use http::{Method, request::Parts};
 
 use super::{Component, Scheme, TimestampFormat};
-use crate::{PublicUrl, Rejection, RejectionKind, head::required, time::Timestamp};
+use crate::{
+    PublicUrl, Rejection, RejectionKind,
+    head::{optional, required},
+    time::Timestamp,
+};
 
 /// The components on one side of the body.
 #[derive(Clone, Copy, PartialEq)]
@@ -66,6 +70,11 @@ impl Scheme {
                         .ok_or(Rejection::malformed(name))?;
                     sink(value);
                 }
+                Component::Host => {
+                    let value = host(head)?;
+                    self.check_end(side, at, value).ok_or(Rejection::malformed("host"))?;
+                    sink(value);
+                }
                 Component::Id => {
                     let name = self.delivery_id.unwrap_or_default();
                     let value = required(head, name)?;
@@ -78,6 +87,16 @@ impl Scheme {
                         return Err(Rejection::malformed("method"));
                     }
                     sink(head.method.as_str().as_bytes());
+                }
+                Component::Path => {
+                    let value = head.uri.path().as_bytes();
+                    self.check_end(side, at, value).ok_or(Rejection::malformed("path"))?;
+                    sink(value);
+                }
+                Component::Query => {
+                    let value = head.uri.query().unwrap_or_default().as_bytes();
+                    self.check_end(side, at, value).ok_or(Rejection::malformed("query"))?;
+                    sink(value);
                 }
                 Component::Time => {
                     let text = self.time_text(head)?.unwrap_or_default();
@@ -149,7 +168,11 @@ impl Scheme {
     /// Whether the sender decides on the length of this part.
     fn is_free(&self, at: usize, part: Component, url: Option<&PublicUrl>) -> bool {
         match part {
-            Component::Header(_) | Component::Id => true,
+            Component::Header(_)
+            | Component::Host
+            | Component::Id
+            | Component::Path
+            | Component::Query => true,
             Component::Url => url.is_none_or(|url| !url.is_fixed()),
             // Its fraction may be of any length, and nothing in it ends it.
             Component::Time => {
@@ -243,6 +266,19 @@ impl Scheme {
         let mut after_url = from_edge.skip_while(|byte| is_url_byte(byte));
         let next = after_url.find(|byte| !b"\t\r\n".contains(byte));
         !self.takes_any_body || next.is_some_and(|byte| b"{}[]<>\"".contains(byte))
+    }
+}
+
+/// Returns the host of a request. Where two are named, they must be the same.
+fn host(head: &Parts) -> Result<&[u8], Rejection> {
+    let header = optional(head, "host")?.filter(|host| !host.is_empty());
+    let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
+    match (header, authority) {
+        (Some(header), Some(authority)) if !header.eq_ignore_ascii_case(authority) => {
+            Err(Rejection::malformed("host"))
+        }
+        (Some(host), _) | (None, Some(host)) => Ok(host),
+        (None, None) => Err(Rejection::missing("host")),
     }
 }
 

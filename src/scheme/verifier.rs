@@ -8,6 +8,7 @@ use subtle::Choice;
 
 use super::{
     Component, Scheme, Side, TimestampSource,
+    keys::AnyKeys,
     mac::{Mac, Tag, Verdict},
     public::{Content, PublicKeys},
 };
@@ -65,13 +66,25 @@ impl Keys {
     }
 }
 
-const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
+pub(super) const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
     why: "it signs with a private key, so a secret cannot verify it; \
-          use `public_key_verifier`",
+          give its public key, a `PublicKey`",
 };
 
 impl SchemeVerifier {
-    pub(super) fn new(
+    pub(super) fn of_keys(
+        scheme: Scheme,
+        keys: AnyKeys,
+        url: Option<PublicUrl>,
+    ) -> Result<Self, ConfigError> {
+        match keys {
+            AnyKeys::Secrets(secrets) => Self::of_secrets(scheme, secrets, url),
+            #[cfg(feature = "asymmetric")]
+            AnyKeys::Public(keys) => Self::of_public_keys(scheme, keys, url),
+        }
+    }
+
+    fn of_secrets(
         scheme: Scheme,
         secrets: Secrets,
         url: Option<PublicUrl>,
@@ -86,7 +99,7 @@ impl SchemeVerifier {
         keys: Keys,
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
-        scheme.check()?;
+        scheme.validate()?;
         if url.is_none() && scheme.signed_content.contains(&Component::Url) {
             return Err(ConfigError::UrlMissing);
         }

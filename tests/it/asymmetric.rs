@@ -130,7 +130,7 @@ impl Vector {
             "wise" => Any::Wise(Wise::new(key)?),
             _ => {
                 let scheme = declared(self.algorithm.as_deref().unwrap());
-                Any::Declared(scheme.public_key_verifier(key)?)
+                Any::Declared(scheme.verifier(key)?)
             }
         })
     }
@@ -449,8 +449,8 @@ fn a_key_of_another_algorithm_is_a_mistake_at_start_up() {
     for scheme in ALGORITHMS {
         for other in ALGORITHMS {
             let name = format!("{scheme} with a key of {other}");
-            let verifier = declared(scheme).public_key_verifier(key(other));
-            let further = declared(scheme).public_key_verifier([key(scheme), key(other)]);
+            let verifier = declared(scheme).verifier(key(other));
+            let further = declared(scheme).verifier([key(scheme), key(other)]);
             assert_eq!(verifier.is_ok(), scheme == other, "{name}");
             assert_eq!(further.is_ok(), scheme == other, "{name}");
             for error in [verifier.err(), further.err()].into_iter().flatten() {
@@ -517,7 +517,7 @@ fn secrets_and_public_keys_do_not_stand_in_for_each_other() {
         let scheme = declared(algorithm);
         is_scheme_error(algorithm, scheme.verifier(secret()));
         for hmac in [Scheme::hmac_sha1("x-sig"), Scheme::hmac_sha256("x-sig")] {
-            is_scheme_error("HMAC", hmac.public_key_verifier(key(algorithm)));
+            is_scheme_error("HMAC", hmac.verifier(key(algorithm)));
         }
     }
 }
@@ -631,7 +631,7 @@ fn several_signatures_in_one_header_are_tried_whatever_their_length() {
         .encoding(Encoding::Base64)
         .signature_format(SignatureFormat::tagged("e"))
         .signed_content(&[Component::Literal("1600112502"), Component::Body]);
-    let verifier = scheme.public_key_verifier(vector.key()).unwrap();
+    let verifier = scheme.verifier(vector.key()).unwrap();
     let long = STANDARD.encode([1; 72]);
     for (name, value, is_ok) in [
         ("alone", format!("e,{good}"), true),
@@ -759,10 +759,10 @@ fn every_provider_has_a_row_and_every_row_is_a_provider() {
 #[test]
 fn debug_says_the_algorithm_and_errors_the_way_out() {
     assert_eq!(format!("{:?}", key("ecdsa")), "PublicKey(EcdsaP256Sha256)");
-    let verifier = declared("rsa").public_key_verifier([key("rsa"), key("rsa")]).unwrap();
+    let verifier = declared("rsa").verifier([key("rsa"), key("rsa")]).unwrap();
     assert!(format!("{verifier:?}").contains("public_keys: 2"), "{verifier:?}");
     let error = Wise::new(key("ed25519")).unwrap_err().to_string();
     assert!(error.ends_with("is it this provider's key?"), "{error}");
     let error = declared("rsa").verifier(secret()).unwrap_err().to_string();
-    assert!(error.contains("`public_key_verifier`"), "{error}");
+    assert!(error.contains("`PublicKey`"), "{error}");
 }

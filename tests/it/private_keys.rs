@@ -61,7 +61,7 @@ fn an_ed25519_signature_is_the_published_one() {
     }
     assert_eq!(hex(&seed), text);
     let key = PrivateKey::from_ed25519_seed(&seed).unwrap();
-    let verifier = Scheme::ed25519("x-sig").public_key_verifier(key.public_key().unwrap()).unwrap();
+    let verifier = Scheme::ed25519("x-sig").verifier(key.public_key().unwrap()).unwrap();
     let request = Request::post("/").body(Bytes::from("r")).unwrap();
     let request = signed_with(&verifier, &key, request, at(NOW)()).unwrap();
     assert_eq!(
@@ -78,10 +78,10 @@ fn a_family_and_a_legacy_have_the_public_keys_too() {
     const BOTH: Scheme = Scheme::ed25519("x-own").families(&[OTHER]).legacy(&OLD);
     let keys = [1, 2].map(|seed| PrivateKey::from_ed25519_seed(&[seed; 32]).unwrap());
     let public = keys.each_ref().map(|key| key.public_key().unwrap());
-    let verifier = BOTH.public_key_verifier(public.clone()).unwrap().accept_legacy();
+    let verifier = BOTH.verifier(public.clone()).unwrap().accept_legacy();
     for scheme in [BOTH, OTHER, OLD] {
         for (index, key) in keys.iter().enumerate() {
-            let signer = scheme.public_key_verifier(public[index].clone()).unwrap();
+            let signer = scheme.verifier(public[index].clone()).unwrap();
             let request = Request::post("/").body("{}").unwrap();
             let signed = signed_with(&signer, key, request, at(NOW)()).unwrap();
             let (head, body) = signed.into_parts();
@@ -90,7 +90,7 @@ fn a_family_and_a_legacy_have_the_public_keys_too() {
         }
     }
     const SECRET: Scheme = Scheme::ed25519("x-own").families(&[Scheme::hmac_sha256("x-other")]);
-    let error = SECRET.public_key_verifier(public).unwrap_err();
+    let error = SECRET.verifier(public).unwrap_err();
     assert!(matches!(error, ConfigError::SchemeInvalid { .. }), "{error}");
 }
 
@@ -100,15 +100,14 @@ fn each_algorithm_signs_what_its_verifier_accepts_and_no_other() {
         let keys = Keys::of(algorithm);
         let own = declared(algorithm);
         // The public key as another tool wrote it.
-        let verifier = own.public_key_verifier(keys.public.parse::<PublicKey>().unwrap()).unwrap();
-        let other =
-            own.public_key_verifier(keys.other_public.parse::<PublicKey>().unwrap()).unwrap();
+        let verifier = own.verifier(keys.public.parse::<PublicKey>().unwrap()).unwrap();
+        let other = own.verifier(keys.other_public.parse::<PublicKey>().unwrap()).unwrap();
         let request = signed_with(&verifier, &private(algorithm), request(), at(NOW)()).unwrap();
         let (head, body) = request.into_parts();
         verify(&verifier, &head, &body).unwrap_or_else(|why| panic!("{algorithm}: {why}"));
         let refused = verify(&other, &head, &body).unwrap_err();
         assert_eq!(refused.kind(), RejectionKind::SignatureMismatch, "{algorithm}");
-        let derived = own.public_key_verifier(private(algorithm).public_key().unwrap()).unwrap();
+        let derived = own.verifier(private(algorithm).public_key().unwrap()).unwrap();
         verify(&derived, &head, &body).unwrap_or_else(|why| panic!("{algorithm}: {why}"));
     }
 }

@@ -344,7 +344,7 @@ fn senders_without_a_name_are_told_apart_by_their_public_keys() {
         .signed_content(&[Component::Id, Component::Literal("."), Component::Body])
         .delivery_id("x-id");
     let keys = [1, 2].map(|seed| PrivateKey::from_ed25519_seed(&[seed; 32]).unwrap());
-    let by = |key: &PrivateKey| UNNAMED.public_key_verifier(key.public_key().unwrap()).unwrap();
+    let by = |key: &PrivateKey| UNNAMED.verifier(key.public_key().unwrap()).unwrap();
     let both = any_of(by(&keys[0]), by(&keys[1]));
     let [a, b] = keys.each_ref().map(|key| {
         let request = Request::post("/").header("x-id", "1").body(Bytes::from(BODY)).unwrap();

@@ -22,7 +22,7 @@ use tower_webhook::{
 
 use crate::{
     heads::{NOW, Sha1Mac, Sha256Mac, Sha384Mac, Sha512Mac, mac},
-    support::{AtTime, SECRET, Script, Timed, at, head_of, hex, secret, send, verify},
+    support::{AtTime, SECRET, Script, Timed, at, head_of, hex, hmac_sha256, secret, send, verify},
 };
 
 const BODY: &str = r#"{"a":1}"#;
@@ -771,4 +771,131 @@ fn a_scheme_states_its_name_its_status_and_its_limit() {
     assert_eq!(Verifier::defaults(&verifier).body_limit(), 10);
     let verified = judge_with(&verifier, &[("x-s", &hex(&tag(BODY)))], BODY).unwrap();
     assert_eq!(verified.provider(), "acme");
+}
+
+/// Path, query and host as received, each in a piece of the signed content.
+#[test]
+fn path_query_and_host_are_signed_as_received() {
+    const NEWLINE: Component = Component::Literal("\n");
+    const SCHEME: Scheme = Scheme::hmac_sha256("x-s").signed_content(&[
+        Component::Method,
+        NEWLINE,
+        Component::Host,
+        NEWLINE,
+        Component::Path,
+        NEWLINE,
+        Component::Query,
+        NEWLINE,
+        Component::Body,
+    ]);
+    let verifier = SCHEME.verifier(secret()).unwrap();
+    let judge = |uri: &str, host: Option<&str>, signed: &str| {
+        let tag = hmac_sha256(SECRET, format!("{signed}\nbody").as_bytes());
+        let mut request = Request::post(uri).header("x-s", tag);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let head = head_of(request.body(()).unwrap());
+        verify(&verifier, &head, &Bytes::from("body")).map(drop).map_err(|why| why.kind())
+    };
+    for (uri, host, signed) in [
+        ("/a/b?x=1&y=%20", Some("a.example"), "POST\na.example\n/a/b\nx=1&y=%20"),
+        ("/a", Some("a.example:8443"), "POST\na.example:8443\n/a\n"),
+        // No query, and an empty one.
+        ("/a?", Some("a.example"), "POST\na.example\n/a\n"),
+        // HTTP/2 names the authority; with both, they must be the same.
+        ("https://a.example/a?x", None, "POST\na.example\n/a\nx"),
+        ("https://a.example/a?x", Some("A.example"), "POST\nA.example\n/a\nx"),
+        ("/A//b/../c", Some("a.example"), "POST\na.example\n/A//b/../c\n"),
+    ] {
+        assert_eq!(judge(uri, host, signed), Ok(()), "{uri} {host:?}");
+    }
+    for (uri, host, signed, kind) in [
+        ("/a", Some("b.example"), "POST\na.example\n/a\n", RejectionKind::SignatureMismatch),
+        ("/b", Some("a.example"), "POST\na.example\n/a\n", RejectionKind::SignatureMismatch),
+        ("/a?x", Some("a.example"), "POST\na.example\n/a\n", RejectionKind::SignatureMismatch),
+        ("/a", None, "POST\na.example\n/a\n", RejectionKind::Missing),
+        (
+            "https://a.example/a",
+            Some("b.example"),
+            "POST\nb.example\n/a\n",
+            RejectionKind::Malformed,
+        ),
+    ] {
+        assert_eq!(judge(uri, host, signed), Err(kind), "{uri} {host:?}");
+    }
+    let error = Scheme::hmac_sha256("x-s")
+        .signed_content(&[Component::Path, Component::Query, Component::Body])
+        .verifier(secret())
+        .unwrap_err();
+    assert!(error.to_string().contains("side by side"), "{error}");
+}
+
+/// A signature in a query, a form or JSON: by the scheme's format, encoding and key rule.
+#[test]
+fn a_signature_is_checked_wherever_it_stands() {
+    use tower_webhook::scheme::{Encoding, SecretEncoding};
+
+    const PLAIN: Scheme = Scheme::hmac_sha256("unused");
+    const PREFIXED: Scheme = Scheme::hmac_sha1("unused").prefix("sha1=").encoding(Encoding::Base64);
+    const LISTED: Scheme = Scheme::hmac_sha512("unused")
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .secret_encoding(SecretEncoding::Hex);
+    let kind = |checked: Result<usize, tower_webhook::Rejection>| checked.map_err(|why| why.kind());
+    let tag = hmac_sha256("new", b"id=1");
+    assert_eq!(kind(PLAIN.check(&tag, "id=1", "new")), Ok(0));
+    assert_eq!(kind(PLAIN.check(&tag, "id=1", ["newest", "new"])), Ok(1));
+    assert_eq!(kind(PLAIN.check(tag.to_uppercase(), b"id=1", "new")), Ok(0));
+    for (signature, content, secret, expected) in [
+        (&*tag, "id=2", "new", RejectionKind::SignatureMismatch),
+        (&tag, "id=1", "old", RejectionKind::SignatureMismatch),
+        (&tag[1..], "id=1", "new", RejectionKind::Malformed),
+        ("", "id=1", "new", RejectionKind::Malformed),
+        ("\u{0}", "id=1", "new", RejectionKind::Malformed),
+        (&tag, "id=1", "", RejectionKind::VerifierUnavailable),
+    ] {
+        assert_eq!(kind(PLAIN.check(signature, content, secret)), Err(expected), "{signature}");
+    }
+    // By Python's hmac and base64.
+    assert_eq!(kind(PREFIXED.check("sha1=P4e1CsFkMG03PuHXPdr3rtdToBQ=", "id=1", "new")), Ok(0));
+    assert_eq!(
+        kind(PREFIXED.check("P4e1CsFkMG03PuHXPdr3rtdToBQ=", "id=1", "new")),
+        Err(RejectionKind::Malformed)
+    );
+    let listed = "t=1,v1=00,v1=fb16b4c1093c380ae1d2dc7f783dda04adff793f1b05a8f2151b5e045f27896894fef42073e32b28e647bb3e3718b7bc4c5f0970fcde03a414672202c6fc8028";
+    assert_eq!(kind(LISTED.check(listed, "id=1", "6e6577")), Ok(0));
+    assert_eq!(kind(LISTED.check("t=1", "id=1", "6e6577")), Err(RejectionKind::Malformed));
+    let many = "v1=00,".repeat(16);
+    let many = format!("{many}v1={}", &listed[listed.len() - 128..]);
+    assert_eq!(kind(LISTED.check(many, "id=1", "6e6577")), Err(RejectionKind::Malformed));
+    #[cfg(feature = "asymmetric")]
+    assert_eq!(
+        kind(Scheme::ed25519("unused").check("00", "", "new")),
+        Err(RejectionKind::VerifierUnavailable)
+    );
+}
+
+/// A time that no scheme reads.
+#[test]
+fn a_time_is_checked_wherever_it_stands() {
+    use std::time::{Duration, UNIX_EPOCH};
+    use tower_webhook::verifier::Clock;
+
+    let tolerance = Tolerance::new(Duration::from_secs(300), Duration::from_secs(60));
+    let judge = |signed: u64, now: u64| {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        tolerance.check(at(signed), &Clock::fixed(at(now))).map_err(|why| why.kind())
+    };
+    assert_eq!(judge(NOW, NOW), Ok(()));
+    assert_eq!(judge(NOW - 300, NOW), Ok(()));
+    assert_eq!(judge(NOW - 301, NOW), Err(RejectionKind::TimestampStale));
+    assert_eq!(judge(NOW + 60, NOW), Ok(()));
+    assert_eq!(judge(NOW + 61, NOW), Err(RejectionKind::TimestampInFuture));
+    assert_eq!(judge(0, 0), Err(RejectionKind::ClockUnreliable));
+    let before_1970 = UNIX_EPOCH - Duration::from_secs(1);
+    let kind = |tolerance: Tolerance| {
+        tolerance.check(before_1970, &Clock::fixed(at(NOW)())).map_err(|why| why.kind())
+    };
+    assert_eq!(kind(tolerance), Err(RejectionKind::TimestampStale));
+    assert_eq!(kind(Tolerance::UNBOUNDED), Ok(()));
 }

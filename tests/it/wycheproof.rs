@@ -116,7 +116,7 @@ mod asymmetric {
 
     fn verifier(scheme: Scheme, der: &[u8]) -> Option<SchemeVerifier> {
         let key = PublicKey::from_spki_base64(&BASE64_STANDARD.encode(der)).ok()?;
-        Some(scheme.public_key_verifier(key).unwrap())
+        Some(scheme.verifier(key).unwrap())
     }
 
     /// Counts one vector, which must give its result in hex and in base64.

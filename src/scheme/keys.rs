@@ -1,0 +1,62 @@
+//! What a scheme's verifier is keyed by: secrets, or public keys.
+
+use crate::{ConfigError, IntoSecrets, Secrets};
+#[cfg(feature = "asymmetric")]
+use crate::{PublicKey, public_key::IntoPublicKeys};
+
+/// Converts into the keys of a scheme's verifier: what is [`IntoSecrets`], or with the feature `asymmetric` a
+/// `PublicKey` or several of them.
+///
+/// It is sealed: it cannot be implemented elsewhere.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no secret and no public key",
+    note = "give a `&str`, a `String`, a `Secret`, or with the feature `asymmetric` a `PublicKey`, \
+            or several of one sort in an array or a `Vec`"
+)]
+pub trait IntoKeys: sealed::IntoKeys {}
+
+/// The keys of a verifier, all of one sort.
+#[allow(unnameable_types, reason = "the trait that names it is sealed")]
+#[derive(Debug)]
+pub enum AnyKeys {
+    #[cfg(feature = "asymmetric")]
+    Public(Vec<PublicKey>),
+    Secrets(Secrets),
+}
+
+mod sealed {
+    use super::*;
+
+    #[allow(unnameable_types, reason = "it seals the trait")]
+    pub trait IntoKeys {
+        fn into_keys(self) -> Result<AnyKeys, ConfigError>;
+    }
+}
+
+impl<S: IntoSecrets> IntoKeys for S {}
+
+impl<S: IntoSecrets> sealed::IntoKeys for S {
+    fn into_keys(self) -> Result<AnyKeys, ConfigError> {
+        self.into_secrets().map(AnyKeys::Secrets)
+    }
+}
+
+#[cfg(feature = "asymmetric")]
+macro_rules! public {
+    ($($type:ty $(, $size:ident)?;)*) => {$(
+        impl$(<const $size: usize>)? IntoKeys for $type {}
+
+        impl$(<const $size: usize>)? sealed::IntoKeys for $type {
+            fn into_keys(self) -> Result<AnyKeys, ConfigError> {
+                Ok(AnyKeys::Public(self.into_public_keys()))
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "asymmetric")]
+public! {
+    PublicKey;
+    Vec<PublicKey>;
+    [PublicKey; N], N;
+}

@@ -1,0 +1,75 @@
+//! Checks a signature wherever it stands.
+
+use subtle::Choice;
+
+use super::{
+    Scheme,
+    mac::{Mac, Verdict},
+    signature_format::MAX_CANDIDATES,
+    verifier::TAKES_PUBLIC_KEY,
+};
+use crate::{IntoSecrets, Rejection, config_error::MAX_SECRETS, encoding::MAX_TAG, secrets::each};
+
+impl Scheme {
+    /// Checks a signature that does not stand in a header: in a query, a form, or JSON. Returns the index of the
+    /// secret that made it.
+    ///
+    /// The signature is a text in the scheme's [format](Self::signature_format) and [encoding](Self::encoding), and
+    /// `content` all that is signed: the scheme's own [signed content](Self::signed_content) does not count, nor its
+    /// time. Check a time by [`Tolerance::check`](super::Tolerance::check). **A signature that does not cover the body proves nothing about it.**
+    ///
+    /// ```
+    /// use tower_webhook::Scheme;
+    ///
+    /// const IN_THE_QUERY: Scheme = Scheme::hmac_sha256("unused");
+    /// let signature = "c96107d1900346d7c4d3da0e99529e77b1861e082145ae0ec7556911b03c2946";
+    /// assert_eq!(IN_THE_QUERY.check(signature, "id=1&amount=7", "the secret")?, 0);
+    /// assert!(IN_THE_QUERY.check(signature, "id=1&amount=8", "the secret").is_err());
+    /// # Ok::<_, tower_webhook::Rejection>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SignatureMismatch`](crate::RejectionKind::SignatureMismatch) where no secret made it,
+    /// [`Malformed`](crate::RejectionKind::Malformed) where the text is out of form, and
+    /// [`VerifierUnavailable`](crate::RejectionKind::VerifierUnavailable) where the secrets cannot be used, as for
+    /// [`verifier`](Self::verifier), or the scheme signs with a private key.
+    pub fn check(
+        &self,
+        signature: impl AsRef<[u8]>,
+        content: impl AsRef<[u8]>,
+        secrets: impl IntoSecrets,
+    ) -> Result<usize, Rejection> {
+        let secrets = self.checked(secrets.into_secrets()?, 0)?;
+        let tags = each(&secrets, |secret| {
+            let key = self.secret_encoding.key(secret)?;
+            let mac = Mac::new(self.algorithm, key.expose());
+            let mut mac = mac.ok_or(TAKES_PUBLIC_KEY)?;
+            mac.update(content.as_ref());
+            Ok(mac.finalize())
+        })?;
+        let mut buffer = [0; MAX_TAG];
+        let candidate = &mut buffer[..self.algorithm.tag_len()];
+        let mut matches = [Choice::from(0); MAX_SECRETS];
+        let mut is_readable = false;
+        for (count, text) in self.signature_format.candidates(signature.as_ref()).enumerate() {
+            if count == MAX_CANDIDATES {
+                return Err(Rejection::malformed("signature"));
+            }
+            if self.encoding.decode(text, candidate).is_some() {
+                is_readable = true;
+                for (is_match, tag) in matches.iter_mut().zip(&tags) {
+                    *is_match |= tag.matches(candidate);
+                }
+            }
+        }
+        if !is_readable {
+            return Err(Rejection::malformed("signature"));
+        }
+        let mut verdict = Verdict::new();
+        for (index, is_match) in matches.into_iter().take(tags.len()).enumerate() {
+            verdict.add(index, is_match);
+        }
+        verdict.accepted().ok_or(Rejection::mismatch())
+    }
+}
