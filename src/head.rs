@@ -23,7 +23,7 @@ pub(crate) fn optional<'a>(
 ) -> Result<Option<&'a [u8]>, Rejection> {
     match single(head, name) {
         Ok(value) => Ok(value.map(|value| trim(value.as_bytes()))),
-        Err(kind) => Err(Rejection::new(kind).with_field(name)),
+        Err(kind) => Err(Rejection::new(kind).in_header(name)),
     }
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn required_named<'a>(
         },
         Err(kind) => kind,
     };
-    Err(Rejection::new(kind).with_field(name.to_string()))
+    Err(Rejection::new(kind).in_header(name.to_string()))
 }
 
 /// What follows this scheme in `Authorization`.
@@ -59,7 +59,7 @@ pub(crate) fn not_coded(head: &Parts) -> Result<(), Rejection> {
     if codings.all(|coding| trim(coding.as_bytes()).eq_ignore_ascii_case(b"chunked")) {
         return Ok(());
     }
-    Err(Rejection::new(RejectionKind::BodyUnreadable).with_field("transfer-encoding"))
+    Err(Rejection::new(RejectionKind::BodyUnreadable).in_header("transfer-encoding"))
 }
 
 /// Returns whether the sender waits for `100 Continue` before it sends the body. In HTTP/1.0 the

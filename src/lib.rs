@@ -20,6 +20,7 @@ mod deadline;
 pub mod delivery_log;
 mod drain;
 mod encoding;
+mod field;
 mod first_contact;
 mod form;
 mod future;

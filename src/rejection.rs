@@ -10,7 +10,11 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 
-use crate::{ConfigError, verifier::VerifierDefaults};
+use crate::{
+    ConfigError,
+    field::{Field, Named},
+    verifier::VerifierDefaults,
+};
 
 /// A refused request and why.
 ///
@@ -39,7 +43,7 @@ pub struct Rejection {
     /// The tenant is the decoy's, and nobody is told its name. It is kept all the same: to drop it
     /// sooner than a known tenant's would take other steps.
     is_nobody: bool,
-    field: Option<Cow<'static, str>>,
+    field: Option<Named>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -216,13 +220,13 @@ impl Rejection {
     /// The named header is absent or empty.
     #[must_use]
     pub fn missing(header: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(RejectionKind::Missing).with_field(header)
+        Self::new(RejectionKind::Missing).in_header(header)
     }
 
     /// The named header is out of form.
     #[must_use]
     pub fn malformed(header: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(RejectionKind::Malformed).with_field(header)
+        Self::new(RejectionKind::Malformed).in_header(header)
     }
 
     /// The look-up knows no secret for this request. Answered like a bad signature, so that the
@@ -241,9 +245,24 @@ impl Rejection {
     /// Names the header or field at fault. Give it only names that the server knows itself, never
     /// text from the request.
     #[must_use]
-    pub fn with_field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
-        self.field = Some(field.into());
+    pub fn with_field(mut self, field: impl Into<Field>) -> Self {
+        self.field = Some(Named::Other(field.into()));
         self
+    }
+
+    pub(crate) fn in_header(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.field = Some(Named::Header(name.into()));
+        self
+    }
+
+    /// The part is out of form.
+    pub(crate) fn malformed_in(field: Field) -> Self {
+        Self::new(RejectionKind::Malformed).with_field(field)
+    }
+
+    /// The part is absent or empty.
+    pub(crate) fn missing_in(field: Field) -> Self {
+        Self::new(RejectionKind::Missing).with_field(field)
     }
 
     /// Adds the cause.
@@ -286,10 +305,16 @@ impl Rejection {
         self.kind
     }
 
-    /// The header or field at fault, where there is one.
+    /// Returns the header or field at fault, where there is one.
     #[must_use]
-    pub fn field(&self) -> Option<&str> {
-        self.field.as_deref()
+    pub fn field(&self) -> Option<Field> {
+        self.field.as_ref().and_then(Named::field)
+    }
+
+    /// Its name, for those who write it down.
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "the log asks for it"))]
+    pub(crate) fn field_name(&self) -> Option<&str> {
+        self.field.as_ref().map(Named::name)
     }
 
     /// The provider whose verifier refused, or `""` before the layer has filled it in.
@@ -367,7 +392,7 @@ impl fmt::Debug for Rejection {
             .field("kind", &self.kind)
             .field("provider", &self.provider)
             .field("tenant", &self.tenant())
-            .field("field", &self.field)
+            .field("field", &self.field.as_ref().map(Named::name))
             .field("source", &self.source)
             .finish_non_exhaustive()
     }
@@ -379,7 +404,7 @@ impl fmt::Display for Rejection {
             write!(f, "{}: ", self.provider)?;
         }
         if let Some(field) = &self.field {
-            write!(f, "{field}: ")?;
+            write!(f, "{}: ", field.name())?;
         }
         f.write_str(self.kind.describe())
     }

@@ -16,6 +16,7 @@ use crate::{
 pub use crate::{
     challenge::{WithChallenge, with_challenge},
     combine::{AllOf, AnyOf, all_of, any_of},
+    field::Field,
     make::MakeVerifier,
     time::Clock,
 };

@@ -67,7 +67,7 @@ macro_rules! write_event {
             delivery_id = event.delivery_id(),
             timestamp = event.received_at_millis(),
             reason = event.reason(),
-            field = rejection.and_then(|rejection| rejection.field()),
+            field = rejection.and_then(|rejection| rejection.field_name()),
             detail = rejection.and_then(detail),
             unverified = matches!(event.kind(), EventKind::Unverified).then_some(true),
             key_index = event.key_index(),

@@ -132,7 +132,7 @@ fn offered(head: &Parts) -> Option<Result<(Secret, HeaderValue), Rejection>> {
         // A signed request is verified, whatever else it carries.
         && !head.headers.contains_key("x-hook-signature");
     is_exchange.then(|| {
-        let malformed = || Rejection::new(RejectionKind::ChallengeMalformed).with_field(SECRET);
+        let malformed = || Rejection::new(RejectionKind::ChallengeMalformed).in_header(SECRET);
         let value = optional(head, SECRET).ok().flatten().ok_or_else(malformed)?;
         let is_in_form = value.len() <= MAX_CHALLENGE && value.iter().all(u8::is_ascii_graphic);
         let text = std::str::from_utf8(value).ok().filter(|_| is_in_form).ok_or_else(malformed)?;
@@ -175,7 +175,7 @@ where
     type Output = Result<AsanaHook<V>, Rejection>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let unexpected = Rejection::new(RejectionKind::ChallengeUnexpected).with_field(SECRET);
+        let unexpected = Rejection::new(RejectionKind::ChallengeUnexpected).in_header(SECRET);
         Poll::Ready(match self.project().step.project() {
             StepProjection::LookUp { future } => {
                 ready!(future.poll(cx)).map(|asana| AsanaHook(Role::Verify(asana)))

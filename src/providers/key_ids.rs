@@ -69,7 +69,7 @@ impl Keyring {
     fn key(&self, head: &Parts) -> Result<&Key, Rejection> {
         let id = required(head, self.header)?;
         let key = self.keys.iter().find(|key| key.id.as_bytes() == id);
-        key.ok_or(Rejection::mismatch().with_field(self.header))
+        key.ok_or(Rejection::mismatch().in_header(self.header))
     }
 }
 

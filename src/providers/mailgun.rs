@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ConfigError, Context, IntoSecrets, Outcome, Rejection, Verified, Verifier,
     challenge::text_field,
+    field::Field,
     form::Form,
     head::required,
     json::{self, Value},
@@ -133,7 +134,7 @@ fn multipart_format(content_type: &[u8]) -> Result<Format, Rejection> {
 
 #[cfg(not(feature = "multipart"))]
 fn multipart_format(_: &[u8]) -> Result<Format, Rejection> {
-    Err(Rejection::malformed("content-type: multipart/form-data needs the feature `multipart`"))
+    Err(Rejection::malformed("content-type").with_source("it needs the feature `multipart`"))
 }
 
 const FIELDS: [&str; 3] = ["timestamp", "token", "signature"];
@@ -145,11 +146,12 @@ type Texts<'a> = [Cow<'a, [u8]>; 3];
 
 fn in_json(body: &[u8]) -> Result<Texts<'static>, Rejection> {
     let Ok(Some(Value::Object(signature))) = json::field(body, "signature") else {
-        return Err(Rejection::malformed("signature"));
+        return Err(Rejection::malformed_in(Field::json("signature")));
     };
     let text = |name| {
         let text = text_field(signature.as_bytes(), name).filter(|text| !text.is_empty());
-        text.map(|text| text.into_owned().into_bytes().into()).ok_or(Rejection::missing(name))
+        text.map(|text| text.into_owned().into_bytes().into())
+            .ok_or(Rejection::missing_in(Field::json(name)))
     };
     let [timestamp, token, signature] = FIELDS;
     Ok([text(timestamp)?, text(token)?, text(signature)?])
@@ -158,7 +160,7 @@ fn in_json(body: &[u8]) -> Result<Texts<'static>, Rejection> {
 fn in_form(form: &Form) -> Result<Texts<'_>, Rejection> {
     let text = |name| {
         let value = form.only(name).map(Cow::Borrowed);
-        value.map_err(|kind| Rejection::new(kind).with_field(name))
+        value.map_err(|kind| Rejection::new(kind).with_field(Field::form(name)))
     };
     let [timestamp, token, signature] = FIELDS;
     Ok([text(timestamp)?, text(token)?, text(signature)?])
@@ -181,7 +183,8 @@ impl Verifier for Mailgun {
         let [timestamp, token, signature] = match format(request.head())? {
             Format::Json => in_json(body)?,
             Format::Form => {
-                form = Form::parse(body).ok_or(Rejection::malformed("signature"))?;
+                form =
+                    Form::parse(body).ok_or(Rejection::malformed_in(Field::json("signature")))?;
                 in_form(&form)?
             }
             #[cfg(feature = "multipart")]
@@ -191,18 +194,21 @@ impl Verifier for Mailgun {
         };
         for (name, text) in FIELDS.into_iter().zip([&timestamp, &token, &signature]) {
             if text.len() >= MAX_FIELD {
-                return Err(Rejection::malformed(name));
+                return Err(Rejection::malformed_in(Field::form(name)));
             }
         }
         // There is nothing between time and token: with another number of digits, one signature
         // would stand for other times and other tokens (T-32).
         let time = Timestamp::parse(&timestamp, TimestampFormat::UnixSeconds);
         let time = time.filter(|_| timestamp.len() == 10);
-        let time = time.ok_or(Rejection::malformed("timestamp"))?;
+        let time = time.ok_or(Rejection::malformed_in(Field::form("timestamp")))?;
         let mut tag = [0; 32];
-        Encoding::Hex.decode(&signature, &mut tag).ok_or(Rejection::malformed("signature"))?;
+        Encoding::Hex
+            .decode(&signature, &mut tag)
+            .ok_or(Rejection::malformed_in(Field::json("signature")))?;
         let key_index = self.key_index(&timestamp, &token, &tag).ok_or(Rejection::mismatch())?;
-        time.check(self.tolerance, request.clock()).map_err(|why| why.with_field("timestamp"))?;
+        time.check(self.tolerance, request.clock())
+            .map_err(|why| why.with_field(Field::form("timestamp")))?;
 
         let valid_for = time.valid_for(self.tolerance, request.clock());
         let verified = Verified::new(Self::DEFAULTS.provider());
@@ -264,6 +270,6 @@ impl crate::sign::SignBody for Mailgun {
                 crate::sign::with_member(content, "signature", &proof)
             }
         };
-        Ok(body.ok_or(Rejection::malformed("signature"))?.into())
+        Ok(body.ok_or(Rejection::malformed_in(Field::json("signature")))?.into())
     }
 }

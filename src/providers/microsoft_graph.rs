@@ -7,6 +7,7 @@ use super::{other_credentials, policy, shared_token::index_of};
 use crate::{
     ConfigError, Context, IntoSecrets, Outcome, Rejection, Secret, Verified, Verifier,
     challenge::text_field,
+    field::Field,
     json::{self, Value},
     scheme::Challenge,
     verifier::VerifierDefaults,
@@ -54,9 +55,10 @@ impl MicrosoftGraph {
     /// The index of the secret in one notification.
     fn key_index(&self, notification: Value<'_>) -> Result<usize, Rejection> {
         let Value::Object(notification) = notification else {
-            return Err(Rejection::malformed("value"));
+            return Err(Rejection::malformed_in(Field::json("value")));
         };
-        let state = text_field(notification.as_bytes(), FIELD).ok_or(Rejection::missing(FIELD))?;
+        let state = text_field(notification.as_bytes(), FIELD)
+            .ok_or(Rejection::missing_in(Field::json(FIELD)))?;
         index_of(&self.0, state.as_bytes()).ok_or(Rejection::mismatch())
     }
 }
@@ -71,10 +73,10 @@ impl Verifier for MicrosoftGraph {
     /// Of several secrets in one body the last counts as the key, so that it is not retired early.
     fn finish(&self, _: &mut (), _: &Context<'_>, body: &Bytes) -> Result<Outcome, Rejection> {
         let Ok(Some(Value::Array(notifications))) = json::field(body, "value") else {
-            return Err(Rejection::malformed("value"));
+            return Err(Rejection::malformed_in(Field::json("value")));
         };
         // One good token must not carry others along; none at all is no token.
-        let mut verdict = Err(Rejection::missing(FIELD));
+        let mut verdict = Err(Rejection::missing_in(Field::json(FIELD)));
         let mut is_first = true;
         let visited = json::items(notifications.as_bytes(), &mut |notification| {
             let index = self.key_index(notification);
@@ -86,7 +88,7 @@ impl Verifier for MicrosoftGraph {
             };
             is_first = false;
         });
-        visited.map_err(|_| Rejection::malformed("value"))?;
+        visited.map_err(|_| Rejection::malformed_in(Field::json("value")))?;
         Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(verdict?).into())
     }
 
@@ -111,7 +113,7 @@ impl crate::sign::SignBody for MicrosoftGraph {
         let state = self.0.first().and_then(|state| str::from_utf8(state.expose()).ok());
         let state = json::quoted(state.ok_or(Rejection::mismatch())?);
         let Ok(Some(Value::Array(notifications))) = json::field(content, "value") else {
-            return Err(Rejection::malformed("value"));
+            return Err(Rejection::malformed_in(Field::json("value")));
         };
         let mut signed = Vec::new();
         let visited = json::items(notifications.as_bytes(), &mut |notification| {
@@ -120,7 +122,7 @@ impl crate::sign::SignBody for MicrosoftGraph {
                 signed.extend(crate::sign::with_member(notification, FIELD, &state));
             }
         });
-        visited.map_err(|_| Rejection::malformed("value"))?;
+        visited.map_err(|_| Rejection::malformed_in(Field::json("value")))?;
         Ok([&br#"{"value":["#[..], &signed.join(&b","[..]), b"]}"].concat().into())
     }
 }

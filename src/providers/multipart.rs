@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use multer::{Field, Multipart};
 
-use crate::{Rejection, RejectionKind};
+use crate::{Rejection, RejectionKind, field};
 
 /// Bytes that the reader gets at once, and only when it is stuck without them. It copies them, so this
 /// bounds its memory.
@@ -86,7 +86,9 @@ pub(super) fn fields<const N: usize>(
         match place {
             None => while chunk(&is_stuck, &mut part)?.is_some() {},
             Some((name, Some(_))) => {
-                return Err(Rejection::new(RejectionKind::Repeated).with_field(name));
+                return Err(
+                    Rejection::new(RejectionKind::Repeated).with_field(field::Field::form(name))
+                );
             }
             Some((name, value)) => *value = Some(short(&is_stuck, &mut part, name, max_len)?),
         }
@@ -105,11 +107,14 @@ fn short(
     while let Some(chunk) = chunk(is_stuck, part)? {
         value.extend_from_slice(&chunk);
         if value.len() >= max_len {
-            return Err(Rejection::malformed(name));
+            return Err(Rejection::malformed_in(field::Field::form(name)));
         }
     }
     // What one reader takes for a field, another takes for a file.
-    part.file_name().is_none().then_some(value).ok_or_else(|| Rejection::malformed(name))
+    part.file_name()
+        .is_none()
+        .then_some(value)
+        .ok_or_else(|| Rejection::malformed_in(field::Field::form(name)))
 }
 
 fn chunk(is_stuck: &AtomicBool, part: &mut Field<'_>) -> Result<Option<Bytes>, Rejection> {
@@ -138,14 +143,14 @@ fn collect<const N: usize>(
 ) -> Result<[Vec<u8>; N], Rejection> {
     for (name, value) in names.into_iter().zip(&values) {
         if value.as_ref().is_none_or(Vec::is_empty) {
-            return Err(Rejection::missing(name));
+            return Err(Rejection::missing_in(field::Field::form(name)));
         }
     }
     Ok(values.map(Option::unwrap_or_default))
 }
 
 fn malformed() -> Rejection {
-    Rejection::malformed("body")
+    Rejection::malformed_in(field::Field::Body)
 }
 
 /// The body in pieces. The reader takes what it can get at once, so it gets one each time that it is

@@ -6,8 +6,8 @@ use http::{HeaderName, request::Parts};
 use super::{other_credentials, policy};
 use crate::{
     ConfigError, Context, IntoSecrets, Outcome, Rejection, RejectionKind, Secret, Verified,
-    Verifier, form::Form, head::required_named, scheme::mac::Verdict, sensitive::SensitiveParts,
-    verifier::VerifierDefaults,
+    Verifier, field::Field, form::Form, head::required_named, scheme::mac::Verdict,
+    sensitive::SensitiveParts, verifier::VerifierDefaults,
 };
 
 /// A fixed token where the user chooses: in a header, such as WSAPI's "webhook authentication
@@ -100,11 +100,12 @@ impl SharedToken {
         let index = match &self.place {
             Place::Header(name) => index_of(required_named(head, name)?),
             Place::Path => match head.uri.path().rsplit('/').next() {
-                None | Some("") => return Err(Rejection::missing("path")),
+                None | Some("") => return Err(Rejection::missing_in(Field::Path)),
                 Some(segment) => index_of(segment.as_bytes()),
             },
             Place::Query(name) => {
-                let because = |kind| Rejection::new(kind).with_field(name.to_string());
+                let because =
+                    |kind| Rejection::new(kind).with_field(Field::Query(name.to_string().into()));
                 let form = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
                 let form = form.ok_or_else(|| because(RejectionKind::Malformed))?;
                 index_of(form.only(name).map_err(because)?)

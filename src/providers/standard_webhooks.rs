@@ -132,7 +132,7 @@ impl StandardWebhooks {
         match (uses[WEBHOOK], uses[SVIX]) {
             // One family's signature over the other's id or time would be a way round both.
             (true, true) => {
-                Err(Rejection::new(RejectionKind::Repeated).with_field(HEADERS[SVIX][0]))
+                Err(Rejection::new(RejectionKind::Repeated).in_header(HEADERS[SVIX][0]))
             }
             (_, false) => Ok(&self.0[WEBHOOK]),
             (false, true) => Ok(&self.0[SVIX]),

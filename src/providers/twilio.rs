@@ -10,6 +10,7 @@ use crate::{
     ConfigError, Context, IntoSecrets, Outcome, PublicUrl, Rejection, RejectionKind, Verified,
     Verifier,
     encoding::{self, Encoding, MAX_TAG},
+    field::Field,
     form::Form,
     head::{optional, required},
     scheme::{
@@ -257,7 +258,7 @@ impl Inner {
             (Some(_), false) => (Algorithm::HmacSha1, &[][..]),
             // A key that another Twilio of ours may know is no question of form.
             (None, true) if id.is_some() => {
-                return Err(Rejection::mismatch().with_field(SETTINGS));
+                return Err(Rejection::mismatch().in_header(SETTINGS));
             }
             // The auth token signs with SHA-1 only: the header, which is not signed, cannot choose.
             (None, true) => return Err(malformed()),
@@ -278,12 +279,11 @@ impl Inner {
     ) -> Result<Option<Form>, Rejection> {
         let is_read_only = head.method == Method::GET || head.method == Method::HEAD;
         if is_form(head)? && !is_read_only && !body.is_empty() {
-            const FORM: &str = "form parameters";
-            let mut form = Form::parse(body).ok_or(Rejection::malformed(FORM))?;
+            let mut form = Form::parse(body).ok_or(Rejection::malformed_in(Field::Body))?;
             if let Some(known) = &self.known_parameters {
                 let is_known = |(name, _): (&[u8], _)| known.iter().any(|k| k.as_bytes() == name);
                 if !form.iter().all(is_known) {
-                    return Err(Rejection::malformed(FORM));
+                    return Err(Rejection::malformed_in(Field::Body));
                 }
             }
             form.sort_and_dedup();
@@ -291,7 +291,7 @@ impl Inner {
             // signature of the URL, and one more with any form. Sorted, it is the first.
             let is_blank = |(name, value): (&[u8], &[u8])| name.is_empty() && value.is_empty();
             if form.iter().next().is_none_or(is_blank) {
-                return Err(Rejection::new(RejectionKind::BodyNotSigned).with_field(FORM));
+                return Err(Rejection::new(RejectionKind::BodyNotSigned).with_field(Field::Body));
             }
             return Ok(Some(form));
         }
@@ -303,11 +303,13 @@ impl Inner {
         const UNCOVERED: Rejection = Rejection::new(RejectionKind::BodyNotSigned);
         let hash = match body_hash(url)? {
             None if body.is_empty() => return Ok(None),
-            None => return Err(UNCOVERED.with_field("bodySHA256")),
+            None => return Err(UNCOVERED.with_field(Field::query("bodySHA256"))),
             Some(hash) => hash,
         };
         let is_covered = hash.ct_eq(&Sha256::digest(body));
-        bool::from(is_covered).then_some(None).ok_or(UNCOVERED.with_field("bodySHA256"))
+        bool::from(is_covered)
+            .then_some(None)
+            .ok_or(UNCOVERED.with_field(Field::query("bodySHA256")))
     }
 
     /// Calls `visit` with each form of the URL that Twilio may have signed, in pieces, until it
@@ -423,7 +425,7 @@ fn is_form(head: &Parts) -> Result<bool, Rejection> {
 /// `bodySHA256` of the URL's query, which Twilio may write twice. Of two that differ, which one
 /// covers the body would be a guess.
 fn body_hash(url: &str) -> Result<Option<[u8; 32]>, Rejection> {
-    let malformed = || Rejection::malformed("bodySHA256");
+    let malformed = || Rejection::malformed_in(Field::query("bodySHA256"));
     let (_, query) = url.split_once('?').unwrap_or_default();
     let mut found = None;
     for text in query.split('&').filter_map(|part| part.strip_prefix("bodySHA256=")) {

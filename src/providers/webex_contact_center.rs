@@ -4,6 +4,7 @@ use http::request::Parts;
 use super::{policy, scheme_methods};
 use crate::{
     Context, Outcome, Rejection, Verifier,
+    field::Field,
     head::optional,
     json,
     scheme::{Scheme, SchemeState, SchemeVerifier, TimestampFormat, TimestampSource},
@@ -96,7 +97,7 @@ impl Verifier for WebexContactCenter {
         let outcome = self.0.finish(state, request, body)?;
         match (outcome.verified().signed_at(), header_time(request.head())?) {
             // The header alone is worth nothing: whoever replays a body can write it.
-            (None, Some(_)) => Err(Rejection::missing(TIME_FIELD)),
+            (None, Some(_)) => Err(Rejection::missing_in(Field::json(TIME_FIELD))),
             (signed, Some(header)) if signed != header.to_system_time() => {
                 Err(Rejection::malformed(TIME_HEADER))
             }

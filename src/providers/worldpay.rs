@@ -119,7 +119,7 @@ impl Verifier for Worldpay {
             return Err(Rejection::malformed(HEADER));
         }
         if !is_named {
-            return Err(Rejection::mismatch().with_field(HEADER));
+            return Err(Rejection::mismatch().in_header(HEADER));
         }
         Ok(WorldpayState(self.0.iter().map(|key| key.mac.clone()).collect()))
     }

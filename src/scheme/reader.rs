@@ -6,6 +6,7 @@ use super::{Scheme, SignatureSource, TimestampSource, public, signature_format::
 use crate::{
     Rejection, RejectionKind,
     encoding::MAX_TAG,
+    field::Field,
     head::{credentials, optional, required},
     time::Timestamp,
 };
@@ -130,9 +131,10 @@ impl Scheme {
     }
 
     pub(super) fn blame_time(&self, rejection: Rejection) -> Rejection {
-        rejection.with_field(match self.time {
-            Some((TimestampSource::Header(name) | TimestampSource::Json(name), _)) => name,
-            _ => self.signature_field(),
-        })
+        match self.time {
+            Some((TimestampSource::Header(name), _)) => rejection.in_header(name),
+            Some((TimestampSource::Json(name), _)) => rejection.with_field(Field::json(name)),
+            _ => rejection.in_header(self.signature_field()),
+        }
     }
 }

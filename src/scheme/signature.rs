@@ -8,7 +8,10 @@ use super::{
     signature_format::MAX_CANDIDATES,
     verifier::TAKES_PUBLIC_KEY,
 };
-use crate::{IntoSecrets, Rejection, config_error::MAX_SECRETS, encoding::MAX_TAG, secrets::each};
+use crate::{
+    IntoSecrets, Rejection, RejectionKind, config_error::MAX_SECRETS, encoding::MAX_TAG,
+    secrets::each,
+};
 
 impl Scheme {
     /// Checks a signature that does not stand in a header: in a query, a form, or JSON. Returns the index of the
@@ -54,7 +57,7 @@ impl Scheme {
         let mut is_readable = false;
         for (count, text) in self.signature_format.candidates(signature.as_ref()).enumerate() {
             if count == MAX_CANDIDATES {
-                return Err(Rejection::malformed("signature"));
+                return Err(Rejection::new(RejectionKind::Malformed));
             }
             if self.encoding.decode(text, candidate).is_some() {
                 is_readable = true;
@@ -64,7 +67,7 @@ impl Scheme {
             }
         }
         if !is_readable {
-            return Err(Rejection::malformed("signature"));
+            return Err(Rejection::new(RejectionKind::Malformed));
         }
         let mut verdict = Verdict::new();
         for (index, is_match) in matches.into_iter().take(tags.len()).enumerate() {

@@ -9,6 +9,7 @@ use http::{Method, request::Parts};
 use super::{Component, Scheme, TimestampFormat};
 use crate::{
     PublicUrl, Rejection, RejectionKind,
+    field::Field,
     head::{optional, required},
     time::Timestamp,
 };
@@ -84,18 +85,19 @@ impl Scheme {
                 Component::Literal(text) => sink(text.as_bytes()),
                 Component::Method => {
                     if !METHODS.contains(&head.method) {
-                        return Err(Rejection::malformed("method"));
+                        return Err(Rejection::malformed_in(Field::Method));
                     }
                     sink(head.method.as_str().as_bytes());
                 }
                 Component::Path => {
                     let value = head.uri.path().as_bytes();
-                    self.check_end(side, at, value).ok_or(Rejection::malformed("path"))?;
+                    self.check_end(side, at, value).ok_or(Rejection::malformed_in(Field::Path))?;
                     sink(value);
                 }
                 Component::Query => {
                     let value = head.uri.query().unwrap_or_default().as_bytes();
-                    self.check_end(side, at, value).ok_or(Rejection::malformed("query"))?;
+                    self.check_end(side, at, value)
+                        .ok_or(Rejection::malformed_in(Field::query("")))?;
                     sink(value);
                 }
                 Component::Time => {
@@ -118,7 +120,7 @@ impl Scheme {
                             0 => self.check_end(side, at, target.as_bytes()),
                             _ => self.check_url(side, at, target),
                         };
-                        is_told_apart.ok_or(Rejection::malformed("url"))?;
+                        is_told_apart.ok_or(Rejection::malformed_in(Field::Url))?;
                     }
                     sink(text.as_bytes());
                 }

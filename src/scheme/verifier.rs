@@ -16,6 +16,7 @@ use crate::{
     ConfigError, Context, Outcome, PublicUrl, Rejection, Secret, Secrets, Verified, Verifier,
     challenge::{Challenge, is_token},
     config_error::MAX_SECRETS,
+    field::Field,
     head::{optional, required},
     json,
     secrets::each,
@@ -303,11 +304,11 @@ impl Verifier for SchemeVerifier {
         let [before, after] = inner.open_sides;
         if before && after && body.is_empty() {
             // Nothing would stand between two parts of any length.
-            return Err(Rejection::malformed("body"));
+            return Err(Rejection::malformed_in(Field::Body));
         }
         if before && scheme.is_cut(body.iter()) || after && scheme.is_cut(body.iter().rev()) {
             // Its beginning could be the end of what stands before it (T-32).
-            return Err(Rejection::malformed("body"));
+            return Err(Rejection::malformed_in(Field::Body));
         }
         let signed = mem::replace(&mut state.signed, Signed::Finished);
         let (key_index, identity) = match (signed, keys) {
@@ -335,7 +336,7 @@ impl Verifier for SchemeVerifier {
             Some((TimestampSource::Json(field), format)) => {
                 let time = json_time(body, field, format)?;
                 if time.is_none() && !scheme.time_may_be_absent {
-                    return Err(Rejection::missing(field));
+                    return Err(Rejection::missing_in(Field::json(field)));
                 }
                 if let (Some(time), Some(tolerance)) = (time, scheme.judges()) {
                     time.check(tolerance, clock)
@@ -416,7 +417,7 @@ pub(crate) fn json_time(
         Ok(Some(json::Value::Number(text))) => Timestamp::parse(text.as_bytes(), format),
         Ok(Some(_)) | Err(json::Malformed) => None,
     };
-    time.map(Some).ok_or_else(|| Rejection::malformed(field))
+    time.map(Some).ok_or_else(|| Rejection::malformed_in(Field::json(field)))
 }
 
 impl Inner {

@@ -199,7 +199,17 @@ async fn without_the_required_header_nothing_is_read_or_looked_up() {
         }
         let answer = send(&layer, request.body(Script::untouchable()).unwrap()).await;
         assert_refused(case, kind, &answer);
-        assert_eq!(answer.0.extensions().get::<Rejection>().unwrap().field(), Some(name));
+        assert_eq!(
+            answer
+                .0
+                .extensions()
+                .get::<Rejection>()
+                .unwrap()
+                .field()
+                .map(|field| field.to_string())
+                .as_deref(),
+            Some(name)
+        );
     }
     let declared = Script::untouchable().declared((16 << 20) + 1);
     let request = Request::post("/").header(name, "00").body(declared).unwrap();
@@ -279,7 +289,11 @@ async fn required_headers_come_before_a_closure() {
                 };
                 assert_refused(case, kind, &answer);
                 let rejection = answer.0.extensions().get::<Rejection>().unwrap();
-                assert_eq!(rejection.field(), Some("x-hub-signature-256"), "{case}");
+                assert_eq!(
+                    rejection.field().map(|field| field.to_string()).as_deref(),
+                    Some("x-hub-signature-256"),
+                    "{case}"
+                );
             }
             let asked = look_ups.load(Ordering::SeqCst) - before;
             assert_eq!(asked, if kind.is_none() { 2 } else { 0 }, "{case}");

@@ -166,7 +166,10 @@ fn what_is_no_form_is_refused_in_time_that_grows_with_its_length_alone() {
         ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; b=1"]
     {
         let refused = verify(&mailgun(), &head(content_type), &body).unwrap_err();
-        assert_eq!((refused.kind(), refused.field()), (Malformed, Some("content-type")));
+        assert_eq!(
+            (refused.kind(), refused.field().map(|field| field.to_string()).as_deref()),
+            (Malformed, Some("content-type"))
+        );
     }
 }
 

@@ -443,7 +443,10 @@ fn a_time_that_is_refused_names_its_header() {
         headers[3].1 = time.to_owned();
         let head = head(&headers.each_ref().map(|(name, value)| (*name, &**value)));
         let refused = verify(&around(), &head, &Bytes::from(BODY)).unwrap_err();
-        assert_eq!((refused.kind(), refused.field()), (kind, Some("x-t")));
+        assert_eq!(
+            (refused.kind(), refused.field().map(|field| field.to_string()).as_deref()),
+            (kind, Some("x-t"))
+        );
     }
 }
 

@@ -527,11 +527,17 @@ async fn only_a_known_tenants_refusal_names_the_field_and_the_tenant() {
     let refusal =
         async |id| verify(&tenants.verifier(id).await.unwrap(), &head, &Bytes::new()).unwrap_err();
     let known = refusal("A").await;
-    assert_eq!((known.kind(), known.field()), (RejectionKind::Malformed, Some("x-time")));
+    assert_eq!(
+        (known.kind(), known.field().map(|field| field.to_string()).as_deref()),
+        (RejectionKind::Malformed, Some("x-time"))
+    );
     assert!(known.tenant() == Some("A") && known.source().is_some(), "{known:?}");
     for nobody in ["C", "../A"] {
         let unknown = refusal(nobody).await;
-        assert_eq!((unknown.kind(), unknown.field()), (RejectionKind::UnknownTenant, None));
+        assert_eq!(
+            (unknown.kind(), unknown.field().map(|field| field.to_string()).as_deref()),
+            (RejectionKind::UnknownTenant, None)
+        );
         assert!(unknown.tenant().is_none() && unknown.source().is_none(), "{unknown:?}");
         // Whoever names a tenant himself is heard.
         assert_eq!(unknown.with_tenant("7").tenant(), Some("7"));
