@@ -33,15 +33,19 @@ use http::{HeaderName, HeaderValue, Request, request::Parts};
 pub use crate::private_key::PrivateKey;
 use crate::{
     Rejection, Verifier,
-    scheme::{Component, SchemeVerifier, SignatureFormat, TimestampFormat, TimestampSource},
+    scheme::{
+        Algorithm, Component, SchemeVerifier, SignatureFormat, TimestampFormat, TimestampSource,
+    },
     time::{MONTHS, WEEKDAYS},
 };
 
-/// A verifier that can also sign, with its first secret. Every provider of this crate can that is
-/// verified with a secret; where the proof stands in the body, it is a [`SignBody`]. A public key
-/// signs nothing: see `SignWith`, with the feature `asymmetric`.
+/// A verifier that can also sign, as its provider does: every provider of this crate, and each
+/// [`BoxVerifier`](crate::providers::BoxVerifier) that [`by_name`](crate::providers::by_name) gives.
+///
+/// It signs with its first secret. Where a public key verifies, it needs the [private key](Signing::private_key).
 pub trait Sign: Verifier {
-    /// Puts the headers of a genuine request with this head and body into `head`.
+    /// Puts the headers of a genuine request with this head and body into `head`. Returns another body where the
+    /// proof stands in it, as Mailgun's and Microsoft Graph's does.
     ///
     /// Headers that the signature covers and that are there already (an id, a nonce) are kept.
     /// Where the provider signs a time that stands in the body, `body` must hold it; a token in the
@@ -50,62 +54,124 @@ pub trait Sign: Verifier {
     /// # Errors
     ///
     /// When a header that the signature covers is out of form, the signed URL cannot be told, or it
-    /// lacks its token.
-    fn sign(&self, head: &mut Parts, body: &[u8], time: SystemTime) -> Result<(), Rejection>;
+    /// lacks its token; when the body has no place for the proof; when there is no private key of the verifier's
+    /// algorithm where one is needed.
+    fn sign(
+        &self,
+        head: &mut Parts,
+        body: &[u8],
+        with: &Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection>;
 }
 
-/// The same request, signed at this time.
+/// The time and the key of a signature.
 ///
-/// # Errors
-///
-/// As for [`Sign::sign`].
-pub fn signed<S: Sign, B: AsRef<[u8]>>(
-    signer: &S,
-    request: Request<B>,
-    time: SystemTime,
-) -> Result<Request<B>, Rejection> {
-    let (mut head, body) = request.into_parts();
-    signer.sign(&mut head, body.as_ref(), time)?;
-    Ok(Request::from_parts(head, body))
-}
-
-/// A verifier whose proof stands in the body, and that can also write it there: Mailgun's signature,
-/// Microsoft Graph's `clientState`.
+/// A [`SystemTime`] is one, without a private key:
 ///
 /// ```
 /// use std::time::SystemTime;
 /// use http::Request;
-/// use tower_webhook::{providers::MicrosoftGraph, sign::signed_body};
+/// use tower_webhook::{providers::GitHub, sign::signed};
 ///
-/// let graph = MicrosoftGraph::new("state of the test")?;
-/// let request = Request::post("/").body(r#"{"value":[{"changeType":"created"}]}"#)?;
-/// let request = signed_body(&graph, request, SystemTime::now())?;
-/// # let (head, body) = request.into_parts();
-/// # tower_webhook::verify(&graph, &head, &body)?;
+/// let github = GitHub::new("s3cret-of-the-hook")?;
+/// let request = signed(&github, Request::post("/").body("{}")?, SystemTime::now())?;
+/// assert!(request.headers().contains_key("x-hub-signature-256"));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-pub trait SignBody: Verifier {
-    /// The body of a genuine request with this head and this content.
-    ///
-    /// # Errors
-    ///
-    /// When the content is not as the provider writes it, so that there is no place for the proof.
-    fn sign_body(&self, head: &Parts, content: &[u8], time: SystemTime)
-    -> Result<Bytes, Rejection>;
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Signing<'a> {
+    time: SystemTime,
+    #[cfg(feature = "asymmetric")]
+    private_key: Option<&'a PrivateKey>,
+    #[cfg(not(feature = "asymmetric"))]
+    private_key: std::marker::PhantomData<&'a ()>,
 }
 
-/// The same request, with the proof in its body.
+impl<'a> Signing<'a> {
+    /// Signs at this time.
+    #[must_use]
+    pub fn at(time: SystemTime) -> Self {
+        Self { time, private_key: Default::default() }
+    }
+
+    /// Signs with this private key, for providers that are verified with a public key. A verifier of secrets
+    /// signs with its secret all the same.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use http::Request;
+    /// use tower_webhook::{providers::Discord, sign::{PrivateKey, Signing, signed}};
+    ///
+    /// let key = PrivateKey::from_ed25519_seed(&[7; 32])?;
+    /// let discord = Discord::new(key.public_key()?)?;
+    /// let request = Request::post("/").body(r#"{"type":2}"#)?;
+    /// let signing = Signing::at(SystemTime::now()).private_key(&key);
+    /// let (head, body) = signed(&discord, request, signing)?.into_parts();
+    /// tower_webhook::verify(&discord, &head, &body)?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    #[must_use]
+    pub const fn private_key(mut self, key: &'a PrivateKey) -> Self {
+        self.private_key = Some(key);
+        self
+    }
+
+    /// Returns the time.
+    #[must_use]
+    pub const fn time(&self) -> SystemTime {
+        self.time
+    }
+
+    /// Returns the private key's signature; `None` without a key of this algorithm.
+    fn signature(&self, algorithm: Algorithm, content: &[u8]) -> Option<Vec<u8>> {
+        #[cfg(feature = "asymmetric")]
+        {
+            let key = self.private_key.filter(|key| key.algorithm() == algorithm)?;
+            key.sign(content)
+        }
+        #[cfg(not(feature = "asymmetric"))]
+        {
+            let _ = (self.private_key, algorithm, content);
+            None
+        }
+    }
+}
+
+impl From<SystemTime> for Signing<'_> {
+    fn from(time: SystemTime) -> Self {
+        Self::at(time)
+    }
+}
+
+/// Signs a request.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use http::Request;
+/// use tower_webhook::{providers::MicrosoftGraph, sign::signed};
+///
+/// // Its proof stands in the body.
+/// let graph = MicrosoftGraph::new("state of the test")?;
+/// let request = Request::post("/").body(r#"{"value":[{"changeType":"created"}]}"#)?;
+/// let (head, body) = signed(&graph, request, SystemTime::now())?.into_parts();
+/// tower_webhook::verify(&graph, &head, &body)?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
-/// As for [`SignBody::sign_body`].
-pub fn signed_body<S: SignBody, B: AsRef<[u8]>>(
+/// As for [`Sign::sign`].
+pub fn signed<'a, S: Sign, B: AsRef<[u8]>>(
     signer: &S,
     request: Request<B>,
-    time: SystemTime,
+    with: impl Into<Signing<'a>>,
 ) -> Result<Request<Bytes>, Rejection> {
-    let (head, content) = request.into_parts();
-    let body = signer.sign_body(&head, content.as_ref(), time)?;
+    let (mut head, body) = request.into_parts();
+    let proven = signer.sign(&mut head, body.as_ref(), &with.into())?;
+    let body = proven.unwrap_or_else(|| Bytes::copy_from_slice(body.as_ref()));
     Ok(Request::from_parts(head, body))
 }
 
@@ -116,76 +182,18 @@ pub(crate) fn with_member(object: &[u8], name: &str, value: &str) -> Option<Vec<
     Some([format!(r#"{{"{name}":{value}{comma}"#).as_bytes(), rest].concat())
 }
 
-/// A verifier of signatures by a private key that can also sign, when it is given one.
-///
-/// ```
-/// use std::time::SystemTime;
-/// use http::Request;
-/// use tower_webhook::{providers::Discord, sign::{PrivateKey, signed_with}};
-///
-/// let key = PrivateKey::from_ed25519_seed(&[7; 32])?;
-/// let discord = Discord::new(key.public_key()?)?;
-/// let request = Request::post("/").body(r#"{"type":2}"#)?;
-/// let request = signed_with(&discord, &key, request, SystemTime::now())?;
-/// # let (head, body) = request.into_parts();
-/// # tower_webhook::verify(&discord, &head, &body.into())?;
-/// # Ok::<_, Box<dyn std::error::Error>>(())
-/// ```
-#[cfg(feature = "asymmetric")]
-#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-pub trait SignWith: Verifier {
-    /// As [`Sign::sign`], with this private key.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Sign::sign`], and when the key is not of the verifier's algorithm.
-    fn sign_with(
-        &self,
-        key: &PrivateKey,
-        head: &mut Parts,
-        body: &[u8],
-        time: SystemTime,
-    ) -> Result<(), Rejection>;
-}
-
-/// The same request, signed at this time with this private key.
-///
-/// # Errors
-///
-/// As for [`SignWith::sign_with`].
-#[cfg(feature = "asymmetric")]
-#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-pub fn signed_with<S: SignWith, B: AsRef<[u8]>>(
-    signer: &S,
-    key: &PrivateKey,
-    request: Request<B>,
-    time: SystemTime,
-) -> Result<Request<B>, Rejection> {
-    let (mut head, body) = request.into_parts();
-    signer.sign_with(key, &mut head, body.as_ref(), time)?;
-    Ok(Request::from_parts(head, body))
-}
-
 impl Sign for SchemeVerifier {
-    fn sign(&self, head: &mut Parts, body: &[u8], time: SystemTime) -> Result<(), Rejection> {
-        put_signature(self, head, body, time, |content| {
-            self.tag(content).map(|tag| tag.as_bytes().to_vec())
-        })
-    }
-}
-
-#[cfg(feature = "asymmetric")]
-impl SignWith for SchemeVerifier {
-    fn sign_with(
+    fn sign(
         &self,
-        key: &PrivateKey,
         head: &mut Parts,
         body: &[u8],
-        time: SystemTime,
-    ) -> Result<(), Rejection> {
-        put_signature(self, head, body, time, |content| {
-            (key.algorithm() == self.scheme().algorithm).then(|| key.sign(content)).flatten()
-        })
+        with: &Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
+        put_signature(self, head, body, with.time, |content| {
+            let tag = self.tag(content).map(|tag| tag.as_bytes().to_vec());
+            tag.or_else(|| with.signature(self.scheme().algorithm, content))
+        })?;
+        Ok(None)
     }
 }
 
@@ -223,7 +231,9 @@ fn put_signature(
     };
     // The time is read from there.
     set(head, header, &value(""));
-    let signature = sign(&verifier.content(head, body)?).ok_or(Rejection::mismatch())?;
+    let signature = sign(&verifier.content(head, body)?).ok_or_else(|| {
+        Rejection::unavailable("to sign, give the private key of the verifier's algorithm")
+    })?;
     set(head, header, &value(&scheme.encoding.encode(&signature)));
     Ok(())
 }

@@ -113,9 +113,10 @@ fuzz_target!(|input: Input<'_>| {
     };
     let request = Request::post("/hook").body(BODY).unwrap();
     let (head, body) = signed(&signer, request, at(NOW)()).unwrap().into_parts();
-    let is_accepted = |body: &'static str| verify(&verifier, &head, &Bytes::from(body)).is_ok();
-    assert!(is_accepted(body), "{provider:?}");
-    assert!(!is_accepted(r#"{"id":"evt_2","webhookTimestamp":1700000000000}"#), "{provider:?}");
+    let is_accepted = |body: &Bytes| verify(&verifier, &head, body).is_ok();
+    assert!(is_accepted(&body), "{provider:?}");
+    let other = Bytes::from(r#"{"id":"evt_2","webhookTimestamp":1700000000000}"#);
+    assert!(!is_accepted(&other), "{provider:?}");
 });
 
 /// A user and password are those that others write into the header.

@@ -3,10 +3,7 @@
 
 #![no_main]
 
-use std::{
-    sync::LazyLock,
-    time::{Duration, SystemTime},
-};
+use std::{sync::LazyLock, time::Duration};
 
 use arbitrary::Arbitrary;
 use bytes::Bytes;
@@ -18,28 +15,20 @@ use tower_webhook::{
         self, Ably, BoxVerifier, GitLab, Meta, Persona, Pusher, Slack, StandardWebhooks, Twilio,
         WebSub, WebexContactCenter, Worldline, Worldpay, Wsapi,
     },
-    sign::Sign,
+    sign::{Sign, Signing},
 };
 use tower_webhook_fuzz::{Edit, KEYS, NOW, add, at, edit, head, hex, trimmed};
-
-type Signer = Box<dyn Fn(&mut Parts, &[u8], SystemTime) -> Result<(), Rejection> + Send + Sync>;
 
 struct Provider {
     name: &'static str,
     verifier: BoxVerifier,
-    sign: Signer,
 }
 
 fn provider<V>(name: &'static str, verifier: V) -> Provider
 where
-    V: Verifier<State: 'static> + Sign + Clone + Send + Sync + 'static,
+    V: Sign<State: 'static> + Send + Sync + 'static,
 {
-    let signer = verifier.clone();
-    Provider {
-        name,
-        verifier: BoxVerifier::new(verifier),
-        sign: Box::new(move |head, body, time| signer.sign(head, body, time)),
-    }
+    Provider { name, verifier: BoxVerifier::signing(verifier) }
 }
 
 static PROVIDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
@@ -112,7 +101,7 @@ fn run(input: &Input<'_>) -> Option<()> {
     let before = request.headers.clone();
     // The shortest tolerance is five seconds.
     let time = at(NOW - 5)() + Duration::from_secs(u64::from(input.late % 11));
-    (provider.sign)(&mut request, &body, time).ok()?;
+    provider.verifier.sign(&mut request, &body, &Signing::at(time)).ok()?;
     let signed: Vec<(HeaderName, HeaderValue)> = request
         .headers
         .iter()

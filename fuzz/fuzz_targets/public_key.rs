@@ -14,7 +14,7 @@ use serde_json::Value;
 use tower_webhook::{
     PublicKey,
     providers::{Discord, SendGrid, Wise},
-    sign::{PrivateKey, signed_with},
+    sign::{PrivateKey, Signing, signed},
 };
 use tower_webhook_fuzz::{Edit, NOW, at, edit, hex, loose_base64, verify};
 
@@ -35,9 +35,21 @@ static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         let public = private.public_key().unwrap();
         let request = Request::post("/").body("body").unwrap();
         let signed = match algorithm {
-            "ed25519" => signed_with(&Discord::new(public).unwrap(), &private, request, at(NOW)()),
-            "ecdsa" => signed_with(&SendGrid::new(public).unwrap(), &private, request, at(NOW)()),
-            _ => signed_with(&Wise::new(public).unwrap(), &private, request, at(NOW)()),
+            "ed25519" => signed(
+                &Discord::new(public).unwrap(),
+                request,
+                Signing::at(at(NOW)()).private_key(&private),
+            ),
+            "ecdsa" => signed(
+                &SendGrid::new(public).unwrap(),
+                request,
+                Signing::at(at(NOW)()).private_key(&private),
+            ),
+            _ => signed(
+                &Wise::new(public).unwrap(),
+                request,
+                Signing::at(at(NOW)()).private_key(&private),
+            ),
         };
         Key { spki, algorithm, head: signed.unwrap().into_parts().0 }
     };

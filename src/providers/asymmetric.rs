@@ -209,10 +209,10 @@ impl Verifier for Wise {
     delegate_verifier!(self => self.0, SchemeState);
 }
 
-super::sign_with_as!(Discord, self => &self.0);
-super::sign_with_as!(SendGrid, self => &self.0);
-super::sign_with_as!(Telnyx, self => &self.0);
-super::sign_with_as!(Wise, self => &self.0);
+super::sign_as!(Discord, self => &self.0);
+super::sign_as!(SendGrid, self => &self.0);
+super::sign_as!(Telnyx, self => &self.0);
+super::sign_as!(Wise, self => &self.0);
 
 #[cfg(test)]
 mod tests {

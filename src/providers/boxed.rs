@@ -13,8 +13,14 @@ use crate::{
 ///
 /// Against a provider's own type it costs a virtual call for each step and one allocation for the
 /// state.
+///
+/// With the feature `sign` those that [`by_name`](super::by_name) gives sign, too.
 #[derive(Clone)]
-pub struct BoxVerifier(Arc<dyn Erased + Send + Sync>);
+pub struct BoxVerifier {
+    verifier: Arc<dyn Erased + Send + Sync>,
+    #[cfg(feature = "sign")]
+    signer: Option<Arc<dyn Signs + Send + Sync>>,
+}
 
 /// What an [`BoxVerifier`] carries from the head to the end of the body.
 #[doc(hidden)]
@@ -26,7 +32,68 @@ impl BoxVerifier {
     where
         V: Verifier<State: 'static> + Send + Sync + 'static,
     {
-        Self(Arc::new(verifier))
+        Self {
+            verifier: Arc::new(verifier),
+            #[cfg(feature = "sign")]
+            signer: None,
+        }
+    }
+
+    /// Hides the type of a verifier that signs, too.
+    #[cfg(feature = "sign")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "sign")))]
+    pub fn signing<V>(verifier: V) -> Self
+    where
+        V: crate::sign::Sign<State: 'static> + Send + Sync + 'static,
+    {
+        let verifier = Arc::new(verifier);
+        Self { signer: Some(Arc::clone(&verifier) as _), verifier }
+    }
+
+    #[cfg(not(feature = "sign"))]
+    pub(super) fn signing<V>(verifier: V) -> Self
+    where
+        V: Verifier<State: 'static> + Send + Sync + 'static,
+    {
+        Self::new(verifier)
+    }
+}
+
+/// A signer whose type is hidden.
+#[cfg(feature = "sign")]
+trait Signs {
+    fn sign(
+        &self,
+        head: &mut http::request::Parts,
+        body: &[u8],
+        with: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection>;
+}
+
+#[cfg(feature = "sign")]
+impl<V: crate::sign::Sign> Signs for V {
+    fn sign(
+        &self,
+        head: &mut http::request::Parts,
+        body: &[u8],
+        with: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
+        crate::sign::Sign::sign(self, head, body, with)
+    }
+}
+
+#[cfg(feature = "sign")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sign")))]
+impl crate::sign::Sign for BoxVerifier {
+    fn sign(
+        &self,
+        head: &mut http::request::Parts,
+        body: &[u8],
+        with: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
+        let signer = self.signer.as_ref();
+        let signer = signer.ok_or_else(|| Rejection::unavailable("this verifier does not sign"))?;
+        signer.sign(head, body, with)
     }
 }
 
@@ -88,11 +155,11 @@ impl Verifier for BoxVerifier {
     type State = AnyState;
 
     fn begin(&self, request: &Context<'_>) -> Result<AnyState, Rejection> {
-        self.0.begin(request)
+        self.verifier.begin(request)
     }
 
     fn update(&self, state: &mut AnyState, chunk: &[u8]) {
-        self.0.update(state, chunk);
+        self.verifier.update(state, chunk);
     }
 
     fn finish(
@@ -101,29 +168,29 @@ impl Verifier for BoxVerifier {
         request: &Context<'_>,
         body: &Bytes,
     ) -> Result<Outcome, Rejection> {
-        self.0.finish(state, request, body)
+        self.verifier.finish(state, request, body)
     }
 
     fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
-        self.0.challenge(request)
+        self.verifier.challenge(request)
     }
 
     fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
-        self.0.first_contact(request, body)
+        self.verifier.first_contact(request, body)
     }
 
     fn defaults(&self) -> VerifierDefaults {
-        self.0.defaults()
+        self.verifier.defaults()
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
-        self.0.sensitive_parts()
+        self.verifier.sensitive_parts()
     }
 }
 
 impl fmt::Debug for BoxVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("BoxVerifier").field(&self.0.defaults().provider()).finish()
+        f.debug_tuple("BoxVerifier").field(&self.verifier.defaults().provider()).finish()
     }
 }
 

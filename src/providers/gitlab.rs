@@ -146,11 +146,11 @@ impl crate::sign::Sign for GitLab {
         &self,
         head: &mut http::request::Parts,
         body: &[u8],
-        time: std::time::SystemTime,
-    ) -> Result<(), Rejection> {
+        with: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
         match &self.0 {
-            Mode::Signed(scheme) => scheme.sign(head, body, time),
-            Mode::Token(token) => token.sign(head, body, time),
+            Mode::Signed(scheme) => scheme.sign(head, body, with),
+            Mode::Token(token) => token.sign(head, body, with),
         }
     }
 }

@@ -119,15 +119,15 @@ impl crate::sign::Sign for Keyring {
         &self,
         head: &mut Parts,
         body: &[u8],
-        time: std::time::SystemTime,
-    ) -> Result<(), Rejection> {
+        with: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
         let first = self.keys.first().ok_or(Rejection::mismatch())?;
         super::shared_token::put(
             head,
             &http::HeaderName::from_static(self.header),
             first.id.as_bytes(),
         )?;
-        first.verifier.sign(head, body, time)
+        first.verifier.sign(head, body, with)
     }
 }
 

@@ -232,16 +232,16 @@ impl Verifier for Mailgun {
 }
 
 #[cfg(feature = "sign")]
-impl crate::sign::SignBody for Mailgun {
+impl crate::sign::Sign for Mailgun {
     /// A JSON object, a form or, with the feature `multipart`, the other parts of a multipart form,
     /// without the three fields.
-    fn sign_body(
+    fn sign(
         &self,
-        head: &Parts,
+        head: &mut Parts,
         content: &[u8],
-        time: std::time::SystemTime,
-    ) -> Result<Bytes, Rejection> {
-        let time = TimestampFormat::UnixSeconds.write(time);
+        with: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
+        let time = TimestampFormat::UnixSeconds.write(with.time());
         let token = "token-of-the-test-token-of-the-test-token-of-the-0";
         let mut mac = self.keys.first().cloned().ok_or(Rejection::mismatch())?;
         mac.update(time.as_bytes());
@@ -270,6 +270,7 @@ impl crate::sign::SignBody for Mailgun {
                 crate::sign::with_member(content, "signature", &proof)
             }
         };
-        Ok(body.ok_or(Rejection::malformed_in(Field::json("signature")))?.into())
+        let body = body.ok_or(Rejection::malformed_in(Field::json("signature")))?;
+        Ok(Some(body.into()))
     }
 }

@@ -102,14 +102,14 @@ impl Verifier for MicrosoftGraph {
 }
 
 #[cfg(feature = "sign")]
-impl crate::sign::SignBody for MicrosoftGraph {
+impl crate::sign::Sign for MicrosoftGraph {
     /// `{"value":[…]}`, whose notifications have no `clientState`; what else there is is dropped.
-    fn sign_body(
+    fn sign(
         &self,
-        _: &http::request::Parts,
+        _: &mut http::request::Parts,
         content: &[u8],
-        _: std::time::SystemTime,
-    ) -> Result<Bytes, Rejection> {
+        _: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
         let state = self.0.first().and_then(|state| str::from_utf8(state.expose()).ok());
         let state = json::quoted(state.ok_or(Rejection::mismatch())?);
         let Ok(Some(Value::Array(notifications))) = json::field(content, "value") else {
@@ -123,6 +123,6 @@ impl crate::sign::SignBody for MicrosoftGraph {
             }
         });
         visited.map_err(|_| Rejection::malformed_in(Field::json("value")))?;
-        Ok([&br#"{"value":["#[..], &signed.join(&b","[..]), b"]}"].concat().into())
+        Ok(Some([&br#"{"value":["#[..], &signed.join(&b","[..]), b"]}"].concat().into()))
     }
 }

@@ -172,35 +172,14 @@ macro_rules! sign_as {
                 &$self,
                 head: &mut http::request::Parts,
                 body: &[u8],
-                time: std::time::SystemTime,
-            ) -> Result<(), $crate::Rejection> {
-                $crate::sign::Sign::sign($signer, head, body, time)
+                with: &$crate::sign::Signing<'_>,
+            ) -> Result<Option<bytes::Bytes>, $crate::Rejection> {
+                $crate::sign::Sign::sign($signer, head, body, with)
             }
         }
     };
 }
 use sign_as;
-
-/// As [`sign_as`], with a private key.
-#[cfg(feature = "asymmetric")]
-macro_rules! sign_with_as {
-    ($name:ident, $self:ident => $signer:expr) => {
-        #[cfg(feature = "sign")]
-        impl $crate::sign::SignWith for $name {
-            fn sign_with(
-                &$self,
-                key: &$crate::sign::PrivateKey,
-                head: &mut http::request::Parts,
-                body: &[u8],
-                time: std::time::SystemTime,
-            ) -> Result<(), $crate::Rejection> {
-                $crate::sign::SignWith::sign_with($signer, key, head, body, time)
-            }
-        }
-    };
-}
-#[cfg(feature = "asymmetric")]
-use sign_with_as;
 
 /// Providers that are a scheme and nothing more, and the list of them for the registry.
 macro_rules! providers {

@@ -78,7 +78,7 @@ macro_rules! of_pairs {
             });
             Ok(())
         })?;
-        BoxVerifier::new(verifier.ok_or(ConfigError::SecretEmpty)?)
+        BoxVerifier::signing(verifier.ok_or(ConfigError::SecretEmpty)?)
     }};
 }
 
@@ -107,47 +107,47 @@ const OWN: &[Provider] = own! {
     "chargebee": UserAndPassword, p => of_pairs!(Chargebee, user, UserAndPassword, p);
     "datadog": HeaderAndToken, p => {
         let (header, tokens) = in_one_header(p.secrets)?;
-        BoxVerifier::new(Datadog::new(header, tokens)?)
+        BoxVerifier::signing(Datadog::new(header, tokens)?)
     };
-    "deepgram": Secret, p => BoxVerifier::new(Deepgram::new(p.secrets)?);
-    "flutterwave": Secret, p => BoxVerifier::new(Flutterwave::new(p.secrets)?);
-    "gitlab": Secret, p => BoxVerifier::new(GitLab::token(p.secrets)?);
-    "gitlab_signed": Secret timed, p => BoxVerifier::new(GitLab::signed(p.secrets)?);
+    "deepgram": Secret, p => BoxVerifier::signing(Deepgram::new(p.secrets)?);
+    "flutterwave": Secret, p => BoxVerifier::signing(Flutterwave::new(p.secrets)?);
+    "gitlab": Secret, p => BoxVerifier::signing(GitLab::token(p.secrets)?);
+    "gitlab_signed": Secret timed, p => BoxVerifier::signing(GitLab::signed(p.secrets)?);
     "mailjet": UserAndPassword, p => of_pairs!(Mailjet, user, UserAndPassword, p);
-    "mailgun": Secret timed, p => BoxVerifier::new(Mailgun::new(p.secrets)?);
-    "meta": Secret, p => BoxVerifier::new(Meta::new(p.secrets)?);
-    "microsoft_graph": Secret, p => BoxVerifier::new(MicrosoftGraph::new(p.secrets)?);
-    "okta": Secret, p => BoxVerifier::new(Okta::new(p.secrets)?);
-    "persona": Secret timed, p => BoxVerifier::new(Persona::new(p.secrets)?);
+    "mailgun": Secret timed, p => BoxVerifier::signing(Mailgun::new(p.secrets)?);
+    "meta": Secret, p => BoxVerifier::signing(Meta::new(p.secrets)?);
+    "microsoft_graph": Secret, p => BoxVerifier::signing(MicrosoftGraph::new(p.secrets)?);
+    "okta": Secret, p => BoxVerifier::signing(Okta::new(p.secrets)?);
+    "persona": Secret timed, p => BoxVerifier::signing(Persona::new(p.secrets)?);
     "postmark": UserAndPassword, p => of_pairs!(Postmark, user, UserAndPassword, p);
     "pusher": KeyIdAndSecret, p => of_pairs!(Pusher, key, KeyIdAndSecret, p);
     "shared_token": HeaderAndToken, p => {
         let (header, tokens) = in_one_header(p.secrets)?;
-        BoxVerifier::new(SharedToken::new(header, tokens)?)
+        BoxVerifier::signing(SharedToken::new(header, tokens)?)
     };
-    "slack": Secret timed, p => BoxVerifier::new(Slack::new(p.secrets)?);
+    "slack": Secret timed, p => BoxVerifier::signing(Slack::new(p.secrets)?);
     "sparkpost": UserAndPassword, p => of_pairs!(SparkPost, user, UserAndPassword, p);
-    "standard_webhooks": Secret timed, p => BoxVerifier::new(StandardWebhooks::new(p.secrets)?);
-    "telegram": Secret, p => BoxVerifier::new(Telegram::new(p.secrets)?);
+    "standard_webhooks": Secret timed, p => BoxVerifier::signing(StandardWebhooks::new(p.secrets)?);
+    "telegram": Secret, p => BoxVerifier::signing(Telegram::new(p.secrets)?);
     "twilio": Secret, p => {
         let url = p.url.ok_or(ConfigError::UrlMissing)?;
-        BoxVerifier::new(Twilio::new(p.secrets, url)?)
+        BoxVerifier::signing(Twilio::new(p.secrets, url)?)
     };
-    "webex_contact_center": Secret timed, p => BoxVerifier::new(WebexContactCenter::new(p.secrets)?);
-    "websub": Secret, p => BoxVerifier::new(WebSub::new(p.secrets)?);
+    "webex_contact_center": Secret timed, p => BoxVerifier::signing(WebexContactCenter::new(p.secrets)?);
+    "websub": Secret, p => BoxVerifier::signing(WebSub::new(p.secrets)?);
     "worldline": KeyIdAndSecret, p => of_pairs!(Worldline, key, KeyIdAndSecret, p);
     "worldpay": KeyIdAndSecret, p => of_pairs!(Worldpay, key, KeyIdAndSecret, p);
-    "wsapi": Secret timed, p => BoxVerifier::new(Wsapi::new(p.secrets)?);
+    "wsapi": Secret timed, p => BoxVerifier::signing(Wsapi::new(p.secrets)?);
 };
 
 /// Those that are verified with a public key.
 #[cfg(feature = "asymmetric")]
 const ASYMMETRIC: &[Provider] = own! {
-    "discord": PublicKey timed, p => BoxVerifier::new(Discord::new(public_keys(p.secrets)?)?);
-    "sendgrid": PublicKey timed, p => BoxVerifier::new(SendGrid::new(public_keys(p.secrets)?)?);
-    "standard_webhooks_v1a": PublicKey timed, p => BoxVerifier::new(StandardWebhooks::new_asymmetric(public_keys(p.secrets)?)?);
-    "telnyx": PublicKey timed, p => BoxVerifier::new(Telnyx::new(public_keys(p.secrets)?)?);
-    "wise": PublicKey, p => BoxVerifier::new(Wise::new(public_keys(p.secrets)?)?);
+    "discord": PublicKey timed, p => BoxVerifier::signing(Discord::new(public_keys(p.secrets)?)?);
+    "sendgrid": PublicKey timed, p => BoxVerifier::signing(SendGrid::new(public_keys(p.secrets)?)?);
+    "standard_webhooks_v1a": PublicKey timed, p => BoxVerifier::signing(StandardWebhooks::new_asymmetric(public_keys(p.secrets)?)?);
+    "telnyx": PublicKey timed, p => BoxVerifier::signing(Telnyx::new(public_keys(p.secrets)?)?);
+    "wise": PublicKey, p => BoxVerifier::signing(Wise::new(public_keys(p.secrets)?)?);
 };
 #[cfg(not(feature = "asymmetric"))]
 const ASYMMETRIC: &[Provider] = &[];
@@ -314,7 +314,7 @@ impl Provider {
         let parameters = Parameters { secrets, url };
         match self.kind {
             Kind::Own(build) => build(parameters),
-            Kind::Scheme(scheme) => Ok(BoxVerifier::new(match parameters.url {
+            Kind::Scheme(scheme) => Ok(BoxVerifier::signing(match parameters.url {
                 Some(url) => scheme.verifier_at(parameters.secrets, url)?,
                 None => scheme.verifier(parameters.secrets)?,
             })),

@@ -157,14 +157,22 @@ impl Verifier for SharedToken {
 
 #[cfg(feature = "sign")]
 impl crate::sign::Sign for SharedToken {
-    fn sign(&self, head: &mut Parts, _: &[u8], _: std::time::SystemTime) -> Result<(), Rejection> {
+    fn sign(
+        &self,
+        head: &mut Parts,
+        _: &[u8],
+        _: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
         match &self.place {
             Place::Header(name) => {
-                put(head, name, self.secrets.first().map(Secret::expose).unwrap_or_default())
+                put(head, name, self.secrets.first().map(Secret::expose).unwrap_or_default())?;
             }
             // It is part of the URL that the provider was given, and so of the request.
-            Place::Path | Place::Query(_) => self.key_index(head).map(drop),
+            Place::Path | Place::Query(_) => {
+                self.key_index(head)?;
+            }
         }
+        Ok(None)
     }
 }
 

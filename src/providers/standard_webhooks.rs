@@ -171,5 +171,3 @@ impl Verifier for StandardWebhooks {
 }
 
 super::sign_as!(StandardWebhooks, self => &self.0[WEBHOOK]);
-#[cfg(feature = "asymmetric")]
-super::sign_with_as!(StandardWebhooks, self => &self.0[WEBHOOK]);

@@ -349,10 +349,11 @@ impl crate::sign::Sign for BasicAuth {
         &self,
         head: &mut http::request::Parts,
         _: &[u8],
-        _: std::time::SystemTime,
-    ) -> Result<(), Rejection> {
+        _: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
         let first = self.0.first().map(Secret::expose).unwrap_or_default();
-        super::shared_token::put(head, &http::header::AUTHORIZATION, &[b"Basic ", first].concat())
+        super::shared_token::put(head, &http::header::AUTHORIZATION, &[b"Basic ", first].concat())?;
+        Ok(None)
     }
 }
 

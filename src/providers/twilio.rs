@@ -369,8 +369,8 @@ impl crate::sign::Sign for Twilio {
         &self,
         head: &mut Parts,
         body: &[u8],
-        _: std::time::SystemTime,
-    ) -> Result<(), Rejection> {
+        _: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
         use base64::{Engine as _, engine::general_purpose::STANDARD};
         let is_covered = is_form(head)? || body.is_empty();
         if !is_covered && body_hash(&self.0.url.resolve(head)?)?.is_none() {
@@ -388,7 +388,7 @@ impl crate::sign::Sign for Twilio {
         let malformed = |_| Rejection::malformed(SIGNATURE);
         let value = http::HeaderValue::try_from(signature).map_err(malformed)?;
         head.headers.insert(SIGNATURE, value);
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -168,15 +168,15 @@ impl crate::sign::Sign for Worldpay {
         &self,
         head: &mut Parts,
         body: &[u8],
-        _: std::time::SystemTime,
-    ) -> Result<(), Rejection> {
+        _: &crate::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
         let Key { id, mut mac } = self.0.first().cloned().ok_or(Rejection::mismatch())?;
         mac.update(body);
         let hex = encoding::Encoding::Hex.encode(mac.finalize().as_bytes());
         let malformed = |_| Rejection::malformed(HEADER);
         let value = http::HeaderValue::try_from(format!("{id}/SHA256/{hex}")).map_err(malformed)?;
         head.headers.insert(HEADER, value);
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -16,7 +16,7 @@ use tower_webhook::{
         WebexContactCenter, Worldline, Worldpay, Wsapi,
     },
     scheme::Tolerance,
-    sign::{Sign, signed},
+    sign::{Sign, Signing, signed},
 };
 
 use crate::support::{AtTime, ByNameAtTime, Script, assert_refused, at, send, verify};
@@ -184,7 +184,7 @@ fn a_token_in_the_url_is_found_in_one_place() {
         let proof = verify(verifier, &head, &body);
         let proof = proof.map(|proof| proof.key_index()).map_err(|why| why.kind());
         assert_eq!(proof, expected, "{uri}");
-        let is_signed = verifier.sign(&mut head, BODY.as_bytes(), at(NOW)()).is_ok();
+        let is_signed = verifier.sign(&mut head, BODY.as_bytes(), &Signing::at(at(NOW)())).is_ok();
         assert_eq!(is_signed, expected.is_ok(), "{uri}");
         assert!(!format!("{verifier:?}").contains(SECRET));
     }
@@ -401,7 +401,7 @@ fn a_tolerance_that_is_set_counts() {
     let key = || secret(&format!("whsec_{}", STANDARD.encode(SECRET)));
     fn check(name: &str, body: &'static str, signer: &impl Sign, lax: &impl Verifier, stale: bool) {
         let mut head = Request::post("/").body(()).unwrap().into_parts().0;
-        signer.sign(&mut head, body.as_bytes(), at(NOW - 3600)()).unwrap();
+        signer.sign(&mut head, body.as_bytes(), &Signing::at(at(NOW - 3600)())).unwrap();
         let stale = stale.then_some(RejectionKind::TimestampStale);
         assert_eq!(kind(lax, &head, &body.into()), stale, "{name}");
     }
@@ -431,7 +431,7 @@ fn a_tolerance_that_is_set_counts() {
 fn a_time_can_be_asked_for() {
     let webex = || WebexContactCenter::new(secret(SECRET)).unwrap().clock(at(NOW));
     let mut head = Request::post("/").body(()).unwrap().into_parts().0;
-    webex().sign(&mut head, BODY.as_bytes(), at(NOW)()).unwrap();
+    webex().sign(&mut head, BODY.as_bytes(), &Signing::at(at(NOW)())).unwrap();
     assert_eq!(kind(&webex(), &head, &BODY.into()), None);
     assert_eq!(
         kind(&webex().map(WebexContactCenter::require_time), &head, &BODY.into()),
@@ -440,7 +440,7 @@ fn a_time_can_be_asked_for() {
 
     let wsapi = || Wsapi::new(secret(SECRET)).unwrap();
     let mut head = Request::post("/").body(()).unwrap().into_parts().0;
-    wsapi().sign(&mut head, BODY.as_bytes(), at(NOW)()).unwrap();
+    wsapi().sign(&mut head, BODY.as_bytes(), &Signing::at(at(NOW)())).unwrap();
     assert_eq!(kind(&wsapi(), &head, &BODY.into()), None);
     assert_eq!(kind(&wsapi().require_time(), &head, &BODY.into()), Some(Missing));
 }

@@ -20,7 +20,7 @@ use tower_webhook::{
     layer::Requires,
     providers::*,
     scheme::SchemeVerifier,
-    sign::{Sign, SignBody, signed, signed_body},
+    sign::{Sign, signed},
 };
 #[cfg(feature = "tenants")]
 use tower_webhook::{tenants::Tenants, verifier::any_of};
@@ -106,6 +106,54 @@ pub(crate) fn verifier_by(
     provider.verifier_at_time(credentials(provider, key), Some(url()), clock).unwrap()
 }
 
+#[test]
+fn a_provider_that_is_named_signs_what_it_verifies() {
+    let all = all().collect::<Vec<_>>();
+    for &provider in &all {
+        let name = provider.name();
+        let named = verifier(provider, KEY, NOW);
+        let time = at(NOW)();
+        let bodies = match name {
+            "mailgun" => [r#"{"event-data":{}}"#, r#"{"event-data":{"event":"opened"}}"#],
+            "microsoft_graph" => [r#"{"value":[{}]}"#, r#"{"value":[{"id":"1"},{"id":"2"}]}"#],
+            _ => [BODY, r#"{"id":"evt_2","webhookTimestamp":1700000000000}"#],
+        };
+        let sign = |request| {
+            #[cfg(feature = "asymmetric")]
+            if provider.credential_kind() == CredentialKind::PublicKey {
+                let keys = crate::private_keys::Keys::of(public_key_algorithm(name));
+                let key = tower_webhook::sign::PrivateKey::from_pem(&keys.private).unwrap();
+                let signing = tower_webhook::sign::Signing::at(time).private_key(&key);
+                return signed(&named, request, signing);
+            }
+            signed(&named, request, time)
+        };
+        for body in bodies {
+            let mut request = request(body);
+            let media_type = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, media_type);
+            let request = sign(request).unwrap_or_else(|why| panic!("{name}: {why}"));
+            let (head, body) = request.into_parts();
+            verify(&named, &head, &body).unwrap_or_else(|why| panic!("{name}: {why}"));
+            let other = verifier(provider, OTHER, NOW);
+            assert!(verify(&other, &head, &body).is_err(), "{name} takes another's signature");
+        }
+    }
+    assert!(all.len() >= 150, "only {} providers", all.len());
+}
+
+/// A verifier that only verifies says so.
+#[test]
+fn a_boxed_verifier_that_cannot_sign_says_so() {
+    let mute = BoxVerifier::new(GitHub::new(secret(KEY)).unwrap());
+    let why = signed(&mute, request(BODY), at(NOW)()).unwrap_err();
+    assert_eq!(why.kind(), RejectionKind::VerifierUnavailable);
+    assert!(format!("{why:?}").contains("does not sign"), "{why}");
+    let signs = BoxVerifier::signing(GitHub::new(secret(KEY)).unwrap());
+    let (head, body) = signed(&signs, request(BODY), at(NOW)()).unwrap().into_parts();
+    verify(&mute, &head, &body).unwrap();
+}
+
 impl Trial {
     pub(crate) fn all() -> Vec<Self> {
         all().flat_map(Self::of).collect()
@@ -179,14 +227,16 @@ impl Trial {
 
     #[cfg(feature = "asymmetric")]
     fn by_private_key(provider: Provider, name: &str) -> Self {
-        use tower_webhook::sign::{PrivateKey, signed_with};
+        use tower_webhook::sign::{PrivateKey, Signing, signed};
         let keys = crate::private_keys::Keys::of(public_key_algorithm(name));
         let key = PrivateKey::from_pem(&keys.private).unwrap();
         let public = key.public_key().unwrap();
         macro_rules! by {
             ($verifier:expr) => {{
                 let verifier = $verifier;
-                let request = signed_with(&verifier, &key, request(BODY), at(NOW)()).unwrap();
+                let request =
+                    signed(&verifier, request(BODY), Signing::at(at(NOW)()).private_key(&key))
+                        .unwrap();
                 Self::signed(provider, &verifier, request)
             }};
         }
@@ -417,11 +467,11 @@ fn nothing_shown_holds_the_key_or_the_tag() {
 }
 
 /// What stands in the body, spoiled as headers are.
-fn proof_in_the_body<V: SignBody + Debug>(signer: &V, content_type: &str, content: &str) {
+fn proof_in_the_body<V: Sign + Debug>(signer: &V, content_type: &str, content: &str) {
     let provider = by_name(signer.defaults().provider()).unwrap();
     let name = format!("{} {content_type}", provider.name());
     let request = Request::post("/hook").header(CONTENT_TYPE, content_type);
-    let request = signed_body(signer, request.body(content.to_owned()).unwrap(), at(NOW)());
+    let request = signed(signer, request.body(content.to_owned()).unwrap(), at(NOW)());
     let (head, body) = request.unwrap().into_parts();
     let own = verifier(provider, KEY, NOW);
     assert_eq!(verify(&own, &head, &body).unwrap().provider(), provider.name());
@@ -477,14 +527,14 @@ fn a_proof_in_the_body_is_signed_and_every_bit_of_it_counts() {
 
     let odd = MicrosoftGraph::new(Secret::from_bytes("a\"quote\\and\u{1}more").unwrap()).unwrap();
     let request = Request::post("/").body(r#"{"value":[{}]}"#).unwrap();
-    let (head, body) = signed_body(&odd, request, at(NOW)()).unwrap().into_parts();
+    let (head, body) = signed(&odd, request, at(NOW)()).unwrap().into_parts();
     assert!(verify(&odd, &head, &body).is_ok());
     for content in ["", "[]", r#"{"value":{}}"#] {
         let request = Request::post("/").body(content).unwrap();
-        assert!(signed_body(&graph, request, at(NOW)()).is_err(), "{content}");
+        assert!(signed(&graph, request, at(NOW)()).is_err(), "{content}");
     }
     let request = Request::post("/").header(CONTENT_TYPE, json).body("[]").unwrap();
-    assert!(signed_body(&mailgun, request, at(NOW)()).is_err());
+    assert!(signed(&mailgun, request, at(NOW)()).is_err());
 }
 
 #[cfg(feature = "tenants")]
@@ -535,8 +585,8 @@ async fn every_genuine_request_is_looked_up() {
         let request = Request::post("/hook").header(CONTENT_TYPE, "application/json");
         let request = request.body(content.to_owned()).unwrap();
         let signed = match name {
-            "mailgun" => signed_body(&Mailgun::new(secret(KEY)).unwrap(), request, at(NOW)()),
-            _ => signed_body(&MicrosoftGraph::new(secret(KEY)).unwrap(), request, at(NOW)()),
+            "mailgun" => signed(&Mailgun::new(secret(KEY)).unwrap(), request, at(NOW)()),
+            _ => signed(&MicrosoftGraph::new(secret(KEY)).unwrap(), request, at(NOW)()),
         };
         let (head, body) = signed.unwrap().into_parts();
         requests.push((name.to_owned(), by_name(name).unwrap(), head, body));

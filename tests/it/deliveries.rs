@@ -22,7 +22,7 @@ use tower_webhook::{
         WebexContactCenter, Wsapi,
     },
     replay::{MemoryReplayStore, ReplayAnswer, ReplayLayer},
-    sign::{Sign, signed, signed_body},
+    sign::{Sign, signed},
     verifier::{VerifierDefaults, all_of, any_of},
 };
 
@@ -116,7 +116,7 @@ fn linears_retries_are_accepted() {
 fn mailguns_retries_are_accepted_on_request_and_asked_for_again_otherwise() {
     let key = || Secret::from_bytes(KEY).unwrap();
     let mailgun = |now| Mailgun::new(key()).unwrap().clock(at(now));
-    let request = signed_body(&mailgun(NOW), of_mailgun(), at(NOW)()).unwrap();
+    let request = signed(&mailgun(NOW), of_mailgun(), at(NOW)()).unwrap();
     let (head, body) = request.into_parts();
     let minutes = [5, 10, 15, 60, 120, 240];
     let mut age = 0;
@@ -249,11 +249,11 @@ fn of_len(trial: &Trial, len: usize) -> Request<Bytes> {
         (None, "meta") => signed(&Meta::new(key).unwrap(), request, time).unwrap(),
         #[cfg(feature = "asymmetric")]
         (None, "sendgrid") => {
-            use tower_webhook::sign::{PrivateKey, signed_with};
+            use tower_webhook::sign::{PrivateKey, Signing, signed};
             let keys = crate::private_keys::Keys::of("ecdsa");
             let key = PrivateKey::from_pem(&keys.private).unwrap();
             let sendgrid = providers::SendGrid::new(key.public_key().unwrap()).unwrap();
-            signed_with(&sendgrid, &key, request, time).unwrap()
+            signed(&sendgrid, request, Signing::at(time).private_key(&key)).unwrap()
         }
         (None, name) => panic!("{name} has no signer here"),
     }

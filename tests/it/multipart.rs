@@ -176,10 +176,10 @@ fn what_is_no_form_is_refused_in_time_that_grows_with_its_length_alone() {
 #[cfg(feature = "sign")]
 #[test]
 fn a_signed_form_is_verified_and_no_byte_of_its_proof_may_change() {
-    use tower_webhook::sign::signed_body;
+    use tower_webhook::sign::signed;
     let content = body(&[part("name=\"attachment-1\"; filename=\"a\"", &[0xff; 64])]);
     let request = Request::post("/").header("content-type", TYPE).body(content).unwrap();
-    let (head, body) = signed_body(&mailgun(), request, at(NOW)()).unwrap().into_parts();
+    let (head, body) = signed(&mailgun(), request, at(NOW)()).unwrap().into_parts();
     assert!(verify(&mailgun(), &head, &body).is_ok());
     let end = body.windows(10).position(|window| window == b"attachment").unwrap();
     let mut changed = 0;

@@ -122,7 +122,11 @@ impl ByNameAtTime for Provider {
             Some(url) => self.verifier_at(secrets, url)?,
             None => self.verifier(secrets)?,
         };
-        Ok(BoxVerifier::new(verifier.clock(clock)))
+        let verifier = verifier.clock(clock);
+        #[cfg(feature = "sign")]
+        return Ok(BoxVerifier::signing(verifier));
+        #[cfg(not(feature = "sign"))]
+        Ok(BoxVerifier::new(verifier))
     }
 }
 
@@ -163,34 +167,14 @@ impl<V: Verifier> Verifier for Timed<V> {
 }
 
 #[cfg(feature = "sign")]
-impl<V: tower_webhook::sign::SignBody> tower_webhook::sign::SignBody for Timed<V> {
-    fn sign_body(
+impl<V: tower_webhook::sign::Sign> tower_webhook::sign::Sign for Timed<V> {
+    fn sign(
         &self,
-        head: &Parts,
-        content: &[u8],
-        time: SystemTime,
-    ) -> Result<Bytes, Rejection> {
-        self.0.sign_body(head, content, time)
-    }
-}
-
-#[cfg(all(feature = "asymmetric", feature = "sign"))]
-impl<V: tower_webhook::sign::SignWith> tower_webhook::sign::SignWith for Timed<V> {
-    fn sign_with(
-        &self,
-        key: &tower_webhook::sign::PrivateKey,
         head: &mut Parts,
         body: &[u8],
-        time: SystemTime,
-    ) -> Result<(), Rejection> {
-        self.0.sign_with(key, head, body, time)
-    }
-}
-
-#[cfg(feature = "sign")]
-impl<V: tower_webhook::sign::Sign> tower_webhook::sign::Sign for Timed<V> {
-    fn sign(&self, head: &mut Parts, body: &[u8], time: SystemTime) -> Result<(), Rejection> {
-        self.0.sign(head, body, time)
+        with: &tower_webhook::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
+        self.0.sign(head, body, with)
     }
 }
 

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
 use tower_webhook::{
     PublicUrl, Secret,
-    providers::{self, Meta, Slack, StandardWebhooks, Twilio},
-    sign::Sign,
+    providers::{self, StandardWebhooks},
+    sign::{Sign, Signing},
     verifier::verify_at,
 };
 
@@ -89,21 +89,17 @@ fn sign(
     body: &[u8],
     time: SystemTime,
 ) -> Result<(), Box<dyn Error>> {
-    match (provider, url) {
-        ("twilio", Some(url)) => Twilio::new(secret, url).unwrap().sign(head, body, time)?,
-        ("meta", _) => Meta::new(secret).unwrap().sign(head, body, time)?,
-        ("slack", _) => Slack::new(secret).unwrap().sign(head, body, time)?,
-        ("standard_webhooks", _) => StandardWebhooks::new(secret)?.sign(head, body, time)?,
-        ("svix", _) => StandardWebhooks::SVIX_SCHEME.verifier(secret)?.sign(head, body, time)?,
-        (declared, url) => {
-            let scheme = providers::by_name(declared)?.scheme().ok_or("no declared scheme")?;
-            match url {
-                Some(url) => scheme.verifier_at(secret, url)?,
-                None => scheme.verifier(secret)?,
-            }
-            .sign(head, body, time)?;
-        }
+    let with = &Signing::at(time);
+    if provider == "svix" {
+        StandardWebhooks::SVIX_SCHEME.verifier(secret)?.sign(head, body, with)?;
+        return Ok(());
     }
+    let provider = providers::by_name(provider)?;
+    let signer = match url {
+        Some(url) => provider.verifier_at(secret, url)?,
+        None => provider.verifier(secret)?,
+    };
+    signer.sign(head, body, with)?;
     Ok(())
 }
 

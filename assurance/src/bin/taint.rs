@@ -14,7 +14,7 @@ use http::Request;
 use tower_webhook::{
     PublicUrl, Secret, Verifier,
     providers::{GitHub, SharedToken, Slack, StandardWebhooks, Stripe, Telegram, Twilio, Webex},
-    sign::Sign,
+    sign::{Sign, Signing},
     verify,
 };
 
@@ -50,7 +50,7 @@ fn run<V: Verifier, S: Sign>(name: &str, verifier: &V, signer: &S, content_type:
     for body in ["", "A=1&B=%32&A=0", &"a=1&".repeat(100)] {
         let request = Request::post("https://example.com/x").header("content-type", content_type);
         let (mut head, ()) = request.body(()).expect("a request").into_parts();
-        signer.sign(&mut head, body.as_bytes(), SystemTime::now()).expect("it signs");
+        signer.sign(&mut head, body.as_bytes(), &Signing::at(SystemTime::now())).expect("it signs");
         let verdict = black_box(verify(verifier, &head, &Bytes::from(body.to_owned())));
         // Reading the verdict is what the secret may decide on.
         drop(verdict);

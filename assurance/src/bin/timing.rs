@@ -23,7 +23,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, Secret, SignatureLayer,
     providers::{GitHub, StandardWebhooks},
-    sign::Sign,
+    sign::{Sign, Signing},
     tenants::{TenantId, Tenants},
     verify,
 };
@@ -242,7 +242,7 @@ fn secret(text: &str) -> Secret {
 
 fn signed(signer: &impl Sign, body: &[u8]) -> Parts {
     let (mut head, ()) = Request::post("/").body(()).expect("a request").into_parts();
-    signer.sign(&mut head, body, SystemTime::now()).expect("it signs");
+    signer.sign(&mut head, body, &Signing::at(SystemTime::now())).expect("it signs");
     head
 }
 

@@ -22,7 +22,7 @@ use tower_webhook::{
     PublicKey, SignatureLayer, Verified,
     observe::TracingObserver,
     providers::{Discord, Linear, Meta, StandardWebhooks},
-    sign::{PrivateKey, signed, signed_with},
+    sign::{PrivateKey, Signing, signed},
     verifier::verifier_fn,
 };
 use tracing::{Metadata, Subscriber, span};
@@ -212,7 +212,7 @@ pub(super) async fn moved_boundary(entry: &Entry) {
     let key = PrivateKey::from_ed25519_seed(&[7; 32]).unwrap();
     let discord = Discord::new(key.public_key().unwrap()).unwrap().clock(at(NOW));
     let request = Request::post("/").body(Bytes::from(r#"{"type":2}"#)).unwrap();
-    let request = signed_with(&discord, &key, request, at(NOW)()).unwrap();
+    let request = signed(&discord, request, Signing::at(at(NOW)()).private_key(&key)).unwrap();
     let (mut head, body) = request.into_parts();
     verify(&discord, &head, &body).unwrap();
     let time = NOW.to_string();

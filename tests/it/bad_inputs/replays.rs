@@ -12,7 +12,7 @@ use tower_webhook::{
     SignatureLayer,
     providers::{BoxVerifier, Telnyx},
     replay::{MemoryReplayStore, ReplayLayer},
-    sign::{PrivateKey, signed_with},
+    sign::{PrivateKey, Signing, signed},
 };
 
 use super::{
@@ -130,7 +130,7 @@ pub(super) async fn re_encoded(entry: &Entry) {
     for n in 0..20 {
         let body = Bytes::from(format!("{{\"n\":{n}}}"));
         let request = Request::post("/").body(body.clone()).unwrap();
-        let request = signed_with(&telnyx, &key, request, at(NOW)()).unwrap();
+        let request = signed(&telnyx, request, Signing::at(at(NOW)()).private_key(&key)).unwrap();
         let mut head = head_of(request);
         verify(&telnyx, &head, &body).unwrap();
         let text = head.headers["telnyx-signature-ed25519"].clone();

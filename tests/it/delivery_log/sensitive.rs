@@ -28,7 +28,7 @@ use tower_webhook::{
         Alerts, Event, MetricsObserver, Observer, SensitiveParts, TracingObserver, is_sensitive,
     },
     providers::*,
-    sign::{Sign, SignBody, signed, signed_body},
+    sign::{Sign, signed},
     tenants::{TenantId, Tenants},
     verifier::{VerifierDefaults, all_of, any_of, verifier_fn, with_challenge},
 };
@@ -73,11 +73,11 @@ fn json(body: &str) -> Request<String> {
 }
 
 fn by(signer: &impl Sign, request: Request<String>) -> Delivery {
-    signed(signer, request, now()).unwrap().map(|body| Full::new(body.into()))
+    signed(signer, request, now()).unwrap().map(Full::new)
 }
 
-fn in_body(signer: &impl SignBody, request: Request<String>) -> Delivery {
-    signed_body(signer, request, now()).unwrap().map(Full::new)
+fn in_body(signer: &impl Sign, request: Request<String>) -> Delivery {
+    signed(signer, request, now()).unwrap().map(Full::new)
 }
 
 /// What must not be found: each text as it is, in hex, in base64 and in a URL's escapes, and the
@@ -443,12 +443,13 @@ async fn tokens_beside_the_signature_are_taken_out_of_the_body() {
     is_not_stored(false, deliveries, SignatureLayer::new(slack), &[KEY, TOKEN.as_bytes()], "stays")
         .await;
 
-    use tower_webhook::sign::{PrivateKey, signed_with};
+    use tower_webhook::sign::{PrivateKey, Signing, signed};
     let private = PrivateKey::from_ed25519_seed(&[7; 32]).unwrap();
     let discord = Discord::new(private.public_key().unwrap()).unwrap().clock(clock());
     let interaction = json(&format!(r#"{{"type":2,"token":"{TOKEN}","id":"stays"}}"#));
-    let interaction = signed_with(&discord, &private, interaction, now()).unwrap();
-    let deliveries = vec![("interaction", interaction.map(|body| Full::new(body.into())))];
+    let interaction =
+        signed(&discord, interaction, Signing::at(now()).private_key(&private)).unwrap();
+    let deliveries = vec![("interaction", interaction.map(Full::new))];
     is_not_stored(false, deliveries, SignatureLayer::new(discord), &[TOKEN.as_bytes()], "stays")
         .await;
 
