@@ -137,12 +137,12 @@ pub(crate) fn finish<V: Verifier>(
     request: &Context<'_>,
     body: &Bytes,
 ) -> Result<Verified, Stop> {
-    match decide(verifier, || verifier.finish(state, request, body))? {
+    // Without the room for a reply, so that less is moved on the way up.
+    let split = |outcome| match outcome {
         Outcome::Accept(verified) => Ok(verified),
-        Outcome::Reply(response, verified) => {
-            Err(Stop::Answer(Box::new((response, Some(verified)))))
-        }
-    }
+        Outcome::Reply(response, verified) => Err(Box::new((response, Some(verified)))),
+    };
+    decide(verifier, || verifier.finish(state, request, body).map(split))?.map_err(Stop::Answer)
 }
 
 /// Makes every response of the layer's own, and tells the observers. The rest of the body is drained

@@ -224,9 +224,9 @@ fuzz_target!(|input: Input<'_>| {
         let mut future = Box::pin(send(id, false, inner, &[Event::Data(b"again")]));
         let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut cx) else { panic!("it waits") };
         assert_eq!(response.status(), StatusCode::OK);
-        let withheld = response.extensions().get::<ReplayAnswer>();
+        let answered = response.extensions().get::<ReplayAnswer>();
         let expected = (was_handled == 1).then_some(&ReplayAnswer::Duplicate);
-        assert_eq!(withheld, expected);
+        assert_eq!(answered, expected);
         WORLD.with_borrow(|world| assert_eq!(world.handled[id], 1));
     }
 });

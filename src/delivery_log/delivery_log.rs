@@ -232,7 +232,7 @@ impl DeliveryLog {
         let is_acknowledged = matches!(
             event.kind(), EventKind::Completed { status: Some(status) } if status.is_success()
         // A replay guard above the durable layer acknowledges what has a row already.
-        ) && event.withheld().is_none();
+        ) && event.replay_answer().is_none();
         if settings.is_durable && is_acknowledged && ticket.as_ref().is_some_and(|t| t.is_new()) {
             self.warn("a delivery was acknowledged that did not pass the durable layer");
         }

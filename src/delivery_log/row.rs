@@ -202,9 +202,9 @@ fn outcome(event: &Event<'_>) -> (Cow<'static, str>, Option<String>) {
                 let message = event.message().filter(|message| !message.is_empty());
                 return (entry_text(&status).into(), message.map(|message| entry_text(&message)));
             }
-            match (event.withheld(), status) {
+            match (event.replay_answer(), status) {
                 (Some(ReplayAnswer::Duplicate), _) => (DUPLICATE, None),
-                (Some(withheld), _) => (ERROR, Some(withheld.to_string())),
+                (Some(answer), _) => (ERROR, Some(answer.to_string())),
                 (None, Some(status)) if status.is_success() => (SUCCESS, None),
                 (None, Some(status)) => {
                     (ERROR, Some(format!("The handler answered {}", status.as_u16())))

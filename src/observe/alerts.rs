@@ -1,4 +1,4 @@
-//! Alerts: many refusals from one address or for one tenant, and a tenant that fails all of a sudden.
+//! Alerts: many refusals from one address or for one tenant, a secret that stopped working, and one that never worked.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,6 +11,10 @@ use std::{
 };
 
 use super::{Event, EventKind, Observer};
+use crate::RejectionKind;
+
+/// How often a secret that never worked is told.
+const REMINDER: Duration = Duration::from_secs(3600);
 
 /// Counts refusals, and raises an [`Alert`] when there are many.
 ///
@@ -19,8 +23,10 @@ use super::{Event, EventKind, Observer};
 /// | [`ManyRefusals`](Alert::ManyRefusals) | so many invalid signatures from one address, or for one tenant, within the window | 10 in one hour |
 /// | [`SecretStoppedWorking`](Alert::SecretStoppedWorking) | a tenant whose requests verified before fails so many times in a row: a secret was changed on one side only | 5 |
 ///
-/// Each is raised once. The first comes again when its window has passed without one, the
-/// second when a request of the tenant's has verified in between. At most
+/// | [`SecretNeverWorked`](Alert::SecretNeverWorked) | a tenant none of whose requests has verified yet sends so many well-formed signatures: the secret is probably another endpoint's | 5 |
+///
+/// `ManyRefusals` is raised again when its window has passed without one, `SecretStoppedWorking` when a request of
+/// the tenant's has verified in between, `SecretNeverWorked` after an hour. At most
 /// [`max_suspects`](Self::max_suspects) addresses, and as many tenants, are remembered.
 ///
 /// An IPv6 address counts as its network of 64 bits: that is what one sender is given at the least,
@@ -36,7 +42,7 @@ pub struct Alerts {
     raise: Box<dyn Fn(&Alert) + Send + Sync>,
     threshold: usize,
     window: Duration,
-    cliff: u32,
+    in_a_row: u32,
     state: Mutex<State>,
 }
 
@@ -63,6 +69,16 @@ pub enum Alert {
         /// How many requests in a row were refused.
         count: u32,
     },
+    /// A tenant none of whose requests has verified yet, since the server started. Its secret is probably the wrong
+    /// one. Only signatures of the right form count: requests without one say nothing about a secret.
+    SecretNeverWorked {
+        /// The provider.
+        provider: &'static str,
+        /// The tenant that the look-up named, if any.
+        tenant: Option<Arc<str>>,
+        /// How many signatures were refused.
+        count: u32,
+    },
 }
 
 /// Whose refusals are counted.
@@ -83,6 +99,14 @@ struct State {
     /// Apart from the addresses, which a stranger may have many of: they must not drive tenants out.
     tenants: Recent<RefusalSource, Refusals>,
     endpoints: Recent<Endpoint, u32>,
+    /// Those that have not verified yet. Apart from the others, which refusals must not drive out.
+    unproven: Recent<Endpoint, Unproven>,
+}
+
+#[derive(Default)]
+struct Unproven {
+    mismatches: u32,
+    raised_at: Option<SystemTime>,
 }
 
 #[derive(Default)]
@@ -114,6 +138,11 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         }
         self.young.get_mut(&key)
     }
+
+    fn remove(&mut self, key: &K) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
 }
 
 impl Alerts {
@@ -124,7 +153,7 @@ impl Alerts {
             raise: Box::new(raise),
             threshold: 10,
             window: Duration::from_secs(3600),
-            cliff: 5,
+            in_a_row: 5,
             state: Mutex::new(State::new(10_000)),
         }
     }
@@ -137,11 +166,11 @@ impl Alerts {
         self
     }
 
-    /// How many refusals in a row, after a request that verified, are a cliff. Fewer than one
-    /// counts as one.
+    /// Sets after how many refusals in a row [`SecretStoppedWorking`](Alert::SecretStoppedWorking) is raised, and after
+    /// how many signatures [`SecretNeverWorked`](Alert::SecretNeverWorked): 5 unless set. Fewer than one counts as one.
     #[must_use]
-    pub fn cliff(mut self, count: u32) -> Self {
-        self.cliff = count.max(1);
+    pub fn refusals_in_a_row(mut self, count: u32) -> Self {
+        self.in_a_row = count.max(1);
         self
     }
 
@@ -158,7 +187,7 @@ impl Alerts {
         let (provider, tenant) = endpoint.clone();
         let mut alerts = Vec::new();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { addresses, tenants, endpoints } = &mut *state;
+        let State { addresses, tenants, endpoints, unproven } = &mut *state;
         let address = event.client_ip().map(|address| RefusalSource::Address(network(address)));
         let of_tenant = tenant.clone().map(|tenant| RefusalSource::Tenant(provider, tenant));
         for (suspect, known) in [(address, addresses), (of_tenant, tenants)] {
@@ -168,24 +197,38 @@ impl Alerts {
                 alerts.push(Alert::ManyRefusals { suspect, count, provider });
             }
         }
-        // Only where a request has verified before is there anything to fall from.
-        if let Some(failures) = endpoints.get(endpoint, || None) {
+        // Only where a request has verified before has a secret worked.
+        if let Some(failures) = endpoints.get(endpoint.clone(), || None) {
             *failures = failures.saturating_add(1);
-            if *failures == self.cliff {
-                let count = self.cliff;
+            if *failures == self.in_a_row {
+                let count = self.in_a_row;
                 alerts.push(Alert::SecretStoppedWorking { provider, tenant, count });
             }
+        } else if event
+            .rejection()
+            .is_some_and(|why| why.kind() == RejectionKind::SignatureMismatch)
+            && let Some(unproven) = unproven.get(endpoint, || Some(Unproven::default()))
+            && let Some(count) = self.never_worked(unproven, now)
+        {
+            alerts.push(Alert::SecretNeverWorked { provider, tenant, count });
         }
         alerts
     }
 
+    /// The number of signatures that were refused, when it is time to say so.
+    fn never_worked(&self, unproven: &mut Unproven, now: SystemTime) -> Option<u32> {
+        unproven.mismatches = unproven.mismatches.saturating_add(1);
+        let is_raised = unproven.raised_at.is_some_and(|time| is_within(REMINDER, time, now));
+        if unproven.mismatches < self.in_a_row || is_raised {
+            return None;
+        }
+        unproven.raised_at = Some(now);
+        Some(unproven.mismatches)
+    }
+
     /// The number of refusals in the window, when it is time to say so.
     fn count(&self, refusals: &mut Refusals, now: SystemTime) -> Option<usize> {
-        // A time from the future is of a clock that has been set back since. What it was raised at
-        // must not keep an alert back until then.
-        let is_recent = |time: &SystemTime| {
-            now.duration_since(*time).unwrap_or_else(|ahead| ahead.duration()) < self.window
-        };
+        let is_recent = |time: &SystemTime| is_within(self.window, *time, now);
         while refusals.times.front().is_some_and(|time| !is_recent(time)) {
             refusals.times.pop_front();
         }
@@ -209,8 +252,15 @@ impl State {
             addresses: Recent::new(capacity),
             tenants: Recent::new(capacity),
             endpoints: Recent::new(capacity),
+            unproven: Recent::new(capacity),
         }
     }
+}
+
+/// Whether so much time has not passed yet. A time from the future is of a clock that has been set back since: it must
+/// not keep an alert back until then.
+fn is_within(window: Duration, time: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(time).unwrap_or_else(|ahead| ahead.duration()) < window
 }
 
 /// What one sender has at the least.
@@ -231,7 +281,9 @@ impl Observer for Alerts {
         match event.kind() {
             EventKind::Accepted => {
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(failures) = state.endpoints.get(endpoint(), || Some(0)) {
+                let endpoint = endpoint();
+                state.unproven.remove(&endpoint);
+                if let Some(failures) = state.endpoints.get(endpoint, || Some(0)) {
                     *failures = 0;
                 }
             }
@@ -249,12 +301,13 @@ impl Observer for Alerts {
 }
 
 impl Alert {
-    /// A stable name: `many_invalid_signatures` or `verification_cliff`.
+    /// Returns a stable name: `many_invalid_signatures`, `verification_cliff` or `secret_never_worked`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::ManyRefusals { .. } => "many_invalid_signatures",
             Self::SecretStoppedWorking { .. } => "verification_cliff",
+            Self::SecretNeverWorked { .. } => "secret_never_worked",
         }
     }
 }
@@ -270,13 +323,20 @@ impl fmt::Display for Alert {
             }
             Self::SecretStoppedWorking { provider, tenant, count } => {
                 write!(f, "{provider}: {count} refusals in a row")?;
-                if let Some(tenant) = tenant {
-                    write!(f, " for tenant {tenant:?}")?;
-                }
+                for_tenant(f, tenant.as_deref())?;
                 f.write_str(", which verified before; was its secret changed?")
+            }
+            Self::SecretNeverWorked { provider, tenant, count } => {
+                write!(f, "{provider}: {count} signatures do not match")?;
+                for_tenant(f, tenant.as_deref())?;
+                f.write_str(", and nothing has verified yet; is its secret the right one?")
             }
         }
     }
+}
+
+fn for_tenant(f: &mut fmt::Formatter<'_>, tenant: Option<&str>) -> fmt::Result {
+    tenant.map_or(Ok(()), |tenant| write!(f, " for tenant {tenant:?}"))
 }
 
 impl fmt::Debug for Alerts {
@@ -284,7 +344,7 @@ impl fmt::Debug for Alerts {
         f.debug_struct("Alerts")
             .field("threshold", &self.threshold)
             .field("window", &self.window)
-            .field("cliff", &self.cliff)
+            .field("refusals_in_a_row", &self.in_a_row)
             .finish_non_exhaustive()
     }
 }

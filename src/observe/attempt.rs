@@ -56,7 +56,7 @@ pub struct Attempt {
     verdict: OnceLock<(Proof, Duration)>,
     dispatched: AtomicBool,
     notes: Mutex<Notes>,
-    withheld: OnceLock<ReplayAnswer>,
+    replay_answer: OnceLock<ReplayAnswer>,
     unguarded: AtomicBool,
     body: OnceLock<(usize, Option<Bytes>)>,
     /// Of the logs that keep this attempt.
@@ -113,7 +113,7 @@ impl Attempt {
             verdict: OnceLock::new(),
             dispatched: AtomicBool::new(false),
             notes: Mutex::default(),
-            withheld: OnceLock::new(),
+            replay_answer: OnceLock::new(),
             unguarded: AtomicBool::new(false),
             body: OnceLock::new(),
             #[cfg(feature = "delivery-log")]
@@ -168,9 +168,9 @@ impl Attempt {
 
     /// Tells the layer's observers what happened.
     pub fn report(&self, kind: EventKind) {
-        if let EventKind::Replay(withheld) = kind {
+        if let EventKind::Replay(replay_answer) = kind {
             // Its answer is to be told from the handler's in the end.
-            let _ = self.withheld.set(withheld);
+            let _ = self.replay_answer.set(replay_answer);
         }
         self.observers.observe(&Event::new(self, kind));
     }
@@ -207,8 +207,8 @@ impl Attempt {
         self.verdict.get().map(|(proof, _)| proof)
     }
 
-    pub(super) fn withheld(&self) -> Option<ReplayAnswer> {
-        self.withheld.get().copied()
+    pub(super) fn replay_answer(&self) -> Option<ReplayAnswer> {
+        self.replay_answer.get().copied()
     }
 
     /// Whether the replay guard let the request pass although its store failed, so that it may be a

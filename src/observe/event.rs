@@ -169,7 +169,7 @@ impl<'a> Event<'a> {
             EventKind::Unguardable => "webhook_unguardable",
             EventKind::Unguarded { .. } => "webhook_unguarded",
             EventKind::Unsettled => "webhook_unsettled",
-            EventKind::Replay(withheld) => match withheld {
+            EventKind::Replay(answer) => match answer {
                 ReplayAnswer::Duplicate => "webhook_duplicate",
                 ReplayAnswer::InFlight => "webhook_in_flight",
                 ReplayAnswer::NothingSigned | ReplayAnswer::NotVerified => "webhook_config_error",
@@ -196,8 +196,8 @@ impl<'a> Event<'a> {
     /// Why the replay guard answered in the handler's place, also in the
     /// [`Completed`](EventKind::Completed) that follows.
     #[must_use]
-    pub fn withheld(&self) -> Option<ReplayAnswer> {
-        self.attempt.withheld()
+    pub fn replay_answer(&self) -> Option<ReplayAnswer> {
+        self.attempt.replay_answer()
     }
 
     /// Whether the replay guard let the request pass although its store failed.

@@ -106,7 +106,7 @@ impl Observer for MetricsObserver {
                 };
                 Self::completed(event, status);
             }
-            EventKind::Replay(withheld) => Self::replay(event, withheld.as_str(), 1),
+            EventKind::Replay(answer) => Self::replay(event, answer.as_str(), 1),
             EventKind::GuardRestored { .. } | EventKind::Unguarded { .. } => {}
             EventKind::Unsettled => Self::replay(event, "unsettled", 1),
             EventKind::LeaseLost => Self::replay(event, "lease_lost", 1),

@@ -291,10 +291,10 @@ impl Config {
     }
 
     pub(super) fn answer(&self, answer: &mut Answer, grpc: Option<HeaderValue>) -> Response<Bytes> {
-        let withheld = answer.withheld;
-        let status = withheld.status(self.duplicate_status);
+        let kind = answer.kind;
+        let status = kind.status(self.duplicate_status);
         let mut response = match grpc {
-            Some(content_type) => grpc_status(withheld.grpc_status(), content_type),
+            Some(content_type) => grpc_status(kind.grpc_status(), content_type),
             None => {
                 let mut response = Response::new(Bytes::new());
                 *response.status_mut() = status;
@@ -307,7 +307,7 @@ impl Config {
             let seconds = 5 + u16::from(spread.unwrap_or_default() % 26);
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        response.extensions_mut().insert(withheld);
+        response.extensions_mut().insert(kind);
         if let Some(error) = answer.error.take() {
             response.extensions_mut().insert(error);
         }
@@ -317,7 +317,7 @@ impl Config {
 
 /// The guard's answer in the handler's place.
 pub(super) struct Answer {
-    pub(super) withheld: ReplayAnswer,
+    pub(super) kind: ReplayAnswer,
     pub(super) key: Option<ReplayKey>,
     pub(super) error: Option<StoreError>,
 }

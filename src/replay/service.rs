@@ -81,7 +81,7 @@ where
                 Step::Claim { future }
             }
             Ok(None) => Step::Ready,
-            Err(withheld) => Step::Answer { answer: Answer { withheld, key: None, error: None } },
+            Err(kind) => Step::Answer { answer: Answer { kind, key: None, error: None } },
         };
         let inner = Some(self.inner.clone());
         ReplayFuture { request: Some(request), inner, config, retention, report, step, hold }
@@ -140,7 +140,7 @@ where
         loop {
             let outcome = match this.step.as_mut().project() {
                 StepProjection::Answer { answer } => {
-                    this.report.withheld(answer.withheld);
+                    this.report.answered(answer.kind);
                     let request = this.request.take();
                     let grpc = request.as_ref().and_then(|request| {
                         grpc_content_type(request.version(), request.headers()).cloned()
@@ -241,12 +241,12 @@ impl Report {
         }
     }
 
-    fn withheld(&self, withheld: ReplayAnswer) {
-        self.event(EventKind::Replay(withheld));
+    fn answered(&self, answer: ReplayAnswer) {
+        self.event(EventKind::Replay(answer));
         // Nobody observes a request that no layer above has seen.
         #[cfg(feature = "tracing")]
-        if withheld == ReplayAnswer::NotVerified {
-            tracing::error!(target: "security", "{withheld}");
+        if answer == ReplayAnswer::NotVerified {
+            tracing::error!(target: "security", "{answer}");
         }
     }
 
@@ -261,7 +261,7 @@ impl Report {
         if let Some(count) = outage.filter(|_| claim.is_ok()).and_then(Outage::answered) {
             self.event(EventKind::GuardRestored { count });
         }
-        let (withheld, error) = match claim {
+        let (kind, error) = match claim {
             Ok(Claim::Granted { evicted }) => {
                 if evicted > 0 {
                     self.event(EventKind::Evicted { count: evicted });
@@ -285,7 +285,7 @@ impl Report {
         if let Some(hold) = hold.take() {
             hold.forget();
         }
-        Err(Answer { withheld, key, error })
+        Err(Answer { kind, key, error })
     }
 
     fn unguarded(&self, outage: &Outage) {

@@ -70,12 +70,12 @@ fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, B
 
 /// Calls `visit` with each way to cut the content into its components.
 fn cuts<'a>(
-    template: &[Component],
+    signed_content: &[Component],
     content: &'a [u8],
     values: &mut Values<'a>,
     visit: &mut dyn FnMut(&Values<'a>),
 ) {
-    match template {
+    match signed_content {
         [] if content.is_empty() => visit(values),
         [] => {}
         [Component::Literal(text), rest @ ..] => {
@@ -210,7 +210,7 @@ fn no_cut_of_an_own_schemes_content_is_another_request() {
     const DATE: Component = Component::HttpDate("x-date");
     const LINE: Component = Component::Literal("\n");
     const HEADER: Component = Component::Header("x-nonce");
-    let templates: &[&'static [Component]] = &[
+    let contents: &[&'static [Component]] = &[
         &[Component::Url, Component::Body],
         &[Component::Body, Component::Url],
         &[Component::Url, DOT, Component::Body],
@@ -263,10 +263,11 @@ fn no_cut_of_an_own_schemes_content_is_another_request() {
     ];
     let mut tried = 0;
     let mut refused = 0;
-    for template in templates {
+    for signed_content in contents {
         for format in formats {
-            let scheme = Scheme::hmac_sha256("x-s").signed_content(template).delivery_id("x-id");
-            let scheme = if template.contains(&Component::Time) {
+            let scheme =
+                Scheme::hmac_sha256("x-s").signed_content(signed_content).delivery_id("x-id");
+            let scheme = if signed_content.contains(&Component::Time) {
                 scheme
                     .time(TimestampSource::Header("x-t"), format)
                     .tolerance(Tolerance::seconds(300))
@@ -286,19 +287,19 @@ fn no_cut_of_an_own_schemes_content_is_another_request() {
 #[test]
 fn what_cannot_be_guarded_is_refused_when_it_is_built() {
     let url = || PublicUrl::base(ORIGIN).unwrap();
-    let build = |template: &'static [Component], url| {
-        let scheme = Scheme::hmac_sha256("x-s").signed_content(template).delivery_id("x-id");
+    let build = |signed_content: &'static [Component], url| {
+        let scheme = Scheme::hmac_sha256("x-s").signed_content(signed_content).delivery_id("x-id");
         scheme.verifier_at(Secret::new("a secret").unwrap(), url)
     };
     const A: Component = Component::Header("x-a");
     const B: Component = Component::Header("x-b");
-    for template in [
+    for signed_content in [
         &[A, B, Component::Body][..],
         &[Component::Id, A, Component::Literal("."), Component::Body],
         &[Component::Url, Component::Id, Component::Body],
         &[Component::Body, Component::Url, A],
     ] {
-        let why = build(template, url()).unwrap_err().to_string();
+        let why = build(signed_content, url()).unwrap_err().to_string();
         assert!(why.contains("side by side"), "{why}");
     }
     // Of a fixed URL nothing is the sender's.
@@ -320,12 +321,12 @@ fn no_cut_at_a_url_in_capitals_is_another_request() {
         ["HTTPS://a.example", "Https://a.example/api", "WSS://a.example", "https://a.example"]
     {
         for literal in [".", "::", "-"] {
-            let template: &'static [Component] = match literal {
+            let signed_content: &'static [Component] = match literal {
                 "." => &[Component::Body, Component::Literal("."), Component::Url],
                 "::" => &[Component::Body, Component::Literal("::"), Component::Url],
                 _ => &[Component::Body, Component::Literal("-"), Component::Url],
             };
-            let scheme = Scheme::hmac_sha256("x-s").signed_content(template);
+            let scheme = Scheme::hmac_sha256("x-s").signed_content(signed_content);
             let url = PublicUrl::base(base).unwrap();
             let verifier = scheme.verifier_at(Secret::new("a secret").unwrap(), url).unwrap();
             let content = format!("{{}}{literal}{base}/x{literal}{base}/y");
@@ -347,8 +348,8 @@ fn no_cut_at_a_url_in_capitals_is_another_request() {
 fn no_cut_of_a_path_is_another_request() {
     let path = || PublicUrl::custom(|head| Some(head.uri.path_and_query()?.as_str().to_owned()));
     let accepts =
-        |template: &'static [Component], content: &str, target: &str, body: &'static str| {
-            let scheme = Scheme::hmac_sha256("x-s").signed_content(template);
+        |signed_content: &'static [Component], content: &str, target: &str, body: &'static str| {
+            let scheme = Scheme::hmac_sha256("x-s").signed_content(signed_content);
             let verifier = scheme.verifier_at(Secret::new("a secret").unwrap(), path()).unwrap();
             let tag = verifier.tag(content.as_bytes()).unwrap();
             let signature = scheme.encoding.encode(tag.as_bytes());
@@ -357,17 +358,17 @@ fn no_cut_of_a_path_is_another_request() {
         };
     const DOT: Component = Component::Literal(".");
     let content = "/h?x=1.u=https://x.example/y.z=1";
-    let template = &[Component::Url, DOT, Component::Body];
-    assert!(accepts(template, content, "/h?x=1", "u=https://x.example/y.z=1"));
-    assert!(!accepts(template, content, "/h?x=1.u=https://x.example/y", "z=1"));
+    let signed_content = &[Component::Url, DOT, Component::Body];
+    assert!(accepts(signed_content, content, "/h?x=1", "u=https://x.example/y.z=1"));
+    assert!(!accepts(signed_content, content, "/h?x=1.u=https://x.example/y", "z=1"));
     let content = r#"/h{"u":"https://x.example/a"}"#;
-    let template = &[Component::Url, Component::Body];
-    assert!(accepts(template, content, "/h", r#"{"u":"https://x.example/a"}"#));
-    assert!(!accepts(template, content, r#"/h{"u":"https://x.example/a"#, "\"}"));
+    let signed_content = &[Component::Url, Component::Body];
+    assert!(accepts(signed_content, content, "/h", r#"{"u":"https://x.example/a"}"#));
+    assert!(!accepts(signed_content, content, r#"/h{"u":"https://x.example/a"#, "\"}"));
     let content = "a./h?b./h";
-    let template = &[Component::Body, DOT, Component::Url];
-    assert!(accepts(template, content, "/h", "a./h?b"));
-    assert!(!accepts(template, content, "/h?b./h", "a"));
+    let signed_content = &[Component::Body, DOT, Component::Url];
+    assert!(accepts(signed_content, content, "/h", "a./h?b"));
+    assert!(!accepts(signed_content, content, "/h?b./h", "a"));
 }
 
 #[test]

@@ -75,9 +75,11 @@ where
 struct Raised(Arc<Mutex<Vec<Alert>>>);
 
 impl Raised {
+    /// Whose alerts of a secret are out of the way.
     fn alerts(&self) -> Alerts {
         let raised = Arc::clone(&self.0);
         Alerts::new(move |alert: &Alert| raised.lock().unwrap().push(alert.clone()))
+            .refusals_in_a_row(1000)
     }
 
     fn take(&self) -> Vec<String> {
@@ -147,13 +149,9 @@ async fn the_window_slides() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_fails_all_of_a_sudden_is_a_cliff() {
+async fn a_secret_that_stopped_working_is_told_once() {
     let raised = Raised::default();
-    let world = world!(raised.alerts().threshold(1000, HOUR).cliff(3));
-    for _ in 0..10 {
-        world.sends("192.0.2.1", "never", FORGED).await;
-    }
-    assert_eq!(raised.take(), [""; 0], "it never verified");
+    let world = world!(raised.alerts().threshold(1000, HOUR).refusals_in_a_row(3));
     world.sends("192.0.2.1", "a", GENUINE).await;
     for _ in 0..2 {
         world.sends("192.0.2.1", "a", FORGED).await;
@@ -164,9 +162,9 @@ async fn a_tenant_that_fails_all_of_a_sudden_is_a_cliff() {
     }
     assert_eq!(raised.take(), [""; 0], "not in a row");
     world.sends("192.0.2.1", "a", FORGED).await;
-    let cliff = "custom: 3 refusals in a row for tenant \"a\", which verified before; \
+    let stopped = "custom: 3 refusals in a row for tenant \"a\", which verified before; \
                  was its secret changed?";
-    assert_eq!(raised.take(), [cliff]);
+    assert_eq!(raised.take(), [stopped]);
     for _ in 0..10 {
         world.sends("192.0.2.1", "a", FORGED).await;
     }
@@ -175,7 +173,67 @@ async fn a_tenant_that_fails_all_of_a_sudden_is_a_cliff() {
     for _ in 0..3 {
         world.sends("192.0.2.1", "a", FORGED).await;
     }
-    assert_eq!(raised.take(), [cliff], "and again after it has recovered");
+    assert_eq!(raised.take(), [stopped], "and again after it has recovered");
+}
+
+#[tokio::test]
+async fn a_secret_that_never_worked_is_told_once_an_hour() {
+    let raised = Raised::default();
+    let world = world!(raised.alerts().threshold(1000, HOUR).refusals_in_a_row(3));
+    let never = |count: u32| {
+        format!(
+            "custom: {count} signatures do not match for tenant \"a\", and nothing has verified \
+             yet; is its secret the right one?"
+        )
+    };
+    for _ in 0..2 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    assert_eq!(raised.take(), [""; 0]);
+    for _ in 0..10 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    assert_eq!(raised.take(), [never(3)], "once");
+    world.passes(HOUR - Duration::from_nanos(1));
+    world.sends("192.0.2.1", "a", FORGED).await;
+    assert_eq!(raised.take(), [""; 0], "within the hour");
+    world.passes(Duration::from_nanos(1));
+    world.sends("192.0.2.1", "a", FORGED).await;
+    assert_eq!(raised.take(), [never(14)], "after an hour");
+    world.sends("192.0.2.1", "a", GENUINE).await;
+    world.passes(2 * HOUR);
+    for _ in 0..2 {
+        world.sends("192.0.2.1", "a", FORGED).await;
+    }
+    assert_eq!(raised.take(), [""; 0], "it has worked");
+    world.sends("192.0.2.1", "a", FORGED).await;
+    let alerts = raised.take();
+    assert!(alerts[0].contains("which verified before") && alerts.len() == 1, "{alerts:?}");
+}
+
+/// Whoever sends no signature, or one out of form, tells nothing about a secret.
+#[tokio::test]
+async fn only_well_formed_signatures_tell_that_a_secret_never_worked() {
+    let raised = Raised::default();
+    let layer = meta_layer().observer(raised.alerts().threshold(1000, HOUR).refusals_in_a_row(3));
+    for _ in 0..10 {
+        let missing = Request::post("/").body(Script::data(["{}"])).unwrap();
+        let mut malformed = meta_request(b"{}", Script::data(["{}"]));
+        malformed.headers_mut().insert("x-hub-signature-256", "sha256=zz".parse().unwrap());
+        for request in [missing, malformed] {
+            assert_eq!(send(&layer, request).await.0.status(), 403);
+        }
+    }
+    assert_eq!(raised.take(), [""; 0]);
+    for _ in 0..3 {
+        let forged = meta_request(b"{}", Script::data(["[]"]));
+        assert_eq!(send(&layer, forged).await.0.status(), 403);
+    }
+    let told = "meta: 3 signatures do not match, and nothing has verified yet; is its secret the \
+                right one?";
+    let alerts = std::mem::take(&mut *raised.0.lock().unwrap());
+    let texts = alerts.iter().map(|alert| (alert.as_str(), alert.to_string())).collect::<Vec<_>>();
+    assert_eq!(texts, [("secret_never_worked", told.to_owned())]);
 }
 
 #[tokio::test]

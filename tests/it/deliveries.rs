@@ -179,8 +179,8 @@ async fn the_guard_remembers_for_as_long_as_a_delivery_is_accepted() {
         let send = async || {
             let request = request.clone().map(Full::new);
             let response = service.clone().oneshot(request).await.unwrap();
-            let withheld = response.extensions().get::<ReplayAnswer>().copied();
-            (response.status(), withheld)
+            let answered = response.extensions().get::<ReplayAnswer>().copied();
+            (response.status(), answered)
         };
         assert_eq!(send().await, (StatusCode::OK, None), "{name}");
         for after in [1, past / 2, past] {

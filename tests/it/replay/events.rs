@@ -90,9 +90,9 @@ async fn a_store_that_fails_is_told_for_each_way_to_fail() {
         store.fails(claims, settles);
         ReplayLayer::new("/webhook", store)
     };
-    let withheld = EventKind::Replay(ReplayAnswer::StoreFailed);
+    let failed = EventKind::Replay(ReplayAnswer::StoreFailed);
     for (guard, expected) in [
-        (store(true, true), (withheld, "webhook_replay_store_failed")),
+        (store(true, true), (failed, "webhook_replay_store_failed")),
         (
             store(true, true).dangerously_fail_open(),
             (EventKind::Unguarded { count: 1 }, "webhook_unguarded"),

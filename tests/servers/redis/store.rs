@@ -113,8 +113,8 @@ async fn fail_then_retry_is_two_dispatches_a_thousand_times() {
         for is_duplicate in [false, true] {
             let answer = call(&service, &delivery).await;
             assert_eq!(answer.status(), StatusCode::OK);
-            let withheld = is_duplicate.then_some(&ReplayAnswer::Duplicate);
-            assert_eq!(answer.extensions().get(), withheld);
+            let answered = is_duplicate.then_some(&ReplayAnswer::Duplicate);
+            assert_eq!(answer.extensions().get(), answered);
         }
         assert_eq!(handler.calls(), 2 * (round + 1));
     }
