@@ -1,6 +1,6 @@
 //! What the log costs a whole server: requests a second with it over without, in one run.
 //!
-//! `cargo bench --bench log --features log-sqlite`. Two axum servers on loopback, one with a
+//! `cargo bench --bench log --features delivery-log-sqlite`. Two axum servers on loopback, one with a
 //! best-effort log in SQLite, take turns; the medians of the rounds are compared. They are the
 //! `axum` example's, but for the line that it prints, which is made and thrown away. The client
 //! runs in the same process, so both share its cost.

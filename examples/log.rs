@@ -1,6 +1,6 @@
 //! A log of every delivery in SQLite, read by a second server for loopback only.
 //!
-//! `cargo run --example log --features log-sqlite`, and then:
+//! `cargo run --example log --features delivery-log-sqlite`, and then:
 //!
 //! ```sh
 //! body='{"object":"page"}'

@@ -6,7 +6,7 @@
 //! Set limits well above what a provider sends: some take a 429 for final. Providers send from few
 //! addresses; where you know them, let them in without the first limit.
 //!
-//! `cargo run --example rate_limit --features tracing`, and then:
+//! `cargo run --example rate_limit`, and then:
 //!
 //! ```sh
 //! body='{"object":"page"}'
@@ -48,7 +48,7 @@ use tokio::net::TcpListener;
 use tower_webhook::{
     Rejection, Secret, SignatureLayer, Verified, Verifier,
     layer::ByHead,
-    observe::{Attempt, ClientIp, Event, EventKind, Observer, Throttled, TracingObserver},
+    observe::{Alert, Alerts, Attempt, ClientIp, Event, EventKind, Observer},
     providers::Meta,
 };
 
@@ -114,6 +114,8 @@ where
             if let Some(address) = address {
                 attempt = attempt.with_client_ip(address);
             }
+            // To `tracing`, and to the observer.
+            attempt.report(EventKind::RateLimited);
             by_address.observer.observe(&Event::new(&attempt, EventKind::RateLimited));
             too_many(wait)
         }
@@ -197,8 +199,10 @@ where
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init();
     let secrets = HashMap::from([("anna".to_owned(), Secret::new("secret-of-anna")?)]);
-    let sampled = Arc::new(Throttled::new(TracingObserver::new(), 600));
-    let observer = move |event: &Event<'_>| sampled.observe(event);
+    let alerts = Arc::new(Alerts::new(|alert: &Alert| {
+        tracing::error!(target: "tower_webhook::security", "{alert}");
+    }));
+    let observer = move |event: &Event<'_>| alerts.observe(event);
     let app = app(secrets, [PER_ADDRESS, PER_TENANT], DefaultClock::default(), observer);
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());

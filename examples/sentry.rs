@@ -1,6 +1,6 @@
 //! Refusals as Sentry events, with what is known of the request and without its secrets.
 //!
-//! `SENTRY_DSN=https://…@….ingest.sentry.io/… cargo run --example sentry --features tracing`, and then:
+//! `SENTRY_DSN=https://…@….ingest.sentry.io/… cargo run --example sentry`, and then:
 //!
 //! ```sh
 //! curl -i http://127.0.0.1:3000/webhook -H 'x-hub-signature-256: sha256=00' -d '{}'
@@ -13,11 +13,7 @@ use std::{env, error::Error, net::SocketAddr};
 use axum::{Extension, Router, extract::ConnectInfo, routing::post};
 use sentry::integrations::tracing::EventFilter;
 use tokio::net::TcpListener;
-use tower_webhook::{
-    SignatureLayer, Verified, Verifier,
-    observe::{ClientIp, Throttled, TracingObserver},
-    providers::Meta,
-};
+use tower_webhook::{SignatureLayer, Verified, Verifier, observe::ClientIp, providers::Meta};
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{Layer, layer::SubscriberExt, registry::LookupSpan};
 
@@ -31,18 +27,17 @@ pub(crate) fn app(meta: Meta, tenant: &str) -> Router {
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(peer.ip())
     });
-    // Strangers could send forged requests until nothing is left of Sentry's quota.
-    let observer = Throttled::new(TracingObserver::new(), 60);
-    Router::new().route("/webhook", post(handler)).route_layer(
-        SignatureLayer::new(meta.for_tenant(tenant)).observer(observer).client_ip(client_ip),
-    )
+    let layer = SignatureLayer::new(meta.for_tenant(tenant)).client_ip(client_ip);
+    Router::new().route("/webhook", post(handler)).route_layer(layer)
 }
 
 /// Makes Sentry events of the critical ones: `invalid_webhook_signature` and `webhook_config_error`,
-/// which are those of level error. Their fields are in the context "Rust Tracing Fields".
+/// which are those of level error. The layer writes 60 a minute of each reason at most, so that strangers cannot use up
+/// Sentry's quota. Their fields are in the context "Rust Tracing Fields".
 pub(crate) fn sentry_layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
     sentry::integrations::tracing::layer().event_filter(|metadata: &Metadata<'_>| {
-        let is_critical = metadata.target() == "security" && *metadata.level() == Level::ERROR;
+        let is_critical =
+            metadata.target() == "tower_webhook::security" && *metadata.level() == Level::ERROR;
         if is_critical { EventFilter::Event } else { EventFilter::Ignore }
     })
 }

@@ -7,7 +7,7 @@
 //! ```sh
 //! umask 077
 //! export TWILIO_DATABASE=webhooks.db TWILIO_PUBLIC_BASE=https://example.com
-//! cargo run --example twilio_tenants --features tenants,log-sqlite,tracing
+//! cargo run --example twilio_tenants --features tenants,delivery-log-sqlite
 //! ```
 //!
 //! And then:
@@ -49,7 +49,7 @@ use tower_webhook::{
     PublicUrl, Rejection, Secret, Secrets, SignatureLayer, Verified,
     delivery_log::{DeliveryLog, Retention},
     layer::Requires,
-    observe::{Alert, Alerts, Attempt, ClientIp, Event, Observer, Throttled, TracingObserver},
+    observe::{Alert, Alerts, Attempt, ClientIp, Event, Observer},
     providers::Twilio,
     tenants::{TenantId, Tenants, TenantsBuilder, form_field},
 };
@@ -221,16 +221,12 @@ pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: DeliveryLo
         .with_state(database)
 }
 
-/// Security events and alerts. Both endpoints count in one place.
+/// Alerts. Both endpoints count in one place.
 fn observer() -> impl Observer + Clone + 'static {
-    let events = Arc::new(Throttled::new(TracingObserver::new(), 600));
     let alerts = Arc::new(Alerts::new(|alert: &Alert| {
-        tracing::error!(target: "security", "{alert}");
+        tracing::error!(target: "tower_webhook::security", "{alert}");
     }));
-    move |event: &Event<'_>| {
-        events.observe(event);
-        alerts.observe(event);
-    }
+    move |event: &Event<'_>| alerts.observe(event)
 }
 
 /// Behind a proxy, name it with `trust_proxies`.

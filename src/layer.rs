@@ -104,7 +104,7 @@ impl<M: Source> SignatureLayer<M> {
             },
             rejection_response: None,
             report_only: false,
-            observers: Observers::default(),
+            observers: Observers::of_layer(),
             client_ip: None,
             clock: Clock::default(),
         };
@@ -345,6 +345,14 @@ impl<M> SignatureLayer<M> {
         self.with(|config| config.observers.push(Arc::new(observer)))
     }
 
+    /// Writes no events to `tracing`; see [`observe`](crate::observe#what-is-written-to-tracing) for what is written
+    /// otherwise.
+    #[cfg(feature = "tracing")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+    pub fn without_tracing(self) -> Self {
+        self.with(|config| config.observers.without_tracing())
+    }
+
     /// Tells events the address that a request came from.
     pub fn client_ip(self, client_ip: ClientIp) -> Self {
         self.with(|config| config.client_ip = Some(client_ip))
@@ -375,7 +383,7 @@ impl<M> SignatureLayer<M> {
     pub fn dangerously_report_only(self) -> Self {
         #[cfg(feature = "tracing")]
         tracing::warn!(
-            target: "security",
+            target: "tower_webhook::security",
             provider = self.config.defaults.provider,
             "report-only: unverified webhooks reach the handler"
         );

@@ -214,7 +214,7 @@ impl DeliveryLog {
     /// Says once, in a row of its own, that durable mode is set up wrong.
     pub(super) fn warn(&self, message: &'static str) {
         #[cfg(feature = "tracing")]
-        tracing::error!(target: "security", message);
+        tracing::error!(target: "tower_webhook::security", message);
         if !self.0.has_warned.swap(true, Ordering::Relaxed) {
             let mut entry = note("misconfigured", 1, SystemTime::now());
             entry.message = Some(message.to_owned());

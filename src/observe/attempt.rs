@@ -79,12 +79,13 @@ pub(super) enum Proof {
 }
 
 impl Attempt {
-    /// The request with this head, for an event of a layer of your own.
+    /// Creates an attempt of the request with this head, for an event of a layer of your own. With the feature
+    /// `tracing` its events are [written](crate::observe#what-is-written-to-tracing), too.
     #[must_use]
     pub fn new(provider: &'static str, head: &Parts) -> Self {
         let defaults = VerifierDefaults::DEFAULT.with_provider(provider);
         let none = Arc::new(SensitiveParts::none());
-        Self::at(defaults, none, head, None, Clock::default(), Observers::default())
+        Self::at(defaults, none, head, None, Clock::default(), Observers::of_no_layer())
     }
 
     pub(crate) fn at(
@@ -281,9 +282,9 @@ pub(crate) struct Observed(Option<Arc<Attempt>>);
 
 impl Observed {
     pub(crate) fn new(config: &Config, head: &Parts) -> Self {
-        if config.observers.is_empty() {
+        let Some(observers) = config.observers.listening() else {
             return Self(None);
-        }
+        };
         let client_ip = config.client_ip.as_ref();
         // The closure that tells the address is a user's.
         let client_ip = client_ip.and_then(|ip| contained(|| ip.of(head)).ok().flatten());
@@ -293,7 +294,7 @@ impl Observed {
             head,
             client_ip,
             config.clock.clone(),
-            config.observers.clone(),
+            observers,
         );
         Self(Some(Arc::new(attempt)))
     }

@@ -137,6 +137,7 @@ impl<'a> Event<'a> {
     /// | what happened | name |
     /// |---|---|
     /// | a verdict against a request | `invalid_webhook_signature` |
+    /// | a GET or HEAD without a signature: a browser or a health check | `webhook_unsigned_probe` |
     /// | an ownership challenge that failed | `webhook_verification_failed` |
     /// | we could not decide: store down, clock wrong, verifier panicked | `webhook_config_error` |
     /// | the body was too long, too slow or unreadable | `webhook_body_refused` |
@@ -187,6 +188,11 @@ impl<'a> Event<'a> {
                     | RejectionKind::BodyTooLarge
                     | RejectionKind::BodyUnreadable => "webhook_body_refused",
                     RejectionKind::Overloaded => "webhook_overload",
+                    RejectionKind::Missing
+                        if matches!(*self.method(), Method::GET | Method::HEAD) =>
+                    {
+                        "webhook_unsigned_probe"
+                    }
                     _ => "invalid_webhook_signature",
                 }
             }

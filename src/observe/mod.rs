@@ -1,8 +1,11 @@
 //! What happened to each request: security events, metrics, alerts, a log of every delivery.
 //!
-//! An [`Observer`] is told of every request, of accepted ones too. It is given to
-//! [`SignatureLayer::observer`](crate::SignatureLayer::observer), and a layer without one pays
-//! nothing.
+//! With the feature `tracing`, which is on by default, each layer writes its events to `tracing`, [as
+//! below](#what-is-written-to-tracing).
+//!
+//! An [`Observer`] of your own is told of every request, of accepted ones too. Give it to
+//! [`SignatureLayer::observer`](crate::SignatureLayer::observer). A layer without one, whose events no `tracing`
+//! subscriber takes, pays nothing.
 //!
 //! ```
 //! use tower_webhook::{
@@ -28,6 +31,31 @@
 //! [`Cancelled`](EventKind::Cancelled) and [`Panicked`](EventKind::Panicked). Before a request goes
 //! to the inner service there is one of [`Accepted`](EventKind::Accepted) and, in report-only mode,
 //! [`Unverified`](EventKind::Unverified).
+//!
+//! # What is written to `tracing`
+//!
+//! | event | level | target |
+//! |---|---|---|
+//! | `invalid_webhook_signature`, `webhook_config_error` | error | `tower_webhook::security` |
+//! | `webhook_verification_failed`, `webhook_body_refused`, `webhook_overload`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_guard_restored`, `webhook_unguardable`, `webhook_event_id_not_signed`, `webhook_replay_evicted` | warn | `tower_webhook::security` |
+//! | `webhook_panicked` | error | `tower_webhook::delivery` |
+//! | `webhook_completed` where the handler answered with another status than 2xx or 3xx, or with an error; `webhook_replay_store_failed`, `webhook_unsettled`, `webhook_lease_lost`, `webhook_replay_unbounded` | warn | `tower_webhook::delivery` |
+//! | `webhook_unsigned_probe`, `webhook_duplicate`, `webhook_in_flight`, `webhook_accepted`, `webhook_first_contact`, `webhook_handshake`, `webhook_completed`, `webhook_cancelled` | debug | `tower_webhook::delivery` |
+//!
+//! Fields: `event_type`, `provider`, `tenant_id`, `ip_address`, `method`, `url`, `user_agent`,
+//! `request_id`, `delivery_id`, `timestamp` (milliseconds since 1970), `reason`, `field` (the header
+//! at fault), `detail` (the cause of a configuration error), `unverified` (true for what
+//! [only reports](crate::SignatureLayer::dangerously_report_only)), `key_index`, `body_len`,
+//! `status`, `count`, `unguarded` (true for a request that passed although the replay store failed)
+//! and `elapsed_ms`. Fields without a value are left out. Text from the request is
+//! escaped and cut after 256 bytes; see [`Event`].
+//!
+//! A layer writes at most 60 refusals a minute for each provider and reason, so that strangers cannot fill the log.
+//! When the minute is over, the next request is preceded by one `webhook_events_suppressed` with the `count` of
+//! the others. Requests that reach the handler are always written.
+//!
+//! Nothing is written unless the subscriber takes `warn` of the target `tower_webhook::security`.
+//! `SignatureLayer::without_tracing` turns it off for a layer.
 
 mod alerts;
 mod attempt;
@@ -44,9 +72,6 @@ pub(crate) use self::attempt::Observed;
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use self::metrics::MetricsObserver;
-#[cfg(feature = "tracing")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
-pub use self::tracing::TracingObserver;
 pub use self::{
     alerts::{Alert, Alerts, RefusalSource},
     attempt::Attempt,
@@ -60,6 +85,8 @@ pub(crate) use self::{redact::text as escaped, throttled::Window};
 pub use crate::sensitive::SensitiveParts;
 
 use std::sync::Arc;
+#[cfg(feature = "tracing")]
+use std::sync::LazyLock;
 
 /// Is told what happened to each request.
 ///
@@ -84,30 +111,73 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
 
 /// The observers of one layer, in the order in which they are told.
 #[derive(Clone, Default)]
-pub(crate) struct Observers(Arc<Vec<Arc<dyn Observer>>>);
+pub(crate) struct Observers {
+    set: Arc<Vec<Arc<dyn Observer>>>,
+    /// Is told first. Its page says what is written, and when.
+    #[cfg(feature = "tracing")]
+    tracing: Option<Arc<tracing::TracingObserver>>,
+}
 
 impl Observers {
-    pub(crate) fn push(&mut self, observer: Arc<dyn Observer>) {
-        Arc::make_mut(&mut self.0).push(observer);
+    /// Returns those of a layer to which no observer was given.
+    pub(crate) fn of_layer() -> Self {
+        Self {
+            set: Arc::default(),
+            #[cfg(feature = "tracing")]
+            tracing: Some(Arc::default()),
+        }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Returns those of an attempt that no layer has made. All of them share one limit.
+    pub(crate) fn of_no_layer() -> Self {
+        #[cfg(feature = "tracing")]
+        static TRACING: LazyLock<Arc<tracing::TracingObserver>> = LazyLock::new(Arc::default);
+        Self {
+            set: Arc::default(),
+            #[cfg(feature = "tracing")]
+            tracing: Some(Arc::clone(&TRACING)),
+        }
+    }
+
+    pub(crate) fn push(&mut self, observer: Arc<dyn Observer>) {
+        Arc::make_mut(&mut self.set).push(observer);
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(crate) fn without_tracing(&mut self) {
+        self.tracing = None;
+    }
+
+    /// Returns those that listen now; `None` where nobody does, and no request need be kept for them.
+    pub(crate) fn listening(&self) -> Option<Self> {
+        #[cfg(feature = "tracing")]
+        let (is_written, listening) = {
+            let tracing = self.tracing.clone().filter(|_| tracing::is_listening());
+            (tracing.is_some(), Self { set: Arc::clone(&self.set), tracing })
+        };
+        #[cfg(not(feature = "tracing"))]
+        let (is_written, listening) = (false, self.clone());
+        (is_written || !self.set.is_empty()).then_some(listening)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.set.len()
     }
 
     fn keep_request(&self) -> bool {
         let keeps = |observer: &Arc<dyn Observer>| {
             crate::verdict::contained(|| observer.keeps_request()).unwrap_or(false)
         };
-        self.0.iter().any(keeps)
+        self.set.iter().any(keeps)
     }
 
     fn observe(&self, event: &Event<'_>) {
-        for observer in &*self.0 {
+        #[cfg(feature = "tracing")]
+        if let Some(tracing) = &self.tracing {
+            // A subscriber's bug, likewise.
+            let _ = crate::verdict::contained(|| tracing.observe(event));
+        }
+        for observer in &*self.set {
             // An observer's bug must neither change the answer nor keep the others from theirs.
             let _ = crate::verdict::contained(|| observer.observe(event));
         }

@@ -53,12 +53,7 @@ impl<O> Throttled<O> {
 impl Window {
     /// Whether this refusal passes, and how many were kept back before it.
     pub(crate) fn take(&mut self, now: SystemTime, per_minute: u64) -> Option<u64> {
-        let minute = Duration::from_secs(60);
-        // A clock that is set back begins a new window too: silence would be worse.
-        let is_over = self
-            .began
-            .is_none_or(|began| now.duration_since(began).map_or(true, |age| age >= minute));
-        if is_over {
+        if self.is_over(now) {
             self.began = Some(now);
             self.passed = 0;
         }
@@ -68,6 +63,18 @@ impl Window {
         }
         self.passed += 1;
         Some(self.flush())
+    }
+
+    /// Whether the minute is over. A clock that is set back begins a new one, too: silence would be worse.
+    pub(crate) fn is_over(&self, now: SystemTime) -> bool {
+        let minute = Duration::from_secs(60);
+        self.began.is_none_or(|began| now.duration_since(began).map_or(true, |age| age >= minute))
+    }
+
+    /// Whether any were kept back since the last flush.
+    #[cfg(feature = "tracing")]
+    pub(crate) const fn has_kept_back(&self) -> bool {
+        self.kept_back > 0
     }
 
     /// How many were kept back since this was asked last.

@@ -1,50 +1,80 @@
 //! Events as `tracing` events.
 
-use tracing::{debug, error, warn};
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use super::{Event, EventKind, Observer};
-use crate::{RejectionKind, replay::ReplayAnswer};
+use http::StatusCode;
+use tracing::{Level, debug, enabled, error, warn};
 
-/// Writes each event to `tracing`.
-///
-/// | event | level | target |
-/// |---|---|---|
-/// | `invalid_webhook_signature`, `webhook_config_error` | error | `security` |
-/// | `webhook_verification_failed`, `webhook_body_refused`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_guard_restored`, `webhook_unguardable`, `webhook_event_id_not_signed`, `webhook_replay_evicted` | warn | `security` |
-/// | `webhook_panicked` | error | `tower_webhook` |
-/// | `webhook_completed` with a 5xx or an error, `webhook_replay_store_failed`, `webhook_unsettled`, `webhook_lease_lost`, `webhook_replay_unbounded` | warn | `tower_webhook` |
-/// | `webhook_duplicate`, `webhook_in_flight`, `webhook_accepted`, `webhook_handshake`, `webhook_completed`, `webhook_cancelled` | debug | `tower_webhook` |
-///
-/// Fields: `event_type`, `provider`, `tenant_id`, `ip_address`, `method`, `url`, `user_agent`,
-/// `request_id`, `delivery_id`, `timestamp` (milliseconds since 1970), `reason`, `field` (the header
-/// at fault), `detail` (the cause of a configuration error), `unverified` (true for what
-/// [only reports](crate::SignatureLayer::dangerously_report_only)), `key_index`, `body_len`,
-/// `status`, `count`, `unguarded` (true for a request that passed although the replay store failed)
-/// and `elapsed_ms`; those that are not known are left out. What comes from the request is
-/// escaped and cut after 256 bytes; see [`Event`].
-///
-/// So that strangers cannot fill the log, put it into [`Throttled`](super::Throttled):
-///
-/// ```
-/// use tower_webhook::observe::{Throttled, TracingObserver};
-///
-/// let observer = Throttled::new(TracingObserver::new(), 600);
-/// # let _ = observer;
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TracingObserver(());
+use super::{Event, EventKind, Observer, throttled::Window};
+use crate::{RejectionKind, replay::ReplayAnswer, verdict::contained};
+
+const SECURITY: &str = "tower_webhook::security";
+const DELIVERY: &str = "tower_webhook::delivery";
+/// Refusals a minute for each provider and reason.
+const PER_MINUTE: u64 = 60;
+
+/// Whether the current subscriber takes what is worth a person's while. Its code may panic.
+pub(super) fn is_listening() -> bool {
+    contained(|| enabled!(target: SECURITY, Level::WARN)).unwrap_or(true)
+}
+
+/// Writes events to `tracing`: the page of [`observe`](crate::observe) says which, how, and how many.
+#[derive(Debug, Default)]
+pub(crate) struct TracingObserver {
+    windows: Mutex<HashMap<Sort, Window>>,
+    /// Whether a window has lines to tell the number of, so that others need not look.
+    has_kept_back: AtomicBool,
+}
+
+/// Provider, name and reason. All are constants of the program, so there are few.
+type Sort = (&'static str, &'static str, Option<&'static str>);
 
 impl TracingObserver {
-    /// Writes to the subscriber that is current where the request is handled.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(())
+    /// Whether this event is written. Tells first how many others were not, where their minute is over.
+    fn takes(&self, event: &Event<'_>) -> bool {
+        let is_bounded = !event.is_dispatched();
+        if !is_bounded && !self.has_kept_back.load(Ordering::Relaxed) {
+            return true;
+        }
+        let now = event.told_at();
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept_back = Vec::new();
+        for (sort, window) in &mut *windows {
+            if window.is_over(now) {
+                kept_back.push((*sort, window.flush()));
+            }
+        }
+        let sort = (event.provider(), event.name(), event.reason());
+        let takes = !is_bounded || windows.entry(sort).or_default().take(now, PER_MINUTE).is_some();
+        let has_kept_back = windows.values().any(Window::has_kept_back);
+        self.has_kept_back.store(has_kept_back, Ordering::Relaxed);
+        // The lock is free again when the subscriber hears of it.
+        drop(windows);
+        for ((provider, _, reason), count) in kept_back {
+            if count > 0 {
+                warn!(
+                    target: SECURITY,
+                    event_type = "webhook_events_suppressed",
+                    provider,
+                    reason,
+                    count,
+                    "webhook events suppressed"
+                );
+            }
+        }
+        takes
     }
 }
 
 /// The macros want level and target as constants, and the fields in place.
 macro_rules! write_event {
-    ($level:ident, $target:literal, $event:expr, $message:literal) => {{
+    ($level:ident, $target:expr, $event:expr, $message:literal) => {{
         let event = $event;
         let rejection = event.rejection();
         let status = match event.kind() {
@@ -87,6 +117,11 @@ macro_rules! write_event {
     }};
 }
 
+/// Whether the sender takes this answer of the handler for a failure. A WebSocket's handshake is answered with 101.
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
 /// The cause of a failure of ours. That of a refusal may hold what the sender wrote.
 fn detail(rejection: &crate::Rejection) -> Option<String> {
     if rejection.kind() != RejectionKind::VerifierUnavailable {
@@ -104,32 +139,38 @@ fn detail(rejection: &crate::Rejection) -> Option<String> {
 
 impl Observer for TracingObserver {
     fn observe(&self, event: &Event<'_>) {
+        if !self.takes(event) {
+            return;
+        }
         match (event.kind(), event.name()) {
+            (_, "webhook_unsigned_probe") => {
+                write_event!(debug, DELIVERY, event, "unsigned GET or HEAD refused");
+            }
             (_, "invalid_webhook_signature") => {
-                write_event!(error, "security", event, "invalid webhook signature");
+                write_event!(error, SECURITY, event, "invalid webhook signature");
             }
             (_, "webhook_config_error") => {
-                write_event!(error, "security", event, "webhook could not be verified");
+                write_event!(error, SECURITY, event, "webhook could not be verified");
             }
             (EventKind::Rejected { .. } | EventKind::Unverified, _) => {
-                write_event!(warn, "security", event, "webhook refused");
+                write_event!(warn, SECURITY, event, "webhook refused");
             }
             (EventKind::RateLimited, _) => {
-                write_event!(warn, "security", event, "too many webhooks");
+                write_event!(warn, SECURITY, event, "too many webhooks");
             }
             (EventKind::Suppressed { .. }, _) => {
-                write_event!(warn, "security", event, "webhook events suppressed");
+                write_event!(warn, SECURITY, event, "webhook events suppressed");
             }
             (EventKind::Unguarded { .. }, _) => {
-                write_event!(warn, "security", event, "webhooks not guarded against replay");
+                write_event!(warn, SECURITY, event, "webhooks not guarded against replay");
             }
             (EventKind::GuardRestored { .. }, _) => {
-                write_event!(warn, "security", event, "webhooks guarded against replay again");
+                write_event!(warn, SECURITY, event, "webhooks guarded against replay again");
             }
             (EventKind::Unguardable, _) => {
                 write_event!(
                     warn,
-                    "security",
+                    SECURITY,
                     event,
                     "webhooks that can be signed alike pass unguarded"
                 );
@@ -137,7 +178,7 @@ impl Observer for TracingObserver {
             (EventKind::EventIdNotSigned, _) => {
                 write_event!(
                     warn,
-                    "security",
+                    SECURITY,
                     event,
                     "webhooks are not known by their event id: the signature does not cover the body"
                 );
@@ -145,45 +186,51 @@ impl Observer for TracingObserver {
             (EventKind::RetentionUnbounded, _) => {
                 write_event!(
                     warn,
-                    "tower_webhook",
+                    DELIVERY,
                     event,
                     "webhooks are remembered without end; set a tolerance or a retention"
                 );
             }
             (EventKind::Evicted { .. }, _) => {
-                write_event!(warn, "security", event, "webhooks forgotten before their time");
+                write_event!(warn, SECURITY, event, "webhooks forgotten before their time");
             }
             (EventKind::LeaseLost, _) => {
-                write_event!(warn, "tower_webhook", event, "webhook handler outlived its lease");
+                write_event!(warn, DELIVERY, event, "webhook handler outlived its lease");
             }
             (EventKind::Unsettled | EventKind::Replay(ReplayAnswer::StoreFailed), _) => {
-                write_event!(warn, "tower_webhook", event, "webhook replay store failed");
+                write_event!(warn, DELIVERY, event, "webhook replay store failed");
             }
             (EventKind::Replay(_), _) => {
-                write_event!(debug, "tower_webhook", event, "webhook repeated");
+                write_event!(debug, DELIVERY, event, "webhook repeated");
             }
             (EventKind::Panicked, _) => {
-                write_event!(error, "tower_webhook", event, "webhook handler panicked");
+                write_event!(error, DELIVERY, event, "webhook handler panicked");
             }
+            // What the replay guard answered has had an event of its own.
             (EventKind::Completed { status }, _)
-                if status.is_none_or(|status| status.is_server_error()) =>
+                if event.replay_answer().is_none() && status.is_none_or(is_error) =>
             {
-                write_event!(warn, "tower_webhook", event, "webhook handler failed");
+                write_event!(
+                    warn,
+                    DELIVERY,
+                    event,
+                    "webhook verified, and not accepted by the handler"
+                );
             }
             (EventKind::Accepted, _) => {
-                write_event!(debug, "tower_webhook", event, "webhook accepted");
+                write_event!(debug, DELIVERY, event, "webhook accepted");
             }
             (EventKind::FirstContact { .. }, _) => {
-                write_event!(debug, "tower_webhook", event, "webhook first contact answered");
+                write_event!(debug, DELIVERY, event, "webhook first contact answered");
             }
             (EventKind::Challenge { .. }, _) => {
-                write_event!(debug, "tower_webhook", event, "webhook challenge answered");
+                write_event!(debug, DELIVERY, event, "webhook challenge answered");
             }
             (EventKind::Completed { .. }, _) => {
-                write_event!(debug, "tower_webhook", event, "webhook handled");
+                write_event!(debug, DELIVERY, event, "webhook handled");
             }
             (EventKind::Cancelled, _) => {
-                write_event!(debug, "tower_webhook", event, "webhook cancelled");
+                write_event!(debug, DELIVERY, event, "webhook cancelled");
             }
         }
     }

@@ -237,7 +237,7 @@ impl Report {
                 EventKind::Unguardable => "deliveries that can be signed alike are not guarded",
                 _ => "deliveries are remembered without end; set a tolerance or a retention",
             };
-            tracing::warn!(target: "tower_webhook", "{what}");
+            tracing::warn!(target: "tower_webhook::delivery", "{what}");
         }
     }
 
@@ -246,7 +246,7 @@ impl Report {
         // Nobody observes a request that no layer above has seen.
         #[cfg(feature = "tracing")]
         if answer == ReplayAnswer::NotVerified {
-            tracing::error!(target: "security", "{answer}");
+            tracing::error!(target: "tower_webhook::security", "{answer}");
         }
     }
 
@@ -317,7 +317,7 @@ impl Report {
 
     fn store_failed(&self, error: &StoreError) {
         #[cfg(feature = "tracing")]
-        tracing::warn!(target: "tower_webhook", error = %error, "replay store failed");
+        tracing::warn!(target: "tower_webhook::delivery", error = %error, "replay store failed");
         let _ = error;
     }
 }

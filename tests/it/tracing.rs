@@ -5,6 +5,7 @@ use std::{
     io,
     net::IpAddr,
     sync::{Arc, LazyLock, Mutex},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use http::{Request, Response};
@@ -13,7 +14,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, Rejection, SignatureLayer, Verified, Verifier,
     layer::ByHead,
-    observe::{ClientIp, TracingObserver},
+    observe::{Attempt, ClientIp, EventKind},
     providers::Meta,
     verifier::verifier_fn,
 };
@@ -87,14 +88,13 @@ async fn s2_16_an_invalid_signature_is_a_security_event_with_the_documents_field
     let layer = SignatureLayer::new(make)
         .defaults(Meta::DEFAULTS)
         .client_ip(ClientIp::new(|head| head.extensions.get::<IpAddr>().copied()))
-        .clock(at(1_700_000_000))
-        .observer(TracingObserver::new());
+        .clock(at(1_700_000_000));
     send(&layer, forged("/hooks/7?access_token=query-canary")).await;
     let events = lines.json();
     assert_eq!(events.len(), 1);
     for (field, expected) in [
         ("level", Value::from("ERROR")),
-        ("target", "security".into()),
+        ("target", "tower_webhook::security".into()),
         ("event_type", "invalid_webhook_signature".into()),
         ("provider", "meta".into()),
         ("tenant_id", "7".into()),
@@ -122,42 +122,55 @@ async fn s0_8_levels_are_those_of_the_documents() {
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         format!("{} {} {}", text("level"), text("target"), text("event_type"))
     };
-    let layer = meta_layer().observer(TracingObserver::new());
+    let layer = meta_layer();
     send(&layer, meta_request(b"hi", Script::data(["hi"]))).await;
     let events = lines.json();
     assert_eq!(events[0]["key_index"], 0);
     assert_eq!(
         events.iter().map(level).collect::<Vec<_>>(),
-        ["DEBUG tower_webhook webhook_accepted", "DEBUG tower_webhook webhook_completed"]
+        [
+            "DEBUG tower_webhook::delivery webhook_accepted",
+            "DEBUG tower_webhook::delivery webhook_completed"
+        ]
     );
-    for (status, expected) in [(500, "WARN"), (499, "DEBUG")] {
+    for (status, expected) in [
+        (500, "WARN"),
+        (499, "WARN"),
+        (400, "WARN"),
+        (204, "DEBUG"),
+        (302, "DEBUG"),
+        (101, "DEBUG"),
+    ] {
         let handler = service_fn(move |_: Request<BufferedBody>| async move {
             Ok::<_, Infallible>(Response::builder().status(status).body(String::new()).unwrap())
         });
         let Ok(_) = layer.layer(handler).oneshot(meta_request(b"hi", Script::data(["hi"]))).await;
-        let completed = format!("{expected} tower_webhook webhook_completed");
+        let completed = format!("{expected} tower_webhook::delivery webhook_completed");
         assert_eq!(level(&lines.json()[1]), completed, "{status}");
     }
     let down =
         ByHead::new(|_| async { Err::<Meta, _>(Rejection::unavailable("the store\nis down")) });
-    send(&SignatureLayer::new(down).observer(TracingObserver::new()), forged("/")).await;
+    send(&SignatureLayer::new(down), forged("/")).await;
     let events = lines.json();
-    assert_eq!(level(&events[0]), "ERROR security webhook_config_error");
+    assert_eq!(level(&events[0]), "ERROR tower_webhook::security webhook_config_error");
     assert_eq!(events[0]["detail"], r"the store\nis down");
     let meta = Meta::new(secret()).unwrap().verify_token(secret()).unwrap();
-    let layer = SignatureLayer::new(meta).body_limit(1).observer(TracingObserver::new());
+    let layer = SignatureLayer::new(meta).body_limit(1);
     let get = Request::get("/?hub.mode=subscribe&hub.challenge=1&hub.verify_token=query-canary");
     send(&layer, get.body(Script::data([""])).unwrap()).await;
     send(&layer, meta_request(b"hi", Script::data(["hi"]))).await;
     assert_eq!(
         lines.json().iter().map(level).collect::<Vec<_>>(),
-        ["WARN security webhook_verification_failed", "WARN security webhook_body_refused"]
+        [
+            "WARN tower_webhook::security webhook_verification_failed",
+            "WARN tower_webhook::security webhook_body_refused"
+        ]
     );
-    let layer = meta_layer().dangerously_report_only().observer(TracingObserver::new());
+    let layer = meta_layer().dangerously_report_only();
     assert_eq!(lines.json()[0]["level"], "WARN", "building it says so");
     send(&layer, forged("/")).await;
     let events = lines.json();
-    assert_eq!(level(&events[0]), "ERROR security invalid_webhook_signature");
+    assert_eq!(level(&events[0]), "ERROR tower_webhook::security invalid_webhook_signature");
     assert_eq!(events[0]["unverified"], true);
 }
 
@@ -165,7 +178,7 @@ async fn s0_8_levels_are_those_of_the_documents() {
 async fn s0_6_no_secret_tag_signature_or_body_is_written() {
     let lines = Lines::default();
     let _guard = lines.subscribe();
-    let layer = meta_layer().observer(TracingObserver::new());
+    let layer = meta_layer();
     let mut signed = meta_request(b"body-canary", Script::data(["body-canary"]));
     signed.headers_mut().insert("authorization", "Bearer header-canary".parse().unwrap());
     send(&layer, signed).await;
@@ -173,7 +186,7 @@ async fn s0_6_no_secret_tag_signature_or_body_is_written() {
     let quoting = verifier_fn(|_, _| {
         Err::<Verified, _>(Rejection::mismatch().with_source("what the sender wrote: canary"))
     });
-    let quoting = SignatureLayer::new(quoting).observer(TracingObserver::new());
+    let quoting = SignatureLayer::new(quoting);
     send(&quoting, forged("/")).await;
     let computed = meta_signature(b"body-canary");
     let received = meta_signature(b"other");
@@ -189,7 +202,7 @@ async fn s0_6_no_secret_tag_signature_or_body_is_written() {
 async fn no_sender_forges_a_line_or_fills_one() {
     let lines = Lines::default();
     let _guard = lines.subscribe();
-    let layer = meta_layer().observer(TracingObserver::new());
+    let layer = meta_layer();
     let mut request = forged(&format!("/{}?x={}", "a".repeat(4000), "b".repeat(4000)));
     let agent = "a\u{9b}31m\u{202e}\u{2028}\t".to_owned() + &"c".repeat(4000);
     let agent = http::HeaderValue::from_bytes(agent.as_bytes()).unwrap();
@@ -261,4 +274,115 @@ fn a_doubtful_secret_is_a_warning_once() {
     said("bitbucket", "API token");
     said("gogs", "fewer than 8 bytes");
     assert_eq!(told.len(), 5, "{told:?}");
+}
+
+#[tokio::test]
+async fn refusals_are_written_sixty_a_minute_for_each_provider_and_reason_and_the_rest_counted() {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let now = Arc::new(Mutex::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000)));
+    let clock = Arc::clone(&now);
+    let layer = meta_layer().clock(move || *clock.lock().unwrap());
+    let unsigned = || Request::post("/").body(Script::data([""])).unwrap();
+    for _ in 0..100 {
+        send(&layer, forged("/")).await;
+    }
+    send(&layer, unsigned()).await;
+    let told = lines.json();
+    let reasons =
+        |told: &[Value], reason: &str| told.iter().filter(|line| line["reason"] == reason).count();
+    assert_eq!(reasons(&told, "signature_mismatch"), 60);
+    assert_eq!(reasons(&told, "missing"), 1, "another reason has room of its own");
+    assert_eq!(told.len(), 61);
+    // What the handler gets is always written.
+    send(&layer, meta_request(b"hi", Script::data(["hi"]))).await;
+    assert_eq!(lines.json().len(), 2);
+    *now.lock().unwrap() += Duration::from_secs(59);
+    send(&layer, forged("/")).await;
+    assert_eq!(lines.text(), "");
+    // Once the minute is over, whoever comes next.
+    *now.lock().unwrap() += Duration::from_secs(1);
+    send(&layer, meta_request(b"hi", Script::data(["hi"]))).await;
+    let told = lines.json();
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (field, expected) in [
+        ("level", Value::from("WARN")),
+        ("target", "tower_webhook::security".into()),
+        ("event_type", "webhook_events_suppressed".into()),
+        ("provider", "meta".into()),
+        ("reason", "signature_mismatch".into()),
+        ("count", 41.into()),
+    ] {
+        assert_eq!(told[0][field], expected, "{field}");
+    }
+    send(&layer, forged("/")).await;
+    assert_eq!(reasons(&lines.json(), "signature_mismatch"), 1, "and from the beginning");
+}
+
+#[tokio::test]
+async fn nothing_is_written_without_tracing_and_no_attempt_is_made() {
+    let inner = |expected: bool| {
+        service_fn(move |request: Request<BufferedBody>| async move {
+            let is_there = request.extensions().get::<Arc<Attempt>>().is_some();
+            assert_eq!(is_there, expected);
+            Ok::<_, Infallible>(Response::new(String::new()))
+        })
+    };
+    let genuine = || meta_request(b"hi", Script::data(["hi"]));
+    // Nobody listens.
+    let Ok(_) = meta_layer().layer(inner(false)).oneshot(genuine()).await;
+    let lines = Lines::default();
+    let guard = lines.subscribe();
+    let layer = meta_layer().without_tracing();
+    let Ok(_) = layer.layer(inner(false)).oneshot(genuine()).await;
+    send(&layer, forged("/")).await;
+    assert_eq!(lines.text(), "");
+    let Ok(_) = meta_layer().layer(inner(true)).oneshot(genuine()).await;
+    assert_eq!(lines.json().len(), 2);
+    drop(guard);
+    // A subscriber that takes errors alone is not one who listens.
+    LazyLock::force(&SECOND);
+    let errors = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::ERROR)
+        .with_writer(lines.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(errors);
+    let Ok(_) = meta_layer().layer(inner(false)).oneshot(genuine()).await;
+    assert_eq!(lines.text(), "");
+}
+
+/// A browser, or a health check, that forges nothing.
+#[tokio::test]
+async fn a_get_without_a_signature_is_no_security_event() {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let layer = meta_layer();
+    for method in ["GET", "HEAD"] {
+        let request = Request::builder().method(method).body(Script::data([""])).unwrap();
+        send(&layer, request).await;
+        let told = lines.json();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0]["level"], "DEBUG", "{method}");
+        assert_eq!(told[0]["target"], "tower_webhook::delivery", "{method}");
+        assert_eq!(told[0]["event_type"], "webhook_unsigned_probe", "{method}");
+        // With a wrong one it is.
+        let mut request = forged("/");
+        *request.method_mut() = method.parse().unwrap();
+        send(&layer, request).await;
+        assert_eq!(lines.json()[0]["event_type"], "invalid_webhook_signature", "{method}");
+    }
+    send(&layer, Request::post("/").body(Script::data([""])).unwrap()).await;
+    assert_eq!(lines.json()[0]["level"], "ERROR");
+}
+
+#[test]
+fn an_event_of_a_layer_of_ones_own_is_written_too() {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let (head, _) = forged("/").into_parts();
+    Attempt::new("meta", &head).report(EventKind::RateLimited);
+    let told = lines.json();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["event_type"], "rate_limit_exceeded");
+    assert_eq!(told[0]["target"], "tower_webhook::security");
 }

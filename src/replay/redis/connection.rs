@@ -174,7 +174,7 @@ impl Link {
         state.pause(reason.clone());
         drop(state);
         #[cfg(feature = "tracing")]
-        tracing::warn!(target: "tower_webhook", error = %reason, "redis connection given up");
+        tracing::warn!(target: "tower_webhook::delivery", error = %reason, "redis connection given up");
     }
 
     /// Asks one command, and gives the connection up if it serves no more.

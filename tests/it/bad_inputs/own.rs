@@ -20,7 +20,6 @@ use sha2::Sha256;
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
     PublicKey, SignatureLayer, Verified,
-    observe::TracingObserver,
     providers::{Discord, Linear, Meta, StandardWebhooks},
     sign::{PrivateKey, Signing, signed},
     verifier::verifier_fn,
@@ -193,7 +192,7 @@ impl Subscriber for Panics {
 
 /// A subscriber that panics changes no verdict.
 pub(super) async fn panicking_subscriber(entry: &Entry) {
-    let layer = meta_layer().observer(TracingObserver::new());
+    let layer = meta_layer();
     let panics = Panics::default();
     // So that no call site is switched off for all.
     drop(Lines::default().subscribe());

@@ -24,9 +24,7 @@ use tower_webhook::{
     Context, Outcome, Rejection, Scheme, Secret, SignatureLayer, Verified, Verifier,
     delivery_log::{DeliveryLog, Filter},
     layer::{ByBody, ByHead, Requires, Source},
-    observe::{
-        Alerts, Event, MetricsObserver, Observer, SensitiveParts, TracingObserver, is_sensitive,
-    },
+    observe::{Alerts, Event, MetricsObserver, Observer, SensitiveParts, is_sensitive},
     providers::*,
     sign::{Sign, signed},
     tenants::{TenantId, Tenants},
@@ -201,7 +199,6 @@ impl Scene {
             .observer(self.log.clone())
             .observer(self.told.clone())
             .observer(MetricsObserver::new())
-            .observer(TracingObserver::new())
             .observer(alerts.threshold(1, SECOND));
         let (told, name) = (self.told.clone(), name.to_owned());
         let inner = handler(200).map_request(move |request: Request<_>| {

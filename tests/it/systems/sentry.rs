@@ -58,7 +58,7 @@ fn a_forged_request_is_an_error_with_what_is_known_of_it() {
     let [event] = &events[..] else { panic!("{events:?}") };
     assert_eq!(event.level, Level::Error);
     assert_eq!(event.message.as_deref(), Some("invalid webhook signature"));
-    assert_eq!(event.logger.as_deref(), Some("security"));
+    assert_eq!(event.logger.as_deref(), Some("tower_webhook::security"));
     let fields = fields(event);
     for (name, expected) in [
         ("event_type", "invalid_webhook_signature"),

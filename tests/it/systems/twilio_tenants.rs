@@ -184,10 +184,10 @@ impl System {
     /// Events for security, and the types of all since this was asked last.
     fn events(&self) -> (Vec<Value>, Vec<String>) {
         let mut lines = self.lines.json();
-        lines.retain(|line| ["security", "tower_webhook"].contains(&target(line)));
+        lines.retain(|line| target(line).starts_with("tower_webhook::"));
         let types = lines.iter().filter_map(|line| line["event_type"].as_str());
         let types = types.map(ToOwned::to_owned).collect();
-        lines.retain(|line| target(line) == "security");
+        lines.retain(|line| target(line) == "tower_webhook::security");
         (lines, types)
     }
 
