@@ -212,7 +212,7 @@ fn meta() -> Result<Meta, Failure> {
 
 fn genuine(meta: &Meta) -> Result<Request<Full<Bytes>>, Failure> {
     let request = Request::post("/").body("x".repeat(PAYLOAD))?;
-    Ok(signed(meta, request, SystemTime::now())?.map(|body| Full::new(Bytes::from(body))))
+    Ok(signed(meta, request, SystemTime::now())?.map(Full::new))
 }
 
 fn handler()

@@ -109,7 +109,7 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
 }
 
 /// The rejection that says more, the first of two that say as much.
-fn one_of(first: Rejection, second: Rejection) -> Rejection {
+pub(crate) fn one_of(first: Rejection, second: Rejection) -> Rejection {
     if rank(second.kind()) > rank(first.kind()) { second } else { first }
 }
 

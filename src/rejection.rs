@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     error::Error,
     fmt,
+    num::NonZeroI64,
     sync::{Arc, OnceLock},
 };
 
@@ -45,6 +46,9 @@ pub struct Rejection {
     is_nobody: bool,
     field: Option<Named>,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    /// Of a mismatch, how many secrets were tried; of a time that is off, its age in milliseconds, negative where it
+    /// is ahead. One field, because rejections are moved a lot.
+    measure: Option<NonZeroI64>,
 }
 
 /// What was wrong with a request.
@@ -208,6 +212,7 @@ impl Rejection {
             is_nobody: false,
             field: None,
             source: None,
+            measure: None,
         }
     }
 
@@ -272,6 +277,21 @@ impl Rejection {
         self
     }
 
+    /// Says of a [mismatch](Self::mismatch) how many secrets or public keys were tried, none of which made the
+    /// signature.
+    #[must_use]
+    pub const fn with_secrets_tried(mut self, count: usize) -> Self {
+        #[expect(clippy::cast_possible_wrap, reason = "nobody has so many")]
+        let count = count as i64;
+        self.measure = NonZeroI64::new(count);
+        self
+    }
+
+    pub(crate) const fn with_age_millis(mut self, age: i64) -> Self {
+        self.measure = NonZeroI64::new(age);
+        self
+    }
+
     /// Names the tenant whose secrets were tried.
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
@@ -296,6 +316,7 @@ impl Rejection {
         self.kind = if is_unknown { RejectionKind::UnknownTenant } else { self.kind };
         self.field = self.field.filter(|_| !is_unknown);
         self.source = self.source.filter(|_| !is_unknown);
+        self.measure = self.measure.filter(|_| !is_unknown);
         self
     }
 
@@ -315,6 +336,22 @@ impl Rejection {
     #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "the log asks for it"))]
     pub(crate) fn field_name(&self) -> Option<&str> {
         self.field.as_ref().map(Named::name)
+    }
+
+    /// Returns how many secrets or public keys were tried, none of which made the signature.
+    #[must_use]
+    pub fn secrets_tried(&self) -> Option<usize> {
+        let is_meant = self.kind == RejectionKind::SignatureMismatch;
+        usize::try_from(self.measure.filter(|_| is_meant)?.get()).ok()
+    }
+
+    /// Returns how many milliseconds ago the request was signed, where that is why it was refused. It is negative
+    /// where the signed time is ahead of the clock.
+    #[must_use]
+    pub fn age_millis(&self) -> Option<i64> {
+        use RejectionKind::{TimestampInFuture, TimestampStale};
+        let is_meant = matches!(self.kind, TimestampInFuture | TimestampStale);
+        self.measure.filter(|_| is_meant).map(NonZeroI64::get)
     }
 
     /// The provider whose verifier refused, or `""` before the layer has filled it in.
@@ -394,6 +431,7 @@ impl fmt::Debug for Rejection {
             .field("tenant", &self.tenant())
             .field("field", &self.field.as_ref().map(Named::name))
             .field("source", &self.source)
+            .field("measure", &self.measure)
             .finish_non_exhaustive()
     }
 }
@@ -406,7 +444,16 @@ impl fmt::Display for Rejection {
         if let Some(field) = &self.field {
             write!(f, "{}: ", field.name())?;
         }
-        f.write_str(self.kind.describe())
+        f.write_str(self.kind.describe())?;
+        if let Some(millis) = self.age_millis() {
+            let (age, side) = (millis.unsigned_abs(), if millis < 0 { "ahead" } else { "ago" });
+            write!(f, ": {}.{:03} s {side}", age / 1000, age % 1000)?;
+        }
+        match self.secrets_tried() {
+            Some(1) => f.write_str(": 1 secret tried"),
+            Some(count) => write!(f, ": {count} secrets tried"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -212,9 +212,9 @@ impl Timestamp {
         };
         let limit = |limit: Duration| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
         if age > limit(tolerance.past) {
-            Err(Rejection::new(RejectionKind::TimestampStale))
+            Err(Rejection::new(RejectionKind::TimestampStale).with_age_millis(age))
         } else if age < -limit(tolerance.future) {
-            Err(Rejection::new(RejectionKind::TimestampInFuture))
+            Err(Rejection::new(RejectionKind::TimestampInFuture).with_age_millis(age))
         } else {
             Ok(())
         }

@@ -44,7 +44,8 @@
 //!
 //! Fields: `event_type`, `provider`, `tenant_id`, `ip_address`, `method`, `url`, `user_agent`,
 //! `request_id`, `delivery_id`, `timestamp` (milliseconds since 1970), `reason`, `field` (the header
-//! at fault), `detail` (the cause of a configuration error), `unverified` (true for what
+//! at fault), `age_ms` (how many milliseconds ago the request was signed, where that is why it was refused; negative where
+//! the time is ahead), `secrets_tried`, `detail` (the cause of a configuration error), `unverified` (true for what
 //! [only reports](crate::SignatureLayer::dangerously_report_only)), `key_index`, `body_len`,
 //! `status`, `count`, `unguarded` (true for a request that passed although the replay store failed)
 //! and `elapsed_ms`. Fields without a value are left out. Text from the request is

@@ -98,6 +98,8 @@ macro_rules! write_event {
             timestamp = event.received_at_millis(),
             reason = event.reason(),
             field = rejection.and_then(|rejection| rejection.field_name()),
+            age_ms = rejection.and_then(|rejection| rejection.age_millis()),
+            secrets_tried = rejection.and_then(|rejection| rejection.secrets_tried()),
             detail = rejection.and_then(detail),
             unverified = matches!(event.kind(), EventKind::Unverified).then_some(true),
             key_index = event.key_index(),

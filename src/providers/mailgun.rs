@@ -99,7 +99,7 @@ impl Mailgun {
         self
     }
 
-    fn key_index(&self, timestamp: &[u8], token: &[u8], tag: &[u8]) -> Option<usize> {
+    fn key_index(&self, timestamp: &[u8], token: &[u8], tag: &[u8]) -> Result<usize, Rejection> {
         let mut verdict = Verdict::new();
         for (index, key) in self.keys.iter().enumerate() {
             let mut mac = key.clone();
@@ -206,7 +206,7 @@ impl Verifier for Mailgun {
         Encoding::Hex
             .decode(&signature, &mut tag)
             .ok_or(Rejection::malformed_in(Field::json("signature")))?;
-        let key_index = self.key_index(&timestamp, &token, &tag).ok_or(Rejection::mismatch())?;
+        let key_index = self.key_index(&timestamp, &token, &tag)?;
         time.check(self.tolerance, request.clock())
             .map_err(|why| why.with_field(Field::form("timestamp")))?;
 

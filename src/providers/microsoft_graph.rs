@@ -59,7 +59,7 @@ impl MicrosoftGraph {
         };
         let state = text_field(notification.as_bytes(), FIELD)
             .ok_or(Rejection::missing_in(Field::json(FIELD)))?;
-        index_of(&self.0, state.as_bytes()).ok_or(Rejection::mismatch())
+        index_of(&self.0, state.as_bytes())
     }
 }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{policy, scheme_methods};
 use crate::{
     Context, Outcome, Rejection, Verifier,
+    combine::one_of,
     head::required,
     scheme::{
         Component, Scheme, SchemeState, SchemeVerifier, SignatureFormat, TimestampFormat,
@@ -110,10 +111,23 @@ impl Verifier for Persona {
             outcome.map(|outcome| outcome.verified().clone())
         });
         // The set that is accepted longest: a replay guard must know the body until then.
-        let longest = verdicts.flatten().reduce(|longest, other| {
-            if other.valid_for() > longest.valid_for() { other } else { longest }
+        let mut refused = None;
+        let accepted = verdicts.filter_map(|verdict| {
+            let keep = |why| {
+                refused = Some(match refused.take() {
+                    Some(first) => one_of(first, why),
+                    None => why,
+                });
+            };
+            verdict.map_err(keep).ok()
         });
-        let verified = longest.ok_or(Rejection::mismatch())?;
+        let longest =
+            accepted.reduce(
+                |longest, other| {
+                    if other.valid_for() > longest.valid_for() { other } else { longest }
+                },
+            );
+        let verified = longest.ok_or_else(|| refused.unwrap_or(Rejection::mismatch()))?;
         Ok(verified.with_replay_material(&Sha256::digest(body)).into())
     }
 

@@ -97,10 +97,10 @@ impl SharedToken {
 
     fn key_index(&self, head: &Parts) -> Result<usize, Rejection> {
         let index_of = |received: &[u8]| index_of(&self.secrets, received);
-        let index = match &self.place {
+        match &self.place {
             Place::Header(name) => index_of(required_named(head, name)?),
             Place::Path => match head.uri.path().rsplit('/').next() {
-                None | Some("") => return Err(Rejection::missing_in(Field::Path)),
+                None | Some("") => Err(Rejection::missing_in(Field::Path)),
                 Some(segment) => index_of(segment.as_bytes()),
             },
             Place::Query(name) => {
@@ -110,13 +110,12 @@ impl SharedToken {
                 let form = form.ok_or_else(|| because(RejectionKind::Malformed))?;
                 index_of(form.only(name).map_err(because)?)
             }
-        };
-        index.ok_or(Rejection::mismatch())
+        }
     }
 }
 
 /// The index of the first secret that was received. All are compared, whichever it is.
-pub(super) fn index_of(secrets: &[Secret], received: &[u8]) -> Option<usize> {
+pub(super) fn index_of(secrets: &[Secret], received: &[u8]) -> Result<usize, Rejection> {
     let mut verdict = Verdict::new();
     for (index, secret) in secrets.iter().enumerate() {
         verdict.add(index, secret.ct_matches(received));

@@ -331,7 +331,7 @@ impl Verifier for BasicAuth {
     type State = usize;
 
     fn begin(&self, request: &Context<'_>) -> Result<usize, Rejection> {
-        index_of(&self.0, credentials(request.head(), "Basic")?).ok_or(Rejection::mismatch())
+        index_of(&self.0, credentials(request.head(), "Basic")?)
     }
 
     fn finish(&self, key: &mut usize, _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {

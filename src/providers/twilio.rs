@@ -217,10 +217,12 @@ impl Verifier for Twilio {
                 }
                 verdict.add(key_index, mac.finalize().matches(signature));
             }
-            verdict.accepted()
+            verdict.accepted().ok()
         };
         // Every key is tried, and no more URLs than it takes: which of them was signed is no secret.
-        let key_index = self.0.each_url(&state.url, matching_key).ok_or(Rejection::mismatch())?;
+        let key_index = self.0.each_url(&state.url, matching_key);
+        let key_index = key_index
+            .ok_or_else(|| Rejection::mismatch().with_secrets_tried(keys.clone().count()))?;
 
         let verified = Verified::new(Self::DEFAULTS.provider())
             .with_key_index(key_index)

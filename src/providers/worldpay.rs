@@ -145,7 +145,7 @@ impl Verifier for Worldpay {
         for (index, is_match) in matches.into_iter().enumerate() {
             verdict.add(index, is_match);
         }
-        let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
+        let key_index = verdict.accepted()?;
         let verified =
             Verified::new(Self::DEFAULTS.provider()).with_key_index(key_index).with_signed_body();
         // Always the tag under the oldest key: whoever leaves out one of two signatures must not make

@@ -7,7 +7,7 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::encoding::MAX_TAG;
+use crate::{Rejection, encoding::MAX_TAG};
 
 /// How the tag is computed. It is fixed by the scheme and never taken from the request (T-34).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,21 +166,27 @@ impl Tag {
 pub(crate) struct Verdict {
     matched: Choice,
     key_index: u32,
+    tried: usize,
 }
 
 impl Verdict {
     pub(crate) fn new() -> Self {
-        Self { matched: Choice::from(0), key_index: 0 }
+        Self { matched: Choice::from(0), key_index: 0, tried: 0 }
     }
 
     pub(crate) fn add(&mut self, key_index: usize, is_match: Choice) {
         let index = u32::try_from(key_index).unwrap_or(u32::MAX);
         self.key_index.conditional_assign(&index, is_match & !self.matched);
         self.matched |= is_match;
+        self.tried += 1;
     }
 
-    /// The index of the first key that matched.
-    pub(crate) fn accepted(self) -> Option<usize> {
-        bool::from(self.matched).then(|| usize::try_from(self.key_index).unwrap_or(usize::MAX))
+    /// The index of the first key that matched, or how many were tried.
+    pub(crate) fn accepted(self) -> Result<usize, Rejection> {
+        if bool::from(self.matched) {
+            Ok(usize::try_from(self.key_index).unwrap_or(usize::MAX))
+        } else {
+            Err(Rejection::mismatch().with_secrets_tried(self.tried))
+        }
     }
 }

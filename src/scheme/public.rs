@@ -68,7 +68,7 @@ impl PublicKeys {
                 return Ok((index, Tag::new(message.sha256.as_ref())));
             }
         }
-        Err(Rejection::mismatch())
+        Err(Rejection::mismatch().with_secrets_tried(self.0.len()))
     }
 }
 

@@ -452,7 +452,7 @@ impl Inner {
         for (index, is_match) in matches.into_iter().take(1 + rest.len()).enumerate() {
             verdict.add(index, is_match);
         }
-        let key_index = verdict.accepted().ok_or(Rejection::mismatch())?;
+        let key_index = verdict.accepted()?;
         Ok((key_index, rest.last().copied().unwrap_or(first)))
     }
 

@@ -136,10 +136,57 @@ fn a_provider_that_is_named_signs_what_it_verifies() {
             let (head, body) = request.into_parts();
             verify(&named, &head, &body).unwrap_or_else(|why| panic!("{name}: {why}"));
             let other = verifier(provider, OTHER, NOW);
-            assert!(verify(&other, &head, &body).is_err(), "{name} takes another's signature");
+            let why = verify(&other, &head, &body).unwrap_err();
+            assert_eq!(why.secrets_tried(), Some(1), "{name}: {why}");
         }
     }
     assert!(all.len() >= 150, "only {} providers", all.len());
+}
+
+/// What a person compares with the provider's console.
+#[test]
+fn a_mismatch_says_how_many_secrets_were_tried() {
+    let mut count = 0;
+    for trial in Trial::all() {
+        let name = &trial.name;
+        let other = verifier(trial.provider, OTHER, NOW);
+        let why = verify(&other, &trial.head, &trial.body).unwrap_err();
+        assert_eq!(why.kind(), RejectionKind::SignatureMismatch, "{name}");
+        assert_eq!(why.secrets_tried(), Some(1), "{name}: {why}");
+        assert!(why.to_string().ends_with(": 1 secret tried"), "{name}: {why}");
+        count += 1;
+        if trial.provider.credential_kind() == CredentialKind::Secret {
+            let secrets = [secret(OTHER), secret(&OTHER[1..]), secret(&OTHER[2..])];
+            let three = trial.provider.verifier_at_time(secrets, Some(url()), at(NOW));
+            let why = verify(&three.unwrap(), &trial.head, &trial.body).unwrap_err();
+            assert_eq!(why.secrets_tried(), Some(3), "{name}: {why}");
+        }
+    }
+    assert!(count >= 145, "{count}");
+}
+
+/// By how much the sender's clock, or the receiver's, is off.
+#[test]
+fn a_time_that_is_off_says_by_how_much() {
+    let mut count = 0;
+    for trial in Trial::all() {
+        for (now, age) in [(NOW + 1_000_000, 1_000_000_000), (NOW - 1000, -1_000_000)] {
+            let late = verifier(trial.provider, KEY, now);
+            let Err(why) = verify(&late, &trial.head, &trial.body) else { continue };
+            if !matches!(
+                why.kind(),
+                RejectionKind::TimestampStale | RejectionKind::TimestampInFuture
+            ) {
+                continue;
+            }
+            assert_eq!(why.age_millis(), Some(age), "{}: {why}", trial.name);
+            let shown = if age > 0 { "1000000.000 s ago" } else { "1000.000 s ahead" };
+            assert!(why.to_string().ends_with(shown), "{}: {why}", trial.name);
+            assert_eq!(why.secrets_tried(), None, "{}", trial.name);
+            count += 1;
+        }
+    }
+    assert!(count >= 80, "{count}");
 }
 
 /// A verifier that only verifies says so.

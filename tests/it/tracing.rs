@@ -107,6 +107,7 @@ async fn s2_16_an_invalid_signature_is_a_security_event_with_the_documents_field
         ("status", 403.into()),
         ("body_len", 11.into()),
         ("method", "POST".into()),
+        ("secrets_tried", 1.into()),
     ] {
         // The subscriber's own time has the same name, so the last one counts.
         assert_eq!(events[0].get(field), Some(&expected), "{field}: {}", events[0]);

@@ -252,6 +252,7 @@ where
         let headers = head.headers.iter().map(|(name, value)| (name, value.to_str().unwrap()));
         let headers: String = headers.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let mut raw = Raw::connect(nginx.address).await;
+        let body = str::from_utf8(&body).unwrap();
         raw.send(format!(
             "POST /api{target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
              Content-Length: {}\r\n\r\n{body}",
