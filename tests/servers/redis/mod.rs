@@ -170,7 +170,11 @@ impl Redis {
         let mut connection = self.connect().await;
         let mut command = redis::cmd("FAILOVER");
         command.arg("TO").arg("127.0.0.1").arg(replica.port);
-        let () = command.query_async(&mut connection).await.unwrap();
+        // A replica that says it is connected is online to its primary up to a second later.
+        while let Err(error) = command.query_async::<()>(&mut connection).await {
+            assert!(error.to_string().contains("not online"), "{error}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         loop {
             let role: redis::Value = redis::cmd("ROLE").query_async(&mut connection).await.unwrap();
             if format!("{role:?}").contains("slave") {
