@@ -97,6 +97,7 @@ pub enum Found<V, L> {
     Later(L),
 }
 
+#[allow(unreachable_pub, reason = "Rust 1.88 does not see that a sealed trait names it")]
 pub trait LookUpLater {
     type Verifier: Verifier;
     type Future: Future<Output = Result<Self::Verifier, Rejection>>;
