@@ -17,7 +17,7 @@ pub enum ConfigError {
     },
     /// A key id or a user's name cannot stand in a request.
     IdInvalid {
-        /// What is wrong with it, and the way out.
+        /// The fault, and the cure.
         why: &'static str,
     },
     /// A header that may hold a secret is listed for the log.
@@ -40,19 +40,19 @@ pub enum ConfigError {
     #[cfg(all(feature = "asymmetric", feature = "sign"))]
     #[cfg_attr(docsrs, doc(cfg(all(feature = "asymmetric", feature = "sign"))))]
     PrivateKeyInvalid {
-        /// What is wrong with it, and the way out.
+        /// The fault, and the cure.
         why: &'static str,
     },
     /// A public key cannot be read, is too weak, or is not of the scheme's algorithm.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     PublicKeyInvalid {
-        /// What is wrong with it, and the way out.
+        /// The fault, and the cure.
         why: &'static str,
     },
     /// A scheme's declaration contradicts itself.
     SchemeInvalid {
-        /// What is wrong with it, and the way out.
+        /// The fault, and the cure.
         why: &'static str,
     },
     /// The key bytes are all zero, which to HMAC is the empty key.
@@ -63,7 +63,7 @@ pub enum ConfigError {
     SecretIsPublicKey,
     /// The secret's text cannot be meant so: it is quoted, has a name before it, or cannot be seen.
     SecretInvalid {
-        /// What is wrong with it, and the way out.
+        /// The fault, and the cure.
         why: &'static str,
     },
     /// There is white space around the secret's text, as of a file's last newline.
@@ -72,7 +72,7 @@ pub enum ConfigError {
     SecretOfSeveral {
         /// Its place among them, from 1 on.
         place: usize,
-        /// What is wrong with it.
+        /// The fault.
         error: Box<Self>,
     },
     /// Another credential of the vendor stands where its signing secret belongs, such as an API key.
@@ -88,14 +88,14 @@ pub enum ConfigError {
     SecretUndecodable {
         /// The form that was asked for, for example `base64`.
         form: &'static str,
-        /// What is wrong with it, and the way out.
+        /// The fault, and the cure.
         why: &'static str,
     },
     /// A look-up of tenants cannot be set up as it was asked for.
     #[cfg(feature = "tenants")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tenants")))]
     TenantsInvalid {
-        /// What is wrong with it, and the way out.
+        /// The fault, and the cure.
         why: &'static str,
     },
     /// More secrets or public keys than a rotation can need.
@@ -104,7 +104,7 @@ pub enum ConfigError {
     UrlInvalid {
         /// The text that was given.
         url: String,
-        /// What is wrong with it, and the way out.
+        /// The fault, and the cure.
         why: &'static str,
     },
     /// The scheme signs the URL, and none was given.
@@ -113,7 +113,7 @@ pub enum ConfigError {
     VariableInvalid {
         /// Its name.
         name: String,
-        /// What is wrong with its text. `None` where it is not set, or is not UTF-8.
+        /// The fault in its text; `None` where it is not set, or is not UTF-8.
         error: Option<Box<Self>>,
     },
 }

@@ -1,4 +1,4 @@
-//! What a verifier is asked about: a request's head, and the time.
+//! The context of a verification: a request's head, and the time.
 
 use http::request::Parts;
 

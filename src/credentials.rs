@@ -4,13 +4,13 @@ use std::fmt;
 
 use crate::{ConfigError, Secret};
 
-/// What a vendor's customers have beside the signing secret.
+/// The credentials of a vendor's customers beside the signing secret.
 #[derive(Clone, Copy)]
 pub(crate) struct Credentials {
-    /// What the verifier takes, and where it stands.
+    /// The credential that the verifier takes, and its place in the console.
     pub(crate) wanted: &'static str,
     pub(crate) others: &'static [Credential],
-    /// Whether the vendor makes the signing secret. Where the customer chooses it, it may be any text.
+    /// True where the vendor makes the signing secret. Where the customer chooses it, it may be any text.
     pub(crate) is_issued: bool,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Credential {
     pub(crate) source: &'static str,
 }
 
-/// How a credential is told from a signing secret.
+/// The form that tells a credential from a signing secret.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CredentialForm {
     /// It has a character that no signing secret of the vendor has.
@@ -50,7 +50,7 @@ const DOCUMENTED: &[(&str, &str)] = &[
 ];
 
 impl Credentials {
-    /// Of a vendor of which none are known.
+    /// The entry of a vendor of which no other credentials are known.
     pub(crate) const UNKNOWN: Self = Self { wanted: "", others: &[], is_issued: false };
 
     /// Checks a secret of this provider.

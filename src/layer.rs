@@ -168,7 +168,7 @@ impl<F> SignatureLayer<ByBody<F>> {
     /// Creates a layer that looks the verifier up by the head and the **unverified** body, for providers that
     /// name the tenant only there.
     ///
-    /// What the look-up reads is a hint and nothing more: the verifier it returns must still accept
+    /// The look-up's findings are a hint and nothing more: the verifier it returns must still accept
     /// the request, and only [`Verified::tenant`](crate::Verified::tenant) says who was proven.
     ///
     /// No verifier is known before the body has been read, so name the signature's header: requests without it
@@ -467,7 +467,7 @@ impl<S: fmt::Debug, F> fmt::Debug for MapBody<S, F> {
 }
 
 impl Config {
-    /// What the source may ask for.
+    /// Returns the settings that the source may ask for.
     pub(crate) const fn shared(&self) -> LayerContext<'_> {
         LayerContext { client_ip: self.client_ip.as_ref(), defaults: &self.defaults }
     }

@@ -39,7 +39,7 @@
 //! | `invalid_webhook_signature`, `webhook_config_error` | error | `tower_webhook::security` |
 //! | `webhook_verification_failed`, `webhook_body_refused`, `webhook_overload`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_guard_restored`, `webhook_unguardable`, `webhook_event_id_not_signed`, `webhook_replay_evicted` | warn | `tower_webhook::security` |
 //! | `webhook_panicked` | error | `tower_webhook::delivery` |
-//! | `webhook_completed` where the handler answered with another status than 2xx or 3xx, or with an error; `webhook_replay_store_failed`, `webhook_unsettled`, `webhook_lease_lost`, `webhook_replay_unbounded` | warn | `tower_webhook::delivery` |
+//! | `webhook_completed` where the handler answered with 4xx or 5xx, or with an error; `webhook_replay_store_failed`, `webhook_unsettled`, `webhook_lease_lost`, `webhook_replay_unbounded` | warn | `tower_webhook::delivery` |
 //! | `webhook_unsigned_probe`, `webhook_duplicate`, `webhook_in_flight`, `webhook_accepted`, `webhook_first_contact`, `webhook_handshake`, `webhook_completed`, `webhook_cancelled` | debug | `tower_webhook::delivery` |
 //!
 //! Fields: `event_type`, `provider`, `tenant_id`, `ip_address`, `method`, `url`, `user_agent`,
@@ -53,7 +53,7 @@
 //!
 //! A layer writes at most 60 refusals a minute for each provider and reason, so that strangers cannot fill the log.
 //! When the minute is over, the next request is preceded by one `webhook_events_suppressed` with the `count` of
-//! the others. Requests that reach the handler are always written.
+//! the others, at debug where the others would have been. Requests that reach the handler are always written.
 //!
 //! Nothing is written unless the subscriber takes `warn` of the target `tower_webhook::security`.
 //! `SignatureLayer::without_tracing` turns it off for a layer.

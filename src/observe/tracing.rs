@@ -24,6 +24,30 @@ pub(super) fn is_listening() -> bool {
     contained(|| enabled!(target: SECURITY, Level::WARN)).unwrap_or(true)
 }
 
+/// Whether the events of this name, about requests that did not reach the handler, are written at debug.
+fn is_quiet(name: &str) -> bool {
+    let quiet = [
+        "webhook_unsigned_probe",
+        "webhook_handshake",
+        "webhook_first_contact",
+        "webhook_cancelled",
+    ];
+    quiet.contains(&name)
+}
+
+macro_rules! write_count {
+    ($level:ident, $target:expr, $provider:expr, $reason:expr, $count:expr) => {
+        $level!(
+            target: $target,
+            event_type = "webhook_events_suppressed",
+            provider = $provider,
+            reason = $reason,
+            count = $count,
+            "webhook events suppressed"
+        )
+    };
+}
+
 /// Writes events to `tracing`: the page of [`observe`](crate::observe) says which, how, and how many.
 #[derive(Debug, Default)]
 pub(crate) struct TracingObserver {
@@ -56,16 +80,12 @@ impl TracingObserver {
         self.has_kept_back.store(has_kept_back, Ordering::Relaxed);
         // The lock is free again when the subscriber hears of it.
         drop(windows);
-        for ((provider, _, reason), count) in kept_back {
-            if count > 0 {
-                warn!(
-                    target: SECURITY,
-                    event_type = "webhook_events_suppressed",
-                    provider,
-                    reason,
-                    count,
-                    "webhook events suppressed"
-                );
+        for ((provider, name, reason), count) in kept_back {
+            // As loud as the events that it counts: a stranger's GETs are no warning.
+            if count > 0 && is_quiet(name) {
+                write_count!(debug, DELIVERY, provider, reason, count);
+            } else if count > 0 {
+                write_count!(warn, SECURITY, provider, reason, count);
             }
         }
         takes

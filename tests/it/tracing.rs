@@ -376,6 +376,25 @@ async fn a_get_without_a_signature_is_no_security_event() {
     assert_eq!(lines.json()[0]["level"], "ERROR");
 }
 
+#[tokio::test]
+async fn the_count_of_gets_without_a_signature_is_no_warning() {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let now = Arc::new(Mutex::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000)));
+    let clock = Arc::clone(&now);
+    let layer = meta_layer().clock(move || *clock.lock().unwrap());
+    for _ in 0..70 {
+        send(&layer, Request::get("/").body(Script::data([""])).unwrap()).await;
+    }
+    *now.lock().unwrap() += Duration::from_secs(60);
+    assert_eq!(lines.json().len(), 60);
+    send(&layer, meta_request(b"hi", Script::data(["hi"]))).await;
+    let told = lines.json();
+    assert_eq!(told[0]["event_type"], "webhook_events_suppressed");
+    assert_eq!((&told[0]["level"], &told[0]["count"]), (&"DEBUG".into(), &10.into()));
+    assert_eq!(told[0]["target"], "tower_webhook::delivery");
+}
+
 #[test]
 fn an_event_of_a_layer_of_ones_own_is_written_too() {
     let lines = Lines::default();

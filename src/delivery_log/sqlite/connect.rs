@@ -97,7 +97,7 @@ pub(super) fn writer(setup: &Setup) -> Result<Connection, LogError> {
     Ok(connection)
 }
 
-/// What durable mode asks for, as SQLite says that it is.
+/// Checks the settings that SQLite reports against those that durable mode needs.
 fn check_durable(mode: &str, synchronous: i64) -> Result<(), LogError> {
     if matches!(mode, "memory" | "off") {
         let why = format!("durable mode needs a journal on disk: `journal_mode` is {mode}");
