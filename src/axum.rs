@@ -21,7 +21,7 @@
 
 use std::{error::Error, fmt};
 
-use axum_core::{
+use ::axum::{
     body::Body,
     extract::{DefaultBodyLimit, FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
     response::{IntoResponse, Response},
@@ -85,7 +85,7 @@ impl<R> SignedRejection<R> {
         tracing::error!(
             target: "tower_webhook::axum",
             method = head.method.as_str(),
-            path = crate::observe::escaped(head.uri.path().as_bytes()),
+            path = crate::observe::escaped(crate::head::original_uri(head).path().as_bytes()),
             "{}",
             self.cure()
         );

@@ -1,6 +1,6 @@
 //! Reading a request's head strictly.
 
-use http::{HeaderName, HeaderValue, Version, header, request::Parts};
+use http::{HeaderName, HeaderValue, Uri, Version, header, request::Parts};
 
 use crate::{Rejection, RejectionKind};
 
@@ -96,4 +96,13 @@ fn trim(mut value: &[u8]) -> &[u8] {
         value = rest;
     }
     value
+}
+
+/// The URI that was received. `Router::nest` of axum cuts it for those below.
+pub(crate) fn original_uri(head: &Parts) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(original) = head.extensions.get::<axum::extract::OriginalUri>() {
+        return &original.0;
+    }
+    &head.uri
 }

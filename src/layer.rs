@@ -137,7 +137,9 @@ impl<F> SignatureLayer<ByHead<F>> {
     ///     let secrets = Arc::clone(&secrets);
     ///     let tenant = head.uri.path().trim_start_matches("/hooks/").to_owned();
     ///     async move {
-    ///         let secret = secrets.get(&tenant).ok_or(Rejection::unknown_tenant())?;
+    ///         // Events name the tenant.
+    ///         let unknown = || Rejection::unknown_tenant().with_tenant(&*tenant);
+    ///         let secret = secrets.get(&tenant).ok_or_else(unknown)?;
     ///         Ok(Meta::new(secret)?.for_tenant(tenant))
     ///     }
     /// })

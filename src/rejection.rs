@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 use crate::{
     ConfigError,
     field::{Field, Named},
+    observe::signed_url,
     verifier::VerifierDefaults,
 };
 
@@ -41,14 +42,24 @@ pub struct Rejection {
     provider: &'static str,
     www_authenticate: &'static str,
     tenant: Option<Arc<str>>,
-    /// The tenant is the decoy's, and nobody is told its name. It is kept all the same: to drop it
-    /// sooner than a known tenant's would take other steps.
+    /// There is no such tenant, or nobody knows. Its id is kept all the same: to drop it sooner than a known tenant's
+    /// would take other steps.
     is_nobody: bool,
     field: Option<Named>,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    details: Option<Arc<Details>>,
     /// Of a mismatch, how many secrets were tried; of a time that is off, its age in milliseconds, negative where it
     /// is ahead. One field, because rejections are moved a lot.
     measure: Option<NonZeroI64>,
+}
+
+/// What few rejections have, behind a pointer, because rejections are moved a lot.
+#[derive(Clone, Default)]
+struct Details {
+    source: Option<Arc<dyn Error + Send + Sync>>,
+    /// As the verifier has it. It is shown without its secrets.
+    signed_url: Option<Box<str>>,
+    /// Nor is its path shown.
+    has_secret_url: bool,
 }
 
 /// What was wrong with a request.
@@ -211,7 +222,7 @@ impl Rejection {
             tenant: None,
             is_nobody: false,
             field: None,
-            source: None,
+            details: None,
             measure: None,
         }
     }
@@ -273,8 +284,24 @@ impl Rejection {
     /// Adds the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(Arc::from(source.into()));
+        self.details().source = Some(Arc::from(source.into()));
         self
+    }
+
+    /// Says of a [mismatch](Self::mismatch) which URL the verifier takes for the one that the sender signed, where the
+    /// signature covers one: it is the first thing to compare with the sender's settings.
+    #[must_use]
+    pub fn with_signed_url(mut self, url: impl Into<Box<str>>) -> Self {
+        self.details().signed_url = Some(url.into());
+        self
+    }
+
+    fn cause(&self) -> Option<&Arc<dyn Error + Send + Sync>> {
+        self.details.as_ref()?.source.as_ref()
+    }
+
+    fn details(&mut self) -> &mut Details {
+        Arc::make_mut(self.details.get_or_insert_default())
     }
 
     /// Says of a [mismatch](Self::mismatch) how many secrets or public keys were tried, none of which made the
@@ -292,7 +319,8 @@ impl Rejection {
         self
     }
 
-    /// Names the tenant whose secrets were tried.
+    /// Names the tenant whose secrets were tried; of [`unknown_tenant`](Self::unknown_tenant), the id that was looked up
+    /// in vain.
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
@@ -315,7 +343,7 @@ impl Rejection {
         let is_unknown = self.is_nobody && self.kind.is_authentication_failure();
         self.kind = if is_unknown { RejectionKind::UnknownTenant } else { self.kind };
         self.field = self.field.filter(|_| !is_unknown);
-        self.source = self.source.filter(|_| !is_unknown);
+        self.details = self.details.filter(|_| !is_unknown);
         self.measure = self.measure.filter(|_| !is_unknown);
         self
     }
@@ -354,6 +382,22 @@ impl Rejection {
         self.measure.filter(|_| is_meant).map(NonZeroI64::get)
     }
 
+    /// Returns the URL that the verifier took for the signed one, where no signature matched. It is without user
+    /// information and without the values of its parameters; without its path, too, where that is a secret. Text is escaped and
+    /// cut after 256 bytes.
+    #[must_use]
+    pub fn signed_url(&self) -> Option<String> {
+        let details = self.details.as_ref()?;
+        Some(signed_url(details.signed_url.as_ref()?, details.has_secret_url))
+    }
+
+    /// The same, of a request whose URL is known to be secret, or not.
+    pub(crate) fn signed_url_of(&self, has_secret_url: bool) -> Option<String> {
+        let details = self.details.as_ref()?;
+        let has_secret_url = has_secret_url || details.has_secret_url;
+        Some(signed_url(details.signed_url.as_ref()?, has_secret_url))
+    }
+
     /// The provider whose verifier refused, or `""` before the layer has filled it in.
     #[must_use]
     pub const fn provider(&self) -> &'static str {
@@ -364,7 +408,19 @@ impl Rejection {
     /// that tenant's.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
-        self.tenant.as_deref().filter(|_| !self.is_nobody)
+        self.tenant.as_deref().filter(|_| self.is_tenant_known())
+    }
+
+    /// Returns the id that was looked up, where no tenant was found by it. It is the sender's text: escape it before you
+    /// write it down, and keep nothing by it without a bound.
+    #[must_use]
+    pub fn claimed_tenant(&self) -> Option<&str> {
+        let is_meant = |id: &&str| !id.is_empty() && !self.is_tenant_known();
+        self.tenant.as_deref().filter(is_meant)
+    }
+
+    fn is_tenant_known(&self) -> bool {
+        !self.is_nobody && self.kind != RejectionKind::UnknownTenant
     }
 
     /// The status that the layer answers with: 403 for a verdict unless the provider or the layer
@@ -383,14 +439,17 @@ impl Rejection {
     }
 
     /// Takes from the verifier's defaults what the response needs, unless it is known.
-    pub(crate) const fn of_verifier(mut self, defaults: &VerifierDefaults) -> Self {
+    pub(crate) fn of_verifier(mut self, defaults: &VerifierDefaults) -> Self {
         if self.www_authenticate.is_empty() {
             self.www_authenticate = defaults.www_authenticate;
+        }
+        if defaults.has_secret_url() && self.details.is_some() {
+            self.details().has_secret_url = true;
         }
         self.with_provider(defaults.provider)
     }
 
-    pub(crate) const fn attributed(mut self, defaults: &VerifierDefaults) -> Self {
+    pub(crate) fn attributed(mut self, defaults: &VerifierDefaults) -> Self {
         self.status = Some(defaults.status);
         self.of_verifier(defaults)
     }
@@ -430,8 +489,9 @@ impl fmt::Debug for Rejection {
             .field("provider", &self.provider)
             .field("tenant", &self.tenant())
             .field("field", &self.field.as_ref().map(Named::name))
-            .field("source", &self.source)
+            .field("source", &self.cause())
             .field("measure", &self.measure)
+            .field("signed_url", &self.signed_url())
             .finish_non_exhaustive()
     }
 }
@@ -450,8 +510,12 @@ impl fmt::Display for Rejection {
             write!(f, ": {}.{:03} s {side}", age / 1000, age % 1000)?;
         }
         match self.secrets_tried() {
-            Some(1) => f.write_str(": 1 secret tried"),
-            Some(count) => write!(f, ": {count} secrets tried"),
+            Some(1) => f.write_str(": 1 secret tried")?,
+            Some(count) => write!(f, ": {count} secrets tried")?,
+            None => {}
+        }
+        match self.signed_url() {
+            Some(url) => write!(f, " with the URL {url}"),
             None => Ok(()),
         }
     }
@@ -459,7 +523,7 @@ impl fmt::Display for Rejection {
 
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+        self.cause().map(|source| &**source as &(dyn Error + 'static))
     }
 }
 

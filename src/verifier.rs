@@ -252,6 +252,10 @@ impl VerifierDefaults {
         self
     }
 
+    pub(crate) const fn has_secret_url(&self) -> bool {
+        self.secret_url
+    }
+
     /// Names the headers that hold a secret or a signature, in place of those named before. The log
     /// does not store them.
     ///

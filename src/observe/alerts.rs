@@ -13,6 +13,9 @@ use std::{
 use super::{Event, EventKind, Observer};
 use crate::RejectionKind;
 
+/// Refusals that tell of a wrong secret.
+pub(super) const IN_A_ROW: u32 = 5;
+
 /// How often a secret that never worked is told.
 const REMINDER: Duration = Duration::from_secs(3600);
 
@@ -22,7 +25,6 @@ const REMINDER: Duration = Duration::from_secs(3600);
 /// |---|---|---|
 /// | [`ManyRefusals`](Alert::ManyRefusals) | so many invalid signatures from one address, or for one tenant, within the window | 10 in one hour |
 /// | [`SecretStoppedWorking`](Alert::SecretStoppedWorking) | a tenant whose requests verified before fails so many times in a row: a secret was changed on one side only | 5 |
-///
 /// | [`SecretNeverWorked`](Alert::SecretNeverWorked) | a tenant none of whose requests has verified yet sends so many well-formed signatures: the secret is probably another endpoint's | 5 |
 ///
 /// `ManyRefusals` is raised again when its window has passed without one, `SecretStoppedWorking` when a request of
@@ -103,10 +105,25 @@ struct State {
     unproven: Recent<Endpoint, Unproven>,
 }
 
-#[derive(Default)]
-struct Unproven {
+/// Signatures under a secret by which nothing has verified yet.
+#[derive(Debug, Default)]
+pub(super) struct Unproven {
     mismatches: u32,
     raised_at: Option<SystemTime>,
+}
+
+impl Unproven {
+    /// Counts a signature of the right form that did not match. Returns how many there were, when it is time to say
+    /// so: first after `in_a_row`.
+    pub(super) fn mismatch(&mut self, in_a_row: u32, now: SystemTime) -> Option<u32> {
+        self.mismatches = self.mismatches.saturating_add(1);
+        let is_raised = self.raised_at.is_some_and(|time| is_within(REMINDER, time, now));
+        if self.mismatches < in_a_row || is_raised {
+            return None;
+        }
+        self.raised_at = Some(now);
+        Some(self.mismatches)
+    }
 }
 
 #[derive(Default)]
@@ -153,7 +170,7 @@ impl Alerts {
             raise: Box::new(raise),
             threshold: 10,
             window: Duration::from_secs(3600),
-            in_a_row: 5,
+            in_a_row: IN_A_ROW,
             state: Mutex::new(State::new(10_000)),
         }
     }
@@ -208,22 +225,11 @@ impl Alerts {
             .rejection()
             .is_some_and(|why| why.kind() == RejectionKind::SignatureMismatch)
             && let Some(unproven) = unproven.get(endpoint, || Some(Unproven::default()))
-            && let Some(count) = self.never_worked(unproven, now)
+            && let Some(count) = unproven.mismatch(self.in_a_row, now)
         {
             alerts.push(Alert::SecretNeverWorked { provider, tenant, count });
         }
         alerts
-    }
-
-    /// The number of signatures that were refused, when it is time to say so.
-    fn never_worked(&self, unproven: &mut Unproven, now: SystemTime) -> Option<u32> {
-        unproven.mismatches = unproven.mismatches.saturating_add(1);
-        let is_raised = unproven.raised_at.is_some_and(|time| is_within(REMINDER, time, now));
-        if unproven.mismatches < self.in_a_row || is_raised {
-            return None;
-        }
-        unproven.raised_at = Some(now);
-        Some(unproven.mismatches)
     }
 
     /// The number of refusals in the window, when it is time to say so.

@@ -15,8 +15,9 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, 
 
 use super::{Event, EventKind, Observers, redact};
 use crate::{
-    Rejection, RejectionKind, Verified, Verifier, layer::Config, replay::ReplayAnswer,
-    sensitive::SensitiveParts, time::Clock, verdict::contained, verifier::VerifierDefaults,
+    Rejection, RejectionKind, Verified, Verifier, head::original_uri, layer::Config,
+    replay::ReplayAnswer, sensitive::SensitiveParts, time::Clock, verdict::contained,
+    verifier::VerifierDefaults,
 };
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -102,7 +103,7 @@ impl Attempt {
             found_sensitive: OnceLock::new(),
             tenant: None,
             method: head.method.clone(),
-            uri: head.uri.clone(),
+            uri: original_uri(head).clone(),
             user_agent: head.headers.get(header::USER_AGENT).cloned(),
             request_id: head.headers.get(REQUEST_ID).cloned(),
             client_ip,

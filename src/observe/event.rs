@@ -285,6 +285,12 @@ impl<'a> Event<'a> {
         .or(self.attempt.tenant.as_deref())
     }
 
+    /// Returns the id that was looked up, where no tenant was found by it; see [`Rejection::claimed_tenant`].
+    #[must_use]
+    pub fn claimed_tenant(&self) -> Option<&'a str> {
+        self.rejection()?.claimed_tenant()
+    }
+
     /// Which secret matched: 0 for the first, which is the current one.
     #[must_use]
     pub fn key_index(&self) -> Option<usize> {
@@ -309,6 +315,13 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn url(&self) -> String {
         redact::url(&self.attempt.uri, self.attempt.has_secret_url())
+    }
+
+    /// Returns the URL that the verifier took for the signed one, where no signature matched; see
+    /// [`Rejection::signed_url`].
+    #[must_use]
+    pub fn signed_url(&self) -> Option<String> {
+        self.rejection()?.signed_url_of(self.attempt.has_secret_url())
     }
 
     /// Returns the parts of the request that hold a secret or a signature. An observer that stores

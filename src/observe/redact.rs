@@ -203,16 +203,44 @@ pub(super) fn url(uri: &Uri, is_secret: bool) -> String {
     }
     let Some(query) = uri.query() else { return cut(url) };
     url.push('?');
+    push_pairs(&mut url, query, is_secret);
+    cut(url)
+}
+
+fn push_pairs(url: &mut String, query: &str, is_secret: bool) {
     // Some servers take `;` for `&`.
     for parameter in query.split_inclusive(['&', ';']) {
         let pair = parameter.trim_end_matches(['&', ';']);
-        push_pair(&mut url, pair, is_secret);
+        push_pair(url, pair, is_secret);
         url.push_str(parameter.get(pair.len()..).unwrap_or_default());
         if url.len() > MAX_TEXT {
             break;
         }
     }
-    cut(url)
+}
+
+/// A URL that a sender signed, without user information and without the values of all parameters; of a secret one
+/// without the path, too. It may begin with its path.
+pub(crate) fn signed_url(url: &str, is_secret: bool) -> String {
+    // A `://` further on is part of path or query.
+    let is_scheme = |at: &usize| !url[..*at].contains(['/', '?']);
+    let (scheme, rest) = url.split_at(url.find("://").filter(is_scheme).map_or(0, |at| at + 3));
+    let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (path_part, query) = match rest.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (rest, None),
+    };
+    let mut shown = text(scheme.as_bytes()) + &text(host.as_bytes());
+    match is_secret {
+        true => shown.push_str(&format!("/{REDACTED}")),
+        false => shown.push_str(&path(path_part)),
+    }
+    if let Some(query) = query {
+        shown.push('?');
+        push_pairs(&mut shown, query, true);
+    }
+    cut(shown)
 }
 
 /// The path without the values of its parameters, as in `/hook;token=abc`.

@@ -11,8 +11,12 @@ use std::{
 use http::StatusCode;
 use tracing::{Level, debug, enabled, error, warn};
 
-use super::{Event, EventKind, Observer, throttled::Window};
-use crate::{RejectionKind, replay::ReplayAnswer, verdict::contained};
+use super::{
+    Event, EventKind, Observer,
+    alerts::{IN_A_ROW, Unproven},
+    throttled::Window,
+};
+use crate::{Rejection, RejectionKind, replay::ReplayAnswer, verdict::contained};
 
 const SECURITY: &str = "tower_webhook::security";
 const DELIVERY: &str = "tower_webhook::delivery";
@@ -54,12 +58,41 @@ pub(crate) struct TracingObserver {
     windows: Mutex<HashMap<Sort, Window>>,
     /// Whether a window has lines to tell the number of, so that others need not look.
     has_kept_back: AtomicBool,
+    /// Whether a request has verified since the start, so that the secret is the right one.
+    has_verified: AtomicBool,
+    unproven: Mutex<Unproven>,
 }
 
 /// Provider, name and reason. All are constants of the program, so there are few.
 type Sort = (&'static str, &'static str, Option<&'static str>);
 
 impl TracingObserver {
+    /// Tells of a secret that never worked, once an hour.
+    fn doubt_secret(&self, event: &Event<'_>) {
+        let is_mismatch = |why: &Rejection| why.kind() == RejectionKind::SignatureMismatch;
+        if event.kind() == EventKind::Accepted {
+            self.has_verified.store(true, Ordering::Relaxed);
+        } else if event.rejection().is_some_and(is_mismatch)
+            && matches!(event.kind(), EventKind::Rejected { .. } | EventKind::Unverified)
+            && !self.has_verified.load(Ordering::Relaxed)
+        {
+            let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = unproven.mismatch(IN_A_ROW, event.told_at());
+            drop(unproven);
+            if let Some(count) = count {
+                warn!(
+                    target: SECURITY,
+                    event_type = "webhook_secret_never_worked",
+                    provider = event.provider(),
+                    tenant_id = tenant_id(event),
+                    signed_url = event.signed_url(),
+                    count,
+                    "no webhook has verified yet since the start: is this its endpoint's secret?"
+                );
+            }
+        }
+    }
+
     /// Whether this event is written. Tells first how many others were not, where their minute is over.
     fn takes(&self, event: &Event<'_>) -> bool {
         let is_bounded = !event.is_dispatched();
@@ -108,7 +141,7 @@ macro_rules! write_event {
             target: $target,
             event_type = event.name(),
             provider = event.provider(),
-            tenant_id = event.tenant().map(|tenant| super::redact::text(tenant.as_bytes())),
+            tenant_id = tenant_id(event),
             ip_address = event.client_ip().map(tracing::field::display),
             method = event.method().as_str(),
             url = event.url(),
@@ -119,6 +152,7 @@ macro_rules! write_event {
             reason = event.reason(),
             field = rejection.and_then(|rejection| rejection.field_name()),
             age_ms = rejection.and_then(|rejection| rejection.age_millis()),
+            signed_url = event.signed_url(),
             secrets_tried = rejection.and_then(|rejection| rejection.secrets_tried()),
             detail = rejection.and_then(detail),
             unverified = matches!(event.kind(), EventKind::Unverified).then_some(true),
@@ -139,13 +173,19 @@ macro_rules! write_event {
     }};
 }
 
+/// The tenant, also where there is none by the id that was looked up: the reason says so.
+fn tenant_id(event: &Event<'_>) -> Option<String> {
+    let id = event.tenant().or(event.claimed_tenant())?;
+    Some(super::redact::text(id.as_bytes()))
+}
+
 /// Whether the sender takes this answer of the handler for a failure. A WebSocket's handshake is answered with 101.
 fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }
 
 /// The cause of a failure of ours. That of a refusal may hold what the sender wrote.
-fn detail(rejection: &crate::Rejection) -> Option<String> {
+fn detail(rejection: &Rejection) -> Option<String> {
     if rejection.kind() != RejectionKind::VerifierUnavailable {
         return None;
     }
@@ -161,6 +201,7 @@ fn detail(rejection: &crate::Rejection) -> Option<String> {
 
 impl Observer for TracingObserver {
     fn observe(&self, event: &Event<'_>) {
+        self.doubt_secret(event);
         if !self.takes(event) {
             return;
         }

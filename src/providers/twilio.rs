@@ -221,8 +221,10 @@ impl Verifier for Twilio {
         };
         // Every key is tried, and no more URLs than it takes: which of them was signed is no secret.
         let key_index = self.0.each_url(&state.url, matching_key);
-        let key_index = key_index
-            .ok_or_else(|| Rejection::mismatch().with_secrets_tried(keys.clone().count()))?;
+        let key_index = key_index.ok_or_else(|| {
+            let mismatch = Rejection::mismatch().with_secrets_tried(keys.clone().count());
+            mismatch.with_signed_url(state.url.as_str())
+        })?;
 
         let verified = Verified::new(Self::DEFAULTS.provider())
             .with_key_index(key_index)

@@ -129,6 +129,25 @@ impl Scheme {
         Ok(())
     }
 
+    /// The URL that is signed, or the host, path and query of it that are. `None` where neither is.
+    pub(super) fn url_text(&self, head: &Parts, url: Option<&PublicUrl>) -> Option<String> {
+        let has = |part| self.signed_content.contains(&part);
+        if has(Component::Url) {
+            return Some(url?.resolve(head).ok()?.into_owned());
+        }
+        let parts = [Component::Host, Component::Path, Component::Query];
+        let [has_host, has_path, has_query] = parts.map(has);
+        let host = has_host.then(|| host(head).ok()).flatten().unwrap_or_default();
+        let mut text = String::from_utf8_lossy(host).into_owned();
+        if has_path {
+            text.push_str(head.uri.path());
+        }
+        if let Some(query) = head.uri.query().filter(|_| has_query) {
+            text.extend(["?", query]);
+        }
+        (has_host || has_path || has_query).then_some(text)
+    }
+
     /// Whether the body must begin with a byte that no URL has, and whether it must end so: where a
     /// part of any length is beside it.
     pub(super) fn open_sides(&self, url: Option<&PublicUrl>) -> [bool; 2] {

@@ -13,7 +13,8 @@ use super::{
     public::{Content, PublicKeys},
 };
 use crate::{
-    ConfigError, Context, Outcome, PublicUrl, Rejection, Secret, Secrets, Verified, Verifier,
+    ConfigError, Context, Outcome, PublicUrl, Rejection, RejectionKind, Secret, Secrets, Verified,
+    Verifier,
     challenge::{Challenge, is_token},
     config_error::MAX_SECRETS,
     field::Field,
@@ -312,16 +313,17 @@ impl Verifier for SchemeVerifier {
         }
         let signed = mem::replace(&mut state.signed, Signed::Finished);
         let (key_index, identity) = match (signed, keys) {
-            (Signed::Keyed(keyed), Keys::Secret(_)) => inner.match_tags(keyed, head)?,
+            (Signed::Keyed(keyed), Keys::Secret(_)) => inner.match_tags(keyed, head),
             (Signed::Plain(content), Keys::Public(keys)) => {
                 let mut after_body = Vec::new();
                 let mut add = |bytes: &[u8]| after_body.extend_from_slice(bytes);
                 inner.each_part(Side::AfterBody, head, &mut add)?;
-                keys.match_content(scheme, head, content, body, &after_body)?
+                keys.match_content(scheme, head, content, body, &after_body)
             }
             // A state of another verifier proves nothing to this one, nor does one a second time.
-            _ => return Err(Rejection::mismatch()),
-        };
+            _ => Err(Rejection::mismatch()),
+        }
+        .map_err(|rejection| inner.name_url(rejection, head))?;
 
         let mut verified = Verified::new(scheme.defaults.provider).with_key_index(key_index);
         // Every scheme signs it.
@@ -454,6 +456,15 @@ impl Inner {
         }
         let key_index = verdict.accepted()?;
         Ok((key_index, rest.last().copied().unwrap_or(first)))
+    }
+
+    /// Names the URL, or what of it is signed, in a mismatch.
+    fn name_url(&self, rejection: Rejection, head: &Parts) -> Rejection {
+        let is_mismatch = rejection.kind() == RejectionKind::SignatureMismatch;
+        match self.scheme.url_text(head, self.url.as_ref()) {
+            Some(url) if is_mismatch => rejection.with_signed_url(url),
+            _ => rejection,
+        }
     }
 
     fn each_part(

@@ -199,8 +199,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     ///
     /// Tenants differ in their secrets alone, so the decoy refuses from the head what every tenant's
     /// verifier would: a request whose signature is missing, malformed or repeated costs no call of
-    /// the store, unless it is a challenge or its id is cached. The event of such a request names no
-    /// tenant.
+    /// the store, unless it is a challenge or its id is cached.
     ///
     /// The [`begin`](Verifier::begin) of a verifier of your own must therefore not return
     /// [`Missing`](RejectionKind::Missing), [`Malformed`](RejectionKind::Malformed) or
@@ -235,7 +234,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         let decoy = make(decoy_secret().into_iter().collect());
         let make = Arc::new(make);
         let builder = TenantsBuilder::new(decoy, move |tenant| {
-            let (asking, make) = (store(tenant), Arc::clone(&make));
+            let (asking, make) = (store(tenant.clone()), Arc::clone(&make));
             async move {
                 let row = asking.await.map_err(Rejection::unavailable)?;
                 // Without a secret it is as if the tenant did not exist.
@@ -244,7 +243,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
                 Ok(Some(Answer {
                     fingerprint: id.is_none().then(|| secrets.fingerprint()),
                     id: id.map(|id| TenantId::of_store(&id)),
-                    verifier: make(secrets)?,
+                    verifier: make(secrets).map_err(|error| unusable(error, &tenant))?,
                 }))
             }
         });
@@ -304,10 +303,11 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         let decoy = make(decoy);
         let make = Arc::new(make);
         TenantsBuilder::new(decoy, move |tenant| {
-            let (asking, make) = (store(tenant), Arc::clone(&make));
+            let (asking, make) = (store(tenant.clone()), Arc::clone(&make));
             async move {
                 let row = asking.await.map_err(Rejection::unavailable)?;
-                let verifier = row.map(&*make).transpose()?;
+                let verifier = row.map(&*make).transpose();
+                let verifier = verifier.map_err(|error| unusable(error, &tenant))?;
                 Ok(verifier.map(|verifier| Answer { verifier, id: None, fingerprint: None }))
             }
         })
@@ -394,7 +394,9 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         if let Some(found) = shared.cached(&id) {
             return LookUp::cached(found);
         }
-        let Miss::Ask(address) = miss() else { return LookUp::cached(shared.decoy()) };
+        let Miss::Ask(address) = miss() else {
+            return LookUp::cached(TenantVerifier::decoy(shared.config.decoy.clone(), id));
+        };
         // An entry that is too old tells that there was such a tenant.
         let is_known = shared.known.contains_key(&id);
         let lane = if is_known { Lane::Known } else { Lane::of(address) };
@@ -466,8 +468,8 @@ impl<V: Verifier + Clone> Shared<V> {
         let _call = match seat.turn(limit, &self.gate, lane).await {
             Turn::Ours(call) => call,
             Turn::Landed(found) => return found,
-            Turn::Late => return Err(late()),
-            Turn::Crowded => return Err(crowded()),
+            Turn::Late => return Err(named(late(), &seat.id)),
+            Turn::Crowded => return Err(named(crowded(), &seat.id)),
         };
         // Before the call: the answer can be as old as that.
         let asked_at = self.config.clock.millis();
@@ -476,6 +478,7 @@ impl<V: Verifier + Clone> Shared<V> {
             Some(answer) => answer.into_verifier(&seat.id),
             None => TenantVerifier::decoy(self.config.decoy.clone(), seat.id.clone()),
         });
+        let found = found.map_err(|rejection| named(rejection, &seat.id));
         seat.land(found.clone(), || self.keep(&seat.id, &found, asked_at));
         found
     }
@@ -501,6 +504,16 @@ impl<V: Verifier + Clone> Shared<V> {
         other.remove(id);
         into.insert(id.clone(), Cached { verifier: found.clone(), asked_at });
     }
+}
+
+/// Why this tenant's own row makes no verifier.
+fn unusable(error: ConfigError, tenant: &TenantId) -> Rejection {
+    Rejection::from(error).with_tenant(tenant.to_shared())
+}
+
+/// Names the id that was looked up, unless the tenant is known.
+fn named(rejection: Rejection, id: &TenantId) -> Rejection {
+    if rejection.tenant().is_some() { rejection } else { rejection.looked_up(id.to_shared(), true) }
 }
 
 fn late() -> Rejection {

@@ -253,3 +253,25 @@ fn its_rejection_is_a_response_and_an_error() {
     let own = SignedRejection::Extractor(StatusCode::IM_A_TEAPOT);
     assert_eq!(own.into_response().status(), StatusCode::IM_A_TEAPOT);
 }
+
+/// The path is that of the access log, and not what `nest` has left of it.
+#[cfg(feature = "tracing")]
+#[tokio::test]
+async fn events_name_the_whole_path_also_under_nest() {
+    let lines = crate::tracing::Lines::default();
+    let _guard = lines.subscribe();
+    let hooks = Router::new().route("/github", post(pushed).layer(github()));
+    let server = serve_axum(Router::new().nest("/webhooks", hooks)).await;
+    let mut forged = delivery("/webhooks/github?a=1", "application/json", "{}");
+    forged.headers_mut().insert("x-hub-signature-256", "sha256=00".parse().unwrap());
+    for request in [forged, delivery("/webhooks/github?a=1", "text/plain", "{}")] {
+        send(server, request).await;
+        let told = lines.json();
+        let told = told.iter().filter(|event| event.get("event_type").is_some());
+        let urls: Vec<_> = told.map(|event| event["url"].as_str().unwrap()).collect();
+        assert!(
+            !urls.is_empty() && urls.iter().all(|url| *url == "/webhooks/github?a=1"),
+            "{urls:?}"
+        );
+    }
+}

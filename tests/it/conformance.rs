@@ -145,7 +145,7 @@ fn a_provider_that_is_named_signs_what_it_verifies() {
 
 /// What a person compares with the provider's console.
 #[test]
-fn a_mismatch_says_how_many_secrets_were_tried() {
+fn a_mismatch_says_how_many_secrets_were_tried_and_with_which_url() {
     let mut count = 0;
     for trial in Trial::all() {
         let name = &trial.name;
@@ -153,7 +153,10 @@ fn a_mismatch_says_how_many_secrets_were_tried() {
         let why = verify(&other, &trial.head, &trial.body).unwrap_err();
         assert_eq!(why.kind(), RejectionKind::SignatureMismatch, "{name}");
         assert_eq!(why.secrets_tried(), Some(1), "{name}: {why}");
-        assert!(why.to_string().ends_with(": 1 secret tried"), "{name}: {why}");
+        let signed_url = why.signed_url();
+        assert_eq!(signed_url.is_some(), trial.provider.needs_url(), "{name}: {why}");
+        assert!(signed_url.is_none_or(|url| url.starts_with("https://example.com/")), "{name}");
+        assert!(why.to_string().contains(": 1 secret tried"), "{name}: {why}");
         count += 1;
         if trial.provider.credential_kind() == CredentialKind::Secret {
             let secrets = [secret(OTHER), secret(&OTHER[1..]), secret(&OTHER[2..])];

@@ -141,11 +141,12 @@ async fn ten_1_each_tenant_has_its_own_secret() {
     }
     let crossed = send(&layer, request("B", "secret of tenant A", hello())).await;
     assert_refused("the other tenant's secret", RejectionKind::SignatureMismatch, &crossed);
-    // Whoever reads the events learns which tenant it was; an unknown one has no name.
-    for (tenant, named) in [("B", Some("B")), ("nobody", None)] {
+    // Whoever reads the events learns which tenant it was, and which one was claimed.
+    for (tenant, named, claimed) in [("B", Some("B"), None), ("nobody", None, Some("nobody"))] {
         let (response, _) = send(&layer, request(tenant, "secret of tenant A", hello())).await;
         let rejection = response.extensions().get::<Rejection>().unwrap();
-        assert_eq!((rejection.tenant(), rejection.provider()), (named, "meta"));
+        assert_eq!((rejection.tenant(), rejection.claimed_tenant()), (named, claimed));
+        assert_eq!(rejection.provider(), "meta");
     }
     assert_eq!(store.calls(), 3, "once for each");
 }
@@ -540,7 +541,7 @@ async fn only_a_known_tenants_refusal_names_the_field_and_the_tenant() {
         );
         assert!(unknown.tenant().is_none() && unknown.source().is_none(), "{unknown:?}");
         // Whoever names a tenant himself is heard.
-        assert_eq!(unknown.with_tenant("7").tenant(), Some("7"));
+        assert_eq!(unknown.with_tenant("7").claimed_tenant(), Some("7"));
     }
 }
 

@@ -12,11 +12,12 @@ use http::{Request, Response};
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, Rejection, SignatureLayer, Verified, Verifier,
+    BufferedBody, PublicUrl, Rejection, SignatureLayer, Verified, Verifier,
     layer::ByHead,
     observe::{Attempt, ClientIp, EventKind},
-    providers::Meta,
-    verifier::verifier_fn,
+    providers::{self, Meta, Twilio},
+    scheme::{Component, Scheme},
+    verifier::{VerifierDefaults, verifier_fn},
 };
 use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
@@ -294,7 +295,7 @@ async fn refusals_are_written_sixty_a_minute_for_each_provider_and_reason_and_th
         |told: &[Value], reason: &str| told.iter().filter(|line| line["reason"] == reason).count();
     assert_eq!(reasons(&told, "signature_mismatch"), 60);
     assert_eq!(reasons(&told, "missing"), 1, "another reason has room of its own");
-    assert_eq!(told.len(), 61);
+    assert_eq!(told.len(), 62, "and one that nothing has verified yet");
     // What the handler gets is always written.
     send(&layer, meta_request(b"hi", Script::data(["hi"]))).await;
     assert_eq!(lines.json().len(), 2);
@@ -318,6 +319,44 @@ async fn refusals_are_written_sixty_a_minute_for_each_provider_and_reason_and_th
     }
     send(&layer, forged("/")).await;
     assert_eq!(reasons(&lines.json(), "signature_mismatch"), 1, "and from the beginning");
+}
+
+#[tokio::test]
+async fn a_secret_that_never_worked_is_told_once_an_hour_until_something_verifies() {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let now = Arc::new(Mutex::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000)));
+    let clock = Arc::clone(&now);
+    let layer = meta_layer().clock(move || *clock.lock().unwrap());
+    let told = || {
+        let mut told = lines.json();
+        told.retain(|event| event["event_type"] == "webhook_secret_never_worked");
+        told
+    };
+    for _ in 0..20 {
+        // These say nothing about a secret.
+        send(&layer, Request::post("/").body(Script::data([""])).unwrap()).await;
+    }
+    for _ in 0..4 {
+        send(&layer, forged("/")).await;
+    }
+    assert!(told().is_empty());
+    send(&layer, forged("/")).await;
+    let first = told();
+    assert_eq!(first.len(), 1);
+    assert_eq!((&first[0]["level"], &first[0]["count"]), (&"WARN".into(), &5.into()));
+    assert_eq!(first[0]["target"], "tower_webhook::security");
+    for (seconds, expected) in [(3599, 0), (1, 1), (0, 0)] {
+        *now.lock().unwrap() += Duration::from_secs(seconds);
+        send(&layer, forged("/")).await;
+        assert_eq!(told().len(), expected, "{seconds}");
+    }
+    send(&layer, meta_request(b"hi", Script::data(["hi"]))).await;
+    *now.lock().unwrap() += Duration::from_secs(7200);
+    for _ in 0..10 {
+        send(&layer, forged("/")).await;
+    }
+    assert!(told().is_empty(), "the secret has worked");
 }
 
 #[tokio::test]
@@ -405,4 +444,141 @@ fn an_event_of_a_layer_of_ones_own_is_written_too() {
     assert_eq!(told.len(), 1);
     assert_eq!(told[0]["event_type"], "rate_limit_exceeded");
     assert_eq!(told[0]["target"], "tower_webhook::security");
+}
+
+fn twilio(target: &str) -> Request<Script> {
+    Request::post(target)
+        .header("x-twilio-signature", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Script::data(["From=1"]))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_mismatch_names_the_url_that_must_be_signed() {
+    const PATH: Scheme = Scheme::hmac_sha256("x-sig").signed_content(&[
+        Component::Host,
+        Component::Literal(" "),
+        Component::Path,
+        Component::Literal("\n"),
+        Component::Body,
+    ]);
+    let url = |text: &str| PublicUrl::base(text).unwrap();
+    let by_url = |text: &str| Twilio::new(secret(), url(text)).unwrap();
+    let hex = "0".repeat(64);
+    let scheme = |target: &str| {
+        let request = Request::post(target).header("host", "a.example").header("x-sig", &*hex);
+        request.body(Script::data(["{}"])).unwrap()
+    };
+    let told_so = PublicUrl::custom(|_| Some("wss://u:p@b.example:8443/é?q=1".into()));
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let told = |name: &str| {
+        let told = lines.json();
+        assert_eq!(told.len(), 1, "{name}: {told:?}");
+        assert_eq!(told[0]["reason"], "signature_mismatch", "{name}");
+        told[0].get("signed_url").and_then(Value::as_str).map(str::to_owned)
+    };
+    let layer = SignatureLayer::new(by_url("https://u:pass@old.ngrok.app/x"));
+    send(&layer, twilio("/sms?token=query-canary&to=query-canary")).await;
+    assert_eq!(
+        told("query and user").as_deref(),
+        Some("https://old.ngrok.app/x/sms?token=[redacted]&to=[redacted]")
+    );
+    send(&SignatureLayer::new(Twilio::new(secret(), told_so).unwrap()), twilio("/sms")).await;
+    assert_eq!(told("custom").as_deref(), Some(r"wss://b.example:8443/\xc3\xa9?q=[redacted]"));
+    let named = providers::by_name("twilio").unwrap();
+    let named = named.verifier_at(secret(), url("https://a.example")).unwrap();
+    send(&SignatureLayer::new(named), twilio("/sms")).await;
+    assert_eq!(told("by name").as_deref(), Some("https://a.example/sms"));
+    let either = by_url("https://a.example").or(by_url("http://a.example"));
+    send(&SignatureLayer::new(either), twilio("/sms")).await;
+    assert!(told("or").is_some_and(|url| url.ends_with("://a.example/sms")));
+    let layer = SignatureLayer::new(PATH.verifier(secret()).unwrap());
+    send(&layer, scheme("/hook?a=1")).await;
+    assert_eq!(told("host and path").as_deref(), Some("a.example/hook"));
+    let layer = SignatureLayer::new(by_url("https://a.example"))
+        .defaults(VerifierDefaults::DEFAULT.with_secret_url());
+    let (response, _) = send(&layer, twilio("/path-canary?b=query-canary")).await;
+    let expected = "https://a.example/[redacted]?b=[redacted]";
+    assert_eq!(told("secret URL").as_deref(), Some(expected));
+    let shown = response.extensions().get::<Rejection>().unwrap().to_string();
+    assert!(shown.ends_with(expected), "{shown}");
+    send(&meta_layer(), forged("/")).await;
+    assert_eq!(told("no URL"), None);
+    // What is wrong is the time, or the header.
+    let mut request = twilio("/sms");
+    request.headers_mut().remove("x-twilio-signature");
+    send(&SignatureLayer::new(by_url("https://a.example")), request).await;
+    assert!(lines.json()[0].get("signed_url").is_none());
+}
+
+/// The reasons are: no tenant, no store, a row that makes no verifier, and a wrong secret.
+#[cfg(feature = "tenants")]
+#[tokio::test]
+async fn events_name_the_tenant_that_was_looked_up() {
+    use tower_webhook::{
+        Secret,
+        layer::Requires,
+        providers::Stripe,
+        tenants::{TenantId, Tenants, json_field},
+    };
+
+    let load = async |id: TenantId| match id.as_str() {
+        "anna" => Ok(Some(Secret::new("whsec_of_anna").unwrap())),
+        "odd" => Ok(Some(Secret::new("sk_live_odd").unwrap())),
+        "down" => Err("connection refused"),
+        _ => Ok(None),
+    };
+    let tenants = Tenants::new(load, Stripe::new).unwrap();
+    let by_body = tenants.by_body(Requires::nothing(), |_, body| json_field(body, "tenant"));
+    let by_head = tenants.by_head(|head| Some(head.uri.path().trim_start_matches('/').into()));
+    let by_body = SignatureLayer::new(by_body).clock(at(1_700_000_000));
+    let by_head = SignatureLayer::new(by_head).clock(at(1_700_000_000));
+    let request = |target: &str, body: String, is_signed: bool| {
+        let request = Request::post(target);
+        let signature = format!("t=1700000000,v1={}", "0".repeat(64));
+        let request =
+            if is_signed { request.header("stripe-signature", signature) } else { request };
+        request.body(Script::data([body])).unwrap()
+    };
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    // Twice, so that the second answer is the cache's.
+    for _ in 0..2 {
+        for (tenant, event_type, reason) in [
+            ("anna", "invalid_webhook_signature", "signature_mismatch"),
+            ("nobody", "invalid_webhook_signature", "unknown_tenant"),
+            ("odd", "webhook_config_error", "verifier_unavailable"),
+            ("down", "webhook_config_error", "verifier_unavailable"),
+        ] {
+            send(&by_body, request("/", format!(r#"{{"tenant":"{tenant}"}}"#), true)).await;
+            send(&by_head, request(&format!("/{tenant}"), "{}".into(), true)).await;
+            let told = lines.json();
+            assert_eq!(told.len(), 2);
+            for event in told {
+                assert_eq!(
+                    (&event["event_type"], &event["reason"]),
+                    (&event_type.into(), &reason.into())
+                );
+                assert_eq!(event["tenant_id"], tenant, "{event}");
+            }
+        }
+    }
+    // The head alone refuses it, so that nobody is looked up.
+    send(&by_head, request("/anna2", "{}".into(), false)).await;
+    assert_eq!(lines.json()[0]["tenant_id"], "anna2");
+    // What can be no id is told by nobody.
+    send(&by_body, request("/", r#"{"tenant":"../a"}"#.into(), true)).await;
+    assert_eq!(lines.json()[0].get("tenant_id"), None);
+    // A closure of yours names it, too.
+    let look_up = |head: &http::request::Parts| {
+        let tenant = head.uri.path().trim_start_matches('/').to_owned();
+        async move {
+            let unknown = Rejection::unknown_tenant().with_tenant(tenant);
+            Err::<Stripe, _>(unknown)
+        }
+    };
+    send(&SignatureLayer::by_head(look_up), request("/7", "{}".into(), true)).await;
+    assert_eq!(lines.json()[0]["tenant_id"], "7");
 }

@@ -229,7 +229,9 @@ impl System {
             assert_eq!(events[0].get(field), Some(&expected), "{field}: {}", events[0]);
         }
         assert!(events[0]["timestamp"].is_number());
-        assert_eq!(events[0].get("tenant_id").is_some(), tenant.is_some());
+        // Of an unknown tenant it is the id that was looked up.
+        let is_named = events[0].get("tenant_id").is_some();
+        assert!(is_named == tenant.is_some() || reason == "unknown_tenant", "{}", events[0]);
 
         let row = self.last_row().await;
         let mut expected = Entry::new(row.id, "unauthorized");
