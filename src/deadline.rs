@@ -13,6 +13,9 @@ pub(crate) use tokio::time::Instant;
 #[cfg(feature = "tokio")]
 use tokio::{runtime::Handle, time::Sleep};
 
+#[cfg(feature = "tokio")]
+use crate::time::HAS_NO_SYSTEM;
+
 #[cfg(not(feature = "tokio"))]
 type Sleep = std::future::Pending<()>;
 /// There is none without a timer.
@@ -80,7 +83,7 @@ impl Timer {
 /// stranger may have sent.
 fn is_available() -> bool {
     #[cfg(feature = "tokio")]
-    return Handle::try_current().is_ok();
+    return !HAS_NO_SYSTEM && Handle::try_current().is_ok();
     #[cfg(not(feature = "tokio"))]
     return false;
 }
@@ -88,7 +91,7 @@ fn is_available() -> bool {
 /// Returns the time that is this far ahead. `None` never comes.
 pub(crate) fn after(time: Duration) -> Option<Instant> {
     #[cfg(feature = "tokio")]
-    return Instant::now().checked_add(time);
+    return (!HAS_NO_SYSTEM).then(Instant::now)?.checked_add(time);
     #[cfg(not(feature = "tokio"))]
     return Some(time).and(None);
 }

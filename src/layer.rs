@@ -360,8 +360,8 @@ impl<M> SignatureLayer<M> {
         self.with(|config| config.client_ip = Some(client_ip))
     }
 
-    /// Sets the clock of the verifier and of events, in place of the system's: for tests. A closure and a
-    /// [`SystemTime`](std::time::SystemTime) are clocks, too.
+    /// Sets the clock of the verifier and of events, in place of the system's: for tests, and for targets without one,
+    /// such as `wasm32-unknown-unknown`. A closure and a [`SystemTime`](std::time::SystemTime) are clocks, too.
     ///
     /// `Tenants`, a [`ReplayLayer`](crate::replay::ReplayLayer) and `sign` have clocks of their own.
     pub fn clock(self, clock: impl Into<Clock>) -> Self {

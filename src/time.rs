@@ -2,8 +2,8 @@
 
 use std::{
     fmt,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{Rejection, RejectionKind};
@@ -129,10 +129,15 @@ impl Clock {
         Self(None)
     }
 
-    /// Returns the time.
+    /// Returns the time. `wasm32-unknown-unknown` has none of its own: the system's clock tells 1970 there.
     #[must_use]
     pub fn now(&self) -> SystemTime {
-        self.0.as_ref().map_or_else(SystemTime::now, |now| now())
+        match &self.0 {
+            Some(now) => now(),
+            // To ask the system there ends the program.
+            None if HAS_NO_SYSTEM => UNIX_EPOCH,
+            None => SystemTime::now(),
+        }
     }
 
     pub(crate) const fn is_system(&self) -> bool {
@@ -168,6 +173,16 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_some() { "<fn>" } else { "system" })
     }
+}
+
+/// Whether the target has no system that can be asked for the time.
+pub(crate) const HAS_NO_SYSTEM: bool = cfg!(all(target_family = "wasm", target_os = "unknown"));
+
+/// Returns the time since the process first asked, by a clock that no correction moves. It stands still where there is
+/// no such clock.
+pub(crate) fn steady() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    if HAS_NO_SYSTEM { Duration::ZERO } else { START.elapsed() }
 }
 
 /// A signed time, as milliseconds since 1970.

@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -15,8 +15,13 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, 
 
 use super::{Event, EventKind, Observers, redact};
 use crate::{
-    Rejection, RejectionKind, Verified, Verifier, head::original_uri, layer::Config,
-    replay::ReplayAnswer, sensitive::SensitiveParts, time::Clock, verdict::contained,
+    Rejection, RejectionKind, Verified, Verifier,
+    head::original_uri,
+    layer::Config,
+    replay::ReplayAnswer,
+    sensitive::SensitiveParts,
+    time::{Clock, steady},
+    verdict::contained,
     verifier::VerifierDefaults,
 };
 
@@ -51,7 +56,8 @@ pub struct Attempt {
     pub(super) client_ip: Option<IpAddr>,
     pub(super) received_at: SystemTime,
     pub(super) headers: Option<HeaderMap>,
-    started: Instant,
+    /// By the [steady](steady) clock.
+    started: Duration,
     clock: Clock,
     observers: Observers,
     verdict: OnceLock<(Proof, Duration)>,
@@ -109,7 +115,7 @@ impl Attempt {
             client_ip,
             received_at: clock.now(),
             headers: observers.keep_request().then(|| head.headers.clone()),
-            started: Instant::now(),
+            started: steady(),
             clock,
             observers,
             verdict: OnceLock::new(),
@@ -243,7 +249,7 @@ impl Attempt {
     /// By the clock that was set, else by one that no correction of the system's time moves.
     pub(super) fn elapsed(&self) -> Duration {
         if self.clock.is_system() {
-            self.started.elapsed()
+            steady().saturating_sub(self.started)
         } else {
             self.clock.now().duration_since(self.received_at).unwrap_or_default()
         }

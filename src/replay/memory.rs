@@ -9,11 +9,14 @@ use std::{
     mem,
     num::NonZeroU64,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use super::{Claim, ClaimToken, ReplayStore, Settled, StoreError};
-use crate::{time::Clock, verified::ReplayKey};
+use crate::{
+    time::{Clock, steady},
+    verified::ReplayKey,
+};
 
 /// Claims in this process's memory, bounded and expiring.
 ///
@@ -34,7 +37,8 @@ struct Inner {
     max: usize,
     clock: Clock,
     created: SystemTime,
-    started: Instant,
+    /// By the [steady](steady) clock.
+    started: Duration,
 }
 
 /// Enough for many cores; few enough that each holds its share of the deliveries.
@@ -94,10 +98,10 @@ impl MemoryReplayStore {
         Self::new(bytes / BYTES_PER_DELIVERY)
     }
 
-    /// Sets the clock, for tests. The store is empty afterwards.
+    /// Sets the clock, in place of the system's: for tests, and for targets without one. The store is empty afterwards.
     #[must_use]
-    pub fn clock(self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self::with(self.0.max, Clock::new(now))
+    pub fn clock(self, clock: impl Into<Clock>) -> Self {
+        Self::with(self.0.max, clock.into())
     }
 
     fn with(max: usize, clock: Clock) -> Self {
@@ -107,7 +111,7 @@ impl MemoryReplayStore {
             shards: (0..shards).map(|_| Mutex::new(Shard::new(max / shards))).collect(),
             max,
             created: clock.now(),
-            started: Instant::now(),
+            started: steady(),
             clock,
         }))
     }
@@ -156,7 +160,11 @@ impl Inner {
         let by_clock = self.clock.now().duration_since(self.created);
         let by_clock = nanos(by_clock.unwrap_or_default());
         // A clock that was set is the only one.
-        let steady = if self.clock.is_system() { nanos(self.started.elapsed()) } else { by_clock };
+        let steady = if self.clock.is_system() {
+            nanos(steady().saturating_sub(self.started))
+        } else {
+            by_clock
+        };
         Now { steady, earliest: steady.min(by_clock), latest: steady.max(by_clock) }
     }
 }

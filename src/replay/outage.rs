@@ -5,8 +5,10 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use crate::time::steady;
 
 /// How often an outage that goes on is reported.
 const REPORTED_EVERY: Duration = Duration::from_secs(60);
@@ -24,8 +26,8 @@ pub(super) struct Outage {
 }
 
 struct State {
-    reported_at: Instant,
-    failed_at: Instant,
+    reported_at: Duration,
+    failed_at: Duration,
     unreported: u64,
     in_all: u64,
 }
@@ -33,15 +35,15 @@ struct State {
 impl Outage {
     /// Counts a delivery that passes unguarded. Returns the number to report, if it is time to.
     pub(super) fn unguarded(&self) -> Option<u64> {
-        self.unguarded_at(Instant::now())
+        self.unguarded_at(steady())
     }
 
     /// The store has answered. Returns how many deliveries passed unguarded, if the outage is over.
     pub(super) fn answered(&self) -> Option<u64> {
-        if self.is_on.load(Ordering::Relaxed) { self.answered_at(Instant::now()) } else { None }
+        if self.is_on.load(Ordering::Relaxed) { self.answered_at(steady()) } else { None }
     }
 
-    fn unguarded_at(&self, now: Instant) -> Option<u64> {
+    fn unguarded_at(&self, now: Duration) -> Option<u64> {
         let mut state = self.state();
         let is_first = state.is_none();
         let state = state.get_or_insert_with(|| {
@@ -51,16 +53,16 @@ impl Outage {
         state.failed_at = now;
         state.unreported += 1;
         state.in_all += 1;
-        if !is_first && now.saturating_duration_since(state.reported_at) < REPORTED_EVERY {
+        if !is_first && now.saturating_sub(state.reported_at) < REPORTED_EVERY {
             return None;
         }
         state.reported_at = now;
         Some(std::mem::take(&mut state.unreported))
     }
 
-    fn answered_at(&self, now: Instant) -> Option<u64> {
+    fn answered_at(&self, now: Duration) -> Option<u64> {
         let mut state = self.state();
-        let is_over = |state: &mut State| now.saturating_duration_since(state.failed_at) >= QUIET;
+        let is_over = |state: &mut State| now.saturating_sub(state.failed_at) >= QUIET;
         let outage = state.take_if(is_over)?;
         self.is_on.store(false, Ordering::Relaxed);
         Some(outage.in_all)
@@ -84,8 +86,8 @@ mod tests {
 
     #[test]
     fn an_outage_is_told_at_once_then_once_a_minute_and_at_its_end() {
-        let (outage, start) = (Outage::default(), Instant::now());
-        let at = |millis| start + Duration::from_millis(millis);
+        let outage = Outage::default();
+        let at = Duration::from_millis;
         assert_eq!(outage.answered_at(at(0)), None);
         assert_eq!(outage.unguarded_at(at(0)), Some(1));
         // One in ten milliseconds, for two minutes and a half.

@@ -11,10 +11,13 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use crate::verified::ReplayKey;
+use crate::{
+    time::{Clock, HAS_NO_SYSTEM},
+    verified::ReplayKey,
+};
 
 /// Keeps the claims of a [`ReplayLayer`](super::ReplayLayer).
 ///
@@ -81,15 +84,19 @@ pub struct ClaimToken {
 }
 
 impl ClaimToken {
-    /// One that no other process has, nor this one had before.
+    /// One that no other process has, nor this one had before. `wasm32-unknown-unknown` has neither randomness nor process
+    /// ids, so there it is not known from another instance's.
     #[must_use]
     pub fn unique() -> Self {
         static PROCESS: OnceLock<u64> = OnceLock::new();
         static COUNT: AtomicU64 = AtomicU64::new(0);
         // The standard library seeds it from the system's randomness. Uniqueness is all that is
         // needed: whoever could write to the store needs no token.
-        let process = PROCESS
-            .get_or_init(|| RandomState::new().hash_one((std::process::id(), SystemTime::now())));
+        let process = PROCESS.get_or_init(|| {
+            // To ask for an id without a system ends the program.
+            let id = if HAS_NO_SYSTEM { 0 } else { std::process::id() };
+            RandomState::new().hash_one((id, Clock::system().now()))
+        });
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         Self { process: *process, number: NonZeroU64::MIN.saturating_add(count) }
     }

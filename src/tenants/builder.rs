@@ -1,11 +1,6 @@
 //! The knobs of a look-up.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
 
@@ -141,9 +136,9 @@ impl<V> TenantsBuilder<V> {
         self.with(|config| config.is_in_form = Arc::new(is_in_form))
     }
 
-    /// Tells the time, in place of the system's clock: for tests.
-    pub fn clock(self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.with(|config| config.clock = Clock::new(now))
+    /// Sets the clock, in place of the system's: for tests.
+    pub fn clock(self, clock: impl Into<Clock>) -> Self {
+        self.with(|config| config.clock = clock.into())
     }
 }
 
