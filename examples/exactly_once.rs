@@ -28,6 +28,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use tokio::net::TcpListener;
+use tower::ServiceBuilder;
 use tower_webhook::{
     Secret, SignatureLayer,
     providers::StandardWebhooks,
@@ -98,11 +99,9 @@ where
 {
     // Longer than the handler ever takes.
     let guard = ReplayLayer::new("/webhook", store).lease(Duration::from_secs(30));
-    let app = Router::new()
-        .route("/webhook", post(handler))
-        .route_layer(guard)
-        .route_layer(SignatureLayer::new(provider()?))
-        .with_state(Tried::default());
+    let layers = ServiceBuilder::new().layer(SignatureLayer::new(provider()?)).layer(guard);
+    let app =
+        Router::new().route("/webhook", post(handler).layer(layers)).with_state(Tried::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
     let stop = async {

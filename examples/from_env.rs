@@ -21,7 +21,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         secrets.push(Secret::from_env("PREVIOUS_APP_SECRET")?);
     }
     let meta = Meta::new(secrets)?.verify_token(Secret::from_env("VERIFY_TOKEN")?)?;
-    let app = Router::new().route("/webhook", post(handler)).route_layer(SignatureLayer::new(meta));
+    let app = Router::new().route("/webhook", post(handler).layer(SignatureLayer::new(meta)));
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(address).await?;

@@ -23,6 +23,7 @@ use axum::{
 };
 use serde::Deserialize;
 use tokio::{net::TcpListener, sync::watch, time::interval};
+use tower::ServiceBuilder;
 use tower_webhook::{
     SignatureLayer,
     delivery_log::{DeliveryLog, EntryId, Filter, MESSAGE_FIELDS, Mask, Retention},
@@ -82,11 +83,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(peer.ip())
     });
+    // The layer that verifies stands above the one that writes the row before the handler runs.
+    let layers = ServiceBuilder::new()
+        .layer(SignatureLayer::new(meta).observer(log.clone()).client_ip(client_ip))
+        .layer(log.durable_layer()?);
     let webhooks = Router::new()
-        .route("/webhook", post(handler))
-        // The row is written before the handler runs; the layer that verifies stands above it.
-        .route_layer(log.durable_layer()?)
-        .route_layer(SignatureLayer::new(meta).observer(log.clone()).client_ip(client_ip))
+        .route("/webhook", post(handler).layer(layers))
         .into_make_service_with_connect_info::<SocketAddr>();
     // Rows hold personal data: nobody but this machine reads them.
     let queries = Router::new().route("/deliveries", get(deliveries)).with_state(log.clone());

@@ -28,7 +28,7 @@ pub(crate) fn app(meta: Meta, tenant: &str) -> Router {
         Some(peer.ip())
     });
     let layer = SignatureLayer::new(meta.for_tenant(tenant)).client_ip(client_ip);
-    Router::new().route("/webhook", post(handler)).route_layer(layer)
+    Router::new().route("/webhook", post(handler).layer(layer))
 }
 
 /// Makes Sentry events of the critical ones: `invalid_webhook_signature` and `webhook_config_error`,

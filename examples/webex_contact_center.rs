@@ -64,7 +64,7 @@ pub(crate) fn app(secrets: Secrets, queue: mpsc::Sender<Event>) -> Router {
         }
     })
     .defaults(WebexContactCenter::DEFAULTS);
-    Router::new().route("/webex", post(accept)).route_layer(by_subscription).with_state(queue)
+    Router::new().route("/webex", post(accept).layer(by_subscription)).with_state(queue)
 }
 
 async fn accept(

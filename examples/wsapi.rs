@@ -67,7 +67,7 @@ pub(crate) fn app(
         }
         StatusCode::OK.into_response()
     };
-    Router::new().route("/wsapi", post(handler)).route_layer(layer)
+    Router::new().route("/wsapi", post(handler).layer(layer))
 }
 
 /// `X-Instance-Id` can be written by anyone: it only says whose secret to try.

@@ -49,9 +49,9 @@ pub use crate::{
 ///   to 5 seconds: let such a limit be many more than the requests that stall. A shorter timeout
 ///   above answers in place of the refusal.
 /// - Never above it: decompression, or anything else that changes the body.
-/// - axum: prefer `route_layer` to `layer`, which also guards the fallback. An
-///   `axum::middleware::from_fn` below it in one `ServiceBuilder` needs
-///   [`map_body`](Self::map_body).
+/// - axum: give it to the method router, as `post(handler).layer(layer)`, and several layers in one
+///   `tower::ServiceBuilder`. `Router::route_layer` guards all routes before it, another provider's too. An
+///   `axum::middleware::from_fn` below it in one `ServiceBuilder` needs [`map_body`](Self::map_body).
 ///
 /// # Cancellation
 ///

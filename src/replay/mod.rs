@@ -6,6 +6,7 @@
 //!
 //! ```
 //! use axum::{Router, routing::post};
+//! use tower::ServiceBuilder;
 //! use tower_webhook::{
 //!     SignatureLayer,
 //!     providers::StandardWebhooks,
@@ -14,11 +15,9 @@
 //!
 //! let provider = StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
 //! let guard = ReplayLayer::new("/webhook", MemoryReplayStore::new(100_000));
-//! let app: Router = Router::new()
-//!     .route("/webhook", post(async || "handled"))
-//!     // The last one is the outermost: verify first, then guard.
-//!     .route_layer(guard)
-//!     .route_layer(SignatureLayer::new(provider));
+//! // The first is the outermost: verify first, then guard.
+//! let layers = ServiceBuilder::new().layer(SignatureLayer::new(provider)).layer(guard);
+//! let app: Router = Router::new().route("/webhook", post(async || "handled").layer(layers));
 //! # let _ = app;
 //! # Ok::<_, tower_webhook::ConfigError>(())
 //! ```
