@@ -1,8 +1,11 @@
 //! Signs requests as the providers do, so that users can test their handlers.
 //!
+//! The content type of the request is yours: without it, axum's `Json` answers 415.
+//!
 //! ```
-//! use axum::{Router, body::Body, routing::post};
-//! use http::{Request, StatusCode};
+//! use axum::{Json, Router, body::Body, routing::post};
+//! use http::{Request, StatusCode, header::CONTENT_TYPE};
+//! use serde_json::Value;
 //! use std::time::SystemTime;
 //! use tower::ServiceExt;
 //! use tower_webhook::{SignatureLayer, providers::Stripe, sign::signed};
@@ -10,18 +13,22 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let stripe = Stripe::new("whsec_of_the_test")?;
-//! let layer = SignatureLayer::new(stripe.clone());
-//! let app: Router = Router::new().route("/", post(async || "thanks")).layer(layer);
+//! let paid = async |Json(event): Json<Value>| event["id"].to_string();
+//! let route = post(paid).layer(SignatureLayer::new(stripe.clone()));
+//! let app: Router = Router::new().route("/stripe", route);
 //!
-//! let request = Request::post("/").body(r#"{"id":"evt_1"}"#)?;
-//! let request = signed(&stripe, request, SystemTime::now())?.map(Body::from);
-//! assert_eq!(app.clone().oneshot(request).await?.status(), StatusCode::OK);
+//! let request = Request::post("/stripe").header(CONTENT_TYPE, "application/json");
+//! let request = signed(&stripe, request.body(r#"{"id":"evt_1"}"#)?, SystemTime::now())?;
+//! let response = app.clone().oneshot(request.map(Body::from)).await?;
+//! assert_eq!(response.status(), StatusCode::OK);
 //!
-//! let unsigned = Request::post("/").body(Body::from(r#"{"id":"evt_1"}"#))?;
+//! let unsigned = Request::post("/stripe").body(Body::from(r#"{"id":"evt_1"}"#))?;
 //! assert_eq!(app.oneshot(unsigned).await?.status(), StatusCode::FORBIDDEN);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! To send a signed request to a server that runs, use the example `send`.
 
 use std::time::SystemTime;
 

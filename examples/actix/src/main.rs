@@ -1,6 +1,7 @@
 //! Meta's webhooks in actix-web: the signature, and the challenge on the same path.
 //!
-//! actix-web takes no tower layers, so an extractor verifies the request. It has the head in types of another version of
+//! actix-web takes no tower layers, so an extractor verifies the request by `verify`. Limits, bounded logging and observers are the
+//! layer's, and so not there. actix-web has the head in types of another version of
 //! `http`, which are copied.
 //!
 //! ```sh
@@ -10,17 +11,17 @@
 //!     cargo run --example send --features sign -- meta my-app-secret http://127.0.0.1:3000/webhook
 //! ```
 
-use std::{env, future::Future, pin::Pin};
+use std::{env, future::Future, net::SocketAddr, pin::Pin};
 
 use actix_web::{
     App, FromRequest, HttpRequest, HttpResponse, HttpServer,
-    dev::Payload,
+    dev::{Payload, ServerHandle},
     error,
     http::StatusCode,
     web::{self, Bytes, Data, PayloadConfig},
 };
 use http::request::Parts;
-use tower_webhook::{Context, Rejection, Verified, Verifier, providers::Meta, verify};
+use tower_webhook::{Context, Outcome, Rejection, Verified, Verifier, providers::Meta, verify};
 
 /// The body of a request that Meta has signed.
 struct Signed(Verified, Bytes);
@@ -35,8 +36,14 @@ impl FromRequest for Signed {
             let meta =
                 request.app_data::<Data<Meta>>().ok_or(error::ErrorInternalServerError(""))?;
             let (head, body) = (head(&request)?, body.await?);
-            let verified = verify(meta.get_ref(), &head, &body).map_err(refused)?.accepted();
-            verified.map(|verified| Self(verified, body)).ok_or(error::ErrorInternalServerError(""))
+            match verify(meta.get_ref(), &head, &body).map_err(refused)? {
+                Outcome::Accept(verified) => Ok(Self(verified, body)),
+                // A signed challenge, such as Slack's.
+                Outcome::Reply(response, _) => {
+                    Err(error::InternalError::from_response("", replied(response)).into())
+                }
+                _ => Err(error::ErrorInternalServerError("")),
+            }
         })
     }
 }
@@ -51,11 +58,22 @@ fn head(request: &HttpRequest) -> Result<Parts, actix_web::Error> {
     Ok(head.body(()).map_err(error::ErrorBadRequest)?.into_parts().0)
 }
 
-/// The sender learns the status alone. The log says why.
+/// The sender learns the status alone. The layer would write the reason to the log; without it, that is yours to do.
 fn refused(rejection: Rejection) -> actix_web::Error {
     tracing::warn!("webhook refused: {rejection}");
     let status = StatusCode::from_u16(rejection.status().as_u16());
     error::InternalError::new("", status.unwrap_or(StatusCode::FORBIDDEN)).into()
+}
+
+/// An answer in the handler's place.
+fn replied(response: http::Response<Bytes>) -> HttpResponse {
+    let (head, body) = response.into_parts();
+    let status = StatusCode::from_u16(head.status.as_u16()).unwrap_or(StatusCode::OK);
+    let mut response = HttpResponse::build(status);
+    for (name, value) in &head.headers {
+        response.append_header((name.as_str(), value.as_bytes()));
+    }
+    response.body(body)
 }
 
 /// Meta's challenge, when the URL is set up.
@@ -64,9 +82,8 @@ async fn challenge(
     meta: Data<Meta>,
 ) -> Result<HttpResponse, actix_web::Error> {
     let head = head(&request)?;
-    let answer = meta.challenge(&Context::new(&head));
-    let answer = answer.ok_or(error::ErrorNotFound(""))?.map_err(refused)?;
-    Ok(HttpResponse::Ok().body(answer.into_body()))
+    let answer = meta.challenge(&Context::new(&head)).ok_or(error::ErrorNotFound(""))?;
+    Ok(replied(answer.map_err(refused)?))
 }
 
 async fn handler(Signed(verified, body): Signed) -> &'static str {
@@ -92,9 +109,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt::init();
     let routes = routes(Meta::new("my-app-secret")?.verify_token("my-verify-token")?);
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
-    let server = HttpServer::new(move || App::new().configure(routes.clone())).bind(address)?;
-    println!("listening on http://{}", server.addrs()[0]);
-    Ok(server.run().await?)
+    let server = HttpServer::new(move || App::new().configure(routes.clone()));
+    let server = server.disable_signals().bind(address)?;
+    let address = server.addrs()[0];
+    let server = server.run();
+    actix_web::rt::spawn(stop(address, server.handle()));
+    Ok(server.await?)
+}
+
+/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+async fn stop(address: SocketAddr, server: ServerHandle) {
+    let announce = async { println!("listening on http://{address}") };
+    _ = tokio::join!(tokio::signal::ctrl_c(), announce);
+    server.stop(true).await;
 }
 
 #[cfg(test)]
