@@ -1,7 +1,7 @@
 //! Each delivery handled once, by two server processes that share their claims in Redis.
 //!
 //! ```sh
-//! cargo run --example exactly_once --features redis,sign -- redis://127.0.0.1:6379/
+//! cargo run --example exactly_once --features replay-redis,sign -- redis://127.0.0.1:6379/
 //! ```
 //!
 //! It starts two processes of itself, sends each delivery to both of them, some of them at the same

@@ -114,7 +114,8 @@ fn request(options: &Options) -> Result<Request<Bytes>, Box<dyn Error>> {
         Some(path) => Secret::new(String::from_utf8(read(path)?)?.trim())?,
         None => Secret::new(secret.as_str())?,
     };
-    let uri: Uri = url.parse()?;
+    let uri: Uri =
+        url.parse().map_err(|why| format!("{url}: {why}; it begins with http:// or https://"))?;
     let origin = match (&options.public_url, uri.scheme_str(), uri.authority()) {
         (Some(url), _, Some(_)) => url.clone(),
         (None, Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
@@ -148,7 +149,8 @@ fn quoted(text: &str) -> String {
 
 fn curl(request: &Request<Bytes>) -> Result<String, Box<dyn Error>> {
     let url = quoted(&request.uri().to_string());
-    let mut line = format!("curl -i -X {} {url}", request.method());
+    // `-g`, because braces and brackets in the URL are meant.
+    let mut line = format!("curl -g -i -X {} {url}", request.method());
     for (name, value) in request.headers() {
         line += &format!(" -H {}", quoted(&format!("{name}: {}", value.to_str()?)));
     }

@@ -1,7 +1,8 @@
 //! Three providers in one axum router: one line each, and each layer guards its own route alone.
 //!
 //! ```sh
-//! STRIPE_WEBHOOK_SECRET=whsec_made_up GITHUB_WEBHOOK_SECRET=made-up SHOPIFY_WEBHOOK_SECRET=made-up \
+//! STRIPE_WEBHOOK_SECRET=whsec_made_up GITHUB_WEBHOOK_SECRET=made-up-secret \
+//!     SHOPIFY_WEBHOOK_SECRET=made-up-secret \
 //!     cargo run --example several_providers --features axum
 //! ```
 //!
@@ -9,7 +10,7 @@
 //!
 //! ```sh
 //! echo '{"ref":"refs/heads/main"}' |
-//!     cargo run --example send --features sign -- github made-up http://127.0.0.1:3000/github
+//!     cargo run --example send --features sign -- github made-up-secret http://127.0.0.1:3000/github
 //! ```
 
 use std::{env, error::Error, net::SocketAddr};

@@ -82,13 +82,24 @@ impl<R> SignedRejection<R> {
 
     fn log(self, head: &Parts) -> Self {
         #[cfg(feature = "tracing")]
-        tracing::error!(
-            target: "tower_webhook::axum",
-            method = head.method.as_str(),
-            path = crate::observe::escaped(crate::head::original_uri(head).path().as_bytes()),
-            "{}",
-            self.cure()
-        );
+        {
+            use crate::observe::{Window, escaped, take_line};
+
+            static WINDOW: std::sync::Mutex<Window> = std::sync::Mutex::new(Window::new());
+            if let Some(suppressed) = take_line(&WINDOW) {
+                let path = crate::head::original_uri(head).path();
+                let attempt = head.extensions.get::<std::sync::Arc<crate::observe::Attempt>>();
+                let is_secret = attempt.is_some_and(|attempt| attempt.has_secret_url());
+                tracing::error!(
+                    target: "tower_webhook::axum",
+                    method = head.method.as_str(),
+                    path = escaped(if is_secret { b"[redacted]" } else { path.as_bytes() }),
+                    suppressed = (suppressed > 0).then_some(suppressed),
+                    "{}",
+                    self.cure()
+                );
+            }
+        }
         #[cfg(not(feature = "tracing"))]
         let _ = (head, self.cure());
         self

@@ -77,6 +77,8 @@ pub enum ConfigError {
     },
     /// Another credential of the vendor stands where its signing secret belongs, such as an API key.
     SecretOfOtherKind {
+        /// The provider.
+        provider: &'static str,
         /// The credential's kind.
         found: &'static str,
         /// The credential that the verifier takes, and where it is found.
@@ -163,8 +165,8 @@ impl fmt::Display for ConfigError {
                  trim it, or use `Secret::from_bytes` if it is meant",
             ),
             Self::SecretOfSeveral { place, error } => write!(f, "secret {place}: {error}"),
-            Self::SecretOfOtherKind { found, wanted } => {
-                write!(f, "the secret is {found}; use {wanted}")
+            Self::SecretOfOtherKind { provider, found, wanted } => {
+                write!(f, "the secret for {provider} is {found}; use {wanted}")
             }
             Self::SecretPlaceholder => f.write_str(
                 "the secret is a placeholder from an example; use the one that the provider shows",

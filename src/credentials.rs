@@ -66,7 +66,7 @@ impl Credentials {
         if let Some(found) = self.others.iter().find(|other| other.form.fits(text)) {
             if self.is_issued {
                 let (found, wanted) = (found.is, self.wanted);
-                return Err(ConfigError::SecretOfOtherKind { found, wanted });
+                return Err(ConfigError::SecretOfOtherKind { provider, found, wanted });
             }
             warn_once(provider, Doubt::OtherKind { found: found.is, wanted: self.wanted });
         }

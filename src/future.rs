@@ -165,7 +165,7 @@ where
                     let decider = found
                         .and_then(|found| {
                             if let Found::Verifier(verifier) = &found {
-                                this.observed.found(verifier);
+                                this.observed.found(verifier, head);
                             }
                             begin(found, &this.config.context(head))
                         })
@@ -244,7 +244,7 @@ where
                     let body = body.take().ok_or(RejectionKind::BodyUnreadable.into());
                     let admitted = body.and_then(|body| {
                         let verdict = verifier.and_then(|verifier| {
-                            this.observed.found(&verifier);
+                            this.observed.found(&verifier, head);
                             let request = this.config.context(head);
                             let mut state = start(&verifier, &request)?;
                             contained(|| verifier.update(&mut state, body.bytes()))?;

@@ -362,6 +362,7 @@ impl<M> SignatureLayer<M> {
 
     /// Sets the clock of the verifier and of events, in place of the system's: for tests, and for targets without one,
     /// such as `wasm32-unknown-unknown`. A closure and a [`SystemTime`](std::time::SystemTime) are clocks, too.
+    /// A [`verifier_fn`](crate::verifier::verifier_fn) does not see it.
     ///
     /// `Tenants`, a [`ReplayLayer`](crate::replay::ReplayLayer) and `sign` have clocks of their own.
     pub fn clock(self, clock: impl Into<Clock>) -> Self {

@@ -334,7 +334,7 @@ fn after_scheme(url: &str) -> Result<&str, ConfigError> {
 /// Whether this is a host, with a port where there is one. No provider can send to anything else,
 /// so it is a slip that would refuse every genuine request. Names may be in any script and have
 /// underscores.
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
         Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => (None, port),
         Some(_) => return false,

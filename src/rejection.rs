@@ -343,7 +343,10 @@ impl Rejection {
         let is_unknown = self.is_nobody && self.kind.is_authentication_failure();
         self.kind = if is_unknown { RejectionKind::UnknownTenant } else { self.kind };
         self.field = self.field.filter(|_| !is_unknown);
-        self.details = self.details.filter(|_| !is_unknown);
+        if is_unknown && self.details.is_some() {
+            // The URL stays, which is shown of a mismatch alone: to leave it out would take less time.
+            self.details().source = None;
+        }
         self.measure = self.measure.filter(|_| !is_unknown);
         self
     }
@@ -387,15 +390,16 @@ impl Rejection {
     /// cut after 256 bytes.
     #[must_use]
     pub fn signed_url(&self) -> Option<String> {
-        let details = self.details.as_ref()?;
-        Some(signed_url(details.signed_url.as_ref()?, details.has_secret_url))
+        self.signed_url_of(false)
     }
 
     /// The same, of a request whose URL is known to be secret, or not.
     pub(crate) fn signed_url_of(&self, has_secret_url: bool) -> Option<String> {
         let details = self.details.as_ref()?;
         let has_secret_url = has_secret_url || details.has_secret_url;
-        Some(signed_url(details.signed_url.as_ref()?, has_secret_url))
+        // An unknown tenant's is made, too, so that it takes as long.
+        let url = signed_url(details.signed_url.as_ref()?, has_secret_url);
+        Some(url).filter(|_| self.kind == RejectionKind::SignatureMismatch)
     }
 
     /// The provider whose verifier refused, or `""` before the layer has filled it in.
@@ -443,10 +447,16 @@ impl Rejection {
         if self.www_authenticate.is_empty() {
             self.www_authenticate = defaults.www_authenticate;
         }
-        if defaults.has_secret_url() && self.details.is_some() {
+        self = self.with_secret_url(defaults.has_secret_url());
+        self.with_provider(defaults.provider)
+    }
+
+    /// Hides the path of the signed URL where the request's URL is secret.
+    pub(crate) fn with_secret_url(mut self, has_secret_url: bool) -> Self {
+        if has_secret_url && self.details.is_some() {
             self.details().has_secret_url = true;
         }
-        self.with_provider(defaults.provider)
+        self
     }
 
     pub(crate) fn attributed(mut self, defaults: &VerifierDefaults) -> Self {

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use http::{HeaderName, Uri};
 
+/// Routers within routers, each of which cuts a prefix of the path.
+const MAX_NESTS: usize = 8;
+
 /// Names the parts of a request that hold secrets or signatures. Events leave them out, and the log
 /// does not store them.
 ///
@@ -74,6 +77,10 @@ impl SensitiveParts {
         self.headers.contains(name)
     }
 
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.headers.iter()
+    }
+
     /// Returns whether this field of the body is one of them.
     #[must_use]
     pub fn has_field(&self, name: &str) -> bool {
@@ -131,7 +138,11 @@ impl SensitiveParts {
         let query = uri.query().unwrap_or_default();
         let values =
             query.split(['&', ';']).map(|pair| pair.split_once('=').map_or(pair, |(_, v)| v));
-        let pieces = uri.path().split('/').chain(values).chain([uri.path(), query]);
+        // Routers cut the path in front, and proxies write down what is left.
+        let path = uri.path();
+        let slashes = path.match_indices('/').take(MAX_NESTS);
+        let cut = slashes.map(|(at, _)| path.get(at..).unwrap_or_default());
+        let pieces = path.split('/').chain(values).chain(cut).chain([path, query]);
         for piece in pieces.filter(|piece| piece.len() >= 6) {
             visit(piece);
             if piece.contains(['%', '+']) {
@@ -175,6 +186,10 @@ mod tests {
             assert_eq!(secret.is_url_in(&uri, value), is_in, "{value}");
             assert_eq!(SensitiveParts::none().until_found().is_url_in(&uri, value), is_in);
             assert!(!SensitiveParts::none().is_url_in(&uri, value), "{value}");
+        }
+        let nested: Uri = "/api/v1/s3c/r3t/abc".parse().unwrap();
+        for value in ["/s3c/r3t/abc", "/r3t/abc", "/v1/s3c/r3t/abc?x"] {
+            assert!(secret.is_url_in(&nested, value), "{value}");
         }
         // A sign or two say nothing.
         let root: Uri = "/".parse().unwrap();

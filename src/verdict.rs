@@ -82,6 +82,7 @@ impl Config {
     }
 
     fn attributed(&self, rejection: Rejection) -> Rejection {
+        let rejection = rejection.with_secret_url(self.sensitive.has_url());
         rejection.attributed(&self.defaults).with_shared_challenge(&self.found_challenge)
     }
 }
@@ -119,6 +120,8 @@ fn decide<V: Verifier, T>(
     run: impl FnOnce() -> Result<T, Rejection>,
 ) -> Result<T, Rejection> {
     contained(run).and_then(|result| result).map_err(|rejection| {
+        let parts = contained(|| verifier.sensitive_parts());
+        let rejection = rejection.with_secret_url(parts.is_ok_and(|parts| parts.has_url()));
         match contained(|| verifier.defaults()) {
             // Without a name the layer's own says more.
             Ok(defaults) if defaults.provider == VerifierDefaults::DEFAULT.provider => {

@@ -303,6 +303,7 @@ impl VerifierDefaults {
     /// The defaults of two verifiers that both look at a request.
     pub(crate) fn and(mut self, second: &Self) -> Self {
         self.body_limit = self.body_limit.max(second.body_limit);
+        self.secret_url |= second.secret_url;
         self.first_contacts = self.first_contacts.and(second.first_contacts);
         self.challenge = self.challenge.or(second.challenge);
         if !self.asks() && second.asks() {
@@ -341,8 +342,8 @@ impl VerifierDefaults {
     }
 }
 
-/// Runs a verifier over a head and a body that are both at hand: for queues and streams, where
-/// webhooks come without a server.
+/// Runs a verifier over a head and a body that are both at hand: for queues and streams, and for servers that take no
+/// tower layers. It writes nothing to the log: the [`Rejection`] says why the message was refused.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -405,7 +406,10 @@ pub(crate) fn run<V: Verifier>(
         verifier.update(&mut state, body);
         verifier.finish(&mut state, request, body)
     };
-    decide().map_err(|rejection| rejection.attributed(&verifier.defaults()))
+    decide().map_err(|rejection| {
+        let has_secret_url = verifier.sensitive_parts().has_url();
+        rejection.with_secret_url(has_secret_url).attributed(&verifier.defaults())
+    })
 }
 
 /// Forwards a [`Verifier`]'s methods to another verifier.
@@ -469,7 +473,9 @@ pub struct VerifierFn<F> {
 
 /// A verifier made of a function that sees the whole request.
 ///
-/// It decides after the body has been read. To refuse from the head alone, implement [`Verifier`].
+/// It decides after the body has been read. To refuse from the head alone, or to judge a time by the layer's clock,
+/// implement [`Verifier`]. Without it, judge a time by [`Tolerance::check`](crate::scheme::Tolerance::check) and a clock
+/// of your own. [`with_defaults`](VerifierFn::with_defaults) names the provider of its refusals.
 ///
 /// ```
 /// use tower_webhook::{Rejection, Secret, SignatureLayer, Verified, verifier::verifier_fn};

@@ -65,6 +65,8 @@ pub struct Attempt {
     notes: Mutex<Notes>,
     replay_answer: OnceLock<ReplayAnswer>,
     unguarded: AtomicBool,
+    /// A sensitive header's value stands in the URL, too, or in another header that events show.
+    is_repeated: AtomicBool,
     body: OnceLock<(usize, Option<Bytes>)>,
     /// Of the logs that keep this attempt.
     #[cfg(feature = "delivery-log")]
@@ -123,6 +125,7 @@ impl Attempt {
             notes: Mutex::default(),
             replay_answer: OnceLock::new(),
             unguarded: AtomicBool::new(false),
+            is_repeated: AtomicBool::new(false),
             body: OnceLock::new(),
             #[cfg(feature = "delivery-log")]
             tickets: crate::delivery_log::Tickets::default(),
@@ -189,13 +192,40 @@ impl Attempt {
 
     /// Whether the URL must not be shown. Where no verifier was found it may be any verifier's; but of
     /// an unknown tenant it is nobody's, and says whose it was meant to be.
-    pub(super) fn has_secret_url(&self) -> bool {
+    pub(crate) fn has_secret_url(&self) -> bool {
         let parts = self.sensitive_parts();
         let is_nobodys = || match self.proof() {
             Some(Proof::Refused(rejection)) => rejection.kind() == RejectionKind::UnknownTenant,
             _ => false,
         };
-        parts.has_url() || parts.is_open() && !is_nobodys()
+        parts.has_url() || parts.is_open() && !is_nobodys() || self.is_repeated()
+    }
+
+    /// Whether events show nothing that a sender can write into the request at will.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.is_repeated.load(Ordering::Relaxed)
+    }
+
+    /// Looks whether the sender repeats its secret where events show it.
+    fn look_for_repetitions(&self, head: &Parts) {
+        let shown = [self.user_agent.as_ref(), self.request_id.as_ref()];
+        let shown = shown.into_iter().flatten().map(HeaderValue::as_bytes);
+        let target = self.uri.path_and_query().map(|target| target.as_str().as_bytes());
+        let is_there = |value: &[u8]| {
+            let is_in = |text: &[u8]| text.windows(value.len()).any(|window| window.eq(value));
+            value.len() >= 6 && shown.clone().chain(target).any(is_in)
+        };
+        let is_repeated = self.sensitive_parts().headers().any(|name| {
+            head.headers.get_all(name).iter().any(|value| {
+                let value = value.as_bytes();
+                // As in `Bearer abc`.
+                let word = value.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+                is_there(value) || is_there(word)
+            })
+        });
+        if is_repeated {
+            self.is_repeated.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Whether a text repeats a secret of the request: a piece of its URL, a sensitive header's value.
@@ -255,7 +285,7 @@ impl Attempt {
         }
     }
 
-    pub(super) fn told_at(&self) -> SystemTime {
+    pub(crate) fn told_at(&self) -> SystemTime {
         self.received_at.checked_add(self.elapsed()).unwrap_or(self.received_at)
     }
 
@@ -307,7 +337,7 @@ impl Observed {
     }
 
     /// Events hide what this verifier names as sensitive, too.
-    pub(crate) fn found(&self, verifier: &impl Verifier) {
+    pub(crate) fn found(&self, verifier: &impl Verifier, head: &Parts) {
         if let Some(attempt) = &self.0 {
             // A user's code. Of one that panics nobody knows what is sensitive.
             let parts = contained(|| verifier.sensitive_parts());
@@ -317,6 +347,7 @@ impl Observed {
                 let all = parts.and(SensitiveParts::clone(&attempt.sensitive).found());
                 let _ = attempt.found_sensitive.set(all);
             }
+            attempt.look_for_repetitions(head);
         }
     }
 

@@ -366,7 +366,8 @@ impl<'a> Event<'a> {
 
     fn header(&self, name: &HeaderName, value: &HeaderValue) -> String {
         let is_sensitive = self.sensitive_parts().has_header(name);
-        let is_secret = self.is_open() || is_sensitive || self.is_secret(value);
+        let is_secret =
+            self.is_open() || is_sensitive || self.attempt.is_repeated() || self.is_secret(value);
         if is_secret { redact::REDACTED.into() } else { redact::text(value.as_bytes()) }
     }
 

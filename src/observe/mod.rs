@@ -72,7 +72,7 @@
 //! `webhook_secret_never_worked` is written once an hour while nothing has verified since the layer was made, and at
 //! least five signatures of the right form did not match. It has a `count` of them. [`Alerts`] tells it for each tenant.
 //!
-//! Nothing is written unless the subscriber takes `warn` of the target `tower_webhook::security`.
+//! Nothing is looked at unless the subscriber takes `error` of one of the two targets.
 //! `SignatureLayer::without_tracing` turns it off for a layer.
 
 mod alerts;
@@ -89,10 +89,8 @@ mod tracing;
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use self::metrics::MetricsObserver;
-#[cfg(any(feature = "delivery-log", all(feature = "axum", feature = "tracing")))]
-pub(crate) use self::redact::text as escaped;
-#[cfg(feature = "delivery-log")]
-pub(crate) use self::throttled::Window;
+#[cfg(feature = "tracing")]
+pub(crate) use self::tracing::take_line;
 pub use self::{
     alerts::{Alert, Alerts, RefusalSource},
     attempt::Attempt,
@@ -102,6 +100,8 @@ pub use self::{
     throttled::Throttled,
 };
 pub(crate) use self::{attempt::Observed, redact::signed_url};
+#[cfg(any(feature = "delivery-log", feature = "tracing"))]
+pub(crate) use self::{redact::text as escaped, throttled::Window};
 pub use crate::sensitive::SensitiveParts;
 
 use std::sync::Arc;

@@ -184,11 +184,14 @@ fn has_password(text: &[u8]) -> bool {
 /// Printable ASCII, so that no text forges a line, moves a cursor or turns the reading direction
 /// (T-44), of at most 256 bytes.
 pub(crate) fn text(bytes: &[u8]) -> String {
+    // No byte becomes less than one.
+    let bytes = bytes.get(..=MAX_TEXT).unwrap_or(bytes);
     // Nearly all text needs no escapes.
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     match std::str::from_utf8(bytes) {
         Ok(text) if bytes.iter().all(is_plain) => cut(text.to_owned()),
-        _ => cut(bytes.escape_ascii().map(char::from).collect()),
+        // An apostrophe ends no value of a log.
+        _ => cut(bytes.escape_ascii().to_string().replace("\\'", "'")),
     }
 }
 
@@ -203,44 +206,65 @@ pub(super) fn url(uri: &Uri, is_secret: bool) -> String {
     }
     let Some(query) = uri.query() else { return cut(url) };
     url.push('?');
-    push_pairs(&mut url, query, is_secret);
+    // Some servers take `;` for `&`.
+    let has_value: fn(&str) -> bool = if is_secret { |_| true } else { |_| false };
+    push_parts(&mut url, query, &['&', ';'], has_value);
     cut(url)
 }
 
-fn push_pairs(url: &mut String, query: &str, is_secret: bool) {
-    // Some servers take `;` for `&`.
-    for parameter in query.split_inclusive(['&', ';']) {
-        let pair = parameter.trim_end_matches(['&', ';']);
-        push_pair(url, pair, is_secret);
-        url.push_str(parameter.get(pair.len()..).unwrap_or_default());
-        if url.len() > MAX_TEXT {
-            break;
-        }
-    }
-}
+/// Longest URL that is looked at, in bytes: whoever makes it longer must not make the answer slower.
+const MAX_SIGNED_URL: usize = 1 << 10;
 
 /// A URL that a sender signed, without user information and without the values of all parameters; of a secret one
 /// without the path, too. It may begin with its path.
 pub(crate) fn signed_url(url: &str, is_secret: bool) -> String {
+    let is_end = |at: &usize| url.is_char_boundary(*at);
+    let end = (0..=MAX_SIGNED_URL.min(url.len())).rev().find(is_end).unwrap_or_default();
+    let url = url.get(..end).unwrap_or_default();
+    let is_scheme = |at: &usize| {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+        url.get(..*at).is_some_and(|scheme| scheme.bytes().all(is_part))
+    };
     // A `://` further on is part of path or query.
-    let is_scheme = |at: &usize| !url[..*at].contains(['/', '?']);
     let (scheme, rest) = url.split_at(url.find("://").filter(is_scheme).map_or(0, |at| at + 3));
-    let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let (path_part, query) = match rest.split_once('?') {
+    let end = rest.find(['/', '?', '#', ';', '\\']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let (path, query) = match rest.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (rest, None),
     };
-    let mut shown = text(scheme.as_bytes()) + &text(host.as_bytes());
-    match is_secret {
-        true => shown.push_str(&format!("/{REDACTED}")),
-        false => shown.push_str(&path(path_part)),
+    // A password with a `/` or a `?` ends after what looks like host and port.
+    let is_in_path = path.contains('@');
+    let is_cut = is_in_path || authority.contains(':') && rest.contains('@');
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let mut shown = text(scheme.as_bytes());
+    shown.push_str(&match authority {
+        "" => String::new(),
+        _ if is_cut || !crate::public_url::is_host(host) => REDACTED.into(),
+        _ => text(host.as_bytes()),
+    });
+    if is_secret || is_in_path {
+        shown.push_str(&format!("/{REDACTED}"));
+    } else {
+        push_parts(&mut shown, path, &['/', ';', '#'], |piece| piece.contains('='));
     }
     if let Some(query) = query {
         shown.push('?');
-        push_pairs(&mut shown, query, true);
+        push_parts(&mut shown, query, &['&', ';'], |_| true);
     }
     cut(shown)
+}
+
+/// Pieces between separators, without values where they may have one.
+fn push_parts(shown: &mut String, text: &str, separators: &[char], has_value: fn(&str) -> bool) {
+    for part in text.split_inclusive(separators) {
+        let piece = part.trim_end_matches(separators);
+        push_pair(shown, piece, has_value(piece));
+        shown.push_str(part.get(piece.len()..).unwrap_or_default());
+        if shown.len() > MAX_TEXT {
+            break;
+        }
+    }
 }
 
 /// The path without the values of its parameters, as in `/hook;token=abc`.
@@ -249,14 +273,7 @@ fn path(path: &str) -> String {
         return text(path.as_bytes());
     }
     let mut shown = String::new();
-    for segment in path.split_inclusive(['/', ';']) {
-        let piece = segment.trim_end_matches(['/', ';']);
-        push_pair(&mut shown, piece, false);
-        shown.push_str(segment.get(piece.len()..).unwrap_or_default());
-        if shown.len() > MAX_TEXT {
-            break;
-        }
-    }
+    push_parts(&mut shown, path, &['/', ';'], |_| false);
     cut(shown)
 }
 
@@ -266,7 +283,10 @@ fn push_pair(url: &mut String, pair: &str, is_secret: bool) {
             // A name may be written in escapes, and a value may be a URL with parameters.
             if is_secret || is_sensitive_name(name) || holds_secret(pair.as_bytes()) =>
         {
-            let name = if holds_secret(name.as_bytes()) { REDACTED } else { name };
+            // `Q0FOQVJZ==` is no name, nor is what hides a pair in escapes.
+            let is_no_name = is_secret && (name.contains('%') || pair.ends_with('='))
+                || holds_secret(name.as_bytes());
+            let name = if is_no_name { REDACTED } else { name };
             url.push_str(&text(name.as_bytes()));
             url.push('=');
             url.push_str(REDACTED);
@@ -301,6 +321,48 @@ fn cut(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signed_urls_lose_all_values() {
+        for (url, expected) in [
+            ("https://a.example/sms", "https://a.example/sms"),
+            ("wss://a.example:8443", "wss://a.example:8443"),
+            (
+                "https://u:pass@a.example/x?a=1&b=2;c",
+                "https://a.example/x?a=[redacted]&b=[redacted];[redacted]",
+            ),
+            ("/sms?to=1", "/sms?to=[redacted]"),
+            ("a.example/hook", "a.example/hook"),
+            ("https://a.example#access_token=t", "https://a.example#access_token=[redacted]"),
+            ("https://a.example;token=t", "https://a.example;token=[redacted]"),
+            ("token=t", "[redacted]"),
+            ("x=t://h/x", "[redacted]//h/x"),
+            ("/a?next=https://u:p@h/x", "/a?next=[redacted]"),
+            ("https://a.example/x?to=a@b.example", "https://a.example/x?to=[redacted]"),
+            ("https://user:12?secret@host/hook", "https://[redacted]?[redacted]"),
+            ("https://user:12/secret@host/hook", "https://[redacted]/[redacted]"),
+            ("https:///u:secret@h/x", "https:///[redacted]"),
+            (
+                "https://a.example/h;user=t/x#id=t",
+                "https://a.example/h;user=[redacted]/x#id=[redacted]",
+            ),
+            ("/h?Q0FOQVJZ==", "/h?[redacted]=[redacted]"),
+            ("/h?x%26user%3Dt=1", "/h?[redacted]=[redacted]"),
+            ("https://bücher.example/é", "https://b\\xc3\\xbccher.example/\\xc3\\xa9"),
+            ("https://a.exa\nmple/x", "https://[redacted]/x"),
+            ("/a\u{202e}b\n", "/a\\xe2\\x80\\xaeb\\n"),
+            ("", ""),
+        ] {
+            assert_eq!(signed_url(url, false), expected, "{url}");
+        }
+        assert_eq!(
+            signed_url("https://a.example/secret?a=1", true),
+            "https://a.example/[redacted]?a=[redacted]"
+        );
+        assert_eq!(signed_url("/secret", true), "/[redacted]");
+        let long = format!("https://a.example/{}é", "x".repeat(5000));
+        assert_eq!(signed_url(&long, false).len(), MAX_TEXT);
+    }
 
     #[test]
     fn urls_lose_their_secrets() {
@@ -426,6 +488,6 @@ mod tests {
         assert_eq!(super::url(&fits.parse().unwrap(), false), fits);
         let more = super::url(&format!("{fits}&b").parse().unwrap(), false);
         assert_eq!(more, format!("{}...", &fits[..253]));
-        assert_eq!(text(br#""'\"#), r#"\"\'\\"#);
+        assert_eq!(text(br#""'\"#), r#"\"'\\"#);
     }
 }

@@ -36,8 +36,7 @@ impl<O> Throttled<O> {
     /// Passes on at most `per_minute` refusals a minute.
     #[must_use]
     pub const fn new(observer: O, per_minute: u64) -> Self {
-        let window = Window { began: None, passed: 0, kept_back: 0, kept_back_before: 0 };
-        Self { observer, per_minute, window: Mutex::new(window) }
+        Self { observer, per_minute, window: Mutex::new(Window::new()) }
     }
 
     /// How many refusals were kept back in all.
@@ -51,6 +50,10 @@ impl<O> Throttled<O> {
 }
 
 impl Window {
+    pub(crate) const fn new() -> Self {
+        Self { began: None, passed: 0, kept_back: 0, kept_back_before: 0 }
+    }
+
     /// Whether this refusal passes, and how many were kept back before it.
     pub(crate) fn take(&mut self, now: SystemTime, per_minute: u64) -> Option<u64> {
         if self.is_over(now) {

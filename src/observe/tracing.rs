@@ -16,16 +16,25 @@ use super::{
     alerts::{IN_A_ROW, Unproven},
     throttled::Window,
 };
-use crate::{Rejection, RejectionKind, replay::ReplayAnswer, verdict::contained};
+use crate::{Rejection, RejectionKind, replay::ReplayAnswer, time::Clock, verdict::contained};
 
 const SECURITY: &str = "tower_webhook::security";
 const DELIVERY: &str = "tower_webhook::delivery";
 /// Refusals a minute for each provider and reason.
 const PER_MINUTE: u64 = 60;
 
-/// Whether the current subscriber takes what is worth a person's while. Its code may panic.
+/// Whether the current subscriber takes the loudest events of either target. Its code may panic.
 pub(super) fn is_listening() -> bool {
-    contained(|| enabled!(target: SECURITY, Level::WARN)).unwrap_or(true)
+    let is_enabled =
+        || enabled!(target: SECURITY, Level::ERROR) || enabled!(target: DELIVERY, Level::ERROR);
+    contained(is_enabled).unwrap_or(true)
+}
+
+/// Whether a line about a request that no layer has seen is written now, and how many were not before it. Strangers send
+/// such requests, too, so each such line has a window of its own.
+pub(crate) fn take_line(window: &Mutex<Window>) -> Option<u64> {
+    let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
+    window.take(Clock::system().now(), PER_MINUTE)
 }
 
 /// Whether the events of this name, about requests that did not reach the handler, are written at debug.
@@ -70,7 +79,7 @@ impl TracingObserver {
     /// Tells of a secret that never worked, once an hour.
     fn doubt_secret(&self, event: &Event<'_>) {
         let is_mismatch = |why: &Rejection| why.kind() == RejectionKind::SignatureMismatch;
-        if event.kind() == EventKind::Accepted {
+        if event.verified().is_some() {
             self.has_verified.store(true, Ordering::Relaxed);
         } else if event.rejection().is_some_and(is_mismatch)
             && matches!(event.kind(), EventKind::Rejected { .. } | EventKind::Unverified)
@@ -85,6 +94,7 @@ impl TracingObserver {
                     event_type = "webhook_secret_never_worked",
                     provider = event.provider(),
                     tenant_id = tenant_id(event),
+                    url = event.url(),
                     signed_url = event.signed_url(),
                     count,
                     "no webhook has verified yet since the start: is this its endpoint's secret?"
@@ -176,7 +186,13 @@ macro_rules! write_event {
 /// The tenant, also where there is none by the id that was looked up: the reason says so.
 fn tenant_id(event: &Event<'_>) -> Option<String> {
     let id = event.tenant().or(event.claimed_tenant())?;
-    Some(super::redact::text(id.as_bytes()))
+    // It may be a piece of a URL that is secret.
+    let is_secret = event.attempt().repeats_secret(id);
+    Some(if is_secret {
+        super::redact::REDACTED.into()
+    } else {
+        super::redact::text(id.as_bytes())
+    })
 }
 
 /// Whether the sender takes this answer of the handler for a failure. A WebSocket's handshake is answered with 101.
@@ -269,10 +285,21 @@ impl Observer for TracingObserver {
             (EventKind::Panicked, _) => {
                 write_event!(error, DELIVERY, event, "webhook handler panicked");
             }
-            // What the replay guard answered has had an event of its own.
+            // The replay guard's answer has had an event of its own.
+            (EventKind::Completed { .. }, _) if event.replay_answer().is_some() => {
+                write_event!(debug, DELIVERY, event, "webhook answered by the replay guard");
+            }
             (EventKind::Completed { status }, _)
-                if event.replay_answer().is_none() && status.is_none_or(is_error) =>
+                if event.verified().is_none() && status.is_none_or(is_error) =>
             {
+                write_event!(
+                    warn,
+                    DELIVERY,
+                    event,
+                    "unverified webhook let through, and not accepted by the handler"
+                );
+            }
+            (EventKind::Completed { status }, _) if status.is_none_or(is_error) => {
                 write_event!(
                     warn,
                     DELIVERY,

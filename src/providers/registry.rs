@@ -151,6 +151,9 @@ const ASYMMETRIC: &[Provider] = own! {
 };
 #[cfg(not(feature = "asymmetric"))]
 const ASYMMETRIC: &[Provider] = &[];
+#[cfg(not(feature = "asymmetric"))]
+const ASYMMETRIC_NAMES: [&str; 5] =
+    ["discord", "sendgrid", "standard_webhooks_v1a", "telnyx", "wise"];
 
 /// Other names by which gateways and people know providers.
 const ALIASES: [(&str, &str); 12] = [
@@ -351,6 +354,10 @@ impl UnknownProvider {
 
 impl fmt::Display for UnknownProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(not(feature = "asymmetric"))]
+        if ASYMMETRIC_NAMES.contains(&&*self.name) {
+            return write!(f, "the provider `{}` needs the feature `asymmetric`", self.name);
+        }
         write!(f, "there is no provider `{}`", self.name.escape_debug())?;
         for (at, name) in self.near.iter().enumerate() {
             f.write_str(if at == 0 { "; did you mean " } else { " or " })?;

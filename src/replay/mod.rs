@@ -44,7 +44,8 @@
 //! [`Unguardable`](crate::observe::EventKind::Unguardable) once.
 //!
 //! A provider that signs each retry anew, with a new time and without an id (Stripe does), makes a
-//! new delivery of it. Against its retries the handler needs the event's own id; see below.
+//! new delivery of it. [`ReplayLayer::by_event_id`] knows such a delivery by the id that the provider documents in its
+//! body, and [`ReplayLayer::event_id`] by one that you name.
 //!
 //! What is not signed tells nothing apart: a captured request that is sent first with another query
 //! or another unsigned header is the delivery, and the genuine one is its repetition. So let no

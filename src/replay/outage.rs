@@ -8,8 +8,6 @@ use std::{
     time::Duration,
 };
 
-use crate::time::steady;
-
 /// How often an outage that goes on is reported.
 const REPORTED_EVERY: Duration = Duration::from_secs(60);
 
@@ -33,17 +31,13 @@ struct State {
 }
 
 impl Outage {
+    /// Whether the store has failed, and not been well since.
+    pub(super) fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
     /// Counts a delivery that passes unguarded. Returns the number to report, if it is time to.
-    pub(super) fn unguarded(&self) -> Option<u64> {
-        self.unguarded_at(steady())
-    }
-
-    /// The store has answered. Returns how many deliveries passed unguarded, if the outage is over.
-    pub(super) fn answered(&self) -> Option<u64> {
-        if self.is_on.load(Ordering::Relaxed) { self.answered_at(steady()) } else { None }
-    }
-
-    fn unguarded_at(&self, now: Duration) -> Option<u64> {
+    pub(super) fn unguarded_at(&self, now: Duration) -> Option<u64> {
         let mut state = self.state();
         let is_first = state.is_none();
         let state = state.get_or_insert_with(|| {
@@ -53,16 +47,17 @@ impl Outage {
         state.failed_at = now;
         state.unreported += 1;
         state.in_all += 1;
-        if !is_first && now.saturating_sub(state.reported_at) < REPORTED_EVERY {
+        if !is_first && now.abs_diff(state.reported_at) < REPORTED_EVERY {
             return None;
         }
         state.reported_at = now;
         Some(std::mem::take(&mut state.unreported))
     }
 
-    fn answered_at(&self, now: Duration) -> Option<u64> {
+    /// The store has answered. Returns how many deliveries passed unguarded, if the outage is over.
+    pub(super) fn answered_at(&self, now: Duration) -> Option<u64> {
         let mut state = self.state();
-        let is_over = |state: &mut State| now.saturating_sub(state.failed_at) >= QUIET;
+        let is_over = |state: &mut State| now.abs_diff(state.failed_at) >= QUIET;
         let outage = state.take_if(is_over)?;
         self.is_on.store(false, Ordering::Relaxed);
         Some(outage.in_all)
@@ -109,8 +104,8 @@ mod tests {
     #[test]
     fn a_copy_counts_for_itself() {
         let outage = Outage::default();
-        assert_eq!(outage.unguarded(), Some(1));
-        assert_eq!(outage.clone().unguarded(), Some(1));
-        assert_eq!(outage.unguarded(), None);
+        assert_eq!(outage.unguarded_at(Duration::ZERO), Some(1));
+        assert_eq!(outage.clone().unguarded_at(Duration::ZERO), Some(1));
+        assert_eq!(outage.unguarded_at(Duration::ZERO), None);
     }
 }

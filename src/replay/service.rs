@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use http::{HeaderName, Request, Response};
@@ -23,6 +23,7 @@ use crate::{
     body::ResponseBody,
     observe::{Attempt, EventKind},
     rejection::grpc_content_type,
+    time::Clock,
 };
 
 /// The service of a [`ReplayLayer`](super::ReplayLayer).
@@ -140,7 +141,7 @@ where
         loop {
             let outcome = match this.step.as_mut().project() {
                 StepProjection::Answer { answer } => {
-                    this.report.answered(answer.kind);
+                    this.report.answered(answer.kind, this.request.as_ref());
                     let request = this.request.take();
                     let grpc = request.as_ref().and_then(|request| {
                         grpc_content_type(request.version(), request.headers()).cloned()
@@ -241,13 +242,26 @@ impl Report {
         }
     }
 
-    fn answered(&self, answer: ReplayAnswer) {
+    fn answered<B>(&self, answer: ReplayAnswer, request: Option<&Request<B>>) {
         self.event(EventKind::Replay(answer));
-        // Nobody observes a request that no layer above has seen.
         #[cfg(feature = "tracing")]
-        if answer == ReplayAnswer::NotVerified {
-            tracing::error!(target: "tower_webhook::security", "{answer}");
+        if let Some(request) = request.filter(|_| answer == ReplayAnswer::NotVerified) {
+            use crate::observe::{Window, escaped, take_line};
+
+            // Nobody observes a request that no layer above has seen.
+            static WINDOW: std::sync::Mutex<Window> = std::sync::Mutex::new(Window::new());
+            if let Some(suppressed) = take_line(&WINDOW) {
+                tracing::error!(
+                    target: "tower_webhook::security",
+                    method = request.method().as_str(),
+                    path = escaped(request.uri().path().as_bytes()),
+                    suppressed = (suppressed > 0).then_some(suppressed),
+                    "{answer}"
+                );
+            }
         }
+        #[cfg(not(feature = "tracing"))]
+        let _ = request;
     }
 
     /// What the store says to a claim. A guard that fails open has an outage to count.
@@ -258,7 +272,10 @@ impl Report {
         outage: Option<&Outage>,
     ) -> Result<(), Answer> {
         let key = hold.as_ref().map(Hold::key).copied();
-        if let Some(count) = outage.filter(|_| claim.is_ok()).and_then(Outage::answered) {
+        if let Some(count) = outage
+            .filter(|outage| claim.is_ok() && outage.is_on())
+            .and_then(|outage| outage.answered_at(self.now()))
+        {
             self.event(EventKind::GuardRestored { count });
         }
         let (kind, error) = match claim {
@@ -288,11 +305,18 @@ impl Report {
         Err(Answer { kind, key, error })
     }
 
+    /// The layer's time, where one observes the request. Elsewhere nobody is told.
+    fn now(&self) -> Duration {
+        let now =
+            self.0.as_ref().map_or_else(|| Clock::system().now(), |attempt| attempt.told_at());
+        now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+    }
+
     fn unguarded(&self, outage: &Outage) {
         if let Some(attempt) = &self.0 {
             attempt.set_unguarded();
         }
-        if let Some(count) = outage.unguarded() {
+        if let Some(count) = outage.unguarded_at(self.now()) {
             self.event(EventKind::Unguarded { count });
         }
     }

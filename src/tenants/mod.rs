@@ -240,10 +240,12 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
                 // Without a secret it is as if the tenant did not exist.
                 let row = row.map(Into::into).filter(|row| !row.secrets.is_empty());
                 let Some(TenantSecrets { id, secrets }) = row else { return Ok(None) };
+                let id = id.map(|id| TenantId::of_store(&id));
+                let own = id.as_ref().unwrap_or(&tenant);
                 Ok(Some(Answer {
                     fingerprint: id.is_none().then(|| secrets.fingerprint()),
-                    id: id.map(|id| TenantId::of_store(&id)),
-                    verifier: make(secrets).map_err(|error| unusable(error, &tenant))?,
+                    verifier: make(secrets).map_err(|error| unusable(error, own))?,
+                    id,
                 }))
             }
         });

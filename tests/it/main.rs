@@ -72,6 +72,8 @@ mod tenant_names;
 #[cfg(feature = "tenants")]
 mod tenants;
 mod token_exchange;
+#[cfg(all(feature = "sign", feature = "tracing"))]
+mod told;
 mod tonic;
 #[cfg(feature = "tracing")]
 mod tracing;

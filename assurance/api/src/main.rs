@@ -22,6 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in &lines {
         if line.starts_with("impl") {
             is_trait_implemented = line.contains(" for ");
+        } else if is_declaration(line) {
+            is_trait_implemented = false;
         } else if is_trait_implemented && is_member(line) {
             // The trait says it.
             continue;
@@ -36,14 +38,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Whether a type, a trait or a module begins.
+fn is_declaration(line: &str) -> bool {
+    let (before, _) = line.split_once("tower_webhook::").unwrap_or_default();
+    ["enum ", "mod ", "struct ", "trait ", "union "].iter().any(|kind| before.contains(kind))
+}
+
 /// Whether it belongs to a type: `pub fn tower_webhook::Secret::new`.
 fn is_member(line: &str) -> bool {
     let Some((_, item)) = line.split_once("tower_webhook::") else { return false };
-    let is_item = ["enum ", "mod ", "struct ", "trait "].iter().any(|kind| line.contains(kind));
     let path = item.split(['(', '=', ' ']).next().unwrap_or_default();
     let is_type = |name: &str| name.starts_with(|first: char| first.is_ascii_uppercase());
     let owner = path.rsplit_once("::").map_or("", |(owner, _)| owner);
-    !is_item && owner.split("::").any(is_type)
+    owner.split("::").any(is_type)
 }
 
 /// `Verified` of `pub struct tower_webhook::Verified`.
