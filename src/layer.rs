@@ -29,6 +29,7 @@ pub use crate::{
     make::{ByBody, ByHead},
     rejection::default_response,
     requires::Requires,
+    service::InnerService,
     source::Source,
 };
 
@@ -236,6 +237,19 @@ impl<M> SignatureLayer<M> {
     /// let app: Router = Router::new().route("/", post(async || "thanks").layer(stack));
     /// # let _ = app;
     /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// Without it this does not compile, and the compiler names it:
+    ///
+    /// ```compile_fail,E0277
+    /// # use axum::{Router, extract::Request, middleware::{Next, from_fn}, routing::post};
+    /// # use tower::ServiceBuilder;
+    /// # use tower_webhook::{SignatureLayer, providers::GitHub};
+    /// # let signed = SignatureLayer::new(GitHub::new("s3cret-of-the-hook").unwrap());
+    /// let stack = ServiceBuilder::new()
+    ///     .layer(signed)
+    ///     .layer(from_fn(async |request: Request, next: Next| next.run(request).await));
+    /// let app: Router = Router::new().route("/", post(async || "thanks").layer(stack));
     /// ```
     pub fn map_body<F, B>(self, map: F) -> MapBodyLayer<M, F>
     where

@@ -45,14 +45,37 @@ impl<M, S> SignatureService<M, S> {
     }
 }
 
-impl<M, S, B, R> Service<Request<B>> for SignatureService<M, S>
+/// A service that takes verified requests: one of `http::Request<BufferedBody>` that answers with an `http::Response`.
+///
+/// Every such service is one, and no other can be.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no service of `http::Request<BufferedBody>` with an `http::Response`",
+    label = "it takes requests with another body",
+    note = "`SignatureLayer::map_body`, called last, makes another body: `.map_body(axum::body::Body::new)` for what stands \
+            in axum, such as `from_fn`",
+    note = "a `service_fn` or a handler of your own takes `Request<BufferedBody>`"
+)]
+pub trait InnerService: Service<Request<BufferedBody>, Response = Response<Self::Body>> {
+    /// The response's body.
+    type Body;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, R> InnerService for S
+where
+    S: Service<Request<BufferedBody>, Response = Response<R>>,
+{
+    type Body = R;
+}
+
+impl<M, S, B> Service<Request<B>> for SignatureService<M, S>
 where
     M: Source + Clone,
-    S: Service<Request<BufferedBody>, Response = Response<R>> + Clone,
+    S: InnerService + Clone,
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    type Response = Response<ResponseBody<R>>;
+    type Response = Response<ResponseBody<S::Body>>;
     type Error = S::Error;
     type Future = ResponseFuture<M, S, B>;
 

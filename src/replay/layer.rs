@@ -48,16 +48,19 @@ pub(super) struct Config {
     event_id: Option<EventId>,
     duplicate_status: StatusCode,
     pub(super) fails_open: bool,
-    said: Arc<Said>,
+    pub(super) said: Arc<Said>,
     pub(super) outage: Outage,
 }
 
 /// What the guard says once.
 #[derive(Default)]
-struct Said {
+pub(super) struct Said {
     unguardable: AtomicBool,
     event_id_not_signed: AtomicBool,
     unbounded: AtomicBool,
+    /// Of lines about requests that no layer has verified.
+    #[cfg(feature = "tracing")]
+    pub(super) not_verified: std::sync::Mutex<crate::observe::Window>,
 }
 
 /// Longest id of an event, in bytes.

@@ -141,7 +141,7 @@ where
         loop {
             let outcome = match this.step.as_mut().project() {
                 StepProjection::Answer { answer } => {
-                    this.report.answered(answer.kind, this.request.as_ref());
+                    this.report.answered(answer.kind, this.request.as_ref(), this.config);
                     let request = this.request.take();
                     let grpc = request.as_ref().and_then(|request| {
                         grpc_content_type(request.version(), request.headers()).cloned()
@@ -242,15 +242,14 @@ impl Report {
         }
     }
 
-    fn answered<B>(&self, answer: ReplayAnswer, request: Option<&Request<B>>) {
+    fn answered<B>(&self, answer: ReplayAnswer, request: Option<&Request<B>>, config: &Config) {
         self.event(EventKind::Replay(answer));
         #[cfg(feature = "tracing")]
         if let Some(request) = request.filter(|_| answer == ReplayAnswer::NotVerified) {
-            use crate::observe::{Window, escaped, take_line};
+            use crate::observe::{escaped, take_line};
 
             // Nobody observes a request that no layer above has seen.
-            static WINDOW: std::sync::Mutex<Window> = std::sync::Mutex::new(Window::new());
-            if let Some(suppressed) = take_line(&WINDOW) {
+            if let Some(suppressed) = take_line(&config.said.not_verified) {
                 tracing::error!(
                     target: "tower_webhook::security",
                     method = request.method().as_str(),
@@ -261,7 +260,7 @@ impl Report {
             }
         }
         #[cfg(not(feature = "tracing"))]
-        let _ = request;
+        let _ = (request, config);
     }
 
     /// What the store says to a claim. A guard that fails open has an outage to count.
