@@ -260,8 +260,11 @@ fn its_rejection_is_a_response_and_an_error() {
 async fn events_name_the_whole_path_also_under_nest() {
     let lines = crate::tracing::Lines::default();
     let _guard = lines.subscribe();
-    let hooks = Router::new().route("/github", post(pushed).layer(github()));
+    let hooks =
+        Router::new().route("/github", post(pushed).layer(github())).route("/naked", post(pushed));
     let server = serve_axum(Router::new().nest("/webhooks", hooks)).await;
+    send(server, delivery("/webhooks/naked", "application/json", "{}")).await;
+    assert_eq!(lines.json()[0]["path"], "/webhooks/naked");
     let mut forged = delivery("/webhooks/github?a=1", "application/json", "{}");
     forged.headers_mut().insert("x-hub-signature-256", "sha256=00".parse().unwrap());
     for request in [forged, delivery("/webhooks/github?a=1", "text/plain", "{}")] {
