@@ -171,13 +171,17 @@ impl Observers {
     /// Returns those that listen now; `None` where nobody does, and no request need be kept for them.
     pub(crate) fn listening(&self) -> Option<Self> {
         #[cfg(feature = "tracing")]
-        let (is_written, listening) = {
-            let tracing = self.tracing.clone().filter(|_| tracing::is_listening());
-            (tracing.is_some(), Self { set: Arc::clone(&self.set), tracing })
-        };
+        let tracing = self.tracing.as_ref().filter(|_| tracing::is_listening());
+        #[cfg(feature = "tracing")]
+        let is_written = tracing.is_some();
         #[cfg(not(feature = "tracing"))]
-        let (is_written, listening) = (false, self.clone());
-        (is_written || !self.set.is_empty()).then_some(listening)
+        let is_written = false;
+        // Nothing is cloned where nobody listens.
+        (is_written || !self.set.is_empty()).then(|| Self {
+            set: Arc::clone(&self.set),
+            #[cfg(feature = "tracing")]
+            tracing: tracing.cloned(),
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
