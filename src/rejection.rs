@@ -393,6 +393,12 @@ impl Rejection {
         self.signed_url_of(false)
     }
 
+    /// Whether a URL is named. It is not redacted for that: an unknown tenant's is redacted once, too.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn has_signed_url(&self) -> bool {
+        self.details.as_ref().is_some_and(|details| details.signed_url.is_some())
+    }
+
     /// The same, of a request whose URL is known to be secret, or not.
     pub(crate) fn signed_url_of(&self, has_secret_url: bool) -> Option<String> {
         let details = self.details.as_ref()?;

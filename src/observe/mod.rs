@@ -55,6 +55,7 @@
 //! | `signed_url` | of a mismatch, the [URL](crate::Rejection::signed_url) that the signature must cover |
 //! | `secrets_tried` | of a mismatch, how many secrets did not make the signature |
 //! | `age_ms` | of a time that is off, how many milliseconds ago the request was signed; negative where it is ahead |
+//! | `hint` | of a mismatch, and of a time that is off: what to compare |
 //! | `detail` | the cause of a configuration error |
 //! | `status` | of the answer |
 //! | `delivery_id`, `key_index` | of what was [verified](crate::Verified) |

@@ -164,6 +164,7 @@ macro_rules! write_event {
             age_ms = rejection.and_then(|rejection| rejection.age_millis()),
             signed_url = event.signed_url(),
             secrets_tried = rejection.and_then(|rejection| rejection.secrets_tried()),
+            hint = rejection.and_then(hint),
             detail = rejection.and_then(detail),
             unverified = matches!(event.kind(), EventKind::Unverified).then_some(true),
             key_index = event.key_index(),
@@ -198,6 +199,24 @@ fn tenant_id(event: &Event<'_>) -> Option<String> {
 /// Whether the sender takes this answer of the handler for a failure. A WebSocket's handshake is answered with 101.
 fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
+}
+
+/// What a person compares first.
+fn hint(rejection: &Rejection) -> Option<&'static str> {
+    match rejection.kind() {
+        RejectionKind::SignatureMismatch if rejection.has_signed_url() => Some(
+            "compare the secret and `signed_url` with the provider's console; \
+             a proxy that changes the body has this effect, too",
+        ),
+        RejectionKind::SignatureMismatch => Some(
+            "compare the secret with the provider's console; \
+             a proxy that changes the body has this effect, too",
+        ),
+        RejectionKind::TimestampStale | RejectionKind::TimestampInFuture => {
+            Some("compare this server's clock, and look for what holds requests back")
+        }
+        _ => None,
+    }
 }
 
 /// The cause of a failure of ours. That of a refusal may hold what the sender wrote.

@@ -109,6 +109,12 @@ async fn s2_16_an_invalid_signature_is_a_security_event_with_the_documents_field
         ("body_len", 11.into()),
         ("method", "POST".into()),
         ("secrets_tried", 1.into()),
+        (
+            "hint",
+            "compare the secret with the provider's console; \
+             a proxy that changes the body has this effect, too"
+                .into(),
+        ),
     ] {
         // The subscriber's own time has the same name, so the last one counts.
         assert_eq!(events[0].get(field), Some(&expected), "{field}: {}", events[0]);
@@ -467,7 +473,10 @@ async fn a_mismatch_names_the_url_that_must_be_signed() {
         let told = lines.json();
         assert_eq!(told.len(), 1, "{name}: {told:?}");
         assert_eq!(told[0]["reason"], "signature_mismatch", "{name}");
-        told[0].get("signed_url").and_then(Value::as_str).map(str::to_owned)
+        let url = told[0].get("signed_url");
+        let hint = told[0]["hint"].as_str().unwrap();
+        assert_eq!(hint.contains("`signed_url`"), url.is_some(), "{name}");
+        url.and_then(Value::as_str).map(str::to_owned)
     };
     let layer = SignatureLayer::new(by_url("https://u:pass@old.ngrok.app/x"));
     send(&layer, twilio("/sms?token=query-canary&to=query-canary")).await;
