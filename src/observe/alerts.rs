@@ -16,7 +16,7 @@ use crate::RejectionKind;
 /// Refusals that tell of a wrong secret.
 pub(super) const IN_A_ROW: u32 = 5;
 
-/// How often a secret that never worked is told.
+/// The time between two reminders of a secret that never worked.
 const REMINDER: Duration = Duration::from_secs(3600);
 
 /// Counts refusals, and raises an [`Alert`] when there are many.
@@ -78,7 +78,7 @@ pub enum Alert {
         provider: &'static str,
         /// The tenant that the look-up named, if any.
         tenant: Option<Arc<str>>,
-        /// How many signatures were refused.
+        /// The number of signatures that were refused.
         count: u32,
     },
 }

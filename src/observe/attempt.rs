@@ -201,12 +201,12 @@ impl Attempt {
         parts.has_url() || parts.is_open() && !is_nobodys() || self.is_repeated()
     }
 
-    /// Whether events show nothing that a sender can write into the request at will.
+    /// Returns whether the sender repeats a secret where events show it.
     pub(super) fn is_repeated(&self) -> bool {
         self.is_repeated.load(Ordering::Relaxed)
     }
 
-    /// Looks whether the sender repeats its secret where events show it.
+    /// Searches URL, user agent and request id for the values of sensitive headers.
     fn look_for_repetitions(&self, head: &Parts) {
         let shown = [self.user_agent.as_ref(), self.request_id.as_ref()];
         let shown = shown.into_iter().flatten().map(HeaderValue::as_bytes);

@@ -23,15 +23,15 @@ const DELIVERY: &str = "tower_webhook::delivery";
 /// Refusals a minute for each provider and reason.
 const PER_MINUTE: u64 = 60;
 
-/// Whether the current subscriber takes the loudest events of either target. Its code may panic.
+/// Returns whether the current subscriber takes the loudest events of either target. Its code may panic.
 pub(super) fn is_listening() -> bool {
     let is_enabled =
         || enabled!(target: SECURITY, Level::ERROR) || enabled!(target: DELIVERY, Level::ERROR);
     contained(is_enabled).unwrap_or(true)
 }
 
-/// Whether a line about a request that no layer has seen is written now, and how many were not before it. Strangers send
-/// such requests, too, so each such line has a window of its own.
+/// Counts a line about a request that no layer has seen. Returns how many lines were left out before it, where it is
+/// written. Strangers send such requests, too, so each such line has a window of its own.
 pub(crate) fn take_line(window: &Mutex<Window>) -> Option<u64> {
     let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
     window.take(Clock::system().now(), PER_MINUTE)
