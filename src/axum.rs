@@ -29,7 +29,7 @@ use ::axum::{
 use http::{StatusCode, request::Parts};
 use http_body_util::{BodyExt, Limited};
 
-use crate::{Unverified, Verified};
+use crate::outcome::verified::{Unverified, Verified};
 
 /// Extracts the proof, and `E` from the body that was verified.
 ///
@@ -83,12 +83,13 @@ impl<R> SignedRejection<R> {
     fn log(self, head: &Parts) -> Self {
         #[cfg(feature = "tracing")]
         {
-            use crate::observe::{Window, escaped, take_line};
+            use crate::observe::{redact::text as escaped, throttled::Window, tracing::take_line};
 
             static WINDOW: std::sync::Mutex<Window> = std::sync::Mutex::new(Window::new());
             if let Some(suppressed) = take_line(&WINDOW) {
-                let path = crate::head::original_uri(head).path();
-                let attempt = head.extensions.get::<std::sync::Arc<crate::observe::Attempt>>();
+                let path = crate::parse::headers::original_uri(head).path();
+                let attempt =
+                    head.extensions.get::<std::sync::Arc<crate::observe::attempt::Attempt>>();
                 let is_secret = attempt.is_some_and(|attempt| attempt.has_secret_url());
                 tracing::error!(
                     target: "tower_webhook::axum",

@@ -1,15 +1,28 @@
 //! What a log keeps, and where.
 
+#[cfg(feature = "delivery-log-postgres")]
+use crate::delivery_log::postgres::store::Postgres;
+#[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
+use crate::delivery_log::queue::write::limited;
+#[cfg(feature = "delivery-log-sqlite")]
+use crate::delivery_log::sqlite::store::Sqlite;
 use std::{sync::Arc, time::Duration};
 
 use http::HeaderName;
 
-use super::{DeliveryLog, LogError, LogStore, Mask};
-use crate::{ConfigError, observe::is_sensitive};
+use crate::{
+    delivery_log::{
+        delivery_log::DeliveryLog,
+        mask::mask::Mask,
+        store::{LogError, LogStore},
+    },
+    error::ConfigError,
+    observe::redact::is_sensitive,
+};
 
 /// Headers that name a delivery or its kind, and hold nothing personal. The user agent and
 /// `x-request-id` have columns of their own.
-pub(super) const HEADERS: [&str; 11] = [
+pub(crate) const HEADERS: [&str; 11] = [
     "content-type",
     "svix-id",
     "traceparent",
@@ -42,16 +55,16 @@ pub struct DeliveryLogBuilder {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
-    pub(super) headers: Vec<HeaderName>,
-    pub(super) payload_limit: usize,
-    pub(super) stores_rejected_payloads: bool,
-    pub(super) mask: Option<Mask>,
-    pub(super) refusals_per_minute: u64,
-    pub(super) max_queued_rows: usize,
-    pub(super) max_queued_bytes: usize,
-    pub(super) store_timeout: Duration,
-    pub(super) is_durable: bool,
+pub(crate) struct Settings {
+    pub(crate) headers: Vec<HeaderName>,
+    pub(crate) payload_limit: usize,
+    pub(crate) stores_rejected_payloads: bool,
+    pub(crate) mask: Option<Mask>,
+    pub(crate) refusals_per_minute: u64,
+    pub(crate) max_queued_rows: usize,
+    pub(crate) max_queued_bytes: usize,
+    pub(crate) store_timeout: Duration,
+    pub(crate) is_durable: bool,
 }
 
 impl Default for DeliveryLogBuilder {
@@ -196,8 +209,8 @@ impl DeliveryLogBuilder {
             return Err(LogError::no_runtime());
         }
         let is_durable = self.settings.is_durable;
-        let store = super::sqlite::Sqlite::open(path.as_ref(), self.max_file_size, is_durable);
-        let store = super::queue::limited(&self.settings, store).await?;
+        let store = Sqlite::open(path.as_ref(), self.max_file_size, is_durable);
+        let store = limited(&self.settings, store).await?;
         DeliveryLog::start(Arc::new(store), self.settings)
     }
 
@@ -218,12 +231,8 @@ impl DeliveryLogBuilder {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(LogError::no_runtime());
         }
-        let store = super::postgres::Postgres::open(
-            url,
-            self.settings.is_durable,
-            self.settings.store_timeout,
-        );
-        let store = super::queue::limited(&self.settings, store).await?;
+        let store = Postgres::open(url, self.settings.is_durable, self.settings.store_timeout);
+        let store = limited(&self.settings, store).await?;
         DeliveryLog::start(Arc::new(store), self.settings)
     }
 

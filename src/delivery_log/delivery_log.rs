@@ -11,16 +11,29 @@ use std::{
 
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle, time::timeout};
 
-use super::{
-    DeliveryLogBuilder, DurableLayer, Entry, EntryId, Filter, LogError, LogStore, Page, Retention,
-    builder::Settings,
-    queue::{self, Queue, limited, note},
-    row::Draft,
-    ticket::Ticket,
-};
 use crate::{
-    ConfigError,
-    observe::{Attempt, Event, EventKind, Observer},
+    delivery_log::{
+        builder::{DeliveryLogBuilder, Settings},
+        durable::DurableLayer,
+        entry::Entry,
+        filter::{Filter, Retention},
+        id::EntryId,
+        page::Page,
+        queue::{
+            queue::{self, Queue},
+            state::note,
+            write::limited,
+        },
+        row::Draft,
+        store::{LogError, LogStore},
+        ticket::Ticket,
+    },
+    error::ConfigError,
+    observe::{
+        attempt::Attempt,
+        event::{Event, EventKind},
+        observer::Observer,
+    },
 };
 
 /// A log of every delivery, refused ones too; see the [module](super).
@@ -33,7 +46,7 @@ use crate::{
 #[derive(Clone)]
 pub struct DeliveryLog(Arc<Shared>);
 
-struct Shared {
+pub(crate) struct Shared {
     queue: Arc<Queue>,
     store: Arc<dyn LogStore>,
     settings: Arc<Settings>,
@@ -48,7 +61,7 @@ impl DeliveryLog {
         DeliveryLogBuilder::default()
     }
 
-    pub(super) fn start(store: Arc<dyn LogStore>, settings: Settings) -> Result<Self, LogError> {
+    pub(crate) fn start(store: Arc<dyn LogStore>, settings: Settings) -> Result<Self, LogError> {
         let runtime = Handle::try_current().map_err(|_| LogError::no_runtime())?;
         let (queue, settings) = (Arc::<Queue>::default(), Arc::new(settings));
         let writer = {
@@ -196,12 +209,12 @@ impl DeliveryLog {
         Arc::as_ptr(&self.0).addr()
     }
 
-    pub(super) fn ticket(&self, attempt: &Attempt) -> Option<Arc<Ticket>> {
+    pub(crate) fn ticket(&self, attempt: &Attempt) -> Option<Arc<Ticket>> {
         attempt.tickets.of(self.key())
     }
 
     /// The first row of a request, before the handler is called. `None` without room.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         &self,
         attempt: &Attempt,
         ticket: &Ticket,
@@ -212,7 +225,7 @@ impl DeliveryLog {
     }
 
     /// Says once, in a row of its own, that durable mode is set up wrong.
-    pub(super) fn warn(&self, message: &'static str) {
+    pub(crate) fn warn(&self, message: &'static str) {
         #[cfg(feature = "tracing")]
         tracing::error!(target: "tower_webhook::security", message);
         if !self.0.has_warned.swap(true, Ordering::Relaxed) {

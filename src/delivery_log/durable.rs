@@ -19,12 +19,13 @@ use tokio::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{DeliveryLog, ticket::Ticket};
 use crate::{
-    Rejection, RejectionKind,
-    body::ResponseBody,
-    observe::Attempt,
-    rejection::{default_response, grpc_content_type, grpc_response},
+    delivery_log::{delivery_log::DeliveryLog, ticket::Ticket},
+    layer::body::ResponseBody,
+    observe::attempt::Attempt,
+    outcome::rejection::{
+        Rejection, RejectionKind, default_response, grpc_content_type, grpc_response,
+    },
 };
 
 /// Writes a row before the handler is called, and answers 503 when it cannot; see
@@ -41,7 +42,7 @@ pub struct DurableLayer {
 }
 
 impl DurableLayer {
-    pub(super) const fn new(log: DeliveryLog) -> Self {
+    pub(crate) const fn new(log: DeliveryLog) -> Self {
         Self { log, deadline: Duration::from_secs(1) }
     }
 

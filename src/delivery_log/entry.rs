@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, net::IpAddr, time::SystemTime};
 
 use bytes::Bytes;
 
-use super::EntryId;
+use crate::delivery_log::id::EntryId;
 
 /// The status of a row that is written before the handler runs, and of one whose process ended
 /// before the handler did.

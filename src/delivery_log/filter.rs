@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Entry, EntryId, Keep, entry_text};
+use crate::delivery_log::{entry::Entry, id::EntryId, keep::Keep, row::entry_text};
 
 /// The most rows of one answer.
 const MAX_LIMIT: u32 = 1_000;
@@ -132,7 +132,7 @@ impl Filter {
     }
 
     /// The limit as it counts.
-    pub(super) fn most(&self) -> usize {
+    pub(crate) fn most(&self) -> usize {
         usize::try_from(self.limit.min(MAX_LIMIT)).unwrap_or(usize::MAX)
     }
 
@@ -153,9 +153,9 @@ impl Filter {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Retention {
-    pub(super) max_age: Option<Duration>,
-    pub(super) max_rows: Option<u64>,
-    pub(super) max_bytes: Option<u64>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) max_rows: Option<u64>,
+    pub(crate) max_bytes: Option<u64>,
 }
 
 impl Retention {
@@ -183,7 +183,7 @@ impl Retention {
     }
 
     /// What stays at this time, of a log with this newest row.
-    pub(super) fn keep(self, now: SystemTime, newest: EntryId) -> Keep {
+    pub(crate) fn keep(self, now: SystemTime, newest: EntryId) -> Keep {
         let since = self.max_age.map(|age| now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
         Keep {
             since: since.map_or(EntryId::MIN, EntryId::first),

@@ -3,17 +3,17 @@
 use serde_json::Value;
 
 /// What stands in the place of a hidden value.
-pub(super) const REDACTED: &str = "[REDACTED]";
+pub(crate) const REDACTED: &str = "[REDACTED]";
 
 /// The payload as text, if it is a JSON document.
-pub(super) fn document(payload: &[u8]) -> Option<&str> {
+pub(crate) fn document(payload: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(payload).ok()?;
     serde_json::from_str::<Value>(text).is_ok().then_some(text)
 }
 
 /// Hides whatever is below the names for which `is_hidden` holds, and writes each other text as
 /// `text` changes it. It relies on a valid [`document`].
-pub(super) fn rewrite(
+pub(crate) fn rewrite(
     json: &str,
     is_hidden: &dyn Fn(&str) -> bool,
     text: &dyn Fn(&str) -> String,

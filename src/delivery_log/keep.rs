@@ -1,6 +1,6 @@
 //! Which rows pruning leaves.
 
-use super::EntryId;
+use crate::delivery_log::id::EntryId;
 
 /// The most rows of one step.
 const STEP_ROWS: u32 = 500;

@@ -97,33 +97,31 @@
 //! keeps none, [`DeliveryLogBuilder::mask`] masks them, and [`DeliveryLog::prune`] deletes what is old; in
 //! SQLite deleted rows are overwritten.
 
-mod builder;
+pub(crate) mod builder;
 #[expect(clippy::module_inception, reason = "the type of the module's name")]
-mod delivery_log;
-mod durable;
-mod entry;
-mod filter;
-mod id;
-mod json;
-mod keep;
-mod mask;
-mod page;
+pub(crate) mod delivery_log;
+pub(crate) mod durable;
+pub(crate) mod entry;
+pub(crate) mod filter;
+pub(crate) mod id;
+pub(crate) mod json;
+pub(crate) mod keep;
+pub(crate) mod mask;
+pub(crate) mod page;
 #[cfg(feature = "delivery-log-postgres")]
-mod postgres;
-mod queue;
-mod row;
+pub(crate) mod postgres;
+pub(crate) mod queue;
+pub(crate) mod row;
 #[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
-mod search;
-mod sensitive;
+pub(crate) mod search;
+pub(crate) mod sensitive;
 #[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
-mod sql;
+pub(crate) mod sql;
 #[cfg(feature = "delivery-log-sqlite")]
-mod sqlite;
-mod store;
-mod ticket;
+pub(crate) mod sqlite;
+pub(crate) mod store;
+pub(crate) mod ticket;
 
-use self::row::entry_text;
-pub(crate) use self::ticket::Tickets;
 pub use self::{
     builder::DeliveryLogBuilder,
     delivery_log::DeliveryLog,
@@ -132,7 +130,7 @@ pub use self::{
     filter::{Filter, Retention},
     id::{EntryId, InvalidEntryId},
     keep::{Keep, Totals},
-    mask::{MESSAGE_FIELDS, Mask},
+    mask::mask::{MESSAGE_FIELDS, Mask},
     page::Page,
     store::{LogError, LogStore, MemoryLog, StoreFuture},
 };

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::{Entry, EntryId, Filter};
+use crate::delivery_log::{entry::Entry, filter::Filter, id::EntryId};
 
 /// The rows that a [`Filter`] asks for, the newest first.
 ///

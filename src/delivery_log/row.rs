@@ -6,16 +6,20 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, header::GetAll};
 use sha2::{Digest, Sha256};
 
-use super::{
-    Entry, EntryId, RECEIVED,
-    builder::{HEADERS, Settings},
-    json::REDACTED,
-    sensitive::SensitiveFields,
-};
 use crate::{
-    observe::{Event, EventKind, escaped},
-    replay::ReplayAnswer,
-    verdict::contained,
+    delivery_log::{
+        builder::{HEADERS, Settings},
+        entry::{Entry, RECEIVED},
+        id::EntryId,
+        json::REDACTED,
+        sensitive::SensitiveFields,
+    },
+    layer::verification::contained,
+    observe::{
+        event::{Event, EventKind},
+        redact::text as escaped,
+    },
+    replay::layer::ReplayAnswer,
 };
 
 const SUCCESS: &str = "success";
@@ -30,37 +34,37 @@ const MAX_TEXT: usize = 256;
 /// A row on its way, and the body that is still to be hashed, masked and cut: not on the request's
 /// own task.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(crate) struct Draft {
     /// Shared with the store while it is being written.
-    pub(super) entry: Arc<Entry>,
+    pub(crate) entry: Arc<Entry>,
     body: Option<Bytes>,
     sensitive: Option<Box<SensitiveFields>>,
 }
 
 impl Draft {
-    pub(super) fn note(entry: Entry) -> Self {
+    pub(crate) fn note(entry: Entry) -> Self {
         Self { entry: Arc::new(entry), body: None, sensitive: None }
     }
 
     #[cfg(test)]
-    pub(super) fn with_body(entry: Entry, body: Bytes) -> Self {
+    pub(crate) fn with_body(entry: Entry, body: Bytes) -> Self {
         Self { entry: Arc::new(entry), body: Some(body), sensitive: None }
     }
 
     /// Only a note counts something.
-    pub(super) fn is_note(&self) -> bool {
+    pub(crate) fn is_note(&self) -> bool {
         self.entry.count.is_some()
     }
 
     /// The first row of a request that goes to the inner service.
-    pub(super) fn received(event: &Event<'_>, id: EntryId, settings: &Settings) -> Self {
+    pub(crate) fn received(event: &Event<'_>, id: EntryId, settings: &Settings) -> Self {
         let mut entry = head(event, id);
         entry.status = RECEIVED.into();
         Self::with_request(entry, event, settings)
     }
 
     /// The row of a request that has ended. `is_written` says that the first row is there.
-    pub(super) fn ended(
+    pub(crate) fn ended(
         event: &Event<'_>,
         id: EntryId,
         settings: &Settings,
@@ -92,32 +96,32 @@ impl Draft {
     }
 
     /// Whether nothing proves who sent the request.
-    pub(super) fn is_strangers(&self) -> bool {
+    pub(crate) fn is_strangers(&self) -> bool {
         !self.entry.verified
     }
 
     /// `None` when there is nothing left to finish.
-    pub(super) fn body_len(&self) -> Option<usize> {
+    pub(crate) fn body_len(&self) -> Option<usize> {
         self.body.as_ref().map(Bytes::len)
     }
 
     /// The row then has neither digest nor payload.
-    pub(super) fn drop_body(&mut self) {
+    pub(crate) fn drop_body(&mut self) {
         self.body = None;
     }
 
     /// What it holds of the request's body.
-    pub(super) fn content_len(&self) -> usize {
+    pub(crate) fn content_len(&self) -> usize {
         self.body_len().or(self.entry.payload.as_ref().map(Bytes::len)).unwrap_or(0)
     }
 
     /// About as many bytes as it holds.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entry.stored_len() + self.body_len().unwrap_or(0)
     }
 
     /// Hashes, masks and cuts the body, which can take long. Doing it again does nothing.
-    pub(super) fn finish(&mut self, settings: &Settings) {
+    pub(crate) fn finish(&mut self, settings: &Settings) {
         let Some(body) = self.body.take() else { return };
         let entry = Arc::make_mut(&mut self.entry);
         entry.body_sha256 = Some(Sha256::digest(&body).into());
@@ -250,7 +254,7 @@ fn header(event: &Event<'_>, lines: GetAll<'_, HeaderValue>) -> String {
 
 /// Text of the application's own, fit to be stored: PostgreSQL takes no NUL, and a tenant may
 /// come from a path. Cut after 256 bytes.
-pub(super) fn entry_text(text: &str) -> String {
+pub(crate) fn entry_text(text: &str) -> String {
     let is_unfit = |char: &char| {
         char.is_control()
             || matches!(char, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

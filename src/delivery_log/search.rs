@@ -8,29 +8,29 @@
 
 use std::collections::BTreeSet;
 
-use super::{EntryId, Filter};
+use crate::delivery_log::{filter::Filter, id::EntryId};
 
 /// The most groups that are read one by one. An application may write any statuses.
-pub(super) const MAX_GROUPS: usize = 128;
+pub(crate) const MAX_GROUPS: usize = 128;
 
 /// The most rows that are looked at by their ids, where there are more groups.
-pub(super) const MAX_WALK: u32 = 50_000;
+pub(crate) const MAX_WALK: u32 = 50_000;
 
 /// A range of rows by their ids.
-pub(super) const NEWEST: &str =
+pub(crate) const NEWEST: &str =
     "SELECT * FROM webhook_deliveries WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
 
-pub(super) const ROW: &str = "SELECT * FROM webhook_deliveries WHERE id = $1";
+pub(crate) const ROW: &str = "SELECT * FROM webhook_deliveries WHERE id = $1";
 
 #[derive(Debug)]
-pub(super) enum Search {
+pub(crate) enum Search {
     One(EntryId),
     Newest,
     Groups(Groups),
 }
 
 impl Search {
-    pub(super) fn of(filter: &Filter) -> Self {
+    pub(crate) fn of(filter: &Filter) -> Self {
         if let Some(id) = filter.id {
             return Self::One(id);
         }
@@ -47,10 +47,10 @@ impl Search {
 }
 
 /// The values of an index's columns before the id, or of the first of them.
-pub(super) type Key = Vec<String>;
+pub(crate) type Key = Vec<String>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Index {
+pub(crate) enum Index {
     Status,
     Provider,
     Tenant,
@@ -58,7 +58,7 @@ pub(super) enum Index {
 
 impl Index {
     /// The columns before the id.
-    pub(super) const fn columns(self) -> &'static [&'static str] {
+    pub(crate) const fn columns(self) -> &'static [&'static str] {
         match self {
             Self::Status => &["status"],
             Self::Provider => &["provider", "status"],
@@ -69,27 +69,27 @@ impl Index {
 
 /// The groups that a filter asks for.
 #[derive(Debug)]
-pub(super) struct Groups {
-    pub(super) index: Index,
+pub(crate) struct Groups {
+    pub(crate) index: Index,
     /// What the filter says of the index's first columns.
-    pub(super) fixed: Key,
+    pub(crate) fixed: Key,
     /// All if empty.
     statuses: BTreeSet<String>,
 }
 
 impl Groups {
     /// How many columns the keys have that must be found.
-    pub(super) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.index.columns().len() - usize::from(!self.statuses.is_empty())
     }
 
     /// Whether the filter says all of them.
-    pub(super) fn are_known(&self) -> bool {
+    pub(crate) fn are_known(&self) -> bool {
         self.fixed.len() == self.depth()
     }
 
     /// The groups, given what was [found](Self::depth). `None` when they are too many.
-    pub(super) fn keys(&self, found: Vec<Key>) -> Option<Vec<Key>> {
+    pub(crate) fn keys(&self, found: Vec<Key>) -> Option<Vec<Key>> {
         let keys: Vec<Key> = if self.statuses.is_empty() {
             found
         } else {
@@ -106,7 +106,7 @@ impl Groups {
 
     /// The statement for the first group that is at or after some values, of which it has the first
     /// columns.
-    pub(super) fn seek(&self, table: &str, is: &str, values: &[String]) -> String {
+    pub(crate) fn seek(&self, table: &str, is: &str, values: &[String]) -> String {
         let columns: Vec<_> = self.index.columns().iter().copied().take(self.depth()).collect();
         let given: Vec<_> = columns.iter().copied().take(values.len()).collect();
         let (columns, given, values) = (columns.join(", "), given.join(", "), values.join(", "));
@@ -120,6 +120,6 @@ impl Groups {
 }
 
 /// `$1`, `$2` and so on.
-pub(super) fn numbered(range: std::ops::RangeInclusive<usize>) -> Vec<String> {
+pub(crate) fn numbered(range: std::ops::RangeInclusive<usize>) -> Vec<String> {
     range.map(|number| format!("${number}")).collect()
 }

@@ -5,15 +5,20 @@ use std::{cmp::Reverse, fmt::Write as _};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 
-use super::json::{self, REDACTED};
-use crate::{form::decode, observe::Event, sensitive::SensitiveParts, verdict::contained};
+use crate::{
+    delivery_log::json::{self, REDACTED},
+    layer::verification::contained,
+    observe::event::Event,
+    parse::form::decode,
+    verifier::sensitive::SensitiveParts,
+};
 
 /// Deepest JSON within texts of JSON.
 const MAX_DEPTH: usize = 8;
 
 /// What of a body must not be stored, and how the body is written.
 #[derive(Debug)]
-pub(super) struct SensitiveFields {
+pub(crate) struct SensitiveFields {
     parts: SensitiveParts,
     /// Pieces of a secret URL, which a body may repeat.
     pieces: Vec<String>,
@@ -22,7 +27,7 @@ pub(super) struct SensitiveFields {
 
 impl SensitiveFields {
     /// None where there is nothing to hide.
-    pub(super) fn of(event: &Event<'_>) -> Option<Self> {
+    pub(crate) fn of(event: &Event<'_>) -> Option<Self> {
         let mut pieces = Vec::new();
         event.each_secret_of_url(&mut |piece| pieces.push(piece.to_owned()));
         let parts = event.sensitive_parts();
@@ -41,7 +46,7 @@ impl SensitiveFields {
 
     /// Hides the fields in a JSON document or a form, and otherwise the whole body, because nothing
     /// in it can be found by name.
-    pub(super) fn hide(&self, body: &Bytes) -> Bytes {
+    pub(crate) fn hide(&self, body: &Bytes) -> Bytes {
         let hidden = contained(|| {
             let hidden = self.without_fields(body)?;
             let holds = |piece: &&String| hidden.contains(&***piece);

@@ -6,17 +6,22 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{Entry, EntryId, Filter, LogError, id::millis};
+use crate::delivery_log::{
+    entry::Entry,
+    filter::Filter,
+    id::{EntryId, millis},
+    store::LogError,
+};
 
 /// In the order of [`values`].
-pub(super) const INSERT: &str = "
+pub(crate) const INSERT: &str = "
     INSERT INTO webhook_deliveries (id, received_at, processed_at, processing_ms, stored_len, status,
         provider, tenant, event_name, method, url, verified, http_status, reason, message, ip,
         user_agent, request_id, delivery_id, key_index, count, body_len, body_sha256, headers,
         payload_truncated, payload) ";
 
 /// What the row's first status leaves to be filled in later is written over; a payload stays.
-pub(super) const ON_CONFLICT: &str = "
+pub(crate) const ON_CONFLICT: &str = "
     ON CONFLICT (id) DO UPDATE SET
         processed_at = excluded.processed_at,
         processing_ms = excluded.processing_ms,
@@ -35,18 +40,18 @@ pub(super) const ON_CONFLICT: &str = "
     WHERE webhook_deliveries.status = 'received'";
 
 /// The rows that pruning looks at: `$1` is how many.
-pub(super) const OLDEST: &str =
+pub(crate) const OLDEST: &str =
     "SELECT id, stored_len FROM webhook_deliveries ORDER BY id LIMIT $1";
 
 /// Which migrations were done: a table of our own, since the database may be one that is not ours
 /// alone.
-pub(super) const CREATE_SCHEMA: &str =
+pub(crate) const CREATE_SCHEMA: &str =
     "CREATE TABLE IF NOT EXISTS webhook_deliveries_schema (version BIGINT NOT NULL)";
-pub(super) const VERSION: &str = "SELECT MAX(version) FROM webhook_deliveries_schema";
-pub(super) const DONE: &str = "INSERT INTO webhook_deliveries_schema (version) VALUES ($1)";
+pub(crate) const VERSION: &str = "SELECT MAX(version) FROM webhook_deliveries_schema";
+pub(crate) const DONE: &str = "INSERT INTO webhook_deliveries_schema (version) VALUES ($1)";
 
 /// Those that come after a version, with their numbers.
-pub(super) fn pending<'a>(
+pub(crate) fn pending<'a>(
     migrations: &[&'a str],
     version: Option<i64>,
 ) -> impl Iterator<Item = (i64, &'a str)> {
@@ -56,7 +61,7 @@ pub(super) fn pending<'a>(
 
 /// What stands in a column.
 #[derive(Debug)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Flag(bool),
     Integer(Option<i64>),
     Text(Option<Cow<'a, str>>),
@@ -64,7 +69,7 @@ pub(super) enum Value<'a> {
 }
 
 impl Value<'static> {
-    pub(super) fn integer(number: impl TryInto<i64>) -> Self {
+    pub(crate) fn integer(number: impl TryInto<i64>) -> Self {
         Self::Integer(Some(integer(number)))
     }
 
@@ -84,7 +89,7 @@ impl<'a> Value<'a> {
 }
 
 /// The columns of one row.
-pub(super) fn values(entry: &Entry) -> [Value<'_>; 26] {
+pub(crate) fn values(entry: &Entry) -> [Value<'_>; 26] {
     [
         Value::owned(entry.id.to_string()),
         Value::integer(entry.received_at.map_or(0, from_time)),
@@ -116,14 +121,14 @@ pub(super) fn values(entry: &Entry) -> [Value<'_>; 26] {
 }
 
 /// A row of either database.
-pub(super) trait Columns {
+pub(crate) trait Columns {
     fn flag(&self, column: &str) -> Result<bool, LogError>;
     fn integer(&self, column: &str) -> Result<Option<i64>, LogError>;
     fn text(&self, column: &str) -> Result<Option<String>, LogError>;
     fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, LogError>;
 }
 
-pub(super) fn read(row: &impl Columns) -> Result<Entry, LogError> {
+pub(crate) fn read(row: &impl Columns) -> Result<Entry, LogError> {
     let text = |column| Ok::<_, LogError>(row.text(column)?.unwrap_or_default());
     let time = |column| Ok::<_, LogError>(row.integer(column)?.map(to_time));
     let positive = |column| {
@@ -160,25 +165,25 @@ pub(super) fn read(row: &impl Columns) -> Result<Entry, LogError> {
 }
 
 /// The range of ids, from the first on and before the last.
-pub(super) fn range(filter: &Filter) -> [String; 2] {
+pub(crate) fn range(filter: &Filter) -> [String; 2] {
     let end = filter.end().unwrap_or(EntryId::MAX);
     [filter.lowest().unwrap_or_default(), end].map(|id| id.to_string())
 }
 
-pub(super) fn positive(number: i64) -> u64 {
+pub(crate) fn positive(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 
-pub(super) fn id(text: &str) -> Result<EntryId, LogError> {
+pub(crate) fn id(text: &str) -> Result<EntryId, LogError> {
     text.parse().map_err(LogError::unavailable)
 }
 
 /// Whether the row or the store is at fault.
-pub(super) fn error(error: impl Error + Send + Sync + 'static, is_of_the_row: bool) -> LogError {
+pub(crate) fn error(error: impl Error + Send + Sync + 'static, is_of_the_row: bool) -> LogError {
     if is_of_the_row { LogError::refused(error) } else { LogError::unavailable(error) }
 }
 
-pub(super) fn integer(number: impl TryInto<i64>) -> i64 {
+pub(crate) fn integer(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 

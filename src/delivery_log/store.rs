@@ -9,7 +9,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Entry, EntryId, Filter, Keep, Page, RECEIVED, Totals};
+use crate::delivery_log::{
+    entry::{Entry, RECEIVED},
+    filter::Filter,
+    id::EntryId,
+    keep::{Keep, Totals},
+    page::Page,
+};
 
 /// The answer of a [`LogStore`].
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LogError>> + Send + 'a>>;
@@ -74,27 +80,27 @@ impl LogError {
 
     /// The database cannot hold a log as it is set up. The message says what to change.
     #[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
-    pub(super) fn unsuitable(why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn unsuitable(why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: Kind::Unsuitable, source: Some(why.into()) }
     }
 
-    pub(super) const fn timed_out() -> Self {
+    pub(crate) const fn timed_out() -> Self {
         Self { kind: Kind::TimedOut, source: None }
     }
 
-    pub(super) const fn closed() -> Self {
+    pub(crate) const fn closed() -> Self {
         Self { kind: Kind::Closed, source: None }
     }
 
-    pub(super) const fn no_runtime() -> Self {
+    pub(crate) const fn no_runtime() -> Self {
         Self { kind: Kind::NoRuntime, source: None }
     }
 
-    pub(super) fn is_time_out(&self) -> bool {
+    pub(crate) fn is_time_out(&self) -> bool {
         self.kind == Kind::TimedOut
     }
 
-    pub(super) fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         self.kind == Kind::Refused
     }
 }

@@ -5,14 +5,14 @@ use std::sync::{
     atomic::{AtomicU8, Ordering},
 };
 
-use super::EntryId;
+use crate::delivery_log::id::EntryId;
 
 /// The row of a request that goes to the inner service.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     /// Which log's.
     log: usize,
-    pub(super) id: EntryId,
+    pub(crate) id: EntryId,
     progress: AtomicU8,
 }
 
@@ -24,24 +24,24 @@ const SEEN: u8 = 1;
 const WRITTEN: u8 = 2;
 
 impl Ticket {
-    pub(super) const fn new(log: usize, id: EntryId) -> Self {
+    pub(crate) const fn new(log: usize, id: EntryId) -> Self {
         Self { log, id, progress: AtomicU8::new(NEW) }
     }
 
     /// Its refusal may look like an acknowledgement: gRPC answers with 200 and says no in a header.
-    pub(super) fn see(&self) {
+    pub(crate) fn see(&self) {
         self.progress.fetch_max(SEEN, Ordering::AcqRel);
     }
 
-    pub(super) fn write(&self) {
+    pub(crate) fn write(&self) {
         self.progress.store(WRITTEN, Ordering::Release);
     }
 
-    pub(super) fn is_new(&self) -> bool {
+    pub(crate) fn is_new(&self) -> bool {
         self.progress.load(Ordering::Acquire) == NEW
     }
 
-    pub(super) fn is_written(&self) -> bool {
+    pub(crate) fn is_written(&self) -> bool {
         self.progress.load(Ordering::Acquire) == WRITTEN
     }
 }
@@ -51,12 +51,12 @@ impl Ticket {
 pub(crate) struct Tickets(Mutex<Vec<Arc<Ticket>>>);
 
 impl Tickets {
-    pub(super) fn of(&self, log: usize) -> Option<Arc<Ticket>> {
+    pub(crate) fn of(&self, log: usize) -> Option<Arc<Ticket>> {
         let tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tickets.iter().find(|ticket| ticket.log == log).cloned()
     }
 
-    pub(super) fn add(&self, ticket: Ticket) {
+    pub(crate) fn add(&self, ticket: Ticket) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(ticket));
     }
 }

@@ -10,11 +10,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Event, EventKind, Observer};
-use crate::RejectionKind;
+use crate::{
+    observe::{
+        event::{Event, EventKind},
+        observer::Observer,
+    },
+    outcome::rejection::RejectionKind,
+};
 
 /// Refusals that tell of a wrong secret.
-pub(super) const IN_A_ROW: u32 = 5;
+pub(crate) const IN_A_ROW: u32 = 5;
 
 /// The time between two reminders of a secret that never worked.
 const REMINDER: Duration = Duration::from_secs(3600);
@@ -107,7 +112,7 @@ struct State {
 
 /// Signatures under a secret by which nothing has verified yet.
 #[derive(Debug, Default)]
-pub(super) struct Unproven {
+pub(crate) struct Unproven {
     mismatches: u32,
     raised_at: Option<SystemTime>,
 }
@@ -115,7 +120,7 @@ pub(super) struct Unproven {
 impl Unproven {
     /// Counts a signature of the right form that did not match. Returns how many there were, when it is time to say
     /// so: first after `in_a_row`.
-    pub(super) fn mismatch(&mut self, in_a_row: u32, now: SystemTime) -> Option<u32> {
+    pub(crate) fn mismatch(&mut self, in_a_row: u32, now: SystemTime) -> Option<u32> {
         self.mismatches = self.mismatches.saturating_add(1);
         let is_raised = self.raised_at.is_some_and(|time| is_within(REMINDER, time, now));
         if self.mismatches < in_a_row || is_raised {

@@ -13,19 +13,29 @@ use std::{
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts};
 
-use super::{Event, EventKind, Observers, redact};
 use crate::{
-    Rejection, RejectionKind, Verified, Verifier,
-    head::original_uri,
-    layer::Config,
-    replay::ReplayAnswer,
-    sensitive::SensitiveParts,
-    time::{Clock, steady},
-    verdict::contained,
-    verifier::VerifierDefaults,
+    layer::{layer::Config, verification::contained},
+    observe::{
+        event::{Event, EventKind},
+        observer::Observers,
+        redact,
+    },
+    outcome::{
+        rejection::{Rejection, RejectionKind},
+        verified::Verified,
+    },
+    parse::{
+        headers::original_uri,
+        timestamp::{Clock, steady},
+    },
+    replay::layer::ReplayAnswer,
+    verifier::{
+        sensitive::SensitiveParts,
+        verifier::{Verifier, VerifierDefaults},
+    },
 };
 
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// One request, from its head to its answer.
 ///
@@ -44,18 +54,18 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// # let _ = handler;
 /// ```
 pub struct Attempt {
-    pub(super) provider: &'static str,
+    pub(crate) provider: &'static str,
     sensitive: Arc<SensitiveParts>,
     /// With those of a verifier that was looked up.
     found_sensitive: OnceLock<SensitiveParts>,
-    pub(super) tenant: Option<Arc<str>>,
-    pub(super) method: Method,
-    pub(super) uri: Uri,
-    pub(super) user_agent: Option<HeaderValue>,
-    pub(super) request_id: Option<HeaderValue>,
-    pub(super) client_ip: Option<IpAddr>,
-    pub(super) received_at: SystemTime,
-    pub(super) headers: Option<HeaderMap>,
+    pub(crate) tenant: Option<Arc<str>>,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) user_agent: Option<HeaderValue>,
+    pub(crate) request_id: Option<HeaderValue>,
+    pub(crate) client_ip: Option<IpAddr>,
+    pub(crate) received_at: SystemTime,
+    pub(crate) headers: Option<HeaderMap>,
     /// By the [steady](steady) clock.
     started: Duration,
     clock: Clock,
@@ -70,19 +80,19 @@ pub struct Attempt {
     body: OnceLock<(usize, Option<Bytes>)>,
     /// Of the logs that keep this attempt.
     #[cfg(feature = "delivery-log")]
-    pub(crate) tickets: crate::delivery_log::Tickets,
+    pub(crate) tickets: crate::delivery_log::ticket::Tickets,
 }
 
 /// What the handler says of a request.
 #[derive(Default)]
-pub(super) struct Notes {
-    pub(super) event_name: Option<String>,
-    pub(super) status: Option<String>,
-    pub(super) message: Option<String>,
+pub(crate) struct Notes {
+    pub(crate) event_name: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) message: Option<String>,
 }
 
 /// What the layer found out.
-pub(super) enum Proof {
+pub(crate) enum Proof {
     Verified(Verified),
     Refused(Rejection),
 }
@@ -128,7 +138,7 @@ impl Attempt {
             is_repeated: AtomicBool::new(false),
             body: OnceLock::new(),
             #[cfg(feature = "delivery-log")]
-            tickets: crate::delivery_log::Tickets::default(),
+            tickets: crate::delivery_log::ticket::Tickets::default(),
         }
     }
 
@@ -173,7 +183,7 @@ impl Attempt {
         notes.message = Some(message.into());
     }
 
-    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
+    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -186,7 +196,7 @@ impl Attempt {
         self.observers.observe(&Event::new(self, kind));
     }
 
-    pub(super) fn sensitive_parts(&self) -> &SensitiveParts {
+    pub(crate) fn sensitive_parts(&self) -> &SensitiveParts {
         self.found_sensitive.get().unwrap_or(&self.sensitive)
     }
 
@@ -202,7 +212,7 @@ impl Attempt {
     }
 
     /// Returns whether the sender repeats a secret where events show it.
-    pub(super) fn is_repeated(&self) -> bool {
+    pub(crate) fn is_repeated(&self) -> bool {
         self.is_repeated.load(Ordering::Relaxed)
     }
 
@@ -229,7 +239,7 @@ impl Attempt {
     }
 
     /// Whether a text repeats a secret of the request: a piece of its URL, a sensitive header's value.
-    pub(super) fn repeats_secret(&self, text: &str) -> bool {
+    pub(crate) fn repeats_secret(&self, text: &str) -> bool {
         let parts = self.sensitive_parts();
         let is_header_in = |headers: &HeaderMap| {
             headers.iter().any(|(name, value)| {
@@ -241,11 +251,11 @@ impl Attempt {
             || self.headers.as_ref().is_some_and(is_header_in)
     }
 
-    pub(super) fn proof(&self) -> Option<&Proof> {
+    pub(crate) fn proof(&self) -> Option<&Proof> {
         self.verdict.get().map(|(proof, _)| proof)
     }
 
-    pub(super) fn replay_answer(&self) -> Option<ReplayAnswer> {
+    pub(crate) fn replay_answer(&self) -> Option<ReplayAnswer> {
         self.replay_answer.get().copied()
     }
 
@@ -260,24 +270,24 @@ impl Attempt {
         self.unguarded.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_dispatched(&self) -> bool {
+    pub(crate) fn is_dispatched(&self) -> bool {
         self.dispatched.load(Ordering::Relaxed)
     }
 
-    pub(super) fn time_to_verdict(&self) -> Option<Duration> {
+    pub(crate) fn time_to_verdict(&self) -> Option<Duration> {
         self.verdict.get().map(|(_, time)| *time)
     }
 
-    pub(super) fn body_len(&self) -> Option<usize> {
+    pub(crate) fn body_len(&self) -> Option<usize> {
         self.body.get().map(|(len, _)| *len)
     }
 
-    pub(super) fn body(&self) -> Option<&Bytes> {
+    pub(crate) fn body(&self) -> Option<&Bytes> {
         self.body.get()?.1.as_ref()
     }
 
     /// By the clock that was set, else by one that no correction of the system's time moves.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         if self.clock.is_system() {
             steady().saturating_sub(self.started)
         } else {
@@ -289,7 +299,7 @@ impl Attempt {
         self.received_at.checked_add(self.elapsed()).unwrap_or(self.received_at)
     }
 
-    pub(super) fn received_at_millis(&self) -> u64 {
+    pub(crate) fn received_at_millis(&self) -> u64 {
         let since = self.received_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }

@@ -9,12 +9,18 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use super::{
-    Attempt, SensitiveParts,
-    attempt::{Proof, REQUEST_ID},
-    redact,
+use crate::{
+    observe::{
+        attempt::{Attempt, Proof, REQUEST_ID},
+        redact,
+    },
+    outcome::{
+        rejection::{Rejection, RejectionKind},
+        verified::Verified,
+    },
+    replay::layer::ReplayAnswer,
+    verifier::sensitive::SensitiveParts,
 };
-use crate::{Rejection, RejectionKind, Verified, replay::ReplayAnswer};
 
 /// Something that happened to a request.
 ///

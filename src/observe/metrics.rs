@@ -2,7 +2,10 @@
 
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 
-use super::{Event, EventKind, Observer};
+use crate::observe::{
+    event::{Event, EventKind},
+    observer::Observer,
+};
 
 /// Counts events, through the [`metrics`](https://docs.rs/metrics) facade.
 ///

@@ -76,135 +76,26 @@
 //! Nothing is looked at unless the subscriber takes `error` of one of the two targets.
 //! `SignatureLayer::without_tracing` turns it off for a layer.
 
-mod alerts;
-mod attempt;
-mod client_ip;
-mod event;
+pub(crate) mod alerts;
+pub(crate) mod attempt;
+pub(crate) mod event;
 #[cfg(feature = "metrics")]
-mod metrics;
-mod redact;
-mod throttled;
+pub(crate) mod metrics;
+pub(crate) mod observer;
+pub(crate) mod redact;
+pub(crate) mod throttled;
 #[cfg(feature = "tracing")]
-mod tracing;
+pub(crate) mod tracing;
 
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use self::metrics::MetricsObserver;
-#[cfg(feature = "tracing")]
-pub(crate) use self::tracing::take_line;
 pub use self::{
     alerts::{Alert, Alerts, RefusalSource},
     attempt::Attempt,
-    client_ip::ClientIp,
     event::{Event, EventKind},
+    observer::Observer,
     redact::is_sensitive,
     throttled::Throttled,
 };
-pub(crate) use self::{attempt::Observed, redact::signed_url};
-#[cfg(any(feature = "delivery-log", feature = "tracing"))]
-pub(crate) use self::{redact::text as escaped, throttled::Window};
-pub use crate::sensitive::SensitiveParts;
-
-use std::sync::Arc;
-#[cfg(feature = "tracing")]
-use std::sync::LazyLock;
-
-/// Is told what happened to each request.
-///
-/// It is called on the request's own task, so it must not block: hand work that waits to a queue.
-/// It cannot change the answer, and a panic of it is contained.
-pub trait Observer: Send + Sync {
-    /// Takes note of an event.
-    fn observe(&self, event: &Event<'_>);
-
-    /// Whether it looks at [`Event::headers`] and [`Event::body`]. Only then does the layer keep
-    /// the two until the request has ended.
-    fn keeps_request(&self) -> bool {
-        false
-    }
-}
-
-impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
-    fn observe(&self, event: &Event<'_>) {
-        self(event);
-    }
-}
-
-/// The observers of one layer, in the order in which they are told.
-#[derive(Clone, Default)]
-pub(crate) struct Observers {
-    set: Arc<Vec<Arc<dyn Observer>>>,
-    /// Is told first. Its page says what is written, and when.
-    #[cfg(feature = "tracing")]
-    tracing: Option<Arc<tracing::TracingObserver>>,
-}
-
-impl Observers {
-    /// Returns those of a layer to which no observer was given.
-    pub(crate) fn of_layer() -> Self {
-        Self {
-            set: Arc::default(),
-            #[cfg(feature = "tracing")]
-            tracing: Some(Arc::default()),
-        }
-    }
-
-    /// Returns those of an attempt that no layer has made. All of them share one limit.
-    pub(crate) fn of_no_layer() -> Self {
-        #[cfg(feature = "tracing")]
-        static TRACING: LazyLock<Arc<tracing::TracingObserver>> = LazyLock::new(Arc::default);
-        Self {
-            set: Arc::default(),
-            #[cfg(feature = "tracing")]
-            tracing: Some(Arc::clone(&TRACING)),
-        }
-    }
-
-    pub(crate) fn push(&mut self, observer: Arc<dyn Observer>) {
-        Arc::make_mut(&mut self.set).push(observer);
-    }
-
-    #[cfg(feature = "tracing")]
-    pub(crate) fn without_tracing(&mut self) {
-        self.tracing = None;
-    }
-
-    /// Returns those that listen now; `None` where nobody does, and no request need be kept for them.
-    pub(crate) fn listening(&self) -> Option<Self> {
-        #[cfg(feature = "tracing")]
-        let tracing = self.tracing.as_ref().filter(|_| tracing::is_listening());
-        #[cfg(feature = "tracing")]
-        let is_written = tracing.is_some();
-        #[cfg(not(feature = "tracing"))]
-        let is_written = false;
-        // Nothing is cloned where nobody listens.
-        (is_written || !self.set.is_empty()).then(|| Self {
-            set: Arc::clone(&self.set),
-            #[cfg(feature = "tracing")]
-            tracing: tracing.cloned(),
-        })
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.set.len()
-    }
-
-    fn keep_request(&self) -> bool {
-        let keeps = |observer: &Arc<dyn Observer>| {
-            crate::verdict::contained(|| observer.keeps_request()).unwrap_or(false)
-        };
-        self.set.iter().any(keeps)
-    }
-
-    fn observe(&self, event: &Event<'_>) {
-        #[cfg(feature = "tracing")]
-        if let Some(tracing) = &self.tracing {
-            // A subscriber's bug, likewise.
-            let _ = crate::verdict::contained(|| tracing.observe(event));
-        }
-        for observer in &*self.set {
-            // An observer's bug must neither change the answer nor keep the others from theirs.
-            let _ = crate::verdict::contained(|| observer.observe(event));
-        }
-    }
-}
+pub use crate::{parse::client_ip::ClientIp, verifier::sensitive::SensitiveParts};

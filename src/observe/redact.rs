@@ -2,15 +2,15 @@
 
 use http::Uri;
 
-use crate::form::decode;
+use crate::parse::form::decode;
 
 /// Longest text from a request that an event shows, in bytes.
 const MAX_TEXT: usize = 256;
 
 /// Longest text that is searched for secrets, in bytes. Servers take headers of some kilobytes.
-pub(super) const MAX_SEARCHED: usize = 8 << 10;
+pub(crate) const MAX_SEARCHED: usize = 8 << 10;
 
-pub(super) const REDACTED: &str = "[redacted]";
+pub(crate) const REDACTED: &str = "[redacted]";
 
 /// Parts of names whose values are secrets, or as good as one.
 const PARTS: [&str; 21] = [
@@ -120,7 +120,7 @@ fn words(name: &str) -> Vec<String> {
 
 /// Returns whether a text names a secret and holds its value: `token=abc` anywhere in it, or a
 /// user's password in a URL, also where it is written in escapes.
-pub(super) fn holds_secret(text: &[u8]) -> bool {
+pub(crate) fn holds_secret(text: &[u8]) -> bool {
     if text.len() > MAX_SEARCHED {
         return true;
     }
@@ -197,7 +197,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 /// `uri` without user information and without the values of sensitive parameters; of a secret one
 /// neither the path nor any value.
-pub(super) fn url(uri: &Uri, is_secret: bool) -> String {
+pub(crate) fn url(uri: &Uri, is_secret: bool) -> String {
     let mut url = if is_secret { format!("/{REDACTED}") } else { path(uri.path()) };
     if let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) {
         let authority = authority.as_str();
@@ -240,7 +240,7 @@ pub(crate) fn signed_url(url: &str, is_secret: bool) -> String {
     let mut shown = text(scheme.as_bytes());
     shown.push_str(&match authority {
         "" => String::new(),
-        _ if is_cut || !crate::public_url::is_host(host) => REDACTED.into(),
+        _ if is_cut || !crate::scheme::public_url::is_host(host) => REDACTED.into(),
         _ => text(host.as_bytes()),
     });
     if is_secret || is_in_path {

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Event, EventKind, Observer};
+use crate::observe::{
+    event::{Event, EventKind},
+    observer::Observer,
+};
 
 /// Passes on at most so many refusals a minute, so that strangers cannot fill a log, and counts
 /// the rest exactly. Requests that reach the inner service are always passed on, in [report-only

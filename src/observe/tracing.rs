@@ -11,12 +11,19 @@ use std::{
 use http::StatusCode;
 use tracing::{Level, debug, enabled, error, warn};
 
-use super::{
-    Event, EventKind, Observer,
-    alerts::{IN_A_ROW, Unproven},
-    throttled::Window,
+use crate::{
+    layer::verification::contained,
+    observe::{
+        alerts::{IN_A_ROW, Unproven},
+        event::{Event, EventKind},
+        observer::Observer,
+        redact,
+        throttled::Window,
+    },
+    outcome::rejection::{Rejection, RejectionKind},
+    parse::timestamp::Clock,
+    replay::layer::ReplayAnswer,
 };
-use crate::{Rejection, RejectionKind, replay::ReplayAnswer, time::Clock, verdict::contained};
 
 const SECURITY: &str = "tower_webhook::security";
 const DELIVERY: &str = "tower_webhook::delivery";
@@ -24,7 +31,7 @@ const DELIVERY: &str = "tower_webhook::delivery";
 const PER_MINUTE: u64 = 60;
 
 /// Returns whether the current subscriber takes the loudest events of either target. Its code may panic.
-pub(super) fn is_listening() -> bool {
+pub(crate) fn is_listening() -> bool {
     let is_enabled =
         || enabled!(target: SECURITY, Level::ERROR) || enabled!(target: DELIVERY, Level::ERROR);
     contained(is_enabled).unwrap_or(true)
@@ -189,11 +196,7 @@ fn tenant_id(event: &Event<'_>) -> Option<String> {
     let id = event.tenant().or(event.claimed_tenant())?;
     // It may be a piece of a URL that is secret.
     let is_secret = event.attempt().repeats_secret(id);
-    Some(if is_secret {
-        super::redact::REDACTED.into()
-    } else {
-        super::redact::text(id.as_bytes())
-    })
+    Some(if is_secret { redact::REDACTED.into() } else { redact::text(id.as_bytes()) })
 }
 
 /// Whether the sender takes this answer of the handler for a failure. A WebSocket's handshake is answered with 101.
@@ -226,12 +229,8 @@ fn detail(rejection: &Rejection) -> Option<String> {
     }
     let cause = std::error::Error::source(rejection)?;
     let cause = cause.to_string();
-    let is_secret = super::redact::holds_secret(cause.as_bytes());
-    Some(if is_secret {
-        super::redact::REDACTED.into()
-    } else {
-        super::redact::text(cause.as_bytes())
-    })
+    let is_secret = redact::holds_secret(cause.as_bytes());
+    Some(if is_secret { redact::REDACTED.into() } else { redact::text(cause.as_bytes()) })
 }
 
 impl Observer for TracingObserver {

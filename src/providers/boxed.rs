@@ -6,7 +6,13 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::{
-    Context, Outcome, Rejection, Verifier, sensitive::SensitiveParts, verifier::VerifierDefaults,
+    outcome::rejection::Rejection,
+    verifier::{
+        context::Context,
+        outcome::Outcome,
+        sensitive::SensitiveParts,
+        verifier::{Verifier, VerifierDefaults},
+    },
 };
 
 /// A verifier of any provider: one type for tenants who use different ones.
@@ -44,14 +50,14 @@ impl BoxVerifier {
     #[cfg_attr(docsrs, doc(cfg(feature = "sign")))]
     pub fn signing<V>(verifier: V) -> Self
     where
-        V: crate::sign::Sign<State: 'static> + Send + Sync + 'static,
+        V: crate::sign::sign::Sign<State: 'static> + Send + Sync + 'static,
     {
         let verifier = Arc::new(verifier);
         Self { signer: Some(Arc::clone(&verifier) as _), verifier }
     }
 
     #[cfg(not(feature = "sign"))]
-    pub(super) fn signing<V>(verifier: V) -> Self
+    pub(crate) fn signing<V>(verifier: V) -> Self
     where
         V: Verifier<State: 'static> + Send + Sync + 'static,
     {
@@ -66,30 +72,30 @@ trait Signs {
         &self,
         head: &mut http::request::Parts,
         body: &[u8],
-        with: &crate::sign::Signing<'_>,
+        with: &crate::sign::sign::Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection>;
 }
 
 #[cfg(feature = "sign")]
-impl<V: crate::sign::Sign> Signs for V {
+impl<V: crate::sign::sign::Sign> Signs for V {
     fn sign(
         &self,
         head: &mut http::request::Parts,
         body: &[u8],
-        with: &crate::sign::Signing<'_>,
+        with: &crate::sign::sign::Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
-        crate::sign::Sign::sign(self, head, body, with)
+        crate::sign::sign::Sign::sign(self, head, body, with)
     }
 }
 
 #[cfg(feature = "sign")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sign")))]
-impl crate::sign::Sign for BoxVerifier {
+impl crate::sign::sign::Sign for BoxVerifier {
     fn sign(
         &self,
         head: &mut http::request::Parts,
         body: &[u8],
-        with: &crate::sign::Signing<'_>,
+        with: &crate::sign::sign::Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
         let signer = self.signer.as_ref();
         let signer = signer.ok_or_else(|| Rejection::unavailable("this verifier does not sign"))?;

@@ -3,15 +3,19 @@
 //! Each entry has its source. Where the vendor issues the signing secret, the others are refused. Where the
 //! customer chooses it, they are taken, and a warning is logged.
 
-use super::policy::is_same;
 use crate::{
-    ConfigError, IntoSecrets, Secret,
-    credentials::{Credential, CredentialForm, Credentials},
+    crypto::{
+        credentials::{Credential, CredentialForm, Credentials},
+        secret::Secret,
+        secrets::IntoSecrets,
+    },
+    error::ConfigError,
+    providers::policy::is_same,
 };
 
 /// Returns the secrets of a provider that is more than a scheme, each checked; `present` of them the verifier has
 /// already.
-pub(super) fn checked(
+pub(crate) fn checked(
     secrets: impl IntoSecrets,
     present: usize,
     provider: &'static str,
@@ -339,7 +343,7 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
 ];
 
 /// Returns the vendor's other credentials.
-pub(super) const fn of(provider: &str) -> &'static Credentials {
+pub(crate) const fn of(provider: &str) -> &'static Credentials {
     let mut at = 0;
     while at < CREDENTIALS.len() {
         if is_same(CREDENTIALS[at].0, provider) {
@@ -353,7 +357,7 @@ pub(super) const fn of(provider: &str) -> &'static Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::delivery_policies;
+    use crate::providers::registry::delivery_policies;
 
     #[test]
     fn every_entry_is_of_a_provider_and_has_its_source() {

@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 
-use super::policy::DeliveryPolicy;
+use crate::providers::policy::DeliveryPolicy;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -13,7 +13,7 @@ const DAY: u64 = 24 * HOUR;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-pub(super) const POLICIES: &[DeliveryPolicy] = &[
+pub(crate) const POLICIES: &[DeliveryPolicy] = &[
     DeliveryPolicy::of("ably"),
     DeliveryPolicy::of("adyen_platform"),
     DeliveryPolicy::of("affirm")

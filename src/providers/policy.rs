@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{other_credentials, policies::POLICIES};
 use crate::{
-    scheme::{Scheme, Tolerance},
-    verifier::VerifierDefaults,
+    parse::timestamp::Tolerance,
+    providers::{other_credentials, policies::POLICIES},
+    scheme::declaration::Scheme,
+    verifier::verifier::VerifierDefaults,
 };
 
 /// A vendor's documented delivery of webhooks: the retry schedule, the largest body, and the statuses
@@ -68,7 +69,7 @@ const MIN_BODY_LIMIT: usize = 2 << 20;
 
 impl DeliveryPolicy {
     /// A vendor of which nothing is known. Data begin here.
-    pub(super) const fn of(name: &'static str) -> Self {
+    pub(crate) const fn of(name: &'static str) -> Self {
         Self {
             name,
             retries: Retries::Unasked,
@@ -90,44 +91,44 @@ impl DeliveryPolicy {
     }
 
     /// From the first attempt to the last.
-    pub(super) const fn retried_for(mut self, seconds: u64, source: &'static str) -> Self {
+    pub(crate) const fn retried_for(mut self, seconds: u64, source: &'static str) -> Self {
         self.retries = Retries::Known { seconds, source };
         self
     }
 
     /// Looked for, and not found.
-    pub(super) const fn unknown_retries(mut self) -> Self {
+    pub(crate) const fn unknown_retries(mut self) -> Self {
         self.retries = Retries::Unknown;
         self
     }
 
-    pub(super) const fn signs_anew(mut self, is: bool, source: &'static str) -> Self {
+    pub(crate) const fn signs_anew(mut self, is: bool, source: &'static str) -> Self {
         self.signed_anew = Some(is);
         self.signed_anew_source = source;
         self
     }
 
     /// The vendor's own bound on the age of a signed time.
-    pub(super) const fn window(mut self, seconds: u64, source: &'static str) -> Self {
+    pub(crate) const fn window(mut self, seconds: u64, source: &'static str) -> Self {
         self.window = Some(seconds);
         self.window_source = source;
         self
     }
 
     /// Marks a signature that does not cover the body, so that the window stays short.
-    pub(super) const fn leaves_body_open(mut self) -> Self {
+    pub(crate) const fn leaves_body_open(mut self) -> Self {
         self.covers_body = false;
         self
     }
 
-    pub(super) const fn largest_body(mut self, bytes: usize, source: &'static str) -> Self {
+    pub(crate) const fn largest_body(mut self, bytes: usize, source: &'static str) -> Self {
         self.max_body = Some(bytes);
         self.max_body_source = source;
         self
     }
 
     /// The status that the vendor's own test demands.
-    pub(super) const fn demands(mut self, status: StatusCode, source: &'static str) -> Self {
+    pub(crate) const fn demands(mut self, status: StatusCode, source: &'static str) -> Self {
         self.status = Some(status);
         self.status_source = source;
         self
@@ -135,21 +136,21 @@ impl DeliveryPolicy {
 
     /// The field of the signed JSON body with the event's id, which stays the same when a delivery is repeated: its
     /// name, or a path such as `data.id`.
-    pub(super) const fn known_by(mut self, path: &'static str, source: &'static str) -> Self {
+    pub(crate) const fn known_by(mut self, path: &'static str, source: &'static str) -> Self {
         self.event_id = Some(path);
         self.event_id_source = source;
         self
     }
 
     /// A delivery that was refused with a 4xx comes again.
-    pub(super) const fn comes_again(mut self, source: &'static str) -> Self {
+    pub(crate) const fn comes_again(mut self, source: &'static str) -> Self {
         self.retries_refused = Some(true);
         self.refused_source = source;
         self
     }
 
     /// A delivery that was refused with a 403 does not come again, but after this status.
-    pub(super) const fn gives_up(
+    pub(crate) const fn gives_up(
         mut self,
         retried_status: Option<u16>,
         source: &'static str,
@@ -249,7 +250,7 @@ impl DeliveryPolicy {
     }
 
     /// As [`tolerance`](Self::tolerance), for each documented retry of the first attempt's bytes.
-    pub(super) const fn tolerance_of_retries(&self) -> Tolerance {
+    pub(crate) const fn tolerance_of_retries(&self) -> Tolerance {
         Self { covers_body: true, signed_anew: Some(false), ..*self }.tolerance()
     }
 
@@ -299,7 +300,7 @@ impl DeliveryPolicy {
 }
 
 /// A scheme with what the vendor's policy says. It does not build for a provider without one.
-pub(super) const fn applied(scheme: Scheme) -> Scheme {
+pub(crate) const fn applied(scheme: Scheme) -> Scheme {
     let policy = find(scheme.defaults().provider());
     assert!(
         scheme.time.is_none() || !matches!(policy.retries, Retries::Unasked),
@@ -311,7 +312,7 @@ pub(super) const fn applied(scheme: Scheme) -> Scheme {
 }
 
 /// A provider's defaults, likewise.
-pub(super) const fn defaults(name: &'static str) -> VerifierDefaults {
+pub(crate) const fn defaults(name: &'static str) -> VerifierDefaults {
     let policy = find(name);
     VerifierDefaults::DEFAULT
         .with_provider(name)
@@ -319,7 +320,7 @@ pub(super) const fn defaults(name: &'static str) -> VerifierDefaults {
         .with_body_limit(policy.body_limit())
 }
 
-pub(super) const fn find(name: &str) -> &'static DeliveryPolicy {
+pub(crate) const fn find(name: &str) -> &'static DeliveryPolicy {
     let mut at = 0;
     while at < POLICIES.len() {
         if is_same(POLICIES[at].name, name) {
@@ -330,7 +331,7 @@ pub(super) const fn find(name: &str) -> &'static DeliveryPolicy {
     panic!("a provider has no delivery policy; add a row to `policies.rs`")
 }
 
-pub(super) const fn is_same(a: &str, b: &str) -> bool {
+pub(crate) const fn is_same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;

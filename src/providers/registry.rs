@@ -4,22 +4,45 @@ use std::{error::Error, fmt};
 
 use http::HeaderName;
 
-use super::{
-    Ably, BasicAuth, BoxVerifier, Brevo, Chargebee, Datadog, Deepgram, Flutterwave, GitLab,
-    Mailgun, Mailjet, Meta, MicrosoftGraph, Okta, Persona, Postmark, Pusher, SharedToken, Slack,
-    SparkPost, StandardWebhooks, Telegram, Twilio, WebSub, WebexContactCenter, Worldline, Worldpay,
-    Wsapi, commerce,
-    credential_kind::CredentialKind,
-    developer, identity, media, messaging, operations, payments, policies,
-    policy::{self, DeliveryPolicy},
-    productivity,
-};
 #[cfg(feature = "asymmetric")]
-use super::{Discord, SendGrid, Telnyx, Wise};
+use crate::providers::own::{discord::Discord, sendgrid::SendGrid, telnyx::Telnyx, wise::Wise};
 use crate::{
-    ConfigError, IntoSecrets, PublicUrl, Secrets,
-    scheme::{Component, Scheme, Tolerance},
-    secrets::each,
+    crypto::secrets::{IntoSecrets, Secrets, each},
+    error::ConfigError,
+    parse::timestamp::Tolerance,
+    providers::{
+        boxed::BoxVerifier,
+        catalogue::{
+            commerce, developer, identity, media, messaging, operations, payments, productivity,
+            tokens::{
+                BasicAuth, Brevo, Chargebee, Datadog, Deepgram, Flutterwave, Mailjet, Okta,
+                Postmark, SparkPost, Telegram,
+            },
+        },
+        credentials::CredentialKind,
+        own::{
+            gitlab::GitLab,
+            keyring::{Ably, Pusher, Worldline},
+            mailgun::Mailgun,
+            meta::Meta,
+            microsoft_graph::MicrosoftGraph,
+            persona::Persona,
+            shared_token::SharedToken,
+            slack::Slack,
+            standard_webhooks::StandardWebhooks,
+            twilio::Twilio,
+            webex_contact_center::WebexContactCenter,
+            websub::WebSub,
+            worldpay::Worldpay,
+            wsapi::Wsapi,
+        },
+        policies,
+        policy::{self, DeliveryPolicy},
+    },
+    scheme::{
+        declaration::{Component, Scheme},
+        public_url::PublicUrl,
+    },
 };
 
 /// A provider of the catalogue, found by name.
@@ -84,7 +107,7 @@ macro_rules! of_pairs {
 
 /// Public keys.
 #[cfg(feature = "asymmetric")]
-fn public_keys(texts: Secrets) -> Result<Vec<crate::PublicKey>, ConfigError> {
+fn public_keys(texts: Secrets) -> Result<Vec<crate::crypto::public_key::PublicKey>, ConfigError> {
     each(texts, |text| CredentialKind::public_key(&text))
 }
 

@@ -13,14 +13,19 @@ use bytes::Bytes;
 use http::{Extensions, HeaderValue, Response, StatusCode, header};
 use tower_layer::Layer;
 
-use super::{ReplayService, ReplayStore, StoreError, outage::Outage};
 use crate::{
-    Unverified, Verified,
-    json::json_path,
-    observe::EventKind,
-    providers::delivery_policies,
-    rejection::grpc_status,
-    verified::{ReplayKey, Scope},
+    observe::event::EventKind,
+    outcome::{
+        rejection::grpc_status,
+        verified::{ReplayKey, Scope, Unverified, Verified},
+    },
+    parse::json::json_path,
+    providers::registry::delivery_policies,
+    replay::{
+        outage::Outage,
+        service::ReplayService,
+        store::{ReplayStore, StoreError},
+    },
 };
 
 /// Lets each delivery reach the handler once; see [the module](super).
@@ -40,27 +45,27 @@ pub struct ReplayLayer<T> {
 }
 
 #[derive(Clone)]
-pub(super) struct Config {
+pub(crate) struct Config {
     scope: Scope,
-    pub(super) lease: Duration,
+    pub(crate) lease: Duration,
     retention: Option<Duration>,
     body_only: Vec<&'static str>,
     event_id: Option<EventId>,
     duplicate_status: StatusCode,
-    pub(super) fails_open: bool,
-    pub(super) said: Arc<Said>,
-    pub(super) outage: Outage,
+    pub(crate) fails_open: bool,
+    pub(crate) said: Arc<Said>,
+    pub(crate) outage: Outage,
 }
 
 /// What the guard says once.
 #[derive(Default)]
-pub(super) struct Said {
+pub(crate) struct Said {
     unguardable: AtomicBool,
     event_id_not_signed: AtomicBool,
     unbounded: AtomicBool,
     /// Of lines about requests that no layer has verified.
     #[cfg(feature = "tracing")]
-    pub(super) not_verified: std::sync::Mutex<crate::observe::Window>,
+    pub(crate) not_verified: std::sync::Mutex<crate::observe::throttled::Window>,
 }
 
 /// Longest id of an event, in bytes.
@@ -76,9 +81,9 @@ enum EventId {
 }
 
 /// A delivery that is guarded.
-pub(super) struct Guarded {
-    pub(super) key: ReplayKey,
-    pub(super) retention: Duration,
+pub(crate) struct Guarded {
+    pub(crate) key: ReplayKey,
+    pub(crate) retention: Duration,
 }
 
 /// Twice the usual tolerance.
@@ -215,7 +220,7 @@ impl<S, T: ReplayStore> Layer<S> for ReplayLayer<T> {
 impl Config {
     /// What the delivery is known by, and for how long it is remembered; `None` when it passes
     /// unguarded. `say` is told, once each, what the operator should change.
-    pub(super) fn judge(
+    pub(crate) fn judge(
         &self,
         extensions: &Extensions,
         say: impl Fn(EventKind),
@@ -293,7 +298,7 @@ impl Config {
         is_in_form.then(|| (verified.scoped_event_key(&self.scope, &id), least))
     }
 
-    pub(super) fn answer(&self, answer: &mut Answer, grpc: Option<HeaderValue>) -> Response<Bytes> {
+    pub(crate) fn answer(&self, answer: &mut Answer, grpc: Option<HeaderValue>) -> Response<Bytes> {
         let kind = answer.kind;
         let status = kind.status(self.duplicate_status);
         let mut response = match grpc {
@@ -319,10 +324,10 @@ impl Config {
 }
 
 /// The guard's answer in the handler's place.
-pub(super) struct Answer {
-    pub(super) kind: ReplayAnswer,
-    pub(super) key: Option<ReplayKey>,
-    pub(super) error: Option<StoreError>,
+pub(crate) struct Answer {
+    pub(crate) kind: ReplayAnswer,
+    pub(crate) key: Option<ReplayKey>,
+    pub(crate) error: Option<StoreError>,
 }
 
 /// Why the guard answered in the handler's place. It leaves this in the response's extensions.

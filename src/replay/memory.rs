@@ -12,10 +12,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Claim, ClaimToken, ReplayStore, Settled, StoreError};
 use crate::{
-    time::{Clock, steady},
-    verified::ReplayKey,
+    outcome::verified::ReplayKey,
+    parse::timestamp::{Clock, steady},
+    replay::store::{Claim, ClaimToken, ReplayStore, Settled, StoreError},
 };
 
 /// Claims in this process's memory, bounded and expiring.

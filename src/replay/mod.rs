@@ -55,7 +55,7 @@
 //! The tag under the **oldest** secret is what an HMAC delivery without a signed id is known by: the
 //! last of the list. When that secret is taken away, or processes that share a store
 //! have different ones for a moment, what was handled before can be handled once more within the
-//! verifier's tolerance. So it is with [`any_of`](crate::combine::any_of) two schemes, when somebody leaves one
+//! verifier's tolerance. So it is with [`any_of`](crate::verifier::any_of) two schemes, when somebody leaves one
 //! of two signatures out.
 //!
 //! The answer's head decides on success. A gRPC error that comes in the trailers of a streaming
@@ -86,21 +86,21 @@
 //!
 //! - A [`MemoryReplayStore`] knows only its own process, and forgets with it.
 
-mod layer;
-mod memory;
-mod outage;
+pub(crate) mod layer;
+pub(crate) mod memory;
+pub(crate) mod outage;
 #[cfg(feature = "replay-redis")]
-mod redis;
-mod service;
-mod store;
+pub(crate) mod redis;
+pub(crate) mod service;
+pub(crate) mod store;
 
 #[cfg(feature = "replay-redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "replay-redis")))]
-pub use self::redis::{RedisFuture, RedisStore};
+pub use self::redis::{ask::RedisFuture, store::RedisStore};
 pub use self::{
     layer::{ReplayAnswer, ReplayLayer},
     memory::MemoryReplayStore,
     service::{ReplayFuture, ReplayService},
     store::{Claim, ClaimToken, ReplayStore, Settled, StoreError},
 };
-pub use crate::{json::json_field, verified::ReplayKey};
+pub use crate::{outcome::verified::ReplayKey, parse::json::json_field};

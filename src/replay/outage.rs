@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Counts what a guard that fails open lets pass, from the store's first failure until it answers.
 #[derive(Default)]
-pub(super) struct Outage {
+pub(crate) struct Outage {
     /// Spares a guard whose store is well the lock.
     is_on: AtomicBool,
     state: Mutex<Option<State>>,
@@ -32,12 +32,12 @@ struct State {
 
 impl Outage {
     /// Whether the store has failed, and not been well since.
-    pub(super) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.is_on.load(Ordering::Relaxed)
     }
 
     /// Counts a delivery that passes unguarded. Returns the number to report, if it is time to.
-    pub(super) fn unguarded_at(&self, now: Duration) -> Option<u64> {
+    pub(crate) fn unguarded_at(&self, now: Duration) -> Option<u64> {
         let mut state = self.state();
         let is_first = state.is_none();
         let state = state.get_or_insert_with(|| {
@@ -55,7 +55,7 @@ impl Outage {
     }
 
     /// The store has answered. Returns how many deliveries passed unguarded, if the outage is over.
-    pub(super) fn answered_at(&self, now: Duration) -> Option<u64> {
+    pub(crate) fn answered_at(&self, now: Duration) -> Option<u64> {
         let mut state = self.state();
         let is_over = |state: &mut State| now.abs_diff(state.failed_at) >= QUIET;
         let outage = state.take_if(is_over)?;

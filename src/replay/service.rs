@@ -13,17 +13,16 @@ use http::{HeaderName, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{
-    Claim, ReplayAnswer, ReplayStore, Settled, StoreError,
-    layer::{Answer, Config},
-    outage::Outage,
-    store::Hold,
-};
 use crate::{
-    body::ResponseBody,
-    observe::{Attempt, EventKind},
-    rejection::grpc_content_type,
-    time::Clock,
+    layer::body::ResponseBody,
+    observe::{attempt::Attempt, event::EventKind},
+    outcome::rejection::grpc_content_type,
+    parse::timestamp::Clock,
+    replay::{
+        layer::{Answer, Config, ReplayAnswer},
+        outage::Outage,
+        store::{Claim, Hold, ReplayStore, Settled, StoreError},
+    },
 };
 
 /// The service of a [`ReplayLayer`](super::ReplayLayer).
@@ -35,7 +34,7 @@ pub struct ReplayService<S, T> {
 }
 
 impl<S, T> ReplayService<S, T> {
-    pub(super) const fn new(inner: S, store: T, config: Arc<Config>) -> Self {
+    pub(crate) const fn new(inner: S, store: T, config: Arc<Config>) -> Self {
         Self { inner, store, config }
     }
 
@@ -246,7 +245,7 @@ impl Report {
         self.event(EventKind::Replay(answer));
         #[cfg(feature = "tracing")]
         if let Some(request) = request.filter(|_| answer == ReplayAnswer::NotVerified) {
-            use crate::observe::{escaped, take_line};
+            use crate::observe::{redact::text as escaped, tracing::take_line};
 
             // Nobody observes a request that no layer above has seen.
             if let Some(suppressed) = take_line(&config.said.not_verified) {

@@ -15,8 +15,8 @@ use std::{
 };
 
 use crate::{
-    time::{Clock, HAS_NO_SYSTEM},
-    verified::ReplayKey,
+    outcome::verified::ReplayKey,
+    parse::timestamp::{Clock, HAS_NO_SYSTEM},
 };
 
 /// Keeps the claims of a [`ReplayLayer`](super::ReplayLayer).
@@ -80,7 +80,7 @@ pub enum Settled {
 pub struct ClaimToken {
     process: u64,
     /// Never zero, so that the absence of a token takes no room.
-    pub(super) number: NonZeroU64,
+    pub(crate) number: NonZeroU64,
 }
 
 impl ClaimToken {
@@ -133,7 +133,7 @@ impl Error for StoreError {
 
 /// A claim, or one that is being asked for. Whatever ends the request, the store hears of it: what
 /// is dropped before it was settled is settled then.
-pub(super) struct Hold<T: ReplayStore> {
+pub(crate) struct Hold<T: ReplayStore> {
     store: T,
     key: ReplayKey,
     token: ClaimToken,
@@ -145,19 +145,19 @@ pub(super) struct Hold<T: ReplayStore> {
 impl<T: ReplayStore> Hold<T> {
     /// From here on the claim is given back. It is asked for only afterwards, so that one that
     /// is granted while the request is being dropped does not stay behind.
-    pub(super) fn claim(store: T, key: ReplayKey, lease: Duration) -> (Self, T::Claim) {
+    pub(crate) fn claim(store: T, key: ReplayKey, lease: Duration) -> (Self, T::Claim) {
         let hold =
             Self { store, key, token: ClaimToken::unique(), succeeded: None, is_settled: false };
         let claim = hold.store.claim(&hold.key, hold.token, lease);
         (hold, claim)
     }
 
-    pub(super) const fn key(&self) -> &ReplayKey {
+    pub(crate) const fn key(&self) -> &ReplayKey {
         &self.key
     }
 
     /// The handler has answered. From here on a drop commits or releases accordingly.
-    pub(super) fn settle(&mut self, succeeded: Option<Duration>) -> T::Settle {
+    pub(crate) fn settle(&mut self, succeeded: Option<Duration>) -> T::Settle {
         self.succeeded = succeeded;
         match succeeded {
             Some(retention) => self.store.commit(&self.key, self.token, retention),
@@ -166,7 +166,7 @@ impl<T: ReplayStore> Hold<T> {
     }
 
     /// There is nothing to give back, or it has been given back.
-    pub(super) fn forget(mut self) {
+    pub(crate) fn forget(mut self) {
         self.is_settled = true;
     }
 }

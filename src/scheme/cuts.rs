@@ -5,10 +5,16 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
 
-use super::{
-    Algorithm, Component, Scheme, SignatureSource, TimestampFormat, TimestampSource, Tolerance,
+use crate::{
+    crypto::{mac::Algorithm, secret::Secret},
+    parse::timestamp::{TimestampFormat, Tolerance},
+    providers,
+    scheme::{
+        declaration::{Component, Scheme, SignatureSource, TimestampSource},
+        public_url::PublicUrl,
+    },
+    verifier::verifier::{verify, verify_at},
 };
-use crate::{PublicUrl, Secret, providers, verifier::verify_at, verify};
 
 const ORIGIN: &str = "https://a.example";
 const TIME: u64 = 1_700_000_000;

@@ -1,6 +1,6 @@
 //! How a provider makes its key of the secret's text.
 
-use crate::{ConfigError, Secret};
+use crate::{crypto::secret::Secret, error::ConfigError};
 
 /// How a provider makes its key of the secret's text.
 ///

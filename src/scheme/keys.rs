@@ -1,8 +1,11 @@
 //! What a scheme's verifier is keyed by: secrets, or public keys.
 
-use crate::{ConfigError, IntoSecrets, Secrets};
 #[cfg(feature = "asymmetric")]
-use crate::{PublicKey, public_key::IntoPublicKeys};
+use crate::crypto::public_key::{IntoPublicKeys, PublicKey};
+use crate::{
+    crypto::secrets::{IntoSecrets, Secrets},
+    error::ConfigError,
+};
 
 /// Converts into the keys of a scheme's verifier: what is [`IntoSecrets`], or with the feature `asymmetric` a
 /// `PublicKey` or several of them.

@@ -2,15 +2,15 @@
 
 use subtle::Choice;
 
-use super::{
-    Scheme,
-    mac::{Mac, Verdict},
-    signature_format::MAX_CANDIDATES,
-    verifier::TAKES_PUBLIC_KEY,
-};
 use crate::{
-    IntoSecrets, Rejection, RejectionKind, config_error::MAX_SECRETS, encoding::MAX_TAG,
-    secrets::each,
+    crypto::{
+        mac::{Mac, Verdict},
+        secrets::{IntoSecrets, each},
+    },
+    error::MAX_SECRETS,
+    outcome::rejection::{Rejection, RejectionKind},
+    parse::encoding::MAX_TAG,
+    scheme::{declaration::Scheme, signature_format::MAX_CANDIDATES, verifier::TAKES_PUBLIC_KEY},
 };
 
 impl Scheme {

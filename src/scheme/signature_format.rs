@@ -80,7 +80,7 @@ impl SignatureFormat {
         self
     }
 
-    pub(super) const fn has_time(self) -> bool {
+    pub(crate) const fn has_time(self) -> bool {
         matches!(self, Self::Unnamed { time_first: true, .. } | Self::Named { time: Some(_), .. })
     }
 

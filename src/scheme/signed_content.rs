@@ -6,12 +6,19 @@
 
 use http::{Method, request::Parts};
 
-use super::{Component, Scheme, TimestampFormat};
 use crate::{
-    PublicUrl, Rejection, RejectionKind,
-    field::Field,
-    head::{optional, required},
-    time::Timestamp,
+    outcome::{
+        field::Field,
+        rejection::{Rejection, RejectionKind},
+    },
+    parse::{
+        headers::{optional, required},
+        timestamp::{Timestamp, TimestampFormat},
+    },
+    scheme::{
+        declaration::{Component, Scheme},
+        public_url::PublicUrl,
+    },
 };
 
 /// The components on one side of the body.
@@ -130,7 +137,7 @@ impl Scheme {
     }
 
     /// The URL that is signed, or the host, path and query of it that are. `None` where neither is.
-    pub(super) fn url_text(&self, head: &Parts, url: Option<&PublicUrl>) -> Option<String> {
+    pub(crate) fn url_text(&self, head: &Parts, url: Option<&PublicUrl>) -> Option<String> {
         let has = |part| self.signed_content.contains(&part);
         if has(Component::Url) {
             return Some(url?.resolve(head).ok()?.into_owned());
@@ -150,7 +157,7 @@ impl Scheme {
 
     /// Whether the body must begin with a byte that no URL has, and whether it must end so: where a
     /// part of any length is beside it.
-    pub(super) fn open_sides(&self, url: Option<&PublicUrl>) -> [bool; 2] {
+    pub(crate) fn open_sides(&self, url: Option<&PublicUrl>) -> [bool; 2] {
         [Side::BeforeBody, Side::AfterBody].map(|side| {
             self.signed_content.iter().enumerate().any(|(at, part)| {
                 self.is_free(at, *part, url)
@@ -161,7 +168,7 @@ impl Scheme {
     }
 
     /// Refuses components that cannot be told apart.
-    pub(super) fn check_template(&self, url: Option<&PublicUrl>) -> Result<(), &'static str> {
+    pub(crate) fn check_template(&self, url: Option<&PublicUrl>) -> Result<(), &'static str> {
         let mut free = 0;
         for (at, part) in self.signed_content.iter().enumerate() {
             match part {
@@ -280,7 +287,7 @@ impl Scheme {
 impl Scheme {
     /// Whether the edge of a body may be a piece of what stands beside it, read from that edge: it is
     /// of bytes that a URL has. Of a provider that takes any body, only where a document follows.
-    pub(super) fn is_cut<'a>(&self, from_edge: impl Iterator<Item = &'a u8> + Clone) -> bool {
+    pub(crate) fn is_cut<'a>(&self, from_edge: impl Iterator<Item = &'a u8> + Clone) -> bool {
         if !from_edge.clone().next().is_some_and(is_url_byte) {
             return false;
         }

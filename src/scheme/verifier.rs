@@ -6,24 +6,37 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
 use subtle::Choice;
 
-use super::{
-    Component, Scheme, Side, TimestampSource,
-    keys::AnyKeys,
-    mac::{Mac, Tag, Verdict},
-    public::{Content, PublicKeys},
-};
 use crate::{
-    ConfigError, Context, Outcome, PublicUrl, Rejection, RejectionKind, Secret, Secrets, Verified,
-    Verifier,
-    challenge::{Challenge, is_token},
-    config_error::MAX_SECRETS,
-    field::Field,
-    head::{optional, required},
-    json,
-    secrets::each,
-    sensitive::SensitiveParts,
-    time::Timestamp,
-    verifier::VerifierDefaults,
+    crypto::{
+        mac::{Mac, Tag, Verdict},
+        secret::Secret,
+        secrets::{Secrets, each},
+    },
+    error::{ConfigError, MAX_SECRETS},
+    outcome::{
+        field::Field,
+        rejection::{Rejection, RejectionKind},
+        verified::Verified,
+    },
+    parse::{
+        headers::{optional, required},
+        json,
+        timestamp::{Timestamp, TimestampFormat},
+    },
+    scheme::{
+        asymmetric::{Content, PublicKeys},
+        declaration::{Component, Scheme, TimestampSource},
+        keys::AnyKeys,
+        public_url::PublicUrl,
+        signed_content::Side,
+    },
+    verifier::{
+        challenge::{Challenge, is_token},
+        context::Context,
+        outcome::Outcome,
+        sensitive::SensitiveParts,
+        verifier::{Verifier, VerifierDefaults},
+    },
 };
 
 /// A [`Scheme`] with its secrets: the verifier of every provider that can be declared.
@@ -51,7 +64,7 @@ struct Inner {
 
 /// Never both: a public key and a secret are no substitutes for each other.
 #[derive(Clone)]
-pub(super) enum Keys {
+pub(crate) enum Keys {
     #[cfg_attr(not(feature = "asymmetric"), expect(dead_code, reason = "it has no values"))]
     Public(PublicKeys),
     /// Keyed once, cloned for each request: that saves two compressions of the hash.
@@ -68,13 +81,13 @@ impl Keys {
     }
 }
 
-pub(super) const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
+pub(crate) const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
     why: "it signs with a private key, so a secret cannot verify it; \
           give its public key, a `PublicKey`",
 };
 
 impl SchemeVerifier {
-    pub(super) fn of_keys(
+    pub(crate) fn of_keys(
         scheme: Scheme,
         keys: AnyKeys,
         url: Option<PublicUrl>,
@@ -96,7 +109,7 @@ impl SchemeVerifier {
         Ok(verifier)
     }
 
-    pub(super) fn without_keys(
+    pub(crate) fn without_keys(
         scheme: Scheme,
         keys: Keys,
         url: Option<PublicUrl>,
@@ -145,7 +158,7 @@ impl SchemeVerifier {
 
     /// Calls `change` with the keys of each family, of the legacy, and of the scheme itself.
     #[cfg(feature = "asymmetric")]
-    pub(super) fn each_keys_mut(
+    pub(crate) fn each_keys_mut(
         &mut self,
         change: &dyn Fn(&Scheme, &mut Keys) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
@@ -411,7 +424,7 @@ impl Verifier for SchemeVerifier {
 pub(crate) fn json_time(
     body: &[u8],
     field: &'static str,
-    format: super::TimestampFormat,
+    format: TimestampFormat,
 ) -> Result<Option<Timestamp>, Rejection> {
     let time = match json::field(body, field) {
         Ok(None) => return Ok(None),

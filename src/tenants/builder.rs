@@ -4,10 +4,18 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
 
-use super::{
-    Answer, Config, Shared, TenantId, Tenants, gate::Gate, id::is_plain, single_flight::Flights,
+use crate::{
+    error::ConfigError,
+    outcome::rejection::Rejection,
+    parse::timestamp::Clock,
+    tenants::{
+        gate::Gate,
+        id::{TenantId, is_plain},
+        single_flight::Flights,
+        tenants::{Answer, Config, Shared, Tenants},
+    },
+    verifier::verifier::Verifier,
 };
-use crate::{ConfigError, Rejection, Verifier, time::Clock};
 
 /// A secret that was taken back must not be good for longer (the store is asked again).
 const LONGEST_TTL: Duration = Duration::from_secs(60);
@@ -22,7 +30,7 @@ pub struct TenantsBuilder<V> {
 }
 
 impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
-    pub(super) fn new<F, Fut>(decoy: Result<V, ConfigError>, store: F) -> Self
+    pub(crate) fn new<F, Fut>(decoy: Result<V, ConfigError>, store: F) -> Self
     where
         F: Fn(TenantId) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Option<Answer<V>>, Rejection>> + Send + 'static,
@@ -72,7 +80,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
 
 impl<V> TenantsBuilder<V> {
     /// The decoy refuses from the head what every tenant's verifier does.
-    pub(super) fn with_decoy_for_all(self) -> Self {
+    pub(crate) fn with_decoy_for_all(self) -> Self {
         self.with(|config| config.decoy_stands_for_all = true)
     }
 

@@ -15,11 +15,11 @@ use tokio::sync::oneshot;
 ///
 /// Ids are the sender's to choose, networks are not: so slots go round the lanes, and within a lane
 /// to whoever came first.
-pub(super) struct Gate(Mutex<Queue>);
+pub(crate) struct Gate(Mutex<Queue>);
 
 /// Look-ups that count as one when slots are handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lane {
+pub(crate) enum Lane {
     /// Ids for which the store has named a tenant before, whoever asks.
     Known,
     /// From an IPv4 network of 24 bits.
@@ -31,7 +31,7 @@ pub(super) enum Lane {
 }
 
 impl Lane {
-    pub(super) fn of(address: Option<IpAddr>) -> Self {
+    pub(crate) fn of(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
             None => Self::NoAddress,
             Some(IpAddr::V4(address)) => {
@@ -67,7 +67,7 @@ struct State {
 
 /// A place in a lane, and from its turn on a slot. To drop it is to leave the lane, or to give the
 /// slot back.
-pub(super) struct Place {
+pub(crate) struct Place {
     gate: Arc<Gate>,
     lane: Lane,
     number: u64,
@@ -75,7 +75,7 @@ pub(super) struct Place {
 }
 
 impl Gate {
-    pub(super) fn new(slots: usize) -> Self {
+    pub(crate) fn new(slots: usize) -> Self {
         Self(Mutex::new(Queue {
             slots,
             free: slots,
@@ -85,12 +85,12 @@ impl Gate {
         }))
     }
 
-    pub(super) fn slots(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         self.lock().slots
     }
 
     /// Takes a place at the end of this lane.
-    pub(super) fn enter(self: &Arc<Self>, lane: Lane) -> Place {
+    pub(crate) fn enter(self: &Arc<Self>, lane: Lane) -> Place {
         let (sender, turn) = oneshot::channel();
         let number = self.lock().enter(lane, sender);
         self.serve();

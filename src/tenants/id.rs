@@ -2,7 +2,7 @@
 
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
-use crate::form::Form;
+use crate::parse::form::Form;
 
 /// The longest id that is looked up, whatever an own check says: ids are kept in caches.
 const LONGEST: usize = 256;
@@ -17,18 +17,18 @@ pub struct TenantId(Arc<str>);
 impl TenantId {
     /// The id, if it is in form. It is compared byte by byte from here on: whoever folded case or
     /// composed accents would let one tenant stand for another.
-    pub(super) fn new(text: &str, is_in_form: impl Fn(&str) -> bool) -> Option<Self> {
+    pub(crate) fn new(text: &str, is_in_form: impl Fn(&str) -> bool) -> Option<Self> {
         let is_short = (1..=LONGEST).contains(&text.len());
         (is_short && is_in_form(text)).then(|| Self(text.into()))
     }
 
     /// The id as the store itself writes it.
-    pub(super) fn of_store(text: &str) -> Self {
+    pub(crate) fn of_store(text: &str) -> Self {
         Self(text.into())
     }
 
     /// No tenant's: no id is empty.
-    pub(super) fn nobody() -> Self {
+    pub(crate) fn nobody() -> Self {
         Self("".into())
     }
 
@@ -38,14 +38,14 @@ impl TenantId {
         &self.0
     }
 
-    pub(super) fn to_shared(&self) -> Arc<str> {
+    pub(crate) fn to_shared(&self) -> Arc<str> {
         Arc::clone(&self.0)
     }
 }
 
 /// 1 to 64 ASCII letters, digits and `-_.`, not beginning with a dot: no path (`../admin`), no
 /// escape (`%41`), no accent in two spellings, no SQL, no NUL.
-pub(super) fn is_plain(id: &str) -> bool {
+pub(crate) fn is_plain(id: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     id.len() <= 64 && !id.starts_with('.') && id.bytes().all(is_allowed)
 }

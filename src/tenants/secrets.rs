@@ -2,7 +2,10 @@
 
 use std::{collections::hash_map::RandomState, hash::BuildHasher};
 
-use crate::{ConfigError, Secret, Secrets};
+use crate::{
+    crypto::{secret::Secret, secrets::Secrets},
+    error::ConfigError,
+};
 
 /// What a store answers of a tenant: its secrets and, where a store may find it by other spellings,
 /// its own id.
@@ -25,8 +28,8 @@ use crate::{ConfigError, Secret, Secrets};
 /// ```
 #[derive(Clone, Debug)]
 pub struct TenantSecrets {
-    pub(super) id: Option<String>,
-    pub(super) secrets: Secrets,
+    pub(crate) id: Option<String>,
+    pub(crate) secrets: Secrets,
 }
 
 impl TenantSecrets {

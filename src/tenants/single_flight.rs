@@ -14,13 +14,13 @@ use std::{
 
 use tokio::{sync::watch, time::timeout};
 
-use super::{
-    TenantId,
+use crate::tenants::{
     gate::{Gate, Lane, Place},
+    id::TenantId,
 };
 
 /// The calls that are under way or wait for a slot. There are never more than requests that wait.
-pub(super) struct Flights<T>(Mutex<HashMap<TenantId, Arc<Flight<T>>>>);
+pub(crate) struct Flights<T>(Mutex<HashMap<TenantId, Arc<Flight<T>>>>);
 
 /// One call to the store.
 struct Flight<T> {
@@ -42,14 +42,14 @@ enum Stage<T> {
 ///
 /// When the request that makes the call is dropped, the others wait for a slot again, and the next
 /// one that gets it makes the call anew.
-pub(super) struct Seat<T> {
+pub(crate) struct Seat<T> {
     flights: Arc<Flights<T>>,
-    pub(super) id: TenantId,
+    pub(crate) id: TenantId,
     flight: Arc<Flight<T>>,
 }
 
 /// Whose turn it is.
-pub(super) enum Turn<'a, T> {
+pub(crate) enum Turn<'a, T> {
     /// Ours: the store is to be asked, and this to be kept until then.
     Ours(Call<'a, T>),
     /// Another request has asked it.
@@ -61,13 +61,13 @@ pub(super) enum Turn<'a, T> {
 }
 
 /// The right to make the call, and the slot for it.
-pub(super) struct Call<'a, T> {
+pub(crate) struct Call<'a, T> {
     flight: &'a Flight<T>,
     _slot: Place,
 }
 
 impl<T> Flights<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Mutex::default())
     }
 
@@ -77,7 +77,7 @@ impl<T> Flights<T> {
     }
 
     /// Takes a seat, unless the cache has been filled since it was looked into.
-    pub(super) fn board<C>(
+    pub(crate) fn board<C>(
         self: &Arc<Self>,
         id: TenantId,
         cached: impl FnOnce(&TenantId) -> Option<C>,
@@ -96,20 +96,20 @@ impl<T> Flights<T> {
 
     /// Empties the cache by `forget`. What the calls that are under way bring is still given to
     /// those who wait for it, but kept no more: the store may have been asked before it changed.
-    pub(super) fn forget(&self, forget: impl FnOnce()) {
+    pub(crate) fn forget(&self, forget: impl FnOnce()) {
         let mut flights = self.lock();
         flights.clear();
         forget();
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }
 }
 
 impl<T: Clone> Seat<T> {
     /// Waits for another request's call, or for a slot to make it.
-    pub(super) async fn turn(&self, limit: Duration, gate: &Arc<Gate>, lane: Lane) -> Turn<'_, T> {
+    pub(crate) async fn turn(&self, limit: Duration, gate: &Arc<Gate>, lane: Lane) -> Turn<'_, T> {
         if let Ok(turn) = timeout(limit, self.turn_in(gate, lane)).await {
             return turn;
         }
@@ -164,7 +164,7 @@ impl<T> Flight<T> {
 impl<T> Seat<T> {
     /// Shares what the call brought with all who wait. `keep` puts it into the cache, unless the
     /// tenant has been forgotten in between.
-    pub(super) fn land(&self, outcome: T, keep: impl FnOnce()) {
+    pub(crate) fn land(&self, outcome: T, keep: impl FnOnce()) {
         let mut flights = self.flights.lock();
         if self.is_current(&flights) {
             flights.remove(&self.id);

@@ -11,18 +11,24 @@ use std::{
 use bytes::Bytes;
 use http::request::Parts;
 
-use super::{LookUp, Miss, TenantVerifier, Tenants};
 use crate::{
-    Context, Rejection, Verifier,
-    observe::ClientIp,
-    requires::Requires,
-    sensitive::SensitiveParts,
-    source::{
-        Early, Found, LayerContext, LookUpLater, Never, Source,
-        sealed::{Engine, Sealed},
+    layer::verification::contained,
+    outcome::rejection::Rejection,
+    parse::client_ip::ClientIp,
+    tenants::{
+        tenants::{Miss, Tenants},
+        verifier::{LookUp, TenantVerifier},
     },
-    verdict::contained,
-    verifier::VerifierDefaults,
+    verifier::{
+        context::Context,
+        requires::Requires,
+        sensitive::SensitiveParts,
+        source::{
+            Early, Found, LayerContext, LookUpLater, Never, Source,
+            sealed::{Engine, Sealed},
+        },
+        verifier::{Verifier, VerifierDefaults},
+    },
 };
 
 /// A look-up of tenants by the head; see [`Tenants::by_head`].
@@ -53,7 +59,7 @@ impl<V, F> ByHead<V, F> {
 macro_rules! settings {
     ($name:ident) => {
         impl<V, F> $name<V, F> {
-            pub(super) const fn new(tenants: Tenants<V>, tenant: F, requires: Requires) -> Self {
+            pub(crate) const fn new(tenants: Tenants<V>, tenant: F, requires: Requires) -> Self {
                 Self { tenants, tenant, requires }
             }
         }

@@ -12,9 +12,15 @@ use bytes::Bytes;
 use http::Response;
 use sha2::{Digest, Sha256};
 
-use super::TenantId;
 use crate::{
-    Context, Outcome, Rejection, Verifier, sensitive::SensitiveParts, verifier::VerifierDefaults,
+    outcome::rejection::Rejection,
+    tenants::id::TenantId,
+    verifier::{
+        context::Context,
+        outcome::Outcome,
+        sensitive::SensitiveParts,
+        verifier::{Verifier, VerifierDefaults},
+    },
 };
 
 /// A tenant's verifier, or the decoy that stands in where there is no such tenant.
@@ -36,19 +42,19 @@ pub struct TenantVerifier<V> {
 }
 
 impl<V> TenantVerifier<V> {
-    pub(super) const fn known(verifier: V, tenant: TenantId) -> Self {
+    pub(crate) const fn known(verifier: V, tenant: TenantId) -> Self {
         Self { verifier, tenant, replay_name: None, is_decoy: false }
     }
 
     /// A store may find a tenant by its id in another case. Another tenant, whose id differs in
     /// nothing else, has other secrets.
-    pub(super) fn with_replay_name(mut self, id: &TenantId, secrets: &[u8; 32]) -> Self {
+    pub(crate) fn with_replay_name(mut self, id: &TenantId, secrets: &[u8; 32]) -> Self {
         let hash = Sha256::new_with_prefix(secrets).chain_update(id.to_ascii_lowercase());
         self.replay_name = Some(Arc::new(hash.finalize().into()));
         self
     }
 
-    pub(super) const fn decoy(verifier: V, nobody: TenantId) -> Self {
+    pub(crate) const fn decoy(verifier: V, nobody: TenantId) -> Self {
         Self { verifier, tenant: nobody, replay_name: None, is_decoy: true }
     }
 
@@ -59,7 +65,7 @@ impl<V> TenantVerifier<V> {
     }
 
     /// Whether this is the verifier of the tenant with this id, whatever the spelling it was found by.
-    pub(super) fn is_of(&self, id: &str) -> bool {
+    pub(crate) fn is_of(&self, id: &str) -> bool {
         !self.is_decoy && self.tenant.as_str() == id
     }
 
@@ -123,7 +129,7 @@ impl<V> fmt::Debug for TenantVerifier<V> {
     }
 }
 
-pub(super) type Found<V> = Result<TenantVerifier<V>, Rejection>;
+pub(crate) type Found<V> = Result<TenantVerifier<V>, Rejection>;
 
 /// A look-up of a tenant: at once from the cache, or by the store.
 ///
@@ -137,15 +143,15 @@ enum Way<V> {
 }
 
 impl<V> LookUp<V> {
-    pub(super) fn cached(verifier: TenantVerifier<V>) -> Self {
+    pub(crate) fn cached(verifier: TenantVerifier<V>) -> Self {
         Self(Way::Cached(ready(Ok(verifier))))
     }
 
-    pub(super) fn refused(rejection: Rejection) -> Self {
+    pub(crate) fn refused(rejection: Rejection) -> Self {
         Self(Way::Cached(ready(Err(rejection))))
     }
 
-    pub(super) fn store(asking: impl Future<Output = Found<V>> + Send + 'static) -> Self {
+    pub(crate) fn store(asking: impl Future<Output = Found<V>> + Send + 'static) -> Self {
         Self(Way::Store(Box::pin(asking)))
     }
 }

@@ -16,7 +16,7 @@ use tower_webhook::{
     verifier::VerifierDefaults,
 };
 
-use crate::conformance::Trial;
+use crate::{conformance::Trial, support::files};
 
 const TABLE: &str = "docs/deliveries.md";
 
@@ -243,10 +243,7 @@ fn end_of_page(source: &str, name: &str) -> Option<usize> {
 fn pages_say_how_the_provider_delivers() {
     let timed = timed();
     let guards = Guard::all();
-    let paths =
-        fs::read_dir(root().join("src/providers")).unwrap().map(|entry| entry.unwrap().path());
-    let paths: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|it| it == "rs")).collect();
+    let paths = files("src/providers");
     for policy in providers::delivery_policies() {
         let (name, is_timed) = (policy.name(), timed.contains(policy.name()));
         if name == "shared_token" {

@@ -15,13 +15,13 @@ use tower_webhook::{
     },
 };
 
-use crate::support::send;
+use crate::support::{files, send};
 
 const README: &str = include_str!("../../README.md");
 const PAGE: &str = include_str!("../../docs/403-at-3am.md");
 const THREATS: &str = include_str!("../../THREAT_MODEL.md");
 const PROVIDERS: &str = include_str!("../../src/providers/mod.rs");
-const REJECTION: &str = include_str!("../../src/rejection.rs");
+const REJECTION: &str = include_str!("../../src/outcome/rejection.rs");
 
 /// The cells of a table's rows, found by the table's first column.
 fn table<'a>(text: &'a str, first_column: &str) -> Vec<Vec<&'a str>> {
@@ -50,7 +50,8 @@ fn names<'a>(rows: &[Vec<&'a str>]) -> BTreeSet<&'a str> {
 
 #[test]
 fn every_provider_with_code_of_its_own_has_a_row() {
-    let mut lists = PROVIDERS.split("pub use self::{").filter_map(|text| text.split("};").next());
+    let mut lists =
+        PROVIDERS.split("pub use self::own::{").filter_map(|text| text.split("};").next());
     let list = lists.find(|list| list.contains("meta::Meta")).unwrap();
     let mut expected: BTreeSet<_> = list
         .split(|char: char| !char.is_alphanumeric())
@@ -63,7 +64,7 @@ fn every_provider_with_code_of_its_own_has_a_row() {
 
 #[test]
 fn the_catalogue_names_every_declared_provider() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers/catalogue");
     let mut count = 0;
     for row in table(README, "module") {
         let module = code(row[0]).trim_start_matches("providers::");
@@ -104,24 +105,21 @@ fn every_token_has_a_row() {
     let rows = table(README, "token");
     let listed: BTreeSet<_> =
         names(&rows).into_iter().map(|name| name.split("::").next().unwrap()).collect();
-    let source = include_str!("../../src/providers/tokens.rs");
-    let (_, exports) = source.split_once("pub use super::{").unwrap();
+    let source = include_str!("../../src/providers/catalogue/tokens.rs");
+    let (_, exports) = source.split_once("pub use crate::providers::own::{").unwrap();
     let exports = exports.split("};").next().unwrap().split(|char: char| !char.is_alphanumeric());
     let mut expected = types_of(source);
     expected.extend(exports.filter(|word| word.starts_with(char::is_uppercase)));
     assert!(expected.contains("Strava"), "the exports are read: {expected:?}");
-    expected.extend(types_of(include_str!("../../src/providers/gitlab.rs")));
+    expected.extend(types_of(include_str!("../../src/providers/own/gitlab.rs")));
     expected.retain(|name| *name != "GitLabState");
     assert_eq!(listed, expected);
 }
 
 #[test]
 fn pages_say_how_the_declared_provider_signs() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers");
-    let sources: Vec<_> = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
-        .collect();
+    let sources: Vec<_> =
+        files("src/providers").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     for provider in providers::all() {
         let Some(scheme) = provider.scheme() else { continue };
         let (name, shown) = (provider.name(), format!("{scheme:?}"));

@@ -7,7 +7,7 @@ use tower_webhook::{
     providers::{self, CredentialKind},
 };
 
-use crate::support::{ByNameAtTime, at, head_of, verify};
+use crate::support::{ByNameAtTime, at, files, head_of, verify};
 
 const NOW: u64 = 1_700_000_000;
 
@@ -239,10 +239,9 @@ fn only_those_that_sign_the_url_need_one() {
 /// The levels of evidence, as the providers' pages state them.
 #[test]
 fn every_provider_states_its_evidence() {
-    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers");
     let mut levels = std::collections::BTreeMap::<&str, usize>::new();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    for path in files("src/providers") {
+        let text = std::fs::read_to_string(path).unwrap();
         for line in text.lines().filter_map(|line| line.split_once("| evidence | ")) {
             let level = ["vendor vector", "public vector", "vendor's", "**second-hand**"]
                 .into_iter()

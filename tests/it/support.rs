@@ -6,7 +6,9 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     error::Error,
+    fs,
     future::{Future, Ready, ready},
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -392,4 +394,22 @@ pub(crate) fn assert_refused_with(
     if kind.is_authentication_failure() {
         assert_eq!(response.status(), verdict, "{name}");
     }
+}
+
+/// Returns the Rust files below this directory of the project.
+pub(crate) fn files(directory: &str) -> Vec<PathBuf> {
+    fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(directory), &mut found);
+    assert!(found.len() > 20, "{directory}: {found:?}");
+    found
 }

@@ -1,7 +1,11 @@
 //! Bugs that receivers of signed webhooks have had, each under its number. Further numbers stand
 //! beside what they belong to: Twilio, schemes, secrets, handshakes, frames, stacks.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -17,7 +21,8 @@ use tower_webhook::{
 use crate::{
     heads::{Headers, NOW, Role, Sent, Sha1Mac, Sha256Mac, WHSEC, genuine, mac},
     support::{
-        AtTime, SECRET, Script, assert_refused, at, hex, hmac_sha256, meta_layer, secret, send,
+        AtTime, SECRET, Script, assert_refused, at, files, hex, hmac_sha256, meta_layer, secret,
+        send,
     },
 };
 
@@ -100,23 +105,13 @@ proptest! {
 
 /// The crate's source without comments and tests, by path.
 fn sources() -> Vec<(String, String)> {
-    fn walk(directory: &Path, found: &mut Vec<(String, String)>) {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, found);
-                continue;
-            }
-            let text = fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap().lines();
-            let code = code.filter(|line| !line.trim_start().starts_with("//"));
-            found.push((path.display().to_string(), code.collect::<Vec<_>>().join("\n")));
-        }
-    }
-    let mut found = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
-    assert!(found.len() > 20);
-    found
+    let code_of = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap().lines();
+        let code = code.filter(|line| !line.trim_start().starts_with("//"));
+        (path.display().to_string(), code.collect::<Vec<_>>().join("\n"))
+    };
+    files("src").iter().map(code_of).collect()
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! ahead. So the scan remembers where the runs end that it has looked at, and reads no stretch of a
 //! text more than a few times, whatever the text.
 
-use super::{Mask, REDACTED};
+use crate::delivery_log::{json::REDACTED, mask::mask::Mask};
 
 /// Parts of names whose values are secrets in `name=value`.
 const SECRETS: [&str; 4] = ["token", "secret", "password", "auth"];
@@ -18,7 +18,7 @@ const ESCAPED_AT: &[u8] = b"%40";
 /// Card numbers have at most so many digits.
 const MAX_DIGITS: usize = 19;
 
-pub(super) fn masked(mask: &Mask, text: &str) -> String {
+pub(crate) fn masked(mask: &Mask, text: &str) -> String {
     let mut scan = Scan::new(mask, text);
     let mut at = 0;
     while let Some(first) = text.get(at..).and_then(|rest| rest.chars().next()) {

@@ -2,13 +2,14 @@
 
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-use super::{
-    super::{
-        Entry, Filter, LogError, Page,
-        search::{Groups, Index, Key, MAX_GROUPS, MAX_WALK, NEWEST, ROW, Search, numbered},
-        sql,
-    },
-    error,
+use crate::delivery_log::{
+    entry::Entry,
+    filter::Filter,
+    page::Page,
+    postgres::store::error,
+    search::{Groups, Index, Key, MAX_GROUPS, MAX_WALK, NEWEST, ROW, Search, numbered},
+    sql,
+    store::LogError,
 };
 
 /// `$1` is how many rows are looked at, then the range of ids, and what is asked for.
@@ -31,7 +32,7 @@ const ROWS: &str = "
     CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE id = wanted.id LIMIT 1) AS entry
     ORDER BY entry.id DESC";
 
-pub(super) async fn find(connection: &mut PgConnection, filter: &Filter) -> Result<Page, LogError> {
+pub(crate) async fn find(connection: &mut PgConnection, filter: &Filter) -> Result<Page, LogError> {
     match Search::of(filter) {
         Search::One(id) => {
             let rows = sqlx::query(ROW).bind(id.to_string()).fetch_all(connection).await;
@@ -73,7 +74,7 @@ async fn keys(
 
 /// The groups that there are, each by one look into the index: rows are compared by all columns at
 /// once, so that no other index offers their order.
-pub(super) fn found(groups: &Groups) -> String {
+pub(crate) fn found(groups: &Groups) -> String {
     let columns: Vec<_> = groups.index.columns().iter().take(groups.depth()).collect();
     let first = groups.seek("webhook_deliveries", ">=", &numbered(1..=groups.fixed.len()));
     let last: Vec<_> = columns.iter().map(|name| format!("found.{name}")).collect();
@@ -110,7 +111,7 @@ async fn newest(
 
 /// `$1` and `$2` are the range of ids, `$3` the limit, the others the values of each column. As in
 /// [`found`], rows are compared by all columns.
-pub(super) fn newest_of(index: Index) -> String {
+pub(crate) fn newest_of(index: Index) -> String {
     let columns = index.columns().join(", ");
     let arrays = numbered(4..=3 + index.columns().len()).join("::text[], ");
     let key: Vec<_> = index.columns().iter().map(|name| format!("wanted.{name}")).collect();

@@ -9,14 +9,14 @@ use sqlx::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{super::LogError, error};
+use crate::delivery_log::{postgres::store::error, store::LogError};
 
 /// For a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Connections of which so many are at work at once. Who comes first is served first.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     /// For all connections. The pool gives up those who wait for long; a queue is no fault.
     room: Arc<Semaphore>,
     pool: PgPool,
@@ -24,7 +24,7 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(options: &PgConnectOptions, connections: u32, begin: &Arc<str>) -> Self {
+    pub(crate) fn new(options: &PgConnectOptions, connections: u32, begin: &Arc<str>) -> Self {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(CONNECT_TIMEOUT)
@@ -34,7 +34,7 @@ impl Lane {
     }
 
     /// Waits for a connection for as long as the caller does.
-    pub(super) async fn connection(&self) -> Result<Doubtful, LogError> {
+    pub(crate) async fn connection(&self) -> Result<Doubtful, LogError> {
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(LogError::unavailable)?;
         let connection = self.pool.acquire().await.map_err(error)?;
         Ok(Doubtful { connection: Some(connection), begin: Arc::clone(&self.begin), _room: room })
@@ -42,7 +42,7 @@ impl Lane {
 
     /// Works on a connection, in a task that comes to its end also when nobody waits for it: a server
     /// goes on with a statement whose client is gone, and so many at once would be without a bound.
-    pub(super) async fn run<T, W>(
+    pub(crate) async fn run<T, W>(
         &self,
         work: impl FnOnce(Doubtful) -> W + Send + 'static,
     ) -> Result<T, LogError>
@@ -54,7 +54,7 @@ impl Lane {
         tokio::spawn(work(connection)).await.map_err(LogError::unavailable)?
     }
 
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.room.close();
         self.pool.close().await;
     }
@@ -62,7 +62,7 @@ impl Lane {
 
 /// A connection that is closed unless its transaction has ended well: of one whose future was
 /// dropped nobody knows.
-pub(super) struct Doubtful {
+pub(crate) struct Doubtful {
     connection: Option<PoolConnection<sqlx::Postgres>>,
     begin: Arc<str>,
     _room: OwnedSemaphorePermit,
@@ -70,7 +70,7 @@ pub(super) struct Doubtful {
 
 impl Doubtful {
     /// Begins a transaction in which the server itself keeps the time limit.
-    pub(super) async fn begin(&mut self) -> Result<Transaction<'_, sqlx::Postgres>, LogError> {
+    pub(crate) async fn begin(&mut self) -> Result<Transaction<'_, sqlx::Postgres>, LogError> {
         match &mut self.connection {
             Some(connection) => connection.begin_with(self.begin.to_string()).await.map_err(error),
             None => Err(error(sqlx::Error::PoolClosed)),
@@ -78,7 +78,7 @@ impl Doubtful {
     }
 
     /// It goes back to the others.
-    pub(super) fn is_sound(&mut self) {
+    pub(crate) fn is_sound(&mut self) {
         self.connection = None;
     }
 }
@@ -96,7 +96,7 @@ impl Drop for Doubtful {
 /// What begins a transaction, in one round trip. The settings hold for it alone, so they do so too
 /// behind a pooler that shares connections. Without bitmaps and scans of the whole table the
 /// statements of a search have the one plan that they were written for, and are never worth compiling.
-pub(super) fn begin(limit: Duration) -> Arc<str> {
+pub(crate) fn begin(limit: Duration) -> Arc<str> {
     // 0 would be no limit.
     let millis = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1);
     format!(

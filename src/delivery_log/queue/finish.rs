@@ -13,17 +13,22 @@ use tokio::{
     time::{self, sleep},
 };
 
-use super::{
-    LINGER, MIN_DELAY, Queue,
-    state::{Lane, Work},
+use crate::{
+    delivery_log::{
+        queue::{
+            queue::{LINGER, MIN_DELAY, Queue},
+            state::{Lane, Work},
+        },
+        row::Draft,
+    },
+    layer::verification::contained,
 };
-use crate::{delivery_log::row::Draft, verdict::contained};
 
 /// How long a thread is kept at most, but for the row in hand: a runtime that ends waits for it.
 const TURN: Duration = Duration::from_millis(100);
 
 /// Finishes the rows of a lane until the queue is closed and none is left.
-pub(super) async fn finish<F>(queue: Arc<Queue>, lane: Lane, work: F)
+pub(crate) async fn finish<F>(queue: Arc<Queue>, lane: Lane, work: F)
 where
     F: Fn(&mut Draft) + Clone + Send + 'static,
 {

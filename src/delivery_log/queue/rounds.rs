@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 /// Rows between one flush and the next, for all flushes that wait.
 #[derive(Default)]
-pub(super) struct Rounds {
+pub(crate) struct Rounds {
     /// The number of the first one in `rounds`.
     first: u64,
     /// All but the last end with a flush.
@@ -21,7 +21,7 @@ struct Round {
 
 impl Rounds {
     /// Adds a row to the last round, and returns the round's number.
-    pub(super) fn enter(&mut self) -> u64 {
+    pub(crate) fn enter(&mut self) -> u64 {
         if self.rounds.is_empty() {
             self.rounds.push_back(Round::default());
         }
@@ -33,7 +33,7 @@ impl Rounds {
     }
 
     /// Ends the last round. The receiver hears when no row of it or of an earlier one is left.
-    pub(super) fn end(&mut self) -> oneshot::Receiver<()> {
+    pub(crate) fn end(&mut self) -> oneshot::Receiver<()> {
         let (flush, receiver) = oneshot::channel();
         if self.rounds.is_empty() {
             self.rounds.push_back(Round::default());
@@ -46,12 +46,12 @@ impl Rounds {
         receiver
     }
 
-    pub(super) fn is_awaited(&self) -> bool {
+    pub(crate) fn is_awaited(&self) -> bool {
         self.rounds.len() > 1
     }
 
     /// Takes a row out of its round.
-    pub(super) fn leave(&mut self, round: u64) {
+    pub(crate) fn leave(&mut self, round: u64) {
         let at = round.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         if let Some(round) = at.and_then(|at| self.rounds.get_mut(at)) {
             round.rows = round.rows.saturating_sub(1);

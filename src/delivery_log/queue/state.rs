@@ -4,27 +4,32 @@ use std::{collections::VecDeque, mem, time::SystemTime};
 
 use tokio::sync::oneshot;
 
-use super::{BATCH, rounds::Rounds};
 use crate::{
-    delivery_log::{Entry, EntryId, builder::Settings, row::Draft},
-    observe::Window,
+    delivery_log::{
+        builder::Settings,
+        entry::Entry,
+        id::EntryId,
+        queue::{queue::BATCH, rounds::Rounds},
+        row::Draft,
+    },
+    observe::throttled::Window,
 };
 
 /// Bytes of one transaction, so that no row waits long for others' payloads.
-pub(super) const BATCH_BYTES: usize = 4 << 20;
+pub(crate) const BATCH_BYTES: usize = 4 << 20;
 
 /// Bytes of a transaction that urgent rows wait for.
-pub(super) const BETWEEN_BYTES: usize = 1 << 20;
+pub(crate) const BETWEEN_BYTES: usize = 1 << 20;
 
 /// Bodies that are not proven genuine take at most this part of the queue's bytes.
 const STRANGERS_PART: usize = 4;
 
 /// A row that is not written yet.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) draft: Draft,
+pub(crate) struct Job {
+    pub(crate) draft: Draft,
     /// There when a request waits for the row, which is urgent then.
-    pub(super) written: Option<oneshot::Sender<()>>,
+    pub(crate) written: Option<oneshot::Sender<()>>,
     /// What it takes of the queue's bytes.
     len: usize,
     /// What it takes of the strangers' part of them.
@@ -41,13 +46,13 @@ impl Job {
 
 /// Bodies that are hashed and masked one after the other. No short one waits for a long one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lane {
+pub(crate) enum Lane {
     Short,
     Long,
 }
 
 impl Lane {
-    pub(super) const ALL: [Self; 2] = [Self::Short, Self::Long];
+    pub(crate) const ALL: [Self; 2] = [Self::Short, Self::Long];
 
     const LONGEST_SHORT: usize = 64 << 10;
 
@@ -83,7 +88,7 @@ impl Rows {
 
 /// What a stage has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Work {
+pub(crate) enum Work {
     /// Nothing, now or later.
     Over,
     Nothing,
@@ -93,7 +98,7 @@ pub(super) enum Work {
 }
 
 #[derive(Default)]
-pub(super) struct State {
+pub(crate) struct State {
     short: Rows,
     long: Rows,
     /// Finished, or without a body.
@@ -109,22 +114,22 @@ pub(super) struct State {
     rounds: Rounds,
     /// Lost, and not yet said in a note.
     lost: u64,
-    pub(super) refusals: Window,
-    pub(super) is_closed: bool,
+    pub(crate) refusals: Window,
+    pub(crate) is_closed: bool,
     is_given_up: bool,
 }
 
 impl State {
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    pub(super) fn lose(&mut self, count: u64) {
+    pub(crate) fn lose(&mut self, count: u64) {
         self.lost += count;
     }
 
     /// Takes the row if there is room for it, and says in which lane it is.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         mut draft: Draft,
         written: Option<oneshot::Sender<()>>,
@@ -185,18 +190,18 @@ impl State {
     }
 
     /// Notes are few, and always have room.
-    pub(super) fn push_note(&mut self, entry: Entry) {
+    pub(crate) fn push_note(&mut self, entry: Entry) {
         self.add(Draft::note(entry), None);
     }
 
-    pub(super) fn push_count(&mut self, status: &'static str, count: u64, now: SystemTime) {
+    pub(crate) fn push_count(&mut self, status: &'static str, count: u64, now: SystemTime) {
         if count > 0 {
             self.push_note(note(status, count, now));
         }
     }
 
     /// What was kept back or lost since the last note.
-    pub(super) fn push_notes(&mut self) {
+    pub(crate) fn push_notes(&mut self) {
         let now = SystemTime::now();
         let kept_back = self.refusals.flush();
         self.push_count("suppressed", kept_back, now);
@@ -209,7 +214,7 @@ impl State {
     }
 
     /// The receiver hears when all rows that are there now have been written.
-    pub(super) fn flush(&mut self) -> oneshot::Receiver<()> {
+    pub(crate) fn flush(&mut self) -> oneshot::Receiver<()> {
         self.rounds.end()
     }
 
@@ -226,7 +231,7 @@ impl State {
     }
 
     /// What there is to finish.
-    pub(super) fn unfinished(&mut self, lane: Lane) -> Work {
+    pub(crate) fn unfinished(&mut self, lane: Lane) -> Work {
         let is_hurried = self.is_hurried();
         let is_closed = self.is_closed;
         let rows = self.lane(lane);
@@ -239,7 +244,7 @@ impl State {
     }
 
     /// The next row to finish.
-    pub(super) fn take_unfinished(&mut self, lane: Lane) -> Option<Job> {
+    pub(crate) fn take_unfinished(&mut self, lane: Lane) -> Option<Job> {
         loop {
             let rows = self.lane(lane);
             let job = rows.urgent.pop_front().or_else(|| rows.rest.pop_front())?;
@@ -252,7 +257,7 @@ impl State {
     }
 
     /// Takes back a row that has been finished.
-    pub(super) fn hand_over(&mut self, mut job: Job) {
+    pub(crate) fn hand_over(&mut self, mut job: Job) {
         // It has been counted as lost.
         if self.is_given_up {
             return;
@@ -263,7 +268,7 @@ impl State {
     }
 
     /// What there is to write.
-    pub(super) fn unwritten(&self) -> Work {
+    pub(crate) fn unwritten(&self) -> Work {
         if self.rows == 0 && self.is_closed {
             Work::Over
         } else if self.ready.is_empty() {
@@ -277,7 +282,7 @@ impl State {
 
     /// The rows of the next transaction: urgent ones alone, and after each such batch a short one
     /// of the others, which would wait for ever otherwise.
-    pub(super) fn take_batch(&mut self, most: usize) -> Vec<Job> {
+    pub(crate) fn take_batch(&mut self, most: usize) -> Vec<Job> {
         let is_rests_turn = mem::take(&mut self.is_rests_turn) && !self.ready.rest.is_empty();
         if !is_rests_turn {
             let batch = self.take_ready(most, BATCH_BYTES, |ready| &mut ready.urgent);
@@ -312,7 +317,7 @@ impl State {
         batch
     }
 
-    pub(super) fn put_back(&mut self, batch: Vec<Job>) {
+    pub(crate) fn put_back(&mut self, batch: Vec<Job>) {
         for job in batch.into_iter().rev() {
             let is_urgent = job.written.is_some();
             let rows = if is_urgent { &mut self.ready.urgent } else { &mut self.ready.rest };
@@ -321,7 +326,7 @@ impl State {
     }
 
     /// There is room again, and a note is written that says what was lost.
-    pub(super) fn done(&mut self, batch: &[Job]) {
+    pub(crate) fn done(&mut self, batch: &[Job]) {
         batch.iter().for_each(|job| self.settle(job));
         self.push_lost(SystemTime::now());
     }
@@ -335,7 +340,7 @@ impl State {
     }
 
     /// Forgets all rows, those in the stages' hands too, and says how many they were.
-    pub(super) fn give_up(&mut self) -> usize {
+    pub(crate) fn give_up(&mut self) -> usize {
         self.is_given_up = true;
         self.short = Rows::default();
         self.long = Rows::default();

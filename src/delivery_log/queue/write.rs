@@ -4,16 +4,16 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{
-    BATCH, LINGER, MIN_DELAY, Queue,
-    state::{Job, Work},
-};
 use crate::{
     delivery_log::{
         builder::Settings,
+        queue::{
+            queue::{BATCH, LINGER, MIN_DELAY, Queue},
+            state::{Job, Work},
+        },
         store::{LogError, LogStore},
     },
-    verdict::contained,
+    layer::verification::contained,
 };
 
 /// Until the number of refusals that were kept back is written even if none is let through.
@@ -23,7 +23,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const MAX_DELAY: Duration = Duration::from_secs(1);
 
 /// Writes until the queue is closed and empty.
-pub(super) async fn write(queue: &Queue, store: &dyn LogStore, settings: &Settings) {
+pub(crate) async fn write(queue: &Queue, store: &dyn LogStore, settings: &Settings) {
     let mut delay = MIN_DELAY;
     let mut most = BATCH;
     while let Some(mut batch) = next(queue, most).await {

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{
-    super::{LogError, sql},
-    error,
-    lane::{BUSY_TIMEOUT, wait_for_locks},
+use crate::delivery_log::{
+    sql,
+    sqlite::{
+        lane::{BUSY_TIMEOUT, wait_for_locks},
+        store::error,
+    },
+    store::LogError,
 };
 
 /// A row has its payload, so the default of 4 KiB would hold one or two. A file that is there keeps
@@ -21,15 +24,15 @@ const AUTOCHECKPOINT: u64 = 1_000;
 const FULL: i64 = 2;
 
 #[derive(Debug)]
-pub(super) struct Setup {
-    pub(super) path: PathBuf,
-    pub(super) max_file_size: Option<u64>,
-    pub(super) is_durable: bool,
+pub(crate) struct Setup {
+    pub(crate) path: PathBuf,
+    pub(crate) max_file_size: Option<u64>,
+    pub(crate) is_durable: bool,
 }
 
 /// Refuses names that SQLite does not take for a file's. Creates the file if it is not there, for its
 /// owner only: rows may hold personal data. The write-ahead log takes over its mode.
-pub(super) fn prepare(path: &Path) -> Result<(), LogError> {
+pub(crate) fn prepare(path: &Path) -> Result<(), LogError> {
     let name = path.as_os_str().as_encoded_bytes();
     if name.is_empty() || name == b":memory:" {
         return Err(not_a_file());
@@ -68,13 +71,13 @@ fn open(setup: &Setup) -> Result<Connection, LogError> {
     Ok(connection)
 }
 
-pub(super) fn reader(setup: &Setup) -> Result<Connection, LogError> {
+pub(crate) fn reader(setup: &Setup) -> Result<Connection, LogError> {
     let connection = open(setup)?;
     connection.pragma_update(None, "query_only", "ON").map_err(error)?;
     Ok(connection)
 }
 
-pub(super) fn writer(setup: &Setup) -> Result<Connection, LogError> {
+pub(crate) fn writer(setup: &Setup) -> Result<Connection, LogError> {
     let connection = open(setup)?;
     let set = |name, value: &str| connection.pragma_update(None, name, value).map_err(error);
     set("page_size", &PAGE_SIZE.to_string())?;
@@ -125,7 +128,7 @@ fn limit_size(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
 
 /// Whether the write-ahead log keeps within the limit. One that does not is emptied, if no
 /// transaction is in the way.
-pub(super) fn has_short_wal(connection: &Connection, limit: u64) -> Result<bool, LogError> {
+pub(crate) fn has_short_wal(connection: &Connection, limit: u64) -> Result<bool, LogError> {
     let Some(path) = connection.path() else { return Ok(true) };
     let wal = PathBuf::from(format!("{path}-wal"));
     let is_short = || wal.metadata().map_or(0, |file| file.len()) <= limit;

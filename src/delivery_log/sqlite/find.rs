@@ -2,20 +2,21 @@
 
 use rusqlite::{CachedStatement, Connection, Params, Transaction, params, params_from_iter};
 
-use super::{
-    super::{
-        Entry, EntryId, Filter, LogError, Page,
-        search::{Groups, Index, Key, MAX_GROUPS, MAX_WALK, NEWEST, ROW, Search, numbered},
-        sql::{self, Columns},
-    },
-    error,
-    lane::Work,
+use crate::delivery_log::{
+    entry::Entry,
+    filter::Filter,
+    id::EntryId,
+    page::Page,
+    search::{Groups, Index, Key, MAX_GROUPS, MAX_WALK, NEWEST, ROW, Search, numbered},
+    sql::{self, Columns},
+    sqlite::{lane::Work, store::error},
+    store::LogError,
 };
 
 const WALK: &str = "SELECT id, provider, tenant, status FROM webhook_deliveries \
      WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
 
-pub(super) fn find(
+pub(crate) fn find(
     connection: &mut Connection,
     work: &Work,
     filter: &Filter,
@@ -184,7 +185,7 @@ const fn indexed(groups: &Groups) -> &'static str {
 }
 
 #[cfg(test)]
-pub(super) fn statements(filter: &Filter) -> Vec<String> {
+pub(crate) fn statements(filter: &Filter) -> Vec<String> {
     match Search::of(filter) {
         Search::One(_) => vec![ROW.to_owned()],
         Search::Newest => vec![NEWEST.to_owned()],

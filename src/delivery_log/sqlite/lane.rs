@@ -15,17 +15,20 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::{super::LogError, connect::Setup, error};
+use crate::delivery_log::{
+    sqlite::{connect::Setup, store::error},
+    store::LogError,
+};
 
 /// Instructions of SQLite's machine between two looks at whether the work was given up: less than a
 /// millisecond.
 const INSTRUCTIONS: i32 = 10_000;
 
 /// Waits for another process's lock.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections of which so many are at work at once. Who comes first is served first.
-pub(super) struct Lane {
+pub(crate) struct Lane {
     setup: Arc<Setup>,
     connect: fn(&Setup) -> Result<Connection, LogError>,
     /// For all connections, idle or at work. Closed at the end.
@@ -36,7 +39,7 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(
+    pub(crate) fn new(
         setup: &Arc<Setup>,
         connections: usize,
         connect: fn(&Setup) -> Result<Connection, LogError>,
@@ -53,18 +56,18 @@ impl Lane {
     }
 
     /// Waits until so many connections are not at work, and keeps them from it.
-    pub(super) async fn keep_out(&self, all: u32) -> Result<OwnedSemaphorePermit, LogError> {
+    pub(crate) async fn keep_out(&self, all: u32) -> Result<OwnedSemaphorePermit, LogError> {
         Arc::clone(&self.room).acquire_many_owned(all).await.map_err(LogError::unavailable)
     }
 
     /// Ends all work that is under way.
-    pub(super) fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         self.interrupted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Works on a connection, on a thread that may wait for the disk. Work whose future is dropped
     /// is interrupted, and has its connection until then.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Connection, &Work) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
@@ -109,7 +112,7 @@ impl Lane {
 
     /// Takes no more work, and returns the connections that have none, for the caller to drop where
     /// it may wait for the disk.
-    pub(super) fn close(&self) -> Vec<Connection> {
+    pub(crate) fn close(&self) -> Vec<Connection> {
         self.room.close();
         std::mem::take(&mut *self.idle())
     }
@@ -136,11 +139,11 @@ impl Drop for GivenUp {
 }
 
 /// A piece of work as it sees itself.
-pub(super) struct Work(Arc<AtomicBool>);
+pub(crate) struct Work(Arc<AtomicBool>);
 
 impl Work {
     /// Fails when nobody waits any more: between statements that are too short to be interrupted.
-    pub(super) fn check(&self) -> Result<(), LogError> {
+    pub(crate) fn check(&self) -> Result<(), LogError> {
         if self.0.load(Ordering::Relaxed) {
             return Err(LogError::unavailable("the work was given up"));
         }
@@ -148,13 +151,13 @@ impl Work {
     }
 
     #[cfg(test)]
-    pub(super) fn never_given_up() -> Self {
+    pub(crate) fn never_given_up() -> Self {
         Self(Arc::default())
     }
 }
 
 /// Sets how long a connection waits for another process's lock.
-pub(super) fn wait_for_locks(connection: &Connection, limit: Duration) -> Result<(), LogError> {
+pub(crate) fn wait_for_locks(connection: &Connection, limit: Duration) -> Result<(), LogError> {
     connection.busy_timeout(limit).map_err(error)
 }
 

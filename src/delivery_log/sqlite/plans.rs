@@ -3,8 +3,16 @@
 
 use rusqlite::Connection;
 
-use super::{find, find::statements, lane::Work, migrate};
-use crate::delivery_log::{EntryId, Filter, Page};
+use crate::delivery_log::{
+    filter::Filter,
+    id::EntryId,
+    page::Page,
+    sqlite::{
+        find::{self, statements},
+        lane::Work,
+        store::migrate,
+    },
+};
 
 const PRIMARY_KEY: &str = "sqlite_autoindex_webhook_deliveries_1";
 

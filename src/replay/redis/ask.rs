@@ -15,9 +15,9 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{
-    super::StoreError,
-    connection::{Connected, Failure, Link, no_answer, no_runtime},
+use crate::replay::{
+    redis::connection::{Connected, Failure, Link, no_answer, no_runtime},
+    store::StoreError,
 };
 
 /// How long a connection may take to be made, and a command that is sent in the background.
@@ -44,15 +44,15 @@ pub struct RedisFuture<A> {
 
 /// A command, and where it goes.
 #[derive(Clone)]
-pub(super) struct Question {
-    pub(super) link: Arc<Link>,
-    pub(super) command: Arc<Cmd>,
-    pub(super) limit: Duration,
-    pub(super) purpose: Purpose,
+pub(crate) struct Question {
+    pub(crate) link: Arc<Link>,
+    pub(crate) command: Arc<Cmd>,
+    pub(crate) limit: Duration,
+    pub(crate) purpose: Purpose,
 }
 
 #[derive(Clone)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     Claim {
         /// Gives the claim back, should its answer come when nobody waits for it any more.
         undo: Arc<Cmd>,
@@ -63,7 +63,7 @@ pub(super) enum Purpose {
 
 impl Question {
     /// Sends the command once. Nothing is sent before the future is polled.
-    pub(super) fn ask<R, A>(self, read: impl FnOnce(R) -> A + Send + 'static) -> RedisFuture<A>
+    pub(crate) fn ask<R, A>(self, read: impl FnOnce(R) -> A + Send + 'static) -> RedisFuture<A>
     where
         R: FromRedisValue + Send + 'static,
     {
@@ -170,7 +170,7 @@ impl Drop for Sent<'_> {
 
 impl<A> RedisFuture<A> {
     /// Goes on in the background. Where there is no runtime any more the lease has to run out.
-    pub(super) fn settle_in_background(self) {
+    pub(crate) fn settle_in_background(self) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(self.question.settle());
         }

@@ -17,25 +17,25 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{super::StoreError, errors::ends_connection};
+use crate::replay::{redis::errors::ends_connection, store::StoreError};
 
 /// The least time from one attempt to connect to the next, and the first pause after a failure.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause between two attempts. With the time limit of an attempt it stays well below
 /// the two seconds within which a server that answers again is used again.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 type Connecting = Pin<Box<dyn Future<Output = RedisResult<MultiplexedConnection>> + Send>>;
 
 /// Makes a new connection.
-pub(super) type Connect = Box<dyn Fn() -> Connecting + Send + Sync>;
+pub(crate) type Connect = Box<dyn Fn() -> Connecting + Send + Sync>;
 
 /// The connection that a store and its clones share.
 ///
 /// There is one at a time, and at most one attempt to make the next. Commands that are under way on
 /// a connection that was given up go on until they are answered or nobody waits for them.
-pub(super) struct Link {
+pub(crate) struct Link {
     connect: Connect,
     state: Mutex<State>,
     /// Tells that an attempt has ended.
@@ -59,7 +59,7 @@ struct State {
 
 /// A connection that was made. Its number tells it from those before and after it.
 #[derive(Clone)]
-pub(super) struct Connected {
+pub(crate) struct Connected {
     connection: MultiplexedConnection,
     generation: u64,
     seen: Arc<Seen>,
@@ -86,7 +86,7 @@ enum Next {
 }
 
 /// Why a command has no answer.
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The connection has ended with it.
     Ended(StoreError),
     /// An answer to this command, which a new connection would not change.
@@ -94,7 +94,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn into_error(self) -> StoreError {
+    pub(crate) fn into_error(self) -> StoreError {
         match self {
             Self::Ended(error) | Self::Answered(error) => error,
         }
@@ -102,13 +102,13 @@ impl Failure {
 }
 
 impl Link {
-    pub(super) fn new(connect: Connect) -> Arc<Self> {
+    pub(crate) fn new(connect: Connect) -> Arc<Self> {
         Arc::new(Self { connect, state: Mutex::default(), ended: Notify::new() })
     }
 
     /// Returns the connection, and makes one if there is none. An attempt that is under way is
     /// waited for. During the pause after a failure it fails at once, for the same reason.
-    pub(super) async fn connected(
+    pub(crate) async fn connected(
         self: &Arc<Self>,
         limit: Duration,
     ) -> Result<Connected, StoreError> {
@@ -123,7 +123,7 @@ impl Link {
     }
 
     /// Returns the connection as [`connected`](Self::connected) does, but waits through the pauses.
-    pub(super) async fn connected_in_the_end(self: &Arc<Self>, limit: Duration) -> Connected {
+    pub(crate) async fn connected_in_the_end(self: &Arc<Self>, limit: Duration) -> Connected {
         loop {
             let ended = self.ended.notified();
             match self.next(limit) {
@@ -178,7 +178,7 @@ impl Link {
     }
 
     /// Asks one command, and gives the connection up if it serves no more.
-    pub(super) async fn ask<R: FromRedisValue>(
+    pub(crate) async fn ask<R: FromRedisValue>(
         &self,
         connected: &Connected,
         command: &Cmd,
@@ -206,7 +206,7 @@ impl Link {
 
     /// A command was not answered in time. Gives the connection up if it is silent: Redis answers
     /// in order, so one that has answered anything since the command was sent is only slow.
-    pub(super) fn timed_out(&self, connected: &Connected, answers_before: u64) {
+    pub(crate) fn timed_out(&self, connected: &Connected, answers_before: u64) {
         if connected.answers() == answers_before {
             self.give_up(connected, &no_answer());
         }
@@ -217,11 +217,11 @@ impl Link {
     }
 }
 
-pub(super) fn no_runtime() -> StoreError {
+pub(crate) fn no_runtime() -> StoreError {
     StoreError::new("there is no Tokio runtime")
 }
 
-pub(super) fn no_answer() -> StoreError {
+pub(crate) fn no_answer() -> StoreError {
     StoreError::new("no answer within the time limit")
 }
 
@@ -241,7 +241,7 @@ impl State {
 }
 
 impl Connected {
-    pub(super) fn answers(&self) -> u64 {
+    pub(crate) fn answers(&self) -> u64 {
         self.seen.answers.load(Ordering::Relaxed)
     }
 
@@ -250,7 +250,7 @@ impl Connected {
     }
 
     /// Sends a command that nobody waits for, behind those that were sent before.
-    pub(super) async fn send(&self, command: &Cmd) {
+    pub(crate) async fn send(&self, command: &Cmd) {
         let mut connection = self.connection.clone();
         let answer: RedisResult<Value> = command.query_async(&mut connection).await;
         // Of a connection that has ended the next command tells.

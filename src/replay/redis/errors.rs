@@ -12,7 +12,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 ///
 /// An error of one command (`OOM`, `WRONGTYPE`, `NOPERM`, `BUSY` and all others) does not end it: a
 /// new connection would be answered the same.
-pub(super) fn ends_connection(error: &RedisError) -> bool {
+pub(crate) fn ends_connection(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Io | ErrorKind::Parse | ErrorKind::AuthenticationFailed => true,
         ErrorKind::Server(kind) => matches!(

@@ -2,7 +2,13 @@
 
 use proptest::prelude::*;
 
-use super::{MAX_PART, Mask, REDACTED, SECRETS, ends_in_escape, is_card_number, masked};
+use crate::delivery_log::{
+    json::REDACTED,
+    mask::{
+        mask::Mask,
+        text::{MAX_PART, SECRETS, ends_in_escape, is_card_number, masked},
+    },
+};
 
 /// Pieces whose order matters.
 const PIECES: [&str; 49] = [

@@ -2,10 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{
-    super::tests::{draft, entry, settings},
-    *,
-};
+use super::*;
+use crate::delivery_log::queue::queue::tests::{draft, entry, settings};
 
 fn names(batch: &[Job]) -> Vec<&str> {
     batch.iter().map(|job| job.draft.entry.url.as_str()).collect()

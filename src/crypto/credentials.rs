@@ -1,0 +1,163 @@
+//! Texts that are no signing secret: other credentials of the vendor, and what documentation prints.
+
+use std::fmt;
+
+use crate::{crypto::secret::Secret, error::ConfigError};
+
+/// The credentials of a vendor's customers beside the signing secret.
+#[derive(Clone, Copy)]
+pub(crate) struct Credentials {
+    /// The credential that the verifier takes, and its place in the console.
+    pub(crate) wanted: &'static str,
+    pub(crate) others: &'static [Credential],
+    /// True where the vendor makes the signing secret. Where the customer chooses it, it may be any text.
+    pub(crate) is_issued: bool,
+}
+
+/// A kind of credential.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credential {
+    pub(crate) form: CredentialForm,
+    pub(crate) is: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test reads it"))]
+    pub(crate) source: &'static str,
+}
+
+/// The form that tells a credential from a signing secret.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CredentialForm {
+    /// It has a character that no signing secret of the vendor has.
+    Has(char),
+    Prefix(&'static str),
+    /// Where the prefix alone could begin a secret by chance.
+    PrefixThenHex(&'static str, usize),
+}
+
+/// Secrets that documentation prints, so that everybody can sign with them, and who prints them.
+const DOCUMENTED: &[(&str, &str)] = &[
+    ("12345", "Twilio's documentation"),
+    ("44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056", "Adyen's documentation"),
+    ("8f742231b10e8888abcd99yyyzzz85a5", "Slack's documentation"),
+    ("It's a Secret to Everybody", "GitHub's documentation"),
+    ("dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==", "Zendesk's documentation"),
+    ("mysecret", "many examples"),
+    ("password", "many examples"),
+    ("secret", "many examples"),
+    ("test", "many examples"),
+    ("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "the documentation of Standard Webhooks"),
+    ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "the documentation of Standard Webhooks"),
+    ("whsec_plJ3nmyCDGBKInavdOK15jsl", "the documentation of Standard Webhooks"),
+];
+
+impl Credentials {
+    /// The entry of a vendor of which no other credentials are known.
+    pub(crate) const UNKNOWN: Self = Self { wanted: "", others: &[], is_issued: false };
+
+    /// Checks a secret of this provider.
+    ///
+    /// # Errors
+    ///
+    /// When it is a public key, or a text that the vendor documents as another credential. Where such a text may
+    /// be meant, a warning is logged.
+    pub(crate) fn check(&self, provider: &'static str, secret: &Secret) -> Result<(), ConfigError> {
+        refuse_public_key(secret)?;
+        // Bytes are a key already, and a documented text is meant.
+        let Some(text) = secret.text().filter(|_| !secret.is_documented()) else { return Ok(()) };
+        if let Some(found) = self.others.iter().find(|other| other.form.fits(text)) {
+            if self.is_issued {
+                let (found, wanted) = (found.is, self.wanted);
+                return Err(ConfigError::SecretOfOtherKind { provider, found, wanted });
+            }
+            warn_once(provider, Doubt::OtherKind { found: found.is, wanted: self.wanted });
+        }
+        let documented = DOCUMENTED.iter().find(|(printed, _)| secret.matches(printed.as_bytes()));
+        if let Some((_, source)) = documented {
+            warn_once(provider, Doubt::Documented { source });
+        } else if text.len() < SHORT {
+            warn_once(provider, Doubt::Short);
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a public key. In a file with several providers one key is soon in another's place, and everybody knows
+/// it.
+pub(crate) fn refuse_public_key(secret: &Secret) -> Result<(), ConfigError> {
+    let begins = |prefix: &str| secret.expose().starts_with(prefix.as_bytes());
+    if begins("-----BEGIN PUBLIC KEY-----") || begins("whpk_") {
+        return Err(ConfigError::SecretIsPublicKey);
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("others", &self.others.len()).finish_non_exhaustive()
+    }
+}
+
+/// The fewest bytes of a secret that takes some time to guess.
+const SHORT: usize = 8;
+
+/// Why a secret is hardly the right one, though it may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    Documented { source: &'static str },
+    OtherKind { found: &'static str, wanted: &'static str },
+    Short,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Documented { source } => {
+                write!(f, "the secret stands in {source}, so anyone could sign")
+            }
+            Self::OtherKind { found, wanted } => {
+                write!(f, "the secret looks like {found}; use {wanted}")
+            }
+            Self::Short => {
+                write!(f, "the secret has fewer than {SHORT} bytes, so anyone could guess it")
+            }
+        }
+    }
+}
+
+/// Logs a warning, once for each provider and doubt: a look-up makes a verifier for each request.
+#[cfg(feature = "tracing")]
+fn warn_once(provider: &'static str, doubt: Doubt) {
+    use std::sync::{Mutex, PoisonError};
+
+    static TOLD: Mutex<Vec<(&str, Doubt)>> = Mutex::new(Vec::new());
+
+    if !tracing::enabled!(target: "tower_webhook::config", tracing::Level::WARN) {
+        return;
+    }
+    {
+        let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.contains(&(provider, doubt)) {
+            return;
+        }
+        told.push((provider, doubt));
+    }
+    tracing::warn!(
+        target: "tower_webhook::config",
+        provider,
+        "{doubt}; where it is meant, use `Secret::documented`"
+    );
+}
+
+#[cfg(not(feature = "tracing"))]
+const fn warn_once(_: &'static str, _: Doubt) {}
+
+impl CredentialForm {
+    fn fits(self, text: &str) -> bool {
+        match self {
+            Self::Has(letter) => text.contains(letter),
+            Self::Prefix(prefix) => text.starts_with(prefix),
+            Self::PrefixThenHex(prefix, digits) => text.strip_prefix(prefix).is_some_and(|rest| {
+                rest.len() == digits && rest.bytes().all(|byte| byte.is_ascii_hexdigit())
+            }),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A keyed MAC, and the tag that it computes.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac as _};
+use sha1::Sha1;
+use sha2::{Sha256, Sha384, Sha512};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+use crate::{outcome::rejection::Rejection, parse::encoding::MAX_TAG};
+
+/// How the tag is computed. It is fixed by the scheme and never taken from the request (T-34).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// HMAC with SHA-1. Still sound as a MAC, though SHA-1 is broken as a hash.
+    HmacSha1,
+    /// HMAC with SHA-256.
+    HmacSha256,
+    /// HMAC with SHA-384.
+    HmacSha384,
+    /// HMAC with SHA-512.
+    HmacSha512,
+    /// Ed25519, over the signed content itself.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    Ed25519,
+    /// ECDSA over P-256 with SHA-256, the signature in DER.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    EcdsaP256Sha256,
+    /// RSA with SHA-256, padded as PKCS#1 v1.5 says.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    RsaPkcs1Sha256,
+}
+
+impl Algorithm {
+    /// Bytes of a signature; the most of them, where their number varies.
+    pub(crate) const fn tag_len(self) -> usize {
+        match self {
+            Self::HmacSha1 => 20,
+            Self::HmacSha256 => 32,
+            Self::HmacSha384 => 48,
+            Self::HmacSha512 => 64,
+            #[cfg(feature = "asymmetric")]
+            Self::Ed25519 => 64,
+            // Two numbers of up to 33 bytes.
+            #[cfg(feature = "asymmetric")]
+            Self::EcdsaP256Sha256 => 72,
+            #[cfg(feature = "asymmetric")]
+            Self::RsaPkcs1Sha256 => crate::parse::encoding::MAX_SIGNATURE,
+        }
+    }
+
+    /// Whether every signature is [`tag_len`](Self::tag_len) bytes long.
+    pub(crate) const fn has_fixed_len(self) -> bool {
+        match self {
+            Self::HmacSha1 | Self::HmacSha256 | Self::HmacSha384 | Self::HmacSha512 => true,
+            #[cfg(feature = "asymmetric")]
+            _ => matches!(self, Self::Ed25519),
+        }
+    }
+}
+
+/// A MAC that has its key, and perhaps the beginning of a message. It wipes itself when dropped.
+///
+/// The two with states of twice the size are boxed: few providers use them, and all others would
+/// move that size with each request.
+#[derive(Clone)]
+pub(crate) enum Mac {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+    Sha384(Box<Hmac<Sha384>>),
+    Sha512(Box<Hmac<Sha512>>),
+}
+
+impl Mac {
+    /// `None` for an algorithm that takes a public key, and so no secret.
+    pub(crate) fn new(algorithm: Algorithm, key: &[u8]) -> Option<Self> {
+        Some(match algorithm {
+            Algorithm::HmacSha1 => Self::hmac_sha1(key),
+            Algorithm::HmacSha256 => Self::hmac_sha256(key),
+            Algorithm::HmacSha384 => Self::Sha384(Box::new(keyed(key))),
+            Algorithm::HmacSha512 => Self::Sha512(Box::new(keyed(key))),
+            #[cfg(feature = "asymmetric")]
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn hmac_sha1(key: &[u8]) -> Self {
+        Self::Sha1(keyed(key))
+    }
+
+    pub(crate) fn hmac_sha256(key: &[u8]) -> Self {
+        Self::Sha256(keyed(key))
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha1(mac) => mac.update(bytes),
+            Self::Sha256(mac) => mac.update(bytes),
+            Self::Sha384(mac) => mac.update(bytes),
+            Self::Sha512(mac) => mac.update(bytes),
+        }
+    }
+
+    pub(crate) fn finalize(self) -> Tag {
+        match self {
+            Self::Sha1(mac) => Tag::new(&mac.finalize().into_bytes()),
+            Self::Sha256(mac) => Tag::new(&mac.finalize().into_bytes()),
+            Self::Sha384(mac) => Tag::new(&mac.finalize().into_bytes()),
+            Self::Sha512(mac) => Tag::new(&mac.finalize().into_bytes()),
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the error exists for MACs with keys of one length")]
+fn keyed<M: KeyInit>(key: &[u8]) -> M {
+    M::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mac([redacted])")
+    }
+}
+
+/// A computed tag. It has no `PartialEq`: comparing it any way but in constant time would tell a
+/// forger how many of its bytes are right (T-05).
+#[derive(Clone, Copy)]
+pub(crate) struct Tag {
+    bytes: [u8; MAX_TAG],
+    len: usize,
+}
+
+impl Tag {
+    pub(crate) fn new(tag: &[u8]) -> Self {
+        let mut bytes = [0; MAX_TAG];
+        bytes[..tag.len()].copy_from_slice(tag);
+        Self { bytes, len: tag.len() }
+    }
+
+    /// In constant time. A candidate of another length never matches (T-03).
+    pub(crate) fn matches(&self, candidate: &[u8]) -> Choice {
+        let (ours, theirs) = (self.as_bytes(), candidate);
+        if ours.len() != theirs.len() {
+            return Choice::from(0);
+        }
+        // By words, of which every tag is a whole number: there are four times as many bytes.
+        let ((ours, our_rest), (theirs, their_rest)) = (ours.as_chunks(), theirs.as_chunks());
+        let word = |bytes: &[u8; 4]| u32::from_ne_bytes(*bytes);
+        ours.iter().zip(theirs).fold(our_rest.ct_eq(their_rest), |is_same, (ours, theirs)| {
+            is_same & word(ours).ct_eq(&word(theirs))
+        })
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// Collects which of several keys matched, without an early exit: the time taken does not tell
+/// which key or signature it was.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    matched: Choice,
+    key_index: u32,
+    tried: usize,
+}
+
+impl Verdict {
+    pub(crate) fn new() -> Self {
+        Self { matched: Choice::from(0), key_index: 0, tried: 0 }
+    }
+
+    pub(crate) fn add(&mut self, key_index: usize, is_match: Choice) {
+        let index = u32::try_from(key_index).unwrap_or(u32::MAX);
+        self.key_index.conditional_assign(&index, is_match & !self.matched);
+        self.matched |= is_match;
+        self.tried += 1;
+    }
+
+    /// The index of the first key that matched, or how many were tried.
+    pub(crate) fn accepted(self) -> Result<usize, Rejection> {
+        if bool::from(self.matched) {
+            Ok(usize::try_from(self.key_index).unwrap_or(usize::MAX))
+        } else {
+            Err(Rejection::mismatch().with_secrets_tried(self.tried))
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Secrets, keys and tags.
+
+pub(crate) mod credentials;
+pub(crate) mod mac;
+#[cfg(all(feature = "asymmetric", feature = "sign"))]
+pub(crate) mod private_key;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod public_key;
+pub(crate) mod secret;
+pub(crate) mod secrets;

@@ -1,0 +1,112 @@
+//! The private key of a pretended provider, for tests.
+
+use std::{fmt, sync::Arc};
+
+use aws_lc_rs::{
+    encoding::{AsDer, PublicKeyX509Der},
+    error::KeyRejected,
+    rand::SystemRandom,
+    rsa,
+    signature::{
+        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+    },
+};
+
+use crate::{
+    crypto::{
+        mac::Algorithm,
+        public_key::{self, PublicKey},
+    },
+    error::ConfigError,
+};
+
+/// A private key of Ed25519, ECDSA over P-256, or RSA: what a provider signs with, in a test that
+/// pretends to be one. The verifier gets its [`public_key`](Self::public_key).
+///
+/// Its `Debug` shows the algorithm alone.
+#[derive(Clone)]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "asymmetric", feature = "sign"))))]
+pub struct PrivateKey(Arc<Kind>);
+
+enum Kind {
+    Ecdsa(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Rsa(rsa::KeyPair),
+}
+
+impl PrivateKey {
+    /// An Ed25519 key of its 32 bytes.
+    ///
+    /// # Errors
+    ///
+    /// Not for any bytes that are known of.
+    pub fn from_ed25519_seed(seed: &[u8; 32]) -> Result<Self, ConfigError> {
+        Self::new(Ed25519KeyPair::from_seed_unchecked(seed), Kind::Ed25519)
+    }
+
+    /// A key of any of the three algorithms as one PEM block, `-----BEGIN PRIVATE KEY-----`, as
+    /// `openssl genpkey` writes it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such block, or more, or it holds none of the three.
+    pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
+        const WHY: &str = "it is not one PEM block that begins `-----BEGIN PRIVATE KEY-----`";
+        let der = public_key::pem(text, "PRIVATE KEY").ok_or(invalid(WHY))?;
+        let ed25519 = || Self::new(Ed25519KeyPair::from_pkcs8(&der), Kind::Ed25519);
+        let ecdsa = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der);
+        Self::new(ecdsa, Kind::Ecdsa)
+            .or_else(|_| ed25519())
+            .or_else(|_| Self::new(rsa::KeyPair::from_pkcs8(&der), Kind::Rsa))
+    }
+
+    fn new<K>(key: Result<K, KeyRejected>, kind: fn(K) -> Kind) -> Result<Self, ConfigError> {
+        let key = key.map_err(|_| invalid("it is no PKCS #8 of Ed25519, P-256 or RSA"))?;
+        Ok(Self(Arc::new(kind(key))))
+    }
+
+    /// The public key that belongs to it, for the verifier.
+    ///
+    /// # Errors
+    ///
+    /// When [`PublicKey`] takes none of this kind, such as RSA of less than 2048 bits.
+    pub fn public_key(&self) -> Result<PublicKey, ConfigError> {
+        let der: Result<PublicKeyX509Der<'_>, _> = match &*self.0 {
+            Kind::Ecdsa(key) => key.public_key().as_der(),
+            Kind::Ed25519(key) => key.public_key().as_der(),
+            Kind::Rsa(key) => key.public_key().as_der(),
+        };
+        PublicKey::spki(der.map_err(|_| invalid("its public key cannot be written"))?.as_ref())
+    }
+
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        match &*self.0 {
+            Kind::Ecdsa(_) => Algorithm::EcdsaP256Sha256,
+            Kind::Ed25519(_) => Algorithm::Ed25519,
+            Kind::Rsa(_) => Algorithm::RsaPkcs1Sha256,
+        }
+    }
+
+    pub(crate) fn sign(&self, content: &[u8]) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        match &*self.0 {
+            Kind::Ecdsa(key) => Some(key.sign(&random, content).ok()?.as_ref().to_vec()),
+            Kind::Ed25519(key) => Some(key.try_sign(content).ok()?.as_ref().to_vec()),
+            Kind::Rsa(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &random, content, &mut signature).ok()?;
+                Some(signature)
+            }
+        }
+    }
+}
+
+const fn invalid(why: &'static str) -> ConfigError {
+    ConfigError::PrivateKeyInvalid { why }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PrivateKey").field(&self.algorithm()).finish()
+    }
+}

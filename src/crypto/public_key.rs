@@ -1,0 +1,384 @@
+//! The public key of a provider that signs with a private one.
+
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
+
+use aws_lc_rs::{
+    digest::{self, Digest},
+    encoding::{AsDer, PublicKeyX509Der},
+    rsa::PublicEncryptingKey,
+    signature::{
+        ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+        VerificationAlgorithm,
+    },
+};
+use base64::Engine as _;
+
+use crate::{crypto::mac::Algorithm, error::ConfigError, parse::encoding};
+
+/// A provider's public key: Ed25519, ECDSA over P-256, or RSA of 2048 to 8192 bits.
+///
+/// Its algorithm is part of it, and [`Scheme::verifier`] refuses a key of another one.
+/// It is no [`Secret`](crate::Secret), and neither can be put where the other belongs: whoever
+/// could use a public key as the secret of an HMAC could sign with what everybody knows.
+///
+/// ```
+/// use tower_webhook::PublicKey;
+///
+/// let key = PublicKey::from_whpk("whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=")?;
+/// assert!(PublicKey::from_hex("00").is_err());
+/// # let _ = key;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+///
+/// [`Scheme::verifier`]: crate::Scheme::verifier
+#[derive(Clone)]
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+pub struct PublicKey(Arc<Inner>);
+
+struct Inner {
+    algorithm: Algorithm,
+    key: ParsedPublicKey,
+}
+
+/// Converts into the public keys of a verifier: one, or several in an array or a `Vec`, the current one first.
+///
+/// A text is parsed first, as in `text.parse::<PublicKey>()?`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no public key and no list of public keys",
+    note = "give a `PublicKey`, an array or a `Vec` of them; a text is parsed: `text.parse::<PublicKey>()?`"
+)]
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+pub trait IntoPublicKeys {
+    /// Returns the keys.
+    fn into_public_keys(self) -> Vec<PublicKey>;
+}
+
+impl IntoPublicKeys for PublicKey {
+    fn into_public_keys(self) -> Vec<PublicKey> {
+        vec![self]
+    }
+}
+
+impl<const N: usize> IntoPublicKeys for [PublicKey; N] {
+    fn into_public_keys(self) -> Vec<PublicKey> {
+        self.into()
+    }
+}
+
+impl IntoPublicKeys for Vec<PublicKey> {
+    fn into_public_keys(self) -> Vec<PublicKey> {
+        self
+    }
+}
+
+/// What stands before the key itself in a SubjectPublicKeyInfo: RFC 8410, and RFC 5480 with the
+/// point uncompressed.
+const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+const P256_SPKI: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 3, 1, 7, 3, 0x42, 0,
+];
+
+impl PublicKey {
+    /// An Ed25519 key of 32 bytes, in hexadecimal, as Discord shows it.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not 64 hexadecimal digits, or the key is one for which anybody can sign.
+    pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
+        let mut bytes = [0; 32];
+        encoding::decode_hex(text.as_bytes(), &mut bytes).ok_or_else(|| invalid(hex_flaw(text)))?;
+        Self::ed25519(&bytes)
+    }
+
+    /// An Ed25519 key of 32 bytes, in base64, as Telnyx shows it.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not canonical base64 of 32 bytes, or the key is one for which anybody can
+    /// sign.
+    pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
+        Self::ed25519(&base64(text)?)
+    }
+
+    /// An Ed25519 key as Standard Webhooks writes it: base64 after `whpk_`, which may be left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_base64`](Self::from_base64).
+    pub fn from_whpk(text: &str) -> Result<Self, ConfigError> {
+        Self::from_base64(text.strip_prefix("whpk_").unwrap_or(text))
+    }
+
+    /// A key of any of the three algorithms as base64 of its SubjectPublicKeyInfo, as SendGrid
+    /// shows it: a PEM block on one line and without its first and last.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not canonical base64, not exactly one key, or a key that is too weak.
+    pub fn from_spki_base64(text: &str) -> Result<Self, ConfigError> {
+        Self::spki(&base64(text)?)
+    }
+
+    /// A key of any of the three algorithms as one PEM block, `-----BEGIN PUBLIC KEY-----`.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_spki_base64`](Self::from_spki_base64), and when there is no such block, or more.
+    pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
+        let der = pem(text, "PUBLIC KEY").ok_or_else(|| invalid(pem_flaw(text)))?;
+        Self::spki(&der)
+    }
+
+    /// The key in the form of its algorithm.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.key.as_ref()
+    }
+
+    fn ed25519(bytes: &[u8]) -> Result<Self, ConfigError> {
+        if bytes.len() != 32 {
+            return Err(invalid(
+                "an Ed25519 key has 32 bytes; use `from_spki_base64` or `from_pem` for other forms",
+            ));
+        }
+        if is_of_small_order(bytes) {
+            return Err(invalid(
+                "anybody can sign for this one, as for 32 zero bytes; \
+                 use the one that the provider shows",
+            ));
+        }
+        Self::new(Algorithm::Ed25519, &ED25519, bytes)
+    }
+
+    pub(crate) fn spki(der: &[u8]) -> Result<Self, ConfigError> {
+        if let Some(key) = der.strip_prefix(&ED25519_SPKI) {
+            Self::ed25519(key)
+        } else if let Some(point @ [4, ..]) = der.strip_prefix(&P256_SPKI) {
+            Self::new(Algorithm::EcdsaP256Sha256, &ECDSA_P256_SHA256_ASN1, point)
+        } else if is_rsa(der) {
+            Self::new(Algorithm::RsaPkcs1Sha256, &RSA_PKCS1_2048_8192_SHA256, der)
+        } else {
+            Err(invalid(
+                "it is no SubjectPublicKeyInfo of Ed25519, of P-256 with an uncompressed point, \
+                 or of RSA with 2048 to 8192 bits",
+            ))
+        }
+    }
+
+    fn new(
+        algorithm: Algorithm,
+        verification: &'static dyn VerificationAlgorithm,
+        bytes: &[u8],
+    ) -> Result<Self, ConfigError> {
+        let key = ParsedPublicKey::new(verification, bytes)
+            .map_err(|_| invalid("its bytes are no key of its algorithm"))?;
+        Ok(Self(Arc::new(Inner { algorithm, key })))
+    }
+
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.0.algorithm
+    }
+
+    pub(crate) fn verifies(&self, message: &Message<'_>, signature: &[u8]) -> bool {
+        let key = &self.0.key;
+        match &message.whole {
+            Some(whole) => key.verify_sig(whole, signature).is_ok(),
+            None => key.verify_digest_sig(&message.sha256, signature).is_ok(),
+        }
+    }
+}
+
+/// Reads any of the forms above, for keys that come from a configuration: which one it is, their
+/// lengths and letters tell. The key's algorithm is still checked against the provider's.
+impl FromStr for PublicKey {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        if text.trim_start().starts_with("-----") {
+            return Self::from_pem(text);
+        }
+        // As base64 this would be 48 bytes, and no key has so many.
+        if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Self::from_hex(text);
+        }
+        let bytes = base64(text.strip_prefix("whpk_").unwrap_or(text))?;
+        if bytes.len() == 32 { Self::ed25519(&bytes) } else { Self::spki(&bytes) }
+    }
+}
+
+/// Whether this is a SubjectPublicKeyInfo of RSA and nothing more. This reader looks at the size,
+/// but not at what follows the key, so the key is written again and compared.
+fn is_rsa(der: &[u8]) -> bool {
+    let Ok(key) = PublicEncryptingKey::from_der(der) else { return false };
+    AsDer::<PublicKeyX509Der<'_>>::as_der(&key).is_ok_and(|again| again.as_ref() == der)
+}
+
+fn hex_flaw(text: &str) -> &'static str {
+    if text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        "it is not 64 hexadecimal digits; use the constructor for the form that it has"
+    } else {
+        encoding::hex_flaw(text)
+    }
+}
+
+const fn invalid(why: &'static str) -> ConfigError {
+    ConfigError::PublicKeyInvalid { why }
+}
+
+/// What is inside the one PEM block with this label.
+pub(crate) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
+    let inside = text
+        .trim()
+        .strip_prefix(&*format!("-----BEGIN {label}-----"))?
+        .strip_suffix(&*format!("-----END {label}-----"))?;
+    let lines: String = inside.split_ascii_whitespace().collect();
+    base64(&lines).ok()
+}
+
+/// Says what is wrong with a text that is not one PEM block of a public key, for whoever pasted it.
+fn pem_flaw(text: &str) -> &'static str {
+    const KINDS: [(&str, &str); 4] = [
+        (
+            "CERTIFICATE-----",
+            "it is a certificate; take its key out with `openssl x509 -pubkey -noout`",
+        ),
+        ("PRIVATE KEY-----", "it is a private key, which only the provider has"),
+        (
+            "-----BEGIN RSA PUBLIC KEY-----",
+            "it is a key in the form of PKCS #1; write it anew with \
+             `openssl rsa -RSAPublicKey_in -pubout`",
+        ),
+        ("\\n", "it has `\\n` as two characters where its line breaks were"),
+    ];
+    let kind = KINDS.iter().find(|(mark, _)| text.contains(mark));
+    kind.map_or("it is not one PEM block that begins `-----BEGIN PUBLIC KEY-----`", |(_, flaw)| {
+        flaw
+    })
+}
+
+fn base64(text: &str) -> Result<Vec<u8>, ConfigError> {
+    encoding::BASE64_KEY.decode(text).map_err(|_| invalid(encoding::base64_flaw(text)))
+}
+
+/// Whether this is one of the few points for which a signature can be made without a private key.
+/// The library takes them (as RFC 8032 has it), and 32 zero bytes are one of them.
+fn is_of_small_order(key: &[u8]) -> bool {
+    const ORDER_8: [[u8; 32]; 2] = [
+        *b"\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\
+           \xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05",
+        *b"\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f\
+           \x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a",
+    ];
+    // The last bit is the sign of x, and the rest y. Small orders are y = 0, 1, -1 and the two
+    // above, for 0 and 1 also plus p.
+    let [first, middle @ .., last] = key else { return true };
+    let last = last & 0x7f;
+    let is_near_0 = *first <= 1 && middle.iter().all(|byte| *byte == 0) && last == 0;
+    let is_near_p = *first >= 0xec && middle.iter().all(|byte| *byte == 0xff) && last == 0x7f;
+    is_near_0
+        || is_near_p
+        || ORDER_8.iter().any(|point| point[..31] == key[..31] && point[31] == last)
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PublicKey").field(&self.0.algorithm).finish()
+    }
+}
+
+/// Signed content that is still arriving.
+pub(crate) struct Content {
+    sha256: digest::Context,
+    /// The parts before the body, for the algorithm that has no use for a hash.
+    before: Option<Vec<u8>>,
+}
+
+/// Signed content, complete.
+pub(crate) struct Message<'a> {
+    pub(crate) sha256: Digest,
+    whole: Option<Cow<'a, [u8]>>,
+}
+
+impl Content {
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        Self {
+            sha256: digest::Context::new(&digest::SHA256),
+            before: (algorithm == Algorithm::Ed25519).then(Vec::new),
+        }
+    }
+
+    pub(crate) fn before_body(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        if let Some(before) = &mut self.before {
+            before.extend_from_slice(bytes);
+        }
+    }
+
+    pub(crate) fn body(&mut self, chunk: &[u8]) {
+        self.sha256.update(chunk);
+    }
+
+    pub(crate) fn finish<'a>(mut self, body: &'a [u8], after_body: &[u8]) -> Message<'a> {
+        self.sha256.update(after_body);
+        let whole = self.before.map(|before| {
+            if before.is_empty() && after_body.is_empty() {
+                return Cow::Borrowed(body);
+            }
+            Cow::Owned([&before, body, after_body].concat())
+        });
+        Message { sha256: self.sha256.finish(), whole }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_of_small_order_are_told_from_their_neighbours() {
+        let key = |first, middle, last| {
+            let mut key = [middle; 32];
+            (key[0], key[31]) = (first, last);
+            key
+        };
+        for (key, expected) in [
+            (key(0, 0, 0), true),
+            (key(1, 0, 0), true),
+            (key(1, 0, 0x80), true),
+            (key(2, 0, 0), false),
+            (key(1, 0, 1), false),
+            (key(1, 1, 0), false),
+            (key(2, 1, 0), false),
+            (key(2, 0, 1), false),
+            (key(0xec, 0xff, 0x7f), true),
+            (key(0xee, 0xff, 0xff), true),
+            (key(0xeb, 0xff, 0x7f), false),
+            (key(0xec, 0xff, 0x7e), false),
+            (key(0xec, 0xfe, 0x7f), false),
+            (key(0xeb, 0xff, 0x7e), false),
+            (key(0xeb, 0xfe, 0x7f), false),
+        ] {
+            assert_eq!(is_of_small_order(&key), expected, "{key:02x?}");
+        }
+        let mut of_order_8 = *b"\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\
+            \xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05";
+        assert!(is_of_small_order(&of_order_8));
+        of_order_8[31] ^= 0x80;
+        assert!(is_of_small_order(&of_order_8));
+        of_order_8[31] ^= 1;
+        assert!(!is_of_small_order(&of_order_8));
+        of_order_8[31] ^= 1;
+        of_order_8[0] ^= 1;
+        assert!(!is_of_small_order(&of_order_8));
+    }
+
+    #[test]
+    fn base64_that_could_be_hexadecimal_is_base64() {
+        // About half of all 32 bytes are a point.
+        let keys = (b'0'..=b'9').map(|digit| {
+            let text = char::from(digit).to_string().repeat(42) + "A";
+            text.parse::<PublicKey>().is_ok()
+        });
+        assert!(keys.into_iter().any(|is_key| is_key));
+    }
+}

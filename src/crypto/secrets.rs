@@ -1,0 +1,201 @@
+//! Several secrets of one sender.
+
+use crate::{
+    crypto::{credentials::Credentials, secret::Secret},
+    error::{ConfigError, MAX_SECRETS},
+};
+
+/// The secrets of one sender: the current one and, during a rotation, those before it.
+///
+/// A tenant without one is answered like a tenant that does not exist.
+///
+/// ```
+/// use tower_webhook::{Secret, Secrets, providers::Meta};
+///
+/// let row = Secrets::from(vec![Secret::new("current secret")?, Secret::new("previous one")?]);
+/// let meta = Meta::new(row)?;
+/// # let _ = meta;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// Returns whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the secrets, of which there is one at least and, with those that the verifier has already,
+    /// no more than a rotation can need. None is known to be something else.
+    pub(crate) fn checked(
+        self,
+        present: usize,
+        provider: &'static str,
+        credentials: &Credentials,
+    ) -> Result<Vec<Secret>, ConfigError> {
+        let secrets = self.counted(present)?;
+        each(&secrets, |secret| credentials.check(provider, secret))?;
+        Ok(secrets)
+    }
+
+    /// As [`checked`](Self::checked), of texts that are not signed with.
+    pub(crate) fn counted(self, present: usize) -> Result<Vec<Secret>, ConfigError> {
+        match self.0.len() {
+            0 => Err(ConfigError::SecretEmpty),
+            count if present + count > MAX_SECRETS => Err(ConfigError::TooManySecrets),
+            _ => Ok(self.0),
+        }
+    }
+
+    /// Tells tenants apart. It stays the same while a new secret is added.
+    #[cfg(feature = "tenants")]
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        use sha2::Digest;
+
+        sha2::Sha256::digest(self.0.last().map(Secret::expose).unwrap_or_default()).into()
+    }
+}
+
+/// Maps each secret, and says of several which one is at fault.
+pub(crate) fn each<S, T>(
+    secrets: impl IntoIterator<Item = S, IntoIter: ExactSizeIterator>,
+    mut map: impl FnMut(S) -> Result<T, ConfigError>,
+) -> Result<Vec<T>, ConfigError> {
+    let secrets = secrets.into_iter();
+    let is_one = secrets.len() == 1;
+    let of_several = |place| {
+        move |error| match error {
+            error if is_one => error,
+            // Which one is known already, as in a list of lists.
+            error @ (ConfigError::SecretOfSeveral { .. } | ConfigError::TooManySecrets) => error,
+            error => ConfigError::SecretOfSeveral { place, error: Box::new(error) },
+        }
+    };
+    secrets.enumerate().map(|(at, secret)| map(secret).map_err(of_several(at + 1))).collect()
+}
+
+impl From<Secret> for Secrets {
+    fn from(secret: Secret) -> Self {
+        Self(vec![secret])
+    }
+}
+
+impl From<Vec<Secret>> for Secrets {
+    fn from(secrets: Vec<Secret>) -> Self {
+        Self(secrets)
+    }
+}
+
+impl FromIterator<Secret> for Secrets {
+    fn from_iter<I: IntoIterator<Item = Secret>>(secrets: I) -> Self {
+        Self(secrets.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Secrets {
+    type Item = Secret;
+    type IntoIter = std::vec::IntoIter<Secret>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// Converts into the secrets of a verifier: a text as the provider shows it, a [`Secret`], or several of one
+/// sort in an array, a `Vec` or [`Secrets`], the current one first.
+///
+/// ```
+/// use tower_webhook::{Secret, providers::{self, StandardWebhooks}};
+///
+/// StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
+/// let github = providers::by_name("github")?;
+/// github.verifier(["the new secret", "the old secret"])?;
+/// github.verifier(Secret::new("the only secret")?)?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no secret and no list of secrets",
+    note = "give a `&str`, a `String`, a `Secret`, an array, a slice or a `Vec` of them, or `Secrets`"
+)]
+pub trait IntoSecrets {
+    /// Returns the secrets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`].
+    fn into_secrets(self) -> Result<Secrets, ConfigError>;
+}
+
+impl IntoSecrets for Secret {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        Ok(self.into())
+    }
+}
+
+impl IntoSecrets for &str {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        Secret::new(self).map(Secrets::from)
+    }
+}
+
+impl IntoSecrets for &String {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        Secret::new(&**self).map(Secrets::from)
+    }
+}
+
+impl IntoSecrets for String {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        Secret::new(self).map(Secrets::from)
+    }
+}
+
+impl IntoSecrets for &Secret {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        Ok(self.clone().into())
+    }
+}
+
+impl IntoSecrets for Secrets {
+    fn into_secrets(self) -> Result<Self, ConfigError> {
+        Ok(self)
+    }
+}
+
+impl<S: IntoSecrets, const N: usize> IntoSecrets for [S; N] {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        all_of(self)
+    }
+}
+
+impl<S: IntoSecrets> IntoSecrets for Vec<S> {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        all_of(self)
+    }
+}
+
+impl<S: IntoSecrets + Clone> IntoSecrets for &[S] {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        all_of(self.iter().cloned())
+    }
+}
+
+impl<S: IntoSecrets + Clone, const N: usize> IntoSecrets for &[S; N] {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        all_of(self.iter().cloned())
+    }
+}
+
+impl<S: IntoSecrets + Clone> IntoSecrets for &Vec<S> {
+    fn into_secrets(self) -> Result<Secrets, ConfigError> {
+        all_of(self.iter().cloned())
+    }
+}
+
+fn all_of<S: IntoSecrets>(
+    several: impl IntoIterator<Item = S, IntoIter: ExactSizeIterator>,
+) -> Result<Secrets, ConfigError> {
+    Ok(each(several, S::into_secrets)?.into_iter().flatten().collect())
+}

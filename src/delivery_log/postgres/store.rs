@@ -1,0 +1,208 @@
+//! The log in PostgreSQL.
+
+use std::{future::Future, pin::Pin, str::FromStr, sync::Arc, time::Duration};
+
+use sqlx::{
+    Executor, PgConnection, Row,
+    postgres::{PgConnectOptions, PgRow},
+};
+
+use crate::delivery_log::{
+    entry::Entry,
+    filter::Filter,
+    keep::{Keep, Totals},
+    page::Page,
+    postgres::{
+        find,
+        lane::{self, Doubtful, Lane},
+    },
+    sql::{self, Columns, Value},
+    store::{LogError, LogStore, StoreFuture},
+};
+
+const MIGRATIONS: [&str; 1] =
+    [include_str!("../../../migrations/postgres/0001_webhook_deliveries.sql")];
+
+/// Rows of one statement. With few sizes the database prepares few statements.
+const CHUNKS: [usize; 3] = [128, 16, 1];
+
+/// Several processes may do it at once. Any numbers that others are unlikely to use.
+const LOCK_TO_MIGRATE: &str = "SELECT pg_advisory_xact_lock(8247310226514)";
+const LOCK_TO_PRUNE: &str = "SELECT pg_advisory_xact_lock(8247310226515)";
+
+const TOTALS: &str = "SELECT COALESCE(SUM(rows), 0)::bigint, COALESCE(SUM(bytes), 0)::bigint \
+     FROM webhook_deliveries_totals";
+
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    writer: Lane,
+    readers: Lane,
+    maintenance: Lane,
+}
+
+impl Postgres {
+    /// Opens the log. The server ends each statement that takes longer than the limit.
+    pub(crate) async fn open(
+        url: &str,
+        is_durable: bool,
+        limit: Duration,
+    ) -> Result<Self, LogError> {
+        let options = PgConnectOptions::from_str(url).map_err(LogError::unavailable)?;
+        let begin = lane::begin(limit);
+        let lane = |connections| Lane::new(&options, connections, &begin);
+        let store = Self { writer: lane(1), readers: lane(2), maintenance: lane(1) };
+        store.migrate(is_durable).await?;
+        Ok(store)
+    }
+
+    async fn migrate(&self, is_durable: bool) -> Result<(), LogError> {
+        let mut connection = self.writer.connection().await?;
+        let mut tx = connection.begin().await?;
+        sqlx::query(LOCK_TO_MIGRATE).execute(&mut *tx).await.map_err(error)?;
+        // Text without values may hold several statements. `raw_sql` makes futures that cannot be sent.
+        tx.execute(sql::CREATE_SCHEMA).await.map_err(error)?;
+        let version = sqlx::query_scalar(sql::VERSION).fetch_one(&mut *tx).await.map_err(error)?;
+        for (number, migration) in sql::pending(&MIGRATIONS, version) {
+            tx.execute(migration).await.map_err(error)?;
+            sqlx::query(sql::DONE).bind(number).execute(&mut *tx).await.map_err(error)?;
+        }
+        if is_durable {
+            check_durable(&mut tx).await?;
+        }
+        tx.commit().await.map_err(error)?;
+        connection.is_sound();
+        Ok(())
+    }
+
+    async fn write_all(&self, mut entries: &[Arc<Entry>]) -> Result<(), LogError> {
+        let mut connection = self.writer.connection().await?;
+        let mut tx = connection.begin().await?;
+        while !entries.is_empty() {
+            let (chunk, rest) = entries.split_at(chunk(entries));
+            let mut query = sqlx::QueryBuilder::new(sql::INSERT);
+            query.push_values(chunk, |mut row, entry| {
+                for value in sql::values(entry) {
+                    match value {
+                        Value::Flag(flag) => row.push_bind(flag),
+                        Value::Integer(number) => row.push_bind(number),
+                        Value::Text(text) => row.push_bind(text),
+                        Value::Bytes(bytes) => row.push_bind(bytes),
+                    };
+                }
+            });
+            query.push(sql::ON_CONFLICT);
+            query.build().execute(&mut *tx).await.map_err(error)?;
+            entries = rest;
+        }
+        tx.commit().await.map_err(error)?;
+        connection.is_sound();
+        Ok(())
+    }
+}
+
+async fn find_all(mut connection: Doubtful, filter: Filter) -> Result<Page, LogError> {
+    let mut tx = connection.begin().await?;
+    let page = find::find(&mut tx, &filter).await?;
+    tx.commit().await.map_err(error)?;
+    connection.is_sound();
+    Ok(page)
+}
+
+async fn prune_some(mut connection: Doubtful, keep: Keep) -> Result<u64, LogError> {
+    let mut tx = connection.begin().await?;
+    sqlx::query(LOCK_TO_PRUNE).execute(&mut *tx).await.map_err(error)?;
+    let (rows, bytes) = sqlx::query_as(TOTALS).fetch_one(&mut *tx).await.map_err(error)?;
+    let totals = Totals { rows: sql::positive(rows), bytes: sql::positive(bytes) };
+    let oldest = sqlx::query_as(sql::OLDEST).bind(i64::from(Keep::STEP_ROWS));
+    let oldest: Vec<(String, i64)> = oldest.fetch_all(&mut *tx).await.map_err(error)?;
+    let parsed = oldest.iter().map(|(id, len)| Ok((sql::id(id)?, sql::positive(*len))));
+    let count = keep.step(totals, parsed.collect::<Result<Vec<_>, LogError>>()?);
+    let ids: Vec<_> = oldest.into_iter().take(count).map(|(id, _)| id).collect();
+    let mut deleted = 0;
+    if !ids.is_empty() {
+        let delete = sqlx::query("DELETE FROM webhook_deliveries WHERE id = ANY($1)").bind(ids);
+        deleted = delete.execute(&mut *tx).await.map_err(error)?.rows_affected();
+    }
+    tx.commit().await.map_err(error)?;
+    connection.is_sound();
+    Ok(deleted)
+}
+
+/// Checks that what the server has acknowledged is there after a crash.
+async fn check_durable(connection: &mut PgConnection) -> Result<(), LogError> {
+    for name in ["fsync", "full_page_writes", "synchronous_commit"] {
+        let setting = sqlx::query_scalar("SELECT current_setting($1)").bind(name);
+        let setting: String = setting.fetch_one(&mut *connection).await.map_err(error)?;
+        if setting == "off" {
+            let why = format!("durable mode needs a server that commits to disk: `{name}` is off");
+            return Err(LogError::unsuitable(why));
+        }
+    }
+    let is_kept =
+        "SELECT relpersistence = 'p' FROM pg_class WHERE oid = 'webhook_deliveries'::regclass";
+    let is_kept: bool = sqlx::query_scalar(is_kept).fetch_one(connection).await.map_err(error)?;
+    if is_kept {
+        return Ok(());
+    }
+    Err(LogError::unsuitable(
+        "durable mode needs a table that outlives a crash: `webhook_deliveries` is UNLOGGED or temporary",
+    ))
+}
+
+/// Rows that one statement can write: of one of the sizes, and each id once, which PostgreSQL asks
+/// for.
+fn chunk(entries: &[Arc<Entry>]) -> usize {
+    let mut ids = std::collections::HashSet::new();
+    let distinct = entries.iter().take(CHUNKS[0]).take_while(|entry| ids.insert(entry.id)).count();
+    CHUNKS.into_iter().find(|size| *size <= distinct).unwrap_or(1)
+}
+
+impl Columns for PgRow {
+    fn flag(&self, column: &str) -> Result<bool, LogError> {
+        self.try_get(column).map_err(error)
+    }
+
+    fn integer(&self, column: &str) -> Result<Option<i64>, LogError> {
+        self.try_get(column).map_err(error)
+    }
+
+    fn text(&self, column: &str) -> Result<Option<String>, LogError> {
+        self.try_get(column).map_err(error)
+    }
+
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, LogError> {
+        self.try_get(column).map_err(error)
+    }
+}
+
+impl LogStore for Postgres {
+    fn write(&self, entries: Vec<Arc<Entry>>) -> StoreFuture<'_, ()> {
+        Box::pin(async move { self.write_all(&entries).await })
+    }
+
+    fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page> {
+        let filter = filter.clone();
+        Box::pin(self.readers.run(move |connection| find_all(connection, filter)))
+    }
+
+    fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {
+        Box::pin(self.maintenance.run(move |connection| prune_some(connection, keep)))
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            for lane in [&self.readers, &self.maintenance, &self.writer] {
+                lane.close().await;
+            }
+        })
+    }
+}
+
+pub(crate) fn error(error: sqlx::Error) -> LogError {
+    /// Data exception, integrity constraint violation, program limit exceeded.
+    const OF_THE_ROW: [&str; 3] = ["22", "23", "54"];
+    let code = error.as_database_error().and_then(|error| error.code());
+    let is_of_the_row =
+        code.is_some_and(|code| OF_THE_ROW.iter().any(|class| code.starts_with(class)));
+    sql::error(error, is_of_the_row)
+}

@@ -1,0 +1,8 @@
+//! The queue of rows that wait to be written.
+
+pub(crate) mod finish;
+#[expect(clippy::module_inception, reason = "the type of the module's name")]
+pub(crate) mod queue;
+pub(crate) mod rounds;
+pub(crate) mod state;
+pub(crate) mod write;

@@ -1,0 +1,238 @@
+//! Rows that wait to be written, in two stages: their bodies are hashed and masked, and then they
+//! are written.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    sync::{Notify, oneshot},
+    task::JoinSet,
+};
+
+use crate::delivery_log::{
+    builder::Settings,
+    entry::Entry,
+    queue::{
+        finish,
+        state::{Job, Lane, State, Work},
+        write,
+    },
+    row::Draft,
+    store::LogStore,
+};
+
+/// Rows of one transaction.
+pub(crate) const BATCH: usize = 512;
+
+/// For more rows to come, so that one transaction takes several.
+pub(crate) const LINGER: Duration = Duration::from_millis(50);
+
+/// Before the next try when a stage could not do its work.
+pub(crate) const MIN_DELAY: Duration = Duration::from_millis(50);
+
+/// Wakes one stage.
+#[derive(Default)]
+pub(crate) struct Signal {
+    /// There is something to do.
+    pub(crate) some: Notify,
+    /// Nothing else is worth waiting for.
+    pub(crate) now: Notify,
+}
+
+impl Signal {
+    fn wake(&self, work: Work) {
+        self.some.notify_one();
+        if work == Work::Now {
+            self.now.notify_one();
+        }
+    }
+}
+
+/// Between the requests and the tasks that finish and write their rows.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    short: Signal,
+    long: Signal,
+    pub(crate) ready: Signal,
+    lost: AtomicU64,
+    failure: Mutex<Option<String>>,
+}
+
+/// Finishes and writes until the queue is closed and empty. All of it ends with this future.
+pub(crate) async fn run<F>(queue: Arc<Queue>, store: &dyn LogStore, settings: &Settings, work: F)
+where
+    F: Fn(&mut Draft) + Clone + Send + 'static,
+{
+    let mut lanes = JoinSet::new();
+    for lane in Lane::ALL {
+        lanes.spawn(finish::finish(Arc::clone(&queue), lane, work.clone()));
+    }
+    write::write(&queue, store, settings).await;
+}
+
+impl Queue {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn signal(&self, lane: Lane) -> &Signal {
+        match lane {
+            Lane::Short => &self.short,
+            Lane::Long => &self.long,
+        }
+    }
+
+    /// Best effort: without room the row is counted, and gone.
+    pub(crate) fn push(&self, draft: Draft, settings: &Settings) {
+        let mut state = self.state();
+        let pushed = state.push(draft, None, settings);
+        match pushed {
+            Ok(lane) => self.wake(state, lane),
+            Err(_) => {
+                drop(state);
+                self.lose(1);
+            }
+        }
+    }
+
+    /// The receiver hears when the row has been written. Dropping it takes the row back, unless it
+    /// is being written.
+    pub(crate) fn push_urgent(
+        &self,
+        draft: Draft,
+        settings: &Settings,
+    ) -> Option<oneshot::Receiver<()>> {
+        let (written, receiver) = oneshot::channel();
+        let mut state = self.state();
+        let lane = state.push(draft, Some(written), settings).ok()?;
+        self.wake(state, lane);
+        Some(receiver)
+    }
+
+    /// The receiver hears when all that is in the queue now has been written. A queue that is
+    /// closed has no receiver: its writer may be gone.
+    pub(crate) fn flush(&self) -> Option<oneshot::Receiver<()>> {
+        let mut state = self.state();
+        if state.is_closed {
+            return None;
+        }
+        state.push_notes();
+        let receiver = state.flush();
+        drop(state);
+        self.wake_all();
+        Some(receiver)
+    }
+
+    /// Notes are few, and always have room.
+    pub(crate) fn note(&self, entry: Entry) {
+        let mut state = self.state();
+        state.push_note(entry);
+        self.wake(state, None);
+    }
+
+    /// Whether this refusal may be written. If so, the number of those kept back before goes first.
+    pub(crate) fn takes_refusal(&self, now: SystemTime, settings: &Settings) -> bool {
+        let mut state = self.state();
+        let Some(count) = state.refusals.take(now, settings.refusals_per_minute) else {
+            return false;
+        };
+        state.push_count("suppressed", count, now);
+        true
+    }
+
+    /// Nothing more comes in. What is there is still written.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        if !state.is_closed {
+            state.is_closed = true;
+            state.push_notes();
+        }
+        drop(state);
+        self.wake_all();
+    }
+
+    /// What was never written is lost, the rows in the stages' hands included.
+    pub(crate) fn give_up(&self) {
+        let count = self.state().give_up();
+        self.lost.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn lose(&self, count: u64) {
+        self.lost.fetch_add(count, Ordering::Relaxed);
+        self.state().lose(count);
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn suppressed(&self) -> u64 {
+        self.state().refusals.kept_back()
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.state().rows()
+    }
+
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn fails(&self, failure: Option<String>) {
+        let mut now = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(feature = "tracing")]
+        match (&*now, &failure) {
+            (None, Some(error)) => tracing::error!(error, "the webhook log cannot be written"),
+            (Some(_), None) => tracing::info!("the webhook log is written again"),
+            _ => {}
+        }
+        *now = failure;
+    }
+
+    /// Wakes the stage that has a row more now: this lane, or the writer.
+    pub(crate) fn wake(&self, mut state: MutexGuard<'_, State>, lane: Option<Lane>) {
+        let (signal, work) = match lane {
+            Some(lane) => (self.signal(lane), state.unfinished(lane)),
+            None => (&self.ready, state.unwritten()),
+        };
+        drop(state);
+        signal.wake(work);
+    }
+
+    fn wake_all(&self) {
+        for signal in [&self.short, &self.long, &self.ready] {
+            signal.wake(Work::Now);
+        }
+    }
+
+    pub(crate) fn unfinished(&self, lane: Lane) -> Work {
+        self.state().unfinished(lane)
+    }
+
+    pub(crate) fn unwritten(&self) -> Work {
+        self.state().unwritten()
+    }
+
+    pub(crate) fn hand_over(&self, job: Job) {
+        let mut state = self.state();
+        state.hand_over(job);
+        self.wake(state, None);
+    }
+
+    pub(crate) fn done(&self, batch: Vec<Job>) {
+        self.state().done(&batch);
+        for written in batch.into_iter().filter_map(|job| job.written) {
+            // Whoever does not wait any more needs no word.
+            let _ = written.send(());
+        }
+    }
+}

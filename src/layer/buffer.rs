@@ -1,0 +1,183 @@
+//! Puts a body's frames together.
+
+use std::task::Waker;
+
+use bytes::Bytes;
+
+use crate::{
+    layer::budget::{Budget, NoRoom, Share},
+    outcome::rejection::RejectionKind,
+};
+
+/// What is reserved at most on the sender's word alone (T-28).
+const TRUSTED: usize = 64 << 10;
+
+/// The longest body that takes the place of older ones when the budget is spent.
+const SMALL: usize = 64 << 10;
+
+/// A body's bytes so far. A body of one frame is handed on uncopied; more frames are copied into
+/// one buffer, so that a million tiny frames cost no more than their bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Gather {
+    declared: usize,
+    bytes: Gathered,
+    share: Share,
+}
+
+#[derive(Debug, Default)]
+enum Gathered {
+    #[default]
+    Nothing,
+    One(Bytes),
+    Many(Vec<u8>),
+}
+
+impl Gather {
+    /// For a body that is declared to be at least this long.
+    pub(crate) fn new(declared: usize) -> Self {
+        Self { declared, ..Self::default() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match &self.bytes {
+            Gathered::Nothing => 0,
+            Gathered::One(bytes) => bytes.len(),
+            Gathered::Many(bytes) => bytes.len(),
+        }
+    }
+
+    /// A further frame of a body that may be at most this long.
+    pub(crate) fn push(&mut self, chunk: Bytes, limit: usize) {
+        if chunk.is_empty() {
+            return;
+        }
+        let buffer = match &mut self.bytes {
+            Gathered::Nothing => {
+                self.bytes = Gathered::One(chunk);
+                return;
+            }
+            Gathered::Many(buffer) => buffer,
+            Gathered::One(first) => {
+                let mut buffer = Vec::new();
+                reserve(&mut buffer, first.len() + chunk.len(), self.declared, limit);
+                buffer.extend_from_slice(first);
+                self.bytes = Gathered::Many(buffer);
+                match &mut self.bytes {
+                    Gathered::Many(buffer) => buffer,
+                    _ => return,
+                }
+            }
+        };
+        reserve(buffer, chunk.len(), self.declared, limit);
+        buffer.extend_from_slice(&chunk);
+    }
+
+    /// Counts the bytes that have arrived towards the budget, before the request waits for more. A
+    /// body that is there at once is not counted: at most one for each thread is held.
+    pub(crate) fn hold(&mut self, budget: &Budget, waker: &Waker) -> Result<(), RejectionKind> {
+        let len = self.len();
+        hold(&mut self.share, len, self.declared.max(len), budget, waker)
+    }
+
+    /// The body, and its share of the budget, to be kept as long as nobody has verified it.
+    pub(crate) fn finish(self) -> (Bytes, Share) {
+        let bytes = match self.bytes {
+            Gathered::Nothing => Bytes::new(),
+            Gathered::One(bytes) => bytes,
+            Gathered::Many(bytes) => bytes.into(),
+        };
+        (bytes, self.share)
+    }
+}
+
+/// Counts this many bytes of a body towards the budget, before its request waits.
+///
+/// A body whose whole length is small takes the place of the oldest ones: it needs a few packets,
+/// and senders that stall with the whole budget would keep it out for as long as they stay.
+pub(crate) fn hold(
+    share: &mut Share,
+    bytes: usize,
+    whole: usize,
+    budget: &Budget,
+    waker: &Waker,
+) -> Result<(), RejectionKind> {
+    let no_room = if is_small(whole, budget) { NoRoom::EvictOldest } else { NoRoom::GiveUp };
+    share.hold(bytes, budget, no_room, waker).map_err(|_| RejectionKind::Overloaded)
+}
+
+/// Returns whether a body of this length takes the place of older ones: 64 KiB, and in a small budget
+/// so much that many such bodies have room together.
+pub(crate) fn is_small(len: usize, budget: &Budget) -> bool {
+    len <= SMALL.min(budget.limit() / 16)
+}
+
+/// Makes room by doubling what has really arrived, and ends at the declared length, so that no
+/// room is left over when it was true.
+fn reserve(buffer: &mut Vec<u8>, more: usize, declared: usize, limit: usize) {
+    let needed = buffer.len().saturating_add(more);
+    if needed <= buffer.capacity() {
+        return;
+    }
+    let doubled = buffer.capacity().saturating_mul(2).min(limit).max(needed);
+    let target = if declared >= needed { declared.min(doubled.max(TRUSTED)) } else { doubled };
+    buffer.reserve_exact(target - buffer.len());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gather(declared: usize, limit: usize, frames: &[&[u8]]) -> Gather {
+        let mut gather = Gather::new(declared);
+        for frame in frames {
+            gather.push(Bytes::copy_from_slice(frame), limit);
+        }
+        gather
+    }
+
+    #[test]
+    fn one_frame_is_handed_on_uncopied() {
+        let frame = Bytes::from(vec![7; 100]);
+        let mut gather = Gather::new(100);
+        gather.push(Bytes::new(), 100);
+        gather.push(frame.clone(), 100);
+        gather.push(Bytes::new(), 100);
+        assert_eq!(gather.finish().0.as_ptr(), frame.as_ptr());
+    }
+
+    #[test]
+    fn frames_are_put_together_in_order() {
+        let gather = gather(0, 6, &[b"a", b"", b"bc", b"def"]);
+        assert_eq!(gather.len(), 6);
+        assert_eq!(gather.finish().0, "abcdef");
+    }
+
+    #[test]
+    fn room_follows_what_has_arrived_and_ends_at_the_declared_length() {
+        for (declared, limit, frame, frames, room) in [
+            // The sender's word alone reserves 64 KiB, never the declared length.
+            (usize::MAX, usize::MAX, 1, 2, 64 << 10),
+            (1 << 30, 1 << 30, 1000, 2, 64 << 10),
+            // A true length is met exactly.
+            (1 << 20, 1 << 20, 16 << 10, 64, 1 << 20),
+            (100_000, 1 << 20, 1000, 100, 100_000),
+            (99_999, 1 << 20, 33_333, 3, 99_999),
+            // An undeclared or too short one is met by doubling.
+            (0, 1 << 20, 1, 1000, 1024),
+            (0, 1 << 20, 1, 1024, 1024),
+            (10, 1 << 20, 1, 1000, 1280),
+            // Never beyond the limit.
+            (0, 1001, 1, 1001, 1001),
+        ] {
+            let mut gather = Gather::new(declared);
+            for _ in 0..frames {
+                gather.push(Bytes::from(vec![0; frame]), limit);
+            }
+            let Gathered::Many(buffer) = &gather.bytes else {
+                panic!("more than one frame");
+            };
+            assert_eq!(buffer.capacity(), room, "{declared}");
+            assert_eq!(buffer.len(), frame * frames);
+        }
+    }
+}

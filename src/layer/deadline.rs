@@ -1,0 +1,134 @@
+//! Time limits on reading a body.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use pin_project_lite::pin_project;
+
+#[cfg(feature = "tokio")]
+pub(crate) use tokio::time::Instant;
+#[cfg(feature = "tokio")]
+use tokio::{runtime::Handle, time::Sleep};
+
+#[cfg(feature = "tokio")]
+use crate::parse::timestamp::HAS_NO_SYSTEM;
+
+#[cfg(not(feature = "tokio"))]
+type Sleep = std::future::Pending<()>;
+/// There is none without a timer.
+#[cfg(not(feature = "tokio"))]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Instant {}
+
+pin_project! {
+    /// A timer that is made with its first poll: that is when a body first makes the request wait. A
+    /// body that has arrived whole costs no timer.
+    #[derive(Default)]
+    pub(crate) struct Timer {
+        #[pin]
+        sleep: Option<Sleep>,
+    }
+}
+
+impl Timer {
+    /// Waits for this long from the first poll on.
+    ///
+    /// # Panics
+    ///
+    /// As [`poll_until`](Self::poll_until).
+    pub(crate) fn poll_for(
+        self: Pin<&mut Self>,
+        time: Option<Duration>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let end = self.sleep.as_ref().map_or_else(|| time.and_then(after), end_of);
+        self.poll_until(end, cx)
+    }
+
+    /// Waits for this time, which may be another one in each call. `None` never comes, nor does any
+    /// time outside a Tokio runtime.
+    ///
+    /// # Panics
+    ///
+    /// In a Tokio runtime whose timer is off.
+    pub(crate) fn poll_until(
+        self: Pin<&mut Self>,
+        end: Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let mut this = self.project();
+        let Some(end) = end else {
+            return Poll::Pending;
+        };
+        match this.sleep.as_mut().as_pin_mut() {
+            Some(sleep) => reset(sleep, end),
+            None if is_available() => this.sleep.set(sleep_until(end)),
+            None => return Poll::Pending,
+        }
+        if let Some(sleep) = this.sleep.as_pin_mut()
+            && sleep.poll(cx).is_ready()
+        {
+            return Poll::Ready(());
+        }
+        // A timer gives way when its task has used up its share of the thread, as a body that is
+        // always ready makes it do each time. The clock does not.
+        if is_past(Some(end)) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// Returns whether there is a timer. To make one outside a Tokio runtime panics, on a request that a
+/// stranger may have sent.
+fn is_available() -> bool {
+    #[cfg(feature = "tokio")]
+    return !HAS_NO_SYSTEM && Handle::try_current().is_ok();
+    #[cfg(not(feature = "tokio"))]
+    return false;
+}
+
+/// Returns the time that is this far ahead. `None` never comes.
+pub(crate) fn after(time: Duration) -> Option<Instant> {
+    #[cfg(feature = "tokio")]
+    return (!HAS_NO_SYSTEM).then(Instant::now)?.checked_add(time);
+    #[cfg(not(feature = "tokio"))]
+    return Some(time).and(None);
+}
+
+pub(crate) fn is_past(end: Option<Instant>) -> bool {
+    #[cfg(feature = "tokio")]
+    return end.is_some_and(|end| Instant::now() >= end);
+    #[cfg(not(feature = "tokio"))]
+    return end.is_some();
+}
+
+#[cfg(feature = "tokio")]
+fn sleep_until(end: Instant) -> Option<Sleep> {
+    Some(tokio::time::sleep_until(end))
+}
+
+#[cfg(not(feature = "tokio"))]
+fn sleep_until(end: Instant) -> Option<Sleep> {
+    match end {}
+}
+
+#[cfg(feature = "tokio")]
+fn end_of(sleep: &Sleep) -> Option<Instant> {
+    Some(sleep.deadline())
+}
+
+#[cfg(not(feature = "tokio"))]
+const fn end_of(_: &Sleep) -> Option<Instant> {
+    None
+}
+
+#[cfg(feature = "tokio")]
+fn reset(sleep: Pin<&mut Sleep>, end: Instant) {
+    if sleep.deadline() != end {
+        sleep.reset(end);
+    }
+}
+
+#[cfg(not(feature = "tokio"))]
+fn reset(_: Pin<&mut Sleep>, _: Instant) {}

@@ -1,0 +1,119 @@
+//! The service that the layer puts around the inner one.
+
+use std::{
+    error::Error,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::{
+    layer::{
+        body::{BufferedBody, ResponseBody},
+        future::ResponseFuture,
+        layer::Config,
+        verification::contained,
+    },
+    observe::attempt::Observed,
+    verifier::source::Source,
+};
+
+/// The service of a [`SignatureLayer`](crate::SignatureLayer).
+#[derive(Clone)]
+pub struct SignatureService<M, S> {
+    source: M,
+    inner: S,
+    config: Arc<Config>,
+}
+
+impl<M, S> SignatureService<M, S> {
+    pub(crate) const fn new(source: M, inner: S, config: Arc<Config>) -> Self {
+        Self { source, inner, config }
+    }
+
+    /// The inner service. What goes to it directly is not verified.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service. What goes to it directly is not verified.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service. What goes to it directly is not verified.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+/// A service that takes verified requests: one of `http::Request<BufferedBody>` that answers with an `http::Response`.
+///
+/// Every such service is one, and no other can be.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no service of `http::Request<BufferedBody>` with an `http::Response`",
+    label = "it takes requests with another body",
+    note = "`SignatureLayer::map_body`, called last, makes another body: `.map_body(axum::body::Body::new)` for what stands \
+            in axum, such as `from_fn`",
+    note = "a `service_fn` or a handler of your own takes `Request<BufferedBody>`"
+)]
+pub trait InnerService: Service<Request<BufferedBody>, Response = Response<Self::Body>> {
+    /// The response's body.
+    type Body;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, R> InnerService for S
+where
+    S: Service<Request<BufferedBody>, Response = Response<R>>,
+{
+    type Body = R;
+}
+
+impl<M, S, B> Service<Request<B>> for SignatureService<M, S>
+where
+    M: Source + Clone,
+    S: InnerService + Clone,
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<ResponseBody<S::Body>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<M, S, B>;
+
+    /// Always ready. The inner service is asked only once a request has been verified, so that
+    /// unverified ones hold none of its capacity.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        let config = &self.config;
+        let observed = Observed::new(config, &head);
+        if config.defaults.first_contacts.may_be(&head, body.size_hint().exact()) {
+            // Nothing is looked up for what needs no look-up.
+            let source = self.source.clone();
+            let (inner, config) = (self.inner.clone(), Arc::clone(config));
+            return ResponseFuture::of_contact(head, body, source, inner, config, observed);
+        }
+        let early = contained(|| self.source.early(&config.context(&head), &config.shared()));
+        // This clone is the one that will be asked for room and then called: readiness belongs to
+        // the instance that was asked.
+        ResponseFuture::new(head, body, early, self.inner.clone(), Arc::clone(config), observed)
+    }
+}
+
+impl<M: fmt::Debug, S: fmt::Debug> fmt::Debug for SignatureService<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignatureService")
+            .field("source", &self.source)
+            .field("inner", &self.inner)
+            .field("config", &self.config)
+            .finish()
+    }
+}

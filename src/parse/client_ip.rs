@@ -1,0 +1,164 @@
+//! Where a request came from.
+
+use std::{fmt, net::IpAddr, str, sync::Arc};
+
+use http::{HeaderName, request::Parts};
+
+use crate::{error::ConfigError, parse::network::Network};
+
+/// Addresses that are looked at in a forwarding header, from its end.
+const MAX_HOPS: usize = 32;
+
+/// Tells the address that a request came from.
+///
+/// The connection's own address stands in an extension that the server puts there; this reads it
+/// from axum's:
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use axum::extract::ConnectInfo;
+/// use tower_webhook::observe::ClientIp;
+///
+/// let client_ip = ClientIp::new(|head| {
+///     let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+///     Some(peer.ip())
+/// })
+/// .trust_proxies(http::HeaderName::from_static("x-forwarded-for"), ["10.0.0.0/8"])?;
+/// # let _ = client_ip;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+///
+/// With tonic it is `head.extensions.get::<TcpConnectInfo>()?.remote_addr().map(|peer| peer.ip())`.
+#[derive(Clone)]
+pub struct ClientIp {
+    peer: Arc<Peer>,
+    forwarded: Option<(HeaderName, Arc<[Network]>)>,
+}
+
+type Peer = dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync;
+
+impl ClientIp {
+    /// `peer` tells the address of the connection. Do not read it from a header: anyone can write
+    /// one.
+    #[must_use]
+    pub fn new(peer: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
+        Self { peer: Arc::new(peer), forwarded: None }
+    }
+
+    /// Believes this header (`x-forwarded-for`) of requests whose peer is one of the `proxies`
+    /// (`10.0.0.0/8`, `fd00::/8`, `192.0.2.7`). It is read from its end, past each address that is
+    /// itself a listed proxy: what stands further in front could have been written by anyone.
+    ///
+    /// # Errors
+    ///
+    /// When a network is out of form.
+    pub fn trust_proxies<N: AsRef<str>>(
+        mut self,
+        header: HeaderName,
+        proxies: impl IntoIterator<Item = N>,
+    ) -> Result<Self, ConfigError> {
+        let proxies = proxies.into_iter().map(|network| Network::parse(network.as_ref()));
+        self.forwarded = Some((header, proxies.collect::<Result<_, _>>()?));
+        Ok(self)
+    }
+
+    /// The address that the request with this head came from.
+    #[must_use]
+    pub fn of(&self, head: &Parts) -> Option<IpAddr> {
+        let mut address = (self.peer)(head)?.to_canonical();
+        let Some((name, proxies)) = &self.forwarded else { return Some(address) };
+        let lines = head.headers.get_all(name);
+        let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+        let mut hops = hops.take(MAX_HOPS);
+        while proxies.iter().any(|network| network.contains(address)) {
+            // Where the header ends or is out of form, the last proxy is all that is known.
+            let Some(before) = hops.next().and_then(parse) else { break };
+            address = before;
+        }
+        Some(address)
+    }
+}
+
+/// `192.0.2.7`, `192.0.2.7:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
+fn parse(hop: &[u8]) -> Option<IpAddr> {
+    let hop = str::from_utf8(hop.trim_ascii()).ok()?;
+    let address = match hop.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']')?;
+            let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+            let is_port = |port: &str| port.parse::<u16>().is_ok_and(|_| is_number(port));
+            let is_end = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+            IpAddr::V6(is_end.then_some(address)?.parse().ok()?)
+        }
+        None => hop.parse().ok().or_else(|| {
+            let address: std::net::SocketAddrV4 = hop.parse().ok()?;
+            Some(IpAddr::V4(*address.ip()))
+        })?,
+    };
+    Some(address.to_canonical())
+}
+
+impl fmt::Debug for ClientIp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientIp").field("forwarded", &self.forwarded).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+    fn client_ip(peer: &'static str, forwarded: &[&'static str]) -> String {
+        let client_ip = ClientIp::new(move |_| Some(peer.parse().unwrap()))
+            .trust_proxies(FORWARDED_FOR, ["10.0.0.0/8", "fd00::/8"])
+            .unwrap();
+        let mut request = http::Request::new(());
+        for line in forwarded {
+            request.headers_mut().append("x-forwarded-for", line.parse().unwrap());
+        }
+        client_ip.of(&request.into_parts().0).unwrap().to_string()
+    }
+
+    #[test]
+    fn only_listed_proxies_are_believed() {
+        for (peer, forwarded, expected) in [
+            ("192.0.2.1", &["203.0.113.9"][..], "192.0.2.1"),
+            ("10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
+            ("::ffff:10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
+            // The sender's own addition stands in front of what the proxy saw.
+            ("10.0.0.1", &["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &["198.51.100.1", "203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &["203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+            ("10.0.0.1", &["203.0.113.9:4711"], "203.0.113.9"),
+            ("10.0.0.1", &["[2001:db8::1]:80"], "2001:db8::1"),
+            ("10.0.0.1", &["2001:db8::1"], "2001:db8::1"),
+            ("10.0.0.1", &["10.0.0.3"], "10.0.0.3"),
+            ("10.0.0.1", &["unknown"], "10.0.0.1"),
+            ("10.0.0.1", &["203.0.113.9, garbage"], "10.0.0.1"),
+            ("10.0.0.1", &[""], "10.0.0.1"),
+            ("10.0.0.1", &["[::1"], "10.0.0.1"),
+            ("10.0.0.1", &["[::1]x"], "10.0.0.1"),
+            ("10.0.0.1", &["[::1]:+80"], "10.0.0.1"),
+            ("10.0.0.1", &["[::1]:"], "10.0.0.1"),
+            ("10.0.0.1", &["[203.0.113.9]:80"], "10.0.0.1"),
+            ("10.0.0.1", &["[203.0.113.9]"], "10.0.0.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+        ] {
+            assert_eq!(client_ip(peer, forwarded), expected, "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_header_is_read_from_its_end() {
+        let line: &'static str = Box::leak("10.0.0.2,".repeat(1000).into_boxed_str());
+        assert_eq!(client_ip("10.0.0.1", &[line]), "10.0.0.1");
+    }
+
+    #[test]
+    fn mistakes_are_found_at_start_up() {
+        let client_ip = ClientIp::new(|_| None);
+        assert!(client_ip.trust_proxies(FORWARDED_FOR, ["10.0.0.0/99"]).is_err());
+    }
+}

@@ -1,0 +1,135 @@
+//! Form-encoded text, decoded as the WHATWG URL standard does: `+` is a space, `%41` a byte, and
+//! what is not a valid escape stands for itself.
+
+use crate::{outcome::rejection::RejectionKind, parse::encoding::nibble};
+
+/// More parameters than any provider sends.
+const MAX_PARAMETERS: usize = 4096;
+
+/// Decoded names and values, all in one buffer.
+#[derive(Debug)]
+pub(crate) struct Form {
+    text: Vec<u8>,
+    /// Where each name begins, its value begins, and the value ends.
+    parameters: Vec<[usize; 3]>,
+}
+
+impl Form {
+    /// `None` when there are too many parameters. Blank values are kept, and a name without `=`
+    /// has a blank value.
+    pub(crate) fn parse(encoded: &[u8]) -> Option<Self> {
+        let mut form = Self {
+            text: Vec::with_capacity(encoded.len()),
+            // Parameters are seldom shorter, so the list seldom grows.
+            parameters: Vec::with_capacity((encoded.len() / 16 + 1).min(MAX_PARAMETERS)),
+        };
+        let mut rest = encoded;
+        while let [first, after @ ..] = rest {
+            if *first == b'&' {
+                rest = after;
+                continue;
+            }
+            if form.parameters.len() == MAX_PARAMETERS {
+                return None;
+            }
+            let start = form.text.len();
+            rest = decode_until(rest, |byte| matches!(byte, b'&' | b'='), &mut form.text);
+            let middle = form.text.len();
+            if let [b'=', value @ ..] = rest {
+                rest = decode_until(value, |byte| byte == b'&', &mut form.text);
+            }
+            form.parameters.push([start, middle, form.text.len()]);
+        }
+        Some(form)
+    }
+
+    /// The value of the first parameter with this name.
+    pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
+        let mut parameters = self.iter();
+        parameters.find(|(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// The value of the parameter with this name, which must be there exactly once and not be blank:
+    /// which of two a handler takes is not ours to guess (T-15).
+    pub(crate) fn only(&self, name: &str) -> Result<&[u8], RejectionKind> {
+        let mut values = self.iter().filter(|(n, _)| *n == name.as_bytes());
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) if !value.is_empty() => Ok(value),
+            (_, None) => Err(RejectionKind::Missing),
+            (_, Some(_)) => Err(RejectionKind::Repeated),
+        }
+    }
+
+    /// Sorts by the bytes of name and value, and drops repeated pairs.
+    pub(crate) fn sort_and_dedup(&mut self) {
+        let pair = |&[start, middle, end]: &[usize; 3]| {
+            (&self.text[start..middle], &self.text[middle..end])
+        };
+        self.parameters.sort_unstable_by(|a, b| pair(a).cmp(&pair(b)));
+        self.parameters.dedup_by(|a, b| pair(a) == pair(b));
+    }
+
+    /// Names and values, decoded.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.parameters
+            .iter()
+            .map(|&[start, middle, end]| (&self.text[start..middle], &self.text[middle..end]))
+    }
+}
+
+pub(crate) fn decode(encoded: &[u8], out: &mut Vec<u8>) {
+    decode_until(encoded, |_| false, out);
+}
+
+/// Decodes up to the first byte of these, and returns what begins with it.
+fn decode_until<'a>(encoded: &'a [u8], is_end: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> &'a [u8] {
+    let mut rest = encoded;
+    loop {
+        // What stands for itself is copied at once.
+        let plain = rest.iter().position(|byte| matches!(byte, b'+' | b'%') || is_end(*byte));
+        let (plain, escape) = rest.split_at(plain.unwrap_or(rest.len()));
+        out.extend_from_slice(plain);
+        let (byte, len) = match escape {
+            [b'+', ..] => (b' ', 1),
+            [b'%', high, low, ..] => match (nibble(*high), nibble(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, 3),
+                _ => (b'%', 1),
+            },
+            [b'%', ..] => (b'%', 1),
+            _ => return escape,
+        };
+        out.push(byte);
+        rest = &escape[len..];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes_as_the_url_standard_does() {
+        for (encoded, expected) in [
+            ("", vec![]),
+            ("a=1&b=2", vec![("a", "1"), ("b", "2")]),
+            ("a&b=&=c&&", vec![("a", ""), ("b", ""), ("", "c")]),
+            ("a=1=2", vec![("a", "1=2")]),
+            ("a+b=c%20d%2B", vec![("a b", "c d+")]),
+            ("a=%00%zz%4&b=%", vec![("a", "\0%zz%4"), ("b", "%")]),
+            ("%61=%C3%A9", vec![("a", "é")]),
+        ] {
+            let form = Form::parse(encoded.as_bytes()).unwrap();
+            let found: Vec<_> = form.iter().collect();
+            let expected: Vec<_> =
+                expected.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
+            assert_eq!(found, expected, "{encoded}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_parameters_is_refused() {
+        assert!(Form::parse("a&".repeat(MAX_PARAMETERS).as_bytes()).is_some());
+        assert!(Form::parse("a&".repeat(MAX_PARAMETERS + 1).as_bytes()).is_none());
+        assert!(Form::parse("&".repeat(1 << 20).as_bytes()).is_some());
+    }
+}

@@ -1,0 +1,477 @@
+//! Reads one field of a JSON object or the items of an array, strictly: for times, tokens and
+//! challenges that a provider puts inside the body.
+//!
+//! A name that occurs twice is an error: our reading and the handler's could differ.
+
+use std::borrow::Cow;
+
+/// Deepest nesting, as in `serde_json`.
+const MAX_DEPTH: usize = 128;
+
+/// Text that is not one JSON object, or names a field twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// A field's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    Text(Cow<'a, str>),
+    Number(&'a str),
+    /// An array, as it is written.
+    Array(&'a str),
+    /// An object, as it is written.
+    Object(&'a str),
+    True,
+    /// `false` or `null`, or a text with half of a surrogate pair, which is no Unicode. Senders write one
+    /// where they cut a text apart (RFC 8259, section 8.2).
+    Other,
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn into_text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// The value of the top-level object's field `name`; `None` where there is no such field.
+pub(crate) fn field<'a>(json: &'a [u8], name: &str) -> Result<Option<Value<'a>>, Malformed> {
+    let mut found = None;
+    members(json, &mut |member, value| {
+        let is_twice = member == name && found.replace(value).is_some();
+        if is_twice { Err(Malformed) } else { Ok(()) }
+    })?;
+    Ok(found)
+}
+
+/// Visits each member of the top-level object, until one is refused.
+pub(crate) fn members<'a>(
+    json: &'a [u8],
+    visit: &mut dyn FnMut(Cow<'a, str>, Value<'a>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut reader = Reader::new(json)?;
+    reader.expect(b'{')?;
+    if !reader.eat(b'}') {
+        loop {
+            reader.space();
+            let name = reader.string()?;
+            reader.expect(b':')?;
+            visit(name, reader.value()?)?;
+            if reader.eat(b'}') {
+                break;
+            }
+            reader.expect(b',')?;
+        }
+    }
+    reader.end()
+}
+
+/// Visits each value of the array, one at a time: a list of them would be many times as long as
+/// what a sender wrote.
+pub(crate) fn items<'a>(json: &'a [u8], visit: &mut dyn FnMut(Value<'a>)) -> Result<(), Malformed> {
+    let mut reader = Reader::new(json)?;
+    reader.expect(b'[')?;
+    if !reader.eat(b']') {
+        loop {
+            visit(reader.value()?);
+            if reader.eat(b']') {
+                break;
+            }
+            reader.expect(b',')?;
+        }
+    }
+    reader.end()
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    /// `false` after a text that is no Unicode.
+    is_unicode: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(json: &'a [u8]) -> Result<Self, Malformed> {
+        let text = std::str::from_utf8(json).map_err(|_| Malformed)?;
+        Ok(Self { text, at: 0, is_unicode: true })
+    }
+
+    fn end(&mut self) -> Result<(), Malformed> {
+        self.space();
+        if self.at == self.text.len() { Ok(()) } else { Err(Malformed) }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        self.space();
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.eat(byte) { Ok(()) } else { Err(Malformed) }
+    }
+
+    fn value(&mut self) -> Result<Value<'a>, Malformed> {
+        self.space();
+        match self.peek() {
+            Some(b'"') => {
+                self.is_unicode = true;
+                let text = self.string()?;
+                Ok(if self.is_unicode { Value::Text(text) } else { Value::Other })
+            }
+            Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
+            Some(bracket @ (b'{' | b'[')) => {
+                let start = self.at;
+                self.skip_nested()?;
+                let text = &self.text[start..self.at];
+                Ok(if bracket == b'{' { Value::Object(text) } else { Value::Array(text) })
+            }
+            Some(b't') => self.keyword().map(|()| Value::True),
+            _ => self.keyword().map(|()| Value::Other),
+        }
+    }
+
+    fn keyword(&mut self) -> Result<(), Malformed> {
+        let rest = &self.text[self.at..];
+        let word = ["true", "false", "null"];
+        let word = word.iter().find(|word| rest.starts_with(**word)).ok_or(Malformed)?;
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<&'a str, Malformed> {
+        let start = self.at;
+        self.at += usize::from(self.peek() == Some(b'-'));
+        let leading = self.at;
+        if self.digits()? > 1 && self.text.as_bytes()[leading] == b'0' {
+            return Err(Malformed);
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    fn digits(&mut self) -> Result<usize, Malformed> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at > start { Ok(self.at - start) } else { Err(Malformed) }
+    }
+
+    /// Passes an object or array over without recursion, so that its depth costs no stack.
+    fn skip_nested(&mut self) -> Result<(), Malformed> {
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            // A value begins here.
+            self.space();
+            match self.peek() {
+                Some(bracket @ (b'{' | b'[')) => {
+                    self.at += 1;
+                    if open.len() == MAX_DEPTH {
+                        return Err(Malformed);
+                    }
+                    open.push(bracket + 2); // `}` and `]` are two after their partners.
+                    if !self.eat(bracket + 2) {
+                        self.key(bracket + 2)?;
+                        continue;
+                    }
+                    open.pop();
+                }
+                _ => {
+                    self.value()?;
+                }
+            }
+            // A value has ended here.
+            loop {
+                let Some(&close) = open.last() else {
+                    return Ok(());
+                };
+                if self.eat(b',') {
+                    self.key(close)?;
+                    break;
+                }
+                self.expect(close)?;
+                open.pop();
+            }
+        }
+    }
+
+    /// In an object, passes over the name before a value.
+    fn key(&mut self, close: u8) -> Result<(), Malformed> {
+        if close == b'}' {
+            self.space();
+            self.string()?;
+            self.expect(b':')?;
+        }
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        if self.peek() != Some(b'"') {
+            return Err(Malformed);
+        }
+        self.at += 1;
+        let mut start = self.at;
+        let mut unescaped = String::new();
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    let tail = &self.text[start..self.at];
+                    self.at += 1;
+                    return Ok(if unescaped.is_empty() {
+                        Cow::Borrowed(tail)
+                    } else {
+                        unescaped.push_str(tail);
+                        Cow::Owned(unescaped)
+                    });
+                }
+                Some(b'\\') => {
+                    unescaped.push_str(&self.text[start..self.at]);
+                    self.at += 1;
+                    unescaped.push(self.escape()?);
+                    start = self.at;
+                }
+                Some(0x20..) => self.at += 1,
+                _ => return Err(Malformed),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, Malformed> {
+        let escaped = self.peek().ok_or(Malformed)?;
+        self.at += 1;
+        Ok(match escaped {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let first = self.hex4()?;
+                let after = self.at;
+                let is_high = (0xd800..0xdc00).contains(&first);
+                let second = if is_high && self.text[self.at..].starts_with("\\u") {
+                    self.at += 2;
+                    Some(self.hex4()?)
+                } else {
+                    None
+                };
+                let mut decoded = char::decode_utf16([first].into_iter().chain(second));
+                match (decoded.next(), decoded.next()) {
+                    (Some(Ok(char)), None) => char,
+                    _ => {
+                        // Half of a pair. What follows it is read by itself.
+                        self.at = after;
+                        self.is_unicode = false;
+                        char::REPLACEMENT_CHARACTER
+                    }
+                }
+            }
+            _ => return Err(Malformed),
+        })
+    }
+
+    fn hex4(&mut self) -> Result<u16, Malformed> {
+        let bytes = self.text.as_bytes();
+        let digits = bytes.get(self.at..self.at + 4).ok_or(Malformed)?;
+        self.at += 4;
+        digits.iter().try_fold(0, |value, digit| {
+            let digit = crate::parse::encoding::nibble(*digit).ok_or(Malformed)?;
+            Ok(value << 4 | u16::from(digit))
+        })
+    }
+}
+
+/// The text as a JSON string.
+#[cfg(feature = "sign")]
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => quoted.extend(['\\', char]),
+            '\0'..='\x1f' => quoted.push_str(&format!("\\u{:04x}", u32::from(char))),
+            _ => quoted.push(char),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Returns the text or number of a field of a JSON object, for look-ups and ids. `None` when it is not there, is
+/// there twice, or the body is no such object.
+///
+/// ```
+/// use tower_webhook::replay::json_field;
+///
+/// assert_eq!(json_field(br#"{"account":"acme","id":7}"#, "account").as_deref(), Some("acme"));
+/// assert_eq!(json_field(br#"{"account":"acme","id":7}"#, "id").as_deref(), Some("7"));
+/// ```
+#[must_use]
+pub fn json_field(body: &[u8], name: &str) -> Option<String> {
+    scalar(field(body, name).ok()??)
+}
+
+/// Returns the text or number at a path such as `data.id`.
+pub(crate) fn json_path(body: &[u8], path: &str) -> Option<String> {
+    match path.split_once('.') {
+        None => json_field(body, path),
+        Some((name, rest)) => match field(body, name).ok()?? {
+            Value::Object(object) => json_path(object.as_bytes(), rest),
+            _ => None,
+        },
+    }
+}
+
+fn scalar(value: Value<'_>) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.into_owned()),
+        Value::Number(number) => Some(number.to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(value: &str) -> Result<Option<Value<'_>>, Malformed> {
+        Ok(Some(Value::Text(Cow::Borrowed(value))))
+    }
+
+    #[test]
+    fn finds_the_top_level_field_and_no_other() {
+        for (json, expected) in [
+            (r#"{}"#, Ok(None)),
+            (r#"{"t":"a"}"#, text("a")),
+            (r#" { "x" : [1, {"t":"no"}, []] , "t" : "a\"b" } "#, text("a\"b")),
+            (r#"{"x":{"t":"no"}}"#, Ok(None)),
+            (r#"{"\u0074":"a"}"#, text("a")),
+            (r#"{"t":"\ud83d\ude00"}"#, text("😀")),
+            (r#"{"t":"\"\\\/\b\f\n\r\t"}"#, text("\"\\/\u{8}\u{c}\n\r\t")),
+            (r#"{"t":-1.5e+3}"#, Ok(Some(Value::Number("-1.5e+3")))),
+            (r#"{"t":1697211697694}"#, Ok(Some(Value::Number("1697211697694")))),
+            (r#"{"t":null}"#, Ok(Some(Value::Other))),
+            (r#"{"t": [{"a":1}] }"#, Ok(Some(Value::Array(r#"[{"a":1}]"#)))),
+            (
+                r#"{"t": {"a":[true,false,{}]} }"#,
+                Ok(Some(Value::Object(r#"{"a":[true,false,{}]}"#))),
+            ),
+            (r#"{"t":1,"t":2}"#, Err(Malformed)),
+            (r#"{"t":1,"\u0074":2}"#, Err(Malformed)),
+            (r#"[]"#, Err(Malformed)),
+            (r#""#, Err(Malformed)),
+            (r#"{"t":1}x"#, Err(Malformed)),
+            (r#"{"t":1,}"#, Err(Malformed)),
+            (r#"{"t":01}"#, Err(Malformed)),
+            (r#"{"t":-}"#, Err(Malformed)),
+            (r#"{"t":1.}"#, Err(Malformed)),
+            (r#"{"t":1e}"#, Err(Malformed)),
+            (r#"{"t":1e+}"#, Err(Malformed)),
+            (r#"{"t":"\ud83d"}"#, Ok(Some(Value::Other))),
+            (r#"{"t":"\ud83d\ud83d\ude00"}"#, Ok(Some(Value::Other))),
+            (r#"{"t":"\ud83dx"}"#, Ok(Some(Value::Other))),
+            (r#"{"a":"\udc80\u0041","\ud83d":"\ud83d\n","t":"x"}"#, text("x")),
+            (r#"{"a":["\ud83d",{"\udc80":"\ud83d"}],"t":"x"}"#, text("x")),
+            (r#"{"t":"\ud83d\u00"}"#, Err(Malformed)),
+            (r#"{"t":"\udc00\u0041"}"#, Ok(Some(Value::Other))),
+            (r#"{"t":"\x41"}"#, Err(Malformed)),
+            ("{\"t\":\"a\nb\"}", Err(Malformed)),
+            (r#"{"t":[1 2]}"#, Err(Malformed)),
+            (r#"{"t":[1}}"#, Err(Malformed)),
+            (r#"{"t":{"a"}}"#, Err(Malformed)),
+            (r#"{"t":tru}"#, Err(Malformed)),
+        ] {
+            assert_eq!(field(json.as_bytes(), "t"), expected, "{json}");
+        }
+        assert_eq!(field(b"{\"t\":\"\xff\"}", "t"), Err(Malformed));
+        let deep = |depth| format!("{{\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(field(deep(128).as_bytes(), "t"), Ok(None));
+        assert_eq!(field(deep(129).as_bytes(), "t"), Err(Malformed));
+        assert_eq!(field("[".repeat(1 << 20).as_bytes(), "t"), Err(Malformed));
+    }
+
+    fn all_items(json: &[u8]) -> Result<Vec<Value<'_>>, Malformed> {
+        let mut found = Vec::new();
+        items(json, &mut |item| found.push(item)).map(|()| found)
+    }
+
+    #[test]
+    fn visits_each_item_of_an_array_and_nothing_else() {
+        let some = [Value::Number("1"), Value::Object(r#"{"a":[]}"#), Value::Array("[ ]")];
+        for (json, expected) in [
+            (&b"[]"[..], Ok(vec![])),
+            (br#" [ 1 , {"a":[]},[ ] ] "#, Ok(some.to_vec())),
+            (b"[1,]", Err(Malformed)),
+            (b"[,1]", Err(Malformed)),
+            (b"[1 2]", Err(Malformed)),
+            (b"[1", Err(Malformed)),
+            (b"[1]x", Err(Malformed)),
+            (b"{}", Err(Malformed)),
+            (b"", Err(Malformed)),
+            (b"[\"\xff\"]", Err(Malformed)),
+        ] {
+            assert_eq!(all_items(json), expected, "{}", json.escape_ascii());
+        }
+    }
+
+    proptest! {
+        /// `serde_json` is the oracle.
+        #[test]
+        fn items_agree_with_serde_json(json in r#"\[[\[\]{}:,"\\tu0a19.e\- \n+f]{0,20}\]"#) {
+            let theirs = serde_json::from_str::<Vec<serde_json::Value>>(&json);
+            match (all_items(json.as_bytes()), theirs) {
+                (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours.len(), theirs.len()),
+                (Ok(_), Err(error)) => prop_assert!(error.to_string().contains("out of range")),
+                (Err(Malformed), theirs) => prop_assert!(theirs.is_err()),
+            }
+        }
+
+        /// `serde_json` is the oracle.
+        #[test]
+        fn agrees_with_serde_json(json in r#"[\[\]{}:,"\\tu0a19.e\- \n+f]{0,24}"#) {
+            let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&json);
+            match (field(json.as_bytes(), "t"), theirs) {
+                (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours.is_some(), theirs.contains_key("t")),
+                // They keep the last of two fields and refuse numbers that are out of range.
+                (Err(Malformed), Ok(_)) => prop_assert!(json.matches('"').count() >= 4),
+                (Ok(_), Err(error)) => prop_assert!(error.to_string().contains("out of range")),
+                (Err(Malformed), Err(_)) => {}
+            }
+        }
+
+        #[test]
+        fn finds_what_serde_json_wrote(
+            name in any::<String>(), value in any::<String>(), other in any::<String>()
+        ) {
+            prop_assume!(name != other);
+            let json = serde_json::json!({ &other: [1, {"x": [null]}], &name: &value }).to_string();
+            let found = field(json.as_bytes(), &name).unwrap().unwrap();
+            prop_assert_eq!(found.into_text().unwrap(), value);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Strict readers of what a sender, or a proxy, wrote.
+
+pub(crate) mod client_ip;
+pub(crate) mod encoding;
+pub(crate) mod form;
+pub(crate) mod headers;
+pub(crate) mod json;
+pub(crate) mod network;
+pub(crate) mod timestamp;

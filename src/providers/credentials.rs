@@ -1,0 +1,80 @@
+//! What a provider's verifier is made of.
+
+use std::fmt;
+
+use http::HeaderName;
+
+#[cfg(feature = "asymmetric")]
+use crate::crypto::public_key::PublicKey;
+use crate::{
+    crypto::{credentials::refuse_public_key, secret::Secret},
+    error::ConfigError,
+};
+
+/// What a provider is verified with, as one text in a configuration. A pair is split at its first
+/// colon, so that the second part may have more of them.
+///
+/// [`Provider::credential_kind`](super::Provider::credential_kind) tells which it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CredentialKind {
+    /// `x-header:token`: the name of the header that you chose there, and its whole value.
+    HeaderAndToken,
+    /// `key id:secret`: the id by which a request names the key. Ably's API keys are so already.
+    KeyIdAndSecret,
+    /// The public key, in any form that `PublicKey` can be parsed from (feature `asymmetric`).
+    PublicKey,
+    /// The secret as the provider shows it.
+    Secret,
+    /// `user:password`, not percent-encoded.
+    UserAndPassword,
+}
+
+impl CredentialKind {
+    /// How the text is written.
+    const fn form(self) -> &'static str {
+        match self {
+            Self::HeaderAndToken => "`x-header:token`",
+            Self::KeyIdAndSecret => "`key id:secret`",
+            Self::PublicKey => "the public key as the provider shows it",
+            Self::Secret => "the secret as the provider shows it",
+            Self::UserAndPassword => "`user:password`",
+        }
+    }
+
+    pub(crate) const fn out_of_form(self) -> ConfigError {
+        ConfigError::CredentialsInvalid { form: self.form() }
+    }
+
+    /// The two parts of a pair, both there.
+    pub(crate) fn split(self, pair: &Secret) -> Result<(String, Secret), ConfigError> {
+        refuse_public_key(pair)?;
+        let bytes = pair.expose();
+        let colon = bytes.iter().position(|byte| *byte == b':').ok_or(self.out_of_form())?;
+        let (name, secret) = (&bytes[..colon], &bytes[colon + 1..]);
+        let name = std::str::from_utf8(name).ok().filter(|name| !name.trim().is_empty());
+        let name = name.ok_or(self.out_of_form())?.to_owned();
+        // A text stays one, and so is checked as one.
+        let secret = pair.text_from(colon + 1).unwrap_or_else(|| Secret::from_bytes(secret))?;
+        Ok((name, secret))
+    }
+
+    pub(crate) fn header_and_token(pair: &Secret) -> Result<(HeaderName, Secret), ConfigError> {
+        let (name, token) = Self::HeaderAndToken.split(pair)?;
+        let name = name.parse().map_err(|_| Self::HeaderAndToken.out_of_form())?;
+        Ok((name, token))
+    }
+
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn public_key(text: &Secret) -> Result<PublicKey, ConfigError> {
+        let text = std::str::from_utf8(text.expose()).map_err(|_| Self::PublicKey.out_of_form())?;
+        text.parse()
+    }
+}
+
+impl fmt::Display for CredentialKind {
+    /// How the text is written: `` `user:password` ``.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.form())
+    }
+}

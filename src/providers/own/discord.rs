@@ -1,0 +1,126 @@
+//! Discord.
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+};
+
+use crate::{
+    outcome::rejection::Rejection,
+    parse::{
+        json::{self, Value},
+        timestamp::TimestampFormat,
+    },
+    providers::{
+        macros::{scheme_methods, sign_as},
+        policy,
+    },
+    scheme::{
+        declaration::{Component, Scheme, TimestampSource},
+        verifier::{SchemeState, SchemeVerifier},
+    },
+    verifier::{
+        context::Context,
+        outcome::Outcome,
+        sensitive::SensitiveParts,
+        verifier::{Verifier, VerifierDefaults},
+    },
+};
+
+/// Discord: interactions and webhook events.
+///
+/// | | |
+/// |---|---|
+/// | header | `X-Signature-Ed25519: <hex>`, `X-Signature-Timestamp: <seconds>` |
+/// | algorithm | Ed25519; the application's public key, [`PublicKey::from_hex`](crate::PublicKey::from_hex) |
+/// | signed content | `<time><body>` |
+/// | freshness | 11 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
+/// | delivery id | in the body (`id`) of interactions |
+/// | challenge | an interaction's signed PING (`"type": 1`) is answered with `{"type":1}`, a webhook event's (`"type": 0`) with 204, and neither reaches the handler. A body with an `event` always does: there, `"type": 1` is an event |
+/// | status | 401, which Discord demands for the bad signatures that it sends as a probe (<https://docs.discord.com/developers/events/webhook-events>) |
+/// | retries | for 10 minutes (<https://github.com/discord/discord-api-docs/blob/2001e741f6aae8e4e043baac9bec7879c5a59b38/docs/events/webhook-events.mdx>); whether each is signed anew is unknown |
+/// | body limit | 16 MiB; no maximum is documented |
+/// | evidence | vendor's source: <https://docs.discord.com/developers/interactions/overview>, <https://docs.discord.com/developers/events/webhook-events>, discord/discord-interactions-js `src/index.ts` |
+#[derive(Clone, Debug)]
+pub struct Discord(SchemeVerifier);
+
+/// Longest PING, in bytes. Most other bodies are longer, or are parsed once more.
+const MAX_PING: usize = 16 << 10;
+
+impl Discord {
+    /// How it signs.
+    pub const SCHEME: Scheme = policy::applied(
+        Scheme::ed25519("x-signature-ed25519")
+            .provider("discord")
+            .unique_content()
+            // Of an interaction: it lets anybody answer in the application's name.
+            .sensitive_fields(&["token"])
+            .signed_content(&[Component::Time, Component::Body])
+            .time(TimestampSource::Header("x-signature-timestamp"), TimestampFormat::UnixSeconds),
+    );
+
+    scheme_methods!(public_key, timed);
+}
+
+impl Verifier for Discord {
+    type State = SchemeState;
+
+    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
+        self.0.begin(request)
+    }
+
+    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
+        self.0.update(state, chunk);
+    }
+
+    fn finish(
+        &self,
+        state: &mut SchemeState,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        self.0.finish(state, request, body)?.or_reply(|| ping(body).map(Ok))
+    }
+
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0.sensitive_parts()
+    }
+}
+
+/// The answer to a PING.
+fn ping(body: &Bytes) -> Option<Response<Bytes>> {
+    if body.len() > MAX_PING || json::field(body, "event") != Ok(None) {
+        return None;
+    }
+    let Ok(Some(Value::Number(number))) = json::field(body, "type") else { return None };
+    let mut response = Response::new(Bytes::new());
+    match number {
+        "0" => *response.status_mut() = StatusCode::NO_CONTENT,
+        "1" => *response.body_mut() = Bytes::from_static(br#"{"type":1}"#),
+        _ => return None,
+    }
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Some(response)
+}
+
+sign_as!(Discord, self => &self.0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_is_looked_for_in_short_bodies_alone() {
+        let of_len = |len: usize| Bytes::from(format!("{:len$}", r#"{"type":1}"#));
+        assert!(ping(&of_len(MAX_PING)).is_some());
+        assert!(ping(&of_len(MAX_PING + 1)).is_none());
+        assert!(ping(&of_len(MAX_PING + 2)).is_none());
+    }
+}

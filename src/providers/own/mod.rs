@@ -1,0 +1,30 @@
+//! Providers with code of their own, a file for each.
+
+pub(crate) mod asana;
+pub(crate) mod azure_event_grid;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod discord;
+pub(crate) mod gitlab;
+pub(crate) mod keyring;
+pub(crate) mod mailgun;
+pub(crate) mod meta;
+pub(crate) mod microsoft_graph;
+#[cfg(feature = "multipart")]
+pub(crate) mod multipart;
+pub(crate) mod persona;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod sendgrid;
+pub(crate) mod shared_token;
+pub(crate) mod slack;
+pub(crate) mod standard_webhooks;
+pub(crate) mod strava;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod telnyx;
+pub(crate) mod token_exchange;
+pub(crate) mod twilio;
+pub(crate) mod webex_contact_center;
+pub(crate) mod websub;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod wise;
+pub(crate) mod worldpay;
+pub(crate) mod wsapi;

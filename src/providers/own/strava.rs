@@ -1,0 +1,103 @@
+use bytes::Bytes;
+use http::{Method, Response};
+
+use crate::{
+    crypto::{secret::Secret, secrets::IntoSecrets},
+    error::ConfigError,
+    outcome::{
+        rejection::{Rejection, RejectionKind},
+        verified::Verified,
+    },
+    providers::{macros::sign_as, own::shared_token::SharedToken, policy},
+    verifier::{
+        challenge::{Challenge, is_token, json_answer, subscription},
+        context::Context,
+        outcome::Outcome,
+        sensitive::SensitiveParts,
+        verifier::{Verifier, VerifierDefaults},
+    },
+};
+
+/// Strava, which **signs nothing**: what is verified is a secret of your own in the callback's URL.
+///
+/// | | |
+/// |---|---|
+/// | header | none: the token stands in the URL, where the [`SharedToken`] says |
+/// | proves | that the sender knows the URL; **nothing about the body** |
+/// | delivery id | none known |
+/// | challenge | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered with `{"hub.challenge":"<challenge>"}`; no GET reaches the handler |
+/// | status | 403 |
+/// | body limit | 16 MiB; no maximum is documented |
+/// | evidence | vendor's documentation: <https://developers.strava.com/docs/webhooks/> |
+///
+/// Take an event for a hint: fetch the activity that it names from Strava, and compare
+/// `subscription_id` with your own.
+///
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::{SharedToken, Strava}};
+///
+/// // Subscribed with the callback https://example.com/strava/the-secret.
+/// let callback = SharedToken::in_path("the-secret")?;
+/// let layer = SignatureLayer::new(Strava::new(callback, "verify_token")?);
+/// # let _ = layer;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Strava {
+    callback: SharedToken,
+    verify_tokens: Vec<Secret>,
+}
+
+impl Strava {
+    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    pub const DEFAULTS: VerifierDefaults =
+        policy::defaults("strava").with_secret_url().with_challenge(Challenge::Query("hub.mode"));
+
+    /// Creates a verifier of the shared token in the callback's URL. Strava's challenge must carry one of
+    /// `verify_tokens`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    pub fn new(
+        callback: SharedToken,
+        verify_tokens: impl IntoSecrets,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self { callback, verify_tokens: verify_tokens.into_secrets()?.counted(0)? })
+    }
+}
+
+impl Verifier for Strava {
+    type State = usize;
+
+    fn begin(&self, request: &Context<'_>) -> Result<usize, Rejection> {
+        self.callback.begin(request)
+    }
+
+    fn finish(&self, key: &mut usize, _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(*key).into())
+    }
+
+    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
+        let head = request.head();
+        // Only GET, so that no other method gets round verification (T-43).
+        (head.method == Method::GET).then(|| {
+            let challenge = subscription(head, &self.verify_tokens)?;
+            // Nothing in a token needs escaping.
+            if !is_token(challenge.as_bytes()) {
+                return Err(Rejection::new(RejectionKind::ChallengeMalformed));
+            }
+            Ok(json_answer(&format!(r#"{{"hub.challenge":"{challenge}"}}"#)))
+        })
+    }
+
+    fn defaults(&self) -> VerifierDefaults {
+        Self::DEFAULTS
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        Self::DEFAULTS.sensitive_parts().and(self.callback.sensitive_parts())
+    }
+}
+
+sign_as!(Strava, self => &self.callback);

@@ -1,0 +1,307 @@
+//! Claims in Redis, for several processes.
+
+// Without it `SignatureLayer` has no body deadline, although there is a timer.
+#[cfg(not(feature = "tokio"))]
+compile_error!("the feature `redis` turns on the feature `tokio`");
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
+    RedisResult, aio::MultiplexedConnection, io::tcp::socket2::TcpKeepalive,
+};
+
+use crate::{
+    outcome::verified::ReplayKey,
+    replay::{
+        redis::{
+            ask::{Purpose, Question, RedisFuture},
+            connection::{Connect, Link},
+        },
+        store::{Claim, ClaimToken, ReplayStore, Settled},
+    },
+};
+
+/// Claims in Redis 7.0 or later, or in Valkey, for several processes and across their restarts.
+///
+/// Each operation is one atomic command on one key, so it also works behind a cluster's proxy. The
+/// keys are the prefix and 64 hexadecimal digits; each expires. What is in them is random or
+/// constant: nothing of a delivery can be read from them.
+///
+/// Run Redis with `maxmemory-policy noeviction`: one that evicts forgets deliveries without a word.
+/// A Redis that lost its memory, or a replica that took over before it had all, has forgotten too.
+///
+/// It needs Tokio with its timer.
+///
+/// ```no_run
+/// use tower_webhook::replay::{RedisStore, ReplayLayer};
+///
+/// # async fn run() -> redis::RedisResult<()> {
+/// let store = RedisStore::open("redis://127.0.0.1/")?.key_prefix("hooks:");
+/// let guard = ReplayLayer::new("/webhook", store);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # The connection
+///
+/// A store and its clones share one connection. It is made when it is first needed, so a server
+/// starts whether or not Redis is up. An answer that does not come within 250 milliseconds is a
+/// failure, which the layer answers with 503.
+///
+/// The connection is given up, and a new one made, when
+///
+/// - the socket fails,
+/// - the connection falls silent: a command is not answered within the limit, and nothing else was
+///   answered on the connection meanwhile,
+/// - the server says that it takes no writes now: `READONLY`, `MOVED`, `MASTERDOWN`, `NOREPLICAS`,
+///   `CLUSTERDOWN`, `LOADING`, `MISCONF`, `UNBLOCKED` or `NOAUTH`.
+///
+/// The errors of a single command, such as `OOM` or `NOPERM`, do not end a connection.
+///
+/// A new connection resolves the address again, so a failover that moves a name or an address to
+/// another server is followed. There is one attempt at a time, for all requests. It has one second,
+/// or the [time limit](Self::time_limit) where that is longer; between two attempts there are 100
+/// to 500 milliseconds. Requests wait for an attempt that is under way for as long as their limit
+/// allows, and fail at once during the pause. So deliveries are accepted again within two seconds
+/// of a healthy server's first answer.
+///
+/// A claim that was not answered in time is given back behind it on its own connection, and on the
+/// next one. A success that could not be stored is tried again for a minute in the background, also
+/// where Redis answers with `OOM` or `BUSY`. Where a timeout above the guard drops each request before
+/// the store's limit, a silent connection is given up after one second.
+#[derive(Clone)]
+pub struct RedisStore {
+    link: Arc<Link>,
+    prefix: Arc<str>,
+    time_limit: Duration,
+}
+
+/// What a key holds once its delivery has been handled. A token has 16 bytes.
+const HANDLED: &[u8] = b"handled";
+
+/// Deletes the key if it still holds the owner's token.
+const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
+                       return redis.call('DEL', KEYS[1]) end return 0";
+
+/// How long an idle connection goes unprobed, and what was sent unacknowledged.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+impl RedisStore {
+    /// Creates a store for the Redis at this address, such as
+    /// `redis://user:password@host:6379/0`. It connects when it is first used.
+    ///
+    /// Its connections have TCP keepalive after 10 seconds, and on Linux a TCP user timeout of 10
+    /// seconds, unless the address comes with its own.
+    ///
+    /// # Errors
+    ///
+    /// When the address is out of form.
+    pub fn open(address: impl IntoConnectionInfo) -> RedisResult<Self> {
+        let address = with_tcp_settings(address.into_connection_info()?);
+        Ok(Self::from_client(Client::open(address)?))
+    }
+
+    /// Creates a store that connects with a client of your own, for example one with client
+    /// certificates. The client's TCP settings are left as they are.
+    ///
+    /// It takes the client and not a `ConnectionManager`: a manager cannot be told that its
+    /// connection is to be replaced.
+    #[must_use]
+    pub fn from_client(client: Client) -> Self {
+        // Both limits are the store's.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(1024);
+        Self::from_connector(move || {
+            let (client, config) = (client.clone(), config.clone());
+            async move { client.get_multiplexed_async_connection_with_config(&config).await }
+        })
+    }
+
+    /// Creates a store that asks this function for each new connection, for example one that asks
+    /// Sentinel for the primary first.
+    ///
+    /// Each call must make a connection of its own, and not return one that it made before.
+    ///
+    /// ```no_run
+    /// # use tower_webhook::replay::RedisStore;
+    /// async fn primary() -> redis::RedisResult<redis::Client> {
+    ///     // Ask whoever knows.
+    ///     # redis::Client::open("redis://127.0.0.1/")
+    /// }
+    ///
+    /// let store = RedisStore::from_connector(async || {
+    ///     primary().await?.get_multiplexed_async_connection().await
+    /// });
+    /// ```
+    #[must_use]
+    pub fn from_connector<F, C>(connect: F) -> Self
+    where
+        F: Fn() -> C + Send + Sync + 'static,
+        C: Future<Output = RedisResult<MultiplexedConnection>> + Send + 'static,
+    {
+        let connect: Connect = Box::new(move || Box::pin(connect()));
+        Self {
+            link: Link::new(connect),
+            prefix: "tower-webhook:".into(),
+            time_limit: Duration::from_millis(250),
+        }
+    }
+
+    /// Sets what its keys begin with: `tower-webhook:` unless set. Applications that share a Redis
+    /// need different ones, or different scopes of their guards.
+    #[must_use]
+    pub fn key_prefix(mut self, prefix: impl Into<Arc<str>>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Sets how long an answer may take: 250 milliseconds unless set.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    fn key(&self, key: &ReplayKey) -> String {
+        let mut name = String::with_capacity(self.prefix.len() + 64);
+        name.push_str(&self.prefix);
+        for byte in key.as_ref() {
+            for digit in [byte >> 4, byte & 15] {
+                name.push(char::from_digit(digit.into(), 16).unwrap_or_default());
+            }
+        }
+        name
+    }
+
+    fn releasing(&self, key: &ReplayKey, token: ClaimToken) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        command.arg(RELEASE).arg(1).arg(self.key(key)).arg(&token.to_bytes());
+        command
+    }
+
+    /// Sends one command, and reads what the key held before.
+    fn ask<R, A>(
+        &self,
+        command: Cmd,
+        purpose: Purpose,
+        read: impl FnOnce(R) -> A + Send + 'static,
+    ) -> RedisFuture<A>
+    where
+        R: FromRedisValue + Send + 'static,
+    {
+        let question = Question {
+            link: Arc::clone(&self.link),
+            command: Arc::new(command),
+            limit: self.time_limit,
+            purpose,
+        };
+        question.ask(read)
+    }
+}
+
+fn with_tcp_settings(address: ConnectionInfo) -> ConnectionInfo {
+    let mut settings = address.tcp_settings().clone().set_nodelay(true);
+    if settings.keepalive().is_none() {
+        settings = settings.set_keepalive(keepalive());
+    }
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    if settings.user_timeout().is_none() {
+        settings = settings.set_user_timeout(KEEPALIVE);
+    }
+    address.set_tcp_settings(settings)
+}
+
+fn keepalive() -> TcpKeepalive {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    // Else the next probe comes a minute later.
+    #[cfg(any(target_os = "android", target_os = "linux", target_os = "macos", windows))]
+    let keepalive = keepalive.with_interval(KEEPALIVE / 2);
+    keepalive
+}
+
+/// A `PX` of zero is an error to Redis.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, u64::from(u32::MAX) * 1000)
+}
+
+impl ReplayStore for RedisStore {
+    type Claim = RedisFuture<Claim>;
+    type Settle = RedisFuture<Settled>;
+
+    fn claim(&self, key: &ReplayKey, token: ClaimToken, lease: Duration) -> Self::Claim {
+        let mut command = redis::cmd("SET");
+        command.arg(self.key(key)).arg(&token.to_bytes()).arg("NX");
+        command.arg("PX").arg(millis(lease)).arg("GET");
+        let purpose = Purpose::Claim { undo: Arc::new(self.releasing(key, token)) };
+        self.ask(command, purpose, |before: Option<Vec<u8>>| match before.as_deref() {
+            None => Claim::Granted { evicted: 0 },
+            Some(HANDLED) => Claim::Completed,
+            Some(_) => Claim::InFlight,
+        })
+    }
+
+    fn commit(&self, key: &ReplayKey, owner: ClaimToken, retention: Duration) -> Self::Settle {
+        let mut command = redis::cmd("SET");
+        command.arg(self.key(key)).arg(HANDLED).arg("PX").arg(millis(retention)).arg("GET");
+        self.ask(command, Purpose::Commit, move |before: Option<Vec<u8>>| {
+            let is_held = before.is_some_and(|before| before == owner.to_bytes());
+            if is_held { Settled::Held } else { Settled::Lost }
+        })
+    }
+
+    fn release(&self, key: &ReplayKey, token: ClaimToken) -> Self::Settle {
+        let command = self.releasing(key, token);
+        self.ask(command, Purpose::Release, |deleted: u64| {
+            if deleted == 1 { Settled::Held } else { Settled::Lost }
+        })
+    }
+
+    /// On a task of its own. Where there is no runtime any more the lease has to run out.
+    fn settle_in_background(&self, settle: Self::Settle) {
+        settle.settle_in_background();
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("prefix", &self.prefix)
+            .field("time_limit", &self.time_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_kept_alive_unless_it_says_how() {
+        let address = "redis://127.0.0.1/".into_connection_info().unwrap();
+        let settings = with_tcp_settings(address.clone()).tcp_settings().clone();
+        assert!(settings.nodelay());
+        let shown = format!("{:?}", settings.keepalive());
+        assert!(shown.contains("time: Some(10s), interval: Some(5s)"), "{shown}");
+        #[cfg(target_os = "linux")]
+        assert_eq!(settings.user_timeout(), Some(Duration::from_secs(10)));
+
+        let of_its_own = TcpKeepalive::new().with_time(Duration::from_secs(77));
+        let settings = address.tcp_settings().clone().set_keepalive(of_its_own.clone());
+        #[cfg(target_os = "linux")]
+        let settings = settings.set_user_timeout(Duration::from_secs(88));
+        let settings = with_tcp_settings(address.set_tcp_settings(settings)).tcp_settings().clone();
+        let shown = format!("{:?}", settings.keepalive());
+        assert_eq!(shown, format!("{:?}", Some(of_its_own)));
+        #[cfg(target_os = "linux")]
+        assert_eq!(settings.user_timeout(), Some(Duration::from_secs(88)));
+    }
+
+    #[test]
+    fn a_store_is_made_outside_of_a_runtime() {
+        assert!(RedisStore::open("redis://127.0.0.1/").is_ok());
+        assert!(RedisStore::open("http://127.0.0.1/").is_err());
+    }
+}

@@ -1,0 +1,141 @@
+//! Schemes that sign with a private key: their declaration, and verifying with public keys.
+
+use http::request::Parts;
+
+pub(crate) use crate::crypto::public_key::Content;
+use crate::{
+    crypto::{
+        mac::{Algorithm, Mac, Tag},
+        public_key::PublicKey,
+    },
+    error::{ConfigError, MAX_SECRETS},
+    outcome::rejection::Rejection,
+    parse::encoding::MAX_SIGNATURE,
+    scheme::{
+        candidates::VisitCandidate,
+        declaration::Scheme,
+        public_url::PublicUrl,
+        verifier::{Keys, SchemeVerifier},
+    },
+};
+
+/// The public keys of a verifier, all of its scheme's algorithm.
+#[derive(Clone)]
+pub(crate) struct PublicKeys(Vec<PublicKey>);
+
+impl PublicKeys {
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The bytes of the last key.
+    pub(crate) fn oldest(&self) -> &[u8] {
+        self.0.last().map_or(&[], PublicKey::as_bytes)
+    }
+
+    pub(crate) fn content(&self, algorithm: Algorithm) -> Content {
+        Content::new(algorithm)
+    }
+
+    fn push(&mut self, algorithm: Algorithm, key: PublicKey) -> Result<(), ConfigError> {
+        if self.0.len() == MAX_SECRETS {
+            return Err(ConfigError::TooManySecrets);
+        }
+        if key.algorithm() != algorithm {
+            return Err(ConfigError::PublicKeyInvalid {
+                why: "it is of another algorithm than the scheme's; is it this provider's key?",
+            });
+        }
+        self.0.push(key);
+        Ok(())
+    }
+
+    /// The index of the first public key whose owner made a signature, and what tells the delivery
+    /// from others. Nothing here is secret, so it stops at that key.
+    pub(crate) fn match_content(
+        &self,
+        scheme: &Scheme,
+        head: &Parts,
+        content: Content,
+        body: &[u8],
+        after_body: &[u8],
+    ) -> Result<(usize, Tag), Rejection> {
+        let message = content.finish(body, after_body);
+        for (index, key) in self.0.iter().enumerate() {
+            let mut is_match = false;
+            scheme.each_candidate(head, &mut |candidate| {
+                is_match = is_match || candidate.is_some_and(|tag| key.verifies(&message, tag));
+                Ok(())
+            })?;
+            if is_match {
+                // Of the signed content, not of the signature: ECDSA has more than one for the
+                // same content, and whoever captured one can write another.
+                return Ok((index, Tag::new(message.sha256.as_ref())));
+            }
+        }
+        Err(Rejection::mismatch().with_secrets_tried(self.0.len()))
+    }
+}
+
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+impl Scheme {
+    /// An Ed25519 signature, in this header. It is verified with a [`PublicKey`].
+    pub const fn ed25519(header: &'static str) -> Self {
+        Self::new(Algorithm::Ed25519, header)
+    }
+
+    /// An ECDSA signature over P-256 with SHA-256, in DER, in this header. It is verified with a
+    /// [`PublicKey`].
+    pub const fn ecdsa_p256_sha256(header: &'static str) -> Self {
+        Self::new(Algorithm::EcdsaP256Sha256, header)
+    }
+
+    /// An RSA signature (PKCS#1 v1.5) with SHA-256, in this header. It is verified with a
+    /// [`PublicKey`].
+    pub const fn rsa_pkcs1_sha256(header: &'static str) -> Self {
+        Self::new(Algorithm::RsaPkcs1Sha256, header)
+    }
+}
+
+#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+impl SchemeVerifier {
+    pub(crate) fn of_public_keys(
+        scheme: Scheme,
+        keys: Vec<PublicKey>,
+        url: Option<PublicUrl>,
+    ) -> Result<Self, ConfigError> {
+        if keys.is_empty() {
+            return Err(ConfigError::PublicKeyInvalid { why: "there is none" });
+        }
+        let mut verifier = Self::without_keys(scheme, Keys::Public(PublicKeys(Vec::new())), url)?;
+        keys.iter().try_for_each(|key| verifier.add_key(key))?;
+        Ok(verifier)
+    }
+
+    fn add_key(&mut self, key: &PublicKey) -> Result<(), ConfigError> {
+        self.each_keys_mut(&|scheme, keys| match keys {
+            Keys::Public(keys) if Mac::new(scheme.algorithm, b"").is_none() => {
+                keys.push(scheme.algorithm, key.clone())
+            }
+            _ => Err(ConfigError::SchemeInvalid {
+                why: "it is keyed by a secret, and whoever knows the public key could sign; \
+                      give a secret",
+            }),
+        })
+    }
+}
+
+/// As [`Scheme::each_candidate`], for algorithms whose signatures have no one length.
+pub(crate) fn each_candidate(
+    scheme: &Scheme,
+    head: &Parts,
+    visit: &mut VisitCandidate<'_>,
+) -> Result<(), Rejection> {
+    let (mut buffer, max) = ([0; MAX_SIGNATURE + 2], scheme.algorithm.tag_len());
+    scheme.each_signature(head, &mut |value| {
+        scheme
+            .signature_format
+            .candidates(value)
+            .try_for_each(|text| visit(scheme.encoding.decode_up_to(max, text, &mut buffer)))
+    })
+}

@@ -1,0 +1,536 @@
+//! The declaration of a scheme, and what contradicts itself in one.
+
+use http::{HeaderName, StatusCode};
+
+use crate::{
+    crypto::{credentials::Credentials, mac::Algorithm, secret::Secret, secrets::Secrets},
+    error::ConfigError,
+    parse::{
+        encoding::Encoding,
+        timestamp::{TimestampFormat, Tolerance},
+    },
+    providers::policy::DeliveryPolicy,
+    scheme::{
+        key::SecretEncoding, keys::IntoKeys, public_url::PublicUrl,
+        signature_format::SignatureFormat, verifier::SchemeVerifier,
+    },
+    verifier::{
+        challenge::{Challenge, is_token},
+        first_contact::{FirstContact, FirstContacts},
+        sensitive::SensitiveParts,
+        verifier::VerifierDefaults,
+    },
+};
+
+/// How a provider signs: independent choices, as data.
+///
+/// A scheme begins as a hex tag of the body in one header, and each method changes one choice. All
+/// of them are `const`. A name that is not a lower-case header name stops the compiler when the
+/// scheme is a `const`.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Scheme {
+    pub(crate) defaults: VerifierDefaults,
+    pub(crate) source: SignatureSource,
+    pub(crate) signature_format: SignatureFormat,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) encoding: Encoding,
+    pub(crate) secret_encoding: SecretEncoding,
+    pub(crate) signed_content: &'static [Component],
+    pub(crate) time: Option<(TimestampSource, TimestampFormat)>,
+    pub(crate) tolerance: Option<Tolerance>,
+    pub(crate) delivery_id: Option<&'static str>,
+    pub(crate) has_unique_content: bool,
+    pub(crate) takes_any_body: bool,
+    pub(crate) time_may_be_absent: bool,
+    pub(crate) challenge: Option<Challenge>,
+    pub(crate) first_contacts: &'static [FirstContact],
+    pub(crate) required: &'static [(&'static str, &'static str)],
+    pub(crate) families: &'static [Self],
+    /// One at most.
+    pub(crate) legacy: &'static [Self],
+    pub(crate) other_credentials: &'static Credentials,
+}
+
+/// One part of the signed content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Component {
+    /// The body as received.
+    Body,
+    /// Another header's value.
+    Header(&'static str),
+    /// Another header's value, which must be an HTTP date such as `Tue, 14 Apr 2026 03:50:12 GMT`; the
+    /// comma may be missing, and `UTC` stand for `GMT`. Its age is judged where [`Scheme::time`] names
+    /// the same header. No literal is needed between it and the body.
+    HttpDate(&'static str),
+    /// The request's host as received: the `Host` header, or `:authority` of HTTP/2. A proxy may have written another
+    /// one.
+    Host,
+    /// The delivery's id, which then counts as signed.
+    Id,
+    /// Fixed text.
+    Literal(&'static str),
+    /// The request's method.
+    Method,
+    /// The path of the request as received, without the query. A router may have cut its beginning.
+    Path,
+    /// The query of the request as received, without the `?`; empty where there is none.
+    Query,
+    /// The time's text as received, never a re-print of what was read from it.
+    Time,
+    /// The URL that the provider was given; see [`Scheme::verifier_at`].
+    Url,
+}
+
+/// Where the signature stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignatureSource {
+    /// `Authorization`, under this scheme.
+    Authorization(&'static str),
+    Header(&'static str),
+    /// At least one of these; while secrets are rolled, several.
+    Headers(&'static [&'static str]),
+}
+
+/// Where the time stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimestampSource {
+    /// A header of its own.
+    Header(&'static str),
+    /// A top-level field of the JSON body, a string or a number. It is read after the signature
+    /// has been found good. A body without the field is refused.
+    Json(&'static str),
+    /// The signature's own header, where its format says.
+    Signature,
+}
+
+impl Scheme {
+    /// The tag by HMAC-SHA1, in this header.
+    pub const fn hmac_sha1(header: &'static str) -> Self {
+        Self::new(Algorithm::HmacSha1, header)
+    }
+
+    /// The tag by HMAC-SHA256, in this header.
+    pub const fn hmac_sha256(header: &'static str) -> Self {
+        Self::new(Algorithm::HmacSha256, header)
+    }
+
+    /// The tag by HMAC-SHA384, in this header.
+    pub const fn hmac_sha384(header: &'static str) -> Self {
+        Self::new(Algorithm::HmacSha384, header)
+    }
+
+    /// The tag by HMAC-SHA512, in this header.
+    pub const fn hmac_sha512(header: &'static str) -> Self {
+        Self::new(Algorithm::HmacSha512, header)
+    }
+
+    pub(crate) const fn new(algorithm: Algorithm, header: &'static str) -> Self {
+        Self {
+            defaults: VerifierDefaults::DEFAULT,
+            source: SignatureSource::Header(checked(header)),
+            signature_format: SignatureFormat::Single { prefix: "" },
+            algorithm,
+            encoding: Encoding::Hex,
+            secret_encoding: SecretEncoding::Text,
+            signed_content: &[Component::Body],
+            time: None,
+            tolerance: None,
+            delivery_id: None,
+            has_unique_content: false,
+            takes_any_body: false,
+            time_may_be_absent: false,
+            challenge: None,
+            first_contacts: &[],
+            required: &[],
+            families: &[],
+            legacy: &[],
+            other_credentials: &Credentials::UNKNOWN,
+        }
+    }
+
+    /// The provider's name, as it appears in [`Verified`](crate::Verified).
+    ///
+    /// The [replay key](crate::Verified::replay_key) of a scheme without a name depends on its oldest
+    /// secret, so that two senders are kept apart. Where a scheme with a name signs an id, the key stays
+    /// as it is through each rotation.
+    pub const fn provider(mut self, name: &'static str) -> Self {
+        self.defaults = self.defaults.with_provider(name);
+        self
+    }
+
+    /// The status of refusals, 403 by default.
+    pub const fn status(mut self, status: StatusCode) -> Self {
+        self.defaults = self.defaults.with_status(status);
+        self
+    }
+
+    /// Names the fields of the body that hold a secret; see [`VerifierDefaults::with_sensitive_fields`].
+    pub const fn sensitive_fields(mut self, names: &'static [&'static str]) -> Self {
+        self.defaults = self.defaults.with_sensitive_fields(names);
+        self
+    }
+
+    /// The longest body in bytes, 16 MiB by default.
+    pub const fn body_limit(mut self, bytes: usize) -> Self {
+        self.defaults = self.defaults.with_body_limit(bytes);
+        self
+    }
+
+    /// The signature stands in one or more of these headers: any match counts.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or one is not a lower-case header name.
+    pub const fn headers(mut self, names: &'static [&'static str]) -> Self {
+        assert!(!names.is_empty(), "a scheme needs a signature header");
+        let mut at = 0;
+        while at < names.len() {
+            checked(names[at]);
+            at += 1;
+        }
+        self.source = SignatureSource::Headers(names);
+        self
+    }
+
+    /// The signature stands in `Authorization`, under this scheme: `Authorization: HMAC <tag>`.
+    pub const fn authorization(mut self, scheme: &'static str) -> Self {
+        self.source = SignatureSource::Authorization(scheme);
+        self
+    }
+
+    /// The signature follows this prefix, as in `sha256=<tag>`.
+    pub const fn prefix(self, prefix: &'static str) -> Self {
+        self.signature_format(SignatureFormat::Single { prefix })
+    }
+
+    /// Sets the format of the signature header's value.
+    pub const fn signature_format(mut self, format: SignatureFormat) -> Self {
+        self.signature_format = format;
+        self
+    }
+
+    /// How a signature is written.
+    pub const fn encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
+        self
+    }
+
+    /// How the key is made of the secret's text.
+    pub const fn secret_encoding(mut self, rule: SecretEncoding) -> Self {
+        self.secret_encoding = rule;
+        self
+    }
+
+    /// The signed content, part by part. Parts before the body are hashed before it arrives.
+    ///
+    /// No captured request can be cut into another one with the same signed content:
+    ///
+    /// - An id, a header, and the path and query of a URL are refused if they hold the literal between
+    ///   them and the body.
+    /// - Where no literal stands between them and the body, they must be of bytes that a URL may have,
+    ///   and the body must begin (or end) with a byte that no URL has, as JSON and XML do. Another
+    ///   body is refused. A [fixed](PublicUrl::fixed) URL needs neither.
+    /// - A time in seconds or milliseconds without a literal beside it must have 10 or 13 digits.
+    /// - A date and a part of any length cannot both stand beside the body without a literal.
+    /// - A method must be one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.
+    /// - Two parts of any length side by side are refused when the verifier is built.
+    ///
+    /// # Panics
+    ///
+    /// When the body is not there exactly once: a signature that does not cover the body proves
+    /// nothing about it.
+    pub const fn signed_content(mut self, parts: &'static [Component]) -> Self {
+        let (mut at, mut bodies) = (0, 0);
+        while at < parts.len() {
+            if let Component::Header(name) | Component::HttpDate(name) = parts[at] {
+                checked(name);
+            }
+            bodies += matches!(parts[at], Component::Body) as usize;
+            at += 1;
+        }
+        assert!(bodies == 1, "the signed content needs the body exactly once");
+        self.signed_content = parts;
+        self
+    }
+
+    /// Where the time stands and how it is written. It may be off by [`Tolerance::DEFAULT`], unless
+    /// [`tolerance`](Self::tolerance) sets another bound.
+    pub const fn time(mut self, source: TimestampSource, format: TimestampFormat) -> Self {
+        if let TimestampSource::Header(name) = source {
+            checked(name);
+        }
+        self.time = Some((source, format));
+        self
+    }
+
+    /// How far the time may be off, in place of [`Tolerance::DEFAULT`].
+    pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = Some(tolerance);
+        self
+    }
+
+    /// The header with the delivery's id. It must be there if the [signed content](Self::signed_content) has
+    /// it, and may be absent otherwise.
+    pub const fn delivery_id(mut self, header: &'static str) -> Self {
+        self.delivery_id = Some(checked(header));
+        self
+    }
+
+    /// Says that what is signed holds something of each delivery's own beside the time: an id in the
+    /// body, or a nonce. The [`ReplayLayer`](crate::replay::ReplayLayer) then guards deliveries whose
+    /// time is signed.
+    ///
+    /// Without it, and without a signed id, two genuine deliveries of one second can be signed alike.
+    pub const fn unique_content(mut self) -> Self {
+        self.has_unique_content = true;
+        self
+    }
+
+    /// A provider whose page says what is not guarded: of bodies that are neither JSON nor XML, where
+    /// no literal stands beside them.
+    pub(crate) const fn takes_any_body(mut self) -> Self {
+        self.takes_any_body = true;
+        self
+    }
+
+    /// How the provider asks whether an endpoint is its customer's; the layer answers.
+    ///
+    /// # Panics
+    ///
+    /// When it names a header that is not a lower-case header name.
+    pub const fn challenge(mut self, challenge: Challenge) -> Self {
+        match challenge {
+            Challenge::Header(header)
+            | Challenge::HeaderToJson { header, .. }
+            | Challenge::SignedField { header, .. }
+            | Challenge::SignedHeader { header, .. } => {
+                checked(header);
+            }
+            _ => {}
+        }
+        self.challenge = Some(challenge);
+        self
+    }
+
+    /// Sets further ways in which the same sender signs with the same secret, in headers of their own: for
+    /// other products, or newer versions. A request with one of their headers is verified by the first
+    /// scheme that has it, whatever else the request carries, so name the stronger one first. Families of
+    /// families are not looked at.
+    pub const fn families(mut self, families: &'static [Self]) -> Self {
+        self.families = families;
+        self
+    }
+
+    /// Sets an older and weaker scheme that the same sender uses with the same secret. It counts once
+    /// [`SchemeVerifier::accept_legacy`] is called, for requests that have its header and none of this
+    /// scheme or of its [families](Self::families).
+    pub const fn legacy(mut self, legacy: &'static Self) -> Self {
+        self.legacy = std::slice::from_ref(legacy);
+        self
+    }
+
+    /// Sets the unsigned requests that are answered before verification, in place of those set before.
+    pub const fn first_contacts(mut self, contacts: &'static [FirstContact]) -> Self {
+        self.first_contacts = contacts;
+        self
+    }
+
+    /// Headers that must have exactly these values, such as a version that the signature is made by.
+    ///
+    /// They pick a way to sign, which is fixed here; they are not signed for it.
+    ///
+    /// # Panics
+    ///
+    /// When a name is not a lower-case header name.
+    pub const fn required(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
+        let mut at = 0;
+        while at < headers.len() {
+            checked(headers[at].0);
+            at += 1;
+        }
+        self.required = headers;
+        self
+    }
+
+    /// The provider's name, the status of refusals, the body limit and the first contacts.
+    pub const fn defaults(&self) -> VerifierDefaults {
+        let mut defaults = self.defaults;
+        if let Some(challenge) = self.challenge {
+            defaults = defaults.with_challenge(challenge);
+        }
+        if !self.first_contacts.is_empty() {
+            defaults.first_contacts =
+                FirstContacts::new(self.first_contacts, self.source, [self.families, self.legacy]);
+        }
+        defaults
+    }
+
+    /// Returns the parts of a request that hold a signature or a secret: the signature's headers, and
+    /// what the [profile](Self::defaults) names.
+    pub fn sensitive_parts(&self) -> SensitiveParts {
+        let families = self.families.iter().chain(self.legacy).flat_map(Self::signature_headers);
+        let names = self.signature_headers().iter().chain(families).copied();
+        let names = names.map(HeaderName::from_static);
+        names.fold(self.defaults.sensitive_parts(), SensitiveParts::header)
+    }
+
+    pub(crate) fn signs_id(&self) -> bool {
+        self.signed_content.contains(&Component::Id)
+    }
+
+    /// Returns whether deliveries are known by an id alone, without a provider's name.
+    pub(crate) fn numbers_without_a_name(&self) -> bool {
+        self.signs_id() && self.defaults.provider == VerifierDefaults::DEFAULT.provider
+    }
+
+    /// Takes the vendor's policy in place of the defaults.
+    pub(crate) const fn with_policy(mut self, policy: &DeliveryPolicy) -> Self {
+        self.defaults =
+            self.defaults.with_status(policy.status()).with_body_limit(policy.body_limit());
+        if self.time.is_some() {
+            self.tolerance = Some(policy.tolerance());
+        }
+        self
+    }
+
+    /// Sets what people may paste in place of the secret.
+    pub(crate) const fn other_credentials(mut self, others: &'static Credentials) -> Self {
+        self.other_credentials = others;
+        self
+    }
+
+    /// Returns the secrets, checked; `present` of them a verifier has already.
+    pub(crate) fn checked(
+        &self,
+        secrets: Secrets,
+        present: usize,
+    ) -> Result<Vec<Secret>, ConfigError> {
+        secrets.checked(present, self.defaults.provider, self.other_credentials)
+    }
+
+    /// A body without the time is accepted, and has none. Of a time in the body alone.
+    pub(crate) const fn time_may_be_absent(mut self, may: bool) -> Self {
+        self.time_may_be_absent = may;
+        self
+    }
+
+    /// How far the time may be off. `None` where none is signed.
+    pub(crate) const fn judges(&self) -> Option<Tolerance> {
+        match (self.time, self.tolerance) {
+            (None, _) => None,
+            (Some(_), None) => Some(Tolerance::DEFAULT),
+            (Some(_), set) => set,
+        }
+    }
+
+    /// Creates a verifier with these keys, the current one first: secrets or, for a scheme that signs with a private
+    /// key, public keys. Every secret is tried for every request, so that the time taken does not tell which matched.
+    ///
+    /// # Errors
+    ///
+    /// When there is no key or there are more than 16, a secret's text cannot be made a key by the
+    /// scheme's rule, a key is not of the scheme's algorithm, the scheme signs the URL and needs
+    /// [`verifier_at`](Self::verifier_at), or its declaration contradicts itself.
+    pub fn verifier(self, keys: impl IntoKeys) -> Result<SchemeVerifier, ConfigError> {
+        SchemeVerifier::of_keys(self, keys.into_keys()?, None)
+    }
+
+    /// Creates a verifier with these keys, for a scheme that signs the URL.
+    ///
+    /// # Errors
+    ///
+    /// As for [`verifier`](Self::verifier).
+    pub fn verifier_at(
+        self,
+        keys: impl IntoKeys,
+        url: PublicUrl,
+    ) -> Result<SchemeVerifier, ConfigError> {
+        SchemeVerifier::of_keys(self, keys.into_keys()?, Some(url))
+    }
+
+    /// A declaration that reads as if something were checked, and checks nothing, is refused.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let signs = |part| self.signed_content.contains(&part);
+        let is_time_in_head =
+            matches!(self.time, Some((TimestampSource::Header(_) | TimestampSource::Signature, _)));
+        let is_time_in_signature = matches!(self.time, Some((TimestampSource::Signature, _)));
+        let is_time_signed = match self.time {
+            Some((TimestampSource::Header(name), _)) => {
+                [Component::Time, Component::Header(name), Component::HttpDate(name)]
+                    .into_iter()
+                    .any(signs)
+            }
+            _ => signs(Component::Time),
+        };
+        let why = if signs(Component::Time) && !is_time_in_head {
+            "the signed content has `Component::Time`; say with `time` in which header it stands"
+        } else if signs(Component::Id) && self.delivery_id.is_none() {
+            "the signed content has `Component::Id`; name its header with `delivery_id`"
+        } else if self.tolerance.is_some() && self.time.is_none() {
+            "there is a tolerance but no time; say with `time` where it stands"
+        } else if is_time_in_signature && !self.signature_format.has_time() {
+            "the time stands in the signature's header, but its format has none"
+        } else if is_time_in_head && !is_time_signed {
+            "there is a time that the signed content does not have; whoever replays a request can write it"
+        } else if is_time_in_signature && matches!(self.source, SignatureSource::Headers(_)) {
+            "the time stands in the signature's header, but there are several of them"
+        } else if self.signed_content.contains(&Component::Literal("")) {
+            "a literal of the signed content is empty"
+        } else if self.has_ambiguous_time() {
+            "the literal after `Component::Time` could be the end of the time"
+        } else if self.challenge.is_some_and(Challenge::is_keyed)
+            && self.algorithm != Algorithm::HmacSha256
+        {
+            "the challenge is answered with an HMAC-SHA256, but the scheme signs otherwise"
+        } else if self.challenge.is_some_and(Challenge::is_keyed)
+            && [&[*self], self.families, self.legacy].into_iter().flatten().any(may_sign_token)
+        {
+            "the answer to the challenge could be a request's signature"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::SchemeInvalid { why })
+    }
+
+    /// `…:33` + `.5x` and `…:33.5` + `x` would be signed alike (T-32).
+    fn has_ambiguous_time(&self) -> bool {
+        let is_zoneless = matches!(self.time, Some((_, TimestampFormat::Rfc3339NoOffset)));
+        self.signed_content.windows(2).any(|pair| match pair {
+            [Component::Time, Component::Literal(literal)] => {
+                literal.starts_with(|c: char| c.is_ascii_digit() || c == '.' && is_zoneless)
+            }
+            _ => false,
+        })
+    }
+}
+
+/// Returns whether the HMAC of a challenge could be a signature by this scheme. A body that is a challenge is
+/// refused where the body is all that is signed.
+fn may_sign_token(scheme: &Scheme) -> bool {
+    scheme.algorithm == Algorithm::HmacSha256
+        && scheme.signed_content != [Component::Body]
+        && !scheme.signed_content.iter().any(never_in_token)
+}
+
+/// Whether no content with this part is a challenge that is answered with an HMAC.
+fn never_in_token(part: &Component) -> bool {
+    matches!(part, Component::Literal(text) if !is_token(text.as_bytes()))
+}
+
+/// Stops at a name under which no header is ever found.
+pub(crate) const fn checked(name: &'static str) -> &'static str {
+    let bytes = name.as_bytes();
+    assert!(!bytes.is_empty(), "a header's name is empty");
+    let mut at = 0;
+    while at < bytes.len() {
+        assert!(
+            matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'),
+            "a header's name must be lower-case"
+        );
+        at += 1;
+    }
+    name
+}

@@ -1,0 +1,55 @@
+//! What stands for `public.rs` without the feature `asymmetric`: a type without values for
+//! its keys, so that the code that handles them needs no `cfg` and is never run.
+
+use http::request::Parts;
+
+use crate::{
+    crypto::mac::{Algorithm, Tag},
+    outcome::rejection::Rejection,
+    scheme::{candidates::VisitCandidate, declaration::Scheme},
+};
+
+#[derive(Clone)]
+pub(crate) enum PublicKeys {}
+
+pub(crate) struct Content;
+
+impl PublicKeys {
+    pub(crate) const fn len(&self) -> usize {
+        match *self {}
+    }
+
+    pub(crate) fn oldest(&self) -> &[u8] {
+        match *self {}
+    }
+
+    pub(crate) fn content(&self, _: Algorithm) -> Content {
+        match *self {}
+    }
+
+    pub(crate) fn match_content(
+        &self,
+        _: &Scheme,
+        _: &Parts,
+        _: Content,
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<(usize, Tag), Rejection> {
+        match *self {}
+    }
+}
+
+impl Content {
+    pub(crate) fn before_body(&mut self, _: &[u8]) {}
+
+    pub(crate) fn body(&mut self, _: &[u8]) {}
+}
+
+/// Every tag of an HMAC has its algorithm's length.
+pub(crate) fn each_candidate(
+    _: &Scheme,
+    _: &Parts,
+    _: &mut VisitCandidate<'_>,
+) -> Result<(), Rejection> {
+    Err(Rejection::mismatch())
+}
