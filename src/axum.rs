@@ -83,7 +83,10 @@ impl<R> SignedRejection<R> {
     fn log(self, head: &Parts) -> Self {
         #[cfg(feature = "tracing")]
         {
-            use crate::observe::{redact::text as escaped, throttled::Window, tracing::take_line};
+            use crate::{
+                observe::{throttled::Window, tracing::take_line},
+                outcome::redact::text::escape,
+            };
 
             static WINDOW: std::sync::Mutex<Window> = std::sync::Mutex::new(Window::new());
             if let Some(suppressed) = take_line(&WINDOW) {
@@ -94,7 +97,7 @@ impl<R> SignedRejection<R> {
                 tracing::error!(
                     target: "tower_webhook::axum",
                     method = head.method.as_str(),
-                    path = escaped(if is_secret { b"[redacted]" } else { path.as_bytes() }),
+                    path = escape(if is_secret { b"[redacted]" } else { path.as_bytes() }),
                     suppressed = (suppressed > 0).then_some(suppressed),
                     "{}",
                     self.cure()

@@ -21,15 +21,11 @@ pub enum ConfigError {
         why: &'static str,
     },
     /// A header that may hold a secret is listed for the log.
-    #[cfg(feature = "delivery-log")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "delivery-log")))]
     HeaderSensitive {
         /// Its name.
         name: http::HeaderName,
     },
     /// A durable layer is asked of a log that was not opened as durable.
-    #[cfg(feature = "delivery-log")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "delivery-log")))]
     LogNotDurable,
     /// A network or address is not written as `10.0.0.0/8`, `fd00::/8` or `192.0.2.7`.
     NetworkInvalid {
@@ -94,8 +90,6 @@ pub enum ConfigError {
         why: &'static str,
     },
     /// A look-up of tenants cannot be set up as it was asked for.
-    #[cfg(feature = "tenants")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "tenants")))]
     TenantsInvalid {
         /// The fault, and the cure.
         why: &'static str,
@@ -130,11 +124,9 @@ impl fmt::Display for ConfigError {
                 write!(f, "the credentials are out of form; write {form}")
             }
             Self::IdInvalid { why } => write!(f, "the key id or user's name cannot be used: {why}"),
-            #[cfg(feature = "delivery-log")]
             Self::HeaderSensitive { name } => {
                 write!(f, "the header `{name}` may hold a secret, which no log may keep")
             }
-            #[cfg(feature = "delivery-log")]
             Self::LogNotDurable => f.write_str(
                 "the log is not strict; open it with `DeliveryLogBuilder::durable`, \
                  so that its rows outlive a power cut",
@@ -174,7 +166,6 @@ impl fmt::Display for ConfigError {
             Self::SecretUndecodable { form, why } => {
                 write!(f, "the secret is not {form}: {why}")
             }
-            #[cfg(feature = "tenants")]
             Self::TenantsInvalid { why } => write!(f, "tenants cannot be looked up so: {why}"),
             Self::TooManySecrets => write!(
                 f,

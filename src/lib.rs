@@ -15,6 +15,7 @@ mod error;
 pub mod layer;
 pub mod observe;
 mod outcome;
+mod panic;
 mod parse;
 pub mod providers;
 pub mod replay;
@@ -50,13 +51,10 @@ pub use self::{
     error::ConfigError,
     layer::{body::BufferedBody, layer::SignatureLayer, service::SignatureService},
     outcome::{
-        rejection::{Rejection, RejectionKind},
+        kind::RejectionKind,
+        rejection::Rejection,
         verified::{Unverified, Verified},
     },
     scheme::{declaration::Scheme, public_url::PublicUrl},
-    verifier::{
-        context::Context,
-        outcome::Outcome,
-        verifier::{Verifier, verify},
-    },
+    verifier::{context::Context, outcome::Outcome, verifier::Verifier, verify::verify},
 };

@@ -18,7 +18,7 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Secrets(Vec<Secret>);
+pub struct Secrets(pub(crate) Vec<Secret>);
 
 impl Secrets {
     /// Returns whether there is none.
@@ -47,14 +47,6 @@ impl Secrets {
             count if present + count > MAX_SECRETS => Err(ConfigError::TooManySecrets),
             _ => Ok(self.0),
         }
-    }
-
-    /// Tells tenants apart. It stays the same while a new secret is added.
-    #[cfg(feature = "tenants")]
-    pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        use sha2::Digest;
-
-        sha2::Sha256::digest(self.0.last().map(Secret::expose).unwrap_or_default()).into()
     }
 }
 

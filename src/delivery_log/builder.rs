@@ -17,7 +17,7 @@ use crate::{
         store::{LogError, LogStore},
     },
     error::ConfigError,
-    observe::redact::is_sensitive,
+    outcome::redact::names::is_sensitive,
 };
 
 /// Headers that name a delivery or its kind, and hold nothing personal. The user agent and

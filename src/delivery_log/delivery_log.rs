@@ -210,7 +210,7 @@ impl DeliveryLog {
     }
 
     pub(crate) fn ticket(&self, attempt: &Attempt) -> Option<Arc<Ticket>> {
-        attempt.tickets.of(self.key())
+        Ticket::of(attempt, self.key())
     }
 
     /// The first row of a request, before the handler is called. `None` without room.
@@ -261,7 +261,7 @@ impl Observer for DeliveryLog {
             // For the durable layer; without it each request has one row only.
             EventKind::Accepted | EventKind::Unverified if self.0.settings.is_durable => {
                 let id = EntryId::new(event.received_at());
-                event.attempt().tickets.add(Ticket::new(self.key(), id));
+                Ticket::new(self.key(), id).keep(event.attempt());
             }
             EventKind::Suppressed { count } => {
                 self.0.queue.note(note("suppressed", count, event.received_at()));

@@ -23,8 +23,10 @@ use crate::{
     delivery_log::{delivery_log::DeliveryLog, ticket::Ticket},
     layer::body::ResponseBody,
     observe::attempt::Attempt,
-    outcome::rejection::{
-        Rejection, RejectionKind, default_response, grpc_content_type, grpc_response,
+    outcome::{
+        kind::RejectionKind,
+        rejection::Rejection,
+        response::{default_response, grpc_content_type, grpc_response},
     },
 };
 

@@ -14,12 +14,9 @@ use crate::{
         json::REDACTED,
         sensitive::SensitiveFields,
     },
-    layer::verification::contained,
-    observe::{
-        event::{Event, EventKind},
-        redact::text as escaped,
-    },
-    replay::layer::ReplayAnswer,
+    observe::event::{Event, EventKind},
+    outcome::{redact::text::escape, replay_answer::ReplayAnswer},
+    panic::catch_panic,
 };
 
 const SUCCESS: &str = "success";
@@ -136,7 +133,7 @@ impl Draft {
         };
         let masked = match &settings.mask {
             // Before it is cut: half a secret is one too, and half a document is no JSON.
-            Some(mask) => contained(|| Bytes::from(mask.apply(&body)))
+            Some(mask) => catch_panic(|| Bytes::from(mask.apply(&body)))
                 .unwrap_or(Bytes::from_static(REDACTED.as_bytes())),
             None => body,
         };
@@ -182,7 +179,7 @@ fn method(method: &Method) -> Cow<'static, str> {
         Method::GET => "GET".into(),
         Method::POST => "POST".into(),
         Method::PUT => "PUT".into(),
-        _ => escaped(method.as_str().as_bytes()).into(),
+        _ => escape(method.as_str().as_bytes()).into(),
     }
 }
 
@@ -194,7 +191,7 @@ fn outcome(event: &Event<'_>) -> (Cow<'static, str>, Option<String>) {
         EventKind::RateLimited => ("rate_limited", None),
         EventKind::Rejected { .. } => match event.rejection() {
             Some(rejection) if !rejection.kind().is_authentication_failure() => {
-                (ERROR, Some(escaped(rejection.to_string().as_bytes())))
+                (ERROR, Some(escape(rejection.to_string().as_bytes())))
             }
             _ => ("unauthorized", Some(REFUSED.to_owned())),
         },
@@ -244,7 +241,7 @@ fn header(event: &Event<'_>, lines: GetAll<'_, HeaderValue>) -> String {
         if event.is_secret(line) {
             value.push_str(REDACTED);
         } else {
-            value.push_str(&escaped(line.as_bytes()));
+            value.push_str(&escape(line.as_bytes()));
         }
     }
     // Escaped, so each byte is a character.

@@ -7,9 +7,9 @@ use http::header::CONTENT_TYPE;
 
 use crate::{
     delivery_log::json::{self, REDACTED},
-    layer::verification::contained,
     observe::event::Event,
-    parse::form::decode,
+    outcome::redact::percent::decode,
+    panic::catch_panic,
     verifier::sensitive::SensitiveParts,
 };
 
@@ -29,7 +29,11 @@ impl SensitiveFields {
     /// None where there is nothing to hide.
     pub(crate) fn of(event: &Event<'_>) -> Option<Self> {
         let mut pieces = Vec::new();
-        event.each_secret_of_url(&mut |piece| pieces.push(piece.to_owned()));
+        let attempt = event.attempt();
+        if attempt.has_secret_url() {
+            let add = &mut |piece: &str| pieces.push(piece.to_owned());
+            attempt.sensitive_parts().each_url_piece(&attempt.uri, add);
+        }
         let parts = event.sensitive_parts();
         if pieces.is_empty() && !parts.has_fields() {
             return None;
@@ -47,7 +51,7 @@ impl SensitiveFields {
     /// Hides the fields in a JSON document or a form, and otherwise the whole body, because nothing
     /// in it can be found by name.
     pub(crate) fn hide(&self, body: &Bytes) -> Bytes {
-        let hidden = contained(|| {
+        let hidden = catch_panic(|| {
             let hidden = self.without_fields(body)?;
             let holds = |piece: &&String| hidden.contains(&***piece);
             let pieces: Vec<_> = self.pieces.iter().filter(holds).collect();

@@ -1,11 +1,11 @@
 //! What a log knows of a request that is on its way.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicU8, Ordering},
 };
 
-use crate::delivery_log::id::EntryId;
+use crate::{delivery_log::id::EntryId, observe::attempt::Attempt};
 
 /// The row of a request that goes to the inner service.
 #[derive(Debug)]
@@ -47,16 +47,19 @@ impl Ticket {
 }
 
 /// One for each log that observes the request; nearly always one.
-#[derive(Default)]
-pub(crate) struct Tickets(Mutex<Vec<Arc<Ticket>>>);
+#[derive(Clone, Default)]
+struct Tickets(Vec<Arc<Ticket>>);
 
-impl Tickets {
-    pub(crate) fn of(&self, log: usize) -> Option<Arc<Ticket>> {
-        let tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tickets.iter().find(|ticket| ticket.log == log).cloned()
+impl Ticket {
+    /// Returns the ticket that this log keeps with the request.
+    pub(crate) fn of(attempt: &Attempt, log: usize) -> Option<Arc<Self>> {
+        let extensions = attempt.extensions();
+        let mut tickets = extensions.get::<Tickets>()?.0.iter();
+        tickets.find(|ticket| ticket.log == log).cloned()
     }
 
-    pub(crate) fn add(&self, ticket: Ticket) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(ticket));
+    /// Keeps the ticket with the request.
+    pub(crate) fn keep(self, attempt: &Attempt) {
+        attempt.extensions().get_or_insert_default::<Tickets>().0.push(Arc::new(self));
     }
 }

@@ -7,7 +7,7 @@ use std::{
     task::Waker,
 };
 
-use crate::layer::verification::contained;
+use crate::panic::catch_panic;
 
 /// A bound on what requests hold while they wait: bytes of their bodies, or places to drain.
 ///
@@ -175,7 +175,7 @@ impl Share {
         drop(holders);
         for waker in evicted {
             // A panic there must not keep the others from being woken.
-            let _ = contained(|| waker.wake());
+            let _ = catch_panic(|| waker.wake());
         }
         let (id, _waker) = added.ok_or(Full)?;
         match &mut self.0 {

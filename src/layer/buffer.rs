@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     layer::budget::{Budget, NoRoom, Share},
-    outcome::rejection::RejectionKind,
+    outcome::kind::RejectionKind,
 };
 
 /// What is reserved at most on the sender's word alone (T-28).

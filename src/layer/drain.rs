@@ -20,11 +20,11 @@ use http_body::Body;
 use crate::{
     layer::{
         budget::{Budget, NoRoom, Share},
+        config::Config,
         deadline::{Instant, Timer, after, is_past},
-        layer::Config,
         read::{FRAMES_PER_TURN, is_limit},
-        verification::contained,
     },
+    panic::catch_panic,
     parse::headers::is_http1,
 };
 
@@ -255,7 +255,7 @@ impl Draining {
         self.idle_end = self.idle_end.or_else(|| after(idle_timeout));
         let end = [self.end, self.idle_end].into_iter().flatten().min();
         // It panics where the runtime's timer is off: then the response is not to wait.
-        contained(|| timer.poll_until(end, cx)).unwrap_or(Poll::Ready(()))
+        catch_panic(|| timer.poll_until(end, cx)).unwrap_or(Poll::Ready(()))
     }
 }
 

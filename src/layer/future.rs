@@ -20,14 +20,15 @@ use crate::{
         body::{BufferedBody, ResponseBody},
         budget::Share,
         buffer::{hold, is_small},
+        config::Config,
         deadline::Timer,
         drain::{Draining, Rest, closing},
-        layer::Config,
         read::Reading,
-        verification::{Decider, Stop, answer, begin, contained, finish, start},
+        verification::{Decider, Stop, answer, begin, finish, start},
     },
-    observe::{attempt::Observed, event::EventKind},
-    outcome::rejection::{Rejection, RejectionKind},
+    observe::{event::EventKind, recorder::Recorder},
+    outcome::{kind::RejectionKind, rejection::Rejection},
+    panic::catch_panic,
     parse::headers::{awaits_continue, is_http1, not_coded},
     verifier::{
         source::{Found, LookUpLater, Source},
@@ -48,7 +49,7 @@ pin_project! {
         inner: Option<S>,
         config: Arc<Config>,
         // Tells the observers how the request ended, also when this future is dropped.
-        observed: Observed,
+        recorder: Recorder,
         #[pin]
         step: Step<M, M::Early, M::Verifier, <M::Verifier as Verifier>::State, M::Later, <M::Later as LookUpLater>::Future, B, S::Future>,
     }
@@ -109,13 +110,13 @@ where
         early: Result<M::Early, Rejection>,
         inner: S,
         config: Arc<Config>,
-        observed: Observed,
+        recorder: Recorder,
     ) -> Self {
         Self {
             head: Some(head),
             inner: Some(inner),
             config,
-            observed,
+            recorder,
             step: match early {
                 Ok(early) => Step::Make { early, body: Some(Input::Unread(body)) },
                 Err(rejection) => {
@@ -132,12 +133,12 @@ where
         make: M,
         inner: S,
         config: Arc<Config>,
-        observed: Observed,
+        recorder: Recorder,
     ) -> Self {
         let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let purpose = Purpose::Contact(Reading::undecided(declared), Some(make));
         let step = Step::Body { purpose, body, timer: Timer::default() };
-        Self { head: Some(head), inner: Some(inner), config, observed, step }
+        Self { head: Some(head), inner: Some(inner), config, recorder, step }
     }
 }
 
@@ -159,10 +160,10 @@ where
                     let rejection = rejection.take().unwrap_or(Rejection::mismatch());
                     let body = body.take();
                     let decider = this.config.report_only(rejection.into()).map(Decider::Refused);
-                    this.step.as_mut().go_on(decider, head, body, this.config, this.observed)
+                    this.step.as_mut().go_on(decider, head, body, this.config, this.recorder)
                 }
                 (StepProjection::Make { early, body }, Some(head)) => {
-                    let found = match contained(|| early.poll(cx)) {
+                    let found = match catch_panic(|| early.poll(cx)) {
                         Ok(found) => ready!(found).map_err(Stop::from),
                         Err(panic) => Err(panic.into()),
                     };
@@ -170,12 +171,12 @@ where
                     let decider = found
                         .and_then(|found| {
                             if let Found::Verifier(verifier) = &found {
-                                this.observed.found(verifier, head);
+                                this.recorder.found(verifier, head);
                             }
                             begin(found, &this.config.context(head))
                         })
                         .or_else(|stop| this.config.report_only(stop).map(Decider::Refused));
-                    this.step.as_mut().go_on(decider, head, body, this.config, this.observed)
+                    this.step.as_mut().go_on(decider, head, body, this.config, this.recorder)
                 }
                 (
                     StepProjection::Body { purpose: Purpose::Contact(reading, make), body, timer },
@@ -189,7 +190,7 @@ where
                             let make = make.take();
                             let request = config.context(head);
                             let answered = make.as_ref().map_or(Ok(None), |make| {
-                                contained(|| contact(make, config, &request, body.bytes()))
+                                catch_panic(|| contact(make, config, &request, body.bytes()))
                             });
                             match answered {
                                 Ok(Some(response)) => {
@@ -199,7 +200,7 @@ where
                                     let body = Some(Input::Read(body, share));
                                     let early = make.map(|make| {
                                         answered.and_then(|_| {
-                                            contained(|| make.early(&request, &config.shared()))
+                                            catch_panic(|| make.early(&request, &config.shared()))
                                         })
                                     });
                                     this.step.set(match early {
@@ -230,12 +231,12 @@ where
                         Ok(()) => {
                             let (body, share, decider) = reading.finish();
                             let step = this.step.as_mut();
-                            step.judge(decider, (body, share), head, config, this.observed)
+                            step.judge(decider, (body, share), head, config, this.recorder)
                         }
                     }
                 }
                 (StepProjection::LookUp { future, body, share }, Some(head)) => {
-                    let verifier = match contained(|| future.poll(cx)) {
+                    let verifier = match catch_panic(|| future.poll(cx)) {
                         Ok(Poll::Ready(verifier)) => verifier.map_err(Stop::from),
                         Ok(Poll::Pending) => {
                             let len = body.as_ref().map_or(0, |body| body.bytes().len());
@@ -249,13 +250,13 @@ where
                     let body = body.take().ok_or(RejectionKind::BodyUnreadable.into());
                     let admitted = body.and_then(|body| {
                         let verdict = verifier.and_then(|verifier| {
-                            this.observed.found(&verifier, head);
+                            this.recorder.found(&verifier, head);
                             let request = this.config.context(head);
                             let mut state = start(&verifier, &request)?;
-                            contained(|| verifier.update(&mut state, body.bytes()))?;
+                            catch_panic(|| verifier.update(&mut state, body.bytes()))?;
                             finish(&verifier, &mut state, &request, body.bytes())
                         });
-                        this.config.admit(verdict, head, body.bytes(), this.observed)?;
+                        this.config.admit(verdict, head, body.bytes(), this.recorder)?;
                         this.step.set(Step::Ready { body: Some(body) });
                         Ok(())
                     });
@@ -263,19 +264,19 @@ where
                 }
                 (StepProjection::Ready { body }, Some(_)) => {
                     if let Some(inner) = this.inner.as_mut()
-                        && let Err(error) = ready!(this.observed.watch(|| inner.poll_ready(cx)))
+                        && let Err(error) = ready!(this.recorder.watch(|| inner.poll_ready(cx)))
                     {
                         this.step.set(Step::Done);
-                        this.observed.ends(EventKind::Completed { status: None });
+                        this.recorder.end(EventKind::Completed { status: None });
                         return Poll::Ready(Err(error));
                     }
                     if let (Some(mut inner), Some(mut head), Some(body)) =
                         (this.inner.take(), this.head.take(), body.take())
                     {
-                        this.observed.hand_down(&mut head.extensions);
+                        this.recorder.insert_into(&mut head.extensions);
                         let request = Request::from_parts(head, body);
                         let step = &mut this.step;
-                        this.observed.watch(|| {
+                        this.recorder.watch(|| {
                             step.set(Step::Call { future: inner.call(request) });
                         });
                         // The clone is dropped here, before the inner future is polled.
@@ -283,10 +284,10 @@ where
                     Ok(())
                 }
                 (StepProjection::Call { future }, _) => {
-                    let response = ready!(this.observed.watch(|| future.poll(cx)));
+                    let response = ready!(this.recorder.watch(|| future.poll(cx)));
                     this.step.set(Step::Done);
                     let status = response.as_ref().ok().map(Response::status);
-                    this.observed.ends(EventKind::Completed { status });
+                    this.recorder.end(EventKind::Completed { status });
                     return Poll::Ready(response.map(|response| response.map(ResponseBody::inner)));
                 }
                 (StepProjection::Done, _) | (_, None) => {
@@ -299,7 +300,7 @@ where
                 let Some(head) = this.head.take() else {
                     panic!("`ResponseFuture` polled after completion")
                 };
-                let response = answer(stop, &head, this.config, this.observed);
+                let response = answer(stop, &head, this.config, this.recorder);
                 let step = this.step.as_mut();
                 if let Some(response) = step.drain(response, &head, rest, this.config) {
                     this.step.set(Step::Done);
@@ -337,7 +338,7 @@ where
         head: &mut Parts,
         body: Option<Input<B>>,
         config: &Config,
-        observed: &Observed,
+        recorder: &Recorder,
     ) -> Result<(), (Stop, Rest<B>)> {
         let (body, share) = match body {
             None => return Err((RejectionKind::BodyUnreadable.into(), Rest::Broken)),
@@ -347,14 +348,14 @@ where
         let updated = decider.and_then(|mut decider| {
             not_coded(head)?;
             if let Decider::Verifier(verifier, state) = &mut decider
-                && let Err(panic) = contained(|| verifier.update(state, body.bytes()))
+                && let Err(panic) = catch_panic(|| verifier.update(state, body.bytes()))
             {
                 decider = Decider::Refused(config.report_only(panic.into())?);
             }
             Ok(decider)
         });
         let decider = updated.map_err(|stop| (stop, Rest::Read))?;
-        self.judge(Some(decider), (body, share), head, config, observed)
+        self.judge(Some(decider), (body, share), head, config, recorder)
     }
 
     /// The verdict on a body that is here whole, or the look-up by it.
@@ -364,24 +365,26 @@ where
         (body, share): (BufferedBody, Share),
         head: &mut Parts,
         config: &Config,
-        observed: &Observed,
+        recorder: &Recorder,
     ) -> Result<(), (Stop, Rest<B>)> {
-        observed.has_read(body.bytes());
+        recorder.body_read(body.bytes());
         let verdict = match decider {
             Some(Decider::Verifier(verifier, mut state)) => {
                 finish(&verifier, &mut state, &config.context(head), body.bytes())
             }
-            Some(Decider::Later(later)) => match contained(|| later.look_up(head, body.bytes())) {
-                Ok(future) => {
-                    self.set(Self::LookUp { future, body: Some(body), share });
-                    return Ok(());
+            Some(Decider::Later(later)) => {
+                match catch_panic(|| later.look_up(head, body.bytes())) {
+                    Ok(future) => {
+                        self.set(Self::LookUp { future, body: Some(body), share });
+                        return Ok(());
+                    }
+                    Err(panic) => Err(panic.into()),
                 }
-                Err(panic) => Err(panic.into()),
-            },
+            }
             Some(Decider::Refused(rejection)) => Err(rejection.into()),
             None => Err(RejectionKind::BodyUnreadable.into()),
         };
-        config.admit(verdict, head, body.bytes(), observed).map_err(|stop| (stop, Rest::Read))?;
+        config.admit(verdict, head, body.bytes(), recorder).map_err(|stop| (stop, Rest::Read))?;
         self.set(Self::Ready { body: Some(body) });
         Ok(())
     }

@@ -1,30 +1,27 @@
 //! The layer and its settings.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{Arc, OnceLock},
-    task::{self, Poll},
-    time::Duration,
-};
+#[cfg(feature = "tokio")]
+use std::time::Duration;
+use std::{fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{Response, StatusCode, request::Parts};
 use tower_layer::Layer;
-use tower_service::Service;
 
 use crate::{
-    layer::{body::BufferedBody, budget::Budget, drain::Drain, service::SignatureService},
-    observe::observer::{Observer, Observers},
+    layer::{
+        body::BufferedBody, budget::Budget, config::Config, drain::Drain, map_body::MapBodyLayer,
+        service::SignatureService,
+    },
+    observe::observer::Observer,
     outcome::rejection::Rejection,
     parse::{client_ip::ClientIp, timestamp::Clock},
     verifier::{
-        context::Context,
+        defaults::VerifierDefaults,
         make::{ByBody, ByHead},
         requires::Requires,
-        sensitive::SensitiveParts,
-        source::{LayerContext, Source},
-        verifier::{Verifier, VerifierDefaults},
+        source::Source,
+        verifier::Verifier,
     },
 };
 
@@ -60,50 +57,10 @@ pub struct SignatureLayer<M> {
     config: Arc<Config>,
 }
 
-/// What a request needs beside the verifier.
-#[derive(Clone)]
-pub(crate) struct Config {
-    pub(crate) defaults: VerifierDefaults,
-    /// The `WWW-Authenticate` of a verifier that was looked up, for all refusals since: what only some
-    /// of them had would tell whose id is known.
-    pub(crate) found_challenge: OnceLock<&'static str>,
-    /// Of every request, whichever verifier is looked up for it.
-    pub(crate) sensitive: Arc<SensitiveParts>,
-    pub(crate) budget: Budget,
-    pub(crate) drain: Drain,
-    /// Places for requests that wait for the rest of a body to discard.
-    pub(crate) drain_places: Budget,
-    pub(crate) body_deadline: Option<Duration>,
-    pub(crate) rejection_response: Option<OnRejection>,
-    pub(crate) report_only: bool,
-    pub(crate) observers: Observers,
-    pub(crate) client_ip: Option<ClientIp>,
-    pub(crate) clock: Clock,
-}
-
-type OnRejection = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
-
 impl<M: Source> SignatureLayer<M> {
     /// Creates a layer with this [source](Source) of verifiers, mostly a [`Verifier`].
     pub fn new(source: M) -> Self {
-        let config = Config {
-            defaults: source.shared_defaults(),
-            found_challenge: OnceLock::new(),
-            sensitive: Arc::new(source.shared_sensitive_parts()),
-            budget: Budget::of_bytes(256 << 20),
-            drain: Drain::new(),
-            drain_places: Drain::new().places(),
-            body_deadline: if cfg!(feature = "tokio") {
-                Some(Duration::from_secs(10))
-            } else {
-                None
-            },
-            rejection_response: None,
-            report_only: false,
-            observers: Observers::of_layer(),
-            client_ip: None,
-            clock: Clock::default(),
-        };
+        let config = Config::new(&source);
         Self { source, config: Arc::new(config) }
     }
 }
@@ -158,7 +115,10 @@ impl<F> SignatureLayer<ByHead<F>> {
     pub fn requires(mut self, requires: Requires) -> Self {
         let parts = requires.sensitive_parts();
         self.source = self.source.requires(requires);
-        self.with(|config| config.sensitive = Arc::new((*config.sensitive).clone().and(parts)))
+        self.with(|config| {
+            let sensitive = &mut config.observe.sensitive;
+            *sensitive = Arc::new((**sensitive).clone().and(parts));
+        })
     }
 }
 
@@ -211,8 +171,8 @@ impl<M> SignatureLayer<M> {
     /// [`VerifierDefaults::with_secret_url`].
     pub fn defaults(self, defaults: VerifierDefaults) -> Self {
         self.with(|config| {
-            let parts = (*config.sensitive).clone().found().and(defaults.sensitive_parts());
-            config.sensitive = Arc::new(parts);
+            let sensitive = &mut config.observe.sensitive;
+            *sensitive = Arc::new((**sensitive).clone().found().and(defaults.sensitive_parts()));
             config.defaults = config.defaults.replaced_by(defaults);
         })
     }
@@ -250,7 +210,7 @@ impl<M> SignatureLayer<M> {
     where
         F: Fn(BufferedBody) -> B + Clone,
     {
-        MapBodyLayer { layer: self, map }
+        MapBodyLayer::new(self, map)
     }
 
     /// Sets the longest body in bytes, in place of the provider's own: the vendor's documented maximum,
@@ -353,7 +313,7 @@ impl<M> SignatureLayer<M> {
     /// Tells this observer what happens to each request, after those that were given before it; see
     /// [`observe`](crate::observe).
     pub fn observer(self, observer: impl Observer + 'static) -> Self {
-        self.with(|config| config.observers.push(Arc::new(observer)))
+        self.with(|config| config.observe.observers.push(Arc::new(observer)))
     }
 
     /// Writes no events to `tracing`; see [`observe`](crate::observe#what-is-written-to-tracing) for what is written
@@ -361,12 +321,12 @@ impl<M> SignatureLayer<M> {
     #[cfg(feature = "tracing")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
     pub fn without_tracing(self) -> Self {
-        self.with(|config| config.observers.without_tracing())
+        self.with(|config| config.observe.observers.without_tracing())
     }
 
     /// Tells events the address that a request came from.
     pub fn client_ip(self, client_ip: ClientIp) -> Self {
-        self.with(|config| config.client_ip = Some(client_ip))
+        self.with(|config| config.observe.client_ip = Some(client_ip))
     }
 
     /// Sets the clock of the verifier and of events, in place of the system's: for tests, and for targets without one,
@@ -376,7 +336,7 @@ impl<M> SignatureLayer<M> {
     /// `Tenants`, a [`ReplayLayer`](crate::replay::ReplayLayer) and `sign` have clocks of their own.
     pub fn clock(self, clock: impl Into<Clock>) -> Self {
         let clock = clock.into();
-        self.with(|config| config.clock = clock)
+        self.with(|config| config.observe.clock = clock)
     }
 
     /// **Verifies nothing away**: requests that fail verification reach the inner service too, with
@@ -421,91 +381,6 @@ impl<M: fmt::Debug> fmt::Debug for SignatureLayer<M> {
         f.debug_struct("SignatureLayer")
             .field("source", &self.source)
             .field("config", &self.config)
-            .finish()
-    }
-}
-
-/// A layer whose inner service gets another request body; see [`SignatureLayer::map_body`].
-#[derive(Clone)]
-#[must_use]
-pub struct MapBodyLayer<M, F> {
-    layer: SignatureLayer<M>,
-    map: F,
-}
-
-impl<M: Clone, F: Clone, S> Layer<S> for MapBodyLayer<M, F> {
-    type Service = SignatureService<M, MapBody<S, F>>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        self.layer.layer(MapBody { inner, map: self.map.clone() })
-    }
-}
-
-impl<M: fmt::Debug, F> fmt::Debug for MapBodyLayer<M, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MapBodyLayer").field("layer", &self.layer).finish_non_exhaustive()
-    }
-}
-
-/// The service of a [`MapBodyLayer`], below the signature's.
-#[derive(Clone)]
-pub struct MapBody<S, F> {
-    inner: S,
-    map: F,
-}
-
-impl<S, F, B> Service<Request<BufferedBody>> for MapBody<S, F>
-where
-    S: Service<Request<B>>,
-    F: Fn(BufferedBody) -> B,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<BufferedBody>) -> S::Future {
-        self.inner.call(request.map(&self.map))
-    }
-}
-
-impl<S: fmt::Debug, F> fmt::Debug for MapBody<S, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MapBody").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
-
-impl Config {
-    /// Returns the settings that the source may ask for.
-    pub(crate) const fn shared(&self) -> LayerContext<'_> {
-        LayerContext { client_ip: self.client_ip.as_ref(), defaults: &self.defaults }
-    }
-
-    /// The context in which a verifier sees this request.
-    pub(crate) const fn context<'a>(&'a self, head: &'a Parts) -> Context<'a> {
-        Context::new(head).at(&self.clock)
-    }
-
-    /// The longest body that can ever be held.
-    pub(crate) fn body_limit(&self) -> usize {
-        self.defaults.body_limit.min(self.budget.limit())
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("defaults", &self.defaults)
-            .field("byte_budget", &self.budget.limit())
-            .field("drain", &self.drain)
-            .field("body_deadline", &self.body_deadline)
-            .field("rejection_response", &self.rejection_response.as_ref().map(|_| "<fn>"))
-            .field("report_only", &self.report_only)
-            .field("observers", &self.observers.len())
-            .field("client_ip", &self.client_ip)
             .finish()
     }
 }

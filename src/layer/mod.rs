@@ -3,11 +3,13 @@
 pub(crate) mod body;
 pub(crate) mod budget;
 pub(crate) mod buffer;
+pub(crate) mod config;
 pub(crate) mod deadline;
 pub(crate) mod drain;
 pub(crate) mod future;
 #[expect(clippy::module_inception, reason = "the type of the module's name")]
 pub(crate) mod layer;
+pub(crate) mod map_body;
 pub(crate) mod read;
 pub(crate) mod service;
 pub(crate) mod verification;
@@ -16,11 +18,12 @@ pub use self::{
     body::ResponseBody,
     drain::Drain,
     future::ResponseFuture,
-    layer::{MapBody, MapBodyLayer, SignatureLayer},
+    layer::SignatureLayer,
+    map_body::{MapBody, MapBodyLayer},
     service::{InnerService, SignatureService},
 };
 pub use crate::{
-    outcome::rejection::default_response,
+    outcome::response::default_response,
     verifier::{
         make::{ByBody, ByHead},
         requires::Requires,

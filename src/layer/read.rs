@@ -17,12 +17,13 @@ use crate::{
         body::BufferedBody,
         budget::Share,
         buffer::Gather,
+        config::Config,
         deadline::Timer,
         drain::Rest,
-        layer::Config,
-        verification::{Decider, Stop, contained},
+        verification::{Decider, Stop},
     },
-    outcome::rejection::{Rejection, RejectionKind},
+    outcome::{kind::RejectionKind, rejection::Rejection},
+    panic::catch_panic,
     verifier::verifier::Verifier,
 };
 
@@ -97,7 +98,7 @@ impl<V: Verifier, L> Reading<V, V::State, L> {
         // The whole of it, of however many pieces it is made. `Bytes` are not copied.
         let chunk = data.copy_to_bytes(data.remaining());
         if let Some(Decider::Verifier(verifier, state)) = &mut self.decider
-            && let Err(panic) = contained(|| verifier.update(state, &chunk))
+            && let Err(panic) = catch_panic(|| verifier.update(state, &chunk))
         {
             self.decider = Some(Decider::Refused(config.report_only(panic.into())?));
         }

@@ -14,11 +14,11 @@ use tower_service::Service;
 use crate::{
     layer::{
         body::{BufferedBody, ResponseBody},
+        config::Config,
         future::ResponseFuture,
-        layer::Config,
-        verification::contained,
     },
-    observe::attempt::Observed,
+    observe::recorder::Recorder,
+    panic::catch_panic,
     verifier::source::Source,
 };
 
@@ -94,17 +94,17 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (head, body) = request.into_parts();
         let config = &self.config;
-        let observed = Observed::new(config, &head);
+        let recorder = Recorder::new(&config.observe, config.defaults.provider, &head);
         if config.defaults.first_contacts.may_be(&head, body.size_hint().exact()) {
             // Nothing is looked up for what needs no look-up.
             let source = self.source.clone();
             let (inner, config) = (self.inner.clone(), Arc::clone(config));
-            return ResponseFuture::of_contact(head, body, source, inner, config, observed);
+            return ResponseFuture::of_contact(head, body, source, inner, config, recorder);
         }
-        let early = contained(|| self.source.early(&config.context(&head), &config.shared()));
+        let early = catch_panic(|| self.source.early(&config.context(&head), &config.shared()));
         // This clone is the one that will be asked for room and then called: readiness belongs to
         // the instance that was asked.
-        ResponseFuture::new(head, body, early, self.inner.clone(), Arc::clone(config), observed)
+        ResponseFuture::new(head, body, early, self.inner.clone(), Arc::clone(config), recorder)
     }
 }
 

@@ -1,22 +1,21 @@
 //! What a verifier says of a request, and what the layer answers.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use crate::{
-    layer::layer::Config,
-    observe::{attempt::Observed, event::EventKind},
+    layer::config::Config,
+    observe::{event::EventKind, recorder::Recorder},
     outcome::{
-        rejection::{Rejection, RejectionKind, default_response, grpc_content_type, grpc_response},
+        kind::RejectionKind,
+        rejection::Rejection,
+        response::{default_response, grpc_content_type, grpc_response},
         verified::{Unverified, Verified},
     },
+    panic::catch_panic,
     verifier::{
-        context::Context,
-        outcome::Outcome,
-        source::Found,
-        verifier::{Verifier, VerifierDefaults},
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, source::Found,
+        verifier::Verifier,
     },
 };
 
@@ -57,19 +56,19 @@ impl Config {
         verdict: Result<Verified, Stop>,
         head: &mut Parts,
         body: &Bytes,
-        observed: &Observed,
+        recorder: &Recorder,
     ) -> Result<(), Stop> {
         let marks = &mut head.extensions;
         match verdict {
             Ok(mut verified) => {
                 verified.set_body(body.clone());
-                observed.accepts(&verified);
+                recorder.accepted(&verified);
                 marks.remove::<Unverified>();
                 marks.insert(verified);
             }
             Err(stop) => {
                 let rejection = self.report_only(stop)?;
-                observed.lets_through(&rejection);
+                recorder.unverified(&rejection);
                 marks.remove::<Verified>();
                 marks.insert(Unverified::new(rejection));
             }
@@ -88,15 +87,9 @@ impl Config {
     }
 
     fn attributed(&self, rejection: Rejection) -> Rejection {
-        let rejection = rejection.with_secret_url(self.sensitive.has_url());
-        rejection.attributed(&self.defaults).with_shared_challenge(&self.found_challenge)
+        let rejection = self.defaults.complete(rejection, &self.observe.sensitive);
+        rejection.with_status(self.defaults.status).with_shared_challenge(&self.found_challenge)
     }
-}
-
-/// Runs a verifier's code. A panic there must neither pass for an answer nor end the connection
-/// without one.
-pub(crate) fn contained<T>(run: impl FnOnce() -> T) -> Result<T, Rejection> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Rejection::new(RejectionKind::VerifierPanicked))
 }
 
 pub(crate) fn begin<V: Verifier, L>(
@@ -125,17 +118,15 @@ fn decide<V: Verifier, T>(
     verifier: &V,
     run: impl FnOnce() -> Result<T, Rejection>,
 ) -> Result<T, Rejection> {
-    contained(run).and_then(|result| result).map_err(|rejection| {
-        let parts = contained(|| verifier.sensitive_parts());
-        let rejection = rejection.with_secret_url(parts.is_ok_and(|parts| parts.has_url()));
-        match contained(|| verifier.defaults()) {
+    catch_panic(run).and_then(|result| result).map_err(|rejection| {
+        let parts = catch_panic(|| verifier.sensitive_parts()).unwrap_or_default();
+        let defaults = catch_panic(|| verifier.defaults());
+        let mut defaults = defaults.unwrap_or(VerifierDefaults::DEFAULT);
+        if defaults.provider == VerifierDefaults::DEFAULT.provider {
             // Without a name the layer's own says more.
-            Ok(defaults) if defaults.provider == VerifierDefaults::DEFAULT.provider => {
-                rejection.of_verifier(&defaults.with_provider(""))
-            }
-            Ok(defaults) => rejection.of_verifier(&defaults),
-            Err(_) => rejection,
+            defaults = defaults.with_provider("");
         }
+        defaults.complete(rejection, &parts)
     })
 }
 
@@ -160,32 +151,32 @@ pub(crate) fn answer(
     stop: Stop,
     head: &Parts,
     config: &Config,
-    observed: &mut Observed,
+    recorder: &mut Recorder,
 ) -> Response<Bytes> {
     match stop {
         Stop::Answer(answer) => {
             let (response, verified) = *answer;
             let status = response.status();
-            observed.answers(verified.as_ref(), EventKind::Challenge { status });
+            recorder.answered(verified.as_ref(), EventKind::Challenge { status });
             response
         }
         Stop::Contact(response) => {
             let status = response.status();
-            observed.answers(None, EventKind::FirstContact { status });
+            recorder.answered(None, EventKind::FirstContact { status });
             *response
         }
         Stop::Refuse(rejection) => {
             let rejection = config.attributed(rejection);
             let grpc = grpc_content_type(head.version, &head.headers);
             let mut response = match (&config.rejection_response, grpc) {
-                (Some(answer), _) => contained(|| answer(&rejection))
+                (Some(answer), _) => catch_panic(|| answer(&rejection))
                     .unwrap_or_else(|_| default_response(&rejection)),
                 (None, Some(grpc)) => grpc_response(&rejection, grpc.clone()),
                 (None, None) => default_response(&rejection),
             };
             rejection.add_challenge(&mut response);
             let status = response.status();
-            observed.refuses(&rejection, EventKind::Rejected { status });
+            recorder.rejected(&rejection, EventKind::Rejected { status });
             response.extensions_mut().insert(rejection);
             response
         }

@@ -15,7 +15,7 @@ use crate::{
         event::{Event, EventKind},
         observer::Observer,
     },
-    outcome::rejection::RejectionKind,
+    outcome::kind::RejectionKind,
 };
 
 /// Refusals that tell of a wrong secret.

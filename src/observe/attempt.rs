@@ -14,25 +14,20 @@ use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts};
 
 use crate::{
-    layer::{layer::Config, verification::contained},
     observe::{
         event::{Event, EventKind},
         observer::Observers,
-        redact,
+        settings::Settings,
     },
     outcome::{
-        rejection::{Rejection, RejectionKind},
+        kind::RejectionKind, redact::url::url, rejection::Rejection, replay_answer::ReplayAnswer,
         verified::Verified,
     },
     parse::{
         headers::original_uri,
         timestamp::{Clock, steady},
     },
-    replay::layer::ReplayAnswer,
-    verifier::{
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
-    },
+    verifier::sensitive::SensitiveParts,
 };
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,9 +50,9 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// ```
 pub struct Attempt {
     pub(crate) provider: &'static str,
-    sensitive: Arc<SensitiveParts>,
+    pub(crate) sensitive: Arc<SensitiveParts>,
     /// With those of a verifier that was looked up.
-    found_sensitive: OnceLock<SensitiveParts>,
+    pub(crate) found_sensitive: OnceLock<SensitiveParts>,
     pub(crate) tenant: Option<Arc<str>>,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -69,18 +64,18 @@ pub struct Attempt {
     /// By the [steady](steady) clock.
     started: Duration,
     clock: Clock,
-    observers: Observers,
+    pub(crate) observers: Observers,
     verdict: OnceLock<(Proof, Duration)>,
-    dispatched: AtomicBool,
+    pub(crate) dispatched: AtomicBool,
     notes: Mutex<Notes>,
     replay_answer: OnceLock<ReplayAnswer>,
     unguarded: AtomicBool,
     /// A sensitive header's value stands in the URL, too, or in another header that events show.
     is_repeated: AtomicBool,
-    body: OnceLock<(usize, Option<Bytes>)>,
-    /// Of the logs that keep this attempt.
-    #[cfg(feature = "delivery-log")]
-    pub(crate) tickets: crate::delivery_log::ticket::Tickets,
+    pub(crate) body: OnceLock<(usize, Option<Bytes>)>,
+    /// What observers keep with the request.
+    #[allow(dead_code, reason = "the delivery log is an observer that does")]
+    extensions: Mutex<Extensions>,
 }
 
 /// What the handler says of a request.
@@ -102,22 +97,21 @@ impl Attempt {
     /// `tracing` its events are [written](crate::observe#what-is-written-to-tracing), too.
     #[must_use]
     pub fn new(provider: &'static str, head: &Parts) -> Self {
-        let defaults = VerifierDefaults::DEFAULT.with_provider(provider);
-        let none = Arc::new(SensitiveParts::none());
-        Self::at(defaults, none, head, None, Clock::default(), Observers::of_no_layer())
+        let observers = Observers::of_no_layer();
+        let settings = Settings::new(SensitiveParts::none(), observers.clone());
+        Self::at(&settings, provider, head, None, observers)
     }
 
     pub(crate) fn at(
-        defaults: VerifierDefaults,
-        sensitive: Arc<SensitiveParts>,
+        settings: &Settings,
+        provider: &'static str,
         head: &Parts,
         client_ip: Option<IpAddr>,
-        clock: Clock,
         observers: Observers,
     ) -> Self {
         Self {
-            provider: defaults.provider,
-            sensitive,
+            provider,
+            sensitive: Arc::clone(&settings.sensitive),
             found_sensitive: OnceLock::new(),
             tenant: None,
             method: head.method.clone(),
@@ -125,10 +119,10 @@ impl Attempt {
             user_agent: head.headers.get(header::USER_AGENT).cloned(),
             request_id: head.headers.get(REQUEST_ID).cloned(),
             client_ip,
-            received_at: clock.now(),
+            received_at: settings.clock.now(),
             headers: observers.keep_request().then(|| head.headers.clone()),
             started: steady(),
-            clock,
+            clock: settings.clock.clone(),
             observers,
             verdict: OnceLock::new(),
             dispatched: AtomicBool::new(false),
@@ -137,8 +131,7 @@ impl Attempt {
             unguarded: AtomicBool::new(false),
             is_repeated: AtomicBool::new(false),
             body: OnceLock::new(),
-            #[cfg(feature = "delivery-log")]
-            tickets: crate::delivery_log::ticket::Tickets::default(),
+            extensions: Mutex::default(),
         }
     }
 
@@ -187,6 +180,12 @@ impl Attempt {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns what observers keep with the request.
+    #[allow(dead_code, reason = "the delivery log is an observer that does")]
+    pub(crate) fn extensions(&self) -> MutexGuard<'_, Extensions> {
+        self.extensions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Tells the layer's observers what happened.
     pub fn report(&self, kind: EventKind) {
         if let EventKind::Replay(replay_answer) = kind {
@@ -217,7 +216,7 @@ impl Attempt {
     }
 
     /// Searches URL, user agent and request id for the values of sensitive headers.
-    fn look_for_repetitions(&self, head: &Parts) {
+    pub(crate) fn look_for_repetitions(&self, head: &Parts) {
         let shown = [self.user_agent.as_ref(), self.request_id.as_ref()];
         let shown = shown.into_iter().flatten().map(HeaderValue::as_bytes);
         let target = self.uri.path_and_query().map(|target| target.as_str().as_bytes());
@@ -270,6 +269,10 @@ impl Attempt {
         self.unguarded.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn set_dispatched(&self) {
+        self.dispatched.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_dispatched(&self) -> bool {
         self.dispatched.load(Ordering::Relaxed)
     }
@@ -304,7 +307,7 @@ impl Attempt {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn decide(&self, proof: Proof) {
+    pub(crate) fn decide(&self, proof: Proof) {
         // The first verdict stands: there is one per request.
         let _ = self.verdict.set((proof, self.elapsed()));
     }
@@ -317,123 +320,9 @@ impl fmt::Debug for Attempt {
             .field("provider", &self.provider)
             .field("tenant", &self.tenant)
             .field("method", &self.method)
-            .field("url", &redact::url(&self.uri, self.has_secret_url()))
+            .field("url", &url(&self.uri, self.has_secret_url()))
             .field("client_ip", &self.client_ip)
             .field("received_at", &self.received_at)
             .finish_non_exhaustive()
-    }
-}
-
-/// The engine's hold on an attempt: whatever ends the request, its observers hear of it once.
-pub(crate) struct Observed(Option<Arc<Attempt>>);
-
-impl Observed {
-    pub(crate) fn new(config: &Config, head: &Parts) -> Self {
-        let Some(observers) = config.observers.listening() else {
-            return Self(None);
-        };
-        let client_ip = config.client_ip.as_ref();
-        // The closure that tells the address is a user's.
-        let client_ip = client_ip.and_then(|ip| contained(|| ip.of(head)).ok().flatten());
-        let attempt = Attempt::at(
-            config.defaults,
-            Arc::clone(&config.sensitive),
-            head,
-            client_ip,
-            config.clock.clone(),
-            observers,
-        );
-        Self(Some(Arc::new(attempt)))
-    }
-
-    /// Events hide what this verifier names as sensitive, too.
-    pub(crate) fn found(&self, verifier: &impl Verifier, head: &Parts) {
-        if let Some(attempt) = &self.0 {
-            // A user's code. Of one that panics nobody knows what is sensitive.
-            let parts = contained(|| verifier.sensitive_parts());
-            let parts = parts.unwrap_or(SensitiveParts::none().url());
-            // Of a verifier without a look-up the layer knows them already.
-            if !attempt.sensitive.covers(&parts) {
-                let all = parts.and(SensitiveParts::clone(&attempt.sensitive).found());
-                let _ = attempt.found_sensitive.set(all);
-            }
-            attempt.look_for_repetitions(head);
-        }
-    }
-
-    /// The body has been read to its end.
-    pub(crate) fn has_read(&self, body: &Bytes) {
-        if let Some(attempt) = &self.0 {
-            let kept = attempt.observers.keep_request().then(|| body.clone());
-            let _ = attempt.body.set((body.len(), kept));
-        }
-    }
-
-    pub(crate) fn accepts(&self, verified: &Verified) {
-        if let Some(attempt) = &self.0 {
-            attempt.decide(Proof::Verified(verified.clone()));
-            attempt.dispatched.store(true, Ordering::Relaxed);
-            attempt.report(EventKind::Accepted);
-        }
-    }
-
-    pub(crate) fn lets_through(&self, rejection: &Rejection) {
-        if let Some(attempt) = &self.0 {
-            attempt.decide(Proof::Refused(rejection.clone()));
-            attempt.dispatched.store(true, Ordering::Relaxed);
-            attempt.report(EventKind::Unverified);
-        }
-    }
-
-    /// For the layers below.
-    pub(crate) fn hand_down(&self, extensions: &mut Extensions) {
-        if let Some(attempt) = &self.0 {
-            extensions.insert(Arc::clone(attempt));
-        }
-    }
-
-    pub(crate) fn answers(&mut self, verified: Option<&Verified>, kind: EventKind) {
-        if let (Some(attempt), Some(verified)) = (&self.0, verified) {
-            attempt.decide(Proof::Verified(verified.clone()));
-        }
-        self.ends(kind);
-    }
-
-    pub(crate) fn refuses(&mut self, rejection: &Rejection, kind: EventKind) {
-        if let Some(attempt) = &self.0 {
-            attempt.decide(Proof::Refused(rejection.clone()));
-        }
-        self.ends(kind);
-    }
-
-    /// Runs the inner service's code, whose panic passes through us and is told.
-    pub(crate) fn watch<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        struct Watch<'a>(Option<&'a mut Observed>);
-
-        impl Drop for Watch<'_> {
-            fn drop(&mut self) {
-                if let Some(observed) = self.0.take() {
-                    observed.ends(EventKind::Panicked);
-                }
-            }
-        }
-
-        let mut watch = Watch(Some(self));
-        let result = run();
-        watch.0 = None;
-        result
-    }
-
-    /// The last event.
-    pub(crate) fn ends(&mut self, kind: EventKind) {
-        if let Some(attempt) = self.0.take() {
-            attempt.report(kind);
-        }
-    }
-}
-
-impl Drop for Observed {
-    fn drop(&mut self) {
-        self.ends(EventKind::Cancelled);
     }
 }

@@ -10,15 +10,17 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::{
-    observe::{
-        attempt::{Attempt, Proof, REQUEST_ID},
-        redact,
-    },
+    observe::attempt::{Attempt, Proof, REQUEST_ID},
     outcome::{
-        rejection::{Rejection, RejectionKind},
+        kind::RejectionKind,
+        redact::{
+            text::{MAX_SEARCHED, REDACTED, escape, holds_secret},
+            url::url,
+        },
+        rejection::Rejection,
+        replay_answer::ReplayAnswer,
         verified::Verified,
     },
-    replay::layer::ReplayAnswer,
     verifier::sensitive::SensitiveParts,
 };
 
@@ -320,7 +322,7 @@ impl<'a> Event<'a> {
     /// without the values of all parameters.
     #[must_use]
     pub fn url(&self) -> String {
-        redact::url(&self.attempt.uri, self.attempt.has_secret_url())
+        url(&self.attempt.uri, self.attempt.has_secret_url())
     }
 
     /// Returns the URL that the verifier took for the signed one, where no signature matched; see
@@ -340,22 +342,14 @@ impl<'a> Event<'a> {
     /// of any sort and holds its value, or is too long to be searched.
     pub(crate) fn is_secret(&self, value: &HeaderValue) -> bool {
         let value = value.as_bytes();
-        value.len() > redact::MAX_SEARCHED
+        value.len() > MAX_SEARCHED
             || self.attempt.repeats_secret(&String::from_utf8_lossy(value))
-            || redact::holds_secret(value)
+            || holds_secret(value)
     }
 
     /// Returns whether no verifier was found, so that any header may be the one that it would have read.
     pub(crate) fn is_open(&self) -> bool {
         self.sensitive_parts().is_open() && self.attempt.has_secret_url()
-    }
-
-    /// Calls `visit` with each piece of the URL that a body must not repeat.
-    #[cfg(feature = "delivery-log")]
-    pub(crate) fn each_secret_of_url(&self, visit: &mut dyn FnMut(&str)) {
-        if self.attempt.has_secret_url() {
-            self.sensitive_parts().each_url_piece(&self.attempt.uri, visit);
-        }
     }
 
     /// What the sender calls itself; `[redacted]` where it holds a secret.
@@ -374,7 +368,7 @@ impl<'a> Event<'a> {
         let is_sensitive = self.sensitive_parts().has_header(name);
         let is_secret =
             self.is_open() || is_sensitive || self.attempt.is_repeated() || self.is_secret(value);
-        if is_secret { redact::REDACTED.into() } else { redact::text(value.as_bytes()) }
+        if is_secret { REDACTED.into() } else { escape(value.as_bytes()) }
     }
 
     /// The delivery's id, as the provider sent it.
@@ -382,7 +376,7 @@ impl<'a> Event<'a> {
     pub fn delivery_id(&self) -> Option<String> {
         let id = self.verified()?.delivery_id()?;
         let is_secret = self.is_secret(id);
-        Some(if is_secret { redact::REDACTED.into() } else { redact::text(id.as_bytes()) })
+        Some(if is_secret { REDACTED.into() } else { escape(id.as_bytes()) })
     }
 
     /// What the delivery is about, as the handler [says](Attempt::set_event_name); nothing is escaped.

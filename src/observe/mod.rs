@@ -82,7 +82,8 @@ pub(crate) mod event;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
 pub(crate) mod observer;
-pub(crate) mod redact;
+pub(crate) mod recorder;
+pub(crate) mod settings;
 pub(crate) mod throttled;
 #[cfg(feature = "tracing")]
 pub(crate) mod tracing;
@@ -95,7 +96,9 @@ pub use self::{
     attempt::Attempt,
     event::{Event, EventKind},
     observer::Observer,
-    redact::is_sensitive,
     throttled::Throttled,
 };
-pub use crate::{parse::client_ip::ClientIp, verifier::sensitive::SensitiveParts};
+pub use crate::{
+    outcome::redact::names::is_sensitive, parse::client_ip::ClientIp,
+    verifier::sensitive::SensitiveParts,
+};

@@ -90,7 +90,7 @@ impl Observers {
 
     pub(crate) fn keep_request(&self) -> bool {
         let keeps = |observer: &Arc<dyn Observer>| {
-            crate::layer::verification::contained(|| observer.keeps_request()).unwrap_or(false)
+            crate::panic::catch_panic(|| observer.keeps_request()).unwrap_or(false)
         };
         self.set.iter().any(keeps)
     }
@@ -99,11 +99,11 @@ impl Observers {
         #[cfg(feature = "tracing")]
         if let Some(tracing) = &self.tracing {
             // A subscriber's bug, likewise.
-            let _ = crate::layer::verification::contained(|| tracing.observe(event));
+            let _ = crate::panic::catch_panic(|| tracing.observe(event));
         }
         for observer in &*self.set {
             // An observer's bug must neither change the answer nor keep the others from theirs.
-            let _ = crate::layer::verification::contained(|| observer.observe(event));
+            let _ = crate::panic::catch_panic(|| observer.observe(event));
         }
     }
 }

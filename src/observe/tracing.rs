@@ -12,17 +12,20 @@ use http::StatusCode;
 use tracing::{Level, debug, enabled, error, warn};
 
 use crate::{
-    layer::verification::contained,
     observe::{
         alerts::{IN_A_ROW, Unproven},
         event::{Event, EventKind},
         observer::Observer,
-        redact,
         throttled::Window,
     },
-    outcome::rejection::{Rejection, RejectionKind},
+    outcome::{
+        kind::RejectionKind,
+        redact::text::{REDACTED, escape, holds_secret},
+        rejection::Rejection,
+        replay_answer::ReplayAnswer,
+    },
+    panic::catch_panic,
     parse::timestamp::Clock,
-    replay::layer::ReplayAnswer,
 };
 
 const SECURITY: &str = "tower_webhook::security";
@@ -34,7 +37,7 @@ const PER_MINUTE: u64 = 60;
 pub(crate) fn is_listening() -> bool {
     let is_enabled =
         || enabled!(target: SECURITY, Level::ERROR) || enabled!(target: DELIVERY, Level::ERROR);
-    contained(is_enabled).unwrap_or(true)
+    catch_panic(is_enabled).unwrap_or(true)
 }
 
 /// Counts a line about a request that no layer has seen. Returns how many lines were left out before it, where it is
@@ -196,7 +199,7 @@ fn tenant_id(event: &Event<'_>) -> Option<String> {
     let id = event.tenant().or(event.claimed_tenant())?;
     // It may be a piece of a URL that is secret.
     let is_secret = event.attempt().repeats_secret(id);
-    Some(if is_secret { redact::REDACTED.into() } else { redact::text(id.as_bytes()) })
+    Some(if is_secret { REDACTED.into() } else { escape(id.as_bytes()) })
 }
 
 /// Whether the sender takes this answer of the handler for a failure. A WebSocket's handshake is answered with 101.
@@ -207,7 +210,7 @@ fn is_error(status: StatusCode) -> bool {
 /// What a person compares first.
 fn hint(rejection: &Rejection) -> Option<&'static str> {
     match rejection.kind() {
-        RejectionKind::SignatureMismatch if rejection.has_signed_url() => Some(
+        RejectionKind::SignatureMismatch if rejection.raw_signed_url().is_some() => Some(
             "compare the secret and `signed_url` with the provider's console; \
              a proxy that changes the body has this effect, too",
         ),
@@ -229,8 +232,8 @@ fn detail(rejection: &Rejection) -> Option<String> {
     }
     let cause = std::error::Error::source(rejection)?;
     let cause = cause.to_string();
-    let is_secret = redact::holds_secret(cause.as_bytes());
-    Some(if is_secret { redact::REDACTED.into() } else { redact::text(cause.as_bytes()) })
+    let is_secret = holds_secret(cause.as_bytes());
+    Some(if is_secret { REDACTED.into() } else { escape(cause.as_bytes()) })
 }
 
 impl Observer for TracingObserver {

@@ -1,5 +1,10 @@
 //! What was found out about a request: the vocabulary of everything else.
 
+pub(crate) mod event_id;
 pub(crate) mod field;
+pub(crate) mod kind;
+pub(crate) mod redact;
 pub(crate) mod rejection;
+pub(crate) mod replay_answer;
+pub(crate) mod response;
 pub(crate) mod verified;

@@ -9,13 +9,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
+use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{
     error::ConfigError,
-    observe::redact::signed_url,
-    outcome::field::{Field, Named},
-    verifier::verifier::VerifierDefaults,
+    outcome::{
+        field::{Field, Named},
+        kind::RejectionKind,
+        redact::url::signed_url,
+    },
 };
 
 /// A refused request and why.
@@ -37,177 +39,29 @@ use crate::{
 /// It never holds the secret, the computed tag, the received signature or the body.
 #[derive(Clone)]
 pub struct Rejection {
-    kind: RejectionKind,
+    pub(crate) kind: RejectionKind,
     status: Option<StatusCode>,
     provider: &'static str,
     www_authenticate: &'static str,
     tenant: Option<Arc<str>>,
     /// There is no such tenant, or nobody knows. Its id is kept all the same: to drop it sooner than a known tenant's
     /// would take other steps.
-    is_nobody: bool,
-    field: Option<Named>,
-    details: Option<Arc<Details>>,
+    is_tenant_claimed: bool,
+    pub(crate) field: Option<Named>,
+    pub(crate) details: Option<Arc<Details>>,
     /// Of a mismatch, how many secrets were tried; of a time that is off, its age in milliseconds, negative where it
     /// is ahead. One field, because rejections are moved a lot.
-    measure: Option<NonZeroI64>,
+    pub(crate) measure: Option<NonZeroI64>,
 }
 
 /// What few rejections have, behind a pointer, because rejections are moved a lot.
 #[derive(Clone, Default)]
-struct Details {
-    source: Option<Arc<dyn Error + Send + Sync>>,
+pub(crate) struct Details {
+    pub(crate) source: Option<Arc<dyn Error + Send + Sync>>,
     /// As the verifier has it. It is shown without its secrets.
     signed_url: Option<Box<str>>,
     /// Nor is its path shown.
     has_secret_url: bool,
-}
-
-/// What was wrong with a request.
-///
-/// [`is_authentication_failure`](Self::is_authentication_failure) tells the verdicts on a signature, which all get one answer,
-/// from the failures that say so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RejectionKind {
-    /// The body did not arrive within the deadline: 408.
-    BodyTimeout,
-    /// The body is longer than the limit: 413.
-    BodyTooLarge,
-    /// The body broke off, or could not be read: 400.
-    BodyUnreadable,
-    /// The server's own clock cannot be right, so no signed time can be judged: 503.
-    ClockUnreliable,
-    /// An ownership challenge without the right token.
-    ChallengeFailed,
-    /// An ownership challenge with a part missing or out of form: 400.
-    ChallengeMalformed,
-    /// An ownership challenge that nobody here has asked for: 404.
-    ChallengeUnexpected,
-    /// A header, or a field of one, is out of form.
-    Malformed,
-    /// A header that the scheme needs is absent or empty.
-    Missing,
-    /// The bodies of unverified requests use up the [byte
-    /// budget](crate::SignatureLayer::byte_budget): 503.
-    Overloaded,
-    /// A header that must be there once is there more than once, or headers of two families are
-    /// mixed.
-    Repeated,
-    /// No signature in the request was made with one of the secrets over what was received.
-    SignatureMismatch,
-    /// The signed time is further ahead than the tolerance allows.
-    TimestampInFuture,
-    /// The signed time is longer ago than the tolerance allows.
-    TimestampStale,
-    /// A body that the signature does not cover.
-    BodyNotSigned,
-    /// The look-up knows no secret for this request.
-    UnknownTenant,
-    /// The URL that the provider signed could not be told from this request.
-    UrlUnresolved,
-    /// The verifier panicked: 500.
-    VerifierPanicked,
-    /// The verifier itself failed, for example because the secret store is down: 503.
-    VerifierUnavailable,
-}
-
-impl RejectionKind {
-    /// A stable name for logs and metrics, in snake case.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BodyTimeout => "body_timeout",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyUnreadable => "body_unreadable",
-            Self::ClockUnreliable => "clock_suspect",
-            Self::ChallengeFailed => "handshake_failed",
-            Self::ChallengeMalformed => "handshake_malformed",
-            Self::ChallengeUnexpected => "handshake_unexpected",
-            Self::Malformed => "malformed",
-            Self::Missing => "missing",
-            Self::Overloaded => "overload",
-            Self::Repeated => "repeated",
-            Self::SignatureMismatch => "signature_mismatch",
-            Self::TimestampInFuture => "timestamp_in_future",
-            Self::TimestampStale => "timestamp_stale",
-            Self::BodyNotSigned => "uncovered",
-            Self::UnknownTenant => "unknown_tenant",
-            Self::UrlUnresolved => "unknown_url",
-            Self::VerifierPanicked => "verifier_panicked",
-            Self::VerifierUnavailable => "verifier_unavailable",
-        }
-    }
-
-    /// Whether this is a verdict on the request's authenticity. All verdicts get the same answer,
-    /// so that an attacker cannot tell them apart.
-    #[must_use]
-    pub const fn is_authentication_failure(self) -> bool {
-        self.own_status().is_none()
-    }
-
-    /// The status of a failure that is no verdict: 4xx only where the request itself is at fault,
-    /// 5xx where we could not decide, because senders give up on a 4xx and come again after a 503.
-    const fn own_status(self) -> Option<StatusCode> {
-        match self {
-            Self::BodyTimeout => Some(StatusCode::REQUEST_TIMEOUT),
-            Self::BodyTooLarge => Some(StatusCode::PAYLOAD_TOO_LARGE),
-            Self::BodyUnreadable | Self::ChallengeMalformed => Some(StatusCode::BAD_REQUEST),
-            Self::ChallengeUnexpected => Some(StatusCode::NOT_FOUND),
-            Self::ClockUnreliable | Self::Overloaded | Self::VerifierUnavailable => {
-                Some(StatusCode::SERVICE_UNAVAILABLE)
-            }
-            Self::VerifierPanicked => Some(StatusCode::INTERNAL_SERVER_ERROR),
-            Self::ChallengeFailed
-            | Self::Malformed
-            | Self::Missing
-            | Self::Repeated
-            | Self::SignatureMismatch
-            | Self::TimestampInFuture
-            | Self::TimestampStale
-            | Self::BodyNotSigned
-            | Self::UnknownTenant
-            | Self::UrlUnresolved => None,
-        }
-    }
-
-    /// Whether the body was not there whole or could not be held, so that there is nothing to hand
-    /// on.
-    pub(crate) const fn is_of_body(self) -> bool {
-        matches!(
-            self,
-            Self::BodyTimeout | Self::BodyTooLarge | Self::BodyUnreadable | Self::Overloaded
-        )
-    }
-
-    const fn describe(self) -> &'static str {
-        match self {
-            Self::BodyTimeout => "the body did not arrive in time",
-            Self::BodyTooLarge => "the body is over the limit",
-            Self::BodyUnreadable => "the body could not be read",
-            Self::ClockUnreliable => "the server's clock cannot be right",
-            Self::ChallengeFailed => "the challenge does not carry the right token",
-            Self::ChallengeMalformed => "the challenge is incomplete or out of form",
-            Self::ChallengeUnexpected => "nobody here has asked for this challenge",
-            Self::Malformed => "out of form",
-            Self::Missing => "missing or empty",
-            Self::Overloaded => "too many bodies are being received",
-            Self::Repeated => "there more than once",
-            Self::SignatureMismatch => "no signature matches",
-            Self::TimestampInFuture => "the signed time is in the future",
-            Self::TimestampStale => "the signed time is too long ago",
-            Self::BodyNotSigned => "the signature does not cover the body",
-            Self::UnknownTenant => "no secret is known for this request",
-            Self::UrlUnresolved => "the signed URL cannot be told",
-            Self::VerifierPanicked => "the verifier panicked",
-            Self::VerifierUnavailable => "the verifier is unavailable",
-        }
-    }
-}
-
-impl fmt::Display for RejectionKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 impl Rejection {
@@ -220,7 +74,7 @@ impl Rejection {
             provider: "",
             www_authenticate: "",
             tenant: None,
-            is_nobody: false,
+            is_tenant_claimed: false,
             field: None,
             details: None,
             measure: None,
@@ -324,30 +178,16 @@ impl Rejection {
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
-        self.is_nobody = false;
+        self.is_tenant_claimed = false;
         self
     }
 
-    #[cfg(feature = "tenants")]
-    pub(crate) fn looked_up(mut self, tenant: Arc<str>, is_nobody: bool) -> Self {
-        self.tenant = Some(tenant);
-        self.is_nobody = is_nobody;
-        self
-    }
-
-    /// Whatever the decoy's verdict was, there is no such tenant. A known tenant's goes through the
-    /// same steps, so that it takes as long.
-    #[cfg(feature = "tenants")]
-    pub(crate) fn judged(mut self) -> Self {
-        // A failure that is no verdict is told to the known ones too.
-        let is_unknown = self.is_nobody && self.kind.is_authentication_failure();
-        self.kind = if is_unknown { RejectionKind::UnknownTenant } else { self.kind };
-        self.field = self.field.filter(|_| !is_unknown);
-        if is_unknown && self.details.is_some() {
-            // The URL stays, which is shown of a mismatch alone: to leave it out would take less time.
-            self.details().source = None;
-        }
-        self.measure = self.measure.filter(|_| !is_unknown);
+    /// Names the tenant that the request claims to be for, where nobody knows whether there is such a tenant: a
+    /// look-up failed, for example. It is told as [`claimed_tenant`](Self::claimed_tenant).
+    #[must_use]
+    pub fn with_claimed_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
+        self.tenant = Some(tenant.into());
+        self.is_tenant_claimed = true;
         self
     }
 
@@ -363,8 +203,7 @@ impl Rejection {
         self.field.as_ref().and_then(Named::field)
     }
 
-    /// Its name, for those who write it down.
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "the log asks for it"))]
+    /// Returns its name, for those who write it down.
     pub(crate) fn field_name(&self) -> Option<&str> {
         self.field.as_ref().map(Named::name)
     }
@@ -393,18 +232,17 @@ impl Rejection {
         self.signed_url_of(false)
     }
 
-    /// Whether a URL is named. It is not redacted for that: an unknown tenant's is redacted once, too.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn has_signed_url(&self) -> bool {
-        self.details.as_ref().is_some_and(|details| details.signed_url.is_some())
+    /// Returns the URL as the verifier has it, with its secrets.
+    pub(crate) fn raw_signed_url(&self) -> Option<&str> {
+        self.details.as_ref()?.signed_url.as_deref()
     }
 
     /// The same, of a request whose URL is known to be secret, or not.
     pub(crate) fn signed_url_of(&self, has_secret_url: bool) -> Option<String> {
-        let details = self.details.as_ref()?;
-        let has_secret_url = has_secret_url || details.has_secret_url;
+        let has_secret_url =
+            has_secret_url || self.details.as_ref().is_some_and(|details| details.has_secret_url);
         // An unknown tenant's is made, too, so that it takes as long.
-        let url = signed_url(details.signed_url.as_ref()?, has_secret_url);
+        let url = signed_url(self.raw_signed_url()?, has_secret_url);
         Some(url).filter(|_| self.kind == RejectionKind::SignatureMismatch)
     }
 
@@ -430,7 +268,7 @@ impl Rejection {
     }
 
     fn is_tenant_known(&self) -> bool {
-        !self.is_nobody && self.kind != RejectionKind::UnknownTenant
+        !self.is_tenant_claimed && self.kind != RejectionKind::UnknownTenant
     }
 
     /// The status that the layer answers with: 403 for a verdict unless the provider or the layer
@@ -448,13 +286,18 @@ impl Rejection {
         self
     }
 
-    /// Takes from the verifier's defaults what the response needs, unless it is known.
-    pub(crate) fn of_verifier(mut self, defaults: &VerifierDefaults) -> Self {
+    /// Sets the `WWW-Authenticate` of a 401, unless it is known.
+    pub(crate) const fn with_www_authenticate(mut self, challenge: &'static str) -> Self {
         if self.www_authenticate.is_empty() {
-            self.www_authenticate = defaults.www_authenticate;
+            self.www_authenticate = challenge;
         }
-        self = self.with_secret_url(defaults.has_secret_url());
-        self.with_provider(defaults.provider)
+        self
+    }
+
+    /// Sets the status of a verdict.
+    pub(crate) const fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
     }
 
     /// Hides the path of the signed URL where the request's URL is secret.
@@ -463,11 +306,6 @@ impl Rejection {
             self.details().has_secret_url = true;
         }
         self
-    }
-
-    pub(crate) fn attributed(mut self, defaults: &VerifierDefaults) -> Self {
-        self.status = Some(defaults.status);
-        self.of_verifier(defaults)
     }
 
     /// With the challenge of the first verifier that had one: all refusals of a layer ask alike.
@@ -504,7 +342,7 @@ impl fmt::Debug for Rejection {
             .field("kind", &self.kind)
             .field("provider", &self.provider)
             .field("tenant", &self.tenant())
-            .field("field", &self.field.as_ref().map(Named::name))
+            .field("field", &self.field_name())
             .field("source", &self.cause())
             .field("measure", &self.measure)
             .field("signed_url", &self.signed_url())
@@ -517,8 +355,8 @@ impl fmt::Display for Rejection {
         if !self.provider.is_empty() {
             write!(f, "{}: ", self.provider)?;
         }
-        if let Some(field) = &self.field {
-            write!(f, "{}: ", field.name())?;
+        if let Some(field) = self.field_name() {
+            write!(f, "{field}: ")?;
         }
         f.write_str(self.kind.describe())?;
         if let Some(millis) = self.age_millis() {
@@ -541,54 +379,4 @@ impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause().map(|source| &**source as &(dyn Error + 'static))
     }
-}
-
-/// The default answer: the rejection's status and no body, the same for every verdict.
-///
-/// A 503 asks the sender to come again in five seconds. A 401 has the verifier's `WWW-Authenticate`
-/// (see [`VerifierDefaults::with_www_authenticate`](crate::verifier::VerifierDefaults::with_www_authenticate)).
-#[must_use]
-pub fn default_response(rejection: &Rejection) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = rejection.status();
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-        let headers = response.headers_mut();
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-    }
-    rejection.add_challenge(&mut response);
-    response
-}
-
-/// The content type of a gRPC request, which only HTTP/2 carries. Elsewhere a sender could choose
-/// HTTP 200 for its refusal by a header.
-pub(crate) fn grpc_content_type(version: Version, headers: &HeaderMap) -> Option<&HeaderValue> {
-    let content_type = headers.get(header::CONTENT_TYPE)?;
-    let (media_type, rest) = content_type.as_bytes().split_at_checked(16)?;
-    let is_grpc = media_type.eq_ignore_ascii_case(b"application/grpc")
-        && matches!(rest, [] | [b'+' | b';', ..] | [b'-', b'w', b'e', b'b', ..]);
-    (is_grpc && version >= Version::HTTP_2).then_some(content_type)
-}
-
-/// The answer to a gRPC request: HTTP 200 and a `grpc-status` in the headers ("trailers only"),
-/// under the content type that the request used. A verdict is 7 (permission denied) or, where the
-/// provider wants 401, 16 (unauthenticated).
-pub(crate) fn grpc_response(rejection: &Rejection, content_type: HeaderValue) -> Response<Bytes> {
-    let code = match rejection.status() {
-        StatusCode::UNAUTHORIZED => "16",
-        StatusCode::PAYLOAD_TOO_LARGE => "8",
-        StatusCode::REQUEST_TIMEOUT => "4",
-        StatusCode::BAD_REQUEST | StatusCode::INTERNAL_SERVER_ERROR => "13",
-        StatusCode::SERVICE_UNAVAILABLE => "14",
-        status if status.is_success() => "0",
-        _ => "7",
-    };
-    grpc_status(code, content_type)
-}
-
-pub(crate) fn grpc_status(code: &'static str, content_type: HeaderValue) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, content_type);
-    headers.insert("grpc-status", HeaderValue::from_static(code));
-    response
 }

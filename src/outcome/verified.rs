@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, request::Parts};
 use sha2::{Digest, Sha256};
 
-use crate::{outcome::rejection::Rejection, parse::encoding::MAX_TAG};
+use crate::outcome::{event_id::EventId, rejection::Rejection};
 
 /// Proof that a request is genuine, and what is known from it.
 ///
@@ -37,11 +37,12 @@ pub struct Verified {
     has_unique_content: bool,
     tenant: Option<Arc<str>>,
     /// In the replay key in the tenant's place, where a store may find it by other spellings.
-    replay_name: Option<Arc<[u8; 32]>>,
+    pub(crate) replay_name: Option<Arc<[u8; 32]>>,
     identity: Option<Identity>,
     /// Whose identity it is, where another verifier accepts the delivery for longer.
     replay_provider: Option<&'static str>,
     body_is_signed: bool,
+    event_id: Option<EventId>,
     /// As the layer received it. It shares its memory with the request's body.
     body: Option<Bytes>,
 }
@@ -49,9 +50,12 @@ pub struct Verified {
 /// Bytes that the signature vouches for: a signed id, or the tag itself.
 #[derive(Clone)]
 struct Identity {
-    bytes: [u8; MAX_TAG],
+    bytes: [u8; MAX_IDENTITY],
     len: u8,
 }
+
+/// Longest identity that is kept as it is, in bytes: the longest tag, of HMAC-SHA512.
+const MAX_IDENTITY: usize = 64;
 
 /// In the place of an identity's length: an event's id in the body.
 const EVENT_ID: u8 = u8::MAX - 1;
@@ -107,6 +111,7 @@ impl Verified {
             identity: None,
             replay_provider: None,
             body_is_signed: false,
+            event_id: None,
             body: None,
         }
     }
@@ -164,6 +169,17 @@ impl Verified {
         self
     }
 
+    /// Says where the provider's bodies have the id of their event.
+    pub(crate) const fn with_event_id(mut self, id: Option<EventId>) -> Self {
+        self.event_id = id;
+        self
+    }
+
+    /// Returns where the body has the id of its event.
+    pub(crate) const fn event_id(&self) -> Option<EventId> {
+        self.event_id
+    }
+
     pub(crate) fn set_body(&mut self, body: Bytes) {
         self.body = Some(body);
     }
@@ -181,12 +197,6 @@ impl Verified {
         self
     }
 
-    #[cfg(feature = "tenants")]
-    pub(crate) fn with_replay_name(mut self, name: Option<Arc<[u8; 32]>>) -> Self {
-        self.replay_name = name;
-        self
-    }
-
     /// The bytes that [`replay_key`](Self::replay_key) is made of: the decoded tag or a signed id.
     /// Give it nothing that a replayer could change.
     #[must_use]
@@ -196,9 +206,9 @@ impl Verified {
     }
 
     pub(crate) fn set_identity(&mut self, authenticated: &[u8]) {
-        let mut bytes = [0; MAX_TAG];
+        let mut bytes = [0; MAX_IDENTITY];
         // What does not fit is hashed; no tag is 65 bytes long, so the two cannot meet.
-        let len = if authenticated.len() <= MAX_TAG {
+        let len = if authenticated.len() <= MAX_IDENTITY {
             bytes[..authenticated.len()].copy_from_slice(authenticated);
             authenticated.len()
         } else {

@@ -1,5 +1,6 @@
 //! Strict decoding: one spelling for each byte string, but for the case of hex digits.
 
+use crate::outcome::redact::percent::nibble;
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose},
@@ -209,12 +210,3 @@ const NIBBLES: [u8; 256] = {
     }
     table
 };
-
-pub(crate) const fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}

@@ -1,7 +1,7 @@
 //! Form-encoded text, decoded as the WHATWG URL standard does: `+` is a space, `%41` a byte, and
 //! what is not a valid escape stands for itself.
 
-use crate::{outcome::rejection::RejectionKind, parse::encoding::nibble};
+use crate::outcome::{kind::RejectionKind, redact::percent::decode_until};
 
 /// More parameters than any provider sends.
 const MAX_PARAMETERS: usize = 4096;
@@ -74,32 +74,6 @@ impl Form {
         self.parameters
             .iter()
             .map(|&[start, middle, end]| (&self.text[start..middle], &self.text[middle..end]))
-    }
-}
-
-pub(crate) fn decode(encoded: &[u8], out: &mut Vec<u8>) {
-    decode_until(encoded, |_| false, out);
-}
-
-/// Decodes up to the first byte of these, and returns what begins with it.
-fn decode_until<'a>(encoded: &'a [u8], is_end: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> &'a [u8] {
-    let mut rest = encoded;
-    loop {
-        // What stands for itself is copied at once.
-        let plain = rest.iter().position(|byte| matches!(byte, b'+' | b'%') || is_end(*byte));
-        let (plain, escape) = rest.split_at(plain.unwrap_or(rest.len()));
-        out.extend_from_slice(plain);
-        let (byte, len) = match escape {
-            [b'+', ..] => (b' ', 1),
-            [b'%', high, low, ..] => match (nibble(*high), nibble(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, 3),
-                _ => (b'%', 1),
-            },
-            [b'%', ..] => (b'%', 1),
-            _ => return escape,
-        };
-        out.push(byte);
-        rest = &escape[len..];
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue, Uri, Version, header, request::Parts};
 
-use crate::outcome::rejection::{Rejection, RejectionKind};
+use crate::outcome::{kind::RejectionKind, rejection::Rejection};
 
 /// Longest header value that takes part in verification, in bytes.
 const MAX_HEADER: usize = 8 << 10;
@@ -105,4 +105,19 @@ pub(crate) fn original_uri(head: &Parts) -> &Uri {
         return &original.0;
     }
     &head.uri
+}
+
+/// Stops at a name under which no header is ever found.
+pub(crate) const fn checked_name(name: &'static str) -> &'static str {
+    let bytes = name.as_bytes();
+    assert!(!bytes.is_empty(), "a header's name is empty");
+    let mut at = 0;
+    while at < bytes.len() {
+        assert!(
+            matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'),
+            "a header's name must be lower-case"
+        );
+        at += 1;
+    }
+    name
 }

@@ -3,6 +3,7 @@
 //!
 //! A name that occurs twice is an error: our reading and the handler's could differ.
 
+use crate::outcome::redact::percent::nibble;
 use std::borrow::Cow;
 
 /// Deepest nesting, as in `serde_json`.
@@ -300,25 +301,15 @@ impl<'a> Reader<'a> {
         let digits = bytes.get(self.at..self.at + 4).ok_or(Malformed)?;
         self.at += 4;
         digits.iter().try_fold(0, |value, digit| {
-            let digit = crate::parse::encoding::nibble(*digit).ok_or(Malformed)?;
+            let digit = nibble(*digit).ok_or(Malformed)?;
             Ok(value << 4 | u16::from(digit))
         })
     }
 }
 
-/// The text as a JSON string.
-#[cfg(feature = "sign")]
-pub(crate) fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => quoted.extend(['\\', char]),
-            '\0'..='\x1f' => quoted.push_str(&format!("\\u{:04x}", u32::from(char))),
-            _ => quoted.push(char),
-        }
-    }
-    quoted.push('"');
-    quoted
+/// Returns the text of a top-level field.
+pub(crate) fn text_field<'a>(json: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    field(json, name).ok().flatten().and_then(Value::into_text)
 }
 
 /// Returns the text or number of a field of a JSON object, for look-ups and ids. `None` when it is not there, is

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use crate::outcome::rejection::{Rejection, RejectionKind};
+use crate::outcome::{kind::RejectionKind, rejection::Rejection};
 
 /// How a signed time is written. Numbers are plain digits: no sign, no leading zero, no fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,7 +57,7 @@ macro_rules! scheme_methods {
     };
     (@defaults) => {
         /// The provider's name, the status of refusals and the body limit, for look-ups.
-        pub const DEFAULTS: $crate::verifier::verifier::VerifierDefaults = Self::SCHEME.defaults();
+        pub const DEFAULTS: $crate::verifier::defaults::VerifierDefaults = Self::SCHEME.defaults();
     };
     (@timed) => {
         /// How far the signed time may be off, in place of the table's freshness.
@@ -103,7 +103,7 @@ macro_rules! providers {
             }
 
             impl $crate::verifier::verifier::Verifier for $name {
-                $crate::verifier::verifier::delegate_verifier!(self => self.0, $crate::scheme::verifier::SchemeState);
+                $crate::verifier::delegate::delegate_verifier!(self => self.0, $crate::scheme::verifier::SchemeState);
             }
 
             $crate::providers::macros::sign_as!($name, self => &self.0);

@@ -34,6 +34,7 @@ pub(crate) mod own;
 pub(crate) mod policies;
 pub(crate) mod policy;
 pub(crate) mod registry;
+pub(crate) mod support;
 
 pub use self::catalogue::{
     commerce, developer, identity, media, messaging, operations, payments, productivity, tokens,

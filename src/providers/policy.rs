@@ -5,10 +5,11 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::{
+    outcome::event_id::EventId,
     parse::timestamp::Tolerance,
     providers::{other_credentials, policies::POLICIES},
     scheme::declaration::Scheme,
-    verifier::verifier::VerifierDefaults,
+    verifier::defaults::VerifierDefaults,
 };
 
 /// A vendor's documented delivery of webhooks: the retry schedule, the largest body, and the statuses
@@ -254,9 +255,14 @@ impl DeliveryPolicy {
         Self { covers_body: true, signed_anew: Some(false), ..*self }.tolerance()
     }
 
-    /// Returns the time for which a guard remembers an event by its id: as long as the delivery may come again.
-    pub(crate) const fn event_retention(&self) -> Duration {
-        Duration::from_secs(self.past_retries())
+    /// Returns where bodies have the id of their event. A guard remembers it as long as the delivery may come again.
+    const fn event(&self) -> Option<EventId> {
+        match self.event_id {
+            Some(path) => {
+                Some(EventId { path, retention: Duration::from_secs(self.past_retries()) })
+            }
+            None => None,
+        }
     }
 
     /// The whole schedule and a tenth, in seconds.
@@ -306,9 +312,12 @@ pub(crate) const fn applied(scheme: Scheme) -> Scheme {
         scheme.time.is_none() || !matches!(policy.retries, Retries::Unasked),
         "a provider signs a time; say in `policies.rs` for how long it comes again, or that it is unknown"
     );
-    scheme
+    let scheme = scheme
         .other_credentials(other_credentials::of(scheme.defaults().provider()))
-        .with_policy(policy)
+        .event_id(policy.event())
+        .status(policy.status())
+        .body_limit(policy.body_limit());
+    if scheme.time.is_some() { scheme.tolerance(policy.tolerance()) } else { scheme }
 }
 
 /// A provider's defaults, likewise.

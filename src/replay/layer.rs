@@ -16,11 +16,12 @@ use tower_layer::Layer;
 use crate::{
     observe::event::EventKind,
     outcome::{
-        rejection::grpc_status,
+        event_id::EventId,
+        replay_answer::ReplayAnswer,
+        response::grpc_status,
         verified::{ReplayKey, Scope, Unverified, Verified},
     },
     parse::json::json_path,
-    providers::registry::delivery_policies,
     replay::{
         outage::Outage,
         service::ReplayService,
@@ -50,7 +51,7 @@ pub(crate) struct Config {
     pub(crate) lease: Duration,
     retention: Option<Duration>,
     body_only: Vec<&'static str>,
-    event_id: Option<EventId>,
+    event_id: Option<KnownBy>,
     duplicate_status: StatusCode,
     pub(crate) fails_open: bool,
     pub(crate) said: Arc<Said>,
@@ -75,7 +76,7 @@ type OwnId = dyn Fn(&Verified, &Bytes) -> Option<String> + Send + Sync;
 
 /// Where the event's id stands in a signed body.
 #[derive(Clone)]
-enum EventId {
+enum KnownBy {
     OfProvider,
     Own(Arc<OwnId>),
 }
@@ -169,7 +170,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
         self,
         id: impl Fn(&Verified, &Bytes) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.with(|config| config.event_id = Some(EventId::Own(Arc::new(id))))
+        self.with(|config| config.event_id = Some(KnownBy::Own(Arc::new(id))))
     }
 
     /// Knows each delivery by the event's id that its provider documents, such as Stripe's `id` and Square's
@@ -178,7 +179,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
     /// [`DeliveryPolicy::event_id`](crate::providers::DeliveryPolicy::event_id) tells which providers have one. The
     /// deliveries of others have their usual key.
     pub fn by_event_id(self) -> Self {
-        self.with(|config| config.event_id = Some(EventId::OfProvider))
+        self.with(|config| config.event_id = Some(KnownBy::OfProvider))
     }
 
     /// The answer to a delivery that has been handled, in place of 200: 409, for example. Most
@@ -288,10 +289,10 @@ impl Config {
             return None;
         }
         let (id, least) = match event_id {
-            EventId::Own(id) => (id(verified, body)?, None),
-            EventId::OfProvider => {
-                let policy = delivery_policies().find(|it| it.name() == verified.provider())?;
-                (json_path(body, policy.event_id()?)?, Some(policy.event_retention()))
+            KnownBy::Own(id) => (id(verified, body)?, None),
+            KnownBy::OfProvider => {
+                let EventId { path, retention } = verified.event_id()?;
+                (json_path(body, path)?, Some(retention))
             }
         };
         let is_in_form = (1..=MAX_EVENT_ID).contains(&id.len());
@@ -328,69 +329,6 @@ pub(crate) struct Answer {
     pub(crate) kind: ReplayAnswer,
     pub(crate) key: Option<ReplayKey>,
     pub(crate) error: Option<StoreError>,
-}
-
-/// Why the guard answered in the handler's place. It leaves this in the response's extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ReplayAnswer {
-    /// The delivery has been handled: 200, or as [set](ReplayLayer::duplicate_status).
-    Duplicate,
-    /// The delivery is being handled, and may yet fail: 503.
-    InFlight,
-    /// The guard was turned on by name for a provider that signs nothing: 500.
-    NothingSigned,
-    /// There is no [`SignatureLayer`](crate::SignatureLayer) above: 500.
-    NotVerified,
-    /// The store could not answer: 503.
-    StoreFailed,
-}
-
-impl ReplayAnswer {
-    /// A stable name for logs and metrics, in snake case.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Duplicate => "duplicate",
-            Self::InFlight => "in_flight",
-            Self::NothingSigned => "nothing_signed",
-            Self::NotVerified => "not_verified",
-            Self::StoreFailed => "store_failed",
-        }
-    }
-
-    const fn status(self, duplicate: StatusCode) -> StatusCode {
-        match self {
-            Self::Duplicate => duplicate,
-            Self::InFlight | Self::StoreFailed => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NothingSigned | Self::NotVerified => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    /// Already exists, unavailable, internal.
-    const fn grpc_status(self) -> &'static str {
-        match self {
-            Self::Duplicate => "6",
-            Self::InFlight | Self::StoreFailed => "14",
-            Self::NothingSigned | Self::NotVerified => "13",
-        }
-    }
-}
-
-impl fmt::Display for ReplayAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Duplicate => "the delivery has been handled",
-            Self::InFlight => "the delivery is being handled",
-            Self::NothingSigned => {
-                "the replay guard is turned on for a provider whose signature covers nothing"
-            }
-            Self::NotVerified => {
-                "the replay guard found no `Verified`; put it below a `SignatureLayer`"
-            }
-            Self::StoreFailed => "the replay store could not answer",
-        })
-    }
 }
 
 impl<T> fmt::Debug for ReplayLayer<T> {

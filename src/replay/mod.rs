@@ -98,9 +98,12 @@ pub(crate) mod store;
 #[cfg_attr(docsrs, doc(cfg(feature = "replay-redis")))]
 pub use self::redis::{ask::RedisFuture, store::RedisStore};
 pub use self::{
-    layer::{ReplayAnswer, ReplayLayer},
+    layer::ReplayLayer,
     memory::MemoryReplayStore,
     service::{ReplayFuture, ReplayService},
     store::{Claim, ClaimToken, ReplayStore, Settled, StoreError},
 };
-pub use crate::{outcome::verified::ReplayKey, parse::json::json_field};
+pub use crate::{
+    outcome::{replay_answer::ReplayAnswer, verified::ReplayKey},
+    parse::json::json_field,
+};

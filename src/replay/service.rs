@@ -16,10 +16,10 @@ use tower_service::Service;
 use crate::{
     layer::body::ResponseBody,
     observe::{attempt::Attempt, event::EventKind},
-    outcome::rejection::grpc_content_type,
+    outcome::{replay_answer::ReplayAnswer, response::grpc_content_type},
     parse::timestamp::Clock,
     replay::{
-        layer::{Answer, Config, ReplayAnswer},
+        layer::{Answer, Config},
         outage::Outage,
         store::{Claim, Hold, ReplayStore, Settled, StoreError},
     },
@@ -245,14 +245,14 @@ impl Report {
         self.event(EventKind::Replay(answer));
         #[cfg(feature = "tracing")]
         if let Some(request) = request.filter(|_| answer == ReplayAnswer::NotVerified) {
-            use crate::observe::{redact::text as escaped, tracing::take_line};
+            use crate::{observe::tracing::take_line, outcome::redact::text::escape};
 
             // Nobody observes a request that no layer above has seen.
             if let Some(suppressed) = take_line(&config.said.not_verified) {
                 tracing::error!(
                     target: "tower_webhook::security",
                     method = request.method().as_str(),
-                    path = escaped(request.uri().path().as_bytes()),
+                    path = escape(request.uri().path().as_bytes()),
                     suppressed = (suppressed > 0).then_some(suppressed),
                     "{answer}"
                 );

@@ -2,7 +2,6 @@
 
 use http::request::Parts;
 
-pub(crate) use crate::crypto::public_key::Content;
 use crate::{
     crypto::{
         mac::{Algorithm, Mac, Tag},
@@ -18,6 +17,9 @@ use crate::{
         verifier::{Keys, SchemeVerifier},
     },
 };
+
+/// The signed content, as a key reads it.
+pub(crate) type Content = crate::crypto::public_key::Content;
 
 /// The public keys of a verifier, all of its scheme's algorithm.
 #[derive(Clone)]

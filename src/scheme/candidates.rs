@@ -3,10 +3,7 @@
 use http::request::Parts;
 
 use crate::{
-    outcome::{
-        field::Field,
-        rejection::{Rejection, RejectionKind},
-    },
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
     parse::{
         encoding::MAX_TAG,
         headers::{credentials, optional, required},
@@ -17,12 +14,22 @@ use crate::{
         declaration::{Scheme, SignatureSource, TimestampSource},
         signature_format::MAX_CANDIDATES,
     },
+    verifier::first_contact::HeaderNames,
 };
 
 /// Sees a candidate's bytes, or `None` for one that cannot be decoded.
 pub(crate) type VisitCandidate<'a> = dyn FnMut(Option<&[u8]>) -> Result<(), Rejection> + 'a;
 
 impl SignatureSource {
+    /// Returns them as the layer's defaults have them.
+    pub(crate) const fn names(&self) -> HeaderNames {
+        match self {
+            Self::Authorization(_) => HeaderNames::One("authorization"),
+            Self::Header(name) => HeaderNames::One(name),
+            Self::Headers(names) => HeaderNames::Any(names),
+        }
+    }
+
     /// Returns all headers in which a signature may stand.
     pub(crate) const fn headers(&self) -> &[&'static str] {
         match self {
@@ -66,14 +73,6 @@ impl Scheme {
             SignatureSource::Authorization(_) => "authorization",
             SignatureSource::Header(name) => name,
             SignatureSource::Headers(names) => names[0],
-        }
-    }
-
-    #[cfg(feature = "sign")]
-    pub(crate) const fn authorization_scheme(&self) -> Option<&'static str> {
-        match self.source {
-            SignatureSource::Authorization(name) => Some(name),
-            _ => None,
         }
     }
 

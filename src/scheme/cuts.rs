@@ -13,7 +13,7 @@ use crate::{
         declaration::{Component, Scheme, SignatureSource, TimestampSource},
         public_url::PublicUrl,
     },
-    verifier::verifier::{verify, verify_at},
+    verifier::verify::{verify, verify_at},
 };
 
 const ORIGIN: &str = "https://a.example";
@@ -315,7 +315,7 @@ fn what_cannot_be_guarded_is_refused_when_it_is_built() {
         build(&[Component::Url, Component::Literal("."), Component::Body], fixed).unwrap();
     let tag = verifier.tag(b"https://a.example/h.php.a.b").unwrap();
     let (mut head, ()) = Request::post("/any.thing").body(()).unwrap().into_parts();
-    let signature = verifier.scheme().encoding.encode(tag.as_bytes());
+    let signature = verifier.0.scheme.encoding.encode(tag.as_bytes());
     head.headers.insert("x-s", signature.parse().unwrap());
     verify(&verifier, &head, &Bytes::from("a.b")).unwrap();
 }

@@ -5,20 +5,21 @@ use http::{HeaderName, StatusCode};
 use crate::{
     crypto::{credentials::Credentials, mac::Algorithm, secret::Secret, secrets::Secrets},
     error::ConfigError,
+    outcome::event_id::EventId,
     parse::{
         encoding::Encoding,
+        headers::checked_name,
         timestamp::{TimestampFormat, Tolerance},
     },
-    providers::policy::DeliveryPolicy,
     scheme::{
         key::SecretEncoding, keys::IntoKeys, public_url::PublicUrl,
         signature_format::SignatureFormat, verifier::SchemeVerifier,
     },
     verifier::{
-        challenge::{Challenge, is_token},
-        first_contact::{FirstContact, FirstContacts},
+        challenge::{challenge::Challenge, response::is_token},
+        defaults::VerifierDefaults,
+        first_contact::{FirstContact, FirstContacts, MAX_OTHERS},
         sensitive::SensitiveParts,
-        verifier::VerifierDefaults,
     },
 };
 
@@ -40,6 +41,7 @@ pub struct Scheme {
     pub(crate) time: Option<(TimestampSource, TimestampFormat)>,
     pub(crate) tolerance: Option<Tolerance>,
     pub(crate) delivery_id: Option<&'static str>,
+    pub(crate) event_id: Option<EventId>,
     pub(crate) has_unique_content: bool,
     pub(crate) takes_any_body: bool,
     pub(crate) time_may_be_absent: bool,
@@ -130,7 +132,7 @@ impl Scheme {
     pub(crate) const fn new(algorithm: Algorithm, header: &'static str) -> Self {
         Self {
             defaults: VerifierDefaults::DEFAULT,
-            source: SignatureSource::Header(checked(header)),
+            source: SignatureSource::Header(checked_name(header)),
             signature_format: SignatureFormat::Single { prefix: "" },
             algorithm,
             encoding: Encoding::Hex,
@@ -139,6 +141,7 @@ impl Scheme {
             time: None,
             tolerance: None,
             delivery_id: None,
+            event_id: None,
             has_unique_content: false,
             takes_any_body: false,
             time_may_be_absent: false,
@@ -188,7 +191,7 @@ impl Scheme {
         assert!(!names.is_empty(), "a scheme needs a signature header");
         let mut at = 0;
         while at < names.len() {
-            checked(names[at]);
+            checked_name(names[at]);
             at += 1;
         }
         self.source = SignatureSource::Headers(names);
@@ -246,7 +249,7 @@ impl Scheme {
         let (mut at, mut bodies) = (0, 0);
         while at < parts.len() {
             if let Component::Header(name) | Component::HttpDate(name) = parts[at] {
-                checked(name);
+                checked_name(name);
             }
             bodies += matches!(parts[at], Component::Body) as usize;
             at += 1;
@@ -260,7 +263,7 @@ impl Scheme {
     /// [`tolerance`](Self::tolerance) sets another bound.
     pub const fn time(mut self, source: TimestampSource, format: TimestampFormat) -> Self {
         if let TimestampSource::Header(name) = source {
-            checked(name);
+            checked_name(name);
         }
         self.time = Some((source, format));
         self
@@ -275,7 +278,7 @@ impl Scheme {
     /// The header with the delivery's id. It must be there if the [signed content](Self::signed_content) has
     /// it, and may be absent otherwise.
     pub const fn delivery_id(mut self, header: &'static str) -> Self {
-        self.delivery_id = Some(checked(header));
+        self.delivery_id = Some(checked_name(header));
         self
     }
 
@@ -307,7 +310,7 @@ impl Scheme {
             | Challenge::HeaderToJson { header, .. }
             | Challenge::SignedField { header, .. }
             | Challenge::SignedHeader { header, .. } => {
-                checked(header);
+                checked_name(header);
             }
             _ => {}
         }
@@ -348,7 +351,7 @@ impl Scheme {
     pub const fn required(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
         let mut at = 0;
         while at < headers.len() {
-            checked(headers[at].0);
+            checked_name(headers[at].0);
             at += 1;
         }
         self.required = headers;
@@ -362,10 +365,25 @@ impl Scheme {
             defaults = defaults.with_challenge(challenge);
         }
         if !self.first_contacts.is_empty() {
+            let others = self.other_headers();
             defaults.first_contacts =
-                FirstContacts::new(self.first_contacts, self.source, [self.families, self.legacy]);
+                FirstContacts::new(self.first_contacts, self.source.names(), others);
         }
         defaults
+    }
+
+    /// Returns the signature headers of the families and of the legacy, where all of them have room.
+    const fn other_headers(&self) -> [&'static [&'static str]; MAX_OTHERS] {
+        let mut names: [&[&str]; MAX_OTHERS] = [&[]; MAX_OTHERS];
+        let mut at = 0;
+        while at < self.families.len() && at < MAX_OTHERS {
+            names[at] = self.families[at].source.headers();
+            at += 1;
+        }
+        if at < MAX_OTHERS && !self.legacy.is_empty() {
+            names[at] = self.legacy[0].source.headers();
+        }
+        names
     }
 
     /// Returns the parts of a request that hold a signature or a secret: the signature's headers, and
@@ -386,13 +404,9 @@ impl Scheme {
         self.signs_id() && self.defaults.provider == VerifierDefaults::DEFAULT.provider
     }
 
-    /// Takes the vendor's policy in place of the defaults.
-    pub(crate) const fn with_policy(mut self, policy: &DeliveryPolicy) -> Self {
-        self.defaults =
-            self.defaults.with_status(policy.status()).with_body_limit(policy.body_limit());
-        if self.time.is_some() {
-            self.tolerance = Some(policy.tolerance());
-        }
+    /// Says where bodies have the id of their event.
+    pub(crate) const fn event_id(mut self, id: Option<EventId>) -> Self {
+        self.event_id = id;
         self
     }
 
@@ -403,7 +417,7 @@ impl Scheme {
     }
 
     /// Returns the secrets, checked; `present` of them a verifier has already.
-    pub(crate) fn checked(
+    pub(crate) fn check_secrets(
         &self,
         secrets: Secrets,
         present: usize,
@@ -518,19 +532,4 @@ fn may_sign_token(scheme: &Scheme) -> bool {
 /// Whether no content with this part is a challenge that is answered with an HMAC.
 fn never_in_token(part: &Component) -> bool {
     matches!(part, Component::Literal(text) if !is_token(text.as_bytes()))
-}
-
-/// Stops at a name under which no header is ever found.
-pub(crate) const fn checked(name: &'static str) -> &'static str {
-    let bytes = name.as_bytes();
-    assert!(!bytes.is_empty(), "a header's name is empty");
-    let mut at = 0;
-    while at < bytes.len() {
-        assert!(
-            matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'),
-            "a header's name must be lower-case"
-        );
-        at += 1;
-    }
-    name
 }

@@ -59,7 +59,7 @@ pub use crate::{
         timestamp::{TimestampFormat, Tolerance},
     },
     verifier::{
-        challenge::Challenge,
+        challenge::challenge::Challenge,
         first_contact::{ContactField, FirstContact},
     },
 };

@@ -1,17 +1,12 @@
 //! What URL the provider signed.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-};
+use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc};
 
 use http::{Method, Uri, request::Parts};
 
 use crate::{
     error::ConfigError,
-    outcome::rejection::{Rejection, RejectionKind},
+    outcome::{kind::RejectionKind, redact::url::is_host, rejection::Rejection},
     parse::{headers::optional, network::Network},
 };
 
@@ -333,34 +328,6 @@ fn after_scheme(url: &str) -> Result<&str, ConfigError> {
         ));
     }
     Ok(rest)
-}
-
-/// Whether this is a host, with a port where there is one. No provider can send to anything else,
-/// so it is a slip that would refuse every genuine request. Names may be in any script and have
-/// underscores.
-pub(crate) fn is_host(text: &str) -> bool {
-    let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
-        Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => (None, port),
-        Some(_) => return false,
-        None => {
-            let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-            (Some(host), port)
-        }
-    };
-    let is_port = match port.strip_prefix(':') {
-        Some(digits) => {
-            digits.bytes().all(|byte| byte.is_ascii_digit())
-                && digits.parse::<u16>().is_ok_and(|port| port != 0)
-        }
-        None => port.is_empty(),
-    };
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label.chars().all(|char| char.is_alphanumeric() || matches!(char, '-' | '_'))
-    };
-    // The root of all names may be written at the end.
-    is_port
-        && host.is_none_or(|host| host.strip_suffix('.').unwrap_or(host).split('.').all(is_label))
 }
 
 impl fmt::Debug for PublicUrl {

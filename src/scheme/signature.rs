@@ -8,7 +8,7 @@ use crate::{
         secrets::{IntoSecrets, each},
     },
     error::MAX_SECRETS,
-    outcome::rejection::{Rejection, RejectionKind},
+    outcome::{kind::RejectionKind, rejection::Rejection},
     parse::encoding::MAX_TAG,
     scheme::{declaration::Scheme, signature_format::MAX_CANDIDATES, verifier::TAKES_PUBLIC_KEY},
 };
@@ -43,7 +43,7 @@ impl Scheme {
         content: impl AsRef<[u8]>,
         secrets: impl IntoSecrets,
     ) -> Result<usize, Rejection> {
-        let secrets = self.checked(secrets.into_secrets()?, 0)?;
+        let secrets = self.check_secrets(secrets.into_secrets()?, 0)?;
         let tags = each(&secrets, |secret| {
             let key = self.secret_encoding.key(secret)?;
             let mac = Mac::new(self.algorithm, key.expose());

@@ -7,10 +7,7 @@
 use http::{Method, request::Parts};
 
 use crate::{
-    outcome::{
-        field::Field,
-        rejection::{Rejection, RejectionKind},
-    },
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
     parse::{
         headers::{optional, required},
         timestamp::{Timestamp, TimestampFormat},

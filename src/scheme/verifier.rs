@@ -13,11 +13,7 @@ use crate::{
         secrets::{Secrets, each},
     },
     error::{ConfigError, MAX_SECRETS},
-    outcome::{
-        field::Field,
-        rejection::{Rejection, RejectionKind},
-        verified::Verified,
-    },
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{
         headers::{optional, required},
         json,
@@ -31,11 +27,15 @@ use crate::{
         signed_content::Side,
     },
     verifier::{
-        challenge::{Challenge, is_token},
+        challenge::{
+            challenge::{Challenge, SignToken},
+            response::is_token,
+        },
         context::Context,
+        defaults::VerifierDefaults,
         outcome::Outcome,
         sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        verifier::Verifier,
     },
 };
 
@@ -43,12 +43,12 @@ use crate::{
 ///
 /// Cloning it is one reference count.
 #[derive(Clone)]
-pub struct SchemeVerifier(Arc<Inner>);
+pub struct SchemeVerifier(pub(crate) Arc<Inner>);
 
 #[derive(Clone)]
-struct Inner {
-    scheme: Scheme,
-    keys: Keys,
+pub(crate) struct Inner {
+    pub(crate) scheme: Scheme,
+    pub(crate) keys: Keys,
     url: Option<PublicUrl>,
     /// Whether the body must begin, and end, with a byte that no URL has.
     open_sides: [bool; 2],
@@ -73,7 +73,7 @@ pub(crate) enum Keys {
 
 impl Keys {
     /// None for public keys, which sign nothing.
-    fn macs(&self) -> &[Mac] {
+    pub(crate) fn macs(&self) -> &[Mac] {
         match self {
             Self::Public(_) => &[],
             Self::Secret(macs) => macs,
@@ -105,7 +105,7 @@ impl SchemeVerifier {
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
         let mut verifier = Self::without_keys(scheme, Keys::Secret(Vec::new()), url)?;
-        each(&scheme.checked(secrets, 0)?, |secret| verifier.add_secret(secret))?;
+        each(&scheme.check_secrets(secrets, 0)?, |secret| verifier.add_secret(secret))?;
         Ok(verifier)
     }
 
@@ -190,29 +190,6 @@ impl SchemeVerifier {
         let legacy = || inner.legacy.as_ref().filter(is_named);
         let weaker = || (inner.accepts_legacy && !is_named(&self)).then(legacy).flatten();
         inner.families.iter().find(is_named).or_else(weaker).unwrap_or(self)
-    }
-
-    #[cfg(feature = "sign")]
-    pub(crate) fn scheme(&self) -> &Scheme {
-        &self.0.scheme
-    }
-
-    /// The content that a genuine request with this head and body signs.
-    #[cfg(feature = "sign")]
-    pub(crate) fn content(&self, head: &Parts, body: &[u8]) -> Result<Vec<u8>, Rejection> {
-        let mut content = Vec::new();
-        self.0.each_part(Side::BeforeBody, head, &mut |bytes| content.extend_from_slice(bytes))?;
-        content.extend_from_slice(body);
-        self.0.each_part(Side::AfterBody, head, &mut |bytes| content.extend_from_slice(bytes))?;
-        Ok(content)
-    }
-
-    /// The tag of this content under the first secret; `None` with a public key.
-    #[cfg(feature = "sign")]
-    pub(crate) fn tag(&self, content: &[u8]) -> Option<Tag> {
-        let mut mac = self.0.keys.macs().first()?.clone();
-        mac.update(content);
-        Some(mac.finalize())
     }
 
     /// Changes the scheme in a way that leaves its keys as they are.
@@ -340,7 +317,7 @@ impl Verifier for SchemeVerifier {
 
         let mut verified = Verified::new(scheme.defaults.provider).with_key_index(key_index);
         // Every scheme signs it.
-        verified = verified.with_signed_body();
+        verified = verified.with_signed_body().with_event_id(scheme.event_id);
         let time = match scheme.time {
             // No object has no time. All of it is signed, so nobody can have taken one away.
             Some((TimestampSource::Json(_), _))
@@ -401,14 +378,15 @@ impl Verifier for SchemeVerifier {
         if let Some(id) = id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
             verified = verified.with_delivery_id(id, is_signed);
         }
-        let key = inner.keys.macs().first();
-        let reply = || scheme.challenge?.after_verification(head, body, key);
+        let reply = || {
+            inner.answer_challenge(|challenge, sign| challenge.after_verification(head, body, sign))
+        };
         Outcome::Accept(verified).or_reply(reply)
     }
 
     fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
-        let key = self.0.keys.macs().first();
-        self.0.scheme.challenge?.before_verification(request.head(), key)
+        let head = request.head();
+        self.0.answer_challenge(|challenge, sign| challenge.before_verification(head, sign))
     }
 
     fn defaults(&self) -> VerifierDefaults {
@@ -471,6 +449,21 @@ impl Inner {
         Ok((key_index, rest.last().copied().unwrap_or(first)))
     }
 
+    /// Asks the scheme's challenge for an answer, with the first secret to sign it.
+    fn answer_challenge<T>(
+        &self,
+        answer: impl FnOnce(Challenge, Option<SignToken<'_>>) -> Option<T>,
+    ) -> Option<T> {
+        let challenge = self.scheme.challenge?;
+        let Some(mac) = self.keys.macs().first() else { return answer(challenge, None) };
+        let sign = |token: &[u8]| {
+            let mut mac = mac.clone();
+            mac.update(token);
+            mac.finalize().as_bytes().to_vec()
+        };
+        answer(challenge, Some(&sign))
+    }
+
     /// Names the URL, or what of it is signed, in a mismatch.
     fn name_url(&self, rejection: Rejection, head: &Parts) -> Rejection {
         let is_mismatch = rejection.kind() == RejectionKind::SignatureMismatch;
@@ -480,7 +473,7 @@ impl Inner {
         }
     }
 
-    fn each_part(
+    pub(crate) fn each_part(
         &self,
         side: Side,
         head: &Parts,

@@ -30,8 +30,11 @@
 //!
 //! To send a signed request to a server that runs, use the example `send`.
 
+pub(crate) mod json;
+pub(crate) mod scheme;
 #[expect(clippy::module_inception, reason = "the trait of the module's name")]
 pub(crate) mod sign;
+pub(crate) mod write;
 
 pub use self::sign::{Sign, Signing, signed};
 #[cfg(feature = "asymmetric")]

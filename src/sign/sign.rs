@@ -3,21 +3,11 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, request::Parts};
+use http::{Request, request::Parts};
 
 #[cfg(feature = "asymmetric")]
 use crate::crypto::private_key::PrivateKey;
-use crate::{
-    crypto::mac::Algorithm,
-    outcome::rejection::Rejection,
-    parse::timestamp::{MONTHS, TimestampFormat, WEEKDAYS},
-    scheme::{
-        declaration::{Component, TimestampSource},
-        signature_format::SignatureFormat,
-        verifier::SchemeVerifier,
-    },
-    verifier::verifier::Verifier,
-};
+use crate::{crypto::mac::Algorithm, outcome::rejection::Rejection, verifier::verifier::Verifier};
 
 /// A verifier that can also sign, as its provider does: every provider of this crate, and each
 /// [`BoxVerifier`](crate::providers::BoxVerifier) that [`by_name`](crate::providers::by_name) gives.
@@ -106,7 +96,7 @@ impl<'a> Signing<'a> {
     }
 
     /// Returns the private key's signature; `None` without a key of this algorithm.
-    fn signature(&self, algorithm: Algorithm, content: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn signature(&self, algorithm: Algorithm, content: &[u8]) -> Option<Vec<u8>> {
         #[cfg(feature = "asymmetric")]
         {
             let key = self.private_key.filter(|key| key.algorithm() == algorithm)?;
@@ -153,161 +143,4 @@ pub fn signed<'a, S: Sign, B: AsRef<[u8]>>(
     let proven = signer.sign(&mut head, body.as_ref(), &with.into())?;
     let body = proven.unwrap_or_else(|| Bytes::copy_from_slice(body.as_ref()));
     Ok(Request::from_parts(head, body))
-}
-
-/// The JSON object with a first member more, whose value is JSON already.
-pub(crate) fn with_member(object: &[u8], name: &str, value: &str) -> Option<Vec<u8>> {
-    let rest = object.trim_ascii_start().strip_prefix(b"{")?;
-    let comma = if rest.trim_ascii_start().starts_with(b"}") { "" } else { "," };
-    Some([format!(r#"{{"{name}":{value}{comma}"#).as_bytes(), rest].concat())
-}
-
-impl Sign for SchemeVerifier {
-    fn sign(
-        &self,
-        head: &mut Parts,
-        body: &[u8],
-        with: &Signing<'_>,
-    ) -> Result<Option<Bytes>, Rejection> {
-        put_signature(self, head, body, with.time, |content| {
-            let tag = self.tag(content).map(|tag| tag.as_bytes().to_vec());
-            tag.or_else(|| with.signature(self.scheme().algorithm, content))
-        })?;
-        Ok(None)
-    }
-}
-
-/// Puts the headers of the scheme into the head, with the signature that `sign` makes.
-fn put_signature(
-    verifier: &SchemeVerifier,
-    head: &mut Parts,
-    body: &[u8],
-    time: SystemTime,
-    sign: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
-) -> Result<(), Rejection> {
-    let scheme = verifier.scheme();
-    let time_text = scheme.time.map(|(_, format)| format.write(time)).unwrap_or_default();
-    if let Some((TimestampSource::Header(name), _)) = scheme.time {
-        set(head, name, &time_text);
-    }
-    for (name, value) in scheme.required {
-        set(head, name, value);
-    }
-    for part in scheme.signed_content {
-        let (name, value) = match *part {
-            Component::Header(name) => (Some(name), "delivery-1".to_owned()),
-            Component::HttpDate(name) => (Some(name), TimestampFormat::HttpDate.write(time)),
-            Component::Id => (scheme.delivery_id, "delivery-1".to_owned()),
-            _ => continue,
-        };
-        if let Some(name) = name.filter(|name| !head.headers.contains_key(*name)) {
-            set(head, name, &value);
-        }
-    }
-    let header = scheme.signature_field();
-    let value = |signature: &str| {
-        let value = scheme.signature_format.write(&time_text, signature);
-        scheme.authorization_scheme().map_or(value.clone(), |name| format!("{name} {value}"))
-    };
-    // The time is read from there.
-    set(head, header, &value(""));
-    let signature = sign(&verifier.content(head, body)?).ok_or_else(|| {
-        Rejection::unavailable("to sign, give the private key of the verifier's algorithm")
-    })?;
-    set(head, header, &value(&scheme.encoding.encode(&signature)));
-    Ok(())
-}
-
-fn set(head: &mut Parts, name: &'static str, value: &str) {
-    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-        head.headers.insert(name, value);
-    }
-}
-
-impl SignatureFormat {
-    pub(crate) fn write(self, time: &str, signature: &str) -> String {
-        match self {
-            Self::Single { prefix } => format!("{prefix}{signature}"),
-            Self::Unnamed { separator, time_first: true } => {
-                format!("{time}{}{signature}", char::from(separator))
-            }
-            Self::Unnamed { .. } => signature.to_owned(),
-            Self::Named { separator, assign, signature: name, time: time_name, spaced } => {
-                let (separator, assign) = (char::from(separator), char::from(assign));
-                let space = if spaced { " " } else { "" };
-                let time = time_name
-                    .map(|name| format!("{name}{assign}{time}{separator}{space}"))
-                    .unwrap_or_default();
-                format!("{time}{name}{assign}{signature}")
-            }
-        }
-    }
-}
-
-impl TimestampFormat {
-    pub(crate) fn write(self, time: SystemTime) -> String {
-        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let (seconds, millis) = (since.as_secs(), since.subsec_millis());
-        match self {
-            Self::HttpDate => written(seconds, |[year, month, day], weekday, clock| {
-                let month = usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month));
-                let month = month.copied().unwrap_or_default();
-                format!("{weekday} {day:02} {month} {year:04} {clock} UTC")
-            }),
-            Self::UnixSeconds => seconds.to_string(),
-            Self::UnixMillis => since.as_millis().to_string(),
-            Self::Rfc3339 => format!("{}Z", Self::Rfc3339NoOffset.write(time)),
-            Self::Rfc3339NoOffset => written(seconds, |[year, month, day], _, clock| {
-                format!("{year:04}-{month:02}-{day:02}T{clock}.{millis:03}")
-            }),
-        }
-    }
-}
-
-/// Calls `write` with year, month and day, the day of the week, and the time as `00:51:44`.
-fn written(seconds: u64, write: impl FnOnce([u64; 3], &str, &str) -> String) -> String {
-    let (mut days, second) = (seconds / 86_400, seconds % 86_400);
-    let weekday = usize::try_from(days % 7).ok().and_then(|day| WEEKDAYS.get(day));
-    let mut year = 1970;
-    let is_leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    while days >= 365 + u64::from(is_leap(year)) {
-        days -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(is_leap(year));
-    let mut month = 1;
-    for len in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < len {
-            break;
-        }
-        days -= len;
-        month += 1;
-    }
-    let clock = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
-    write([year, month, days + 1], weekday.copied().unwrap_or_default(), &clock)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::parse::timestamp::Timestamp;
-
-    #[test]
-    fn a_day_that_is_written_is_read_as_the_same() {
-        // A few years from 1970, and round 2000 and 2100: one is a leap year.
-        for day in (0..1_500).chain(10_900..11_400).chain(47_450..47_950) {
-            for second in [0, 86_399] {
-                let time = SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400 + second);
-                for format in [TimestampFormat::Rfc3339, TimestampFormat::HttpDate] {
-                    let text = format.write(time);
-                    let read = Timestamp::parse(text.as_bytes(), format);
-                    assert_eq!(read.and_then(Timestamp::to_system_time), Some(time), "{text}");
-                }
-            }
-        }
-    }
 }

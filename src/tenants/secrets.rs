@@ -2,6 +2,8 @@
 
 use std::{collections::hash_map::RandomState, hash::BuildHasher};
 
+use sha2::{Digest, Sha256};
+
 use crate::{
     crypto::{secret::Secret, secrets::Secrets},
     error::ConfigError,
@@ -58,4 +60,9 @@ pub fn decoy_secret() -> Result<Secret, ConfigError> {
     // accepted by this secret, so that it need be no better than hard to guess.
     let random = |n: u64| RandomState::new().hash_one(n).to_ne_bytes();
     Secret::from_bytes((0..4).flat_map(random).collect::<Vec<u8>>())
+}
+
+/// Tells tenants apart. It stays the same while a new secret is added.
+pub(crate) fn fingerprint(secrets: &Secrets) -> [u8; 32] {
+    Sha256::digest(secrets.0.last().map(Secret::expose).unwrap_or_default()).into()
 }

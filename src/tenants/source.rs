@@ -12,8 +12,8 @@ use bytes::Bytes;
 use http::request::Parts;
 
 use crate::{
-    layer::verification::contained,
     outcome::rejection::Rejection,
+    panic::catch_panic,
     parse::client_ip::ClientIp,
     tenants::{
         tenants::{Miss, Tenants},
@@ -21,13 +21,14 @@ use crate::{
     },
     verifier::{
         context::Context,
+        defaults::VerifierDefaults,
         requires::Requires,
         sensitive::SensitiveParts,
         source::{
             Early, Found, LayerContext, LookUpLater, Never, Source,
             sealed::{Engine, Sealed},
         },
-        verifier::{Verifier, VerifierDefaults},
+        verifier::Verifier,
     },
 };
 
@@ -203,5 +204,5 @@ impl<V, F> fmt::Debug for ByBodyLater<V, F> {
 
 /// The sender's address. It comes from the user's code, whose panic tells none.
 fn address(head: &Parts, client_ip: Option<&ClientIp>) -> Option<IpAddr> {
-    client_ip.and_then(|client_ip| contained(|| client_ip.of(head)).ok().flatten())
+    client_ip.and_then(|client_ip| catch_panic(|| client_ip.of(head)).ok().flatten())
 }

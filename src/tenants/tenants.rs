@@ -19,14 +19,14 @@ use tokio::time::timeout;
 use crate::{
     crypto::secrets::Secrets,
     error::ConfigError,
-    layer::verification::contained,
-    outcome::rejection::{Rejection, RejectionKind},
+    outcome::{kind::RejectionKind, rejection::Rejection},
+    panic::catch_panic,
     parse::timestamp::Clock,
     tenants::{
         builder::TenantsBuilder,
         gate::{Gate, Lane},
         id::TenantId,
-        secrets::{TenantSecrets, decoy_secret},
+        secrets::{TenantSecrets, decoy_secret, fingerprint},
         single_flight::{Flights, Seat, Turn},
         source::{ByBody, ByHead},
         verifier::{Found, LookUp, TenantVerifier},
@@ -154,7 +154,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
                 let id = id.map(|id| TenantId::of_store(&id));
                 let own = id.as_ref().unwrap_or(&tenant);
                 Ok(Some(Answer {
-                    fingerprint: id.is_none().then(|| secrets.fingerprint()),
+                    fingerprint: id.is_none().then(|| fingerprint(&secrets)),
                     verifier: make(secrets).map_err(|error| unusable(error, own))?,
                     id,
                 }))
@@ -281,7 +281,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// Returns whether the decoy answers this request itself. A tenant's verifier says what becomes of it, of
     /// a panic as well.
     fn is_challenge(&self, request: &Context<'_>) -> bool {
-        contained(|| self.0.config.decoy.challenge(request).is_some()).unwrap_or(true)
+        catch_panic(|| self.0.config.decoy.challenge(request).is_some()).unwrap_or(true)
     }
 
     /// Returns whether every tenant's verifier refuses this request from its head, whatever its secrets.
@@ -290,7 +290,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         if !decoy_stands_for_all || self.is_challenge(request) {
             return false;
         }
-        let refused = contained(|| decoy.begin(request).err().map(|rejection| rejection.kind()));
+        let refused = catch_panic(|| decoy.begin(request).err().map(|rejection| rejection.kind()));
         // What cannot depend on a secret. All else is the tenant's to say.
         matches!(
             refused,
@@ -398,9 +398,9 @@ impl<V: Verifier + Clone> Shared<V> {
 
     /// Asks the user's code. A panic there is told from an answer, as everywhere in this crate.
     async fn ask(&self, id: &TenantId) -> Result<Option<Answer<V>>, Rejection> {
-        let mut asking = contained(|| (self.config.store)(id.clone()))?;
+        let mut asking = catch_panic(|| (self.config.store)(id.clone()))?;
         poll_fn(|cx| {
-            contained(|| asking.as_mut().poll(cx))
+            catch_panic(|| asking.as_mut().poll(cx))
                 .unwrap_or_else(|panicked| Poll::Ready(Err(panicked)))
         })
         .await
@@ -426,7 +426,11 @@ fn unusable(error: ConfigError, tenant: &TenantId) -> Rejection {
 
 /// Names the id that was looked up, unless the tenant is known.
 fn named(rejection: Rejection, id: &TenantId) -> Rejection {
-    if rejection.tenant().is_some() { rejection } else { rejection.looked_up(id.to_shared(), true) }
+    if rejection.tenant().is_some() {
+        rejection
+    } else {
+        rejection.with_claimed_tenant(id.to_shared())
+    }
 }
 
 fn late() -> Rejection {

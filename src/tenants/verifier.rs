@@ -13,13 +13,11 @@ use http::Response;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    outcome::rejection::Rejection,
+    outcome::{kind::RejectionKind, rejection::Rejection},
     tenants::id::TenantId,
     verifier::{
-        context::Context,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
+        verifier::Verifier,
     },
 };
 
@@ -69,9 +67,29 @@ impl<V> TenantVerifier<V> {
         !self.is_decoy && self.tenant.as_str() == id
     }
 
-    /// For whoever reads the events; the sender is not told.
+    /// Names the tenant for whoever reads the events; the sender is not told.
     fn named(&self, rejection: Rejection) -> Rejection {
-        rejection.looked_up(self.tenant.to_shared(), self.is_decoy)
+        let tenant = self.tenant.to_shared();
+        if self.is_decoy {
+            rejection.with_claimed_tenant(tenant)
+        } else {
+            rejection.with_tenant(tenant)
+        }
+    }
+
+    /// Whatever the decoy's verdict was, there is no such tenant. A known tenant's goes through the same steps, so
+    /// that it takes as long.
+    fn hide_decoy(&self, mut rejection: Rejection) -> Rejection {
+        // A failure that is no verdict is told to the known ones too.
+        let is_hidden = self.is_decoy && rejection.kind.is_authentication_failure();
+        rejection.kind = if is_hidden { RejectionKind::UnknownTenant } else { rejection.kind };
+        rejection.field = rejection.field.filter(|_| !is_hidden);
+        rejection.measure = rejection.measure.filter(|_| !is_hidden);
+        if let Some(details) = rejection.details.as_mut().filter(|_| is_hidden) {
+            // The URL stays, which is shown of a mismatch alone: to leave it out would take less time.
+            Arc::make_mut(details).source = None;
+        }
+        rejection
     }
 }
 
@@ -96,12 +114,13 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
             // What makes the verifier may have named the tenant by its row.
             Ok(outcome) if !self.is_decoy && outcome.verified().tenant().is_some() => Ok(outcome),
             Ok(outcome) if !self.is_decoy => Ok(outcome.map(|verified| {
-                let verified = verified.with_tenant(self.tenant.to_shared());
-                verified.with_replay_name(self.replay_name.clone())
+                let mut verified = verified.with_tenant(self.tenant.to_shared());
+                verified.replay_name.clone_from(&self.replay_name);
+                verified
             })),
             // With the decoy's secret, which nobody knows.
             Ok(_) => Err(self.named(Rejection::unknown_tenant())),
-            Err(rejection) => Err(self.named(rejection).judged()),
+            Err(rejection) => Err(self.hide_decoy(self.named(rejection))),
         }
     }
 

@@ -4,15 +4,10 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::{
-    outcome::{
-        rejection::{Rejection, RejectionKind},
-        verified::Verified,
-    },
+    outcome::{kind::RejectionKind, rejection::Rejection, verified::Verified},
     verifier::{
-        context::Context,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
+        verifier::Verifier,
     },
 };
 

@@ -4,9 +4,8 @@ use bytes::Bytes;
 use http::{Method, Response, request::Parts};
 
 use crate::{
-    parse::{form::Form, json},
-    scheme::declaration::{Scheme, SignatureSource},
-    verifier::challenge::{echo, is_token, json_answer},
+    parse::{form::Form, headers::checked_name, json},
+    verifier::challenge::response::{echo, is_token, json_answer},
 };
 
 /// The longest body, in bytes, that may be a first contact.
@@ -93,7 +92,7 @@ impl FirstContact {
     ///
     /// When the name is not lower-case.
     pub const fn header(mut self, name: &'static str, value: &'static str) -> Self {
-        self.header = Some((crate::scheme::declaration::checked(name), value));
+        self.header = Some((checked_name(name), value));
         self
     }
 
@@ -209,34 +208,41 @@ pub(crate) struct FirstContacts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct OfProvider {
     contacts: &'static [FirstContact],
-    signature: SignatureSource,
-    families: Families,
+    signature: HeaderNames,
+    /// Of the scheme's families and legacy.
+    others: [&'static [&'static str]; MAX_OTHERS],
 }
 
-/// Schemes with signature headers of their own.
-#[derive(Clone, Copy, Debug)]
-struct Families([&'static [Scheme]; 2]);
+/// Most families of a scheme with first contacts, and one legacy.
+pub(crate) const MAX_OTHERS: usize = 4;
 
-impl PartialEq for Families {
-    /// Schemes are not compared; those of one provider are one constant.
-    fn eq(&self, other: &Self) -> bool {
-        self.0.iter().zip(other.0).all(|(schemes, others)| std::ptr::eq(*schemes, others))
+/// The headers in which a signature may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderNames {
+    One(&'static str),
+    Any(&'static [&'static str]),
+}
+
+impl HeaderNames {
+    fn is_in(&self, head: &Parts) -> bool {
+        let has = |name: &&str| head.headers.contains_key(*name);
+        match self {
+            Self::One(name) => has(name),
+            Self::Any(names) => names.iter().any(has),
+        }
     }
 }
-
-impl Eq for Families {}
 
 impl FirstContacts {
     pub(crate) const NONE: Self = Self { known: [None; MAX_COMBINED], exchanged: &[] };
 
     pub(crate) const fn new(
         contacts: &'static [FirstContact],
-        signature: SignatureSource,
-        families: [&'static [Scheme]; 2],
+        signature: HeaderNames,
+        others: [&'static [&'static str]; MAX_OTHERS],
     ) -> Self {
         let mut of_one = Self::NONE;
-        let families = Families(families);
-        of_one.known[0] = Some(OfProvider { contacts, signature, families });
+        of_one.known[0] = Some(OfProvider { contacts, signature, others });
         of_one
     }
 
@@ -284,10 +290,9 @@ impl FirstContacts {
     /// it is.
     fn unsigned<'a>(&'a self, head: &'a Parts) -> impl Iterator<Item = &'a OfProvider> + 'a {
         let is_unsigned = |known: &&OfProvider| {
-            let families =
-                known.families.0.into_iter().flatten().flat_map(Scheme::signature_headers);
-            let mut names = known.signature.headers().iter().chain(families);
-            !names.any(|name| head.headers.contains_key(*name))
+            let is_other =
+                |names: &[&str]| names.iter().any(|name| head.headers.contains_key(*name));
+            !known.signature.is_in(head) && !known.others.iter().any(|names| is_other(names))
         };
         self.known.iter().flatten().filter(is_unsigned)
     }

@@ -15,13 +15,14 @@ use crate::{
     outcome::rejection::Rejection,
     verifier::{
         context::Context,
+        defaults::VerifierDefaults,
         requires::Requires,
         sensitive::SensitiveParts,
         source::{
             Early, Found, LayerContext, LookUpLater, Never, Source,
             sealed::{Engine, Sealed},
         },
-        verifier::{Verifier, VerifierDefaults},
+        verifier::Verifier,
     },
 };
 

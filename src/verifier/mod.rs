@@ -4,19 +4,28 @@
 pub(crate) mod challenge;
 pub(crate) mod combine;
 pub(crate) mod context;
+pub(crate) mod defaults;
+pub(crate) mod delegate;
 pub(crate) mod first_contact;
+pub(crate) mod function;
 pub(crate) mod make;
 pub(crate) mod outcome;
 pub(crate) mod requires;
 pub(crate) mod sensitive;
 pub(crate) mod source;
+pub(crate) mod tenant;
 #[expect(clippy::module_inception, reason = "the type of the module's name")]
 pub(crate) mod verifier;
+pub(crate) mod verify;
 
 pub use self::{
-    challenge::{WithChallenge, with_challenge},
+    challenge::with_challenge::{WithChallenge, with_challenge},
     combine::{AllOf, AnyOf, all_of, any_of},
+    defaults::VerifierDefaults,
+    function::{VerifierFn, verifier_fn},
     make::MakeVerifier,
-    verifier::{ForTenant, Verifier, VerifierDefaults, VerifierFn, verifier_fn, verify, verify_at},
+    tenant::ForTenant,
+    verifier::Verifier,
+    verify::{verify, verify_at},
 };
 pub use crate::{outcome::field::Field, parse::timestamp::Clock};

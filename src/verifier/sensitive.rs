@@ -85,7 +85,7 @@ impl SensitiveParts {
     #[must_use]
     pub fn has_field(&self, name: &str) -> bool {
         // No provider's name has other letters.
-        self.fields.iter().any(|field| field.eq_ignore_ascii_case(name))
+        self.fields().any(|field| field.eq_ignore_ascii_case(name))
     }
 
     /// Returns whether any field of the body is one of them.
@@ -94,7 +94,6 @@ impl SensitiveParts {
         !self.fields.is_empty()
     }
 
-    #[cfg(feature = "delivery-log")]
     pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|name| &**name)
     }
@@ -147,7 +146,7 @@ impl SensitiveParts {
             visit(piece);
             if piece.contains(['%', '+']) {
                 let mut decoded = Vec::new();
-                crate::parse::form::decode(piece.as_bytes(), &mut decoded);
+                crate::outcome::redact::percent::decode(piece.as_bytes(), &mut decoded);
                 visit(&String::from_utf8_lossy(&decoded));
             }
         }

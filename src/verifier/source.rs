@@ -18,11 +18,8 @@ use crate::{
     outcome::rejection::Rejection,
     parse::client_ip::ClientIp,
     verifier::{
-        context::Context,
-        make::MakeVerifier,
-        requires::Requires,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        context::Context, defaults::VerifierDefaults, make::MakeVerifier, requires::Requires,
+        sensitive::SensitiveParts, verifier::Verifier,
     },
 };
 
@@ -51,7 +48,7 @@ pub trait Source: sealed::Engine {}
 /// What a source may ask of its layer.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerContext<'a> {
-    #[cfg_attr(not(feature = "tenants"), expect(dead_code, reason = "stores ask for it"))]
+    #[allow(dead_code, reason = "stores ask for it")]
     pub(crate) client_ip: Option<&'a ClientIp>,
     pub(crate) defaults: &'a VerifierDefaults,
 }

@@ -21,7 +21,7 @@ const README: &str = include_str!("../../README.md");
 const PAGE: &str = include_str!("../../docs/403-at-3am.md");
 const THREATS: &str = include_str!("../../THREAT_MODEL.md");
 const PROVIDERS: &str = include_str!("../../src/providers/mod.rs");
-const REJECTION: &str = include_str!("../../src/outcome/rejection.rs");
+const REJECTION: &str = include_str!("../../src/outcome/kind.rs");
 
 /// The cells of a table's rows, found by the table's first column.
 fn table<'a>(text: &'a str, first_column: &str) -> Vec<Vec<&'a str>> {

@@ -21,7 +21,7 @@ use crate::{
         },
         row::Draft,
     },
-    layer::verification::contained,
+    panic::catch_panic,
 };
 
 /// How long a thread is kept at most, but for the row in hand: a runtime that ends waits for it.
@@ -35,7 +35,7 @@ where
     while has_work(&queue, lane).await {
         let (turns_queue, work) = (Arc::clone(&queue), work.clone());
         // Panics when the system has no thread left.
-        let turn = contained(|| spawn_blocking(move || turn(&turns_queue, lane, &work)));
+        let turn = catch_panic(|| spawn_blocking(move || turn(&turns_queue, lane, &work)));
         let is_done = match turn {
             Ok(turn) => turn.await.is_ok(),
             Err(_) => false,
@@ -75,7 +75,7 @@ fn turn(queue: &Queue, lane: Lane, work: &impl Fn(&mut Draft)) {
         let next = queue.state().take_unfinished(lane);
         let Some(mut job) = next else { break };
         // A row that is not finished is still a row.
-        let _ = contained(|| work(&mut job.draft));
+        let _ = catch_panic(|| work(&mut job.draft));
         queue.hand_over(job);
     }
     // It may have been the last row, and taken back.

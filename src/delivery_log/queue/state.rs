@@ -351,7 +351,7 @@ impl State {
     }
 }
 
-pub(in crate::delivery_log) fn note(status: &'static str, count: u64, now: SystemTime) -> Entry {
+pub(crate) fn note(status: &'static str, count: u64, now: SystemTime) -> Entry {
     let mut entry = Entry::new(EntryId::new(now), status);
     entry.received_at = Some(now);
     entry.count = Some(count);

@@ -13,7 +13,7 @@ use crate::{
         },
         store::{LogError, LogStore},
     },
-    layer::verification::contained,
+    panic::catch_panic,
 };
 
 /// Until the number of refusals that were kept back is written even if none is let through.
@@ -111,12 +111,12 @@ async fn one_by_one(
 }
 
 /// Nothing waits for the store for ever, and a panic in one does not end the writer.
-pub(in crate::delivery_log) async fn limited<T>(
+pub(crate) async fn limited<T>(
     settings: &Settings,
     future: impl Future<Output = Result<T, LogError>>,
 ) -> Result<T, LogError> {
     let mut future = pin!(future);
-    let contained = poll_fn(|cx| match contained(|| future.as_mut().poll(cx)) {
+    let contained = poll_fn(|cx| match catch_panic(|| future.as_mut().poll(cx)) {
         Ok(poll) => poll,
         Err(_) => Poll::Ready(Err(LogError::unavailable("the store panicked"))),
     });

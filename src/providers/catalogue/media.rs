@@ -7,7 +7,7 @@ use crate::{
         declaration::{Component, Scheme, TimestampSource},
         signature_format::SignatureFormat,
     },
-    verifier::challenge::Challenge,
+    verifier::challenge::challenge::Challenge,
 };
 
 providers! {

@@ -11,7 +11,7 @@ use crate::{
         key::SecretEncoding,
         signature_format::SignatureFormat,
     },
-    verifier::challenge::Challenge,
+    verifier::challenge::challenge::Challenge,
 };
 
 providers! {

@@ -32,11 +32,8 @@ use crate::{
         verifier::{SchemeState, SchemeVerifier},
     },
     verifier::{
-        challenge::Challenge,
-        context::Context,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
+        outcome::Outcome, sensitive::SensitiveParts, verifier::Verifier,
     },
 };
 

@@ -13,16 +13,12 @@ use pin_project_lite::pin_project;
 
 use crate::{
     crypto::secret::Secret,
-    outcome::rejection::{Rejection, RejectionKind},
+    outcome::{kind::RejectionKind, rejection::Rejection},
     parse::headers::optional,
     providers::catalogue::productivity::Asana,
     verifier::{
-        challenge::MAX_CHALLENGE,
-        context::Context,
-        make::MakeVerifier,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        challenge::response::MAX_CHALLENGE, context::Context, defaults::VerifierDefaults,
+        make::MakeVerifier, outcome::Outcome, sensitive::SensitiveParts, verifier::Verifier,
     },
 };
 

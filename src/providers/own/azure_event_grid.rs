@@ -4,11 +4,8 @@ use crate::{
     outcome::{rejection::Rejection, verified::Verified},
     providers::{macros::sign_as, own::shared_token::SharedToken, policy},
     verifier::{
-        challenge::Challenge,
-        context::Context,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
+        outcome::Outcome, sensitive::SensitiveParts, verifier::Verifier,
     },
 };
 

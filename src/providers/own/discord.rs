@@ -21,10 +21,8 @@ use crate::{
         verifier::{SchemeState, SchemeVerifier},
     },
     verifier::{
-        context::Context,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
+        verifier::Verifier,
     },
 };
 

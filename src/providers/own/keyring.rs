@@ -16,11 +16,9 @@ use crate::{
         verifier::{SchemeState, SchemeVerifier},
     },
     verifier::{
-        challenge::Challenge,
-        context::Context,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
+        delegate::delegate_verifier, outcome::Outcome, sensitive::SensitiveParts,
+        verifier::Verifier,
     },
 };
 
@@ -64,7 +62,7 @@ impl Keyring {
         check(id)?;
         let keys = Arc::make_mut(&mut self.keys);
         let present = keys.iter().map(|key| key.indices.len()).sum();
-        let secrets = self.scheme.checked(secrets.into_secrets()?, present)?;
+        let secrets = self.scheme.check_secrets(secrets.into_secrets()?, present)?;
         let indices = present..present + secrets.len();
         if let Some(key) = keys.iter_mut().find(|key| key.id == id) {
             each(&secrets, |secret| key.verifier.add_secret(secret))?;
@@ -177,7 +175,7 @@ macro_rules! with_key_ids {
         }
 
         impl Verifier for $name {
-            crate::verifier::verifier::delegate_verifier!(self => self.0, SchemeState);
+            delegate_verifier!(self => self.0, SchemeState);
         }
 
         sign_as!($name, self => &self.0);

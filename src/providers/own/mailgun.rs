@@ -16,7 +16,7 @@ use crate::{
         encoding::Encoding,
         form::Form,
         headers::required,
-        json::{self, Value},
+        json::{self, Value, text_field},
         timestamp::{Timestamp, TimestampFormat, Tolerance},
     },
     providers::{
@@ -24,10 +24,7 @@ use crate::{
         policy::{self, DeliveryPolicy},
     },
     verifier::{
-        challenge::text_field,
-        context::Context,
-        outcome::Outcome,
-        verifier::{Verifier, VerifierDefaults},
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
 };
 
@@ -275,7 +272,7 @@ impl crate::sign::sign::Sign for Mailgun {
             Format::Json => {
                 let proof =
                     format!(r#"{{"timestamp":"{time}","token":"{token}","signature":"{tag}"}}"#);
-                crate::sign::sign::with_member(content, "signature", &proof)
+                crate::sign::json::with_member(content, "signature", &proof)
             }
         };
         let body = body.ok_or(Rejection::malformed_in(Field::json("signature")))?;

@@ -7,17 +7,18 @@ use crate::{
     crypto::{secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
     outcome::rejection::Rejection,
-    providers::{macros::sign_as, policy},
+    providers::{macros::sign_as, policy, support::subscription},
     scheme::{
         declaration::Scheme,
         verifier::{SchemeState, SchemeVerifier},
     },
     verifier::{
-        challenge::{Challenge, echo, subscription},
+        challenge::{challenge::Challenge, response::echo},
         context::Context,
+        defaults::VerifierDefaults,
         outcome::Outcome,
         sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        verifier::Verifier,
     },
 };
 

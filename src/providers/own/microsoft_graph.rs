@@ -7,13 +7,11 @@ use crate::{
     crypto::{secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
     outcome::{field::Field, rejection::Rejection, verified::Verified},
-    parse::json::{self, Value},
+    parse::json::{self, Value, text_field},
     providers::{other_credentials, own::shared_token::index_of, policy},
     verifier::{
-        challenge::{Challenge, text_field},
-        context::Context,
-        outcome::Outcome,
-        verifier::{Verifier, VerifierDefaults},
+        challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
+        outcome::Outcome, verifier::Verifier,
     },
 };
 
@@ -115,7 +113,7 @@ impl crate::sign::sign::Sign for MicrosoftGraph {
         _: &crate::sign::sign::Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
         let state = self.0.first().and_then(|state| str::from_utf8(state.expose()).ok());
-        let state = json::quoted(state.ok_or(Rejection::mismatch())?);
+        let state = crate::sign::json::quoted(state.ok_or(Rejection::mismatch())?);
         let Ok(Some(Value::Array(notifications))) = json::field(content, "value") else {
             return Err(Rejection::malformed_in(Field::json("value")));
         };
@@ -123,7 +121,7 @@ impl crate::sign::sign::Sign for MicrosoftGraph {
         let visited = json::items(notifications.as_bytes(), &mut |notification| {
             if let Value::Object(notification) = notification {
                 let notification = notification.as_bytes();
-                signed.extend(crate::sign::sign::with_member(notification, FIELD, &state));
+                signed.extend(crate::sign::json::with_member(notification, FIELD, &state));
             }
         });
         visited.map_err(|_| Rejection::malformed_in(Field::json("value")))?;

@@ -13,10 +13,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use multer::{Field, Multipart};
 
-use crate::outcome::{
-    field,
-    rejection::{Rejection, RejectionKind},
-};
+use crate::outcome::{field, kind::RejectionKind, rejection::Rejection};
 
 /// Bytes that the reader gets at once, and only when it is stuck without them. It copies them, so this
 /// bounds its memory.

@@ -17,11 +17,8 @@ use crate::{
         verifier::{SchemeState, SchemeVerifier},
     },
     verifier::{
-        combine::one_of,
-        context::Context,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        combine::one_of, context::Context, defaults::VerifierDefaults, outcome::Outcome,
+        sensitive::SensitiveParts, verifier::Verifier,
     },
 };
 

@@ -10,7 +10,7 @@ use crate::{
         declaration::{Component, Scheme, TimestampSource},
         verifier::{SchemeState, SchemeVerifier},
     },
-    verifier::verifier::{Verifier, delegate_verifier},
+    verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 
 /// SendGrid's Event Webhook and Inbound Parse, with their signatures switched on: Inbound Parse by a

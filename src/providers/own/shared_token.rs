@@ -6,18 +6,12 @@ use http::{HeaderName, request::Parts};
 use crate::{
     crypto::{mac::Verdict, secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
-    outcome::{
-        field::Field,
-        rejection::{Rejection, RejectionKind},
-        verified::Verified,
-    },
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{form::Form, headers::required_named},
     providers::{other_credentials, policy},
     verifier::{
-        context::Context,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
+        verifier::Verifier,
     },
 };
 

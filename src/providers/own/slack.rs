@@ -3,7 +3,7 @@ use http::Response;
 
 use crate::{
     outcome::rejection::Rejection,
-    parse::timestamp::TimestampFormat,
+    parse::{json::text_field, timestamp::TimestampFormat},
     providers::{
         macros::{scheme_methods, sign_as},
         policy,
@@ -13,12 +13,16 @@ use crate::{
         verifier::{SchemeState, SchemeVerifier},
     },
     verifier::{
-        challenge::{echo, malformed, short_field, text, text_field},
+        challenge::{
+            challenge::malformed,
+            response::{echo, short_field, text},
+        },
         context::Context,
+        defaults::VerifierDefaults,
         first_contact::{ContactField, FirstContact},
         outcome::Outcome,
         sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        verifier::Verifier,
     },
 };
 

@@ -8,7 +8,7 @@ use crate::crypto::public_key::IntoPublicKeys;
 use crate::{
     crypto::secrets::IntoSecrets,
     error::ConfigError,
-    outcome::rejection::{Rejection, RejectionKind},
+    outcome::{kind::RejectionKind, rejection::Rejection},
     parse::{
         encoding::Encoding,
         timestamp::{TimestampFormat, Tolerance},
@@ -21,10 +21,8 @@ use crate::{
         verifier::{SchemeState, SchemeVerifier},
     },
     verifier::{
-        context::Context,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
+        verifier::Verifier,
     },
 };
 

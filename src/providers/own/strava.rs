@@ -4,17 +4,18 @@ use http::{Method, Response};
 use crate::{
     crypto::{secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
-    outcome::{
-        rejection::{Rejection, RejectionKind},
-        verified::Verified,
-    },
-    providers::{macros::sign_as, own::shared_token::SharedToken, policy},
+    outcome::{kind::RejectionKind, rejection::Rejection, verified::Verified},
+    providers::{macros::sign_as, own::shared_token::SharedToken, policy, support::subscription},
     verifier::{
-        challenge::{Challenge, is_token, json_answer, subscription},
+        challenge::{
+            challenge::Challenge,
+            response::{is_token, json_answer},
+        },
         context::Context,
+        defaults::VerifierDefaults,
         outcome::Outcome,
         sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        verifier::Verifier,
     },
 };
 

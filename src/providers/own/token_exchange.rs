@@ -19,13 +19,14 @@ use crate::{
     providers::catalogue::{messaging::SalesforceMarketingCloud, productivity::Notion},
     verifier::{
         context::Context,
+        defaults::VerifierDefaults,
         first_contact::{ContactField, FirstContact},
         sensitive::SensitiveParts,
         source::{
             LayerContext, Source,
             sealed::{Engine, Sealed},
         },
-        verifier::{VerifierDefaults, verify},
+        verify::verify,
     },
 };
 

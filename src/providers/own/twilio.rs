@@ -11,11 +11,7 @@ use crate::{
         secrets::IntoSecrets,
     },
     error::ConfigError,
-    outcome::{
-        field::Field,
-        rejection::{Rejection, RejectionKind},
-        verified::Verified,
-    },
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{
         encoding::{self, Encoding, MAX_TAG},
         form::Form,
@@ -24,9 +20,7 @@ use crate::{
     providers::{other_credentials, own::keyring, policy},
     scheme::public_url::PublicUrl,
     verifier::{
-        context::Context,
-        outcome::Outcome,
-        verifier::{Verifier, VerifierDefaults},
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
 };
 

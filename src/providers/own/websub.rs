@@ -6,7 +6,7 @@ use http::{Method, Response};
 use crate::{
     crypto::secrets::IntoSecrets,
     error::ConfigError,
-    outcome::rejection::{Rejection, RejectionKind},
+    outcome::{kind::RejectionKind, rejection::Rejection},
     parse::form::Form,
     providers::{macros::sign_as, policy},
     scheme::{
@@ -14,11 +14,15 @@ use crate::{
         verifier::{SchemeState, SchemeVerifier},
     },
     verifier::{
-        challenge::{Challenge, echo, text},
+        challenge::{
+            challenge::Challenge,
+            response::{echo, text},
+        },
         context::Context,
+        defaults::VerifierDefaults,
         outcome::Outcome,
         sensitive::SensitiveParts,
-        verifier::{Verifier, VerifierDefaults},
+        verifier::Verifier,
     },
 };
 

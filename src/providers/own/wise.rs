@@ -10,7 +10,7 @@ use crate::{
         declaration::Scheme,
         verifier::{SchemeState, SchemeVerifier},
     },
-    verifier::verifier::{Verifier, delegate_verifier},
+    verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 
 /// Wise.

@@ -14,9 +14,7 @@ use crate::{
     parse::{encoding, headers::required},
     providers::{other_credentials, own::keyring, policy},
     verifier::{
-        context::Context,
-        outcome::Outcome,
-        verifier::{Verifier, VerifierDefaults},
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
 };
 

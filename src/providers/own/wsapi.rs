@@ -8,7 +8,7 @@ use crate::{
         declaration::{Scheme, TimestampSource},
         verifier::{SchemeState, SchemeVerifier},
     },
-    verifier::verifier::{Verifier, delegate_verifier},
+    verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 
 /// WSAPI (wsapi.chat): the event signing secret.

@@ -1,0 +1,88 @@
+//! The settings of a layer, which its requests share.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Response, request::Parts};
+
+use crate::{
+    layer::{budget::Budget, drain::Drain},
+    observe::{observer::Observers, settings::Settings},
+    outcome::rejection::Rejection,
+    verifier::{
+        context::Context,
+        defaults::VerifierDefaults,
+        source::{LayerContext, Source},
+    },
+};
+
+/// What a request needs beside the verifier.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) defaults: VerifierDefaults,
+    /// The `WWW-Authenticate` of a verifier that was looked up, for all refusals since: what only some
+    /// of them had would tell whose id is known.
+    pub(crate) found_challenge: OnceLock<&'static str>,
+    pub(crate) budget: Budget,
+    pub(crate) drain: Drain,
+    /// Places for requests that wait for the rest of a body to discard.
+    pub(crate) drain_places: Budget,
+    pub(crate) body_deadline: Option<Duration>,
+    pub(crate) rejection_response: Option<OnRejection>,
+    pub(crate) report_only: bool,
+    pub(crate) observe: Settings,
+}
+
+pub(crate) type OnRejection = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
+
+impl Config {
+    /// Creates the settings of a layer with this source of verifiers.
+    pub(crate) fn new<M: Source>(source: &M) -> Self {
+        let drain = Drain::new();
+        Self {
+            defaults: source.shared_defaults(),
+            found_challenge: OnceLock::new(),
+            budget: Budget::of_bytes(256 << 20),
+            drain_places: drain.places(),
+            drain,
+            body_deadline: cfg!(feature = "tokio").then_some(Duration::from_secs(10)),
+            rejection_response: None,
+            report_only: false,
+            observe: Settings::new(source.shared_sensitive_parts(), Observers::of_layer()),
+        }
+    }
+
+    /// Returns the settings that the source may ask for.
+    pub(crate) const fn shared(&self) -> LayerContext<'_> {
+        LayerContext { client_ip: self.observe.client_ip.as_ref(), defaults: &self.defaults }
+    }
+
+    /// The context in which a verifier sees this request.
+    pub(crate) const fn context<'a>(&'a self, head: &'a Parts) -> Context<'a> {
+        Context::new(head).at(&self.observe.clock)
+    }
+
+    /// The longest body that can ever be held.
+    pub(crate) fn body_limit(&self) -> usize {
+        self.defaults.body_limit.min(self.budget.limit())
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("defaults", &self.defaults)
+            .field("byte_budget", &self.budget.limit())
+            .field("drain", &self.drain)
+            .field("body_deadline", &self.body_deadline)
+            .field("rejection_response", &self.rejection_response.as_ref().map(|_| "<fn>"))
+            .field("report_only", &self.report_only)
+            .field("observers", &self.observe.observers.len())
+            .field("client_ip", &self.observe.client_ip)
+            .finish()
+    }
+}

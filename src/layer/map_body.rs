@@ -1,0 +1,71 @@
+//! Another request body for the inner service.
+
+use std::{
+    fmt,
+    task::{self, Poll},
+};
+
+use http::Request;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::layer::{body::BufferedBody, layer::SignatureLayer, service::SignatureService};
+
+/// A layer whose inner service gets another request body; see [`SignatureLayer::map_body`].
+#[derive(Clone)]
+#[must_use]
+pub struct MapBodyLayer<M, F> {
+    layer: SignatureLayer<M>,
+    map: F,
+}
+
+impl<M, F> MapBodyLayer<M, F> {
+    pub(crate) const fn new(layer: SignatureLayer<M>, map: F) -> Self {
+        Self { layer, map }
+    }
+}
+
+impl<M: Clone, F: Clone, S> Layer<S> for MapBodyLayer<M, F> {
+    type Service = SignatureService<M, MapBody<S, F>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        self.layer.layer(MapBody { inner, map: self.map.clone() })
+    }
+}
+
+impl<M: fmt::Debug, F> fmt::Debug for MapBodyLayer<M, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapBodyLayer").field("layer", &self.layer).finish_non_exhaustive()
+    }
+}
+
+/// The service of a [`MapBodyLayer`], below the signature's.
+#[derive(Clone)]
+pub struct MapBody<S, F> {
+    inner: S,
+    map: F,
+}
+
+impl<S, F, B> Service<Request<BufferedBody>> for MapBody<S, F>
+where
+    S: Service<Request<B>>,
+    F: Fn(BufferedBody) -> B,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<BufferedBody>) -> S::Future {
+        self.inner.call(request.map(&self.map))
+    }
+}
+
+impl<S: fmt::Debug, F> fmt::Debug for MapBody<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapBody").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+//! The engine's hold on an attempt.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Extensions, request::Parts};
+
+use crate::{
+    observe::{
+        attempt::{Attempt, Proof},
+        event::EventKind,
+        settings::Settings,
+    },
+    outcome::{rejection::Rejection, verified::Verified},
+    panic::catch_panic,
+    verifier::{sensitive::SensitiveParts, verifier::Verifier},
+};
+
+/// The engine's hold on an attempt: whatever ends the request, its observers hear of it once.
+pub(crate) struct Recorder(Option<Arc<Attempt>>);
+
+impl Recorder {
+    pub(crate) fn new(settings: &Settings, provider: &'static str, head: &Parts) -> Self {
+        let attempt = settings.observers.listening().map(|observers| {
+            let client_ip = settings.client_ip.as_ref();
+            // The closure that tells the address is a user's.
+            let client_ip = client_ip.and_then(|ip| catch_panic(|| ip.of(head)).ok().flatten());
+            Arc::new(Attempt::at(settings, provider, head, client_ip, observers))
+        });
+        Self(attempt)
+    }
+
+    /// Events hide what this verifier names as sensitive, too.
+    pub(crate) fn found(&self, verifier: &impl Verifier, head: &Parts) {
+        if let Some(attempt) = &self.0 {
+            // A user's code. Of one that panics nobody knows what is sensitive.
+            let parts = catch_panic(|| verifier.sensitive_parts());
+            let parts = parts.unwrap_or(SensitiveParts::none().url());
+            // Of a verifier without a look-up the layer knows them already.
+            if !attempt.sensitive.covers(&parts) {
+                let all = parts.and(SensitiveParts::clone(&attempt.sensitive).found());
+                let _ = attempt.found_sensitive.set(all);
+            }
+            attempt.look_for_repetitions(head);
+        }
+    }
+
+    /// The body has been read to its end.
+    pub(crate) fn body_read(&self, body: &Bytes) {
+        if let Some(attempt) = &self.0 {
+            let kept = attempt.observers.keep_request().then(|| body.clone());
+            let _ = attempt.body.set((body.len(), kept));
+        }
+    }
+
+    pub(crate) fn accepted(&self, verified: &Verified) {
+        if let Some(attempt) = &self.0 {
+            attempt.decide(Proof::Verified(verified.clone()));
+            attempt.set_dispatched();
+            attempt.report(EventKind::Accepted);
+        }
+    }
+
+    pub(crate) fn unverified(&self, rejection: &Rejection) {
+        if let Some(attempt) = &self.0 {
+            attempt.decide(Proof::Refused(rejection.clone()));
+            attempt.set_dispatched();
+            attempt.report(EventKind::Unverified);
+        }
+    }
+
+    /// For the layers below.
+    pub(crate) fn insert_into(&self, extensions: &mut Extensions) {
+        if let Some(attempt) = &self.0 {
+            extensions.insert(Arc::clone(attempt));
+        }
+    }
+
+    pub(crate) fn answered(&mut self, verified: Option<&Verified>, kind: EventKind) {
+        if let (Some(attempt), Some(verified)) = (&self.0, verified) {
+            attempt.decide(Proof::Verified(verified.clone()));
+        }
+        self.end(kind);
+    }
+
+    pub(crate) fn rejected(&mut self, rejection: &Rejection, kind: EventKind) {
+        if let Some(attempt) = &self.0 {
+            attempt.decide(Proof::Refused(rejection.clone()));
+        }
+        self.end(kind);
+    }
+
+    /// Runs the inner service's code, whose panic passes through us and is told.
+    pub(crate) fn watch<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        struct Watch<'a>(Option<&'a mut Recorder>);
+
+        impl Drop for Watch<'_> {
+            fn drop(&mut self) {
+                if let Some(recorder) = self.0.take() {
+                    recorder.end(EventKind::Panicked);
+                }
+            }
+        }
+
+        let mut watch = Watch(Some(self));
+        let result = run();
+        watch.0 = None;
+        result
+    }
+
+    /// The last event.
+    pub(crate) fn end(&mut self, kind: EventKind) {
+        if let Some(attempt) = self.0.take() {
+            attempt.report(kind);
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.end(EventKind::Cancelled);
+    }
+}

@@ -1,0 +1,22 @@
+//! JSON with a proof in it.
+
+/// The JSON object with a first member more, whose value is JSON already.
+pub(crate) fn with_member(object: &[u8], name: &str, value: &str) -> Option<Vec<u8>> {
+    let rest = object.trim_ascii_start().strip_prefix(b"{")?;
+    let comma = if rest.trim_ascii_start().starts_with(b"}") { "" } else { "," };
+    Some([format!(r#"{{"{name}":{value}{comma}"#).as_bytes(), rest].concat())
+}
+
+/// Returns the text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => quoted.extend(['\\', char]),
+            '\0'..='\x1f' => quoted.push_str(&format!("\\u{:04x}", u32::from(char))),
+            _ => quoted.push(char),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

@@ -1,0 +1,101 @@
+//! Signing by a declared scheme.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, request::Parts};
+
+use crate::{
+    crypto::mac::Tag,
+    outcome::rejection::Rejection,
+    parse::timestamp::TimestampFormat,
+    scheme::{
+        declaration::{Component, SignatureSource, TimestampSource},
+        signed_content::Side,
+        verifier::SchemeVerifier,
+    },
+    sign::sign::{Sign, Signing},
+};
+
+impl Sign for SchemeVerifier {
+    fn sign(
+        &self,
+        head: &mut Parts,
+        body: &[u8],
+        with: &Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
+        put_signature(self, head, body, with.time(), |content| {
+            let tag = self.tag(content).map(|tag| tag.as_bytes().to_vec());
+            tag.or_else(|| with.signature(self.0.scheme.algorithm, content))
+        })?;
+        Ok(None)
+    }
+}
+
+/// Puts the headers of the scheme into the head, with the signature that `sign` makes.
+fn put_signature(
+    verifier: &SchemeVerifier,
+    head: &mut Parts,
+    body: &[u8],
+    time: SystemTime,
+    sign: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+) -> Result<(), Rejection> {
+    let scheme = &verifier.0.scheme;
+    let time_text = scheme.time.map(|(_, format)| format.write(time)).unwrap_or_default();
+    if let Some((TimestampSource::Header(name), _)) = scheme.time {
+        set(head, name, &time_text);
+    }
+    for (name, value) in scheme.required {
+        set(head, name, value);
+    }
+    for part in scheme.signed_content {
+        let (name, value) = match *part {
+            Component::Header(name) => (Some(name), "delivery-1".to_owned()),
+            Component::HttpDate(name) => (Some(name), TimestampFormat::HttpDate.write(time)),
+            Component::Id => (scheme.delivery_id, "delivery-1".to_owned()),
+            _ => continue,
+        };
+        if let Some(name) = name.filter(|name| !head.headers.contains_key(*name)) {
+            set(head, name, &value);
+        }
+    }
+    let header = scheme.signature_field();
+    let value = |signature: &str| {
+        let value = scheme.signature_format.write(&time_text, signature);
+        match scheme.source {
+            SignatureSource::Authorization(name) => format!("{name} {value}"),
+            _ => value,
+        }
+    };
+    // The time is read from there.
+    set(head, header, &value(""));
+    let signature = sign(&verifier.content(head, body)?).ok_or_else(|| {
+        Rejection::unavailable("to sign, give the private key of the verifier's algorithm")
+    })?;
+    set(head, header, &value(&scheme.encoding.encode(&signature)));
+    Ok(())
+}
+
+fn set(head: &mut Parts, name: &'static str, value: &str) {
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        head.headers.insert(name, value);
+    }
+}
+
+impl SchemeVerifier {
+    /// The content that a genuine request with this head and body signs.
+    fn content(&self, head: &Parts, body: &[u8]) -> Result<Vec<u8>, Rejection> {
+        let mut content = Vec::new();
+        self.0.each_part(Side::BeforeBody, head, &mut |bytes| content.extend_from_slice(bytes))?;
+        content.extend_from_slice(body);
+        self.0.each_part(Side::AfterBody, head, &mut |bytes| content.extend_from_slice(bytes))?;
+        Ok(content)
+    }
+
+    /// The tag of this content under the first secret; `None` with a public key.
+    pub(crate) fn tag(&self, content: &[u8]) -> Option<Tag> {
+        let mut mac = self.0.keys.macs().first()?.clone();
+        mac.update(content);
+        Some(mac.finalize())
+    }
+}

@@ -1,0 +1,85 @@
+//! Verifiers made of functions.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use crate::{
+    outcome::{rejection::Rejection, verified::Verified},
+    verifier::{
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
+    },
+};
+
+/// A verifier made of a function; see [`verifier_fn`].
+#[derive(Clone, Copy)]
+pub struct VerifierFn<F> {
+    function: F,
+    defaults: VerifierDefaults,
+}
+
+/// A verifier made of a function that sees the whole request.
+///
+/// It decides after the body has been read. To refuse from the head alone, or to judge a time by the layer's clock,
+/// implement [`Verifier`]. Without it, judge a time by [`Tolerance::check`](crate::scheme::Tolerance::check) and a clock
+/// of your own. [`with_defaults`](VerifierFn::with_defaults) names the provider of its refusals.
+///
+/// ```
+/// use tower_webhook::{Rejection, Secret, SignatureLayer, Verified, verifier::verifier_fn};
+///
+/// let token = Secret::new("s3cret-token")?;
+/// let layer = SignatureLayer::new(verifier_fn(move |head, _body| {
+///     let received = head.headers.get("x-token").ok_or(Rejection::missing("x-token"))?;
+///     let genuine = token.matches(received.as_bytes());
+///     genuine.then(|| Verified::new("acme")).ok_or(Rejection::mismatch())
+/// }));
+/// # let _ = layer;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+pub const fn verifier_fn<F>(function: F) -> VerifierFn<F>
+where
+    F: Fn(&Parts, &Bytes) -> Result<Verified, Rejection>,
+{
+    VerifierFn { function, defaults: VerifierDefaults::DEFAULT }
+}
+
+impl<F> VerifierFn<F> {
+    /// Sets the provider's name, the status of refusals, the body limit, and the parts of a request
+    /// that hold a secret, in place of [`VerifierDefaults::DEFAULT`].
+    #[must_use]
+    pub const fn with_defaults(mut self, defaults: VerifierDefaults) -> Self {
+        self.defaults = defaults;
+        self
+    }
+}
+
+impl<F> Verifier for VerifierFn<F>
+where
+    F: Fn(&Parts, &Bytes) -> Result<Verified, Rejection>,
+{
+    type State = ();
+
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    fn finish(
+        &self,
+        _: &mut (),
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        (self.function)(request.head(), body).map(Outcome::from)
+    }
+
+    fn defaults(&self) -> VerifierDefaults {
+        self.defaults
+    }
+}
+
+impl<F> fmt::Debug for VerifierFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierFn").finish_non_exhaustive()
+    }
+}

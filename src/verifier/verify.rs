@@ -1,0 +1,80 @@
+//! Verification without a layer.
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use crate::{
+    outcome::rejection::Rejection,
+    parse::timestamp::Clock,
+    verifier::{context::Context, outcome::Outcome, verifier::Verifier},
+};
+
+/// Runs a verifier over a head and a body that are both at hand: for queues and streams, and for servers that take no
+/// tower layers. It writes nothing to the log: the [`Rejection`] says why the message was refused.
+///
+/// ```
+/// use bytes::Bytes;
+/// use tower_webhook::{Secret, providers::GitHub, verify};
+///
+/// let github = GitHub::new("It's a Secret to Everybody")?;
+/// let (head, ()) = http::Request::post("/")
+///     .header(
+///         "x-hub-signature-256",
+///         "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+///     )
+///     .body(())?
+///     .into_parts();
+/// let outcome = verify(&github, &head, &Bytes::from("Hello, World!"))?;
+/// assert_eq!(outcome.verified().provider(), "github");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// Why the message is refused.
+pub fn verify<V: Verifier>(verifier: &V, head: &Parts, body: &Bytes) -> Result<Outcome, Rejection> {
+    run(verifier, &Context::new(head), body)
+}
+
+/// Runs a verifier as [`verify`] does, by this clock: for messages that have waited in a queue, and for tests.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use bytes::Bytes;
+/// use tower_webhook::{providers::Stripe, verifier::verify_at};
+///
+/// # fn received(stripe: &Stripe, head: &http::request::Parts, body: &Bytes) -> Result<(), tower_webhook::Rejection> {
+/// let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000); // when it was received
+/// let verified = verify_at(stripe, head, body, at)?.accepted();
+/// # let _ = verified;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Why the message is refused.
+pub fn verify_at<V: Verifier>(
+    verifier: &V,
+    head: &Parts,
+    body: &Bytes,
+    clock: impl Into<Clock>,
+) -> Result<Outcome, Rejection> {
+    run(verifier, &Context::new(head).at(&clock.into()), body)
+}
+
+pub(crate) fn run<V: Verifier>(
+    verifier: &V,
+    request: &Context<'_>,
+    body: &Bytes,
+) -> Result<Outcome, Rejection> {
+    let decide = || {
+        let mut state = verifier.begin(request)?;
+        verifier.update(&mut state, body);
+        verifier.finish(&mut state, request, body)
+    };
+    decide().map_err(|rejection| {
+        let defaults = verifier.defaults();
+        defaults.complete(rejection, &verifier.sensitive_parts()).with_status(defaults.status)
+    })
+}
