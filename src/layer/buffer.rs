@@ -5,12 +5,12 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use crate::{
-    layer::budget::{Budget, NoRoom, Share},
+    layer::budget::{Budget, NoRoom, Reservation},
     outcome::kind::RejectionKind,
 };
 
 /// What is reserved at most on the sender's word alone (T-28).
-const TRUSTED: usize = 64 << 10;
+const MAX_PREALLOCATION: usize = 64 << 10;
 
 /// The longest body that takes the place of older ones when the budget is spent.
 const SMALL: usize = 64 << 10;
@@ -18,10 +18,10 @@ const SMALL: usize = 64 << 10;
 /// A body's bytes so far. A body of one frame is handed on uncopied; more frames are copied into
 /// one buffer, so that a million tiny frames cost no more than their bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Gather {
+pub(crate) struct BodyBuffer {
     declared: usize,
     bytes: Gathered,
-    share: Share,
+    reservation: Reservation,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ enum Gathered {
     Many(Vec<u8>),
 }
 
-impl Gather {
+impl BodyBuffer {
     /// For a body that is declared to be at least this long.
     pub(crate) fn new(declared: usize) -> Self {
         Self { declared, ..Self::default() }
@@ -59,7 +59,7 @@ impl Gather {
             Gathered::Many(buffer) => buffer,
             Gathered::One(first) => {
                 let mut buffer = Vec::new();
-                reserve(&mut buffer, first.len() + chunk.len(), self.declared, limit);
+                grow(&mut buffer, first.len() + chunk.len(), self.declared, limit);
                 buffer.extend_from_slice(first);
                 self.bytes = Gathered::Many(buffer);
                 match &mut self.bytes {
@@ -68,25 +68,25 @@ impl Gather {
                 }
             }
         };
-        reserve(buffer, chunk.len(), self.declared, limit);
+        grow(buffer, chunk.len(), self.declared, limit);
         buffer.extend_from_slice(&chunk);
     }
 
     /// Counts the bytes that have arrived towards the budget, before the request waits for more. A
     /// body that is there at once is not counted: at most one for each thread is held.
-    pub(crate) fn hold(&mut self, budget: &Budget, waker: &Waker) -> Result<(), RejectionKind> {
+    pub(crate) fn reserve(&mut self, budget: &Budget, waker: &Waker) -> Result<(), RejectionKind> {
         let len = self.len();
-        hold(&mut self.share, len, self.declared.max(len), budget, waker)
+        reserve(&mut self.reservation, len, self.declared.max(len), budget, waker)
     }
 
-    /// The body, and its share of the budget, to be kept as long as nobody has verified it.
-    pub(crate) fn finish(self) -> (Bytes, Share) {
+    /// The body, and its reservation of the budget, to be kept as long as nobody has verified it.
+    pub(crate) fn finish(self) -> (Bytes, Reservation) {
         let bytes = match self.bytes {
             Gathered::Nothing => Bytes::new(),
             Gathered::One(bytes) => bytes,
             Gathered::Many(bytes) => bytes.into(),
         };
-        (bytes, self.share)
+        (bytes, self.reservation)
     }
 }
 
@@ -94,15 +94,15 @@ impl Gather {
 ///
 /// A body whose whole length is small takes the place of the oldest ones: it needs a few packets,
 /// and senders that stall with the whole budget would keep it out for as long as they stay.
-pub(crate) fn hold(
-    share: &mut Share,
+pub(crate) fn reserve(
+    reservation: &mut Reservation,
     bytes: usize,
     whole: usize,
     budget: &Budget,
     waker: &Waker,
 ) -> Result<(), RejectionKind> {
     let no_room = if is_small(whole, budget) { NoRoom::EvictOldest } else { NoRoom::GiveUp };
-    share.hold(bytes, budget, no_room, waker).map_err(|_| RejectionKind::Overloaded)
+    reservation.reserve(bytes, budget, no_room, waker).map_err(|_| RejectionKind::Overloaded)
 }
 
 /// Returns whether a body of this length takes the place of older ones: 64 KiB, and in a small budget
@@ -113,13 +113,14 @@ pub(crate) fn is_small(len: usize, budget: &Budget) -> bool {
 
 /// Makes room by doubling what has really arrived, and ends at the declared length, so that no
 /// room is left over when it was true.
-fn reserve(buffer: &mut Vec<u8>, more: usize, declared: usize, limit: usize) {
+fn grow(buffer: &mut Vec<u8>, more: usize, declared: usize, limit: usize) {
     let needed = buffer.len().saturating_add(more);
     if needed <= buffer.capacity() {
         return;
     }
     let doubled = buffer.capacity().saturating_mul(2).min(limit).max(needed);
-    let target = if declared >= needed { declared.min(doubled.max(TRUSTED)) } else { doubled };
+    let target =
+        if declared >= needed { declared.min(doubled.max(MAX_PREALLOCATION)) } else { doubled };
     buffer.reserve_exact(target - buffer.len());
 }
 
@@ -127,29 +128,29 @@ fn reserve(buffer: &mut Vec<u8>, more: usize, declared: usize, limit: usize) {
 mod tests {
     use super::*;
 
-    fn gather(declared: usize, limit: usize, frames: &[&[u8]]) -> Gather {
-        let mut gather = Gather::new(declared);
+    fn buffer(declared: usize, limit: usize, frames: &[&[u8]]) -> BodyBuffer {
+        let mut buffer = BodyBuffer::new(declared);
         for frame in frames {
-            gather.push(Bytes::copy_from_slice(frame), limit);
+            buffer.push(Bytes::copy_from_slice(frame), limit);
         }
-        gather
+        buffer
     }
 
     #[test]
     fn one_frame_is_handed_on_uncopied() {
         let frame = Bytes::from(vec![7; 100]);
-        let mut gather = Gather::new(100);
-        gather.push(Bytes::new(), 100);
-        gather.push(frame.clone(), 100);
-        gather.push(Bytes::new(), 100);
-        assert_eq!(gather.finish().0.as_ptr(), frame.as_ptr());
+        let mut buffer = BodyBuffer::new(100);
+        buffer.push(Bytes::new(), 100);
+        buffer.push(frame.clone(), 100);
+        buffer.push(Bytes::new(), 100);
+        assert_eq!(buffer.finish().0.as_ptr(), frame.as_ptr());
     }
 
     #[test]
     fn frames_are_put_together_in_order() {
-        let gather = gather(0, 6, &[b"a", b"", b"bc", b"def"]);
-        assert_eq!(gather.len(), 6);
-        assert_eq!(gather.finish().0, "abcdef");
+        let buffer = buffer(0, 6, &[b"a", b"", b"bc", b"def"]);
+        assert_eq!(buffer.len(), 6);
+        assert_eq!(buffer.finish().0, "abcdef");
     }
 
     #[test]
@@ -169,11 +170,11 @@ mod tests {
             // Never beyond the limit.
             (0, 1001, 1, 1001, 1001),
         ] {
-            let mut gather = Gather::new(declared);
+            let mut buffer = BodyBuffer::new(declared);
             for _ in 0..frames {
-                gather.push(Bytes::from(vec![0; frame]), limit);
+                buffer.push(Bytes::from(vec![0; frame]), limit);
             }
-            let Gathered::Many(buffer) = &gather.bytes else {
+            let Gathered::Many(buffer) = &buffer.bytes else {
                 panic!("more than one frame");
             };
             assert_eq!(buffer.capacity(), room, "{declared}");

@@ -8,11 +8,13 @@ use std::{
 
 use bytes::Bytes;
 use http::{Response, request::Parts};
+use http_body::Body;
 
 use crate::{
-    layer::{budget::Budget, drain::Drain},
+    layer::{budget::Budget, buffer::is_small, drain::Drain},
     observe::{observer::Observers, settings::Settings},
-    outcome::rejection::Rejection,
+    outcome::{kind::RejectionKind, rejection::Rejection},
+    parse::headers::awaits_continue,
     verifier::{
         context::Context,
         defaults::VerifierDefaults,
@@ -64,6 +66,28 @@ impl Config {
     /// The context in which a verifier sees this request.
     pub(crate) const fn context<'a>(&'a self, head: &'a Parts) -> Context<'a> {
         Context::new(head).at(&self.observe.clock)
+    }
+
+    /// Returns whether the rest of this body is drained behind an early response.
+    pub(crate) fn drains(&self, body: &impl Body) -> bool {
+        self.drain.reaches_end(body, self.defaults.body_limit)
+    }
+
+    /// Refuses a body that can never be held, and one for which there is no room while its sender
+    /// waits to send it. Any other may be there at once, and then needs no room.
+    pub(crate) fn check_declared(
+        &self,
+        declared: usize,
+        head: &Parts,
+    ) -> Result<(), RejectionKind> {
+        if declared > self.body_limit() {
+            return Err(RejectionKind::BodyTooLarge);
+        }
+        let is_full = !is_small(declared, &self.budget) && !self.budget.has_room(declared);
+        if is_full && awaits_continue(head) {
+            return Err(RejectionKind::Overloaded);
+        }
+        Ok(())
     }
 
     /// The longest body that can ever be held.

@@ -5,13 +5,17 @@ pub(crate) mod budget;
 pub(crate) mod buffer;
 pub(crate) mod config;
 pub(crate) mod deadline;
+pub(crate) mod discard;
 pub(crate) mod drain;
+pub(crate) mod engine;
 pub(crate) mod future;
 #[expect(clippy::module_inception, reason = "the type of the module's name")]
 pub(crate) mod layer;
 pub(crate) mod map_body;
 pub(crate) mod read;
+pub(crate) mod respond;
 pub(crate) mod service;
+pub(crate) mod step;
 pub(crate) mod verification;
 
 pub use self::{

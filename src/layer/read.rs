@@ -2,7 +2,6 @@
 
 use std::{
     error::Error,
-    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -14,48 +13,57 @@ use http_body_util::LengthLimitError;
 
 use crate::{
     layer::{
-        body::BufferedBody,
-        budget::Share,
-        buffer::Gather,
-        config::Config,
-        deadline::Timer,
-        drain::Rest,
-        verification::{Decider, Stop},
+        body::BufferedBody, budget::Reservation, buffer::BodyBuffer, config::Config,
+        deadline::Timer, respond::EarlyResponse, verification::Verification,
     },
     outcome::{kind::RejectionKind, rejection::Rejection},
-    panic::catch_panic,
     verifier::verifier::Verifier,
 };
 
 /// Frames that are read before other tasks get their turn.
 pub(crate) const FRAMES_PER_TURN: usize = 64;
 
-/// A body that is being read, and who decides on it.
-pub(crate) struct Reading<V, T, L> {
-    decider: Option<Decider<V, T, L>>,
-    gather: Gather,
+/// A body that is being read.
+pub(crate) struct Reading<M, V> {
+    purpose: Purpose<M, V>,
+    buffer: BodyBuffer,
     trailers: Option<Box<HeaderMap>>,
 }
 
-impl<V, T, L> Reading<V, T, L> {
+/// The purpose of reading a body.
+pub(crate) enum Purpose<M, V> {
+    /// It may be a first contact. Nobody has been asked for a verifier.
+    Contact(M),
+    /// The head has been accepted.
+    Verify(V),
+}
+
+/// A body that was not read to its end.
+pub(crate) struct Interrupted {
+    pub(crate) early: EarlyResponse,
+    /// The body failed. Its end is not known.
+    pub(crate) is_broken: bool,
+}
+
+impl<M, V> Reading<M, V> {
     /// Creates the state for a body that is declared to be at least this long.
-    pub(crate) fn new(decider: Decider<V, T, L>, declared: usize) -> Self {
-        Self { decider: Some(decider), gather: Gather::new(declared), trailers: None }
+    pub(crate) fn new(purpose: Purpose<M, V>, declared: usize) -> Self {
+        Self { purpose, buffer: BodyBuffer::new(declared), trailers: None }
     }
 
-    /// Creates the state for a body that may be a first contact. Nobody decides on it yet.
-    pub(crate) fn undecided(declared: usize) -> Self {
-        Self { decider: None, gather: Gather::new(declared), trailers: None }
+    /// Returns the body, its share of the byte budget, and the purpose of reading it.
+    pub(crate) fn finish(self) -> (Purpose<M, V>, BufferedBody, Reservation) {
+        let (bytes, reservation) = self.buffer.finish();
+        (self.purpose, BufferedBody::new(bytes, self.trailers), reservation)
     }
 
-    /// Returns the body, its share of the byte budget, and who decides.
-    pub(crate) fn finish(&mut self) -> (BufferedBody, Share, Option<Decider<V, T, L>>) {
-        let (bytes, share) = mem::take(&mut self.gather).finish();
-        (BufferedBody::new(bytes, self.trailers.take()), share, self.decider.take())
+    /// Returns whether the body may be a first contact.
+    pub(crate) const fn is_of_contact(&self) -> bool {
+        matches!(self.purpose, Purpose::Contact(_))
     }
 }
 
-impl<V: Verifier, L> Reading<V, V::State, L> {
+impl<M, V: Verifier, L> Reading<M, Verification<V, V::State, L>> {
     /// Reads the body to its end, within its limit and its time.
     pub(crate) fn poll<B>(
         &mut self,
@@ -63,7 +71,7 @@ impl<V: Verifier, L> Reading<V, V::State, L> {
         timer: Pin<&mut Timer>,
         config: &Config,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), (Stop, Rest<B>)>>
+    ) -> Poll<Result<(), Interrupted>>
     where
         B: Body,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -75,38 +83,36 @@ impl<V: Verifier, L> Reading<V, V::State, L> {
                     return Poll::Ready(Err(unreadable(error.into())));
                 }
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
-                Poll::Pending => return self.wait(timer, config, cx).map_err(partly),
+                Poll::Pending => return self.wait(timer, config, cx),
             };
             let read = match frame.into_data() {
                 Ok(data) => self.data(data, config),
                 Err(frame) => frame.into_trailers().map_or(Ok(()), |more| self.trailers(&more)),
             };
-            if let Err(stop) = read {
-                return Poll::Ready(Err(partly(stop)));
+            if let Err(early) = read {
+                return Poll::Ready(Err(early.into()));
             }
         }
         // A body that is always ready must not keep the thread, nor outlive its deadline: it may
         // have no end, and empty frames never reach the limit.
         cx.waker().wake_by_ref();
-        self.wait(timer, config, cx).map_err(partly)
+        self.wait(timer, config, cx)
     }
 
-    fn data(&mut self, mut data: impl Buf, config: &Config) -> Result<(), Stop> {
-        if data.remaining() > config.body_limit() - self.gather.len() {
+    fn data(&mut self, mut data: impl Buf, config: &Config) -> Result<(), EarlyResponse> {
+        if data.remaining() > config.body_limit() - self.buffer.len() {
             return Err(RejectionKind::BodyTooLarge.into());
         }
         // The whole of it, of however many pieces it is made. `Bytes` are not copied.
         let chunk = data.copy_to_bytes(data.remaining());
-        if let Some(Decider::Verifier(verifier, state)) = &mut self.decider
-            && let Err(panic) = catch_panic(|| verifier.update(state, &chunk))
-        {
-            self.decider = Some(Decider::Refused(config.report_only(panic.into())?));
+        if let Purpose::Verify(verification) = &mut self.purpose {
+            verification.update(&chunk, config)?;
         }
-        self.gather.push(chunk, config.body_limit());
+        self.buffer.push(chunk, config.body_limit());
         Ok(())
     }
 
-    fn trailers(&mut self, more: &HeaderMap) -> Result<(), Stop> {
+    fn trailers(&mut self, more: &HeaderMap) -> Result<(), EarlyResponse> {
         let trailers = self.trailers.get_or_insert_default();
         for (name, value) in more {
             if trailers.try_append(name, value.clone()).is_err() {
@@ -122,26 +128,28 @@ impl<V: Verifier, L> Reading<V, V::State, L> {
         timer: Pin<&mut Timer>,
         config: &Config,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Stop>> {
-        if let Err(overload) = self.gather.hold(&config.budget, cx.waker()) {
-            return Poll::Ready(Err(overload.into()));
+    ) -> Poll<Result<(), Interrupted>> {
+        if let Err(overload) = self.buffer.reserve(&config.budget, cx.waker()) {
+            return Poll::Ready(Err(EarlyResponse::from(overload).into()));
         }
         let is_over = timer.poll_for(config.body_deadline, cx);
-        is_over.map(|()| Err(RejectionKind::BodyTimeout.into()))
+        is_over.map(|()| Err(EarlyResponse::from(RejectionKind::BodyTimeout).into()))
     }
 }
 
-fn partly<B>(stop: Stop) -> (Stop, Rest<B>) {
-    (stop, Rest::Partly)
+impl From<EarlyResponse> for Interrupted {
+    fn from(early: EarlyResponse) -> Self {
+        Self { early, is_broken: false }
+    }
 }
 
 /// A body error, which may be the limit of a layer above us.
-fn unreadable<B>(error: Box<dyn Error + Send + Sync>) -> (Stop, Rest<B>) {
+fn unreadable(error: Box<dyn Error + Send + Sync>) -> Interrupted {
     if is_limit(&*error) {
-        return partly(RejectionKind::BodyTooLarge.into());
+        return EarlyResponse::from(RejectionKind::BodyTooLarge).into();
     }
     let rejection = Rejection::new(RejectionKind::BodyUnreadable).with_source(error);
-    (rejection.into(), Rest::Broken)
+    Interrupted { early: rejection.into(), is_broken: true }
 }
 
 /// Returns whether a limit of a layer above us caused this error, in one or more wrappers.

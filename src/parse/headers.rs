@@ -54,7 +54,7 @@ pub(crate) fn credentials<'a>(head: &'a Parts, scheme: &str) -> Result<&'a [u8],
 
 /// Servers take `chunked` off a body and leave other codings on, for somebody below to undo: then
 /// what was verified would not be what is handled.
-pub(crate) fn not_coded(head: &Parts) -> Result<(), Rejection> {
+pub(crate) fn check_transfer_encoding(head: &Parts) -> Result<(), Rejection> {
     let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
     if codings.all(|coding| trim(coding.as_bytes()).eq_ignore_ascii_case(b"chunked")) {
         return Ok(());

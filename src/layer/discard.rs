@@ -1,0 +1,164 @@
+//! Reads and discards the rest of a body; see [`Drain`](crate::layer::Drain).
+
+use std::{
+    error::Error,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use http::{HeaderValue, Response, header, request::Parts};
+use http_body::Body;
+
+use crate::{
+    layer::{
+        budget::{NoRoom, Reservation},
+        config::Config,
+        deadline::{Instant, Timer, after, is_past},
+        drain::Drain,
+        read::{FRAMES_PER_TURN, is_limit},
+    },
+    panic::catch_panic,
+    parse::headers::is_http1,
+};
+
+/// Frames that have no bytes, are trailers, or whose bytes a limit of a layer above has discarded. No
+/// limit on bytes ends a body of such frames.
+const MAX_BLANKS: usize = 4096;
+
+/// A response that waits for the end of the request body.
+pub(crate) struct Draining {
+    response: Response<Bytes>,
+    is_http1: bool,
+    bytes_left: usize,
+    /// Frames without visible bytes that may still come.
+    blanks_left: usize,
+    place: Reservation,
+    /// The total time limit, from the first turn on.
+    end: Option<Instant>,
+    idle_end: Option<Instant>,
+}
+
+impl Draining {
+    pub(crate) fn new(response: Response<Bytes>, head: &Parts, config: &Config) -> Self {
+        Self {
+            response,
+            is_http1: is_http1(head),
+            bytes_left: config.drain.bytes(config.defaults.body_limit),
+            blanks_left: MAX_BLANKS,
+            place: Reservation::default(),
+            end: None,
+            idle_end: None,
+        }
+    }
+
+    /// Reads until the body or a limit ends, then returns the response.
+    pub(crate) fn poll<B>(
+        &mut self,
+        body: Pin<&mut B>,
+        timer: Pin<&mut Timer>,
+        config: &Config,
+        cx: &mut Context<'_>,
+    ) -> Poll<Response<Bytes>>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let is_read = match self.discard(body, cx) {
+            Progress::End => true,
+            Progress::Beyond => false,
+            Progress::Turn => {
+                self.end = self.end.or_else(|| after(config.drain.timeout));
+                if !is_past(self.end) {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                false
+            }
+            Progress::Pending => {
+                ready!(self.wait(timer, config, cx));
+                false
+            }
+        };
+        let response = mem::take(&mut self.response);
+        Poll::Ready(if is_read { response } else { closing(response, self.is_http1) })
+    }
+
+    fn discard<B>(&mut self, mut body: Pin<&mut B>, cx: &mut Context<'_>) -> Progress
+    where
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        for _ in 0..FRAMES_PER_TURN {
+            if body.is_end_stream() {
+                return Progress::End;
+            }
+            let len = match body.as_mut().poll_frame(cx) {
+                Poll::Pending => return Progress::Pending,
+                Poll::Ready(None) => return Progress::End,
+                Poll::Ready(Some(Ok(frame))) => frame.data_ref().map_or(0, Buf::remaining),
+                Poll::Ready(Some(Err(error))) => {
+                    if !is_limit(&*error.into()) {
+                        return Progress::Beyond;
+                    }
+                    // A limit of a layer above has discarded this frame. The next one can be read.
+                    0
+                }
+            };
+            let is_within = match len {
+                0 => take(&mut self.blanks_left, 1),
+                len => {
+                    self.idle_end = None;
+                    take(&mut self.bytes_left, len)
+                }
+            };
+            if !is_within {
+                return Progress::Beyond;
+            }
+        }
+        Progress::Turn
+    }
+
+    /// Waits for more bytes, while there is a place and time.
+    fn wait(&mut self, timer: Pin<&mut Timer>, config: &Config, cx: &mut Context<'_>) -> Poll<()> {
+        let Drain { timeout, idle_timeout, .. } = config.drain;
+        if self.place.reserve(1, &config.drain_places, NoRoom::EvictOldest, cx.waker()).is_err() {
+            return Poll::Ready(());
+        }
+        self.end = self.end.or_else(|| after(timeout));
+        self.idle_end = self.idle_end.or_else(|| after(idle_timeout));
+        let end = [self.end, self.idle_end].into_iter().flatten().min();
+        // It panics where the runtime's timer is off: then the response is not to wait.
+        catch_panic(|| timer.poll_until(end, cx)).unwrap_or(Poll::Ready(()))
+    }
+}
+
+/// The progress of one turn.
+enum Progress {
+    /// To its end.
+    End,
+    /// To a limit, or to an error.
+    Beyond,
+    /// To a frame that has not arrived.
+    Pending,
+    /// As far as one turn goes: a body that is always ready must not keep the thread.
+    Turn,
+}
+
+/// Takes this much of what is left, and returns whether there was so much.
+fn take(left: &mut usize, amount: usize) -> bool {
+    let rest = left.checked_sub(amount);
+    *left = rest.unwrap_or(0);
+    rest.is_some()
+}
+
+/// Adds `connection: close` for an HTTP/1 sender. The server closes the connection with unread bytes:
+/// without the header, the sender's next request would be lost in the reset.
+pub(crate) fn closing(mut response: Response<Bytes>, is_http1: bool) -> Response<Bytes> {
+    if is_http1 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
+}

@@ -1,0 +1,335 @@
+//! The transitions between the states of a request: one method for each state that ends.
+
+use std::{
+    error::Error,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::{
+    layer::{
+        body::BufferedBody,
+        budget::Reservation,
+        config::Config,
+        deadline::Timer,
+        discard::{Draining, closing},
+        read::{Interrupted, Purpose, Reading},
+        respond::{EarlyResponse, respond},
+        step::{Exchange, Input, Next, Step, StepOwned, StepProjection, Task},
+        verification::{Verification, begin, finish, start},
+    },
+    observe::recorder::Recorder,
+    outcome::{rejection::Rejection, verified::Verified},
+    panic::catch_panic,
+    parse::headers::{awaits_continue, check_transfer_encoding, is_http1},
+    verifier::{
+        context,
+        source::{Found, LookUpLater, Source, sealed},
+        verifier::Verifier,
+    },
+};
+
+type State<M> = <<M as sealed::Engine>::Verifier as Verifier>::State;
+
+/// Who decides on the requests of this source.
+pub(crate) type VerificationOf<M> =
+    Verification<<M as sealed::Engine>::Verifier, State<M>, <M as sealed::Engine>::Later>;
+
+/// The states of requests of this source, in front of this service.
+pub(crate) type StepOf<M, S, B> = Step<
+    M,
+    <M as sealed::Engine>::Early,
+    <<M as sealed::Engine>::Later as LookUpLater>::Future,
+    VerificationOf<M>,
+    S,
+    <S as Service<Request<BufferedBody>>>::Future,
+    B,
+>;
+
+/// Takes what a state holds out of its place, and leaves `Done` there.
+macro_rules! take {
+    ($step:expr, $state:pat => $held:expr) => {
+        match $step.as_mut().project_replace(Step::Done) {
+            $state => $held,
+            _ => unreachable!("the step was in another state when it was polled"),
+        }
+    };
+}
+
+/// A request's state, and what all states need.
+pub(crate) struct Engine<'a, M, S, B>
+where
+    M: Source,
+    S: Service<Request<BufferedBody>>,
+{
+    pub(crate) step: Pin<&'a mut StepOf<M, S, B>>,
+    pub(crate) config: &'a Config,
+    pub(crate) recorder: &'a mut Recorder,
+}
+
+impl<M, S, B> Engine<'_, M, S, B>
+where
+    M: Source,
+    S: Service<Request<BufferedBody>>,
+    B: Body,
+{
+    /// Answers a request whose verifier could not even be asked for.
+    pub(crate) fn failed(&mut self) -> Next {
+        let (rejection, exchange, body) = take!(
+            self.step, StepOwned::Failed { rejection, exchange, body } => (rejection, exchange, body)
+        );
+        self.begun(Err(rejection.into()), exchange, body)
+    }
+
+    /// Shows the head to the verifier that was made.
+    pub(crate) fn made(&mut self, found: Result<Found<M::Verifier, M::Later>, Rejection>) -> Next {
+        let (exchange, body) =
+            take!(self.step, StepOwned::Make { exchange, body, .. } => (exchange, body));
+        let verification = found.map_err(EarlyResponse::from).and_then(|found| {
+            if let Found::Verifier(verifier) = &found {
+                self.recorder.found(verifier, &exchange.head);
+            }
+            begin(found, &self.config.context(&exchange.head))
+        });
+        self.begun(verification, exchange, body)
+    }
+
+    /// Reads the body, or decides where it has been read.
+    fn begun(
+        &mut self,
+        verification: Result<VerificationOf<M>, EarlyResponse>,
+        exchange: Exchange<S>,
+        body: Input<B>,
+    ) -> Next {
+        let verification = verification
+            .or_else(|early| self.config.report_only(early).map(Verification::Rejected))
+            .and_then(|verification| {
+                check_transfer_encoding(&exchange.head)?;
+                Ok(verification)
+            });
+        match body {
+            Input::Unread(body) => self.read(verification, exchange, body),
+            Input::Read(body, reservation) => {
+                let updated = verification.and_then(|mut verification| {
+                    verification.update(body.bytes(), self.config)?;
+                    Ok(verification)
+                });
+                match updated {
+                    Ok(verification) => self.decide(verification, exchange, body, reservation),
+                    Err(early) => self.respond(early, exchange),
+                }
+            }
+        }
+    }
+
+    /// Starts to read the body, unless it claims to be too long (T-27) or has no room.
+    fn read(
+        &mut self,
+        verification: Result<VerificationOf<M>, EarlyResponse>,
+        exchange: Exchange<S>,
+        body: B,
+    ) -> Next {
+        let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        let checked = verification.and_then(|verification| {
+            self.config.check_declared(declared, &exchange.head)?;
+            Ok(verification)
+        });
+        match checked {
+            Ok(verification) => {
+                let reading = Reading::new(Purpose::Verify(verification), declared);
+                let task = Task::Read(exchange, reading);
+                self.step.set(Step::Body { task, body, timer: Timer::default() });
+                Ok(())
+            }
+            Err(early) => self.respond_unread(early, exchange, body),
+        }
+    }
+
+    /// Polls the body for its purpose.
+    pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Next>
+    where
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let StepProjection::Body { task, mut body, timer } = self.step.as_mut().project() else {
+            return Poll::Ready(Ok(()));
+        };
+        let (exchange, reading) = match task {
+            Task::Read(exchange, reading) => (exchange, reading),
+            Task::Discard(draining) => {
+                let response = ready!(draining.poll(body, timer, self.config, cx));
+                return Poll::Ready(Err(response));
+            }
+        };
+        match ready!(reading.poll(body.as_mut(), timer, self.config, cx)) {
+            Ok(()) => Poll::Ready(self.read_to_end()),
+            Err(Interrupted { early, is_broken }) => {
+                let head = &exchange.head;
+                let response = respond(early, head, self.config, self.recorder);
+                if is_broken || !self.config.drains(&*body) {
+                    return Poll::Ready(Err(closing(response, is_http1(head))));
+                }
+                // Frees what was read, its share of the budget, the keys, and the clone of the inner service.
+                *task = Task::Discard(Draining::new(response, head, self.config));
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// Decides on a body that is here whole.
+    fn read_to_end(&mut self) -> Next {
+        let (exchange, reading) = take!(
+            self.step,
+            StepOwned::Body { task: Task::Read(exchange, reading), .. } => (exchange, reading)
+        );
+        let (purpose, body, reservation) = reading.finish();
+        match purpose {
+            Purpose::Contact(source) => self.contact(&source, exchange, body, reservation),
+            Purpose::Verify(verification) => self.decide(verification, exchange, body, reservation),
+        }
+    }
+
+    /// Answers a first contact, or asks for the verifier of a request that is none.
+    fn contact(
+        &mut self,
+        source: &M,
+        exchange: Exchange<S>,
+        body: BufferedBody,
+        reservation: Reservation,
+    ) -> Next {
+        let request = self.config.context(&exchange.head);
+        let answered = catch_panic(|| answer_contact(source, self.config, &request, body.bytes()));
+        let early = match answered {
+            Ok(Some(response)) => {
+                return self.respond(EarlyResponse::FirstContact(Box::new(response)), exchange);
+            }
+            Ok(None) => catch_panic(|| source.early(&request, &self.config.shared())),
+            Err(panic) => Err(panic),
+        };
+        let body = Input::Read(body, reservation);
+        self.step.set(match early {
+            Ok(early) => Step::Make { early, exchange, body },
+            Err(rejection) => Step::Failed { rejection, exchange, body },
+        });
+        Ok(())
+    }
+
+    /// Decides on a body, or looks the verifier up by it.
+    fn decide(
+        &mut self,
+        verification: VerificationOf<M>,
+        exchange: Exchange<S>,
+        body: BufferedBody,
+        reservation: Reservation,
+    ) -> Next {
+        self.recorder.body_read(body.bytes());
+        let verdict = match verification {
+            Verification::Verifier(verifier, mut state) => {
+                let request = self.config.context(&exchange.head);
+                finish(&verifier, &mut state, &request, body.bytes())
+            }
+            Verification::AfterBody(later) => {
+                match catch_panic(|| later.look_up(&exchange.head, body.bytes())) {
+                    Ok(future) => {
+                        self.step.set(Step::LookUp { future, exchange, body, reservation });
+                        return Ok(());
+                    }
+                    Err(panic) => Err(panic.into()),
+                }
+            }
+            Verification::Rejected(rejection) => Err(rejection.into()),
+        };
+        self.admit(verdict, exchange, body)
+    }
+
+    /// Runs the verifier that was looked up by the body.
+    pub(crate) fn looked_up(&mut self, found: Result<M::Verifier, Rejection>) -> Next {
+        let (exchange, body, _reservation) = take!(
+            self.step,
+            StepOwned::LookUp { exchange, body, reservation, .. } => (exchange, body, reservation)
+        );
+        let verdict = found.map_err(EarlyResponse::from).and_then(|verifier| {
+            self.recorder.found(&verifier, &exchange.head);
+            let request = self.config.context(&exchange.head);
+            let mut state = start(&verifier, &request)?;
+            catch_panic(|| verifier.update(&mut state, body.bytes()))?;
+            finish(&verifier, &mut state, &request, body.bytes())
+        });
+        self.admit(verdict, exchange, body)
+    }
+
+    /// Marks the request and asks the inner service for room, or answers.
+    fn admit(
+        &mut self,
+        verdict: Result<Verified, EarlyResponse>,
+        mut exchange: Exchange<S>,
+        body: BufferedBody,
+    ) -> Next {
+        let head = &mut exchange.head;
+        if let Err(early) = self.config.admit(verdict, head, body.bytes(), self.recorder) {
+            return self.respond(early, exchange);
+        }
+        self.recorder.insert_into(&mut head.extensions);
+        let Exchange { head, inner } = exchange;
+        self.step.set(Step::Ready { inner, request: Request::from_parts(head, body) });
+        Ok(())
+    }
+
+    /// Hands the request to the inner service. Its clone is dropped before its future is polled.
+    pub(crate) fn call(&mut self) {
+        let (mut inner, request) =
+            take!(self.step, StepOwned::Ready { inner, request } => (inner, request));
+        let Self { step, recorder, .. } = self;
+        recorder.watch(|| step.set(Step::Call { future: inner.call(request) }));
+    }
+
+    /// Answers a request whose body has been read.
+    fn respond(&mut self, early: EarlyResponse, exchange: Exchange<S>) -> Next {
+        let Exchange { head, inner } = exchange;
+        drop(inner);
+        Err(respond(early, &head, self.config, self.recorder))
+    }
+
+    /// Answers a request no frame of whose body has been polled.
+    fn respond_unread(&mut self, early: EarlyResponse, exchange: Exchange<S>, body: B) -> Next {
+        let Exchange { head, inner } = exchange;
+        drop(inner);
+        let response = respond(early, &head, self.config, self.recorder);
+        if body.is_end_stream() {
+            return Err(response);
+        }
+        // Who waits for `100 Continue` sends nothing, and to poll the body would ask for it.
+        if awaits_continue(&head) || !self.config.drains(&body) {
+            return Err(closing(response, is_http1(&head)));
+        }
+        let task = Task::Discard(Draining::new(response, &head, self.config));
+        self.step.set(Step::Body { task, body, timer: Timer::default() });
+        Ok(())
+    }
+}
+
+/// Polls a look-up by the head.
+pub(crate) fn poll_source<T>(
+    early: Pin<&mut impl Future<Output = Result<T, Rejection>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, Rejection>> {
+    catch_panic(|| early.poll(cx)).unwrap_or_else(|panic| Poll::Ready(Err(panic)))
+}
+
+/// Returns the answer to a first contact: a token is taken, or data or code know it.
+fn answer_contact<M: Source>(
+    source: &M,
+    config: &Config,
+    request: &context::Context<'_>,
+    body: &Bytes,
+) -> Option<Response<Bytes>> {
+    if source.takes_token(request.head(), body) {
+        return Some(Response::default());
+    }
+    let declared = config.defaults.first_contacts.answer(request.head(), body);
+    declared.or_else(|| source.first_contact(request, body))
+}

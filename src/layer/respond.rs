@@ -1,0 +1,121 @@
+//! The responses of the layer's own.
+
+use bytes::Bytes;
+use http::{Response, request::Parts};
+
+use crate::{
+    layer::config::Config,
+    observe::{event::EventKind, recorder::Recorder},
+    outcome::{
+        kind::RejectionKind,
+        rejection::Rejection,
+        response::{default_response, grpc_content_type, grpc_response},
+        verified::{Unverified, Verified},
+    },
+    panic::catch_panic,
+};
+
+/// The end of a request's way to the inner service.
+pub(crate) enum EarlyResponse {
+    /// The answer to a challenge, and what was proven of it.
+    Challenge(Box<(Response<Bytes>, Option<Verified>)>),
+    /// The answer to a first contact.
+    FirstContact(Box<Response<Bytes>>),
+    Rejection(Rejection),
+}
+
+impl From<Rejection> for EarlyResponse {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejection(rejection)
+    }
+}
+
+impl From<RejectionKind> for EarlyResponse {
+    fn from(kind: RejectionKind) -> Self {
+        Self::Rejection(Rejection::new(kind))
+    }
+}
+
+impl Config {
+    /// Marks a request that goes to the inner service. Whatever a layer above us has put there: of
+    /// the two marks there is only ever one.
+    pub(crate) fn admit(
+        &self,
+        verdict: Result<Verified, EarlyResponse>,
+        head: &mut Parts,
+        body: &Bytes,
+        recorder: &Recorder,
+    ) -> Result<(), EarlyResponse> {
+        let marks = &mut head.extensions;
+        match verdict {
+            Ok(mut verified) => {
+                verified.set_body(body.clone());
+                recorder.accepted(&verified);
+                marks.remove::<Unverified>();
+                marks.insert(verified);
+            }
+            Err(early) => {
+                let rejection = self.report_only(early)?;
+                recorder.unverified(&rejection);
+                marks.remove::<Verified>();
+                marks.insert(Unverified::new(rejection));
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a request that is refused goes on all the same. One without a whole body never does.
+    pub(crate) fn report_only(&self, early: EarlyResponse) -> Result<Rejection, EarlyResponse> {
+        match early {
+            EarlyResponse::Rejection(rejection)
+                if self.report_only && !rejection.kind().is_of_body() =>
+            {
+                Ok(self.attributed(rejection))
+            }
+            early => Err(early),
+        }
+    }
+
+    fn attributed(&self, rejection: Rejection) -> Rejection {
+        let rejection = self.defaults.complete(rejection, &self.observe.sensitive);
+        rejection.with_status(self.defaults.status).with_shared_challenge(&self.found_challenge)
+    }
+}
+
+/// Makes every response of the layer's own, and tells the observers. The rest of the body is drained
+/// after that.
+pub(crate) fn respond(
+    early: EarlyResponse,
+    head: &Parts,
+    config: &Config,
+    recorder: &mut Recorder,
+) -> Response<Bytes> {
+    match early {
+        EarlyResponse::Challenge(answer) => {
+            let (response, verified) = *answer;
+            let status = response.status();
+            recorder.answered(verified.as_ref(), EventKind::Challenge { status });
+            response
+        }
+        EarlyResponse::FirstContact(response) => {
+            let status = response.status();
+            recorder.answered(None, EventKind::FirstContact { status });
+            *response
+        }
+        EarlyResponse::Rejection(rejection) => {
+            let rejection = config.attributed(rejection);
+            let grpc = grpc_content_type(head.version, &head.headers);
+            let mut response = match (&config.rejection_response, grpc) {
+                (Some(answer), _) => catch_panic(|| answer(&rejection))
+                    .unwrap_or_else(|_| default_response(&rejection)),
+                (None, Some(grpc)) => grpc_response(&rejection, grpc.clone()),
+                (None, None) => default_response(&rejection),
+            };
+            rejection.add_challenge(&mut response);
+            let status = response.status();
+            recorder.rejected(&rejection, EventKind::Rejected { status });
+            response.extensions_mut().insert(rejection);
+            response
+        }
+    }
+}
