@@ -84,7 +84,7 @@ impl<R> SignedRejection<R> {
         #[cfg(feature = "tracing")]
         {
             use crate::{
-                observe::{throttled::Window, tracing::take_line},
+                observe::{tracing::take_line, window::Window},
                 outcome::redact::text::escape,
             };
 

@@ -163,13 +163,13 @@ impl Tag {
 /// Collects which of several keys matched, without an early exit: the time taken does not tell
 /// which key or signature it was.
 #[derive(Debug)]
-pub(crate) struct Verdict {
+pub(crate) struct KeyMatch {
     matched: Choice,
     key_index: u32,
     tried: usize,
 }
 
-impl Verdict {
+impl KeyMatch {
     pub(crate) fn new() -> Self {
         Self { matched: Choice::from(0), key_index: 0, tried: 0 }
     }

@@ -2,10 +2,10 @@
 
 #[cfg(feature = "delivery-log-postgres")]
 use crate::delivery_log::postgres::store::Postgres;
-#[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
-use crate::delivery_log::queue::write::limited;
 #[cfg(feature = "delivery-log-sqlite")]
 use crate::delivery_log::sqlite::store::Sqlite;
+#[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
+use crate::delivery_log::timeout::limited;
 use std::{sync::Arc, time::Duration};
 
 use http::HeaderName;
@@ -14,27 +14,12 @@ use crate::{
     delivery_log::{
         delivery_log::DeliveryLog,
         mask::mask::Mask,
+        settings::{HEADERS, Settings},
         store::{LogError, LogStore},
     },
     error::ConfigError,
     outcome::redact::names::is_sensitive,
 };
-
-/// Headers that name a delivery or its kind, and hold nothing personal. The user agent and
-/// `x-request-id` have columns of their own.
-pub(crate) const HEADERS: [&str; 11] = [
-    "content-type",
-    "svix-id",
-    "traceparent",
-    "webhook-id",
-    "x-correlation-id",
-    "x-github-delivery",
-    "x-github-event",
-    "x-gitlab-event",
-    "x-gitlab-event-uuid",
-    "x-shopify-topic",
-    "x-shopify-webhook-id",
-];
 
 /// Sets up a [`DeliveryLog`].
 ///
@@ -52,19 +37,6 @@ pub struct DeliveryLogBuilder {
     settings: Settings,
     #[cfg(feature = "delivery-log-sqlite")]
     max_file_size: Option<u64>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) headers: Vec<HeaderName>,
-    pub(crate) payload_limit: usize,
-    pub(crate) stores_rejected_payloads: bool,
-    pub(crate) mask: Option<Mask>,
-    pub(crate) refusals_per_minute: u64,
-    pub(crate) max_queued_rows: usize,
-    pub(crate) max_queued_bytes: usize,
-    pub(crate) store_timeout: Duration,
-    pub(crate) is_durable: bool,
 }
 
 impl Default for DeliveryLogBuilder {
@@ -243,5 +215,12 @@ impl DeliveryLogBuilder {
     /// Outside a tokio runtime.
     pub fn store(self, store: impl LogStore) -> Result<DeliveryLog, LogError> {
         DeliveryLog::start(Arc::new(store), self.settings)
+    }
+}
+
+impl DeliveryLog {
+    /// Sets up a log.
+    pub fn builder() -> DeliveryLogBuilder {
+        DeliveryLogBuilder::default()
     }
 }

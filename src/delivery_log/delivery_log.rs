@@ -13,27 +13,18 @@ use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle, time::timeout};
 
 use crate::{
     delivery_log::{
-        builder::{DeliveryLogBuilder, Settings},
-        durable::DurableLayer,
         entry::Entry,
         filter::{Filter, Retention},
         id::EntryId,
         page::Page,
-        queue::{
-            queue::{self, Queue},
-            state::note,
-            write::limited,
-        },
+        queue::{queue::Queue, run::run, state::note},
         row::Draft,
+        settings::Settings,
         store::{LogError, LogStore},
         ticket::Ticket,
+        timeout::limited,
     },
-    error::ConfigError,
-    observe::{
-        attempt::Attempt,
-        event::{Event, EventKind},
-        observer::Observer,
-    },
+    observe::{attempt::Attempt, event::Event, kind::EventKind, observer::Observer},
 };
 
 /// A log of every delivery, refused ones too; see the [module](super).
@@ -44,23 +35,18 @@ use crate::{
 /// When the last clone is dropped without it, layers' clones included, what waits is still written
 /// if the runtime runs long enough. A runtime that ends takes it along.
 #[derive(Clone)]
-pub struct DeliveryLog(Arc<Shared>);
+pub struct DeliveryLog(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
     queue: Arc<Queue>,
     store: Arc<dyn LogStore>,
-    settings: Arc<Settings>,
+    pub(crate) settings: Arc<Settings>,
     writer: Mutex<Option<JoinHandle<()>>>,
     has_warned: AtomicBool,
     pruning: tokio::sync::Mutex<()>,
 }
 
 impl DeliveryLog {
-    /// Sets up a log.
-    pub fn builder() -> DeliveryLogBuilder {
-        DeliveryLogBuilder::default()
-    }
-
     pub(crate) fn start(store: Arc<dyn LogStore>, settings: Settings) -> Result<Self, LogError> {
         let runtime = Handle::try_current().map_err(|_| LogError::no_runtime())?;
         let (queue, settings) = (Arc::<Queue>::default(), Arc::new(settings));
@@ -71,31 +57,18 @@ impl DeliveryLog {
                 let settings = Arc::clone(&settings);
                 move |draft: &mut Draft| draft.finish(&settings)
             };
-            runtime.spawn(async move { queue::run(queue, &*store, &settings, finish).await })
+            runtime.spawn(async move { run(queue, &*store, &settings, finish).await })
         };
         let writer = Mutex::new(Some(writer));
         let (has_warned, pruning) = (AtomicBool::new(false), tokio::sync::Mutex::default());
         Ok(Self(Arc::new(Shared { queue, store, settings, writer, has_warned, pruning })))
     }
 
-    /// A layer below the [`SignatureLayer`](crate::SignatureLayer) that writes a row before the
-    /// handler is called; see [durable mode](super#durable-mode).
-    ///
-    /// # Errors
-    ///
-    /// When the log was not opened as [durable](DeliveryLogBuilder::durable).
-    pub fn durable_layer(&self) -> Result<DurableLayer, ConfigError> {
-        if !self.0.settings.is_durable {
-            return Err(ConfigError::LogNotDurable);
-        }
-        Ok(DurableLayer::new(self.clone()))
-    }
-
     /// Returns the rows that the filter asks for, the newest first. [`Page::next`] turns the page.
     ///
     /// Searches do not keep rows from being written: they have connections of their own, two at a
     /// time, and more of them queue. The time in the queue counts towards the
-    /// [limit](DeliveryLogBuilder::store_timeout), after which the database ends the search.
+    /// [limit](crate::delivery_log::DeliveryLogBuilder::store_timeout), after which the database ends the search.
     ///
     /// # Errors
     ///
@@ -120,7 +93,7 @@ impl DeliveryLog {
     /// Call it now and then.
     ///
     /// It costs what it deletes, however large the log is: some 500 rows or 4 MiB at a time, and rows
-    /// are written in between. The [limit](DeliveryLogBuilder::store_timeout) is for each such step. Rows that
+    /// are written in between. The [limit](crate::delivery_log::DeliveryLogBuilder::store_timeout) is for each such step. Rows that
     /// are written after the call stay. One pruning of a log runs at a time: a second call waits until
     /// the first has ended.
     ///
@@ -186,7 +159,7 @@ impl DeliveryLog {
     }
 
     /// How many refusals were kept back so far; see
-    /// [`refusals_per_minute`](DeliveryLogBuilder::refusals_per_minute).
+    /// [`refusals_per_minute`](crate::delivery_log::DeliveryLogBuilder::refusals_per_minute).
     #[must_use]
     pub fn suppressed(&self) -> u64 {
         self.0.queue.suppressed()

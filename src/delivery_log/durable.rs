@@ -21,6 +21,7 @@ use tower_service::Service;
 
 use crate::{
     delivery_log::{delivery_log::DeliveryLog, ticket::Ticket},
+    error::ConfigError,
     layer::body::ResponseBody,
     observe::attempt::Attempt,
     outcome::{
@@ -237,5 +238,20 @@ where
             Step::Done => "Done",
         };
         f.debug_struct("DurableFuture").field("step", &step).finish_non_exhaustive()
+    }
+}
+
+impl DeliveryLog {
+    /// A layer below the [`SignatureLayer`](crate::SignatureLayer) that writes a row before the
+    /// handler is called; see [durable mode](super#durable-mode).
+    ///
+    /// # Errors
+    ///
+    /// When the log was not opened as [durable](crate::delivery_log::DeliveryLogBuilder::durable).
+    pub fn durable_layer(&self) -> Result<DurableLayer, ConfigError> {
+        if !self.0.settings.is_durable {
+            return Err(ConfigError::LogNotDurable);
+        }
+        Ok(DurableLayer::new(self.clone()))
     }
 }

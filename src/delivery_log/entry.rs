@@ -6,6 +6,9 @@ use bytes::Bytes;
 
 use crate::delivery_log::id::EntryId;
 
+/// Longest text of the application's own, in bytes.
+pub(crate) const MAX_TEXT: usize = 256;
+
 /// The status of a row that is written before the handler runs, and of one whose process ended
 /// before the handler did.
 pub const RECEIVED: &str = "received";
@@ -142,4 +145,22 @@ impl fmt::Debug for Entry {
             .field("count", &self.count)
             .finish_non_exhaustive()
     }
+}
+
+/// Text of the application's own, fit to be stored: PostgreSQL takes no NUL, and a tenant may
+/// come from a path. Cut after 256 bytes.
+pub(crate) fn entry_text(text: &str) -> String {
+    let is_unfit = |char: &char| {
+        char.is_control()
+            || matches!(char, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut clean = String::new();
+    for char in text.chars() {
+        let char = if is_unfit(&char) { char::REPLACEMENT_CHARACTER } else { char };
+        if clean.len() + char.len_utf8() > MAX_TEXT {
+            break;
+        }
+        clean.push(char);
+    }
+    clean
 }

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::delivery_log::{entry::Entry, id::EntryId, keep::Keep, row::entry_text};
+use crate::delivery_log::{
+    entry::{Entry, entry_text},
+    id::EntryId,
+    keep::Keep,
+};
 
 /// The most rows of one answer.
 const MAX_LIMIT: u32 = 1_000;

@@ -115,12 +115,14 @@ pub(crate) mod row;
 #[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
 pub(crate) mod search;
 pub(crate) mod sensitive;
+pub(crate) mod settings;
 #[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
 pub(crate) mod sql;
 #[cfg(feature = "delivery-log-sqlite")]
 pub(crate) mod sqlite;
 pub(crate) mod store;
 pub(crate) mod ticket;
+pub(crate) mod timeout;
 
 pub use self::{
     builder::DeliveryLogBuilder,

@@ -8,13 +8,13 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     delivery_log::{
-        builder::{HEADERS, Settings},
-        entry::{Entry, RECEIVED},
+        entry::{Entry, MAX_TEXT, RECEIVED, entry_text},
         id::EntryId,
         json::REDACTED,
         sensitive::SensitiveFields,
+        settings::{HEADERS, Settings},
     },
-    observe::event::{Event, EventKind},
+    observe::{event::Event, kind::EventKind},
     outcome::{redact::text::escape, replay_answer::ReplayAnswer},
     panic::catch_panic,
 };
@@ -24,9 +24,6 @@ const ERROR: &str = "error";
 const DUPLICATE: &str = "duplicate";
 /// The message of every refusal: the log says why in `reason`.
 const REFUSED: &str = "Signature verification failed";
-
-/// Longest text of the application's own, in bytes.
-const MAX_TEXT: usize = 256;
 
 /// A row on its way, and the body that is still to be hashed, masked and cut: not on the request's
 /// own task.
@@ -247,22 +244,4 @@ fn header(event: &Event<'_>, lines: GetAll<'_, HeaderValue>) -> String {
     // Escaped, so each byte is a character.
     value.truncate(MAX_TEXT);
     value
-}
-
-/// Text of the application's own, fit to be stored: PostgreSQL takes no NUL, and a tenant may
-/// come from a path. Cut after 256 bytes.
-pub(crate) fn entry_text(text: &str) -> String {
-    let is_unfit = |char: &char| {
-        char.is_control()
-            || matches!(char, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut clean = String::new();
-    for char in text.chars() {
-        let char = if is_unfit(&char) { char::REPLACEMENT_CHARACTER } else { char };
-        if clean.len() + char.len_utf8() > MAX_TEXT {
-            break;
-        }
-        clean.push(char);
-    }
-    clean
 }

@@ -12,7 +12,7 @@ use http_body::Body;
 
 use crate::{
     layer::{budget::Budget, buffer::is_small, drain::Drain},
-    observe::{observer::Observers, settings::Settings},
+    observe::{observers::Observers, settings::Settings},
     outcome::{kind::RejectionKind, rejection::Rejection},
     parse::headers::awaits_continue,
     verifier::{

@@ -14,7 +14,7 @@ pub(crate) use tokio::time::Instant;
 use tokio::{runtime::Handle, time::Sleep};
 
 #[cfg(feature = "tokio")]
-use crate::parse::timestamp::HAS_NO_SYSTEM;
+use crate::parse::clock::HAS_NO_SYSTEM;
 
 #[cfg(not(feature = "tokio"))]
 type Sleep = std::future::Pending<()>;

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    ops::ControlFlow,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -144,7 +145,7 @@ where
                 let reading = Reading::new(Purpose::Verify(verification), declared);
                 let task = Task::Read(exchange, reading);
                 self.step.set(Step::Body { task, body, timer: Timer::default() });
-                Ok(())
+                ControlFlow::Continue(())
             }
             Err(early) => self.respond_unread(early, exchange, body),
         }
@@ -156,13 +157,13 @@ where
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let StepProjection::Body { task, mut body, timer } = self.step.as_mut().project() else {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(ControlFlow::Continue(()));
         };
         let (exchange, reading) = match task {
             Task::Read(exchange, reading) => (exchange, reading),
             Task::Discard(draining) => {
                 let response = ready!(draining.poll(body, timer, self.config, cx));
-                return Poll::Ready(Err(response));
+                return Poll::Ready(ControlFlow::Break(response));
             }
         };
         match ready!(reading.poll(body.as_mut(), timer, self.config, cx)) {
@@ -171,11 +172,11 @@ where
                 let head = &exchange.head;
                 let response = respond(early, head, self.config, self.recorder);
                 if is_broken || !self.config.drains(&*body) {
-                    return Poll::Ready(Err(closing(response, is_http1(head))));
+                    return Poll::Ready(ControlFlow::Break(closing(response, is_http1(head))));
                 }
                 // Frees what was read, its share of the budget, the keys, and the clone of the inner service.
                 *task = Task::Discard(Draining::new(response, head, self.config));
-                Poll::Ready(Ok(()))
+                Poll::Ready(ControlFlow::Continue(()))
             }
         }
     }
@@ -215,7 +216,7 @@ where
             Ok(early) => Step::Make { early, exchange, body },
             Err(rejection) => Step::Failed { rejection, exchange, body },
         });
-        Ok(())
+        ControlFlow::Continue(())
     }
 
     /// Decides on a body, or looks the verifier up by it.
@@ -236,7 +237,7 @@ where
                 match catch_panic(|| later.look_up(&exchange.head, body.bytes())) {
                     Ok(future) => {
                         self.step.set(Step::LookUp { future, exchange, body, reservation });
-                        return Ok(());
+                        return ControlFlow::Continue(());
                     }
                     Err(panic) => Err(panic.into()),
                 }
@@ -276,7 +277,7 @@ where
         self.recorder.insert_into(&mut head.extensions);
         let Exchange { head, inner } = exchange;
         self.step.set(Step::Ready { inner, request: Request::from_parts(head, body) });
-        Ok(())
+        ControlFlow::Continue(())
     }
 
     /// Hands the request to the inner service. Its clone is dropped before its future is polled.
@@ -291,7 +292,7 @@ where
     fn respond(&mut self, early: EarlyResponse, exchange: Exchange<S>) -> Next {
         let Exchange { head, inner } = exchange;
         drop(inner);
-        Err(respond(early, &head, self.config, self.recorder))
+        ControlFlow::Break(respond(early, &head, self.config, self.recorder))
     }
 
     /// Answers a request no frame of whose body has been polled.
@@ -300,15 +301,15 @@ where
         drop(inner);
         let response = respond(early, &head, self.config, self.recorder);
         if body.is_end_stream() {
-            return Err(response);
+            return ControlFlow::Break(response);
         }
         // Who waits for `100 Continue` sends nothing, and to poll the body would ask for it.
         if awaits_continue(&head) || !self.config.drains(&body) {
-            return Err(closing(response, is_http1(&head)));
+            return ControlFlow::Break(closing(response, is_http1(&head)));
         }
         let task = Task::Discard(Draining::new(response, &head, self.config));
         self.step.set(Step::Body { task, body, timer: Timer::default() });
-        Ok(())
+        ControlFlow::Continue(())
     }
 }
 

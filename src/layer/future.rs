@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fmt,
     future::Future,
+    ops::ControlFlow,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -24,7 +25,7 @@ use crate::{
         read::{Purpose, Reading},
         step::{Exchange, Input, Step, StepProjection, Task},
     },
-    observe::{event::EventKind, recorder::Recorder},
+    observe::{kind::EventKind, recorder::Recorder},
     outcome::rejection::Rejection,
     panic::catch_panic,
     verifier::source::Source,
@@ -125,7 +126,7 @@ where
                         return Poll::Ready(Err(error));
                     }
                     engine.call();
-                    Ok(())
+                    ControlFlow::Continue(())
                 }
                 StepProjection::Call { future } => {
                     let response = ready!(engine.recorder.watch(|| future.poll(cx)));
@@ -136,7 +137,7 @@ where
                 }
                 StepProjection::Done => panic!("`ResponseFuture` polled after completion"),
             };
-            if let Err(response) = next {
+            if let ControlFlow::Break(response) = next {
                 engine.step.set(Step::Done);
                 return Poll::Ready(Ok(response.map(ResponseBody::own)));
             }

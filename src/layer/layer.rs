@@ -9,16 +9,13 @@ use http::{Response, StatusCode, request::Parts};
 use tower_layer::Layer;
 
 use crate::{
-    layer::{
-        body::BufferedBody, budget::Budget, config::Config, drain::Drain, map_body::MapBodyLayer,
-        service::SignatureService,
-    },
+    layer::{budget::Budget, config::Config, drain::Drain, service::SignatureService},
     observe::observer::Observer,
     outcome::rejection::Rejection,
-    parse::{client_ip::ClientIp, timestamp::Clock},
+    parse::{client_ip::ClientIp, clock::Clock},
     verifier::{
+        closure::{ByBody, ByHead},
         defaults::VerifierDefaults,
-        make::{ByBody, ByHead},
         requires::Requires,
         source::Source,
         verifier::Verifier,
@@ -29,7 +26,7 @@ use crate::{
 ///
 /// It reads the request body, runs a [`Verifier`] over the bytes as received and
 /// answers 403 itself unless they hold. The inner service gets the same bytes as a
-/// [`BufferedBody`], and [`Verified`](crate::Verified) in the request's
+/// [`BufferedBody`](crate::BufferedBody), and [`Verified`](crate::Verified) in the request's
 /// extensions.
 ///
 /// # Where it stands
@@ -175,42 +172,6 @@ impl<M> SignatureLayer<M> {
             *sensitive = Arc::new((**sensitive).clone().found().and(defaults.sensitive_parts()));
             config.defaults = config.defaults.replaced_by(defaults);
         })
-    }
-
-    /// Hands the inner service another request body than [`BufferedBody`], for services that want their own,
-    /// such as axum's `from_fn`. It comes last: the layer that it returns has no settings.
-    ///
-    /// ```
-    /// use axum::{Router, body::Body, extract::Request, middleware::{Next, from_fn}, routing::post};
-    /// use tower::ServiceBuilder;
-    /// use tower_webhook::{SignatureLayer, providers::GitHub};
-    ///
-    /// let signed = SignatureLayer::new(GitHub::new("s3cret-of-the-hook")?).map_body(Body::new);
-    /// let stack = ServiceBuilder::new()
-    ///     .layer(signed)
-    ///     .layer(from_fn(async |request: Request, next: Next| next.run(request).await));
-    /// let app: Router = Router::new().route("/", post(async || "thanks").layer(stack));
-    /// # let _ = app;
-    /// # Ok::<_, tower_webhook::ConfigError>(())
-    /// ```
-    ///
-    /// Without it this does not compile, and the compiler names it:
-    ///
-    /// ```compile_fail,E0277
-    /// # use axum::{Router, extract::Request, middleware::{Next, from_fn}, routing::post};
-    /// # use tower::ServiceBuilder;
-    /// # use tower_webhook::{SignatureLayer, providers::GitHub};
-    /// # let signed = SignatureLayer::new(GitHub::new("s3cret-of-the-hook").unwrap());
-    /// let stack = ServiceBuilder::new()
-    ///     .layer(signed)
-    ///     .layer(from_fn(async |request: Request, next: Next| next.run(request).await));
-    /// let app: Router = Router::new().route("/", post(async || "thanks").layer(stack));
-    /// ```
-    pub fn map_body<F, B>(self, map: F) -> MapBodyLayer<M, F>
-    where
-        F: Fn(BufferedBody) -> B + Clone,
-    {
-        MapBodyLayer::new(self, map)
     }
 
     /// Sets the longest body in bytes, in place of the provider's own: the vendor's documented maximum,

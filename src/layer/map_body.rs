@@ -11,6 +11,44 @@ use tower_service::Service;
 
 use crate::layer::{body::BufferedBody, layer::SignatureLayer, service::SignatureService};
 
+impl<M> SignatureLayer<M> {
+    /// Hands the inner service another request body than [`BufferedBody`], for services that want their own,
+    /// such as axum's `from_fn`. It comes last: the layer that it returns has no settings.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, extract::Request, middleware::{Next, from_fn}, routing::post};
+    /// use tower::ServiceBuilder;
+    /// use tower_webhook::{SignatureLayer, providers::GitHub};
+    ///
+    /// let signed = SignatureLayer::new(GitHub::new("s3cret-of-the-hook")?).map_body(Body::new);
+    /// let stack = ServiceBuilder::new()
+    ///     .layer(signed)
+    ///     .layer(from_fn(async |request: Request, next: Next| next.run(request).await));
+    /// let app: Router = Router::new().route("/", post(async || "thanks").layer(stack));
+    /// # let _ = app;
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// Without it this does not compile, and the compiler names it:
+    ///
+    /// ```compile_fail,E0277
+    /// # use axum::{Router, extract::Request, middleware::{Next, from_fn}, routing::post};
+    /// # use tower::ServiceBuilder;
+    /// # use tower_webhook::{SignatureLayer, providers::GitHub};
+    /// # let signed = SignatureLayer::new(GitHub::new("s3cret-of-the-hook").unwrap());
+    /// let stack = ServiceBuilder::new()
+    ///     .layer(signed)
+    ///     .layer(from_fn(async |request: Request, next: Next| next.run(request).await));
+    /// let app: Router = Router::new().route("/", post(async || "thanks").layer(stack));
+    /// ```
+    pub fn map_body<F, B>(self, map: F) -> MapBodyLayer<M, F>
+    where
+        F: Fn(BufferedBody) -> B + Clone,
+    {
+        MapBodyLayer::new(self, map)
+    }
+}
+
 /// A layer whose inner service gets another request body; see [`SignatureLayer::map_body`].
 #[derive(Clone)]
 #[must_use]

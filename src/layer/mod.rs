@@ -29,7 +29,7 @@ pub use self::{
 pub use crate::{
     outcome::response::default_response,
     verifier::{
-        make::{ByBody, ByHead},
+        closure::{ByBody, ByHead},
         requires::Requires,
         source::Source,
     },

@@ -5,7 +5,7 @@ use http::{Response, request::Parts};
 
 use crate::{
     layer::config::Config,
-    observe::{event::EventKind, recorder::Recorder},
+    observe::{kind::EventKind, recorder::Recorder},
     outcome::{
         kind::RejectionKind,
         rejection::Rejection,

@@ -1,5 +1,7 @@
 //! The states of a request in the layer, and what moves with them.
 
+use std::ops::ControlFlow;
+
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use pin_project_lite::pin_project;
@@ -67,4 +69,4 @@ pub(crate) enum Task<M, V, S> {
 }
 
 /// The next state is in its place, or this is the layer's own response.
-pub(crate) type Next = Result<(), Response<Bytes>>;
+pub(crate) type Next = ControlFlow<Response<Bytes>>;

@@ -12,17 +12,14 @@ use std::{
 
 use crate::{
     observe::{
-        event::{Event, EventKind},
+        event::Event,
+        kind::EventKind,
         observer::Observer,
+        unproven::{IN_A_ROW, Unproven},
+        window::is_within,
     },
     outcome::kind::RejectionKind,
 };
-
-/// Refusals that tell of a wrong secret.
-pub(crate) const IN_A_ROW: u32 = 5;
-
-/// The time between two reminders of a secret that never worked.
-const REMINDER: Duration = Duration::from_secs(3600);
 
 /// Counts refusals, and raises an [`Alert`] when there are many.
 ///
@@ -108,27 +105,6 @@ struct State {
     endpoints: Recent<Endpoint, u32>,
     /// Those that have not verified yet. Apart from the others, which refusals must not drive out.
     unproven: Recent<Endpoint, Unproven>,
-}
-
-/// Signatures under a secret by which nothing has verified yet.
-#[derive(Debug, Default)]
-pub(crate) struct Unproven {
-    mismatches: u32,
-    raised_at: Option<SystemTime>,
-}
-
-impl Unproven {
-    /// Counts a signature of the right form that did not match. Returns how many there were, when it is time to say
-    /// so: first after `in_a_row`.
-    pub(crate) fn mismatch(&mut self, in_a_row: u32, now: SystemTime) -> Option<u32> {
-        self.mismatches = self.mismatches.saturating_add(1);
-        let is_raised = self.raised_at.is_some_and(|time| is_within(REMINDER, time, now));
-        if self.mismatches < in_a_row || is_raised {
-            return None;
-        }
-        self.raised_at = Some(now);
-        Some(self.mismatches)
-    }
 }
 
 #[derive(Default)]
@@ -266,12 +242,6 @@ impl State {
             unproven: Recent::new(capacity),
         }
     }
-}
-
-/// Whether so much time has not passed yet. A time from the future is of a clock that has been set back since: it must
-/// not keep an alert back until then.
-fn is_within(window: Duration, time: SystemTime, now: SystemTime) -> bool {
-    now.duration_since(time).unwrap_or_else(|ahead| ahead.duration()) < window
 }
 
 /// What one sender has at the least.

@@ -14,18 +14,14 @@ use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts};
 
 use crate::{
-    observe::{
-        event::{Event, EventKind},
-        observer::Observers,
-        settings::Settings,
-    },
+    observe::{event::Event, kind::EventKind, observers::Observers, settings::Settings},
     outcome::{
         kind::RejectionKind, redact::url::url, rejection::Rejection, replay_answer::ReplayAnswer,
         verified::Verified,
     },
     parse::{
+        clock::{Clock, steady},
         headers::original_uri,
-        timestamp::{Clock, steady},
     },
     verifier::sensitive::SensitiveParts,
 };

@@ -2,10 +2,7 @@
 
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 
-use crate::observe::{
-    event::{Event, EventKind},
-    observer::Observer,
-};
+use crate::observe::{event::Event, kind::EventKind, observer::Observer};
 
 /// Counts events, through the [`metrics`](https://docs.rs/metrics) facade.
 ///

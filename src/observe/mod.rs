@@ -79,14 +79,18 @@
 pub(crate) mod alerts;
 pub(crate) mod attempt;
 pub(crate) mod event;
+pub(crate) mod kind;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
 pub(crate) mod observer;
+pub(crate) mod observers;
 pub(crate) mod recorder;
 pub(crate) mod settings;
 pub(crate) mod throttled;
 #[cfg(feature = "tracing")]
 pub(crate) mod tracing;
+pub(crate) mod unproven;
+pub(crate) mod window;
 
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
@@ -94,7 +98,8 @@ pub use self::metrics::MetricsObserver;
 pub use self::{
     alerts::{Alert, Alerts, RefusalSource},
     attempt::Attempt,
-    event::{Event, EventKind},
+    event::Event,
+    kind::EventKind,
     observer::Observer,
     throttled::Throttled,
 };

@@ -8,7 +8,7 @@ use http::{Extensions, request::Parts};
 use crate::{
     observe::{
         attempt::{Attempt, Proof},
-        event::EventKind,
+        kind::EventKind,
         settings::Settings,
     },
     outcome::{rejection::Rejection, verified::Verified},

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    observe::observer::Observers,
-    parse::{client_ip::ClientIp, timestamp::Clock},
+    observe::observers::Observers,
+    parse::{client_ip::ClientIp, clock::Clock},
     verifier::sensitive::SensitiveParts,
 };
 

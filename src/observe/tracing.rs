@@ -13,10 +13,11 @@ use tracing::{Level, debug, enabled, error, warn};
 
 use crate::{
     observe::{
-        alerts::{IN_A_ROW, Unproven},
-        event::{Event, EventKind},
+        event::Event,
+        kind::EventKind,
         observer::Observer,
-        throttled::Window,
+        unproven::{IN_A_ROW, Unproven},
+        window::Window,
     },
     outcome::{
         kind::RejectionKind,
@@ -25,7 +26,7 @@ use crate::{
         replay_answer::ReplayAnswer,
     },
     panic::catch_panic,
-    parse::timestamp::Clock,
+    parse::clock::Clock,
 };
 
 const SECURITY: &str = "tower_webhook::security";

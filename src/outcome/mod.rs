@@ -6,5 +6,6 @@ pub(crate) mod kind;
 pub(crate) mod redact;
 pub(crate) mod rejection;
 pub(crate) mod replay_answer;
+pub(crate) mod replay_key;
 pub(crate) mod response;
 pub(crate) mod verified;

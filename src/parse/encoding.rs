@@ -10,7 +10,6 @@ use base64::{
 pub(crate) const MAX_TAG: usize = 64;
 
 /// Longest signature by a private key: RSA with 8192 bits.
-#[cfg(feature = "asymmetric")]
 pub(crate) const MAX_SIGNATURE: usize = 1024;
 
 const UNPADDED: GeneralPurposeConfig =
@@ -161,7 +160,6 @@ impl Encoding {
 
     /// Decodes a signature of one to `max` bytes, as strictly, for algorithms whose signatures
     /// have no one length.
-    #[cfg(feature = "asymmetric")]
     pub(crate) fn decode_up_to<'a>(
         self,
         max: usize,

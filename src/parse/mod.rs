@@ -1,6 +1,8 @@
 //! Strict readers of what a sender, or a proxy, wrote.
 
+pub(crate) mod calendar;
 pub(crate) mod client_ip;
+pub(crate) mod clock;
 pub(crate) mod encoding;
 pub(crate) mod form;
 pub(crate) mod headers;

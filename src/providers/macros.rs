@@ -97,13 +97,13 @@ macro_rules! providers {
 
             impl $name {
                 /// How it signs.
-                pub const SCHEME: Scheme = $crate::providers::policy::applied($scheme);
+                pub const SCHEME: Scheme = $crate::providers::apply::applied($scheme);
 
                 $crate::providers::macros::scheme_methods!($($kind),*);
             }
 
             impl $crate::verifier::verifier::Verifier for $name {
-                $crate::verifier::delegate::delegate_verifier!(self => self.0, $crate::scheme::verifier::SchemeState);
+                $crate::verifier::delegate::delegate_verifier!(self => self.0, $crate::scheme::verification::SchemeState);
             }
 
             $crate::providers::macros::sign_as!($name, self => &self.0);

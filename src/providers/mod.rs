@@ -25,6 +25,7 @@
 //! without a vector. **Second-hand**: known from other receivers only; try it with a real delivery
 //! before you rely on it, and tell us.
 
+pub(crate) mod apply;
 pub(crate) mod boxed;
 pub(crate) mod catalogue;
 pub(crate) mod credentials;
@@ -35,6 +36,7 @@ pub(crate) mod policies;
 pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod support;
+pub(crate) mod unknown_provider;
 
 pub use self::catalogue::{
     commerce, developer, identity, media, messaging, operations, payments, productivity, tokens,
@@ -66,5 +68,6 @@ pub use self::{
     boxed::{AnyState, BoxVerifier},
     credentials::CredentialKind,
     policy::DeliveryPolicy,
-    registry::{Provider, UnknownProvider, all, by_name, delivery_policies},
+    registry::{Provider, all, by_name, delivery_policies},
+    unknown_provider::UnknownProvider,
 };

@@ -10,7 +10,7 @@ use crate::{
         secrets::IntoSecrets,
     },
     error::ConfigError,
-    providers::policy::is_same,
+    providers::support::is_same,
 };
 
 /// Returns the secrets of a provider that is more than a scheme, each checked; `present` of them the verifier has

@@ -5,11 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::{
-    outcome::event_id::EventId,
-    parse::timestamp::Tolerance,
-    providers::{other_credentials, policies::POLICIES},
-    scheme::declaration::Scheme,
-    verifier::defaults::VerifierDefaults,
+    outcome::event_id::EventId, parse::timestamp::Tolerance, verifier::defaults::VerifierDefaults,
 };
 
 /// A vendor's documented delivery of webhooks: the retry schedule, the largest body, and the statuses
@@ -34,8 +30,8 @@ use crate::{
 /// it](crate::replay::ReplayLayer::guard_body_only).
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryPolicy {
-    name: &'static str,
-    retries: Retries,
+    pub(crate) name: &'static str,
+    pub(crate) retries: Retries,
     signed_anew: Option<bool>,
     signed_anew_source: &'static str,
     window: Option<u64>,
@@ -53,7 +49,7 @@ pub struct DeliveryPolicy {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Retries {
+pub(crate) enum Retries {
     /// No time is signed, and nobody has looked.
     Unasked,
     Unknown,
@@ -256,7 +252,7 @@ impl DeliveryPolicy {
     }
 
     /// Returns where bodies have the id of their event. A guard remembers it as long as the delivery may come again.
-    const fn event(&self) -> Option<EventId> {
+    pub(crate) const fn event(&self) -> Option<EventId> {
         match self.event_id {
             Some(path) => {
                 Some(EventId { path, retention: Duration::from_secs(self.past_retries()) })
@@ -303,54 +299,4 @@ impl DeliveryPolicy {
             None => StatusCode::FORBIDDEN,
         }
     }
-}
-
-/// A scheme with what the vendor's policy says. It does not build for a provider without one.
-pub(crate) const fn applied(scheme: Scheme) -> Scheme {
-    let policy = find(scheme.defaults().provider());
-    assert!(
-        scheme.time.is_none() || !matches!(policy.retries, Retries::Unasked),
-        "a provider signs a time; say in `policies.rs` for how long it comes again, or that it is unknown"
-    );
-    let scheme = scheme
-        .other_credentials(other_credentials::of(scheme.defaults().provider()))
-        .event_id(policy.event())
-        .status(policy.status())
-        .body_limit(policy.body_limit());
-    if scheme.time.is_some() { scheme.tolerance(policy.tolerance()) } else { scheme }
-}
-
-/// A provider's defaults, likewise.
-pub(crate) const fn defaults(name: &'static str) -> VerifierDefaults {
-    let policy = find(name);
-    VerifierDefaults::DEFAULT
-        .with_provider(name)
-        .with_status(policy.status())
-        .with_body_limit(policy.body_limit())
-}
-
-pub(crate) const fn find(name: &str) -> &'static DeliveryPolicy {
-    let mut at = 0;
-    while at < POLICIES.len() {
-        if is_same(POLICIES[at].name, name) {
-            return &POLICIES[at];
-        }
-        at += 1;
-    }
-    panic!("a provider has no delivery policy; add a row to `policies.rs`")
-}
-
-pub(crate) const fn is_same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut at = 0;
-    while at < a.len() {
-        if a[at] != b[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
 }

@@ -1,6 +1,6 @@
 //! Providers by name.
 
-use std::{error::Error, fmt};
+use std::fmt;
 
 use http::HeaderName;
 
@@ -11,6 +11,7 @@ use crate::{
     error::ConfigError,
     parse::timestamp::Tolerance,
     providers::{
+        apply,
         boxed::BoxVerifier,
         catalogue::{
             commerce, developer, identity, media, messaging, operations, payments, productivity,
@@ -37,18 +38,16 @@ use crate::{
             wsapi::Wsapi,
         },
         policies,
-        policy::{self, DeliveryPolicy},
+        policy::DeliveryPolicy,
+        unknown_provider::UnknownProvider,
     },
-    scheme::{
-        declaration::{Component, Scheme},
-        public_url::PublicUrl,
-    },
+    scheme::{component::Component, declaration::Scheme, public_url::PublicUrl},
 };
 
 /// A provider of the catalogue, found by name.
 #[derive(Clone, Copy, Debug)]
 pub struct Provider {
-    name: &'static str,
+    pub(crate) name: &'static str,
     needs: CredentialKind,
     signs_time: bool,
     kind: Kind,
@@ -174,12 +173,9 @@ const ASYMMETRIC: &[Provider] = own! {
 };
 #[cfg(not(feature = "asymmetric"))]
 const ASYMMETRIC: &[Provider] = &[];
-#[cfg(not(feature = "asymmetric"))]
-const ASYMMETRIC_NAMES: [&str; 5] =
-    ["discord", "sendgrid", "standard_webhooks_v1a", "telnyx", "wise"];
 
 /// Other names by which gateways and people know providers.
-const ALIASES: [(&str, &str); 12] = [
+pub(crate) const ALIASES: [(&str, &str); 12] = [
     ("bitbucket_server", "bitbucket"),
     ("coinbase", "coinbase_commerce"),
     ("facebook_graph_api", "meta"),
@@ -223,6 +219,10 @@ pub fn delivery_policies() -> impl Iterator<Item = &'static DeliveryPolicy> {
     policies::POLICIES.iter()
 }
 
+fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|provider| provider.name).chain(ALIASES.map(|(alias, _)| alias))
+}
+
 /// The provider with this id (`"stripe"`), or known by this other name (`"whatsapp"`).
 ///
 /// ```
@@ -243,7 +243,7 @@ pub fn delivery_policies() -> impl Iterator<Item = &'static DeliveryPolicy> {
 pub fn by_name(name: &str) -> Result<Provider, UnknownProvider> {
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
     let id = alias.map_or(name, |(_, id)| id);
-    all().find(|provider| provider.name == id).ok_or_else(|| UnknownProvider::new(name))
+    all().find(|provider| provider.name == id).ok_or_else(|| UnknownProvider::new(name, names()))
 }
 
 impl Provider {
@@ -265,7 +265,7 @@ impl Provider {
     /// Returns the vendor's documented delivery of webhooks.
     #[must_use]
     pub fn delivery_policy(&self) -> &'static DeliveryPolicy {
-        policy::find(match self.name {
+        apply::find(match self.name {
             "gitlab_signed" => "gitlab",
             "standard_webhooks_v1a" => "standard_webhooks",
             name => name,
@@ -346,69 +346,4 @@ impl Provider {
             })),
         }
     }
-}
-
-/// There is no provider with this name.
-#[derive(Clone, PartialEq, Eq)]
-pub struct UnknownProvider {
-    name: String,
-    near: Vec<&'static str>,
-}
-
-impl UnknownProvider {
-    fn new(name: &str) -> Self {
-        let names = all().map(|provider| provider.name).chain(ALIASES.map(|(alias, _)| alias));
-        let name: String = name.chars().take(64).collect();
-        let mut near: Vec<_> = names
-            .map(|known| (distance(&name.to_lowercase(), known), known))
-            .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
-            .collect();
-        near.sort_unstable();
-        let near = near.into_iter().take(3).map(|(_, known)| known).collect();
-        Self { name, near }
-    }
-
-    /// The providers with a similar name, nearest first.
-    #[must_use]
-    pub fn near(&self) -> &[&'static str] {
-        &self.near
-    }
-}
-
-impl fmt::Display for UnknownProvider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        #[cfg(not(feature = "asymmetric"))]
-        if ASYMMETRIC_NAMES.contains(&&*self.name) {
-            return write!(f, "the provider `{}` needs the feature `asymmetric`", self.name);
-        }
-        write!(f, "there is no provider `{}`", self.name.escape_debug())?;
-        for (at, name) in self.near.iter().enumerate() {
-            f.write_str(if at == 0 { "; did you mean " } else { " or " })?;
-            write!(f, "`{name}`")?;
-        }
-        f.write_str(if self.near.is_empty() { "" } else { "?" })
-    }
-}
-
-/// As [`Display`](fmt::Display).
-impl fmt::Debug for UnknownProvider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Error for UnknownProvider {}
-
-/// How many letters must be put in, taken out or changed to make one name of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, right) in b.chars().enumerate() {
-            let changed = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.chars().count()]
 }

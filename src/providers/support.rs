@@ -7,7 +7,10 @@ use crate::{
     crypto::secret::Secret,
     outcome::{kind::RejectionKind, rejection::Rejection},
     parse::form::Form,
-    verifier::challenge::{challenge::malformed, response::text},
+    verifier::{
+        challenge::{challenge::malformed, response::text},
+        first_contact::{ContactField, FirstContact},
+    },
 };
 
 /// The challenge of a GET with `hub.mode=subscribe`, one of these tokens as `hub.verify_token`, and
@@ -27,3 +30,25 @@ pub(crate) fn subscription(head: &Parts, tokens: &[Secret]) -> Result<String, Re
     }
     text(challenge).map(str::to_owned).ok_or_else(malformed)
 }
+
+/// Compares texts where `==` cannot, in a constant.
+pub(crate) const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Marketing Cloud's request to a new callback.
+pub(crate) const VERIFICATION_KEY: FirstContact = FirstContact::json(&[
+    ("callbackId", ContactField::Token),
+    ("verificationKey", ContactField::Token),
+]);

@@ -13,8 +13,8 @@ use std::{
 };
 
 use crate::{
-    outcome::verified::ReplayKey,
-    parse::timestamp::{Clock, steady},
+    outcome::replay_key::ReplayKey,
+    parse::clock::{Clock, steady},
     replay::store::{Claim, ClaimToken, ReplayStore, Settled, StoreError},
 };
 

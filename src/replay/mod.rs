@@ -86,6 +86,7 @@
 //!
 //! - A [`MemoryReplayStore`] knows only its own process, and forgets with it.
 
+pub(crate) mod config;
 pub(crate) mod layer;
 pub(crate) mod memory;
 pub(crate) mod outage;
@@ -104,6 +105,6 @@ pub use self::{
     store::{Claim, ClaimToken, ReplayStore, Settled, StoreError},
 };
 pub use crate::{
-    outcome::{replay_answer::ReplayAnswer, verified::ReplayKey},
+    outcome::{replay_answer::ReplayAnswer, replay_key::ReplayKey},
     parse::json::json_field,
 };

@@ -15,11 +15,11 @@ use tower_service::Service;
 
 use crate::{
     layer::body::ResponseBody,
-    observe::{attempt::Attempt, event::EventKind},
+    observe::{attempt::Attempt, kind::EventKind},
     outcome::{replay_answer::ReplayAnswer, response::grpc_content_type},
-    parse::timestamp::Clock,
+    parse::clock::Clock,
     replay::{
-        layer::{Answer, Config},
+        config::{Answer, Config},
         outage::Outage,
         store::{Claim, Hold, ReplayStore, Settled, StoreError},
     },

@@ -15,8 +15,8 @@ use std::{
 };
 
 use crate::{
-    outcome::verified::ReplayKey,
-    parse::timestamp::{Clock, HAS_NO_SYSTEM},
+    outcome::replay_key::ReplayKey,
+    parse::clock::{Clock, HAS_NO_SYSTEM},
 };
 
 /// Keeps the claims of a [`ReplayLayer`](super::ReplayLayer).

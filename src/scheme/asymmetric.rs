@@ -4,18 +4,12 @@ use http::request::Parts;
 
 use crate::{
     crypto::{
-        mac::{Algorithm, Mac, Tag},
+        mac::{Algorithm, Tag},
         public_key::PublicKey,
     },
     error::{ConfigError, MAX_SECRETS},
     outcome::rejection::Rejection,
-    parse::encoding::MAX_SIGNATURE,
-    scheme::{
-        candidates::VisitCandidate,
-        declaration::Scheme,
-        public_url::PublicUrl,
-        verifier::{Keys, SchemeVerifier},
-    },
+    scheme::declaration::Scheme,
 };
 
 /// The signed content, as a key reads it.
@@ -26,6 +20,11 @@ pub(crate) type Content = crate::crypto::public_key::Content;
 pub(crate) struct PublicKeys(Vec<PublicKey>);
 
 impl PublicKeys {
+    /// Creates an empty set.
+    pub(crate) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.0.len()
     }
@@ -39,7 +38,7 @@ impl PublicKeys {
         Content::new(algorithm)
     }
 
-    fn push(&mut self, algorithm: Algorithm, key: PublicKey) -> Result<(), ConfigError> {
+    pub(crate) fn push(&mut self, algorithm: Algorithm, key: PublicKey) -> Result<(), ConfigError> {
         if self.0.len() == MAX_SECRETS {
             return Err(ConfigError::TooManySecrets);
         }
@@ -97,47 +96,4 @@ impl Scheme {
     pub const fn rsa_pkcs1_sha256(header: &'static str) -> Self {
         Self::new(Algorithm::RsaPkcs1Sha256, header)
     }
-}
-
-#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-impl SchemeVerifier {
-    pub(crate) fn of_public_keys(
-        scheme: Scheme,
-        keys: Vec<PublicKey>,
-        url: Option<PublicUrl>,
-    ) -> Result<Self, ConfigError> {
-        if keys.is_empty() {
-            return Err(ConfigError::PublicKeyInvalid { why: "there is none" });
-        }
-        let mut verifier = Self::without_keys(scheme, Keys::Public(PublicKeys(Vec::new())), url)?;
-        keys.iter().try_for_each(|key| verifier.add_key(key))?;
-        Ok(verifier)
-    }
-
-    fn add_key(&mut self, key: &PublicKey) -> Result<(), ConfigError> {
-        self.each_keys_mut(&|scheme, keys| match keys {
-            Keys::Public(keys) if Mac::new(scheme.algorithm, b"").is_none() => {
-                keys.push(scheme.algorithm, key.clone())
-            }
-            _ => Err(ConfigError::SchemeInvalid {
-                why: "it is keyed by a secret, and whoever knows the public key could sign; \
-                      give a secret",
-            }),
-        })
-    }
-}
-
-/// As [`Scheme::each_candidate`], for algorithms whose signatures have no one length.
-pub(crate) fn each_candidate(
-    scheme: &Scheme,
-    head: &Parts,
-    visit: &mut VisitCandidate<'_>,
-) -> Result<(), Rejection> {
-    let (mut buffer, max) = ([0; MAX_SIGNATURE + 2], scheme.algorithm.tag_len());
-    scheme.each_signature(head, &mut |value| {
-        scheme
-            .signature_format
-            .candidates(value)
-            .try_for_each(|text| visit(scheme.encoding.decode_up_to(max, text, &mut buffer)))
-    })
 }

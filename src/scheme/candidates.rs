@@ -3,17 +3,12 @@
 use http::request::Parts;
 
 use crate::{
-    outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
+    outcome::rejection::Rejection,
     parse::{
-        encoding::MAX_TAG,
+        encoding::{MAX_SIGNATURE, MAX_TAG},
         headers::{credentials, optional, required},
-        timestamp::Timestamp,
     },
-    scheme::{
-        asymmetric,
-        declaration::{Scheme, SignatureSource, TimestampSource},
-        signature_format::MAX_CANDIDATES,
-    },
+    scheme::{component::SignatureSource, declaration::Scheme, signature_format::MAX_CANDIDATES},
     verifier::first_contact::HeaderNames,
 };
 
@@ -84,7 +79,7 @@ impl Scheme {
         visit: &mut VisitCandidate<'_>,
     ) -> Result<(), Rejection> {
         if !self.algorithm.has_fixed_len() {
-            return asymmetric::each_candidate(self, head, visit);
+            return self.each_candidate_of_any_length(head, visit);
         }
         let mut buffer = [0; MAX_TAG];
         let tag = &mut buffer[..self.algorithm.tag_len()];
@@ -97,8 +92,36 @@ impl Scheme {
         })
     }
 
+    /// As [`each_candidate`](Self::each_candidate), for algorithms whose signatures have no one length.
+    fn each_candidate_of_any_length(
+        &self,
+        head: &Parts,
+        visit: &mut VisitCandidate<'_>,
+    ) -> Result<(), Rejection> {
+        let (mut buffer, max) = ([0; MAX_SIGNATURE + 2], self.algorithm.tag_len());
+        self.each_signature(head, &mut |value| {
+            let mut candidates = self.signature_format.candidates(value);
+            candidates
+                .try_for_each(|text| visit(self.encoding.decode_up_to(max, text, &mut buffer)))
+        })
+    }
+
+    /// Refuses a head whose signatures, fixed headers or delivery id are out of form.
+    pub(crate) fn check_head(&self, head: &Parts) -> Result<(), Rejection> {
+        self.check_candidates(head)?;
+        for (name, value) in self.required {
+            if required(head, name)? != value.as_bytes() {
+                return Err(Rejection::malformed(*name));
+            }
+        }
+        if let Some(name) = self.delivery_id {
+            optional(head, name)?; // not twice (T-10)
+        }
+        Ok(())
+    }
+
     /// Refuses a head without a candidate, or with so many that checking them is the attack.
-    pub(crate) fn check_candidates(&self, head: &Parts) -> Result<(), Rejection> {
+    fn check_candidates(&self, head: &Parts) -> Result<(), Rejection> {
         let malformed = || Rejection::malformed(self.signature_field());
         let (mut count, mut is_readable) = (0, false);
         self.each_candidate(head, &mut |candidate| {
@@ -107,41 +130,5 @@ impl Scheme {
             if count > MAX_CANDIDATES { Err(malformed()) } else { Ok(()) }
         })?;
         if is_readable { Ok(()) } else { Err(malformed()) }
-    }
-
-    /// The signed time's text, where it stands in the head.
-    pub(crate) fn time_text<'a>(&self, head: &'a Parts) -> Result<Option<&'a [u8]>, Rejection> {
-        match self.time {
-            None | Some((TimestampSource::Json(_), _)) => Ok(None),
-            Some((TimestampSource::Header(name), _)) => required(head, name).map(Some),
-            Some((TimestampSource::Signature, _)) => {
-                let mut time = None;
-                self.each_signature(head, &mut |value| {
-                    time = self
-                        .signature_format
-                        .time(value)
-                        .map_err(|_| Rejection::malformed(self.signature_field()))?;
-                    Ok(())
-                })?;
-                Ok(time)
-            }
-        }
-    }
-
-    pub(crate) fn head_time(&self, head: &Parts) -> Result<Option<Timestamp>, Rejection> {
-        let (Some(text), Some((_, format))) = (self.time_text(head)?, self.time) else {
-            return Ok(None);
-        };
-        Timestamp::parse(text, format)
-            .map(Some)
-            .ok_or_else(|| self.blame_time(Rejection::new(RejectionKind::Malformed)))
-    }
-
-    pub(crate) fn blame_time(&self, rejection: Rejection) -> Rejection {
-        match self.time {
-            Some((TimestampSource::Header(name), _)) => rejection.in_header(name),
-            Some((TimestampSource::Json(name), _)) => rejection.with_field(Field::json(name)),
-            _ => rejection.in_header(self.signature_field()),
-        }
     }
 }

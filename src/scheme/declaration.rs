@@ -12,11 +12,12 @@ use crate::{
         timestamp::{TimestampFormat, Tolerance},
     },
     scheme::{
-        key::SecretEncoding, keys::IntoKeys, public_url::PublicUrl,
-        signature_format::SignatureFormat, verifier::SchemeVerifier,
+        component::{Component, SignatureSource, TimestampSource},
+        key::SecretEncoding,
+        signature_format::SignatureFormat,
     },
     verifier::{
-        challenge::{challenge::Challenge, response::is_token},
+        challenge::challenge::Challenge,
         defaults::VerifierDefaults,
         first_contact::{FirstContact, FirstContacts, MAX_OTHERS},
         sensitive::SensitiveParts,
@@ -52,60 +53,6 @@ pub struct Scheme {
     /// One at most.
     pub(crate) legacy: &'static [Self],
     pub(crate) other_credentials: &'static Credentials,
-}
-
-/// One part of the signed content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Component {
-    /// The body as received.
-    Body,
-    /// Another header's value.
-    Header(&'static str),
-    /// Another header's value, which must be an HTTP date such as `Tue, 14 Apr 2026 03:50:12 GMT`; the
-    /// comma may be missing, and `UTC` stand for `GMT`. Its age is judged where [`Scheme::time`] names
-    /// the same header. No literal is needed between it and the body.
-    HttpDate(&'static str),
-    /// The request's host as received: the `Host` header, or `:authority` of HTTP/2. A proxy may have written another
-    /// one.
-    Host,
-    /// The delivery's id, which then counts as signed.
-    Id,
-    /// Fixed text.
-    Literal(&'static str),
-    /// The request's method.
-    Method,
-    /// The path of the request as received, without the query. A router may have cut its beginning.
-    Path,
-    /// The query of the request as received, without the `?`; empty where there is none.
-    Query,
-    /// The time's text as received, never a re-print of what was read from it.
-    Time,
-    /// The URL that the provider was given; see [`Scheme::verifier_at`].
-    Url,
-}
-
-/// Where the signature stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SignatureSource {
-    /// `Authorization`, under this scheme.
-    Authorization(&'static str),
-    Header(&'static str),
-    /// At least one of these; while secrets are rolled, several.
-    Headers(&'static [&'static str]),
-}
-
-/// Where the time stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TimestampSource {
-    /// A header of its own.
-    Header(&'static str),
-    /// A top-level field of the JSON body, a string or a number. It is read after the signature
-    /// has been found good. A body without the field is refused.
-    Json(&'static str),
-    /// The signature's own header, where its format says.
-    Signature,
 }
 
 impl Scheme {
@@ -235,7 +182,7 @@ impl Scheme {
     ///   them and the body.
     /// - Where no literal stands between them and the body, they must be of bytes that a URL may have,
     ///   and the body must begin (or end) with a byte that no URL has, as JSON and XML do. Another
-    ///   body is refused. A [fixed](PublicUrl::fixed) URL needs neither.
+    ///   body is refused. A [fixed](crate::PublicUrl::fixed) URL needs neither.
     /// - A time in seconds or milliseconds without a literal beside it must have 10 or 13 digits.
     /// - A date and a part of any length cannot both stand beside the body without a literal.
     /// - A method must be one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.
@@ -328,7 +275,7 @@ impl Scheme {
     }
 
     /// Sets an older and weaker scheme that the same sender uses with the same secret. It counts once
-    /// [`SchemeVerifier::accept_legacy`] is called, for requests that have its header and none of this
+    /// [`SchemeVerifier::accept_legacy`](crate::scheme::SchemeVerifier::accept_legacy) is called, for requests that have its header and none of this
     /// scheme or of its [families](Self::families).
     pub const fn legacy(mut self, legacy: &'static Self) -> Self {
         self.legacy = std::slice::from_ref(legacy);
@@ -439,97 +386,4 @@ impl Scheme {
             (Some(_), set) => set,
         }
     }
-
-    /// Creates a verifier with these keys, the current one first: secrets or, for a scheme that signs with a private
-    /// key, public keys. Every secret is tried for every request, so that the time taken does not tell which matched.
-    ///
-    /// # Errors
-    ///
-    /// When there is no key or there are more than 16, a secret's text cannot be made a key by the
-    /// scheme's rule, a key is not of the scheme's algorithm, the scheme signs the URL and needs
-    /// [`verifier_at`](Self::verifier_at), or its declaration contradicts itself.
-    pub fn verifier(self, keys: impl IntoKeys) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::of_keys(self, keys.into_keys()?, None)
-    }
-
-    /// Creates a verifier with these keys, for a scheme that signs the URL.
-    ///
-    /// # Errors
-    ///
-    /// As for [`verifier`](Self::verifier).
-    pub fn verifier_at(
-        self,
-        keys: impl IntoKeys,
-        url: PublicUrl,
-    ) -> Result<SchemeVerifier, ConfigError> {
-        SchemeVerifier::of_keys(self, keys.into_keys()?, Some(url))
-    }
-
-    /// A declaration that reads as if something were checked, and checks nothing, is refused.
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
-        let signs = |part| self.signed_content.contains(&part);
-        let is_time_in_head =
-            matches!(self.time, Some((TimestampSource::Header(_) | TimestampSource::Signature, _)));
-        let is_time_in_signature = matches!(self.time, Some((TimestampSource::Signature, _)));
-        let is_time_signed = match self.time {
-            Some((TimestampSource::Header(name), _)) => {
-                [Component::Time, Component::Header(name), Component::HttpDate(name)]
-                    .into_iter()
-                    .any(signs)
-            }
-            _ => signs(Component::Time),
-        };
-        let why = if signs(Component::Time) && !is_time_in_head {
-            "the signed content has `Component::Time`; say with `time` in which header it stands"
-        } else if signs(Component::Id) && self.delivery_id.is_none() {
-            "the signed content has `Component::Id`; name its header with `delivery_id`"
-        } else if self.tolerance.is_some() && self.time.is_none() {
-            "there is a tolerance but no time; say with `time` where it stands"
-        } else if is_time_in_signature && !self.signature_format.has_time() {
-            "the time stands in the signature's header, but its format has none"
-        } else if is_time_in_head && !is_time_signed {
-            "there is a time that the signed content does not have; whoever replays a request can write it"
-        } else if is_time_in_signature && matches!(self.source, SignatureSource::Headers(_)) {
-            "the time stands in the signature's header, but there are several of them"
-        } else if self.signed_content.contains(&Component::Literal("")) {
-            "a literal of the signed content is empty"
-        } else if self.has_ambiguous_time() {
-            "the literal after `Component::Time` could be the end of the time"
-        } else if self.challenge.is_some_and(Challenge::is_keyed)
-            && self.algorithm != Algorithm::HmacSha256
-        {
-            "the challenge is answered with an HMAC-SHA256, but the scheme signs otherwise"
-        } else if self.challenge.is_some_and(Challenge::is_keyed)
-            && [&[*self], self.families, self.legacy].into_iter().flatten().any(may_sign_token)
-        {
-            "the answer to the challenge could be a request's signature"
-        } else {
-            return Ok(());
-        };
-        Err(ConfigError::SchemeInvalid { why })
-    }
-
-    /// `…:33` + `.5x` and `…:33.5` + `x` would be signed alike (T-32).
-    fn has_ambiguous_time(&self) -> bool {
-        let is_zoneless = matches!(self.time, Some((_, TimestampFormat::Rfc3339NoOffset)));
-        self.signed_content.windows(2).any(|pair| match pair {
-            [Component::Time, Component::Literal(literal)] => {
-                literal.starts_with(|c: char| c.is_ascii_digit() || c == '.' && is_zoneless)
-            }
-            _ => false,
-        })
-    }
-}
-
-/// Returns whether the HMAC of a challenge could be a signature by this scheme. A body that is a challenge is
-/// refused where the body is all that is signed.
-fn may_sign_token(scheme: &Scheme) -> bool {
-    scheme.algorithm == Algorithm::HmacSha256
-        && scheme.signed_content != [Component::Body]
-        && !scheme.signed_content.iter().any(never_in_token)
-}
-
-/// Whether no content with this part is a challenge that is answered with an HMAC.
-fn never_in_token(part: &Component) -> bool {
-    matches!(part, Component::Literal(text) if !is_token(text.as_bytes()))
 }

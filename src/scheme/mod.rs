@@ -30,6 +30,8 @@ pub(crate) mod asymmetric;
 #[path = "no_asymmetric.rs"]
 pub(crate) mod asymmetric;
 pub(crate) mod candidates;
+pub(crate) mod check;
+pub(crate) mod component;
 #[cfg(test)]
 #[cfg(feature = "sign")]
 mod cuts;
@@ -40,14 +42,18 @@ pub(crate) mod public_url;
 pub(crate) mod signature;
 pub(crate) mod signature_format;
 pub(crate) mod signed_content;
+pub(crate) mod time;
+pub(crate) mod verification;
 pub(crate) mod verifier;
 
 pub use self::{
-    declaration::{Component, Scheme, TimestampSource},
+    component::{Component, TimestampSource},
+    declaration::Scheme,
     key::SecretEncoding,
     keys::IntoKeys,
     signature_format::SignatureFormat,
-    verifier::{SchemeState, SchemeVerifier},
+    verification::SchemeState,
+    verifier::SchemeVerifier,
 };
 #[cfg(feature = "asymmetric")]
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]

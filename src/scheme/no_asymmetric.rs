@@ -1,4 +1,4 @@
-//! What stands for `public.rs` without the feature `asymmetric`: a type without values for
+//! What stands for `asymmetric.rs` without the feature `asymmetric`: a type without values for
 //! its keys, so that the code that handles them needs no `cfg` and is never run.
 
 use http::request::Parts;
@@ -6,7 +6,7 @@ use http::request::Parts;
 use crate::{
     crypto::mac::{Algorithm, Tag},
     outcome::rejection::Rejection,
-    scheme::{candidates::VisitCandidate, declaration::Scheme},
+    scheme::declaration::Scheme,
 };
 
 #[derive(Clone)]
@@ -43,13 +43,4 @@ impl Content {
     pub(crate) fn before_body(&mut self, _: &[u8]) {}
 
     pub(crate) fn body(&mut self, _: &[u8]) {}
-}
-
-/// Every tag of an HMAC has its algorithm's length.
-pub(crate) fn each_candidate(
-    _: &Scheme,
-    _: &Parts,
-    _: &mut VisitCandidate<'_>,
-) -> Result<(), Rejection> {
-    Err(Rejection::mismatch())
 }

@@ -4,7 +4,7 @@ use subtle::Choice;
 
 use crate::{
     crypto::{
-        mac::{Mac, Verdict},
+        mac::{KeyMatch, Mac},
         secrets::{IntoSecrets, each},
     },
     error::MAX_SECRETS,
@@ -69,10 +69,10 @@ impl Scheme {
         if !is_readable {
             return Err(Rejection::new(RejectionKind::Malformed));
         }
-        let mut verdict = Verdict::new();
+        let mut matched = KeyMatch::new();
         for (index, is_match) in matches.into_iter().take(tags.len()).enumerate() {
-            verdict.add(index, is_match);
+            matched.add(index, is_match);
         }
-        verdict.accepted()
+        matched.accepted()
     }
 }

@@ -12,10 +12,7 @@ use crate::{
         headers::{optional, required},
         timestamp::{Timestamp, TimestampFormat},
     },
-    scheme::{
-        declaration::{Component, Scheme},
-        public_url::PublicUrl,
-    },
+    scheme::{component::Component, declaration::Scheme, public_url::PublicUrl},
 };
 
 /// The components on one side of the body.
@@ -108,7 +105,7 @@ impl Scheme {
                     let text = self.time_text(head)?.unwrap_or_default();
                     if !self.has_fixed_length(at, text) {
                         let malformed = Rejection::new(RejectionKind::Malformed);
-                        return Err(self.blame_time(malformed));
+                        return Err(self.with_time_field(malformed));
                     }
                     sink(text);
                 }

@@ -10,7 +10,7 @@ use crate::{
     outcome::rejection::Rejection,
     parse::timestamp::TimestampFormat,
     scheme::{
-        declaration::{Component, SignatureSource, TimestampSource},
+        component::{Component, SignatureSource, TimestampSource},
         signed_content::Side,
         verifier::SchemeVerifier,
     },

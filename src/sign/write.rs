@@ -3,7 +3,10 @@
 use std::time::SystemTime;
 
 use crate::{
-    parse::timestamp::{MONTHS, TimestampFormat, WEEKDAYS},
+    parse::{
+        calendar::{MONTHS, WEEKDAYS},
+        timestamp::TimestampFormat,
+    },
     scheme::signature_format::SignatureFormat,
 };
 

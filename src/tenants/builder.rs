@@ -1,18 +1,22 @@
 //! The knobs of a look-up.
 
+use std::error::Error;
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
 
 use crate::{
+    crypto::secrets::Secrets,
     error::ConfigError,
     outcome::rejection::Rejection,
-    parse::timestamp::Clock,
+    parse::clock::Clock,
     tenants::{
         gate::Gate,
         id::{TenantId, is_plain},
+        lookup::{Answer, Config, Shared, unusable},
+        secrets::{TenantSecrets, decoy_secret, fingerprint},
         single_flight::Flights,
-        tenants::{Answer, Config, Shared, Tenants},
+        tenants::Tenants,
     },
     verifier::verifier::Verifier,
 };
@@ -157,5 +161,134 @@ impl<V> fmt::Debug for TenantsBuilder<V> {
             .field("unknown_capacity", &self.unknown_capacity)
             .field("max_concurrent_lookups", &self.max_concurrent_lookups)
             .finish_non_exhaustive()
+    }
+}
+
+impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
+    /// Looks tenants up in this store, and makes their verifiers by this function.
+    ///
+    /// The store answers with the tenant's [`Secrets`], or what can become them, or with `None`
+    /// where there is no such tenant. A store that may find a tenant by other spellings of its id
+    /// answers with [`TenantSecrets`]. What makes a verifier of them also makes the decoy, so
+    /// anything else that it takes, such as a [`PublicUrl`](crate::PublicUrl), holds for both.
+    ///
+    /// # Unsigned requests
+    ///
+    /// Tenants differ in their secrets alone, so the decoy refuses from the head what every tenant's
+    /// verifier would: a request whose signature is missing, malformed or repeated costs no call of
+    /// the store, unless it is a challenge or its id is cached.
+    ///
+    /// The [`begin`](Verifier::begin) of a verifier of your own must therefore not return
+    /// [`Missing`](crate::RejectionKind::Missing), [`Malformed`](crate::RejectionKind::Malformed) or
+    /// [`Repeated`](crate::RejectionKind::Repeated) for a reason that depends on the secret: genuine
+    /// requests would be refused with it. Return [`Rejection::mismatch`] for such a reason. Where
+    /// `make` chooses between providers, use [`builder_with_decoy`](Self::builder_with_decoy).
+    ///
+    /// # Errors
+    ///
+    /// When no verifier can be made for the decoy, which is then true for every tenant.
+    pub fn new<F, Fut, S, E, M>(store: F, make: M) -> Result<Self, ConfigError>
+    where
+        F: Fn(TenantId) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<S>, E>> + Send + 'static,
+        S: Into<TenantSecrets>,
+        E: Into<Box<dyn Error + Send + Sync>>,
+        M: Fn(Secrets) -> Result<V, ConfigError> + Send + Sync + 'static,
+    {
+        Self::builder(store, make).build()
+    }
+
+    /// As [`new`](Self::new), with other times and bounds.
+    pub fn builder<F, Fut, S, E, M>(store: F, make: M) -> TenantsBuilder<V>
+    where
+        F: Fn(TenantId) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<S>, E>> + Send + 'static,
+        S: Into<TenantSecrets>,
+        E: Into<Box<dyn Error + Send + Sync>>,
+        M: Fn(Secrets) -> Result<V, ConfigError> + Send + Sync + 'static,
+    {
+        // Without one, which does not happen, `make` fails, and `build` with it.
+        let decoy = make(decoy_secret().into_iter().collect());
+        let make = Arc::new(make);
+        let builder = TenantsBuilder::new(decoy, move |tenant| {
+            let (asking, make) = (store(tenant.clone()), Arc::clone(&make));
+            async move {
+                let row = asking.await.map_err(Rejection::unavailable)?;
+                // Without a secret it is as if the tenant did not exist.
+                let row = row.map(Into::into).filter(|row| !row.secrets.is_empty());
+                let Some(TenantSecrets { id, secrets }) = row else { return Ok(None) };
+                let id = id.map(|id| TenantId::of_store(&id));
+                let own = id.as_ref().unwrap_or(&tenant);
+                Ok(Some(Answer {
+                    fingerprint: id.is_none().then(|| fingerprint(&secrets)),
+                    verifier: make(secrets).map_err(|error| unusable(error, own))?,
+                    id,
+                }))
+            }
+        });
+        builder.with_decoy_for_all()
+    }
+
+    /// As [`builder`](Self::builder), for a store whose answers are more than secrets: the
+    /// provider, if tenants use different ones, or a verify token for each.
+    ///
+    /// `decoy` is such an answer for a tenant that does not exist. Its secrets, and whatever else is
+    /// secret in it, come from [`decoy_secret`].
+    ///
+    /// With different providers the decoy is of one of them, so for a request as another one sends
+    /// it, an unknown tenant is refused from the head and a known one after the body. Where that
+    /// matters, put the provider into the path, and give each its own `Tenants`.
+    ///
+    /// Where the store may find a tenant by other spellings of its id, let `make` name the tenant by
+    /// [`for_tenant`](Verifier::for_tenant) with the id of its row: as for [`TenantSecrets`].
+    ///
+    /// This decoy does not decide which requests are looked up, as that of [`new`](Self::new) does, for
+    /// the same reason. Name the headers in which the providers send their signatures with
+    /// [`ByHead::requires`](crate::layer::ByHead::requires) or for [`by_body`](Self::by_body). Requests that the decoy takes for a challenge
+    /// need no header.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use tower_webhook::{
+    ///     Secret, SignatureLayer,
+    ///     providers::{self, Provider},
+    ///     tenants::{TenantId, Tenants, decoy_secret},
+    /// };
+    ///
+    /// struct Row {
+    ///     provider: Provider,
+    ///     secret: Secret,
+    /// }
+    ///
+    /// async fn load(tenant: TenantId) -> Result<Option<Row>, Box<dyn std::error::Error + Send + Sync>> {
+    ///     let name = if tenant.as_str() == "anna" { "stripe" } else { "github" };
+    ///     let secret = Secret::new(format!("secret-of-{tenant}"))?;
+    ///     Ok(Some(Row { provider: providers::by_name(name)?, secret }))
+    /// }
+    ///
+    /// let decoy = Row { provider: providers::by_name("stripe")?, secret: decoy_secret()? };
+    /// let tenants =
+    ///     Tenants::builder_with_decoy(decoy, load, |row| row.provider.verifier(row.secret)).build()?;
+    /// # let _ = tenants;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder_with_decoy<F, Fut, R, E, M>(decoy: R, store: F, make: M) -> TenantsBuilder<V>
+    where
+        F: Fn(TenantId) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<R>, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+        M: Fn(R) -> Result<V, ConfigError> + Send + Sync + 'static,
+    {
+        let decoy = make(decoy);
+        let make = Arc::new(make);
+        TenantsBuilder::new(decoy, move |tenant| {
+            let (asking, make) = (store(tenant.clone()), Arc::clone(&make));
+            async move {
+                let row = asking.await.map_err(Rejection::unavailable)?;
+                let verifier = row.map(&*make).transpose();
+                let verifier = verifier.map_err(|error| unusable(error, &tenant))?;
+                Ok(verifier.map(|verifier| Answer { verifier, id: None, fingerprint: None }))
+            }
+        })
     }
 }

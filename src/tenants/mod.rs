@@ -84,6 +84,7 @@
 pub(crate) mod builder;
 pub(crate) mod gate;
 pub(crate) mod id;
+pub(crate) mod lookup;
 pub(crate) mod secrets;
 pub(crate) mod single_flight;
 pub(crate) mod source;

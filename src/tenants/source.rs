@@ -206,3 +206,31 @@ impl<V, F> fmt::Debug for ByBodyLater<V, F> {
 fn address(head: &Parts, client_ip: Option<&ClientIp>) -> Option<IpAddr> {
     client_ip.and_then(|client_ip| catch_panic(|| client_ip.of(head)).ok().flatten())
 }
+
+impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
+    /// For a [`SignatureLayer`](crate::SignatureLayer): the head names the tenant, by a segment of
+    /// the path, the query, or a header. `None` is answered like an unknown tenant.
+    ///
+    /// Status and body limit are the decoy's unless
+    /// [`SignatureLayer::defaults`](crate::SignatureLayer::defaults) sets others, never the tenant's.
+    pub fn by_head<F>(&self, tenant: F) -> ByHead<V, F>
+    where
+        F: Fn(&Parts) -> Option<String> + Clone,
+    {
+        ByHead::new(self.clone(), tenant, Requires::nothing())
+    }
+
+    /// For a [`SignatureLayer`](crate::SignatureLayer): the **unverified** body names the tenant,
+    /// as a field of a form ([`form_field`](super::form_field)) or of JSON ([`json_field`](super::json_field)), for providers that name
+    /// it only there. `None` is answered like an unknown tenant.
+    ///
+    /// A request must carry the headers that `requires` names before its body is read; one that the decoy
+    /// takes for a challenge needs none. Where the decoy decides on unsigned requests, as [`new`](Self::new)
+    /// has it, [`Requires::nothing`] will do.
+    pub fn by_body<F>(&self, requires: Requires, tenant: F) -> ByBody<V, F>
+    where
+        F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
+    {
+        ByBody::new(self.clone(), tenant, requires)
+    }
+}

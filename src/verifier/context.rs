@@ -2,7 +2,7 @@
 
 use http::request::Parts;
 
-use crate::parse::timestamp::Clock;
+use crate::parse::clock::Clock;
 
 /// A request's head, and the clock by which its signed time is judged.
 ///

@@ -1,5 +1,9 @@
 //! A macro for verifiers around another one.
 
+use std::sync::Arc;
+
+use crate::verifier::verifier::Verifier;
+
 /// Forwards a [`Verifier`]'s methods to another verifier.
 macro_rules! delegate_verifier {
     ($self:ident => $inner:expr, $state:ty) => {
@@ -47,3 +51,7 @@ macro_rules! delegate_verifier {
     };
 }
 pub(crate) use delegate_verifier;
+
+impl<V: Verifier + ?Sized> Verifier for Arc<V> {
+    delegate_verifier!(self => **self, V::State);
+}

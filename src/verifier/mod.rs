@@ -2,6 +2,7 @@
 //! other verifiers.
 
 pub(crate) mod challenge;
+pub(crate) mod closure;
 pub(crate) mod combine;
 pub(crate) mod context;
 pub(crate) mod defaults;
@@ -28,4 +29,4 @@ pub use self::{
     verifier::Verifier,
     verify::{verify, verify_at},
 };
-pub use crate::{outcome::field::Field, parse::timestamp::Clock};
+pub use crate::{outcome::field::Field, parse::clock::Clock};

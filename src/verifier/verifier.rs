@@ -11,7 +11,6 @@ use crate::{
         combine::{AllOf, AnyOf, all_of, any_of},
         context::Context,
         defaults::VerifierDefaults,
-        delegate::delegate_verifier,
         outcome::Outcome,
         sensitive::SensitiveParts,
         tenant::ForTenant,
@@ -147,8 +146,4 @@ pub trait Verifier {
     {
         ForTenant::new(self, tenant.into())
     }
-}
-
-impl<V: Verifier + ?Sized> Verifier for Arc<V> {
-    delegate_verifier!(self => **self, V::State);
 }

@@ -5,7 +5,7 @@ use http::request::Parts;
 
 use crate::{
     outcome::rejection::Rejection,
-    parse::timestamp::Clock,
+    parse::clock::Clock,
     verifier::{context::Context, outcome::Outcome, verifier::Verifier},
 };
 

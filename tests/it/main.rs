@@ -38,6 +38,7 @@ mod first_contacts;
 mod frames;
 mod heads;
 mod hyper;
+mod layers;
 mod look_ups;
 mod mailgun;
 #[cfg(feature = "metrics")]

@@ -1,10 +1,5 @@
 //! Personal data and secrets, masked before a payload is kept.
 
-use crate::delivery_log::{
-    json::{self, REDACTED},
-    mask::text::masked,
-};
-
 /// Fields of chat messages that hold what people wrote, and who they are.
 pub const MESSAGE_FIELDS: [&str; 12] = [
     "text",
@@ -90,28 +85,5 @@ impl Mask {
     pub fn card_numbers(mut self) -> Self {
         self.card_numbers = true;
         self
-    }
-
-    /// Masks a payload: the strings of a JSON document, or a text. All else of the document stays
-    /// as it is written.
-    #[must_use]
-    pub fn apply(&self, payload: &[u8]) -> Vec<u8> {
-        match json::document(payload) {
-            Some(json) => self.json(json).into_bytes(),
-            None if !self.fields.is_empty() => REDACTED.into(),
-            None => self.text(&String::from_utf8_lossy(payload)).into_bytes(),
-        }
-    }
-
-    fn json(&self, json: &str) -> String {
-        let is_hidden = |name: &str| self.fields.contains(&name.to_lowercase());
-        json::rewrite(json, &is_hidden, &|text| self.text(text))
-    }
-
-    /// Masks a text: phone numbers, e-mail addresses, secrets and card numbers, where they were
-    /// asked for.
-    #[must_use]
-    pub fn text(&self, text: &str) -> String {
-        masked(self, text)
     }
 }

@@ -4,7 +4,35 @@
 //! ahead. So the scan remembers where the runs end that it has looked at, and reads no stretch of a
 //! text more than a few times, whatever the text.
 
-use crate::delivery_log::{json::REDACTED, mask::mask::Mask};
+use crate::delivery_log::{
+    json::{self, REDACTED},
+    mask::mask::Mask,
+};
+
+impl Mask {
+    /// Masks a payload: the strings of a JSON document, or a text. All else of the document stays
+    /// as it is written.
+    #[must_use]
+    pub fn apply(&self, payload: &[u8]) -> Vec<u8> {
+        match json::document(payload) {
+            Some(json) => self.json(json).into_bytes(),
+            None if !self.fields.is_empty() => REDACTED.into(),
+            None => self.text(&String::from_utf8_lossy(payload)).into_bytes(),
+        }
+    }
+
+    fn json(&self, json: &str) -> String {
+        let is_hidden = |name: &str| self.fields.contains(&name.to_lowercase());
+        json::rewrite(json, &is_hidden, &|text| self.text(text))
+    }
+
+    /// Masks a text: phone numbers, e-mail addresses, secrets and card numbers, where they were
+    /// asked for.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        masked(self, text)
+    }
+}
 
 /// Parts of names whose values are secrets in `name=value`.
 const SECRETS: [&str; 4] = ["token", "secret", "password", "auth"];

@@ -6,7 +6,7 @@ use crate::delivery_log::{
     entry::Entry,
     filter::Filter,
     page::Page,
-    postgres::store::error,
+    postgres::error::error,
     search::{Groups, Index, Key, MAX_GROUPS, MAX_WALK, NEWEST, ROW, Search, numbered},
     sql,
     store::LogError,

@@ -9,7 +9,7 @@ use sqlx::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::delivery_log::{postgres::store::error, store::LogError};
+use crate::delivery_log::{postgres::error::error, store::LogError};
 
 /// For a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,5 +1,6 @@
 //! The log in PostgreSQL.
 
+pub(crate) mod error;
 pub(crate) mod find;
 pub(crate) mod lane;
 pub(crate) mod store;

@@ -13,6 +13,7 @@ use crate::delivery_log::{
     keep::{Keep, Totals},
     page::Page,
     postgres::{
+        error::error,
         find,
         lane::{self, Doubtful, Lane},
     },
@@ -196,13 +197,4 @@ impl LogStore for Postgres {
             }
         })
     }
-}
-
-pub(crate) fn error(error: sqlx::Error) -> LogError {
-    /// Data exception, integrity constraint violation, program limit exceeded.
-    const OF_THE_ROW: [&str; 3] = ["22", "23", "54"];
-    let code = error.as_database_error().and_then(|error| error.code());
-    let is_of_the_row =
-        code.is_some_and(|code| OF_THE_ROW.iter().any(|class| code.starts_with(class)));
-    sql::error(error, is_of_the_row)
 }

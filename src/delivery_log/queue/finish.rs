@@ -16,7 +16,8 @@ use tokio::{
 use crate::{
     delivery_log::{
         queue::{
-            queue::{LINGER, MIN_DELAY, Queue},
+            limits::{LINGER, MIN_DELAY},
+            queue::Queue,
             state::{Lane, Work},
         },
         row::Draft,

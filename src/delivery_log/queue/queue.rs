@@ -6,37 +6,20 @@ pub(crate) mod tests;
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
-use tokio::{
-    sync::{Notify, oneshot},
-    task::JoinSet,
-};
+use tokio::sync::{Notify, oneshot};
 
 use crate::delivery_log::{
-    builder::Settings,
     entry::Entry,
-    queue::{
-        finish,
-        state::{Job, Lane, State, Work},
-        write,
-    },
+    queue::state::{Job, Lane, State, Work},
     row::Draft,
-    store::LogStore,
+    settings::Settings,
 };
-
-/// Rows of one transaction.
-pub(crate) const BATCH: usize = 512;
-
-/// For more rows to come, so that one transaction takes several.
-pub(crate) const LINGER: Duration = Duration::from_millis(50);
-
-/// Before the next try when a stage could not do its work.
-pub(crate) const MIN_DELAY: Duration = Duration::from_millis(50);
 
 /// Wakes one stage.
 #[derive(Default)]
@@ -65,18 +48,6 @@ pub(crate) struct Queue {
     pub(crate) ready: Signal,
     lost: AtomicU64,
     failure: Mutex<Option<String>>,
-}
-
-/// Finishes and writes until the queue is closed and empty. All of it ends with this future.
-pub(crate) async fn run<F>(queue: Arc<Queue>, store: &dyn LogStore, settings: &Settings, work: F)
-where
-    F: Fn(&mut Draft) + Clone + Send + 'static,
-{
-    let mut lanes = JoinSet::new();
-    for lane in Lane::ALL {
-        lanes.spawn(finish::finish(Arc::clone(&queue), lane, work.clone()));
-    }
-    write::write(&queue, store, settings).await;
 }
 
 impl Queue {

@@ -6,13 +6,13 @@ use tokio::sync::oneshot;
 
 use crate::{
     delivery_log::{
-        builder::Settings,
         entry::Entry,
         id::EntryId,
-        queue::{queue::BATCH, rounds::Rounds},
+        queue::{limits::BATCH, rounds::Rounds},
         row::Draft,
+        settings::Settings,
     },
-    observe::throttled::Window,
+    observe::window::Window,
 };
 
 /// Bytes of one transaction, so that no row waits long for others' payloads.

@@ -1,19 +1,18 @@
 //! The second stage: finished rows are written, many in one transaction.
 
-use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::{
-    delivery_log::{
-        builder::Settings,
-        queue::{
-            queue::{BATCH, LINGER, MIN_DELAY, Queue},
-            state::{Job, Work},
-        },
-        store::{LogError, LogStore},
+use crate::delivery_log::{
+    queue::{
+        limits::{BATCH, LINGER, MIN_DELAY},
+        queue::Queue,
+        state::{Job, Work},
     },
-    panic::catch_panic,
+    settings::Settings,
+    store::{LogError, LogStore},
+    timeout::limited,
 };
 
 /// Until the number of refusals that were kept back is written even if none is let through.
@@ -108,19 +107,6 @@ async fn one_by_one(
     // Not before the end, since the batch is begun again when the store fails meanwhile.
     queue.lose(refused);
     Ok(())
-}
-
-/// Nothing waits for the store for ever, and a panic in one does not end the writer.
-pub(crate) async fn limited<T>(
-    settings: &Settings,
-    future: impl Future<Output = Result<T, LogError>>,
-) -> Result<T, LogError> {
-    let mut future = pin!(future);
-    let contained = poll_fn(|cx| match catch_panic(|| future.as_mut().poll(cx)) {
-        Ok(poll) => poll,
-        Err(_) => Poll::Ready(Err(LogError::unavailable("the store panicked"))),
-    });
-    timeout(settings.store_timeout, contained).await.unwrap_or(Err(LogError::timed_out()))
 }
 
 /// The error and its causes, none of which holds a row's content.

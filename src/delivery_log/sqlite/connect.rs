@@ -1,17 +1,11 @@
 //! How a file is opened, and what it must be able to do.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::delivery_log::{
-    sql,
-    sqlite::{
-        lane::{BUSY_TIMEOUT, wait_for_locks},
-        store::error,
-    },
-    store::LogError,
-};
+use crate::delivery_log::{sql, sqlite::error::error, store::LogError};
 
 /// A row has its payload, so the default of 4 KiB would hold one or two. A file that is there keeps
 /// the size that it has.
@@ -135,11 +129,19 @@ pub(crate) fn has_short_wal(connection: &Connection, limit: u64) -> Result<bool,
     if is_short() {
         return Ok(true);
     }
-    wait_for_locks(connection, std::time::Duration::ZERO)?;
+    wait_for_locks(connection, Duration::ZERO)?;
     let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     wait_for_locks(connection, BUSY_TIMEOUT)?;
     emptied.map_err(error)?;
     Ok(is_short())
+}
+
+/// Waits for another process's lock.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Sets how long a connection waits for another process's lock.
+pub(crate) fn wait_for_locks(connection: &Connection, limit: Duration) -> Result<(), LogError> {
+    connection.busy_timeout(limit).map_err(error)
 }
 
 #[cfg(test)]

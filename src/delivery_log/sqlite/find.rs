@@ -9,7 +9,7 @@ use crate::delivery_log::{
     page::Page,
     search::{Groups, Index, Key, MAX_GROUPS, MAX_WALK, NEWEST, ROW, Search, numbered},
     sql::{self, Columns},
-    sqlite::{lane::Work, store::error},
+    sqlite::{error::error, lane::Work},
     store::LogError,
 };
 

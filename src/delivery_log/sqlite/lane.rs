@@ -1,11 +1,8 @@
 //! Connections for one purpose, and work on them that can be given up.
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use rusqlite::Connection;
@@ -15,17 +12,11 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use crate::delivery_log::{
-    sqlite::{connect::Setup, store::error},
-    store::LogError,
-};
+use crate::delivery_log::{sqlite::connect::Setup, store::LogError};
 
 /// Instructions of SQLite's machine between two looks at whether the work was given up: less than a
 /// millisecond.
 const INSTRUCTIONS: i32 = 10_000;
-
-/// Waits for another process's lock.
-pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections of which so many are at work at once. Who comes first is served first.
 pub(crate) struct Lane {
@@ -156,16 +147,12 @@ impl Work {
     }
 }
 
-/// Sets how long a connection waits for another process's lock.
-pub(crate) fn wait_for_locks(connection: &Connection, limit: Duration) -> Result<(), LogError> {
-    connection.busy_timeout(limit).map_err(error)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::{sync::mpsc, time::Duration};
 
     use super::*;
+    use crate::delivery_log::sqlite::error::error;
 
     /// Work for a minute or so, since a test that fails must end too.
     const LONG: &str = "WITH RECURSIVE n(i) AS \

@@ -1,6 +1,7 @@
 //! The log in SQLite.
 
 pub(crate) mod connect;
+pub(crate) mod error;
 pub(crate) mod find;
 pub(crate) mod lane;
 #[cfg(test)]

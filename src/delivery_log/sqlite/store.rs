@@ -16,6 +16,7 @@ use crate::delivery_log::{
     sql::{self, Columns, Value},
     sqlite::{
         connect::{self, Setup},
+        error::error,
         find,
         lane::{Lane, Work},
     },
@@ -214,14 +215,6 @@ impl LogStore for Sqlite {
         let idle = [self.readers.close(), self.writer.close()];
         Box::pin(async { _ = spawn_blocking(move || drop(idle)).await })
     }
-}
-
-pub(crate) fn error(error: rusqlite::Error) -> LogError {
-    /// Too big, constraint, mismatch, range.
-    const OF_THE_ROW: [i32; 4] = [18, 19, 20, 25];
-    // The lower byte of an extended code is the code.
-    let code = error.sqlite_error().map(|error| error.extended_code & 0xff);
-    sql::error(error, code.is_some_and(|code| OF_THE_ROW.contains(&code)))
 }
 
 #[cfg(test)]

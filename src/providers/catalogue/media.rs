@@ -4,7 +4,8 @@ use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::macros::providers,
     scheme::{
-        declaration::{Component, Scheme, TimestampSource},
+        component::{Component, TimestampSource},
+        declaration::Scheme,
         signature_format::SignatureFormat,
     },
     verifier::challenge::challenge::Challenge,

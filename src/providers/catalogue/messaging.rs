@@ -2,12 +2,10 @@
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
-    providers::{
-        macros::providers,
-        own::{standard_webhooks::family, token_exchange::VERIFICATION_KEY},
-    },
+    providers::{macros::providers, own::standard_webhooks::family, support::VERIFICATION_KEY},
     scheme::{
-        declaration::{Component, Scheme, TimestampSource},
+        component::{Component, TimestampSource},
+        declaration::Scheme,
         key::SecretEncoding,
         signature_format::SignatureFormat,
     },

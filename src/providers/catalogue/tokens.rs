@@ -22,15 +22,12 @@ use crate::{
     outcome::{rejection::Rejection, verified::Verified},
     parse::{encoding::Encoding, headers::credentials},
     providers::{
+        apply,
         macros::sign_as,
         other_credentials,
         own::shared_token::{SharedToken, index_of},
-        policy,
     },
-    scheme::{
-        declaration::Scheme,
-        verifier::{SchemeState, SchemeVerifier},
-    },
+    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{
         challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
         outcome::Outcome, sensitive::SensitiveParts, verifier::Verifier,
@@ -91,7 +88,7 @@ macro_rules! tokens {
             }
         }
 
-        verifies_as!($name, $id, policy::defaults($id)$(.with_challenge($challenge))? $(, $challenge)?);
+        verifies_as!($name, $id, apply::defaults($id)$(.with_challenge($challenge))? $(, $challenge)?);
     )*};
 }
 
@@ -172,7 +169,7 @@ impl Datadog {
     }
 }
 
-verifies_as!(Datadog, "datadog", policy::defaults("datadog"));
+verifies_as!(Datadog, "datadog", apply::defaults("datadog"));
 
 /// Flutterwave: a signature in version 4, a token in version 3.
 ///
@@ -201,7 +198,7 @@ const FLUTTERWAVE_SIGNATURE: &str = "flutterwave-signature";
 
 impl Flutterwave {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const DEFAULTS: VerifierDefaults = policy::defaults("flutterwave");
+    pub const DEFAULTS: VerifierDefaults = apply::defaults("flutterwave");
 
     /// How version 4 signs.
     pub const SCHEME: Scheme = Scheme::hmac_sha256(FLUTTERWAVE_SIGNATURE)
@@ -298,7 +295,7 @@ pub struct BasicAuth(Vec<Secret>);
 
 impl BasicAuth {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const DEFAULTS: VerifierDefaults = policy::defaults("basic_auth")
+    pub const DEFAULTS: VerifierDefaults = apply::defaults("basic_auth")
         .with_www_authenticate(BASIC_CHALLENGE)
         .with_sensitive_headers(&["authorization"]);
 
@@ -405,7 +402,7 @@ macro_rules! passwords {
         verifies_as!(
             $name,
             $id,
-            policy::defaults($id).with_www_authenticate(BASIC_CHALLENGE)
+            apply::defaults($id).with_www_authenticate(BASIC_CHALLENGE)
         );
     )*};
 }

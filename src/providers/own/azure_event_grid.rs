@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use crate::{
     outcome::{rejection::Rejection, verified::Verified},
-    providers::{macros::sign_as, own::shared_token::SharedToken, policy},
+    providers::{apply, macros::sign_as, own::shared_token::SharedToken},
     verifier::{
         challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
         outcome::Outcome, sensitive::SensitiveParts, verifier::Verifier,
@@ -47,7 +47,7 @@ pub struct AzureEventGrid(SharedToken);
 
 impl AzureEventGrid {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const DEFAULTS: VerifierDefaults = policy::defaults("azure_event_grid")
+    pub const DEFAULTS: VerifierDefaults = apply::defaults("azure_event_grid")
         // Whoever has them confirms the subscription.
         .with_sensitive_fields(&["validationCode", "validationUrl"]);
 

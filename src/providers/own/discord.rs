@@ -13,12 +13,14 @@ use crate::{
         timestamp::TimestampFormat,
     },
     providers::{
+        apply,
         macros::{scheme_methods, sign_as},
-        policy,
     },
     scheme::{
-        declaration::{Component, Scheme, TimestampSource},
-        verifier::{SchemeState, SchemeVerifier},
+        component::{Component, TimestampSource},
+        declaration::Scheme,
+        verification::SchemeState,
+        verifier::SchemeVerifier,
     },
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
@@ -48,7 +50,7 @@ const MAX_PING: usize = 16 << 10;
 
 impl Discord {
     /// How it signs.
-    pub const SCHEME: Scheme = policy::applied(
+    pub const SCHEME: Scheme = apply::applied(
         Scheme::ed25519("x-signature-ed25519")
             .provider("discord")
             .unique_content()

@@ -7,13 +7,10 @@ use crate::{
     outcome::{rejection::Rejection, verified::Verified},
     parse::headers::optional,
     providers::{
+        apply,
         own::{shared_token::SharedToken, standard_webhooks::family},
-        policy,
     },
-    scheme::{
-        declaration::Scheme,
-        verifier::{SchemeState, SchemeVerifier},
-    },
+    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
         verifier::Verifier,
@@ -62,7 +59,7 @@ enum State {
 
 impl GitLab {
     /// How it signs with a signing token.
-    pub const SCHEME: Scheme = policy::applied(
+    pub const SCHEME: Scheme = apply::applied(
         family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab"),
     );
 

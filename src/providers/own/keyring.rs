@@ -11,10 +11,7 @@ use crate::{
     outcome::rejection::Rejection,
     parse::{encoding::Encoding, headers::required},
     providers::macros::sign_as,
-    scheme::{
-        declaration::Scheme,
-        verifier::{SchemeState, SchemeVerifier},
-    },
+    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{
         challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
         delegate::delegate_verifier, outcome::Outcome, sensitive::SensitiveParts,
@@ -147,7 +144,7 @@ macro_rules! with_key_ids {
 
         impl $name {
             /// How it signs, without the choice of the key.
-            pub const SCHEME: Scheme = $crate::providers::policy::applied($scheme);
+            pub const SCHEME: Scheme = $crate::providers::apply::applied($scheme);
 
             /// The provider's name, the status of refusals and the body limit, for look-ups.
             pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();

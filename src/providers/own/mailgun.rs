@@ -7,7 +7,7 @@ use http::{HeaderValue, request::Parts};
 use crate::providers::own::multipart;
 use crate::{
     crypto::{
-        mac::{Mac, Verdict},
+        mac::{KeyMatch, Mac},
         secrets::IntoSecrets,
     },
     error::ConfigError,
@@ -19,10 +19,7 @@ use crate::{
         json::{self, Value, text_field},
         timestamp::{Timestamp, TimestampFormat, Tolerance},
     },
-    providers::{
-        other_credentials,
-        policy::{self, DeliveryPolicy},
-    },
+    providers::{apply, other_credentials, policy::DeliveryPolicy},
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
@@ -67,12 +64,12 @@ enum Format {
     Multipart(String),
 }
 
-const POLICY: &DeliveryPolicy = policy::find("mailgun");
+const POLICY: &DeliveryPolicy = apply::find("mailgun");
 
 impl Mailgun {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const DEFAULTS: VerifierDefaults =
-        policy::defaults("mailgun").with_sensitive_fields(&["signature"]);
+        apply::defaults("mailgun").with_sensitive_fields(&["signature"]);
 
     /// Creates a verifier with these signing keys, the current one first.
     ///
@@ -104,14 +101,14 @@ impl Mailgun {
     }
 
     fn key_index(&self, timestamp: &[u8], token: &[u8], tag: &[u8]) -> Result<usize, Rejection> {
-        let mut verdict = Verdict::new();
+        let mut matched = KeyMatch::new();
         for (index, key) in self.keys.iter().enumerate() {
             let mut mac = key.clone();
             mac.update(timestamp);
             mac.update(token);
-            verdict.add(index, mac.finalize().matches(tag));
+            matched.add(index, mac.finalize().matches(tag));
         }
-        verdict.accepted()
+        matched.accepted()
     }
 }
 
@@ -215,15 +212,9 @@ impl Verifier for Mailgun {
         time.check(self.tolerance, request.clock())
             .map_err(|why| why.with_field(Field::form("timestamp")))?;
 
-        let valid_for = time.valid_for(self.tolerance, request.clock());
         let verified = Verified::new(Self::DEFAULTS.provider());
-        let mut verified = verified.with_key_index(key_index).with_replay_material(&token);
-        if let Some(time) = time.to_system_time() {
-            verified = verified.with_signed_at(time);
-        }
-        if let Some(valid_for) = valid_for {
-            verified = verified.with_valid_for(valid_for);
-        }
+        let verified = verified.with_key_index(key_index).with_replay_material(&token);
+        let verified = time.record(verified, Some(self.tolerance), request.clock());
         let verified = match HeaderValue::from_bytes(&token) {
             Ok(id) => verified.with_delivery_id(id, true),
             Err(_) => verified,

@@ -7,11 +7,8 @@ use crate::{
     crypto::{secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
     outcome::rejection::Rejection,
-    providers::{macros::sign_as, policy, support::subscription},
-    scheme::{
-        declaration::Scheme,
-        verifier::{SchemeState, SchemeVerifier},
-    },
+    providers::{apply, macros::sign_as, support::subscription},
+    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{
         challenge::{challenge::Challenge, response::echo},
         context::Context,
@@ -58,7 +55,7 @@ struct Inner {
 
 impl Meta {
     /// How it signs.
-    pub const SCHEME: Scheme = policy::applied(
+    pub const SCHEME: Scheme = apply::applied(
         Scheme::hmac_sha256("x-hub-signature-256")
             .provider("meta")
             .prefix("sha256=")

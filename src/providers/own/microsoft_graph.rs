@@ -8,7 +8,7 @@ use crate::{
     error::ConfigError,
     outcome::{field::Field, rejection::Rejection, verified::Verified},
     parse::json::{self, Value, text_field},
-    providers::{other_credentials, own::shared_token::index_of, policy},
+    providers::{apply, other_credentials, own::shared_token::index_of},
     verifier::{
         challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
         outcome::Outcome, verifier::Verifier,
@@ -38,7 +38,7 @@ pub struct MicrosoftGraph(Arc<Vec<Secret>>);
 
 impl MicrosoftGraph {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const DEFAULTS: VerifierDefaults = policy::defaults("microsoft_graph")
+    pub const DEFAULTS: VerifierDefaults = apply::defaults("microsoft_graph")
         // Of rich notifications also tokens, which others may take for proof.
         .with_sensitive_fields(&[FIELD, "validationTokens"])
         .with_challenge(Self::CHALLENGE);

@@ -8,13 +8,15 @@ use crate::{
     outcome::rejection::Rejection,
     parse::{headers::required, timestamp::TimestampFormat},
     providers::{
+        apply,
         macros::{scheme_methods, sign_as},
-        policy,
     },
     scheme::{
-        declaration::{Component, Scheme, TimestampSource},
+        component::{Component, TimestampSource},
+        declaration::Scheme,
         signature_format::SignatureFormat,
-        verifier::{SchemeState, SchemeVerifier},
+        verification::SchemeState,
+        verifier::SchemeVerifier,
     },
     verifier::{
         combine::one_of, context::Context, defaults::VerifierDefaults, outcome::Outcome,
@@ -49,7 +51,7 @@ pub struct Persona(SchemeVerifier);
 
 impl Persona {
     /// How one set is signed.
-    pub const SCHEME: Scheme = policy::applied(
+    pub const SCHEME: Scheme = apply::applied(
         Scheme::hmac_sha256(HEADER)
             .provider("persona")
             .signature_format(SignatureFormat::pairs("t", "v1"))

@@ -3,12 +3,14 @@
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::{
+        apply,
         macros::{scheme_methods, sign_as},
-        policy,
     },
     scheme::{
-        declaration::{Component, Scheme, TimestampSource},
-        verifier::{SchemeState, SchemeVerifier},
+        component::{Component, TimestampSource},
+        declaration::Scheme,
+        verification::SchemeState,
+        verifier::SchemeVerifier,
     },
     verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
@@ -34,7 +36,7 @@ pub struct SendGrid(SchemeVerifier);
 
 impl SendGrid {
     /// How it signs.
-    pub const SCHEME: Scheme = policy::applied(
+    pub const SCHEME: Scheme = apply::applied(
         Scheme::ecdsa_p256_sha256("x-twilio-email-event-webhook-signature")
             .provider("sendgrid")
             .unique_content()

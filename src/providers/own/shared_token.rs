@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 
 use crate::{
-    crypto::{mac::Verdict, secret::Secret, secrets::IntoSecrets},
+    crypto::{mac::KeyMatch, secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{form::Form, headers::required_named},
-    providers::{other_credentials, policy},
+    providers::{apply, other_credentials},
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
         verifier::Verifier,
@@ -43,7 +43,7 @@ enum Place {
 
 impl SharedToken {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
-    pub const DEFAULTS: VerifierDefaults = policy::defaults("shared_token");
+    pub const DEFAULTS: VerifierDefaults = apply::defaults("shared_token");
 
     /// Expects one of these tokens as the header's whole value.
     ///
@@ -121,11 +121,11 @@ impl SharedToken {
 
 /// The index of the first secret that was received. All are compared, whichever it is.
 pub(crate) fn index_of(secrets: &[Secret], received: &[u8]) -> Result<usize, Rejection> {
-    let mut verdict = Verdict::new();
+    let mut matched = KeyMatch::new();
     for (index, secret) in secrets.iter().enumerate() {
-        verdict.add(index, secret.ct_matches(received));
+        matched.add(index, secret.ct_matches(received));
     }
-    verdict.accepted()
+    matched.accepted()
 }
 
 impl Verifier for SharedToken {

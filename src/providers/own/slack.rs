@@ -5,12 +5,14 @@ use crate::{
     outcome::rejection::Rejection,
     parse::{json::text_field, timestamp::TimestampFormat},
     providers::{
+        apply,
         macros::{scheme_methods, sign_as},
-        policy,
     },
     scheme::{
-        declaration::{Component, Scheme, TimestampSource},
-        verifier::{SchemeState, SchemeVerifier},
+        component::{Component, TimestampSource},
+        declaration::Scheme,
+        verification::SchemeState,
+        verifier::SchemeVerifier,
     },
     verifier::{
         challenge::{
@@ -47,7 +49,7 @@ pub struct Slack(SchemeVerifier);
 
 impl Slack {
     /// How it signs.
-    pub const SCHEME: Scheme = policy::applied(
+    pub const SCHEME: Scheme = apply::applied(
         Scheme::hmac_sha256("x-slack-signature")
             .provider("slack")
             .unique_content()

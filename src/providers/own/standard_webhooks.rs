@@ -13,12 +13,14 @@ use crate::{
         encoding::Encoding,
         timestamp::{TimestampFormat, Tolerance},
     },
-    providers::{macros::sign_as, policy},
+    providers::{apply, macros::sign_as},
     scheme::{
-        declaration::{Component, Scheme, TimestampSource},
+        component::{Component, TimestampSource},
+        declaration::Scheme,
         key::SecretEncoding,
         signature_format::SignatureFormat,
-        verifier::{SchemeState, SchemeVerifier},
+        verification::SchemeState,
+        verifier::SchemeVerifier,
     },
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
@@ -83,10 +85,10 @@ const HEADERS: [[&str; 3]; 2] = [
 
 impl StandardWebhooks {
     /// How it signs, with the `webhook-…` headers.
-    pub const SCHEME: Scheme = policy::applied(family(HEADERS[WEBHOOK]));
+    pub const SCHEME: Scheme = apply::applied(family(HEADERS[WEBHOOK]));
 
     /// How it signs, with the `svix-…` headers.
-    pub const SVIX_SCHEME: Scheme = policy::applied(family(HEADERS[SVIX]));
+    pub const SVIX_SCHEME: Scheme = apply::applied(family(HEADERS[SVIX]));
 
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
@@ -114,7 +116,7 @@ impl StandardWebhooks {
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     pub fn new_asymmetric(keys: impl IntoPublicKeys) -> Result<Self, ConfigError> {
         const fn scheme(names: [&'static str; 3]) -> Scheme {
-            policy::applied(tagged_family(names, "v1a", Scheme::ed25519(names[0])))
+            apply::applied(tagged_family(names, "v1a", Scheme::ed25519(names[0])))
         }
         let keys = keys.into_public_keys();
         Ok(Self(Arc::new([

@@ -5,7 +5,7 @@ use crate::{
     crypto::{secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
     outcome::{kind::RejectionKind, rejection::Rejection, verified::Verified},
-    providers::{macros::sign_as, own::shared_token::SharedToken, policy, support::subscription},
+    providers::{apply, macros::sign_as, own::shared_token::SharedToken, support::subscription},
     verifier::{
         challenge::{
             challenge::Challenge,
@@ -52,7 +52,7 @@ pub struct Strava {
 impl Strava {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const DEFAULTS: VerifierDefaults =
-        policy::defaults("strava").with_secret_url().with_challenge(Challenge::Query("hub.mode"));
+        apply::defaults("strava").with_secret_url().with_challenge(Challenge::Query("hub.mode"));
 
     /// Creates a verifier of the shared token in the callback's URL. Strava's challenge must carry one of
     /// `verify_tokens`.

@@ -3,12 +3,14 @@
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::{
+        apply,
         macros::{scheme_methods, sign_as},
-        policy,
     },
     scheme::{
-        declaration::{Component, Scheme, TimestampSource},
-        verifier::{SchemeState, SchemeVerifier},
+        component::{Component, TimestampSource},
+        declaration::Scheme,
+        verification::SchemeState,
+        verifier::SchemeVerifier,
     },
     verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
@@ -32,7 +34,7 @@ pub struct Telnyx(SchemeVerifier);
 
 impl Telnyx {
     /// How it signs.
-    pub const SCHEME: Scheme = policy::applied(
+    pub const SCHEME: Scheme = apply::applied(
         Scheme::ed25519("telnyx-signature-ed25519")
             .provider("telnyx")
             .unique_content()

@@ -16,7 +16,10 @@ use http::{Response, request::Parts};
 
 use crate::{
     crypto::secret::Secret,
-    providers::catalogue::{messaging::SalesforceMarketingCloud, productivity::Notion},
+    providers::{
+        catalogue::{messaging::SalesforceMarketingCloud, productivity::Notion},
+        support::VERIFICATION_KEY,
+    },
     verifier::{
         context::Context,
         defaults::VerifierDefaults,
@@ -140,12 +143,6 @@ impl fmt::Debug for TokenReceipt {
 /// Notion's request to a new webhook.
 const VERIFICATION_TOKEN: FirstContact =
     FirstContact::json(&[("verification_token", ContactField::Token)]);
-
-/// Marketing Cloud's request to a new callback.
-pub(crate) const VERIFICATION_KEY: FirstContact = FirstContact::json(&[
-    ("callbackId", ContactField::Token),
-    ("verificationKey", ContactField::Token),
-]);
 
 /// One provider's side of the exchange.
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{Method, request::Parts};
@@ -7,24 +7,31 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     crypto::{
-        mac::{Algorithm, Mac, Verdict},
+        mac::{Algorithm, KeyMatch, Mac},
         secrets::IntoSecrets,
     },
     error::ConfigError,
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{
-        encoding::{self, Encoding, MAX_TAG},
+        encoding::{Encoding, MAX_TAG},
         form::Form,
         headers::{optional, required},
     },
-    providers::{other_credentials, own::keyring, policy},
+    providers::{
+        apply, other_credentials,
+        own::{
+            keyring,
+            twilio_settings::setting,
+            twilio_url::{SignedUrls, body_hash},
+        },
+    },
     scheme::public_url::PublicUrl,
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
 };
 
-const SIGNATURE: &str = "x-twilio-signature";
+pub(crate) const SIGNATURE: &str = "x-twilio-signature";
 const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
 const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 
@@ -73,12 +80,12 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// `To=a&To=b&To=b` have one signature. Let no handler act on which of several values comes first, or
 /// on how many there are.
 #[derive(Clone)]
-pub struct Twilio(Arc<Inner>);
+pub struct Twilio(pub(crate) Arc<Inner>);
 
 #[derive(Clone)]
-struct Inner {
-    url: PublicUrl,
-    auth_tokens: Vec<Mac>,
+pub(crate) struct Inner {
+    pub(crate) url: PublicUrl,
+    pub(crate) auth_tokens: Vec<Mac>,
     shared_keys: Vec<SharedKey>,
     known_parameters: Option<Vec<String>>,
     legacy_query: bool,
@@ -95,7 +102,7 @@ struct SharedKey {
 impl Twilio {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const DEFAULTS: VerifierDefaults =
-        policy::defaults("twilio").with_sensitive_headers(&[SIGNATURE]);
+        apply::defaults("twilio").with_sensitive_headers(&[SIGNATURE]);
 
     /// Creates a verifier with these auth tokens, the current one first, for webhooks that Twilio sends
     /// to this URL.
@@ -210,21 +217,13 @@ impl Verifier for Twilio {
         let (_, keys) = self.0.keys(head)?;
         let signature = &state.signature[..state.algorithm.tag_len()];
 
-        let matching_key = |pieces: &[&str]| {
-            let mut verdict = Verdict::new();
-            for (key_index, key) in keys.clone().enumerate() {
-                let mut mac = key.clone();
-                pieces.iter().for_each(|piece| mac.update(piece.as_bytes()));
-                for (name, value) in parameters.iter().flat_map(Form::iter) {
-                    mac.update(name);
-                    mac.update(value);
-                }
-                verdict.add(key_index, mac.finalize().matches(signature));
-            }
-            verdict.accepted().ok()
-        };
+        let forms =
+            SignedUrls { legacy_query: self.0.legacy_query, trailing_slash: self.0.trailing_slash };
+        let urls = forms.of(&state.url);
+        let form = parameters.as_ref();
         // Every key is tried, and no more URLs than it takes: which of them was signed is no secret.
-        let key_index = self.0.each_url(&state.url, matching_key);
+        let key_index =
+            urls.iter().find_map(|url| matching_key(keys.clone(), url, form, signature));
         let key_index = key_index.ok_or_else(|| {
             let mismatch = Rejection::mismatch().with_secrets_tried(keys.clone().count());
             mismatch.with_signed_url(state.url.as_str())
@@ -242,6 +241,26 @@ impl Verifier for Twilio {
     fn defaults(&self) -> VerifierDefaults {
         Self::DEFAULTS
     }
+}
+
+/// Returns the index of the first key that made this signature of the URL and the form.
+fn matching_key<'a>(
+    keys: impl Iterator<Item = &'a Mac>,
+    url: [&str; 5],
+    form: Option<&Form>,
+    signature: &[u8],
+) -> Option<usize> {
+    let mut matched = KeyMatch::new();
+    for (index, key) in keys.enumerate() {
+        let mut mac = key.clone();
+        url.iter().for_each(|piece| mac.update(piece.as_bytes()));
+        for (name, value) in form.into_iter().flat_map(Form::iter) {
+            mac.update(name);
+            mac.update(value);
+        }
+        matched.add(index, mac.finalize().matches(signature));
+    }
+    matched.accepted().ok()
 }
 
 impl Inner {
@@ -279,7 +298,7 @@ impl Inner {
     /// The parameters that are part of the signed content. A body that is not covered by them must
     /// be covered by `bodySHA256`: a signature over the URL alone, taken from another request,
     /// would otherwise carry any body (T-01, T-13).
-    fn signed_parameters(
+    pub(crate) fn signed_parameters(
         &self,
         url: &str,
         head: &Parts,
@@ -319,131 +338,12 @@ impl Inner {
             .then_some(None)
             .ok_or(UNCOVERED.with_field(Field::query("bodySHA256")))
     }
-
-    /// Calls `visit` with each form of the URL that Twilio may have signed, in pieces, until it
-    /// finds something. The URL is edited as text, so that path, query and case stay as received
-    /// (T-16, T-17).
-    fn each_url<T>(&self, url: &str, visit: impl Fn(&[&str]) -> Option<T>) -> Option<T> {
-        let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
-        let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let (user, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
-        // The colons of an IPv6 address stand inside brackets.
-        let after_brackets = host.rfind(']').unwrap_or(0);
-        let port_at = host[after_brackets..].rfind(':').map(|at| after_brackets + at);
-        let (host, port) = host.split_at(port_at.unwrap_or(host.len()));
-        let is_encrypted =
-            ["https://", "wss://"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
-        let other_port = match (port, is_encrypted) {
-            ("", true) => ":443",
-            ("", false) => ":80",
-            _ => "",
-        };
-
-        let mut rests = vec![Cow::Borrowed(rest)];
-        // One more at most, however a sender mixes them: each costs a hash of the body.
-        if let (true, Some((path, query))) = (self.legacy_query, rest.split_once('?')) {
-            if query.contains('\'') {
-                rests.push(format!("{path}?{}", query.replace('\'', "%27")).into());
-            } else if query.contains("%27") {
-                rests.push(format!("{path}?{}", query.replace("%27", "'")).into());
-            }
-        }
-        if self.trailing_slash
-            && scheme.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("ws"))
-        {
-            let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
-            rests.push(format!("{path}/{query}").into());
-        }
-        for rest in &rests {
-            for port in [port, other_port] {
-                let mut found = visit(&[scheme, user, host, port, rest]);
-                if found.is_none() && !user.is_empty() {
-                    found = visit(&[scheme, host, port, rest]);
-                }
-                if found.is_some() {
-                    return found;
-                }
-            }
-        }
-        None
-    }
 }
 
-#[cfg(feature = "sign")]
-impl crate::sign::sign::Sign for Twilio {
-    /// With the auth token. For a body that is no form, `bodySHA256` is added to the request's
-    /// query where it is not there; a [fixed](PublicUrl::fixed) URL must have it already.
-    fn sign(
-        &self,
-        head: &mut Parts,
-        body: &[u8],
-        _: &crate::sign::sign::Signing<'_>,
-    ) -> Result<Option<Bytes>, Rejection> {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
-        let is_covered = is_form(head)? || body.is_empty();
-        if !is_covered && body_hash(&self.0.url.resolve(head)?)?.is_none() {
-            add_body_hash(head, body)?;
-        }
-        let url = self.0.url.resolve(head)?;
-        let parameters = self.0.signed_parameters(&url, head, body)?;
-        let mut mac = self.0.auth_tokens.first().cloned().ok_or(Rejection::mismatch())?;
-        mac.update(url.as_bytes());
-        for (name, value) in parameters.iter().flat_map(Form::iter) {
-            mac.update(name);
-            mac.update(value);
-        }
-        let signature = STANDARD.encode(mac.finalize().as_bytes());
-        let malformed = |_| Rejection::malformed(SIGNATURE);
-        let value = http::HeaderValue::try_from(signature).map_err(malformed)?;
-        head.headers.insert(SIGNATURE, value);
-        Ok(None)
-    }
-}
-
-#[cfg(feature = "sign")]
-fn add_body_hash(head: &mut Parts, body: &[u8]) -> Result<(), Rejection> {
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    let separator = if target.contains('?') { '&' } else { '?' };
-    let hash = Encoding::Hex.encode(&Sha256::digest(body));
-    let target = format!("{target}{separator}bodySHA256={hash}");
-    let unknown = || Rejection::new(RejectionKind::UrlUnresolved);
-    let mut parts = head.uri.clone().into_parts();
-    parts.path_and_query = Some(target.try_into().map_err(|_| unknown())?);
-    head.uri = http::Uri::from_parts(parts).map_err(|_| unknown())?;
-    Ok(())
-}
-
-/// The first value of this setting that is not empty, without the blanks round it. What has no `=`
-/// is passed over, as twilio-python does.
-fn setting<'a>(settings: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    settings.split(|byte| *byte == b',').find_map(|setting| {
-        let equals = setting.iter().position(|byte| *byte == b'=')?;
-        let value = setting[equals + 1..].trim_ascii();
-        let is_it = setting[..equals].trim_ascii().eq_ignore_ascii_case(name);
-        (is_it && !value.is_empty()).then_some(value)
-    })
-}
-
-fn is_form(head: &Parts) -> Result<bool, Rejection> {
+pub(crate) fn is_form(head: &Parts) -> Result<bool, Rejection> {
     let content_type = optional(head, "content-type")?.unwrap_or_default();
     let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
     Ok(media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
-}
-
-/// `bodySHA256` of the URL's query, which Twilio may write twice. Of two that differ, which one
-/// covers the body would be a guess.
-fn body_hash(url: &str) -> Result<Option<[u8; 32]>, Rejection> {
-    let malformed = || Rejection::malformed_in(Field::query("bodySHA256"));
-    let (_, query) = url.split_once('?').unwrap_or_default();
-    let mut found = None;
-    for text in query.split('&').filter_map(|part| part.strip_prefix("bodySHA256=")) {
-        let mut bytes = [0; 32];
-        encoding::decode_hex(text.as_bytes(), &mut bytes).ok_or_else(malformed)?;
-        if found.replace(bytes).is_some_and(|other| !bool::from(other.ct_eq(&bytes))) {
-            return Err(malformed());
-        }
-    }
-    Ok(found)
 }
 
 impl fmt::Debug for Twilio {

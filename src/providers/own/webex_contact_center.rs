@@ -9,12 +9,12 @@ use crate::{
         timestamp::{Timestamp, TimestampFormat},
     },
     providers::{
+        apply,
         macros::{scheme_methods, sign_as},
-        policy,
     },
     scheme::{
-        declaration::{Scheme, TimestampSource},
-        verifier::{SchemeState, SchemeVerifier},
+        component::TimestampSource, declaration::Scheme, verification::SchemeState,
+        verifier::SchemeVerifier,
     },
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
@@ -50,7 +50,7 @@ pub struct WebexContactCenter(SchemeVerifier);
 
 impl WebexContactCenter {
     /// How it signs.
-    pub const SCHEME: Scheme = policy::applied(
+    pub const SCHEME: Scheme = apply::applied(
         Scheme::hmac_sha256("x-webexcc-signature")
             .provider("webex_contact_center")
             .unique_content()

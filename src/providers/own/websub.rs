@@ -8,11 +8,8 @@ use crate::{
     error::ConfigError,
     outcome::{kind::RejectionKind, rejection::Rejection},
     parse::form::Form,
-    providers::{macros::sign_as, policy},
-    scheme::{
-        declaration::Scheme,
-        verifier::{SchemeState, SchemeVerifier},
-    },
+    providers::{apply, macros::sign_as},
+    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{
         challenge::{
             challenge::Challenge,
@@ -162,7 +159,7 @@ impl WebSub {
 const HEADER: &str = "x-hub-signature";
 
 const fn named(scheme: Scheme, prefix: &'static str) -> Scheme {
-    policy::applied(scheme.provider("websub").prefix(prefix))
+    apply::applied(scheme.provider("websub").prefix(prefix))
 }
 
 impl Verifier for WebSub {

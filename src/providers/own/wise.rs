@@ -3,13 +3,10 @@
 use crate::{
     parse::encoding::Encoding,
     providers::{
+        apply,
         macros::{scheme_methods, sign_as},
-        policy,
     },
-    scheme::{
-        declaration::Scheme,
-        verifier::{SchemeState, SchemeVerifier},
-    },
+    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 
@@ -34,7 +31,7 @@ pub struct Wise(SchemeVerifier);
 
 impl Wise {
     /// How it signs.
-    pub const SCHEME: Scheme = policy::applied(
+    pub const SCHEME: Scheme = apply::applied(
         Scheme::rsa_pkcs1_sha256("x-signature-sha256")
             .provider("wise")
             .encoding(Encoding::Base64)

@@ -6,13 +6,13 @@ use subtle::Choice;
 
 use crate::{
     crypto::{
-        mac::{Mac, Verdict},
+        mac::{KeyMatch, Mac},
         secrets::IntoSecrets,
     },
     error::ConfigError,
     outcome::{rejection::Rejection, verified::Verified},
     parse::{encoding, headers::required},
-    providers::{other_credentials, own::keyring, policy},
+    providers::{apply, other_credentials, own::keyring},
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
@@ -48,7 +48,7 @@ struct Key {
 impl Worldpay {
     /// The provider's name, the status of refusals and the body limit, for look-ups.
     pub const DEFAULTS: VerifierDefaults =
-        policy::defaults("worldpay").with_sensitive_headers(&[HEADER]);
+        apply::defaults("worldpay").with_sensitive_headers(&[HEADER]);
 
     /// Creates a verifier with the key of this id, a number, and its secrets. A request without a
     /// signature by it is refused before its body is read.
@@ -147,11 +147,11 @@ impl Verifier for Worldpay {
                 *is_match |= tag.matches(signature);
             }
         })?;
-        let mut verdict = Verdict::new();
+        let mut matched = KeyMatch::new();
         for (index, is_match) in matches.into_iter().enumerate() {
-            verdict.add(index, is_match);
+            matched.add(index, is_match);
         }
-        let key_index = verdict.accepted()?;
+        let key_index = matched.accepted()?;
         let verified =
             Verified::new(Self::DEFAULTS.provider()).with_key_index(key_index).with_signed_body();
         // Always the tag under the oldest key: whoever leaves out one of two signatures must not make

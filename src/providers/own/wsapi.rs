@@ -1,12 +1,12 @@
 use crate::{
     parse::timestamp::TimestampFormat,
     providers::{
+        apply,
         macros::{scheme_methods, sign_as},
-        policy,
     },
     scheme::{
-        declaration::{Scheme, TimestampSource},
-        verifier::{SchemeState, SchemeVerifier},
+        component::TimestampSource, declaration::Scheme, verification::SchemeState,
+        verifier::SchemeVerifier,
     },
     verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
@@ -35,7 +35,7 @@ pub struct Wsapi(SchemeVerifier);
 
 impl Wsapi {
     /// How it signs.
-    pub const SCHEME: Scheme = policy::applied(
+    pub const SCHEME: Scheme = apply::applied(
         Scheme::hmac_sha256("x-webhook-signature")
             .provider("wsapi")
             .prefix("sha256=")

@@ -12,7 +12,7 @@ use redis::{
 };
 
 use crate::{
-    outcome::verified::ReplayKey,
+    outcome::replay_key::ReplayKey,
     replay::{
         redis::{
             ask::{Purpose, Question, RedisFuture},

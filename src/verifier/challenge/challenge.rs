@@ -5,11 +5,8 @@ use http::{Method, Response, request::Parts};
 
 use crate::{
     outcome::{kind::RejectionKind, rejection::Rejection},
-    verifier::challenge::{signed::Signed, unsigned::Unsigned},
+    verifier::challenge::{response::SignToken, signed::Signed, unsigned::Unsigned},
 };
-
-/// Makes the HMAC-SHA256 of a token under the first secret.
-pub(crate) type SignToken<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
 
 /// How a provider asks whether an endpoint is its customer's, and what it wants to hear.
 ///

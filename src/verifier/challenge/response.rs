@@ -7,6 +7,9 @@ use http::{HeaderValue, Response, header};
 
 use crate::parse::json::text_field;
 
+/// Makes the HMAC-SHA256 of a token under the first secret.
+pub(crate) type SignToken<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+
 /// Longest challenge that is answered, in bytes.
 pub(crate) const MAX_CHALLENGE: usize = 256;
 

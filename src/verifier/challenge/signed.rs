@@ -11,10 +11,7 @@ use crate::{
         headers::optional,
         json::{self, Value, text_field},
     },
-    verifier::challenge::{
-        challenge::SignToken,
-        response::{echo, is_token, json_answer, short_field, text},
-    },
+    verifier::challenge::response::{SignToken, echo, is_token, json_answer, short_field, text},
 };
 
 /// A challenge that is answered after verification; see [`Challenge`](crate::scheme::Challenge).

@@ -6,10 +6,7 @@ use http::{HeaderValue, Method, Response, request::Parts};
 use crate::{
     outcome::kind::RejectionKind,
     parse::{encoding::Encoding, form::Form, headers::optional},
-    verifier::challenge::{
-        challenge::SignToken,
-        response::{echo, is_token, json_answer, text},
-    },
+    verifier::challenge::response::{SignToken, echo, is_token, json_answer, text},
 };
 
 /// A challenge that is answered before verification; see [`Challenge`](crate::scheme::Challenge).

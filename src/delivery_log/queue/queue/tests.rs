@@ -1,5 +1,7 @@
 //! Both stages, with work and a store that wait until they are told to go on.
 
+use std::{sync::Arc, time::Duration};
+
 use std::{
     sync::mpsc,
     thread::{self, ThreadId},
@@ -14,7 +16,8 @@ use crate::delivery_log::{
     id::EntryId,
     keep::Keep,
     page::Page,
-    store::{LogError, StoreFuture},
+    queue::{limits::BATCH, run::run},
+    store::{LogError, LogStore, StoreFuture},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

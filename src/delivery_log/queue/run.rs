@@ -1,0 +1,21 @@
+//! The two stages of a queue.
+
+use crate::delivery_log::{
+    queue::{finish::finish, queue::Queue, state::Lane, write::write},
+    row::Draft,
+    settings::Settings,
+    store::LogStore,
+};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+/// Finishes and writes until the queue is closed and empty. All of it ends with this future.
+pub(crate) async fn run<F>(queue: Arc<Queue>, store: &dyn LogStore, settings: &Settings, work: F)
+where
+    F: Fn(&mut Draft) + Clone + Send + 'static,
+{
+    let mut lanes = JoinSet::new();
+    for lane in Lane::ALL {
+        lanes.spawn(finish(Arc::clone(&queue), lane, work.clone()));
+    }
+    write(&queue, store, settings).await;
+}

@@ -1,0 +1,12 @@
+//! Errors of the database.
+
+use crate::delivery_log::{sql, store::LogError};
+
+/// Tells whether the row or the database is at fault.
+pub(crate) fn error(error: rusqlite::Error) -> LogError {
+    /// Too big, constraint, mismatch, range.
+    const OF_THE_ROW: [i32; 4] = [18, 19, 20, 25];
+    // The lower byte of an extended code is the code.
+    let code = error.sqlite_error().map(|error| error.extended_code & 0xff);
+    sql::error(error, code.is_some_and(|code| OF_THE_ROW.contains(&code)))
+}

@@ -1,0 +1,101 @@
+//! Clocks.
+
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use crate::outcome::{kind::RejectionKind, rejection::Rejection};
+
+/// Tells the time: the system's, or in tests their own.
+///
+/// A closure and a [`SystemTime`] are clocks, too:
+///
+/// ```
+/// use std::time::SystemTime;
+/// use tower_webhook::{SignatureLayer, providers::Stripe};
+///
+/// let layer = SignatureLayer::new(Stripe::new("whsec_of_the_test")?);
+/// let stopped = layer.clone().clock(SystemTime::UNIX_EPOCH);
+/// let running = layer.clock(|| SystemTime::now());
+/// # let _ = (stopped, running);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Clock(Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>);
+
+impl Clock {
+    /// Creates a clock of this function.
+    #[must_use]
+    pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(now)))
+    }
+
+    /// Creates a clock that always tells this time.
+    #[must_use]
+    pub fn fixed(time: SystemTime) -> Self {
+        Self::new(move || time)
+    }
+
+    /// Creates the system's clock, which is the default.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(None)
+    }
+
+    /// Returns the time. `wasm32-unknown-unknown` has none of its own: the system's clock tells 1970 there.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        match &self.0 {
+            Some(now) => now(),
+            // To ask the system there ends the program.
+            None if HAS_NO_SYSTEM => UNIX_EPOCH,
+            None => SystemTime::now(),
+        }
+    }
+
+    pub(crate) const fn is_system(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Milliseconds since 1970. A clock that cannot be right would refuse every genuine request
+    /// for good, so that case asks the sender to come again.
+    pub(crate) fn millis(&self) -> Result<i64, Rejection> {
+        const PLAUSIBLE: std::ops::Range<i64> = 631_152_000_000..4_102_444_800_000; // 1990 to 2100
+        let now = self.now();
+        now.duration_since(UNIX_EPOCH)
+            .ok()
+            .and_then(|since| i64::try_from(since.as_millis()).ok())
+            .filter(|millis| PLAUSIBLE.contains(millis))
+            .ok_or(Rejection::new(RejectionKind::ClockUnreliable))
+    }
+}
+
+impl<F: Fn() -> SystemTime + Send + Sync + 'static> From<F> for Clock {
+    fn from(now: F) -> Self {
+        Self::new(now)
+    }
+}
+
+impl From<SystemTime> for Clock {
+    fn from(time: SystemTime) -> Self {
+        Self::fixed(time)
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "<fn>" } else { "system" })
+    }
+}
+
+/// Whether the target has no system that can be asked for the time.
+pub(crate) const HAS_NO_SYSTEM: bool = cfg!(all(target_family = "wasm", target_os = "unknown"));
+
+/// Returns the time since the process first asked, by a clock that no correction moves. It stands still where there is
+/// no such clock.
+pub(crate) fn steady() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    if HAS_NO_SYSTEM { Duration::ZERO } else { START.elapsed() }
+}

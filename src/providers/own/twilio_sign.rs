@@ -1,0 +1,56 @@
+//! Signing as Twilio does.
+
+use bytes::Bytes;
+use http::request::Parts;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    outcome::{kind::RejectionKind, rejection::Rejection},
+    parse::{encoding::Encoding, form::Form},
+    providers::own::{
+        twilio::{SIGNATURE, Twilio, is_form},
+        twilio_url::body_hash,
+    },
+};
+
+impl crate::sign::sign::Sign for Twilio {
+    /// With the auth token. For a body that is no form, `bodySHA256` is added to the request's
+    /// query where it is not there; a [fixed](crate::PublicUrl::fixed) URL must have it already.
+    fn sign(
+        &self,
+        head: &mut Parts,
+        body: &[u8],
+        _: &crate::sign::sign::Signing<'_>,
+    ) -> Result<Option<Bytes>, Rejection> {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        let is_covered = is_form(head)? || body.is_empty();
+        if !is_covered && body_hash(&self.0.url.resolve(head)?)?.is_none() {
+            add_body_hash(head, body)?;
+        }
+        let url = self.0.url.resolve(head)?;
+        let parameters = self.0.signed_parameters(&url, head, body)?;
+        let mut mac = self.0.auth_tokens.first().cloned().ok_or(Rejection::mismatch())?;
+        mac.update(url.as_bytes());
+        for (name, value) in parameters.iter().flat_map(Form::iter) {
+            mac.update(name);
+            mac.update(value);
+        }
+        let signature = STANDARD.encode(mac.finalize().as_bytes());
+        let malformed = |_| Rejection::malformed(SIGNATURE);
+        let value = http::HeaderValue::try_from(signature).map_err(malformed)?;
+        head.headers.insert(SIGNATURE, value);
+        Ok(None)
+    }
+}
+
+fn add_body_hash(head: &mut Parts, body: &[u8]) -> Result<(), Rejection> {
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let separator = if target.contains('?') { '&' } else { '?' };
+    let hash = Encoding::Hex.encode(&Sha256::digest(body));
+    let target = format!("{target}{separator}bodySHA256={hash}");
+    let unknown = || Rejection::new(RejectionKind::UrlUnresolved);
+    let mut parts = head.uri.clone().into_parts();
+    parts.path_and_query = Some(target.try_into().map_err(|_| unknown())?);
+    head.uri = http::Uri::from_parts(parts).map_err(|_| unknown())?;
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! The forms of a URL that Twilio may have signed.
+
+use std::borrow::Cow;
+
+use subtle::ConstantTimeEq;
+
+use crate::{
+    outcome::{field::Field, rejection::Rejection},
+    parse::encoding,
+};
+
+/// The forms that are tried beside those that are always tried.
+pub(crate) struct SignedUrls {
+    /// The other form of apostrophes in the query.
+    pub(crate) legacy_query: bool,
+    /// A slash at the end of a WebSocket's path.
+    pub(crate) trailing_slash: bool,
+}
+
+/// The forms of one URL. It is edited as text, so that path, query and case stay as received (T-16, T-17).
+pub(crate) struct UrlForms<'a> {
+    scheme: &'a str,
+    /// User information with its `@`, or nothing.
+    user: &'a str,
+    host: &'a str,
+    ports: [&'a str; 2],
+    rests: Vec<Cow<'a, str>>,
+}
+
+impl SignedUrls {
+    /// Returns the forms of this URL.
+    pub(crate) fn of<'a>(&self, url: &'a str) -> UrlForms<'a> {
+        let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
+        let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (user, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+        // The colons of an IPv6 address stand inside brackets.
+        let after_brackets = host.rfind(']').unwrap_or(0);
+        let port_at = host[after_brackets..].rfind(':').map(|at| after_brackets + at);
+        let (host, port) = host.split_at(port_at.unwrap_or(host.len()));
+        let is_encrypted =
+            ["https://", "wss://"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        let other_port = match (port, is_encrypted) {
+            ("", true) => ":443",
+            ("", false) => ":80",
+            _ => "",
+        };
+        UrlForms { scheme, user, host, ports: [port, other_port], rests: self.rests(scheme, rest) }
+    }
+
+    /// Returns the forms of path and query.
+    fn rests<'a>(&self, scheme: &str, rest: &'a str) -> Vec<Cow<'a, str>> {
+        let mut rests = vec![Cow::Borrowed(rest)];
+        // One more at most, however a sender mixes them: each costs a hash of the body.
+        if let (true, Some((path, query))) = (self.legacy_query, rest.split_once('?')) {
+            if query.contains('\'') {
+                rests.push(format!("{path}?{}", query.replace('\'', "%27")).into());
+            } else if query.contains("%27") {
+                rests.push(format!("{path}?{}", query.replace("%27", "'")).into());
+            }
+        }
+        let is_web_socket = scheme.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("ws"));
+        if self.trailing_slash && is_web_socket {
+            let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+            rests.push(format!("{path}/{query}").into());
+        }
+        rests
+    }
+}
+
+impl UrlForms<'_> {
+    /// Returns each form in pieces, the likeliest first: with and without user information, with and without the
+    /// port.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = [&str; 5]> {
+        let Self { scheme, user, host, ports, rests } = self;
+        let users = [Some(*user), (!user.is_empty()).then_some("")];
+        rests.iter().flat_map(move |rest| {
+            ports.iter().flat_map(move |port| {
+                users.into_iter().flatten().map(move |user| [*scheme, user, *host, *port, &**rest])
+            })
+        })
+    }
+}
+
+/// `bodySHA256` of the URL's query, which Twilio may write twice. Of two that differ, which one
+/// covers the body would be a guess.
+pub(crate) fn body_hash(url: &str) -> Result<Option<[u8; 32]>, Rejection> {
+    let malformed = || Rejection::malformed_in(Field::query("bodySHA256"));
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let mut found = None;
+    for text in query.split('&').filter_map(|part| part.strip_prefix("bodySHA256=")) {
+        let mut bytes = [0; 32];
+        encoding::decode_hex(text.as_bytes(), &mut bytes).ok_or_else(malformed)?;
+        if found.replace(bytes).is_some_and(|other| !bool::from(other.ct_eq(&bytes))) {
+            return Err(malformed());
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,71 @@
+//! The error of a name that is no provider's.
+
+use std::{error::Error, fmt};
+
+#[cfg(not(feature = "asymmetric"))]
+const ASYMMETRIC_NAMES: [&str; 5] =
+    ["discord", "sendgrid", "standard_webhooks_v1a", "telnyx", "wise"];
+
+/// There is no provider with this name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnknownProvider {
+    name: String,
+    near: Vec<&'static str>,
+}
+
+impl UnknownProvider {
+    pub(crate) fn new(name: &str, names: impl Iterator<Item = &'static str>) -> Self {
+        let name: String = name.chars().take(64).collect();
+        let mut near: Vec<_> = names
+            .map(|known| (distance(&name.to_lowercase(), known), known))
+            .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
+            .collect();
+        near.sort_unstable();
+        let near = near.into_iter().take(3).map(|(_, known)| known).collect();
+        Self { name, near }
+    }
+
+    /// The providers with a similar name, nearest first.
+    #[must_use]
+    pub fn near(&self) -> &[&'static str] {
+        &self.near
+    }
+}
+
+impl fmt::Display for UnknownProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(not(feature = "asymmetric"))]
+        if ASYMMETRIC_NAMES.contains(&&*self.name) {
+            return write!(f, "the provider `{}` needs the feature `asymmetric`", self.name);
+        }
+        write!(f, "there is no provider `{}`", self.name.escape_debug())?;
+        for (at, name) in self.near.iter().enumerate() {
+            f.write_str(if at == 0 { "; did you mean " } else { " or " })?;
+            write!(f, "`{name}`")?;
+        }
+        f.write_str(if self.near.is_empty() { "" } else { "?" })
+    }
+}
+
+/// As [`Display`](fmt::Display).
+impl fmt::Debug for UnknownProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for UnknownProvider {}
+
+/// How many letters must be put in, taken out or changed to make one name of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, left) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, right) in b.chars().enumerate() {
+            let changed = diagonal + usize::from(left != right);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.chars().count()]
+}

@@ -1,0 +1,177 @@
+//! The look-up of one tenant: the cache, and the way to the store.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use quick_cache::sync::Cache;
+use tokio::time::timeout;
+
+use crate::{
+    error::ConfigError,
+    outcome::rejection::Rejection,
+    panic::catch_panic,
+    parse::clock::Clock,
+    tenants::{
+        gate::{Gate, Lane},
+        id::TenantId,
+        single_flight::{Flights, Seat, Turn},
+        verifier::{Found, TenantVerifier},
+    },
+    verifier::verifier::Verifier,
+};
+
+pub(crate) struct Shared<V> {
+    pub(crate) config: Config<V>,
+    pub(crate) known: Cache<TenantId, Cached<V>>,
+    /// Apart from the known ones, so that unknown ids can drive out only each other. Each has its
+    /// decoy there: to make one would take other steps than a known tenant's clone.
+    pub(crate) unknown: Cache<TenantId, Cached<V>>,
+    pub(crate) flights: Arc<Flights<Found<V>>>,
+    /// In front of the store.
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// What a [`TenantsBuilder`] settles.
+pub(crate) struct Config<V> {
+    pub(crate) store: Store<V>,
+    pub(crate) decoy: V,
+    /// True when all tenants' verifiers are the decoy's but for their secrets.
+    pub(crate) decoy_stands_for_all: bool,
+    /// The decoy's id, which is none.
+    pub(crate) nobody: TenantId,
+    pub(crate) is_in_form: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    pub(crate) ttl: Duration,
+    pub(crate) unknown_ttl: Duration,
+    pub(crate) time_limit: Duration,
+    pub(crate) clock: Clock,
+}
+
+/// The user's store, and what makes a verifier of its answer.
+type Store<V> = Arc<dyn Fn(TenantId) -> Asking<V> + Send + Sync>;
+type Asking<V> = Pin<Box<dyn Future<Output = Result<Option<Answer<V>>, Rejection>> + Send>>;
+
+/// What the store says of a tenant.
+pub(crate) struct Answer<V> {
+    pub(crate) verifier: V,
+    /// As the store itself writes it.
+    pub(crate) id: Option<TenantId>,
+    /// Of the secrets, where the store does not write an id.
+    pub(crate) fingerprint: Option<[u8; 32]>,
+}
+
+/// Milliseconds since 1970.
+type Millis = i64;
+
+#[derive(Clone)]
+pub(crate) struct Cached<V> {
+    pub(crate) verifier: TenantVerifier<V>,
+    asked_at: Millis,
+}
+
+impl<V> Answer<V> {
+    /// The verifier of the tenant that was found by this id.
+    pub(crate) fn into_verifier(self, id: &TenantId) -> TenantVerifier<V> {
+        let known = TenantVerifier::known(self.verifier, self.id.unwrap_or_else(|| id.clone()));
+        match self.fingerprint {
+            Some(secrets) => known.with_replay_name(id, &secrets),
+            None => known,
+        }
+    }
+}
+
+impl<V: Verifier + Clone> Shared<V> {
+    pub(crate) fn decoy(&self) -> TenantVerifier<V> {
+        TenantVerifier::decoy(self.config.decoy.clone(), self.config.nobody.clone())
+    }
+
+    /// What the caches hold of this tenant and is still fresh.
+    pub(crate) fn cached(&self, id: &TenantId) -> Option<TenantVerifier<V>> {
+        // Both are asked for every id, and it is in one of them at most.
+        let (known, unknown) = (self.known.get(id), self.unknown.get(id));
+        let (cached, ttl) = match (known, unknown) {
+            (Some(known), _) => (known, self.config.ttl),
+            (None, Some(unknown)) => (unknown, self.config.unknown_ttl),
+            (None, None) => return None,
+        };
+        // Without a clock nothing is fresh.
+        let now = self.config.clock.millis().ok()?;
+        // Not from the future either: a clock that was set back would keep it for that long.
+        let is_fresh = u128::try_from(now - cached.asked_at).is_ok_and(|age| age < ttl.as_millis());
+        is_fresh.then_some(cached.verifier)
+    }
+
+    /// Waits for the call that another request makes, or makes it.
+    pub(crate) async fn fly(self: Arc<Self>, seat: Seat<Found<V>>, lane: Lane) -> Found<V> {
+        let limit = self.config.time_limit;
+        let _call = match seat.turn(limit, &self.gate, lane).await {
+            Turn::Ours(call) => call,
+            Turn::Landed(found) => return found,
+            Turn::Late => return Err(named(late(), &seat.id)),
+            Turn::Crowded => return Err(named(crowded(), &seat.id)),
+        };
+        // Before the call: the answer can be as old as that.
+        let asked_at = self.config.clock.millis();
+        let answer = timeout(limit, self.ask(&seat.id)).await.unwrap_or_else(|_| Err(late()));
+        let found = answer.map(|answer| match answer {
+            Some(answer) => answer.into_verifier(&seat.id),
+            None => TenantVerifier::decoy(self.config.decoy.clone(), seat.id.clone()),
+        });
+        let found = found.map_err(|rejection| named(rejection, &seat.id));
+        seat.land(found.clone(), || self.keep(&seat.id, &found, asked_at));
+        found
+    }
+
+    /// Asks the user's code. A panic there is told from an answer, as everywhere in this crate.
+    async fn ask(&self, id: &TenantId) -> Result<Option<Answer<V>>, Rejection> {
+        let mut asking = catch_panic(|| (self.config.store)(id.clone()))?;
+        poll_fn(|cx| {
+            catch_panic(|| asking.as_mut().poll(cx))
+                .unwrap_or_else(|panicked| Poll::Ready(Err(panicked)))
+        })
+        .await
+    }
+
+    /// Keeps an answer. A failure is no answer, and without a clock none can be kept for its time.
+    pub(crate) fn keep(
+        &self,
+        id: &TenantId,
+        found: &Found<V>,
+        asked_at: Result<Millis, Rejection>,
+    ) {
+        let (Ok(found), Ok(asked_at)) = (found, asked_at) else { return };
+        // In one of the two only.
+        let (into, other) = match found.tenant() {
+            Some(_) => (&self.known, &self.unknown),
+            None => (&self.unknown, &self.known),
+        };
+        other.remove(id);
+        into.insert(id.clone(), Cached { verifier: found.clone(), asked_at });
+    }
+}
+
+/// Why this tenant's own row makes no verifier.
+pub(crate) fn unusable(error: ConfigError, tenant: &TenantId) -> Rejection {
+    Rejection::from(error).with_tenant(tenant.to_shared())
+}
+
+/// Names the id that was looked up, unless the tenant is known.
+pub(crate) fn named(rejection: Rejection, id: &TenantId) -> Rejection {
+    if rejection.tenant().is_some() {
+        rejection
+    } else {
+        rejection.with_claimed_tenant(id.to_shared())
+    }
+}
+
+pub(crate) fn late() -> Rejection {
+    Rejection::unavailable("the store of secrets did not answer in time")
+}
+
+pub(crate) fn crowded() -> Rejection {
+    Rejection::unavailable("too many look-ups of secrets were under way for too long")
+}

@@ -1,0 +1,220 @@
+//! Closures that look a verifier up.
+
+use std::{
+    fmt,
+    future::{Future, Ready, ready},
+    pin::Pin,
+    task::{self, Poll},
+};
+
+use bytes::Bytes;
+use http::request::Parts;
+use pin_project_lite::pin_project;
+
+use crate::{
+    outcome::rejection::Rejection,
+    verifier::{
+        context::Context,
+        defaults::VerifierDefaults,
+        requires::Requires,
+        sensitive::SensitiveParts,
+        source::{
+            Early, Found, LayerContext, LookUpLater, Never, Source,
+            sealed::{Engine, Sealed},
+        },
+        verifier::Verifier,
+    },
+};
+
+/// A closure that looks the verifier up by the head; see
+/// [`SignatureLayer::by_head`](crate::SignatureLayer::by_head).
+#[derive(Clone)]
+#[must_use]
+pub struct ByHead<F> {
+    look_up: F,
+    requires: Requires,
+}
+
+/// A closure that looks the verifier up by head and body; see
+/// [`SignatureLayer::by_body`](crate::SignatureLayer::by_body).
+#[derive(Clone)]
+#[must_use]
+pub struct ByBody<F> {
+    look_up: F,
+    requires: Requires,
+}
+
+impl<F> ByHead<F> {
+    /// Creates a source of this closure, for sources that are made of another one.
+    pub const fn new<Fut, V>(look_up: F) -> Self
+    where
+        F: Fn(&Parts) -> Fut,
+        Fut: Future<Output = Result<V, Rejection>>,
+        V: Verifier,
+    {
+        Self { look_up, requires: Requires::nothing() }
+    }
+
+    /// Sets the headers that a request must carry before the closure is called, none by default.
+    ///
+    /// A request that is a challenge by the layer's [`defaults`](crate::SignatureLayer::defaults) needs none.
+    pub fn requires(mut self, requires: Requires) -> Self {
+        self.requires = requires;
+        self
+    }
+}
+
+impl<F> ByBody<F> {
+    /// Creates a source of this closure, for sources that are made of another one.
+    pub const fn new<Fut, V>(requires: Requires, look_up: F) -> Self
+    where
+        F: Fn(&Parts, &Bytes) -> Fut,
+        Fut: Future<Output = Result<V, Rejection>>,
+        V: Verifier,
+    {
+        Self { look_up, requires }
+    }
+}
+
+impl<F> Sealed for ByHead<F> {}
+
+impl<F, Fut, V> Source for ByHead<F>
+where
+    F: Fn(&Parts) -> Fut,
+    Fut: Future<Output = Result<V, Rejection>>,
+    V: Verifier,
+{
+}
+
+impl<F, Fut, V> Engine for ByHead<F>
+where
+    F: Fn(&Parts) -> Fut,
+    Fut: Future<Output = Result<V, Rejection>>,
+    V: Verifier,
+{
+    type Verifier = V;
+    type Early = Early<LookUp<Fut>>;
+    type Later = Never<V>;
+
+    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
+        let head = request.head();
+        Early::new(match layer.check(&self.requires, head) {
+            Ok(()) => LookUp::Ask { future: (self.look_up)(head) },
+            Err(rejection) => LookUp::Refuse { rejection: Some(rejection) },
+        })
+    }
+
+    fn shared_defaults(&self) -> VerifierDefaults {
+        VerifierDefaults::DEFAULT
+    }
+
+    fn shared_sensitive_parts(&self) -> SensitiveParts {
+        // Nobody knows the verifier's.
+        SensitiveParts::none().until_found().and(self.requires.sensitive_parts())
+    }
+}
+
+impl<F> Sealed for ByBody<F> {}
+
+impl<F, Fut, V> Source for ByBody<F>
+where
+    F: Fn(&Parts, &Bytes) -> Fut + Clone,
+    Fut: Future<Output = Result<V, Rejection>>,
+    V: Verifier,
+{
+}
+
+impl<F, Fut, V> Engine for ByBody<F>
+where
+    F: Fn(&Parts, &Bytes) -> Fut + Clone,
+    Fut: Future<Output = Result<V, Rejection>>,
+    V: Verifier,
+{
+    type Verifier = V;
+    type Early = Ready<Result<Found<V, Later<F>>, Rejection>>;
+    type Later = Later<F>;
+
+    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
+        let later = || Found::Later(Later(self.look_up.clone()));
+        ready(layer.check(&self.requires, request.head()).map(|()| later()))
+    }
+
+    fn shared_defaults(&self) -> VerifierDefaults {
+        VerifierDefaults::DEFAULT
+    }
+
+    fn shared_sensitive_parts(&self) -> SensitiveParts {
+        // Nobody knows the verifier's.
+        SensitiveParts::none().until_found().and(self.requires.sensitive_parts())
+    }
+}
+
+/// The closure of a request whose body is being read.
+#[allow(unnameable_types, reason = "only the engine uses what is behind `Source`")]
+pub struct Later<F>(F);
+
+impl<F> fmt::Debug for Later<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Later").finish_non_exhaustive()
+    }
+}
+
+impl<F, Fut, V> LookUpLater for Later<F>
+where
+    F: Fn(&Parts, &Bytes) -> Fut,
+    Fut: Future<Output = Result<V, Rejection>>,
+    V: Verifier,
+{
+    type Verifier = V;
+    type Future = Fut;
+
+    fn look_up(&self, head: &Parts, body: &Bytes) -> Fut {
+        (self.0)(head, body)
+    }
+}
+
+pin_project! {
+    /// The closure's future, or a refusal without it.
+    #[project = LookUpProjection]
+    #[must_use = "futures do nothing unless they are polled"]
+    pub enum LookUp<Fut> {
+        Ask { #[pin] future: Fut },
+        // A required header is not there.
+        Refuse { rejection: Option<Rejection> },
+    }
+}
+
+impl<Fut, V> Future for LookUp<Fut>
+where
+    Fut: Future<Output = Result<V, Rejection>>,
+{
+    type Output = Result<V, Rejection>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            LookUpProjection::Ask { future } => future.poll(cx),
+            LookUpProjection::Refuse { rejection } => match rejection.take() {
+                Some(rejection) => Poll::Ready(Err(rejection)),
+                None => panic!("a look-up was polled after completion"),
+            },
+        }
+    }
+}
+
+impl<Fut> fmt::Debug for LookUp<Fut> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LookUp").finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for ByHead<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByHead").field("requires", &self.requires).finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for ByBody<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByBody").field("requires", &self.requires).finish_non_exhaustive()
+    }
+}
