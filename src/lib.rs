@@ -2,6 +2,7 @@
 #![doc = "[page]: troubleshooting\n[proxy]: behind_a_proxy\n"]
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![warn(clippy::too_many_lines)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]

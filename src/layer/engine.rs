@@ -22,6 +22,7 @@ use crate::{
         read::{Interrupted, Purpose, Reading},
         respond::{EarlyResponse, respond},
         step::{Exchange, Input, Next, Step, StepOwned, StepProjection, Task},
+        take::take,
         verification::{Verification, begin, finish, start},
     },
     observe::recorder::Recorder,
@@ -51,16 +52,6 @@ pub(crate) type StepOf<M, S, B> = Step<
     <S as Service<Request<BufferedBody>>>::Future,
     B,
 >;
-
-/// Takes what a state holds out of its place, and leaves `Done` there.
-macro_rules! take {
-    ($step:expr, $state:pat => $held:expr) => {
-        match $step.as_mut().project_replace(Step::Done) {
-            $state => $held,
-            _ => unreachable!("the step was in another state when it was polled"),
-        }
-    };
-}
 
 /// A request's state, and what all states need.
 pub(crate) struct Engine<'a, M, S, B>

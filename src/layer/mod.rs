@@ -16,6 +16,7 @@ pub(crate) mod read;
 pub(crate) mod respond;
 pub(crate) mod service;
 pub(crate) mod step;
+pub(crate) mod take;
 pub(crate) mod verification;
 
 pub use self::{

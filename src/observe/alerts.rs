@@ -99,12 +99,12 @@ pub enum RefusalSource {
 type Endpoint = (&'static str, Option<Arc<str>>);
 
 struct State {
-    addresses: Recent<RefusalSource, Refusals>,
+    addresses: LruMap<RefusalSource, Refusals>,
     /// Apart from the addresses, which a stranger may have many of: they must not drive tenants out.
-    tenants: Recent<RefusalSource, Refusals>,
-    endpoints: Recent<Endpoint, u32>,
+    tenants: LruMap<RefusalSource, Refusals>,
+    endpoints: LruMap<Endpoint, u32>,
     /// Those that have not verified yet. Apart from the others, which refusals must not drive out.
-    unproven: Recent<Endpoint, Unproven>,
+    unproven: LruMap<Endpoint, Unproven>,
 }
 
 #[derive(Default)]
@@ -115,13 +115,13 @@ struct Refusals {
 
 /// A map that forgets what was not used for the longest time, give or take half of its size: two
 /// generations, of which the older goes when the younger is full.
-struct Recent<K, V> {
+struct LruMap<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     capacity: usize,
 }
 
-impl<K: Eq + Hash, V> Recent<K, V> {
+impl<K: Eq + Hash, V> LruMap<K, V> {
     fn new(capacity: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), capacity: (capacity / 2).max(1) }
     }
@@ -236,10 +236,10 @@ impl Alerts {
 impl State {
     fn new(capacity: usize) -> Self {
         Self {
-            addresses: Recent::new(capacity),
-            tenants: Recent::new(capacity),
-            endpoints: Recent::new(capacity),
-            unproven: Recent::new(capacity),
+            addresses: LruMap::new(capacity),
+            tenants: LruMap::new(capacity),
+            endpoints: LruMap::new(capacity),
+            unproven: LruMap::new(capacity),
         }
     }
 }

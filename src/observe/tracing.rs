@@ -262,72 +262,8 @@ impl Observer for TracingObserver {
             (EventKind::Suppressed { .. }, _) => {
                 write_event!(warn, SECURITY, event, "webhook events suppressed");
             }
-            (EventKind::Unguarded { .. }, _) => {
-                write_event!(warn, SECURITY, event, "webhooks not guarded against replay");
-            }
-            (EventKind::GuardRestored { .. }, _) => {
-                write_event!(warn, SECURITY, event, "webhooks guarded against replay again");
-            }
-            (EventKind::Unguardable, _) => {
-                write_event!(
-                    warn,
-                    SECURITY,
-                    event,
-                    "webhooks that can be signed alike pass unguarded"
-                );
-            }
-            (EventKind::EventIdNotSigned, _) => {
-                write_event!(
-                    warn,
-                    SECURITY,
-                    event,
-                    "webhooks are not known by their event id: the signature does not cover the body"
-                );
-            }
-            (EventKind::RetentionUnbounded, _) => {
-                write_event!(
-                    warn,
-                    DELIVERY,
-                    event,
-                    "webhooks are remembered without end; set a tolerance or a retention"
-                );
-            }
-            (EventKind::Evicted { .. }, _) => {
-                write_event!(warn, SECURITY, event, "webhooks forgotten before their time");
-            }
-            (EventKind::LeaseLost, _) => {
-                write_event!(warn, DELIVERY, event, "webhook handler outlived its lease");
-            }
-            (EventKind::Unsettled | EventKind::Replay(ReplayAnswer::StoreFailed), _) => {
-                write_event!(warn, DELIVERY, event, "webhook replay store failed");
-            }
-            (EventKind::Replay(_), _) => {
-                write_event!(debug, DELIVERY, event, "webhook repeated");
-            }
             (EventKind::Panicked, _) => {
                 write_event!(error, DELIVERY, event, "webhook handler panicked");
-            }
-            // The replay guard's answer has had an event of its own.
-            (EventKind::Completed { .. }, _) if event.replay_answer().is_some() => {
-                write_event!(debug, DELIVERY, event, "webhook answered by the replay guard");
-            }
-            (EventKind::Completed { status }, _)
-                if event.verified().is_none() && status.is_none_or(is_error) =>
-            {
-                write_event!(
-                    warn,
-                    DELIVERY,
-                    event,
-                    "unverified webhook let through, and not accepted by the handler"
-                );
-            }
-            (EventKind::Completed { status }, _) if status.is_none_or(is_error) => {
-                write_event!(
-                    warn,
-                    DELIVERY,
-                    event,
-                    "webhook verified, and not accepted by the handler"
-                );
             }
             (EventKind::Accepted, _) => {
                 write_event!(debug, DELIVERY, event, "webhook accepted");
@@ -338,12 +274,75 @@ impl Observer for TracingObserver {
             (EventKind::Challenge { .. }, _) => {
                 write_event!(debug, DELIVERY, event, "webhook challenge answered");
             }
-            (EventKind::Completed { .. }, _) => {
-                write_event!(debug, DELIVERY, event, "webhook handled");
-            }
+            (EventKind::Completed { status }, _) => write_completed(event, status),
             (EventKind::Cancelled, _) => {
                 write_event!(debug, DELIVERY, event, "webhook cancelled");
             }
+            _ => write_replay(event),
         }
+    }
+}
+
+/// Writes an event of the replay guard.
+fn write_replay(event: &Event<'_>) {
+    match event.kind() {
+        EventKind::Unguarded { .. } => {
+            write_event!(warn, SECURITY, event, "webhooks not guarded against replay");
+        }
+        EventKind::GuardRestored { .. } => {
+            write_event!(warn, SECURITY, event, "webhooks guarded against replay again");
+        }
+        EventKind::Unguardable => {
+            write_event!(warn, SECURITY, event, "webhooks that can be signed alike pass unguarded");
+        }
+        EventKind::EventIdNotSigned => {
+            write_event!(
+                warn,
+                SECURITY,
+                event,
+                "webhooks are not known by their event id: the signature does not cover the body"
+            );
+        }
+        EventKind::RetentionUnbounded => {
+            write_event!(
+                warn,
+                DELIVERY,
+                event,
+                "webhooks are remembered without end; set a tolerance or a retention"
+            );
+        }
+        EventKind::Evicted { .. } => {
+            write_event!(warn, SECURITY, event, "webhooks forgotten before their time");
+        }
+        EventKind::LeaseLost => {
+            write_event!(warn, DELIVERY, event, "webhook handler outlived its lease");
+        }
+        EventKind::Unsettled | EventKind::Replay(ReplayAnswer::StoreFailed) => {
+            write_event!(warn, DELIVERY, event, "webhook replay store failed");
+        }
+        EventKind::Replay(_) => {
+            write_event!(debug, DELIVERY, event, "webhook repeated");
+        }
+        _ => {}
+    }
+}
+
+/// Writes the handler's answer.
+fn write_completed(event: &Event<'_>, status: Option<StatusCode>) {
+    let is_error = status.is_none_or(is_error);
+    if event.replay_answer().is_some() {
+        // The replay guard's answer has had an event of its own.
+        write_event!(debug, DELIVERY, event, "webhook answered by the replay guard");
+    } else if is_error && event.verified().is_none() {
+        write_event!(
+            warn,
+            DELIVERY,
+            event,
+            "unverified webhook let through, and not accepted by the handler"
+        );
+    } else if is_error {
+        write_event!(warn, DELIVERY, event, "webhook verified, and not accepted by the handler");
+    } else {
+        write_event!(debug, DELIVERY, event, "webhook handled");
     }
 }

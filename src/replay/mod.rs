@@ -87,9 +87,12 @@
 //! - A [`MemoryReplayStore`] knows only its own process, and forgets with it.
 
 pub(crate) mod config;
+pub(crate) mod future;
+pub(crate) mod guard;
 pub(crate) mod layer;
 pub(crate) mod memory;
 pub(crate) mod outage;
+pub(crate) mod recorder;
 #[cfg(feature = "replay-redis")]
 pub(crate) mod redis;
 pub(crate) mod service;
@@ -99,9 +102,10 @@ pub(crate) mod store;
 #[cfg_attr(docsrs, doc(cfg(feature = "replay-redis")))]
 pub use self::redis::{ask::RedisFuture, store::RedisStore};
 pub use self::{
+    future::ReplayFuture,
     layer::ReplayLayer,
     memory::MemoryReplayStore,
-    service::{ReplayFuture, ReplayService},
+    service::ReplayService,
     store::{Claim, ClaimToken, ReplayStore, Settled, StoreError},
 };
 pub use crate::{

@@ -214,6 +214,7 @@ fn no_cut_of_a_providers_content_is_another_request() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn no_cut_of_an_own_schemes_content_is_another_request() {
     const DOT: Component = Component::Literal(".");
     const DATE: Component = Component::HttpDate("x-date");

@@ -59,72 +59,84 @@ impl Scheme {
             if side_now != side {
                 continue;
             }
-            match *part {
-                Component::Body => {}
-                Component::Header(name) => {
-                    let value = required(head, name)?;
-                    self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
-                    sink(value);
+            self.part((at, part), side, head, url, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Calls `sink` with the bytes of the part at this place, after it has been told apart from its neighbours.
+    fn part(
+        &self,
+        (at, part): (usize, &Component),
+        side: Side,
+        head: &Parts,
+        url: Option<&PublicUrl>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Rejection> {
+        match *part {
+            Component::Body => {}
+            Component::Header(name) => {
+                let value = required(head, name)?;
+                self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
+                sink(value);
+            }
+            Component::HttpDate(name) => {
+                let value = required(head, name)?;
+                Timestamp::parse(value, TimestampFormat::HttpDate)
+                    .ok_or(Rejection::malformed(name))?;
+                sink(value);
+            }
+            Component::Host => {
+                let value = host(head)?;
+                self.check_end(side, at, value).ok_or(Rejection::malformed("host"))?;
+                sink(value);
+            }
+            Component::Id => {
+                let name = self.delivery_id.unwrap_or_default();
+                let value = required(head, name)?;
+                self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
+                sink(value);
+            }
+            Component::Literal(text) => sink(text.as_bytes()),
+            Component::Method => {
+                if !METHODS.contains(&head.method) {
+                    return Err(Rejection::malformed_in(Field::Method));
                 }
-                Component::HttpDate(name) => {
-                    let value = required(head, name)?;
-                    Timestamp::parse(value, TimestampFormat::HttpDate)
-                        .ok_or(Rejection::malformed(name))?;
-                    sink(value);
+                sink(head.method.as_str().as_bytes());
+            }
+            Component::Path => {
+                let value = head.uri.path().as_bytes();
+                self.check_end(side, at, value).ok_or(Rejection::malformed_in(Field::Path))?;
+                sink(value);
+            }
+            Component::Query => {
+                let value = head.uri.query().unwrap_or_default().as_bytes();
+                self.check_end(side, at, value).ok_or(Rejection::malformed_in(Field::query("")))?;
+                sink(value);
+            }
+            Component::Time => {
+                let text = self.time_text(head)?.unwrap_or_default();
+                if !self.has_fixed_length(at, text) {
+                    let malformed = Rejection::new(RejectionKind::Malformed);
+                    return Err(self.with_time_field(malformed));
                 }
-                Component::Host => {
-                    let value = host(head)?;
-                    self.check_end(side, at, value).ok_or(Rejection::malformed("host"))?;
-                    sink(value);
+                sink(text);
+            }
+            Component::Url => {
+                let url = url.ok_or(Rejection::new(RejectionKind::UrlUnresolved))?;
+                let text = url.resolve(head)?;
+                // Of a fixed URL nothing is the sender's.
+                if !url.is_fixed() {
+                    let origin = url.fixed_len(&text);
+                    let target = text.get(origin..).unwrap_or_default();
+                    let is_told_apart = match origin {
+                        // A function of one's own has made a path of it.
+                        0 => self.check_end(side, at, target.as_bytes()),
+                        _ => self.check_url(side, at, target),
+                    };
+                    is_told_apart.ok_or(Rejection::malformed_in(Field::Url))?;
                 }
-                Component::Id => {
-                    let name = self.delivery_id.unwrap_or_default();
-                    let value = required(head, name)?;
-                    self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
-                    sink(value);
-                }
-                Component::Literal(text) => sink(text.as_bytes()),
-                Component::Method => {
-                    if !METHODS.contains(&head.method) {
-                        return Err(Rejection::malformed_in(Field::Method));
-                    }
-                    sink(head.method.as_str().as_bytes());
-                }
-                Component::Path => {
-                    let value = head.uri.path().as_bytes();
-                    self.check_end(side, at, value).ok_or(Rejection::malformed_in(Field::Path))?;
-                    sink(value);
-                }
-                Component::Query => {
-                    let value = head.uri.query().unwrap_or_default().as_bytes();
-                    self.check_end(side, at, value)
-                        .ok_or(Rejection::malformed_in(Field::query("")))?;
-                    sink(value);
-                }
-                Component::Time => {
-                    let text = self.time_text(head)?.unwrap_or_default();
-                    if !self.has_fixed_length(at, text) {
-                        let malformed = Rejection::new(RejectionKind::Malformed);
-                        return Err(self.with_time_field(malformed));
-                    }
-                    sink(text);
-                }
-                Component::Url => {
-                    let url = url.ok_or(Rejection::new(RejectionKind::UrlUnresolved))?;
-                    let text = url.resolve(head)?;
-                    // Of a fixed URL nothing is the sender's.
-                    if !url.is_fixed() {
-                        let origin = url.fixed_len(&text);
-                        let target = text.get(origin..).unwrap_or_default();
-                        let is_told_apart = match origin {
-                            // A function of one's own has made a path of it.
-                            0 => self.check_end(side, at, target.as_bytes()),
-                            _ => self.check_url(side, at, target),
-                        };
-                        is_told_apart.ok_or(Rejection::malformed_in(Field::Url))?;
-                    }
-                    sink(text.as_bytes());
-                }
+                sink(text.as_bytes());
             }
         }
         Ok(())

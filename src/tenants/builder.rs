@@ -15,7 +15,7 @@ use crate::{
         id::{TenantId, is_plain},
         lookup::{Answer, Config, Shared, unusable},
         secrets::{TenantSecrets, decoy_secret, fingerprint},
-        single_flight::Flights,
+        single_flight::SingleFlight,
         tenants::Tenants,
     },
     verifier::verifier::Verifier,
@@ -76,7 +76,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
             config,
             known: Cache::new(self.capacity),
             unknown: Cache::new(self.unknown_capacity),
-            flights: Arc::new(Flights::new()),
+            flights: Arc::new(SingleFlight::new()),
             gate: Arc::new(Gate::new(self.max_concurrent_lookups)),
         })))
     }

@@ -19,7 +19,7 @@ use crate::{
     tenants::{
         gate::{Gate, Lane},
         id::TenantId,
-        single_flight::{Flights, Seat, Turn},
+        single_flight::{SingleFlight, Turn, Waiter},
         verifier::{Found, TenantVerifier},
     },
     verifier::verifier::Verifier,
@@ -31,7 +31,7 @@ pub(crate) struct Shared<V> {
     /// Apart from the known ones, so that unknown ids can drive out only each other. Each has its
     /// decoy there: to make one would take other steps than a known tenant's clone.
     pub(crate) unknown: Cache<TenantId, Cached<V>>,
-    pub(crate) flights: Arc<Flights<Found<V>>>,
+    pub(crate) flights: Arc<SingleFlight<Found<V>>>,
     /// In front of the store.
     pub(crate) gate: Arc<Gate>,
 }
@@ -106,23 +106,23 @@ impl<V: Verifier + Clone> Shared<V> {
     }
 
     /// Waits for the call that another request makes, or makes it.
-    pub(crate) async fn fly(self: Arc<Self>, seat: Seat<Found<V>>, lane: Lane) -> Found<V> {
+    pub(crate) async fn run(self: Arc<Self>, waiter: Waiter<Found<V>>, lane: Lane) -> Found<V> {
         let limit = self.config.time_limit;
-        let _call = match seat.turn(limit, &self.gate, lane).await {
+        let _call = match waiter.turn(limit, &self.gate, lane).await {
             Turn::Ours(call) => call,
             Turn::Landed(found) => return found,
-            Turn::Late => return Err(named(late(), &seat.id)),
-            Turn::Crowded => return Err(named(crowded(), &seat.id)),
+            Turn::Late => return Err(named(late(), &waiter.id)),
+            Turn::Crowded => return Err(named(crowded(), &waiter.id)),
         };
         // Before the call: the answer can be as old as that.
         let asked_at = self.config.clock.millis();
-        let answer = timeout(limit, self.ask(&seat.id)).await.unwrap_or_else(|_| Err(late()));
+        let answer = timeout(limit, self.ask(&waiter.id)).await.unwrap_or_else(|_| Err(late()));
         let found = answer.map(|answer| match answer {
-            Some(answer) => answer.into_verifier(&seat.id),
-            None => TenantVerifier::decoy(self.config.decoy.clone(), seat.id.clone()),
+            Some(answer) => answer.into_verifier(&waiter.id),
+            None => TenantVerifier::decoy(self.config.decoy.clone(), waiter.id.clone()),
         });
-        let found = found.map_err(|rejection| named(rejection, &seat.id));
-        seat.land(found.clone(), || self.keep(&seat.id, &found, asked_at));
+        let found = found.map_err(|rejection| named(rejection, &waiter.id));
+        waiter.complete(found.clone(), || self.keep(&waiter.id, &found, asked_at));
         found
     }
 

@@ -20,13 +20,13 @@ use crate::tenants::{
 };
 
 /// The calls that are under way or wait for a slot. There are never more than requests that wait.
-pub(crate) struct Flights<T>(Mutex<HashMap<TenantId, Arc<Flight<T>>>>);
+pub(crate) struct SingleFlight<T>(Mutex<HashMap<TenantId, Arc<Flight<T>>>>);
 
 /// One call to the store.
 struct Flight<T> {
     stage: watch::Sender<Stage<T>>,
-    /// Changed under the lock of [`Flights`] only.
-    seats: AtomicUsize,
+    /// Changed under the lock of [`SingleFlight`] only.
+    waiters: AtomicUsize,
 }
 
 enum Stage<T> {
@@ -42,8 +42,8 @@ enum Stage<T> {
 ///
 /// When the request that makes the call is dropped, the others wait for a slot again, and the next
 /// one that gets it makes the call anew.
-pub(crate) struct Seat<T> {
-    flights: Arc<Flights<T>>,
+pub(crate) struct Waiter<T> {
+    flights: Arc<SingleFlight<T>>,
     pub(crate) id: TenantId,
     flight: Arc<Flight<T>>,
 }
@@ -66,7 +66,7 @@ pub(crate) struct Call<'a, T> {
     _slot: Place,
 }
 
-impl<T> Flights<T> {
+impl<T> SingleFlight<T> {
     pub(crate) fn new() -> Self {
         Self(Mutex::default())
     }
@@ -76,22 +76,22 @@ impl<T> Flights<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a seat, unless the cache has been filled since it was looked into.
-    pub(crate) fn board<C>(
+    /// Takes a waiter, unless the cache has been filled since it was looked into.
+    pub(crate) fn join<C>(
         self: &Arc<Self>,
         id: TenantId,
         cached: impl FnOnce(&TenantId) -> Option<C>,
-    ) -> Result<Seat<T>, C> {
+    ) -> Result<Waiter<T>, C> {
         let mut flights = self.lock();
         if let Some(found) = cached(&id) {
             return Err(found);
         }
         let flight = flights.entry(id.clone()).or_insert_with(|| {
             let stage = watch::Sender::new(Stage::Waiting);
-            Arc::new(Flight { stage, seats: AtomicUsize::new(0) })
+            Arc::new(Flight { stage, waiters: AtomicUsize::new(0) })
         });
-        flight.seats.fetch_add(1, Ordering::Relaxed);
-        Ok(Seat { flight: Arc::clone(flight), flights: Arc::clone(self), id })
+        flight.waiters.fetch_add(1, Ordering::Relaxed);
+        Ok(Waiter { flight: Arc::clone(flight), flights: Arc::clone(self), id })
     }
 
     /// Empties the cache by `forget`. What the calls that are under way bring is still given to
@@ -107,7 +107,7 @@ impl<T> Flights<T> {
     }
 }
 
-impl<T: Clone> Seat<T> {
+impl<T: Clone> Waiter<T> {
     /// Waits for another request's call, or for a slot to make it.
     pub(crate) async fn turn(&self, limit: Duration, gate: &Arc<Gate>, lane: Lane) -> Turn<'_, T> {
         if let Ok(turn) = timeout(limit, self.turn_in(gate, lane)).await {
@@ -161,10 +161,10 @@ impl<T> Flight<T> {
     }
 }
 
-impl<T> Seat<T> {
+impl<T> Waiter<T> {
     /// Shares what the call brought with all who wait. `keep` puts it into the cache, unless the
     /// tenant has been forgotten in between.
-    pub(crate) fn land(&self, outcome: T, keep: impl FnOnce()) {
+    pub(crate) fn complete(&self, outcome: T, keep: impl FnOnce()) {
         let mut flights = self.flights.lock();
         if self.is_current(&flights) {
             flights.remove(&self.id);
@@ -192,11 +192,11 @@ impl<T> Drop for Call<'_, T> {
     }
 }
 
-impl<T> Drop for Seat<T> {
+impl<T> Drop for Waiter<T> {
     /// The last one to leave a call that nobody has finished clears it away.
     fn drop(&mut self) {
         let mut flights = self.flights.lock();
-        if self.flight.seats.fetch_sub(1, Ordering::Relaxed) == 1 && self.is_current(&flights) {
+        if self.flight.waiters.fetch_sub(1, Ordering::Relaxed) == 1 && self.is_current(&flights) {
             flights.remove(&self.id);
         }
     }

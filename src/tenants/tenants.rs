@@ -81,9 +81,9 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         // An entry that is too old tells that there was such a tenant.
         let is_known = shared.known.contains_key(&id);
         let lane = if is_known { Lane::Known } else { Lane::of(address) };
-        match shared.flights.board(id, |id| shared.cached(id)) {
+        match shared.flights.join(id, |id| shared.cached(id)) {
             Err(found) => LookUp::cached(found),
-            Ok(seat) => LookUp::store(Arc::clone(shared).fly(seat, lane)),
+            Ok(waiter) => LookUp::store(Arc::clone(shared).run(waiter, lane)),
         }
     }
 }

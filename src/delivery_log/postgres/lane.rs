@@ -34,17 +34,21 @@ impl Lane {
     }
 
     /// Waits for a connection for as long as the caller does.
-    pub(crate) async fn connection(&self) -> Result<Doubtful, LogError> {
+    pub(crate) async fn connection(&self) -> Result<CloseOnDrop, LogError> {
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(LogError::unavailable)?;
         let connection = self.pool.acquire().await.map_err(error)?;
-        Ok(Doubtful { connection: Some(connection), begin: Arc::clone(&self.begin), _room: room })
+        Ok(CloseOnDrop {
+            connection: Some(connection),
+            begin: Arc::clone(&self.begin),
+            _room: room,
+        })
     }
 
     /// Works on a connection, in a task that comes to its end also when nobody waits for it: a server
     /// goes on with a statement whose client is gone, and so many at once would be without a bound.
     pub(crate) async fn run<T, W>(
         &self,
-        work: impl FnOnce(Doubtful) -> W + Send + 'static,
+        work: impl FnOnce(CloseOnDrop) -> W + Send + 'static,
     ) -> Result<T, LogError>
     where
         T: Send + 'static,
@@ -62,13 +66,13 @@ impl Lane {
 
 /// A connection that is closed unless its transaction has ended well: of one whose future was
 /// dropped nobody knows.
-pub(crate) struct Doubtful {
+pub(crate) struct CloseOnDrop {
     connection: Option<PoolConnection<sqlx::Postgres>>,
     begin: Arc<str>,
     _room: OwnedSemaphorePermit,
 }
 
-impl Doubtful {
+impl CloseOnDrop {
     /// Begins a transaction in which the server itself keeps the time limit.
     pub(crate) async fn begin(&mut self) -> Result<Transaction<'_, sqlx::Postgres>, LogError> {
         match &mut self.connection {
@@ -78,12 +82,12 @@ impl Doubtful {
     }
 
     /// It goes back to the others.
-    pub(crate) fn is_sound(&mut self) {
+    pub(crate) fn keep(&mut self) {
         self.connection = None;
     }
 }
 
-impl Drop for Doubtful {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             // At once, without a word of farewell that a silent server keeps waiting for: another

@@ -15,7 +15,7 @@ use crate::delivery_log::{
     postgres::{
         error::error,
         find,
-        lane::{self, Doubtful, Lane},
+        lane::{self, CloseOnDrop, Lane},
     },
     sql::{self, Columns, Value},
     store::{LogError, LogStore, StoreFuture},
@@ -71,7 +71,7 @@ impl Postgres {
             check_durable(&mut tx).await?;
         }
         tx.commit().await.map_err(error)?;
-        connection.is_sound();
+        connection.keep();
         Ok(())
     }
 
@@ -96,20 +96,20 @@ impl Postgres {
             entries = rest;
         }
         tx.commit().await.map_err(error)?;
-        connection.is_sound();
+        connection.keep();
         Ok(())
     }
 }
 
-async fn find_all(mut connection: Doubtful, filter: Filter) -> Result<Page, LogError> {
+async fn find_all(mut connection: CloseOnDrop, filter: Filter) -> Result<Page, LogError> {
     let mut tx = connection.begin().await?;
     let page = find::find(&mut tx, &filter).await?;
     tx.commit().await.map_err(error)?;
-    connection.is_sound();
+    connection.keep();
     Ok(page)
 }
 
-async fn prune_some(mut connection: Doubtful, keep: Keep) -> Result<u64, LogError> {
+async fn prune_some(mut connection: CloseOnDrop, keep: Keep) -> Result<u64, LogError> {
     let mut tx = connection.begin().await?;
     sqlx::query(LOCK_TO_PRUNE).execute(&mut *tx).await.map_err(error)?;
     let (rows, bytes) = sqlx::query_as(TOTALS).fetch_one(&mut *tx).await.map_err(error)?;
@@ -125,7 +125,7 @@ async fn prune_some(mut connection: Doubtful, keep: Keep) -> Result<u64, LogErro
         deleted = delete.execute(&mut *tx).await.map_err(error)?.rows_affected();
     }
     tx.commit().await.map_err(error)?;
-    connection.is_sound();
+    connection.keep();
     Ok(deleted)
 }
 

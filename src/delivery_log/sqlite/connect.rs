@@ -1,9 +1,12 @@
 //! How a file is opened, and what it must be able to do.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::delivery_log::{sql, sqlite::error::error, store::LogError};
 
@@ -75,8 +78,7 @@ pub(crate) fn writer(setup: &Setup) -> Result<Connection, LogError> {
     let connection = open(setup)?;
     let set = |name, value: &str| connection.pragma_update(None, name, value).map_err(error);
     set("page_size", &PAGE_SIZE.to_string())?;
-    let mode = "PRAGMA journal_mode = WAL";
-    let mode: String = connection.query_row(mode, [], |row| row.get(0)).map_err(error)?;
+    let mode = write_ahead(&connection).map_err(error)?;
     // Without a sync at each commit a power cut, though no kill, can take the last rows.
     set("synchronous", if setup.is_durable { "FULL" } else { "NORMAL" })?;
     if setup.is_durable {
@@ -92,6 +94,21 @@ pub(crate) fn writer(setup: &Setup) -> Result<Connection, LogError> {
         limit_size(&connection, bytes).map_err(error)?;
     }
     Ok(connection)
+}
+
+/// Turns the write-ahead log on, and returns the journal's mode. SQLite refuses at once, whatever its time-out, where
+/// another process does the same to a new file: services often start together.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    let end = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let mode =
+            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+        let code = mode.as_ref().err().and_then(rusqlite::Error::sqlite_error_code);
+        if code != Some(ErrorCode::DatabaseBusy) || Instant::now() >= end {
+            return mode;
+        }
+        thread::sleep(BUSY_PAUSE);
+    }
 }
 
 /// Checks the settings that SQLite reports against those that durable mode needs.
@@ -135,6 +152,9 @@ pub(crate) fn has_short_wal(connection: &Connection, limit: u64) -> Result<bool,
     emptied.map_err(error)?;
     Ok(is_short())
 }
+
+/// Before the next try to turn the write-ahead log on.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Waits for another process's lock.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);

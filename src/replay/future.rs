@@ -1,0 +1,186 @@
+//! The guard's state machine, from the claim to its settlement.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{HeaderName, Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::{
+    layer::{body::ResponseBody, take::take},
+    outcome::response::grpc_content_type,
+    replay::{
+        config::{Answer, Config},
+        guard::{ClaimGuard, Claimed},
+        recorder::ReplayRecorder,
+        store::ReplayStore,
+    },
+};
+
+pin_project! {
+    /// The answer of a [`ReplayService`](crate::replay::ReplayService).
+    pub struct ReplayFuture<S, T, B>
+    where
+        S: Service<Request<B>>,
+        T: ReplayStore,
+    {
+        config: Arc<Config>,
+        recorder: ReplayRecorder,
+        #[pin]
+        step: StepOf<S, T, B>,
+    }
+}
+
+type StepOf<S, T, B> = Step<
+    S,
+    T,
+    B,
+    <T as ReplayStore>::Claim,
+    <S as Service<Request<B>>>::Future,
+    <T as ReplayStore>::Settle,
+    Result<<S as Service<Request<B>>>::Response, <S as Service<Request<B>>>::Error>,
+>;
+
+pin_project! {
+    /// The states, in the order in which a delivery goes through them. A claim stands behind the future that works
+    /// under it: a handler that is being dropped may still hold what the next one needs.
+    #[project = StepProjection]
+    #[project_replace = StepOwned]
+    pub(crate) enum Step<S, T, B, C, F, E, O>
+    where
+        T: ReplayStore,
+    {
+        // The guard answers.
+        Answer { answer: Answer, request: Request<B> },
+        // The store is being asked.
+        Claim { #[pin] future: C, claim: Claimed<T>, exchange: Exchange<S, B> },
+        // The claim is ours, or none is needed. The inner service is being asked for room.
+        Ready { exchange: Exchange<S, B>, claim: Option<Claimed<T>> },
+        // The inner service is at work.
+        Call { #[pin] future: F, claim: Option<Claimed<T>> },
+        // The store is being told how it ended.
+        Settle { #[pin] future: E, guard: ClaimGuard<T>, outcome: O },
+        Done,
+    }
+}
+
+/// A request, and the instance of the inner service that is asked for room and then called.
+pub(crate) struct Exchange<S, B> {
+    pub(crate) request: Request<B>,
+    pub(crate) inner: S,
+}
+
+impl<S, T, B> ReplayFuture<S, T, B>
+where
+    S: Service<Request<B>>,
+    T: ReplayStore,
+{
+    pub(crate) const fn new(
+        step: StepOf<S, T, B>,
+        config: Arc<Config>,
+        recorder: ReplayRecorder,
+    ) -> Self {
+        Self { config, recorder, step }
+    }
+}
+
+impl<S, T, B, R> Future for ReplayFuture<S, T, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    T: ReplayStore,
+{
+    type Output = Result<Response<ResponseBody<R>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let outcome = match this.step.as_mut().project() {
+                StepProjection::Answer { .. } => {
+                    let (mut answer, request) = take!(this.step, StepOwned::Answer { answer, request } => (answer, request));
+                    this.recorder.answered(answer.kind, &request, this.config);
+                    let grpc = grpc_content_type(request.version(), request.headers()).cloned();
+                    let response = this.config.answer(&mut answer, grpc);
+                    return Poll::Ready(Ok(response.map(ResponseBody::own)));
+                }
+                StepProjection::Claim { future, .. } => {
+                    let answer = ready!(future.poll(cx));
+                    let outage = this.config.fails_open.then_some(&this.config.outage);
+                    let (claim, exchange) = take!(this.step, StepOwned::Claim { claim, exchange, .. } => (claim, exchange));
+                    this.step.set(match this.recorder.claimed(answer, claim, outage) {
+                        Ok(claim) => Step::Ready { exchange, claim },
+                        Err(answer) => Step::Answer { answer, request: exchange.request },
+                    });
+                    continue;
+                }
+                StepProjection::Ready { exchange, .. } => {
+                    let ready = ready!(exchange.inner.poll_ready(cx));
+                    let (exchange, claim) =
+                        take!(this.step, StepOwned::Ready { exchange, claim } => (exchange, claim));
+                    let Exchange { request, mut inner } = exchange;
+                    match ready {
+                        Ok(()) => {
+                            // The clone is dropped here, before the inner future is polled.
+                            this.step.set(Step::Call { future: inner.call(request), claim });
+                            continue;
+                        }
+                        // Nobody will want the request while the store is told.
+                        Err(error) => (Err(error), claim),
+                    }
+                }
+                StepProjection::Call { future, .. } => {
+                    let outcome = ready!(future.poll(cx));
+                    (outcome, take!(this.step, StepOwned::Call { claim, .. } => claim))
+                }
+                StepProjection::Settle { future, .. } => {
+                    let settled = ready!(future.poll(cx));
+                    let (guard, outcome) = take!(this.step, StepOwned::Settle { guard, outcome, .. } => (guard, outcome));
+                    this.recorder.settled(settled, guard);
+                    return Poll::Ready(outcome.map(|response| response.map(ResponseBody::inner)));
+                }
+                StepProjection::Done => panic!("`ReplayFuture` polled after completion"),
+            };
+            // The inner service has answered, or failed.
+            match outcome {
+                (outcome, Some(Claimed { mut guard, retention })) => {
+                    let succeeded = outcome.as_ref().is_ok_and(is_success).then_some(retention);
+                    let future = guard.settle(succeeded);
+                    this.step.set(Step::Settle { future, guard, outcome });
+                }
+                (outcome, None) => {
+                    return Poll::Ready(outcome.map(|response| response.map(ResponseBody::inner)));
+                }
+            }
+        }
+    }
+}
+
+/// A 2xx, and not a gRPC error, which is a 200 too.
+fn is_success<R>(response: &Response<R>) -> bool {
+    const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+    let grpc_status = response.headers().get(GRPC_STATUS);
+    response.status().is_success() && grpc_status.is_none_or(|status| status == "0")
+}
+
+impl<S, T, B> fmt::Debug for ReplayFuture<S, T, B>
+where
+    S: Service<Request<B>>,
+    T: ReplayStore,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match &self.step {
+            Step::Answer { .. } => "Answer",
+            Step::Claim { .. } => "Claim",
+            Step::Ready { .. } => "Ready",
+            Step::Call { .. } => "Call",
+            Step::Settle { .. } => "Settle",
+            Step::Done => "Done",
+        };
+        f.debug_struct("ReplayFuture").field("step", &step).finish_non_exhaustive()
+    }
+}
