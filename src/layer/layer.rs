@@ -112,7 +112,7 @@ impl<F> SignatureLayer<ByHead<F>> {
     pub fn requires(mut self, requires: Requires) -> Self {
         let parts = requires.sensitive_parts();
         self.source = self.source.requires(requires);
-        self.with(|config| {
+        self.update(|config| {
             let sensitive = &mut config.observe.sensitive;
             *sensitive = Arc::new((**sensitive).clone().and(parts));
         })
@@ -167,7 +167,7 @@ impl<M> SignatureLayer<M> {
     /// **A look-up of yours whose URL holds a secret must say so**, by
     /// [`VerifierDefaults::with_secret_url`].
     pub fn defaults(self, defaults: VerifierDefaults) -> Self {
-        self.with(|config| {
+        self.update(|config| {
             let sensitive = &mut config.observe.sensitive;
             *sensitive = Arc::new((**sensitive).clone().found().and(defaults.sensitive_parts()));
             config.defaults = config.defaults.replaced_by(defaults);
@@ -178,7 +178,7 @@ impl<M> SignatureLayer<M> {
     /// or 16 MiB. A longer one is answered with 413: from the head if its length is declared, when
     /// the limit is passed if not.
     pub fn body_limit(self, bytes: usize) -> Self {
-        self.with(|config| config.defaults = config.defaults.with_body_limit(bytes))
+        self.update(|config| config.defaults = config.defaults.with_body_limit(bytes))
     }
 
     /// Sets how many bytes of unverified bodies may be held at once, 256 MiB by default, so that no
@@ -201,14 +201,14 @@ impl<M> SignatureLayer<M> {
     /// Set it to many times the body limit. A body longer than the whole budget is answered with
     /// 413.
     pub fn byte_budget(self, bytes: usize) -> Self {
-        self.with(|config| config.budget = Budget::of_bytes(bytes))
+        self.update(|config| config.budget = Budget::of_bytes(bytes))
     }
 
     /// Sets the limits on reading and discarding the rest of a body behind an early response; see
     /// [`Drain`]. Clones of the layer and their services share the places; this call starts new
     /// ones.
     pub fn drain(self, drain: Drain) -> Self {
-        self.with(|config| {
+        self.update(|config| {
             config.drain = drain;
             config.drain_places = drain.places();
         })
@@ -223,7 +223,7 @@ impl<M> SignatureLayer<M> {
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     pub fn body_deadline(self, deadline: Option<Duration>) -> Self {
-        self.with(|config| config.body_deadline = deadline)
+        self.update(|config| config.body_deadline = deadline)
     }
 
     /// The status of every verdict against a request, in place of the provider's own (403 unless
@@ -233,7 +233,7 @@ impl<M> SignatureLayer<M> {
     /// handled, and the inner service is not called. That suits providers that switch off an
     /// endpoint which answers with errors. Failures that are no verdict keep their status.
     pub fn rejection_status(self, status: StatusCode) -> Self {
-        self.with(|config| config.defaults = config.defaults.with_status(status))
+        self.update(|config| config.defaults = config.defaults.with_status(status))
     }
 
     /// Builds the answer to every refusal, in place of [`default_response`](crate::layer::default_response)
@@ -268,13 +268,13 @@ impl<M> SignatureLayer<M> {
         self,
         answer: impl Fn(&Rejection) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        self.with(|config| config.rejection_response = Some(Arc::new(answer)))
+        self.update(|config| config.rejection_response = Some(Arc::new(answer)))
     }
 
     /// Tells this observer what happens to each request, after those that were given before it; see
     /// [`observe`](crate::observe).
     pub fn observer(self, observer: impl Observer + 'static) -> Self {
-        self.with(|config| config.observe.observers.push(Arc::new(observer)))
+        self.update(|config| config.observe.observers.push(Arc::new(observer)))
     }
 
     /// Writes no events to `tracing`; see [`observe`](crate::observe#what-is-written-to-tracing) for what is written
@@ -282,12 +282,12 @@ impl<M> SignatureLayer<M> {
     #[cfg(feature = "tracing")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
     pub fn without_tracing(self) -> Self {
-        self.with(|config| config.observe.observers.without_tracing())
+        self.update(|config| config.observe.observers.without_tracing())
     }
 
     /// Tells events the address that a request came from.
     pub fn client_ip(self, client_ip: ClientIp) -> Self {
-        self.with(|config| config.observe.client_ip = Some(client_ip))
+        self.update(|config| config.observe.client_ip = Some(client_ip))
     }
 
     /// Sets the clock of the verifier and of events, in place of the system's: for tests, and for targets without one,
@@ -297,7 +297,7 @@ impl<M> SignatureLayer<M> {
     /// `Tenants`, a [`ReplayLayer`](crate::replay::ReplayLayer) and `sign` have clocks of their own.
     pub fn clock(self, clock: impl Into<Clock>) -> Self {
         let clock = clock.into();
-        self.with(|config| config.observe.clock = clock)
+        self.update(|config| config.observe.clock = clock)
     }
 
     /// **Verifies nothing away**: requests that fail verification reach the inner service too, with
@@ -320,10 +320,10 @@ impl<M> SignatureLayer<M> {
             provider = self.config.defaults.provider,
             "report-only: unverified webhooks reach the handler"
         );
-        self.with(|config| config.report_only = true)
+        self.update(|config| config.report_only = true)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+    fn update(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
         self
     }

@@ -180,7 +180,7 @@ impl Alerts {
         self
     }
 
-    fn note(&self, event: &Event<'_>, endpoint: Endpoint) -> Vec<Alert> {
+    fn record(&self, event: &Event<'_>, endpoint: Endpoint) -> Vec<Alert> {
         let now = event.told_at();
         let (provider, tenant) = endpoint.clone();
         let mut alerts = Vec::new();
@@ -272,7 +272,7 @@ impl Observer for Alerts {
                 if event.name() == "invalid_webhook_signature" =>
             {
                 // The lock is free again when others hear of it.
-                for alert in self.note(event, endpoint()) {
+                for alert in self.record(event, endpoint()) {
                     (self.raise)(&alert);
                 }
             }

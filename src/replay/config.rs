@@ -77,7 +77,7 @@ const SKEW: Duration = Duration::from_secs(3600);
 impl Config {
     /// What the delivery is known by, and for how long it is remembered; `None` when it passes
     /// unguarded. `say` is told, once each, what the operator should change.
-    pub(crate) fn judge(
+    pub(crate) fn decide(
         &self,
         extensions: &Extensions,
         say: impl Fn(EventKind),

@@ -59,13 +59,13 @@ pin_project! {
         // The guard answers.
         Answer { answer: Answer, request: Request<B> },
         // The store is being asked.
-        Claim { #[pin] future: C, claim: Claimed<T>, exchange: Exchange<S, B> },
+        Claim { #[pin] future: C, exchange: Exchange<S, B>, claim: Claimed<T> },
         // The claim is ours, or none is needed. The inner service is being asked for room.
         Ready { exchange: Exchange<S, B>, claim: Option<Claimed<T>> },
         // The inner service is at work.
         Call { #[pin] future: F, claim: Option<Claimed<T>> },
         // The store is being told how it ended.
-        Settle { #[pin] future: E, guard: ClaimGuard<T>, outcome: O },
+        Settle { #[pin] future: E, outcome: O, guard: ClaimGuard<T> },
         Done,
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     outcome::replay_key::ReplayKey,
+    panic::catch_panic,
     replay::store::{ClaimToken, ReplayStore},
 };
 
@@ -50,8 +51,11 @@ impl<T: ReplayStore> ClaimGuard<T> {
 impl<T: ReplayStore> Drop for ClaimGuard<T> {
     fn drop(&mut self) {
         if !self.is_settled {
-            let settle = self.settle(self.succeeded);
-            self.store.settle_in_background(settle);
+            // A store's own panic must not meet another one, which may be why this is dropped.
+            let _ = catch_panic(|| {
+                let settle = self.settle(self.succeeded);
+                self.store.settle_in_background(settle);
+            });
         }
     }
 }

@@ -55,7 +55,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
     /// ever takes, its time limit included, or two of them may work on one delivery. After a
     /// crash the delivery waits for so long.
     pub fn lease(self, lease: Duration) -> Self {
-        self.with(|config| config.lease = lease)
+        self.update(|config| config.lease = lease)
     }
 
     /// Sets for how long a handled delivery is remembered at least.
@@ -72,7 +72,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
     ///
     /// For providers that sign an id, set as long as they go on sending it again: a day or more.
     pub fn retention(self, retention: Duration) -> Self {
-        self.with(|config| config.retention = Some(retention))
+        self.update(|config| config.retention = Some(retention))
     }
 
     /// Guards this provider's deliveries although they are not
@@ -82,7 +82,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
     /// first is remembered. Turn it on where each body is unique, for example because it holds the
     /// event's id and time. It takes the provider's name, as [`Verified::provider`] has it.
     pub fn guard_body_only(self, provider: &'static str) -> Self {
-        self.with(|config| config.body_only.push(provider))
+        self.update(|config| config.body_only.push(provider))
     }
 
     /// Knows each delivery by an id in its **signed body**, so that a repetition with a new signature and time is the
@@ -108,22 +108,22 @@ impl<T: ReplayStore> ReplayLayer<T> {
         self,
         id: impl Fn(&Verified, &Bytes) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.with(|config| config.event_id = Some(KnownBy::Own(Arc::new(id))))
+        self.update(|config| config.event_id = Some(KnownBy::Own(Arc::new(id))))
     }
 
     /// Knows each delivery by the event's id that its provider documents, such as Stripe's `id` and Square's
     /// `event_id`; see [`event_id`](Self::event_id). It is remembered for the provider's whole retry schedule at least.
     ///
     /// [`DeliveryPolicy::event_id`](crate::providers::DeliveryPolicy::event_id) tells which providers have one. The
-    /// deliveries of others have their usual key.
+    /// deliveries of others, and of verifiers of your own, have their usual key.
     pub fn by_event_id(self) -> Self {
-        self.with(|config| config.event_id = Some(KnownBy::OfProvider))
+        self.update(|config| config.event_id = Some(KnownBy::OfProvider))
     }
 
     /// The answer to a delivery that has been handled, in place of 200: 409, for example. Most
     /// senders take anything but a 2xx for a failure, and repeat.
     pub fn duplicate_status(self, status: StatusCode) -> Self {
-        self.with(|config| config.duplicate_status = status)
+        self.update(|config| config.duplicate_status = status)
     }
 
     /// **Lets deliveries pass unguarded while the store is down**, in place of the 503 that makes
@@ -139,10 +139,10 @@ impl<T: ReplayStore> ReplayLayer<T> {
     ///
     /// A layer, its clones and its services count together.
     pub fn dangerously_fail_open(self) -> Self {
-        self.with(|config| config.fails_open = true)
+        self.update(|config| config.fails_open = true)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+    fn update(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
         self
     }

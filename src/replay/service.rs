@@ -68,7 +68,7 @@ where
         let config = Arc::clone(&self.config);
         let recorder = ReplayRecorder::of(&request);
         let exchange = |request| Exchange { request, inner: self.inner.clone() };
-        let step = match config.judge(request.extensions(), |kind| recorder.setup(kind)) {
+        let step = match config.decide(request.extensions(), |kind| recorder.setup(kind)) {
             Ok(Some(Guarded { key, retention })) => {
                 let (guard, future) = ClaimGuard::claim(self.store.clone(), key, config.lease);
                 let claim = Claimed { guard, retention };

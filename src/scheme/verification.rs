@@ -128,6 +128,8 @@ impl Verifier for SchemeVerifier {
         let time = inner.scheme.time_at_end(state.time, body, clock)?;
 
         let mut verified = inner.proof(head, &tag)?.with_key_index(key_index);
+        // A family has the events of its scheme.
+        verified = verified.with_event_id(self.0.scheme.event_id);
         if let Some(time) = time {
             verified = time.record(verified, inner.scheme.judges(), clock);
         }
@@ -200,7 +202,7 @@ impl Inner {
         let scheme = &self.scheme;
         let verified = Verified::new(scheme.defaults.provider);
         // Every scheme signs the body.
-        let mut verified = verified.with_signed_body().with_event_id(scheme.event_id);
+        let mut verified = verified.with_signed_body();
         if scheme.has_unique_content {
             verified = verified.with_unique_content();
         }

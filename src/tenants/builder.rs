@@ -85,10 +85,10 @@ impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
 impl<V> TenantsBuilder<V> {
     /// The decoy refuses from the head what every tenant's verifier does.
     pub(crate) fn with_decoy_for_all(self) -> Self {
-        self.with(|config| config.decoy_stands_for_all = true)
+        self.update(|config| config.decoy_stands_for_all = true)
     }
 
-    fn with(mut self, set: impl FnOnce(&mut Config<V>)) -> Self {
+    fn update(mut self, set: impl FnOnce(&mut Config<V>)) -> Self {
         self.config = self.config.map(|mut config| {
             set(&mut config);
             config
@@ -98,13 +98,13 @@ impl<V> TenantsBuilder<V> {
 
     /// For how long a known tenant is cached, 60 seconds unless set, which is also the longest.
     pub fn ttl(self, ttl: Duration) -> Self {
-        self.with(|config| config.ttl = ttl)
+        self.update(|config| config.ttl = ttl)
     }
 
     /// For how long it is cached that an id is unknown, 10 seconds unless set and at most 60: a new
     /// tenant that was asked for too early waits that long.
     pub fn unknown_ttl(self, ttl: Duration) -> Self {
-        self.with(|config| config.unknown_ttl = ttl)
+        self.update(|config| config.unknown_ttl = ttl)
     }
 
     /// How many known tenants are cached, 10,000 unless set. With 0 there are none.
@@ -136,7 +136,7 @@ impl<V> TenantsBuilder<V> {
     /// timer. A request waits no longer than that for a slot or for another one's call, and no
     /// longer than that for its own.
     pub fn time_limit(self, limit: Duration) -> Self {
-        self.with(|config| config.time_limit = limit)
+        self.update(|config| config.time_limit = limit)
     }
 
     /// Which ids are in form, in place of 1 to 64 ASCII letters, digits and `-_.`, not beginning
@@ -145,12 +145,12 @@ impl<V> TenantsBuilder<V> {
     /// Whatever this says, an id is not empty and has at most 256 bytes. Allow what your ids are
     /// made of and nothing more, and bind the id as a parameter wherever it goes.
     pub fn check_id(self, is_in_form: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        self.with(|config| config.is_in_form = Arc::new(is_in_form))
+        self.update(|config| config.is_in_form = Arc::new(is_in_form))
     }
 
     /// Sets the clock, in place of the system's: for tests.
     pub fn clock(self, clock: impl Into<Clock>) -> Self {
-        self.with(|config| config.clock = clock.into())
+        self.update(|config| config.clock = clock.into())
     }
 }
 

@@ -775,6 +775,25 @@ fn a_handshake_that_could_sign_requests_is_no_scheme() {
     }
 }
 
+#[test]
+fn a_challenge_whose_header_is_never_found_is_not_built() {
+    for (name, is_built) in [("x-challenge", true), ("X-Challenge", false), ("x challenge", false)]
+    {
+        for challenge in [
+            Challenge::Header(name),
+            Challenge::HeaderToJson { header: name, field: "verification" },
+            Challenge::SignedField { header: name, value: "v", field: "challenge" },
+            Challenge::SignedHeader { header: name, field: "type", value: "v" },
+        ] {
+            assert_eq!(
+                with_challenge(SharedToken::in_query("code", SECRET).unwrap(), challenge).is_ok(),
+                is_built,
+                "{challenge:?}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn any_verifier_can_be_given_a_handshake() {
     let token = || SharedToken::new(header::AUTHORIZATION, secret()).unwrap();

@@ -158,7 +158,7 @@ impl Twilio {
     #[must_use]
     pub fn known_parameters<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let names = names.into_iter().map(Into::into).collect();
-        self.with(|inner| inner.known_parameters = Some(names))
+        self.update(|inner| inner.known_parameters = Some(names))
     }
 
     /// Also tries the other form of apostrophes in the query: each `'` as `%27` or, where the query has
@@ -166,16 +166,16 @@ impl Twilio {
     /// tries both by default.
     #[must_use]
     pub fn accept_legacy_query(self) -> Self {
-        self.with(|inner| inner.legacy_query = true)
+        self.update(|inner| inner.legacy_query = true)
     }
 
     /// Also tries a WebSocket's URL with a slash at the end of its path.
     #[must_use]
     pub fn accept_trailing_slash(self) -> Self {
-        self.with(|inner| inner.trailing_slash = true)
+        self.update(|inner| inner.trailing_slash = true)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+    fn update(mut self, change: impl FnOnce(&mut Inner)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }

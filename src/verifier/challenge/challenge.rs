@@ -1,7 +1,7 @@
 //! The declaration of a challenge.
 
 use bytes::Bytes;
-use http::{Method, Response, request::Parts};
+use http::{HeaderName, Method, Response, request::Parts};
 
 use crate::{
     outcome::{kind::RejectionKind, rejection::Rejection},
@@ -85,6 +85,19 @@ impl Challenge {
     /// Whether the answer needs a secret, and is an HMAC-SHA256 under it.
     pub(crate) const fn is_keyed(self) -> bool {
         matches!(self, Self::CrcToken | Self::PlainToken)
+    }
+
+    /// Returns whether the name of its header can be found in a request.
+    pub(crate) fn has_lower_case_names(self) -> bool {
+        match self {
+            Self::Header(header)
+            | Self::HeaderToJson { header, .. }
+            | Self::SignedField { header, .. }
+            | Self::SignedHeader { header, .. } => {
+                HeaderName::from_lowercase(header.as_bytes()).is_ok()
+            }
+            _ => true,
+        }
     }
 
     /// Returns the challenge where it is answered before verification.

@@ -40,13 +40,18 @@ pub struct WithChallenge<V> {
 ///
 /// # Errors
 ///
-/// When the answer needs the secret: only a scheme has it, see [`Scheme::challenge`].
+/// When the answer needs the secret: only a scheme has it, see [`Scheme::challenge`]. When the name of the
+/// challenge's header is not lower-case: no such header would be found.
 ///
 /// [`Scheme::challenge`]: crate::Scheme::challenge
 pub fn with_challenge<V: Verifier>(
     verifier: V,
     challenge: Challenge,
 ) -> Result<WithChallenge<V>, ConfigError> {
+    if !challenge.has_lower_case_names() {
+        let why = "the name of the challenge's header is no lower-case header name";
+        return Err(ConfigError::SchemeInvalid { why });
+    }
     if challenge.is_keyed() {
         let why = "the answer to the challenge needs the secret; use `Scheme::challenge`";
         return Err(ConfigError::SchemeInvalid { why });

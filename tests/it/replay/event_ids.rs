@@ -12,7 +12,7 @@ use tower::Layer;
 use tower_webhook::{
     Secret, SignatureLayer, Verifier,
     observe::{Event, EventKind},
-    providers::{self, SharedToken, StandardWebhooks, Stripe},
+    providers::{self, Intercom, SharedToken, StandardWebhooks, Stripe},
     replay::{MemoryReplayStore, ReplayLayer, json_field},
     verifier::{all_of, any_of},
 };
@@ -66,6 +66,26 @@ async fn what_failed_is_handled_when_it_comes_again_with_a_new_signature() {
         clock.advance(if later == 0 { 0 } else { 60 });
         let answered = call(&service, delivery_at(NOW + later, &event("evt_1"))).await;
         assert_eq!((status(&answered), handler.calls()), (answer, calls), "{later}");
+    }
+}
+
+#[tokio::test]
+async fn a_family_s_deliveries_are_known_by_the_provider_s_event_id() {
+    let guard = ReplayLayer::new("/webhook", MemoryReplayStore::new(100)).by_event_id();
+    let handler = Handler::default();
+    let intercom = SignatureLayer::new(Intercom::new(SECRET).unwrap());
+    let service = intercom.layer(guard.layer(handler.clone()));
+    for (body, calls) in [
+        (r#"{"id":"notif_1","topic":"a"}"#, 1),
+        (r#"{"id":"notif_1","topic":"b"}"#, 1),
+        (r#"{"id":"notif_2","topic":"b"}"#, 2),
+    ] {
+        let request = Request::post("/")
+            .header("x-body-signature", hmac_sha256(SECRET, body.as_bytes()))
+            .body(Full::new(Bytes::from(body)))
+            .unwrap();
+        assert_eq!(status(&call(&service, request).await), OK, "{body}");
+        assert_eq!(handler.calls(), calls, "{body}");
     }
 }
 
