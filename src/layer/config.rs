@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// What a request needs beside the verifier.
+/// The settings of a layer.
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) defaults: VerifierDefaults,

@@ -38,7 +38,7 @@ use crate::{
 
 type State<M> = <<M as sealed::Engine>::Verifier as Verifier>::State;
 
-/// Who decides on the requests of this source.
+/// The verification of requests of this source.
 pub(crate) type VerificationOf<M> =
     Verification<<M as sealed::Engine>::Verifier, State<M>, <M as sealed::Engine>::Later>;
 
@@ -148,7 +148,7 @@ where
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let StepProjection::Body { task, mut body, timer } = self.step.as_mut().project() else {
-            return Poll::Ready(ControlFlow::Continue(()));
+            unreachable!("the step was in another state when it was polled");
         };
         let (exchange, reading) = match task {
             Task::Read(exchange, reading) => (exchange, reading),

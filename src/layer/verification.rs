@@ -1,4 +1,4 @@
-//! What a verifier says of a request.
+//! Verification of a request by its verifier.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Who decides at the end of the body.
+/// The decision at the end of the body.
 pub(crate) enum Verification<V, T, L> {
     Verifier(V, T),
     /// The verifier that is looked up by the body.

@@ -69,7 +69,7 @@ pub struct Attempt {
     /// A sensitive header's value stands in the URL, too, or in another header that events show.
     is_repeated: AtomicBool,
     pub(crate) body: OnceLock<(usize, Option<Bytes>)>,
-    /// What observers keep with the request.
+    /// State that observers keep with the request.
     #[allow(dead_code, reason = "the delivery log is an observer that does")]
     extensions: Mutex<Extensions>,
 }
@@ -176,7 +176,7 @@ impl Attempt {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what observers keep with the request.
+    /// Returns the state that observers keep with the request.
     #[allow(dead_code, reason = "the delivery log is an observer that does")]
     pub(crate) fn extensions(&self) -> MutexGuard<'_, Extensions> {
         self.extensions.lock().unwrap_or_else(PoisonError::into_inner)

@@ -278,7 +278,18 @@ impl Observer for TracingObserver {
             (EventKind::Cancelled, _) => {
                 write_event!(debug, DELIVERY, event, "webhook cancelled");
             }
-            _ => write_replay(event),
+            (
+                EventKind::EventIdNotSigned
+                | EventKind::Evicted { .. }
+                | EventKind::GuardRestored { .. }
+                | EventKind::LeaseLost
+                | EventKind::Replay(_)
+                | EventKind::RetentionUnbounded
+                | EventKind::Unguardable
+                | EventKind::Unguarded { .. }
+                | EventKind::Unsettled,
+                _,
+            ) => write_replay(event),
         }
     }
 }

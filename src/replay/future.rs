@@ -102,7 +102,9 @@ where
         loop {
             let outcome = match this.step.as_mut().project() {
                 StepProjection::Answer { .. } => {
-                    let (mut answer, request) = take!(this.step, StepOwned::Answer { answer, request } => (answer, request));
+                    let (mut answer, request) = take!(
+                        this.step, StepOwned::Answer { answer, request } => (answer, request)
+                    );
                     this.recorder.answered(answer.kind, &request, this.config);
                     let grpc = grpc_content_type(request.version(), request.headers()).cloned();
                     let response = this.config.answer(&mut answer, grpc);
@@ -111,7 +113,9 @@ where
                 StepProjection::Claim { future, .. } => {
                     let answer = ready!(future.poll(cx));
                     let outage = this.config.fails_open.then_some(&this.config.outage);
-                    let (claim, exchange) = take!(this.step, StepOwned::Claim { claim, exchange, .. } => (claim, exchange));
+                    let (claim, exchange) = take!(
+                        this.step, StepOwned::Claim { claim, exchange, .. } => (claim, exchange)
+                    );
                     this.step.set(match this.recorder.claimed(answer, claim, outage) {
                         Ok(claim) => Step::Ready { exchange, claim },
                         Err(answer) => Step::Answer { answer, request: exchange.request },
@@ -139,7 +143,9 @@ where
                 }
                 StepProjection::Settle { future, .. } => {
                     let settled = ready!(future.poll(cx));
-                    let (guard, outcome) = take!(this.step, StepOwned::Settle { guard, outcome, .. } => (guard, outcome));
+                    let (guard, outcome) = take!(
+                        this.step, StepOwned::Settle { guard, outcome, .. } => (guard, outcome)
+                    );
                     this.recorder.settled(settled, guard);
                     return Poll::Ready(outcome.map(|response| response.map(ResponseBody::inner)));
                 }

@@ -180,6 +180,41 @@ async fn what_a_family_has_signed_is_no_first_contact() {
     }
 }
 
+#[tokio::test]
+async fn first_contacts_know_the_header_of_each_family_and_of_the_legacy() {
+    use http_body_util::Full;
+    use tower_webhook::{
+        SignatureLayer,
+        scheme::{ContactField, FirstContact},
+    };
+    const FAMILIES: &[Scheme] = &[
+        Scheme::hmac_sha256("x-1"),
+        Scheme::hmac_sha256("x-2"),
+        Scheme::hmac_sha256("x-3"),
+        Scheme::hmac_sha256("x-4"),
+    ];
+    const ACME: Scheme = Scheme::hmac_sha256("x-own")
+        .legacy(&Scheme::hmac_sha1("x-legacy"))
+        .first_contacts(&[FirstContact::json(&[("id", ContactField::Digits)])]);
+    let layer = SignatureLayer::new(ACME.families(&FAMILIES[..3]).verifier(secret()).unwrap());
+    for (header, status) in [
+        ("x-other", 200),
+        ("x-own", 403),
+        ("x-1", 403),
+        ("x-2", 403),
+        ("x-3", 403),
+        ("x-legacy", 403),
+    ] {
+        let request = Request::post("/").header(header, "00");
+        let request = request.body(Full::<Bytes>::from(BODY)).unwrap();
+        let (response, inner) = crate::support::send(&layer, request).await;
+        assert_eq!((response.status().as_u16(), inner.count()), (status, 0), "{header}");
+    }
+    // One more would have no room, and its signed requests would pass for unsigned ones.
+    assert!(ACME.families(FAMILIES).verifier(secret()).is_err());
+    assert!(ACME.first_contacts(&[]).families(FAMILIES).verifier(secret()).is_ok());
+}
+
 type Judged<'a> = &'a dyn Fn(&[(&str, &str)]) -> Result<Verified, RejectionKind>;
 
 /// On request alone, and whatever the older header says, the newer one decides where it is there.

@@ -354,3 +354,11 @@ async fn a_lease_in_memory_ends() {
 fn a_rejection_is_small() {
     assert!(size_of::<Rejection>() <= 112, "{}", size_of::<Rejection>());
 }
+
+#[test]
+fn a_claimed_tenant_is_told_as_no_more_than_that() {
+    let claimed = Rejection::unavailable("the store is down").with_claimed_tenant("anna");
+    assert_eq!((claimed.tenant(), claimed.claimed_tenant()), (None, Some("anna")));
+    let known = claimed.with_tenant("anna");
+    assert_eq!((known.tenant(), known.claimed_tenant()), (Some("anna"), None));
+}

@@ -2,7 +2,7 @@
 
 use crate::delivery_log::{sql, store::LogError};
 
-/// Tells whether the row or the database is at fault.
+/// Converts an error of the database, which may be the fault of one row.
 pub(crate) fn error(error: sqlx::Error) -> LogError {
     /// Data exception, integrity constraint violation, program limit exceeded.
     const OF_THE_ROW: [&str; 3] = ["22", "23", "54"];

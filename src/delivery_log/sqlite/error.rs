@@ -2,7 +2,7 @@
 
 use crate::delivery_log::{sql, store::LogError};
 
-/// Tells whether the row or the database is at fault.
+/// Converts an error of the database, which may be the fault of one row.
 pub(crate) fn error(error: rusqlite::Error) -> LogError {
     /// Too big, constraint, mismatch, range.
     const OF_THE_ROW: [i32; 4] = [18, 19, 20, 25];

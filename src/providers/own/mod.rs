@@ -22,7 +22,6 @@ pub(crate) mod strava;
 pub(crate) mod telnyx;
 pub(crate) mod token_exchange;
 pub(crate) mod twilio;
-pub(crate) mod twilio_settings;
 #[cfg(feature = "sign")]
 pub(crate) mod twilio_sign;
 pub(crate) mod twilio_url;

@@ -21,7 +21,6 @@ use crate::{
         apply, other_credentials,
         own::{
             keyring,
-            twilio_settings::setting,
             twilio_url::{SignedUrls, body_hash},
         },
     },
@@ -338,6 +337,17 @@ impl Inner {
             .then_some(None)
             .ok_or(UNCOVERED.with_field(Field::query("bodySHA256")))
     }
+}
+
+/// The first value of this setting that is not empty, without the blanks round it. What has no `=`
+/// is passed over, as twilio-python does.
+fn setting<'a>(settings: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    settings.split(|byte| *byte == b',').find_map(|setting| {
+        let equals = setting.iter().position(|byte| *byte == b'=')?;
+        let value = setting[equals + 1..].trim_ascii();
+        let is_it = setting[..equals].trim_ascii().eq_ignore_ascii_case(name);
+        (is_it && !value.is_empty()).then_some(value)
+    })
 }
 
 pub(crate) fn is_form(head: &Parts) -> Result<bool, Rejection> {

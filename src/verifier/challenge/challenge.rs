@@ -140,7 +140,10 @@ impl Challenge {
         sign: Option<SignToken<'_>>,
     ) -> Option<Result<Response<Bytes>, Rejection>> {
         let challenge = self.unsigned().filter(|challenge| challenge.matches(head))?;
-        let answer = challenge.answer(head, self.signer(sign)?);
+        if self.is_keyed() && sign.is_none() {
+            return None;
+        }
+        let answer = challenge.answer(head, sign);
         Some(answer.map_err(Rejection::new))
     }
 
@@ -157,13 +160,11 @@ impl Challenge {
     ) -> Option<Result<Response<Bytes>, Rejection>> {
         let is_asked = |it: &Signed| head.method == Method::POST && it.matches(head, body);
         let challenge = self.signed().filter(is_asked)?;
+        if self.is_keyed() && sign.is_none() {
+            return None;
+        }
         // No challenge falls through to the handler.
-        Some(challenge.answer(head, body, self.signer(sign)?).ok_or_else(malformed))
-    }
-
-    /// Returns what signs the answer; `None` where the answer must be signed and there is no secret.
-    fn signer(self, sign: Option<SignToken<'_>>) -> Option<SignToken<'_>> {
-        sign.or((!self.is_keyed()).then_some(&|_| Vec::new()))
+        Some(challenge.answer(head, body, sign).ok_or_else(malformed))
     }
 }
 
