@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tokio::{
     sync::oneshot,
@@ -22,7 +22,7 @@ use tower_service::Service;
 use crate::{
     delivery_log::{delivery_log::DeliveryLog, ticket::Ticket},
     error::ConfigError,
-    layer::body::ResponseBody,
+    layer::{body::ResponseBody, take::take},
     observe::attempt::Attempt,
     outcome::{
         kind::RejectionKind,
@@ -105,26 +105,28 @@ where
         let DurableLayer { log, deadline } = &self.layer;
         let attempt = request.extensions().get::<Arc<Attempt>>();
         let ticket = attempt.and_then(|attempt| Some((attempt, log.ticket(attempt)?)));
-        let step = match ticket {
+        let written = match ticket {
             None => {
                 log.warn(
                     "the durable layer's log is no observer of a `SignatureLayer` above it: \
                      every request is answered with 503",
                 );
-                Step::Refuse
+                None
             }
             Some((attempt, ticket)) => {
                 ticket.see();
-                match log.receive(attempt, &ticket) {
-                    Some(written) => Step::Write { written: timeout(*deadline, written), ticket },
-                    None => Step::Refuse,
-                }
+                log.receive(attempt, &ticket).map(|written| (timeout(*deadline, written), ticket))
             }
         };
-        let (head, body) = request.into_parts();
-        // This clone is the one that will be asked for room and then called: readiness belongs to
-        // the instance that was asked.
-        DurableFuture { request: Some((head, body)), inner: Some(self.inner.clone()), step }
+        let step = match written {
+            // This clone is the one that will be asked for room and then called: readiness belongs to
+            // the instance that was asked.
+            Some((written, ticket)) => {
+                Step::Write { written, ticket, request, inner: self.inner.clone() }
+            }
+            None => Step::Refuse { request },
+        };
+        DurableFuture { step }
     }
 }
 
@@ -134,24 +136,28 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        // There until the inner service is called.
-        request: Option<(Parts, B)>,
-        // The instance that is asked for room and then called. Gone after that.
-        inner: Option<S>,
         #[pin]
-        step: Step<S::Future>,
+        step: Step<S, B, S::Future>,
     }
 }
 
 pin_project! {
+    /// The states, in the order in which a request goes through them. The request moves with them.
     #[project = StepProjection]
-    enum Step<F> {
+    #[project_replace = StepOwned]
+    enum Step<S, B, F> {
         // No row can be written.
-        Refuse,
+        Refuse { request: Request<B> },
         // The row is on its way.
-        Write { #[pin] written: Timeout<oneshot::Receiver<()>>, ticket: Arc<Ticket> },
+        Write {
+            #[pin]
+            written: Timeout<oneshot::Receiver<()>>,
+            ticket: Arc<Ticket>,
+            request: Request<B>,
+            inner: S,
+        },
         // The row is there. The inner service is being asked for room.
-        Ready,
+        Ready { request: Request<B>, inner: S },
         // The inner service is at work.
         Call { #[pin] future: F },
         Done,
@@ -165,61 +171,57 @@ where
     type Output = Result<Response<ResponseBody<R>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let mut step = self.project().step;
         loop {
-            let next = match this.step.as_mut().project() {
-                StepProjection::Refuse => {
-                    let response = refuse(this.request.take());
-                    // The clone of the inner service is freed at once.
-                    this.inner.take();
-                    this.step.set(Step::Done);
-                    return Poll::Ready(Ok(response.map(ResponseBody::own)));
+            match step.as_mut().project() {
+                StepProjection::Refuse { .. } => {
+                    let request = take!(step, StepOwned::Refuse { request } => request);
+                    return Poll::Ready(Ok(refuse(&request).map(ResponseBody::own)));
                 }
-                StepProjection::Write { written, ticket } => match ready!(written.poll(cx)) {
-                    Ok(Ok(())) => {
-                        ticket.write();
-                        Step::Ready
-                    }
-                    // Not in time, or not taken by the store.
-                    _ => Step::Refuse,
-                },
-                StepProjection::Ready => {
-                    if let Some(inner) = this.inner.as_mut()
-                        && let Err(error) = ready!(inner.poll_ready(cx))
-                    {
-                        this.step.set(Step::Done);
+                StepProjection::Write { written, .. } => {
+                    let written = ready!(written.poll(cx));
+                    let (ticket, request, inner) = take!(
+                        step,
+                        StepOwned::Write { ticket, request, inner, .. } => (ticket, request, inner)
+                    );
+                    step.set(match written {
+                        Ok(Ok(())) => {
+                            ticket.write();
+                            Step::Ready { request, inner }
+                        }
+                        // Not in time, or not taken by the store.
+                        _ => Step::Refuse { request },
+                    });
+                }
+                StepProjection::Ready { inner, .. } => {
+                    if let Err(error) = ready!(inner.poll_ready(cx)) {
+                        step.set(Step::Done);
                         return Poll::Ready(Err(error));
                     }
-                    match (this.inner.take(), this.request.take()) {
-                        (Some(mut inner), Some((head, body))) => {
-                            let future = inner.call(Request::from_parts(head, body));
-                            // The clone is dropped here, before the inner future is polled.
-                            Step::Call { future }
-                        }
-                        _ => Step::Done,
-                    }
+                    // The clone is dropped here, before the inner future is polled.
+                    let (request, mut inner) =
+                        take!(step, StepOwned::Ready { request, inner } => (request, inner));
+                    step.set(Step::Call { future: inner.call(request) });
                 }
                 StepProjection::Call { future } => {
                     let response = ready!(future.poll(cx));
-                    this.step.set(Step::Done);
+                    step.set(Step::Done);
                     return Poll::Ready(response.map(|response| response.map(ResponseBody::inner)));
                 }
                 StepProjection::Done => panic!("`DurableFuture` polled after completion"),
-            };
-            this.step.set(next);
+            }
         }
     }
 }
 
 /// 503, in gRPC's way to a gRPC request. A genuine sender comes again.
-fn refuse<B>(request: Option<(Parts, B)>) -> Response<Bytes> {
+fn refuse<B>(request: &Request<B>) -> Response<Bytes> {
     let rejection = Rejection::new(RejectionKind::VerifierUnavailable);
-    let head = request.map(|(head, _)| head);
-    if let Some(attempt) = head.as_ref().and_then(|head| head.extensions.get::<Arc<Attempt>>()) {
+    if let Some(attempt) = request.extensions().get::<Arc<Attempt>>() {
         // For the row by the observer. The handler had no say.
         attempt.set_status("error", "The row could not be written first");
     }
-    match head.as_ref().and_then(|head| grpc_content_type(head.version, &head.headers)) {
+    match grpc_content_type(request.version(), request.headers()) {
         Some(grpc) => grpc_response(&rejection, grpc.clone()),
         None => default_response(&rejection),
     }
@@ -231,9 +233,9 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
-            Step::Refuse => "Refuse",
+            Step::Refuse { .. } => "Refuse",
             Step::Write { .. } => "Write",
-            Step::Ready => "Ready",
+            Step::Ready { .. } => "Ready",
             Step::Call { .. } => "Call",
             Step::Done => "Done",
         };
