@@ -193,8 +193,13 @@ fn hides(parameter: &Parameter<'_>) -> bool {
     }
 }
 
+/// An apostrophe ends no value of a log, so it stands as it is.
 fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| std::ascii::escape_default(*byte)).map(char::from).collect()
+    let escape = |byte: &u8| match byte {
+        b'\'' => "'".to_owned(),
+        byte => byte.escape_ascii().to_string(),
+    };
+    bytes.iter().map(escape).collect()
 }
 
 /// The URL as it is to be shown, but for its length.
@@ -212,6 +217,8 @@ fn expected(request: &Parts, is_secret: bool) -> String {
         let name = parameter.split('=').next().unwrap();
         let decoded = percent_decode_str(&name.replace('+', " ")).decode_utf8_lossy().into_owned();
         match parameter.contains('=') {
+            // As padding of base64 would.
+            true if is_secret && parameter.ends_with('=') => format!("{REDACTED}={REDACTED}"),
             true if is_secret || is_known(&decoded) => {
                 format!("{}={REDACTED}", escaped(name.as_bytes()))
             }
