@@ -1,0 +1,18 @@
+//! The README's first program: GitHub's webhooks in axum, `cargo run --example quick_start --features axum`.
+
+use axum::{Json, Router, routing::post};
+use serde_json::Value;
+use tower_webhook::{SignatureLayer, axum::Signed, providers::GitHub};
+
+async fn pushed(Signed(verified, Json(event)): Signed<Json<Value>>) {
+    println!("{} pushed {}", verified.provider(), event["ref"]);
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt::init(); // shows rejections
+    let github = GitHub::new("made-up-secret")?;
+    let app = Router::new().route("/github", post(pushed).layer(SignatureLayer::new(github)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    Ok(axum::serve(listener, app).await?)
+}
