@@ -1,4 +1,7 @@
-//! Extractors for axum: the proof beside any other extractor (feature `axum`).
+//! Extractors for axum (feature `axum`).
+//!
+//! [`Signed`] extracts the proof of verification together with any other extractor. [`Verified`] is
+//! an extractor, too.
 //!
 //! ```
 //! use axum::{Json, Router, routing::post};
@@ -16,8 +19,9 @@
 //! # Ok::<_, tower_webhook::ConfigError>(())
 //! ```
 //!
-//! A route without the layer answers 500, and the log says why: a handler with [`Signed`] or [`Verified`] is never called
-//! without proof.
+//! On a route without the layer the extractors respond with `500 Internal Server Error`, and with
+//! the feature `tracing` the log names the cause. A handler with [`Signed`] or [`Verified`] is
+//! never called without proof.
 
 use std::{error::Error, fmt};
 
@@ -31,51 +35,53 @@ use http_body_util::{BodyExt, Limited};
 
 use crate::outcome::verified::{Unverified, Verified};
 
-/// Extracts the proof, and `E` from the body that was verified.
+/// Extractor of the proof of verification, and of `E` from the verified body.
 ///
-/// The body's own length is the limit of `E`, in place of axum's 2 MB: nothing that was verified is lost to
-/// another limit. Where a layer between the [`SignatureLayer`](crate::SignatureLayer) and the handler has replaced the body,
-/// the answer is 500: the proof is not of what the handler would get.
+/// `E` is any extractor of a body, such as `Json<T>`, `Form<T>`, `String` or `Bytes`. Its own
+/// rejections get the same responses as without `Signed`.
 ///
-/// `E` is any extractor of a body, such as `Json<T>`, `Form<T>`, `String` or `Bytes`. Its own rejections are answered
-/// as without `Signed`.
+/// The length of the verified body is the limit of `E`, in place of axum's 2 MB, so that no second
+/// limit rejects a verified body. If a layer between the [`SignatureLayer`](crate::SignatureLayer)
+/// and the handler has replaced the body, the response is `500 Internal Server Error`, because the
+/// proof does not cover the body that the handler would get.
 #[derive(Clone, Debug)]
 pub struct Signed<E>(pub Verified, pub E);
 
-/// The refusal of [`Signed`] and of [`Verified`] as an extractor.
+/// Rejection of [`Signed`], and of [`Verified`] as an extractor.
 ///
-/// Its response is an empty 500, or that of the inner extractor. Nothing of the cause goes to the sender; with the
-/// feature `tracing` the log has it.
+/// The response is an empty `500 Internal Server Error`, or that of the inner extractor. The sender
+/// does not learn the cause. With the feature `tracing` the log contains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignedRejection<R = std::convert::Infallible> {
-    /// The body is not the one that was verified.
+    /// The body is not the verified one.
     BodyReplaced,
-    /// The inner extractor refused.
+    /// The inner extractor rejected the request.
     Extractor(R),
     /// No layer has verified the request.
     NotSigned,
-    /// The layer [only reports](crate::SignatureLayer::dangerously_report_only), and the request is not proven
-    /// genuine.
+    /// The layer is in [report-only mode](crate::SignatureLayer::dangerously_report_only), and the
+    /// request failed verification.
     Unverified,
 }
 
 impl<R> SignedRejection<R> {
-    /// The cause and its cure, for the log.
+    /// Returns the cause and its fix, for the log.
     const fn cure(&self) -> &'static str {
         match self {
             Self::BodyReplaced => {
                 "a layer between the `SignatureLayer` and the handler has replaced the body; \
-                 move it above the `SignatureLayer`, or extract `Verified` and the body on their own"
+                 move that layer above the `SignatureLayer`, \
+                 or extract `Verified` and the body separately"
             }
-            Self::Extractor(_) => "the extractor refused the body",
+            Self::Extractor(_) => "the inner extractor rejected the request",
             Self::NotSigned => {
-                "no `SignatureLayer` has verified this request; put one around the route: \
+                "no `SignatureLayer` has verified this request; add one to the route: \
                  `post(handler).layer(SignatureLayer::new(…))`"
             }
             Self::Unverified => {
-                "the `SignatureLayer` only reports, and this request is not proven genuine; \
-                 extract `Option<Verified>` meanwhile"
+                "this request failed verification and the `SignatureLayer` is in report-only mode; \
+                 extract `Option<Verified>` while that mode is on"
             }
         }
     }
@@ -151,7 +157,7 @@ where
         let Some(signed) = verified.body().cloned() else {
             return Err(SignedRejection::NotSigned.log(&head));
         };
-        // It is here whole already, and is not copied.
+        // The whole body is already in memory. Collecting it does not copy it.
         let received = Limited::new(body, signed.len()).collect().await;
         let received = received.map(|body| body.to_bytes());
         let Some(body) = received.ok().filter(|received| *received == signed) else {
@@ -165,7 +171,7 @@ where
     }
 }
 
-/// Extracts the proof alone.
+/// Extracts the proof of verification.
 impl<S: Send + Sync> FromRequestParts<S> for Verified {
     type Rejection = SignedRejection;
 
@@ -174,8 +180,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Verified {
     }
 }
 
-/// Extracts the proof where there is one: `None` for a request that a layer
-/// [only reports](crate::SignatureLayer::dangerously_report_only).
+/// Extracts the proof of verification, or `None` for a request that failed verification in
+/// [report-only mode](crate::SignatureLayer::dangerously_report_only).
 impl<S: Send + Sync> OptionalFromRequestParts<S> for Verified {
     type Rejection = SignedRejection;
 

@@ -1,187 +1,197 @@
-//! Mistakes in the configuration, found at start-up.
+//! Errors of the configuration, found at startup.
 
 use std::{error::Error, fmt};
 
-/// A mistake in the configuration. It is found when a verifier is built, before any request, and
-/// its text says the way out.
+/// Error returned when a configuration is invalid.
 ///
-/// It never shows a secret. Its `Debug` is the same text, which is what a `main` that returns it prints.
+/// Constructors return it at startup, before any request. The message says how to fix the problem.
+/// It never shows a secret.
+///
+/// `Debug` writes the same text as `Display`, because `Debug` is what a `main` that returns the
+/// error prints.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The text that [`Provider::verifier`](crate::providers::Provider::verifier) was given is not
-    /// what the provider needs.
+    /// The credentials passed to [`Provider::verifier`](crate::providers::Provider::verifier) do
+    /// not have the form that the provider needs.
     CredentialsInvalid {
-        /// How it is written.
+        /// The expected form.
         form: &'static str,
     },
-    /// A key id or a user's name cannot stand in a request.
+    /// A key ID or user name cannot occur in a request.
     IdInvalid {
-        /// The fault, and the cure.
+        /// The problem and its fix.
         why: &'static str,
     },
-    /// A header that may hold a secret is listed for the log.
+    /// A header that may hold a secret is in the list of headers to log.
     HeaderSensitive {
-        /// Its name.
+        /// The name of the header.
         name: http::HeaderName,
     },
-    /// A durable layer is asked of a log that was not opened as durable.
+    /// A durable layer was requested from a delivery log that was not opened as durable.
     LogNotDurable,
-    /// A network or address is not written as `10.0.0.0/8`, `fd00::/8` or `192.0.2.7`.
+    /// A network or address does not have the form `10.0.0.0/8`, `fd00::/8` or `192.0.2.7`.
     NetworkInvalid {
-        /// The text that was given.
+        /// The rejected text.
         network: String,
     },
-    /// A private key for tests cannot be read.
+    /// A private key for tests is invalid.
     #[cfg(all(feature = "asymmetric", feature = "sign"))]
     #[cfg_attr(docsrs, doc(cfg(all(feature = "asymmetric", feature = "sign"))))]
     PrivateKeyInvalid {
-        /// The fault, and the cure.
+        /// The problem and its fix.
         why: &'static str,
     },
-    /// A public key cannot be read, is too weak, or is not of the scheme's algorithm.
+    /// A public key cannot be parsed, is too weak, or is not of the scheme's algorithm.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     PublicKeyInvalid {
-        /// The fault, and the cure.
+        /// The problem and its fix.
         why: &'static str,
     },
     /// A scheme's declaration contradicts itself.
     SchemeInvalid {
-        /// The fault, and the cure.
+        /// The problem and its fix.
         why: &'static str,
     },
-    /// The key bytes are all zero, which to HMAC is the empty key.
+    /// All bytes of the key are zero. HMAC cannot distinguish it from the empty key.
     SecretAllZero,
-    /// The secret is empty or blank, so that anyone could sign with it, or there is none.
+    /// No secret was given, or it is empty or blank, so that anyone could sign.
     SecretEmpty,
-    /// A public key stands where a secret belongs: anyone could sign with it.
+    /// The secret is a public key, so that anyone could sign.
     SecretIsPublicKey,
-    /// The secret's text cannot be meant so: it is quoted, has a name before it, or cannot be seen.
+    /// The text cannot be the secret. For example, it is in quotation marks, begins with `NAME=`,
+    /// or contains an invisible character.
     SecretInvalid {
-        /// The fault, and the cure.
+        /// The problem and its fix.
         why: &'static str,
     },
-    /// There is white space around the secret's text, as of a file's last newline.
+    /// The secret's text has white space around it, often the last newline of a file.
     SecretInWhitespace,
-    /// Several secrets were given, and one of them cannot be used.
+    /// One of several secrets is invalid.
     SecretOfSeveral {
-        /// Its place among them, from 1 on.
+        /// The secret's position among them, counted from 1.
         place: usize,
-        /// The fault.
+        /// The error of this secret.
         error: Box<Self>,
     },
-    /// Another credential of the vendor stands where its signing secret belongs, such as an API key.
+    /// The secret is another credential of the vendor, such as an API key.
     SecretOfOtherKind {
-        /// The provider.
+        /// The name of the provider.
         provider: &'static str,
-        /// The credential's kind.
+        /// The kind of credential that was found.
         found: &'static str,
-        /// The credential that the verifier takes, and where it is found.
+        /// The credential that the verifier needs, and its place in the vendor's console.
         wanted: &'static str,
     },
     /// The secret's text is a placeholder such as `changeme`.
     SecretPlaceholder,
-    /// The secret's text cannot be decoded as the form that the provider uses.
+    /// The secret's text cannot be decoded from the encoding that the provider uses.
     SecretUndecodable {
-        /// The form that was asked for, for example `base64`.
+        /// The expected encoding, for example `base64`.
         form: &'static str,
-        /// The fault, and the cure.
+        /// The problem and its fix.
         why: &'static str,
     },
-    /// A look-up of tenants cannot be set up as it was asked for.
+    /// The configuration of a tenant lookup is invalid.
     TenantsInvalid {
-        /// The fault, and the cure.
+        /// The problem and its fix.
         why: &'static str,
     },
-    /// More secrets or public keys than a rotation can need.
+    /// More than 16 secrets or public keys were given. No rotation needs as many.
     TooManySecrets,
-    /// A public URL is out of form.
+    /// A public URL is malformed.
     UrlInvalid {
-        /// The text that was given.
+        /// The rejected text, without the parts that may hold a secret.
         url: String,
-        /// The fault, and the cure.
+        /// The problem and its fix.
         why: &'static str,
     },
-    /// The scheme signs the URL, and none was given.
+    /// The scheme signs the URL, but no URL was given.
     UrlMissing,
-    /// An environment variable holds no usable secret.
+    /// An environment variable does not hold a usable secret.
     VariableInvalid {
-        /// Its name.
+        /// The name of the variable.
         name: String,
-        /// The fault in its text; `None` where it is not set, or is not UTF-8.
+        /// The error of the variable's text, or `None` if the variable is not set or is not UTF-8.
         error: Option<Box<Self>>,
     },
 }
 
-/// The most secrets that one verifier tries.
+/// Maximum number of secrets or public keys of one verifier.
 pub(crate) const MAX_SECRETS: usize = 16;
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CredentialsInvalid { form } => {
-                write!(f, "the credentials are out of form; write {form}")
+                write!(f, "invalid credentials: expected {form}")
             }
-            Self::IdInvalid { why } => write!(f, "the key id or user's name cannot be used: {why}"),
+            Self::IdInvalid { why } => write!(f, "invalid key ID or user name: {why}"),
             Self::HeaderSensitive { name } => {
-                write!(f, "the header `{name}` may hold a secret, which no log may keep")
+                write!(
+                    f,
+                    "invalid header to log `{name}`: it may hold a secret; leave it out of the list"
+                )
             }
             Self::LogNotDurable => f.write_str(
-                "the log is not strict; open it with `DeliveryLogBuilder::durable`, \
-                 so that its rows outlive a power cut",
+                "the delivery log is not durable: open it with `DeliveryLogBuilder::durable`, \
+                 so that its rows survive a power failure",
             ),
             Self::NetworkInvalid { network } => write!(
                 f,
-                "`{network}` is no network; write `10.0.0.0/8`, `fd00::/8` or a single address"
+                "invalid network `{network}`: \
+                 expected `10.0.0.0/8`, `fd00::/8` or a single address"
             ),
             #[cfg(all(feature = "asymmetric", feature = "sign"))]
-            Self::PrivateKeyInvalid { why } => write!(f, "the private key cannot be used: {why}"),
+            Self::PrivateKeyInvalid { why } => write!(f, "invalid private key: {why}"),
             #[cfg(feature = "asymmetric")]
-            Self::PublicKeyInvalid { why } => write!(f, "the public key cannot be used: {why}"),
-            Self::SchemeInvalid { why } => write!(f, "the scheme cannot be meant so: {why}"),
+            Self::PublicKeyInvalid { why } => write!(f, "invalid public key: {why}"),
+            Self::SchemeInvalid { why } => write!(f, "invalid scheme: {why}"),
             Self::SecretAllZero => f.write_str(
-                "the secret is all zero bytes, which HMAC cannot tell from an empty key; \
-                 use the one that the provider shows",
+                "invalid secret: all bytes are zero, which HMAC cannot distinguish from an empty \
+                 key; use the secret that the provider shows",
             ),
             Self::SecretEmpty => f.write_str(
-                "the secret is empty or blank, so anyone could sign, or there is none; \
-                 is the environment variable or file set?",
+                "missing secret: there is none, or it is empty or blank, so anyone could sign; \
+                 check that the environment variable or file is set",
             ),
             Self::SecretIsPublicKey => f.write_str(
-                "the secret is a public key, so anyone could sign; is it another provider's?",
+                "invalid secret: it is a public key, so anyone could sign; \
+                 check that it is not another provider's key",
             ),
-            Self::SecretInvalid { why } => write!(f, "the secret cannot be right: {why}"),
+            Self::SecretInvalid { why } => write!(f, "invalid secret: {why}"),
             Self::SecretInWhitespace => f.write_str(
-                "there is white space around the secret, often a file's last newline; \
-                 trim it, or use `Secret::from_bytes` if it is meant",
+                "invalid secret: there is white space around it, often the last newline of a \
+                 file; trim it, or use `Secret::from_bytes` if it is intended",
             ),
             Self::SecretOfSeveral { place, error } => write!(f, "secret {place}: {error}"),
             Self::SecretOfOtherKind { provider, found, wanted } => {
-                write!(f, "the secret for {provider} is {found}; use {wanted}")
+                write!(f, "invalid secret for {provider}: it is {found}; use {wanted}")
             }
             Self::SecretPlaceholder => f.write_str(
-                "the secret is a placeholder from an example; use the one that the provider shows",
+                "invalid secret: it is a placeholder from an example; \
+                 use the secret that the provider shows",
             ),
             Self::SecretUndecodable { form, why } => {
-                write!(f, "the secret is not {form}: {why}")
+                write!(f, "invalid {form} secret: {why}")
             }
-            Self::TenantsInvalid { why } => write!(f, "tenants cannot be looked up so: {why}"),
+            Self::TenantsInvalid { why } => write!(f, "invalid tenant lookup configuration: {why}"),
             Self::TooManySecrets => write!(
                 f,
-                "more than {MAX_SECRETS} secrets or public keys; \
+                "too many secrets or public keys: expected at most {MAX_SECRETS}; \
                  remove those that the provider no longer uses"
             ),
-            Self::UrlInvalid { url, why } => write!(f, "`{url}` is no public URL: {why}"),
+            Self::UrlInvalid { url, why } => write!(f, "invalid public URL `{url}`: {why}"),
             Self::UrlMissing => f.write_str(
-                "the scheme signs the URL; give `verifier_at` the `PublicUrl` \
-                 that the provider was given",
+                "missing public URL: the scheme signs the URL; pass the `PublicUrl` that you gave \
+                 to the provider to `verifier_at`",
             ),
             Self::VariableInvalid { name, error: None } => {
-                write!(f, "the environment variable `{name}` is not set, or is no UTF-8 text")
+                write!(f, "environment variable `{name}` is not set or is not UTF-8")
             }
             Self::VariableInvalid { name, error: Some(error) } => {
-                write!(f, "the environment variable `{name}`: {error}")
+                write!(f, "environment variable `{name}`: {error}")
             }
         }
     }

@@ -1,15 +1,16 @@
-//! Panics of users' code.
+//! Panics of user code.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::outcome::{kind::RejectionKind, rejection::Rejection};
 
-/// Runs a user's code: a verifier, a store, an observer. A panic there must neither pass for an answer nor end the
-/// connection without one.
+/// Runs user code, such as a verifier, a store or an observer, and catches its panic.
+///
+/// The panic must neither count as acceptance nor end the connection without a response.
 ///
 /// # Errors
 ///
-/// When it panics.
+/// Returns [`VerifierPanicked`](RejectionKind::VerifierPanicked) if the code panics.
 pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, Rejection> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|_| Rejection::new(RejectionKind::VerifierPanicked))
 }

@@ -1,4 +1,4 @@
--- Times are milliseconds since 1970. An id is a UUID of version 7, so ids sort by time.
+-- Times are milliseconds since 1970. An ID is a UUID of version 7, so IDs sort by time.
 CREATE TABLE webhook_deliveries (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     received_at BIGINT NOT NULL,
@@ -27,13 +27,12 @@ CREATE TABLE webhook_deliveries (
     payload_truncated BOOLEAN NOT NULL,
     payload BYTEA
 );
--- Each ends with the id, so that the newest rows of a status, a provider or a tenant are read one after
--- the other.
+-- Each index ends with the ID, so that the newest rows of a status, a provider or a tenant are adjacent.
 CREATE INDEX webhook_deliveries_status ON webhook_deliveries (status, id);
 CREATE INDEX webhook_deliveries_provider ON webhook_deliveries (provider, status, id);
 CREATE INDEX webhook_deliveries_tenant ON webhook_deliveries (tenant, provider, status, id) WHERE tenant IS NOT NULL;
--- Exact numbers, so that pruning need not count: the sum over the slots. A process has one of its own, so
--- that several do not wait for each other.
+-- Exact totals, so that pruning need not count rows. The totals are the sums over all slots. Server processes
+-- use different slots, modulo 64, so that they seldom wait for each other.
 CREATE TABLE webhook_deliveries_totals (
     slot INTEGER NOT NULL PRIMARY KEY,
     rows BIGINT NOT NULL,

@@ -1,4 +1,4 @@
--- Times are milliseconds since 1970. An id is a UUID of version 7, so ids sort by time.
+-- Times are milliseconds since 1970. An ID is a UUID of version 7, so IDs sort by time.
 CREATE TABLE webhook_deliveries (
     id TEXT NOT NULL PRIMARY KEY,
     received_at INTEGER NOT NULL,
@@ -27,14 +27,13 @@ CREATE TABLE webhook_deliveries (
     payload_truncated BOOLEAN NOT NULL,
     payload BLOB
 );
--- Each ends with the id, so that the newest rows of a status, a provider or a tenant are read one after
--- the other.
+-- Each index ends with the ID, so that the newest rows of a status, a provider or a tenant are adjacent.
 CREATE INDEX webhook_deliveries_status ON webhook_deliveries (status, id);
 CREATE INDEX webhook_deliveries_provider ON webhook_deliveries (provider, status, id);
 CREATE INDEX webhook_deliveries_tenant ON webhook_deliveries (tenant, provider, status, id) WHERE tenant IS NOT NULL;
--- Exact numbers of the rows up to `counted`, so that pruning need not count all. Whoever writes rows
--- through the log adds those after it once for each transaction: a trigger on inserts would triple the
--- cost of a row. Rows that are inserted by hand are added with them.
+-- Exact totals of the rows up to `counted`, so that pruning need not count all rows. The log adds later rows
+-- once for each transaction, including rows that other programs inserted: a trigger on inserts would triple
+-- the cost of a row.
 CREATE TABLE webhook_deliveries_totals (rows INTEGER NOT NULL, bytes INTEGER NOT NULL, counted INTEGER NOT NULL);
 INSERT INTO webhook_deliveries_totals (rows, bytes, counted) VALUES (0, 0, 0);
 CREATE TRIGGER webhook_deliveries_updated AFTER UPDATE OF stored_len ON webhook_deliveries

@@ -1,16 +1,18 @@
-//! Texts that are no signing secret: other credentials of the vendor, and what documentation prints.
+//! Texts that are not a signing secret: other credentials of the vendor, and secrets in
+//! documentation.
 
 use std::fmt;
 
 use crate::{crypto::secret::Secret, error::ConfigError};
 
-/// The credentials of a vendor's customers beside the signing secret.
+/// The credentials of a vendor's customers besides the signing secret.
 #[derive(Clone, Copy)]
 pub(crate) struct Credentials {
-    /// The credential that the verifier takes, and its place in the console.
+    /// The credential that the verifier needs, and its place in the console.
     pub(crate) wanted: &'static str,
     pub(crate) others: &'static [Credential],
-    /// True where the vendor makes the signing secret. Where the customer chooses it, it may be any text.
+    /// `true` if the vendor issues the signing secret. A secret that the customer chooses may be
+    /// any text.
     pub(crate) is_issued: bool,
 }
 
@@ -23,17 +25,18 @@ pub(crate) struct Credential {
     pub(crate) source: &'static str,
 }
 
-/// The form that tells a credential from a signing secret.
+/// The form that distinguishes a credential from a signing secret.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CredentialForm {
-    /// It has a character that no signing secret of the vendor has.
+    /// The text has a character that no signing secret of the vendor has.
     Has(char),
     Prefix(&'static str),
-    /// Where the prefix alone could begin a secret by chance.
+    /// The text is a prefix and this many hexadecimal digits. The prefix alone could begin a secret
+    /// by chance.
     PrefixThenHex(&'static str, usize),
 }
 
-/// Secrets that documentation prints, so that everybody can sign with them, and who prints them.
+/// Secrets that documentation publishes, so that anyone can sign with them, and the place of each.
 const DOCUMENTED: &[(&str, &str)] = &[
     ("12345", "Twilio's documentation"),
     ("44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056", "Adyen's documentation"),
@@ -50,18 +53,20 @@ const DOCUMENTED: &[(&str, &str)] = &[
 ];
 
 impl Credentials {
-    /// The entry of a vendor of which no other credentials are known.
+    /// The entry of a vendor whose other credentials are not known.
     pub(crate) const UNKNOWN: Self = Self { wanted: "", others: &[], is_issued: false };
 
     /// Checks a secret of this provider.
     ///
+    /// Logs a warning for a text that is probably wrong but may be intended.
+    ///
     /// # Errors
     ///
-    /// When it is a public key, or a text that the vendor documents as another credential. Where such a text may
-    /// be meant, a warning is logged.
+    /// Returns an error if the secret is a public key, or if the vendor issues the signing secret
+    /// and documents this text as another credential.
     pub(crate) fn check(&self, provider: &'static str, secret: &Secret) -> Result<(), ConfigError> {
         refuse_public_key(secret)?;
-        // Bytes are a key already, and a documented text is meant.
+        // Bytes are already a key, and a text in `Secret::documented` is intended.
         let Some(text) = secret.text().filter(|_| !secret.is_documented()) else { return Ok(()) };
         if let Some(found) = self.others.iter().find(|other| other.form.fits(text)) {
             if self.is_issued {
@@ -80,8 +85,10 @@ impl Credentials {
     }
 }
 
-/// Refuses a public key. In a file with several providers one key is soon in another's place, and everybody knows
-/// it.
+/// Rejects a public key.
+///
+/// In a file with several providers, a key is easily put in the place of another, and everyone
+/// knows a public key.
 pub(crate) fn refuse_public_key(secret: &Secret) -> Result<(), ConfigError> {
     let begins = |prefix: &str| secret.expose().starts_with(prefix.as_bytes());
     if begins("-----BEGIN PUBLIC KEY-----") || begins("whpk_") {
@@ -96,10 +103,10 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The fewest bytes of a secret that takes some time to guess.
+/// Minimum length, in bytes, of a secret that takes some time to guess.
 const SHORT: usize = 8;
 
-/// Why a secret is hardly the right one, though it may be.
+/// A reason why a secret is probably not the right one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Doubt {
     Documented { source: &'static str },
@@ -111,19 +118,20 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Documented { source } => {
-                write!(f, "the secret stands in {source}, so anyone could sign")
+                write!(f, "the secret is published in {source}, so anyone could sign")
             }
             Self::OtherKind { found, wanted } => {
                 write!(f, "the secret looks like {found}; use {wanted}")
             }
             Self::Short => {
-                write!(f, "the secret has fewer than {SHORT} bytes, so anyone could guess it")
+                write!(f, "the secret has fewer than {SHORT} bytes and is easy to guess")
             }
         }
     }
 }
 
-/// Logs a warning, once for each provider and doubt: a look-up makes a verifier for each request.
+/// Logs a warning once for each provider and reason, because a lookup creates a verifier for each
+/// request.
 #[cfg(feature = "tracing")]
 fn warn_once(provider: &'static str, doubt: Doubt) {
     use std::sync::{Mutex, PoisonError};
@@ -143,7 +151,7 @@ fn warn_once(provider: &'static str, doubt: Doubt) {
     tracing::warn!(
         target: "tower_webhook::config",
         provider,
-        "{doubt}; where it is meant, use `Secret::documented`"
+        "{doubt}; if it is intended, use `Secret::documented`"
     );
 }
 

@@ -9,11 +9,13 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::{outcome::rejection::Rejection, parse::encoding::MAX_TAG};
 
-/// How the tag is computed. It is fixed by the scheme and never taken from the request (T-34).
+/// Algorithm of a signature.
+///
+/// The scheme fixes it. It is never taken from the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// HMAC with SHA-1. Still sound as a MAC, though SHA-1 is broken as a hash.
+    /// HMAC with SHA-1. It is still sound as a MAC, although SHA-1 is broken as a hash.
     HmacSha1,
     /// HMAC with SHA-256.
     HmacSha256,
@@ -25,18 +27,18 @@ pub enum Algorithm {
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     Ed25519,
-    /// ECDSA over P-256 with SHA-256, the signature in DER.
+    /// ECDSA over P-256 with SHA-256, and the signature in DER.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     EcdsaP256Sha256,
-    /// RSA with SHA-256, padded as PKCS#1 v1.5 says.
+    /// RSA with SHA-256 and PKCS #1 v1.5 padding.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     RsaPkcs1Sha256,
 }
 
 impl Algorithm {
-    /// Bytes of a signature; the most of them, where their number varies.
+    /// Returns the length of a signature in bytes, or the maximum if the length varies.
     pub(crate) const fn tag_len(self) -> usize {
         match self {
             Self::HmacSha1 => 20,
@@ -53,7 +55,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether every signature is [`tag_len`](Self::tag_len) bytes long.
+    /// Returns `true` if every signature is [`tag_len`](Self::tag_len) bytes long.
     pub(crate) const fn has_fixed_len(self) -> bool {
         match self {
             Self::HmacSha1 | Self::HmacSha256 | Self::HmacSha384 | Self::HmacSha512 => true,
@@ -63,10 +65,10 @@ impl Algorithm {
     }
 }
 
-/// A MAC that has its key, and perhaps the beginning of a message. It wipes itself when dropped.
+/// A MAC with its key, and possibly the beginning of a message. It is wiped when dropped.
 ///
-/// The two with states of twice the size are boxed: few providers use them, and all others would
-/// move that size with each request.
+/// The two variants with states of twice the size are boxed: few providers use them, and all others
+/// would move that size with each request.
 #[derive(Clone)]
 pub(crate) enum Mac {
     Sha1(Hmac<Sha1>),
@@ -76,7 +78,8 @@ pub(crate) enum Mac {
 }
 
 impl Mac {
-    /// `None` for an algorithm that takes a public key, and so no secret.
+    /// Creates a MAC, or returns `None` for an algorithm that takes a public key and thus no
+    /// secret.
     pub(crate) fn new(algorithm: Algorithm, key: &[u8]) -> Option<Self> {
         Some(match algorithm {
             Algorithm::HmacSha1 => Self::hmac_sha1(key),
@@ -117,7 +120,7 @@ impl Mac {
 
 #[expect(clippy::expect_used, reason = "the error exists for MACs with keys of one length")]
 fn keyed<M: KeyInit>(key: &[u8]) -> M {
-    M::new_from_slice(key).expect("HMAC takes keys of any length")
+    M::new_from_slice(key).expect("HMAC accepts keys of any length")
 }
 
 impl fmt::Debug for Mac {
@@ -126,8 +129,10 @@ impl fmt::Debug for Mac {
     }
 }
 
-/// A computed tag. It has no `PartialEq`: comparing it any way but in constant time would tell a
-/// forger how many of its bytes are right (T-05).
+/// A computed tag.
+///
+/// It has no `PartialEq`: a comparison that is not in constant time would reveal to a forger how
+/// many of its bytes are right.
 #[derive(Clone, Copy)]
 pub(crate) struct Tag {
     bytes: [u8; MAX_TAG],
@@ -141,13 +146,13 @@ impl Tag {
         Self { bytes, len: tag.len() }
     }
 
-    /// In constant time. A candidate of another length never matches (T-03).
+    /// Compares in constant time. A candidate of another length never matches.
     pub(crate) fn matches(&self, candidate: &[u8]) -> Choice {
         let (ours, theirs) = (self.as_bytes(), candidate);
         if ours.len() != theirs.len() {
             return Choice::from(0);
         }
-        // By words, of which every tag is a whole number: there are four times as many bytes.
+        // Compares words, of which every tag is a whole number: there are four times as many bytes.
         let ((ours, our_rest), (theirs, their_rest)) = (ours.as_chunks(), theirs.as_chunks());
         let word = |bytes: &[u8; 4]| u32::from_ne_bytes(*bytes);
         ours.iter().zip(theirs).fold(our_rest.ct_eq(their_rest), |is_same, (ours, theirs)| {
@@ -160,8 +165,10 @@ impl Tag {
     }
 }
 
-/// Collects which of several keys matched, without an early exit: the time taken does not tell
-/// which key or signature it was.
+/// The result of trying several keys.
+///
+/// It is collected without an early exit, so that the time taken does not reveal which key or
+/// signature matched.
 #[derive(Debug)]
 pub(crate) struct KeyMatch {
     matched: Choice,
@@ -181,7 +188,8 @@ impl KeyMatch {
         self.tried += 1;
     }
 
-    /// The index of the first key that matched, or how many were tried.
+    /// Returns the index of the first key that matched, or a rejection with the number of keys that
+    /// were tried.
     pub(crate) fn accepted(self) -> Result<usize, Rejection> {
         if bool::from(self.matched) {
             Ok(usize::try_from(self.key_index).unwrap_or(usize::MAX))

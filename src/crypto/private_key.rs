@@ -1,4 +1,4 @@
-//! The private key of a pretended provider, for tests.
+//! The private key of a simulated provider, for tests.
 
 use std::{fmt, sync::Arc};
 
@@ -20,10 +20,10 @@ use crate::{
     error::ConfigError,
 };
 
-/// A private key of Ed25519, ECDSA over P-256, or RSA: what a provider signs with, in a test that
-/// pretends to be one. The verifier gets its [`public_key`](Self::public_key).
+/// A private key of Ed25519, ECDSA over P-256, or RSA, with which a test signs in place of a
+/// provider.
 ///
-/// Its `Debug` shows the algorithm alone.
+/// The verifier gets its [`public_key`](Self::public_key). `Debug` shows only the algorithm.
 #[derive(Clone)]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "asymmetric", feature = "sign"))))]
 pub struct PrivateKey(Arc<Kind>);
@@ -35,23 +35,25 @@ enum Kind {
 }
 
 impl PrivateKey {
-    /// An Ed25519 key of its 32 bytes.
+    /// Creates an Ed25519 key from its 32 bytes.
     ///
     /// # Errors
     ///
-    /// Not for any bytes that are known of.
+    /// Returns an error if the cryptographic library rejects the bytes. No bytes are known that it
+    /// rejects.
     pub fn from_ed25519_seed(seed: &[u8; 32]) -> Result<Self, ConfigError> {
         Self::new(Ed25519KeyPair::from_seed_unchecked(seed), Kind::Ed25519)
     }
 
-    /// A key of any of the three algorithms as one PEM block, `-----BEGIN PRIVATE KEY-----`, as
-    /// `openssl genpkey` writes it.
+    /// Parses a key of any of the three algorithms from one PEM block,
+    /// `-----BEGIN PRIVATE KEY-----`, as `openssl genpkey` writes it.
     ///
     /// # Errors
     ///
-    /// When there is no such block, or more, or it holds none of the three.
+    /// Returns an error if the text is not exactly one PEM block with this label, or the block does
+    /// not hold a key of the three algorithms.
     pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
-        const WHY: &str = "it is not one PEM block that begins `-----BEGIN PRIVATE KEY-----`";
+        const WHY: &str = "expected one PEM block that begins with `-----BEGIN PRIVATE KEY-----`";
         let der = public_key::pem(text, "PRIVATE KEY").ok_or(invalid(WHY))?;
         let ed25519 = || Self::new(Ed25519KeyPair::from_pkcs8(&der), Kind::Ed25519);
         let ecdsa = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der);
@@ -61,22 +63,23 @@ impl PrivateKey {
     }
 
     fn new<K>(key: Result<K, KeyRejected>, kind: fn(K) -> Kind) -> Result<Self, ConfigError> {
-        let key = key.map_err(|_| invalid("it is no PKCS #8 of Ed25519, P-256 or RSA"))?;
+        let key = key.map_err(|_| invalid("expected a PKCS #8 key of Ed25519, P-256 or RSA"))?;
         Ok(Self(Arc::new(kind(key))))
     }
 
-    /// The public key that belongs to it, for the verifier.
+    /// Returns the public key of this key pair, for the verifier.
     ///
     /// # Errors
     ///
-    /// When [`PublicKey`] takes none of this kind, such as RSA of less than 2048 bits.
+    /// Returns an error if [`PublicKey`] does not accept the key, such as RSA of fewer than 2048
+    /// bits.
     pub fn public_key(&self) -> Result<PublicKey, ConfigError> {
         let der: Result<PublicKeyX509Der<'_>, _> = match &*self.0 {
             Kind::Ecdsa(key) => key.public_key().as_der(),
             Kind::Ed25519(key) => key.public_key().as_der(),
             Kind::Rsa(key) => key.public_key().as_der(),
         };
-        PublicKey::spki(der.map_err(|_| invalid("its public key cannot be written"))?.as_ref())
+        PublicKey::spki(der.map_err(|_| invalid("its public key cannot be encoded"))?.as_ref())
     }
 
     pub(crate) fn algorithm(&self) -> Algorithm {

@@ -1,4 +1,4 @@
-//! The public key of a provider that signs with a private one.
+//! The public key of a provider that signs with a private key.
 
 use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
@@ -17,9 +17,9 @@ use crate::{crypto::mac::Algorithm, error::ConfigError, parse::encoding};
 
 /// A provider's public key: Ed25519, ECDSA over P-256, or RSA of 2048 to 8192 bits.
 ///
-/// Its algorithm is part of it, and [`Scheme::verifier`] refuses a key of another one.
-/// It is no [`Secret`](crate::Secret), and neither can be put where the other belongs: whoever
-/// could use a public key as the secret of an HMAC could sign with what everybody knows.
+/// A key includes its algorithm, and [`Scheme::verifier`] rejects a key of another algorithm. A
+/// public key is not a [`Secret`](crate::Secret), and neither type is accepted in place of the
+/// other: if a public key could serve as the secret of an HMAC, anyone could sign with it.
 ///
 /// ```
 /// use tower_webhook::PublicKey;
@@ -40,9 +40,10 @@ struct Inner {
     key: ParsedPublicKey,
 }
 
-/// Converts into the public keys of a verifier: one, or several in an array or a `Vec`, the current one first.
+/// Conversion into the public keys of a verifier: one key, or several in an array or a `Vec`, the
+/// current one first.
 ///
-/// A text is parsed first, as in `text.parse::<PublicKey>()?`.
+/// Parse a text first, as in `text.parse::<PublicKey>()?`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no public key and no list of public keys",
     note = "give a `PublicKey`, an array or a `Vec` of them; a text is parsed: `text.parse::<PublicKey>()?`"
@@ -71,8 +72,8 @@ impl IntoPublicKeys for Vec<PublicKey> {
     }
 }
 
-/// What stands before the key itself in a SubjectPublicKeyInfo: RFC 8410, and RFC 5480 with the
-/// point uncompressed.
+/// The bytes before the key itself in a SubjectPublicKeyInfo: RFC 8410, and RFC 5480 with an
+/// uncompressed point.
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
 const P256_SPKI: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce,
@@ -80,57 +81,62 @@ const P256_SPKI: [u8; 26] = [
 ];
 
 impl PublicKey {
-    /// An Ed25519 key of 32 bytes, in hexadecimal, as Discord shows it.
+    /// Parses an Ed25519 key of 32 bytes from hexadecimal, as Discord shows it.
     ///
     /// # Errors
     ///
-    /// When the text is not 64 hexadecimal digits, or the key is one for which anybody can sign.
+    /// Returns an error if the text is not 64 hexadecimal digits, or if anyone can sign for the
+    /// key.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
         let mut bytes = [0; 32];
         encoding::decode_hex(text.as_bytes(), &mut bytes).ok_or_else(|| invalid(hex_flaw(text)))?;
         Self::ed25519(&bytes)
     }
 
-    /// An Ed25519 key of 32 bytes, in base64, as Telnyx shows it.
+    /// Parses an Ed25519 key of 32 bytes from base64, as Telnyx shows it.
     ///
     /// # Errors
     ///
-    /// When the text is not canonical base64 of 32 bytes, or the key is one for which anybody can
-    /// sign.
+    /// Returns an error if the text is not canonical base64 of 32 bytes, or if anyone can sign for
+    /// the key.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
         Self::ed25519(&base64(text)?)
     }
 
-    /// An Ed25519 key as Standard Webhooks writes it: base64 after `whpk_`, which may be left out.
+    /// Parses an Ed25519 key as Standard Webhooks writes it: base64 after `whpk_`. The prefix may
+    /// be missing.
     ///
     /// # Errors
     ///
-    /// As [`from_base64`](Self::from_base64).
+    /// See [`from_base64`](Self::from_base64).
     pub fn from_whpk(text: &str) -> Result<Self, ConfigError> {
         Self::from_base64(text.strip_prefix("whpk_").unwrap_or(text))
     }
 
-    /// A key of any of the three algorithms as base64 of its SubjectPublicKeyInfo, as SendGrid
-    /// shows it: a PEM block on one line and without its first and last.
+    /// Parses a key of any of the three algorithms from the base64 of its SubjectPublicKeyInfo, as
+    /// SendGrid shows it: a PEM block on one line, without its first and last line.
     ///
     /// # Errors
     ///
-    /// When the text is not canonical base64, not exactly one key, or a key that is too weak.
+    /// Returns an error if the text is not canonical base64, is not exactly one key, or if the key
+    /// is too weak.
     pub fn from_spki_base64(text: &str) -> Result<Self, ConfigError> {
         Self::spki(&base64(text)?)
     }
 
-    /// A key of any of the three algorithms as one PEM block, `-----BEGIN PUBLIC KEY-----`.
+    /// Parses a key of any of the three algorithms from one PEM block,
+    /// `-----BEGIN PUBLIC KEY-----`.
     ///
     /// # Errors
     ///
-    /// As [`from_spki_base64`](Self::from_spki_base64), and when there is no such block, or more.
+    /// Returns an error if the text is not exactly one PEM block with this label, and for the
+    /// reasons of [`from_spki_base64`](Self::from_spki_base64).
     pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
         let der = pem(text, "PUBLIC KEY").ok_or_else(|| invalid(pem_flaw(text)))?;
         Self::spki(&der)
     }
 
-    /// The key in the form of its algorithm.
+    /// Returns the key in the form of its algorithm.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.key.as_ref()
     }
@@ -138,13 +144,14 @@ impl PublicKey {
     fn ed25519(bytes: &[u8]) -> Result<Self, ConfigError> {
         if bytes.len() != 32 {
             return Err(invalid(
-                "an Ed25519 key has 32 bytes; use `from_spki_base64` or `from_pem` for other forms",
+                "expected 32 bytes for an Ed25519 key; \
+                 use `from_spki_base64` or `from_pem` for other forms",
             ));
         }
         if is_of_small_order(bytes) {
             return Err(invalid(
-                "anybody can sign for this one, as for 32 zero bytes; \
-                 use the one that the provider shows",
+                "anyone can sign for this key, as for 32 zero bytes; \
+                 use the key that the provider shows",
             ));
         }
         Self::new(Algorithm::Ed25519, &ED25519, bytes)
@@ -159,7 +166,7 @@ impl PublicKey {
             Self::new(Algorithm::RsaPkcs1Sha256, &RSA_PKCS1_2048_8192_SHA256, der)
         } else {
             Err(invalid(
-                "it is no SubjectPublicKeyInfo of Ed25519, of P-256 with an uncompressed point, \
+                "expected a SubjectPublicKeyInfo of Ed25519, of P-256 with an uncompressed point, \
                  or of RSA with 2048 to 8192 bits",
             ))
         }
@@ -171,7 +178,7 @@ impl PublicKey {
         bytes: &[u8],
     ) -> Result<Self, ConfigError> {
         let key = ParsedPublicKey::new(verification, bytes)
-            .map_err(|_| invalid("its bytes are no key of its algorithm"))?;
+            .map_err(|_| invalid("its bytes are not a valid key of its algorithm"))?;
         Ok(Self(Arc::new(Inner { algorithm, key })))
     }
 
@@ -188,8 +195,10 @@ impl PublicKey {
     }
 }
 
-/// Reads any of the forms above, for keys that come from a configuration: which one it is, their
-/// lengths and letters tell. The key's algorithm is still checked against the provider's.
+/// Parses a key in any of the forms above, for keys that come from a configuration.
+///
+/// The form follows from the length and the characters of the text. The key's algorithm is still
+/// checked against the provider's.
 impl FromStr for PublicKey {
     type Err = ConfigError;
 
@@ -197,7 +206,7 @@ impl FromStr for PublicKey {
         if text.trim_start().starts_with("-----") {
             return Self::from_pem(text);
         }
-        // As base64 this would be 48 bytes, and no key has so many.
+        // As base64 this would be 48 bytes, and no key has that length.
         if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Self::from_hex(text);
         }
@@ -206,8 +215,10 @@ impl FromStr for PublicKey {
     }
 }
 
-/// Whether this is a SubjectPublicKeyInfo of RSA and nothing more. This reader looks at the size,
-/// but not at what follows the key, so the key is written again and compared.
+/// Returns whether this is a SubjectPublicKeyInfo of RSA and nothing more.
+///
+/// The parser checks the size, but not the bytes after the key, so the key is encoded again and
+/// compared.
 fn is_rsa(der: &[u8]) -> bool {
     let Ok(key) = PublicEncryptingKey::from_der(der) else { return false };
     AsDer::<PublicKeyX509Der<'_>>::as_der(&key).is_ok_and(|again| again.as_ref() == der)
@@ -215,7 +226,7 @@ fn is_rsa(der: &[u8]) -> bool {
 
 fn hex_flaw(text: &str) -> &'static str {
     if text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        "it is not 64 hexadecimal digits; use the constructor for the form that it has"
+        "expected 64 hexadecimal digits; use the constructor for the form of the key"
     } else {
         encoding::hex_flaw(text)
     }
@@ -225,7 +236,7 @@ const fn invalid(why: &'static str) -> ConfigError {
     ConfigError::PublicKeyInvalid { why }
 }
 
-/// What is inside the one PEM block with this label.
+/// Returns the content of the one PEM block with this label.
 pub(crate) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
     let inside = text
         .trim()
@@ -235,33 +246,37 @@ pub(crate) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
     base64(&lines).ok()
 }
 
-/// Says what is wrong with a text that is not one PEM block of a public key, for whoever pasted it.
+/// Describes the problem with a text that is not one PEM block of a public key, for the person who
+/// pasted it.
 fn pem_flaw(text: &str) -> &'static str {
     const KINDS: [(&str, &str); 4] = [
         (
             "CERTIFICATE-----",
-            "it is a certificate; take its key out with `openssl x509 -pubkey -noout`",
+            "it is a certificate; extract its key with `openssl x509 -pubkey -noout`",
         ),
-        ("PRIVATE KEY-----", "it is a private key, which only the provider has"),
+        ("PRIVATE KEY-----", "it is a private key; use the public key that the provider shows"),
         (
             "-----BEGIN RSA PUBLIC KEY-----",
-            "it is a key in the form of PKCS #1; write it anew with \
+            "it is a key in the PKCS #1 form; convert it with \
              `openssl rsa -RSAPublicKey_in -pubout`",
         ),
-        ("\\n", "it has `\\n` as two characters where its line breaks were"),
+        ("\\n", "it contains `\\n` as two characters; replace them with line breaks"),
     ];
     let kind = KINDS.iter().find(|(mark, _)| text.contains(mark));
-    kind.map_or("it is not one PEM block that begins `-----BEGIN PUBLIC KEY-----`", |(_, flaw)| {
-        flaw
-    })
+    kind.map_or(
+        "expected one PEM block that begins with `-----BEGIN PUBLIC KEY-----`",
+        |(_, flaw)| flaw,
+    )
 }
 
 fn base64(text: &str) -> Result<Vec<u8>, ConfigError> {
     encoding::BASE64_KEY.decode(text).map_err(|_| invalid(encoding::base64_flaw(text)))
 }
 
-/// Whether this is one of the few points for which a signature can be made without a private key.
-/// The library takes them (as RFC 8032 has it), and 32 zero bytes are one of them.
+/// Returns whether this is one of the few points for which a signature can be made without a
+/// private key.
+///
+/// The library accepts them, as RFC 8032 does, and 32 zero bytes are one of them.
 fn is_of_small_order(key: &[u8]) -> bool {
     const ORDER_8: [[u8; 32]; 2] = [
         *b"\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\
@@ -269,8 +284,8 @@ fn is_of_small_order(key: &[u8]) -> bool {
         *b"\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f\
            \x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a",
     ];
-    // The last bit is the sign of x, and the rest y. Small orders are y = 0, 1, -1 and the two
-    // above, for 0 and 1 also plus p.
+    // The last bit is the sign of x, and the rest is y. Points of small order have y = 0, 1, -1 or
+    // one of the two values above, and p may be added to 0 and 1.
     let [first, middle @ .., last] = key else { return true };
     let last = last & 0x7f;
     let is_near_0 = *first <= 1 && middle.iter().all(|byte| *byte == 0) && last == 0;
@@ -289,7 +304,7 @@ impl fmt::Debug for PublicKey {
 /// Signed content that is still arriving.
 pub(crate) struct Content {
     sha256: digest::Context,
-    /// The parts before the body, for the algorithm that has no use for a hash.
+    /// The parts before the body, for the algorithm that does not sign a hash.
     before: Option<Vec<u8>>,
 }
 
@@ -374,7 +389,7 @@ mod tests {
 
     #[test]
     fn base64_that_could_be_hexadecimal_is_base64() {
-        // About half of all 32 bytes are a point.
+        // About half of all strings of 32 bytes are a point.
         let keys = (b'0'..=b'9').map(|digit| {
             let text = char::from(digit).to_string().repeat(42) + "A";
             text.parse::<PublicKey>().is_ok()

@@ -1,4 +1,4 @@
-//! The secret that a webhook is signed with.
+//! The secret with which a webhook is signed.
 
 use std::{fmt, sync::Arc};
 
@@ -7,15 +7,15 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::{error::ConfigError, parse::encoding};
 
-/// A secret, as the user pasted it or as key bytes. Never empty.
+/// A secret: the text that the user pasted, or key bytes. It is never empty.
 ///
-/// [`Secret::new`] takes the **text** from the provider's page; the provider's verifier then makes
-/// its key of it by the provider's own rule (Stripe uses its `whsec_…` as it is, Standard Webhooks
-/// strips the prefix and decodes the rest). The other constructors decode right away, and every
-/// provider takes the result as it is.
+/// [`Secret::new`] takes the **text** from the provider's page. The provider's verifier then
+/// derives its key from the text by the provider's own rule: Stripe uses its `whsec_…` unchanged,
+/// Standard Webhooks strips the prefix and decodes the rest. The other constructors decode the text
+/// at once, and every provider uses the resulting bytes unchanged.
 ///
-/// It is wiped from memory when the last clone is dropped, has no `Display`, and its `Debug` shows
-/// nothing:
+/// The secret is wiped from memory when the last clone is dropped. It has no `Display`, and its
+/// `Debug` shows nothing:
 ///
 /// ```
 /// use tower_webhook::Secret;
@@ -36,7 +36,7 @@ struct Wiped {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Bytes,
-    /// A text that is meant, whatever it looks like.
+    /// A text that is intended, even if it looks like a mistake.
     Documented,
     Text,
 }
@@ -47,7 +47,7 @@ impl Drop for Wiped {
     }
 }
 
-/// Texts that documentation puts where the secret belongs, and what programs write for nothing.
+/// Placeholders in documentation, and texts that programs write for a missing value.
 const PLACEHOLDERS: [&str; 16] = [
     "[redacted]",
     "changeme",
@@ -67,37 +67,43 @@ const PLACEHOLDERS: [&str; 16] = [
     "your_webhook_secret",
 ];
 
-/// References to secret stores, by how they begin: of 1Password, of HashiCorp's Vault, of Amazon.
+/// Beginnings of references to secret stores: 1Password, HashiCorp Vault, Amazon.
 const REFERENCES: [&str; 3] = ["op://", "vault:secret/", "arn:aws:"];
 
-/// What stands around the name of a variable that nobody has filled in.
+/// The characters around the name of a variable that was not filled in.
 const UNFILLED: [(&str, &str); 4] = [("${", "}"), ("{{", "}}"), ("<", ">"), ("%", "%")];
 
 impl Secret {
-    /// Creates a secret of the text that the provider shows.
+    /// Creates a secret from the text that the provider shows.
     ///
     /// # Errors
     ///
-    /// When the text is empty or blank, or has white space around it; when it has quotation marks around
-    /// it, a `NAME=` or `Bearer` before it, or characters in it that cannot be seen; when it is a known
-    /// placeholder, a variable that nobody has filled in (`${NAME}`), or a reference to a secret store
-    /// (`op://…`). Where such a text is meant, use [`documented`](Self::documented) or
+    /// Returns an error if the text
+    ///
+    /// - is empty, blank or all zero, or has white space around it;
+    /// - is in quotation marks, has `NAME=` or `Bearer` before it, or contains invisible
+    ///   characters;
+    /// - is a known placeholder, a variable that was not filled in (`${NAME}`), or a reference to a
+    ///   secret store (`op://…`).
+    ///
+    /// If one of these texts is intended, use [`documented`](Self::documented) or
     /// [`from_bytes`](Self::from_bytes).
     pub fn new(text: impl Into<String>) -> Result<Self, ConfigError> {
         Self::of_text(text.into(), Form::Text)
     }
 
-    /// Creates a secret of a text that is meant although it looks like another credential or a placeholder, or
-    /// stands in documentation: for tests and vectors. A verifier takes it without an error and without a
-    /// warning.
+    /// Creates a secret from a text that is intended although it looks like another credential or a
+    /// placeholder, or although documentation publishes it.
+    ///
+    /// It is for tests and vectors. A verifier accepts it without an error and without a warning.
     ///
     /// ```
     /// use tower_webhook::{Secret, providers::{GitHub, Stripe}};
     ///
-    /// // Anyone can sign with it: it stands in GitHub's documentation.
+    /// // Anyone can sign with this secret: GitHub's documentation publishes it.
     /// GitHub::new(Secret::documented("It's a Secret to Everybody")?)?;
     ///
-    /// // An API key is no signing secret.
+    /// // An API key is not a signing secret.
     /// assert!(Stripe::new("sk_test_4eC39HqLyjWDarjtT1zdp7dc").is_err());
     /// assert!(Stripe::new(Secret::documented("sk_test_4eC39HqLyjWDarjtT1zdp7dc")?).is_ok());
     /// # Ok::<_, tower_webhook::ConfigError>(())
@@ -105,7 +111,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// When the text is empty, blank or all zero, or has white space around it.
+    /// Returns an error if the text is empty, blank or all zero, or has white space around it.
     pub fn documented(text: impl Into<String>) -> Result<Self, ConfigError> {
         Self::of_text(text.into(), Form::Documented)
     }
@@ -129,7 +135,7 @@ impl Secret {
         problem.map_or(Ok(Self(Arc::new(wiped))), Err)
     }
 
-    /// Creates a secret of the text in this environment variable.
+    /// Creates a secret from the text of this environment variable.
     ///
     /// ```no_run
     /// use tower_webhook::Secret;
@@ -141,19 +147,19 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// When the variable is not set or not UTF-8, or as for [`new`](Self::new). The error names the
-    /// variable, and shows nothing of its text.
+    /// Returns an error if the variable is not set or not UTF-8, and for the reasons of
+    /// [`new`](Self::new). The error names the variable, and shows nothing of its text.
     pub fn from_env(name: &str) -> Result<Self, ConfigError> {
         let invalid = |error| ConfigError::VariableInvalid { name: name.to_owned(), error };
         let text = std::env::var(name).map_err(|_| invalid(None))?;
         Self::new(text).map_err(|error| invalid(Some(Box::new(error))))
     }
 
-    /// Key bytes, used as they are.
+    /// Creates a secret from key bytes, which are used unchanged.
     ///
     /// # Errors
     ///
-    /// When there are none, or all are blank or zero.
+    /// Returns an error if there are no bytes, or all of them are blank or zero.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self, ConfigError> {
         Self::of_bytes(Wiped { bytes: bytes.into(), form: Form::Bytes })
     }
@@ -168,15 +174,17 @@ impl Secret {
         Ok(Self(Arc::new(wiped)))
     }
 
-    /// Decodes key bytes from standard base64. From 16 bytes on the padding may be missing, and the last
-    /// character may have unused bits.
+    /// Decodes key bytes from standard base64.
+    ///
+    /// If the key has 16 bytes or more, the padding may be missing, and the last character may have
+    /// unused bits.
     ///
     /// # Errors
     ///
-    /// When the text is not base64, is shorter and not canonical, or decodes to a key that is empty,
-    /// blank or all zero.
+    /// Returns an error if the text is not base64, or is not canonical and decodes to fewer than 16
+    /// bytes, or if the key is empty, blank or all zero.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
-        // Wiped also when it breaks off.
+        // The buffer is wiped on an error, too.
         let mut decoded = Wiped { bytes: vec![0; text.len() + 3], form: Form::Bytes };
         let len = encoding::decode_secret(text, &mut decoded.bytes)
             .map_err(|why| ConfigError::SecretUndecodable { form: "base64", why })?;
@@ -188,7 +196,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// When the text is not hexadecimal, or decodes to a key that is empty, blank or all zero.
+    /// Returns an error if the text is not hexadecimal, or if the key is empty, blank or all zero.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
         let mut decoded = Wiped { bytes: vec![0; text.len() / 2], form: Form::Bytes };
         encoding::decode_hex(text.as_bytes(), &mut decoded.bytes).ok_or_else(|| {
@@ -197,22 +205,23 @@ impl Secret {
         Self::of_bytes(decoded)
     }
 
-    /// Decodes key bytes as Standard Webhooks writes them: base64 after `whsec_`, which may be left out.
+    /// Decodes key bytes as Standard Webhooks writes them: base64 after `whsec_`. The prefix may be
+    /// missing.
     ///
     /// # Errors
     ///
-    /// As [`from_base64`](Self::from_base64).
+    /// See [`from_base64`](Self::from_base64).
     pub fn from_whsec(text: &str) -> Result<Self, ConfigError> {
         Self::from_base64(text.strip_prefix("whsec_").unwrap_or(text))
     }
 
-    /// The bytes, for a verifier of your own. Do not log or store them.
+    /// Returns the bytes, for a verifier of your own. Do not log or store them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0.bytes
     }
 
-    /// Whether `token` is this secret, in constant time for tokens of one length.
+    /// Returns whether `token` is this secret, in constant time for tokens of one length.
     #[must_use]
     pub fn matches(&self, token: &[u8]) -> bool {
         self.ct_matches(token).into()
@@ -226,13 +235,13 @@ impl Secret {
         self.0.form == Form::Documented
     }
 
-    /// Returns the part of the text from this byte on, with what is known of the whole.
+    /// Returns the text from this byte on as a secret of the same form.
     pub(crate) fn text_from(&self, at: usize) -> Option<Result<Self, ConfigError>> {
         let rest = self.text()?.get(at..)?;
         Some(Self::of_text(rest.to_owned(), self.0.form))
     }
 
-    /// The text as pasted; `None` for bytes that a constructor has decoded already.
+    /// Returns the text as pasted, or `None` for bytes that a constructor has already decoded.
     pub(crate) fn text(&self) -> Option<&str> {
         match self.0.form {
             Form::Bytes => None,
@@ -241,7 +250,7 @@ impl Secret {
     }
 }
 
-/// Returns what was pasted with the secret, or in its place, and the way out.
+/// Returns the problem with a text that was pasted around the secret or in its place, and its fix.
 fn slip(text: &str) -> Option<&'static str> {
     let quotes =
         [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
@@ -252,13 +261,13 @@ fn slip(text: &str) -> Option<&'static str> {
         text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
     };
     if quotes.iter().any(is_quoted) {
-        Some("there are quotation marks around it; leave them out")
+        Some("it is in quotation marks; remove them")
     } else if is_assigned(text) {
-        Some("there is a `NAME=` before it; leave that out")
+        Some("it begins with `NAME=`; remove that part")
     } else if begins("bearer ") {
-        Some("it is the value of an `Authorization` header; use the signing secret alone")
+        Some("it is the value of an `Authorization` header; use only the signing secret")
     } else if text.contains(|letter| is_blank(letter) && !letter.is_whitespace()) {
-        Some("there is a character in it that cannot be seen; type it anew")
+        Some("it contains an invisible character; type it again")
     } else if REFERENCES.iter().any(|start| begins(start)) {
         Some("it is a reference to a secret store; resolve it first")
     } else {
@@ -266,12 +275,12 @@ fn slip(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns whether it is a line of an environment file.
+/// Returns whether the text is a line of an environment file.
 fn is_assigned(text: &str) -> bool {
     let text = text.strip_prefix("export ").unwrap_or(text);
-    // Padding is no value.
+    // Padding is not a value.
     text.split_once('=').is_some_and(|(name, value)| {
-        // A random secret hardly begins so.
+        // A random secret rarely begins with four of these characters.
         name.len() >= 4
             && name.bytes().take(4).all(|b| b.is_ascii_uppercase() || b == b'_')
             && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
@@ -279,7 +288,8 @@ fn is_assigned(text: &str) -> bool {
     })
 }
 
-/// Returns whether nobody sees it, such as the byte order mark that some editors put into a file.
+/// Returns whether the character is invisible, such as the byte order mark that some editors put
+/// into a file.
 fn is_blank(letter: char) -> bool {
     letter.is_whitespace()
         || letter.is_control()
@@ -287,7 +297,7 @@ fn is_blank(letter: char) -> bool {
 }
 
 fn is_placeholder(text: &str) -> bool {
-    // Byte by byte: a changed copy would stay in memory that is freed.
+    // Compares byte by byte, because a changed copy would stay in freed memory.
     let plain =
         |byte: u8| if matches!(byte, b'-' | b' ') { b'_' } else { byte.to_ascii_lowercase() };
     PLACEHOLDERS.iter().any(|placeholder| text.bytes().map(plain).eq(placeholder.bytes()))
@@ -297,7 +307,8 @@ fn is_placeholder(text: &str) -> bool {
         })
 }
 
-/// HMAC pads its key with zeros: a key of zeros signs what the empty key signs.
+/// Returns whether the key is all zero. HMAC pads its key with zeros, so this key signs like the
+/// empty key.
 fn is_empty_key(key: &[u8]) -> bool {
     key.iter().all(|byte| *byte == 0)
 }

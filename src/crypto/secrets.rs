@@ -1,4 +1,4 @@
-//! Several secrets of one sender.
+//! The secrets of one sender.
 
 use crate::{
     crypto::{credentials::Credentials, secret::Secret},
@@ -7,7 +7,7 @@ use crate::{
 
 /// The secrets of one sender: the current one and, during a rotation, those before it.
 ///
-/// A tenant without one is answered like a tenant that does not exist.
+/// A tenant without secrets gets the same response as a tenant that does not exist.
 ///
 /// ```
 /// use tower_webhook::{Secret, Secrets, providers::Meta};
@@ -21,14 +21,14 @@ use crate::{
 pub struct Secrets(pub(crate) Vec<Secret>);
 
 impl Secrets {
-    /// Returns whether there is none.
+    /// Returns `true` if there are no secrets.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns the secrets, of which there is one at least and, with those that the verifier has already,
-    /// no more than a rotation can need. None is known to be something else.
+    /// Returns the secrets if there is at least one, if there are at most [`MAX_SECRETS`] with
+    /// those that the verifier already has, and if none is another credential.
     pub(crate) fn checked(
         self,
         present: usize,
@@ -40,7 +40,7 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// As [`checked`](Self::checked), of texts that are not signed with.
+    /// Returns the secrets after a check of their number alone, for texts that sign nothing.
     pub(crate) fn counted(self, present: usize) -> Result<Vec<Secret>, ConfigError> {
         match self.0.len() {
             0 => Err(ConfigError::SecretEmpty),
@@ -50,7 +50,7 @@ impl Secrets {
     }
 }
 
-/// Maps each secret, and says of several which one is at fault.
+/// Maps each secret. The error of one of several secrets names its position.
 pub(crate) fn each<S, T>(
     secrets: impl IntoIterator<Item = S, IntoIter: ExactSizeIterator>,
     mut map: impl FnMut(S) -> Result<T, ConfigError>,
@@ -60,7 +60,7 @@ pub(crate) fn each<S, T>(
     let of_several = |place| {
         move |error| match error {
             error if is_one => error,
-            // Which one is known already, as in a list of lists.
+            // The position is already known, as in a list of lists.
             error @ (ConfigError::SecretOfSeveral { .. } | ConfigError::TooManySecrets) => error,
             error => ConfigError::SecretOfSeveral { place, error: Box::new(error) },
         }
@@ -95,8 +95,8 @@ impl IntoIterator for Secrets {
     }
 }
 
-/// Converts into the secrets of a verifier: a text as the provider shows it, a [`Secret`], or several of one
-/// sort in an array, a `Vec` or [`Secrets`], the current one first.
+/// Conversion into the secrets of a verifier: a text as the provider shows it, a [`Secret`], or
+/// several of one type in an array, a slice, a `Vec` or [`Secrets`], the current one first.
 ///
 /// ```
 /// use tower_webhook::{Secret, providers::{self, StandardWebhooks}};
@@ -116,7 +116,7 @@ pub trait IntoSecrets {
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`].
+    /// Returns the error of [`Secret::new`] if a text cannot be a secret.
     fn into_secrets(self) -> Result<Secrets, ConfigError>;
 }
 

@@ -1,4 +1,4 @@
-//! What a log keeps, and where.
+//! Builder of a delivery log.
 
 #[cfg(feature = "delivery-log-postgres")]
 use crate::delivery_log::postgres::store::Postgres;
@@ -21,16 +21,16 @@ use crate::{
     outcome::redact::names::is_sensitive,
 };
 
-/// Sets up a [`DeliveryLog`].
+/// Builder of a [`DeliveryLog`].
 ///
-/// | | default |
+/// | option | default |
 /// |---|---|
-/// | headers | `content-type`, `traceparent`, `x-correlation-id`, and the delivery ids and event names of GitHub, GitLab, Shopify, Standard Webhooks and Svix |
+/// | headers | `content-type`, `traceparent`, `x-correlation-id`, and the delivery IDs and event names of GitHub, GitLab, Shopify, Standard Webhooks and Svix |
 /// | payload of verified requests | the first 64 KiB |
-/// | payload of others | none |
-/// | refusals | 1,000 rows a minute |
+/// | payload of other requests | none |
+/// | rejections | 1,000 rows a minute |
 /// | queue | 10,000 rows and 64 MiB |
-/// | one answer of the store | 10 seconds |
+/// | time limit of a store call | 10 seconds |
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct DeliveryLogBuilder {
@@ -60,15 +60,15 @@ impl Default for DeliveryLogBuilder {
 }
 
 impl DeliveryLogBuilder {
-    /// Keeps these headers, in place of the default ones.
+    /// Sets the headers to keep, in place of the default ones.
     ///
-    /// Of them the headers that the request's verifier names as
-    /// [sensitive](crate::Verifier::sensitive_parts) are not kept, and a value that holds a secret
-    /// (`/hook?token=…`) is `[REDACTED]`.
+    /// Headers that the request's verifier declares as
+    /// [sensitive](crate::Verifier::sensitive_parts) are not kept, even if they are listed. A value
+    /// that contains a secret (`/hook?token=…`) becomes `[REDACTED]`.
     ///
     /// # Errors
     ///
-    /// When one of them may hold a secret by its name; see
+    /// Returns an error if the name of a header suggests a secret; see
     /// [`is_sensitive`](crate::observe::is_sensitive).
     pub fn headers(
         mut self,
@@ -82,79 +82,95 @@ impl DeliveryLogBuilder {
         Ok(self)
     }
 
-    /// The longest payload in bytes; a longer one is cut. With 0 none is kept, only length and
-    /// digest.
+    /// Sets the maximum length of a stored payload in bytes, 64 KiB by default.
+    ///
+    /// Longer payloads are truncated. With 0, no payload is stored, only length and digest.
     pub fn payload_limit(mut self, bytes: usize) -> Self {
         self.settings.payload_limit = bytes;
         self
     }
 
-    /// Stores the payloads of requests that are not proven genuine, too. **Anyone can then fill the log
-    /// with any text**, within the limits of payload and refusals. Those that wait take
-    /// at most a quarter of the [queue's bytes](Self::max_queued_bytes); the rows of others have none.
+    /// Also stores the payloads of requests that are not verified.
+    ///
+    /// **Anyone can then fill the log with arbitrary text**, within the limits on payloads and
+    /// rejections. Payloads that wait use at most a quarter of the [queue's
+    /// bytes](Self::max_queued_bytes). Beyond that, rows have no payload.
     pub fn store_rejected_payloads(mut self) -> Self {
         self.settings.stores_rejected_payloads = true;
         self
     }
 
-    /// Masks payloads before they are stored, off the [runtime's threads](super#threads). The digest
-    /// is of the body as received.
+    /// Masks payloads before they are stored, on threads of the [blocking pool](super#threads).
+    ///
+    /// The digest is computed from the body as received.
     pub fn mask(mut self, mask: Mask) -> Self {
         self.settings.mask = Some(mask);
         self
     }
 
-    /// The most rows a minute for requests that do not reach the handler. The others are counted
-    /// exactly, in rows with status `suppressed`: before the next one that is written, after a
-    /// minute, and at the end.
+    /// Sets the maximum number of rows a minute for requests that do not reach the handler, 1,000
+    /// by default.
+    ///
+    /// Further requests are counted exactly, in rows with status `suppressed`. A count is written
+    /// before the next row of such a request, after a minute without rows, at a
+    /// [flush](DeliveryLog::flush), and at shutdown.
     pub fn refusals_per_minute(mut self, rows: u64) -> Self {
         self.settings.refusals_per_minute = rows;
         self
     }
 
-    /// Sets the most rows that wait to be written, 10,000 by default. Those that find no room are lost and
-    /// counted: see [`DeliveryLog::dropped`]. In durable mode rows of requests that are not verified may take
-    /// half of the queue.
+    /// Sets the maximum number of rows that wait to be written, 10,000 by default.
+    ///
+    /// Rows that find no room are lost and counted; see [`DeliveryLog::dropped`]. In durable mode,
+    /// rows of unverified requests use at most half of the queue.
     pub fn max_queued_rows(mut self, rows: usize) -> Self {
         self.settings.max_queued_rows = rows;
         self
     }
 
-    /// Sets the most bytes of rows that wait to be written, 64 MiB by default. Those that find no room are
-    /// lost and counted.
+    /// Sets the maximum size of the rows that wait to be written, in bytes, 64 MiB by default.
     ///
-    /// Bodies of requests that are not verified have a quarter of the bytes. Beyond that their rows
-    /// are kept [without a digest](super::Entry::body_sha256). In durable mode rows of such requests may
-    /// take half of the queue. A row that a request waits for is kept without its body where only
-    /// that finds no room.
+    /// Rows that find no room are lost and counted; see [`DeliveryLog::dropped`].
+    ///
+    /// Bodies of unverified requests use at most a quarter of the bytes. Beyond that, their rows
+    /// are kept [without a digest](super::Entry::body_sha256). In durable mode, rows of unverified
+    /// requests use at most half of the queue. If a row that a request waits for finds no room
+    /// because of its body, it is kept without the body.
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_queued_bytes = bytes;
         self
     }
 
-    /// Sets the time limit of one answer of the store. A batch of rows is tried again after it, and a
-    /// search or a step of pruning fails. The database itself ends the work then: SQLite is
-    /// interrupted, and PostgreSQL's transactions set `statement_timeout`.
+    /// Sets the time limit for each call of the store, 10 seconds by default.
+    ///
+    /// After it, a batch of rows is retried, and a search or a step of pruning fails. The database
+    /// also ends the work itself: SQLite is interrupted, and PostgreSQL transactions set
+    /// `statement_timeout`.
     pub fn store_timeout(mut self, limit: Duration) -> Self {
         self.settings.store_timeout = limit;
         self
     }
 
-    /// Prepares the log for [`DeliveryLog::durable_layer`]: rows outlive a power cut also in SQLite, and
-    /// rows of accepted requests that the layer did not see are remarked upon. A database that is not
-    /// durable is refused when it is opened.
+    /// Prepares the log for [`DeliveryLog::durable_layer`].
+    ///
+    /// Rows then survive a power loss in SQLite, too. If a delivery is acknowledged without passing
+    /// the layer, a row with status `misconfigured` reports it once. A database that is not durable
+    /// is rejected when it is opened.
     pub fn durable(mut self) -> Self {
         self.settings.is_durable = true;
         self
     }
 
-    /// Sets the size in bytes beyond which an SQLite file does not grow, whatever else may fill the
-    /// disk. When it is reached nothing more is written until [rows go](DeliveryLog::prune).
+    /// Sets the maximum size of the SQLite file in bytes, unlimited by default.
     ///
-    /// The write-ahead log beside it (`-wal`) may take as much again, give or take one batch. It is
-    /// emptied all the time, but for transactions that read it. When it has reached the limit, a search
-    /// of the log's own that is in the way is ended, and nothing is written until a transaction of
-    /// another program has ended. Rows wait meanwhile, and durable mode answers 503. Without a size the write-ahead log has no limit.
+    /// When the file has reached this size, nothing more is written until [rows are
+    /// deleted](DeliveryLog::prune).
+    ///
+    /// The write-ahead log beside the file (`-wal`) may grow to the same size, give or take one
+    /// batch. SQLite empties it continually, except while a transaction reads it. When it has
+    /// reached the limit, the log ends its own searches that block this, and writes nothing until
+    /// transactions of other programs have ended. Meanwhile rows wait, and durable mode responds
+    /// with `503 Service Unavailable`. Without a maximum size, the write-ahead log has no limit.
     #[cfg(feature = "delivery-log-sqlite")]
     #[cfg_attr(docsrs, doc(cfg(feature = "delivery-log-sqlite")))]
     pub fn max_file_size(mut self, bytes: u64) -> Self {
@@ -162,18 +178,21 @@ impl DeliveryLogBuilder {
         self
     }
 
-    /// Opens the log in this SQLite file, and creates what is not there. The file may hold other
-    /// tables; the log's names begin with `webhook_deliveries`.
+    /// Opens the log in this SQLite file. Creates the file and the tables if they do not exist.
     ///
-    /// On Unix a new file can be read by its owner only (mode 0600), and so can its write-ahead log. A
-    /// file that is there keeps its mode.
+    /// The file may contain other tables. The names of the log's tables begin with
+    /// `webhook_deliveries`.
+    ///
+    /// On Unix, a new file and its write-ahead log are accessible to their owner only (mode 0600).
+    /// An existing file keeps its mode.
     ///
     /// # Errors
     ///
-    /// When the file cannot be opened or written, or outside a tokio runtime. A database in memory
-    /// (`":memory:"` or an empty path) and a URI (`file:…`) are refused: use
-    /// [`MemoryLog`](super::MemoryLog). In durable mode SQLite must keep its journal on disk and
-    /// wait for the disk at each commit, as it says itself after it was told to.
+    /// Returns an error if the file cannot be opened or written within the [time
+    /// limit](Self::store_timeout), or outside a Tokio runtime. In-memory databases (`":memory:"`
+    /// or an empty path) and URIs (`file:…`) are rejected: use [`MemoryLog`](super::MemoryLog). In
+    /// durable mode, SQLite must keep its journal on disk and wait for the disk at each commit.
+    /// Both settings are read back from SQLite after they are set.
     #[cfg(feature = "delivery-log-sqlite")]
     #[cfg_attr(docsrs, doc(cfg(feature = "delivery-log-sqlite")))]
     pub async fn sqlite(self, path: impl AsRef<std::path::Path>) -> Result<DeliveryLog, LogError> {
@@ -186,16 +205,19 @@ impl DeliveryLogBuilder {
         DeliveryLog::start(Arc::new(store), self.settings)
     }
 
-    /// Opens the log in this PostgreSQL database (`postgres://user:password@host/database`), and
-    /// creates what is not there. The database may hold other tables; the log's names begin with
-    /// `webhook_deliveries`. With `?sslmode=verify-full` the server must prove who it is.
+    /// Opens the log in this PostgreSQL database (`postgres://user:password@host/database`).
+    /// Creates the tables if they do not exist.
     ///
-    /// It makes four connections at most: one writes, two search, one prunes.
+    /// The database may contain other tables. The names of the log's tables begin with
+    /// `webhook_deliveries`. With `?sslmode=verify-full`, the server must prove its identity.
+    ///
+    /// The log opens at most four connections: one writes, two search, one prunes.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or written, or outside a tokio runtime. In durable mode a
-    /// server is refused that does not keep what it has acknowledged (`fsync`, `full_page_writes` or
+    /// Returns an error if the database cannot be reached or written within the [time
+    /// limit](Self::store_timeout), or outside a Tokio runtime. In durable mode, a server is
+    /// rejected if it may lose acknowledged data (`fsync`, `full_page_writes` or
     /// `synchronous_commit` is `off`), and so is a table `webhook_deliveries` that is `UNLOGGED`.
     #[cfg(feature = "delivery-log-postgres")]
     #[cfg_attr(docsrs, doc(cfg(feature = "delivery-log-postgres")))]
@@ -208,18 +230,18 @@ impl DeliveryLogBuilder {
         DeliveryLog::start(Arc::new(store), self.settings)
     }
 
-    /// Opens the log in a store of yours, or in [memory](super::MemoryLog).
+    /// Opens the log in a store of your own, or in [memory](super::MemoryLog).
     ///
     /// # Errors
     ///
-    /// Outside a tokio runtime.
+    /// Returns an error outside a Tokio runtime.
     pub fn store(self, store: impl LogStore) -> Result<DeliveryLog, LogError> {
         DeliveryLog::start(Arc::new(store), self.settings)
     }
 }
 
 impl DeliveryLog {
-    /// Sets up a log.
+    /// Creates a builder with the default settings.
     pub fn builder() -> DeliveryLogBuilder {
         DeliveryLogBuilder::default()
     }

@@ -1,4 +1,4 @@
-//! The log's handle.
+//! Handle of a delivery log.
 
 use std::{
     fmt,
@@ -27,13 +27,13 @@ use crate::{
     observe::{attempt::Attempt, event::Event, kind::EventKind, observer::Observer},
 };
 
-/// A log of every delivery, refused ones too; see the [module](super).
+/// Log of every delivery, including rejected ones; see the [module](super).
 ///
-/// It is an [`Observer`], and a handle: clones are the same log.
+/// The log is an [`Observer`] and a handle: clones share one log.
 ///
-/// Rows are written in the background. End with [`shutdown`](Self::shutdown), which waits for them.
-/// When the last clone is dropped without it, layers' clones included, what waits is still written
-/// if the runtime runs long enough. A runtime that ends takes it along.
+/// Rows are written in the background. At the end, call [`shutdown`](Self::shutdown), which waits
+/// for them. If the last clone, including the clones in layers, is dropped without it, waiting rows
+/// are still written if the runtime runs long enough. A runtime that shuts down discards them.
 #[derive(Clone)]
 pub struct DeliveryLog(pub(crate) Arc<Shared>);
 
@@ -64,43 +64,46 @@ impl DeliveryLog {
         Ok(Self(Arc::new(Shared { queue, store, settings, writer, has_warned, pruning })))
     }
 
-    /// Returns the rows that the filter asks for, the newest first. [`Page::next`] turns the page.
+    /// Returns the rows that match the filter, newest first. [`Page::next`] returns the filter of
+    /// the next page.
     ///
-    /// Searches do not keep rows from being written: they have connections of their own, two at a
-    /// time, and more of them queue. The time in the queue counts towards the
-    /// [limit](crate::delivery_log::DeliveryLogBuilder::store_timeout), after which the database ends the search.
+    /// Searches do not delay the writing of rows: in SQLite and PostgreSQL they use connections of
+    /// their own, two at a time, and further searches queue. The time in the queue counts towards
+    /// the [time limit](crate::delivery_log::DeliveryLogBuilder::store_timeout), after which the
+    /// database ends the search.
     ///
     /// # Errors
     ///
-    /// When the store cannot be read, or not in time.
+    /// Returns an error if the store cannot be read within the time limit.
     pub async fn find(&self, filter: &Filter) -> Result<Page, LogError> {
         let filter = filter.clone().limit(filter.limit);
         limited(&self.0.settings, self.0.store.find(&filter)).await
     }
 
-    /// The row with this name.
+    /// Returns the row with this ID.
     ///
     /// # Errors
     ///
-    /// When the store cannot be read.
+    /// Returns an error if the store cannot be read within the time limit.
     pub async fn get(&self, id: EntryId) -> Result<Option<Entry>, LogError> {
         let mut filter = Filter::new().limit(1);
         filter.id = Some(id);
         Ok(self.find(&filter).await?.pop())
     }
 
-    /// Deletes the oldest rows, so that the rest keeps within the limits, and returns how many went.
-    /// Call it now and then.
+    /// Deletes the oldest rows until the remaining rows are within the limits, and returns the
+    /// number of deleted rows. Call it periodically.
     ///
-    /// It costs what it deletes, however large the log is: some 500 rows or 4 MiB at a time, and rows
-    /// are written in between. The [limit](crate::delivery_log::DeliveryLogBuilder::store_timeout) is for each such step. Rows that
-    /// are written after the call stay. One pruning of a log runs at a time: a second call waits until
-    /// the first has ended.
+    /// The cost depends on the number of deleted rows, not on the size of the log. Each step
+    /// deletes some 500 rows or 4 MiB, and rows are written between the steps. The [time
+    /// limit](crate::delivery_log::DeliveryLogBuilder::store_timeout) applies to each step. Rows
+    /// that are written after the call are kept. A log runs one call at a time: a second call waits
+    /// until the first has ended.
     ///
     /// # Errors
     ///
-    /// When the store fails. What earlier steps have deleted is gone, and the step that failed has
-    /// deleted nothing.
+    /// Returns an error if the store fails. Rows deleted by earlier steps stay deleted, and the
+    /// failed step has deleted nothing.
     pub async fn prune(&self, retention: Retention) -> Result<u64, LogError> {
         let Shared { store, settings, pruning, .. } = &*self.0;
         let _alone = pruning.lock().await;
@@ -116,13 +119,14 @@ impl DeliveryLog {
         }
     }
 
-    /// Waits until all rows of the requests that have ended by now are written.
+    /// Waits until the rows of all requests that have ended so far are written.
     ///
-    /// It waits for as long as the store cannot be used; limit the time, where that matters.
+    /// There is no time limit: the call waits for as long as the store is unavailable. Add a
+    /// timeout where that matters.
     ///
     /// # Errors
     ///
-    /// When the log has been shut down.
+    /// Returns an error if the log has been shut down.
     pub async fn flush(&self) -> Result<(), LogError> {
         match self.0.queue.flush() {
             Some(written) => written.await.map_err(|_| LogError::closed()),
@@ -130,13 +134,14 @@ impl DeliveryLog {
         }
     }
 
-    /// Takes no more rows, and writes those that wait, as well as how many refusals were kept back
-    /// and rows lost. What is not written within the time limit is lost and
-    /// [counted](Self::dropped).
+    /// Accepts no more rows, and writes those that wait, including rows with the numbers of
+    /// suppressed rejections and lost rows.
+    ///
+    /// Rows that are not written within the time limit are lost and [counted](Self::dropped).
     ///
     /// # Errors
     ///
-    /// When the time limit has passed, or the log has been shut down before.
+    /// Returns an error if the time limit has passed, or if the log has already been shut down.
     pub async fn shutdown(&self, limit: Duration) -> Result<(), LogError> {
         let Some(mut writer) = self.0.writer().take() else { return Err(LogError::closed()) };
         self.0.queue.close();
@@ -150,34 +155,36 @@ impl DeliveryLog {
         done.map(|_| ()).map_err(|_| LogError::timed_out())
     }
 
-    /// How many rows were lost: no room in the queue, not taken by the store, or not written in
-    /// time at the end. When there is room again the log says so itself, in a row with status
-    /// `dropped`.
+    /// Returns the number of lost rows: rows that found no room in the queue, that the store
+    /// rejected, or that were not written in time at shutdown.
+    ///
+    /// When there is room again, the log reports lost rows in a row with status `dropped`.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.queue.lost()
     }
 
-    /// How many refusals were kept back so far; see
+    /// Returns the number of rejections without a row so far; see
     /// [`refusals_per_minute`](crate::delivery_log::DeliveryLogBuilder::refusals_per_minute).
     #[must_use]
     pub fn suppressed(&self) -> u64 {
         self.0.queue.suppressed()
     }
 
-    /// How many rows wait to be written.
+    /// Returns the number of rows that wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.0.queue.rows()
     }
 
-    /// Why rows are not being written now, for a health check. `None` while they are.
+    /// Returns the error that keeps rows from being written, for a health check. Returns `None`
+    /// while rows are written.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         self.0.queue.failure()
     }
 
-    /// Which log this is, for as long as it is there.
+    /// Returns a key that identifies this log while it exists.
     fn key(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
@@ -186,7 +193,8 @@ impl DeliveryLog {
         Ticket::of(attempt, self.key())
     }
 
-    /// The first row of a request, before the handler is called. `None` without room.
+    /// Queues the first row of a request, before the handler is called. Returns `None` if there is
+    /// no room.
     pub(crate) fn receive(
         &self,
         attempt: &Attempt,
@@ -197,7 +205,7 @@ impl DeliveryLog {
         self.0.queue.push_urgent(Draft::received(&event, ticket.id, settings), settings)
     }
 
-    /// Says once, in a row of its own, that durable mode is set up wrong.
+    /// Reports that durable mode is misconfigured: in a row once, and to `tracing` each time.
     pub(crate) fn warn(&self, message: &'static str) {
         #[cfg(feature = "tracing")]
         tracing::error!(target: "tower_webhook::security", message);
@@ -210,17 +218,20 @@ impl DeliveryLog {
 
     fn ended(&self, event: &Event<'_>) {
         let (settings, queue) = (&*self.0.settings, &*self.0.queue);
-        // What strangers can cause is bounded. What reached the handler is always kept.
+        // Rows that anyone can cause are limited. Rows of dispatched requests are not.
         if !event.is_dispatched() && !queue.takes_refusal(event.told_at(), settings) {
             return;
         }
         let ticket = self.ticket(event.attempt());
         let is_acknowledged = matches!(
             event.kind(), EventKind::Completed { status: Some(status) } if status.is_success()
-        // A replay guard above the durable layer acknowledges what has a row already.
+        // A replay guard above the durable layer acknowledges deliveries that already have a row.
         ) && event.replay_answer().is_none();
         if settings.is_durable && is_acknowledged && ticket.as_ref().is_some_and(|t| t.is_new()) {
-            self.warn("a delivery was acknowledged that did not pass the durable layer");
+            self.warn(
+                "delivery acknowledged without passing the durable layer: \
+                 add `DeliveryLog::durable_layer` below the `SignatureLayer`",
+            );
         }
         let id = ticket.as_ref().map_or_else(|| EntryId::new(event.received_at()), |t| t.id);
         let is_written = ticket.is_some_and(|ticket| ticket.is_written());
@@ -231,7 +242,7 @@ impl DeliveryLog {
 impl Observer for DeliveryLog {
     fn observe(&self, event: &Event<'_>) {
         match event.kind() {
-            // For the durable layer; without it each request has one row only.
+            // The durable layer needs a ticket. Without it each request has only one row.
             EventKind::Accepted | EventKind::Unverified if self.0.settings.is_durable => {
                 let id = EntryId::new(event.received_at());
                 Ticket::new(self.key(), id).keep(event.attempt());
@@ -244,7 +255,7 @@ impl Observer for DeliveryLog {
         }
     }
 
-    /// For the digest, also where neither payload nor headers are kept.
+    /// Returns `true`: the digest needs the body even if neither payload nor headers are kept.
     fn keeps_request(&self) -> bool {
         true
     }
@@ -258,7 +269,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // The writer ends once it has written what waits.
+        // The writer ends after it has written the waiting rows.
         self.queue.close();
     }
 }

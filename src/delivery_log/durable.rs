@@ -1,4 +1,4 @@
-//! Durable mode: nothing is acknowledged without its row.
+//! Durable mode: no delivery is acknowledged without its row.
 
 use std::{
     fmt,
@@ -31,11 +31,13 @@ use crate::{
     },
 };
 
-/// Writes a row before the handler is called, and answers 503 when it cannot; see
-/// [durable mode](super#durable-mode).
+/// Layer that writes a row before the handler is called; see [durable mode](super#durable-mode).
 ///
-/// It stands below the [`SignatureLayer`](crate::SignatureLayer), of which its log must be an
-/// observer. Without that it answers every request with 503, and says so in a row with status
+/// If the row cannot be written, the layer responds with `503 Service Unavailable`, and the handler
+/// is not called.
+///
+/// Place it below a [`SignatureLayer`](crate::SignatureLayer) that has the log as an observer.
+/// Otherwise it responds to every request with 503, and reports that in a row with status
 /// `misconfigured`.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -49,7 +51,7 @@ impl DurableLayer {
         Self { log, deadline: Duration::from_secs(1) }
     }
 
-    /// The time that writing the row may take, one second unless set. It is kept by tokio's timer.
+    /// Sets the time limit for writing the row, one second by default. It needs Tokio's timer.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -64,7 +66,7 @@ impl<S> Layer<S> for DurableLayer {
     }
 }
 
-/// The service of a [`DurableLayer`].
+/// Service of a [`DurableLayer`].
 #[derive(Clone, Debug)]
 pub struct DurableService<S> {
     inner: S,
@@ -72,17 +74,17 @@ pub struct DurableService<S> {
 }
 
 impl<S> DurableService<S> {
-    /// The inner service. What goes to it directly gets no row.
+    /// Returns a reference to the inner service. Requests sent to it directly get no row.
     pub const fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service. What goes to it directly gets no row.
+    /// Returns a mutable reference to the inner service. Requests sent to it directly get no row.
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service. What goes to it directly gets no row.
+    /// Returns the inner service. Requests sent to it directly get no row.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -96,7 +98,8 @@ where
     type Error = S::Error;
     type Future = DurableFuture<S, B>;
 
-    /// Always ready. The inner service is asked once the row is there.
+    /// Returns [`Poll::Ready`] at once. The future polls the inner service for readiness after the
+    /// row is written.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -108,8 +111,8 @@ where
         let written = match ticket {
             None => {
                 log.warn(
-                    "the durable layer's log is no observer of a `SignatureLayer` above it: \
-                     every request is answered with 503",
+                    "durable layer rejects every request with 503: \
+                     add its log as an observer of the `SignatureLayer` above it",
                 );
                 None
             }
@@ -119,8 +122,8 @@ where
             }
         };
         let step = match written {
-            // This clone is the one that will be asked for room and then called: readiness belongs to
-            // the instance that was asked.
+            // Readiness belongs to the instance that was polled, so the future polls and calls this
+            // clone.
             Some((written, ticket)) => {
                 Step::Write { written, ticket, request, inner: self.inner.clone() }
             }
@@ -131,7 +134,7 @@ where
 }
 
 pin_project! {
-    /// The answer of a [`DurableService`].
+    /// Response future of a [`DurableService`].
     pub struct DurableFuture<S, B>
     where
         S: Service<Request<B>>,
@@ -142,13 +145,14 @@ pin_project! {
 }
 
 pin_project! {
-    /// The states, in the order in which a request goes through them. The request moves with them.
+    /// States in the order in which a request passes through them. The request moves with the
+    /// state.
     #[project = StepProjection]
     #[project_replace = StepOwned]
     enum Step<S, B, F> {
         // No row can be written.
         Refuse { request: Request<B> },
-        // The row is on its way.
+        // The row is being written.
         Write {
             #[pin]
             written: Timeout<oneshot::Receiver<()>>,
@@ -156,9 +160,9 @@ pin_project! {
             request: Request<B>,
             inner: S,
         },
-        // The row is there. The inner service is being asked for room.
+        // The row is written. The inner service is being polled for readiness.
         Ready { request: Request<B>, inner: S },
-        // The inner service is at work.
+        // The inner service is handling the request.
         Call { #[pin] future: F },
         Done,
     }
@@ -189,7 +193,7 @@ where
                             ticket.write();
                             Step::Ready { request, inner }
                         }
-                        // Not in time, or not taken by the store.
+                        // The deadline has passed, or the store has rejected the row.
                         _ => Step::Refuse { request },
                     });
                 }
@@ -214,12 +218,12 @@ where
     }
 }
 
-/// 503, in gRPC's way to a gRPC request. A genuine sender comes again.
+/// Creates the 503 response, in gRPC's form for a gRPC request. A genuine sender retries.
 fn refuse<B>(request: &Request<B>) -> Response<Bytes> {
     let rejection = Rejection::new(RejectionKind::VerifierUnavailable);
     if let Some(attempt) = request.extensions().get::<Arc<Attempt>>() {
-        // For the row by the observer. The handler had no say.
-        attempt.set_status("error", "The row could not be written first");
+        // The observer's row shows this. The handler has not been called, so it has set nothing.
+        attempt.set_status("error", "Rejected: its row could not be written");
     }
     match grpc_content_type(request.version(), request.headers()) {
         Some(grpc) => grpc_response(&rejection, grpc.clone()),
@@ -244,12 +248,13 @@ where
 }
 
 impl DeliveryLog {
-    /// A layer below the [`SignatureLayer`](crate::SignatureLayer) that writes a row before the
-    /// handler is called; see [durable mode](super#durable-mode).
+    /// Returns a layer that writes a row before the handler is called, for use below the
+    /// [`SignatureLayer`](crate::SignatureLayer); see [durable mode](super#durable-mode).
     ///
     /// # Errors
     ///
-    /// When the log was not opened as [durable](crate::delivery_log::DeliveryLogBuilder::durable).
+    /// Returns an error if the log was not opened as
+    /// [durable](crate::delivery_log::DeliveryLogBuilder::durable).
     pub fn durable_layer(&self) -> Result<DurableLayer, ConfigError> {
         if !self.0.settings.is_durable {
             return Err(ConfigError::LogNotDurable);

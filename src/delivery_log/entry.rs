@@ -1,4 +1,4 @@
-//! One row of the log.
+//! Rows of the delivery log.
 
 use std::{borrow::Cow, fmt, net::IpAddr, time::SystemTime};
 
@@ -6,96 +6,101 @@ use bytes::Bytes;
 
 use crate::delivery_log::id::EntryId;
 
-/// Longest text of the application's own, in bytes.
+/// Maximum length of a text from the application, in bytes.
 pub(crate) const MAX_TEXT: usize = 256;
 
-/// The status of a row that is written before the handler runs, and of one whose process ended
-/// before the handler did.
+/// Status of a row that is written before the handler is called. A row keeps it if the process ends
+/// before the handler responds.
 pub const RECEIVED: &str = "received";
 
-/// One row: a request, or a note of the log's own.
+/// Row of the delivery log: a request, or a note of the log itself.
 ///
-/// | status | what happened |
+/// | status | meaning |
 /// |---|---|
-/// | `success` | verified, and the handler answered 2xx |
-/// | `error` | verified, and the handler answered otherwise, failed, panicked or was cancelled; or we could not decide, or the body was too long, too slow or unreadable |
-/// | `duplicate` | verified, and handled before: the [replay guard](crate::replay) answered |
-/// | `unauthorized` | refused; the message is "Signature verification failed" |
-/// | `received` | on its way: see [durable mode](super#durable-mode) |
-/// | `handshake` | an ownership challenge that was answered in the handler's place |
-/// | `unverified` | would have been refused, but the layer [only reports](crate::SignatureLayer::dangerously_report_only) |
-/// | `rate_limited` | a layer of yours refused it because there were too many |
-/// | `cancelled` | its sender went away before the verdict |
-/// | your own | what the handler [says](crate::observe::Attempt::set_status) of a verified request that it answered |
-/// | `dropped`, `suppressed`, `misconfigured` | notes: so many rows were lost for want of room, so many refusals were kept back, durable mode is set up wrong |
+/// | `success` | verified, and the handler responded with 2xx |
+/// | `error` | verified, and the handler responded with another status, failed, panicked or was cancelled; or verification was not possible, or the body was too long, too slow or unreadable |
+/// | `duplicate` | verified, and already handled: the [replay guard](crate::replay) responded |
+/// | `unauthorized` | rejected; the message is "Signature verification failed" |
+/// | `received` | in progress; see [durable mode](super#durable-mode) |
+/// | `handshake` | an ownership challenge that was answered in place of the handler |
+/// | `first_contact` | an unsigned [first contact](crate::scheme::FirstContact) that was answered in place of the handler |
+/// | `unverified` | failed verification, but the layer [only reports](crate::SignatureLayer::dangerously_report_only) |
+/// | `rate_limited` | rejected by a layer of yours because there were too many requests |
+/// | `cancelled` | the client disconnected before the end of verification |
+/// | your own | set by the handler with [`set_status`](crate::observe::Attempt::set_status), for a verified request that it responded to |
+/// | `dropped`, `suppressed`, `misconfigured` | notes: a number of rows was lost for lack of room, a number of rejections was suppressed, durable mode is misconfigured |
 ///
-/// Text from the request is escaped to printable ASCII and cut, as in events; text of yours keeps
-/// its letters and loses control characters.
+/// Text from the request is escaped to printable ASCII and truncated, as in events. Text from your
+/// application keeps its letters, loses its control characters and is truncated to 256 bytes.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The row's name.
+    /// ID of the row.
     pub id: EntryId,
-    /// How it ended; see above.
+    /// Status of the row; see the table above.
     pub status: Cow<'static, str>,
-    /// The provider; empty in a note.
+    /// Name of the provider; empty in a note.
     pub provider: Cow<'static, str>,
-    /// The tenant. Not proven unless `verified`.
+    /// Tenant. Not proven unless `verified`.
     pub tenant: Option<String>,
-    /// What the delivery was about, as the handler [said](crate::observe::Attempt::set_event_name).
+    /// Event name that the handler [set](crate::observe::Attempt::set_event_name).
     pub event_name: Option<String>,
-    /// The request's method.
+    /// Method of the request.
     pub method: Cow<'static, str>,
-    /// The request's URL without the values of sensitive parameters.
+    /// URL of the request, without the values of sensitive parameters.
     pub url: String,
-    /// The listed headers that it had, sorted by their names in lower case.
+    /// Listed headers of the request, sorted by their names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body, where it is kept; after masking, and cut.
+    /// Body, if it is kept, after masking and truncation.
     pub payload: Option<Bytes>,
-    /// Whether the payload was cut.
+    /// `true` if the payload was truncated.
     pub payload_truncated: bool,
-    /// SHA-256 of the whole body as received, where it was read to its end. `None` also for a
-    /// request that is not verified when too many such bodies [waited](super::DeliveryLogBuilder::max_queued_bytes).
+    /// SHA-256 digest of the whole body as received, if the body was read to its end.
+    ///
+    /// Also `None` for an unverified request if too many such bodies
+    /// [waited](super::DeliveryLogBuilder::max_queued_bytes).
     pub body_sha256: Option<[u8; 32]>,
-    /// The length of the whole body, where it was read to its end.
+    /// Length of the whole body in bytes, if the body was read to its end.
     pub body_len: Option<u64>,
-    /// Whether the request was proven genuine.
+    /// `true` if the request was verified.
     pub verified: bool,
-    /// The status of the answer; `None` when there was none.
+    /// Status code of the response; `None` if there was none.
     pub http_status: Option<u16>,
-    /// Why it was refused: [`RejectionKind::as_str`](crate::RejectionKind::as_str).
+    /// Reason for the rejection; see [`RejectionKind::as_str`](crate::RejectionKind::as_str).
     pub reason: Option<String>,
-    /// What went wrong, or the handler's own words.
+    /// Description of the failure, or the message that the handler
+    /// [set](crate::observe::Attempt::set_status).
     pub message: Option<String>,
-    /// The sender's address; see [`ClientIp`](crate::observe::ClientIp).
+    /// IP address of the client; see [`ClientIp`](crate::observe::ClientIp).
     pub ip: Option<IpAddr>,
-    /// What the sender calls itself.
+    /// User agent of the client.
     pub user_agent: Option<String>,
-    /// The request's `x-request-id`.
+    /// The `x-request-id` header of the request.
     pub request_id: Option<String>,
-    /// The delivery's id, as the provider sent it.
+    /// Delivery ID of the provider.
     pub delivery_id: Option<String>,
-    /// Which secret matched.
+    /// Index of the secret that matched.
     pub key_index: Option<u32>,
-    /// When the request's head arrived, in milliseconds.
+    /// Time at which the request head arrived. Databases store it in milliseconds.
     pub received_at: Option<SystemTime>,
-    /// When it ended.
+    /// Time at which the request ended.
     pub processed_at: Option<SystemTime>,
-    /// The time in between, in milliseconds.
+    /// Time between the two, in milliseconds.
     pub processing_ms: Option<u64>,
-    /// Of a note: how many.
+    /// Number of rows or rejections that a note counts.
     pub count: Option<u64>,
 }
 
 impl Entry {
-    /// An empty row, for a [`LogStore`](super::LogStore) that reads its own back.
+    /// Creates an empty row, for a [`LogStore`](super::LogStore) that reads its rows back.
     #[must_use]
     pub fn new(id: EntryId, status: impl Into<Cow<'static, str>>) -> Self {
         Self { id, status: status.into(), ..Self::default() }
     }
 
-    /// Takes over what is known in the end: status, answer, times, the handler's words, and headers
-    /// and payload where they are there. The rest has been known from the beginning.
+    /// Copies the fields that are known at the end: status, response, times, event name and
+    /// message, and headers and payload if `end` has them. The other fields are known from the
+    /// beginning.
     pub fn finish(&mut self, end: &Self) {
         self.status.clone_from(&end.status);
         self.event_name.clone_from(&end.event_name);
@@ -113,7 +118,7 @@ impl Entry {
         }
     }
 
-    /// About as many bytes as it takes, for [retention](super::Retention) by size.
+    /// Returns the approximate size of the row in bytes, for [retention](super::Retention) by size.
     #[must_use]
     pub fn stored_len(&self) -> usize {
         let texts = [&self.tenant, &self.event_name, &self.reason, &self.message];
@@ -121,13 +126,13 @@ impl Entry {
         let texts = texts.into_iter().chain(more).flatten().map(String::len);
         let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + 6);
         let payload = self.payload.as_ref().map_or(0, Bytes::len);
-        // Numbers, times, the id and what the store adds.
+        // Numbers, times, the ID and overhead of the store take about 200 bytes.
         200 + self.url.len() + payload + texts.chain(headers).sum::<usize>()
     }
 }
 
 impl fmt::Debug for Entry {
-    /// Without the payload and the headers, which may hold personal data.
+    /// Omits the payload and the headers, which may hold personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
             .field("id", &self.id)
@@ -147,8 +152,9 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// Text of the application's own, fit to be stored: PostgreSQL takes no NUL, and a tenant may
-/// come from a path. Cut after 256 bytes.
+/// Cleans a text from the application for storage: replaces control characters and bidirectional
+/// formatting characters, and truncates it to 256 bytes. PostgreSQL accepts no NUL, and a tenant
+/// may come from a path.
 pub(crate) fn entry_text(text: &str) -> String {
     let is_unfit = |char: &char| {
         char.is_control()

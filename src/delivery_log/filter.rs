@@ -1,4 +1,4 @@
-//! Which rows are asked for, and which may go.
+//! Filters for searches, and retention for pruning.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,37 +8,38 @@ use crate::delivery_log::{
     keep::Keep,
 };
 
-/// The most rows of one answer.
+/// Maximum number of rows in a page.
 const MAX_LIMIT: u32 = 1_000;
 
-/// Which rows are asked for: the newest first, 50 unless [`limit`](Self::limit) says otherwise.
+/// Filter of a search. A search returns the newest rows first, 50 unless [`limit`](Self::limit)
+/// sets another number.
 ///
 /// ```
 /// use tower_webhook::delivery_log::{Filter, Page};
 ///
 /// let filter = Filter::failed().provider("meta").limit(20);
-/// // The page after this one; see `Page::next`.
+/// // The next page; see `Page::next`.
 /// let next = |page: &Page| page.next(&filter);
 /// # let _ = next;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Filter {
-    /// Only this row.
+    /// Only the row with this ID.
     pub id: Option<EntryId>,
     /// Only rows older than this one, for paging.
     pub before: Option<EntryId>,
-    /// Only this provider's.
+    /// Only rows of this provider.
     pub provider: Option<String>,
-    /// Only this tenant's.
+    /// Only rows of this tenant.
     pub tenant: Option<String>,
-    /// Only rows with one of these statuses; all if empty.
+    /// Only rows with one of these statuses; all statuses if empty.
     pub statuses: Vec<String>,
     /// Only requests that arrived at this time or later.
     pub since: Option<SystemTime>,
     /// Only requests that arrived before this time.
     pub until: Option<SystemTime>,
-    /// The most rows of the answer.
+    /// Maximum number of rows in a page.
     pub limit: u32,
 }
 
@@ -58,74 +59,75 @@ impl Default for Filter {
 }
 
 impl Filter {
-    /// All rows.
+    /// Creates a filter that all rows match.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Those with status `error` or `unauthorized`.
+    /// Creates a filter for rows with status `error` or `unauthorized`.
     #[must_use]
     pub fn failed() -> Self {
         Self::new().status("error").status("unauthorized")
     }
 
-    /// Only rows older than this one: the last of the page before.
+    /// Restricts the search to rows older than this one, which is the last row of the previous
+    /// page.
     #[must_use]
     pub fn before(mut self, id: EntryId) -> Self {
         self.before = Some(id);
         self
     }
 
-    /// Only this provider's.
+    /// Restricts the search to rows of this provider.
     #[must_use]
     pub fn provider(mut self, provider: impl Into<String>) -> Self {
         self.provider = Some(provider.into());
         self
     }
 
-    /// Only this tenant's.
+    /// Restricts the search to rows of this tenant.
     #[must_use]
     pub fn tenant(mut self, tenant: impl AsRef<str>) -> Self {
         self.tenant = Some(entry_text(tenant.as_ref()));
         self
     }
 
-    /// Only rows with this status, or with one given before.
+    /// Adds a status. Rows match if they have one of the added statuses.
     #[must_use]
     pub fn status(mut self, status: impl AsRef<str>) -> Self {
         self.statuses.push(entry_text(status.as_ref()));
         self
     }
 
-    /// Only requests that arrived at this time or later.
+    /// Restricts the search to requests that arrived at this time or later.
     #[must_use]
     pub fn since(mut self, time: SystemTime) -> Self {
         self.since = Some(time);
         self
     }
 
-    /// Only requests that arrived before this time.
+    /// Restricts the search to requests that arrived before this time.
     #[must_use]
     pub fn until(mut self, time: SystemTime) -> Self {
         self.until = Some(time);
         self
     }
 
-    /// The most rows of the answer, 1,000 at most.
+    /// Sets the maximum number of rows in a page, at most 1,000.
     #[must_use]
     pub fn limit(mut self, rows: u32) -> Self {
         self.limit = rows.min(MAX_LIMIT);
         self
     }
 
-    /// The first row's id that may be in the answer, by time.
+    /// Returns the lowest ID that a matching row can have, by the time range.
     #[must_use]
     pub fn lowest(&self) -> Option<EntryId> {
         self.since.map(EntryId::first)
     }
 
-    /// The id before which all rows of the answer are, by time and page.
+    /// Returns the ID below which all matching rows are, by the time range and the page.
     #[must_use]
     pub fn end(&self) -> Option<EntryId> {
         let until = self.until.map(EntryId::first);
@@ -135,12 +137,12 @@ impl Filter {
         }
     }
 
-    /// The limit as it counts.
+    /// Returns the effective limit.
     pub(crate) fn most(&self) -> usize {
         usize::try_from(self.limit.min(MAX_LIMIT)).unwrap_or(usize::MAX)
     }
 
-    /// Whether this row is asked for, whatever the limit.
+    /// Returns `true` if the row matches the filter. The limit does not count.
     #[must_use]
     pub fn matches(&self, entry: &Entry) -> bool {
         self.id.is_none_or(|id| id == entry.id)
@@ -153,7 +155,8 @@ impl Filter {
     }
 }
 
-/// How long rows are kept. The oldest go first; every limit that is set holds.
+/// Limits on the rows that pruning keeps. The oldest rows are deleted first, and all limits that
+/// are set apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Retention {
@@ -163,30 +166,30 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Keeps all rows.
+    /// Creates a retention that keeps all rows.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Rows of requests that arrived longer ago go.
+    /// Sets the maximum age. Rows of requests that arrived earlier are deleted.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// So many rows stay.
+    /// Sets the maximum number of rows.
     pub fn max_rows(mut self, rows: u64) -> Self {
         self.max_rows = Some(rows);
         self
     }
 
-    /// So many bytes stay, counted by what the rows hold; see [`Entry::stored_len`].
+    /// Sets the maximum size of all rows in bytes; see [`Entry::stored_len`].
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
         self
     }
 
-    /// What stays at this time, of a log with this newest row.
+    /// Returns the rows to keep at this time, for a log with this newest row.
     pub(crate) fn keep(self, now: SystemTime, newest: EntryId) -> Keep {
         let since = self.max_age.map(|age| now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
         Keep {

@@ -1,4 +1,4 @@
-//! The names of rows.
+//! Row identifiers (UUIDv7).
 
 use std::{
     fmt,
@@ -11,32 +11,33 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// The name of a row: a UUID of version 7, so that their order is that of the requests' arrival.
+/// Identifier of a row: a UUID of version 7, so that IDs sort in the order in which the requests
+/// arrived.
 ///
-/// It is made before the row is written, and not by the store. So a write whose outcome is unknown
-/// can be done again without a second row.
+/// The log creates the ID before the row is written, rather than the store. A write whose outcome
+/// is unknown can therefore be repeated without a second row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(u128);
 
 impl EntryId {
-    /// Before all others.
+    /// ID before all others.
     pub const MIN: Self = Self(0);
 
-    /// After all others.
+    /// ID after all others.
     pub const MAX: Self = Self(u128::MAX);
 
     pub(crate) fn new(time: SystemTime) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         static RANDOM: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        // The count keeps rows of one millisecond in order and apart, the keyed hash those of
-        // several processes.
+        // The count keeps the IDs of one millisecond distinct and in order. The keyed hash keeps
+        // the IDs of several processes distinct.
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let random = RANDOM.hash_one(count) >> 22;
         let bits = u128::from(count) << 42 | u128::from(random);
         Self(Self::first(time).0 | (bits >> 62) << 64 | bits & (u128::MAX >> 66))
     }
 
-    /// The id right after this one.
+    /// Returns the ID that directly follows this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -49,7 +50,7 @@ impl EntryId {
         UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
     }
 
-    /// Before all ids of this millisecond.
+    /// Returns an ID before all IDs of this millisecond.
     #[must_use]
     pub fn first(time: SystemTime) -> Self {
         let millis = u128::from(millis(time)) & 0xffff_ffff_ffff;
@@ -57,7 +58,7 @@ impl EntryId {
     }
 }
 
-/// Milliseconds since 1970, or 0 before.
+/// Returns the milliseconds since 1970, or 0 for earlier times.
 pub(crate) fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -65,7 +66,7 @@ pub(crate) fn millis(time: SystemTime) -> u64 {
 
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By hand, because each row is written with it.
+        // Formatted by hand for speed, because the ID is part of each row that is written.
         let mut text = String::with_capacity(36);
         for (at, byte) in self.0.to_be_bytes().into_iter().enumerate() {
             if matches!(at, 4 | 6 | 8 | 10) {
@@ -79,13 +80,13 @@ impl fmt::Display for EntryId {
     }
 }
 
-/// The text is no row's name.
+/// Error returned when a string is not a valid [`EntryId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidEntryId(());
 
 impl fmt::Display for InvalidEntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a UUID in lower case with hyphens")
+        f.write_str("invalid entry ID: expected a UUID in lower case with hyphens")
     }
 }
 
@@ -97,7 +98,7 @@ impl FromStr for EntryId {
     fn from_str(text: &str) -> Result<Self, InvalidEntryId> {
         let digits: String = text.split('-').collect();
         let id = u128::from_str_radix(&digits, 16).map(Self).map_err(|_| InvalidEntryId(()))?;
-        // Only as it is written, so that one row has one name.
+        // Only one spelling is accepted, so that a row has one ID.
         if id.to_string() == text { Ok(id) } else { Err(InvalidEntryId(())) }
     }
 }
@@ -120,7 +121,7 @@ mod tests {
             assert!(matches!(&text[19..20], "8" | "9" | "a" | "b"), "{text}");
         }
         assert_eq!(EntryId::first(UNIX_EPOCH - Duration::from_secs(1)), EntryId::first(at(0)));
-        // The count goes on after 20 bits.
+        // The count continues beyond 20 bits.
         let mut last = EntryId::new(at(1_000));
         for _ in 0..1 << 20 {
             let next = EntryId::new(at(1_000));

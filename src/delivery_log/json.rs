@@ -1,18 +1,18 @@
-//! JSON documents whose values are hidden, and that stay as they are written otherwise.
+//! Redaction of values in JSON documents. All other text of a document stays as received.
 
 use serde_json::Value;
 
-/// What stands in the place of a hidden value.
+/// Replacement for a redacted value.
 pub(crate) const REDACTED: &str = "[REDACTED]";
 
-/// The payload as text, if it is a JSON document.
+/// Returns the payload as text, if it is a JSON document.
 pub(crate) fn document(payload: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(payload).ok()?;
     serde_json::from_str::<Value>(text).is_ok().then_some(text)
 }
 
-/// Hides whatever is below the names for which `is_hidden` holds, and writes each other text as
-/// `text` changes it. It relies on a valid [`document`].
+/// Redacts every value below a name for which `is_hidden` returns `true`, and replaces each other
+/// string by the result of `text`. The JSON must be a valid [`document`].
 pub(crate) fn rewrite(
     json: &str,
     is_hidden: &dyn Fn(&str) -> bool,
@@ -26,7 +26,7 @@ pub(crate) fn rewrite(
         let (literal, after) = string.split_at(string_len(string));
         let colon = after.trim_start();
         rest = after;
-        // A literal may be written in escapes.
+        // The literal may contain escapes.
         let content = serde_json::from_str::<String>(literal).unwrap_or_default();
         if let Some(value) = colon.strip_prefix(':') {
             out.push_str(literal);
@@ -52,7 +52,7 @@ pub(crate) fn rewrite(
     out
 }
 
-/// Of the string literal that the text begins with, quotes included.
+/// Returns the length of the string literal at the beginning of the text, including its quotes.
 fn string_len(text: &str) -> usize {
     let mut is_escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
@@ -66,7 +66,7 @@ fn string_len(text: &str) -> usize {
     text.len()
 }
 
-/// Of the value that valid JSON begins with.
+/// Returns the length of the value at the beginning of valid JSON.
 fn value_len(json: &str) -> usize {
     let (mut at, mut depth) = (0, 0_usize);
     while let Some(rest) = json.get(at..)

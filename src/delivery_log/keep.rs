@@ -1,49 +1,49 @@
-//! Which rows pruning leaves.
+//! Rows that pruning keeps.
 
 use crate::delivery_log::id::EntryId;
 
-/// The most rows of one step.
+/// Maximum number of rows that one step deletes.
 const STEP_ROWS: u32 = 500;
 
-/// The most bytes of one step, give or take a row.
+/// Maximum number of bytes that one step deletes, give or take a row.
 const STEP_BYTES: u64 = 4 << 20;
 
-/// How many rows a log has, and how many bytes they hold.
+/// Number of rows in a log, and their size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// The number of rows.
+    /// Number of rows.
     pub rows: u64,
-    /// The sum of their [`stored_len`](super::Entry::stored_len).
+    /// Sum of the [`stored_len`](super::Entry::stored_len) of all rows, in bytes.
     pub bytes: u64,
 }
 
-/// The rows that stay when a log is pruned: a [`Retention`](super::Retention) at work.
+/// Rows to keep when a log is pruned: a [`Retention`](super::Retention) applied at a certain time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Keep {
-    /// All rows before this one go.
+    /// Rows before this one are deleted.
     pub since: EntryId,
-    /// This row and all after it stay, so that pruning ends while rows are written.
+    /// This row and all later rows are kept, so that pruning ends while rows are written.
     pub until: EntryId,
-    /// At most so many rows stay, the newest.
+    /// Maximum number of rows to keep, the newest ones.
     pub rows: u64,
-    /// At most so many bytes stay, those of the newest rows.
+    /// Maximum size in bytes of the rows to keep, the newest ones.
     pub bytes: u64,
 }
 
 impl Keep {
-    /// The most rows that one step deletes.
+    /// Maximum number of rows that one step deletes.
     pub const STEP_ROWS: u32 = STEP_ROWS;
 
-    /// Returns whether the oldest row goes, where the log has so many rows and bytes with it.
+    /// Returns `true` if the oldest row must be deleted. The totals include this row.
     #[must_use]
     pub fn goes(&self, oldest: EntryId, totals: Totals) -> bool {
         oldest < self.until
             && (oldest < self.since || totals.rows > self.rows || totals.bytes > self.bytes)
     }
 
-    /// Returns how many of the oldest rows one step deletes, given their ids and lengths in their
-    /// order. It is some 4 MiB at most, and 0 only when no row goes.
+    /// Returns the number of oldest rows that one step deletes, given their IDs and lengths in
+    /// order. A step deletes at most some 4 MiB. The result is 0 only if no row must be deleted.
     #[must_use]
     pub fn step(
         &self,

@@ -1,4 +1,5 @@
-//! A log of every delivery, refused ones too, in SQLite, PostgreSQL, memory, or a store of yours.
+//! Log of every delivery, including rejected ones, in SQLite, PostgreSQL, memory, or a store of
+//! your own.
 //!
 //! ```
 //! use std::time::Duration;
@@ -25,32 +26,40 @@
 //!
 //! # Best effort
 //!
-//! Rows wait in a queue with a limit, and one task writes them, many in one transaction. The
-//! answer to a request waits for nothing. While the store cannot be used, its rows wait and are
-//! tried again; what finds no room is lost, [counted](DeliveryLog::dropped), and said in a row when
-//! there is room again. When the process is killed, the queue is lost, and nothing more.
+//! By default, rows wait in a bounded queue, and one task writes them, many in one transaction. No
+//! response waits for a row. While the store is unavailable, its rows wait and the write is
+//! retried. Rows that find no room in the queue are lost and [counted](DeliveryLog::dropped), and a
+//! row with status `dropped` reports them when there is room again. If the process is killed, the
+//! rows in the queue are lost, and no others.
 //!
 //! # Threads
 //!
-//! Bodies are hashed and masked before their rows are written, one by one, on threads of tokio's
-//! [blocking pool](tokio::task::spawn_blocking). A log uses two of them at most: one for bodies of
-//! up to 64 KiB and one for longer ones, so that a short body waits for no long one. Each is given
-//! back after 100 ms or the body in hand, which is how long a runtime that shuts down waits for it.
+//! Bodies are hashed and masked before their rows are written, one at a time, on threads of Tokio's
+//! [blocking pool](tokio::task::spawn_blocking). A log uses at most two of these threads: one for
+//! bodies of up to 64 KiB and one for longer bodies, so that no short body waits for a long one.
+//! The log returns a thread after at most 100 ms plus the time for the current body. A runtime that
+//! shuts down waits that long.
 //!
-//! While the application has taken all threads of the pool, rows wait in the queue: best effort
-//! loses those that find no room, and durable mode answers 503 after its deadline. Rows without a
-//! body are written all the same, except that SQLite needs a thread of the same pool.
+//! While the application occupies all threads of the pool, rows wait in the queue. Best effort
+//! loses rows that find no room, and durable mode responds with `503 Service Unavailable` after its
+//! deadline. Rows without a body are still written, except to SQLite, which needs a thread of the
+//! same pool.
 //!
 //! # Durable mode
 //!
 //! A [`DurableLayer`] below the [`SignatureLayer`](crate::SignatureLayer) writes a row with status
-//! [`received`](RECEIVED) before the handler is called, and answers 503 when it cannot within its
-//! deadline. So no delivery is acknowledged without its row, whatever happens to the process. These
-//! rows go first: they are masked before all others of their lengths, and a transaction that a
-//! request waits for holds no other rows. After each such transaction at most a MiB of the others
-//! is written, so that they have their turn. The outcome follows best effort, once the handler has answered: a row that still says `received`
-//! after a restart was on its way when the process ended, and its handler may have run or not.
-//! Refused requests are written best effort as ever.
+//! [`received`](RECEIVED) before the handler is called. If it cannot write the row within its
+//! deadline, it responds with 503. No delivery is therefore acknowledged without its row, even if
+//! the process is killed.
+//!
+//! These rows go first. They are hashed and masked before all other rows of similar length, and a
+//! transaction that a request waits for contains no other rows. After each of these transactions,
+//! at most 1 MiB of other rows is written, so that they have their turn.
+//!
+//! The outcome is written with best effort after the handler has responded. A row that still has
+//! status `received` after a restart belongs to a request that was in progress when the process
+//! ended. Its handler may or may not have run. Rows of rejected requests are written with best
+//! effort, too.
 //!
 //! ```
 //! # use tower_webhook::{ConfigError, Secret, SignatureLayer, delivery_log::DeliveryLog, providers::Meta};
@@ -66,36 +75,37 @@
 //! # }
 //! ```
 //!
-//! A layer between the two that answers by itself leaves no row before its answer.
+//! If a layer between the two responds itself, no row is written before its response.
 //!
 //! # Searches and pruning
 //!
-//! [`DeliveryLog::find`] reads pages of rows by provider, tenant, status and time, each by an index, on
-//! connections of its own: neither many readers nor slow ones keep rows from being written.
-//! [`DeliveryLog::prune`] deletes the oldest rows in small steps. It costs what it deletes, since the
-//! database keeps exact [totals](Totals), in the table `webhook_deliveries_totals`. In PostgreSQL triggers
-//! keep them. In SQLite the log counts what is new with each batch, rows that others insert included,
-//! and a trigger subtracts what anyone deletes.
+//! [`DeliveryLog::find`] returns pages of rows by provider, tenant, status and time. Each search
+//! uses an index and connections of its own, so neither many readers nor slow ones delay the
+//! writing of rows. [`DeliveryLog::prune`] deletes the oldest rows in small steps. Its cost depends
+//! on the number of deleted rows, because the database keeps exact [totals](Totals) in the table
+//! `webhook_deliveries_totals`. In PostgreSQL, triggers maintain the totals. In SQLite, the log
+//! counts the new rows with each batch, including rows that other programs inserted, and a trigger
+//! subtracts the rows that any program deletes.
 //!
 //! # What is kept
 //!
-//! See [`Entry`] for the columns and [`DeliveryLogBuilder`] for the limits. Of the headers only listed ones
-//! are kept, and none that may hold a secret by its name can be listed. Of the body there are length
-//! and SHA-256, and the text only of verified requests unless [switched
-//! on](DeliveryLogBuilder::store_rejected_payloads). Bodies of requests that are not verified take at most a quarter
-//! of the [queue's](DeliveryLogBuilder::max_queued_bytes) bytes until they are hashed; the rows of those that find no
-//! room have no SHA-256.
+//! See [`Entry`] for the columns and [`DeliveryLogBuilder`] for the limits. Only listed headers are
+//! kept, and a header cannot be listed if its name suggests a secret. The log keeps the length and
+//! the SHA-256 digest of the body. It keeps the text of the body for verified requests only, unless
+//! you [enable it for others](DeliveryLogBuilder::store_rejected_payloads). Until they are hashed,
+//! bodies of unverified requests use at most a quarter of the [queue's
+//! bytes](DeliveryLogBuilder::max_queued_bytes). If a body finds no room, its row has no digest.
 //!
-//! The secrets, tags and signatures of the request's verifier are not kept, whether they stand in a
-//! header, the URL or the body: Microsoft Graph's `clientState` and Mailgun's signature are
-//! `[REDACTED]` in the payload. Every provider names where its own stand; a verifier of yours names
-//! them in [`sensitive_parts`](crate::Verifier::sensitive_parts). A URL loses the values of
-//! parameters with a [sensitive name](crate::observe::is_sensitive). Other secrets that a payload
-//! holds are kept unless a [`Mask`] takes them out.
+//! The secrets, tags and signatures of the request's verifier are not kept, whether they are in a
+//! header, the URL or the body: Microsoft Graph's `clientState` and Mailgun's signature become
+//! `[REDACTED]` in the payload. Every provider declares where its own are. A verifier of yours
+//! declares them in [`sensitive_parts`](crate::Verifier::sensitive_parts). In URLs, the values of
+//! parameters with a [sensitive name](crate::observe::is_sensitive) are redacted. Other secrets in
+//! a payload are kept unless a [`Mask`] removes them.
 //!
-//! Payloads and addresses are personal data in many places. [`DeliveryLogBuilder::payload_limit`] of 0
-//! keeps none, [`DeliveryLogBuilder::mask`] masks them, and [`DeliveryLog::prune`] deletes what is old; in
-//! SQLite deleted rows are overwritten.
+//! Payloads and addresses are personal data in many places. [`DeliveryLogBuilder::payload_limit`]
+//! of 0 keeps no payloads, [`DeliveryLogBuilder::mask`] masks them, and [`DeliveryLog::prune`]
+//! deletes old rows. SQLite overwrites deleted rows.
 
 pub(crate) mod builder;
 #[expect(clippy::module_inception, reason = "the type of the module's name")]

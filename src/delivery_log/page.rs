@@ -1,12 +1,12 @@
-//! What a search finds.
+//! Results of a search.
 
 use std::ops::{Deref, DerefMut};
 
 use crate::delivery_log::{entry::Entry, filter::Filter, id::EntryId};
 
-/// The rows that a [`Filter`] asks for, the newest first.
+/// Rows that match a [`Filter`], newest first.
 ///
-/// It behaves like its `Vec` of [`entries`](Self::entries).
+/// A page dereferences to the `Vec` of its [`entries`](Self::entries).
 ///
 /// ```
 /// use tower_webhook::delivery_log::{Filter, LogError, DeliveryLog};
@@ -26,18 +26,19 @@ use crate::delivery_log::{entry::Entry, filter::Filter, id::EntryId};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Page {
-    /// The rows, the newest first.
+    /// Rows, newest first.
     pub entries: Vec<Entry>,
-    /// The last row that was looked at, where the search ended before the log did: no older row was.
+    /// Last row that was examined, if the search ended before the log did. No older row was
+    /// examined.
     ///
-    /// SQLite and PostgreSQL find rows by an index. Where the filter leaves more than 128 pairs of
-    /// provider and status open, or names more than 128, they look at the newest 50,000 rows
-    /// instead. [`next`](Self::next) goes on from here.
+    /// SQLite and PostgreSQL find rows by an index. If a filter leaves more than 128 pairs of
+    /// provider and status open, or names more than 128, they examine the newest 50,000 rows
+    /// instead. [`next`](Self::next) continues after this row.
     pub searched_until: Option<EntryId>,
 }
 
 impl Page {
-    /// Returns the filter of the page after this one. `None` when there is nothing more.
+    /// Returns the filter of the next page, or `None` if there is no next page.
     #[must_use]
     pub fn next(&self, filter: &Filter) -> Option<Filter> {
         if filter.id.is_some() {

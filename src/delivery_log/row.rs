@@ -1,4 +1,4 @@
-//! What becomes a row.
+//! Conversion of events to rows.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -22,14 +22,14 @@ use crate::{
 const SUCCESS: &str = "success";
 const ERROR: &str = "error";
 const DUPLICATE: &str = "duplicate";
-/// The message of every refusal: the log says why in `reason`.
+/// Message of every authentication failure. The column `reason` has the reason.
 const REFUSED: &str = "Signature verification failed";
 
-/// A row on its way, and the body that is still to be hashed, masked and cut: not on the request's
-/// own task.
+/// Row that is not finished yet, and the body that is still to be hashed, masked and truncated.
+/// This work does not run on the request's own task.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    /// Shared with the store while it is being written.
+    /// Shared with the store while the store writes the row.
     pub(crate) entry: Arc<Entry>,
     body: Option<Bytes>,
     sensitive: Option<Box<SensitiveFields>>,
@@ -45,19 +45,20 @@ impl Draft {
         Self { entry: Arc::new(entry), body: Some(body), sensitive: None }
     }
 
-    /// Only a note counts something.
+    /// Returns `true` if the row is a note. Only notes have a count.
     pub(crate) fn is_note(&self) -> bool {
         self.entry.count.is_some()
     }
 
-    /// The first row of a request that goes to the inner service.
+    /// Creates the first row of a request that goes to the inner service.
     pub(crate) fn received(event: &Event<'_>, id: EntryId, settings: &Settings) -> Self {
         let mut entry = head(event, id);
         entry.status = RECEIVED.into();
         Self::with_request(entry, event, settings)
     }
 
-    /// The row of a request that has ended. `is_written` says that the first row is there.
+    /// Creates the row of a request that has ended. `is_written` means that the first row is in the
+    /// store.
     pub(crate) fn ended(
         event: &Event<'_>,
         id: EntryId,
@@ -89,32 +90,32 @@ impl Draft {
         Self { entry: Arc::new(entry), body: event.body().map(kept), sensitive }
     }
 
-    /// Whether nothing proves who sent the request.
+    /// Returns `true` if the request is not verified, so that anyone may have sent it.
     pub(crate) fn is_strangers(&self) -> bool {
         !self.entry.verified
     }
 
-    /// `None` when there is nothing left to finish.
+    /// Returns the length of the body, or `None` if there is nothing left to finish.
     pub(crate) fn body_len(&self) -> Option<usize> {
         self.body.as_ref().map(Bytes::len)
     }
 
-    /// The row then has neither digest nor payload.
+    /// Removes the body. The row then has neither digest nor payload.
     pub(crate) fn drop_body(&mut self) {
         self.body = None;
     }
 
-    /// What it holds of the request's body.
+    /// Returns the number of bytes of the request body that the row holds.
     pub(crate) fn content_len(&self) -> usize {
         self.body_len().or(self.entry.payload.as_ref().map(Bytes::len)).unwrap_or(0)
     }
 
-    /// About as many bytes as it holds.
+    /// Returns the approximate number of bytes that the row holds.
     pub(crate) fn len(&self) -> usize {
         self.entry.stored_len() + self.body_len().unwrap_or(0)
     }
 
-    /// Hashes, masks and cuts the body, which can take long. Doing it again does nothing.
+    /// Hashes, masks and truncates the body, which can take long. A second call does nothing.
     pub(crate) fn finish(&mut self, settings: &Settings) {
         let Some(body) = self.body.take() else { return };
         let entry = Arc::make_mut(&mut self.entry);
@@ -123,20 +124,22 @@ impl Draft {
         if !is_kept || settings.payload_limit == 0 {
             return;
         }
-        // Before all else: what a mask of the user's leaves is not asked for.
+        // Secrets of the verifier are redacted first, so that this does not depend on the user's
+        // mask.
         let body = match &self.sensitive {
             Some(sensitive) => sensitive.hide(&body),
             None => body,
         };
         let masked = match &settings.mask {
-            // Before it is cut: half a secret is one too, and half a document is no JSON.
+            // Masked before truncation: half a secret is a secret, too, and half a document is not
+            // valid JSON.
             Some(mask) => catch_panic(|| Bytes::from(mask.apply(&body)))
                 .unwrap_or(Bytes::from_static(REDACTED.as_bytes())),
             None => body,
         };
         entry.payload_truncated = masked.len() > settings.payload_limit;
         entry.payload = Some(if entry.payload_truncated {
-            // A copy, so that the rest does not stay in memory with it.
+            // A copy, so that the rest of the body is freed.
             Bytes::copy_from_slice(masked.get(..settings.payload_limit).unwrap_or_default())
         } else {
             masked
@@ -144,14 +147,14 @@ impl Draft {
     }
 }
 
-/// A short body is copied: it may be a piece of the connection's buffer, which could not be used
-/// again while the row waits, and is longer.
+/// Returns the body to keep. A short body is copied: it may be a slice of the connection's buffer,
+/// which is longer and could not be reused while the row waits.
 fn kept(body: &Bytes) -> Bytes {
     const SHORT: usize = 16 << 10;
     if body.len() <= SHORT { Bytes::copy_from_slice(body) } else { body.clone() }
 }
 
-/// What the request's head and the verdict say.
+/// Creates a row from the request head and the result of verification.
 fn head(event: &Event<'_>, id: EntryId) -> Entry {
     let mut entry = Entry::new(id, "");
     entry.provider = event.provider().into();
@@ -170,7 +173,7 @@ fn head(event: &Event<'_>, id: EntryId) -> Entry {
     entry
 }
 
-/// No copy of those that are sent.
+/// Returns the name of the method, without a copy for the common ones.
 fn method(method: &Method) -> Cow<'static, str> {
     match *method {
         Method::GET => "GET".into(),
@@ -180,7 +183,7 @@ fn method(method: &Method) -> Cow<'static, str> {
     }
 }
 
-/// Status and message.
+/// Returns the status and the message.
 fn outcome(event: &Event<'_>) -> (Cow<'static, str>, Option<String>) {
     let (status, message) = match event.kind() {
         EventKind::FirstContact { .. } => ("first_contact", None),
@@ -193,7 +196,7 @@ fn outcome(event: &Event<'_>) -> (Cow<'static, str>, Option<String>) {
             _ => ("unauthorized", Some(REFUSED.to_owned())),
         },
         EventKind::Cancelled if !event.is_dispatched() => ("cancelled", None),
-        // However it ended, nothing was proven.
+        // The request was not verified, however it ended.
         _ if event.verified().is_none() => ("unverified", Some(REFUSED.to_owned())),
         EventKind::Completed { status } => {
             if let Some(status) = event.status_name() {
@@ -205,25 +208,26 @@ fn outcome(event: &Event<'_>) -> (Cow<'static, str>, Option<String>) {
                 (Some(answer), _) => (ERROR, Some(answer.to_string())),
                 (None, Some(status)) if status.is_success() => (SUCCESS, None),
                 (None, Some(status)) => {
-                    (ERROR, Some(format!("The handler answered {}", status.as_u16())))
+                    (ERROR, Some(format!("The handler responded with {}", status.as_u16())))
                 }
-                (None, None) => (ERROR, Some("The handler failed".to_owned())),
+                (None, None) => (ERROR, Some("The handler returned an error".to_owned())),
             }
         }
         EventKind::Panicked => (ERROR, Some("The handler panicked".to_owned())),
-        _ => (ERROR, Some("Cancelled before the handler answered".to_owned())),
+        _ => (ERROR, Some("Cancelled before the handler responded".to_owned())),
     };
     (status.into(), message)
 }
 
-/// The listed headers, and never what holds a secret: the provider's own, a URL with one.
+/// Returns the listed headers without the provider's sensitive ones. Values that contain a secret
+/// are redacted.
 fn headers(event: &Event<'_>, settings: &Settings) -> Vec<(String, String)> {
     let Some(map) = event.headers() else { return Vec::new() };
     let sensitive = event.sensitive_parts();
     let mut headers: Vec<_> = map
         .keys()
         .filter(|name| settings.headers.contains(name) && !sensitive.has_header(name))
-        // Any other one may be what a verifier reads that was not found.
+        // Without a verifier, any other header may be the one that holds the signature.
         .filter(|name| !event.is_open() || HEADERS.contains(&name.as_str()))
         .map(|name| (name.as_str().to_owned(), header(event, map.get_all(name))))
         .collect();
@@ -241,7 +245,7 @@ fn header(event: &Event<'_>, lines: GetAll<'_, HeaderValue>) -> String {
             value.push_str(&escape(line.as_bytes()));
         }
     }
-    // Escaped, so each byte is a character.
+    // The value is escaped ASCII, so each byte is a character.
     value.truncate(MAX_TEXT);
     value
 }

@@ -1,22 +1,22 @@
-//! How a filter is answered: by one index, whatever rows there are and whatever a planner thinks of
-//! them.
+//! Plans of searches. Each search uses one index, whatever the rows are and whatever a query
+//! planner prefers.
 //!
-//! Rows with one value in each column of an index are a group. Within a group the index has the rows
-//! in the order of their ids, so its newest are read one after the other. A filter that leaves a
-//! column open asks for several groups: the index is asked for the first, for the one after that, and
-//! so on.
+//! Rows with the same value in each column of an index are a group. Within a group, the index
+//! orders the rows by ID, so its newest rows are read one after the other. A filter that leaves a
+//! column open selects several groups: the search asks the index for the first group, then for the
+//! group after it, and so on.
 
 use std::collections::BTreeSet;
 
 use crate::delivery_log::{filter::Filter, id::EntryId};
 
-/// The most groups that are read one by one. An application may write any statuses.
+/// Maximum number of groups that are read one by one. An application may write arbitrary statuses.
 pub(crate) const MAX_GROUPS: usize = 128;
 
-/// The most rows that are looked at by their ids, where there are more groups.
+/// Maximum number of rows that are examined by ID if there are more groups.
 pub(crate) const MAX_WALK: u32 = 50_000;
 
-/// A range of rows by their ids.
+/// Statement for a range of rows by ID.
 pub(crate) const NEWEST: &str =
     "SELECT * FROM webhook_deliveries WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
 
@@ -46,7 +46,7 @@ impl Search {
     }
 }
 
-/// The values of an index's columns before the id, or of the first of them.
+/// Values of the columns of an index before the ID, or of the first of these columns.
 pub(crate) type Key = Vec<String>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(crate) enum Index {
 }
 
 impl Index {
-    /// The columns before the id.
+    /// Returns the columns before the ID.
     pub(crate) const fn columns(self) -> &'static [&'static str] {
         match self {
             Self::Status => &["status"],
@@ -67,28 +67,29 @@ impl Index {
     }
 }
 
-/// The groups that a filter asks for.
+/// Groups that a filter selects.
 #[derive(Debug)]
 pub(crate) struct Groups {
     pub(crate) index: Index,
-    /// What the filter says of the index's first columns.
+    /// Values that the filter sets for the first columns of the index.
     pub(crate) fixed: Key,
-    /// All if empty.
+    /// Selected statuses; all if empty.
     statuses: BTreeSet<String>,
 }
 
 impl Groups {
-    /// How many columns the keys have that must be found.
+    /// Returns the number of columns in the keys that must be found.
     pub(crate) fn depth(&self) -> usize {
         self.index.columns().len() - usize::from(!self.statuses.is_empty())
     }
 
-    /// Whether the filter says all of them.
+    /// Returns `true` if the filter sets all of these columns.
     pub(crate) fn are_known(&self) -> bool {
         self.fixed.len() == self.depth()
     }
 
-    /// The groups, given what was [found](Self::depth). `None` when they are too many.
+    /// Returns the keys of the groups, given the keys that were [found](Self::depth). Returns
+    /// `None` if there are too many.
     pub(crate) fn keys(&self, found: Vec<Key>) -> Option<Vec<Key>> {
         let keys: Vec<Key> = if self.statuses.is_empty() {
             found
@@ -98,19 +99,19 @@ impl Groups {
                     .iter()
                     .map(move |status| [&*key, std::slice::from_ref(status)].concat())
             };
-            // One more shows that they are too many.
+            // One more than the maximum shows that there are too many.
             found.into_iter().flat_map(with).take(MAX_GROUPS + 1).collect()
         };
         (keys.len() <= MAX_GROUPS).then_some(keys)
     }
 
-    /// The statement for the first group that is at or after some values, of which it has the first
-    /// columns.
+    /// Returns the statement that finds the first group at or after the given values of the first
+    /// columns, or only after them: `is` is `>=` or `>`.
     pub(crate) fn seek(&self, table: &str, is: &str, values: &[String]) -> String {
         let columns: Vec<_> = self.index.columns().iter().copied().take(self.depth()).collect();
         let given: Vec<_> = columns.iter().copied().take(values.len()).collect();
         let (columns, given, values) = (columns.join(", "), given.join(", "), values.join(", "));
-        // By its first column a planner knows that the partial index will do.
+        // The condition on the first column shows the planner that the partial index applies.
         let first = self.index.columns().first().copied().unwrap_or_default();
         format!(
             "SELECT {columns} FROM {table} WHERE ({given}) {is} ({values}) AND {first} IS NOT NULL \
@@ -119,7 +120,7 @@ impl Groups {
     }
 }
 
-/// `$1`, `$2` and so on.
+/// Returns the placeholders `$1`, `$2` and so on.
 pub(crate) fn numbered(range: std::ops::RangeInclusive<usize>) -> Vec<String> {
     range.map(|number| format!("${number}")).collect()
 }

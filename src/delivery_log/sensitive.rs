@@ -1,4 +1,4 @@
-//! Secrets and signatures that stand in a body, hidden before it is stored.
+//! Redaction of secrets and signatures in a body before it is stored.
 
 use std::{cmp::Reverse, fmt::Write as _};
 
@@ -13,10 +13,10 @@ use crate::{
     verifier::sensitive::SensitiveParts,
 };
 
-/// Deepest JSON within texts of JSON.
+/// Maximum depth of JSON within strings of JSON.
 const MAX_DEPTH: usize = 8;
 
-/// What of a body must not be stored, and how the body is written.
+/// Sensitive parts of a body, and the format of the body.
 #[derive(Debug)]
 pub(crate) struct SensitiveFields {
     parts: SensitiveParts,
@@ -26,7 +26,8 @@ pub(crate) struct SensitiveFields {
 }
 
 impl SensitiveFields {
-    /// None where there is nothing to hide.
+    /// Creates the sensitive parts for the body of an event. Returns `None` if there is nothing to
+    /// redact.
     pub(crate) fn of(event: &Event<'_>) -> Option<Self> {
         let mut pieces = Vec::new();
         let attempt = event.attempt();
@@ -38,7 +39,7 @@ impl SensitiveFields {
         if pieces.is_empty() && !parts.has_fields() {
             return None;
         }
-        // The longest first: a piece may be part of another.
+        // Longest first, because a piece may be part of another.
         pieces.sort_by_key(|piece| Reverse(piece.len()));
         let media_type = event.headers().and_then(|headers| headers.get(CONTENT_TYPE));
         let media_type = media_type.map(|value| value.as_bytes().to_ascii_lowercase());
@@ -48,8 +49,8 @@ impl SensitiveFields {
         Some(Self { parts: parts.clone(), pieces, is_form })
     }
 
-    /// Hides the fields in a JSON document or a form, and otherwise the whole body, because nothing
-    /// in it can be found by name.
+    /// Redacts the fields in a JSON document or a form. Redacts any other body as a whole, because
+    /// no field can be found in it by name.
     pub(crate) fn hide(&self, body: &Bytes) -> Bytes {
         let hidden = catch_panic(|| {
             let hidden = self.without_fields(body)?;
@@ -70,12 +71,13 @@ impl SensitiveFields {
         let text = std::str::from_utf8(body).ok().map(beginning);
         let is_document = text.is_some_and(|text| text.starts_with(['{', '[', '"']));
         if is_document {
-            // A form that begins so, or JSON that another reader takes, is not searched by halves.
+            // A form that begins like JSON, or JSON that only another parser accepts, is redacted
+            // as a whole.
             return json::document(body)
                 .filter(|_| !self.is_form || !text.is_some_and(is_string))
                 .map(|json| self.in_json(json, 0));
         }
-        // A number has no fields.
+        // A document that begins differently is a number or a literal, and has no fields.
         let number = json::document(body).map(str::to_owned);
         number.or_else(|| self.is_form.then(|| self.in_form(body)))
     }
@@ -84,7 +86,8 @@ impl SensitiveFields {
         json::rewrite(json, &|name| self.parts.has_field(name), &|text| self.in_text(text, depth))
     }
 
-    /// A text may hold JSON or a form: Slack sends JSON in a parameter of a form.
+    /// Redacts the fields in a string, which may hold JSON or a form: Slack sends JSON in a
+    /// parameter of a form.
     fn in_text(&self, text: &str, depth: usize) -> String {
         if !self.is_mentioned(text) {
             return text.to_owned();
@@ -98,14 +101,14 @@ impl SensitiveFields {
         }
     }
 
-    /// Whether the text has a field's name in it, or escapes that may stand for one.
+    /// Returns `true` if the text contains the name of a field, or escapes that may encode one.
     fn is_mentioned(&self, text: &str) -> bool {
         let lower = text.to_ascii_lowercase();
         let is_escaped = beginning(text).starts_with(['{', '[', '"']) && lower.contains("\\u");
         is_escaped || self.parts.fields().any(|name| lower.contains(&name.to_ascii_lowercase()))
     }
 
-    /// Hides the value in `name=value`, wherever it stands in the text.
+    /// Redacts the value in `name=value`, anywhere in the text.
     fn in_assignments(&self, text: &str) -> String {
         let is_name = |char: char| char.is_alphanumeric() || "_-.%".contains(char);
         let mut out = String::with_capacity(text.len());
@@ -144,7 +147,7 @@ impl SensitiveFields {
             let Some(value) = value else { continue };
             out.push('=');
             let (name, text) = (decoded(name), decoded(value));
-            // `signature[token]` is below `signature`.
+            // `signature[token]` is a field of `signature`.
             if self.parts.has_field(name.split('[').next().unwrap_or_default()) {
                 out.push_str(REDACTED);
                 continue;
@@ -160,7 +163,7 @@ impl SensitiveFields {
     }
 }
 
-/// The text without what may stand in front of a document.
+/// Returns the text without white space and byte order marks in front of a document.
 fn beginning(text: &str) -> &str {
     text.trim_start_matches(|char: char| char.is_whitespace() || char == '\u{feff}')
 }
@@ -215,14 +218,14 @@ mod tests {
                 r#"{"a":"x=1&token=[REDACTED]&y=2, Token=[REDACTED]"}"#,
             ),
             (r#"{"a":"mytoken=t, a=b","b":"[1] two"}"#, r#"{"a":"mytoken=t, a=b","b":"[1] two"}"#),
-            // What is no document here may be one to another reader.
+            // Text that is not JSON here may be JSON to another parser.
             (r#"{"a":"{no JSON, token=t","b":"{no JSON"}"#, r#"{"a":"[REDACTED]","b":"{no JSON"}"#),
             (r#"{"a":"{\"token\":\"t\",\"n\":1e999}"}"#, r#"{"a":"[REDACTED]"}"#),
             (r#"{"a":"{\"t\\u006fken\":\"t\",\"n\":1e999}"}"#, r#"{"a":"[REDACTED]"}"#),
             (r#"{"token":"t","n":1e999}"#, "[REDACTED]"),
             ("\u{feff}{\"token\":1}", "[REDACTED]"),
             ("token=t", "[REDACTED]"),
-            // A text in a text.
+            // A string in a string.
             (
                 r#"{"a":"\"{\\\"token\\\":1}\""}"#,
                 r#"{"a":"\"{\\\"token\\\":\\\"[REDACTED]\\\"}\""}"#,

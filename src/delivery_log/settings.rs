@@ -1,4 +1,4 @@
-//! The settings of a log.
+//! Settings of a log.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use http::HeaderName;
 
 use crate::delivery_log::mask::mask::Mask;
 
-/// Headers that name a delivery or its kind, and hold nothing personal. The user agent and
+/// Headers that identify a delivery or its type, and hold no personal data. The user agent and
 /// `x-request-id` have columns of their own.
 pub(crate) const HEADERS: [&str; 11] = [
     "content-type",

@@ -1,4 +1,4 @@
-//! What the two databases have in common: statements, and how a row is written and read.
+//! Code that both databases share: statements, and the conversion of rows.
 
 use std::{
     borrow::Cow,
@@ -13,14 +13,15 @@ use crate::delivery_log::{
     store::LogError,
 };
 
-/// In the order of [`values`].
+/// Statement that inserts rows, without their values. The columns are in the order of [`values`].
 pub(crate) const INSERT: &str = "
     INSERT INTO webhook_deliveries (id, received_at, processed_at, processing_ms, stored_len, status,
         provider, tenant, event_name, method, url, verified, http_status, reason, message, ip,
         user_agent, request_id, delivery_id, key_index, count, body_len, body_sha256, headers,
         payload_truncated, payload) ";
 
-/// What the row's first status leaves to be filled in later is written over; a payload stays.
+/// Clause that completes a row with status `received`. Headers and payload stay unless there are
+/// new ones.
 pub(crate) const ON_CONFLICT: &str = "
     ON CONFLICT (id) DO UPDATE SET
         processed_at = excluded.processed_at,
@@ -39,18 +40,18 @@ pub(crate) const ON_CONFLICT: &str = "
         payload = COALESCE(excluded.payload, webhook_deliveries.payload)
     WHERE webhook_deliveries.status = 'received'";
 
-/// The rows that pruning looks at: `$1` is how many.
+/// Statement for the rows that pruning examines. `$1` is their number.
 pub(crate) const OLDEST: &str =
     "SELECT id, stored_len FROM webhook_deliveries ORDER BY id LIMIT $1";
 
-/// Which migrations were done: a table of our own, since the database may be one that is not ours
-/// alone.
+/// Table of the completed migrations. The crate has its own, because the database may have other
+/// users.
 pub(crate) const CREATE_SCHEMA: &str =
     "CREATE TABLE IF NOT EXISTS webhook_deliveries_schema (version BIGINT NOT NULL)";
 pub(crate) const VERSION: &str = "SELECT MAX(version) FROM webhook_deliveries_schema";
 pub(crate) const DONE: &str = "INSERT INTO webhook_deliveries_schema (version) VALUES ($1)";
 
-/// Those that come after a version, with their numbers.
+/// Returns the migrations after a version, with their numbers.
 pub(crate) fn pending<'a>(
     migrations: &[&'a str],
     version: Option<i64>,
@@ -59,7 +60,7 @@ pub(crate) fn pending<'a>(
     (1..).zip(migrations.iter().copied()).skip(done)
 }
 
-/// What stands in a column.
+/// Value of a column.
 #[derive(Debug)]
 pub(crate) enum Value<'a> {
     Flag(bool),
@@ -88,7 +89,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The columns of one row.
+/// Returns the columns of one row.
 pub(crate) fn values(entry: &Entry) -> [Value<'_>; 26] {
     [
         Value::owned(entry.id.to_string()),
@@ -120,7 +121,7 @@ pub(crate) fn values(entry: &Entry) -> [Value<'_>; 26] {
     ]
 }
 
-/// A row of either database.
+/// Row of either database.
 pub(crate) trait Columns {
     fn flag(&self, column: &str) -> Result<bool, LogError>;
     fn integer(&self, column: &str) -> Result<Option<i64>, LogError>;
@@ -164,7 +165,7 @@ pub(crate) fn read(row: &impl Columns) -> Result<Entry, LogError> {
     Ok(entry)
 }
 
-/// The range of ids, from the first on and before the last.
+/// Returns the range of IDs: the first one, and the exclusive end.
 pub(crate) fn range(filter: &Filter) -> [String; 2] {
     let end = filter.end().unwrap_or(EntryId::MAX);
     [filter.lowest().unwrap_or_default(), end].map(|id| id.to_string())
@@ -178,7 +179,8 @@ pub(crate) fn id(text: &str) -> Result<EntryId, LogError> {
     text.parse().map_err(LogError::unavailable)
 }
 
-/// Whether the row or the store is at fault.
+/// Converts an error of a database. `is_of_the_row` means that the row is at fault and not the
+/// store.
 pub(crate) fn error(error: impl Error + Send + Sync + 'static, is_of_the_row: bool) -> LogError {
     if is_of_the_row { LogError::refused(error) } else { LogError::unavailable(error) }
 }
@@ -196,7 +198,7 @@ fn to_time(millis: i64) -> SystemTime {
     UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }
 
-/// As a JSON object.
+/// Writes the headers as a JSON object.
 fn from_headers(headers: &[(String, String)]) -> String {
     let len = headers.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>();
     let mut json = Vec::with_capacity(len + 2);
@@ -205,7 +207,7 @@ fn from_headers(headers: &[(String, String)]) -> String {
         if at > 0 {
             json.push(b',');
         }
-        // Writing into memory does not fail, and what is written is UTF-8.
+        // Writing to memory does not fail, and the output is UTF-8.
         let _ = serde_json::to_writer(&mut json, name);
         json.push(b':');
         let _ = serde_json::to_writer(&mut json, value);

@@ -1,4 +1,4 @@
-//! Where rows are kept.
+//! Stores of rows.
 
 use std::{
     collections::{BTreeMap, btree_map},
@@ -17,38 +17,42 @@ use crate::delivery_log::{
     page::Page,
 };
 
-/// The answer of a [`LogStore`].
+/// Future returned by a [`LogStore`].
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LogError>> + Send + 'a>>;
 
-/// Where rows are kept: SQLite, PostgreSQL, memory, or a database of yours.
+/// Store of rows: SQLite, PostgreSQL, memory, or a database of your own.
 ///
-/// The log calls each of these with a time limit, and drops the future when it has passed.
+/// The log calls each method with a time limit, and drops the future when the limit has passed.
 pub trait LogStore: Send + Sync + 'static {
     /// Writes all rows, or none.
     ///
-    /// Where a row with the id is there already, it takes over [what is known in the
-    /// end](Entry::finish) if its status is [`RECEIVED`]; otherwise it stays as it is. So the same
-    /// rows may be written twice.
+    /// If a row with the ID exists and has status [`RECEIVED`], it is [completed](Entry::finish).
+    /// Otherwise it stays unchanged. The same rows may therefore be written twice.
+    ///
+    /// # Errors
+    ///
+    /// Return [`LogError::refused`] if the store can never accept a row: the log then writes the
+    /// rows one by one and loses the rejected ones. After any other error the log retries all rows.
     fn write(&self, entries: Vec<Arc<Entry>>) -> StoreFuture<'_, ()>;
 
-    /// Returns the rows that the filter [matches](Filter::matches), the newest first. A `Vec` of rows
-    /// becomes a [`Page`] by `into()`.
+    /// Returns the rows that the filter [matches](Filter::matches), newest first. A `Vec` of rows
+    /// converts to a [`Page`] with `into()`.
     fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page>;
 
-    /// Deletes some of the oldest rows that [go](Keep::goes), in one transaction, and returns how
-    /// many. 0 means that none goes.
+    /// Deletes some of the oldest rows that [must go](Keep::goes), in one transaction, and returns
+    /// their number. The result is 0 if no row must go.
     ///
-    /// It is called again until it returns 0, and by one task of a log at a time. A step that deletes
-    /// [a few](Keep::step) rows lets rows be written before the next one.
+    /// One task of a log calls it at a time, until it returns 0. If a step deletes
+    /// [few](Keep::step) rows, other rows can be written before the next step.
     fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64>;
 
-    /// Ends all connections.
+    /// Closes all connections.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(ready(()))
     }
 }
 
-/// The log could not do what it was asked for.
+/// Error returned when a delivery log cannot complete an operation.
 #[derive(Debug)]
 pub struct LogError {
     kind: Kind,
@@ -66,19 +70,20 @@ enum Kind {
 }
 
 impl LogError {
-    /// The store cannot be used now. What was to be written is kept and tried again.
+    /// Creates an error for a store that is unavailable now. The rows are kept, and the write is
+    /// retried.
     #[must_use]
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: Kind::Unavailable, source: Some(source.into()) }
     }
 
-    /// The store does not take this row, now or later.
+    /// Creates an error for a row that the store never accepts.
     #[must_use]
     pub fn refused(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: Kind::Refused, source: Some(source.into()) }
     }
 
-    /// The database cannot hold a log as it is set up. The message says what to change.
+    /// Creates an error for a database that is not set up for a log. `why` says what to change.
     #[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
     pub(crate) fn unsuitable(why: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: Kind::Unsuitable, source: Some(why.into()) }
@@ -108,28 +113,28 @@ impl LogError {
 impl fmt::Display for LogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Kind::Unsuitable, Some(why)) = (self.kind, &self.source) {
-            return write!(f, "the webhook log cannot use this database: {why}");
+            return write!(f, "database not suitable for the delivery log: {why}");
         }
         f.write_str(match self.kind {
-            Kind::Closed => "the webhook log has been shut down",
-            Kind::NoRuntime => "a webhook log is opened inside a tokio runtime",
-            Kind::Refused => "the webhook log's store does not take the row",
-            Kind::TimedOut => "the webhook log's store did not answer in time",
-            Kind::Unavailable => "the webhook log's store is unavailable",
-            Kind::Unsuitable => "the webhook log cannot use this database",
+            Kind::Closed => "delivery log has been shut down",
+            Kind::NoRuntime => "no Tokio runtime: the delivery log must be opened from within one",
+            Kind::Refused => "delivery log store rejected the row",
+            Kind::TimedOut => "delivery log store did not respond in time",
+            Kind::Unavailable => "delivery log store unavailable",
+            Kind::Unsuitable => "database not suitable for the delivery log",
         })
     }
 }
 
 impl Error for LogError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // The message of an unsuitable database has it already.
+        // The message of an unsuitable database already contains the source.
         let source = self.source.as_ref().filter(|_| self.kind != Kind::Unsuitable);
         source.map(|source| &**source as &(dyn Error + 'static))
     }
 }
 
-/// Keeps rows in memory, the newest ones: for tests, and to look at what comes in.
+/// Store that keeps the newest rows in memory, for tests and to inspect incoming deliveries.
 #[derive(Debug)]
 pub struct MemoryLog {
     entries: Mutex<BTreeMap<EntryId, Entry>>,
@@ -137,7 +142,7 @@ pub struct MemoryLog {
 }
 
 impl MemoryLog {
-    /// Keeps the newest `capacity` rows.
+    /// Creates a store for the newest `capacity` rows.
     #[must_use]
     pub const fn new(capacity: usize) -> Self {
         Self { entries: Mutex::new(BTreeMap::new()), capacity }
@@ -178,7 +183,7 @@ impl LogStore for MemoryLog {
         let len = |entry: &Entry| u64::try_from(entry.stored_len()).unwrap_or(u64::MAX);
         let rows = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let mut totals = Totals { rows, bytes: entries.values().map(len).sum() };
-        // In memory nobody waits for long, so one step is enough.
+        // Pruning in memory is fast, so one step suffices.
         while let Some(oldest) = entries.first_entry()
             && keep.goes(*oldest.key(), totals)
         {

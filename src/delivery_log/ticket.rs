@@ -1,4 +1,4 @@
-//! What a log knows of a request that is on its way.
+//! State of a log for a request in progress.
 
 use std::sync::{
     Arc,
@@ -7,10 +7,10 @@ use std::sync::{
 
 use crate::{delivery_log::id::EntryId, observe::attempt::Attempt};
 
-/// The row of a request that goes to the inner service.
+/// Ticket for the row of a request that goes to the inner service.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    /// Which log's.
+    /// Key of the log.
     log: usize,
     pub(crate) id: EntryId,
     progress: AtomicU8,
@@ -18,9 +18,9 @@ pub(crate) struct Ticket {
 
 /// The durable layer has not seen the request.
 const NEW: u8 = 0;
-/// It has.
+/// The durable layer has seen the request.
 const SEEN: u8 = 1;
-/// And the first row is there.
+/// The first row is written.
 const WRITTEN: u8 = 2;
 
 impl Ticket {
@@ -28,7 +28,8 @@ impl Ticket {
         Self { log, id, progress: AtomicU8::new(NEW) }
     }
 
-    /// Its refusal may look like an acknowledgement: gRPC answers with 200 and says no in a header.
+    /// Marks the request as seen by the durable layer. Its rejection can look like an
+    /// acknowledgement: gRPC responds with `200 OK` and puts the failure into a header.
     pub(crate) fn see(&self) {
         self.progress.fetch_max(SEEN, Ordering::AcqRel);
     }
@@ -46,7 +47,7 @@ impl Ticket {
     }
 }
 
-/// One for each log that observes the request; nearly always one.
+/// Tickets of a request, one for each log that observes it. There is nearly always one.
 #[derive(Clone, Default)]
 struct Tickets(Vec<Arc<Ticket>>);
 

@@ -1,4 +1,4 @@
-//! The time limit on a store.
+//! Time limit on a store.
 
 use std::{future::poll_fn, pin::pin, task::Poll};
 
@@ -9,7 +9,8 @@ use crate::{
     panic::catch_panic,
 };
 
-/// Nothing waits for the store for ever, and a panic in one does not end the writer.
+/// Applies the time limit to a call of the store, so that nothing waits forever. A panic of the
+/// store becomes an error, so that it does not end the writer.
 pub(crate) async fn limited<T>(
     settings: &Settings,
     future: impl Future<Output = Result<T, LogError>>,
@@ -17,7 +18,7 @@ pub(crate) async fn limited<T>(
     let mut future = pin!(future);
     let contained = poll_fn(|cx| match catch_panic(|| future.as_mut().poll(cx)) {
         Ok(poll) => poll,
-        Err(_) => Poll::Ready(Err(LogError::unavailable("the store panicked"))),
+        Err(_) => Poll::Ready(Err(LogError::unavailable("store panicked"))),
     });
     timeout(settings.store_timeout, contained).await.unwrap_or(Err(LogError::timed_out()))
 }

@@ -1,4 +1,4 @@
-//! The bodies that go in and come out: the verified request body, and a response's.
+//! The verified request body, and the body of a response.
 
 use std::{
     convert::Infallible,
@@ -11,14 +11,15 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// A request body that has been received whole and verified: exactly the bytes that were hashed,
-/// and the trailers if there were any. No scheme signs trailers.
+/// A request body that the layer has received completely and verified: exactly the bytes that were
+/// hashed, and the trailers if there were any.
 ///
-/// Only the layer makes one, so a handler that takes it cannot be called without the layer.
+/// No scheme signs trailers. Only the layer creates a `BufferedBody`, so a handler that takes one
+/// cannot be called without the layer.
 #[derive(Clone, Debug)]
 pub struct BufferedBody {
     data: Bytes,
-    /// Boxed, because few requests have any and every request is moved.
+    /// Boxed, because every request is moved and few have trailers.
     trailers: Option<Box<HeaderMap>>,
 }
 
@@ -27,13 +28,13 @@ impl BufferedBody {
         Self { data, trailers }
     }
 
-    /// What has not been read yet; at first, the whole body.
+    /// Returns the bytes that have not been read yet. At first, this is the whole body.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {
         &self.data
     }
 
-    /// The whole body, without a copy. The trailers are dropped.
+    /// Returns the whole body without a copy, and drops the trailers.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.data
@@ -66,7 +67,7 @@ impl Body for BufferedBody {
 }
 
 pin_project! {
-    /// A response's body: the inner service's, or the layer's own.
+    /// Response body: the inner service's, or the layer's own.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -93,7 +94,7 @@ impl<B> ResponseBody<B> {
     }
 }
 
-/// Empty, whatever the inner service's body is: layers above ask for this.
+/// Returns an empty body, whatever body type the inner service has. Layers above require `Default`.
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
         Self::own(Bytes::new())

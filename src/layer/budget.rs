@@ -1,4 +1,4 @@
-//! An amount that all requests of a layer and its clones may hold together.
+//! A limit on the amount that all requests of a layer and its clones hold together.
 
 use std::{
     collections::BTreeMap,
@@ -9,29 +9,30 @@ use std::{
 
 use crate::panic::catch_panic;
 
-/// A bound on what requests hold while they wait: bytes of their bodies, or places to drain.
+/// A limit on the amount that requests hold while they wait: bytes of their bodies, or places in
+/// the drain.
 ///
-/// Clones share it.
+/// Clones share the budget.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     limit: usize,
-    /// The amount above the limit that may be in memory until evicted requests have run; `None` where
-    /// they free nothing.
+    /// The amount above the limit that may be in memory until evicted requests have run. `None` for
+    /// places, which free no memory.
     overdraft: Option<usize>,
     holders: Mutex<Holders>,
 }
 
 #[derive(Debug, Default)]
 struct Holders {
-    /// By age: ids only grow.
+    /// Ordered by age, because IDs only grow.
     by_id: BTreeMap<u64, Holder>,
     next_id: u64,
-    /// The sum of their amounts.
+    /// The sum of the holders' amounts.
     held: usize,
-    /// The sum of what was evicted from requests that have not run since.
+    /// The sum of the amounts that were evicted from requests that have not run since.
     evicted: usize,
 }
 
@@ -41,24 +42,30 @@ struct Holder {
     waker: Waker,
 }
 
-/// The choice of a request for which the budget has no room.
+/// The reaction of a request for which the budget has no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoom {
-    /// It gives up its own reservation, so that the others complete. For requests that need long: if each
-    /// took the place of an older one, none of them would complete.
+    /// The request gives up its own reservation, so that the others complete.
+    ///
+    /// This is the choice for requests that take long: if each of them took the place of an older
+    /// one, none would complete.
     GiveUp,
-    /// The oldest holders lose their reservations to it. For requests that need a short time: senders
-    /// that stall then keep nobody else out.
+    /// The oldest holders lose their reservations to the request.
+    ///
+    /// This is the choice for requests that take a short time: senders that stall then keep no
+    /// other request out.
     EvictOldest,
 }
 
-/// There is no room in the budget, or there is none any more.
+/// Error returned when the budget has no room, or the reservation has been evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
 impl Budget {
-    /// Creates a budget for memory. An evicted request frees its memory when it runs next, so a
-    /// sixteenth more than the limit can be in memory for that moment.
+    /// Creates a budget for memory.
+    ///
+    /// An evicted request frees its memory when it runs next. Until then, up to a sixteenth more
+    /// than the limit can be in memory.
     pub(crate) fn of_bytes(limit: usize) -> Self {
         Self::new(limit, Some(limit / 16))
     }
@@ -76,28 +83,32 @@ impl Budget {
         self.0.limit
     }
 
-    /// Returns whether this amount could be held now. It reserves nothing, so that no sender takes
-    /// room by what it declares.
+    /// Returns whether this amount could be held now.
+    ///
+    /// It reserves nothing, so that a sender cannot take room by declaring a length.
     pub(crate) fn has_room(&self, amount: usize) -> bool {
         amount <= self.limit() - self.lock().held
     }
 
     fn lock(&self) -> MutexGuard<'_, Holders> {
-        // No foreign code runs under the lock, so nothing panics there.
+        // No foreign code runs under the lock, so nothing panics while it is held.
         self.0.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Holders {
-    /// Returns whether this much more fits into memory. Eviction does not change that, so it is asked
-    /// first: a request that is refused must evict nobody.
+    /// Returns whether this much more fits into memory.
+    ///
+    /// Eviction does not change the result, so this is checked first: a rejected request must evict
+    /// no other.
     fn fits_into_memory(&self, more: usize, budget: &Shared) -> bool {
         let in_memory = self.held.saturating_add(self.evicted);
         let most = budget.overdraft.map(|overdraft| budget.limit.saturating_add(overdraft));
         most.is_none_or(|most| more <= most.saturating_sub(in_memory))
     }
 
-    /// Removes the oldest holders but this one, until this much more fits into the limit.
+    /// Removes the oldest holders except this one until this much more fits into the limit. Returns
+    /// their wakers.
     fn evict_for(&mut self, more: usize, own: Option<u64>, limit: usize) -> Vec<Waker> {
         let mut evicted = Vec::new();
         while more > limit - self.held {
@@ -112,8 +123,8 @@ impl Holders {
         evicted
     }
 
-    /// Adds to the amount of this holder, or of a new one. Returns its id, and the waker that is not
-    /// needed.
+    /// Adds to the amount of this holder, or of a new one. Returns its ID, and the waker that was
+    /// replaced.
     fn add(&mut self, more: usize, own: Option<u64>, waker: Waker) -> (u64, Option<Waker>) {
         self.held += more;
         if let Some(id) = own
@@ -128,7 +139,7 @@ impl Holders {
     }
 }
 
-/// One request's reservation of a budget. Dropping it gives it back.
+/// The reservation of one request in a budget. Dropping it releases the amount.
 #[derive(Debug, Default)]
 pub(crate) struct Reservation(Option<Reserved>);
 
@@ -140,9 +151,9 @@ struct Reserved {
 }
 
 impl Reservation {
-    /// Makes the reservation at least this large, before the request waits. A reservation does not shrink.
+    /// Grows the reservation to at least this amount, before the request waits.
     ///
-    /// `waker` is woken when the reservation is evicted. The next call then fails.
+    /// A reservation does not shrink. If it is evicted, `waker` is woken and the next call fails.
     pub(crate) fn reserve(
         &mut self,
         amount: usize,
@@ -153,8 +164,8 @@ impl Reservation {
         if amount == 0 {
             return Ok(());
         }
-        // Wakers are foreign code, which may drop a request with a reservation of its own: they are
-        // cloned, dropped and woken without the lock.
+        // A waker is foreign code, which may drop a request with a reservation of its own. Wakers
+        // are therefore cloned, dropped and woken without the lock.
         let waker = waker.clone();
         let own = self.0.as_ref().map(|held| held.id);
         let more = amount.saturating_sub(self.0.as_ref().map_or(0, |held| held.amount));
@@ -174,7 +185,7 @@ impl Reservation {
         let added = if fits { Some(holders.add(more, own, waker)) } else { None };
         drop(holders);
         for waker in evicted {
-            // A panic there must not keep the others from being woken.
+            // A panic in one waker must not keep the others from being woken.
             let _ = catch_panic(|| waker.wake());
         }
         let (id, _waker) = added.ok_or(Full)?;

@@ -1,4 +1,4 @@
-//! Puts a body's frames together.
+//! Collects the frames of a body.
 
 use std::task::Waker;
 
@@ -9,14 +9,16 @@ use crate::{
     outcome::kind::RejectionKind,
 };
 
-/// What is reserved at most on the sender's word alone (T-28).
+/// Maximum number of bytes that are allocated because of the declared length alone.
 const MAX_PREALLOCATION: usize = 64 << 10;
 
-/// The longest body that takes the place of older ones when the budget is spent.
+/// Longest body, in bytes, that takes the place of older ones when the budget is spent.
 const SMALL: usize = 64 << 10;
 
-/// A body's bytes so far. A body of one frame is handed on uncopied; more frames are copied into
-/// one buffer, so that a million tiny frames cost no more than their bytes.
+/// The bytes of a body that have arrived.
+///
+/// A body of one frame is passed on without a copy. More frames are copied into one buffer, so that
+/// a million tiny frames cost no more than their bytes.
 #[derive(Debug, Default)]
 pub(crate) struct BodyBuffer {
     declared: usize,
@@ -33,7 +35,7 @@ enum Gathered {
 }
 
 impl BodyBuffer {
-    /// For a body that is declared to be at least this long.
+    /// Creates a buffer for a body that is declared to be at least this long.
     pub(crate) fn new(declared: usize) -> Self {
         Self { declared, ..Self::default() }
     }
@@ -46,7 +48,7 @@ impl BodyBuffer {
         }
     }
 
-    /// A further frame of a body that may be at most this long.
+    /// Adds a frame of a body that may be at most `limit` bytes long.
     pub(crate) fn push(&mut self, chunk: Bytes, limit: usize) {
         if chunk.is_empty() {
             return;
@@ -72,14 +74,16 @@ impl BodyBuffer {
         buffer.extend_from_slice(&chunk);
     }
 
-    /// Counts the bytes that have arrived towards the budget, before the request waits for more. A
-    /// body that is there at once is not counted: at most one for each thread is held.
+    /// Counts the bytes that have arrived towards the budget, before the request waits for more.
+    ///
+    /// A body that has arrived completely is not counted: each thread holds at most one.
     pub(crate) fn reserve(&mut self, budget: &Budget, waker: &Waker) -> Result<(), RejectionKind> {
         let len = self.len();
         reserve(&mut self.reservation, len, self.declared.max(len), budget, waker)
     }
 
-    /// The body, and its reservation of the budget, to be kept as long as nobody has verified it.
+    /// Returns the body and its reservation in the budget. The reservation must be kept until the
+    /// body has been verified.
     pub(crate) fn finish(self) -> (Bytes, Reservation) {
         let bytes = match self.bytes {
             Gathered::Nothing => Bytes::new(),
@@ -92,8 +96,9 @@ impl BodyBuffer {
 
 /// Counts this many bytes of a body towards the budget, before its request waits.
 ///
-/// A body whose whole length is small takes the place of the oldest ones: it needs a few packets,
-/// and senders that stall with the whole budget would keep it out for as long as they stay.
+/// A body whose whole length is small takes the place of the oldest ones. It needs a few packets,
+/// and otherwise senders that stall with the whole budget would keep it out for as long as they
+/// stay.
 pub(crate) fn reserve(
     reservation: &mut Reservation,
     bytes: usize,
@@ -105,14 +110,16 @@ pub(crate) fn reserve(
     reservation.reserve(bytes, budget, no_room, waker).map_err(|_| RejectionKind::Overloaded)
 }
 
-/// Returns whether a body of this length takes the place of older ones: 64 KiB, and in a small budget
-/// so much that many such bodies have room together.
+/// Returns whether a body of this length takes the place of older ones.
+///
+/// The limit is 64 KiB, and at most a sixteenth of the budget, so that many of these bodies have
+/// room together in a small budget.
 pub(crate) fn is_small(len: usize, budget: &Budget) -> bool {
     len <= SMALL.min(budget.limit() / 16)
 }
 
-/// Makes room by doubling what has really arrived, and ends at the declared length, so that no
-/// room is left over when it was true.
+/// Doubles the capacity as bytes arrive, and stops at the declared length, so that no room is left
+/// over if that length was true.
 fn grow(buffer: &mut Vec<u8>, more: usize, declared: usize, limit: usize) {
     let needed = buffer.len().saturating_add(more);
     if needed <= buffer.capacity() {
@@ -156,18 +163,18 @@ mod tests {
     #[test]
     fn room_follows_what_has_arrived_and_ends_at_the_declared_length() {
         for (declared, limit, frame, frames, room) in [
-            // The sender's word alone reserves 64 KiB, never the declared length.
+            // The declared length alone reserves 64 KiB at most.
             (usize::MAX, usize::MAX, 1, 2, 64 << 10),
             (1 << 30, 1 << 30, 1000, 2, 64 << 10),
             // A true length is met exactly.
             (1 << 20, 1 << 20, 16 << 10, 64, 1 << 20),
             (100_000, 1 << 20, 1000, 100, 100_000),
             (99_999, 1 << 20, 33_333, 3, 99_999),
-            // An undeclared or too short one is met by doubling.
+            // Without a declared length, or with one that is too short, the capacity doubles.
             (0, 1 << 20, 1, 1000, 1024),
             (0, 1 << 20, 1, 1024, 1024),
             (10, 1 << 20, 1, 1000, 1280),
-            // Never beyond the limit.
+            // The capacity never exceeds the limit.
             (0, 1001, 1, 1001, 1001),
         ] {
             let mut buffer = BodyBuffer::new(declared);

@@ -1,4 +1,4 @@
-//! The settings of a layer, which its requests share.
+//! The settings of a layer, shared by its requests.
 
 use std::{
     fmt,
@@ -26,8 +26,8 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) defaults: VerifierDefaults,
-    /// The `WWW-Authenticate` of a verifier that was looked up, for all refusals since: what only some
-    /// of them had would tell whose id is known.
+    /// The first `WWW-Authenticate` value of a verifier that was looked up. All rejections carry it
+    /// from then on: if only some carried it, they would reveal whose ID is known.
     pub(crate) found_challenge: OnceLock<&'static str>,
     pub(crate) budget: Budget,
     pub(crate) drain: Drain,
@@ -42,7 +42,7 @@ pub(crate) struct Config {
 pub(crate) type OnRejection = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
 
 impl Config {
-    /// Creates the settings of a layer with this source of verifiers.
+    /// Creates the default settings of a layer with this source of verifiers.
     pub(crate) fn new<M: Source>(source: &M) -> Self {
         let drain = Drain::new();
         Self {
@@ -58,23 +58,25 @@ impl Config {
         }
     }
 
-    /// Returns the settings that the source may ask for.
+    /// Returns the settings that the source may use.
     pub(crate) const fn shared(&self) -> LayerContext<'_> {
         LayerContext { client_ip: self.observe.client_ip.as_ref(), defaults: &self.defaults }
     }
 
-    /// The context in which a verifier sees this request.
+    /// Returns the context in which a verifier sees this request.
     pub(crate) const fn context<'a>(&'a self, head: &'a Parts) -> Context<'a> {
         Context::new(head).at(&self.observe.clock)
     }
 
-    /// Returns whether the rest of this body is drained behind an early response.
+    /// Returns whether the rest of this body is drained before an early response.
     pub(crate) fn drains(&self, body: &impl Body) -> bool {
         self.drain.reaches_end(body, self.defaults.body_limit)
     }
 
-    /// Refuses a body that can never be held, and one for which there is no room while its sender
-    /// waits to send it. Any other may be there at once, and then needs no room.
+    /// Rejects a body that exceeds the limit, and a body for which the budget has no room while its
+    /// sender waits for `100 Continue`.
+    ///
+    /// Any other body may have arrived completely, and then needs no room.
     pub(crate) fn check_declared(
         &self,
         declared: usize,
@@ -90,7 +92,7 @@ impl Config {
         Ok(())
     }
 
-    /// The longest body that can ever be held.
+    /// Returns the length of the longest body that the layer can hold, in bytes.
     pub(crate) fn body_limit(&self) -> usize {
         self.defaults.body_limit.min(self.budget.limit())
     }

@@ -18,14 +18,15 @@ use crate::parse::clock::HAS_NO_SYSTEM;
 
 #[cfg(not(feature = "tokio"))]
 type Sleep = std::future::Pending<()>;
-/// There is none without a timer.
+/// An uninhabited type: without a timer there is no instant.
 #[cfg(not(feature = "tokio"))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Instant {}
 
 pin_project! {
-    /// A timer that is made with its first poll: that is when a body first makes the request wait. A
-    /// body that has arrived whole costs no timer.
+    /// A timer that its first poll creates, when a body first makes the request wait.
+    ///
+    /// A body that has arrived completely costs no timer.
     #[derive(Default)]
     pub(crate) struct Timer {
         #[pin]
@@ -34,11 +35,11 @@ pin_project! {
 }
 
 impl Timer {
-    /// Waits for this long from the first poll on.
+    /// Waits for this duration, counted from the first poll.
     ///
     /// # Panics
     ///
-    /// As [`poll_until`](Self::poll_until).
+    /// Panics under the same condition as [`poll_until`](Self::poll_until).
     pub(crate) fn poll_for(
         self: Pin<&mut Self>,
         time: Option<Duration>,
@@ -48,12 +49,13 @@ impl Timer {
         self.poll_until(end, cx)
     }
 
-    /// Waits for this time, which may be another one in each call. `None` never comes, nor does any
-    /// time outside a Tokio runtime.
+    /// Waits until this instant, which may differ in each call.
+    ///
+    /// It stays pending for `None`, and outside a Tokio runtime.
     ///
     /// # Panics
     ///
-    /// In a Tokio runtime whose timer is off.
+    /// Panics in a Tokio runtime whose timer is disabled.
     pub(crate) fn poll_until(
         self: Pin<&mut Self>,
         end: Option<Instant>,
@@ -73,14 +75,15 @@ impl Timer {
         {
             return Poll::Ready(());
         }
-        // A timer gives way when its task has used up its share of the thread, as a body that is
-        // always ready makes it do each time. The clock does not.
+        // Tokio's timer stays pending when its task has used up its share of the thread, as a body
+        // that is always ready does in each turn. The clock does not.
         if is_past(Some(end)) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
-/// Returns whether there is a timer. To make one outside a Tokio runtime panics, on a request that a
-/// stranger may have sent.
+/// Returns whether a timer is available.
+///
+/// Creating one outside a Tokio runtime panics, and any sender could cause that panic.
 fn is_available() -> bool {
     #[cfg(feature = "tokio")]
     return !HAS_NO_SYSTEM && Handle::try_current().is_ok();
@@ -88,7 +91,7 @@ fn is_available() -> bool {
     return false;
 }
 
-/// Returns the time that is this far ahead. `None` never comes.
+/// Returns the instant that is this far ahead, or `None` if there is no clock.
 pub(crate) fn after(time: Duration) -> Option<Instant> {
     #[cfg(feature = "tokio")]
     return (!HAS_NO_SYSTEM).then(Instant::now)?.checked_add(time);

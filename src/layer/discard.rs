@@ -23,8 +23,10 @@ use crate::{
     parse::headers::is_http1,
 };
 
-/// Frames that have no bytes, are trailers, or whose bytes a limit of a layer above has discarded. No
-/// limit on bytes ends a body of such frames.
+/// Maximum number of frames without visible bytes: empty frames, trailers, and frames whose bytes a
+/// limit of a layer above has discarded.
+///
+/// No limit on bytes ends a body of these frames.
 const MAX_BLANKS: usize = 4096;
 
 /// A response that waits for the end of the request body.
@@ -32,10 +34,10 @@ pub(crate) struct Draining {
     response: Response<Bytes>,
     is_http1: bool,
     bytes_left: usize,
-    /// Frames without visible bytes that may still come.
+    /// The number of frames without visible bytes that may still arrive.
     blanks_left: usize,
     place: Reservation,
-    /// The total time limit, from the first turn on.
+    /// The end of the total time limit, which starts with the first turn.
     end: Option<Instant>,
     idle_end: Option<Instant>,
 }
@@ -53,7 +55,7 @@ impl Draining {
         }
     }
 
-    /// Reads until the body or a limit ends, then returns the response.
+    /// Reads until the body ends or a limit is reached, then returns the response.
     pub(crate) fn poll<B>(
         &mut self,
         body: Pin<&mut B>,
@@ -129,32 +131,34 @@ impl Draining {
         self.end = self.end.or_else(|| after(timeout));
         self.idle_end = self.idle_end.or_else(|| after(idle_timeout));
         let end = [self.end, self.idle_end].into_iter().flatten().min();
-        // It panics where the runtime's timer is off: then the response is not to wait.
+        // The timer panics if the runtime's timer is disabled. The response must not wait then.
         catch_panic(|| timer.poll_until(end, cx)).unwrap_or(Poll::Ready(()))
     }
 }
 
-/// The progress of one turn.
+/// The result of one turn.
 enum Progress {
-    /// To its end.
+    /// The body has ended.
     End,
-    /// To a limit, or to an error.
+    /// A limit has been reached, or the body has failed.
     Beyond,
-    /// To a frame that has not arrived.
+    /// The next frame has not arrived.
     Pending,
-    /// As far as one turn goes: a body that is always ready must not keep the thread.
+    /// The turn has ended: a body that is always ready must not occupy the thread.
     Turn,
 }
 
-/// Takes this much of what is left, and returns whether there was so much.
+/// Subtracts this amount from the rest, and returns whether the rest was large enough.
 fn take(left: &mut usize, amount: usize) -> bool {
     let rest = left.checked_sub(amount);
     *left = rest.unwrap_or(0);
     rest.is_some()
 }
 
-/// Adds `connection: close` for an HTTP/1 sender. The server closes the connection with unread bytes:
-/// without the header, the sender's next request would be lost in the reset.
+/// Adds `connection: close` for an HTTP/1 sender.
+///
+/// The server closes a connection that has unread bytes. Without the header the sender's next
+/// request would be lost in the reset.
 pub(crate) fn closing(mut response: Response<Bytes>, is_http1: bool) -> Response<Bytes> {
     if is_http1 {
         let close = HeaderValue::from_static("close");

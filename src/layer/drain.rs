@@ -1,9 +1,9 @@
-//! Reads and discards the rest of a body behind an early response.
+//! Limits on reading and discarding the rest of a body before an early response.
 //!
-//! A response that is sent before the request body has been read is followed by a connection reset:
-//! the server closes a socket that has unread bytes. A proxy in front then sees a broken server,
-//! answers 502, and takes the server out of its upstream group (nginx: `max_fails`, Caddy:
-//! `fail_duration`). So strangers who post unsigned bodies could cut off genuine senders.
+//! If a server sends its response before it has read the request body, it closes a socket that has
+//! unread bytes, and the connection is reset. A proxy in front then sees a broken server, responds
+//! with `502 Bad Gateway`, and removes the server from its upstream group (nginx: `max_fails`,
+//! Caddy: `fail_duration`). Anyone who posts unsigned bodies could then cut off genuine senders.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use http_body::Body;
 
 use crate::layer::budget::Budget;
 
-/// Limits on reading and discarding the rest of a body behind an early response.
+/// Limits on reading and discarding the rest of a body before an early response.
 ///
-/// A response that the layer sends before the end of the request body (a refusal, or the answer to
-/// a challenge) waits until the rest of the body has been read and discarded. Nothing of it is kept
-/// or hashed. Otherwise the connection is reset, the response is lost, and proxies take the server
-/// for broken.
+/// The layer may decide on a response before the end of the request body: a rejection, or the
+/// response to a challenge. It first reads and discards the rest of the body, and neither keeps nor
+/// hashes any of it. Otherwise the connection is reset, the response is lost, and proxies take the
+/// server for broken.
 ///
-/// Beyond a limit the response is sent at once, with `connection: close` on HTTP/1. It is sent at
-/// once, too, when the sender waits for `100 Continue` and so has not sent a byte.
+/// Beyond a limit the layer sends the response at once, with `connection: close` on HTTP/1. It also
+/// sends the response at once if the sender waits for `100 Continue` and so has not sent a byte.
 ///
 /// Set your proxy's own body limit (nginx: `client_max_body_size`) to at most
 /// [`max_bytes`](Self::max_bytes).
@@ -42,7 +42,7 @@ pub struct Drain {
     max_concurrent: usize,
 }
 
-/// The least that is drained unless the limit is set: a proxy's default lets 1 MiB through.
+/// Minimum of the default byte limit: a proxy's default lets 1 MiB through.
 const MIN_BYTES: usize = 1 << 20;
 
 impl Drain {
@@ -56,26 +56,28 @@ impl Drain {
         }
     }
 
-    /// Sets the most bytes that are discarded for one request. The default is the layer's body
-    /// limit, and at least 1 MiB. With 0 the layer drains nothing.
+    /// Sets the maximum number of bytes that are discarded for one request.
     ///
-    /// When the request declares that more bytes follow, none are read. Behind a body limit of a
-    /// layer above the bytes are not seen: there, and for frames without bytes, 4,096 frames are the
-    /// limit.
+    /// The default is the layer's body limit, and at least 1 MiB. With 0 the layer drains nothing.
+    /// If the request declares that more bytes follow, the layer reads none of them.
     ///
-    /// Below the body limit, `connection: close` tells a sender of long bodies whether a request was
-    /// refused from its head.
+    /// Behind a body limit of a layer above, the layer does not see the bytes. The limit there is
+    /// 4,096 frames, as it is for frames without bytes.
+    ///
+    /// If `max_bytes` is below the body limit, `connection: close` reveals to a sender of long
+    /// bodies whether the layer rejected a request from its head.
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = Some(bytes);
         self
     }
 
-    /// Sets the time that draining one request may take in all. The default is 5 seconds.
+    /// Sets the total time for draining one request. The default is 5 seconds.
     ///
-    /// Tokio's timer keeps this time and [`idle_timeout`](Self::idle_timeout). Without the feature
-    /// `tokio`, or outside a Tokio runtime, neither ends a drain, as no deadline ends the reading of
-    /// a body there: a sender that stalls is answered when newer drains take its place. In a Tokio
-    /// runtime whose timer is off, set [`max_bytes`](Self::max_bytes) to 0.
+    /// Tokio's timer enforces this time and [`idle_timeout`](Self::idle_timeout). Without the
+    /// feature `tokio`, or outside a Tokio runtime, neither ends a drain, as no deadline ends the
+    /// reading of a body there. A sender that stalls then gets its response when newer drains take
+    /// its place. In a Tokio runtime whose timer is disabled, set [`max_bytes`](Self::max_bytes) to
+    /// 0.
     pub const fn timeout(mut self, time: Duration) -> Self {
         self.timeout = time;
         self
@@ -88,16 +90,17 @@ impl Drain {
     }
 
     /// Sets how many requests of a layer and its clones may wait for more bytes at once. The
-    /// default is 1,024. A body that is there at once needs no place.
+    /// default is 1,024.
     ///
-    /// Beyond it the request that has drained longest is answered at once. So senders that stall
-    /// take no places from requests that are almost complete.
+    /// A body that has arrived completely needs no place. Beyond the limit, the request that has
+    /// drained longest gets its response at once, so senders that stall take no places from
+    /// requests that are almost complete.
     pub const fn max_concurrent(mut self, requests: usize) -> Self {
         self.max_concurrent = requests;
         self
     }
 
-    /// The places for requests that wait.
+    /// Returns the places for requests that wait.
     pub(crate) fn places(&self) -> Budget {
         Budget::of_places(self.max_concurrent)
     }

@@ -1,4 +1,4 @@
-//! The transitions between the states of a request: one method for each state that ends.
+//! Transitions between the states of a request, with one method for each state that ends.
 
 use std::{
     error::Error,
@@ -38,11 +38,11 @@ use crate::{
 
 type State<M> = <<M as sealed::Engine>::Verifier as Verifier>::State;
 
-/// The verification of requests of this source.
+/// The verification of the requests of this source.
 pub(crate) type VerificationOf<M> =
     Verification<<M as sealed::Engine>::Verifier, State<M>, <M as sealed::Engine>::Later>;
 
-/// The states of requests of this source, in front of this service.
+/// The states of the requests of this source, in front of this service.
 pub(crate) type StepOf<M, S, B> = Step<
     M,
     <M as sealed::Engine>::Early,
@@ -53,7 +53,7 @@ pub(crate) type StepOf<M, S, B> = Step<
     B,
 >;
 
-/// A request's state, and what all states need.
+/// The state of a request, and the data that all states need.
 pub(crate) struct Engine<'a, M, S, B>
 where
     M: Source,
@@ -70,7 +70,7 @@ where
     S: Service<Request<BufferedBody>>,
     B: Body,
 {
-    /// Answers a request whose verifier could not even be asked for.
+    /// Handles a request for which the source failed before it returned a future.
     pub(crate) fn failed(&mut self) -> Next {
         let (rejection, exchange, body) = take!(
             self.step, StepOwned::Failed { rejection, exchange, body } => (rejection, exchange, body)
@@ -78,7 +78,7 @@ where
         self.begun(Err(rejection.into()), exchange, body)
     }
 
-    /// Shows the head to the verifier that was made.
+    /// Passes the head to the verifier that was found.
     pub(crate) fn made(&mut self, found: Result<Found<M::Verifier, M::Later>, Rejection>) -> Next {
         let (exchange, body) =
             take!(self.step, StepOwned::Make { exchange, body, .. } => (exchange, body));
@@ -91,7 +91,7 @@ where
         self.begun(verification, exchange, body)
     }
 
-    /// Reads the body, or decides where it has been read.
+    /// Reads the body, or decides on it if it has already been read.
     fn begun(
         &mut self,
         verification: Result<VerificationOf<M>, EarlyResponse>,
@@ -119,7 +119,7 @@ where
         }
     }
 
-    /// Starts to read the body, unless it claims to be too long (T-27) or has no room.
+    /// Starts to read the body, unless its declared length exceeds the limit or has no room.
     fn read(
         &mut self,
         verification: Result<VerificationOf<M>, EarlyResponse>,
@@ -142,7 +142,7 @@ where
         }
     }
 
-    /// Polls the body for its purpose.
+    /// Polls the body, to verify it or to discard it.
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Next>
     where
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -165,14 +165,15 @@ where
                 if is_broken || !self.config.drains(&*body) {
                     return Poll::Ready(ControlFlow::Break(closing(response, is_http1(head))));
                 }
-                // Frees what was read, its share of the budget, the keys, and the clone of the inner service.
+                // Frees the bytes that were read, their share of the budget, the keys, and the
+                // clone of the inner service.
                 *task = Task::Discard(Draining::new(response, head, self.config));
                 Poll::Ready(ControlFlow::Continue(()))
             }
         }
     }
 
-    /// Decides on a body that is here whole.
+    /// Decides on a body that has been read completely.
     fn read_to_end(&mut self) -> Next {
         let (exchange, reading) = take!(
             self.step,
@@ -185,7 +186,7 @@ where
         }
     }
 
-    /// Answers a first contact, or asks for the verifier of a request that is none.
+    /// Responds to a first contact, or asks for the verifier of any other request.
     fn contact(
         &mut self,
         source: &M,
@@ -210,7 +211,7 @@ where
         ControlFlow::Continue(())
     }
 
-    /// Decides on a body, or looks the verifier up by it.
+    /// Decides on a body, or looks up the verifier by it.
     fn decide(
         &mut self,
         verification: VerificationOf<M>,
@@ -254,7 +255,7 @@ where
         self.admit(verdict, exchange, body)
     }
 
-    /// Marks the request and asks the inner service for room, or answers.
+    /// Marks the request and prepares the call of the inner service, or responds.
     fn admit(
         &mut self,
         verdict: Result<Verified, EarlyResponse>,
@@ -271,7 +272,7 @@ where
         ControlFlow::Continue(())
     }
 
-    /// Hands the request to the inner service. Its clone is dropped before its future is polled.
+    /// Calls the inner service with the request. Its clone is dropped before its future is polled.
     pub(crate) fn call(&mut self) {
         let (mut inner, request) =
             take!(self.step, StepOwned::Ready { inner, request } => (inner, request));
@@ -279,14 +280,14 @@ where
         recorder.watch(|| step.set(Step::Call { future: inner.call(request) }));
     }
 
-    /// Answers a request whose body has been read.
+    /// Responds to a request whose body has been read.
     fn respond(&mut self, early: EarlyResponse, exchange: Exchange<S>) -> Next {
         let Exchange { head, inner } = exchange;
         drop(inner);
         ControlFlow::Break(respond(early, &head, self.config, self.recorder))
     }
 
-    /// Answers a request no frame of whose body has been polled.
+    /// Responds to a request of whose body no frame has been polled.
     fn respond_unread(&mut self, early: EarlyResponse, exchange: Exchange<S>, body: B) -> Next {
         let Exchange { head, inner } = exchange;
         drop(inner);
@@ -294,7 +295,8 @@ where
         if body.is_end_stream() {
             return ControlFlow::Break(response);
         }
-        // Who waits for `100 Continue` sends nothing, and to poll the body would ask for it.
+        // A sender that waits for `100 Continue` sends nothing, and polling the body would ask for
+        // it.
         if awaits_continue(&head) || !self.config.drains(&body) {
             return ControlFlow::Break(closing(response, is_http1(&head)));
         }
@@ -304,7 +306,7 @@ where
     }
 }
 
-/// Polls a look-up by the head.
+/// Polls a lookup by the head, and catches its panic.
 pub(crate) fn poll_source<T>(
     early: Pin<&mut impl Future<Output = Result<T, Rejection>>>,
     cx: &mut Context<'_>,
@@ -312,7 +314,8 @@ pub(crate) fn poll_source<T>(
     catch_panic(|| early.poll(cx)).unwrap_or_else(|panic| Poll::Ready(Err(panic)))
 }
 
-/// Returns the answer to a first contact: a token is taken, or data or code know it.
+/// Returns the response to a first contact: the source takes its token, the defaults declare it, or
+/// the source's code recognises it.
 fn answer_contact<M: Source>(
     source: &M,
     config: &Config,

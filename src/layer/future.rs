@@ -1,4 +1,4 @@
-//! The engine: one state machine from a request's head to its answer.
+//! The response future: a state machine from the request's head to the response.
 
 use std::{
     error::Error,
@@ -32,14 +32,14 @@ use crate::{
 };
 
 pin_project! {
-    /// The answer of a [`SignatureService`](crate::SignatureService).
+    /// Response future of [`SignatureService`](crate::SignatureService).
     pub struct ResponseFuture<M, S, B>
     where
         M: Source,
         S: Service<Request<BufferedBody>>,
     {
         config: Arc<Config>,
-        // Tells the observers how the request ended, also when this future is dropped.
+        // Reports to the observers how the request ended, also when this future is dropped.
         recorder: Recorder,
         #[pin]
         step: StepOf<M, S, B>,

@@ -1,4 +1,4 @@
-//! The layer and its settings.
+//! The layer and its options.
 
 #[cfg(feature = "tokio")]
 use std::time::Duration;
@@ -22,31 +22,33 @@ use crate::{
     },
 };
 
-/// Lets only genuinely signed webhooks through to the inner service.
+/// Layer that verifies webhook signatures and forwards only authentic requests to the inner
+/// service.
 ///
-/// It reads the request body, runs a [`Verifier`] over the bytes as received and
-/// answers 403 itself unless they hold. The inner service gets the same bytes as a
+/// The layer reads the request body and runs a [`Verifier`] over the bytes as received. If
+/// verification fails, it responds with `403 Forbidden`. The inner service gets the same bytes as a
 /// [`BufferedBody`](crate::BufferedBody), and [`Verified`](crate::Verified) in the request's
 /// extensions.
 ///
-/// # Where it stands
+/// # Order of layers
 ///
 /// - **Below** it: load shedding, concurrency limits, timeouts of the handler, decompression. The
-///   inner service is asked for room only after a request has been verified, so senders that
-///   trickle a body hold none of it.
-/// - **Above** it: tracing, a second concurrency limit against floods, IP rate limits. A refused
-///   request holds the permits of layers above until its body has been [drained](crate::layer::Drain), up
-///   to 5 seconds: let such a limit be many more than the requests that stall. A shorter timeout
-///   above answers in place of the refusal.
-/// - Never above it: decompression, or anything else that changes the body.
-/// - axum: give it to the method router, as `post(handler).layer(layer)`, and several layers in one
-///   `tower::ServiceBuilder`. `Router::route_layer` guards all routes before it, another provider's too. An
-///   `axum::middleware::from_fn` below it in one `ServiceBuilder` needs [`map_body`](Self::map_body).
+///   layer polls the inner service for readiness only after it has verified a request, so senders
+///   that trickle a body hold none of the inner service's capacity.
+/// - **Above** it: tracing, a second concurrency limit against floods, rate limits by IP address. A
+///   rejected request holds the permits of layers above until its body has been
+///   [drained](crate::layer::Drain), up to 5 seconds. Allow many more requests in that concurrency
+///   limit than stall at once. A shorter timeout above responds in place of the rejection.
+/// - Never above it: decompression, or any other layer that changes the body.
+/// - axum: pass the layer to the method router, as in `post(handler).layer(layer)`, and several
+///   layers in one `tower::ServiceBuilder`. `Router::route_layer` guards all routes before it,
+///   including another provider's. An `axum::middleware::from_fn` below the layer in one
+///   `ServiceBuilder` needs [`map_body`](Self::map_body).
 ///
 /// # Cancellation
 ///
-/// Dropping the future at any point leaves nothing behind: no task, no permit of the inner service,
-/// no byte of the budget, no place to drain.
+/// Dropping the response future at any point leaves nothing behind: no task, no permit of the inner
+/// service, no byte of the budget, no place in the drain.
 #[derive(Clone)]
 #[must_use]
 pub struct SignatureLayer<M> {
@@ -55,7 +57,7 @@ pub struct SignatureLayer<M> {
 }
 
 impl<M: Source> SignatureLayer<M> {
-    /// Creates a layer with this [source](Source) of verifiers, mostly a [`Verifier`].
+    /// Creates a layer with this [source](Source) of verifiers, usually a [`Verifier`].
     pub fn new(source: M) -> Self {
         let config = Config::new(&source);
         Self { source, config: Arc::new(config) }
@@ -63,20 +65,20 @@ impl<M: Source> SignatureLayer<M> {
 }
 
 impl<F> SignatureLayer<ByHead<F>> {
-    /// Creates a layer that looks the verifier up by the head, before the body is read.
+    /// Creates a layer that looks up the verifier by the request head, before the body is read.
     ///
-    /// The closure takes what it needs from the head and returns a future that owns it, as below; an
-    /// `async` closure would borrow the head. A [`ConfigError`](crate::ConfigError) becomes a 503 by
-    /// `?`. [`Rejection::unknown_tenant`] is answered
-    /// like a bad signature, [`Rejection::unavailable`] with 503.
-    /// [`Verifier::for_tenant`] names the tenant in
+    /// The closure takes the data that it needs from the head and returns a future that owns it, as
+    /// in the example below. An `async` closure would borrow the head. A
+    /// [`ConfigError`](crate::ConfigError) becomes a `503 Service Unavailable` through `?`.
+    /// [`Rejection::unknown_tenant`] gets the same response as an invalid signature,
+    /// [`Rejection::unavailable`] gets 503. [`Verifier::for_tenant`] names the tenant in
     /// [`Verified`](crate::Verified).
     ///
-    /// The status of refusals and the body limit are those of [`defaults`](Self::defaults).
+    /// The status of rejections and the body limit are those of [`defaults`](Self::defaults).
     ///
-    /// The closure is called for each request that carries the headers of
-    /// [`requires`](Self::requires), and has all the time it takes. With the feature
-    /// `tenants`, `tenants::Tenants` has a cache, a time limit, and a bound on calls at once.
+    /// The layer calls the closure for each request that carries the headers of
+    /// [`requires`](Self::requires), without a time limit. With the feature `tenants`,
+    /// `tenants::Tenants` adds a cache, a time limit and a limit on concurrent calls.
     ///
     /// ```
     /// use std::{collections::HashMap, sync::Arc};
@@ -106,9 +108,10 @@ impl<F> SignatureLayer<ByHead<F>> {
         Self::new(ByHead::new(look_up))
     }
 
-    /// Sets the headers that a request must carry before the closure is called, none by default.
+    /// Sets the headers that a request must carry before the layer calls the closure. The default
+    /// is none.
     ///
-    /// A request that is a challenge by the [`defaults`](Self::defaults) needs none.
+    /// A request that is a challenge by the [`defaults`](Self::defaults) needs none of them.
     pub fn requires(mut self, requires: Requires) -> Self {
         let parts = requires.sensitive_parts();
         self.source = self.source.requires(requires);
@@ -120,17 +123,18 @@ impl<F> SignatureLayer<ByHead<F>> {
 }
 
 impl<F> SignatureLayer<ByBody<F>> {
-    /// Creates a layer that looks the verifier up by the head and the **unverified** body, for providers that
-    /// name the tenant only there.
+    /// Creates a layer that looks up the verifier by the request head and the **unverified** body,
+    /// for providers that name the tenant only in the body.
     ///
-    /// The look-up's findings are a hint and nothing more: the verifier it returns must still accept
-    /// the request, and only [`Verified::tenant`](crate::Verified::tenant) says who was proven.
+    /// The data that the lookup finds in the request is only a hint: the verifier that it returns
+    /// must still accept the request, and only [`Verified::tenant`](crate::Verified::tenant) names
+    /// the proven tenant.
     ///
-    /// No verifier is known before the body has been read, so name the signature's header: requests without it
-    /// are then refused before a byte is kept, unless they are a challenge by the
-    /// [`defaults`](Self::defaults).
+    /// No verifier is known before the body has been read, so name the header of the signature. The
+    /// layer then rejects a request without it before it keeps a byte of the body, unless the
+    /// request is a challenge by the [`defaults`](Self::defaults).
     ///
-    /// The closure is cloned for each request.
+    /// The layer clones the closure for each request.
     ///
     /// ```
     /// use http::HeaderName;
@@ -160,11 +164,13 @@ impl<F> SignatureLayer<ByBody<F>> {
 }
 
 impl<M> SignatureLayer<M> {
-    /// Sets the provider's name, the status of refusals, the body limit and the first contacts of all requests
-    /// alike, in place of the source's. A look-up needs it: a status that depended on the tenant would tell
+    /// Sets the provider's name, the status of rejections, the body limit and the first contacts of
+    /// all requests, in place of the source's.
+    ///
+    /// A lookup needs these shared defaults: a status that depended on the tenant would reveal
     /// which tenants exist.
     ///
-    /// **A look-up of yours whose URL holds a secret must say so**, by
+    /// **If the URL of your lookup holds a secret, declare it** with
     /// [`VerifierDefaults::with_secret_url`].
     pub fn defaults(self, defaults: VerifierDefaults) -> Self {
         self.update(|config| {
@@ -174,39 +180,42 @@ impl<M> SignatureLayer<M> {
         })
     }
 
-    /// Sets the longest body in bytes, in place of the provider's own: the vendor's documented maximum,
-    /// or 16 MiB. A longer one is answered with 413: from the head if its length is declared, when
-    /// the limit is passed if not.
+    /// Sets the longest body in bytes, in place of the provider's own limit: the vendor's
+    /// documented maximum, or 16 MiB.
+    ///
+    /// The layer rejects a longer body with `413 Payload Too Large`: from the head if its length is
+    /// declared, otherwise when the limit is exceeded.
     pub fn body_limit(self, bytes: usize) -> Self {
         self.update(|config| config.defaults = config.defaults.with_body_limit(bytes))
     }
 
-    /// Sets how many bytes of unverified bodies may be held at once, 256 MiB by default, so that no
-    /// crowd of senders fills the memory. Clones of the layer and their services share one budget;
-    /// this call starts a new one.
+    /// Sets how many bytes of unverified bodies the layer may hold at once, 256 MiB by default.
     ///
-    /// Bytes count while their request waits: for more of the body, for other tasks after 64 frames,
-    /// or for a look-up by the body. They are free again when the body has been verified or its
-    /// request has ended. When the budget is spent:
+    /// The budget keeps a crowd of senders from filling the memory. Clones of the layer and their
+    /// services share one budget. This call starts a new one.
     ///
-    /// - A body that is there at once is verified all the same.
+    /// Bytes count while their request waits: for more of the body, for other tasks after 64
+    /// frames, or for a lookup by the body. They are free again when the body has been verified or
+    /// its request has ended. When the budget is spent:
+    ///
+    /// - A body that has arrived completely is still verified.
     /// - A body of at most 64 KiB (and at most a sixteenth of the budget) takes the place of the
     ///   bodies that have waited longest, so that genuine small deliveries get through. A body that
-    ///   has lost its place is answered with 503 when it has to wait again, and frees its memory
-    ///   then: up to a sixteenth more than the budget can be in memory for that moment. A body of
-    ///   undeclared length is small until it exceeds this.
-    /// - A larger body that has to wait gives up its own bytes and is answered with 503 and
+    ///   has lost its place is rejected with `503 Service Unavailable` when it has to wait again,
+    ///   and frees its memory then. Until that moment, up to a sixteenth more than the budget can
+    ///   be in memory. A body of undeclared length is small until it exceeds this size.
+    /// - A larger body that has to wait gives up its own bytes and is rejected with 503 and
     ///   `Retry-After`. If older bodies gave way to it, none would complete under load.
     ///
-    /// Set it to many times the body limit. A body longer than the whole budget is answered with
-    /// 413.
+    /// Set the budget to many times the body limit. A body longer than the whole budget is rejected
+    /// with `413 Payload Too Large`.
     pub fn byte_budget(self, bytes: usize) -> Self {
         self.update(|config| config.budget = Budget::of_bytes(bytes))
     }
 
-    /// Sets the limits on reading and discarding the rest of a body behind an early response; see
-    /// [`Drain`]. Clones of the layer and their services share the places; this call starts new
-    /// ones.
+    /// Sets the limits on draining the rest of a body before an early response; see [`Drain`].
+    ///
+    /// Clones of the layer and their services share the places. This call starts new ones.
     pub fn drain(self, drain: Drain) -> Self {
         self.update(|config| {
             config.drain = drain;
@@ -214,33 +223,35 @@ impl<M> SignatureLayer<M> {
         })
     }
 
-    /// Sets the time that a body may take in all, 10 seconds by default; then the answer is 408.
-    /// `None` waits for ever.
+    /// Sets the total time that a body may take, 10 seconds by default. A body that takes longer is
+    /// rejected with `408 Request Timeout`. `None` sets no limit.
     ///
-    /// Tokio's timer keeps it. Outside a Tokio runtime there is no deadline. In a runtime whose timer
-    /// is off, the first body that makes the request wait panics: set `None` there,
-    /// and [`Drain::max_bytes`] to 0.
+    /// Tokio's timer enforces the limit. Outside a Tokio runtime there is none. In a Tokio runtime
+    /// whose timer is disabled, polling the first body that makes the request wait panics: set
+    /// `None` there, and [`Drain::max_bytes`] to 0.
     #[cfg(feature = "tokio")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
     pub fn body_deadline(self, deadline: Option<Duration>) -> Self {
         self.update(|config| config.body_deadline = deadline)
     }
 
-    /// The status of every verdict against a request, in place of the provider's own (403 unless
-    /// its page says otherwise).
+    /// Sets the status of every authentication failure, in place of the provider's own. That is
+    /// `403 Forbidden` unless the provider's page names another. All other failures keep their
+    /// status.
     ///
-    /// With a 2xx the layer **accepts and drops**: the sender believes that the delivery was
-    /// handled, and the inner service is not called. That suits providers that switch off an
-    /// endpoint which answers with errors. Failures that are no verdict keep their status.
+    /// With a 2xx the layer **accepts and drops**: the sender assumes that the delivery was
+    /// handled, and the inner service is not called. Use it for providers that disable an endpoint
+    /// which responds with errors.
     pub fn rejection_status(self, status: StatusCode) -> Self {
         self.update(|config| config.defaults = config.defaults.with_status(status))
     }
 
-    /// Builds the answer to every refusal, in place of [`default_response`](crate::layer::default_response)
-    /// and of the gRPC answer to gRPC requests.
+    /// Sets the function that builds the response to every rejection, in place of
+    /// [`default_response`](crate::layer::default_response) and of the gRPC response to gRPC
+    /// requests.
     ///
-    /// Answer all verdicts alike: whoever can tell "unknown tenant" from "bad signature" can find
-    /// out which tenants exist.
+    /// Return the same response for all authentication failures. A sender that can tell "unknown
+    /// tenant" from "bad signature" can find out which tenants exist.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -271,54 +282,60 @@ impl<M> SignatureLayer<M> {
         self.update(|config| config.rejection_response = Some(Arc::new(answer)))
     }
 
-    /// Tells this observer what happens to each request, after those that were given before it; see
-    /// [`observe`](crate::observe).
+    /// Adds an observer, which receives the events of each request after the observers that were
+    /// added before it; see [`observe`](crate::observe).
     pub fn observer(self, observer: impl Observer + 'static) -> Self {
         self.update(|config| config.observe.observers.push(Arc::new(observer)))
     }
 
-    /// Writes no events to `tracing`; see [`observe`](crate::observe#what-is-written-to-tracing) for what is written
-    /// otherwise.
+    /// Disables the events that the layer otherwise writes to `tracing`; see
+    /// [`observe`](crate::observe#what-is-written-to-tracing) for the list.
     #[cfg(feature = "tracing")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
     pub fn without_tracing(self) -> Self {
         self.update(|config| config.observe.observers.without_tracing())
     }
 
-    /// Tells events the address that a request came from.
+    /// Sets how the client's IP address is determined, for events.
     pub fn client_ip(self, client_ip: ClientIp) -> Self {
         self.update(|config| config.observe.client_ip = Some(client_ip))
     }
 
-    /// Sets the clock of the verifier and of events, in place of the system's: for tests, and for targets without one,
-    /// such as `wasm32-unknown-unknown`. A closure and a [`SystemTime`](std::time::SystemTime) are clocks, too.
-    /// A [`verifier_fn`](crate::verifier::verifier_fn) does not see it.
+    /// Sets the clock of the verifier and of events, in place of the system clock.
     ///
-    /// `Tenants`, a [`ReplayLayer`](crate::replay::ReplayLayer) and `sign` have clocks of their own.
+    /// Use it in tests, and on targets without a system clock, such as `wasm32-unknown-unknown`. A
+    /// closure and a [`SystemTime`](std::time::SystemTime) convert into a clock. A
+    /// [`verifier_fn`](crate::verifier::verifier_fn) does not see this clock.
+    ///
+    /// `Tenants`, a [`ReplayLayer`](crate::replay::ReplayLayer) and `sign` have clocks of their
+    /// own.
     pub fn clock(self, clock: impl Into<Clock>) -> Self {
         let clock = clock.into();
         self.update(|config| config.observe.clock = clock)
     }
 
-    /// **Verifies nothing away**: requests that fail verification reach the inner service too, with
-    /// [`Unverified`](crate::Unverified) in their extensions where genuine ones have
-    /// [`Verified`](crate::Verified), and an event each.
+    /// **Disables enforcement.** Requests that fail verification are forwarded to the inner
+    /// service, too.
     ///
-    /// It is for the roll-out in front of a handler that is already in use: to see, before anything
-    /// is refused, whether secret and URL are right. **Anyone can call the inner service while it
-    /// is on.** To leave it, wait until no [`Unverified`](crate::observe::EventKind::Unverified)
-    /// event comes for a genuine delivery, then delete this call. A handler that asks for
-    /// `Extension<Verified>` answers unverified requests with 500; ask for an `Option` of it, or
-    /// for neither, meanwhile.
+    /// An unverified request carries [`Unverified`](crate::Unverified) in its extensions in place
+    /// of [`Verified`](crate::Verified), and causes an event.
     ///
-    /// Bodies over the limit or the budget, too slow or unreadable are still refused, because there
-    /// is nothing whole to hand on, and ownership challenges are still answered.
+    /// Use this mode to roll the layer out in front of a handler that is already in use: it shows
+    /// whether the secret and the URL are right before the layer rejects anything. **Anyone can
+    /// call the inner service while it is on.** To leave it, wait until genuine deliveries cause no
+    /// [`Unverified`](crate::observe::EventKind::Unverified) event, then delete this call. A
+    /// handler with `Extension<Verified>` responds to unverified requests with
+    /// `500 Internal Server Error`. Extract an `Option` of it meanwhile, or neither.
+    ///
+    /// A body that is over the limit or the budget, too slow or unreadable is still rejected,
+    /// because there is no complete body to forward. The layer still responds to ownership
+    /// challenges.
     pub fn dangerously_report_only(self) -> Self {
         #[cfg(feature = "tracing")]
         tracing::warn!(
             target: "tower_webhook::security",
             provider = self.config.defaults.provider,
-            "report-only: unverified webhooks reach the handler"
+            "report-only mode is on: unverified webhooks reach the handler"
         );
         self.update(|config| config.report_only = true)
     }

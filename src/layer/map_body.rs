@@ -12,8 +12,10 @@ use tower_service::Service;
 use crate::layer::{body::BufferedBody, layer::SignatureLayer, service::SignatureService};
 
 impl<M> SignatureLayer<M> {
-    /// Hands the inner service another request body than [`BufferedBody`], for services that want their own,
-    /// such as axum's `from_fn`. It comes last: the layer that it returns has no settings.
+    /// Converts the request body of the inner service from [`BufferedBody`] into another type.
+    ///
+    /// Use it for services that need a body type of their own, such as axum's `from_fn`. Call it
+    /// last: the layer that it returns has no options.
     ///
     /// ```
     /// use axum::{Router, body::Body, extract::Request, middleware::{Next, from_fn}, routing::post};
@@ -29,7 +31,7 @@ impl<M> SignatureLayer<M> {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// Without it this does not compile, and the compiler names it:
+    /// Without `map_body` this does not compile, and the compiler names the method:
     ///
     /// ```compile_fail,E0277
     /// # use axum::{Router, extract::Request, middleware::{Next, from_fn}, routing::post};
@@ -49,7 +51,7 @@ impl<M> SignatureLayer<M> {
     }
 }
 
-/// A layer whose inner service gets another request body; see [`SignatureLayer::map_body`].
+/// Layer that passes another request body to its inner service; see [`SignatureLayer::map_body`].
 #[derive(Clone)]
 #[must_use]
 pub struct MapBodyLayer<M, F> {
@@ -77,7 +79,7 @@ impl<M: fmt::Debug, F> fmt::Debug for MapBodyLayer<M, F> {
     }
 }
 
-/// The service of a [`MapBodyLayer`], below the signature's.
+/// Service of a [`MapBodyLayer`], below the [`SignatureService`].
 #[derive(Clone)]
 pub struct MapBody<S, F> {
     inner: S,

@@ -1,4 +1,4 @@
-//! The layer, its settings, and what its verifiers come from.
+//! The layer, its options, and the sources of its verifiers.
 
 pub(crate) mod body;
 pub(crate) mod budget;

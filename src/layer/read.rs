@@ -1,4 +1,4 @@
-//! Reads a request's body for its verifier.
+//! Reads the body of a request for its verifier.
 
 use std::{
     error::Error,
@@ -20,7 +20,7 @@ use crate::{
     verifier::verifier::Verifier,
 };
 
-/// Frames that are read before other tasks get their turn.
+/// Number of frames that are read before other tasks get their turn.
 pub(crate) const FRAMES_PER_TURN: usize = 64;
 
 /// A body that is being read.
@@ -32,16 +32,16 @@ pub(crate) struct Reading<M, V> {
 
 /// The purpose of reading a body.
 pub(crate) enum Purpose<M, V> {
-    /// It may be a first contact. Nobody has been asked for a verifier.
+    /// The request may be a first contact. The source has not been asked for a verifier.
     Contact(M),
-    /// The head has been accepted.
+    /// The head has been accepted, and the body is verified.
     Verify(V),
 }
 
 /// A body that was not read to its end.
 pub(crate) struct Interrupted {
     pub(crate) early: EarlyResponse,
-    /// The body failed. Its end is not known.
+    /// `true` if the body failed, so that its end is not known.
     pub(crate) is_broken: bool,
 }
 
@@ -51,7 +51,7 @@ impl<M, V> Reading<M, V> {
         Self { purpose, buffer: BodyBuffer::new(declared), trailers: None }
     }
 
-    /// Returns the body, its share of the byte budget, and the purpose of reading it.
+    /// Returns the purpose of reading the body, the body, and its share of the byte budget.
     pub(crate) fn finish(self) -> (Purpose<M, V>, BufferedBody, Reservation) {
         let (bytes, reservation) = self.buffer.finish();
         (self.purpose, BufferedBody::new(bytes, self.trailers), reservation)
@@ -64,7 +64,7 @@ impl<M, V> Reading<M, V> {
 }
 
 impl<M, V: Verifier, L> Reading<M, Verification<V, V::State, L>> {
-    /// Reads the body to its end, within its limit and its time.
+    /// Reads the body to its end, within the limits on its length and time.
     pub(crate) fn poll<B>(
         &mut self,
         mut body: Pin<&mut B>,
@@ -93,8 +93,8 @@ impl<M, V: Verifier, L> Reading<M, Verification<V, V::State, L>> {
                 return Poll::Ready(Err(early.into()));
             }
         }
-        // A body that is always ready must not keep the thread, nor outlive its deadline: it may
-        // have no end, and empty frames never reach the limit.
+        // A body that is always ready must neither occupy the thread nor outlive its deadline: it
+        // may have no end, and empty frames never reach the limit.
         cx.waker().wake_by_ref();
         self.wait(timer, config, cx)
     }
@@ -103,7 +103,7 @@ impl<M, V: Verifier, L> Reading<M, Verification<V, V::State, L>> {
         if data.remaining() > config.body_limit() - self.buffer.len() {
             return Err(RejectionKind::BodyTooLarge.into());
         }
-        // The whole of it, of however many pieces it is made. `Bytes` are not copied.
+        // Takes all of the data, also from a buffer in several pieces. `Bytes` are not copied.
         let chunk = data.copy_to_bytes(data.remaining());
         if let Purpose::Verify(verification) = &mut self.purpose {
             verification.update(&chunk, config)?;
@@ -143,7 +143,7 @@ impl From<EarlyResponse> for Interrupted {
     }
 }
 
-/// A body error, which may be the limit of a layer above us.
+/// Converts a body error, which may come from the limit of a layer above.
 fn unreadable(error: Box<dyn Error + Send + Sync>) -> Interrupted {
     if is_limit(&*error) {
         return EarlyResponse::from(RejectionKind::BodyTooLarge).into();
@@ -152,7 +152,7 @@ fn unreadable(error: Box<dyn Error + Send + Sync>) -> Interrupted {
     Interrupted { early: rejection.into(), is_broken: true }
 }
 
-/// Returns whether a limit of a layer above us caused this error, in one or more wrappers.
+/// Returns whether the limit of a layer above caused this error, possibly inside wrappers.
 pub(crate) fn is_limit(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {

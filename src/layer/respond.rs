@@ -1,4 +1,4 @@
-//! The responses of the layer's own.
+//! Responses that the layer sends itself.
 
 use bytes::Bytes;
 use http::{Response, request::Parts};
@@ -15,11 +15,11 @@ use crate::{
     panic::catch_panic,
 };
 
-/// The end of a request's way to the inner service.
+/// A response that the layer sends in place of the inner service.
 pub(crate) enum EarlyResponse {
-    /// The answer to a challenge, and what was proven of it.
+    /// The response to a challenge, and the proof if the challenge was signed.
     Challenge(Box<(Response<Bytes>, Option<Verified>)>),
-    /// The answer to a first contact.
+    /// The response to a first contact.
     FirstContact(Box<Response<Bytes>>),
     Rejection(Rejection),
 }
@@ -37,8 +37,10 @@ impl From<RejectionKind> for EarlyResponse {
 }
 
 impl Config {
-    /// Marks a request that goes to the inner service. Whatever a layer above us has put there: of
-    /// the two marks there is only ever one.
+    /// Marks a request that goes to the inner service as verified or unverified.
+    ///
+    /// A layer above may have inserted the other mark. It is removed, so that a request never
+    /// carries both.
     pub(crate) fn admit(
         &self,
         verdict: Result<Verified, EarlyResponse>,
@@ -64,7 +66,8 @@ impl Config {
         Ok(())
     }
 
-    /// Why a request that is refused goes on all the same. One without a whole body never does.
+    /// Returns the rejection of a request that report-only mode forwards. A request without a
+    /// complete body is never forwarded.
     pub(crate) fn report_only(&self, early: EarlyResponse) -> Result<Rejection, EarlyResponse> {
         match early {
             EarlyResponse::Rejection(rejection)
@@ -82,8 +85,8 @@ impl Config {
     }
 }
 
-/// Makes every response of the layer's own, and tells the observers. The rest of the body is drained
-/// after that.
+/// Builds every response that the layer sends itself, and reports it to the observers. The rest of
+/// the body is drained afterwards.
 pub(crate) fn respond(
     early: EarlyResponse,
     head: &Parts,

@@ -1,4 +1,4 @@
-//! The service that the layer puts around the inner one.
+//! The service that the layer puts around the inner service.
 
 use std::{
     error::Error,
@@ -22,7 +22,7 @@ use crate::{
     verifier::source::Source,
 };
 
-/// The service of a [`SignatureLayer`](crate::SignatureLayer).
+/// Service of a [`SignatureLayer`](crate::SignatureLayer).
 #[derive(Clone)]
 pub struct SignatureService<M, S> {
     source: M,
@@ -35,25 +35,27 @@ impl<M, S> SignatureService<M, S> {
         Self { source, inner, config }
     }
 
-    /// The inner service. What goes to it directly is not verified.
+    /// Returns a reference to the inner service. Requests that you send to it directly are not
+    /// verified.
     pub const fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service. What goes to it directly is not verified.
+    /// Returns a mutable reference to the inner service. Requests that you send to it directly are
+    /// not verified.
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service. What goes to it directly is not verified.
+    /// Returns the inner service. Requests that you send to it directly are not verified.
     pub fn into_inner(self) -> S {
         self.inner
     }
 }
 
-/// A service that takes verified requests: one of `http::Request<BufferedBody>` that answers with an `http::Response`.
+/// A service that takes `http::Request<BufferedBody>` and responds with an `http::Response`.
 ///
-/// Every such service is one, and no other can be.
+/// It is implemented for every service of this kind, and cannot be implemented for any other type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no service of `http::Request<BufferedBody>` with an `http::Response`",
     label = "it takes requests with another body",
@@ -62,7 +64,7 @@ impl<M, S> SignatureService<M, S> {
     note = "a `service_fn` or a handler of your own takes `Request<BufferedBody>`"
 )]
 pub trait InnerService: Service<Request<BufferedBody>, Response = Response<Self::Body>> {
-    /// The response's body.
+    /// The body of the response.
     type Body;
 }
 
@@ -85,8 +87,10 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<M, S, B>;
 
-    /// Always ready. The inner service is asked only once a request has been verified, so that
-    /// unverified ones hold none of its capacity.
+    /// Returns ready at once.
+    ///
+    /// The inner service is polled for readiness only after a request has been verified, so that
+    /// unverified requests hold none of its capacity.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -96,14 +100,15 @@ where
         let config = &self.config;
         let recorder = Recorder::new(&config.observe, config.defaults.provider, &head);
         if config.defaults.first_contacts.may_be(&head, body.size_hint().exact()) {
-            // Nothing is looked up for what needs no look-up.
+            // A first contact needs no lookup, so none starts before the body shows whether it is
+            // one.
             let source = self.source.clone();
             let (inner, config) = (self.inner.clone(), Arc::clone(config));
             return ResponseFuture::of_contact(head, body, source, inner, config, recorder);
         }
         let early = catch_panic(|| self.source.early(&config.context(&head), &config.shared()));
-        // This clone is the one that will be asked for room and then called: readiness belongs to
-        // the instance that was asked.
+        // This clone is polled for readiness and then called, because readiness belongs to the
+        // instance that was polled.
         ResponseFuture::new(head, body, early, self.inner.clone(), Arc::clone(config), recorder)
     }
 }

@@ -1,4 +1,4 @@
-//! The states of a request in the layer, and what moves with them.
+//! The states of a request in the layer, and the data that moves with them.
 
 use std::ops::ControlFlow;
 
@@ -18,11 +18,11 @@ pin_project! {
     #[project = StepProjection]
     #[project_replace = StepOwned]
     pub(crate) enum Step<M, E, L, V, S, F, B> {
-        // The verifier could not even be asked for.
+        // The source failed before it returned a future.
         Failed { rejection: Rejection, exchange: Exchange<S>, body: Input<B> },
-        // The verifier is being made.
+        // The verifier is being created.
         Make { #[pin] early: E, exchange: Exchange<S>, body: Input<B> },
-        // The body is being read, to be verified or to be discarded. It stays in its place meanwhile.
+        // The body is being read, to be verified or to be discarded. It stays in place meanwhile.
         Body {
             task: Task<M, V, S>,
             #[pin]
@@ -30,7 +30,7 @@ pin_project! {
             #[pin]
             timer: Timer,
         },
-        // The body is here whole. The verifier is being looked up by it.
+        // The body has been read. The verifier is being looked up by it.
         LookUp {
             #[pin]
             future: L,
@@ -38,35 +38,36 @@ pin_project! {
             body: BufferedBody,
             reservation: Reservation,
         },
-        // The request has its mark. The inner service is being asked for room.
+        // The request has been marked. The inner service is being polled for readiness.
         Ready { inner: S, request: Request<BufferedBody> },
-        // The inner service is at work.
+        // The inner service is handling the request.
         Call { #[pin] future: F },
         Done,
     }
 }
 
-/// A request's head, and the instance of the inner service that is asked for room and then called.
+/// The head of a request, and the instance of the inner service that is polled for readiness and
+/// then called.
 pub(crate) struct Exchange<S> {
     pub(crate) head: Parts,
     pub(crate) inner: S,
 }
 
-/// A request's body before a verifier is there.
+/// The body of a request before its verifier is known.
 pub(crate) enum Input<B> {
-    /// Not one frame has been polled.
+    /// No frame has been polled.
     Unread(B),
-    /// It has been read, because it could have been a first contact.
+    /// The body has been read, because it could have been a first contact.
     Read(BufferedBody, Reservation),
 }
 
 /// The purpose of polling the body.
 pub(crate) enum Task<M, V, S> {
-    /// It is verified, or answered as a first contact.
+    /// The body is read, to be verified or answered as a first contact.
     Read(Exchange<S>, Reading<M, V>),
-    /// The response has been decided. The body is read so that the response arrives.
+    /// The response has been decided. The body is read and discarded, so that the response arrives.
     Discard(Draining),
 }
 
-/// The next state is in its place, or this is the layer's own response.
+/// The result of a transition: the next state has been set, or the layer sends its own response.
 pub(crate) type Next = ControlFlow<Response<Bytes>>;

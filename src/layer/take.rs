@@ -1,6 +1,6 @@
 //! A macro for state machines without `Option`s.
 
-/// Takes what a state holds out of its place, and leaves `Done` there.
+/// Takes the data of a state out of its place, and leaves `Done` there.
 macro_rules! take {
     ($step:expr, $state:pat => $held:expr) => {
         match $step.as_mut().project_replace(Step::Done) {

@@ -12,12 +12,12 @@ use crate::{
     },
 };
 
-/// The decision at the end of the body.
+/// The decision that is due at the end of the body.
 pub(crate) enum Verification<V, T, L> {
     Verifier(V, T),
-    /// The verifier that is looked up by the body.
+    /// The lookup of the verifier by the body.
     AfterBody(L),
-    /// It is decided already, and the layer only reports.
+    /// The request has already been rejected, and the layer is in report-only mode.
     Rejected(Rejection),
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn begin<V: Verifier, L>(
     })
 }
 
-/// The steps that need the head alone.
+/// Runs the steps that need only the head.
 pub(crate) fn start<V: Verifier>(
     verifier: &V,
     request: &Context<'_>,
@@ -45,7 +45,8 @@ pub(crate) fn start<V: Verifier>(
     }
 }
 
-/// What a verifier decides, under its own provider's name: a look-up may find any provider's.
+/// Runs a step of the verifier, and completes its rejection with the verifier's own defaults: a
+/// lookup may return a verifier of any provider.
 fn decide<V: Verifier, T>(
     verifier: &V,
     run: impl FnOnce() -> Result<T, Rejection>,
@@ -55,21 +56,21 @@ fn decide<V: Verifier, T>(
         let defaults = catch_panic(|| verifier.defaults());
         let mut defaults = defaults.unwrap_or(VerifierDefaults::DEFAULT);
         if defaults.provider == VerifierDefaults::DEFAULT.provider {
-            // Without a name the layer's own says more.
+            // Without a name of the verifier's own, the layer's name says more.
             defaults = defaults.with_provider("");
         }
         defaults.complete(rejection, &parts)
     })
 }
 
-/// The verdict, and the reply to a signed challenge.
+/// Returns the result of verification, or the reply to a signed challenge.
 pub(crate) fn finish<V: Verifier>(
     verifier: &V,
     state: &mut V::State,
     request: &Context<'_>,
     body: &Bytes,
 ) -> Result<Verified, EarlyResponse> {
-    // Without the room for a reply, so that less is moved on the way up.
+    // The reply is boxed, so that less is moved on the way up.
     let split = |outcome| match outcome {
         Outcome::Accept(verified) => Ok(verified),
         Outcome::Reply(response, verified) => Err(Box::new((response, Some(verified)))),
@@ -79,7 +80,7 @@ pub(crate) fn finish<V: Verifier>(
 }
 
 impl<V: Verifier, L> Verification<V, V::State, L> {
-    /// Shows bytes of the body to the verifier.
+    /// Passes bytes of the body to the verifier.
     pub(crate) fn update(&mut self, chunk: &[u8], config: &Config) -> Result<(), EarlyResponse> {
         if let Self::Verifier(verifier, state) = self
             && let Err(panic) = catch_panic(|| verifier.update(state, chunk))

@@ -1,4 +1,4 @@
-//! Alerts: many refusals from one address or for one tenant, a secret that stopped working, and one that never worked.
+//! Alerts about many rejections, and about secrets that stopped working or never worked.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,20 +21,20 @@ use crate::{
     outcome::kind::RejectionKind,
 };
 
-/// Counts refusals, and raises an [`Alert`] when there are many.
+/// Observer that counts rejections and raises an [`Alert`] when there are many.
 ///
-/// | alert | when | default |
+/// | alert | raised when | default |
 /// |---|---|---|
-/// | [`ManyRefusals`](Alert::ManyRefusals) | so many invalid signatures from one address, or for one tenant, within the window | 10 in one hour |
-/// | [`SecretStoppedWorking`](Alert::SecretStoppedWorking) | a tenant whose requests verified before fails so many times in a row: a secret was changed on one side only | 5 |
-/// | [`SecretNeverWorked`](Alert::SecretNeverWorked) | a tenant none of whose requests has verified yet sends so many well-formed signatures: the secret is probably another endpoint's | 5 |
+/// | [`ManyRefusals`](Alert::ManyRefusals) | one address sends, or one tenant receives, this many invalid signatures within the window | 10 in one hour |
+/// | [`SecretStoppedWorking`](Alert::SecretStoppedWorking) | a tenant with verified requests gets this many rejections in a row: the secret was changed on one side only | 5 |
+/// | [`SecretNeverWorked`](Alert::SecretNeverWorked) | a tenant without any verified request gets this many well-formed signatures that do not match: the secret probably belongs to another endpoint | 5 |
 ///
-/// `ManyRefusals` is raised again when its window has passed without one, `SecretStoppedWorking` when a request of
-/// the tenant's has verified in between, `SecretNeverWorked` after an hour. At most
-/// [`max_suspects`](Self::max_suspects) addresses, and as many tenants, are remembered.
+/// `ManyRefusals` is raised at most once within its window, `SecretStoppedWorking` again only after
+/// a request of the tenant has been verified, and `SecretNeverWorked` again after an hour. At most
+/// [`max_suspects`](Self::max_suspects) addresses, and as many tenants, are tracked.
 ///
-/// An IPv6 address counts as its network of 64 bits: that is what one sender is given at the least,
-/// and each address of it could be new.
+/// An IPv6 address counts as its network of 64 bits. This is the smallest network that a sender is
+/// assigned, and the sender can use a new address of it for each request.
 ///
 /// ```
 /// use tower_webhook::observe::{Alert, Alerts};
@@ -50,49 +50,53 @@ pub struct Alerts {
     state: Mutex<State>,
 }
 
-/// Something that a person should look at.
+/// Condition that an operator should investigate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Alert {
     /// Many invalid signatures within the window.
     ManyRefusals {
-        /// Whose they are.
+        /// Address or tenant of the rejected requests.
         suspect: RefusalSource,
-        /// How many there were when the alert was raised.
+        /// Number of invalid signatures when the alert was raised.
         count: usize,
-        /// The provider of the last of them.
+        /// Provider of the last rejected request.
         provider: &'static str,
     },
-    /// A tenant that verified before fails every time. Its secret was probably changed: an attack
-    /// looks so only where no genuine request comes in between.
+    /// All requests fail for a tenant that had verified requests before.
+    ///
+    /// The secret was probably changed. An attack looks the same only if no authentic request
+    /// arrives in between.
     SecretStoppedWorking {
-        /// The provider.
+        /// Provider of the tenant.
         provider: &'static str,
-        /// The tenant that the look-up named, if any.
+        /// Tenant that the lookup named, if any.
         tenant: Option<Arc<str>>,
-        /// How many requests in a row were refused.
+        /// Number of consecutive rejections.
         count: u32,
     },
-    /// A tenant none of whose requests has verified yet, since the server started. Its secret is probably the wrong
-    /// one. Only signatures of the right form count: requests without one say nothing about a secret.
+    /// No request of a tenant has been verified since the server started.
+    ///
+    /// The secret is probably wrong. Only well-formed signatures count, because a request without
+    /// one says nothing about the secret.
     SecretNeverWorked {
-        /// The provider.
+        /// Provider of the tenant.
         provider: &'static str,
-        /// The tenant that the look-up named, if any.
+        /// Tenant that the lookup named, if any.
         tenant: Option<Arc<str>>,
-        /// The number of signatures that were refused.
+        /// Number of signatures that were rejected.
         count: u32,
     },
 }
 
-/// Whose refusals are counted.
+/// Source whose rejections are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusalSource {
-    /// An address, or the first one of an IPv6 network of 64 bits; see
+    /// Client address, or the first address of an IPv6 network of 64 bits; see
     /// [`ClientIp`](super::ClientIp).
     Address(IpAddr),
-    /// A tenant of a provider, whatever the address.
+    /// Tenant of a provider, regardless of the client address.
     Tenant(&'static str, Arc<str>),
 }
 
@@ -100,10 +104,14 @@ type Endpoint = (&'static str, Option<Arc<str>>);
 
 struct State {
     addresses: LruMap<RefusalSource, Refusals>,
-    /// Apart from the addresses, which a stranger may have many of: they must not drive tenants out.
+    /// Separate from the addresses: one sender may have many of them, and they must not evict
+    /// tenants.
     tenants: LruMap<RefusalSource, Refusals>,
     endpoints: LruMap<Endpoint, u32>,
-    /// Those that have not verified yet. Apart from the others, which refusals must not drive out.
+    /// Endpoints without a verified request.
+    ///
+    /// Separate from `endpoints`, so that rejections cannot evict endpoints that have verified
+    /// requests.
     unproven: LruMap<Endpoint, Unproven>,
 }
 
@@ -113,8 +121,10 @@ struct Refusals {
     raised_at: Option<SystemTime>,
 }
 
-/// A map that forgets what was not used for the longest time, give or take half of its size: two
-/// generations, of which the older goes when the younger is full.
+/// Bounded map that evicts the least recently used entries, approximately.
+///
+/// It holds two generations of half the capacity each, and drops the older one when the younger one
+/// is full.
 struct LruMap<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
@@ -144,7 +154,9 @@ impl<K: Eq + Hash, V> LruMap<K, V> {
 }
 
 impl Alerts {
-    /// `raise` is told of each alert. Like an observer it must not block.
+    /// Creates an observer that passes each alert to `raise`.
+    ///
+    /// Like an observer, `raise` must not block.
     #[must_use]
     pub fn new(raise: impl Fn(&Alert) + Send + Sync + 'static) -> Self {
         Self {
@@ -156,7 +168,10 @@ impl Alerts {
         }
     }
 
-    /// How many refusals within which time raise an alert. Fewer than one counts as one.
+    /// Sets the number of invalid signatures, and the window, that raise
+    /// [`ManyRefusals`](Alert::ManyRefusals).
+    ///
+    /// Defaults to 10 in one hour. A `count` of 0 counts as 1.
     #[must_use]
     pub fn threshold(mut self, count: usize, window: Duration) -> Self {
         self.threshold = count.max(1);
@@ -164,16 +179,20 @@ impl Alerts {
         self
     }
 
-    /// Sets after how many refusals in a row [`SecretStoppedWorking`](Alert::SecretStoppedWorking) is raised, and after
-    /// how many signatures [`SecretNeverWorked`](Alert::SecretNeverWorked): 5 unless set. Fewer than one counts as one.
+    /// Sets the number of consecutive rejections that raises
+    /// [`SecretStoppedWorking`](Alert::SecretStoppedWorking), and the number of signatures that
+    /// raises [`SecretNeverWorked`](Alert::SecretNeverWorked).
+    ///
+    /// Defaults to 5. A `count` of 0 counts as 1.
     #[must_use]
     pub fn refusals_in_a_row(mut self, count: u32) -> Self {
         self.in_a_row = count.max(1);
         self
     }
 
-    /// How many addresses, and how many tenants, are remembered: 10,000 each unless set. Each takes
-    /// at most 16 bytes for each refusal up to the threshold.
+    /// Sets the maximum number of addresses, and of tenants, that are tracked.
+    ///
+    /// Defaults to 10,000 each. Each takes at most 16 bytes for each rejection up to the threshold.
     #[must_use]
     pub fn max_suspects(mut self, count: usize) -> Self {
         self.state = Mutex::new(State::new(count));
@@ -195,7 +214,7 @@ impl Alerts {
                 alerts.push(Alert::ManyRefusals { suspect, count, provider });
             }
         }
-        // Only where a request has verified before has a secret worked.
+        // `endpoints` holds only endpoints with a verified request.
         if let Some(failures) = endpoints.get(endpoint.clone(), || None) {
             *failures = failures.saturating_add(1);
             if *failures == self.in_a_row {
@@ -213,13 +232,15 @@ impl Alerts {
         alerts
     }
 
-    /// The number of refusals in the window, when it is time to say so.
+    /// Counts a rejection.
+    ///
+    /// Returns the number of rejections in the window if an alert is due.
     fn count(&self, refusals: &mut Refusals, now: SystemTime) -> Option<usize> {
         let is_recent = |time: &SystemTime| is_within(self.window, *time, now);
         while refusals.times.front().is_some_and(|time| !is_recent(time)) {
             refusals.times.pop_front();
         }
-        // The oldest is not needed any more once there are enough.
+        // Once there are enough, the oldest is no longer needed.
         if refusals.times.len() == self.threshold {
             refusals.times.pop_front();
         }
@@ -244,7 +265,8 @@ impl State {
     }
 }
 
-/// What one sender has at the least.
+/// Returns the IPv4 address, or the 64-bit network of the IPv6 address, the least that one sender
+/// has.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -256,7 +278,7 @@ fn network(address: IpAddr) -> IpAddr {
 
 impl Observer for Alerts {
     fn observe(&self, event: &Event<'_>) {
-        // The layer's own name: a verifier of a user's own may be named in acceptances alone.
+        // Use the name of the layer: a custom verifier may report its own name in acceptances only.
         let provider = event.attempt().provider();
         let endpoint = || (provider, event.tenant().map(Arc::from));
         match event.kind() {
@@ -271,7 +293,7 @@ impl Observer for Alerts {
             EventKind::Rejected { .. } | EventKind::Unverified
                 if event.name() == "invalid_webhook_signature" =>
             {
-                // The lock is free again when others hear of it.
+                // `record` has released the lock.
                 for alert in self.record(event, endpoint()) {
                     (self.raise)(&alert);
                 }
@@ -282,7 +304,8 @@ impl Observer for Alerts {
 }
 
 impl Alert {
-    /// Returns a stable name: `many_invalid_signatures`, `verification_cliff` or `secret_never_worked`.
+    /// Returns a stable name: `many_invalid_signatures`, `verification_cliff` or
+    /// `secret_never_worked`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -303,14 +326,14 @@ impl fmt::Display for Alert {
                 write!(f, "{provider}: {count} invalid signatures for tenant {tenant:?}")
             }
             Self::SecretStoppedWorking { provider, tenant, count } => {
-                write!(f, "{provider}: {count} refusals in a row")?;
+                write!(f, "{provider}: {count} consecutive rejections")?;
                 for_tenant(f, tenant.as_deref())?;
-                f.write_str(", which verified before; was its secret changed?")
+                f.write_str(" after verified requests; was the secret changed?")
             }
             Self::SecretNeverWorked { provider, tenant, count } => {
-                write!(f, "{provider}: {count} signatures do not match")?;
+                write!(f, "{provider}: {count} signature mismatches")?;
                 for_tenant(f, tenant.as_deref())?;
-                f.write_str(", and nothing has verified yet; is its secret the right one?")
+                f.write_str(" and no verified request yet; is the secret correct?")
             }
         }
     }

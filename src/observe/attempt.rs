@@ -1,4 +1,4 @@
-//! One request on its way, as events tell of it.
+//! A request in progress, as its events report it.
 
 use std::{
     fmt,
@@ -28,11 +28,11 @@ use crate::{
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// One request, from its head to its answer.
+/// A request, from its head to its response.
 ///
-/// A layer with an [`Observer`](super::Observer) puts an `Arc<Attempt>` into the request's
-/// extensions, so that layers below it can tell the same observers of events of their own, and the
-/// handler can say what the delivery was about.
+/// A layer with an [`Observer`](super::Observer) or a `tracing` subscriber inserts an
+/// `Arc<Attempt>` into the request extensions. Layers below it can report events of their own to
+/// the same observers, and the handler can describe the delivery.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub struct Attempt {
     pub(crate) provider: &'static str,
     pub(crate) sensitive: Arc<SensitiveParts>,
-    /// With those of a verifier that was looked up.
+    /// `sensitive` with the parts of the verifier that was looked up.
     pub(crate) found_sensitive: OnceLock<SensitiveParts>,
     pub(crate) tenant: Option<Arc<str>>,
     pub(crate) method: Method,
@@ -57,7 +57,7 @@ pub struct Attempt {
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) received_at: SystemTime,
     pub(crate) headers: Option<HeaderMap>,
-    /// By the [steady](steady) clock.
+    /// Start of the request by the [steady](steady) clock.
     started: Duration,
     clock: Clock,
     pub(crate) observers: Observers,
@@ -66,7 +66,8 @@ pub struct Attempt {
     notes: Mutex<Notes>,
     replay_answer: OnceLock<ReplayAnswer>,
     unguarded: AtomicBool,
-    /// A sensitive header's value stands in the URL, too, or in another header that events show.
+    /// Whether the value of a sensitive header also occurs in the URL or in another header that
+    /// events show.
     is_repeated: AtomicBool,
     pub(crate) body: OnceLock<(usize, Option<Bytes>)>,
     /// State that observers keep with the request.
@@ -74,7 +75,7 @@ pub struct Attempt {
     extensions: Mutex<Extensions>,
 }
 
-/// What the handler says of a request.
+/// The handler's description of the delivery.
 #[derive(Default)]
 pub(crate) struct Notes {
     pub(crate) event_name: Option<String>,
@@ -82,15 +83,18 @@ pub(crate) struct Notes {
     pub(crate) message: Option<String>,
 }
 
-/// What the layer found out.
+/// Result of verification.
 pub(crate) enum Proof {
     Verified(Verified),
     Refused(Rejection),
 }
 
 impl Attempt {
-    /// Creates an attempt of the request with this head, for an event of a layer of your own. With the feature
-    /// `tracing` its events are [written](crate::observe#what-is-written-to-tracing), too.
+    /// Creates an attempt for the request with this head, to report an event of a layer of your
+    /// own.
+    ///
+    /// With the feature `tracing`, its events are also [written to
+    /// `tracing`](crate::observe#what-is-written-to-tracing).
     #[must_use]
     pub fn new(provider: &'static str, head: &Parts) -> Self {
         let observers = Observers::of_no_layer();
@@ -131,41 +135,43 @@ impl Attempt {
         }
     }
 
-    /// The layer's provider. [`Event::provider`] tells whose verifier decided, where a look-up
-    /// chose it.
+    /// Returns the provider of the layer.
+    ///
+    /// If a lookup chose the verifier, [`Event::provider`] returns the provider of that verifier.
     #[must_use]
     pub const fn provider(&self) -> &'static str {
         self.provider
     }
 
-    /// Names the parts of the request that events must not show, such as a URL that holds a secret.
+    /// Sets the parts of the request that events must not show, such as a URL that contains a
+    /// secret.
     #[must_use]
     pub fn with_sensitive_parts(mut self, parts: SensitiveParts) -> Self {
         self.sensitive = Arc::new(parts);
         self
     }
 
-    /// Names the sender's address.
+    /// Sets the IP address of the client.
     #[must_use]
     pub const fn with_client_ip(mut self, address: IpAddr) -> Self {
         self.client_ip = Some(address);
         self
     }
 
-    /// Names the tenant.
+    /// Sets the tenant.
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
         self
     }
 
-    /// Says what the delivery is about, for the events that follow: `message.received`.
+    /// Sets the event name that later events report, such as `message.received`.
     pub fn set_event_name(&self, name: impl Into<String>) {
         self.notes().event_name = Some(name.into());
     }
 
-    /// Says how the delivery ended in words of your own, for the events that follow: status
-    /// `subscription_inactive`, and a message for whoever reads the log.
+    /// Sets the status and the message that later events report for the delivery, such as the
+    /// status `subscription_inactive` and a message for readers of the log.
     pub fn set_status(&self, status: impl Into<String>, message: impl Into<String>) {
         let mut notes = self.notes();
         notes.status = Some(status.into());
@@ -182,10 +188,11 @@ impl Attempt {
         self.extensions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the layer's observers what happened.
+    /// Reports an event to the observers of the layer.
     pub fn report(&self, kind: EventKind) {
         if let EventKind::Replay(replay_answer) = kind {
-            // Its answer is to be told from the handler's in the end.
+            // Distinguishes the guard's response from the handler's in the `Completed` event that
+            // follows.
             let _ = self.replay_answer.set(replay_answer);
         }
         self.observers.observe(&Event::new(self, kind));
@@ -195,8 +202,10 @@ impl Attempt {
         self.found_sensitive.get().unwrap_or(&self.sensitive)
     }
 
-    /// Whether the URL must not be shown. Where no verifier was found it may be any verifier's; but of
-    /// an unknown tenant it is nobody's, and says whose it was meant to be.
+    /// Returns `true` if the URL must not be shown.
+    ///
+    /// Before a verifier is found, the URL may be its secret. If the tenant is unknown, the URL is
+    /// no verifier's secret. It is then shown, because it names the tenant that the sender meant.
     pub(crate) fn has_secret_url(&self) -> bool {
         let parts = self.sensitive_parts();
         let is_nobodys = || match self.proof() {
@@ -206,12 +215,12 @@ impl Attempt {
         parts.has_url() || parts.is_open() && !is_nobodys() || self.is_repeated()
     }
 
-    /// Returns whether the sender repeats a secret where events show it.
+    /// Returns `true` if the sender repeats a secret in a part of the request that events show.
     pub(crate) fn is_repeated(&self) -> bool {
         self.is_repeated.load(Ordering::Relaxed)
     }
 
-    /// Searches URL, user agent and request id for the values of sensitive headers.
+    /// Searches the URL, the user agent and the request ID for values of sensitive headers.
     pub(crate) fn look_for_repetitions(&self, head: &Parts) {
         let shown = [self.user_agent.as_ref(), self.request_id.as_ref()];
         let shown = shown.into_iter().flatten().map(HeaderValue::as_bytes);
@@ -223,7 +232,7 @@ impl Attempt {
         let is_repeated = self.sensitive_parts().headers().any(|name| {
             head.headers.get_all(name).iter().any(|value| {
                 let value = value.as_bytes();
-                // As in `Bearer abc`.
+                // The token in `Bearer abc`.
                 let word = value.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
                 is_there(value) || is_there(word)
             })
@@ -233,7 +242,8 @@ impl Attempt {
         }
     }
 
-    /// Whether a text repeats a secret of the request: a piece of its URL, a sensitive header's value.
+    /// Returns `true` if the text repeats a secret of the request: a piece of a secret URL or the
+    /// value of a sensitive header.
     pub(crate) fn repeats_secret(&self, text: &str) -> bool {
         let parts = self.sensitive_parts();
         let is_header_in = |headers: &HeaderMap| {
@@ -254,8 +264,9 @@ impl Attempt {
         self.replay_answer.get().copied()
     }
 
-    /// Whether the replay guard let the request pass although its store failed, so that it may be a
-    /// repetition.
+    /// Returns `true` if the replay guard dispatched the request although its store failed.
+    ///
+    /// The delivery may be a repetition.
     #[must_use]
     pub fn is_unguarded(&self) -> bool {
         self.unguarded.load(Ordering::Relaxed)
@@ -285,7 +296,8 @@ impl Attempt {
         self.body.get()?.1.as_ref()
     }
 
-    /// By the clock that was set, else by one that no correction of the system's time moves.
+    /// Returns the time since the request was received, by the configured clock or else by a
+    /// monotonic one.
     pub(crate) fn elapsed(&self) -> Duration {
         if self.clock.is_system() {
             steady().saturating_sub(self.started)
@@ -304,13 +316,13 @@ impl Attempt {
     }
 
     pub(crate) fn decide(&self, proof: Proof) {
-        // The first verdict stands: there is one per request.
+        // Each request has one result: the first.
         let _ = self.verdict.set((proof, self.elapsed()));
     }
 }
 
 impl fmt::Debug for Attempt {
-    /// Without headers and body, which may hold secrets.
+    /// Omits headers and body, which may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")
             .field("provider", &self.provider)

@@ -27,12 +27,13 @@ use crate::{
     verifier::sensitive::SensitiveParts,
 };
 
-/// Something that happened to a request.
+/// Event in the processing of a request.
 ///
-/// All text that comes from the request is escaped to printable ASCII and cut after 256 bytes, so
-/// that it can forge no line of a log. Nothing here is a secret, a tag or a received signature, but
-/// for the [`headers`](Self::headers) and the [`body`](Self::body), which only an observer that
-/// asks for them sees.
+/// Text from the request is escaped to printable ASCII and truncated to 256 bytes, so that it
+/// cannot forge log lines; the exception is [`claimed_tenant`](Self::claimed_tenant). An event
+/// contains no secret, tag or received signature, except in [`headers`](Self::headers) and
+/// [`body`](Self::body), which exist only if an observer of the layer [keeps the
+/// request](super::Observer::keeps_request).
 #[derive(Clone, Copy)]
 pub struct Event<'a> {
     attempt: &'a Attempt,
@@ -40,49 +41,49 @@ pub struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// An event of a layer of your own, for example [`EventKind::RateLimited`].
+    /// Creates an event of a layer of your own, for example [`EventKind::RateLimited`].
     #[must_use]
     pub const fn new(attempt: &'a Attempt, kind: EventKind) -> Self {
         Self { attempt, kind }
     }
 
-    /// What happened.
+    /// Returns the kind of the event.
     #[must_use]
     pub const fn kind(&self) -> EventKind {
         self.kind
     }
 
-    /// The request that it happened to.
+    /// Returns the request that the event is about.
     #[must_use]
     pub const fn attempt(&self) -> &'a Attempt {
         self.attempt
     }
 
-    /// Whether the request had a verdict that sent it to the inner service.
+    /// Returns `true` if the layer has forwarded the request to the inner service.
     #[must_use]
     pub fn is_dispatched(&self) -> bool {
         self.attempt.is_dispatched()
     }
 
-    /// A stable name for the sort of event.
+    /// Returns a stable name for the sort of event.
     ///
-    /// | what happened | name |
+    /// | event | name |
     /// |---|---|
-    /// | a verdict against a request | `invalid_webhook_signature` |
-    /// | a GET or HEAD without a signature: a browser or a health check | `webhook_unsigned_probe` |
-    /// | an ownership challenge that failed | `webhook_verification_failed` |
-    /// | we could not decide: store down, clock wrong, verifier panicked | `webhook_config_error` |
-    /// | the body was too long, too slow or unreadable | `webhook_body_refused` |
-    /// | the byte budget is spent | `webhook_overload` |
+    /// | authentication failure | `invalid_webhook_signature` |
+    /// | GET or HEAD without a signature: a browser or a health check | `webhook_unsigned_probe` |
+    /// | failed ownership challenge | `webhook_verification_failed` |
+    /// | verification not possible: store down, clock wrong, verifier panicked | `webhook_config_error` |
+    /// | body too long, too slow or unreadable | `webhook_body_refused` |
+    /// | byte budget exhausted | `webhook_overload` |
     /// | too many requests | `rate_limit_exceeded` |
-    /// | the replay guard is not set up right | `webhook_config_error` |
-    /// | a repetition of a delivery that has been handled | `webhook_duplicate` |
-    /// | a repetition of one that is being handled | `webhook_in_flight` |
-    /// | the replay store failed: refused, dispatched unguarded (and the end of that), not told of the handler's answer | `webhook_replay_store_failed`, `webhook_unguarded` (`webhook_guard_restored`), `webhook_unsettled` |
-    /// | the replay store forgot deliveries before their time | `webhook_replay_evicted` |
-    /// | the handler took longer than the lease | `webhook_lease_lost` |
-    /// | the replay guard remembers without end, cannot guard, or cannot know deliveries by an id in the body | `webhook_replay_unbounded`, `webhook_unguardable`, `webhook_event_id_not_signed` |
-    /// | the others | `webhook_accepted`, `webhook_cancelled`, `webhook_completed`, `webhook_first_contact`, `webhook_handshake`, `webhook_panicked`, `webhook_events_suppressed` |
+    /// | replay guard misconfigured | `webhook_config_error` |
+    /// | repetition of a handled delivery | `webhook_duplicate` |
+    /// | repetition of a delivery that is being handled | `webhook_in_flight` |
+    /// | replay store failed: request rejected; request dispatched unguarded (and the end of the outage); response of the handler not recorded | `webhook_replay_store_failed`; `webhook_unguarded` (`webhook_guard_restored`); `webhook_unsettled` |
+    /// | replay store evicted unexpired deliveries | `webhook_replay_evicted` |
+    /// | handler exceeded its lease | `webhook_lease_lost` |
+    /// | replay guard keeps deliveries indefinitely, cannot guard them, or cannot use an ID in the body | `webhook_replay_unbounded`, `webhook_unguardable`, `webhook_event_id_not_signed` |
+    /// | others | `webhook_accepted`, `webhook_cancelled`, `webhook_completed`, `webhook_first_contact`, `webhook_handshake`, `webhook_panicked`, `webhook_events_suppressed` |
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.kind {
@@ -131,21 +132,23 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Why the replay guard answered in the handler's place, also in the
-    /// [`Completed`](EventKind::Completed) that follows.
+    /// Returns the reason for which the replay guard responded in place of the handler, also in the
+    /// [`Completed`](EventKind::Completed) event that follows.
     #[must_use]
     pub fn replay_answer(&self) -> Option<ReplayAnswer> {
         self.attempt.replay_answer()
     }
 
-    /// Whether the replay guard let the request pass although its store failed.
+    /// Returns `true` if the replay guard dispatched the request although its store failed.
     #[must_use]
     pub fn is_unguarded(&self) -> bool {
         self.attempt.is_unguarded()
     }
 
-    /// Whether this is the last event of its request. `RateLimited` is, unless a layer below says
-    /// so of a request that was let through: its answer is still to come.
+    /// Returns `true` if this is the last event of its request.
+    ///
+    /// `RateLimited` is the last one unless a layer below reports it for a dispatched request,
+    /// whose response is still to come.
     #[must_use]
     pub fn is_last(&self) -> bool {
         match self.kind {
@@ -171,13 +174,13 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Why the request was refused, or goes on unverified: [`RejectionKind::as_str`].
+    /// Returns the name of the reason for the rejection; see [`RejectionKind::as_str`].
     #[must_use]
     pub fn reason(&self) -> Option<&'static str> {
         Some(self.rejection()?.kind().as_str())
     }
 
-    /// Why the request was refused, or goes on unverified.
+    /// Returns the reason why the request was rejected, or was forwarded unverified.
     #[must_use]
     pub fn rejection(&self) -> Option<&'a Rejection> {
         match self.attempt.proof() {
@@ -186,7 +189,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// What was proven.
+    /// Returns the proof of authenticity, if the request was verified.
     #[must_use]
     pub fn verified(&self) -> Option<&'a Verified> {
         match self.attempt.proof() {
@@ -195,7 +198,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The provider's name.
+    /// Returns the name of the provider.
     #[must_use]
     pub fn provider(&self) -> &'static str {
         match self.attempt.proof() {
@@ -205,8 +208,10 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The tenant, as the look-up writes it: nothing is escaped. On a request that was accepted it is the one whose secret matched, and otherwise
-    /// only the one that the look-up named.
+    /// Returns the tenant in the spelling of the lookup, unescaped.
+    ///
+    /// For an accepted request, this is the tenant whose secret matched; otherwise only the tenant
+    /// that the lookup named.
     #[must_use]
     pub fn tenant(&self) -> Option<&'a str> {
         match self.attempt.proof() {
@@ -217,53 +222,58 @@ impl<'a> Event<'a> {
         .or(self.attempt.tenant.as_deref())
     }
 
-    /// Returns the id that was looked up, where no tenant was found by it; see [`Rejection::claimed_tenant`].
+    /// Returns the ID that was looked up, if the lookup found no tenant for it.
+    ///
+    /// The ID is the sender's text: escape it before you log it. See [`Rejection::claimed_tenant`].
     #[must_use]
     pub fn claimed_tenant(&self) -> Option<&'a str> {
         self.rejection()?.claimed_tenant()
     }
 
-    /// Which secret matched: 0 for the first, which is the current one.
+    /// Returns the index of the secret that matched: 0 for the first, which is the current one.
     #[must_use]
     pub fn key_index(&self) -> Option<usize> {
         self.verified().map(Verified::key_index)
     }
 
-    /// The sender's address, as [`ClientIp`](super::ClientIp) tells it.
+    /// Returns the IP address of the client, as determined by [`ClientIp`](super::ClientIp).
     #[must_use]
     pub const fn client_ip(&self) -> Option<IpAddr> {
         self.attempt.client_ip
     }
 
-    /// The request's method.
+    /// Returns the method of the request.
     #[must_use]
     pub const fn method(&self) -> &'a Method {
         &self.attempt.method
     }
 
-    /// The request's URL as received, without the values of sensitive parameters and without user
-    /// information. Where the URL is a [secret](SensitiveParts::url) of its own, without its path and
-    /// without the values of all parameters.
+    /// Returns the URL as received, without user information and with the values of sensitive
+    /// parameters redacted.
+    ///
+    /// If the URL is itself a [secret](SensitiveParts::url), its path and the values of all
+    /// parameters are redacted.
     #[must_use]
     pub fn url(&self) -> String {
         url(&self.attempt.uri, self.attempt.has_secret_url())
     }
 
-    /// Returns the URL that the verifier took for the signed one, where no signature matched; see
-    /// [`Rejection::signed_url`].
+    /// Returns the URL that the verifier expected the signature to cover, if no signature matched;
+    /// see [`Rejection::signed_url`].
     #[must_use]
     pub fn signed_url(&self) -> Option<String> {
         self.rejection()?.signed_url_of(self.attempt.has_secret_url())
     }
 
-    /// Returns the parts of the request that hold a secret or a signature. An observer that stores
-    /// [`headers`](Self::headers) or [`body`](Self::body) leaves them out.
+    /// Returns the parts of the request that hold a secret or a signature.
+    ///
+    /// Omit them if you store [`headers`](Self::headers) or [`body`](Self::body).
     pub fn sensitive_parts(&self) -> &'a SensitiveParts {
         self.attempt.sensitive_parts()
     }
 
-    /// Whether a header's value must not be shown: it repeats a secret of the request, names a secret
-    /// of any sort and holds its value, or is too long to be searched.
+    /// Returns `true` if a header value must not be shown: it repeats a secret of the request,
+    /// contains the name and the value of any secret, or is too long to be searched.
     pub(crate) fn is_secret(&self, value: &HeaderValue) -> bool {
         let value = value.as_bytes();
         value.len() > MAX_SEARCHED
@@ -271,18 +281,18 @@ impl<'a> Event<'a> {
             || holds_secret(value)
     }
 
-    /// Returns whether no verifier was found, so that any header may be the one that it would have read.
+    /// Returns `true` if no verifier was found: any header may be one that it would have read.
     pub(crate) fn is_open(&self) -> bool {
         self.sensitive_parts().is_open() && self.attempt.has_secret_url()
     }
 
-    /// What the sender calls itself; `[redacted]` where it holds a secret.
+    /// Returns the user agent; `[redacted]` if it contains a secret.
     #[must_use]
     pub fn user_agent(&self) -> Option<String> {
         Some(self.header(&header::USER_AGENT, self.attempt.user_agent.as_ref()?))
     }
 
-    /// The request's `x-request-id`; `[redacted]` where it holds a secret.
+    /// Returns the `x-request-id` header; `[redacted]` if it contains a secret.
     #[must_use]
     pub fn request_id(&self) -> Option<String> {
         Some(self.header(&REQUEST_ID, self.attempt.request_id.as_ref()?))
@@ -295,7 +305,7 @@ impl<'a> Event<'a> {
         if is_secret { REDACTED.into() } else { escape(value.as_bytes()) }
     }
 
-    /// The delivery's id, as the provider sent it.
+    /// Returns the delivery ID of the provider; `[redacted]` if it contains a secret.
     #[must_use]
     pub fn delivery_id(&self) -> Option<String> {
         let id = self.verified()?.delivery_id()?;
@@ -303,71 +313,74 @@ impl<'a> Event<'a> {
         Some(if is_secret { REDACTED.into() } else { escape(id.as_bytes()) })
     }
 
-    /// What the delivery is about, as the handler [says](Attempt::set_event_name); nothing is escaped.
+    /// Returns the event name that the handler [set](Attempt::set_event_name), unescaped.
     #[must_use]
     pub fn delivery_event(&self) -> Option<String> {
         self.attempt.notes().event_name.clone()
     }
 
-    /// How the delivery ended, as the handler [says](Attempt::set_status).
+    /// Returns the status of the delivery that the handler [set](Attempt::set_status), unescaped.
     #[must_use]
     pub fn status_name(&self) -> Option<String> {
         self.attempt.notes().status.clone()
     }
 
-    /// The handler's [message](Attempt::set_status), as it is written, on how the delivery ended.
+    /// Returns the message that the handler [set](Attempt::set_status) with the status, unescaped.
     #[must_use]
     pub fn message(&self) -> Option<String> {
         self.attempt.notes().message.clone()
     }
 
-    /// When the request's head was received.
+    /// Returns the time at which the request head was received.
     #[must_use]
     pub const fn received_at(&self) -> SystemTime {
         self.attempt.received_at
     }
 
-    /// [`received_at`](Self::received_at) in milliseconds since 1970.
+    /// Returns [`received_at`](Self::received_at) in milliseconds since 1970.
     #[must_use]
     pub fn received_at_millis(&self) -> u64 {
         self.attempt.received_at_millis()
     }
 
-    /// The time from the request's head until now.
+    /// Returns the time since the request head was received.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.attempt.elapsed()
     }
 
-    /// When this is told. Heads are not told in the order in which they came: a slow body, which
-    /// is its sender's choice, must not turn an observer's clock back.
+    /// Returns the time of this event, not of its head: a slow body, which its sender controls,
+    /// must not turn an observer's clock back.
     pub(crate) fn told_at(&self) -> SystemTime {
         self.attempt.told_at()
     }
 
-    /// The time from the request's head until the verdict, the reading of the body included;
-    /// `None` before there is one.
+    /// Returns the time from the request head to the result of verification, including the time to
+    /// read the body; `None` before there is a result.
     #[must_use]
     pub fn time_to_verdict(&self) -> Option<Duration> {
         self.attempt.time_to_verdict()
     }
 
-    /// The body's length in bytes, where the body was read to its end.
+    /// Returns the length of the body in bytes, if the body was read to its end.
     #[must_use]
     pub fn body_len(&self) -> Option<usize> {
         self.attempt.body_len()
     }
 
-    /// The request's headers, **secrets and signatures included**, where an observer of the layer
-    /// [keeps the request](super::Observer::keeps_request). Store only headers that you list.
+    /// Returns the request headers, **including secrets and signatures**, if an observer of the
+    /// layer [keeps the request](super::Observer::keeps_request).
+    ///
+    /// Store only headers that you list.
     #[must_use]
     pub const fn headers(&self) -> Option<&'a HeaderMap> {
         self.attempt.headers.as_ref()
     }
 
-    /// The body as received, where an observer of the layer [keeps the
-    /// request](super::Observer::keeps_request) and the body was read to its end. Whoever it
-    /// came from, unless the request was accepted.
+    /// Returns the body as received, if an observer of the layer [keeps the
+    /// request](super::Observer::keeps_request) and the body was read to its end.
+    ///
+    /// Unless the request was accepted, the body may come from anyone.
     #[must_use]
     pub fn body(&self) -> Option<&'a Bytes> {
         self.attempt.body()

@@ -4,81 +4,95 @@ use http::StatusCode;
 
 use crate::outcome::replay_answer::ReplayAnswer;
 
-/// What happened.
+/// Kind of an [`Event`](super::Event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// The request is genuine, and goes to the inner service.
+    /// The request is authentic and is forwarded to the inner service.
     Accepted,
-    /// The request was dropped before its end: its sender went away, or a layer above gave up.
+    /// The request was dropped before its end: the client disconnected, or an outer layer gave up.
     Cancelled,
-    /// The inner service has answered.
+    /// The inner service has responded.
     Completed {
-        /// Its status; `None` when it failed with an error of its own.
+        /// Status of the response; `None` if the inner service returned an error.
         status: Option<StatusCode>,
     },
-    /// The replay guard knows deliveries [by an id in the body](crate::replay::ReplayLayer::event_id), and the signature
-    /// does not cover the body: the delivery has its usual key. Each guard reports it once.
+    /// The replay guard identifies deliveries [by an ID in the
+    /// body](crate::replay::ReplayLayer::event_id), but the signature does not cover the body.
+    ///
+    /// The delivery keeps its default replay key. Each guard reports this once.
     EventIdNotSigned,
-    /// The replay store forgot handled deliveries before their time, to make room. Should one of
-    /// them come again now, it is handled again.
+    /// The replay store evicted handled deliveries before they expired, to make room.
+    ///
+    /// If an evicted delivery is repeated, it is handled again.
     Evicted {
-        /// How many since it last spoke.
+        /// Number of evicted deliveries since the last report.
         count: u64,
     },
-    /// An unsigned [first contact](crate::scheme::FirstContact) was answered in the handler's place.
+    /// An unsigned [first contact](crate::scheme::FirstContact) was answered in place of the
+    /// handler.
     FirstContact {
-        /// The answer's status.
+        /// Status of the response.
         status: StatusCode,
     },
-    /// The replay store answers again, a second or more after the last unguarded request.
+    /// The replay store responds again, a second or more after the last unguarded request.
     GuardRestored {
-        /// How many requests passed unguarded during the outage.
+        /// Number of requests that were dispatched unguarded during the outage.
         count: u64,
     },
-    /// An ownership challenge was answered in the handler's place.
+    /// An ownership challenge was answered in place of the handler.
     Challenge {
-        /// The answer's status.
+        /// Status of the response.
         status: StatusCode,
     },
-    /// The handler took longer than the replay guard's lease, so a repetition of the delivery may
-    /// have been handled beside it.
+    /// The handler ran longer than the lease of the replay guard.
+    ///
+    /// A repetition of the delivery may have been handled at the same time.
     LeaseLost,
     /// The inner service panicked.
     Panicked,
-    /// A layer of yours refused the request because there were too many.
+    /// A layer of yours rejected the request because there were too many requests.
     RateLimited,
-    /// The request was refused.
+    /// The request was rejected.
     Rejected {
-        /// The answer's status.
+        /// Status of the response.
         status: StatusCode,
     },
-    /// The replay guard remembers deliveries without end, because the verifier would accept them for
-    /// ever and no [retention](crate::replay::ReplayLayer::retention) is set. Each guard reports it
-    /// once.
+    /// The replay guard keeps deliveries indefinitely, because the verifier accepts them
+    /// indefinitely and no [retention](crate::replay::ReplayLayer::retention) is set.
+    ///
+    /// Each guard reports this once.
     RetentionUnbounded,
-    /// [`Throttled`](super::Throttled) kept events back since it last spoke.
+    /// [`Throttled`](super::Throttled) has suppressed events since its last report.
     Suppressed {
-        /// How many.
+        /// Number of suppressed events.
         count: u64,
     },
-    /// The replay guard lets deliveries pass, because two genuine ones can be signed alike; see
-    /// [`Verified::has_unique_replay_key`](crate::Verified::has_unique_replay_key). Each guard reports it once.
+    /// The replay guard dispatches deliveries unguarded, because two authentic ones can have the
+    /// same signed content; see
+    /// [`Verified::has_unique_replay_key`](crate::Verified::has_unique_replay_key).
+    ///
+    /// Each guard reports this once.
     Unguardable,
     /// The replay store failed and the guard [fails
-    /// open](crate::replay::ReplayLayer::dangerously_fail_open): repetitions are dispatched, too. The
-    /// first request of an outage reports it, and one request a minute while it goes on.
+    /// open](crate::replay::ReplayLayer::dangerously_fail_open): repetitions are dispatched, too.
+    ///
+    /// The first request of an outage reports this, and then one request a minute while the outage
+    /// lasts.
     Unguarded {
-        /// How many requests passed unguarded since the last report, this one included.
+        /// Number of requests dispatched unguarded since the last report, including this one.
         count: u64,
     },
-    /// The handler has answered, and the replay store could not be told. Should the delivery come
-    /// again, it is handled again once its lease has run out.
+    /// The handler has responded, but the replay store could not record it.
+    ///
+    /// If the delivery is repeated, it is handled again once its lease has expired.
     Unsettled,
-    /// The request is not proven genuine and goes to the inner service all the same, because the
-    /// layer only reports.
+    /// The request failed verification and is forwarded to the inner service anyway, because the
+    /// layer is in [report-only mode](crate::SignatureLayer::dangerously_report_only).
     Unverified,
-    /// The replay guard answered in the handler's place. The layer above takes that for the inner
-    /// service's answer: [`Completed`](Self::Completed) follows.
+    /// The replay guard responded in place of the handler.
+    ///
+    /// The layer above treats this response as the inner service's: [`Completed`](Self::Completed)
+    /// follows.
     Replay(ReplayAnswer),
 }

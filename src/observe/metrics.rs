@@ -1,38 +1,38 @@
-//! Events as metrics, through the `metrics` facade.
+//! Metrics of events, through the `metrics` facade.
 
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 
 use crate::observe::{event::Event, kind::EventKind, observer::Observer};
 
-/// Counts events, through the [`metrics`](https://docs.rs/metrics) facade.
+/// Observer that counts events, through the [`metrics`](https://docs.rs/metrics) facade.
 ///
 /// | metric | labels | counts |
 /// |---|---|---|
-/// | `webhook_requests_total` | `provider`, `outcome`, `reason` | requests; `outcome` is `accepted`, `unverified`, `rejected`, `handshake`, `rate_limited` or `cancelled` (both before a verdict), `reason` that of a refusal or `none` |
-/// | `webhook_key_matches_total` | `provider`, `key` | accepted requests by the secret that matched: `0` is the current one, so a key above 0 that counts no more can go |
-/// | `webhook_completed_total` | `provider`, `status` | answers of the handler: `2xx` to `5xx`, `error`, `panic` or `cancelled` |
-/// | `webhook_verification_seconds` | `provider` | histogram: from the request's head to the verdict, the reading of the body included |
-/// | `webhook_body_bytes` | `provider` | histogram: bodies that were read to their end |
-/// | `webhook_replay_total` | `provider`, `outcome` | what the replay guard did; `outcome` is `duplicate`, `in_flight`, `store_failed`, `nothing_signed`, `not_verified`, `unguarded` (each request, when it ends), `unsettled`, `lease_lost` or `evicted` |
-/// | `webhook_events_suppressed_total` | `provider` | events that [`Throttled`](super::Throttled) kept back |
+/// | `webhook_requests_total` | `provider`, `outcome`, `reason` | requests; `outcome` is `accepted`, `unverified`, `rejected`, `handshake`, `first_contact`, `rate_limited` or `cancelled` (the last two before the result of verification), `reason` is that of the rejection or `none` |
+/// | `webhook_key_matches_total` | `provider`, `key` | accepted requests by the secret that matched. `0` is the current secret; a secret with a higher number can be removed once its count stops growing |
+/// | `webhook_completed_total` | `provider`, `status` | results of the handler: `1xx` to `5xx`, `error`, `panic` or `cancelled` |
+/// | `webhook_verification_seconds` | `provider` | histogram of the time from the request head to the result of verification, including the time to read the body |
+/// | `webhook_body_bytes` | `provider` | histogram of the lengths of bodies that were read to their end |
+/// | `webhook_replay_total` | `provider`, `outcome` | results of the replay guard; `outcome` is `duplicate`, `in_flight`, `store_failed`, `nothing_signed`, `not_verified`, `unguarded` (each request, when it ends), `unsettled`, `lease_lost` or `evicted` |
+/// | `webhook_events_suppressed_total` | `provider` | events that [`Throttled`](super::Throttled) suppressed |
 ///
-/// Labels are names that the server knows itself, never text from a request or a tenant, so their
+/// Label values are names that the server knows, never text from a request or a tenant, so their
 /// number is bounded.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricsObserver(());
 
 impl MetricsObserver {
-    /// Counts with the recorder that is installed. It is told what the metrics mean.
+    /// Creates an observer for the installed metrics recorder, and describes the metrics to it.
     #[must_use]
     pub fn new() -> Self {
         use metrics::Unit::{Bytes, Count, Seconds};
-        describe_counter!("webhook_requests_total", Count, "Webhooks by the layer's verdict");
-        describe_counter!("webhook_key_matches_total", Count, "Accepted webhooks by secret");
-        describe_counter!("webhook_completed_total", Count, "Webhooks by the handler's answer");
-        describe_counter!("webhook_replay_total", Count, "What the replay guard did");
-        describe_counter!("webhook_events_suppressed_total", Count, "Events kept back");
-        describe_histogram!("webhook_verification_seconds", Seconds, "From head to verdict");
-        describe_histogram!("webhook_body_bytes", Bytes, "Bodies read to their end");
+        describe_counter!("webhook_requests_total", Count, "Requests by verification result");
+        describe_counter!("webhook_key_matches_total", Count, "Accepted requests by secret");
+        describe_counter!("webhook_completed_total", Count, "Requests by handler result");
+        describe_counter!("webhook_replay_total", Count, "Results of the replay guard");
+        describe_counter!("webhook_events_suppressed_total", Count, "Suppressed events");
+        describe_histogram!("webhook_verification_seconds", Seconds, "Time to verify a request");
+        describe_histogram!("webhook_body_bytes", Bytes, "Length of complete bodies");
         Self(())
     }
 
@@ -74,7 +74,7 @@ impl Observer for MetricsObserver {
     fn observe(&self, event: &Event<'_>) {
         let provider = event.provider();
         let is_dispatched = event.is_dispatched();
-        // Not by the reports, which come once a minute: each request, by the minute it came in.
+        // Count each request when it ends; the `Unguarded` event comes only once a minute.
         if event.is_last() && event.is_unguarded() {
             Self::replay(event, "unguarded", 1);
         }
@@ -89,7 +89,8 @@ impl Observer for MetricsObserver {
             EventKind::Rejected { .. } => Self::decided(event, "rejected"),
             EventKind::FirstContact { .. } => Self::decided(event, "first_contact"),
             EventKind::Challenge { .. } => Self::decided(event, "handshake"),
-            // Below the layer it has a verdict already, and the handler's answer will follow.
+            // A layer below the `SignatureLayer` reported this request, which is already counted as
+            // accepted or unverified. Its `Completed` event follows.
             EventKind::RateLimited if is_dispatched => {}
             EventKind::RateLimited => Self::decided(event, "rate_limited"),
             EventKind::Cancelled if !is_dispatched => Self::decided(event, "cancelled"),
@@ -111,7 +112,7 @@ impl Observer for MetricsObserver {
             EventKind::Unsettled => Self::replay(event, "unsettled", 1),
             EventKind::LeaseLost => Self::replay(event, "lease_lost", 1),
             EventKind::Evicted { count } => Self::replay(event, "evicted", count),
-            // Each is told once.
+            // Each guard reports these once.
             EventKind::EventIdNotSigned
             | EventKind::RetentionUnbounded
             | EventKind::Unguardable => {}

@@ -2,16 +2,17 @@
 
 use crate::observe::event::Event;
 
-/// Is told what happened to each request.
+/// Receiver of the events of each request.
 ///
-/// It is called on the request's own task, so it must not block: hand work that waits to a queue.
-/// It cannot change the answer, and a panic of it is contained.
+/// An observer runs on the request's own task and must not block: hand slow work to a queue. It
+/// cannot change the response, and its panics are caught.
 pub trait Observer: Send + Sync {
-    /// Takes note of an event.
+    /// Receives an event.
     fn observe(&self, event: &Event<'_>);
 
-    /// Whether it looks at [`Event::headers`] and [`Event::body`]. Only then does the layer keep
-    /// the two until the request has ended.
+    /// Returns `true` if the observer reads [`Event::headers`] and [`Event::body`].
+    ///
+    /// Only then does the layer keep the headers and the body until the request has ended.
     fn keeps_request(&self) -> bool {
         false
     }

@@ -8,17 +8,19 @@ use std::sync::LazyLock;
 use crate::observe::tracing;
 use crate::observe::{event::Event, observer::Observer};
 
-/// The observers of one layer, in the order in which they are told.
+/// Observers of one layer, in the order in which they are called.
 #[derive(Clone, Default)]
 pub(crate) struct Observers {
     set: Arc<Vec<Arc<dyn Observer>>>,
-    /// Is told first. Its page says what is written, and when.
+    /// Observer for `tracing`, called first.
+    ///
+    /// The docs of [`observe`](crate::observe) list its events.
     #[cfg(feature = "tracing")]
     tracing: Option<Arc<tracing::TracingObserver>>,
 }
 
 impl Observers {
-    /// Returns those of a layer to which no observer was given.
+    /// Returns the observers of a layer to which no observer has been added.
     pub(crate) fn of_layer() -> Self {
         Self {
             set: Arc::default(),
@@ -27,7 +29,9 @@ impl Observers {
         }
     }
 
-    /// Returns those of an attempt that no layer has made. All of them share one limit.
+    /// Returns the observers of an attempt without a layer.
+    ///
+    /// All of these attempts share one rate limit.
     pub(crate) fn of_no_layer() -> Self {
         #[cfg(feature = "tracing")]
         static TRACING: LazyLock<Arc<tracing::TracingObserver>> = LazyLock::new(Arc::default);
@@ -47,7 +51,7 @@ impl Observers {
         self.tracing = None;
     }
 
-    /// Returns those that listen now; `None` where nobody does, and no request need be kept for them.
+    /// Returns the active observers; `None` if there is none and no request need be recorded.
     pub(crate) fn listening(&self) -> Option<Self> {
         #[cfg(feature = "tracing")]
         let tracing = self.tracing.as_ref().filter(|_| tracing::is_listening());
@@ -55,7 +59,7 @@ impl Observers {
         let is_written = tracing.is_some();
         #[cfg(not(feature = "tracing"))]
         let is_written = false;
-        // Nothing is cloned where nobody listens.
+        // Clones nothing if no observer is active.
         (is_written || !self.set.is_empty()).then(|| Self {
             set: Arc::clone(&self.set),
             #[cfg(feature = "tracing")]
@@ -77,11 +81,12 @@ impl Observers {
     pub(crate) fn observe(&self, event: &Event<'_>) {
         #[cfg(feature = "tracing")]
         if let Some(tracing) = &self.tracing {
-            // A subscriber's bug, likewise.
+            // A bug in a subscriber must not change the response either.
             let _ = crate::panic::catch_panic(|| tracing.observe(event));
         }
         for observer in &*self.set {
-            // An observer's bug must neither change the answer nor keep the others from theirs.
+            // A bug in an observer must neither change the response nor keep events from other
+            // observers.
             let _ = crate::panic::catch_panic(|| observer.observe(event));
         }
     }

@@ -1,4 +1,4 @@
-//! The engine's hold on an attempt.
+//! The engine's handle on an attempt.
 
 use std::sync::Arc;
 
@@ -16,27 +16,29 @@ use crate::{
     verifier::{sensitive::SensitiveParts, verifier::Verifier},
 };
 
-/// The engine's hold on an attempt: whatever ends the request, its observers hear of it once.
+/// Handle on an attempt, with which the engine reports its events.
+///
+/// However the request ends, the last event is reported once.
 pub(crate) struct Recorder(Option<Arc<Attempt>>);
 
 impl Recorder {
     pub(crate) fn new(settings: &Settings, provider: &'static str, head: &Parts) -> Self {
         let attempt = settings.observers.listening().map(|observers| {
             let client_ip = settings.client_ip.as_ref();
-            // The closure that tells the address is a user's.
+            // The closure is user code and may panic.
             let client_ip = client_ip.and_then(|ip| catch_panic(|| ip.of(head)).ok().flatten());
             Arc::new(Attempt::at(settings, provider, head, client_ip, observers))
         });
         Self(attempt)
     }
 
-    /// Events hide what this verifier names as sensitive, too.
+    /// Hides the sensitive parts of this verifier from events, too.
     pub(crate) fn found(&self, verifier: &impl Verifier, head: &Parts) {
         if let Some(attempt) = &self.0 {
-            // A user's code. Of one that panics nobody knows what is sensitive.
+            // User code. If it panics, its sensitive parts are unknown, so hide the URL.
             let parts = catch_panic(|| verifier.sensitive_parts());
             let parts = parts.unwrap_or(SensitiveParts::none().url());
-            // Of a verifier without a look-up the layer knows them already.
+            // The layer already knows the parts of a verifier that needs no lookup.
             if !attempt.sensitive.covers(&parts) {
                 let all = parts.and(SensitiveParts::clone(&attempt.sensitive).found());
                 let _ = attempt.found_sensitive.set(all);
@@ -45,7 +47,7 @@ impl Recorder {
         }
     }
 
-    /// The body has been read to its end.
+    /// Records that the body has been read to its end.
     pub(crate) fn body_read(&self, body: &Bytes) {
         if let Some(attempt) = &self.0 {
             let kept = attempt.observers.keep_request().then(|| body.clone());
@@ -69,7 +71,7 @@ impl Recorder {
         }
     }
 
-    /// For the layers below.
+    /// Inserts the attempt into the extensions, for the layers below.
     pub(crate) fn insert_into(&self, extensions: &mut Extensions) {
         if let Some(attempt) = &self.0 {
             extensions.insert(Arc::clone(attempt));
@@ -90,7 +92,9 @@ impl Recorder {
         self.end(kind);
     }
 
-    /// Runs the inner service's code, whose panic passes through us and is told.
+    /// Runs code of the inner service.
+    ///
+    /// Reports a panic and lets it unwind.
     pub(crate) fn watch<T>(&mut self, run: impl FnOnce() -> T) -> T {
         struct Watch<'a>(Option<&'a mut Recorder>);
 
@@ -108,7 +112,7 @@ impl Recorder {
         result
     }
 
-    /// The last event.
+    /// Reports the last event.
     pub(crate) fn end(&mut self, kind: EventKind) {
         if let Some(attempt) = self.0.take() {
             attempt.report(kind);

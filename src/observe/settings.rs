@@ -8,10 +8,10 @@ use crate::{
     verifier::sensitive::SensitiveParts,
 };
 
-/// What the events of a layer show, and who is told.
+/// Settings for the content of a layer's events, and their observers.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    /// Of every request, whichever verifier is looked up for it.
+    /// Sensitive parts of every request, regardless of the verifier that is looked up for it.
     pub(crate) sensitive: Arc<SensitiveParts>,
     pub(crate) client_ip: Option<ClientIp>,
     pub(crate) clock: Clock,

@@ -1,16 +1,17 @@
-//! Bounds what strangers can make an observer write.
+//! Rate limit for events about requests that are not dispatched.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::observe::{event::Event, kind::EventKind, observer::Observer, window::Window};
 
-/// Passes on at most so many refusals a minute, so that strangers cannot fill a log, and counts
-/// the rest exactly. Requests that reach the inner service are always passed on, in [report-only
-/// mode](crate::SignatureLayer::dangerously_report_only) unverified ones too.
+/// Observer that forwards a limited number of rejections a minute to another observer, so that
+/// unauthenticated senders cannot fill a log.
 ///
-/// When refusals were kept back, the next one that passes is preceded by
-/// [`EventKind::Suppressed`] with their number. [`suppressed`](Self::suppressed) tells the number
-/// of all so far.
+/// It counts the others exactly. Requests that reach the inner service are always forwarded,
+/// including unverified ones in [report-only mode](crate::SignatureLayer::dangerously_report_only).
+///
+/// After rejections were suppressed, the next one that is forwarded is preceded by
+/// [`EventKind::Suppressed`] with their number. [`suppressed`](Self::suppressed) returns the total.
 #[derive(Debug)]
 pub struct Throttled<O> {
     observer: O,
@@ -19,13 +20,13 @@ pub struct Throttled<O> {
 }
 
 impl<O> Throttled<O> {
-    /// Passes on at most `per_minute` refusals a minute.
+    /// Creates an observer that forwards at most `per_minute` rejections a minute to `observer`.
     #[must_use]
     pub const fn new(observer: O, per_minute: u64) -> Self {
         Self { observer, per_minute, window: Mutex::new(Window::new()) }
     }
 
-    /// How many refusals were kept back in all.
+    /// Returns the total number of suppressed rejections.
     pub fn suppressed(&self) -> u64 {
         self.window().kept_back()
     }
@@ -37,9 +38,9 @@ impl<O> Throttled<O> {
 
 impl<O: Observer> Observer for Throttled<O> {
     fn observe(&self, event: &Event<'_>) {
-        // What was dispatched is never kept back, not even in report-only mode.
+        // A dispatched request is never suppressed, not even in report-only mode.
         if !event.is_dispatched() {
-            // The lock is free again when the observer hears of it.
+            // Release the lock before calling the observer.
             let passes = self.window().take(event.told_at(), self.per_minute);
             match passes {
                 None => return,

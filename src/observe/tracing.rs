@@ -1,4 +1,4 @@
-//! Events as `tracing` events.
+//! Events written to `tracing`.
 
 use std::{
     collections::HashMap,
@@ -31,24 +31,29 @@ use crate::{
 
 const SECURITY: &str = "tower_webhook::security";
 const DELIVERY: &str = "tower_webhook::delivery";
-/// Refusals a minute for each provider and reason.
+/// Maximum number of events a minute for each provider, name and reason.
 const PER_MINUTE: u64 = 60;
 
-/// Returns whether the current subscriber takes the loudest events of either target. Its code may panic.
+/// Returns `true` if the current subscriber enables level `error` for either target.
+///
+/// Its code may panic.
 pub(crate) fn is_listening() -> bool {
     let is_enabled =
         || enabled!(target: SECURITY, Level::ERROR) || enabled!(target: DELIVERY, Level::ERROR);
     catch_panic(is_enabled).unwrap_or(true)
 }
 
-/// Counts a line about a request that no layer has seen. Returns how many lines were left out before it, where it is
-/// written. Strangers send such requests, too, so each such line has a window of its own.
+/// Counts a log line about a request that no layer has seen.
+///
+/// Returns the number of lines omitted before it, or `None` if it must be omitted itself.
+/// Unauthenticated senders can cause these lines, too, so each kind has a window of its own.
 pub(crate) fn take_line(window: &Mutex<Window>) -> Option<u64> {
     let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
     window.take(Clock::system().now(), PER_MINUTE)
 }
 
-/// Whether the events of this name, about requests that did not reach the handler, are written at debug.
+/// Returns `true` if events of this name, about requests that did not reach the handler, have level
+/// debug.
 fn is_quiet(name: &str) -> bool {
     let quiet = [
         "webhook_unsigned_probe",
@@ -72,22 +77,29 @@ macro_rules! write_count {
     };
 }
 
-/// Writes events to `tracing`: the page of [`observe`](crate::observe) says which, how, and how many.
+/// Observer that writes events to `tracing`.
+///
+/// The docs of [`observe`](crate::observe) list the events and their limits.
 #[derive(Debug, Default)]
 pub(crate) struct TracingObserver {
     windows: Mutex<HashMap<Sort, Window>>,
-    /// Whether a window has lines to tell the number of, so that others need not look.
+    /// Whether a window has omitted lines to report.
+    ///
+    /// Otherwise, dispatched requests skip the lock.
     has_kept_back: AtomicBool,
-    /// Whether a request has verified since the start, so that the secret is the right one.
+    /// Whether any request has been verified since the start, which proves that the secret is
+    /// correct.
     has_verified: AtomicBool,
     unproven: Mutex<Unproven>,
 }
 
-/// Provider, name and reason. All are constants of the program, so there are few.
+/// Provider, name and reason.
+///
+/// All are constants of the program, so there are few combinations.
 type Sort = (&'static str, &'static str, Option<&'static str>);
 
 impl TracingObserver {
-    /// Tells of a secret that never worked, once an hour.
+    /// Warns about a secret that never worked, at most once an hour.
     fn doubt_secret(&self, event: &Event<'_>) {
         let is_mismatch = |why: &Rejection| why.kind() == RejectionKind::SignatureMismatch;
         if event.verified().is_some() {
@@ -108,13 +120,15 @@ impl TracingObserver {
                     url = event.url(),
                     signed_url = event.signed_url(),
                     count,
-                    "no webhook has verified yet since the start: is this its endpoint's secret?"
+                    "no webhook verified since startup; check the secret of this endpoint"
                 );
             }
         }
     }
 
-    /// Whether this event is written. Tells first how many others were not, where their minute is over.
+    /// Returns `true` if this event is written.
+    ///
+    /// First reports the omitted events of windows that are over.
     fn takes(&self, event: &Event<'_>) -> bool {
         let is_bounded = !event.is_dispatched();
         if !is_bounded && !self.has_kept_back.load(Ordering::Relaxed) {
@@ -132,10 +146,11 @@ impl TracingObserver {
         let takes = !is_bounded || windows.entry(sort).or_default().take(now, PER_MINUTE).is_some();
         let has_kept_back = windows.values().any(Window::has_kept_back);
         self.has_kept_back.store(has_kept_back, Ordering::Relaxed);
-        // The lock is free again when the subscriber hears of it.
+        // The lock is released before the subscriber is called.
         drop(windows);
         for ((provider, name, reason), count) in kept_back {
-            // As loud as the events that it counts: a stranger's GETs are no warning.
+            // Use the level of the counted events: unsigned GETs, which anyone can send, warrant no
+            // warning.
             if count > 0 && is_quiet(name) {
                 write_count!(debug, DELIVERY, provider, reason, count);
             } else if count > 0 {
@@ -146,7 +161,9 @@ impl TracingObserver {
     }
 }
 
-/// The macros want level and target as constants, and the fields in place.
+/// Writes an event.
+///
+/// `tracing` requires constants for level and target, and the fields in place.
 macro_rules! write_event {
     ($level:ident, $target:expr, $event:expr, $message:literal) => {{
         let event = $event;
@@ -195,38 +212,44 @@ macro_rules! write_event {
     }};
 }
 
-/// The tenant, also where there is none by the id that was looked up: the reason says so.
+/// Returns the tenant, or the claimed one if the lookup found none.
+///
+/// The reason tells which it is.
 fn tenant_id(event: &Event<'_>) -> Option<String> {
     let id = event.tenant().or(event.claimed_tenant())?;
-    // It may be a piece of a URL that is secret.
+    // The ID may be a piece of a secret URL.
     let is_secret = event.attempt().repeats_secret(id);
     Some(if is_secret { REDACTED.into() } else { escape(id.as_bytes()) })
 }
 
-/// Whether the sender takes this answer of the handler for a failure. A WebSocket's handshake is answered with 101.
+/// Returns `true` if the sender treats this status as a failure.
+///
+/// A WebSocket upgrade gets 101, which is no failure.
 fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }
 
-/// What a person compares first.
+/// Returns a hint about what to compare first.
 fn hint(rejection: &Rejection) -> Option<&'static str> {
     match rejection.kind() {
         RejectionKind::SignatureMismatch if rejection.raw_signed_url().is_some() => Some(
             "compare the secret and `signed_url` with the provider's console; \
-             a proxy that changes the body has this effect, too",
+             a proxy that changes the body also causes a mismatch",
         ),
         RejectionKind::SignatureMismatch => Some(
             "compare the secret with the provider's console; \
-             a proxy that changes the body has this effect, too",
+             a proxy that changes the body also causes a mismatch",
         ),
         RejectionKind::TimestampStale | RejectionKind::TimestampInFuture => {
-            Some("compare this server's clock, and look for what holds requests back")
+            Some("check this server's clock, and look for components that delay requests")
         }
         _ => None,
     }
 }
 
-/// The cause of a failure of ours. That of a refusal may hold what the sender wrote.
+/// Returns the cause of an internal failure.
+///
+/// Other causes may contain text of the sender.
 fn detail(rejection: &Rejection) -> Option<String> {
     if rejection.kind() != RejectionKind::VerifierUnavailable {
         return None;
@@ -245,7 +268,7 @@ impl Observer for TracingObserver {
         }
         match (event.kind(), event.name()) {
             (_, "webhook_unsigned_probe") => {
-                write_event!(debug, DELIVERY, event, "unsigned GET or HEAD refused");
+                write_event!(debug, DELIVERY, event, "unsigned GET or HEAD request rejected");
             }
             (_, "invalid_webhook_signature") => {
                 write_event!(error, SECURITY, event, "invalid webhook signature");
@@ -254,10 +277,10 @@ impl Observer for TracingObserver {
                 write_event!(error, SECURITY, event, "webhook could not be verified");
             }
             (EventKind::Rejected { .. } | EventKind::Unverified, _) => {
-                write_event!(warn, SECURITY, event, "webhook refused");
+                write_event!(warn, SECURITY, event, "webhook rejected");
             }
             (EventKind::RateLimited, _) => {
-                write_event!(warn, SECURITY, event, "too many webhooks");
+                write_event!(warn, SECURITY, event, "webhook rate limit exceeded");
             }
             (EventKind::Suppressed { .. }, _) => {
                 write_event!(warn, SECURITY, event, "webhook events suppressed");
@@ -298,20 +321,25 @@ impl Observer for TracingObserver {
 fn write_replay(event: &Event<'_>) {
     match event.kind() {
         EventKind::Unguarded { .. } => {
-            write_event!(warn, SECURITY, event, "webhooks not guarded against replay");
+            write_event!(warn, SECURITY, event, "webhooks dispatched without replay protection");
         }
         EventKind::GuardRestored { .. } => {
-            write_event!(warn, SECURITY, event, "webhooks guarded against replay again");
+            write_event!(warn, SECURITY, event, "replay protection restored");
         }
         EventKind::Unguardable => {
-            write_event!(warn, SECURITY, event, "webhooks that can be signed alike pass unguarded");
+            write_event!(
+                warn,
+                SECURITY,
+                event,
+                "webhooks without a unique replay key are not guarded"
+            );
         }
         EventKind::EventIdNotSigned => {
             write_event!(
                 warn,
                 SECURITY,
                 event,
-                "webhooks are not known by their event id: the signature does not cover the body"
+                "event id ignored by the replay guard: the signature does not cover the body"
             );
         }
         EventKind::RetentionUnbounded => {
@@ -319,40 +347,40 @@ fn write_replay(event: &Event<'_>) {
                 warn,
                 DELIVERY,
                 event,
-                "webhooks are remembered without end; set a tolerance or a retention"
+                "replay store keeps webhooks indefinitely; set a tolerance or a retention"
             );
         }
         EventKind::Evicted { .. } => {
-            write_event!(warn, SECURITY, event, "webhooks forgotten before their time");
+            write_event!(warn, SECURITY, event, "replay store evicted unexpired deliveries");
         }
         EventKind::LeaseLost => {
-            write_event!(warn, DELIVERY, event, "webhook handler outlived its lease");
+            write_event!(warn, DELIVERY, event, "webhook handler exceeded its lease");
         }
         EventKind::Unsettled | EventKind::Replay(ReplayAnswer::StoreFailed) => {
             write_event!(warn, DELIVERY, event, "webhook replay store failed");
         }
         EventKind::Replay(_) => {
-            write_event!(debug, DELIVERY, event, "webhook repeated");
+            write_event!(debug, DELIVERY, event, "duplicate webhook suppressed");
         }
         _ => {}
     }
 }
 
-/// Writes the handler's answer.
+/// Writes the response of the handler.
 fn write_completed(event: &Event<'_>, status: Option<StatusCode>) {
     let is_error = status.is_none_or(is_error);
     if event.replay_answer().is_some() {
-        // The replay guard's answer has had an event of its own.
+        // The response of the replay guard has had an event of its own.
         write_event!(debug, DELIVERY, event, "webhook answered by the replay guard");
     } else if is_error && event.verified().is_none() {
         write_event!(
             warn,
             DELIVERY,
             event,
-            "unverified webhook let through, and not accepted by the handler"
+            "unverified webhook forwarded; the handler returned an error"
         );
     } else if is_error {
-        write_event!(warn, DELIVERY, event, "webhook verified, and not accepted by the handler");
+        write_event!(warn, DELIVERY, event, "webhook verified; the handler returned an error");
     } else {
         write_event!(debug, DELIVERY, event, "webhook handled");
     }

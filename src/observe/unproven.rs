@@ -1,16 +1,16 @@
-//! Secrets by which nothing has verified yet.
+//! Secrets that have not verified any request yet.
 
 use std::time::{Duration, SystemTime};
 
 use crate::observe::window::is_within;
 
-/// Refusals that tell of a wrong secret.
+/// Number of rejections that indicates a wrong secret.
 pub(crate) const IN_A_ROW: u32 = 5;
 
-/// The time between two reminders of a secret that never worked.
+/// Time between two warnings about a secret that never worked.
 pub(crate) const REMINDER: Duration = Duration::from_secs(3600);
 
-/// Signatures under a secret by which nothing has verified yet.
+/// Counter of the mismatches of a secret that has not verified any request yet.
 #[derive(Debug, Default)]
 pub(crate) struct Unproven {
     mismatches: u32,
@@ -18,8 +18,10 @@ pub(crate) struct Unproven {
 }
 
 impl Unproven {
-    /// Counts a signature of the right form that did not match. Returns how many there were, when it is time to say
-    /// so: first after `in_a_row`.
+    /// Counts a well-formed signature that did not match.
+    ///
+    /// Returns the number of mismatches if a warning is due: first after `in_a_row` mismatches, and
+    /// then once an hour.
     pub(crate) fn mismatch(&mut self, in_a_row: u32, now: SystemTime) -> Option<u32> {
         self.mismatches = self.mismatches.saturating_add(1);
         let is_raised = self.raised_at.is_some_and(|time| is_within(REMINDER, time, now));

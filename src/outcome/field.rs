@@ -1,12 +1,12 @@
-//! The part of a request that is at fault.
+//! Part of a request that is at fault.
 
 use std::{borrow::Cow, fmt};
 
 use http::HeaderName;
 
-/// The part of a request at fault, as [`Rejection::field`](crate::Rejection::field) has it.
+/// Part of a request that is at fault, as [`Rejection::field`](crate::Rejection::field) returns it.
 ///
-/// Its `Display` is the name alone: `x-hub-signature-256`, `path`.
+/// `Display` writes the name alone: `x-hub-signature-256`, `path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Field {
@@ -22,7 +22,7 @@ pub enum Field {
     Method,
     /// The path of the URL.
     Path,
-    /// A parameter of the query, or with an empty name all of it.
+    /// A parameter of the query, or the whole query if the name is empty.
     Query(Cow<'static, str>),
     /// The URL that the provider signed.
     Url,
@@ -41,7 +41,7 @@ impl Field {
         Self::Query(Cow::Borrowed(name))
     }
 
-    /// Returns the name of the header, parameter or field, or of the part.
+    /// Returns the name of the header, parameter or field, or of the part of the request.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -69,8 +69,8 @@ impl From<HeaderName> for Field {
     }
 }
 
-/// A field, as a rejection keeps it: most rejections that are made are never read, and a header's name is parsed
-/// only then.
+/// Field as a rejection stores it. Most rejections are never read, so the name of a header is
+/// parsed only on demand.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Named {
     Header(Cow<'static, str>),

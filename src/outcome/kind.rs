@@ -1,60 +1,83 @@
-//! What was wrong with a request.
+//! Reasons for rejections.
 
 use std::fmt;
 
 use http::StatusCode;
 
-/// What was wrong with a request.
+/// Reason for a rejection.
 ///
-/// [`is_authentication_failure`](Self::is_authentication_failure) tells the verdicts on a signature, which all get one answer,
-/// from the failures that say so.
+/// [`is_authentication_failure`](Self::is_authentication_failure) separates authentication
+/// failures, which all get the same response, from failures with a status of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
-    /// The body did not arrive within the deadline: 408.
+    /// The body did not arrive within the deadline: `408 Request Timeout`.
     BodyTimeout,
-    /// The body is longer than the limit: 413.
+    /// The body is longer than the limit: `413 Payload Too Large`.
     BodyTooLarge,
-    /// The body broke off, or could not be read: 400.
+    /// The body ended early or could not be read: `400 Bad Request`.
     BodyUnreadable,
-    /// The server's own clock cannot be right, so no signed time can be judged: 503.
+    /// The server's own clock is implausible, so no signed time can be checked:
+    /// `503 Service Unavailable`.
     ClockUnreliable,
-    /// An ownership challenge without the right token.
+    /// An ownership challenge does not have the right token.
     ChallengeFailed,
-    /// An ownership challenge with a part missing or out of form: 400.
+    /// An ownership challenge is malformed, or a part of it is missing: 400.
     ChallengeMalformed,
-    /// An ownership challenge that nobody here has asked for: 404.
+    /// An ownership challenge was not expected: `404 Not Found`.
     ChallengeUnexpected,
-    /// A header, or a field of one, is out of form.
+    /// A header, or a field of one, is malformed.
     Malformed,
-    /// A header that the scheme needs is absent or empty.
+    /// A header that the scheme needs is missing or empty.
     Missing,
     /// The bodies of unverified requests use up the [byte
     /// budget](crate::SignatureLayer::byte_budget): 503.
     Overloaded,
-    /// A header that must be there once is there more than once, or headers of two families are
-    /// mixed.
+    /// A header that may occur only once is repeated, or headers of two families are mixed.
     Repeated,
-    /// No signature in the request was made with one of the secrets over what was received.
+    /// No signature in the request matches its content under any of the secrets.
     SignatureMismatch,
-    /// The signed time is further ahead than the tolerance allows.
+    /// The signed time is further in the future than the tolerance allows.
     TimestampInFuture,
-    /// The signed time is longer ago than the tolerance allows.
+    /// The signed time is further in the past than the tolerance allows.
     TimestampStale,
-    /// A body that the signature does not cover.
+    /// The signature does not cover the body.
     BodyNotSigned,
-    /// The look-up knows no secret for this request.
+    /// The lookup found no secret for this request.
     UnknownTenant,
-    /// The URL that the provider signed could not be told from this request.
+    /// The URL that the provider signed could not be determined from this request.
     UrlUnresolved,
-    /// The verifier panicked: 500.
+    /// The verifier panicked: `500 Internal Server Error`.
     VerifierPanicked,
     /// The verifier itself failed, for example because the secret store is down: 503.
     VerifierUnavailable,
 }
 
 impl RejectionKind {
-    /// A stable name for logs and metrics, in snake case.
+    /// All kinds, for example to register a metric for each.
+    pub const ALL: &[Self] = &[
+        Self::BodyTimeout,
+        Self::BodyTooLarge,
+        Self::BodyUnreadable,
+        Self::ClockUnreliable,
+        Self::ChallengeFailed,
+        Self::ChallengeMalformed,
+        Self::ChallengeUnexpected,
+        Self::Malformed,
+        Self::Missing,
+        Self::Overloaded,
+        Self::Repeated,
+        Self::SignatureMismatch,
+        Self::TimestampInFuture,
+        Self::TimestampStale,
+        Self::BodyNotSigned,
+        Self::UnknownTenant,
+        Self::UrlUnresolved,
+        Self::VerifierPanicked,
+        Self::VerifierUnavailable,
+    ];
+
+    /// Returns a stable name for logs and metrics, in snake case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -80,15 +103,18 @@ impl RejectionKind {
         }
     }
 
-    /// Whether this is a verdict on the request's authenticity. All verdicts get the same answer,
-    /// so that an attacker cannot tell them apart.
+    /// Returns `true` if the request failed authentication.
+    ///
+    /// All authentication failures get the same response, so that an attacker cannot tell them
+    /// apart.
     #[must_use]
     pub const fn is_authentication_failure(self) -> bool {
         self.own_status().is_none()
     }
 
-    /// The status of a failure that is no verdict: 4xx only where the request itself is at fault,
-    /// 5xx where we could not decide, because senders give up on a 4xx and come again after a 503.
+    /// Returns the status of a failure that is not an authentication failure. It is a 4xx only if
+    /// the request itself is at fault, and a 5xx if the server could not decide, because senders
+    /// give up on a 4xx and retry after a 503.
     pub(crate) const fn own_status(self) -> Option<StatusCode> {
         match self {
             Self::BodyTimeout => Some(StatusCode::REQUEST_TIMEOUT),
@@ -112,8 +138,8 @@ impl RejectionKind {
         }
     }
 
-    /// Whether the body was not there whole or could not be held, so that there is nothing to hand
-    /// on.
+    /// Returns `true` if the body was incomplete or could not be held, so that there is nothing to
+    /// forward.
     pub(crate) const fn is_of_body(self) -> bool {
         matches!(
             self,
@@ -123,23 +149,23 @@ impl RejectionKind {
 
     pub(crate) const fn describe(self) -> &'static str {
         match self {
-            Self::BodyTimeout => "the body did not arrive in time",
-            Self::BodyTooLarge => "the body is over the limit",
+            Self::BodyTimeout => "the body did not arrive within the deadline",
+            Self::BodyTooLarge => "the body exceeds the limit",
             Self::BodyUnreadable => "the body could not be read",
-            Self::ClockUnreliable => "the server's clock cannot be right",
-            Self::ChallengeFailed => "the challenge does not carry the right token",
-            Self::ChallengeMalformed => "the challenge is incomplete or out of form",
-            Self::ChallengeUnexpected => "nobody here has asked for this challenge",
-            Self::Malformed => "out of form",
+            Self::ClockUnreliable => "the server's clock is implausible; set it",
+            Self::ChallengeFailed => "the challenge does not have the right token",
+            Self::ChallengeMalformed => "the challenge is incomplete or malformed",
+            Self::ChallengeUnexpected => "the challenge was not expected",
+            Self::Malformed => "malformed",
             Self::Missing => "missing or empty",
-            Self::Overloaded => "too many bodies are being received",
-            Self::Repeated => "there more than once",
+            Self::Overloaded => "the byte budget for unverified bodies is used up",
+            Self::Repeated => "present more than once",
             Self::SignatureMismatch => "no signature matches",
-            Self::TimestampInFuture => "the signed time is in the future",
-            Self::TimestampStale => "the signed time is too long ago",
+            Self::TimestampInFuture => "the signed time is too far in the future",
+            Self::TimestampStale => "the signed time is too far in the past",
             Self::BodyNotSigned => "the signature does not cover the body",
-            Self::UnknownTenant => "no secret is known for this request",
-            Self::UrlUnresolved => "the signed URL cannot be told",
+            Self::UnknownTenant => "no secret found for this request",
+            Self::UrlUnresolved => "the signed URL cannot be determined from this request",
             Self::VerifierPanicked => "the verifier panicked",
             Self::VerifierUnavailable => "the verifier is unavailable",
         }

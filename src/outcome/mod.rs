@@ -1,4 +1,4 @@
-//! What was found out about a request: the vocabulary of everything else.
+//! Results of verification: the types that all other modules share.
 
 pub(crate) mod event_id;
 pub(crate) mod field;

@@ -1,4 +1,4 @@
-//! Why a request was refused, and what the sender is told.
+//! Rejections, and the status of their responses.
 
 use std::{
     borrow::Cow,
@@ -20,10 +20,10 @@ use crate::{
     },
 };
 
-/// A refused request and why.
+/// A rejected request, and the reason.
 ///
-/// The sender learns nothing from it but the status. The layer leaves it in the **response's**
-/// extensions on every refusal, so that layers above can log and count it:
+/// The sender learns only the status. The layer puts the rejection into the **response's**
+/// extensions, so that layers above can log and count it:
 ///
 /// ```
 /// use tower_webhook::Rejection;
@@ -44,28 +44,29 @@ pub struct Rejection {
     provider: &'static str,
     www_authenticate: &'static str,
     tenant: Option<Arc<str>>,
-    /// There is no such tenant, or nobody knows. Its id is kept all the same: to drop it sooner than a known tenant's
-    /// would take other steps.
+    /// Whether the tenant is unknown, or may be. The rejection keeps its ID nevertheless, because
+    /// dropping it sooner than the ID of a known tenant would take different steps.
     is_tenant_claimed: bool,
     pub(crate) field: Option<Named>,
     pub(crate) details: Option<Arc<Details>>,
-    /// Of a mismatch, how many secrets were tried; of a time that is off, its age in milliseconds, negative where it
-    /// is ahead. One field, because rejections are moved a lot.
+    /// Number of secrets tried for a mismatch. For a timestamp outside the tolerance, its age in
+    /// milliseconds, negative if it is in the future. One field, because rejections are moved
+    /// often.
     pub(crate) measure: Option<NonZeroI64>,
 }
 
-/// What few rejections have, behind a pointer, because rejections are moved a lot.
+/// Details that few rejections have, behind a pointer because rejections are moved often.
 #[derive(Clone, Default)]
 pub(crate) struct Details {
     pub(crate) source: Option<Arc<dyn Error + Send + Sync>>,
-    /// As the verifier has it. It is shown without its secrets.
+    /// URL as the verifier has it. Its secrets are redacted before it is shown.
     signed_url: Option<Box<str>>,
-    /// Nor is its path shown.
+    /// Whether the path of the URL is also secret.
     has_secret_url: bool,
 }
 
 impl Rejection {
-    /// A rejection of this kind. The status follows from the kind and from the provider.
+    /// Creates a rejection of this kind. Its status follows from the kind and the provider.
     #[must_use]
     pub const fn new(kind: RejectionKind) -> Self {
         Self {
@@ -81,39 +82,43 @@ impl Rejection {
         }
     }
 
-    /// No signature matches: what a verifier's last line returns.
+    /// Creates the rejection of a request on which no signature matches.
     #[must_use]
     pub const fn mismatch() -> Self {
         Self::new(RejectionKind::SignatureMismatch)
     }
 
-    /// The named header is absent or empty.
+    /// Creates the rejection of a request in which this header is missing or empty.
     #[must_use]
     pub fn missing(header: impl Into<Cow<'static, str>>) -> Self {
         Self::new(RejectionKind::Missing).in_header(header)
     }
 
-    /// The named header is out of form.
+    /// Creates the rejection of a request in which this header is malformed.
     #[must_use]
     pub fn malformed(header: impl Into<Cow<'static, str>>) -> Self {
         Self::new(RejectionKind::Malformed).in_header(header)
     }
 
-    /// The look-up knows no secret for this request. Answered like a bad signature, so that the
-    /// endpoint does not tell which tenants exist.
+    /// Creates the rejection of a request for which the lookup found no secret.
+    ///
+    /// The response is that of an invalid signature, so that the endpoint does not reveal which
+    /// tenants exist.
     #[must_use]
     pub const fn unknown_tenant() -> Self {
         Self::new(RejectionKind::UnknownTenant)
     }
 
-    /// The verifier itself failed: answered with 503, because a genuine sender must come again.
+    /// Creates the rejection of a request that the verifier could not check.
+    ///
+    /// The response is `503 Service Unavailable`, so that a genuine sender retries.
     #[must_use]
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(RejectionKind::VerifierUnavailable).with_source(source)
     }
 
-    /// Names the header or field at fault. Give it only names that the server knows itself, never
-    /// text from the request.
+    /// Sets the header or field at fault. Use only names that the server itself knows, never text
+    /// from the request.
     #[must_use]
     pub fn with_field(mut self, field: impl Into<Field>) -> Self {
         self.field = Some(Named::Other(field.into()));
@@ -125,25 +130,27 @@ impl Rejection {
         self
     }
 
-    /// The part is out of form.
+    /// Creates the rejection of a request in which this part is malformed.
     pub(crate) fn malformed_in(field: Field) -> Self {
         Self::new(RejectionKind::Malformed).with_field(field)
     }
 
-    /// The part is absent or empty.
+    /// Creates the rejection of a request in which this part is missing or empty.
     pub(crate) fn missing_in(field: Field) -> Self {
         Self::new(RejectionKind::Missing).with_field(field)
     }
 
-    /// Adds the cause.
+    /// Sets the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.details().source = Some(Arc::from(source.into()));
         self
     }
 
-    /// Says of a [mismatch](Self::mismatch) which URL the verifier takes for the one that the sender signed, where the
-    /// signature covers one: it is the first thing to compare with the sender's settings.
+    /// Sets the URL of a [mismatch](Self::mismatch) that the verifier expected the signature to
+    /// cover.
+    ///
+    /// It is the first thing to compare with the sender's settings.
     #[must_use]
     pub fn with_signed_url(mut self, url: impl Into<Box<str>>) -> Self {
         self.details().signed_url = Some(url.into());
@@ -158,8 +165,7 @@ impl Rejection {
         Arc::make_mut(self.details.get_or_insert_default())
     }
 
-    /// Says of a [mismatch](Self::mismatch) how many secrets or public keys were tried, none of which made the
-    /// signature.
+    /// Sets how many secrets or public keys were tried for a [mismatch](Self::mismatch).
     #[must_use]
     pub const fn with_secrets_tried(mut self, count: usize) -> Self {
         #[expect(clippy::cast_possible_wrap, reason = "nobody has so many")]
@@ -173,8 +179,8 @@ impl Rejection {
         self
     }
 
-    /// Names the tenant whose secrets were tried; of [`unknown_tenant`](Self::unknown_tenant), the id that was looked up
-    /// in vain.
+    /// Sets the tenant whose secrets were tried. For [`unknown_tenant`](Self::unknown_tenant), sets
+    /// the ID for which the lookup found nothing.
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
@@ -182,8 +188,9 @@ impl Rejection {
         self
     }
 
-    /// Names the tenant that the request claims to be for, where nobody knows whether there is such a tenant: a
-    /// look-up failed, for example. It is told as [`claimed_tenant`](Self::claimed_tenant).
+    /// Sets the tenant that the request claims to be for, if it is not known whether that tenant
+    /// exists, for example because a lookup failed. [`claimed_tenant`](Self::claimed_tenant)
+    /// returns it.
     #[must_use]
     pub fn with_claimed_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
@@ -191,32 +198,32 @@ impl Rejection {
         self
     }
 
-    /// What was wrong.
+    /// Returns the reason for the rejection.
     #[must_use]
     pub const fn kind(&self) -> RejectionKind {
         self.kind
     }
 
-    /// Returns the header or field at fault, where there is one.
+    /// Returns the header or field at fault, if there is one.
     #[must_use]
     pub fn field(&self) -> Option<Field> {
         self.field.as_ref().and_then(Named::field)
     }
 
-    /// Returns its name, for those who write it down.
+    /// Returns the name of the header or field at fault, for logs.
     pub(crate) fn field_name(&self) -> Option<&str> {
         self.field.as_ref().map(Named::name)
     }
 
-    /// Returns how many secrets or public keys were tried, none of which made the signature.
+    /// Returns how many secrets or public keys were tried, if no signature matched.
     #[must_use]
     pub fn secrets_tried(&self) -> Option<usize> {
         let is_meant = self.kind == RejectionKind::SignatureMismatch;
         usize::try_from(self.measure.filter(|_| is_meant)?.get()).ok()
     }
 
-    /// Returns how many milliseconds ago the request was signed, where that is why it was refused. It is negative
-    /// where the signed time is ahead of the clock.
+    /// Returns how many milliseconds ago the request was signed, if that is the reason for the
+    /// rejection. The number is negative if the signed time is ahead of the clock.
     #[must_use]
     pub fn age_millis(&self) -> Option<i64> {
         use RejectionKind::{TimestampInFuture, TimestampStale};
@@ -224,9 +231,10 @@ impl Rejection {
         self.measure.filter(|_| is_meant).map(NonZeroI64::get)
     }
 
-    /// Returns the URL that the verifier took for the signed one, where no signature matched. It is without user
-    /// information and without the values of its parameters; without its path, too, where that is a secret. Text is escaped and
-    /// cut after 256 bytes.
+    /// Returns the URL that the verifier expected the signature to cover, if no signature matched.
+    ///
+    /// It has no user information and no parameter values. If the path is secret, it has no path
+    /// either. Text is escaped and cut after 256 bytes.
     #[must_use]
     pub fn signed_url(&self) -> Option<String> {
         self.signed_url_of(false)
@@ -237,30 +245,32 @@ impl Rejection {
         self.details.as_ref()?.signed_url.as_deref()
     }
 
-    /// The same, of a request whose URL is known to be secret, or not.
+    /// Returns the signed URL, without its path if `has_secret_url` is set.
     pub(crate) fn signed_url_of(&self, has_secret_url: bool) -> Option<String> {
         let has_secret_url =
             has_secret_url || self.details.as_ref().is_some_and(|details| details.has_secret_url);
-        // An unknown tenant's is made, too, so that it takes as long.
+        // The URL is also built for an unknown tenant, so that it takes as long.
         let url = signed_url(self.raw_signed_url()?, has_secret_url);
         Some(url).filter(|_| self.kind == RejectionKind::SignatureMismatch)
     }
 
-    /// The provider whose verifier refused, or `""` before the layer has filled it in.
+    /// Returns the provider whose verifier rejected the request, or `""` before the layer has set
+    /// it.
     #[must_use]
     pub const fn provider(&self) -> &'static str {
         self.provider
     }
 
-    /// The tenant that the look-up named, and no more than that: the request is not proven to be
-    /// that tenant's.
+    /// Returns the tenant that the lookup named. The request is not proven to be from that tenant.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref().filter(|_| self.is_tenant_known())
     }
 
-    /// Returns the id that was looked up, where no tenant was found by it. It is the sender's text: escape it before you
-    /// write it down, and keep nothing by it without a bound.
+    /// Returns the ID that was looked up, if no tenant was found by it.
+    ///
+    /// It is text from the sender: escape it before you log it, and bound any data that you keep
+    /// for each ID.
     #[must_use]
     pub fn claimed_tenant(&self) -> Option<&str> {
         let is_meant = |id: &&str| !id.is_empty() && !self.is_tenant_known();
@@ -271,14 +281,14 @@ impl Rejection {
         !self.is_tenant_claimed && self.kind != RejectionKind::UnknownTenant
     }
 
-    /// The status that the layer answers with: 403 for a verdict unless the provider or the layer
-    /// sets another; fixed by the kind otherwise.
+    /// Returns the status of the response: `403 Forbidden` for an authentication failure, unless
+    /// the provider or the layer sets another. For other kinds, the kind determines the status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.kind.own_status().or(self.status).unwrap_or(StatusCode::FORBIDDEN)
     }
 
-    /// Names the provider, unless it has been named.
+    /// Sets the provider, unless it is set.
     pub(crate) const fn with_provider(mut self, provider: &'static str) -> Self {
         if self.provider.is_empty() {
             self.provider = provider;
@@ -286,7 +296,7 @@ impl Rejection {
         self
     }
 
-    /// Sets the `WWW-Authenticate` of a 401, unless it is known.
+    /// Sets the `WWW-Authenticate` value of a 401 response, unless it is set.
     pub(crate) const fn with_www_authenticate(mut self, challenge: &'static str) -> Self {
         if self.www_authenticate.is_empty() {
             self.www_authenticate = challenge;
@@ -294,13 +304,13 @@ impl Rejection {
         self
     }
 
-    /// Sets the status of a verdict.
+    /// Sets the status of an authentication failure.
     pub(crate) const fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// Hides the path of the signed URL where the request's URL is secret.
+    /// Hides the path of the signed URL if the request's URL is secret.
     pub(crate) fn with_secret_url(mut self, has_secret_url: bool) -> Self {
         if has_secret_url && self.details.is_some() {
             self.details().has_secret_url = true;
@@ -308,7 +318,8 @@ impl Rejection {
         self
     }
 
-    /// With the challenge of the first verifier that had one: all refusals of a layer ask alike.
+    /// Sets the `WWW-Authenticate` value of the first verifier of a layer that had one, so that all
+    /// rejections of the layer ask for the same credentials.
     pub(crate) fn with_shared_challenge(mut self, first: &OnceLock<&'static str>) -> Self {
         self.www_authenticate = match self.www_authenticate {
             "" => first.get().copied().unwrap_or_default(),
@@ -317,8 +328,8 @@ impl Rejection {
         self
     }
 
-    /// A 401 without a challenge leaves a sender that waits for one without a way in (RFC 9110,
-    /// section 15.5.2).
+    /// Adds `WWW-Authenticate` to a 401 response. A sender that waits for it cannot authenticate
+    /// without it (RFC 9110, section 15.5.2).
     pub(crate) fn add_challenge(&self, response: &mut Response<Bytes>) {
         if response.status() == StatusCode::UNAUTHORIZED
             && let Ok(challenge) = HeaderValue::from_str(self.www_authenticate)
@@ -329,7 +340,8 @@ impl Rejection {
     }
 }
 
-/// A secret that was looked up and cannot be used: our fault, so the sender is asked to come again.
+/// Converts the error of a secret that was looked up and is invalid. The server is at fault, so the
+/// sender is asked to retry.
 impl From<ConfigError> for Rejection {
     fn from(error: ConfigError) -> Self {
         Self::unavailable(error)

@@ -1,27 +1,30 @@
-//! What the replay guard answers in the handler's place.
+//! Responses of the replay guard in place of the handler.
 
 use std::fmt;
 
 use http::StatusCode;
 
-/// Why the guard answered in the handler's place. It leaves this in the response's extensions.
+/// Reason for a response of the replay guard in place of the handler. The guard puts it into the
+/// response's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayAnswer {
-    /// The delivery has been handled: 200, or as [set](crate::replay::ReplayLayer::duplicate_status).
+    /// The delivery has been handled: `200 OK`, or [as
+    /// configured](crate::replay::ReplayLayer::duplicate_status).
     Duplicate,
-    /// The delivery is being handled, and may yet fail: 503.
+    /// The delivery is being handled and may still fail: `503 Service Unavailable`.
     InFlight,
-    /// The guard was turned on by name for a provider that signs nothing: 500.
+    /// The guard was [enabled by name](crate::replay::ReplayLayer::guard_body_only) for a provider
+    /// that signs nothing: `500 Internal Server Error`.
     NothingSigned,
-    /// There is no [`SignatureLayer`](crate::SignatureLayer) above: 500.
+    /// No [`SignatureLayer`](crate::SignatureLayer) above the guard has verified the request: 500.
     NotVerified,
-    /// The store could not answer: 503.
+    /// The store failed: 503.
     StoreFailed,
 }
 
 impl ReplayAnswer {
-    /// A stable name for logs and metrics, in snake case.
+    /// Returns a stable name for logs and metrics, in snake case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -41,7 +44,7 @@ impl ReplayAnswer {
         }
     }
 
-    /// Already exists, unavailable, internal.
+    /// Returns the gRPC status code: already exists, unavailable or internal.
     pub(crate) const fn grpc_status(self) -> &'static str {
         match self {
             Self::Duplicate => "6",
@@ -57,12 +60,12 @@ impl fmt::Display for ReplayAnswer {
             Self::Duplicate => "the delivery has been handled",
             Self::InFlight => "the delivery is being handled",
             Self::NothingSigned => {
-                "the replay guard is turned on for a provider whose signature covers nothing"
+                "`guard_body_only` names a provider that signs nothing; remove it"
             }
             Self::NotVerified => {
-                "the replay guard found no `Verified`; put it below a `SignatureLayer`"
+                "the replay guard found no `Verified`; add a `SignatureLayer` above it"
             }
-            Self::StoreFailed => "the replay store could not answer",
+            Self::StoreFailed => "the replay store failed",
         })
     }
 }

@@ -1,14 +1,16 @@
-//! Answers to refused requests: the default one, and gRPC's.
+//! Responses to rejected requests: the default one, and that for gRPC.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 
 use crate::outcome::rejection::Rejection;
 
-/// The default answer: the rejection's status and no body, the same for every verdict.
+/// Returns the default response: the rejection's status and an empty body, the same for every
+/// authentication failure.
 ///
-/// A 503 asks the sender to come again in five seconds. A 401 has the verifier's `WWW-Authenticate`
-/// (see [`VerifierDefaults::with_www_authenticate`](crate::verifier::VerifierDefaults::with_www_authenticate)).
+/// A `503 Service Unavailable` asks the sender to retry after 5 seconds. A `401 Unauthorized` has
+/// the verifier's `WWW-Authenticate` header (see
+/// [`VerifierDefaults::with_www_authenticate`](crate::verifier::VerifierDefaults::with_www_authenticate)).
 #[must_use]
 pub fn default_response(rejection: &Rejection) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
@@ -21,8 +23,8 @@ pub fn default_response(rejection: &Rejection) -> Response<Bytes> {
     response
 }
 
-/// The content type of a gRPC request, which only HTTP/2 carries. Elsewhere a sender could choose
-/// HTTP 200 for its refusal by a header.
+/// Returns the content type of a gRPC request. Only HTTP/2 and later carry gRPC: with an earlier
+/// version, a sender could otherwise choose HTTP 200 for its rejection by a header.
 pub(crate) fn grpc_content_type(version: Version, headers: &HeaderMap) -> Option<&HeaderValue> {
     let content_type = headers.get(header::CONTENT_TYPE)?;
     let (media_type, rest) = content_type.as_bytes().split_at_checked(16)?;
@@ -31,9 +33,9 @@ pub(crate) fn grpc_content_type(version: Version, headers: &HeaderMap) -> Option
     (is_grpc && version >= Version::HTTP_2).then_some(content_type)
 }
 
-/// The answer to a gRPC request: HTTP 200 and a `grpc-status` in the headers ("trailers only"),
-/// under the content type that the request used. A verdict is 7 (permission denied) or, where the
-/// provider wants 401, 16 (unauthenticated).
+/// Returns the response to a gRPC request: HTTP 200 and a `grpc-status` in the headers ("trailers
+/// only"), under the content type of the request. An authentication failure is 7 (permission
+/// denied) or, if the provider's status is 401, 16 (unauthenticated).
 pub(crate) fn grpc_response(rejection: &Rejection, content_type: HeaderValue) -> Response<Bytes> {
     let code = match rejection.status() {
         StatusCode::UNAUTHORIZED => "16",

@@ -1,4 +1,4 @@
-//! What was proven about a request.
+//! Proof of a successful verification.
 
 use std::{
     fmt,
@@ -16,10 +16,11 @@ use crate::outcome::{
     replay_key::{EVENT_ID, Identity, MAX_IDENTITY, ReplayKey, Scope},
 };
 
-/// Proof that a request is genuine, and what is known from it.
+/// Proof that a request is authentic, with the facts that verification established.
 ///
-/// The layer puts it into the request's extensions. A handler that asks for it proves that the
-/// layer is there: without it, axum's `Extension<Verified>` answers 500.
+/// The layer puts it into the request's extensions. A handler that extracts it works only behind
+/// the layer: without the layer, axum's `Extension<Verified>` responds with
+/// `500 Internal Server Error`.
 ///
 /// ```
 /// use axum::{Extension, Router, routing::post};
@@ -40,19 +41,20 @@ pub struct Verified {
     delivery_id_is_signed: bool,
     has_unique_content: bool,
     tenant: Option<Arc<str>>,
-    /// In the replay key in the tenant's place, where a store may find it by other spellings.
+    /// Replaces the tenant in the replay key if the store may find the tenant by several spellings.
     pub(crate) replay_name: Option<Arc<[u8; 32]>>,
     identity: Option<Identity>,
-    /// Whose identity it is, where another verifier accepts the delivery for longer.
+    /// Provider of the identity, if it is that of another verifier, which accepts the delivery for
+    /// longer.
     replay_provider: Option<&'static str>,
     body_is_signed: bool,
     event_id: Option<EventId>,
-    /// As the layer received it. It shares its memory with the request's body.
+    /// Body as the layer received it. It shares its memory with the request's body.
     body: Option<Bytes>,
 }
 
 impl Verified {
-    /// Proof by a verifier of your own, under its name.
+    /// Creates the proof of a verifier of your own, under this provider name.
     #[must_use]
     pub const fn new(provider: &'static str) -> Self {
         Self {
@@ -73,28 +75,29 @@ impl Verified {
         }
     }
 
-    /// Which secret matched: 0 for the first, which is the current one.
+    /// Sets the index of the secret that matched: 0 for the first, which is the current one.
     #[must_use]
     pub const fn with_key_index(mut self, index: usize) -> Self {
         self.key_index = index;
         self
     }
 
-    /// When the provider says it signed. Only a time that the signature covers belongs here.
+    /// Sets when the provider says it signed the request. Use only a time that the signature
+    /// covers.
     #[must_use]
     pub const fn with_signed_at(mut self, time: SystemTime) -> Self {
         self.signed_at = Some(time);
         self
     }
 
-    /// For how long the verifier would accept the same bytes again.
+    /// Sets how long the verifier would accept the same bytes again.
     #[must_use]
     pub const fn with_valid_for(mut self, time: Duration) -> Self {
         self.valid_for = Some(time);
         self
     }
 
-    /// Takes the delivery's id from this header, where it is there.
+    /// Takes the delivery's ID from this header, if it is present.
     pub(crate) fn with_unsigned_id(self, head: &Parts, name: &'static str) -> Self {
         match head.headers.get(name) {
             Some(id) => self.with_delivery_id(id.clone(), false),
@@ -102,7 +105,7 @@ impl Verified {
         }
     }
 
-    /// The delivery's id, and whether the signature covers it.
+    /// Sets the delivery's ID, and whether the signature covers it.
     #[must_use]
     pub fn with_delivery_id(mut self, id: HeaderValue, is_signed: bool) -> Self {
         self.delivery_id = Some(id);
@@ -110,29 +113,30 @@ impl Verified {
         self
     }
 
-    /// Says that what is signed holds something of each delivery's own beside the time: an id in the
-    /// body, or a nonce. With a signed time no two deliveries are then signed alike.
+    /// Declares that the signed content has a part, other than the time, that is unique to each
+    /// delivery: an ID in the body, or a nonce. Together with a signed time, no two deliveries then
+    /// have the same signed content.
     #[must_use]
     pub const fn with_unique_content(mut self) -> Self {
         self.has_unique_content = true;
         self
     }
 
-    /// Says that the signature covers every byte of the body, so that what the body says is proven, too: a replay guard
-    /// may then know the delivery [by an id in it](crate::replay::ReplayLayer::event_id).
+    /// Declares that the signature covers every byte of the body. The replay guard may then
+    /// identify the delivery [by an ID in the body](crate::replay::ReplayLayer::event_id).
     #[must_use]
     pub const fn with_signed_body(mut self) -> Self {
         self.body_is_signed = true;
         self
     }
 
-    /// Says where the provider's bodies have the id of their event.
+    /// Sets the position of the event ID in the provider's bodies.
     pub(crate) const fn with_event_id(mut self, id: Option<EventId>) -> Self {
         self.event_id = id;
         self
     }
 
-    /// Returns where the body has the id of its event.
+    /// Returns the position of the event ID in the body.
     pub(crate) const fn event_id(&self) -> Option<EventId> {
         self.event_id
     }
@@ -146,7 +150,7 @@ impl Verified {
         self.body.as_ref()
     }
 
-    /// The tenant whose secret matched.
+    /// Sets the tenant whose secret matched.
     #[must_use]
     pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.tenant = Some(tenant.into());
@@ -154,8 +158,8 @@ impl Verified {
         self
     }
 
-    /// The bytes that [`replay_key`](Self::replay_key) is made of: the decoded tag or a signed id.
-    /// Give it nothing that a replayer could change.
+    /// Sets the bytes that [`replay_key`](Self::replay_key) is made of: the decoded tag or a signed
+    /// ID. Use only bytes that an attacker who replays the request cannot change.
     #[must_use]
     pub fn with_replay_material(mut self, authenticated: &[u8]) -> Self {
         self.set_identity(authenticated);
@@ -164,7 +168,7 @@ impl Verified {
 
     pub(crate) fn set_identity(&mut self, authenticated: &[u8]) {
         let mut bytes = [0; MAX_IDENTITY];
-        // What does not fit is hashed; no tag is 65 bytes long, so the two cannot meet.
+        // Longer input is hashed. Its length marker, 255, is no other identity's length.
         let len = if authenticated.len() <= MAX_IDENTITY {
             bytes[..authenticated.len()].copy_from_slice(authenticated);
             authenticated.len()
@@ -175,36 +179,39 @@ impl Verified {
         self.identity = Some(Identity { bytes, len: u8::try_from(len).unwrap_or(u8::MAX) });
     }
 
-    /// The provider's name.
+    /// Returns the provider's name.
     #[must_use]
     pub const fn provider(&self) -> &'static str {
         self.provider
     }
 
-    /// Which secret matched: 0 for the first, which is the current one. When the last delivery
-    /// with an old secret is long ago, that secret can go.
+    /// Returns the index of the secret that matched: 0 for the first, which is the current one.
+    ///
+    /// You can remove an old secret once no delivery has used it for a long time.
     #[must_use]
     pub const fn key_index(&self) -> usize {
         self.key_index
     }
 
-    /// When the provider signed, where the signature covers a time.
+    /// Returns when the provider signed the request, if the signature covers a time.
     #[must_use]
     pub const fn signed_at(&self) -> Option<SystemTime> {
         self.signed_at
     }
 
-    /// For how long after its verdict the verifier would accept the same bytes again, where it
-    /// judges a signed time. Whoever remembers deliveries must remember them for longer.
+    /// Returns how long after verification the verifier would accept the same bytes again, if it
+    /// checks a signed time. A store of seen deliveries must keep them for longer.
     #[must_use]
     pub const fn valid_for(&self) -> Option<Duration> {
         self.valid_for
     }
 
-    /// Whether any two genuine deliveries differ in what is signed: an id is signed with each, or a
-    /// time and [something of its own](Self::with_unique_content). Elsewhere identical genuine deliveries
-    /// exist, and no [`replay_key`](Self::replay_key) can tell them from a replay: a time alone is
-    /// the same for all deliveries of one second.
+    /// Returns `true` if any two authentic deliveries differ in their signed content, because the
+    /// provider signs an ID with each, or a time and [unique content](Self::with_unique_content).
+    ///
+    /// Otherwise, authentic deliveries can be identical, and no [`replay_key`](Self::replay_key)
+    /// can distinguish them from a replay. A time alone is the same for all deliveries of one
+    /// second.
     #[must_use]
     pub const fn has_unique_replay_key(&self) -> bool {
         let has_unique_content = self.has_unique_content && self.signed_at.is_some();
@@ -212,9 +219,9 @@ impl Verified {
         self.identity.is_some() && (has_unique_replay_key || self.replay_provider.is_some())
     }
 
-    /// Of two verifiers that both accept this delivery, and one of which is enough. Once this one does
-    /// not any more, the other one does, and a replay guard must know the delivery then: by the key of
-    /// the one that accepts it longer.
+    /// Combines the proofs of two verifiers that both accept this delivery, if one of them is
+    /// enough. The replay guard must recognise the delivery for as long as either verifier accepts
+    /// it. The replay key is therefore that of the verifier that accepts it for longer.
     pub(crate) fn or_longer_of(mut self, other: &Self) -> Self {
         self.body_is_signed |= other.body_is_signed;
         let is_longer = match (self.valid_for, other.valid_for) {
@@ -236,9 +243,9 @@ impl Verified {
         self
     }
 
-    /// What a further proof of the same request tells: the tenant where this one names none, and
-    /// what tells the delivery from others where this one does not. It is accepted again for as long as
-    /// both verifiers do.
+    /// Adds facts from a further proof of the same request: the tenant if this proof names none,
+    /// and the identity of the delivery if this proof has no unique one. The delivery is accepted
+    /// again only while both verifiers accept it.
     pub(crate) fn or_identity_of(mut self, other: &Self) -> Self {
         self.body_is_signed |= other.body_is_signed;
         self.valid_for = [self.valid_for, other.valid_for].into_iter().flatten().min();
@@ -246,13 +253,13 @@ impl Verified {
             && (other.has_unique_replay_key() || self.identity.is_none())
         {
             self.identity.clone_from(&other.identity);
-            // The same id is another delivery of another provider or tenant.
+            // The same ID from another provider or tenant is another delivery.
             let is_same = self.provider == other.replay_provider.unwrap_or(other.provider)
                 && self.tenant.as_ref().is_none_or(|tenant| other.tenant.as_ref() == Some(tenant));
             self.replay_provider = other.replay_provider;
             if let (false, Some(key)) = (is_same, other.replay_key()) {
                 self.set_identity(&key.0);
-                // It stays unique, under this one's name.
+                // The identity remains unique, under the provider of this proof.
                 self.replay_provider = other.replay_provider.map(|_| self.provider);
             }
             self.signed_at = other.signed_at;
@@ -267,46 +274,51 @@ impl Verified {
         self
     }
 
-    /// The delivery's id as the provider sent it. Most are **not signed**: see
+    /// Returns the delivery's ID as the provider sent it. Most are **not signed**: see
     /// [`delivery_id_is_signed`](Self::delivery_id_is_signed).
     #[must_use]
     pub const fn delivery_id(&self) -> Option<&HeaderValue> {
         self.delivery_id.as_ref()
     }
 
-    /// Whether the signature covers the delivery's id. An unsigned one can be changed by whoever
-    /// replays a captured request, so it must not decide whether a delivery was seen before.
+    /// Returns `true` if the signature covers the delivery's ID.
+    ///
+    /// An attacker who replays a captured request can change an unsigned ID, so it must not decide
+    /// whether a delivery was seen before.
     #[must_use]
     pub const fn delivery_id_is_signed(&self) -> bool {
         self.delivery_id_is_signed
     }
 
-    /// Returns whether the signature covers every byte of the body.
+    /// Returns `true` if the signature covers every byte of the body.
     #[must_use]
     pub const fn body_is_signed(&self) -> bool {
         self.body_is_signed
     }
 
-    /// The tenant whose secret matched, where the look-up named one.
+    /// Returns the tenant whose secret matched, if the lookup named one.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
     }
 
-    /// Tells this signed delivery of this tenant from every other. Two genuine deliveries with the same signed
-    /// content have the same key, so a scheme that signs only the body needs care: identical
-    /// genuine bodies exist.
+    /// Returns the key that distinguishes this signed delivery of this tenant from every other, or
+    /// `None` if the verifier set no [replay material](Self::with_replay_material).
+    ///
+    /// Two authentic deliveries with the same signed content have the same key. Take care with a
+    /// scheme that signs only the body, because authentic bodies can be identical.
     #[must_use]
     pub fn replay_key(&self) -> Option<ReplayKey> {
         self.hash_identity(Sha256::new_with_prefix(b"tower-webhook replay key 1\0"))
     }
 
-    /// The replay key within a scope; see [`Scope`].
+    /// Returns the replay key within a scope; see [`Scope`].
     pub(crate) fn scoped_replay_key(&self, scope: &Scope) -> Option<ReplayKey> {
         self.hash_identity(scope.0.clone())
     }
 
-    /// The key of the event with this id within a scope, whatever signature the delivery has.
+    /// Returns the key of the event with this ID within a scope, regardless of the delivery's
+    /// signature.
     pub(crate) fn scoped_event_key(&self, scope: &Scope, id: &str) -> ReplayKey {
         let mut hash = scope.0.clone();
         hash.update(self.provider);
@@ -317,7 +329,7 @@ impl Verified {
         ReplayKey(hash.finalize().into())
     }
 
-    /// One tenant's id must not pass for another's.
+    /// Adds the tenant to the hash, so that one tenant's ID is not taken for another's.
     fn hash_tenant(&self, hash: &mut Sha256) {
         match (&self.replay_name, &self.tenant) {
             (Some(name), _) => hash.update(**name),
@@ -336,10 +348,10 @@ impl Verified {
     }
 }
 
-/// The mark of a request that is **not** proven genuine and was let through all the same, because
-/// the layer [only reports](crate::SignatureLayer::dangerously_report_only).
+/// Marker of a request that is **not** proven authentic and was forwarded nevertheless, because the
+/// layer is in [report-only mode](crate::SignatureLayer::dangerously_report_only).
 ///
-/// It stands in the request's extensions in the place of [`Verified`], never beside it.
+/// The layer puts it into the request's extensions in place of [`Verified`], never beside it.
 #[derive(Clone, Debug)]
 pub struct Unverified {
     rejection: Rejection,
@@ -350,7 +362,7 @@ impl Unverified {
         Self { rejection }
     }
 
-    /// Why the request would have been refused.
+    /// Returns the reason why the request would have been rejected.
     #[must_use]
     pub const fn rejection(&self) -> &Rejection {
         &self.rejection
@@ -358,7 +370,7 @@ impl Unverified {
 }
 
 impl fmt::Debug for Verified {
-    /// Without the bytes of the replay key, which may be a signature.
+    /// Leaves out the bytes of the replay key, which may be a signature.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verified")
             .field("provider", &self.provider)

@@ -1,6 +1,6 @@
-//! Dates, as senders write them.
+//! Dates in the formats of senders.
 
-/// A number of plain digits.
+/// Parses a number of plain digits.
 pub(crate) fn number(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0i64, |value, byte| {
         let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
@@ -8,7 +8,8 @@ pub(crate) fn number(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// `2025-05-19T00:51:44.816Z`: date, time, fraction of one to nine digits, zone.
+/// Parses `2025-05-19T00:51:44.816Z`: date, time, fraction of one to nine digits, zone. Returns
+/// milliseconds since 1970.
 pub(crate) fn rfc3339(text: &[u8], zoned: bool) -> Option<i64> {
     let (head, mut rest) = text.split_at_checked(19)?;
     // RFC 3339, section 5.6, leaves the case of `T` and `Z` to the sender.
@@ -57,7 +58,8 @@ pub(crate) const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue"
 pub(crate) const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// `Thu 07 Sep 2017 06:30:04 UTC`, with the right day of the week.
+/// Parses `Thu 07 Sep 2017 06:30:04 UTC`, and checks the day of the week. Returns milliseconds
+/// since 1970.
 pub(crate) fn date(text: &[u8]) -> Option<i64> {
     let (weekday, rest) = text.split_at_checked(3)?;
     let rest = rest.strip_prefix(b",").unwrap_or(rest);
@@ -95,7 +97,7 @@ const fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 
-/// Days of the proleptic Gregorian calendar, for years from 1.
+/// Returns the days since 1970 in the proleptic Gregorian calendar, for years from 1.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let before = year - 1;
     let years = before * 365 + before / 4 - before / 100 + before / 400;
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn rfc3339_is_read_as_other_tools_read_it() {
-        // Made with `date -u -d … +%s%3N`.
+        // Computed with `date -u -d … +%s%3N`.
         for (text, zoned, millis) in [
             ("1970-01-01T00:00:00Z", true, Some(0)),
             ("2025-05-19T00:51:44.816Z", true, Some(1_747_615_904_816)),
@@ -152,7 +154,7 @@ mod tests {
 
     #[test]
     fn dates_are_read_as_other_tools_read_them() {
-        // Made with `date -u -d … +%s`.
+        // Computed with `date -u -d … +%s`.
         for (text, seconds) in [
             ("Thu 07 Sep 2017 06:30:04 UTC", Some(1_504_765_804)),
             ("Thu, 07 Sep 2017 06:30:04 GMT", Some(1_504_765_804)),

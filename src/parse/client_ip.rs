@@ -1,4 +1,4 @@
-//! Where a request came from.
+//! The IP address of the client.
 
 use std::{fmt, net::IpAddr, str, sync::Arc};
 
@@ -6,13 +6,13 @@ use http::{HeaderName, request::Parts};
 
 use crate::{error::ConfigError, parse::network::Network};
 
-/// Addresses that are looked at in a forwarding header, from its end.
+/// Maximum number of addresses that are read in a forwarding header, from its end.
 const MAX_HOPS: usize = 32;
 
-/// Tells the address that a request came from.
+/// A rule that determines the IP address of a request's client.
 ///
-/// The connection's own address stands in an extension that the server puts there; this reads it
-/// from axum's:
+/// The address of the connection is in an extension that the server inserts. This example reads it
+/// from axum's extension:
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -28,7 +28,7 @@ const MAX_HOPS: usize = 32;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// With tonic it is `head.extensions.get::<TcpConnectInfo>()?.remote_addr().map(|peer| peer.ip())`.
+/// With tonic, use `head.extensions.get::<TcpConnectInfo>()?.remote_addr().map(|peer| peer.ip())`.
 #[derive(Clone)]
 pub struct ClientIp {
     peer: Arc<Peer>,
@@ -38,20 +38,23 @@ pub struct ClientIp {
 type Peer = dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync;
 
 impl ClientIp {
-    /// `peer` tells the address of the connection. Do not read it from a header: anyone can write
-    /// one.
+    /// Creates a rule that gets the address of the connection from `peer`.
+    ///
+    /// Do not read that address from a header: anyone can write one.
     #[must_use]
     pub fn new(peer: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         Self { peer: Arc::new(peer), forwarded: None }
     }
 
-    /// Believes this header (`x-forwarded-for`) of requests whose peer is one of the `proxies`
-    /// (`10.0.0.0/8`, `fd00::/8`, `192.0.2.7`). It is read from its end, past each address that is
-    /// itself a listed proxy: what stands further in front could have been written by anyone.
+    /// Trusts this header (`x-forwarded-for`) in requests whose peer is one of the `proxies`
+    /// (`10.0.0.0/8`, `fd00::/8`, `192.0.2.7`).
+    ///
+    /// The header is read from its end, past each address that is itself a listed proxy. Anyone
+    /// could have written the addresses further in front.
     ///
     /// # Errors
     ///
-    /// When a network is out of form.
+    /// Returns [`ConfigError::NetworkInvalid`] if a network is malformed.
     pub fn trust_proxies<N: AsRef<str>>(
         mut self,
         header: HeaderName,
@@ -62,7 +65,8 @@ impl ClientIp {
         Ok(self)
     }
 
-    /// The address that the request with this head came from.
+    /// Returns the client's address for the request with this head, or `None` if the peer's address
+    /// is not known.
     #[must_use]
     pub fn of(&self, head: &Parts) -> Option<IpAddr> {
         let mut address = (self.peer)(head)?.to_canonical();
@@ -71,7 +75,7 @@ impl ClientIp {
         let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         let mut hops = hops.take(MAX_HOPS);
         while proxies.iter().any(|network| network.contains(address)) {
-            // Where the header ends or is out of form, the last proxy is all that is known.
+            // If the header ends or is malformed, only the last proxy is known.
             let Some(before) = hops.next().and_then(parse) else { break };
             address = before;
         }
@@ -79,7 +83,7 @@ impl ClientIp {
     }
 }
 
-/// `192.0.2.7`, `192.0.2.7:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
+/// Parses `192.0.2.7`, `192.0.2.7:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
 fn parse(hop: &[u8]) -> Option<IpAddr> {
     let hop = str::from_utf8(hop.trim_ascii()).ok()?;
     let address = match hop.strip_prefix('[') {
@@ -127,7 +131,7 @@ mod tests {
             ("192.0.2.1", &["203.0.113.9"][..], "192.0.2.1"),
             ("10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
             ("::ffff:10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
-            // The sender's own addition stands in front of what the proxy saw.
+            // An address that the sender added is in front of the address that the proxy saw.
             ("10.0.0.1", &["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
             ("10.0.0.1", &["198.51.100.1", "203.0.113.9"], "203.0.113.9"),
             ("10.0.0.1", &["203.0.113.9, 10.0.0.2"], "203.0.113.9"),

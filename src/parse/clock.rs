@@ -8,9 +8,9 @@ use std::{
 
 use crate::outcome::{kind::RejectionKind, rejection::Rejection};
 
-/// Tells the time: the system's, or in tests their own.
+/// A clock: the system clock, or a clock that a test sets.
 ///
-/// A closure and a [`SystemTime`] are clocks, too:
+/// A closure and a [`SystemTime`] convert into a clock:
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -26,30 +26,33 @@ use crate::outcome::{kind::RejectionKind, rejection::Rejection};
 pub struct Clock(Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>);
 
 impl Clock {
-    /// Creates a clock of this function.
+    /// Creates a clock from this function.
     #[must_use]
     pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(now)))
     }
 
-    /// Creates a clock that always tells this time.
+    /// Creates a clock that always returns this time.
     #[must_use]
     pub fn fixed(time: SystemTime) -> Self {
         Self::new(move || time)
     }
 
-    /// Creates the system's clock, which is the default.
+    /// Creates the system clock, which is the default.
     #[must_use]
     pub const fn system() -> Self {
         Self(None)
     }
 
-    /// Returns the time. `wasm32-unknown-unknown` has none of its own: the system's clock tells 1970 there.
+    /// Returns the time.
+    ///
+    /// `wasm32-unknown-unknown` has no clock of its own. The system clock returns the start of 1970
+    /// there.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         match &self.0 {
             Some(now) => now(),
-            // To ask the system there ends the program.
+            // Reading the system clock ends the program there.
             None if HAS_NO_SYSTEM => UNIX_EPOCH,
             None => SystemTime::now(),
         }
@@ -59,8 +62,10 @@ impl Clock {
         self.0.is_none()
     }
 
-    /// Milliseconds since 1970. A clock that cannot be right would refuse every genuine request
-    /// for good, so that case asks the sender to come again.
+    /// Returns milliseconds since 1970.
+    ///
+    /// A clock before 1990 or after 2099 cannot be right. It would make the layer reject every
+    /// genuine request for good, so this case asks the sender to retry.
     pub(crate) fn millis(&self) -> Result<i64, Rejection> {
         const PLAUSIBLE: std::ops::Range<i64> = 631_152_000_000..4_102_444_800_000; // 1990 to 2100
         let now = self.now();
@@ -90,11 +95,11 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Whether the target has no system that can be asked for the time.
+/// `true` if the target has no system clock.
 pub(crate) const HAS_NO_SYSTEM: bool = cfg!(all(target_family = "wasm", target_os = "unknown"));
 
-/// Returns the time since the process first asked, by a clock that no correction moves. It stands still where there is
-/// no such clock.
+/// Returns the time since this function was first called, by a clock that no correction moves.
+/// Returns zero on a target without a clock.
 pub(crate) fn steady() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     if HAS_NO_SYSTEM { Duration::ZERO } else { START.elapsed() }

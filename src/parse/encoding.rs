@@ -1,4 +1,4 @@
-//! Strict decoding: one spelling for each byte string, but for the case of hex digits.
+//! Strict decoding. Each byte string has one spelling, apart from the case of hexadecimal digits.
 
 use crate::outcome::redact::percent::nibble;
 use base64::{
@@ -6,25 +6,26 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose},
 };
 
-/// Longest tag: SHA-512.
+/// Length of the longest tag, in bytes: SHA-512.
 pub(crate) const MAX_TAG: usize = 64;
 
-/// Longest signature by a private key: RSA with 8192 bits.
+/// Length of the longest signature by a private key, in bytes: RSA with 8192 bits.
 pub(crate) const MAX_SIGNATURE: usize = 1024;
 
 const UNPADDED: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
-/// Base64 of a public key, which senders show padded or not.
+/// Base64 of a public key, which providers show with or without padding.
 #[cfg(feature = "asymmetric")]
 pub(crate) const BASE64_KEY: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, UNPADDED);
 
-/// Decodes the base64 of the operator's own secret into `out`, and returns its length or what is wrong
-/// with the text.
+/// Decodes the base64 of the user's own secret into `out`. Returns its length, or the problem with
+/// the text.
 ///
-/// Texts that people cut, or made of random letters, lack the padding or have bits to spare in the last
-/// letter. Here nobody gains by a second spelling, as the sender of a signature would (T-33). A short
-/// secret could as well have lost a letter, and has to be written to the bit.
+/// A text that was cut, or made of random characters, lacks the padding or has unused bits in its
+/// last character. It is accepted: a second spelling of the user's own secret helps no attacker,
+/// whereas a second spelling of a signature would. A short secret could also have lost a character,
+/// and has to be complete to the bit.
 pub(crate) fn decode_secret(text: &str, out: &mut [u8]) -> Result<usize, &'static str> {
     const LENIENT: GeneralPurpose =
         GeneralPurpose::new(&alphabet::STANDARD, UNPADDED.with_decode_allow_trailing_bits(true));
@@ -34,69 +35,62 @@ pub(crate) fn decode_secret(text: &str, out: &mut [u8]) -> Result<usize, &'stati
     }
     let len = LENIENT.decode_slice(text, out).map_err(|_| base64_flaw(text))?;
     if len < SHORTEST {
-        return Err("its padding or its last letters are missing, and it is too short to go \
-                    without them");
+        return Err("its padding or last characters are missing; a short secret needs them");
     }
     Ok(len)
 }
 
-/// Says what is wrong with a text that is not base64, for whoever pasted it.
+/// Describes the problem with a text that is not base64, for the person who pasted it.
 pub(crate) fn base64_flaw(text: &str) -> &'static str {
     let data = text.trim_end_matches('=');
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     if let Some(flaw) = flaw(text) {
         flaw
     } else if data.contains(['-', '_']) {
-        "it has `-` or `_`, which the URL-safe alphabet has in place of `+` and `/`"
+        "it contains `-` or `_` of the URL-safe alphabet; expected `+` and `/`"
     } else if data.contains('=') {
-        "it has `=` before its end"
+        "it contains `=` before its end"
     } else if !data.bytes().all(is_letter) {
-        "it has a character that base64 does not have"
+        "it contains a character that is not base64"
     } else if data.len() % 4 == 1 {
-        "a letter is missing or too many"
+        "it has one character too few or too many"
     } else {
         "paste it as the provider shows it"
     }
 }
 
-/// Says what is wrong with a text that is not hexadecimal, for whoever pasted it.
+/// Describes the problem with a text that is not hexadecimal, for the person who pasted it.
 pub(crate) fn hex_flaw(text: &str) -> &'static str {
     if let Some(flaw) = flaw(text) {
         flaw
     } else if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        "it has a character that is no hexadecimal digit"
+        "it contains a character that is not a hexadecimal digit"
     } else if text.len() % 2 == 1 {
-        "a digit is missing or too many"
+        "it has one digit too few or too many"
     } else {
         "paste it as the provider shows it"
     }
 }
 
-/// Says what a text that cannot be decoded begins with, and the way out.
+/// Beginnings of texts that cannot be decoded, each with the problem and its fix.
 const BEGINNINGS: [(&str, &str); 14] = [
-    (
-        "-----BEGIN",
-        "it is a PEM block (`-----BEGIN`); `PublicKey::from_pem` reads that of a public key",
-    ),
-    ("v1,whsec_", "it begins with `v1,`; paste what follows, `whsec_…`"),
-    ("v1,", "it begins with `v1,`; leave that out"),
+    ("-----BEGIN", "it is a PEM block (`-----BEGIN`); use `PublicKey::from_pem` for a public key"),
+    ("v1,whsec_", "it begins with `v1,`; use only the text after it, `whsec_…`"),
+    ("v1,", "it begins with `v1,`; remove that prefix"),
     (
         "whsec_",
-        "it begins with `whsec_`, as a secret of Standard Webhooks does: `Secret::from_whsec` reads it",
+        "it begins with `whsec_` like a secret of Standard Webhooks; use `Secret::from_whsec`",
     ),
-    ("whpk_", "it begins with `whpk_`, as a public key does: `PublicKey::from_whpk` reads it"),
-    (
-        "whsk_",
-        "it begins with `whsk_`, as the sender's private key does; use the public one, `whpk_…`",
-    ),
-    ("sk_", "it begins with `sk_`, as an API key does; use the endpoint's signing secret"),
-    ("pk_", "it begins with `pk_`, as an API key does; use the endpoint's signing secret"),
-    ("rk_", "it begins with `rk_`, as an API key does; use the endpoint's signing secret"),
-    ("sha256=", "it begins with `sha256=`, as a signature does; use the secret"),
-    ("base64:", "it begins with `base64:`; leave that out"),
-    ("0x", "it begins with `0x`; leave that out"),
-    ("\"", "there are quotation marks round it; leave them out"),
-    ("'", "there are quotation marks round it; leave them out"),
+    ("whpk_", "it begins with `whpk_` like a public key; use `PublicKey::from_whpk`"),
+    ("whsk_", "it begins with `whsk_` like the sender's private key; use the public key, `whpk_…`"),
+    ("sk_", "it begins with `sk_` like an API key; use the endpoint's signing secret"),
+    ("pk_", "it begins with `pk_` like an API key; use the endpoint's signing secret"),
+    ("rk_", "it begins with `rk_` like an API key; use the endpoint's signing secret"),
+    ("sha256=", "it begins with `sha256=` like a signature; use the secret"),
+    ("base64:", "it begins with `base64:`; remove that prefix"),
+    ("0x", "it begins with `0x`; remove that prefix"),
+    ("\"", "it begins with a quotation mark; remove the quotation marks"),
+    ("'", "it begins with a quotation mark; remove the quotation marks"),
 ];
 
 fn flaw(text: &str) -> Option<&'static str> {
@@ -104,17 +98,17 @@ fn flaw(text: &str) -> Option<&'static str> {
     if let Some((_, flaw)) = BEGINNINGS.iter().find(begins) {
         Some(flaw)
     } else if text.contains(['\n', '\r']) {
-        Some("there is a line break in it; remove it")
+        Some("it contains a line break; remove it")
     } else if text.contains(char::is_whitespace) {
-        Some("there is white space in it; leave that out")
+        Some("it contains white space; remove it")
     } else if text.contains(['|', ',', ';']) {
-        Some("there seem to be several in it; give each of them alone")
+        Some("it seems to contain several values; pass each of them separately")
     } else {
         None
     }
 }
 
-/// How a signature is written.
+/// Encoding of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Encoding {
@@ -127,7 +121,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The canonical text, lower-case where there is a choice.
+    /// Returns the canonical text, in lower case if there is a choice.
     pub(crate) fn encode(self, bytes: &[u8]) -> String {
         match self {
             Self::Base64 => general_purpose::STANDARD.encode(bytes),
@@ -136,9 +130,10 @@ impl Encoding {
         }
     }
 
-    /// Decodes a signature of exactly `out.len()` bytes. Another length, another alphabet, white
-    /// space, a sign, missing padding or stray trailing bits give `None`: a lenient decoder gives
-    /// one signature many spellings (T-33).
+    /// Decodes a signature of exactly `out.len()` bytes.
+    ///
+    /// Another length, another alphabet, white space, a sign, missing padding or stray trailing
+    /// bits give `None`: a lenient decoder gives one signature many spellings.
     pub(crate) fn decode(self, text: &[u8], out: &mut [u8]) -> Option<()> {
         let engine = match self {
             Self::Hex => return decode_hex(text, out),
@@ -146,7 +141,7 @@ impl Encoding {
             Self::Base64Url => &general_purpose::URL_SAFE_NO_PAD,
         };
         let mut buffer = [0; MAX_TAG + 2];
-        // The text's length is checked first, so that nothing long is decoded.
+        // The length of the text is checked first, so that no long text is decoded.
         if text.len() > MAX_TAG.div_ceil(3) * 4 {
             return None;
         }
@@ -158,8 +153,8 @@ impl Encoding {
         Some(())
     }
 
-    /// Decodes a signature of one to `max` bytes, as strictly, for algorithms whose signatures
-    /// have no one length.
+    /// Decodes a signature of one to `max` bytes equally strictly, for algorithms whose signatures
+    /// vary in length.
     pub(crate) fn decode_up_to<'a>(
         self,
         max: usize,
@@ -196,7 +191,7 @@ pub(crate) fn decode_hex(text: &[u8], out: &mut [u8]) -> Option<()> {
     (seen <= 0xf).then_some(())
 }
 
-/// The value of each hex digit, and [`u8::MAX`] for every other byte.
+/// The value of each hexadecimal digit, and [`u8::MAX`] for every other byte.
 const NIBBLES: [u8; 256] = {
     let mut table = [u8::MAX; 256];
     let mut byte = 0u8;

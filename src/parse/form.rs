@@ -1,26 +1,27 @@
-//! Form-encoded text, decoded as the WHATWG URL standard does: `+` is a space, `%41` a byte, and
-//! what is not a valid escape stands for itself.
+//! Form-encoded text, decoded by the WHATWG URL standard: `+` is a space, `%41` is a byte, and text
+//! that is not a valid escape is kept unchanged.
 
 use crate::outcome::{kind::RejectionKind, redact::percent::decode_until};
 
-/// More parameters than any provider sends.
+/// Maximum number of parameters, more than any provider sends.
 const MAX_PARAMETERS: usize = 4096;
 
 /// Decoded names and values, all in one buffer.
 #[derive(Debug)]
 pub(crate) struct Form {
     text: Vec<u8>,
-    /// Where each name begins, its value begins, and the value ends.
+    /// The start of each name, the start of its value, and the end of the value.
     parameters: Vec<[usize; 3]>,
 }
 
 impl Form {
-    /// `None` when there are too many parameters. Blank values are kept, and a name without `=`
-    /// has a blank value.
+    /// Parses a form. Returns `None` if there are too many parameters.
+    ///
+    /// Blank values are kept, and a name without `=` has a blank value.
     pub(crate) fn parse(encoded: &[u8]) -> Option<Self> {
         let mut form = Self {
             text: Vec::with_capacity(encoded.len()),
-            // Parameters are seldom shorter, so the list seldom grows.
+            // Parameters are seldom shorter than 16 bytes, so the list seldom grows.
             parameters: Vec::with_capacity((encoded.len() / 16 + 1).min(MAX_PARAMETERS)),
         };
         let mut rest = encoded;
@@ -43,14 +44,16 @@ impl Form {
         Some(form)
     }
 
-    /// The value of the first parameter with this name.
+    /// Returns the value of the first parameter with this name.
     pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
         let mut parameters = self.iter();
         parameters.find(|(n, _)| *n == name.as_bytes()).map(|(_, value)| value)
     }
 
-    /// The value of the parameter with this name, which must be there exactly once and not be blank:
-    /// which of two a handler takes is not ours to guess (T-15).
+    /// Returns the value of the parameter with this name, which must occur exactly once and not be
+    /// blank.
+    ///
+    /// Of two values, the handler may take either one.
     pub(crate) fn only(&self, name: &str) -> Result<&[u8], RejectionKind> {
         let mut values = self.iter().filter(|(n, _)| *n == name.as_bytes());
         match (values.next(), values.next()) {
@@ -60,7 +63,7 @@ impl Form {
         }
     }
 
-    /// Sorts by the bytes of name and value, and drops repeated pairs.
+    /// Sorts the parameters by the bytes of name and value, and removes repeated pairs.
     pub(crate) fn sort_and_dedup(&mut self) {
         let pair = |&[start, middle, end]: &[usize; 3]| {
             (&self.text[start..middle], &self.text[middle..end])
@@ -69,7 +72,7 @@ impl Form {
         self.parameters.dedup_by(|a, b| pair(a) == pair(b));
     }
 
-    /// Names and values, decoded.
+    /// Returns the decoded names and values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.parameters
             .iter()

@@ -1,4 +1,4 @@
-//! Reading a request's head strictly.
+//! Strict readers of a request head.
 
 use http::{HeaderName, HeaderValue, Uri, Version, header, request::Parts};
 
@@ -7,8 +7,8 @@ use crate::outcome::{kind::RejectionKind, rejection::Rejection};
 /// Longest header value that takes part in verification, in bytes.
 const MAX_HEADER: usize = 8 << 10;
 
-/// The value of a header that must be there exactly once and not be empty (T-08, T-10), without
-/// the white space around it.
+/// Returns the value of a header that must occur exactly once and not be empty, without the white
+/// space around it.
 pub(crate) fn required<'a>(head: &'a Parts, name: &'static str) -> Result<&'a [u8], Rejection> {
     match optional(head, name)? {
         Some(value) if !value.is_empty() => Ok(value),
@@ -16,7 +16,7 @@ pub(crate) fn required<'a>(head: &'a Parts, name: &'static str) -> Result<&'a [u
     }
 }
 
-/// The value of a header that may be there once, without the white space around it.
+/// Returns the value of a header that may occur once, without the white space around it.
 pub(crate) fn optional<'a>(
     head: &'a Parts,
     name: &'static str,
@@ -27,7 +27,7 @@ pub(crate) fn optional<'a>(
     }
 }
 
-/// As [`required`], for a name that was configured.
+/// Returns the value of a header whose name was configured, by the rules of [`required`].
 pub(crate) fn required_named<'a>(
     head: &'a Parts,
     name: &HeaderName,
@@ -42,7 +42,7 @@ pub(crate) fn required_named<'a>(
     Err(Rejection::new(kind).in_header(name.to_string()))
 }
 
-/// What follows this scheme in `Authorization`.
+/// Returns the credentials after this scheme in `Authorization`.
 pub(crate) fn credentials<'a>(head: &'a Parts, scheme: &str) -> Result<&'a [u8], Rejection> {
     required(head, "authorization")?
         .split_at_checked(scheme.len())
@@ -52,8 +52,10 @@ pub(crate) fn credentials<'a>(head: &'a Parts, scheme: &str) -> Result<&'a [u8],
         .ok_or(Rejection::malformed("authorization"))
 }
 
-/// Servers take `chunked` off a body and leave other codings on, for somebody below to undo: then
-/// what was verified would not be what is handled.
+/// Checks that `chunked` is the only transfer coding.
+///
+/// Servers remove `chunked` from a body and leave other codings on, for a layer below to undo. The
+/// handler would then get other bytes than the verified ones.
 pub(crate) fn check_transfer_encoding(head: &Parts) -> Result<(), Rejection> {
     let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
     if codings.all(|coding| trim(coding.as_bytes()).eq_ignore_ascii_case(b"chunked")) {
@@ -63,7 +65,7 @@ pub(crate) fn check_transfer_encoding(head: &Parts) -> Result<(), Rejection> {
 }
 
 /// Returns whether the sender waits for `100 Continue` before it sends the body. In HTTP/1.0 the
-/// expectation has no meaning (RFC 9110, 10.1.1).
+/// expectation has no meaning (RFC 9110, section 10.1.1).
 pub(crate) fn awaits_continue(head: &Parts) -> bool {
     let mut expected = head.headers.get_all(header::EXPECT).iter();
     head.version >= Version::HTTP_11
@@ -76,12 +78,12 @@ pub(crate) fn is_http1(head: &Parts) -> bool {
 }
 
 fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a HeaderValue>, RejectionKind> {
-    // A few comparisons of lengths are cheaper than to parse and to hash the name for each look-up.
+    // Comparing lengths is cheaper than parsing and hashing the name for each lookup.
     let mut values =
         head.headers.iter().filter(|(found, _)| found.as_str() == name).map(|(_, value)| value);
     let first = values.next();
     if values.next().is_some() {
-        // Which of two values a proxy or the sender meant is not ours to guess (T-10).
+        // The layer cannot know which of two values a proxy or the sender meant.
         return Err(RejectionKind::Repeated);
     }
     if first.is_some_and(|value| value.len() > MAX_HEADER) {
@@ -90,7 +92,8 @@ fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a HeaderValue>, Re
     Ok(first)
 }
 
-/// Without the spaces and tabs around it: they are not part of a header's value (RFC 9110, 5.5).
+/// Removes the spaces and tabs around a header's value, which are not part of it (RFC 9110, section
+/// 5.5).
 fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
@@ -98,7 +101,8 @@ fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// The URI that was received. `Router::nest` of axum cuts it for those below.
+/// Returns the URI of the request as received. axum's `Router::nest` cuts it for the services
+/// below.
 pub(crate) fn original_uri(head: &Parts) -> &Uri {
     #[cfg(feature = "axum")]
     if let Some(original) = head.extensions.get::<axum::extract::OriginalUri>() {
@@ -107,15 +111,19 @@ pub(crate) fn original_uri(head: &Parts) -> &Uri {
     &head.uri
 }
 
-/// Stops at a name under which no header is ever found.
+/// Checks a header name at compile time.
+///
+/// # Panics
+///
+/// Panics if no header can have this name, because the name is empty or not in lower case.
 pub(crate) const fn checked_name(name: &'static str) -> &'static str {
     let bytes = name.as_bytes();
-    assert!(!bytes.is_empty(), "a header's name is empty");
+    assert!(!bytes.is_empty(), "header name is empty");
     let mut at = 0;
     while at < bytes.len() {
         assert!(
             matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'),
-            "a header's name must be lower-case"
+            "header name is not in lower case"
         );
         at += 1;
     }

@@ -1,30 +1,30 @@
-//! Reads one field of a JSON object or the items of an array, strictly: for times, tokens and
+//! Strict reader of one field of a JSON object, or of the items of an array, for times, tokens and
 //! challenges that a provider puts inside the body.
 //!
-//! A name that occurs twice is an error: our reading and the handler's could differ.
+//! A name that occurs twice is an error: this reader and the handler could take different values.
 
 use crate::outcome::redact::percent::nibble;
 use std::borrow::Cow;
 
-/// Deepest nesting, as in `serde_json`.
+/// Maximum nesting, the same as in `serde_json`.
 const MAX_DEPTH: usize = 128;
 
-/// Text that is not one JSON object, or names a field twice.
+/// Error returned when the text is not one JSON object or array, or names a field twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// A field's value.
+/// The value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Text(Cow<'a, str>),
     Number(&'a str),
-    /// An array, as it is written.
+    /// The text of an array.
     Array(&'a str),
-    /// An object, as it is written.
+    /// The text of an object.
     Object(&'a str),
     True,
-    /// `false` or `null`, or a text with half of a surrogate pair, which is no Unicode. Senders write one
-    /// where they cut a text apart (RFC 8259, section 8.2).
+    /// `false`, `null`, or a text with half of a surrogate pair, which is not Unicode. Senders
+    /// write half a pair where they cut a text apart (RFC 8259, section 8.2).
     Other,
 }
 
@@ -37,7 +37,8 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The value of the top-level object's field `name`; `None` where there is no such field.
+/// Returns the value of the top-level object's field `name`, or `None` if there is no field of this
+/// name.
 pub(crate) fn field<'a>(json: &'a [u8], name: &str) -> Result<Option<Value<'a>>, Malformed> {
     let mut found = None;
     members(json, &mut |member, value| {
@@ -47,7 +48,7 @@ pub(crate) fn field<'a>(json: &'a [u8], name: &str) -> Result<Option<Value<'a>>,
     Ok(found)
 }
 
-/// Visits each member of the top-level object, until one is refused.
+/// Visits each member of the top-level object, until `visit` returns an error.
 pub(crate) fn members<'a>(
     json: &'a [u8],
     visit: &mut dyn FnMut(Cow<'a, str>, Value<'a>) -> Result<(), Malformed>,
@@ -69,8 +70,8 @@ pub(crate) fn members<'a>(
     reader.end()
 }
 
-/// Visits each value of the array, one at a time: a list of them would be many times as long as
-/// what a sender wrote.
+/// Visits each value of the array, one at a time. A list of them would take many times the memory
+/// of the sender's text.
 pub(crate) fn items<'a>(json: &'a [u8], visit: &mut dyn FnMut(Value<'a>)) -> Result<(), Malformed> {
     let mut reader = Reader::new(json)?;
     reader.expect(b'[')?;
@@ -89,7 +90,7 @@ pub(crate) fn items<'a>(json: &'a [u8], visit: &mut dyn FnMut(Value<'a>)) -> Res
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// `false` after a text that is no Unicode.
+    /// `false` after a text that is not Unicode.
     is_unicode: bool,
 }
 
@@ -180,7 +181,7 @@ impl<'a> Reader<'a> {
         if self.at > start { Ok(self.at - start) } else { Err(Malformed) }
     }
 
-    /// Passes an object or array over without recursion, so that its depth costs no stack.
+    /// Skips an object or array without recursion, so that its depth costs no stack.
     fn skip_nested(&mut self) -> Result<(), Malformed> {
         let mut open: Vec<u8> = Vec::new();
         loop {
@@ -218,7 +219,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// In an object, passes over the name before a value.
+    /// Skips the name before a value, if the value is in an object.
     fn key(&mut self, close: u8) -> Result<(), Malformed> {
         if close == b'}' {
             self.space();
@@ -285,7 +286,7 @@ impl<'a> Reader<'a> {
                 match (decoded.next(), decoded.next()) {
                     (Some(Ok(char)), None) => char,
                     _ => {
-                        // Half of a pair. What follows it is read by itself.
+                        // Half of a pair. The escape after it is read on its own.
                         self.at = after;
                         self.is_unicode = false;
                         char::REPLACEMENT_CHARACTER
@@ -312,8 +313,10 @@ pub(crate) fn text_field<'a>(json: &'a [u8], name: &str) -> Option<Cow<'a, str>>
     field(json, name).ok().flatten().and_then(Value::into_text)
 }
 
-/// Returns the text or number of a field of a JSON object, for look-ups and ids. `None` when it is not there, is
-/// there twice, or the body is no such object.
+/// Returns the text or number of a field of a JSON object, for lookups and IDs.
+///
+/// Returns `None` if the field is missing, occurs twice, or is neither a text nor a number, and if
+/// the body is not a JSON object.
 ///
 /// ```
 /// use tower_webhook::replay::json_field;

@@ -1,4 +1,4 @@
-//! Networks of addresses, for lists of proxies.
+//! Networks of IP addresses, for lists of proxies.
 
 use std::{
     fmt,
@@ -7,8 +7,10 @@ use std::{
 
 use crate::error::ConfigError;
 
-/// Addresses that share a prefix. IPv4 addresses are kept in their IPv6-mapped form, so that both
-/// spellings of one peer are one (T-42).
+/// Addresses that share a prefix.
+///
+/// IPv4 addresses are kept in their IPv6-mapped form, so that both spellings of a peer's address
+/// are equal.
 #[derive(Clone, Copy)]
 pub(crate) struct Network {
     address: u128,

@@ -1,4 +1,4 @@
-//! Signed times: how they are written, and how far off they may be.
+//! Signed times: their format, and their tolerance.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,15 +10,17 @@ use crate::{
     },
 };
 
-/// How a signed time is written. Numbers are plain digits: no sign, no leading zero, no fraction.
+/// Format of a signed time.
+///
+/// Numbers are plain digits, without a sign, a leading zero or a fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimestampFormat {
-    /// `Thu, 07 Sep 2017 06:30:04 GMT` as HTTP writes it, or `Thu 07 Sep 2017 06:30:04 UTC`.
+    /// `Thu, 07 Sep 2017 06:30:04 GMT` as in HTTP, or `Thu 07 Sep 2017 06:30:04 UTC`.
     HttpDate,
-    /// RFC 3339 with a zone, up to nine digits of a second's fraction.
+    /// RFC 3339 with a zone, and up to nine digits of a fraction of a second.
     Rfc3339,
-    /// RFC 3339 without a zone, meant as UTC.
+    /// RFC 3339 without a zone, read as UTC.
     Rfc3339NoOffset,
     /// Milliseconds since 1970.
     UnixMillis,
@@ -26,8 +28,10 @@ pub enum TimestampFormat {
     UnixSeconds,
 }
 
-/// How far a signed time may be off, inclusive. Both sides are bounded: a time far in the future
-/// would let a captured request be replayed until then (T-23).
+/// Maximum distance of a signed time from the clock, inclusive.
+///
+/// Both sides are limited: a captured request with a time far in the future could be replayed until
+/// then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tolerance {
     pub(crate) past: Duration,
@@ -35,27 +39,29 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// 24 hours back and 5 minutes ahead: for senders whose retries may carry the first attempt's
-    /// time. Most schedules end within a day.
+    /// 24 hours back and 5 minutes ahead, for senders whose retries may carry the time of the first
+    /// attempt. Most retry schedules end within a day.
     pub const DEFAULT: Self = Self::new(Duration::from_secs(24 * 3600), Duration::from_secs(300));
 
-    /// Any time is accepted. Where nothing else bounds it, a captured delivery can be sent again for
-    /// ever, and a [`ReplayLayer`](crate::replay::ReplayLayer) remembers deliveries without end.
+    /// Any time is accepted.
+    ///
+    /// If nothing else limits it, a captured delivery can be replayed without end, and a
+    /// [`ReplayLayer`](crate::replay::ReplayLayer) remembers deliveries without end.
     pub const UNBOUNDED: Self = Self::new(Duration::MAX, Duration::MAX);
 
-    /// The same tolerance on both sides, in seconds.
+    /// Creates a tolerance of this many seconds on both sides.
     #[must_use]
     pub const fn seconds(seconds: u64) -> Self {
         Self::new(Duration::from_secs(seconds), Duration::from_secs(seconds))
     }
 
-    /// How long ago, and how far ahead, the signed time may be.
+    /// Creates a tolerance for signed times that are up to `past` ago, or up to `future` ahead.
     #[must_use]
     pub const fn new(past: Duration, future: Duration) -> Self {
         Self { past, future }
     }
 
-    /// Checks a signed time against this clock, for times that do not stand where a scheme reads them.
+    /// Checks a signed time against this clock, for a time in a place that a scheme does not read.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -70,9 +76,10 @@ impl Tolerance {
     ///
     /// # Errors
     ///
-    /// [`TimestampStale`](RejectionKind::TimestampStale) or
-    /// [`TimestampInFuture`](RejectionKind::TimestampInFuture) where it is too far off, and
-    /// [`ClockUnreliable`](RejectionKind::ClockUnreliable) where the clock cannot be right.
+    /// Returns [`TimestampStale`](RejectionKind::TimestampStale) or
+    /// [`TimestampInFuture`](RejectionKind::TimestampInFuture) if the time is outside the
+    /// tolerance, and [`ClockUnreliable`](RejectionKind::ClockUnreliable) if the clock cannot be
+    /// right.
     pub fn check(&self, signed: SystemTime, clock: &Clock) -> Result<(), Rejection> {
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let millis = match signed.duration_since(UNIX_EPOCH) {
@@ -95,7 +102,7 @@ impl Tolerance {
     }
 }
 
-/// A signed time, as milliseconds since 1970.
+/// A signed time, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timestamp {
     pub(crate) millis: i64,
@@ -103,7 +110,7 @@ pub(crate) struct Timestamp {
 }
 
 impl Timestamp {
-    /// Reads the text strictly; `None` when it is out of form or out of range (T-24, T-25).
+    /// Parses the text strictly. Returns `None` if it is malformed or out of range.
     pub(crate) fn parse(text: &[u8], format: TimestampFormat) -> Option<Self> {
         let millis = match format {
             TimestampFormat::HttpDate => date(text)?,
@@ -115,7 +122,8 @@ impl Timestamp {
         Some(Self { millis, format })
     }
 
-    /// For how long from now on [`check`](Self::check) would accept this time.
+    /// Returns how much longer [`check`](Self::check) would accept this time, or `None` without an
+    /// end.
     fn valid_for(self, tolerance: Tolerance, clock: &Clock) -> Option<Duration> {
         let signed = self.to_system_time()?;
         let end = signed.checked_add(tolerance.past)?;
@@ -124,12 +132,12 @@ impl Timestamp {
 
     pub(crate) fn check(self, tolerance: Tolerance, clock: &Clock) -> Result<(), Rejection> {
         if tolerance == Tolerance::UNBOUNDED {
-            // A clock that cannot be right is nobody's concern then.
+            // Without a limit, a clock that cannot be right does no harm.
             return Ok(());
         }
         let now = clock.millis()?;
         let age = match self.format {
-            // The sender cut its own fraction off, so ours is cut off too.
+            // The sender cut off its own fraction of a second, so the clock's is cut off, too.
             TimestampFormat::HttpDate | TimestampFormat::UnixSeconds => {
                 (now / 1000 - self.millis / 1000).saturating_mul(1000)
             }
@@ -145,7 +153,8 @@ impl Timestamp {
         }
     }
 
-    /// Says in a proof when the request was signed, and for how long its bytes would be accepted again.
+    /// Records in a proof when the request was signed, and how long its bytes would still be
+    /// accepted.
     pub(crate) fn record(
         self,
         verified: Verified,
@@ -178,7 +187,7 @@ impl PartialEq for Timestamp {
     }
 }
 
-/// A number of plain digits without a leading zero.
+/// Parses a number of plain digits without a leading zero.
 fn digits(text: &[u8]) -> Option<i64> {
     match text {
         [b'0'] => Some(0),

@@ -1,4 +1,4 @@
-//! The settings of a guard, and what they decide.
+//! The settings of the replay guard, and its decisions.
 
 use std::{
     fmt,
@@ -38,52 +38,53 @@ pub(crate) struct Config {
     pub(crate) outage: Outage,
 }
 
-/// What the guard says once.
+/// Events that each guard reports once.
 #[derive(Default)]
 pub(crate) struct Said {
     unguardable: AtomicBool,
     event_id_not_signed: AtomicBool,
     unbounded: AtomicBool,
-    /// Of lines about requests that no layer has verified.
+    /// Limits the log lines about requests that no layer has verified.
     #[cfg(feature = "tracing")]
     pub(crate) not_verified: std::sync::Mutex<crate::observe::window::Window>,
 }
 
-/// Longest id of an event, in bytes.
+/// Maximum length of an event ID, in bytes.
 const MAX_EVENT_ID: usize = 256;
 
 type OwnId = dyn Fn(&Verified, &Bytes) -> Option<String> + Send + Sync;
 
-/// Where the event's id stands in a signed body.
+/// Source of the event ID in a signed body.
 #[derive(Clone)]
 pub(crate) enum KnownBy {
     OfProvider,
     Own(Arc<OwnId>),
 }
 
-/// A delivery that is guarded.
+/// Key and retention of a delivery that is guarded.
 pub(crate) struct Guarded {
     pub(crate) key: ReplayKey,
     pub(crate) retention: Duration,
 }
 
-/// Twice the usual tolerance.
+/// Minimum retention before `SKEW` is added: twice the usual tolerance.
 const MIN_RETENTION: Duration = Duration::from_secs(2 * 300);
 
-/// Beside the tolerance: a clock that is set back by as much makes nothing acceptable again that has
-/// been forgotten.
+/// Added to the tolerance: a clock that is set back by up to this time makes no expired delivery
+/// acceptable again.
 const SKEW: Duration = Duration::from_secs(3600);
 
 impl Config {
-    /// What the delivery is known by, and for how long it is remembered; `None` when it passes
-    /// unguarded. `say` is told, once each, what the operator should change.
+    /// Returns the key and the retention of the delivery; `None` if it passes unguarded.
+    ///
+    /// Calls `say` once for each problem that the operator should fix.
     pub(crate) fn decide(
         &self,
         extensions: &Extensions,
         say: impl Fn(EventKind),
     ) -> Result<Option<Guarded>, ReplayAnswer> {
         let Some(verified) = extensions.get::<Verified>() else {
-            // Only a layer that was told to only report leaves this mark.
+            // Only a layer in report-only mode inserts this marker.
             let is_report_only = extensions.get::<Unverified>().is_some();
             return if is_report_only { Ok(None) } else { Err(ReplayAnswer::NotVerified) };
         };
@@ -102,7 +103,7 @@ impl Config {
             });
             return Ok(Some(Guarded { key, retention }));
         }
-        // Identical genuine deliveries exist where nothing unique is signed (T-21).
+        // Without unique signed content, two authentic deliveries can be identical.
         if !verified.has_unique_replay_key() && !self.body_only.contains(&verified.provider()) {
             once(&self.said.unguardable, EventKind::Unguardable);
             return Ok(None);
@@ -115,8 +116,10 @@ impl Config {
         Ok(Some(Guarded { key, retention }))
     }
 
-    /// Returns the time for which a delivery is remembered: longer than the verifier would accept the same bytes, or a
-    /// replay at the window's edge would find it forgotten (T-22). `None` without end.
+    /// Returns how long a delivery is kept; `None` if indefinitely.
+    ///
+    /// The time is longer than the verifier accepts the same bytes: otherwise a replay at the edge
+    /// of the window would find the delivery expired.
     fn retention(&self, verified: &Verified, least: Option<Duration>) -> Option<Duration> {
         let set = self.retention.into_iter().chain(least).max();
         match verified.valid_for() {
@@ -128,14 +131,14 @@ impl Config {
         }
     }
 
-    /// Returns the key of the event that the signed body names, and the least time for which it is remembered.
+    /// Returns the key of the event that the signed body names, and its minimum retention.
     fn event(
         &self,
         verified: &Verified,
         not_signed: impl FnOnce(),
     ) -> Option<(ReplayKey, Option<Duration>)> {
         let event_id = self.event_id.as_ref()?;
-        // An id that is signed with each delivery says more.
+        // A signed delivery ID takes precedence.
         if verified.delivery_id_is_signed() {
             return None;
         }
@@ -167,7 +170,7 @@ impl Config {
             }
         };
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            // 5 to 30 seconds, spread by the delivery, so that not all senders come back at once.
+            // 5 to 30 seconds, spread by the key, so that not all senders retry at once.
             let spread = answer.key.and_then(|key| key.as_ref().first().copied());
             let seconds = 5 + u16::from(spread.unwrap_or_default() % 26);
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -180,7 +183,7 @@ impl Config {
     }
 }
 
-/// The guard's answer in the handler's place.
+/// Response of the guard in place of the handler.
 pub(crate) struct Answer {
     pub(crate) kind: ReplayAnswer,
     pub(crate) key: Option<ReplayKey>,

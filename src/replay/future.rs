@@ -1,4 +1,4 @@
-//! The guard's state machine, from the claim to its settlement.
+//! The state machine of the replay guard, from the claim to its settlement.
 
 use std::{
     fmt,
@@ -24,7 +24,11 @@ use crate::{
 };
 
 pin_project! {
-    /// The answer of a [`ReplayService`](crate::replay::ReplayService).
+    /// Response future of [`ReplayService`](crate::replay::ReplayService).
+    ///
+    /// # Panics
+    ///
+    /// Panics if polled after completion.
     pub struct ReplayFuture<S, T, B>
     where
         S: Service<Request<B>>,
@@ -48,29 +52,31 @@ type StepOf<S, T, B> = Step<
 >;
 
 pin_project! {
-    /// The states, in the order in which a delivery goes through them. A claim stands behind the future that works
-    /// under it: a handler that is being dropped may still hold what the next one needs.
+    /// States of a delivery, in their order.
+    ///
+    /// A claim is declared after the future that works under it, and so is dropped after it: a
+    /// handler that is being dropped may still hold what the next one needs.
     #[project = StepProjection]
     #[project_replace = StepOwned]
     pub(crate) enum Step<S, T, B, C, F, E, O>
     where
         T: ReplayStore,
     {
-        // The guard answers.
+        // The guard responds.
         Answer { answer: Answer, request: Request<B> },
-        // The store is being asked.
+        // The store processes the claim.
         Claim { #[pin] future: C, exchange: Exchange<S, B>, claim: Claimed<T> },
-        // The claim is ours, or none is needed. The inner service is being asked for room.
+        // The claim is granted, or none is needed. The inner service is polled for readiness.
         Ready { exchange: Exchange<S, B>, claim: Option<Claimed<T>> },
-        // The inner service is at work.
+        // The inner service handles the request.
         Call { #[pin] future: F, claim: Option<Claimed<T>> },
-        // The store is being told how it ended.
+        // The store records the result.
         Settle { #[pin] future: E, outcome: O, guard: ClaimGuard<T> },
         Done,
     }
 }
 
-/// A request, and the instance of the inner service that is asked for room and then called.
+/// A request, and the instance of the inner service that is polled for readiness and then called.
 pub(crate) struct Exchange<S, B> {
     pub(crate) request: Request<B>,
     pub(crate) inner: S,
@@ -133,7 +139,7 @@ where
                             this.step.set(Step::Call { future: inner.call(request), claim });
                             continue;
                         }
-                        // Nobody will want the request while the store is told.
+                        // The request is dropped before the store is called.
                         Err(error) => (Err(error), claim),
                     }
                 }
@@ -151,7 +157,7 @@ where
                 }
                 StepProjection::Done => panic!("`ReplayFuture` polled after completion"),
             };
-            // The inner service has answered, or failed.
+            // The inner service has responded, or failed.
             match outcome {
                 (outcome, Some(Claimed { mut guard, retention })) => {
                     let succeeded = outcome.as_ref().is_ok_and(is_success).then_some(retention);
@@ -166,7 +172,7 @@ where
     }
 }
 
-/// A 2xx, and not a gRPC error, which is a 200 too.
+/// Returns `true` for a 2xx response that is no gRPC error, which has status 200 as well.
 fn is_success<R>(response: &Response<R>) -> bool {
     const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
     let grpc_status = response.headers().get(GRPC_STATUS);

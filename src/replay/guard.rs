@@ -1,4 +1,4 @@
-//! The hold on a claim.
+//! The guard of a claim.
 
 use std::time::Duration;
 
@@ -8,20 +8,23 @@ use crate::{
     replay::store::{ClaimToken, ReplayStore},
 };
 
-/// A claim, or one that is being asked for. Whatever ends the request, the store hears of it: what
-/// is dropped before it was settled is settled then.
+/// Claim that is granted or requested.
+///
+/// However the request ends, the store receives the result: a claim that has not been settled is
+/// settled on drop.
 pub(crate) struct ClaimGuard<T: ReplayStore> {
     store: T,
     key: ReplayKey,
     token: ClaimToken,
-    /// For how long the success is to be remembered, once there is one.
+    /// Retention of the success, once the handler has succeeded.
     succeeded: Option<Duration>,
     is_settled: bool,
 }
 
 impl<T: ReplayStore> ClaimGuard<T> {
-    /// From here on the claim is given back. It is asked for only afterwards, so that one that
-    /// is granted while the request is being dropped does not stay behind.
+    /// Creates the guard and then requests the claim.
+    ///
+    /// In this order, a claim that is granted while the request is being dropped is released, too.
     pub(crate) fn claim(store: T, key: ReplayKey, lease: Duration) -> (Self, T::Claim) {
         let guard =
             Self { store, key, token: ClaimToken::unique(), succeeded: None, is_settled: false };
@@ -33,7 +36,9 @@ impl<T: ReplayStore> ClaimGuard<T> {
         &self.key
     }
 
-    /// The handler has answered. From here on a drop commits or releases accordingly.
+    /// Settles the claim with the result of the handler.
+    ///
+    /// From here on, a drop does the same.
     pub(crate) fn settle(&mut self, succeeded: Option<Duration>) -> T::Settle {
         self.succeeded = succeeded;
         match succeeded {
@@ -42,7 +47,7 @@ impl<T: ReplayStore> ClaimGuard<T> {
         }
     }
 
-    /// There is nothing to give back, or it has been given back.
+    /// Disarms the guard: there is nothing to release, or it has been released.
     pub(crate) fn forget(mut self) {
         self.is_settled = true;
     }
@@ -51,7 +56,7 @@ impl<T: ReplayStore> ClaimGuard<T> {
 impl<T: ReplayStore> Drop for ClaimGuard<T> {
     fn drop(&mut self) {
         if !self.is_settled {
-            // A store's own panic must not meet another one, which may be why this is dropped.
+            // The guard may be dropped by a panic, and a second panic of the store would abort.
             let _ = catch_panic(|| {
                 let settle = self.settle(self.succeeded);
                 self.store.settle_in_background(settle);
@@ -60,7 +65,7 @@ impl<T: ReplayStore> Drop for ClaimGuard<T> {
     }
 }
 
-/// A claim that is given back on drop, and how long a success is remembered.
+/// A claim that is released on drop, and the retention of a success.
 pub(crate) struct Claimed<T: ReplayStore> {
     pub(crate) guard: ClaimGuard<T>,
     pub(crate) retention: Duration,

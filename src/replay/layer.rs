@@ -1,4 +1,4 @@
-//! The guard's layer, and its own answers.
+//! The layer of the replay guard, and its options.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,15 +16,15 @@ use crate::{
     },
 };
 
-/// Lets each delivery reach the handler once; see [the module](super).
+/// Layer that keeps repeated deliveries from the handler; see [the module](super).
 ///
-/// It stands below the [`SignatureLayer`](crate::SignatureLayer), and above everything that may
-/// fail: what fails is released, and handled when the sender repeats it.
+/// Put it below the [`SignatureLayer`](crate::SignatureLayer), and above everything that may fail:
+/// a delivery that fails is released, and handled when the sender repeats it.
 ///
-/// A request without [`Verified`] is answered with 500 and never dispatched: without a
-/// `SignatureLayer` above there is nothing to know a delivery by. In
-/// [report-only mode](crate::SignatureLayer::dangerously_report_only) requests that carry
-/// [`Unverified`](crate::Unverified) pass unguarded, because nothing is proven of them.
+/// A request without [`Verified`] gets `500 Internal Server Error` and is never dispatched, because
+/// the guard cannot identify a delivery without a `SignatureLayer` above. In [report-only
+/// mode](crate::SignatureLayer::dangerously_report_only), requests that carry
+/// [`Unverified`](crate::Unverified) pass unguarded, because nothing about them is proven.
 #[derive(Clone)]
 #[must_use]
 pub struct ReplayLayer<T> {
@@ -33,9 +33,11 @@ pub struct ReplayLayer<T> {
 }
 
 impl<T: ReplayStore> ReplayLayer<T> {
-    /// A guard with this store. Deliveries of different scopes are different, so that endpoints
-    /// which share a store do not share deliveries: the endpoint's path is a good one. Processes
-    /// that serve the same endpoint must use the same scope.
+    /// Creates a replay guard with this scope and this store.
+    ///
+    /// Deliveries of different scopes are different, so endpoints that share a store do not share
+    /// deliveries. The path of the endpoint is a good scope. Processes that serve the same endpoint
+    /// must use the same scope.
     pub fn new(scope: impl AsRef<str>, store: T) -> Self {
         let config = Config {
             scope: Scope::new(scope.as_ref()),
@@ -51,51 +53,56 @@ impl<T: ReplayStore> ReplayLayer<T> {
         Self { store, config: Arc::new(config) }
     }
 
-    /// How long the handler may take: one minute unless set. It must be longer than the handler
-    /// ever takes, its time limit included, or two of them may work on one delivery. After a
-    /// crash the delivery waits for so long.
+    /// Sets how long the handler may take.
+    ///
+    /// Defaults to one minute. The lease must be longer than the handler ever takes, including its
+    /// time limit. Otherwise two handlers may process one delivery at the same time. After a crash,
+    /// the delivery cannot be handled until its lease has expired.
     pub fn lease(self, lease: Duration) -> Self {
         self.update(|config| config.lease = lease)
     }
 
-    /// Sets for how long a handled delivery is remembered at least.
+    /// Sets the minimum time for which a handled delivery is kept.
     ///
-    /// | the verifier | unless set | if set |
+    /// | verifier | default | with this option |
     /// |---|---|---|
-    /// | judges a signed time | one hour longer than it accepts the delivery, and 70 minutes at least | as long as this, if that is longer |
-    /// | accepts the delivery for ever | without end | as long as this |
+    /// | checks a signed timestamp | one hour longer than the verifier accepts the delivery, at least 70 minutes | this time, if it is longer than the default |
+    /// | accepts the delivery indefinitely | unbounded | this time |
     ///
-    /// The hour is for a clock that is set back. "Without end" is until a
-    /// [`MemoryReplayStore`](super::MemoryReplayStore) is full, or a Redis: set a tolerance in the verifier, or a
-    /// retention here, after which a replay is handled again. The guard reports
-    /// [`RetentionUnbounded`](crate::observe::EventKind::RetentionUnbounded) once where neither is set.
+    /// The hour allows for a clock that is set back. An unbounded delivery is kept until a
+    /// [`MemoryReplayStore`](super::MemoryReplayStore) or a Redis server is full. To bound it, set
+    /// a tolerance in the verifier, or a retention here, after which a replay is handled again. The
+    /// guard reports [`RetentionUnbounded`](crate::observe::EventKind::RetentionUnbounded) once if
+    /// neither is set.
     ///
-    /// For providers that sign an id, set as long as they go on sending it again: a day or more.
+    /// For providers that sign an ID, set the time for which they repeat a delivery: a day or more.
     pub fn retention(self, retention: Duration) -> Self {
         self.update(|config| config.retention = Some(retention))
     }
 
-    /// Guards this provider's deliveries although they are not
-    /// [unique](Verified::has_unique_replay_key) by what is signed.
+    /// Guards deliveries of this provider although their signed content is not
+    /// [unique](Verified::has_unique_replay_key).
     ///
-    /// **Two genuine deliveries with one body are then one**: the second is not handled while the
-    /// first is remembered. Turn it on where each body is unique, for example because it holds the
-    /// event's id and time. It takes the provider's name, as [`Verified::provider`] has it.
+    /// **Two authentic deliveries with the same body then count as one**: the second one is not
+    /// handled while the first one is kept. Use this option only if each body is unique, for
+    /// example because it contains the ID and the time of the event. `provider` is the name that
+    /// [`Verified::provider`] returns.
     pub fn guard_body_only(self, provider: &'static str) -> Self {
         self.update(|config| config.body_only.push(provider))
     }
 
-    /// Knows each delivery by an id in its **signed body**, so that a repetition with a new signature and time is the
-    /// same delivery.
+    /// Identifies each delivery by an ID in its **signed body**, so that a repetition with a new
+    /// signature and time is the same delivery.
     ///
-    /// The function sees the proof and the body, never the head: most ids in headers are not signed. With `None`, or an
-    /// id of more than 256 bytes, the delivery has its usual key, and so where the signature does not cover the whole
-    /// body ([`Verified::body_is_signed`]), which the guard reports once
-    /// ([`EventIdNotSigned`](crate::observe::EventKind::EventIdNotSigned)). A signed delivery id comes first. Deliveries of different
-    /// scopes, tenants and providers are different ones.
+    /// The function receives the proof and the body, never the head, because most IDs in headers
+    /// are not signed. The delivery keeps its default replay key if the function returns `None`, an
+    /// empty ID, or an ID of more than 256 bytes. It also keeps that key if the signature does not
+    /// cover the whole body ([`Verified::body_is_signed`]); the guard then reports
+    /// [`EventIdNotSigned`](crate::observe::EventKind::EventIdNotSigned) once. A signed delivery ID
+    /// takes precedence. Deliveries of different scopes, tenants and providers are different.
     ///
-    /// A delivery that a person sends again on purpose is then a duplicate. Set [`retention`](Self::retention) to the
-    /// time for which the sender repeats a delivery.
+    /// A delivery that a person deliberately sends again is then a duplicate. Set
+    /// [`retention`](Self::retention) to the time for which the sender repeats a delivery.
     ///
     /// ```
     /// use tower_webhook::replay::{MemoryReplayStore, ReplayLayer, json_field};
@@ -111,33 +118,37 @@ impl<T: ReplayStore> ReplayLayer<T> {
         self.update(|config| config.event_id = Some(KnownBy::Own(Arc::new(id))))
     }
 
-    /// Knows each delivery by the event's id that its provider documents, such as Stripe's `id` and Square's
-    /// `event_id`; see [`event_id`](Self::event_id). It is remembered for the provider's whole retry schedule at least.
+    /// Identifies each delivery by the event ID that its provider documents, such as Stripe's `id`
+    /// and Square's `event_id`; see [`event_id`](Self::event_id).
     ///
-    /// [`DeliveryPolicy::event_id`](crate::providers::DeliveryPolicy::event_id) tells which providers have one. The
-    /// deliveries of others, and of verifiers of your own, have their usual key.
+    /// The delivery is kept at least for the whole retry schedule of the provider.
+    /// [`DeliveryPolicy::event_id`](crate::providers::DeliveryPolicy::event_id) reports which
+    /// providers document one. Deliveries of other providers and of custom verifiers keep their
+    /// default replay key.
     pub fn by_event_id(self) -> Self {
         self.update(|config| config.event_id = Some(KnownBy::OfProvider))
     }
 
-    /// The answer to a delivery that has been handled, in place of 200: 409, for example. Most
-    /// senders take anything but a 2xx for a failure, and repeat.
+    /// Sets the status of the response to a delivery that has been handled before, for example
+    /// `409 Conflict`.
+    ///
+    /// Defaults to 200. Most senders treat any status but 2xx as a failure, and retry.
     pub fn duplicate_status(self, status: StatusCode) -> Self {
         self.update(|config| config.duplicate_status = status)
     }
 
-    /// **Lets deliveries pass unguarded while the store is down**, in place of the 503 that makes
-    /// their senders come again.
+    /// **Dispatches deliveries unguarded while the store is down**, in place of the 503 that makes
+    /// their senders retry.
     ///
     /// The first unguarded delivery of an outage reports
-    /// [`EventKind::Unguarded`](crate::observe::EventKind::Unguarded) at once, and one delivery a
-    /// minute while the outage goes on, with the number of deliveries since. When the store answers
-    /// again, [`EventKind::GuardRestored`](crate::observe::EventKind::GuardRestored) reports the
-    /// number of all. [`Event::is_unguarded`](crate::observe::Event::is_unguarded) marks each such
-    /// delivery for observers, and [`Attempt::is_unguarded`](crate::observe::Attempt::is_unguarded)
-    /// for the handler.
+    /// [`EventKind::Unguarded`](crate::observe::EventKind::Unguarded) at once. While the outage
+    /// lasts, one delivery a minute reports it again, with the number of deliveries since. When the
+    /// store responds again, [`EventKind::GuardRestored`](crate::observe::EventKind::GuardRestored)
+    /// reports the total. [`Event::is_unguarded`](crate::observe::Event::is_unguarded) marks each
+    /// unguarded delivery for observers, and
+    /// [`Attempt::is_unguarded`](crate::observe::Attempt::is_unguarded) for the handler.
     ///
-    /// A layer, its clones and its services count together.
+    /// A layer, its clones and its services share these counts.
     pub fn dangerously_fail_open(self) -> Self {
         self.update(|config| config.fails_open = true)
     }

@@ -1,4 +1,4 @@
-//! Claims in this process's memory.
+//! A replay store in memory.
 
 use std::{
     cmp::Reverse,
@@ -18,17 +18,17 @@ use crate::{
     replay::store::{Claim, ClaimToken, ReplayStore, Settled, StoreError},
 };
 
-/// Claims in this process's memory, bounded and expiring.
+/// Replay store in the memory of one process, with a bounded size and expiry.
 ///
-/// Clones share it. It is for one process, and forgets with it: what was handled before a restart
-/// is handled again when it comes again within the verifier's tolerance. With several processes, or
-/// where restarts matter, keep claims in Redis.
+/// Clones share the store. It is per-process and does not survive a restart: a delivery that was
+/// handled before the restart is handled again if it is repeated within the verifier's tolerance.
+/// With several processes, or if restarts matter, use a store in Redis.
 ///
-/// What has expired is forgotten once half of its room is used: a clock that is set back makes
-/// deliveries acceptable again. When it is full of deliveries that are still to be remembered, the one that would be forgotten
-/// next is forgotten at once, and the layer [tells so](crate::observe::EventKind::Evicted). A claim
-/// is never evicted: when all there is are claims, further ones fail, which the layer answers with
-/// 503.
+/// The store removes expired deliveries only once half of its capacity is used, because a clock
+/// that is set back makes them acceptable again. If it is full of unexpired deliveries, it evicts
+/// the one that expires next, and the layer [reports the
+/// eviction](crate::observe::EventKind::Evicted). It never evicts a claim: if it is full of claims,
+/// further claims fail, and the layer responds with `503 Service Unavailable`.
 #[derive(Clone)]
 pub struct MemoryReplayStore(Arc<Inner>);
 
@@ -37,19 +37,21 @@ struct Inner {
     max: usize,
     clock: Clock,
     created: SystemTime,
-    /// By the [steady](steady) clock.
+    /// Creation time by the [steady](steady) clock.
     started: Duration,
 }
 
-/// Enough for many cores; few enough that each holds its share of the deliveries.
+/// Enough for many cores; few enough that each shard holds its share of the deliveries.
 const SHARDS: usize = 16;
 
-/// The most that a delivery takes: its entry in a map that has just been grown and in its
-/// predecessor, and its place in the order of expiry.
+/// Maximum size of a delivery: its entry in a map that has just grown and in the previous map, and
+/// its place in the order of expiry.
 const BYTES_PER_DELIVERY: usize = 256;
 
-/// Half of a [`ReplayKey`], so that an entry is half a cache line. Two deliveries with the same 128
-/// bits of a SHA-256 would have to be looked for among 2^64 that were signed.
+/// Half of a [`ReplayKey`], so that an entry takes half a cache line.
+///
+/// To find two deliveries with the same 128 bits of a SHA-256 hash, an attacker would have to
+/// search among 2^64 signed ones.
 type Key = [u64; 2];
 
 fn half(key: &ReplayKey) -> Key {
@@ -60,21 +62,24 @@ fn half(key: &ReplayKey) -> Key {
 struct Shard {
     max: usize,
     entries: HashMap<Key, Entry, KeyHasher>,
-    /// What has been handled, in the order in which it may be forgotten. An entry that was claimed
-    /// again after its time leaves its old place behind, which is skipped.
+    /// Handled deliveries in the order of expiry.
+    ///
+    /// An entry that is claimed again after it has expired leaves an obsolete place behind, which
+    /// is skipped.
     order: BinaryHeap<Reverse<(Nanos, Key)>>,
     in_flight: usize,
     evicted: u64,
 }
 
-/// Since the store was made: enough for 584 years.
+/// Nanoseconds since the store was created: enough for 584 years.
 type Nanos = u64;
 
 #[derive(Clone, Copy)]
 struct Entry {
     until: Nanos,
-    /// The number of a token, all of which are this process's. `None` once the delivery has been
-    /// handled.
+    /// Number of the claim's token; all tokens are from this process.
+    ///
+    /// `None` once the delivery has been handled.
     owner: Option<NonZeroU64>,
 }
 
@@ -85,27 +90,29 @@ impl Entry {
 }
 
 impl MemoryReplayStore {
-    /// Remembers at most so many deliveries, in at most 256 bytes each. A store for fewer than one
-    /// is one for one.
+    /// Creates a store for up to `max_deliveries` deliveries (at least 1), of at most 256 bytes
+    /// each.
     #[must_use]
     pub fn new(max_deliveries: usize) -> Self {
         Self::with(max_deliveries.max(1), Clock::default())
     }
 
-    /// Remembers deliveries in at most so many bytes.
+    /// Creates a store for the deliveries that fit into this number of bytes (at least one).
     #[must_use]
     pub fn with_max_bytes(bytes: usize) -> Self {
         Self::new(bytes / BYTES_PER_DELIVERY)
     }
 
-    /// Sets the clock, in place of the system's: for tests, and for targets without one. The store is empty afterwards.
+    /// Sets the clock in place of the system's, for tests and for targets without one.
+    ///
+    /// Empties the store.
     #[must_use]
     pub fn clock(self, clock: impl Into<Clock>) -> Self {
         Self::with(self.0.max, clock.into())
     }
 
     fn with(max: usize, clock: Clock) -> Self {
-        // A small store is one piece, so that it is full only when it is full.
+        // A small store has one shard, so that it uses its whole capacity.
         let shards = if max < 1024 * SHARDS { 1 } else { SHARDS };
         Self(Arc::new(Inner {
             shards: (0..shards).map(|_| Mutex::new(Shard::new(max / shards))).collect(),
@@ -116,32 +123,32 @@ impl MemoryReplayStore {
         }))
     }
 
-    /// The most deliveries that it remembers.
+    /// Returns the maximum number of deliveries in the store.
     #[must_use]
     pub fn max_deliveries(&self) -> usize {
         self.0.max
     }
 
-    /// How many deliveries are claimed, and neither committed nor released yet.
+    /// Returns the number of deliveries that are claimed, and neither committed nor released yet.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.0.shards.iter().map(|shard| lock(shard).in_flight).sum()
     }
 
-    /// How many deliveries it holds: claims, and what is remembered.
+    /// Returns the number of deliveries in the store, both claimed and handled.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.shards.iter().map(|shard| lock(shard).entries.len()).sum()
     }
 
-    /// Whether it holds none.
+    /// Returns `true` if the store is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     fn shard(&self, [first, _]: Key) -> MutexGuard<'_, Shard> {
-        // One of 16 or one.
+        // There are 16 shards, or one.
         lock(&self.0.shards[usize::from(first as u8) % self.0.shards.len()])
     }
 }
@@ -150,7 +157,8 @@ fn nanos(time: Duration) -> Nanos {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Nothing in here panics half-way; and to stop for good would be worse.
+/// Locks a shard, even if it is poisoned: no code panics while it holds the lock, and to fail for
+/// good would be worse.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -159,7 +167,7 @@ impl Inner {
     fn now(&self) -> Now {
         let by_clock = self.clock.now().duration_since(self.created);
         let by_clock = nanos(by_clock.unwrap_or_default());
-        // A clock that was set is the only one.
+        // A clock that was set replaces both.
         let steady = if self.clock.is_system() {
             nanos(steady().saturating_sub(self.started))
         } else {
@@ -169,14 +177,14 @@ impl Inner {
     }
 }
 
-/// The time by two clocks: the one that verifiers judge by, which can be set back, and one that no
-/// correction moves.
+/// Time by two clocks: the one that verifiers use, which can be set back, and a monotonic one.
 #[derive(Clone, Copy)]
 struct Now {
-    /// For claims: a handler takes as long whatever the time is.
+    /// For claims: the duration of a handler does not depend on the time of day.
     steady: Nanos,
-    /// For what has been handled: it is forgotten once both clocks say so, or a clock that is set
-    /// back would make it acceptable again.
+    /// For handled deliveries: they expire once both clocks agree.
+    ///
+    /// Otherwise a clock that is set back would make them acceptable again.
     earliest: Nanos,
     latest: Nanos,
 }
@@ -202,13 +210,13 @@ impl ReplayStore for MemoryReplayStore {
         ready(Ok(self.shard(key).release(key, token.number, self.0.now())))
     }
 
-    /// The work was done when the future was made.
+    /// Does nothing: the work was done when the future was created.
     fn settle_in_background(&self, _: Self::Settle) {}
 }
 
 impl Shard {
     fn new(max: usize) -> Self {
-        // Little, so that no request of a quiet service pays for growth.
+        // A small allocation up front, so that no request of a quiet service pays for growth.
         let room = max.min(1024);
         Self {
             max,
@@ -254,8 +262,8 @@ impl Shard {
         let before = match self.entries.get_mut(&key) {
             Some(entry) => mem::replace(entry, handled),
             None => {
-                // A claim whose lease has run out may have lost its place. That the delivery has
-                // been handled is kept even where there is no room: the next claim makes some.
+                // A claim whose lease has expired may have been removed. Record the success even if
+                // the store is full: the next claim makes room.
                 self.entries.insert(key, handled);
                 return Settled::Lost;
             }
@@ -276,8 +284,11 @@ impl Shard {
         }
     }
 
-    /// A few at a time, so that no request pays for all: each claim adds at most one. While there is
-    /// room what has expired stays, because a clock that is set back makes it count again.
+    /// Removes a few expired deliveries at a time, so that no request pays for all: each claim adds
+    /// at most one.
+    ///
+    /// While there is room, expired deliveries stay, because a clock that is set back makes them
+    /// acceptable again.
     fn forget_expired(&mut self, now: Now) {
         if self.entries.len() <= self.max / 2 {
             return;
@@ -290,9 +301,10 @@ impl Shard {
         }
     }
 
-    /// Takes the next place out of the order, and forgets the delivery that it is of.
+    /// Takes the next place out of the order, and removes its delivery.
     ///
-    /// `Some(None)` when that has been claimed again, or handled again, since.
+    /// Returns `Some(None)` if the delivery has been claimed or handled again since, and `None` if
+    /// there is no place.
     fn forget_next(&mut self) -> Option<Option<Nanos>> {
         let Reverse((until, key)) = self.order.pop()?;
         let entry = self.entries.get(&key);
@@ -309,20 +321,22 @@ impl Shard {
                 self.evicted += u64::from(forgotten.is_some_and(|until| until > now.earliest));
                 continue;
             }
-            // What is left are claims. Those whose lease has run out are of futures that were
-            // leaked, and were never dropped.
+            // Only claims are left. Those with an expired lease belong to futures that were leaked,
+            // not dropped.
             self.entries.retain(|_, entry| entry.until > now.steady);
             self.in_flight = self.entries.len();
             if self.entries.len() >= self.max {
-                return Err(StoreError::new("it is full of deliveries that are being handled"));
+                return Err(StoreError::new("full of deliveries that are being handled"));
             }
         }
         Ok(())
     }
 }
 
-/// Keys are hashes already. What is still needed is a secret factor, or whoever can sign could look
-/// for deliveries whose keys fall into one place of the map.
+/// Hasher for keys, which are hashes already.
+///
+/// It adds a secret factor, or anyone who can obtain signatures could search for deliveries whose
+/// keys collide in the map.
 #[derive(Clone, Copy)]
 struct KeyHasher {
     secret: [u64; 2],
@@ -345,7 +359,7 @@ impl BuildHasher for KeyHasher {
 }
 
 impl Hasher for KeyHasher {
-    /// The second word is enough, and the first has chosen the shard.
+    /// Uses the second word; the first one selects the shard.
     fn write(&mut self, key: &[u8]) {
         let word = key.last_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
         let [mask, factor] = self.secret;
@@ -353,7 +367,7 @@ impl Hasher for KeyHasher {
         self.folded = (product ^ product >> 64) as u64;
     }
 
-    /// The number of words, which is the same for all.
+    /// Ignores the number of words, which is the same for all keys.
     fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {

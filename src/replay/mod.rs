@@ -1,8 +1,9 @@
-//! Each delivery handled once: a replay guard below the [`SignatureLayer`](crate::SignatureLayer).
+//! Replay protection: a layer that keeps repeated deliveries from the handler.
 //!
-//! Providers send a delivery again when they did not see its answer, and whoever captured a genuine
-//! request can send it again as it is. [`ReplayLayer`] remembers what was handled and keeps
-//! repetitions from the handler.
+//! Providers repeat a delivery if they do not see its response, and an attacker who captured an
+//! authentic request can send it again unchanged. [`ReplayLayer`], the replay guard, records
+//! handled deliveries and answers their repetitions itself. Put it below the
+//! [`SignatureLayer`](crate::SignatureLayer).
 //!
 //! ```
 //! use axum::{Router, routing::post};
@@ -15,7 +16,7 @@
 //!
 //! let provider = StandardWebhooks::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
 //! let guard = ReplayLayer::new("/webhook", MemoryReplayStore::new(100_000));
-//! // The first is the outermost: verify first, then guard.
+//! // The first layer is the outermost: verify first, then guard.
 //! let layers = ServiceBuilder::new().layer(SignatureLayer::new(provider)).layer(guard);
 //! let app: Router = Router::new().route("/webhook", post(async || "handled").layer(layers));
 //! # let _ = app;
@@ -24,67 +25,70 @@
 //!
 //! # How it works
 //!
-//! A delivery is **claimed** before the handler is called, **committed** when it answered with a
-//! 2xx, and **released** on any other answer, on an error, on a panic, and when the request is
-//! dropped.
+//! The guard **claims** a delivery before it calls the handler. It **commits** the claim if the
+//! handler responds with a 2xx status, and **releases** it on any other response, on an error, on a
+//! panic, and if the request is dropped.
 //!
-//! | what comes | what happens | answer |
+//! | delivery | handler | response |
 //! |---|---|---|
-//! | a delivery that is new, or whose handler did not succeed | it is dispatched | the handler's |
-//! | one whose handler succeeded | nothing | 200, or [as set](ReplayLayer::duplicate_status) |
-//! | one that is being handled | nothing | 503 with `Retry-After`: the handler may yet fail |
-//! | any, while the store is down | nothing, unless it [fails open](ReplayLayer::dangerously_fail_open) | 503 with `Retry-After` |
+//! | new, or repeated after a failure | runs | the handler's |
+//! | handled successfully before | does not run | `200 OK`, or [as configured](ReplayLayer::duplicate_status) |
+//! | being handled | does not run | `503 Service Unavailable` with `Retry-After`, because the handler may yet fail |
+//! | any, while the store is down | does not run, unless the guard [fails open](ReplayLayer::dangerously_fail_open) | 503 with `Retry-After` |
 //!
-//! # What is a repetition
+//! # Identity of a delivery
 //!
-//! A delivery is known by what was proven of it, [`Verified::replay_key`](crate::Verified::replay_key),
-//! and by the guard's scope: never by a header's text, nor by an id that is not signed. Where two
-//! genuine deliveries can be [signed alike](crate::Verified::has_unique_replay_key), the guard lets all of them
-//! pass unless the provider is [turned on by name](ReplayLayer::guard_body_only). It reports
+//! The guard identifies a delivery by its authenticated
+//! [`Verified::replay_key`](crate::Verified::replay_key) and by the guard's scope, never by header
+//! text or an unsigned ID. If two authentic deliveries can have [the same signed
+//! content](crate::Verified::has_unique_replay_key), the guard dispatches all of them unless you
+//! [opt in by the provider's name](ReplayLayer::guard_body_only), and reports
 //! [`Unguardable`](crate::observe::EventKind::Unguardable) once.
 //!
-//! A provider that signs each retry anew, with a new time and without an id (Stripe does), makes a
-//! new delivery of it. [`ReplayLayer::by_event_id`] knows such a delivery by the id that the provider documents in its
-//! body, and [`ReplayLayer::event_id`] by one that you name.
+//! If a provider signs each retry anew, with a new time and without an ID, as Stripe does, the
+//! retry is a new delivery. [`ReplayLayer::by_event_id`] identifies the delivery by the ID in its
+//! body that the provider documents, and [`ReplayLayer::event_id`] by an ID that you choose.
 //!
-//! What is not signed tells nothing apart: a captured request that is sent first with another query
-//! or another unsigned header is the delivery, and the genuine one is its repetition. So let no
-//! handler act on unsigned parts, and give each route a guard with a scope of its own. With
-//! Mailgun, whose signature does not cover the body, that holds for the body too.
+//! Unsigned parts of a request do not distinguish deliveries. If an attacker sends a captured
+//! request first, with another query or another unsigned header, the guard dispatches it, and the
+//! authentic request is the repetition. Your handlers must therefore not act on unsigned parts, and
+//! each route needs a guard with its own scope. For Mailgun, whose signature does not cover the
+//! body, this includes the body.
 //!
-//! The tag under the **oldest** secret is what an HMAC delivery without a signed id is known by: the
-//! last of the list. When that secret is taken away, or processes that share a store
-//! have different ones for a moment, what was handled before can be handled once more within the
-//! verifier's tolerance. So it is with [`any_of`](crate::verifier::any_of) two schemes, when somebody leaves one
-//! of two signatures out.
+//! The guard identifies an HMAC delivery without a signed ID by its tag under the **oldest**
+//! secret, the last one in the list. If you remove that secret, or if processes that share a store
+//! have different secrets for a moment, a delivery that was handled before can be handled once more
+//! within the verifier's tolerance. The same applies to [`any_of`](crate::verifier::any_of) two
+//! schemes, if one of two signatures is left out of the repetition.
 //!
-//! The answer's head decides on success. A gRPC error that comes in the trailers of a streaming
-//! answer is not seen: the guard is for unary calls. Tenants who share a store share its room.
+//! The head of the response decides whether the handler succeeded. The guard does not see a gRPC
+//! error in the trailers of a streaming response: use it for unary calls. Tenants that share a
+//! store share its capacity.
 //!
-//! # What is promised, and what is not
+//! # Guarantees and limits
 //!
-//! - At most one handler at a time works on a delivery, as long as it ends within the
-//!   [lease](ReplayLayer::lease). Give it a shorter time limit, with tower's `TimeoutLayer` below
-//!   the guard.
-//! - A delivery that its sender repeats until it sees a 2xx has been handled with success at least
-//!   once.
-//! - Once a success is in the store, the delivery is not dispatched again until it is
-//!   [forgotten](ReplayLayer::retention). Where the verifier judges a signed time, it refuses the
-//!   delivery by then, also by a clock that is set back by up to one hour.
-//! - It is **no transaction with the handler's own database**. A process that dies after the handler
-//!   wrote and before the commit has handled a delivery that nobody knows of, and so has one whose
-//!   store was lost. Where that matters, write the event's id under a unique key in the same
-//!   transaction as its effect, and answer 200 when it is there already:
+//! - At most one handler at a time processes a delivery, as long as it finishes within the
+//!   [lease](ReplayLayer::lease). Give the handler a shorter time limit, with tower's
+//!   `TimeoutLayer` below the guard.
+//! - A delivery that its sender repeats until it sees a 2xx response has been handled successfully
+//!   at least once.
+//! - Once a success is in the store, the delivery is not dispatched again until it
+//!   [expires](ReplayLayer::retention). If the verifier checks a signed timestamp, it rejects the
+//!   delivery by then, even if the clock is set back by up to one hour.
+//! - The guard is **not a transaction with the handler's database**. If the process dies after the
+//!   handler has written and before the commit, or if the store is lost, nothing records that the
+//!   delivery was handled. If this matters, insert the event's ID under a unique key in the same
+//!   transaction as its effect, and respond with 200 if the ID exists already:
 //!
 //! ```sql
 //! begin;
 //! insert into handled (event_id) values ($1) on conflict do nothing;
-//! -- No row inserted: it was handled before. Roll back, and answer 200.
+//! -- No row inserted: the event was handled before. Roll back, and respond with 200.
 //! update accounts set balance = balance + $2 where id = $3;
 //! commit;
 //! ```
 //!
-//! - A [`MemoryReplayStore`] knows only its own process, and forgets with it.
+//! - A [`MemoryReplayStore`] is per-process and does not survive a restart.
 
 pub(crate) mod config;
 pub(crate) mod future;

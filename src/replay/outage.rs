@@ -1,4 +1,4 @@
-//! How many deliveries passed unguarded while the store was down.
+//! Counts of deliveries that were dispatched unguarded while the store was down.
 
 use std::{
     sync::{
@@ -8,17 +8,22 @@ use std::{
     time::Duration,
 };
 
-/// How often an outage that goes on is reported.
+/// Time between two reports of an outage that lasts.
 const REPORTED_EVERY: Duration = Duration::from_secs(60);
 
-/// An outage is over when the store answers, this long after it failed last. Stores that fail and
-/// answer in turn, as many do on their way down and up, have one outage and not a hundred.
+/// Time from the last failure after which a response of the store ends the outage.
+///
+/// Many stores fail and respond in turn on their way down and up; this is one outage, not a
+/// hundred.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Counts what a guard that fails open lets pass, from the store's first failure until it answers.
+/// Counter of the deliveries that a guard dispatches unguarded, from the first failure of the store
+/// until it responds again.
 #[derive(Default)]
 pub(crate) struct Outage {
-    /// Spares a guard whose store is well the lock.
+    /// Whether an outage is on.
+    ///
+    /// The flag spares the guard the lock while the store works.
     is_on: AtomicBool,
     state: Mutex<Option<State>>,
 }
@@ -31,12 +36,14 @@ struct State {
 }
 
 impl Outage {
-    /// Whether the store has failed, and not been well since.
+    /// Returns `true` from a failure of the store until the end of the outage.
     pub(crate) fn is_on(&self) -> bool {
         self.is_on.load(Ordering::Relaxed)
     }
 
-    /// Counts a delivery that passes unguarded. Returns the number to report, if it is time to.
+    /// Counts an unguarded delivery.
+    ///
+    /// Returns the number of deliveries to report, if a report is due.
     pub(crate) fn unguarded_at(&self, now: Duration) -> Option<u64> {
         let mut state = self.state();
         let is_first = state.is_none();
@@ -54,7 +61,9 @@ impl Outage {
         Some(std::mem::take(&mut state.unreported))
     }
 
-    /// The store has answered. Returns how many deliveries passed unguarded, if the outage is over.
+    /// Records a response of the store.
+    ///
+    /// Returns the number of unguarded deliveries if the outage is over.
     pub(crate) fn answered_at(&self, now: Duration) -> Option<u64> {
         let mut state = self.state();
         let is_over = |state: &mut State| now.abs_diff(state.failed_at) >= QUIET;
@@ -68,7 +77,7 @@ impl Outage {
     }
 }
 
-/// A copy is another guard's, and counts for itself.
+/// A clone belongs to another guard and has its own counts.
 impl Clone for Outage {
     fn clone(&self) -> Self {
         Self::default()
@@ -85,18 +94,18 @@ mod tests {
         let at = Duration::from_millis;
         assert_eq!(outage.answered_at(at(0)), None);
         assert_eq!(outage.unguarded_at(at(0)), Some(1));
-        // One in ten milliseconds, for two minutes and a half.
+        // One failure every ten milliseconds, for two and a half minutes.
         let told: Vec<_> = (1..15_000)
             .filter_map(|nth| outage.unguarded_at(at(nth * 10)).map(|count| (nth, count)))
             .collect();
         assert_eq!(told, [(6_000, 6_000), (12_000, 6_000)]);
-        // Between two failures.
+        // A response between two failures.
         assert_eq!(outage.answered_at(at(150_500)), None);
         assert_eq!(outage.unguarded_at(at(150_600)), None);
         assert_eq!(outage.answered_at(at(151_599)), None);
         assert_eq!(outage.answered_at(at(151_600)), Some(15_001));
         assert_eq!(outage.answered_at(at(200_000)), None);
-        // The next one.
+        // The next outage.
         assert_eq!(outage.unguarded_at(at(200_000)), Some(1));
         assert_eq!(outage.answered_at(at(201_000)), Some(1));
     }

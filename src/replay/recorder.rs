@@ -1,4 +1,4 @@
-//! What the observers of the layer above are told of a guard.
+//! Reports of the replay guard to the observers of the layer above.
 
 use std::{
     sync::Arc,
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// Tells the observers of the layer above, where there are any.
+/// Reports events of the guard to the observers of the layer above, if there are any.
 pub(crate) struct ReplayRecorder(Option<Arc<Attempt>>);
 
 impl ReplayRecorder {
@@ -34,17 +34,19 @@ impl ReplayRecorder {
         }
     }
 
-    /// What the operator should change. It is said once, so it is said where nobody observes, too.
+    /// Reports a problem that the operator should fix.
+    ///
+    /// It is reported only once, so it is logged even if there is no observer.
     pub(crate) fn setup(&self, kind: EventKind) {
         self.event(kind);
         #[cfg(feature = "tracing")]
         if self.0.is_none() {
             let what = match kind {
                 EventKind::EventIdNotSigned => {
-                    "deliveries are not known by their event id: the signature does not cover the body"
+                    "event id ignored by the replay guard: the signature does not cover the body"
                 }
-                EventKind::Unguardable => "deliveries that can be signed alike are not guarded",
-                _ => "deliveries are remembered without end; set a tolerance or a retention",
+                EventKind::Unguardable => "deliveries without a unique replay key are not guarded",
+                _ => "replay store keeps deliveries indefinitely; set a tolerance or a retention",
             };
             tracing::warn!(target: "tower_webhook::delivery", "{what}");
         }
@@ -56,7 +58,7 @@ impl ReplayRecorder {
         if answer == ReplayAnswer::NotVerified {
             use crate::{observe::tracing::take_line, outcome::redact::text::escape};
 
-            // Nobody observes a request that no layer above has seen.
+            // A request that no layer above has seen has no observer.
             if let Some(suppressed) = take_line(&config.said.not_verified) {
                 tracing::error!(
                     target: "tower_webhook::security",
@@ -71,12 +73,14 @@ impl ReplayRecorder {
         let _ = (request, config);
     }
 
-    /// Returns the claim that the store has granted; `None` for a request that passes unguarded while the store is out.
-    /// A guard that fails open has an outage to count.
+    /// Returns the claim if the store has granted it, and `None` for a request that passes
+    /// unguarded while the store is down.
+    ///
+    /// `outage` is set if the guard fails open.
     ///
     /// # Errors
     ///
-    /// The guard's answer in the handler's place.
+    /// Returns the response of the guard in place of the handler.
     pub(crate) fn claimed<T: ReplayStore>(
         &self,
         answer: Result<Claim, StoreError>,
@@ -101,7 +105,7 @@ impl ReplayRecorder {
             Ok(Claim::InFlight) => ReplayAnswer::InFlight,
             Err(error) => {
                 self.store_failed(&error);
-                // It may have been granted all the same. If so, this gives it back.
+                // The claim may have been granted nevertheless. If so, this releases it.
                 drop(claim);
                 let Some(outage) = outage else {
                     return Err(Answer {
@@ -114,12 +118,13 @@ impl ReplayRecorder {
                 return Ok(None);
             }
         };
-        // It is another's, and nothing is to be given back.
+        // The claim is not this request's, so there is nothing to release.
         claim.guard.forget();
         Err(Answer { kind, key, error: None })
     }
 
-    /// The layer's time, where one observes the request. Elsewhere nobody is told.
+    /// Returns the time by the clock of the layer above, or by the system's if no observer needs
+    /// it.
     fn now(&self) -> Duration {
         let now =
             self.0.as_ref().map_or_else(|| Clock::system().now(), |attempt| attempt.told_at());
@@ -147,7 +152,7 @@ impl ReplayRecorder {
                     self.event(EventKind::LeaseLost);
                 }
             }
-            // The answer stands. Dropped unsettled, the guard tries once more, and nobody waits.
+            // The response stands. The guard, dropped unsettled, tries once more in the background.
             Err(error) => {
                 self.store_failed(&error);
                 self.event(EventKind::Unsettled);

@@ -1,4 +1,4 @@
-//! The guard's service: one state machine from the claim to its settlement.
+//! The service of the replay guard.
 
 use std::{
     fmt,
@@ -20,7 +20,8 @@ use crate::{
     },
 };
 
-/// The service of a [`ReplayLayer`](super::ReplayLayer).
+/// Middleware that keeps repeated deliveries from the inner service; see
+/// [`ReplayLayer`](super::ReplayLayer).
 #[derive(Clone)]
 pub struct ReplayService<S, T> {
     inner: S,
@@ -33,17 +34,23 @@ impl<S, T> ReplayService<S, T> {
         Self { inner, store, config }
     }
 
-    /// The inner service. What goes to it directly is not guarded.
+    /// Returns a reference to the inner service.
+    ///
+    /// Requests sent to it directly are not guarded.
     pub const fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service. What goes to it directly is not guarded.
+    /// Returns a mutable reference to the inner service.
+    ///
+    /// Requests sent to it directly are not guarded.
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service. What goes to it directly is not guarded.
+    /// Consumes the service and returns the inner one.
+    ///
+    /// Requests sent to it directly are not guarded.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -58,8 +65,10 @@ where
     type Error = S::Error;
     type Future = ReplayFuture<S, T, B>;
 
-    /// Always ready. The inner service is asked only once a delivery has been claimed, so that
-    /// repetitions hold none of its capacity.
+    /// Always returns ready.
+    ///
+    /// The inner service is polled only once a delivery has been claimed, so that repetitions take
+    /// none of its capacity.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
     }

@@ -1,4 +1,4 @@
-//! Where claims are kept.
+//! The store of claims.
 
 use std::{
     collections::hash_map::RandomState,
@@ -19,81 +19,88 @@ use crate::{
     parse::clock::{Clock, HAS_NO_SYSTEM},
 };
 
-/// Keeps the claims of a [`ReplayLayer`](super::ReplayLayer).
+/// Store for the claims of a [`ReplayLayer`](super::ReplayLayer).
 ///
-/// Each method is atomic: of two claims of one key that come at the same time, one is granted. A
-/// store bounds the time that its futures take; the layer waits for them.
+/// Each method is atomic: of two concurrent claims of one key, one is granted. A store bounds the
+/// time that its futures take, because the layer waits for them.
 ///
-/// A future does its work when it is made or when it is polled. One that is dropped half-way may or
-/// may not have done it.
+/// A future does its work when it is created or when it is polled. If it is dropped half-way, the
+/// work may or may not have been done.
 pub trait ReplayStore: Clone {
-    /// Claims.
+    /// Future of a claim.
     type Claim: Future<Output = Result<Claim, StoreError>>;
-    /// Commits or releases.
+    /// Future of a commit or a release.
     type Settle: Future<Output = Result<Settled, StoreError>>;
 
-    /// Claims the delivery for the owner of this token, for so long. A claim that was neither
-    /// committed nor released within its lease is void, and the next one is granted.
+    /// Claims the delivery for the owner of this token, for the time of the lease.
+    ///
+    /// A claim that is neither committed nor released within its lease is void, and the next one is
+    /// granted.
     fn claim(&self, key: &ReplayKey, token: ClaimToken, lease: Duration) -> Self::Claim;
 
-    /// Remembers for so long that the delivery has been handled.
+    /// Records that the delivery has been handled, for the time of the retention.
     ///
-    /// This holds whoever has the claim by now: that the handler succeeded stays true when its
-    /// lease has run out. [`Settled::Lost`] says that it had.
+    /// The commit takes effect even if another owner holds the claim by now: the handler has
+    /// succeeded even if its lease has expired. The future then returns [`Settled::Lost`].
     fn commit(&self, key: &ReplayKey, token: ClaimToken, retention: Duration) -> Self::Settle;
 
-    /// Gives the claim up, so that the next one is granted. It takes nothing from another owner,
-    /// and nothing from a delivery that has been handled.
+    /// Releases the claim, so that the next one is granted.
+    ///
+    /// A release affects neither the claim of another owner nor a delivery that has been handled.
     fn release(&self, key: &ReplayKey, token: ClaimToken) -> Self::Settle;
 
-    /// Runs this future to its end, although nobody waits for it: the request was dropped.
+    /// Runs this future to its end in the background, because its request was dropped.
     fn settle_in_background(&self, settle: Self::Settle);
 }
 
-/// What became of a claim.
+/// Result of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Claim {
     /// The delivery has been handled.
     Completed,
-    /// It is the caller's.
+    /// The claim is granted to the caller.
     Granted {
-        /// How many handled deliveries the store forgot before their time, to make room.
+        /// Number of handled deliveries that the store evicted before they expired, to make room.
         evicted: u64,
     },
-    /// It is another's.
+    /// Another owner holds the claim.
     InFlight,
 }
 
-/// What a commit or a release found.
+/// Result of a commit or a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Settled {
-    /// The claim was the caller's until now.
+    /// The caller held the claim until now.
     Held,
-    /// The lease had run out; another may have claimed the delivery since.
+    /// The lease had expired.
+    ///
+    /// Another owner may have claimed the delivery since.
     Lost,
 }
 
-/// Tells the owner of a claim from all others, in all processes.
+/// Token that distinguishes the owner of a claim from all others, in all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClaimToken {
     process: u64,
-    /// Never zero, so that the absence of a token takes no room.
+    /// Never zero, so that the absence of a token takes no space.
     pub(crate) number: NonZeroU64,
 }
 
 impl ClaimToken {
-    /// One that no other process has, nor this one had before. `wasm32-unknown-unknown` has neither randomness nor process
-    /// ids, so there it is not known from another instance's.
+    /// Creates a token that no other process has, and that this process has not used before.
+    ///
+    /// `wasm32-unknown-unknown` has neither randomness nor process IDs, so tokens of different
+    /// instances can be equal there.
     #[must_use]
     pub fn unique() -> Self {
         static PROCESS: OnceLock<u64> = OnceLock::new();
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        // The standard library seeds it from the system's randomness. Uniqueness is all that is
-        // needed: whoever could write to the store needs no token.
+        // The standard library seeds it from the system's randomness. Uniqueness suffices: an
+        // attacker who can write to the store needs no token.
         let process = PROCESS.get_or_init(|| {
-            // To ask for an id without a system ends the program.
+            // To read the process ID on a target without a system ends the program.
             let id = if HAS_NO_SYSTEM { 0 } else { std::process::id() };
             RandomState::new().hash_one((id, Clock::system().now()))
         });
@@ -101,19 +108,21 @@ impl ClaimToken {
         Self { process: *process, number: NonZeroU64::MIN.saturating_add(count) }
     }
 
-    /// What a store outside of this process knows it by.
+    /// Returns the bytes that identify the token in a store outside of this process.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {
         (u128::from(self.process) << 64 | u128::from(self.number.get())).to_be_bytes()
     }
 }
 
-/// A store could not answer. The layer leaves it in the extensions of its 503.
+/// Error returned when a replay store cannot respond.
+///
+/// The layer leaves it in the extensions of its `503 Service Unavailable` response.
 #[derive(Clone, Debug)]
 pub struct StoreError(Arc<dyn Error + Send + Sync>);
 
 impl StoreError {
-    /// For this reason.
+    /// Creates an error with this source.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into().into())
     }
@@ -121,7 +130,7 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the replay store cannot answer: {}", self.0)
+        write!(f, "replay store unavailable: {}", self.0)
     }
 }
 

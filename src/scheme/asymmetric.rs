@@ -1,4 +1,4 @@
-//! Schemes that sign with a private key: their declaration, and verifying with public keys.
+//! Public-key schemes: their constructors, and verification with public keys.
 
 use http::request::Parts;
 
@@ -12,10 +12,10 @@ use crate::{
     scheme::declaration::Scheme,
 };
 
-/// The signed content, as a key reads it.
+/// Signed content that is still arriving, in the form that a public key verifies.
 pub(crate) type Content = crate::crypto::public_key::Content;
 
-/// The public keys of a verifier, all of its scheme's algorithm.
+/// Public keys of a verifier. All of them have the scheme's algorithm.
 #[derive(Clone)]
 pub(crate) struct PublicKeys(Vec<PublicKey>);
 
@@ -29,7 +29,7 @@ impl PublicKeys {
         self.0.len()
     }
 
-    /// The bytes of the last key.
+    /// Returns the bytes of the last key, or an empty slice if there is no key.
     pub(crate) fn oldest(&self) -> &[u8] {
         self.0.last().map_or(&[], PublicKey::as_bytes)
     }
@@ -44,15 +44,17 @@ impl PublicKeys {
         }
         if key.algorithm() != algorithm {
             return Err(ConfigError::PublicKeyInvalid {
-                why: "it is of another algorithm than the scheme's; is it this provider's key?",
+                why: "its algorithm is not that of the scheme; check that it is this provider's key",
             });
         }
         self.0.push(key);
         Ok(())
     }
 
-    /// The index of the first public key whose owner made a signature, and what tells the delivery
-    /// from others. Nothing here is secret, so it stops at that key.
+    /// Returns the index of the first public key that verifies a signature, and the SHA-256 of the
+    /// signed content, which identifies the delivery.
+    ///
+    /// No input is secret, so the search stops at the first match.
     pub(crate) fn match_content(
         &self,
         scheme: &Scheme,
@@ -69,8 +71,8 @@ impl PublicKeys {
                 Ok(())
             })?;
             if is_match {
-                // Of the signed content, not of the signature: ECDSA has more than one for the
-                // same content, and whoever captured one can write another.
+                // The hash is of the signed content, not of the signature. ECDSA allows several
+                // signatures of the same content, and anyone who captures one can compute another.
                 return Ok((index, Tag::new(message.sha256.as_ref())));
             }
         }
@@ -80,19 +82,35 @@ impl PublicKeys {
 
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 impl Scheme {
-    /// An Ed25519 signature, in this header. It is verified with a [`PublicKey`].
+    /// Creates a scheme with an Ed25519 signature in this header.
+    ///
+    /// The signature is verified with a [`PublicKey`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if `header` is not a lower-case header name.
     pub const fn ed25519(header: &'static str) -> Self {
         Self::new(Algorithm::Ed25519, header)
     }
 
-    /// An ECDSA signature over P-256 with SHA-256, in DER, in this header. It is verified with a
-    /// [`PublicKey`].
+    /// Creates a scheme with an ECDSA signature over P-256 with SHA-256, in DER, in this header.
+    ///
+    /// The signature is verified with a [`PublicKey`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if `header` is not a lower-case header name.
     pub const fn ecdsa_p256_sha256(header: &'static str) -> Self {
         Self::new(Algorithm::EcdsaP256Sha256, header)
     }
 
-    /// An RSA signature (PKCS#1 v1.5) with SHA-256, in this header. It is verified with a
-    /// [`PublicKey`].
+    /// Creates a scheme with an RSA signature (PKCS#1 v1.5) with SHA-256, in this header.
+    ///
+    /// The signature is verified with a [`PublicKey`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if `header` is not a lower-case header name.
     pub const fn rsa_pkcs1_sha256(header: &'static str) -> Self {
         Self::new(Algorithm::RsaPkcs1Sha256, header)
     }

@@ -1,4 +1,4 @@
-//! What a scheme finds in a request's head: signatures and the time.
+//! Candidate signatures in the head of a request.
 
 use http::request::Parts;
 
@@ -12,11 +12,11 @@ use crate::{
     verifier::first_contact::HeaderNames,
 };
 
-/// Sees a candidate's bytes, or `None` for one that cannot be decoded.
+/// Callback that receives the bytes of a candidate, or `None` if the candidate cannot be decoded.
 pub(crate) type VisitCandidate<'a> = dyn FnMut(Option<&[u8]>) -> Result<(), Rejection> + 'a;
 
 impl SignatureSource {
-    /// Returns them as the layer's defaults have them.
+    /// Returns the names of the signature headers, in the form that the verifier's defaults hold.
     pub(crate) const fn names(&self) -> HeaderNames {
         match self {
             Self::Authorization(_) => HeaderNames::One("authorization"),
@@ -25,7 +25,7 @@ impl SignatureSource {
         }
     }
 
-    /// Returns all headers in which a signature may stand.
+    /// Returns all headers that can hold a signature.
     pub(crate) const fn headers(&self) -> &[&'static str] {
         match self {
             Self::Authorization(_) => &["authorization"],
@@ -58,11 +58,12 @@ impl Scheme {
         }
     }
 
-    /// All headers in which a signature may stand.
+    /// Returns all headers that can hold a signature.
     pub(crate) const fn signature_headers(&self) -> &[&'static str] {
         self.source.headers()
     }
 
+    /// Returns the header that a rejection names: the first one that can hold a signature.
     pub(crate) const fn signature_field(&self) -> &'static str {
         match self.source {
             SignatureSource::Authorization(_) => "authorization",
@@ -71,8 +72,11 @@ impl Scheme {
         }
     }
 
-    /// Calls `visit` with each candidate signature, `None` for one that cannot be decoded: beside a
-    /// good one it is no reason to lose a genuine delivery.
+    /// Calls `visit` with each candidate signature, or with `None` for a candidate that cannot be
+    /// decoded.
+    ///
+    /// An unreadable candidate beside a valid signature does not cause a rejection, so that no
+    /// genuine delivery is lost.
     pub(crate) fn each_candidate(
         &self,
         head: &Parts,
@@ -92,7 +96,7 @@ impl Scheme {
         })
     }
 
-    /// As [`each_candidate`](Self::each_candidate), for algorithms whose signatures have no one length.
+    /// Calls `visit` with each candidate signature, for algorithms whose signatures vary in length.
     fn each_candidate_of_any_length(
         &self,
         head: &Parts,
@@ -106,7 +110,7 @@ impl Scheme {
         })
     }
 
-    /// Refuses a head whose signatures, fixed headers or delivery id are out of form.
+    /// Checks the signatures, the required headers and the delivery id in a head.
     pub(crate) fn check_head(&self, head: &Parts) -> Result<(), Rejection> {
         self.check_candidates(head)?;
         for (name, value) in self.required {
@@ -115,12 +119,14 @@ impl Scheme {
             }
         }
         if let Some(name) = self.delivery_id {
-            optional(head, name)?; // not twice (T-10)
+            optional(head, name)?; // rejects a repeated header
         }
         Ok(())
     }
 
-    /// Refuses a head without a candidate, or with so many that checking them is the attack.
+    /// Checks that a head has a readable candidate, and at most [`MAX_CANDIDATES`].
+    ///
+    /// Without the limit, a sender could exhaust the server by the number of signatures to check.
     fn check_candidates(&self, head: &Parts) -> Result<(), Rejection> {
         let malformed = || Rejection::malformed(self.signature_field());
         let (mut count, mut is_readable) = (0, false);

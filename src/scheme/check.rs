@@ -1,4 +1,4 @@
-//! The rules that a declaration must keep.
+//! Rules that the declaration of a scheme must follow.
 
 use crate::{
     crypto::mac::Algorithm,
@@ -14,62 +14,73 @@ use crate::{
     },
 };
 
-/// A rule, and what a declaration that breaks it is told.
+/// A predicate that returns `true` for a declaration that breaks the rule, and the error text.
 type Rule = (fn(&Scheme) -> bool, &'static str);
 
-/// A declaration that reads as if something were checked, and checks nothing, is refused. So is one that would let
-/// one signature stand for two requests.
+/// The rules reject a declaration that seems to check something but does not, and a declaration by
+/// which one signature could be valid for two requests.
 const RULES: [Rule; 11] = [
     (
         |scheme| scheme.signs(Component::Time) && !scheme.has_time_in_head(),
-        "the signed content has `Component::Time`; say with `time` in which header it stands",
+        "the signed content has `Component::Time`, but no header has the timestamp; \
+         set the header with `time`",
     ),
     (
         |scheme| scheme.signs_id() && scheme.delivery_id.is_none(),
-        "the signed content has `Component::Id`; name its header with `delivery_id`",
+        "the signed content has `Component::Id`, but no header has the id; \
+         set the header with `delivery_id`",
     ),
     (
         |scheme| scheme.tolerance.is_some() && scheme.time.is_none(),
-        "there is a tolerance but no time; say with `time` where it stands",
+        "there is a tolerance but no timestamp; set the timestamp with `time`",
     ),
     (
         |scheme| scheme.has_time_in_signature() && !scheme.signature_format.has_time(),
-        "the time stands in the signature's header, but its format has none",
+        "the timestamp is in the signature header, but the signature format has none; \
+         use a format with a timestamp",
     ),
     (
         |scheme| scheme.has_time_in_head() && !scheme.signs_time(),
-        "there is a time that the signed content does not have; whoever replays a request can write it",
+        "the timestamp is not signed, so anyone who replays a request can change it; \
+         add `Component::Time` to the signed content",
     ),
     (
         |scheme| {
             scheme.has_time_in_signature() && matches!(scheme.source, SignatureSource::Headers(_))
         },
-        "the time stands in the signature's header, but there are several of them",
+        "the timestamp is in the signature header, but there are several signature headers; \
+         use one header, or `TimestampSource::Header`",
     ),
-    (|scheme| scheme.signs(Component::Literal("")), "a literal of the signed content is empty"),
+    (
+        |scheme| scheme.signs(Component::Literal("")),
+        "the signed content has an empty literal; remove it",
+    ),
     (
         Scheme::has_ambiguous_time,
-        "the literal after `Component::Time` could be the end of the time",
+        "the literal after `Component::Time` begins with a character that a timestamp can have; \
+         use another literal",
     ),
     (
         |scheme| scheme.has_keyed_challenge() && scheme.algorithm != Algorithm::HmacSha256,
-        "the challenge is answered with an HMAC-SHA256, but the scheme signs otherwise",
+        "the response to the challenge is an HMAC-SHA256, but the scheme has another algorithm; \
+         use `Scheme::hmac_sha256`",
     ),
     (
         |scheme| {
             let mut all = std::iter::once(scheme).chain(scheme.families).chain(scheme.legacy);
             scheme.has_keyed_challenge() && all.any(may_sign_token)
         },
-        "the answer to the challenge could be a request's signature",
+        "the response to the challenge could be the signature of a request; \
+         sign the body alone, or a literal that no challenge can have",
     ),
     (
         |scheme| !scheme.first_contacts.is_empty() && scheme.families.len() >= MAX_OTHERS,
-        "a scheme with first contacts can have three families at most",
+        "there are too many families: expected at most 3 in a scheme with first contacts",
     ),
 ];
 
 impl Scheme {
-    /// Returns the first rule that the declaration breaks.
+    /// Checks the declaration, and reports the first rule that it breaks.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         match RULES.into_iter().find(|(is_broken, _)| is_broken(self)) {
             Some((_, why)) => Err(ConfigError::SchemeInvalid { why }),
@@ -103,7 +114,9 @@ impl Scheme {
         self.challenge.is_some_and(Challenge::is_keyed)
     }
 
-    /// `…:33` + `.5x` and `…:33.5` + `x` would be signed alike (T-32).
+    /// Returns `true` if the literal after the timestamp could be read as a part of the timestamp.
+    ///
+    /// `…:33` + `.5x` and `…:33.5` + `x` would have the same signature.
     fn has_ambiguous_time(&self) -> bool {
         let is_zoneless = matches!(self.time, Some((_, TimestampFormat::Rfc3339NoOffset)));
         self.signed_content.windows(2).any(|pair| match pair {
@@ -115,15 +128,16 @@ impl Scheme {
     }
 }
 
-/// Returns whether the HMAC of a challenge could be a signature by this scheme. A body that is a challenge is
-/// refused where the body is all that is signed.
+/// Returns `true` if the HMAC of a challenge's token could be a signature by this scheme.
+///
+/// A scheme that signs the body alone is safe, because its verifier rejects a body that is a token.
 fn may_sign_token(scheme: &Scheme) -> bool {
     scheme.algorithm == Algorithm::HmacSha256
         && scheme.signed_content != [Component::Body]
         && !scheme.signed_content.iter().any(never_in_token)
 }
 
-/// Whether no content with this part is a challenge that is answered with an HMAC.
+/// Returns `true` if no challenge token can contain this component.
 fn never_in_token(part: &Component) -> bool {
     matches!(part, Component::Literal(text) if !is_token(text.as_bytes()))
 }

@@ -1,55 +1,63 @@
-//! Where the parts of a signature stand.
+//! Components of the signed content, and the places of the signature and the timestamp.
 
-/// One part of the signed content.
+/// Component of the signed content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Component {
-    /// The body as received.
+    /// The request body as received.
     Body,
-    /// Another header's value.
+    /// The value of this header.
     Header(&'static str),
-    /// Another header's value, which must be an HTTP date such as `Tue, 14 Apr 2026 03:50:12 GMT`; the
-    /// comma may be missing, and `UTC` stand for `GMT`. Its age is judged where [`Scheme::time`](crate::Scheme::time) names
-    /// the same header. No literal is needed between it and the body.
+    /// The value of this header, which must be an HTTP date such as
+    /// `Tue, 14 Apr 2026 03:50:12 GMT`.
+    ///
+    /// The comma can be missing, and `UTC` can replace `GMT`. The age of the date is checked if
+    /// [`Scheme::time`](crate::Scheme::time) names the same header. The date needs no literal
+    /// between it and the body.
     HttpDate(&'static str),
-    /// The request's host as received: the `Host` header, or `:authority` of HTTP/2. A proxy may have written another
-    /// one.
+    /// The request's host as received: the `Host` header, or `:authority` in HTTP/2.
+    ///
+    /// A proxy can replace it with another host.
     Host,
     /// The delivery's id, which then counts as signed.
     Id,
-    /// Fixed text.
+    /// A fixed text.
     Literal(&'static str),
-    /// The request's method.
+    /// The request method.
     Method,
-    /// The path of the request as received, without the query. A router may have cut its beginning.
+    /// The request path as received, without the query. A router can remove the beginning of the
+    /// path.
     Path,
-    /// The query of the request as received, without the `?`; empty where there is none.
+    /// The request query as received, without the `?`. It is empty if the request has no query.
     Query,
-    /// The time's text as received, never a re-print of what was read from it.
+    /// The text of the timestamp as received. It is never formatted again from the parsed value.
     Time,
-    /// The URL that the provider was given; see [`Scheme::verifier_at`](crate::Scheme::verifier_at).
+    /// The URL that the provider was given; see
+    /// [`Scheme::verifier_at`](crate::Scheme::verifier_at).
     Url,
 }
 
-/// Where the signature stands.
+/// Place of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureSource {
-    /// `Authorization`, under this scheme.
+    /// The `Authorization` header, with this authentication scheme.
     Authorization(&'static str),
+    /// This header.
     Header(&'static str),
-    /// At least one of these; while secrets are rolled, several.
+    /// At least one of these headers. Several can be present during a rotation of secrets.
     Headers(&'static [&'static str]),
 }
 
-/// Where the time stands.
+/// Place of the timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimestampSource {
-    /// A header of its own.
+    /// A separate header.
     Header(&'static str),
-    /// A top-level field of the JSON body, a string or a number. It is read after the signature
-    /// has been found good. A body without the field is refused.
+    /// A top-level field of the JSON body, which holds a string or a number.
+    ///
+    /// It is read after the signature has been verified. A body without the field is rejected.
     Json(&'static str),
-    /// The signature's own header, where its format says.
+    /// The signature header, in the place that the signature format defines.
     Signature,
 }

@@ -1,4 +1,5 @@
-//! T-32, for every signed_content: no signed content can be cut into another request that is accepted.
+//! Tests that no signed content can be split into another request that is accepted, for each
+//! scheme.
 
 mod any_body;
 
@@ -22,16 +23,16 @@ use crate::{
 const ORIGIN: &str = "https://a.example";
 const TIME: u64 = 1_700_000_000;
 
-/// One value for each part but the literals.
+/// One value for each component, except for literals.
 type Values<'a> = Vec<(Component, &'a [u8])>;
 
-/// A request whose parts have these values; `None` where HTTP does not allow it.
+/// Returns a request whose components have these values, or `None` if HTTP does not allow it.
 fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, Bytes)> {
     let (mut head, ()) = Request::post("/").body(()).unwrap().into_parts();
     let (mut body, mut time) = (Bytes::new(), String::new());
     let (mut path, mut query) = ("/".to_owned(), String::new());
     let put = |head: &mut Parts, name: &'static str, value: &[u8]| {
-        // A server takes white space off.
+        // A server trims white space.
         let value = HeaderValue::from_bytes(value.trim_ascii()).ok()?;
         head.headers.insert(HeaderName::from_static(name), value);
         Some(())
@@ -77,7 +78,7 @@ fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, B
     Some((head, body))
 }
 
-/// Calls `visit` with each way to cut the content into its components.
+/// Calls `visit` with each way to split the content into its components.
 fn cuts<'a>(
     signed_content: &[Component],
     content: &'a [u8],
@@ -108,8 +109,9 @@ fn cuts<'a>(
     }
 }
 
-/// Bodies that hold what other parts are made of. The first ones are documents.
+/// Number of documents (JSON or XML) at the beginning of `BODIES`.
 const DOCUMENTS: usize = 6;
+/// Bodies that contain text that could belong to other components.
 const BODIES: [&str; 12] = [
     "\n{\"a\":\"https://a.example/h\"}\r\n",
     "<a>https://a.example/h 1700000000</a>",
@@ -125,7 +127,7 @@ const BODIES: [&str; 12] = [
     "",
 ];
 
-/// Returns how many cuts were tried of contents that are genuine and accepted.
+/// Returns the number of splits that were tried of genuine contents that are accepted.
 fn no_cut_is_accepted(scheme: Scheme) -> usize {
     let url = PublicUrl::base(ORIGIN).unwrap();
     let secret = Secret::from_bytes(*b"a key of 32 bytes for the tests!").unwrap();
@@ -133,7 +135,7 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
     let verifier = scheme.verifier_at(secret, url).unwrap();
     let time = scheme.time.map(|(_, format)| format.write(now)).unwrap_or_default();
     let mut tried = 0;
-    // Of the others the provider's page says that they are not guarded.
+    // The provider's page states that other bodies are not protected.
     let bodies = if scheme.takes_any_body { &BODIES[..DOCUMENTS] } else { &BODIES[..] };
     for body in bodies {
         let mut content = Vec::new();
@@ -162,7 +164,7 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
             let Some((head, body)) = request(&scheme, values, tag.as_bytes()) else { return false };
             verify_at(&verifier, &head, &body, now).is_ok()
         };
-        // Where such a body is refused, no other comes from this sender either.
+        // If the scheme rejects such a body, this sender sends no other request with it either.
         if !accepts(&genuine) {
             continue;
         }
@@ -175,7 +177,7 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
     tried
 }
 
-/// With its tolerance, and with none that would notice another time.
+/// Runs the test with the scheme's tolerance, and with one that accepts any timestamp.
 fn in_both_ways(scheme: Scheme) -> usize {
     let unbounded = scheme.time.map(|_| Tolerance::UNBOUNDED);
     no_cut_is_accepted(scheme) + no_cut_is_accepted(Scheme { tolerance: unbounded, ..scheme })
@@ -202,10 +204,10 @@ fn no_cut_of_a_providers_content_is_another_request() {
     let declared = providers::all().filter_map(|provider| provider.scheme().copied());
     let mut tried = 0;
     for scheme in declared.chain(own).chain(asymmetric) {
-        // The content is what counts.
+        // Only the signed content matters.
         let algorithm = Algorithm::HmacSha256;
         let is_timed = scheme.signed_content.contains(&Component::Time);
-        // A time in the body is judged as the scheme says, and is no part of its own.
+        // A timestamp in the body is not a component of its own, so it is not checked here.
         let time = scheme.time.filter(|_| is_timed);
         let tolerance = scheme.tolerance.filter(|_| is_timed);
         tried += in_both_ways(Scheme { algorithm, time, tolerance, challenge: None, ..scheme });
@@ -310,9 +312,9 @@ fn what_cannot_be_guarded_is_refused_when_it_is_built() {
         &[Component::Body, Component::Url, A],
     ] {
         let why = build(signed_content, url()).unwrap_err().to_string();
-        assert!(why.contains("side by side"), "{why}");
+        assert!(why.contains("adjacent components"), "{why}");
     }
-    // Of a fixed URL nothing is the sender's.
+    // The sender controls no part of a fixed URL.
     let fixed = PublicUrl::fixed("https://a.example/h.php").unwrap();
     build(&[Component::Url, Component::Id, Component::Body], fixed.clone()).unwrap();
     let verifier =
@@ -353,7 +355,7 @@ fn no_cut_at_a_url_in_capitals_is_another_request() {
     }
 }
 
-/// A function can make a path of the URL: none of it is fixed then.
+/// A function can return a path as the URL. No part of that URL is fixed.
 #[test]
 fn no_cut_of_a_path_is_another_request() {
     let path = || PublicUrl::custom(|head| Some(head.uri.path_and_query()?.as_str().to_owned()));

@@ -1,4 +1,4 @@
-//! The declaration of a scheme, and what contradicts itself in one.
+//! Declaration of a signature scheme.
 
 use http::{HeaderName, StatusCode};
 
@@ -24,11 +24,14 @@ use crate::{
     },
 };
 
-/// How a provider signs: independent choices, as data.
+/// Declaration of a signature scheme: independent choices that describe how a provider signs.
 ///
-/// A scheme begins as a hex tag of the body in one header, and each method changes one choice. All
-/// of them are `const`. A name that is not a lower-case header name stops the compiler when the
-/// scheme is a `const`.
+/// A scheme starts as a hex-encoded tag of the body in one header. Each setter changes one choice.
+///
+/// # Panics
+///
+/// Constructors and setters panic if a header name is not a lower-case header name. All of them are
+/// `const`, so that a `const` scheme with such a name does not compile.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Scheme {
@@ -50,28 +53,28 @@ pub struct Scheme {
     pub(crate) first_contacts: &'static [FirstContact],
     pub(crate) required: &'static [(&'static str, &'static str)],
     pub(crate) families: &'static [Self],
-    /// One at most.
+    /// At most one scheme.
     pub(crate) legacy: &'static [Self],
     pub(crate) other_credentials: &'static Credentials,
 }
 
 impl Scheme {
-    /// The tag by HMAC-SHA1, in this header.
+    /// Creates a scheme with an HMAC-SHA1 tag in this header.
     pub const fn hmac_sha1(header: &'static str) -> Self {
         Self::new(Algorithm::HmacSha1, header)
     }
 
-    /// The tag by HMAC-SHA256, in this header.
+    /// Creates a scheme with an HMAC-SHA256 tag in this header.
     pub const fn hmac_sha256(header: &'static str) -> Self {
         Self::new(Algorithm::HmacSha256, header)
     }
 
-    /// The tag by HMAC-SHA384, in this header.
+    /// Creates a scheme with an HMAC-SHA384 tag in this header.
     pub const fn hmac_sha384(header: &'static str) -> Self {
         Self::new(Algorithm::HmacSha384, header)
     }
 
-    /// The tag by HMAC-SHA512, in this header.
+    /// Creates a scheme with an HMAC-SHA512 tag in this header.
     pub const fn hmac_sha512(header: &'static str) -> Self {
         Self::new(Algorithm::HmacSha512, header)
     }
@@ -101,39 +104,39 @@ impl Scheme {
         }
     }
 
-    /// The provider's name, as it appears in [`Verified`](crate::Verified).
+    /// Sets the provider's name, which appears in [`Verified`](crate::Verified).
     ///
-    /// The [replay key](crate::Verified::replay_key) of a scheme without a name depends on its oldest
-    /// secret, so that two senders are kept apart. Where a scheme with a name signs an id, the key stays
-    /// as it is through each rotation.
+    /// The [replay key](crate::Verified::replay_key) of a scheme without a name depends on its
+    /// oldest secret, to keep two senders apart. If a scheme with a name signs an id, no rotation
+    /// changes the key.
     pub const fn provider(mut self, name: &'static str) -> Self {
         self.defaults = self.defaults.with_provider(name);
         self
     }
 
-    /// The status of refusals, 403 by default.
+    /// Sets the status of authentication failures, `403 Forbidden` by default.
     pub const fn status(mut self, status: StatusCode) -> Self {
         self.defaults = self.defaults.with_status(status);
         self
     }
 
-    /// Names the fields of the body that hold a secret; see [`VerifierDefaults::with_sensitive_fields`].
+    /// Sets the body fields that hold a secret; see [`VerifierDefaults::with_sensitive_fields`].
     pub const fn sensitive_fields(mut self, names: &'static [&'static str]) -> Self {
         self.defaults = self.defaults.with_sensitive_fields(names);
         self
     }
 
-    /// The longest body in bytes, 16 MiB by default.
+    /// Sets the maximum length of the body in bytes, 16 MiB by default.
     pub const fn body_limit(mut self, bytes: usize) -> Self {
         self.defaults = self.defaults.with_body_limit(bytes);
         self
     }
 
-    /// The signature stands in one or more of these headers: any match counts.
+    /// Sets the signature headers, of which at least one must be present and one must match.
     ///
     /// # Panics
     ///
-    /// When there is none, or one is not a lower-case header name.
+    /// Panics if `names` is empty, or if a name is not a lower-case header name.
     pub const fn headers(mut self, names: &'static [&'static str]) -> Self {
         assert!(!names.is_empty(), "a scheme needs a signature header");
         let mut at = 0;
@@ -145,13 +148,13 @@ impl Scheme {
         self
     }
 
-    /// The signature stands in `Authorization`, under this scheme: `Authorization: HMAC <tag>`.
+    /// Reads the signature after this scheme in `Authorization`, as in `Authorization: HMAC <tag>`.
     pub const fn authorization(mut self, scheme: &'static str) -> Self {
         self.source = SignatureSource::Authorization(scheme);
         self
     }
 
-    /// The signature follows this prefix, as in `sha256=<tag>`.
+    /// Sets the prefix of the signature, as in `sha256=<tag>`.
     pub const fn prefix(self, prefix: &'static str) -> Self {
         self.signature_format(SignatureFormat::Single { prefix })
     }
@@ -162,36 +165,39 @@ impl Scheme {
         self
     }
 
-    /// How a signature is written.
+    /// Sets the encoding of signatures, hexadecimal by default.
     pub const fn encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = encoding;
         self
     }
 
-    /// How the key is made of the secret's text.
+    /// Sets how the key is derived from the secret's text.
     pub const fn secret_encoding(mut self, rule: SecretEncoding) -> Self {
         self.secret_encoding = rule;
         self
     }
 
-    /// The signed content, part by part. Parts before the body are hashed before it arrives.
+    /// Sets the components of the signed content, in order.
     ///
-    /// No captured request can be cut into another one with the same signed content:
+    /// Components before the body are hashed before it arrives.
     ///
-    /// - An id, a header, and the path and query of a URL are refused if they hold the literal between
-    ///   them and the body.
-    /// - Where no literal stands between them and the body, they must be of bytes that a URL may have,
-    ///   and the body must begin (or end) with a byte that no URL has, as JSON and XML do. Another
-    ///   body is refused. A [fixed](crate::PublicUrl::fixed) URL needs neither.
-    /// - A time in seconds or milliseconds without a literal beside it must have 10 or 13 digits.
-    /// - A date and a part of any length cannot both stand beside the body without a literal.
-    /// - A method must be one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.
-    /// - Two parts of any length side by side are refused when the verifier is built.
+    /// No captured request can be split into another one with the same signed content:
+    ///
+    /// - An id, a header, and the path and query of a URL are rejected if they contain the literal
+    ///   between them and the body.
+    /// - Without a literal between them and the body, they must consist of bytes that a URL can
+    ///   have, and the body must begin (or end) with a byte that no URL has, as JSON and XML do.
+    ///   Another body is rejected. A [fixed](crate::PublicUrl::fixed) URL needs neither.
+    /// - A timestamp in seconds (milliseconds) without a literal next to it must have 10 (13)
+    ///   digits.
+    /// - A date and a component of variable length cannot both touch the body without a literal.
+    /// - The method must be one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.
+    /// - Two adjacent components of variable length are rejected when the verifier is built.
     ///
     /// # Panics
     ///
-    /// When the body is not there exactly once: a signature that does not cover the body proves
-    /// nothing about it.
+    /// Panics if the body is not there exactly once, because a signature that does not cover the
+    /// body proves nothing about it, or if a component names a header that is not lower-case.
     pub const fn signed_content(mut self, parts: &'static [Component]) -> Self {
         let (mut at, mut bodies) = (0, 0);
         while at < parts.len() {
@@ -206,8 +212,9 @@ impl Scheme {
         self
     }
 
-    /// Where the time stands and how it is written. It may be off by [`Tolerance::DEFAULT`], unless
-    /// [`tolerance`](Self::tolerance) sets another bound.
+    /// Sets the place and the format of the timestamp.
+    ///
+    /// It can be off by [`Tolerance::DEFAULT`], unless [`tolerance`](Self::tolerance) is set.
     pub const fn time(mut self, source: TimestampSource, format: TimestampFormat) -> Self {
         if let TimestampSource::Header(name) = source {
             checked_name(name);
@@ -216,41 +223,42 @@ impl Scheme {
         self
     }
 
-    /// How far the time may be off, in place of [`Tolerance::DEFAULT`].
+    /// Sets how far the timestamp can be off, in place of [`Tolerance::DEFAULT`].
     pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = Some(tolerance);
         self
     }
 
-    /// The header with the delivery's id. It must be there if the [signed content](Self::signed_content) has
-    /// it, and may be absent otherwise.
+    /// Sets the header with the delivery's id.
+    ///
+    /// It is optional, unless the [signed content](Self::signed_content) has the id.
     pub const fn delivery_id(mut self, header: &'static str) -> Self {
         self.delivery_id = Some(checked_name(header));
         self
     }
 
-    /// Says that what is signed holds something of each delivery's own beside the time: an id in the
-    /// body, or a nonce. The [`ReplayLayer`](crate::replay::ReplayLayer) then guards deliveries whose
-    /// time is signed.
+    /// Declares that each delivery signs a unique value besides its timestamp.
     ///
-    /// Without it, and without a signed id, two genuine deliveries of one second can be signed alike.
+    /// The value is an id in the body, or a nonce. The [`ReplayLayer`](crate::replay::ReplayLayer)
+    /// then guards deliveries whose timestamp is signed. Without it, and without a signed id, two
+    /// genuine deliveries in one second can be signed alike.
     pub const fn unique_content(mut self) -> Self {
         self.has_unique_content = true;
         self
     }
 
-    /// A provider whose page says what is not guarded: of bodies that are neither JSON nor XML, where
-    /// no literal stands beside them.
+    /// Accepts bodies that are neither JSON nor XML without a literal next to them. The provider's
+    /// page states that these bodies are not protected.
     pub(crate) const fn takes_any_body(mut self) -> Self {
         self.takes_any_body = true;
         self
     }
 
-    /// How the provider asks whether an endpoint is its customer's; the layer answers.
+    /// Sets the provider's endpoint-verification challenge, which the layer answers.
     ///
     /// # Panics
     ///
-    /// When it names a header that is not a lower-case header name.
+    /// Panics if the challenge names a header that is not lower-case.
     pub const fn challenge(mut self, challenge: Challenge) -> Self {
         match challenge {
             Challenge::Header(header)
@@ -265,36 +273,39 @@ impl Scheme {
         self
     }
 
-    /// Sets further ways in which the same sender signs with the same secret, in headers of their own: for
-    /// other products, or newer versions. A request with one of their headers is verified by the first
-    /// scheme that has it, whatever else the request carries, so name the stronger one first. Families of
-    /// families are not looked at.
+    /// Sets further schemes of the same sender and secret, each with headers of its own.
+    ///
+    /// They are for other products, or for newer versions. A request with one of these headers is
+    /// verified by the first scheme whose header it has, whatever else it carries, so list the
+    /// stronger one first. Families of families are ignored.
     pub const fn families(mut self, families: &'static [Self]) -> Self {
         self.families = families;
         self
     }
 
-    /// Sets an older and weaker scheme that the same sender uses with the same secret. It counts once
-    /// [`SchemeVerifier::accept_legacy`](crate::scheme::SchemeVerifier::accept_legacy) is called, for requests that have its header and none of this
-    /// scheme or of its [families](Self::families).
+    /// Sets an older and weaker scheme of the same sender and secret.
+    ///
+    /// It applies after a call of [`accept_legacy`](crate::scheme::SchemeVerifier::accept_legacy),
+    /// to requests that have its header and none of this scheme or of its
+    /// [families](Self::families).
     pub const fn legacy(mut self, legacy: &'static Self) -> Self {
         self.legacy = std::slice::from_ref(legacy);
         self
     }
 
-    /// Sets the unsigned requests that are answered before verification, in place of those set before.
+    /// Sets the unsigned requests that are answered before verification, in place of earlier ones.
     pub const fn first_contacts(mut self, contacts: &'static [FirstContact]) -> Self {
         self.first_contacts = contacts;
         self
     }
 
-    /// Headers that must have exactly these values, such as a version that the signature is made by.
+    /// Sets headers that must have exactly these values, such as the version of the signature.
     ///
-    /// They pick a way to sign, which is fixed here; they are not signed for it.
+    /// The values select a way to sign, which is fixed here. They do not become signed content.
     ///
     /// # Panics
     ///
-    /// When a name is not a lower-case header name.
+    /// Panics if a name is not a lower-case header name.
     pub const fn required(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
         let mut at = 0;
         while at < headers.len() {
@@ -305,7 +316,7 @@ impl Scheme {
         self
     }
 
-    /// The provider's name, the status of refusals, the body limit and the first contacts.
+    /// Returns the defaults for a layer: name, status, body limit, challenge and first contacts.
     pub const fn defaults(&self) -> VerifierDefaults {
         let mut defaults = self.defaults;
         if let Some(challenge) = self.challenge {
@@ -319,7 +330,7 @@ impl Scheme {
         defaults
     }
 
-    /// Returns the signature headers of the families and of the legacy, where all of them have room.
+    /// Returns the signature headers of the families and the legacy scheme, as far as they fit.
     const fn other_headers(&self) -> [&'static [&'static str]; MAX_OTHERS] {
         let mut names: [&[&str]; MAX_OTHERS] = [&[]; MAX_OTHERS];
         let mut at = 0;
@@ -333,8 +344,8 @@ impl Scheme {
         names
     }
 
-    /// Returns the parts of a request that hold a signature or a secret: the signature's headers, and
-    /// what the [profile](Self::defaults) names.
+    /// Returns the parts of a request that hold a signature or a secret: the signature headers, and
+    /// the parts that the [defaults](Self::defaults) name.
     pub fn sensitive_parts(&self) -> SensitiveParts {
         let families = self.families.iter().chain(self.legacy).flat_map(Self::signature_headers);
         let names = self.signature_headers().iter().chain(families).copied();
@@ -346,24 +357,24 @@ impl Scheme {
         self.signed_content.contains(&Component::Id)
     }
 
-    /// Returns whether deliveries are known by an id alone, without a provider's name.
+    /// Returns `true` if a signed id identifies deliveries and the scheme has no provider's name.
     pub(crate) fn numbers_without_a_name(&self) -> bool {
         self.signs_id() && self.defaults.provider == VerifierDefaults::DEFAULT.provider
     }
 
-    /// Says where bodies have the id of their event.
+    /// Sets the place of the event's id in the body.
     pub(crate) const fn event_id(mut self, id: Option<EventId>) -> Self {
         self.event_id = id;
         self
     }
 
-    /// Sets what people may paste in place of the secret.
+    /// Sets the credentials that users could paste in place of the secret.
     pub(crate) const fn other_credentials(mut self, others: &'static Credentials) -> Self {
         self.other_credentials = others;
         self
     }
 
-    /// Returns the secrets, checked; `present` of them a verifier has already.
+    /// Checks and returns the secrets. The verifier already has `present` secrets.
     pub(crate) fn check_secrets(
         &self,
         secrets: Secrets,
@@ -372,13 +383,13 @@ impl Scheme {
         secrets.checked(present, self.defaults.provider, self.other_credentials)
     }
 
-    /// A body without the time is accepted, and has none. Of a time in the body alone.
+    /// Sets whether a body without the timestamp is accepted. Only for a timestamp in the body.
     pub(crate) const fn time_may_be_absent(mut self, may: bool) -> Self {
         self.time_may_be_absent = may;
         self
     }
 
-    /// How far the time may be off. `None` where none is signed.
+    /// Returns how far the timestamp can be off, or `None` if there is no timestamp.
     pub(crate) const fn judges(&self) -> Option<Tolerance> {
         match (self.time, self.tolerance) {
             (None, _) => None,

@@ -1,32 +1,33 @@
-//! How a provider makes its key of the secret's text.
+//! Derivation of a provider's key from the text of a secret.
 
 use crate::{crypto::secret::Secret, error::ConfigError};
 
-/// How a provider makes its key of the secret's text.
+/// Rule by which a provider derives its key from the text of a secret.
 ///
-/// The rule belongs to the provider and never to the look of the secret: Stripe and Standard
-/// Webhooks both show `whsec_…`, and make different keys of it. A [`Secret`] whose constructor has
-/// decoded it already is used as it is.
+/// The rule depends on the provider, not on what the secret looks like: Stripe and Standard
+/// Webhooks both show `whsec_…`, but derive different keys from it. If the constructor of a
+/// [`Secret`] has already decoded the text, the bytes are used unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretEncoding {
-    /// The text is base64 after a prefix, which may be left out.
+    /// The text is base64 after an optional prefix.
     Base64 {
-        /// The prefix, which may be empty.
+        /// The prefix, which can be empty.
         prefix: &'static str,
     },
     /// The text is hexadecimal.
     Hex,
-    /// The text's bytes, without a prefix, which may be left out.
+    /// The key is the bytes of the text, without an optional prefix.
     Stripped {
         /// The prefix.
         prefix: &'static str,
     },
-    /// The text's bytes as they are.
+    /// The key is the bytes of the text.
     Text,
 }
 
 impl SecretEncoding {
+    /// Returns the key that the provider derives from this secret.
     pub(crate) fn key(self, secret: &Secret) -> Result<Secret, ConfigError> {
         let Some(text) = secret.text() else {
             return Ok(secret.clone());

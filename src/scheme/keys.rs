@@ -1,4 +1,4 @@
-//! What a scheme's verifier is keyed by: secrets, or public keys.
+//! Keys of a scheme's verifier: secrets or public keys.
 
 #[cfg(feature = "asymmetric")]
 use crate::crypto::public_key::{IntoPublicKeys, PublicKey};
@@ -7,10 +7,12 @@ use crate::{
     error::ConfigError,
 };
 
-/// Converts into the keys of a scheme's verifier: what is [`IntoSecrets`], or with the feature `asymmetric` a
-/// `PublicKey` or several of them.
+/// Conversion into the keys of a scheme's verifier.
 ///
-/// It is sealed: it cannot be implemented elsewhere.
+/// It is implemented for all types that implement [`IntoSecrets`] and, with the feature
+/// `asymmetric`, for a `PublicKey` and for arrays and `Vec`s of them.
+///
+/// This trait is sealed and cannot be implemented outside of this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no secret and no public key",
     note = "give a `&str`, a `String`, a `Secret`, or with the feature `asymmetric` a `PublicKey`, \
@@ -18,7 +20,7 @@ use crate::{
 )]
 pub trait IntoKeys: sealed::IntoKeys {}
 
-/// The keys of a verifier, all of one sort.
+/// Keys of a verifier, all of one kind.
 #[allow(unnameable_types, reason = "the trait that names it is sealed")]
 #[derive(Debug)]
 pub enum AnyKeys {

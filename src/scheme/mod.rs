@@ -1,4 +1,4 @@
-//! Schemes that are declared, not programmed: how a provider signs, as data.
+//! Declarative signature schemes: data that describes how a provider signs its requests.
 //!
 //! ```
 //! use tower_webhook::{
@@ -36,6 +36,7 @@ pub(crate) mod component;
 #[cfg(feature = "sign")]
 mod cuts;
 pub(crate) mod declaration;
+pub(crate) mod describe;
 pub(crate) mod key;
 pub(crate) mod keys;
 pub(crate) mod public_url;
@@ -49,6 +50,7 @@ pub(crate) mod verifier;
 pub use self::{
     component::{Component, TimestampSource},
     declaration::Scheme,
+    describe::Description,
     key::SecretEncoding,
     keys::IntoKeys,
     signature_format::SignatureFormat,

@@ -1,5 +1,7 @@
-//! What stands for `asymmetric.rs` without the feature `asymmetric`: a type without values for
-//! its keys, so that the code that handles them needs no `cfg` and is never run.
+//! Replacement for `asymmetric.rs` without the feature `asymmetric`.
+//!
+//! Its type for public keys has no values, so the code that handles them needs no `cfg` and never
+//! runs.
 
 use http::request::Parts;
 

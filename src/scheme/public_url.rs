@@ -1,4 +1,4 @@
-//! What URL the provider signed.
+//! Public URL that a provider signs.
 
 use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc};
 
@@ -10,25 +10,25 @@ use crate::{
     parse::{headers::optional, network::Network},
 };
 
-/// The URL that the provider was given, for schemes that sign it.
+/// Public URL of a webhook as the provider knows it, for schemes that sign the URL.
 ///
-/// A server behind a proxy does not know its own name: the `Host` it sees and the
-/// `X-Forwarded-…` headers are what somebody wrote there. So the URL is configured. Four ways, best
-/// first:
+/// A server behind a proxy does not know its public name: anyone can write the `Host` and the
+/// `X-Forwarded-…` headers that it receives. You therefore configure the URL, in one of four ways.
+/// The best comes first:
 ///
-/// - [`base`](Self::base): scheme, host and a path prefix are fixed; path and query are those
-///   received;
+/// - [`base`](Self::base): scheme, host and a path prefix are fixed; path and query are those of
+///   the request;
 /// - [`fixed`](Self::fixed): the whole URL is fixed;
-/// - [`forwarded`](Self::forwarded): host and scheme come from a listed proxy's headers, for
+/// - [`forwarded`](Self::forwarded): host and scheme come from the headers of a listed proxy, for
 ///   servers with many names;
-/// - [`custom`](Self::custom): a function makes the URL, for a proxy that rewrites the path.
+/// - [`custom`](Self::custom): a function creates the URL, for a proxy that rewrites the path.
 ///
-/// With `base` and `fixed`, no header of the request changes the URL.
+/// With `base` and `fixed`, the headers of a request do not change the URL.
 ///
 /// # Behind a proxy that strips a prefix
 ///
-/// A proxy that takes `/api` off sends `/twilio` to your server for
-/// `https://example.com/api/twilio`. Put the prefix into the base:
+/// A proxy that strips `/api` forwards `https://example.com/api/twilio` to your server as
+/// `/twilio`. Put the prefix into the base:
 ///
 /// ```
 /// # use tower_webhook::PublicUrl;
@@ -39,8 +39,8 @@ use crate::{
 ///
 /// # Behind a router that strips a prefix
 ///
-/// axum's `Router::nest` takes the prefix off the URI that inner layers see and keeps the original
-/// in an extension; [`uri_from`](Self::uri_from) reads it from there:
+/// axum's `Router::nest` removes the prefix from the URI that inner layers see, and keeps the
+/// original URI in an extension. [`uri_from`](Self::uri_from) reads it from there:
 ///
 /// ```
 /// use axum::extract::OriginalUri;
@@ -75,63 +75,67 @@ struct Forwarded {
 }
 
 impl PublicUrl {
-    /// Creates a URL from this base and the path and query received: `https://example.com`, or
-    /// `wss://example.com` for WebSocket handshakes.
+    /// Creates a URL from this base and the path and query of each request.
     ///
-    /// Where a proxy strips a path prefix, the base has it: `https://example.com/api`. Do not give the
-    /// URL of the webhook itself: the path received follows the base, and a path that is there twice
-    /// matches no signature. For the same reason give a prefix here or by
-    /// [`uri_from`](Self::uri_from), not both. One `/` at the end does not count.
+    /// The base is, for example, `https://example.com`, or `wss://example.com` for WebSocket
+    /// handshakes. If a proxy strips a path prefix, the base must contain it:
+    /// `https://example.com/api`. Do not pass the URL of the webhook itself: the request's path
+    /// follows the base, and a URL with a repeated path matches no signature. For the same reason,
+    /// add a prefix either here or with [`uri_from`](Self::uri_from), not both. One `/` at the end
+    /// is ignored.
     ///
-    /// A webhook whose URL is the prefix itself, such as `https://example.com/api` for a request that
-    /// reaches the server as `/`, needs [`fixed`](Self::fixed) or, with a query,
+    /// If the URL of the webhook is the prefix itself, such as `https://example.com/api` for a
+    /// request that reaches the server as `/`, use [`fixed`](Self::fixed) or, with a query,
     /// [`custom`](Self::custom).
     ///
     /// # Errors
     ///
-    /// When the text is not an `http`, `https`, `ws` or `wss` URL with a host; or when it has a query, a
-    /// fragment, white space or two slashes at its end.
+    /// Returns an error if the text is not an `http`, `https`, `ws` or `wss` URL with a host, or if
+    /// it has a query, a fragment, white space or two slashes at its end.
     pub fn base(base: &str) -> Result<Self, ConfigError> {
         let rest = after_scheme(base)?;
         if rest.contains('?') {
             return Err(invalid(
                 base,
-                "a base has no query: the request's own follows it; \
+                "a base cannot have a query, because that of the request follows it; \
                  use `PublicUrl::fixed` for a URL that is always the same",
             ));
         }
         let text = base.strip_suffix('/').unwrap_or(base);
         if text.ends_with('/') {
-            return Err(invalid(base, "its path ends with two slashes"));
+            return Err(invalid(base, "the path ends with two slashes; remove them"));
         }
         Ok(Self::of(Kind::Base(text.into())))
     }
 
-    /// Creates a URL that is the same for each request, path and query included. Put the layer on the
-    /// one route that it belongs to, and do not use the request's own query: it is not what was signed.
-    /// Where the query differs between requests, as in Twilio's JSON webhooks and its GETs, use
-    /// [`base`](Self::base).
+    /// Creates a URL that is the same for each request, including path and query.
+    ///
+    /// Apply the layer only to the route of this URL. Do not use the query of the request, because
+    /// the signature does not cover it. If the query differs between requests, as in Twilio's JSON
+    /// webhooks and its GET requests, use [`base`](Self::base).
     ///
     /// # Errors
     ///
-    /// When the text is not an absolute URL, or has a fragment.
+    /// Returns an error if the text is not an absolute `http`, `https`, `ws` or `wss` URL, or if it
+    /// has a fragment or white space.
     pub fn fixed(url: &str) -> Result<Self, ConfigError> {
         after_scheme(url)?;
         Ok(Self::of(Kind::Fixed(url.into())))
     }
 
-    /// Host and scheme are taken from `X-Forwarded-Host` (or `Host`, where the proxy keeps it) and
-    /// `X-Forwarded-Proto` (`https` where it is absent).
+    /// Creates a URL whose host and scheme come from the headers of a proxy.
     ///
-    /// The path is the one received: where a proxy strips a prefix, use [`base`](Self::base) or
+    /// The host is the value of `X-Forwarded-Host`, or of `Host` if the proxy keeps that header. A
+    /// port is part of the host. The scheme is the value of `X-Forwarded-Proto`, or `https` without
+    /// that header. The proxy must send one value of each. The scheme is `https` or `http`, so
+    /// WebSocket handshakes need [`base`](Self::base).
+    ///
+    /// The path is that of the request. If a proxy strips a prefix, use [`base`](Self::base) or
     /// [`custom`](Self::custom).
     ///
-    /// The proxy must send one value of each. The scheme is `https` or `http`, so WebSocket
-    /// handshakes need [`base`](Self::base). A port in the host counts.
-    ///
-    /// Only requests whose peer is one of the `proxies` (`10.0.0.0/8`, `fd00::/8`, `192.0.2.7`)
-    /// are believed, and only for the listed `hosts`; every other request is refused, because
-    /// those headers can be written by anyone. `peer` tells the address of the connection:
+    /// Anyone can write these headers. They are trusted only if the peer is one of the `proxies`
+    /// (`10.0.0.0/8`, `fd00::/8`, `192.0.2.7`), and only for the listed `hosts`. Every other
+    /// request is rejected. `peer` returns the address of the connection:
     ///
     /// ```
     /// use std::net::SocketAddr;
@@ -148,7 +152,7 @@ impl PublicUrl {
     ///
     /// # Errors
     ///
-    /// When a host or a network is out of form.
+    /// Returns an error if `hosts` is empty, or if a host or a network is malformed.
     pub fn forwarded<H, N>(
         hosts: impl IntoIterator<Item = H>,
         proxies: impl IntoIterator<Item = N>,
@@ -161,11 +165,11 @@ impl PublicUrl {
         let hosts: Vec<String> = hosts.into_iter().map(Into::into).collect();
         for host in &hosts {
             if !is_host(host) {
-                return Err(invalid(host, "write the host alone, with its port if it has one"));
+                return Err(invalid(host, "expected a host, with a port if it has one"));
             }
         }
         if hosts.is_empty() {
-            return Err(invalid("", "name at least one host"));
+            return Err(invalid("", "there are no hosts; pass at least one"));
         }
         let proxies = proxies.into_iter().map(|network| Network::parse(network.as_ref()));
         Ok(Self::of(Kind::Forwarded(Arc::new(Forwarded {
@@ -175,14 +179,16 @@ impl PublicUrl {
         }))))
     }
 
-    /// Creates the URL by a function of the head; `None` refuses the request. Do not build it from
-    /// `Host` or `X-Forwarded-…` without knowing who wrote them.
+    /// Creates a URL with a function of the request head.
+    ///
+    /// If the function returns `None`, the request is rejected. Do not build the URL from `Host` or
+    /// `X-Forwarded-…` unless you know who wrote these headers.
     #[must_use]
     pub fn custom(url: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         Self::of(Kind::Custom(Arc::new(url)))
     }
 
-    /// Takes path and query from the URI in this extension, where there is one; see the example
+    /// Takes path and query from the URI in this extension, if it is present; see the example
     /// [above](Self#behind-a-router-that-strips-a-prefix).
     #[must_use]
     pub fn uri_from<T: Send + Sync + 'static>(mut self, uri: fn(&T) -> &Uri) -> Self {
@@ -193,19 +199,19 @@ impl PublicUrl {
         self
     }
 
-    /// Whether nothing of the request changes it.
+    /// Returns `true` if no request changes the URL.
     pub(crate) const fn is_fixed(&self) -> bool {
         matches!(self.kind, Kind::Fixed(_))
     }
 
-    /// How much of the resolved URL the sender does not decide on, besides its choice among listed
-    /// hosts.
+    /// Returns how many bytes at the beginning of the resolved URL the sender does not control,
+    /// except for the choice among the listed hosts.
     pub(crate) fn fixed_len(&self, url: &str) -> usize {
         match &self.kind {
             Kind::Base(base) => base.len(),
             Kind::Fixed(_) => url.len(),
             Kind::Custom(_) | Kind::Forwarded(_) => {
-                // A function can make a path, which is the sender's as a whole.
+                // A function can return a path, which the sender controls as a whole.
                 let scheme = url
                     .find("://")
                     .filter(|at| url.bytes().take(*at).all(|byte| byte.is_ascii_alphabetic()));
@@ -216,20 +222,21 @@ impl PublicUrl {
         }
     }
 
+    /// Creates a URL of this kind that uses the URI of the request head.
     const fn of(kind: Kind) -> Self {
         Self { kind, uri: None }
     }
 
-    /// The URL as the provider signed it.
+    /// Returns the URL that the provider signed.
     pub(crate) fn resolve(&self, head: &Parts) -> Result<Cow<'_, str>, Rejection> {
         const UNKNOWN: Rejection = Rejection::new(RejectionKind::UrlUnresolved);
-        // Two hosts are two requests in one, to whoever reads them differently.
+        // Two `Host` headers are rejected, because two readers could pick different ones.
         let host = optional(head, "host")?;
         let target = || {
             let original = self.uri.as_ref().and_then(|uri| uri(head));
             let uri = original.unwrap_or(&head.uri);
-            // Byte for byte as received: nothing is normalised (T-16).
-            // Neither CONNECT's authority nor the `*` of OPTIONS is part of a URL.
+            // The target is not normalised: it stays as received, byte for byte. Neither the
+            // authority of CONNECT nor the `*` of OPTIONS is part of a URL.
             let target = uri.path_and_query().map(|target| target.as_str());
             target.filter(|target| target.starts_with('/') && head.method != Method::CONNECT)
         };
@@ -255,6 +262,8 @@ impl PublicUrl {
 }
 
 impl Forwarded {
+    /// Returns the scheme and host of the URL, or `None` if the peer is not a listed proxy or the
+    /// headers have another host or scheme.
     fn origin(&self, head: &Parts, host: Option<&[u8]>) -> Result<Option<String>, Rejection> {
         let is_proxy = (self.peer)(head)
             .is_some_and(|peer| self.proxies.iter().any(|network| network.contains(peer)));
@@ -276,7 +285,9 @@ fn invalid(url: &str, why: &'static str) -> ConfigError {
     ConfigError::UrlInvalid { url: without_secrets(url).to_owned(), why }
 }
 
-/// Neither user information nor path and query, which may hold secrets. Nothing of what may be no URL.
+/// Returns the part of a URL that an error can show.
+///
+/// User information, path and query can hold secrets. Text that might not be a URL is left out too.
 fn without_secrets(url: &str) -> &str {
     // A `://` further on is part of a password, path or query: `a.example/hook?next=https://…`.
     let is_scheme = |at: &usize| {
@@ -286,8 +297,8 @@ fn without_secrets(url: &str) -> &str {
     let end = url[after..].find(['/', '?', '#']).map_or(url.len(), |at| after + at);
     let at = url[after..end].rfind('@');
     let host = at.map_or(&url[after..end], |at| &url[after + at + 1..end]);
-    // A password with a `/` ends after what looks like the host. Without its host, user information
-    // looks like one; without a scheme, so does any word.
+    // A password with a `/` ends after the apparent host. User information without a host looks
+    // like one, and without a scheme any word does.
     let is_shown = !url[end..].contains('@') && is_host(host) && (after > 0 || host.contains('.'));
     match at {
         _ if !is_shown => &url[..after],
@@ -300,9 +311,9 @@ fn has_blank(text: &str) -> bool {
     text.chars().any(|char| char.is_whitespace() || char.is_control())
 }
 
-/// What follows `https://`, checked to begin with a host.
+/// Returns the text after `https://` or a similar scheme, and checks that it begins with a host.
 fn after_scheme(url: &str) -> Result<&str, ConfigError> {
-    // The case stays as it is: the provider signs the URL as it was given.
+    // The case is kept, because the provider signs the URL that it was given.
     let (_, rest) = url
         .split_once("://")
         .filter(|(scheme, _)| {
@@ -310,28 +321,28 @@ fn after_scheme(url: &str) -> Result<&str, ConfigError> {
         })
         .ok_or_else(|| invalid(url, "it must begin with https://, http://, wss:// or ws://"))?;
     if rest.is_empty() || rest.starts_with(['/', '?', ':', '#']) {
-        return Err(invalid(url, "the host is missing"));
+        return Err(invalid(url, "the host is missing; write it after the scheme"));
     }
     if rest.contains('#') {
-        return Err(invalid(url, "leave the fragment out; it is not signed"));
+        return Err(invalid(url, "it has a fragment, which is not signed; remove the fragment"));
     }
     if has_blank(rest) {
-        return Err(invalid(url, "there is white space in it"));
+        return Err(invalid(url, "it has white space or a control character; remove that"));
     }
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if !is_host(host) {
         return Err(invalid(
             url,
-            "its host is no name or address with perhaps a port; \
-             in a user's name or password write `/` as %2F",
+            "expected a name or an address as the host, with a port if it has one; \
+             write `/` as %2F in a user name or password",
         ));
     }
     Ok(rest)
 }
 
 impl fmt::Debug for PublicUrl {
-    /// Without path, query and user information, which may hold secrets.
+    /// Formats the URL without path, query and user information, which can hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Custom(_) => f.write_str("PublicUrl::custom(<fn>)"),

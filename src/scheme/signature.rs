@@ -1,4 +1,4 @@
-//! Checks a signature wherever it stands.
+//! Verification of signatures outside of headers.
 
 use subtle::Choice;
 
@@ -14,12 +14,14 @@ use crate::{
 };
 
 impl Scheme {
-    /// Checks a signature that does not stand in a header: in a query, a form, or JSON. Returns the index of the
-    /// secret that made it.
+    /// Checks a signature that is not in a header, and returns the index of the secret that made
+    /// it.
     ///
-    /// The signature is a text in the scheme's [format](Self::signature_format) and [encoding](Self::encoding), and
-    /// `content` all that is signed: the scheme's own [signed content](Self::signed_content) does not count, nor its
-    /// time. Check a time by [`Tolerance::check`](super::Tolerance::check). **A signature that does not cover the body proves nothing about it.**
+    /// Use it for a signature in a query, a form or JSON. The signature is text in the scheme's
+    /// [format](Self::signature_format) and [encoding](Self::encoding). `content` is the whole
+    /// signed content: the scheme's own [signed content](Self::signed_content) and its timestamp
+    /// are not used. Check a timestamp with [`Tolerance::check`](super::Tolerance::check). **A
+    /// signature that does not cover the body proves nothing about the body.**
     ///
     /// ```
     /// use tower_webhook::Scheme;
@@ -33,10 +35,12 @@ impl Scheme {
     ///
     /// # Errors
     ///
-    /// [`SignatureMismatch`](crate::RejectionKind::SignatureMismatch) where no secret made it,
-    /// [`Malformed`](crate::RejectionKind::Malformed) where the text is out of form, and
-    /// [`VerifierUnavailable`](crate::RejectionKind::VerifierUnavailable) where the secrets cannot be used, as for
-    /// [`verifier`](Self::verifier), or the scheme signs with a private key.
+    /// Returns [`SignatureMismatch`](crate::RejectionKind::SignatureMismatch) if no secret made the
+    /// signature, [`Malformed`](crate::RejectionKind::Malformed) if the text is malformed or has
+    /// more than 16 signatures, and
+    /// [`VerifierUnavailable`](crate::RejectionKind::VerifierUnavailable) if
+    /// [`verifier`](Self::verifier) would not accept the secrets, or if the scheme signs with a
+    /// private key.
     pub fn check(
         &self,
         signature: impl AsRef<[u8]>,

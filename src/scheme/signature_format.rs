@@ -1,53 +1,59 @@
-//! How signatures stand in a header's value.
+//! Format of the signatures in a header.
 
-/// Most candidate signatures in one request.
+/// Maximum number of candidate signatures in a request.
 pub(crate) const MAX_CANDIDATES: usize = 16;
 
-/// How signatures, and perhaps the time, stand in a header's value.
+/// Format of a signature header: its signatures and, in some formats, a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignatureFormat {
     /// Items without names: `<time>,<signature>,<signature>`.
     Unnamed {
-        /// Between two items.
+        /// The byte between two items.
         separator: u8,
-        /// Whether the first item is the time.
+        /// `true` if the first item is the timestamp.
         time_first: bool,
     },
-    /// Named items: `t=1700000000,v1=<signature>,v1=<signature>`, or with other punctuation
-    /// `v1,<signature> v1,<signature>`. Items under other names are skipped.
+    /// Named items, such as `t=1700000000,v1=<signature>,v1=<signature>` or, with other separators,
+    /// `v1,<signature> v1,<signature>`.
+    ///
+    /// Items with other names are skipped.
     Named {
-        /// Between two items.
+        /// The byte between two items.
         separator: u8,
-        /// Between an item's name and its value.
+        /// The byte between the name and the value of an item.
         assign: u8,
         /// The name of a signature.
         signature: &'static str,
-        /// The name of the time, which must then be there exactly once.
+        /// The name of the timestamp, which must then be present exactly once.
         time: Option<&'static str>,
-        /// Whether a space may follow the separator.
+        /// `true` if a space can follow the separator.
         spaced: bool,
     },
-    /// One signature after a literal prefix, which may be empty. The prefix is checked, not
-    /// skipped.
+    /// One signature after a literal prefix, which can be empty. A value without the prefix has no
+    /// signature.
     Single {
-        /// What stands before the signature.
+        /// The text before the signature.
         prefix: &'static str,
     },
 }
 
-/// A header's value that is not in its format.
+/// Error returned when a header value does not have its format.
 #[derive(Debug)]
 pub(crate) struct Malformed;
 
 impl SignatureFormat {
-    /// Creates the format `t=<time>,v1=<signature>,v1=<signature>`, as Stripe writes it.
+    /// Creates the format of Stripe: `t=<time>,v1=<signature>,v1=<signature>`.
+    ///
+    /// `time` and `signature` are the names of the items.
     #[must_use]
     pub const fn pairs(time: &'static str, signature: &'static str) -> Self {
         Self::Named { separator: b',', assign: b'=', signature, time: Some(time), spaced: false }
     }
 
-    /// Creates the format `v1,<signature> v1,<signature>`, as Standard Webhooks writes it.
+    /// Creates the format of Standard Webhooks: `v1,<signature> v1,<signature>`.
+    ///
+    /// `tag` is the name of a signature.
     #[must_use]
     pub const fn tagged(tag: &'static str) -> Self {
         Self::Named { separator: b' ', assign: b',', signature: tag, time: None, spaced: false }
@@ -62,7 +68,7 @@ impl SignatureFormat {
         self
     }
 
-    /// Sets the separator between two items, for example `;`.
+    /// Sets the separator between two items, such as `;`.
     #[must_use]
     pub const fn separated_by(mut self, by: u8) -> Self {
         if let Self::Unnamed { separator, .. } | Self::Named { separator, .. } = &mut self {
@@ -71,7 +77,7 @@ impl SignatureFormat {
         self
     }
 
-    /// Sets the sign between an item's name and its value, for example `=`.
+    /// Sets the byte between the name and the value of an item, such as `=`.
     #[must_use]
     pub const fn assigned_by(mut self, by: u8) -> Self {
         if let Self::Named { assign, .. } = &mut self {
@@ -80,11 +86,12 @@ impl SignatureFormat {
         self
     }
 
+    /// Returns `true` if the format has a timestamp.
     pub(crate) const fn has_time(self) -> bool {
         matches!(self, Self::Unnamed { time_first: true, .. } | Self::Named { time: Some(_), .. })
     }
 
-    /// The time's text, where the format has one.
+    /// Returns the text of the timestamp, if the format has one.
     pub(crate) fn time(self, value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
         match self {
             Self::Single { .. } | Self::Unnamed { time_first: false, .. } => Ok(None),
@@ -96,7 +103,7 @@ impl SignatureFormat {
             Self::Named { time: Some(name), .. } => {
                 let mut times = self.named(value, name);
                 match (times.next(), times.next()) {
-                    // With two times, which one was signed would be a guess.
+                    // If there are two timestamps, it is unknown which one was signed.
                     (Some(time), None) => Ok(Some(time)),
                     _ => Err(Malformed),
                 }
@@ -104,7 +111,7 @@ impl SignatureFormat {
         }
     }
 
-    /// Every candidate signature's text, in order.
+    /// Returns the text of each candidate signature, in order.
     pub(crate) fn candidates(self, value: &[u8]) -> impl Iterator<Item = &[u8]> {
         let (single, unnamed, named) = match self {
             Self::Single { prefix } => (value.strip_prefix(prefix.as_bytes()), None, None),
@@ -117,7 +124,7 @@ impl SignatureFormat {
         single.into_iter().chain(unnamed.into_iter().flatten()).chain(named.into_iter().flatten())
     }
 
-    /// The values of the items with this name.
+    /// Returns the values of the items with this name.
     fn named<'a>(self, value: &'a [u8], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
         let (separator, assign, spaced) = match self {
             Self::Named { separator, assign, spaced, .. } => (separator, assign, spaced),

@@ -1,8 +1,8 @@
-//! The signed content but for the body, component by component.
+//! Signed content except for the body, component by component.
 //!
-//! A captured request must not be cut into another one with the same signed content (T-32). What ends
-//! a part of any length is the literal beside it, or the first byte of the body that no URL has.
-//! Methods and times have fixed forms.
+//! A captured request must not be split into another one with the same signed content. A component
+//! of variable length ends at the literal next to it, or at the first byte of the body that no URL
+//! has. Methods and timestamps have fixed forms.
 
 use http::{Method, request::Parts};
 
@@ -15,22 +15,22 @@ use crate::{
     scheme::{component::Component, declaration::Scheme, public_url::PublicUrl},
 };
 
-/// The components on one side of the body.
+/// Components on one side of the body.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Side {
     AfterBody,
     BeforeBody,
 }
 
-/// What stands next to a part, other parts of fixed forms between them left out.
+/// Neighbour of a component. Components of fixed form in between are ignored.
 enum Neighbour {
     Body,
     Literal(&'static [u8]),
-    /// The content ends there.
+    /// The signed content ends there.
     End,
 }
 
-/// Of these methods none begins or ends with another.
+/// Methods that can be signed. None of them begins or ends with another one.
 const METHODS: [Method; 7] = [
     Method::DELETE,
     Method::GET,
@@ -42,7 +42,7 @@ const METHODS: [Method; 7] = [
 ];
 
 impl Scheme {
-    /// Calls `sink` with the bytes of each part on this side of the body.
+    /// Calls `sink` with the bytes of each component on this side of the body.
     pub(crate) fn each_part(
         &self,
         side: Side,
@@ -64,7 +64,8 @@ impl Scheme {
         Ok(())
     }
 
-    /// Calls `sink` with the bytes of the part at this place, after it has been told apart from its neighbours.
+    /// Calls `sink` with the bytes of the component at this index, after a check that it can be
+    /// distinguished from its neighbours.
     fn part(
         &self,
         (at, part): (usize, &Component),
@@ -125,12 +126,12 @@ impl Scheme {
             Component::Url => {
                 let url = url.ok_or(Rejection::new(RejectionKind::UrlUnresolved))?;
                 let text = url.resolve(head)?;
-                // Of a fixed URL nothing is the sender's.
+                // The sender controls no part of a fixed URL.
                 if !url.is_fixed() {
                     let origin = url.fixed_len(&text);
                     let target = text.get(origin..).unwrap_or_default();
                     let is_told_apart = match origin {
-                        // A function of one's own has made a path of it.
+                        // A custom function returned a path.
                         0 => self.check_end(side, at, target.as_bytes()),
                         _ => self.check_url(side, at, target),
                     };
@@ -142,7 +143,10 @@ impl Scheme {
         Ok(())
     }
 
-    /// The URL that is signed, or the host, path and query of it that are. `None` where neither is.
+    /// Returns the signed URL or, if only parts of it are signed, the signed ones of host, path and
+    /// query.
+    ///
+    /// Returns `None` if no part of the URL is signed.
     pub(crate) fn url_text(&self, head: &Parts, url: Option<&PublicUrl>) -> Option<String> {
         let has = |part| self.signed_content.contains(&part);
         if has(Component::Url) {
@@ -161,8 +165,10 @@ impl Scheme {
         (has_host || has_path || has_query).then_some(text)
     }
 
-    /// Whether the body must begin with a byte that no URL has, and whether it must end so: where a
-    /// part of any length is beside it.
+    /// Returns whether the body must begin with a byte that no URL has, and whether it must end
+    /// with one.
+    ///
+    /// It must where a component of variable length is next to it.
     pub(crate) fn open_sides(&self, url: Option<&PublicUrl>) -> [bool; 2] {
         [Side::BeforeBody, Side::AfterBody].map(|side| {
             self.signed_content.iter().enumerate().any(|(at, part)| {
@@ -173,7 +179,7 @@ impl Scheme {
         })
     }
 
-    /// Refuses components that cannot be told apart.
+    /// Checks that the components can be distinguished from each other.
     pub(crate) fn check_template(&self, url: Option<&PublicUrl>) -> Result<(), &'static str> {
         let mut free = 0;
         for (at, part) in self.signed_content.iter().enumerate() {
@@ -183,9 +189,9 @@ impl Scheme {
             }
             if free > 1 {
                 return Err(
-                    "two parts of any length stand side by side in the signed content, so that \
-                            the end of the one could be the beginning of the other; put the \
-                            literal between them that the provider signs",
+                    "the signed content has two adjacent components of variable length, so that \
+                     the end of one could be the beginning of the other; add the literal that \
+                     the provider signs between them",
                 );
             }
         }
@@ -194,12 +200,15 @@ impl Scheme {
             part => matches!(part, Component::HttpDate(_)),
         };
         if self.signed_content.iter().any(is_date) && self.open_sides(url) != [false; 2] {
-            return Err("a date and a part of any length stand beside the body without a literal");
+            return Err(
+                "a date and a component of variable length are next to the body without a literal; \
+                 add the literal that the provider signs",
+            );
         }
         Ok(())
     }
 
-    /// Whether the sender decides on the length of this part.
+    /// Returns `true` if the sender controls the length of this component.
     fn is_free(&self, at: usize, part: Component, url: Option<&PublicUrl>) -> bool {
         match part {
             Component::Header(_)
@@ -208,7 +217,7 @@ impl Scheme {
             | Component::Path
             | Component::Query => true,
             Component::Url => url.is_none_or(|url| !url.is_fixed()),
-            // Its fraction may be of any length, and nothing in it ends it.
+            // The fraction of the second can have any length, and no byte marks its end.
             Component::Time => {
                 matches!(self.time, Some((_, TimestampFormat::Rfc3339NoOffset)))
                     && is_open(self.signed_content.get(at + 1))
@@ -220,12 +229,13 @@ impl Scheme {
         }
     }
 
+    /// Returns the side of the body on which the component at this index is.
     fn side_of(&self, at: usize) -> Side {
         let body = self.signed_content.iter().position(|part| *part == Component::Body);
         if body.is_some_and(|body| at > body) { Side::AfterBody } else { Side::BeforeBody }
     }
 
-    /// What ends the part: towards the body on either side of it.
+    /// Returns the neighbour that ends the component at this index, in the direction of the body.
     fn neighbour(&self, side: Side, at: usize) -> Neighbour {
         let ends = |part: &Component| match part {
             Component::Body => Some(Neighbour::Body),
@@ -239,8 +249,11 @@ impl Scheme {
         found.unwrap_or(Neighbour::End)
     }
 
-    /// A number of seconds or milliseconds whose neighbour may be digits has as many as all times of
-    /// our days.
+    /// Returns `true` if this text cannot be split between the timestamp and a component next to
+    /// it.
+    ///
+    /// Where a neighbour is not a literal and could be digits, a number of seconds or milliseconds
+    /// must have as many digits as all timestamps of the present.
     fn has_fixed_length(&self, at: usize, text: &[u8]) -> bool {
         let len = match self.time {
             Some((_, TimestampFormat::UnixSeconds)) => 10,
@@ -251,8 +264,10 @@ impl Scheme {
         text.len() == len || !is_open(before) && !is_open(self.signed_content.get(at + 1))
     }
 
-    /// As [`check_end`](Self::check_end). After the body a URL begins with its scheme, so that a
-    /// literal in it is the end of the body only where another URL follows.
+    /// Checks a URL like [`check_end`](Self::check_end).
+    ///
+    /// A URL after the body begins with its scheme, so a literal in the URL could be the end of the
+    /// body only if another URL follows the literal.
     fn check_url(&self, side: Side, at: usize, target: &str) -> Option<()> {
         let (Side::AfterBody, Neighbour::Literal(literal)) = (side, self.neighbour(side, at))
         else {
@@ -260,7 +275,7 @@ impl Scheme {
         };
         let mut ends =
             (0..target.len()).filter_map(|at| target.as_bytes().get(at..)?.strip_prefix(literal));
-        // Of a scheme in capitals, too: a base keeps them.
+        // The scheme can be in capitals, because a base keeps its case.
         let is = |rest: &[u8], scheme: &[u8]| {
             rest.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
         };
@@ -268,11 +283,12 @@ impl Scheme {
         (!is_ambiguous).then_some(())
     }
 
-    /// `None` when it cannot be told where this value ends: `a.b` + `.` + `c` and `a` + `.` +
-    /// `b.c` would be signed alike (T-32).
+    /// Checks that the end of this value is unambiguous, and returns `None` otherwise.
     ///
-    /// The body can hold any literal. So a part before it ends where the literal after the part
-    /// first occurs, and a part after it begins where the literal before the part last occurs.
+    /// `a.b` + `.` + `c` and `a` + `.` + `b.c` would have the same signature. The body can contain
+    /// any literal, so a component before it ends at the first occurrence of the literal after the
+    /// component. A component after the body begins at the last occurrence of the literal before
+    /// it.
     fn check_end(&self, side: Side, at: usize, value: &[u8]) -> Option<()> {
         let literal = match self.neighbour(side, at) {
             Neighbour::Literal(literal) => literal,
@@ -291,8 +307,11 @@ impl Scheme {
 }
 
 impl Scheme {
-    /// Whether the edge of a body may be a piece of what stands beside it, read from that edge: it is
-    /// of bytes that a URL has. Of a provider that takes any body, only where a document follows.
+    /// Returns `true` if the edge of a body could be a part of the component next to it.
+    ///
+    /// `from_edge` yields the bytes of the body from that edge. The edge is ambiguous if its first
+    /// byte is one that a URL has. For a provider that takes any body, a document must follow as
+    /// well.
     pub(crate) fn is_cut<'a>(&self, from_edge: impl Iterator<Item = &'a u8> + Clone) -> bool {
         if !from_edge.clone().next().is_some_and(is_url_byte) {
             return false;
@@ -303,7 +322,7 @@ impl Scheme {
     }
 }
 
-/// Returns the host of a request. Where two are named, they must be the same.
+/// Returns the host of a request. If the header and the URI both name one, they must be equal.
 fn host(head: &Parts) -> Result<&[u8], Rejection> {
     let header = optional(head, "host")?.filter(|host| !host.is_empty());
     let authority = head.uri.authority().map(|authority| authority.as_str().as_bytes());
@@ -316,12 +335,13 @@ fn host(head: &Parts) -> Result<&[u8], Rejection> {
     }
 }
 
-/// Whether this part, if there is one, marks no end of the part beside it.
+/// Returns `true` if this component exists and does not mark the end of the one next to it.
 fn is_open(part: Option<&Component>) -> bool {
     part.is_some_and(|part| !matches!(part, Component::Literal(_)))
 }
 
-/// Whether a URL may have this byte as it is. Brackets belong to addresses of hosts alone.
+/// Returns `true` if a URL can have this byte unescaped. Brackets are left out: only the address of
+/// a host has them.
 fn is_url_byte(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=%".contains(byte)
 }

@@ -1,4 +1,4 @@
-//! The signed time of a scheme.
+//! Signed timestamp of a scheme.
 
 use http::request::Parts;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Scheme {
-    /// The signed time's text, where it stands in the head.
+    /// Returns the text of the signed timestamp, if it is in the head.
     pub(crate) fn time_text<'a>(&self, head: &'a Parts) -> Result<Option<&'a [u8]>, Rejection> {
         match self.time {
             None | Some((TimestampSource::Json(_), _)) => Ok(None),
@@ -33,6 +33,7 @@ impl Scheme {
         }
     }
 
+    /// Returns the signed timestamp, if it is in the head.
     pub(crate) fn head_time(&self, head: &Parts) -> Result<Option<Timestamp>, Rejection> {
         let (Some(text), Some((_, format))) = (self.time_text(head)?, self.time) else {
             return Ok(None);
@@ -42,7 +43,7 @@ impl Scheme {
             .ok_or_else(|| self.with_time_field(Rejection::new(RejectionKind::Malformed)))
     }
 
-    /// Names the place of the time.
+    /// Adds the place of the timestamp to a rejection.
     pub(crate) fn with_time_field(&self, rejection: Rejection) -> Rejection {
         match self.time {
             Some((TimestampSource::Header(name), _)) => rejection.in_header(name),
@@ -51,11 +52,13 @@ impl Scheme {
         }
     }
 
-    /// Judges a signed time: one way for all schemes, wherever it stands.
+    /// Checks a signed timestamp against the scheme's tolerance, and returns it.
+    ///
+    /// All schemes share this check, wherever their timestamp is.
     ///
     /// # Errors
     ///
-    /// When it is further off than the tolerance allows.
+    /// Returns an error if the timestamp is outside of the tolerance, or the clock is unreliable.
     pub(crate) fn judge_time(
         &self,
         time: Option<Timestamp>,
@@ -67,12 +70,15 @@ impl Scheme {
         Ok(time)
     }
 
-    /// Returns the time in the signed body, judged; that of the head, which was judged at the beginning, for schemes
-    /// whose time stands there.
+    /// Checks the timestamp in the signed body, and returns it.
+    ///
+    /// For a scheme whose timestamp is in the head, this function returns `of_head`, which is
+    /// already checked.
     ///
     /// # Errors
     ///
-    /// When the body has no time where it must have one, or one that is out of form or too far off.
+    /// Returns an error if the body lacks a required timestamp, or if its timestamp is malformed or
+    /// outside of the tolerance.
     pub(crate) fn time_at_end(
         &self,
         of_head: Option<Timestamp>,
@@ -80,7 +86,8 @@ impl Scheme {
         clock: &Clock,
     ) -> Result<Option<Timestamp>, Rejection> {
         let Some((TimestampSource::Json(field), format)) = self.time else { return Ok(of_head) };
-        // No object has no time. All of it is signed, so nobody can have taken one away.
+        // A body that is not an object has no timestamp. The whole body is signed, so nobody can
+        // have removed one.
         let is_object = body.trim_ascii_start().starts_with(b"{");
         let time = match is_object || !self.time_may_be_absent {
             true => json_time(body, field, format)?,
@@ -93,7 +100,7 @@ impl Scheme {
     }
 }
 
-/// The time in a field of the body, a string or a number.
+/// Returns the timestamp in a field of the body, which holds a string or a number.
 fn json_time(
     body: &[u8],
     field: &'static str,

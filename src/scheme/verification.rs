@@ -1,4 +1,4 @@
-//! Verification by a declared scheme.
+//! Verification of requests by a declared scheme.
 
 use std::{fmt, iter, mem};
 
@@ -30,14 +30,14 @@ use crate::{
     },
 };
 
-/// Carried from the head to the end of the body.
+/// State of a verification, from the head to the end of the body.
 #[doc(hidden)]
 pub struct SchemeState {
     signed: Signed,
     time: Option<Timestamp>,
 }
 
-/// The signed content so far.
+/// Signed content that has been read so far.
 enum Signed {
     Finished,
     Keyed(Keyed),
@@ -46,7 +46,7 @@ enum Signed {
 
 struct Keyed {
     first: Mac,
-    /// Empty, and so without an allocation, while there is one secret.
+    /// It is empty, and needs no allocation, while there is one secret.
     rest: Vec<Mac>,
 }
 
@@ -78,12 +78,12 @@ impl Keyed {
 }
 
 impl Keys {
-    /// Begins to read signed content with these keys.
+    /// Starts to read signed content with these keys.
     fn begin(&self, algorithm: Algorithm) -> Result<Signed, Rejection> {
         Ok(match self {
             Self::Secret(macs) => {
                 let mut macs = macs.iter().cloned();
-                // `new` has put one there.
+                // The constructor rejects an empty list of secrets.
                 let first = macs.next().ok_or(Rejection::mismatch())?;
                 Signed::Keyed(Keyed { first, rest: macs.collect() })
             }
@@ -103,7 +103,8 @@ impl Verifier for SchemeVerifier {
         let time = inner.scheme.judge_time(time, request.clock())?;
         let mut signed = inner.keys.begin(inner.scheme.algorithm)?;
         inner.each_part(Side::BeforeBody, head, &mut |bytes| signed.before_body(bytes))?;
-        // What follows the body is looked at now, so that a bad head costs no body.
+        // The components after the body are checked now, so that a malformed head is rejected
+        // before the body is read.
         inner.each_part(Side::AfterBody, head, &mut |_| {})?;
         Ok(SchemeState { signed, time })
     }
@@ -128,7 +129,7 @@ impl Verifier for SchemeVerifier {
         let time = inner.scheme.time_at_end(state.time, body, clock)?;
 
         let mut verified = inner.proof(head, &tag)?.with_key_index(key_index);
-        // A family has the events of its scheme.
+        // A family uses the event id of the main scheme.
         verified = verified.with_event_id(self.0.scheme.event_id);
         if let Some(time) = time {
             verified = time.record(verified, inner.scheme.judges(), clock);
@@ -157,7 +158,8 @@ impl Verifier for SchemeVerifier {
 }
 
 impl Inner {
-    /// Refuses a body whose signature can be the answer to a challenge: anybody can have been told it.
+    /// Rejects a body whose signature can be the response to a challenge, because anyone can obtain
+    /// that response.
     fn refuse_challenge_token(&self, family: &Self, body: &[u8]) -> Result<(), Rejection> {
         let is_told = self.scheme.challenge.is_some_and(Challenge::is_keyed)
             && family.scheme.signed_content == [Component::Body]
@@ -165,11 +167,11 @@ impl Inner {
         if is_told { Err(Rejection::mismatch()) } else { Ok(()) }
     }
 
-    /// Refuses a body whose beginning could be the end of what stands before it, or whose end the beginning of what
-    /// stands after it (T-32).
+    /// Rejects a body whose beginning could be the end of the component before it, or whose end
+    /// could be the beginning of the component after it.
     fn check_edges(&self, body: &[u8]) -> Result<(), Rejection> {
         let [before, after] = self.open_sides;
-        // Nothing would stand between two parts of any length.
+        // An empty body would not separate two components of variable length.
         let is_empty = before && after && body.is_empty();
         let is_cut = is_empty
             || before && self.scheme.is_cut(body.iter())
@@ -177,7 +179,8 @@ impl Inner {
         if is_cut { Err(Rejection::malformed_in(Field::Body)) } else { Ok(()) }
     }
 
-    /// Returns the index of the key that made a signature, and what tells the delivery from others.
+    /// Returns the index of the key that made a signature, and the tag that identifies the
+    /// delivery.
     fn match_keys(
         &self,
         signed: Signed,
@@ -192,24 +195,24 @@ impl Inner {
                 self.each_part(Side::AfterBody, head, &mut add)?;
                 keys.match_content(&self.scheme, head, content, body, &after_body)
             }
-            // A state of another verifier proves nothing to this one, nor does one a second time.
+            // The state of another verifier proves nothing, and neither does a state that is used
+            // twice.
             _ => Err(Rejection::mismatch()),
         }
     }
 
-    /// Returns the proof of a request whose signature is good, but for its key and its time.
+    /// Returns the proof of a request with a valid signature, without its key index and timestamp.
     fn proof(&self, head: &Parts, tag: &Tag) -> Result<Verified, Rejection> {
         let scheme = &self.scheme;
         let verified = Verified::new(scheme.defaults.provider);
-        // Every scheme signs the body.
         let mut verified = verified.with_signed_body();
         if scheme.has_unique_content {
             verified = verified.with_unique_content();
         }
         let is_signed = scheme.signs_id();
         let id = scheme.delivery_id.map(|name| optional(head, name)).transpose()?.flatten();
-        // A signed id tells one delivery from another; else the tag does, and always the one under
-        // the oldest secret: whoever leaves out one of two signatures must not make a new delivery.
+        // A signed id identifies a delivery. Without one, the tag under the oldest secret does: a
+        // sender who omits one of two signatures must not create a new delivery.
         match id.filter(|_| is_signed) {
             Some(id) if scheme.numbers_without_a_name() => {
                 verified.set_identity(&self.identity_without_a_name(id));
@@ -223,8 +226,10 @@ impl Inner {
         Ok(verified)
     }
 
-    /// Returns what tells a delivery with this signed id from others: another scheme without a name may number its
-    /// deliveries alike, and another sender of this scheme, too.
+    /// Returns the replay material of a delivery with this signed id, for a scheme without a name.
+    ///
+    /// The id alone is not enough: another scheme without a name, and another sender of this
+    /// scheme, can use the same ids.
     fn identity_without_a_name(&self, id: &[u8]) -> Vec<u8> {
         let Self { scheme, keys, sender, .. } = self;
         let [signature, name] = [scheme.signature_field(), scheme.delivery_id.unwrap_or("")];
@@ -235,16 +240,20 @@ impl Inner {
         [signature.as_bytes(), name.as_bytes(), sender, id].join(&0)
     }
 
-    /// Returns the identity of a delivery that this legacy accepted: the one that it has by the scheme itself. Whoever
-    /// takes the newer header off a captured delivery must not make a new one.
+    /// Returns the replay material of a delivery that the legacy scheme accepted: the tag by the
+    /// scheme itself.
+    ///
+    /// If someone removes the newer header from a captured delivery, the result must not be a new
+    /// delivery.
     fn legacy_identity(&self, family: &Self, head: &Parts, body: &[u8]) -> Option<Tag> {
         let legacy = &*self.legacy.as_ref()?.0;
         let is_legacy = std::ptr::eq(legacy, family) && !family.scheme.signs_id();
         is_legacy.then(|| self.oldest_tag(head, body)).flatten()
     }
 
-    /// The tag of a request under the oldest secret. `None` with public keys, or without a part that is
-    /// signed.
+    /// Returns the tag of a request under the oldest secret.
+    ///
+    /// Returns `None` for public keys, and if a signed component is missing.
     fn oldest_tag(&self, head: &Parts, body: &[u8]) -> Option<Tag> {
         let mut mac = self.keys.macs().last()?.clone();
         self.each_part(Side::BeforeBody, head, &mut |bytes| mac.update(bytes)).ok()?;
@@ -253,14 +262,16 @@ impl Inner {
         Some(mac.finalize())
     }
 
-    /// The index of the first secret that made a signature, and the tag under the oldest secret, which a
-    /// rotation leaves as it is until that secret is taken away.
+    /// Returns the index of the first secret that made a signature, and the tag under the oldest
+    /// secret.
+    ///
+    /// A rotation does not change that tag until the oldest secret is removed.
     fn match_tags(&self, mut keyed: Keyed, head: &Parts) -> Result<(usize, Tag), Rejection> {
         self.each_part(Side::AfterBody, head, &mut |bytes| keyed.update(bytes))?;
 
         let first = keyed.first.finalize();
         let rest: Vec<Tag> = keyed.rest.into_iter().map(Mac::finalize).collect();
-        // Each candidate is read once, whatever the number of secrets.
+        // Each candidate is decoded once for all secrets.
         let mut matches = [Choice::from(0); MAX_SECRETS];
         self.scheme.each_candidate(head, &mut |candidate| {
             if let Some(candidate) = candidate {
@@ -278,7 +289,8 @@ impl Inner {
         Ok((key_index, rest.last().copied().unwrap_or(first)))
     }
 
-    /// Asks the scheme's challenge for an answer, with the first secret to sign it.
+    /// Calls `answer` with the scheme's challenge and, if the keys are secrets, a function that
+    /// signs with the first one.
     fn answer_challenge<T>(
         &self,
         answer: impl FnOnce(Challenge, Option<SignToken<'_>>) -> Option<T>,
@@ -293,7 +305,7 @@ impl Inner {
         answer(challenge, Some(&sign))
     }
 
-    /// Names the URL, or what of it is signed, in a mismatch.
+    /// Adds the signed URL, or the signed parts of it, to a signature mismatch.
     fn name_url(&self, rejection: Rejection, head: &Parts) -> Rejection {
         let is_mismatch = rejection.kind() == RejectionKind::SignatureMismatch;
         match self.scheme.url_text(head, self.url.as_ref()) {
@@ -302,6 +314,7 @@ impl Inner {
         }
     }
 
+    /// Calls `sink` with the bytes of each component on this side of the body.
     pub(crate) fn each_part(
         &self,
         side: Side,

@@ -1,4 +1,4 @@
-//! The verifier of a declared scheme.
+//! Verifier of a declared scheme.
 
 use std::{fmt, sync::Arc};
 
@@ -22,9 +22,9 @@ use crate::{
     },
 };
 
-/// A [`Scheme`] with its secrets: the verifier of every provider that can be declared.
+/// Verifier of a [`Scheme`], with its keys. It serves every provider that a scheme can describe.
 ///
-/// Cloning it is one reference count.
+/// A clone increments a reference count.
 #[derive(Clone)]
 pub struct SchemeVerifier(pub(crate) Arc<Inner>);
 
@@ -33,29 +33,31 @@ pub(crate) struct Inner {
     pub(crate) scheme: Scheme,
     pub(crate) keys: Keys,
     pub(crate) url: Option<PublicUrl>,
-    /// Whether the body must begin, and end, with a byte that no URL has.
+    /// Beginning and end of the body: `true` if the byte there must be one that no URL has.
     pub(crate) open_sides: [bool; 2],
-    /// Of the scheme's families, with the same secrets.
+    /// Verifiers of the scheme's families, with the same keys.
     families: Vec<SchemeVerifier>,
-    /// Keyed though it may never be accepted: the secret's text is not kept.
+    /// Verifier of the legacy scheme. It gets its keys even if it is never used, because the text
+    /// of the secret is not kept.
     pub(crate) legacy: Option<SchemeVerifier>,
     accepts_legacy: bool,
-    /// Tells a sender without a name from others, by its oldest secret: a rotation changes nothing until
-    /// that secret is taken away.
+    /// Tag that distinguishes the sender, for schemes without a name. It depends on the oldest
+    /// secret, so a rotation does not change it until that secret is removed.
     pub(crate) sender: Option<Tag>,
 }
 
-/// Never both: a public key and a secret are no substitutes for each other.
+/// Keys of one kind: a public key and a secret cannot replace each other.
 #[derive(Clone)]
 pub(crate) enum Keys {
     #[cfg_attr(not(feature = "asymmetric"), expect(dead_code, reason = "it has no values"))]
     Public(PublicKeys),
-    /// Keyed once, cloned for each request: that saves two compressions of the hash.
+    /// MACs that already have their key and are cloned for each request. This saves two
+    /// compressions of the hash function.
     Secret(Vec<Mac>),
 }
 
 impl Keys {
-    /// None for public keys, which sign nothing.
+    /// Returns the MACs with their keys, or an empty slice for public keys, which cannot sign.
     pub(crate) fn macs(&self) -> &[Mac] {
         match self {
             Self::Public(_) => &[],
@@ -65,19 +67,21 @@ impl Keys {
 }
 
 pub(crate) const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
-    why: "it signs with a private key, so a secret cannot verify it; \
-          give its public key, a `PublicKey`",
+    why: "it signs with a private key, so a secret cannot verify it; use a `PublicKey`",
 };
 
 impl Scheme {
-    /// Creates a verifier with these keys, the current one first: secrets or, for a scheme that signs with a private
-    /// key, public keys. Every secret is tried for every request, so that the time taken does not tell which matched.
+    /// Creates a verifier with these keys, the current one first.
+    ///
+    /// The keys are secrets or, for a scheme that signs with a private key, public keys. Every
+    /// secret is tried for every request, so that the time taken does not reveal which one matched.
     ///
     /// # Errors
     ///
-    /// When there is no key or there are more than 16, a secret's text cannot be made a key by the
-    /// scheme's rule, a key is not of the scheme's algorithm, the scheme signs the URL and needs
-    /// [`verifier_at`](Self::verifier_at), or its declaration contradicts itself.
+    /// Returns an error if there are no keys or more than 16, if a secret is known to be another
+    /// credential, if no key can be derived from its text by the scheme's rule, if a public key has
+    /// another algorithm than the scheme, if the scheme signs the URL and needs
+    /// [`verifier_at`](Self::verifier_at), or if its declaration is inconsistent.
     pub fn verifier(self, keys: impl IntoKeys) -> Result<SchemeVerifier, ConfigError> {
         SchemeVerifier::of_keys(self, keys.into_keys()?, None)
     }
@@ -86,7 +90,7 @@ impl Scheme {
     ///
     /// # Errors
     ///
-    /// As for [`verifier`](Self::verifier).
+    /// Returns an error in the cases of [`verifier`](Self::verifier), except for a missing URL.
     pub fn verifier_at(
         self,
         keys: impl IntoKeys,
@@ -119,6 +123,7 @@ impl SchemeVerifier {
         Ok(verifier)
     }
 
+    /// Creates a verifier whose keys are added later, also for the families and the legacy scheme.
     pub(crate) fn without_keys(
         scheme: Scheme,
         keys: Keys,
@@ -149,14 +154,17 @@ impl SchemeVerifier {
         })))
     }
 
-    /// Every secret is tried for every request, so that the time taken does not tell which matched.
+    /// Adds a secret, also to the families and the legacy scheme.
+    ///
+    /// Every secret is tried for every request, so that the time taken does not reveal which one
+    /// matched.
     pub(crate) fn add_secret(&mut self, secret: &Secret) -> Result<(), ConfigError> {
         let Inner { scheme, keys, families, legacy, sender, .. } = Arc::make_mut(&mut self.0);
         families.iter_mut().chain(legacy).try_for_each(|other| other.add_secret(secret))?;
         let Keys::Secret(macs) = keys else { return Err(TAKES_PUBLIC_KEY) };
         let key = scheme.secret_encoding.key(secret)?;
         let mac = Mac::new(scheme.algorithm, key.expose()).ok_or(TAKES_PUBLIC_KEY)?;
-        // A look-up makes a verifier for each request, and most schemes have a name.
+        // Only schemes without a name need the tag: a lookup creates a verifier for each request.
         *sender = scheme.numbers_without_a_name().then(|| {
             let mut mac = mac.clone();
             mac.update(b"tower-webhook sender");
@@ -166,7 +174,7 @@ impl SchemeVerifier {
         Ok(())
     }
 
-    /// Calls `change` with the keys of each family, of the legacy, and of the scheme itself.
+    /// Calls `change` with the keys of each family, of the legacy scheme, and of the scheme itself.
     #[cfg(feature = "asymmetric")]
     pub(crate) fn each_keys_mut(
         &mut self,
@@ -177,20 +185,25 @@ impl SchemeVerifier {
         change(scheme, keys)
     }
 
-    /// Also accepts requests that are signed by the scheme's [legacy](Scheme::legacy) alone. Where a
-    /// header of the scheme itself or of its families is present, it decides, so that nobody can choose
-    /// the weaker way. The [`replay_key`](crate::Verified::replay_key) is made as by the scheme itself, so that a
-    /// captured delivery whose newer header was taken off is the same delivery.
+    /// Also accepts requests that only the [legacy](Scheme::legacy) scheme signs.
     ///
-    /// A scheme without a legacy stays as it is.
+    /// If a header of the scheme itself or of its families is present, the legacy scheme is not
+    /// used, so that nobody can choose the weaker signature. The
+    /// [`replay_key`](crate::Verified::replay_key) is computed as by the scheme itself, so that a
+    /// captured delivery without its newer header is the same delivery.
+    ///
+    /// A scheme without a legacy scheme stays unchanged.
     #[must_use]
     pub fn accept_legacy(mut self) -> Self {
         Arc::make_mut(&mut self.0).accepts_legacy = true;
         self
     }
 
-    /// The family whose header is there, the legacy where none is, or the scheme itself. Which one decides must not depend on what
-    /// is in the header: a good signature of a weaker family is no way round a bad one.
+    /// Returns the verifier of the first family whose header is present, of the legacy scheme if
+    /// only its header is present, or of the scheme itself.
+    ///
+    /// The choice must not depend on the value of a header: otherwise, a valid signature of a
+    /// weaker family could replace an invalid one.
     pub(crate) fn family(&self, head: &Parts) -> &Self {
         let inner = &*self.0;
         let is_named = |family: &&Self| {
@@ -202,7 +215,7 @@ impl SchemeVerifier {
         inner.families.iter().find(is_named).or_else(weaker).unwrap_or(self)
     }
 
-    /// Changes the scheme in a way that leaves its keys as they are.
+    /// Applies a change to the scheme that does not affect its keys.
     pub(crate) fn map_scheme(mut self, change: impl FnOnce(Scheme) -> Scheme) -> Self {
         let inner = Arc::make_mut(&mut self.0);
         inner.scheme = change(inner.scheme);
@@ -218,7 +231,7 @@ impl SchemeVerifier {
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
         if keys.is_empty() {
-            return Err(ConfigError::PublicKeyInvalid { why: "there is none" });
+            return Err(ConfigError::PublicKeyInvalid { why: "there is none; pass at least one" });
         }
         let mut verifier = Self::without_keys(scheme, Keys::Public(PublicKeys::none()), url)?;
         keys.iter().try_for_each(|key| verifier.add_key(key))?;
@@ -231,8 +244,8 @@ impl SchemeVerifier {
                 keys.push(scheme.algorithm, key.clone())
             }
             _ => Err(ConfigError::SchemeInvalid {
-                why: "it is keyed by a secret, and whoever knows the public key could sign; \
-                      give a secret",
+                why: "it signs with a secret, so anyone who knows the public key could sign; \
+                      use a secret",
             }),
         })
     }

@@ -1,6 +1,7 @@
-//! JSON with a proof in it.
+//! JSON bodies that contain a proof.
 
-/// The JSON object with a first member more, whose value is JSON already.
+/// Returns the JSON object with an additional first member, whose value is already JSON. Returns
+/// `None` if `object` is not an object.
 pub(crate) fn with_member(object: &[u8], name: &str, value: &str) -> Option<Vec<u8>> {
     let rest = object.trim_ascii_start().strip_prefix(b"{")?;
     let comma = if rest.trim_ascii_start().starts_with(b"}") { "" } else { "," };

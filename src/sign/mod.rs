@@ -1,6 +1,7 @@
-//! Signs requests as the providers do, so that users can test their handlers.
+//! Signing of requests as providers sign them, for tests of your handlers.
 //!
-//! The content type of the request is yours: without it, axum's `Json` answers 415.
+//! Set the content type of the request yourself: without it, axum's `Json` responds with
+//! `415 Unsupported Media Type`.
 //!
 //! ```
 //! use axum::{Json, Router, body::Body, routing::post};
@@ -28,7 +29,7 @@
 //! # }
 //! ```
 //!
-//! To send a signed request to a server that runs, use the example `send`.
+//! To send a signed request to a running server, use the example `send`.
 
 pub(crate) mod json;
 pub(crate) mod scheme;

@@ -1,4 +1,4 @@
-//! Signing by a declared scheme.
+//! Signing with a declared scheme.
 
 use std::time::SystemTime;
 
@@ -32,7 +32,11 @@ impl Sign for SchemeVerifier {
     }
 }
 
-/// Puts the headers of the scheme into the head, with the signature that `sign` makes.
+/// Adds the headers of the scheme to the head, with the signature that `sign` returns.
+///
+/// # Errors
+///
+/// Returns a [`Rejection`] if the signed content cannot be determined, or `sign` returns `None`.
 fn put_signature(
     verifier: &SchemeVerifier,
     head: &mut Parts,
@@ -67,10 +71,12 @@ fn put_signature(
             _ => value,
         }
     };
-    // The time is read from there.
+    // The signed content takes the time from this header, so the header is set before signing.
     set(head, header, &value(""));
     let signature = sign(&verifier.content(head, body)?).ok_or_else(|| {
-        Rejection::unavailable("to sign, give the private key of the verifier's algorithm")
+        Rejection::unavailable(
+            "no private key of the verifier's algorithm; pass one with `Signing::private_key`",
+        )
     })?;
     set(head, header, &value(&scheme.encoding.encode(&signature)));
     Ok(())
@@ -83,7 +89,11 @@ fn set(head: &mut Parts, name: &'static str, value: &str) {
 }
 
 impl SchemeVerifier {
-    /// The content that a genuine request with this head and body signs.
+    /// Returns the content that an authentic request with this head and body signs.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Rejection`] if a part of the content is missing or malformed.
     fn content(&self, head: &Parts, body: &[u8]) -> Result<Vec<u8>, Rejection> {
         let mut content = Vec::new();
         self.0.each_part(Side::BeforeBody, head, &mut |bytes| content.extend_from_slice(bytes))?;
@@ -92,7 +102,7 @@ impl SchemeVerifier {
         Ok(content)
     }
 
-    /// The tag of this content under the first secret; `None` with a public key.
+    /// Returns the tag of this content under the first secret, or `None` for a public key.
     pub(crate) fn tag(&self, content: &[u8]) -> Option<Tag> {
         let mut mac = self.0.keys.macs().first()?.clone();
         mac.update(content);

@@ -1,4 +1,4 @@
-//! Signing of requests as providers do.
+//! Signing of requests as providers sign them.
 
 use std::time::SystemTime;
 
@@ -9,23 +9,28 @@ use http::{Request, request::Parts};
 use crate::crypto::private_key::PrivateKey;
 use crate::{crypto::mac::Algorithm, outcome::rejection::Rejection, verifier::verifier::Verifier};
 
-/// A verifier that can also sign, as its provider does: every provider of this crate, and each
-/// [`BoxVerifier`](crate::providers::BoxVerifier) that [`by_name`](crate::providers::by_name) gives.
+/// A verifier that can also sign requests as its provider does. Every provider in this crate
+/// implements it, and so does each [`BoxVerifier`](crate::providers::BoxVerifier) that
+/// [`by_name`](crate::providers::by_name) returns.
 ///
-/// It signs with its first secret. Where a public key verifies, it needs the [private key](Signing::private_key).
+/// It signs with its first secret. A verifier that uses a public key needs the [private
+/// key](Signing::private_key).
 pub trait Sign: Verifier {
-    /// Puts the headers of a genuine request with this head and body into `head`. Returns another body where the
-    /// proof stands in it, as Mailgun's and Microsoft Graph's does.
+    /// Adds the headers of an authentic request with this head and body to `head`. Returns another
+    /// body if the proof is in the body, as for Mailgun and Microsoft Graph.
     ///
-    /// Headers that the signature covers and that are there already (an id, a nonce) are kept.
-    /// Where the provider signs a time that stands in the body, `body` must hold it; a token in the
-    /// URL is part of `head` already.
+    /// Headers that the signature covers and that are already present (an ID, a nonce) are kept. If
+    /// the provider signs a time in the body, `body` must contain it. A token in the URL must
+    /// already be part of `head`.
     ///
     /// # Errors
     ///
-    /// When a header that the signature covers is out of form, the signed URL cannot be told, or it
-    /// lacks its token; when the body has no place for the proof; when there is no private key of the verifier's
-    /// algorithm where one is needed.
+    /// Returns a [`Rejection`] if:
+    ///
+    /// - a header that the signature covers is malformed;
+    /// - the signed URL cannot be determined, or lacks its token;
+    /// - the body has no place for the proof;
+    /// - signing needs a private key of the verifier's algorithm, and there is none.
     fn sign(
         &self,
         head: &mut Parts,
@@ -34,9 +39,9 @@ pub trait Sign: Verifier {
     ) -> Result<Option<Bytes>, Rejection>;
 }
 
-/// The time and the key of a signature.
+/// Time and private key for a signature.
 ///
-/// A [`SystemTime`] is one, without a private key:
+/// A [`SystemTime`] converts into a `Signing` without a private key:
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -59,14 +64,14 @@ pub struct Signing<'a> {
 }
 
 impl<'a> Signing<'a> {
-    /// Signs at this time.
+    /// Creates a `Signing` with this time.
     #[must_use]
     pub fn at(time: SystemTime) -> Self {
         Self { time, private_key: Default::default() }
     }
 
-    /// Signs with this private key, for providers that are verified with a public key. A verifier of secrets
-    /// signs with its secret all the same.
+    /// Sets the private key, for providers that are verified with a public key. A verifier that
+    /// uses secrets ignores it and signs with its secret.
     ///
     /// ```
     /// use std::time::SystemTime;
@@ -89,13 +94,13 @@ impl<'a> Signing<'a> {
         self
     }
 
-    /// Returns the time.
+    /// Returns the time of the signature.
     #[must_use]
     pub const fn time(&self) -> SystemTime {
         self.time
     }
 
-    /// Returns the private key's signature; `None` without a key of this algorithm.
+    /// Returns the signature by the private key, or `None` without a key of this algorithm.
     pub(crate) fn signature(&self, algorithm: Algorithm, content: &[u8]) -> Option<Vec<u8>> {
         #[cfg(feature = "asymmetric")]
         {
@@ -116,14 +121,14 @@ impl From<SystemTime> for Signing<'_> {
     }
 }
 
-/// Signs a request.
+/// Returns the request with a signature of its provider.
 ///
 /// ```
 /// use std::time::SystemTime;
 /// use http::Request;
 /// use tower_webhook::{providers::MicrosoftGraph, sign::signed};
 ///
-/// // Its proof stands in the body.
+/// // The proof is in the body.
 /// let graph = MicrosoftGraph::new("state of the test")?;
 /// let request = Request::post("/").body(r#"{"value":[{"changeType":"created"}]}"#)?;
 /// let (head, body) = signed(&graph, request, SystemTime::now())?.into_parts();
@@ -133,7 +138,7 @@ impl From<SystemTime> for Signing<'_> {
 ///
 /// # Errors
 ///
-/// As for [`Sign::sign`].
+/// Returns a [`Rejection`] for the reasons in [`Sign::sign`].
 pub fn signed<'a, S: Sign, B: AsRef<[u8]>>(
     signer: &S,
     request: Request<B>,

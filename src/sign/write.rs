@@ -1,4 +1,4 @@
-//! Times and signatures, as they are written.
+//! Formatting of times and signatures.
 
 use std::time::SystemTime;
 
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_day_that_is_written_is_read_as_the_same() {
-        // A few years from 1970, and round 2000 and 2100: one is a leap year.
+        // The years from 1970, and around 2000 and 2100. Of these two, only 2000 is a leap year.
         for day in (0..1_500).chain(10_900..11_400).chain(47_450..47_950) {
             for second in [0, 86_399] {
                 let time = SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400 + second);

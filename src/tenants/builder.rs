@@ -1,4 +1,4 @@
-//! The knobs of a look-up.
+//! Options of a tenant lookup.
 
 use std::error::Error;
 use std::{fmt, future::Future, sync::Arc, time::Duration};
@@ -21,10 +21,10 @@ use crate::{
     verifier::verifier::Verifier,
 };
 
-/// A secret that was taken back must not be good for longer (the store is asked again).
+/// Maximum time in a cache, because a revoked secret is accepted until the store is called again.
 const LONGEST_TTL: Duration = Duration::from_secs(60);
 
-/// Sets times and bounds of [`Tenants`].
+/// Builder of [`Tenants`] with other times and bounds.
 #[must_use]
 pub struct TenantsBuilder<V> {
     config: Result<Config<V>, ConfigError>,
@@ -53,23 +53,23 @@ impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
         Self { config, capacity: 10_000, unknown_capacity: 1_000, max_concurrent_lookups: 64 }
     }
 
-    /// The look-up.
+    /// Builds the lookup.
     ///
     /// # Errors
     ///
-    /// When the decoy cannot be made, a time is over the 60 seconds, or there may be no look-up at
-    /// all.
+    /// Returns an error if the decoy cannot be made, if a cache time is over 60 seconds, or if no
+    /// concurrent lookup is allowed.
     pub fn build(self) -> Result<Tenants<V>, ConfigError> {
         let config = self.config?;
         if config.ttl.max(config.unknown_ttl) > LONGEST_TTL {
             return Err(ConfigError::TenantsInvalid {
-                why: "a secret that was taken back would be good for too long; \
+                why: "a revoked secret would be accepted for too long; \
                       cache for at most 60 seconds",
             });
         }
         if self.max_concurrent_lookups == 0 {
             return Err(ConfigError::TenantsInvalid {
-                why: "no tenant could be looked up; allow at least one look-up at once",
+                why: "no tenant could be looked up; allow at least one concurrent lookup",
             });
         }
         Ok(Tenants(Arc::new(Shared {
@@ -83,7 +83,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
 }
 
 impl<V> TenantsBuilder<V> {
-    /// The decoy refuses from the head what every tenant's verifier does.
+    /// Makes the decoy reject from the head the requests that every tenant's verifier rejects.
     pub(crate) fn with_decoy_for_all(self) -> Self {
         self.update(|config| config.decoy_stands_for_all = true)
     }
@@ -96,59 +96,66 @@ impl<V> TenantsBuilder<V> {
         self
     }
 
-    /// For how long a known tenant is cached, 60 seconds unless set, which is also the longest.
+    /// Sets the time for which a known tenant is cached, 60 seconds by default and at most.
     pub fn ttl(self, ttl: Duration) -> Self {
         self.update(|config| config.ttl = ttl)
     }
 
-    /// For how long it is cached that an id is unknown, 10 seconds unless set and at most 60: a new
-    /// tenant that was asked for too early waits that long.
+    /// Sets the time for which an unknown ID is cached, 10 seconds by default and at most 60
+    /// seconds.
+    ///
+    /// A new tenant that was looked up before it existed waits that long.
     pub fn unknown_ttl(self, ttl: Duration) -> Self {
         self.update(|config| config.unknown_ttl = ttl)
     }
 
-    /// How many known tenants are cached, 10,000 unless set. With 0 there are none.
+    /// Sets the maximum number of known tenants in the cache, 10,000 by default. With 0, none is
+    /// cached.
     pub const fn capacity(mut self, tenants: usize) -> Self {
         self.capacity = tenants;
         self
     }
 
-    /// How many unknown ids are cached, 1,000 unless set. With 0 there are none.
+    /// Sets the maximum number of unknown IDs in the cache, 1,000 by default. With 0, none is
+    /// cached.
     pub const fn unknown_capacity(mut self, ids: usize) -> Self {
         self.unknown_capacity = ids;
         self
     }
 
-    /// Sets how many calls of the store may be under way at once, 64 by default and at least 1.
+    /// Sets the maximum number of concurrent calls to the store, 64 by default and at least 1.
     ///
-    /// Further look-ups wait for a slot. Slots go round between the networks that requests come from
-    /// (24 bits of an IPv4 address, 48 of an IPv6 one), and all tenants that the store has named
-    /// before share one further turn. A network that holds a slot leaves a quarter of them to the
-    /// others, if there are 4 or more. Networks are told apart by the layer's
-    /// [`client_ip`](crate::SignatureLayer::client_ip); without it, every id that is not known yet
-    /// comes from one network.
+    /// Further lookups wait for a slot. Slots rotate among the networks that requests come from (24
+    /// bits of an IPv4 address, 48 bits of an IPv6 address). All tenants that the store has found
+    /// before share one further turn. If there are 4 or more slots, a network that holds one leaves
+    /// a quarter of them to the others. Networks are distinguished by the layer's
+    /// [`client_ip`](crate::SignatureLayer::client_ip). Without it, all lookups of IDs that are not
+    /// known yet count as one network.
     pub const fn max_concurrent_lookups(mut self, lookups: usize) -> Self {
         self.max_concurrent_lookups = lookups;
         self
     }
 
-    /// How long the store may take for one answer, 2 seconds unless set. It is kept by tokio's
-    /// timer. A request waits no longer than that for a slot or for another one's call, and no
-    /// longer than that for its own.
+    /// Sets the time limit for one call to the store, 2 seconds by default. It needs Tokio's timer.
+    ///
+    /// A request waits at most this long for a slot or for another request's call, and at most this
+    /// long for its own call.
     pub fn time_limit(self, limit: Duration) -> Self {
         self.update(|config| config.time_limit = limit)
     }
 
-    /// Which ids are in form, in place of 1 to 64 ASCII letters, digits and `-_.`, not beginning
-    /// with a dot. Others are answered like unknown tenants, and the store is not asked for them.
+    /// Sets the check of IDs, in place of 1 to 64 ASCII letters, digits and `-_.`, not beginning
+    /// with a dot.
     ///
-    /// Whatever this says, an id is not empty and has at most 256 bytes. Allow what your ids are
-    /// made of and nothing more, and bind the id as a parameter wherever it goes.
+    /// IDs that fail the check are treated as unknown tenants, without a call to the store.
+    ///
+    /// Whatever the check, an ID is not empty and has at most 256 bytes. Allow the characters that
+    /// your IDs use and no others, and pass the ID as a bound parameter to every query.
     pub fn check_id(self, is_in_form: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.update(|config| config.is_in_form = Arc::new(is_in_form))
     }
 
-    /// Sets the clock, in place of the system's: for tests.
+    /// Overrides the system clock, for tests.
     pub fn clock(self, clock: impl Into<Clock>) -> Self {
         self.update(|config| config.clock = clock.into())
     }
@@ -165,28 +172,28 @@ impl<V> fmt::Debug for TenantsBuilder<V> {
 }
 
 impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
-    /// Looks tenants up in this store, and makes their verifiers by this function.
+    /// Creates a lookup that gets secrets from the store and turns them into verifiers with `make`.
     ///
-    /// The store answers with the tenant's [`Secrets`], or what can become them, or with `None`
-    /// where there is no such tenant. A store that may find a tenant by other spellings of its id
-    /// answers with [`TenantSecrets`]. What makes a verifier of them also makes the decoy, so
-    /// anything else that it takes, such as a [`PublicUrl`](crate::PublicUrl), holds for both.
+    /// The store returns the tenant's [`Secrets`], or a value that converts into them, or `None` if
+    /// there is no such tenant. A store that may find a tenant by other spellings of its ID returns
+    /// [`TenantSecrets`]. `make` also makes the decoy, so everything else that it uses, such as a
+    /// [`PublicUrl`](crate::PublicUrl), applies to both.
     ///
     /// # Unsigned requests
     ///
-    /// Tenants differ in their secrets alone, so the decoy refuses from the head what every tenant's
-    /// verifier would: a request whose signature is missing, malformed or repeated costs no call of
-    /// the store, unless it is a challenge or its id is cached.
+    /// Tenants differ in their secrets alone, so the decoy rejects from the head the requests that
+    /// every tenant's verifier would reject. A request whose signature is missing, malformed or
+    /// repeated costs no call to the store, unless it is a challenge or its ID is cached.
     ///
     /// The [`begin`](Verifier::begin) of a verifier of your own must therefore not return
-    /// [`Missing`](crate::RejectionKind::Missing), [`Malformed`](crate::RejectionKind::Malformed) or
-    /// [`Repeated`](crate::RejectionKind::Repeated) for a reason that depends on the secret: genuine
-    /// requests would be refused with it. Return [`Rejection::mismatch`] for such a reason. Where
-    /// `make` chooses between providers, use [`builder_with_decoy`](Self::builder_with_decoy).
+    /// [`Missing`](crate::RejectionKind::Missing), [`Malformed`](crate::RejectionKind::Malformed)
+    /// or [`Repeated`](crate::RejectionKind::Repeated) for a reason that depends on the secret:
+    /// genuine requests would be rejected with it. Return [`Rejection::mismatch`] in these cases.
+    /// If `make` chooses between providers, use [`builder_with_decoy`](Self::builder_with_decoy).
     ///
     /// # Errors
     ///
-    /// When no verifier can be made for the decoy, which is then true for every tenant.
+    /// Returns an error if `make` fails for the decoy. It would then fail for every tenant.
     pub fn new<F, Fut, S, E, M>(store: F, make: M) -> Result<Self, ConfigError>
     where
         F: Fn(TenantId) -> Fut + Send + Sync + 'static,
@@ -198,7 +205,8 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         Self::builder(store, make).build()
     }
 
-    /// As [`new`](Self::new), with other times and bounds.
+    /// Creates a [`TenantsBuilder`], to set other times and bounds. The arguments are those of
+    /// [`new`](Self::new).
     pub fn builder<F, Fut, S, E, M>(store: F, make: M) -> TenantsBuilder<V>
     where
         F: Fn(TenantId) -> Fut + Send + Sync + 'static,
@@ -207,14 +215,15 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         E: Into<Box<dyn Error + Send + Sync>>,
         M: Fn(Secrets) -> Result<V, ConfigError> + Send + Sync + 'static,
     {
-        // Without one, which does not happen, `make` fails, and `build` with it.
+        // If `decoy_secret` failed, which does not happen, `make` would fail without a secret, and
+        // `build` with it.
         let decoy = make(decoy_secret().into_iter().collect());
         let make = Arc::new(make);
         let builder = TenantsBuilder::new(decoy, move |tenant| {
             let (asking, make) = (store(tenant.clone()), Arc::clone(&make));
             async move {
                 let row = asking.await.map_err(Rejection::unavailable)?;
-                // Without a secret it is as if the tenant did not exist.
+                // A tenant without a secret is treated as an unknown tenant.
                 let row = row.map(Into::into).filter(|row| !row.secrets.is_empty());
                 let Some(TenantSecrets { id, secrets }) = row else { return Ok(None) };
                 let id = id.map(|id| TenantId::of_store(&id));
@@ -229,23 +238,25 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         builder.with_decoy_for_all()
     }
 
-    /// As [`builder`](Self::builder), for a store whose answers are more than secrets: the
-    /// provider, if tenants use different ones, or a verify token for each.
+    /// Creates a [`TenantsBuilder`] for a store that returns more than secrets: the provider, if
+    /// tenants use different ones, or a verify token for each.
     ///
-    /// `decoy` is such an answer for a tenant that does not exist. Its secrets, and whatever else is
-    /// secret in it, come from [`decoy_secret`].
+    /// `decoy` is the store's answer for a tenant that does not exist. Its secrets, and everything
+    /// else in it that is secret, come from [`decoy_secret`].
     ///
-    /// With different providers the decoy is of one of them, so for a request as another one sends
-    /// it, an unknown tenant is refused from the head and a known one after the body. Where that
-    /// matters, put the provider into the path, and give each its own `Tenants`.
+    /// If tenants use different providers, the decoy uses one of them. A request in the form of
+    /// another provider is then rejected from the head for an unknown tenant, and after the body
+    /// for a known one. Where that matters, put the provider into the path, and use a `Tenants` for
+    /// each provider.
     ///
-    /// Where the store may find a tenant by other spellings of its id, let `make` name the tenant by
-    /// [`for_tenant`](Verifier::for_tenant) with the id of its row: as for [`TenantSecrets`].
+    /// If the store may find a tenant by other spellings of its ID, let `make` name the tenant with
+    /// [`for_tenant`](Verifier::for_tenant) and the ID of its row, for the reason given in
+    /// [`TenantSecrets`].
     ///
-    /// This decoy does not decide which requests are looked up, as that of [`new`](Self::new) does, for
-    /// the same reason. Name the headers in which the providers send their signatures with
-    /// [`ByHead::requires`](crate::layer::ByHead::requires) or for [`by_body`](Self::by_body). Requests that the decoy takes for a challenge
-    /// need no header.
+    /// Because tenants can have different providers, this decoy does not decide which requests are
+    /// looked up, unlike that of [`new`](Self::new). Name the headers in which the providers send
+    /// their signatures, with [`ByHead::requires`](super::ByHead::requires) or as an argument of
+    /// [`by_body`](Self::by_body). Requests that the decoy takes for a challenge need no header.
     ///
     /// ```
     /// use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! A bound on calls to the store at once, shared out between those who wait.
+//! Limit on concurrent calls to the store, shared between the requests that wait.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -11,22 +11,22 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// The slots, and the lanes that wait for them.
+/// Slots, and the lanes that wait for them.
 ///
-/// Ids are the sender's to choose, networks are not: so slots go round the lanes, and within a lane
-/// to whoever came first.
+/// Senders choose IDs, but not networks. Slots therefore rotate among the lanes. Within a lane, the
+/// first request is served first.
 pub(crate) struct Gate(Mutex<Queue>);
 
-/// Look-ups that count as one when slots are handed out.
+/// Lookups that count as one when slots are assigned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lane {
-    /// Ids for which the store has named a tenant before, whoever asks.
+    /// IDs for which the store has found a tenant before, from any sender.
     Known,
-    /// From an IPv4 network of 24 bits.
+    /// IPv4 network of 24 bits.
     V4([u8; 3]),
-    /// From an IPv6 network of 48 bits, which is what one customer is given at the most.
+    /// IPv6 network of 48 bits, which is the most that one customer is given.
     V6([u8; 6]),
-    /// From no known address.
+    /// Requests without a known address.
     NoAddress,
 }
 
@@ -49,11 +49,11 @@ impl Lane {
 struct Queue {
     slots: usize,
     free: usize,
-    /// Those that hold a slot or wait for one, and no others.
+    /// Lanes that hold a slot or wait for one, and no others.
     lanes: BTreeMap<Lane, State>,
-    /// The lanes that have somebody waiting, in the order in which they are served.
+    /// Lanes in which requests wait, in the order in which they are served.
     turns: BTreeMap<u64, Lane>,
-    /// The numbers that have been given out, to places and to turns.
+    /// Last number that was given to a place or a turn.
     numbers: u64,
 }
 
@@ -61,12 +61,11 @@ struct Queue {
 struct State {
     held: usize,
     waiting: BTreeMap<u64, oneshot::Sender<()>>,
-    /// Where it stands in [`Queue::turns`] while somebody waits.
+    /// Key of the lane in [`Queue::turns`] while a request waits.
     turn: u64,
 }
 
-/// A place in a lane, and from its turn on a slot. To drop it is to leave the lane, or to give the
-/// slot back.
+/// Place in a lane and, from its turn on, a slot. Dropping it leaves the lane or returns the slot.
 pub(crate) struct Place {
     gate: Arc<Gate>,
     lane: Lane,
@@ -97,16 +96,16 @@ impl Gate {
         Place { gate: Arc::clone(self), lane, number, turn }
     }
 
-    /// Hands out what is free. Nobody is woken under the lock: a waker is foreign code.
+    /// Assigns the free slots. No task is woken under the lock, because a waker is foreign code.
     fn serve(&self) {
         while let Some(sender) = { self.lock().serve_one() } {
-            // Where nobody receives it any more, its `Place` gives the slot back.
+            // If the receiver is gone, its `Place` returns the slot.
             _ = sender.send(());
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        // Nothing is left half done by a panic in here.
+        // A panic under the lock leaves nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -128,8 +127,8 @@ impl Queue {
         number
     }
 
-    /// Gives a slot to the next lane that may have one. A lane that holds a slot already leaves a
-    /// quarter of them free for the others, so that no one network holds them all.
+    /// Assigns a slot to the next lane that may have one. A lane that holds a slot already leaves a
+    /// quarter of the slots free for the others, so that no network holds them all.
     fn serve_one(&mut self) -> Option<oneshot::Sender<()>> {
         let reserve = if self.slots < 4 { 0 } else { self.slots.div_ceil(4) };
         if self.free == 0 {
@@ -137,7 +136,7 @@ impl Queue {
         }
         let may_have_one =
             |lane| self.free > reserve || self.lanes.get(lane).is_some_and(|state| state.held == 0);
-        // Of those that are passed over each holds a slot, so that they are few.
+        // Each lane that is passed over holds a slot, so there are few of them.
         let (turn, lane) = self.turns.iter().find(|(_, lane)| may_have_one(lane))?;
         let (turn, lane, next) = (*turn, *lane, self.numbers + 1);
         self.turns.remove(&turn);
@@ -153,14 +152,15 @@ impl Queue {
         Some(sender)
     }
 
-    /// The sender is the caller's to drop: that wakes, too.
+    /// Removes a place. The caller must drop the sender outside of the lock, because that also
+    /// wakes a task.
     #[must_use]
     fn leave(&mut self, lane: Lane, number: u64) -> Option<oneshot::Sender<()>> {
         let Entry::Occupied(mut entry) = self.lanes.entry(lane) else { return None };
         let state = entry.get_mut();
         let sender = state.waiting.remove(&number);
         if sender.is_none() {
-            // It had its turn, whether or not it has seen it.
+            // The place has had its turn, whether it has been polled since or not.
             state.held -= 1;
             self.free += 1;
         } else if state.waiting.is_empty() {
@@ -173,12 +173,12 @@ impl Queue {
     }
 }
 
-/// Ready with its turn.
+/// Completes when it is the place's turn.
 impl Future for Place {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // The sender is used before it is dropped, as long as this is here.
+        // The sender is used before it is dropped, as long as this place exists.
         Pin::new(&mut self.turn).poll(cx).map(drop)
     }
 }
@@ -207,7 +207,8 @@ mod tests {
         Lane::V4([10, 0, number])
     }
 
-    /// The lanes that were served, in order, as one slot after the other is given back.
+    /// Returns the lanes in the order in which they are served, as one slot after the other is
+    /// returned.
     fn served(gate: &Arc<Gate>, held: Vec<Place>, mut waiting: Vec<(u8, Place)>) -> Vec<u8> {
         let mut order = Vec::new();
         drop(held);
@@ -261,7 +262,7 @@ mod tests {
             let mut crowd: Vec<_> = (0..100).map(|_| gate.enter(lane(1))).collect();
             let held = crowd.iter_mut().filter_map(|place| is_served(place).then_some(())).count();
             assert_eq!(held, most, "of {slots}");
-            // What is left is for lanes that hold none.
+            // The remaining slots are for lanes that hold none.
             let mut others: Vec<_> = (2..200).map(|number| gate.enter(lane(number))).collect();
             let held = others.iter_mut().filter_map(|place| is_served(place).then_some(())).count();
             assert_eq!(held, slots - most, "of {slots}");
@@ -274,7 +275,7 @@ mod tests {
     fn a_slot_for_a_place_that_is_gone_goes_on() {
         let gate = Arc::new(Gate::new(1));
         let [first, second, mut third] = [1, 1, 2].map(|number| gate.enter(lane(number)));
-        // It is the second one's now, who has not seen it.
+        // The slot now belongs to the second place, which has not been polled.
         drop(first);
         assert_eq!(gate.lock().free, 0);
         drop(second);
@@ -297,9 +298,9 @@ mod tests {
     }
 
     proptest! {
-        /// In whatever order requests come and go: no slot is lost or given twice, no lane takes
-        /// more than its part, nobody waits for a slot that is his to take, and in the end nothing
-        /// is left.
+        /// Checks that, in whatever order requests come and go, no slot is lost or assigned twice,
+        /// no lane takes more than its share, no request waits for a slot that it may have, and
+        /// nothing is left in the end.
         #[test]
         fn no_order_of_events_loses_a_slot(
             slots in 1..10_usize,

@@ -1,38 +1,38 @@
-//! A tenant's id, and what is done to it before any store sees it.
+//! Tenant IDs, and their check before a store is called.
 
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
 use crate::parse::form::Form;
 
-/// The longest id that is looked up, whatever an own check says: ids are kept in caches.
+/// Maximum length of an ID in bytes, whatever the user's check allows: IDs are kept in caches.
 const LONGEST: usize = 256;
 
-/// The id of a tenant, as a request claims it and after its form has been checked: what the store
-/// is asked for.
+/// ID of a tenant, as claimed by a request and after the check of its form. The store is called
+/// with it.
 ///
-/// That it is in form does not mean that there is such a tenant, nor that he sent the request.
+/// A well-formed ID proves neither that the tenant exists nor that it sent the request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantId(Arc<str>);
 
 impl TenantId {
-    /// The id, if it is in form. It is compared byte by byte from here on: whoever folded case or
-    /// composed accents would let one tenant stand for another.
+    /// Creates the ID, if it is well-formed. IDs are compared byte by byte: with case folding or
+    /// composition of accents, one tenant could impersonate another.
     pub(crate) fn new(text: &str, is_in_form: impl Fn(&str) -> bool) -> Option<Self> {
         let is_short = (1..=LONGEST).contains(&text.len());
         (is_short && is_in_form(text)).then(|| Self(text.into()))
     }
 
-    /// The id as the store itself writes it.
+    /// Creates an ID in the spelling of the store.
     pub(crate) fn of_store(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// No tenant's: no id is empty.
+    /// Creates the ID of no tenant, which is empty. IDs of tenants are not empty.
     pub(crate) fn nobody() -> Self {
         Self("".into())
     }
 
-    /// The id's text.
+    /// Returns the ID as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -43,8 +43,9 @@ impl TenantId {
     }
 }
 
-/// 1 to 64 ASCII letters, digits and `-_.`, not beginning with a dot: no path (`../admin`), no
-/// escape (`%41`), no accent in two spellings, no SQL, no NUL.
+/// Returns `true` if the ID has at most 64 ASCII letters, digits and `-_.`, and does not begin with
+/// a dot. This excludes paths (`../admin`), escapes (`%41`), accents with two spellings, SQL and
+/// NUL.
 pub(crate) fn is_plain(id: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     id.len() <= 64 && !id.starts_with('.') && id.bytes().all(is_allowed)
@@ -76,8 +77,9 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// The value of a parameter of a form or of a query, decoded, for look-ups. `None` when it is not
-/// there exactly once, or is not UTF-8.
+/// Returns the decoded value of a parameter of a form or a query, for lookups.
+///
+/// Returns `None` if the parameter does not occur exactly once, or is not UTF-8.
 ///
 /// ```
 /// use tower_webhook::tenants::form_field;
@@ -89,7 +91,7 @@ impl fmt::Display for TenantId {
 pub fn form_field(form: &[u8], name: &str) -> Option<String> {
     let form = Form::parse(form)?;
     let mut values = form.iter().filter(|(found, _)| *found == name.as_bytes());
-    // Which of two is meant is not ours to guess.
+    // If there are two values, the sender may mean either.
     match (values.next(), values.next()) {
         (Some((_, value)), None) => String::from_utf8(value.to_vec()).ok(),
         _ => None,

@@ -1,4 +1,4 @@
-//! The look-up of one tenant: the cache, and the way to the store.
+//! Lookup of one tenant: the cache, and the call to the store.
 
 use std::{
     future::{Future, poll_fn},
@@ -28,21 +28,21 @@ use crate::{
 pub(crate) struct Shared<V> {
     pub(crate) config: Config<V>,
     pub(crate) known: Cache<TenantId, Cached<V>>,
-    /// Apart from the known ones, so that unknown ids can drive out only each other. Each has its
-    /// decoy there: to make one would take other steps than a known tenant's clone.
+    /// Separate from the known tenants, so that unknown IDs can evict only each other. Each entry
+    /// holds its decoy: to make one would take other steps than to clone a known tenant's verifier.
     pub(crate) unknown: Cache<TenantId, Cached<V>>,
     pub(crate) flights: Arc<SingleFlight<Found<V>>>,
-    /// In front of the store.
+    /// Limit on the calls to the store.
     pub(crate) gate: Arc<Gate>,
 }
 
-/// What a [`TenantsBuilder`] settles.
+/// Configuration that a [`TenantsBuilder`](super::TenantsBuilder) sets.
 pub(crate) struct Config<V> {
     pub(crate) store: Store<V>,
     pub(crate) decoy: V,
-    /// True when all tenants' verifiers are the decoy's but for their secrets.
+    /// `true` if all tenants' verifiers differ from the decoy in nothing but their secrets.
     pub(crate) decoy_stands_for_all: bool,
-    /// The decoy's id, which is none.
+    /// ID of the decoy, which is no tenant's.
     pub(crate) nobody: TenantId,
     pub(crate) is_in_form: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     pub(crate) ttl: Duration,
@@ -51,16 +51,16 @@ pub(crate) struct Config<V> {
     pub(crate) clock: Clock,
 }
 
-/// The user's store, and what makes a verifier of its answer.
+/// Store of the user, with the function that makes a verifier of its result.
 type Store<V> = Arc<dyn Fn(TenantId) -> Asking<V> + Send + Sync>;
 type Asking<V> = Pin<Box<dyn Future<Output = Result<Option<Answer<V>>, Rejection>> + Send>>;
 
-/// What the store says of a tenant.
+/// Answer of the store about a tenant.
 pub(crate) struct Answer<V> {
     pub(crate) verifier: V,
-    /// As the store itself writes it.
+    /// ID in the spelling of the store.
     pub(crate) id: Option<TenantId>,
-    /// Of the secrets, where the store does not write an id.
+    /// Fingerprint of the secrets, if the store does not return an ID.
     pub(crate) fingerprint: Option<[u8; 32]>,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct Cached<V> {
 }
 
 impl<V> Answer<V> {
-    /// The verifier of the tenant that was found by this id.
+    /// Returns the verifier of the tenant that was found by this ID.
     pub(crate) fn into_verifier(self, id: &TenantId) -> TenantVerifier<V> {
         let known = TenantVerifier::known(self.verifier, self.id.unwrap_or_else(|| id.clone()));
         match self.fingerprint {
@@ -89,18 +89,19 @@ impl<V: Verifier + Clone> Shared<V> {
         TenantVerifier::decoy(self.config.decoy.clone(), self.config.nobody.clone())
     }
 
-    /// What the caches hold of this tenant and is still fresh.
+    /// Returns the verifier of this tenant from the caches, if it is still fresh.
     pub(crate) fn cached(&self, id: &TenantId) -> Option<TenantVerifier<V>> {
-        // Both are asked for every id, and it is in one of them at most.
+        // Both caches are read for every ID. It is in at most one of them.
         let (known, unknown) = (self.known.get(id), self.unknown.get(id));
         let (cached, ttl) = match (known, unknown) {
             (Some(known), _) => (known, self.config.ttl),
             (None, Some(unknown)) => (unknown, self.config.unknown_ttl),
             (None, None) => return None,
         };
-        // Without a clock nothing is fresh.
+        // Without a reliable clock, no entry is fresh.
         let now = self.config.clock.millis().ok()?;
-        // Not from the future either: a clock that was set back would keep it for that long.
+        // An entry from the future is not fresh either: if the clock was set back, it would stay
+        // for that long.
         let is_fresh = u128::try_from(now - cached.asked_at).is_ok_and(|age| age < ttl.as_millis());
         is_fresh.then_some(cached.verifier)
     }
@@ -114,7 +115,7 @@ impl<V: Verifier + Clone> Shared<V> {
             Turn::Late => return Err(named(late(), &waiter.id)),
             Turn::Crowded => return Err(named(crowded(), &waiter.id)),
         };
-        // Before the call: the answer can be as old as that.
+        // Read before the call, because the answer can be as old as that.
         let asked_at = self.config.clock.millis();
         let answer = timeout(limit, self.ask(&waiter.id)).await.unwrap_or_else(|_| Err(late()));
         let found = answer.map(|answer| match answer {
@@ -126,7 +127,7 @@ impl<V: Verifier + Clone> Shared<V> {
         found
     }
 
-    /// Asks the user's code. A panic there is told from an answer, as everywhere in this crate.
+    /// Calls the user's store. A panic becomes a rejection, as everywhere in this crate.
     async fn ask(&self, id: &TenantId) -> Result<Option<Answer<V>>, Rejection> {
         let mut asking = catch_panic(|| (self.config.store)(id.clone()))?;
         poll_fn(|cx| {
@@ -136,7 +137,7 @@ impl<V: Verifier + Clone> Shared<V> {
         .await
     }
 
-    /// Keeps an answer. A failure is no answer, and without a clock none can be kept for its time.
+    /// Caches an answer. Failures are not cached, and without a reliable clock no answer is.
     pub(crate) fn keep(
         &self,
         id: &TenantId,
@@ -144,7 +145,7 @@ impl<V: Verifier + Clone> Shared<V> {
         asked_at: Result<Millis, Rejection>,
     ) {
         let (Ok(found), Ok(asked_at)) = (found, asked_at) else { return };
-        // In one of the two only.
+        // An ID is in only one of the two caches.
         let (into, other) = match found.tenant() {
             Some(_) => (&self.known, &self.unknown),
             None => (&self.unknown, &self.known),
@@ -154,12 +155,12 @@ impl<V: Verifier + Clone> Shared<V> {
     }
 }
 
-/// Why this tenant's own row makes no verifier.
+/// Returns the rejection for a tenant whose row makes no verifier.
 pub(crate) fn unusable(error: ConfigError, tenant: &TenantId) -> Rejection {
     Rejection::from(error).with_tenant(tenant.to_shared())
 }
 
-/// Names the id that was looked up, unless the tenant is known.
+/// Adds the ID that was looked up, unless the rejection names a tenant already.
 pub(crate) fn named(rejection: Rejection, id: &TenantId) -> Rejection {
     if rejection.tenant().is_some() {
         rejection
@@ -169,9 +170,9 @@ pub(crate) fn named(rejection: Rejection, id: &TenantId) -> Rejection {
 }
 
 pub(crate) fn late() -> Rejection {
-    Rejection::unavailable("the store of secrets did not answer in time")
+    Rejection::unavailable("tenant store did not respond in time")
 }
 
 pub(crate) fn crowded() -> Rejection {
-    Rejection::unavailable("too many look-ups of secrets were under way for too long")
+    Rejection::unavailable("too many concurrent tenant lookups: no slot became free in time")
 }

@@ -1,4 +1,4 @@
-//! Secrets of many tenants, looked up in a store of your own for each request.
+//! Lookups of tenants' secrets, in a store of your own, for each request.
 //!
 //! ```
 //! use std::{collections::HashMap, convert::Infallible, sync::Arc};
@@ -8,7 +8,7 @@
 //!     tenants::{TenantId, Tenants},
 //! };
 //!
-//! // In the place of a database.
+//! // In place of a database.
 //! let store = Arc::new(HashMap::from([("anna".to_owned(), Secret::new("secret-of-anna")?)]));
 //! let tenants = Tenants::new(
 //!     move |tenant: TenantId| {
@@ -25,61 +25,62 @@
 //! # Ok::<_, tower_webhook::ConfigError>(())
 //! ```
 //!
-//! [`Tenants`] puts these in front of the store:
+//! [`Tenants`] adds to the store:
 //!
-//! - **The form of the id.** Only what can be one is looked up:
+//! - **A check of the ID.** Malformed IDs are not looked up; see
 //!   [`check_id`](TenantsBuilder::check_id).
-//! - **A cache** of verifiers, for at most 60 seconds, and a smaller one of unknown ids. Each has
-//!   its bound, so that a flood of unknown ids drives no known tenant out.
-//! - **One call at a time for each tenant.** Requests that come meanwhile wait for its outcome, a
-//!   failure included. When the request that makes the call is dropped, the next one makes it.
-//! - **A time limit**, 2 seconds. A store that is late, fails or panics is no verdict: the answer
-//!   is 503 (500 after a panic) and the handler is not called. A failure is shared with those who
-//!   wait and never cached, so that the next request asks again.
-//! - **One answer** for a bad signature, a tenant that does not exist, and one without a secret: see
+//! - **A cache** of verifiers, for at most 60 seconds, and a smaller cache of unknown IDs. Each is
+//!   bounded, so that a flood of unknown IDs evicts no known tenant.
+//! - **One call at a time for each tenant.** Concurrent requests share its outcome, including a
+//!   failure. If the request that makes the call is dropped, the next request makes it.
+//! - **A time limit**, 2 seconds by default. A store that is late, fails or panics causes no
+//!   authentication failure: the response is `503 Service Unavailable` (`500 Internal Server Error`
+//!   after a panic), and the handler is not called. The waiting requests share a failure. Failures
+//!   are never cached, so the next request calls the store again.
+//! - **One response** for a bad signature, an unknown tenant, and a tenant without a secret; see
 //!   [`TenantVerifier`].
-//! - **No look-up for an unsigned request**, where all tenants have one provider and its signature
-//!   stands in the head: see [`Tenants::new`].
-//! - **A bound on calls at once**, 64, which is shared out between the networks that requests come
-//!   from: [`max_concurrent_lookups`](TenantsBuilder::max_concurrent_lookups).
+//! - **No lookup for an unsigned request**, if all tenants have one provider and its signature is
+//!   in the head; see [`Tenants::new`].
+//! - **A limit on concurrent calls**, 64 by default, shared between the networks that requests come
+//!   from; see [`max_concurrent_lookups`](TenantsBuilder::max_concurrent_lookups).
 //!
-//! # What strangers cost
+//! # Load by strangers
 //!
-//! A stranger can put any header and any id into a request, so each new id with a signature that
-//! looks right costs the store a call. What is bounded is the number of calls at once, and a
-//! network's part of it:
+//! Anyone can put any header and any ID into a request, so each new ID with a well-formed signature
+//! costs a call to the store. The number of concurrent calls is bounded, and so is each network's
+//! share of them:
 //!
-//! - A crowd in one network does not hold up requests from another one, as long as the layer has a
+//! - Many requests from one network do not delay requests from another network, if the layer has a
 //!   [`client_ip`](crate::SignatureLayer::client_ip).
-//! - A crowd from many networks has a turn for each of them.
-//! - A crowd does not hold up tenants that the store has named before and that are still in the
-//!   cache of known ones, however old their entry. After a restart there are none.
-//! - Without a `client_ip` strangers and new tenants share one lane. Their look-ups wait for each
-//!   other.
-//! - The number of calls a second is not bounded. Put a rate limit above the layer where your store
+//! - A flood from many networks gets one turn for each of them.
+//! - A flood does not delay tenants that the store has found before and that are still in the cache
+//!   of known tenants, even if their entry has expired. After a restart the cache is empty.
+//! - Without a `client_ip`, strangers and new tenants share one lane, and their lookups wait for
+//!   each other.
+//! - The number of calls a second is not bounded. Put a rate limit above the layer if your store
 //!   needs one.
 //!
-//! A request that waits in vain for the time limit is answered with 503.
+//! If a request waits for longer than the time limit, it is rejected with 503.
 //!
-//! # What a look-up proves
+//! # Proof of the tenant
 //!
-//! Nothing. A path, an unsigned header such as WSAPI's `X-Instance-Id`, and a body that has not
-//! been verified can be written by anyone. Proof is
-//! [`Verified::tenant`](crate::Verified::tenant): the tenant whose secret matched. Where the
-//! verified body names the tenant as well, compare the two: with secrets that tenants share, the
-//! signature cannot tell them apart.
+//! A lookup proves nothing: anyone can write a path, an unsigned header such as WSAPI's
+//! `X-Instance-Id`, or a body that has not been verified. The proof is
+//! [`Verified::tenant`](crate::Verified::tenant), the tenant whose secret matched. If the verified
+//! body also names the tenant, compare the two: if tenants share a secret, the signature cannot
+//! distinguish them.
 //!
-//! # What time tells
+//! # Timing
 //!
-//! A tenant in the cache is answered sooner than one that the store must be asked for, known or not.
-//! A stranger with a good clock can tell that somebody has used an id within the last seconds, not
-//! that it exists: unknown ids are cached too, though for a shorter time and fewer of them. More
-//! secrets take longer, and the decoy has one. An answer to a challenge that is made
-//! with the tenant's secret, as [`CrcToken`](crate::scheme::Challenge::CrcToken) asks for, is not
-//! the decoy's.
+//! A tenant in the cache gets a response sooner than one for which the store must be called, known
+//! or not. By measuring the time, a stranger can learn that an ID was used within the last seconds,
+//! but not that it exists: unknown IDs are cached, too, though for a shorter time and in smaller
+//! number. Verification with more secrets takes longer, and the decoy has one. The response to a
+//! challenge that depends on the tenant's secret, as for
+//! [`CrcToken`](crate::scheme::Challenge::CrcToken), differs from the decoy's.
 //!
-//! While look-ups wait for each other, an id that the store has named before is looked up sooner
-//! than one that it has not. Whoever makes that crowd can learn by it that a tenant exists.
+//! While lookups wait for each other, an ID that the store has found before is looked up sooner
+//! than others. An attacker who causes the wait can learn from it that a tenant exists.
 
 pub(crate) mod builder;
 pub(crate) mod gate;

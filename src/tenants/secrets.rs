@@ -1,4 +1,4 @@
-//! What a store answers of a tenant.
+//! Secrets of a tenant, as a store returns them.
 
 use std::{collections::hash_map::RandomState, hash::BuildHasher};
 
@@ -9,17 +9,18 @@ use crate::{
     error::ConfigError,
 };
 
-/// What a store answers of a tenant: its secrets and, where a store may find it by other spellings,
-/// its own id.
+/// Secrets of a tenant and, if the store may find the tenant by other spellings, its ID in the
+/// store.
 ///
-/// A store that compares ids exactly can answer with [`Secrets`], a [`Secret`] or a list of them.
-/// Others find `anna` by `Anna` or `anna ` (MySQL's usual collations), by `é` for `e`, or 7 by `007`:
-/// a replay guard would take each spelling for another tenant. Such a store answers with the id as
-/// it stands in its own row. The cache, [`Verified::tenant`](crate::Verified::tenant) and the replay
-/// key use that.
+/// A store that compares IDs exactly can return [`Secrets`], a [`Secret`] or a list of them. Other
+/// stores find `anna` by `Anna` or `anna ` (MySQL's usual collations), by `é` for `e`, or 7 by
+/// `007`, and a replay guard would treat each spelling as another tenant. Such a store must return
+/// the ID in the spelling of its own row. The cache, [`Verified::tenant`](crate::Verified::tenant)
+/// and the replay key use that ID.
 ///
-/// Without an id `Verified::tenant` is the request's spelling. The replay key is then made of the id
-/// in lower case and of the tenant's oldest secret, so that another case makes no new delivery.
+/// Without an ID, `Verified::tenant` has the spelling of the request. The replay key is then made
+/// of the ID in lower case and of the tenant's oldest secret, so that a different case does not
+/// make a new delivery.
 ///
 /// ```
 /// use tower_webhook::{Secret, tenants::TenantSecrets};
@@ -35,7 +36,7 @@ pub struct TenantSecrets {
 }
 
 impl TenantSecrets {
-    /// Creates the answer for the tenant with this id, as it stands in the store.
+    /// Creates the secrets of the tenant with this ID, in the spelling of the store.
     #[must_use]
     pub fn new(id: impl Into<String>, secrets: impl Into<Secrets>) -> Self {
         Self { id: Some(id.into()), secrets: secrets.into() }
@@ -48,21 +49,22 @@ impl<S: Into<Secrets>> From<S> for TenantSecrets {
     }
 }
 
-/// A secret for [decoys](super::Tenants::builder_with_decoy), which every provider takes. It is
-/// another one in each call: a fixed one would be known from this crate's source, and whoever sees
-/// it at work would know that the tenant does not exist.
+/// Returns a secret for [decoys](super::Tenants::builder_with_decoy), which every provider accepts.
+///
+/// Each call returns a different secret. A fixed one would be known from this crate's source, and a
+/// response made with it would reveal that the tenant does not exist.
 ///
 /// # Errors
 ///
-/// As [`Secret::from_bytes`]; it does not happen.
+/// Returns an error if [`Secret::from_bytes`] does, which does not happen.
 pub fn decoy_secret() -> Result<Secret, ConfigError> {
-    // The standard library's hash maps have keys from the system's random numbers. Nothing is ever
-    // accepted by this secret, so that it need be no better than hard to guess.
+    // The standard library takes the keys of hash maps from the system's random numbers. No request
+    // is ever accepted with this secret, so that it only needs to be hard to guess.
     let random = |n: u64| RandomState::new().hash_one(n).to_ne_bytes();
     Secret::from_bytes((0..4).flat_map(random).collect::<Vec<u8>>())
 }
 
-/// Tells tenants apart. It stays the same while a new secret is added.
+/// Returns a fingerprint that distinguishes tenants. It stays the same while a new secret is added.
 pub(crate) fn fingerprint(secrets: &Secrets) -> [u8; 32] {
     Sha256::digest(secrets.0.last().map(Secret::expose).unwrap_or_default()).into()
 }

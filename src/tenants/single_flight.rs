@@ -1,4 +1,4 @@
-//! One call to the store for all requests that wait for the same tenant.
+//! One call to the store, shared by all requests that wait for the same tenant.
 
 use std::{
     collections::HashMap,
@@ -19,48 +19,49 @@ use crate::tenants::{
     id::TenantId,
 };
 
-/// The calls that are under way or wait for a slot. There are never more than requests that wait.
+/// Calls that are in progress or wait for a slot. There are never more of them than waiting
+/// requests.
 pub(crate) struct SingleFlight<T>(Mutex<HashMap<TenantId, Arc<Flight<T>>>>);
 
 /// One call to the store.
 struct Flight<T> {
     stage: watch::Sender<Stage<T>>,
-    /// Changed under the lock of [`SingleFlight`] only.
+    /// Changed only under the lock of [`SingleFlight`].
     waiters: AtomicUsize,
 }
 
 enum Stage<T> {
-    /// Nobody makes the call. Each request that wants its outcome waits for a slot in its own lane,
-    /// so that a first one from a crowded network holds no other one back.
+    /// No request makes the call. Each request that needs its outcome waits for a slot in its own
+    /// lane, so that a first request from a crowded network does not delay the others.
     Waiting,
-    /// One of them makes it.
+    /// One of the requests makes the call.
     Calling,
     Landed(T),
 }
 
-/// A request's place among those that wait for one tenant.
+/// Place of a request among those that wait for one tenant.
 ///
-/// When the request that makes the call is dropped, the others wait for a slot again, and the next
-/// one that gets it makes the call anew.
+/// If the request that makes the call is dropped, the others wait for a slot again, and the next
+/// one that gets a slot makes the call anew.
 pub(crate) struct Waiter<T> {
     flights: Arc<SingleFlight<T>>,
     pub(crate) id: TenantId,
     flight: Arc<Flight<T>>,
 }
 
-/// Whose turn it is.
+/// Outcome of waiting for a turn.
 pub(crate) enum Turn<'a, T> {
-    /// Ours: the store is to be asked, and this to be kept until then.
+    /// This request must call the store, and hold this value until the call ends.
     Ours(Call<'a, T>),
-    /// Another request has asked it.
+    /// Another request has made the call.
     Landed(T),
-    /// Another request is still waiting for the store, and we have waited long enough.
+    /// Another request is still waiting for the store, and the time limit has passed.
     Late,
-    /// There has been no slot for as long as we may wait.
+    /// There was no slot within the time limit.
     Crowded,
 }
 
-/// The right to make the call, and the slot for it.
+/// Right to make the call, and the slot for it.
 pub(crate) struct Call<'a, T> {
     flight: &'a Flight<T>,
     _slot: Place,
@@ -72,11 +73,11 @@ impl<T> SingleFlight<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<Flight<T>>>> {
-        // Nothing is left half done by a panic in here.
+        // A panic under the lock leaves nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a waiter, unless the cache has been filled since it was looked into.
+    /// Adds a waiter, unless the cache has been filled since it was last read.
     pub(crate) fn join<C>(
         self: &Arc<Self>,
         id: TenantId,
@@ -94,8 +95,9 @@ impl<T> SingleFlight<T> {
         Ok(Waiter { flight: Arc::clone(flight), flights: Arc::clone(self), id })
     }
 
-    /// Empties the cache by `forget`. What the calls that are under way bring is still given to
-    /// those who wait for it, but kept no more: the store may have been asked before it changed.
+    /// Empties the cache with `forget`. The outcomes of calls in progress still go to the requests
+    /// that wait for them, but are not cached: the store may have been called before its data
+    /// changed.
     pub(crate) fn forget(&self, forget: impl FnOnce()) {
         let mut flights = self.lock();
         flights.clear();
@@ -128,7 +130,7 @@ impl<T: Clone> Waiter<T> {
                 Stage::Calling => true,
                 Stage::Waiting => false,
             };
-            // Its sender is in the flight, and so is not closed before this ends.
+            // The flight holds the sender, so the channel stays open until this future ends.
             let mut changed = pin!(stage.changed());
             if is_called {
                 _ = changed.await;
@@ -149,7 +151,8 @@ impl<T: Clone> Waiter<T> {
 }
 
 impl<T> Flight<T> {
-    /// Returns whether the call is ours to make: not when another request makes it or has made it.
+    /// Returns `true` if this request must make the call. Returns `false` if another request makes
+    /// it or has made it.
     fn begin(&self) -> bool {
         self.stage.send_if_modified(|stage| {
             let is_ours = matches!(stage, Stage::Waiting);
@@ -162,8 +165,8 @@ impl<T> Flight<T> {
 }
 
 impl<T> Waiter<T> {
-    /// Shares what the call brought with all who wait. `keep` puts it into the cache, unless the
-    /// tenant has been forgotten in between.
+    /// Shares the outcome of the call with all waiting requests. `keep` puts it into the cache,
+    /// unless the tenant has been forgotten in the meantime.
     pub(crate) fn complete(&self, outcome: T, keep: impl FnOnce()) {
         let mut flights = self.flights.lock();
         if self.is_current(&flights) {
@@ -180,7 +183,7 @@ impl<T> Waiter<T> {
 }
 
 impl<T> Drop for Call<'_, T> {
-    /// A call that brought nothing is another request's to make.
+    /// Leaves a call without an outcome to another request.
     fn drop(&mut self) {
         self.flight.stage.send_if_modified(|stage| {
             let is_open = matches!(stage, Stage::Calling);
@@ -193,7 +196,7 @@ impl<T> Drop for Call<'_, T> {
 }
 
 impl<T> Drop for Waiter<T> {
-    /// The last one to leave a call that nobody has finished clears it away.
+    /// Removes a call without an outcome when its last waiter leaves.
     fn drop(&mut self) {
         let mut flights = self.flights.lock();
         if self.flight.waiters.fetch_sub(1, Ordering::Relaxed) == 1 && self.is_current(&flights) {

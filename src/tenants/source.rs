@@ -1,4 +1,4 @@
-//! Look-ups of tenants by the head or by the body, for a layer.
+//! Lookups of tenants by head or by body, as sources of a layer.
 
 #![expect(unnameable_types, reason = "only the engine uses what is behind `Source`")]
 
@@ -32,7 +32,7 @@ use crate::{
     },
 };
 
-/// A look-up of tenants by the head; see [`Tenants::by_head`].
+/// Lookup of tenants by the request head; see [`Tenants::by_head`].
 #[must_use]
 pub struct ByHead<V, F> {
     tenants: Tenants<V>,
@@ -40,7 +40,7 @@ pub struct ByHead<V, F> {
     requires: Requires,
 }
 
-/// A look-up of tenants by head and body; see [`Tenants::by_body`].
+/// Lookup of tenants by head and body; see [`Tenants::by_body`].
 #[must_use]
 pub struct ByBody<V, F> {
     tenants: Tenants<V>,
@@ -49,8 +49,9 @@ pub struct ByBody<V, F> {
 }
 
 impl<V, F> ByHead<V, F> {
-    /// Sets the headers that a request must carry before its tenant is looked up, none by default. A request
-    /// that the decoy takes for a challenge needs no header.
+    /// Sets the headers that a request must carry before its tenant is looked up, none by default.
+    ///
+    /// A request that the decoy takes for a challenge needs no header.
     pub fn requires(mut self, requires: Requires) -> Self {
         self.requires = requires;
         self
@@ -126,7 +127,7 @@ where
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
-        // The decoy stands in for all tenants.
+        // The decoy represents all tenants.
         let decoy = self.tenants.decoy().sensitive_parts();
         decoy.and(self.requires.sensitive_parts())
     }
@@ -152,7 +153,7 @@ where
         let Self { tenants, tenant, requires, .. } = self;
         ready(tenants.check(requires, request, layer).map(|()| {
             if tenants.is_refused_by_all(request) {
-                // Nothing that the body says can help it.
+                // The result does not depend on the body.
                 return Found::Verifier(tenants.decoy());
             }
             Found::Later(ByBodyLater {
@@ -168,13 +169,13 @@ where
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
-        // The decoy stands in for all tenants.
+        // The decoy represents all tenants.
         let decoy = self.tenants.decoy().sensitive_parts();
         decoy.and(self.requires.sensitive_parts())
     }
 }
 
-/// The look-up of a request whose body is being read.
+/// Lookup of a request whose body is being read.
 pub struct ByBodyLater<V, F> {
     tenants: Tenants<V>,
     tenant: F,
@@ -202,17 +203,19 @@ impl<V, F> fmt::Debug for ByBodyLater<V, F> {
     }
 }
 
-/// The sender's address. It comes from the user's code, whose panic tells none.
+/// Returns the address of the client. It comes from the user's code. If that panics, there is none.
 fn address(head: &Parts, client_ip: Option<&ClientIp>) -> Option<IpAddr> {
     client_ip.and_then(|client_ip| catch_panic(|| client_ip.of(head)).ok().flatten())
 }
 
 impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
-    /// For a [`SignatureLayer`](crate::SignatureLayer): the head names the tenant, by a segment of
-    /// the path, the query, or a header. `None` is answered like an unknown tenant.
+    /// Creates a source for a [`SignatureLayer`](crate::SignatureLayer) in which the head names the
+    /// tenant: a segment of the path, the query, or a header. `None` is treated as an unknown
+    /// tenant.
     ///
     /// Status and body limit are the decoy's unless
-    /// [`SignatureLayer::defaults`](crate::SignatureLayer::defaults) sets others, never the tenant's.
+    /// [`SignatureLayer::defaults`](crate::SignatureLayer::defaults) sets others. They are never
+    /// the tenant's.
     pub fn by_head<F>(&self, tenant: F) -> ByHead<V, F>
     where
         F: Fn(&Parts) -> Option<String> + Clone,
@@ -220,13 +223,15 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         ByHead::new(self.clone(), tenant, Requires::nothing())
     }
 
-    /// For a [`SignatureLayer`](crate::SignatureLayer): the **unverified** body names the tenant,
-    /// as a field of a form ([`form_field`](super::form_field)) or of JSON ([`json_field`](super::json_field)), for providers that name
-    /// it only there. `None` is answered like an unknown tenant.
+    /// Creates a source for a [`SignatureLayer`](crate::SignatureLayer) in which the **unverified**
+    /// body names the tenant, for providers that name it only there.
     ///
-    /// A request must carry the headers that `requires` names before its body is read; one that the decoy
-    /// takes for a challenge needs none. Where the decoy decides on unsigned requests, as [`new`](Self::new)
-    /// has it, [`Requires::nothing`] will do.
+    /// The tenant can be a field of a form ([`form_field`](super::form_field)) or of JSON
+    /// ([`json_field`](super::json_field)). `None` is treated as an unknown tenant.
+    ///
+    /// A request must carry the headers that `requires` names before its body is read. A request
+    /// that the decoy takes for a challenge needs none. If the decoy decides on unsigned requests,
+    /// as for [`new`](Self::new), [`Requires::nothing`] suffices.
     pub fn by_body<F>(&self, requires: Requires, tenant: F) -> ByBody<V, F>
     where
         F: Fn(&Parts, &Bytes) -> Option<String> + Clone,

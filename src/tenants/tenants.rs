@@ -1,4 +1,4 @@
-//! The look-up of tenants, with its cache.
+//! Lookup of tenants, with its cache.
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -14,15 +14,19 @@ use crate::{
     verifier::{context::Context, requires::Requires, source::LayerContext, verifier::Verifier},
 };
 
-/// Looks up tenants' secrets, with a cache in front of the store; see the [module](super).
+/// Lookup of tenants' secrets, with a cache in front of the store; see the [module](super).
 ///
-/// Clones share the cache. Keep one, to [`forget`](Self::forget) a tenant whose secret has changed.
+/// Clones share the cache. Keep a clone, to [`forget`](Self::forget) a tenant whose secret has
+/// changed.
 pub struct Tenants<V>(pub(crate) Arc<Shared<V>>);
 
 impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
-    /// The verifier of this tenant, or the decoy, for messages without a server: see
-    /// [`verify`](crate::verify()). The future fails when the store does. A look-up of a tenant that
-    /// is not known yet shares the bound's lane of requests without an address.
+    /// Returns the verifier of this tenant, or the decoy, for messages without a server; see
+    /// [`verify`](crate::verify()).
+    ///
+    /// The future fails if the store does. A lookup of a tenant that is not known yet shares the
+    /// lane of requests without an address; see
+    /// [`max_concurrent_lookups`](super::TenantsBuilder::max_concurrent_lookups).
     pub fn verifier(&self, tenant: &str) -> LookUp<V> {
         self.look_up(Some(tenant), || Miss::Ask(None))
     }
@@ -31,7 +35,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         self.0.decoy()
     }
 
-    /// Refuses a request without the headers, unless it is a challenge.
+    /// Rejects a request without the headers, unless it is a challenge.
     pub(crate) fn check(
         &self,
         requires: &Requires,
@@ -46,30 +50,32 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         )
     }
 
-    /// Returns whether the decoy answers this request itself. A tenant's verifier says what becomes of it, of
-    /// a panic as well.
+    /// Returns `true` if the decoy answers this request itself, or panics. The tenant's verifier
+    /// then decides on the request.
     fn is_challenge(&self, request: &Context<'_>) -> bool {
         catch_panic(|| self.0.config.decoy.challenge(request).is_some()).unwrap_or(true)
     }
 
-    /// Returns whether every tenant's verifier refuses this request from its head, whatever its secrets.
+    /// Returns `true` if every tenant's verifier rejects this request from its head, whatever its
+    /// secrets.
     pub(crate) fn is_refused_by_all(&self, request: &Context<'_>) -> bool {
         let Config { decoy, decoy_stands_for_all, .. } = &self.0.config;
         if !decoy_stands_for_all || self.is_challenge(request) {
             return false;
         }
         let refused = catch_panic(|| decoy.begin(request).err().map(|rejection| rejection.kind()));
-        // What cannot depend on a secret. All else is the tenant's to say.
+        // These kinds do not depend on a secret. On all others the tenant's verifier decides.
         matches!(
             refused,
             Ok(Some(RejectionKind::Malformed | RejectionKind::Missing | RejectionKind::Repeated))
         )
     }
 
-    /// Looks the tenant up. `miss` says what to do where the caches hold no answer.
+    /// Looks the tenant up. `miss` decides what to do if the caches hold no answer.
     pub(crate) fn look_up(&self, id: Option<&str>, miss: impl FnOnce() -> Miss) -> LookUp<V> {
         let shared = &self.0;
-        // What cannot be an id is no id. The store is not asked, and the decoy does its work.
+        // Malformed IDs are treated as unknown tenants: the decoy verifies, and the store is not
+        // called.
         let id = id.and_then(|id| TenantId::new(id, &*shared.config.is_in_form));
         let Some(id) = id else { return LookUp::cached(shared.decoy()) };
         if let Some(found) = shared.cached(&id) {
@@ -78,7 +84,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
         let Miss::Ask(address) = miss() else {
             return LookUp::cached(TenantVerifier::decoy(shared.config.decoy.clone(), id));
         };
-        // An entry that is too old tells that there was such a tenant.
+        // An expired entry shows that the tenant existed.
         let is_known = shared.known.contains_key(&id);
         let lane = if is_known { Lane::Known } else { Lane::of(address) };
         match shared.flights.join(id, |id| shared.cached(id)) {
@@ -88,23 +94,25 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     }
 }
 
-/// The treatment of an id that is in no cache.
+/// Treatment of an ID that is in no cache.
 pub(crate) enum Miss {
-    /// The decoy refuses the request as every tenant's verifier would.
+    /// The decoy rejects the request as every tenant's verifier would.
     Decoy,
-    /// The store is asked, for a sender with this address.
+    /// The store is called, for a client with this address.
     Ask(Option<IpAddr>),
 }
 
 impl<V: Clone> Tenants<V> {
-    /// Forgets what is known of this tenant, and that it is unknown: its next request asks the
-    /// store. Call it when its secret has changed, or when the tenant was made or has gone, in
-    /// every process.
+    /// Removes this tenant from the caches, whether it is known or unknown, so that its next
+    /// request calls the store.
     ///
-    /// What a call that is under way brings is used for the requests that wait for it, and not kept.
+    /// Call it in every process when the tenant's secret has changed, or when the tenant was
+    /// created or deleted.
+    ///
+    /// The outcome of a call in progress goes to the requests that wait for it, and is not cached.
     pub fn forget(&self, tenant: &str) {
         let Shared { known, unknown, flights, .. } = &*self.0;
-        // A call for another spelling may be under way.
+        // A call for another spelling may be in progress.
         flights.forget(|| {
             known.retain(|_, cached| !cached.verifier.is_of(tenant));
             known.remove(tenant);
@@ -112,7 +120,7 @@ impl<V: Clone> Tenants<V> {
         });
     }
 
-    /// Forgets all tenants, as [`forget`](Self::forget) does one.
+    /// Removes all tenants from the caches; see [`forget`](Self::forget).
     pub fn clear(&self) {
         let Shared { known, unknown, flights, .. } = &*self.0;
         flights.forget(|| {

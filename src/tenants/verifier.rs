@@ -1,4 +1,4 @@
-//! What a look-up returns: a tenant's verifier, or the decoy.
+//! Result of a lookup: a tenant's verifier, or the decoy.
 
 use std::{
     fmt,
@@ -21,20 +21,21 @@ use crate::{
     },
 };
 
-/// A tenant's verifier, or the decoy that stands in where there is no such tenant.
+/// Verifier of a tenant, or the decoy if there is no such tenant.
 ///
-/// The decoy is a verifier of the same kind with a secret of its own. It does all the work and
-/// then refuses with [`UnknownTenant`](crate::RejectionKind::UnknownTenant), whatever it has found.
-/// So an unknown tenant's request is read, hashed and refused at the same points as a known one's
-/// with a bad signature, and a missing header is refused as it would be for a known one. Its
-/// answers to unsigned challenges are its own too: a wrong token is wrong there as well.
+/// The decoy is a verifier of the same kind with a secret of its own. It does all the work and then
+/// rejects the request with [`UnknownTenant`](crate::RejectionKind::UnknownTenant), whatever its
+/// result. A request for an unknown tenant is therefore read, hashed and rejected at the same
+/// points as one for a known tenant with a bad signature, and a missing header is rejected as for a
+/// known tenant. The decoy also answers unsigned challenges itself: a wrong token is rejected
+/// there, too.
 #[derive(Clone)]
 pub struct TenantVerifier<V> {
     verifier: V,
-    /// The decoy has one too, and clones and drops it where a known tenant's does: counting
+    /// The decoy has an ID, too, and clones and drops it where a known tenant does: counting
     /// references takes time.
     tenant: TenantId,
-    /// In the replay key in the tenant's place.
+    /// Name that replaces the tenant in the replay key.
     replay_name: Option<Arc<[u8; 32]>>,
     is_decoy: bool,
 }
@@ -44,8 +45,9 @@ impl<V> TenantVerifier<V> {
         Self { verifier, tenant, replay_name: None, is_decoy: false }
     }
 
-    /// A store may find a tenant by its id in another case. Another tenant, whose id differs in
-    /// nothing else, has other secrets.
+    /// Sets the name for the replay key, which depends on the ID in lower case and on the secrets.
+    /// A store may find a tenant by its ID in another case. Another tenant whose ID differs only in
+    /// case has other secrets.
     pub(crate) fn with_replay_name(mut self, id: &TenantId, secrets: &[u8; 32]) -> Self {
         let hash = Sha256::new_with_prefix(secrets).chain_update(id.to_ascii_lowercase());
         self.replay_name = Some(Arc::new(hash.finalize().into()));
@@ -56,18 +58,19 @@ impl<V> TenantVerifier<V> {
         Self { verifier, tenant: nobody, replay_name: None, is_decoy: true }
     }
 
-    /// The tenant whose secrets these are; `None` for the decoy.
+    /// Returns the tenant whose secrets the verifier uses; `None` for the decoy.
     #[must_use]
     pub const fn tenant(&self) -> Option<&TenantId> {
         if self.is_decoy { None } else { Some(&self.tenant) }
     }
 
-    /// Whether this is the verifier of the tenant with this id, whatever the spelling it was found by.
+    /// Returns `true` if this is the verifier of the tenant with this ID, whatever the spelling by
+    /// which it was found.
     pub(crate) fn is_of(&self, id: &str) -> bool {
         !self.is_decoy && self.tenant.as_str() == id
     }
 
-    /// Names the tenant for whoever reads the events; the sender is not told.
+    /// Adds the tenant to a rejection, for observers. The sender does not see it.
     fn named(&self, rejection: Rejection) -> Rejection {
         let tenant = self.tenant.to_shared();
         if self.is_decoy {
@@ -77,16 +80,16 @@ impl<V> TenantVerifier<V> {
         }
     }
 
-    /// Whatever the decoy's verdict was, there is no such tenant. A known tenant's goes through the same steps, so
-    /// that it takes as long.
+    /// Turns every authentication failure of the decoy into an unknown tenant. Rejections of known
+    /// tenants go through the same steps, so that they take as long.
     fn hide_decoy(&self, mut rejection: Rejection) -> Rejection {
-        // A failure that is no verdict is told to the known ones too.
+        // Other failures are shown for known tenants, too.
         let is_hidden = self.is_decoy && rejection.kind.is_authentication_failure();
         rejection.kind = if is_hidden { RejectionKind::UnknownTenant } else { rejection.kind };
         rejection.field = rejection.field.filter(|_| !is_hidden);
         rejection.measure = rejection.measure.filter(|_| !is_hidden);
         if let Some(details) = rejection.details.as_mut().filter(|_| is_hidden) {
-            // The URL stays, which is shown of a mismatch alone: to leave it out would take less time.
+            // The URL stays, and is shown for a mismatch only: removing it would take less time.
             Arc::make_mut(details).source = None;
         }
         rejection
@@ -111,14 +114,14 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
         body: &Bytes,
     ) -> Result<Outcome, Rejection> {
         match self.verifier.finish(state, request, body) {
-            // What makes the verifier may have named the tenant by its row.
+            // The function that makes the verifier may have named the tenant by its row.
             Ok(outcome) if !self.is_decoy && outcome.verified().tenant().is_some() => Ok(outcome),
             Ok(outcome) if !self.is_decoy => Ok(outcome.map(|verified| {
                 let mut verified = verified.with_tenant(self.tenant.to_shared());
                 verified.replay_name.clone_from(&self.replay_name);
                 verified
             })),
-            // With the decoy's secret, which nobody knows.
+            // The signature was made with the decoy's secret, which nobody knows.
             Ok(_) => Err(self.named(Rejection::unknown_tenant())),
             Err(rejection) => Err(self.hide_decoy(self.named(rejection))),
         }
@@ -150,9 +153,9 @@ impl<V> fmt::Debug for TenantVerifier<V> {
 
 pub(crate) type Found<V> = Result<TenantVerifier<V>, Rejection>;
 
-/// A look-up of a tenant: at once from the cache, or by the store.
+/// Lookup of a tenant: at once from the cache, or by a call to the store.
 ///
-/// It must be polled within a tokio runtime whose timer is enabled, unless the tenant is cached.
+/// Poll it within a Tokio runtime whose timer is enabled, unless the tenant is cached.
 #[must_use = "futures do nothing unless they are polled"]
 pub struct LookUp<V>(Way<V>);
 

@@ -1,4 +1,4 @@
-//! Closures that look a verifier up.
+//! Lookup closures as sources of verifiers.
 
 use std::{
     fmt,
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// A closure that looks the verifier up by the head; see
+/// Source that looks up the verifier by the request head with a closure; see
 /// [`SignatureLayer::by_head`](crate::SignatureLayer::by_head).
 #[derive(Clone)]
 #[must_use]
@@ -35,7 +35,7 @@ pub struct ByHead<F> {
     requires: Requires,
 }
 
-/// A closure that looks the verifier up by head and body; see
+/// Source that looks up the verifier by the request head and body with a closure; see
 /// [`SignatureLayer::by_body`](crate::SignatureLayer::by_body).
 #[derive(Clone)]
 #[must_use]
@@ -45,7 +45,8 @@ pub struct ByBody<F> {
 }
 
 impl<F> ByHead<F> {
-    /// Creates a source of this closure, for sources that are made of another one.
+    /// Creates a source from this closure, for functions that take a source, such as
+    /// [`Notion::with_token_exchange`](crate::providers::Notion::with_token_exchange).
     pub const fn new<Fut, V>(look_up: F) -> Self
     where
         F: Fn(&Parts) -> Fut,
@@ -57,7 +58,8 @@ impl<F> ByHead<F> {
 
     /// Sets the headers that a request must carry before the closure is called, none by default.
     ///
-    /// A request that is a challenge by the layer's [`defaults`](crate::SignatureLayer::defaults) needs none.
+    /// A request that is a challenge according to the layer's
+    /// [`defaults`](crate::SignatureLayer::defaults) needs none of them.
     pub fn requires(mut self, requires: Requires) -> Self {
         self.requires = requires;
         self
@@ -65,7 +67,8 @@ impl<F> ByHead<F> {
 }
 
 impl<F> ByBody<F> {
-    /// Creates a source of this closure, for sources that are made of another one.
+    /// Creates a source from this closure, for functions that take a source, such as
+    /// [`Notion::with_token_exchange`](crate::providers::Notion::with_token_exchange).
     pub const fn new<Fut, V>(requires: Requires, look_up: F) -> Self
     where
         F: Fn(&Parts, &Bytes) -> Fut,
@@ -109,7 +112,7 @@ where
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
-        // Nobody knows the verifier's.
+        // The parts of the verifier are not known before it is looked up.
         SensitiveParts::none().until_found().and(self.requires.sensitive_parts())
     }
 }
@@ -144,12 +147,12 @@ where
     }
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
-        // Nobody knows the verifier's.
+        // The parts of the verifier are not known before it is looked up.
         SensitiveParts::none().until_found().and(self.requires.sensitive_parts())
     }
 }
 
-/// The closure of a request whose body is being read.
+/// Closure of a request whose body is being read.
 #[allow(unnameable_types, reason = "only the engine uses what is behind `Source`")]
 pub struct Later<F>(F);
 
@@ -174,12 +177,12 @@ where
 }
 
 pin_project! {
-    /// The closure's future, or a refusal without it.
+    /// Future of the lookup closure, or a rejection without calling the closure.
     #[project = LookUpProjection]
     #[must_use = "futures do nothing unless they are polled"]
     pub enum LookUp<Fut> {
         Ask { #[pin] future: Fut },
-        // A required header is not there.
+        // A required header is missing, empty or repeated.
         Refuse { rejection: Option<Rejection> },
     }
 }
@@ -195,7 +198,7 @@ where
             LookUpProjection::Ask { future } => future.poll(cx),
             LookUpProjection::Refuse { rejection } => match rejection.take() {
                 Some(rejection) => Poll::Ready(Err(rejection)),
-                None => panic!("a look-up was polled after completion"),
+                None => panic!("`LookUp` polled after completion"),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! Verifiers made of two verifiers.
+//! Combinations of two verifiers.
 
 use bytes::Bytes;
 use http::Response;
@@ -11,24 +11,25 @@ use crate::{
     },
 };
 
-/// Both verifiers must accept; see [`all_of`].
+/// Verifier that requires both of its verifiers to accept; see [`all_of`].
 #[derive(Clone, Debug)]
 pub struct AllOf<A, B> {
     first: A,
     second: B,
 }
 
-/// One verifier must accept; see [`any_of`].
+/// Verifier that requires one of its verifiers to accept; see [`any_of`].
 #[derive(Clone, Debug)]
 pub struct AnyOf<A, B> {
     first: A,
     second: B,
 }
 
-/// Accepts what **both** verifiers accept, for example a signature and a shared token.
+/// Creates a verifier that accepts a request if **both** verifiers accept it, for example by a
+/// signature and a shared token.
 ///
-/// [`Verified`] is that of the first; put the signature there. Body limit and status are as for
-/// [`any_of`].
+/// [`Verified`] is that of the first verifier, so pass the verifier of the signature first. The
+/// body limit and the status follow the rules of [`any_of`].
 ///
 /// ```
 /// use http::HeaderName;
@@ -45,24 +46,27 @@ pub const fn all_of<A: Verifier, B: Verifier>(first: A, second: B) -> AllOf<A, B
     AllOf { first, second }
 }
 
-/// Accepts what **either** verifier accepts, for the time of a migration.
+/// Creates a verifier that accepts a request if **either** verifier accepts it, for use during a
+/// migration.
 ///
-/// It is as strong as the weaker of the two: take it out when the last delivery of the old kind is
-/// long ago, which [`Verified`] tells. Only a verifier that accepted a request answers a signed
-/// challenge in it.
+/// The combination is only as strong as the weaker verifier. Remove the old verifier once no
+/// delivery has used it for a long time, which you see from [`Verified`]. Only a verifier that
+/// accepts the request can answer a signed challenge in it.
 ///
-/// The body limit is the larger one. The status is that of the first, or of the one that asks for
-/// credentials by a [`WWW-Authenticate`](VerifierDefaults::with_www_authenticate) header: senders that wait for
-/// this header find no other way in.
+/// The body limit is the larger one. The status is that of the first verifier, or that of the
+/// verifier that asks for credentials with a
+/// [`WWW-Authenticate`](VerifierDefaults::with_www_authenticate) header, because senders that wait
+/// for this header have no other way to authenticate.
 ///
-/// When both accept, [`Verified`] is that of the first. Its
-/// [replay key](Verified::replay_key) is that of the one that accepts the delivery longer, where what
-/// is signed is [unique](Verified::has_unique_replay_key): a replay guard knows the delivery as long as either
-/// accepts it. A second one that proves nothing unique, such as a token beside a signature, accepts
-/// again what the first does not any more, and no guard can tell.
+/// If both verifiers accept, [`Verified`] is that of the first. Its [replay
+/// key](Verified::replay_key) is that of the verifier that accepts the delivery for longer, if that
+/// verifier's signed content is [unique](Verified::has_unique_replay_key). The replay guard then
+/// recognises the delivery for as long as either verifier accepts it. If the second verifier proves
+/// nothing unique, such as a token beside a signature, it still accepts a delivery that the first
+/// no longer accepts, and no replay guard can detect the repetition.
 ///
-/// When both refuse, the rejection is that of the verifier that came further: a signature that does
-/// not match says more than a header that is missing.
+/// If both verifiers reject, the rejection is that of the verifier that got further: a signature
+/// mismatch says more than a missing header.
 pub const fn any_of<A: Verifier, B: Verifier>(first: A, second: B) -> AnyOf<A, B> {
     AnyOf { first, second }
 }
@@ -85,11 +89,11 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
         request: &Context<'_>,
         body: &Bytes,
     ) -> Result<Outcome, Rejection> {
-        // Both run in any case, so that the time taken does not tell which one refused.
+        // Both always run, so that the time taken does not reveal which one rejected.
         let first = self.first.finish(first, request, body);
         let second = self.second.finish(second, request, body);
         let first = first?;
-        // A token beside a signature must not hide from a replay guard what the signature covers.
+        // A token beside a signature must not hide the signed identity from the replay guard.
         second.map(|second| first.join(second, Verified::or_identity_of))
     }
 
@@ -111,13 +115,14 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
     }
 }
 
-/// The rejection that says more, the first of two that say as much.
+/// Returns the rejection that says more, or the first one if both say as much.
 pub(crate) fn one_of(first: Rejection, second: Rejection) -> Rejection {
     if rank(second.kind()) > rank(first.kind()) { second } else { first }
 }
 
-/// The rejection of the one verifier whose head was in order, since it is the one that was meant.
-/// Another verifier that could not decide makes the sender come again all the same.
+/// Returns the rejection of the only verifier that accepted the head, because the request was meant
+/// for it. Returns the other rejection if only the other verifier could not decide, so that the
+/// sender retries.
 fn of_the_meant(meant: Rejection, other: Rejection) -> Rejection {
     if meant.kind().is_authentication_failure() && !other.kind().is_authentication_failure() {
         other
@@ -126,20 +131,20 @@ fn of_the_meant(meant: Rejection, other: Rejection) -> Rejection {
     }
 }
 
-/// Ranks a refusal by the progress of its verifier.
+/// Ranks a rejection by the progress of its verifier.
 ///
-/// Look-ups of tenants depend on one point: a mismatch, which another secret may turn into an
+/// Tenant lookups depend on one property: a mismatch, which another secret may turn into an
 /// acceptance, ranks above the kinds that no secret can change.
 const fn rank(kind: RejectionKind) -> u8 {
     match kind {
-        // Nothing in the request is meant for this verifier.
+        // The request has no part for this verifier.
         RejectionKind::Missing => 0,
-        // Something is, and cannot be read.
+        // The request has a part for this verifier, but it is malformed or repeated.
         RejectionKind::Malformed | RejectionKind::Repeated => 1,
         RejectionKind::SignatureMismatch => 3,
-        // In form; where the time is judged last, the signature has matched.
+        // Well-formed. If the verifier checks the time last, the signature has matched.
         RejectionKind::TimestampInFuture | RejectionKind::TimestampStale => 4,
-        // A verifier that could not decide makes the sender come again.
+        // The verifier could not decide, so the sender must retry.
         kind if !kind.is_authentication_failure() => 5,
         _ => 2,
     }
@@ -180,7 +185,7 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
             Err(rejection) => Err(rejection.clone()),
         };
         match (first, second) {
-            // A verifier that refused has no say in the answer.
+            // A verifier that rejects does not contribute to the outcome.
             (Ok(first), Ok(second)) => Ok(first.join(second, Verified::or_longer_of)),
             (Ok(verified), Err(_)) | (Err(_), Ok(verified)) => Ok(verified),
             (Err(first), Err(second)) => Err(match were_in_order {

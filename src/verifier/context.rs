@@ -1,13 +1,13 @@
-//! The context of a verification: a request's head, and the time.
+//! Context of a verification: the request head and the clock.
 
 use http::request::Parts;
 
 use crate::parse::clock::Clock;
 
-/// A request's head, and the clock by which its signed time is judged.
+/// Request head, and the clock by which its signed time is checked.
 ///
-/// The layer makes it, with its own [clock](crate::SignatureLayer::clock). For a queue, [`verify`](crate::verify)
-/// does.
+/// The layer creates it with its own [clock](crate::SignatureLayer::clock). For messages from a
+/// queue, [`verify`](crate::verify) creates it.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -28,7 +28,7 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// Creates the context of a request with this head, by the system's clock.
+    /// Creates the context of a request with this head, with the system clock.
     #[must_use]
     pub const fn new(head: &'a Parts) -> Self {
         static SYSTEM: Clock = Clock::system();
@@ -54,7 +54,8 @@ impl<'a> Context<'a> {
         self.clock
     }
 
-    /// The same request with another head, as a part of it would have.
+    /// Returns the context of the same request with another head, for example one with a single
+    /// signature.
     pub(crate) const fn with_head<'b>(&'b self, head: &'b Parts) -> Context<'b> {
         Context { head, clock: self.clock }
     }

@@ -1,4 +1,4 @@
-//! What a layer takes from its verifier.
+//! Default settings of a verifier.
 
 use http::{HeaderName, StatusCode, request::Parts};
 
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// What a layer takes from its verifier unless it is told otherwise.
+/// Settings that a layer takes from its verifier unless you set others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct VerifierDefaults {
@@ -28,11 +28,12 @@ pub struct VerifierDefaults {
 }
 
 impl VerifierDefaults {
-    /// Provider `custom`, 403, 16 MiB.
+    /// Default settings: provider `custom`, status `403 Forbidden`, and a body limit of 16 MiB.
     ///
     /// Most providers document no maximum, and some deliver files in JSON. The [byte
-    /// budget](crate::SignatureLayer::byte_budget) bounds what all unverified bodies hold together, so
-    /// a limit that is too high costs little; one that is too low refuses genuine deliveries.
+    /// budget](crate::SignatureLayer::byte_budget) bounds the memory of all unverified bodies
+    /// together, so a limit that is too high costs little. A limit that is too low rejects genuine
+    /// deliveries.
     pub const DEFAULT: Self = Self {
         provider: "custom",
         status: StatusCode::FORBIDDEN,
@@ -45,38 +46,42 @@ impl VerifierDefaults {
         sensitive_fields: &[],
     };
 
-    /// The provider's name, as it appears in [`Verified`](crate::Verified) and [`Rejection`].
+    /// Sets the provider's name, as it appears in [`Verified`](crate::Verified) and [`Rejection`].
     pub const fn with_provider(mut self, provider: &'static str) -> Self {
         self.provider = provider;
         self
     }
 
-    /// The status of every verdict against a request.
+    /// Sets the status of every authentication failure.
     pub const fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
 
-    /// The longest body, in bytes.
+    /// Sets the maximum length of the body, in bytes.
     pub const fn with_body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// Sets the `WWW-Authenticate` header of every 401, such as `Basic realm="webhooks"`: some senders
-    /// show their credentials only in answer to it.
+    /// Sets the `WWW-Authenticate` header of every `401 Unauthorized` response, such as
+    /// `Basic realm="webhooks"`. Some senders send their credentials only in response to it.
     pub const fn with_www_authenticate(mut self, challenge: &'static str) -> Self {
         self.www_authenticate = challenge;
         self
     }
 
-    /// Sets the unsigned requests that are answered before verification, in place of those set before.
-    /// They are looked for where none of these headers is there: those in which a signature stands. An empty
-    /// list is for a verifier that answers by [`Verifier::first_contact`](crate::Verifier::first_contact). Of verifiers that are combined, the first four with first contacts keep theirs.
+    /// Sets the unsigned requests that the layer answers before verification, in place of those set
+    /// before.
+    ///
+    /// The layer looks for them only in requests without any of `signature_headers`, the headers
+    /// that may carry a signature. Pass an empty list of contacts for a verifier that answers them
+    /// in [`Verifier::first_contact`](crate::Verifier::first_contact). If verifiers are combined,
+    /// the first four with first contacts keep theirs.
     ///
     /// # Panics
     ///
-    /// When one is not a lower-case header name.
+    /// Panics if one of the headers is not a lower-case header name.
     pub const fn with_first_contacts(
         mut self,
         contacts: &'static [FirstContact],
@@ -92,32 +97,32 @@ impl VerifierDefaults {
         self
     }
 
-    /// Names the unsigned challenge that the verifier answers, so that a look-up lets it through without the headers
-    /// that it [requires](crate::layer::Requires) of other requests. Of verifiers that are combined, the first one's
-    /// counts.
+    /// Sets the unsigned challenge that the verifier answers, so that a lookup lets it through
+    /// without the headers that it [requires](crate::layer::Requires) of other requests. If
+    /// verifiers are combined, the first challenge counts.
     pub const fn with_challenge(mut self, challenge: Challenge) -> Self {
         self.challenge = Some(challenge);
         self
     }
 
-    /// Returns whether this request is the unsigned challenge.
+    /// Returns `true` if this request is the unsigned challenge.
     pub(crate) fn is_challenge(&self, head: &Parts) -> bool {
         self.challenge.is_some_and(|challenge| challenge.is_asked(head))
     }
 
-    /// Names the URL as secret: [events](crate::observe::Event::url) and the log show neither its
-    /// path nor what its parameters are.
+    /// Marks the URL as secret: [events](crate::observe::Event::url) and the log show neither its
+    /// path nor the values of its parameters.
     pub const fn with_secret_url(mut self) -> Self {
         self.secret_url = true;
         self
     }
 
-    /// Names the headers that hold a secret or a signature, in place of those named before. The log
+    /// Sets the headers that hold a secret or a signature, in place of those set before. The log
     /// does not store them.
     ///
     /// # Panics
     ///
-    /// When one is not a lower-case header name.
+    /// Panics if one of them is not a lower-case header name.
     pub const fn with_sensitive_headers(mut self, names: &'static [&'static str]) -> Self {
         let mut at = 0;
         while at < names.len() {
@@ -128,9 +133,9 @@ impl VerifierDefaults {
         self
     }
 
-    /// Names the fields of the body that hold a secret or a signature, in place of those named
-    /// before: members of JSON objects at any depth, or parameters of a form. The log does not store
-    /// their values.
+    /// Sets the body fields that hold a secret or a signature, in place of those set before:
+    /// members of JSON objects at any depth, or parameters of a form. The log does not store their
+    /// values.
     pub const fn with_sensitive_fields(mut self, names: &'static [&'static str]) -> Self {
         self.sensitive_fields = names;
         self
@@ -141,7 +146,8 @@ impl VerifierDefaults {
         self
     }
 
-    /// Returns the defaults that a user sets, with the first contacts of the source where those name none.
+    /// Returns the defaults that a user sets, with the first contacts of the source if `set` has
+    /// none.
     pub(crate) const fn replaced_by(&self, mut set: Self) -> Self {
         if set.first_contacts.is_none() {
             set.first_contacts = self.first_contacts;
@@ -151,12 +157,12 @@ impl VerifierDefaults {
         set
     }
 
-    /// Whether refusals ask for credentials.
+    /// Returns `true` if rejections ask for credentials.
     fn asks(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED && !self.www_authenticate.is_empty()
     }
 
-    /// The defaults of two verifiers that both look at a request.
+    /// Combines the defaults of two verifiers that check the same request.
     pub(crate) fn and(mut self, second: &Self) -> Self {
         self.body_limit = self.body_limit.max(second.body_limit);
         self.secret_url |= second.secret_url;
@@ -170,8 +176,8 @@ impl VerifierDefaults {
         self
     }
 
-    /// Fills in what a rejection of a verifier with these defaults does not say itself, and hides the path of a URL
-    /// that is secret by the defaults or by these parts.
+    /// Adds the details that a verifier's rejection lacks, and hides the path of a URL that is
+    /// secret according to the defaults or to `parts`.
     pub(crate) fn complete(&self, rejection: Rejection, parts: &SensitiveParts) -> Rejection {
         rejection
             .with_provider(self.provider)
@@ -179,7 +185,7 @@ impl VerifierDefaults {
             .with_secret_url(self.secret_url || parts.has_url())
     }
 
-    /// Returns the parts of a request that this defaults names as sensitive.
+    /// Returns the parts of a request that these defaults mark as sensitive.
     pub fn sensitive_parts(&self) -> SensitiveParts {
         let parts = SensitiveParts::none();
         let parts = if self.secret_url { parts.url() } else { parts };
@@ -188,19 +194,19 @@ impl VerifierDefaults {
         fields.fold(headers.fold(parts, SensitiveParts::header), SensitiveParts::field)
     }
 
-    /// The provider's name.
+    /// Returns the provider's name.
     #[must_use]
     pub const fn provider(&self) -> &'static str {
         self.provider
     }
 
-    /// The status of every verdict against a request.
+    /// Returns the status of every authentication failure.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The longest body, in bytes.
+    /// Returns the maximum length of the body, in bytes.
     #[must_use]
     pub const fn body_limit(&self) -> usize {
         self.body_limit

@@ -1,10 +1,10 @@
-//! A macro for verifiers around another one.
+//! Macro for verifiers that wrap another verifier.
 
 use std::sync::Arc;
 
 use crate::verifier::verifier::Verifier;
 
-/// Forwards a [`Verifier`]'s methods to another verifier.
+/// Implements the methods of [`Verifier`] by forwarding to another verifier.
 macro_rules! delegate_verifier {
     ($self:ident => $inner:expr, $state:ty) => {
         type State = $state;

@@ -1,4 +1,4 @@
-//! Unsigned requests that a provider sends before its first delivery, and their answers.
+//! Unsigned requests that providers send before the first delivery, and the responses to them.
 
 use bytes::Bytes;
 use http::{Method, Response, request::Parts};
@@ -8,17 +8,17 @@ use crate::{
     verifier::challenge::response::{echo, is_token, json_answer},
 };
 
-/// The longest body, in bytes, that may be a first contact.
+/// Maximum length of the body of a first contact, in bytes.
 pub(crate) const MAX_BODY: usize = 1024;
 
-/// A request that a provider sends **without a signature** when a webhook is made or tested, and that
-/// the layer answers with 200 in the handler's place.
+/// Request that a provider sends **without a signature** when a webhook is created or tested, and
+/// that the layer answers with `200 OK` in place of the handler.
 ///
-/// It is recognised by its whole form: a POST with no signature header, a declared length of at most
-/// 1 KiB, and a body that is these fields and nothing else. The answer needs no secret and no look-up,
-/// proves nothing and has no effect, so it is the same for everybody. The handler never sees such a
-/// request, and its body is kept out of events and the log. An observer is told
-/// [`FirstContact`](crate::observe::EventKind::FirstContact).
+/// The layer recognises it by its complete form: a POST without a signature header, with a declared
+/// length of at most 1 KiB, and with a body that has these fields and no others. The response needs
+/// no secret and no lookup, proves nothing and has no effect, so it does not depend on the caller.
+/// The handler never sees such a request, and events and the log leave out its body. Observers
+/// receive a [`FirstContact`](crate::observe::EventKind::FirstContact) event.
 ///
 /// ```
 /// use tower_webhook::{
@@ -26,7 +26,7 @@ pub(crate) const MAX_BODY: usize = 1024;
 ///     scheme::{ContactField, FirstContact},
 /// };
 ///
-/// // `{"challenge":"…"}` is answered with itself.
+/// // The response repeats `{"challenge":"…"}`.
 /// const CHALLENGE: FirstContact =
 ///     FirstContact::json(&[("challenge", ContactField::Token)]).echo_json("challenge");
 ///
@@ -42,19 +42,19 @@ pub struct FirstContact {
     answer: Answer,
 }
 
-/// A field's value in a [`FirstContact`].
+/// Expected value of a field in a [`FirstContact`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ContactField {
-    /// One digit or more, at most 20.
+    /// From 1 to 20 digits.
     Digits,
-    /// This text.
+    /// Exactly this text.
     Equals(&'static str),
-    /// As [`Token`](Self::Token), or the field is absent.
+    /// A [`Token`](Self::Token), or no field.
     OptionalToken,
-    /// Letters, digits and `-._~+/=`, from 1 to 256 of them.
+    /// From 1 to 256 ASCII letters, digits and `-._~+/=`.
     Token,
-    /// JSON's `true`. In a form, the text `true`.
+    /// The JSON literal `true`. In a form, the text `true`.
     True,
 }
 
@@ -74,50 +74,54 @@ enum Answer {
 }
 
 impl FirstContact {
-    /// Creates a first contact whose body is a form with these parameters, each once, in any order. It
-    /// is answered with an empty 200.
+    /// Creates a first contact whose body is a form with these parameters, each once and in any
+    /// order.
+    ///
+    /// The response is an empty `200 OK`.
     pub const fn form(parameters: &'static [(&'static str, ContactField)]) -> Self {
         Self { header: None, body: BodyForm::Form(parameters), answer: Answer::Empty }
     }
 
-    /// Creates a first contact whose body is a JSON object with these members, each once, in any order.
-    /// It is answered with an empty 200.
+    /// Creates a first contact whose body is a JSON object with these members, each once and in any
+    /// order.
+    ///
+    /// The response is an empty `200 OK`.
     pub const fn json(members: &'static [(&'static str, ContactField)]) -> Self {
         Self { header: None, body: BodyForm::Json(members), answer: Answer::Empty }
     }
 
-    /// Requires this header to have this value.
+    /// Requires this header, exactly once and with this value.
     ///
     /// # Panics
     ///
-    /// When the name is not lower-case.
+    /// Panics if the name is not a lower-case header name.
     pub const fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.header = Some((checked_name(name), value));
         self
     }
 
-    /// Answers with `{"<field>":"<value>"}`, the value being that of this [`Token`](ContactField::Token)
-    /// in the body.
+    /// Sets the response to `{"<field>":"<value>"}`, with the value of this
+    /// [`Token`](ContactField::Token) in the body.
     pub const fn echo_json(mut self, field: &'static str) -> Self {
         self.answer = Answer::Json(field);
         self
     }
 
-    /// Answers with the value of this [`Token`](ContactField::Token) in the body, as `text/plain` with
-    /// `nosniff`.
+    /// Sets the response to the value of this [`Token`](ContactField::Token) in the body, as
+    /// `text/plain` with `nosniff`.
     pub const fn echo_text(mut self, field: &'static str) -> Self {
         self.answer = Answer::Text(field);
         self
     }
 
-    /// Returns the token of this field, where a request that may be a first contact is this one. Whether
-    /// it may have a signature is not judged here.
+    /// Returns the token in this field if the request matches this first contact. Does not check
+    /// whether the request may carry a signature.
     pub(crate) fn token(&self, head: &Parts, body: &[u8], field: &str) -> Option<String> {
         let token = self.has_head(head).then(|| self.body.matches(body, field))??;
         String::from_utf8(token).ok().filter(|token| is_token(token.as_bytes()))
     }
 
-    /// Returns whether the head can be that of this contact.
+    /// Returns `true` if the head matches this first contact.
     fn has_head(&self, head: &Parts) -> bool {
         self.header.is_none_or(|(name, wanted)| {
             let mut values = head.headers.get_all(name).iter();
@@ -130,7 +134,7 @@ impl FirstContact {
             return self.body.matches(body, "").map(|_| Response::default());
         };
         let token = self.body.matches(body, wanted)?;
-        // What is not a token would need escaping, and might be a page.
+        // Any other text would need escaping, and might be an HTML page.
         let token = std::str::from_utf8(&token).ok().filter(|text| is_token(text.as_bytes()))?;
         Some(match self.answer {
             Answer::Json(field) => json_answer(&format!(r#"{{"{field}":"{token}"}}"#)),
@@ -140,11 +144,11 @@ impl FirstContact {
 }
 
 impl BodyForm {
-    /// Returns the value of the field `wanted`, or nothing where it is not asked for. `None` for another
-    /// body.
+    /// Returns the value of the field `wanted`, empty if there is no such field. Returns `None` if
+    /// the body does not match.
     fn matches(self, body: &[u8], wanted: &str) -> Option<Vec<u8>> {
         if body.len() > MAX_BODY {
-            // Its sender declared another length.
+            // The body is longer than declared.
             return None;
         }
         let (Self::Form(fields) | Self::Json(fields)) = self;
@@ -152,7 +156,7 @@ impl BodyForm {
         let mut found = Vec::new();
         let mut add = |name: &[u8], value: &[u8]| {
             let at = fields.iter().position(|(known, _)| known.as_bytes() == name);
-            // Unknown, or there twice.
+            // An unknown or repeated field does not match.
             let at = at.filter(|at| seen.get(*at) == Some(&false))?;
             *seen.get_mut(at)? = true;
             if name == wanted.as_bytes() {
@@ -195,10 +199,10 @@ impl ContactField {
     }
 }
 
-/// Most verifiers whose first contacts are kept when they are combined.
+/// Maximum number of combined verifiers that keep their first contacts.
 const MAX_COMBINED: usize = 4;
 
-/// The first contacts of one provider, or of some that are combined.
+/// First contacts of one provider, or of several combined ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FirstContacts {
     known: [Option<OfProvider>; MAX_COMBINED],
@@ -209,14 +213,14 @@ pub(crate) struct FirstContacts {
 struct OfProvider {
     contacts: &'static [FirstContact],
     signature: HeaderNames,
-    /// Of the scheme's families and legacy.
+    /// Signature headers of the scheme's families and legacy.
     others: [&'static [&'static str]; MAX_OTHERS],
 }
 
-/// Most families of a scheme with first contacts, and one legacy.
+/// Maximum number of families and legacy schemes of a scheme with first contacts.
 pub(crate) const MAX_OTHERS: usize = 4;
 
-/// The headers in which a signature may stand.
+/// Headers that may carry a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderNames {
     One(&'static str),
@@ -246,48 +250,48 @@ impl FirstContacts {
         of_one
     }
 
-    /// Returns whether there are none of a provider's own.
+    /// Returns `true` if there are none besides the exchanged ones.
     pub(crate) const fn is_none(&self) -> bool {
         self.known[0].is_none()
     }
 
-    /// Returns those whose tokens are handed over.
+    /// Returns the first contacts whose tokens are handed over.
     pub(crate) const fn exchanged(&self) -> &'static [FirstContact] {
         self.exchanged
     }
 
-    /// With those whose tokens are handed over. A signature may stand beside them.
+    /// Sets the first contacts whose tokens are handed over. These requests may carry a signature.
     pub(crate) const fn with_exchange(mut self, contacts: &'static [FirstContact]) -> Self {
         self.exchanged = contacts;
         self
     }
 
-    /// Returns those of two verifiers that look at the same request.
+    /// Combines the first contacts of two verifiers that check the same request.
     pub(crate) fn and(self, other: Self) -> Self {
         let mut all = self.known.into_iter().chain(other.known).flatten();
         Self { known: [(); MAX_COMBINED].map(|()| all.next()), exchanged: self.exchanged }
     }
 
-    /// Returns whether a request with this head and a body of this declared length may be one.
+    /// Returns `true` if a request with this head and declared body length may be a first contact.
     pub(crate) fn may_be(&self, head: &Parts, len: Option<u64>) -> bool {
         head.method == Method::POST
             && len.is_some_and(|len| (1..=MAX_BODY as u64).contains(&len))
             && (self.exchanged.iter().any(|it| it.has_head(head))
                 || self.unsigned(head).any(|known| {
-                    // Without any, the verifier's code decides.
+                    // Without declared contacts, the verifier's code decides.
                     known.contacts.is_empty() || known.contacts.iter().any(|it| it.has_head(head))
                 }))
     }
 
-    /// Returns the answer to a first contact, of a request that [`may_be`](Self::may_be) one; `None` for
-    /// every other.
+    /// Returns the response to a first contact, for a request that [`may_be`](Self::may_be) one.
+    /// Returns `None` for any other request.
     pub(crate) fn answer(&self, head: &Parts, body: &[u8]) -> Option<Response<Bytes>> {
         let mut contacts = self.unsigned(head).flat_map(|known| known.contacts);
         contacts.find_map(|contact| contact.has_head(head).then(|| contact.answer(body)).flatten())
     }
 
-    /// Returns those of providers that have not signed this. One with a signature is verified, however wrong
-    /// it is.
+    /// Returns the providers of whose signature headers the request has none. A request with a
+    /// signature header is always verified, even if the signature is invalid.
     fn unsigned<'a>(&'a self, head: &'a Parts) -> impl Iterator<Item = &'a OfProvider> + 'a {
         let is_unsigned = |known: &&OfProvider| {
             let is_other =

@@ -1,4 +1,4 @@
-//! Verifiers made of functions.
+//! Functions as verifiers.
 
 use std::fmt;
 
@@ -12,18 +12,19 @@ use crate::{
     },
 };
 
-/// A verifier made of a function; see [`verifier_fn`].
+/// Verifier made of a function; see [`verifier_fn`].
 #[derive(Clone, Copy)]
 pub struct VerifierFn<F> {
     function: F,
     defaults: VerifierDefaults,
 }
 
-/// A verifier made of a function that sees the whole request.
+/// Creates a verifier from a function of the request head and the whole body.
 ///
-/// It decides after the body has been read. To refuse from the head alone, or to judge a time by the layer's clock,
-/// implement [`Verifier`]. Without it, judge a time by [`Tolerance::check`](crate::scheme::Tolerance::check) and a clock
-/// of your own. [`with_defaults`](VerifierFn::with_defaults) names the provider of its refusals.
+/// The function decides after the body has been read. To reject a request by its head alone, or to
+/// check a time by the layer's clock, implement [`Verifier`]. In a function, check a time with
+/// [`Tolerance::check`](crate::scheme::Tolerance::check) and a clock of your own.
+/// [`with_defaults`](VerifierFn::with_defaults) sets the provider's name in its rejections.
 ///
 /// ```
 /// use tower_webhook::{Rejection, Secret, SignatureLayer, Verified, verifier::verifier_fn};
@@ -45,8 +46,8 @@ where
 }
 
 impl<F> VerifierFn<F> {
-    /// Sets the provider's name, the status of refusals, the body limit, and the parts of a request
-    /// that hold a secret, in place of [`VerifierDefaults::DEFAULT`].
+    /// Sets the provider's name, the status of rejections, the body limit, and the parts of a
+    /// request that hold a secret, in place of [`VerifierDefaults::DEFAULT`].
     #[must_use]
     pub const fn with_defaults(mut self, defaults: VerifierDefaults) -> Self {
         self.defaults = defaults;

@@ -1,4 +1,4 @@
-//! Which verifier decides on a request: always the same one, or one looked up for it.
+//! Lookup of the verifier for each request.
 
 use std::future::{Future, Ready, ready};
 
@@ -12,43 +12,48 @@ use crate::{
     },
 };
 
-/// Makes the verifier for one request, for example with the secret of the tenant that the path
-/// names.
+/// A lookup of the verifier for each request, for example with the secret of the tenant in the
+/// request path.
 ///
-/// Every [`Verifier`] that is `Clone` is one: it makes clones of itself, without a box and without
-/// waiting. A closure needs no type of its own: see
+/// Every [`Verifier`] that is `Clone` implements this trait: it returns a clone of itself, without
+/// a box and without waiting. To look up the verifier with a closure, use
 /// [`SignatureLayer::by_head`](crate::SignatureLayer::by_head).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` neither is nor makes a webhook verifier",
-    label = "not a `Verifier + Clone`, and not a `MakeVerifier`",
-    note = "use a provider such as `Meta::new(secret)`, a declared `Scheme`'s `verifier(secret)`, \
-            `verifier_fn(…)`, `SignatureLayer::by_head(…)` for look-ups, or implement `Verifier`",
-    note = "a verifier that is not `Clone` can be put into an `Arc`"
+    message = "`{Self}` is not a webhook verifier and does not look one up",
+    label = "expected a `Verifier` that is `Clone`, or a `MakeVerifier`",
+    note = "use a provider such as `Meta::new(secret)?`, a `Scheme` by `scheme.verifier(secret)?`, \
+            `verifier_fn(…)`, `SignatureLayer::by_head(…)` for lookups, or implement `Verifier`",
+    note = "wrap a verifier that is not `Clone` in an `Arc`"
 )]
 pub trait MakeVerifier {
-    /// What is made.
+    /// Type of the verifier.
     type Verifier: Verifier;
-    /// Makes it.
+    /// Future of the verifier, or of a [`Rejection`] if there is none for the request.
     type Future: Future<Output = Result<Self::Verifier, Rejection>>;
 
-    /// Makes the verifier for the request with this head.
+    /// Returns the verifier for the request with this head.
     fn make_verifier(&self, head: &Parts) -> Self::Future;
 
-    /// The provider's name, the status of refusals and the body limit, for every request alike: a
-    /// status that depended on the tenant would tell which tenants exist.
+    /// Returns the provider's name, the status of rejections and the body limit.
+    ///
+    /// They are the same for every request: a status that depended on the tenant would reveal which
+    /// tenants exist.
     fn defaults(&self) -> VerifierDefaults {
         VerifierDefaults::DEFAULT
     }
 
-    /// Answers an unsigned request that is no delivery, before a verifier is made; see
-    /// [`Verifier::first_contact`].
+    /// Returns the response to an unsigned request that is not a delivery, before the verifier is
+    /// looked up; see [`Verifier::first_contact`].
     fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
         let _ = (request, body);
         None
     }
 
-    /// Returns the parts of every request that may hold a secret or a signature, whichever verifier
-    /// is made: by default those that the defaults name. Those of the verifier are added once it is made.
+    /// Returns the parts of any request that may hold a secret or a signature, regardless of the
+    /// verifier.
+    ///
+    /// By default, these are the parts that [`defaults`](Self::defaults) names. The parts of the
+    /// verifier are added after the lookup.
     fn sensitive_parts(&self) -> SensitiveParts {
         self.defaults().sensitive_parts()
     }

@@ -1,5 +1,4 @@
-//! What decides on a request: the [`Verifier`] trait, and verifiers made of functions and of
-//! other verifiers.
+//! The [`Verifier`] trait, and verifiers made of functions and of other verifiers.
 
 pub(crate) mod challenge;
 pub(crate) mod closure;

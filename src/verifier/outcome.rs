@@ -1,25 +1,25 @@
-//! What a verifier decides on a genuine request.
+//! Outcome of a successful verification.
 
 use bytes::Bytes;
 use http::Response;
 
 use crate::outcome::{rejection::Rejection, verified::Verified};
 
-/// The decision on a genuine request: who answers it.
+/// Outcome of a successful verification: a delivery for the handler, or a signed challenge.
 ///
 /// [`verify`](crate::verify) and [`Verifier::finish`](crate::Verifier::finish) return it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The handler answers.
+    /// The request is a delivery for the handler.
     Accept(Verified),
-    /// The request is a **signed** challenge, such as Slack's `url_verification`. The layer sends this response, and
-    /// the handler is not called.
+    /// The request is a **signed** challenge, such as Slack's `url_verification`. The layer sends
+    /// this response and does not call the handler.
     Reply(Response<Bytes>, Verified),
 }
 
 impl Outcome {
-    /// Returns the proof of a delivery. `None` for a challenge.
+    /// Returns the proof of a delivery, or `None` for a challenge.
     #[must_use]
     pub fn accepted(self) -> Option<Verified> {
         match self {
@@ -28,7 +28,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the proof, of a challenge as well.
+    /// Returns the proof of a delivery or a challenge.
     #[must_use]
     pub const fn verified(&self) -> &Verified {
         match self {
@@ -36,7 +36,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the response to a challenge.
+    /// Returns the response to a challenge, or `None` for a delivery.
     #[must_use]
     pub const fn reply(&self) -> Option<&Response<Bytes>> {
         match self {
@@ -45,7 +45,7 @@ impl Outcome {
         }
     }
 
-    /// Changes the proof.
+    /// Replaces the proof with the result of `change`.
     pub(crate) fn map(self, change: impl FnOnce(Verified) -> Verified) -> Self {
         match self {
             Self::Accept(verified) => Self::Accept(change(verified)),
@@ -53,7 +53,11 @@ impl Outcome {
         }
     }
 
-    /// Replies, unless another verifier does. A challenge out of form is refused.
+    /// Adds the response to a challenge, unless there is one already.
+    ///
+    /// # Errors
+    ///
+    /// Returns the rejection of a malformed challenge.
     pub(crate) fn or_reply(
         self,
         reply: impl FnOnce() -> Option<Result<Response<Bytes>, Rejection>>,

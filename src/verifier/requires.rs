@@ -1,4 +1,4 @@
-//! Headers without which a request is refused before its verifier is looked up.
+//! Headers that a request must carry before its verifier is looked up.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::{
     verifier::sensitive::SensitiveParts,
 };
 
-/// The headers that a request must carry before its verifier is looked up.
+/// Headers that a request must carry before its verifier is looked up.
 ///
-/// A look-up costs a call of your store, and until it has been made nobody has looked for a
-/// signature. Name the header in which the provider sends it: a request without it is then refused
-/// from the head: it costs no look-up, and no byte of its body is kept.
+/// A lookup costs a call to your store, and precedes every check of a signature. Name the header in
+/// which the provider sends the signature. A request without it is then rejected by its head: it
+/// costs no lookup, and no byte of its body is kept.
 ///
 /// ```
 /// use http::HeaderName;
@@ -24,7 +24,7 @@ use crate::{
 /// # let _ = (one, either);
 /// ```
 ///
-/// A header says nothing about the signature in it, which the verifier checks.
+/// The header alone proves nothing: the verifier checks the signature in it.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Requires(Headers);
@@ -33,7 +33,7 @@ pub struct Requires(Headers);
 enum Headers {
     None,
     One(HeaderName),
-    /// The first one, and the others.
+    /// The first header, and the others.
     Any(HeaderName, Arc<[HeaderName]>),
 }
 
@@ -43,22 +43,27 @@ impl Requires {
         Self(Headers::One(name))
     }
 
-    /// Requires at least one of these headers, exactly once and not empty. A request without any is
-    /// refused for the first one's sake. An empty list does not compile.
+    /// Requires at least one of these headers, exactly once and not empty.
+    ///
+    /// If there is none, the rejection names the first one. An empty list does not compile.
     pub fn any_header<const N: usize>(names: [HeaderName; N]) -> Self {
         const { assert!(N > 0, "name at least one header") }
         Self(Headers::Any(names[0].clone(), names.into_iter().skip(1).collect()))
     }
 
-    /// Requires no header: for providers whose proof stands in the body or in the URL.
+    /// Requires no header, for providers whose proof is in the body or in the URL.
     ///
-    /// Every request of a stranger then costs a look-up, and behind a look-up by the body its body
-    /// is read as well.
+    /// Every unsolicited request then costs a lookup. If the lookup uses the body, the layer also
+    /// reads the body of every such request.
     pub const fn nothing() -> Self {
         Self(Headers::None)
     }
 
-    /// Refuses a request without the headers.
+    /// Checks that a request has the headers.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Rejection`] that names the header at fault.
     pub(crate) fn check(&self, head: &Parts) -> Result<(), Rejection> {
         let has = |name| required_named(head, name).map(drop);
         match &self.0 {
@@ -70,7 +75,7 @@ impl Requires {
         }
     }
 
-    /// They are where signatures stand, whichever verifier is looked up.
+    /// Returns the headers as sensitive parts: they carry signatures, regardless of the verifier.
     pub(crate) fn sensitive_parts(&self) -> SensitiveParts {
         let parts = SensitiveParts::none();
         match &self.0 {

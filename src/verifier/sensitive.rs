@@ -1,18 +1,18 @@
-//! The parts of a request that hold secrets or signatures.
+//! Parts of a request that hold secrets or signatures.
 
 use std::borrow::Cow;
 
 use http::{HeaderName, Uri};
 
-/// Routers within routers, each of which cuts a prefix of the path.
+/// Maximum number of nested routers that each strip a prefix of the path.
 const MAX_NESTS: usize = 8;
 
-/// Names the parts of a request that hold secrets or signatures. Events leave them out, and the log
-/// does not store them.
+/// Parts of a request that hold secrets or signatures. Events leave them out, and the log does not
+/// store them.
 ///
-/// Every provider of this crate names its own. A [`Verifier`](crate::Verifier) of yours names them in
-/// its [`defaults`](crate::Verifier::defaults), or in
-/// [`sensitive_parts`](crate::Verifier::sensitive_parts) where they depend on its settings.
+/// Every provider in this crate declares its own. Your own [`Verifier`](crate::Verifier) declares
+/// them in its [`defaults`](crate::Verifier::defaults), or in
+/// [`sensitive_parts`](crate::Verifier::sensitive_parts) if they depend on its settings.
 ///
 /// ```
 /// use http::{HeaderName, Uri};
@@ -28,12 +28,12 @@ pub struct SensitiveParts {
     headers: Vec<HeaderName>,
     fields: Vec<Cow<'static, str>>,
     url: bool,
-    /// No verifier has been found that says more.
+    /// Whether the verifier, which may add parts, has yet to be looked up.
     is_open: bool,
 }
 
 impl SensitiveParts {
-    /// Names no part.
+    /// Creates an empty set of parts.
     pub const fn none() -> Self {
         Self { headers: Vec::new(), fields: Vec::new(), url: false, is_open: false }
     }
@@ -46,8 +46,8 @@ impl SensitiveParts {
         self
     }
 
-    /// Adds a field of the body: a member of a JSON object at any depth, with all that is below it,
-    /// or a parameter of a form. Its case does not matter.
+    /// Adds a field of the body: a member of a JSON object at any depth, with everything below it,
+    /// or a parameter of a form. Its case is ignored.
     pub fn field(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         let name = name.into();
         if !self.has_field(&name) {
@@ -62,7 +62,7 @@ impl SensitiveParts {
         self
     }
 
-    /// Adds the parts of another.
+    /// Adds the parts of another set.
     pub fn and(self, other: Self) -> Self {
         let parts = other.headers.into_iter().fold(self, Self::header);
         let mut parts = other.fields.into_iter().fold(parts, Self::field);
@@ -71,7 +71,7 @@ impl SensitiveParts {
         parts
     }
 
-    /// Returns whether this header is one of them.
+    /// Returns `true` if this header is sensitive.
     #[must_use]
     pub fn has_header(&self, name: &HeaderName) -> bool {
         self.headers.contains(name)
@@ -81,14 +81,14 @@ impl SensitiveParts {
         self.headers.iter()
     }
 
-    /// Returns whether this field of the body is one of them.
+    /// Returns `true` if this field of the body is sensitive.
     #[must_use]
     pub fn has_field(&self, name: &str) -> bool {
-        // No provider's name has other letters.
+        // The field names of all providers are ASCII.
         self.fields().any(|field| field.eq_ignore_ascii_case(name))
     }
 
-    /// Returns whether any field of the body is one of them.
+    /// Returns `true` if any field of the body is sensitive.
     #[must_use]
     pub fn has_fields(&self) -> bool {
         !self.fields.is_empty()
@@ -98,13 +98,13 @@ impl SensitiveParts {
         self.fields.iter().map(|name| &**name)
     }
 
-    /// Returns whether the URL is one of them.
+    /// Returns `true` if the URL is sensitive.
     #[must_use]
     pub const fn has_url(&self) -> bool {
         self.url
     }
 
-    /// Returns whether all parts of another are among these.
+    /// Returns `true` if this set is complete and includes all parts of another.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         other.headers.iter().all(|name| self.has_header(name))
             && other.fields.iter().all(|name| self.has_field(name))
@@ -112,7 +112,7 @@ impl SensitiveParts {
             && !self.is_open
     }
 
-    /// Names the URL until it is known better: a look-up may find a verifier whose URL is a secret.
+    /// Marks the set as incomplete: a lookup may find a verifier whose URL is a secret.
     pub(crate) const fn until_found(mut self) -> Self {
         self.is_open = true;
         self
@@ -122,14 +122,14 @@ impl SensitiveParts {
         self.is_open
     }
 
-    /// With the verifier known.
+    /// Marks the set as complete after the lookup.
     pub(crate) const fn found(mut self) -> Self {
         self.is_open = false;
         self
     }
 
-    /// Calls `visit` with each piece of a secret URL: path, segments, query, values of parameters.
-    /// What is shorter than six characters is found by chance.
+    /// Calls `visit` with each piece of a secret URL: the path, its segments, the query and the
+    /// values of its parameters. Skips pieces shorter than 6 bytes, which occur by chance.
     pub(crate) fn each_url_piece(&self, uri: &Uri, visit: &mut dyn FnMut(&str)) {
         if !self.url && !self.is_open {
             return;
@@ -137,7 +137,7 @@ impl SensitiveParts {
         let query = uri.query().unwrap_or_default();
         let values =
             query.split(['&', ';']).map(|pair| pair.split_once('=').map_or(pair, |(_, v)| v));
-        // Routers cut the path in front, and proxies write down what is left.
+        // Routers strip prefixes of the path, and proxies copy the rest into headers.
         let path = uri.path();
         let slashes = path.match_indices('/').take(MAX_NESTS);
         let cut = slashes.map(|(at, _)| path.get(at..).unwrap_or_default());
@@ -152,7 +152,7 @@ impl SensitiveParts {
         }
     }
 
-    /// Returns whether a text repeats a piece of a sensitive URL, as proxies write it into
+    /// Returns `true` if the text repeats a piece of a sensitive URL, which proxies copy into
     /// `x-original-uri` or `referer`.
     pub(crate) fn is_url_in(&self, uri: &Uri, text: &str) -> bool {
         let mut is_there = false;
@@ -190,7 +190,7 @@ mod tests {
         for value in ["/s3c/r3t/abc", "/r3t/abc", "/v1/s3c/r3t/abc?x"] {
             assert!(secret.is_url_in(&nested, value), "{value}");
         }
-        // A sign or two say nothing.
+        // One or two characters prove nothing.
         let root: Uri = "/".parse().unwrap();
         assert!(!secret.is_url_in(&root, "https://a.example/"));
     }

@@ -1,4 +1,4 @@
-//! Joins verifiers, look-ups by the head and look-ups by the body for the engine.
+//! Common interface of verifiers, lookups by head and lookups by body for the engine.
 
 #![expect(unnameable_types, reason = "only the engine uses what is behind `Source`")]
 
@@ -23,29 +23,29 @@ use crate::{
     },
 };
 
-/// The source of a [`SignatureLayer`](crate::SignatureLayer)'s verifiers. These are sources:
+/// The source of a [`SignatureLayer`](crate::SignatureLayer)'s verifiers. These types are sources:
 ///
-/// - a [`Verifier`] that is `Clone`, such as each provider, or one in an `Arc`;
-/// - a [`MakeVerifier`], a look-up that is a type of yours;
+/// - a [`Verifier`] that is `Clone`, such as each provider, or a verifier in an `Arc`;
+/// - a [`MakeVerifier`], a lookup with a type of your own;
 /// - the closures of [`SignatureLayer::by_head`](crate::SignatureLayer::by_head) and
 ///   [`by_body`](crate::SignatureLayer::by_body): [`ByHead`](crate::layer::ByHead) and
 ///   [`ByBody`](crate::layer::ByBody);
-/// - with the feature `tenants`, the results of `Tenants::by_head` and `Tenants::by_body`;
-/// - an exchange: [`Asana::with_secret_exchange`](crate::providers::Asana::with_secret_exchange) and
-///   [`Notion::with_token_exchange`](crate::providers::Notion::with_token_exchange).
+/// - with the feature `tenants`, the return values of `Tenants::by_head` and `Tenants::by_body`;
+/// - an exchange: [`Asana::with_secret_exchange`](crate::providers::Asana::with_secret_exchange)
+///   and [`Notion::with_token_exchange`](crate::providers::Notion::with_token_exchange).
 ///
-/// It is sealed: it cannot be implemented elsewhere.
+/// This trait is sealed: you cannot implement it, but you can implement [`MakeVerifier`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` neither is nor makes a webhook verifier",
-    label = "not a `Verifier + Clone`, and not a `MakeVerifier`",
-    note = "use a provider such as `Meta::new(secret)?`, a declared `Scheme`'s `verifier(secret)?`, \
-            `verifier_fn(…)`, `SignatureLayer::by_head(…)` for look-ups, or implement `Verifier`",
-    note = "a verifier that is not `Clone` can be put into an `Arc`, \
-            and a fallible constructor needs `?`"
+    message = "`{Self}` is not a webhook verifier and does not look one up",
+    label = "expected a `Verifier` that is `Clone`, or a `MakeVerifier`",
+    note = "use a provider such as `Meta::new(secret)?`, a `Scheme` by `scheme.verifier(secret)?`, \
+            `verifier_fn(…)`, `SignatureLayer::by_head(…)` for lookups, or implement `Verifier`",
+    note = "wrap a verifier that is not `Clone` in an `Arc`, \
+            and add `?` after a fallible constructor"
 )]
 pub trait Source: sealed::Engine {}
 
-/// What a source may ask of its layer.
+/// Properties of the layer that a source can use.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerContext<'a> {
     #[allow(dead_code, reason = "stores ask for it")]
@@ -54,7 +54,12 @@ pub struct LayerContext<'a> {
 }
 
 impl LayerContext<'_> {
-    /// Refuses a request without the headers, unless it is a challenge by the defaults.
+    /// Checks that a request has the required headers, unless it is a challenge according to the
+    /// layer's defaults.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Rejection`] that names the header at fault.
     pub(crate) fn check(&self, requires: &Requires, head: &Parts) -> Result<(), Rejection> {
         requires.check(head).or_else(|rejection| {
             if self.defaults.is_challenge(head) { Ok(()) } else { Err(rejection) }
@@ -67,20 +72,20 @@ pub(crate) mod sealed {
 
     pub trait Sealed {}
 
-    /// What the engine asks of a source.
+    /// Interface of a source for the engine.
     pub trait Engine: Sealed {
-        /// What decides.
+        /// Type of the verifier.
         type Verifier: Verifier;
         type Early: Future<Output = Result<Found<Self::Verifier, Self::Later>, Rejection>>;
         type Later: LookUpLater<Verifier = Self::Verifier>;
 
         fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early;
         fn shared_defaults(&self) -> VerifierDefaults;
-        /// Answers a first contact by code.
+        /// Returns the response to a first contact that the source recognises by its own code.
         fn first_contact(&self, _: &Context<'_>, _: &Bytes) -> Option<Response<Bytes>> {
             None
         }
-        /// Hands a first contact's token over. `false` where none was taken.
+        /// Hands over the token of a first contact. Returns `false` if no token was taken.
         fn takes_token(&self, _: &Parts, _: &Bytes) -> bool {
             false
         }
@@ -90,11 +95,11 @@ pub(crate) mod sealed {
     }
 }
 
-/// What a look-up found from the head.
+/// Result of a lookup by the head.
 #[derive(Debug)]
 pub enum Found<V, L> {
     Verifier(V),
-    /// Nothing yet: the body is needed.
+    /// The lookup needs the body.
     Later(L),
 }
 
@@ -133,7 +138,7 @@ impl<M: MakeVerifier> sealed::Engine for M {
 }
 
 pin_project! {
-    /// A look-up by the head.
+    /// Future of a lookup by the head.
     #[derive(Debug)]
     pub struct Early<Fut> {
         #[pin]
@@ -158,7 +163,7 @@ where
     }
 }
 
-/// The look-up that never comes, because the head was enough.
+/// Lookup by the body of a source that needs only the head. It cannot be constructed.
 #[derive(Debug)]
 pub struct Never<V>(Infallible, PhantomData<fn() -> V>);
 

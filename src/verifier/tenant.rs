@@ -1,4 +1,4 @@
-//! Verifiers that name a tenant.
+//! Verifiers of one tenant.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// A verifier that names the tenant; see [`Verifier::for_tenant`].
+/// Verifier that names the tenant in its results; see [`Verifier::for_tenant`].
 #[derive(Clone, Debug)]
 pub struct ForTenant<V> {
     verifier: V,

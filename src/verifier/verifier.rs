@@ -17,13 +17,14 @@ use crate::{
     },
 };
 
-/// Decides whether a request is genuine, in three steps: the head, each chunk of the body, the end.
+/// A webhook verifier, which checks a request in three steps: the head, each chunk of the body, and
+/// the end of the body.
 ///
-/// The layer calls [`begin`](Self::begin) before it polls the body,
-/// [`update`](Self::update) for each chunk as it arrives, and [`finish`](Self::finish) once, at the
-/// end. Only an `Ok` from `finish` lets the request through.
+/// The layer calls [`begin`](Self::begin) before it polls the body, [`update`](Self::update) for
+/// each chunk as it arrives, and [`finish`](Self::finish) once, at the end. Only an `Ok` from
+/// `finish` accepts the request.
 ///
-/// Every verifier that is also `Clone` can be given to [`SignatureLayer::new`].
+/// You can pass any verifier that is also `Clone` to [`SignatureLayer::new`].
 ///
 /// # Example
 ///
@@ -31,7 +32,7 @@ use crate::{
 /// use bytes::Bytes;
 /// use tower_webhook::{Context, Outcome, Rejection, Secret, Verified, Verifier};
 ///
-/// /// Acme sends the shared token back in reverse.
+/// /// Acme sends the shared token in reverse.
 /// #[derive(Clone, Debug)]
 /// struct Acme(Secret);
 ///
@@ -52,38 +53,43 @@ use crate::{
 ///
 /// [`SignatureLayer::new`]: crate::SignatureLayer::new
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not verify webhooks",
-    label = "not a `Verifier`",
-    note = "use a provider such as `Meta::new(secret)`, a declared `Scheme`'s `verifier(secret)`, \
+    message = "`{Self}` is not a webhook verifier",
+    label = "expected a `Verifier`",
+    note = "use a provider such as `Meta::new(secret)?`, a `Scheme` by `scheme.verifier(secret)?`, \
             `verifier_fn(…)` around a closure, or implement `Verifier`",
-    note = "a fallible constructor needs `?`: `StandardWebhooks::new(secret)?`"
+    note = "add `?` after a fallible constructor: `StandardWebhooks::new(secret)?`"
 )]
 pub trait Verifier {
-    /// Carried from the head to the end of the body. It is `Send` so that every verifier works in
-    /// axum and tonic, whose futures move between threads.
+    /// State that is carried from the head to the end of the body. It is `Send` so that every
+    /// verifier works in axum and tonic, whose futures move between threads.
     type State: Send;
 
-    /// Looks at the head alone, before the body is polled. A missing, repeated, malformed or stale
-    /// header is refused here: no byte of the body is kept or hashed, and what is still on its way is
-    /// discarded (see [`Drain`](crate::layer::Drain)).
+    /// Checks the head alone, before the body is polled.
+    ///
+    /// Reject a missing, repeated, malformed or stale header here: no byte of the body is then kept
+    /// or hashed, and the layer discards the rest of the body (see [`Drain`](crate::layer::Drain)).
     ///
     /// # Errors
     ///
-    /// Why the head is refused.
+    /// Returns a [`Rejection`] if the head is invalid.
     fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection>;
 
-    /// Sees each chunk of the body as it arrives, so that hashing overlaps receiving. The chunks
-    /// put together are the `body` that [`finish`](Self::finish) sees; the cuts mean nothing.
+    /// Processes a chunk of the body as it arrives, so that hashing overlaps receiving.
+    ///
+    /// The concatenated chunks are the `body` that [`finish`](Self::finish) gets. The boundaries
+    /// between chunks have no meaning.
     fn update(&self, state: &mut Self::State, chunk: &[u8]) {
         let _ = (state, chunk);
     }
 
-    /// Decides, with the whole body at hand. It is called once for each state. A **signed** challenge
-    /// (Slack's `url_verification`) is answered here too, by [`Outcome::Reply`].
+    /// Decides on the request, given the whole body. It is called once for each state.
+    ///
+    /// It also answers a **signed** challenge (Slack's `url_verification`), with
+    /// [`Outcome::Reply`].
     ///
     /// # Errors
     ///
-    /// Why the request is refused.
+    /// Returns a [`Rejection`] if the request is not authentic, or cannot be verified.
     fn finish(
         &self,
         state: &mut Self::State,
@@ -91,39 +97,46 @@ pub trait Verifier {
         body: &Bytes,
     ) -> Result<Outcome, Rejection>;
 
-    /// Answers an unsigned ownership challenge (Meta's GET with `hub.challenge`) from the head
-    /// alone; `None` for every other request. The handler is never called. The body is not read,
-    /// unless a look-up by the body comes first.
+    /// Returns the response to an unsigned ownership challenge (Meta's GET with `hub.challenge`)
+    /// from the head alone, or the [`Rejection`] of a failed challenge. Returns `None` for any
+    /// other request.
+    ///
+    /// The handler is never called for a challenge. The body is not read, unless a lookup by the
+    /// body comes first.
     fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
         let _ = request;
         None
     }
 
-    /// Answers an unsigned request that is no delivery, such as a ping when a webhook is made, by head and
-    /// body; `None` for every other request. The handler is never called.
+    /// Returns the response to an unsigned request that is not a delivery, such as a ping when a
+    /// webhook is created. Returns `None` for any other request.
     ///
-    /// The layer asks before verification, for each POST with a declared body of 1 to 1,024 bytes and none of the
-    /// signature headers that [`VerifierDefaults::with_first_contacts`] names: without these it never asks.
-    /// **The answer must prove nothing and have no effect: anybody can ask.**
+    /// The handler is never called for a first contact. The layer calls this method before
+    /// verification, for each POST with a declared body of 1 to 1,024 bytes and none of the
+    /// signature headers that [`VerifierDefaults::with_first_contacts`] names. Without that
+    /// setting, the layer never calls it. **The response must prove nothing and have no effect:
+    /// anyone can request it.**
     ///
-    /// What can be declared needs no code: see [`Scheme::first_contacts`](crate::Scheme::first_contacts).
+    /// To declare first contacts without code, see
+    /// [`Scheme::first_contacts`](crate::Scheme::first_contacts).
     fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
         let _ = (request, body);
         None
     }
 
-    /// The provider's name, the status of its refusals and the body limit.
+    /// Returns the provider's name, the status of its rejections and the body limit.
     fn defaults(&self) -> VerifierDefaults {
         VerifierDefaults::DEFAULT
     }
 
     /// Returns the parts of a request that hold this verifier's secret or signature, so that events
-    /// and the log leave them out: by default those of its [`defaults`](Self::defaults).
+    /// and the log leave them out. By default, these are the parts that its
+    /// [`defaults`](Self::defaults) name.
     fn sensitive_parts(&self) -> SensitiveParts {
         self.defaults().sensitive_parts()
     }
 
-    /// Returns a verifier that accepts what **either** of the two accepts; see [`any_of`].
+    /// Returns a verifier that accepts a request if **either** verifier accepts it; see [`any_of`].
     fn or<B: Verifier>(self, other: B) -> AnyOf<Self, B>
     where
         Self: Sized,
@@ -131,7 +144,7 @@ pub trait Verifier {
         any_of(self, other)
     }
 
-    /// Returns a verifier that accepts what **both** accept; see [`all_of`].
+    /// Returns a verifier that accepts a request if **both** verifiers accept it; see [`all_of`].
     fn and<B: Verifier>(self, other: B) -> AllOf<Self, B>
     where
         Self: Sized,
@@ -139,7 +152,8 @@ pub trait Verifier {
         all_of(self, other)
     }
 
-    /// Returns the same verifier, whose [`Verified`](crate::Verified) names the tenant: for look-ups.
+    /// Returns a verifier whose results name this tenant: its [`Verified`](crate::Verified) and its
+    /// [`Rejection`]. Use it in lookups.
     fn for_tenant(self, tenant: impl Into<Arc<str>>) -> ForTenant<Self>
     where
         Self: Sized,

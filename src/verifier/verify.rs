@@ -9,8 +9,10 @@ use crate::{
     verifier::{context::Context, outcome::Outcome, verifier::Verifier},
 };
 
-/// Runs a verifier over a head and a body that are both at hand: for queues and streams, and for servers that take no
-/// tower layers. It writes nothing to the log: the [`Rejection`] says why the message was refused.
+/// Verifies a message whose head and body are both in memory: for queues and streams, and for
+/// servers without tower layers.
+///
+/// It reports no event and writes nothing to the log: the [`Rejection`] holds the reason.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -31,12 +33,13 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Why the message is refused.
+/// Returns a [`Rejection`] if the message is not authentic, or cannot be verified.
 pub fn verify<V: Verifier>(verifier: &V, head: &Parts, body: &Bytes) -> Result<Outcome, Rejection> {
     run(verifier, &Context::new(head), body)
 }
 
-/// Runs a verifier as [`verify`] does, by this clock: for messages that have waited in a queue, and for tests.
+/// Verifies a message like [`verify`], with this clock in place of the system clock: for messages
+/// that have waited in a queue, and for tests.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -53,7 +56,7 @@ pub fn verify<V: Verifier>(verifier: &V, head: &Parts, body: &Bytes) -> Result<O
 ///
 /// # Errors
 ///
-/// Why the message is refused.
+/// Returns a [`Rejection`] if the message is not authentic, or cannot be verified.
 pub fn verify_at<V: Verifier>(
     verifier: &V,
     head: &Parts,

@@ -162,8 +162,8 @@ async fn a_secret_that_stopped_working_is_told_once() {
     }
     assert_eq!(raised.take(), [""; 0], "not in a row");
     world.sends("192.0.2.1", "a", FORGED).await;
-    let stopped = "custom: 3 refusals in a row for tenant \"a\", which verified before; \
-                 was its secret changed?";
+    let stopped = "custom: 3 consecutive rejections for tenant \"a\" after verified requests; \
+                 was the secret changed?";
     assert_eq!(raised.take(), [stopped]);
     for _ in 0..10 {
         world.sends("192.0.2.1", "a", FORGED).await;
@@ -182,8 +182,8 @@ async fn a_secret_that_never_worked_is_told_once_an_hour() {
     let world = world!(raised.alerts().threshold(1000, HOUR).refusals_in_a_row(3));
     let never = |count: u32| {
         format!(
-            "custom: {count} signatures do not match for tenant \"a\", and nothing has verified \
-             yet; is its secret the right one?"
+            "custom: {count} signature mismatches for tenant \"a\" and no verified request yet; \
+             is the secret correct?"
         )
     };
     for _ in 0..2 {
@@ -208,7 +208,7 @@ async fn a_secret_that_never_worked_is_told_once_an_hour() {
     assert_eq!(raised.take(), [""; 0], "it has worked");
     world.sends("192.0.2.1", "a", FORGED).await;
     let alerts = raised.take();
-    assert!(alerts[0].contains("which verified before") && alerts.len() == 1, "{alerts:?}");
+    assert!(alerts[0].contains("after verified requests") && alerts.len() == 1, "{alerts:?}");
 }
 
 /// Whoever sends no signature, or one out of form, tells nothing about a secret.
@@ -229,8 +229,7 @@ async fn only_well_formed_signatures_tell_that_a_secret_never_worked() {
         let forged = meta_request(b"{}", Script::data(["[]"]));
         assert_eq!(send(&layer, forged).await.0.status(), 403);
     }
-    let told = "meta: 3 signatures do not match, and nothing has verified yet; is its secret the \
-                right one?";
+    let told = "meta: 3 signature mismatches and no verified request yet; is the secret correct?";
     let alerts = std::mem::take(&mut *raised.0.lock().unwrap());
     let texts = alerts.iter().map(|alert| (alert.as_str(), alert.to_string())).collect::<Vec<_>>();
     assert_eq!(texts, [("secret_never_worked", told.to_owned())]);

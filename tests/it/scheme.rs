@@ -831,7 +831,7 @@ fn path_query_and_host_are_signed_as_received() {
         .signed_content(&[Component::Path, Component::Query, Component::Body])
         .verifier(secret())
         .unwrap_err();
-    assert!(error.to_string().contains("side by side"), "{error}");
+    assert!(error.to_string().contains("adjacent components"), "{error}");
 }
 
 /// A signature in a query, a form or JSON: by the scheme's format, encoding and key rule.

@@ -28,16 +28,15 @@ fn t06_a_secret_that_anyone_could_guess_cannot_be_built() {
     const fn hex(why: &'static str) -> ConfigError {
         SecretUndecodable { form: "hexadecimal", why }
     }
-    const BEFORE_END: &str = "it has `=` before its end";
-    const LETTER: &str = "a letter is missing or too many";
-    const LINE_BREAK: &str = "there is a line break in it; remove it";
-    const NO_DIGIT: &str = "it has a character that is no hexadecimal digit";
-    const SHORT: &str =
-        "its padding or its last letters are missing, and it is too short to go without them";
-    const SPACE: &str = "there is white space in it; leave that out";
-    const URL_SAFE: &str =
-        "it has `-` or `_`, which the URL-safe alphabet has in place of `+` and `/`";
-    const PREFIX: &str = "it begins with `whsec_`, as a secret of Standard Webhooks does: `Secret::from_whsec` reads it";
+    const BEFORE_END: &str = "it contains `=` before its end";
+    const LETTER: &str = "it has one character too few or too many";
+    const LINE_BREAK: &str = "it contains a line break; remove it";
+    const NO_DIGIT: &str = "it contains a character that is not a hexadecimal digit";
+    const SHORT: &str = "its padding or last characters are missing; a short secret needs them";
+    const SPACE: &str = "it contains white space; remove it";
+    const URL_SAFE: &str = "it contains `-` or `_` of the URL-safe alphabet; expected `+` and `/`";
+    const PREFIX: &str =
+        "it begins with `whsec_` like a secret of Standard Webhooks; use `Secret::from_whsec`";
     let bytes = |bytes: &[u8]| Secret::from_bytes(bytes);
     for (name, made, expected) in [
         ("empty", Secret::new(""), SecretEmpty),
@@ -82,8 +81,8 @@ fn t06_a_secret_that_anyone_could_guess_cannot_be_built() {
         ("base64, padded before its end", Secret::from_base64("YWI=YWJj"), base64(BEFORE_END)),
         ("no hex", Secret::from_hex(""), SecretEmpty),
         ("hex of zeros", Secret::from_hex("0000"), SecretAllZero),
-        ("odd hex", Secret::from_hex("abc"), hex("a digit is missing or too many")),
-        ("hex with 0x", Secret::from_hex("0xab"), hex("it begins with `0x`; leave that out")),
+        ("odd hex", Secret::from_hex("abc"), hex("it has one digit too few or too many")),
+        ("hex with 0x", Secret::from_hex("0xab"), hex("it begins with `0x`; remove that prefix")),
         ("hex with a sign", Secret::from_hex("+a"), hex(NO_DIGIT)),
         ("hex with another letter", Secret::from_hex("gg"), hex(NO_DIGIT)),
         ("prefix alone", Secret::from_whsec("whsec_"), SecretEmpty),
@@ -112,9 +111,9 @@ fn a_secret_that_cannot_be_meant_is_refused_with_the_way_out() {
         ("export STRIPE_SECRET_2=whsec_YWJj", "`NAME=`"),
         ("Bearer abc", "`Authorization`"),
         ("bearer abc", "`Authorization`"),
-        ("whsec_\u{200b}YWJj", "cannot be seen"),
-        ("whsec_\u{feff}YWJj", "cannot be seen"),
-        ("whsec_\u{7}YWJj", "cannot be seen"),
+        ("whsec_\u{200b}YWJj", "invisible"),
+        ("whsec_\u{feff}YWJj", "invisible"),
+        ("whsec_\u{7}YWJj", "invisible"),
         ("op://vault/item/field", "secret store"),
         ("vault:secret/data/app#key", "secret store"),
         ("arn:aws:secretsmanager:eu-west-1:1:secret:a", "secret store"),
@@ -303,9 +302,9 @@ fn a_secret_of_the_environment_names_its_variable() {
         let text = String::from_utf8(output.stdout).unwrap();
         text.split_once('<').unwrap().1.split_once('>').unwrap().0.to_owned()
     };
-    let variable = format!("the environment variable `{NAME}`");
+    let variable = format!("environment variable `{NAME}`");
     assert_eq!(said(Some("whsec_YWJj")), "Ok(10)");
-    assert_eq!(said(None), format!("Err({variable} is not set, or is no UTF-8 text)"));
+    assert_eq!(said(None), format!("Err({variable} is not set or is not UTF-8)"));
     for (value, error) in [
         ("", ConfigError::SecretEmpty),
         ("canary\n", ConfigError::SecretInWhitespace),
@@ -331,7 +330,7 @@ fn debug_of_a_configuration_error_is_its_sentence() {
         assert_eq!(format!("{error:?}"), error.to_string());
     }
     let unknown = providers::by_name("git_hub").unwrap_err();
-    assert_eq!(format!("{unknown:?}"), "there is no provider `git_hub`; did you mean `github`?");
+    assert_eq!(format!("{unknown:?}"), "unknown provider `git_hub`; did you mean `github`?");
     let inner = ConfigError::VariableInvalid {
         name: "A".to_owned(),
         error: Some(Box::new(ConfigError::SecretEmpty)),
@@ -476,7 +475,7 @@ fn every_base64_rule_reads_secrets_as_people_have_them() {
         let flaw = |text: &str| build(text).unwrap().to_string();
         assert!(flaw(&format!("{start}\n{last}")).contains("line break"));
         assert!(flaw("-----BEGIN EC KEY-----\nMCow").contains("PEM"));
-        assert!(flaw(&canonical[..41]).contains("letter"));
+        assert!(flaw(&canonical[..41]).contains("too few"));
         decoding.push(provider.name());
     }
     assert!(decoding.len() > 15 && decoding.contains(&"standard_webhooks"), "{decoding:?}");
@@ -542,8 +541,8 @@ fn a_decoding_error_says_what_it_saw() {
         (adyen("0x44782DEF"), "`0x`"),
         (adyen("44782DEF547"), "digit"),
         (adyen("44782DEF 54"), "white space"),
-        (adyen("44782DEF54GG"), "no hexadecimal digit"),
-        (adyen("RDctLw=="), "no hexadecimal digit"),
+        (adyen("44782DEF54GG"), "not a hexadecimal digit"),
+        (adyen("RDctLw=="), "not a hexadecimal digit"),
     ] {
         assert!(error.contains(seen), "{error}");
     }
@@ -704,7 +703,7 @@ fn t36_the_text_of_a_configuration_error_says_the_way_out_and_no_secret() {
         (base("https://user:password@example.com/?x"), "PublicUrl::fixed"),
         (base("user:password@example.com"), "https://"),
         (PublicUrl::fixed("https://user:password@a/#x").unwrap_err(), "fragment"),
-        (PublicUrl::forwarded(["user:password@a"], ["::1"], |_| None).unwrap_err(), "host alone"),
+        (PublicUrl::forwarded(["user:password@a"], ["::1"], |_| None).unwrap_err(), "host, with"),
         (networks("10.0.0.0/33"), "10.0.0.0/8"),
     ] {
         let text = format!("{error} {error:?}");

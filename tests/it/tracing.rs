@@ -112,7 +112,7 @@ async fn s2_16_an_invalid_signature_is_a_security_event_with_the_documents_field
         (
             "hint",
             "compare the secret with the provider's console; \
-             a proxy that changes the body has this effect, too"
+             a proxy that changes the body also causes a mismatch"
                 .into(),
         ),
     ] {

@@ -1,6 +1,6 @@
-//! Personal data and secrets, masked before a payload is kept.
+//! Masks for personal data and secrets in payloads.
 
-/// Fields of chat messages that hold what people wrote, and who they are.
+/// Fields of chat messages that hold the content of the message or identify people.
 pub const MESSAGE_FIELDS: [&str; 12] = [
     "text",
     "caption",
@@ -16,10 +16,10 @@ pub const MESSAGE_FIELDS: [&str; 12] = [
     "fullName",
 ];
 
-/// Masks personal data and secrets in payloads, and in any text.
+/// Mask for personal data and secrets in payloads, and in any text.
 ///
-/// It masks rather too much than too little: a date with its hour has as many digits as a phone
-/// number.
+/// The mask covers too much rather than too little: a date with its hour has as many digits as a
+/// phone number.
 ///
 /// ```
 /// use tower_webhook::delivery_log::Mask;
@@ -43,7 +43,7 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// Masks nothing.
+    /// Creates a mask that masks nothing.
     pub const fn new() -> Self {
         Self {
             fields: Vec::new(),
@@ -54,15 +54,19 @@ impl Mask {
         }
     }
 
-    /// Masks whatever is below these names in JSON, at any depth, in either case. A payload that
-    /// is no JSON is then masked whole, because nothing in it can be found by name.
+    /// Masks every value below these names in JSON, at any depth, in upper or lower case.
+    ///
+    /// A payload that is not JSON is then masked as a whole, because no field can be found in it by
+    /// name.
     pub fn fields<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.fields.extend(names.into_iter().map(|name| name.as_ref().to_lowercase()));
         self
     }
 
-    /// Masks 10 to 15 digits, with `+`, blanks, points, hyphens and brackets, but for the first
-    /// three. Numbers in JSON stay, because times look the same.
+    /// Masks phone numbers: 10 to 15 digits, with `+`, spaces, dots, hyphens and parentheses. The
+    /// first three digits stay.
+    ///
+    /// Numbers in JSON stay, because timestamps look the same.
     pub fn phone_numbers(mut self) -> Self {
         self.phone_numbers = true;
         self
@@ -74,14 +78,14 @@ impl Mask {
         self
     }
 
-    /// Masks the value in `name=value` where the name holds `token`, `secret`, `password` or
+    /// Masks the value in `name=value` if the name contains `token`, `secret`, `password` or
     /// `auth`.
     pub fn secrets(mut self) -> Self {
         self.secrets = true;
         self
     }
 
-    /// Masks 13 to 19 digits that are a card number by their check digit.
+    /// Masks card numbers: 13 to 19 digits with a valid check digit.
     pub fn card_numbers(mut self) -> Self {
         self.card_numbers = true;
         self

@@ -1,8 +1,8 @@
-//! Masks a text in one pass.
+//! Masking of a text in one pass.
 //!
-//! A match may begin at nearly every character, and what decides it stands up to 64 characters
-//! ahead. So the scan remembers where the runs end that it has looked at, and reads no stretch of a
-//! text more than a few times, whatever the text.
+//! A match may begin at nearly every character, and the characters that decide it are up to 64
+//! characters ahead. The scan therefore remembers the ends of the runs that it has examined. It
+//! reads no part of a text more than a few times, whatever the text is.
 
 use crate::delivery_log::{
     json::{self, REDACTED},
@@ -10,8 +10,8 @@ use crate::delivery_log::{
 };
 
 impl Mask {
-    /// Masks a payload: the strings of a JSON document, or a text. All else of the document stays
-    /// as it is written.
+    /// Masks a payload: the strings of a JSON document, or a text. The rest of the document stays
+    /// as received.
     #[must_use]
     pub fn apply(&self, payload: &[u8]) -> Vec<u8> {
         match json::document(payload) {
@@ -26,8 +26,8 @@ impl Mask {
         json::rewrite(json, &is_hidden, &|text| self.text(text))
     }
 
-    /// Masks a text: phone numbers, e-mail addresses, secrets and card numbers, where they were
-    /// asked for.
+    /// Masks a text: the phone numbers, e-mail addresses, secrets and card numbers that the mask
+    /// covers.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         masked(self, text)
@@ -37,13 +37,13 @@ impl Mask {
 /// Parts of names whose values are secrets in `name=value`.
 const SECRETS: [&str; 4] = ["token", "secret", "password", "auth"];
 
-/// Longest name, local part and number in characters.
+/// Maximum length of a name, a local part and a number, in characters.
 const MAX_PART: usize = 64;
 
-/// The `@` of an address in a form, which could also be letters of a name.
+/// The `@` of an address in a form. Its letters could also belong to a name.
 const ESCAPED_AT: &[u8] = b"%40";
 
-/// Card numbers have at most so many digits.
+/// Maximum number of digits in a card number.
 const MAX_DIGITS: usize = 19;
 
 pub(crate) fn masked(mask: &Mask, text: &str) -> String {
@@ -60,25 +60,25 @@ struct Scan<'a> {
     mask: &'a Mask,
     text: &'a str,
     masked: String,
-    /// The text before this is in `masked`.
+    /// End of the text that is already in `masked`.
     copied: usize,
     name: Name,
     local: Local,
     escaped: EscapedAt,
 }
 
-/// A run of the characters of names.
+/// Run of characters that names consist of.
 #[derive(Default)]
 struct Name {
     end: usize,
     /// Names that begin here or later in the run are short enough.
     first: usize,
-    /// The last place where a name may begin and still hold one of [`SECRETS`]. `None` unless a
-    /// value follows the run.
+    /// Last position at which a name may begin and still contain one of [`SECRETS`]. `None` unless
+    /// a value follows the run.
     last: Option<usize>,
 }
 
-/// A run of the characters of local parts.
+/// Run of characters that local parts consist of.
 #[derive(Default)]
 struct Local {
     end: usize,
@@ -86,21 +86,21 @@ struct Local {
     address: Option<Address>,
 }
 
-/// The part of an address that does not depend on where its local part begins.
+/// Part of an address that does not depend on the beginning of its local part.
 #[derive(Clone, Copy)]
 struct Address {
     /// Local parts that begin here or later are short enough.
     first: usize,
-    /// The end of the domain. `None` when it is no domain.
+    /// End of the domain, or `None` if it is not a domain.
     end: Option<usize>,
 }
 
-/// The next `%40` of a run of local characters.
+/// Next `%40` in a run of local characters.
 #[derive(Default)]
 struct EscapedAt {
-    /// Of the run that was searched.
+    /// End of the run that was searched.
     run_end: usize,
-    /// `None` when there is no other in the run.
+    /// `None` if there is no other in the run.
     at: Option<usize>,
     address: Option<Address>,
 }
@@ -118,23 +118,23 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Whether this is in the middle of a word, where nothing begins. Chinese and Japanese put no
-    /// blank before a number or a name in Latin letters.
+    /// Returns `true` in the middle of a word, where no match begins. Chinese and Japanese put no
+    /// space before a number or a name in Latin letters.
     fn is_inside(&self, at: usize, first: char) -> bool {
-        // What was put in another's place ends in no letter.
+        // A replacement does not end in a letter.
         let before = self.text.get(self.copied..at).unwrap_or_default();
         let last = before.chars().next_back();
         last.is_some_and(|last| last.is_alphanumeric() && (last.is_ascii() || !first.is_ascii()))
             && !ends_in_escape(before)
     }
 
-    /// Masks what begins here, and returns its end.
+    /// Masks the match that begins here, and returns its end.
     fn mask_at(&mut self, at: usize, first: char) -> Option<usize> {
         if self.mask.secrets
             && is_name(first)
             && let Some((name_end, end)) = self.secret(at)
         {
-            // The name stays, and its sign.
+            // The name and the `=` stay.
             self.replace(name_end + 1, end, REDACTED);
             return Some(end);
         }
@@ -159,7 +159,7 @@ impl<'a> Scan<'a> {
         self.masked
     }
 
-    /// The ends of the name and of the value where `name=value` begins.
+    /// Returns the ends of the name and of the value, if `name=value` begins here.
     fn secret(&mut self, at: usize) -> Option<(usize, usize)> {
         if at >= self.name.end {
             self.name = Name::at(self.text, at);
@@ -172,7 +172,7 @@ impl<'a> Scan<'a> {
         Some((end, end + 1 + value.find(ends_value).unwrap_or(value.len())))
     }
 
-    /// The end of an e-mail address that begins here.
+    /// Returns the end of an e-mail address that begins here.
     fn email(&mut self, at: usize) -> Option<usize> {
         if at >= self.local.end {
             self.local = Local::at(self.text, at);
@@ -186,22 +186,22 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The next `%40` in the run of local characters.
+    /// Returns the next `%40` in the run of local characters.
     fn escaped_at(&mut self, at: usize) -> Option<(usize, Address)> {
         let end = self.local.end;
         if self.escaped.run_end != end || self.escaped.at.is_some_and(|sign| sign < at) {
             let run = self.text.as_bytes().get(at..end)?;
             let found = run.windows(ESCAPED_AT.len()).position(|bytes| bytes == ESCAPED_AT);
             let sign = found.map(|found| at + found);
-            // The sign counts as part of the local part here.
+            // Here the sign counts as part of the local part.
             let address = sign.map(|sign| Address::around(self.text, at, sign + 3, sign + 3));
             self.escaped = EscapedAt { run_end: end, at: sign, address };
         }
         Some((self.escaped.at?, self.escaped.address?))
     }
 
-    /// Masks the numbers that begin here, and returns their end. They are taken whole also where
-    /// none is masked: the end of one must not pass for a number of its own.
+    /// Masks the numbers that begin here, and returns their end. Numbers are skipped as a whole
+    /// even if none is masked, so that the end of one is not taken for a number of its own.
     fn numbers(&mut self, at: usize, first: char) -> Option<usize> {
         if !first.is_ascii_digit() && first != '+' {
             return None;
@@ -211,7 +211,7 @@ impl<'a> Scan<'a> {
         match self.number(run) {
             Some(masked) => self.replace(at, end, &masked),
             None => {
-                // Several numbers in a row, of which each counts.
+                // Several numbers in a row are checked one by one.
                 let mut start = at;
                 for part in run.split(' ') {
                     let end = start + part.len();
@@ -225,12 +225,12 @@ impl<'a> Scan<'a> {
         Some(end)
     }
 
-    /// What stands in a number's place; `None` where it stays.
+    /// Returns the replacement of a number, or `None` if the number stays.
     fn number(&self, text: &str) -> Option<String> {
         let mut digits = [0; MAX_DIGITS];
         let mut count = 0;
         for digit in text.bytes().filter(u8::is_ascii_digit) {
-            // With more of them it is neither.
+            // A longer run is neither a card number nor a phone number.
             *digits.get_mut(count)? = digit;
             count += 1;
         }
@@ -269,7 +269,8 @@ impl Local {
 }
 
 impl Address {
-    /// Of a run that begins at `start`, up to `end`, and the domain after it.
+    /// Creates the address with a local part that ends at `end` and a domain that begins at
+    /// `domain`. The run of the local part begins at `start`.
     fn around(text: &str, start: usize, end: usize, domain: usize) -> Self {
         let run = text.get(start..end).unwrap_or_default();
         let last = run.char_indices().rev().take(MAX_PART).last();
@@ -279,14 +280,14 @@ impl Address {
     }
 }
 
-/// The place of the last one of [`SECRETS`] in a name.
+/// Returns the last position of one of [`SECRETS`] in a name.
 fn last_secret(text: &str, start: usize, end: usize) -> Option<usize> {
     let name = text.as_bytes().get(start..end)?;
     let holds = |part: &[u8]| SECRETS.iter().any(|secret| begins_with(part, secret.as_bytes()));
     (0..name.len()).rev().find(|at| name.get(*at..).is_some_and(holds)).map(|at| start + at)
 }
 
-/// In either case.
+/// Returns `true` if the text begins with the word, in upper or lower case.
 fn begins_with(text: &[u8], word: &[u8]) -> bool {
     text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
@@ -328,12 +329,13 @@ fn is_domain(char: char) -> bool {
     char.is_alphanumeric() || matches!(char, '.' | '-')
 }
 
-/// A form writes `+` before a number as `%2B`, whose end is no letter of a word.
+/// Returns `true` if the text ends in an escape. A form writes `+` before a number as `%2B`, whose
+/// end is not a letter of a word.
 fn ends_in_escape(text: &str) -> bool {
     matches!(text.as_bytes(), [.., b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
-/// Of the domain that the text begins with. It has two labels at least.
+/// Returns the length of the domain at the beginning of the text. A domain has at least two labels.
 fn domain_len(text: &str) -> Option<usize> {
     let len = text.find(|char| !is_domain(char)).unwrap_or(text.len());
     let domain = text.get(..len)?.trim_end_matches(['.', '-']);
@@ -341,15 +343,15 @@ fn domain_len(text: &str) -> Option<usize> {
     (labels > 1).then_some(domain.len())
 }
 
-/// Of the numbers that the text begins with, without what follows the last digit.
+/// Returns the length of the numbers at the beginning of the text, up to the last digit.
 fn numbers_len(text: &str) -> usize {
     let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b' ' | b'.' | b'-' | b'(' | b')' | b'+');
     let part = text.bytes().take(MAX_PART).take_while(is_part).enumerate();
-    // A second plus begins another number.
+    // A second `+` begins another number.
     let mut len = part.take_while(|(at, byte)| *at == 0 || *byte != b'+').count();
     let bytes = text.as_bytes();
     if len == MAX_PART {
-        // What is beyond could belong to the last number.
+        // Characters beyond the limit could belong to the last number.
         let blank = bytes.iter().take(len).rposition(|byte| *byte == b' ');
         len = blank.unwrap_or(len);
     }
@@ -357,7 +359,7 @@ fn numbers_len(text: &str) -> usize {
     last.map_or(0, |last| last + 1)
 }
 
-/// By the check digit that all card numbers have.
+/// Returns `true` if the check digit is valid, which all card numbers have.
 fn is_card_number(digits: &[u8]) -> bool {
     let sum: u32 = digits
         .iter()

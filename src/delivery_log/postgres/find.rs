@@ -1,4 +1,4 @@
-//! Searches.
+//! Searches in PostgreSQL.
 
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
@@ -12,7 +12,8 @@ use crate::delivery_log::{
     store::LogError,
 };
 
-/// `$1` is how many rows are looked at, then the range of ids, and what is asked for.
+/// Statement that examines rows by ID. `$1` is the number of rows to examine. The range of IDs and
+/// the filter follow.
 const WALK: &str = "
     SELECT id FROM (
         SELECT id, provider, tenant, status FROM webhook_deliveries
@@ -22,11 +23,11 @@ const WALK: &str = "
         AND (cardinality($6::text[]) = 0 OR status = ANY($6))
     ORDER BY id DESC LIMIT $7";
 
-/// The last row that is looked at and the one after it.
+/// Statement for the last row that is examined and the row after it.
 const WALKED: &str = "SELECT id FROM webhook_deliveries WHERE id >= $2 AND id < $3 \
      ORDER BY id DESC LIMIT 2 OFFSET $1 - 1";
 
-/// Rows by their ids, one by one.
+/// Statement for rows by their IDs, one by one.
 const ROWS: &str = "
     SELECT entry.* FROM unnest($1::text[]) AS wanted(id)
     CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE id = wanted.id LIMIT 1) AS entry
@@ -56,7 +57,7 @@ fn read(rows: &[PgRow]) -> Result<Vec<Entry>, LogError> {
     rows.iter().map(sql::read).collect()
 }
 
-/// The groups that the filter asks for. `None` when they are too many.
+/// Returns the groups that the filter selects, or `None` if there are too many.
 async fn keys(
     connection: &mut PgConnection,
     groups: &Groups,
@@ -72,8 +73,8 @@ async fn keys(
     Ok(groups.keys(found?))
 }
 
-/// The groups that there are, each by one look into the index: rows are compared by all columns at
-/// once, so that no other index offers their order.
+/// Returns the statement for the existing groups, with one access to the index for each. Rows are
+/// compared by all columns at once, so that no other index offers their order.
 pub(crate) fn found(groups: &Groups) -> String {
     let columns: Vec<_> = groups.index.columns().iter().take(groups.depth()).collect();
     let first = groups.seek("webhook_deliveries", ">=", &numbered(1..=groups.fixed.len()));
@@ -92,7 +93,7 @@ pub(crate) fn found(groups: &Groups) -> String {
     )
 }
 
-/// The newest rows of all groups.
+/// Returns the newest rows of all groups.
 async fn newest(
     connection: &mut PgConnection,
     filter: &Filter,
@@ -109,8 +110,9 @@ async fn newest(
     read(&query.fetch_all(connection).await.map_err(error)?)
 }
 
-/// `$1` and `$2` are the range of ids, `$3` the limit, the others the values of each column. As in
-/// [`found`], rows are compared by all columns.
+/// Returns the statement for the newest rows of all groups. `$1` and `$2` are the range of IDs,
+/// `$3` is the limit, and the others are the values of each column. Rows are compared by all
+/// columns, as in [`found`].
 pub(crate) fn newest_of(index: Index) -> String {
     let columns = index.columns().join(", ");
     let arrays = numbered(4..=3 + index.columns().len()).join("::text[], ");
@@ -134,7 +136,7 @@ pub(crate) fn newest_of(index: Index) -> String {
     )
 }
 
-/// Looks at the newest rows, whatever they are.
+/// Examines the newest rows, whatever their groups are.
 async fn walk(connection: &mut PgConnection, filter: &Filter) -> Result<Page, LogError> {
     let [lowest, end] = sql::range(filter);
     let rows = i64::from(MAX_WALK);

@@ -1,4 +1,4 @@
-//! Connections for one purpose, and transactions that the server ends in time.
+//! Connections for one purpose, with transactions whose time limit the server enforces.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,13 +11,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::delivery_log::{postgres::error::error, store::LogError};
 
-/// For a connection to be made.
+/// Time limit for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Connections of which so many are at work at once. Who comes first is served first.
+/// Connections for one purpose, of which a limited number works at once. Callers are served in the
+/// order of their calls.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// For all connections. The pool gives up those who wait for long; a queue is no fault.
+    /// Permits for all connections. The pool would fail callers that wait for long, but a queue is
+    /// not a failure.
     room: Arc<Semaphore>,
     pool: PgPool,
     begin: Arc<str>,
@@ -33,7 +35,7 @@ impl Lane {
         Self { room: Arc::new(room), pool, begin: Arc::clone(begin) }
     }
 
-    /// Waits for a connection for as long as the caller does.
+    /// Waits for a connection, for as long as the caller does.
     pub(crate) async fn connection(&self) -> Result<CloseOnDrop, LogError> {
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(LogError::unavailable)?;
         let connection = self.pool.acquire().await.map_err(error)?;
@@ -44,8 +46,9 @@ impl Lane {
         })
     }
 
-    /// Works on a connection, in a task that comes to its end also when nobody waits for it: a server
-    /// goes on with a statement whose client is gone, and so many at once would be without a bound.
+    /// Runs the work on a connection, in a task that completes even if no caller waits for it. A
+    /// server continues a statement whose client is gone, and the number of these statements would
+    /// have no limit otherwise.
     pub(crate) async fn run<T, W>(
         &self,
         work: impl FnOnce(CloseOnDrop) -> W + Send + 'static,
@@ -64,8 +67,8 @@ impl Lane {
     }
 }
 
-/// A connection that is closed unless its transaction has ended well: of one whose future was
-/// dropped nobody knows.
+/// Connection that is closed unless its transaction has ended well. If its future was dropped, the
+/// state of the connection is unknown.
 pub(crate) struct CloseOnDrop {
     connection: Option<PoolConnection<sqlx::Postgres>>,
     begin: Arc<str>,
@@ -73,7 +76,7 @@ pub(crate) struct CloseOnDrop {
 }
 
 impl CloseOnDrop {
-    /// Begins a transaction in which the server itself keeps the time limit.
+    /// Begins a transaction whose time limit the server itself enforces.
     pub(crate) async fn begin(&mut self) -> Result<Transaction<'_, sqlx::Postgres>, LogError> {
         match &mut self.connection {
             Some(connection) => connection.begin_with(self.begin.to_string()).await.map_err(error),
@@ -81,7 +84,7 @@ impl CloseOnDrop {
         }
     }
 
-    /// It goes back to the others.
+    /// Returns the connection to the pool.
     pub(crate) fn keep(&mut self) {
         self.connection = None;
     }
@@ -90,18 +93,20 @@ impl CloseOnDrop {
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            // At once, without a word of farewell that a silent server keeps waiting for: another
-            // one may be made.
+            // Closed at once, without a message that would wait for a silent server. The pool may
+            // then open another connection.
             drop(connection.detach());
         }
     }
 }
 
-/// What begins a transaction, in one round trip. The settings hold for it alone, so they do so too
-/// behind a pooler that shares connections. Without bitmaps and scans of the whole table the
-/// statements of a search have the one plan that they were written for, and are never worth compiling.
+/// Returns the statements that begin a transaction, in one round trip.
+///
+/// The settings apply to this transaction only, even behind a pooler that shares connections.
+/// Without bitmap scans and sequential scans, the statements of a search have the one plan that
+/// they were written for. Compiling them never pays off.
 pub(crate) fn begin(limit: Duration) -> Arc<str> {
-    // 0 would be no limit.
+    // 0 would mean no limit.
     let millis = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1);
     format!(
         "BEGIN; SET LOCAL statement_timeout = {millis}; \

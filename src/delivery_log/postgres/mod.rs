@@ -1,4 +1,4 @@
-//! The log in PostgreSQL.
+//! Delivery log in PostgreSQL.
 
 pub(crate) mod error;
 pub(crate) mod find;

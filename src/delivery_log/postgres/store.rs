@@ -1,4 +1,4 @@
-//! The log in PostgreSQL.
+//! Store in PostgreSQL.
 
 use std::{future::Future, pin::Pin, str::FromStr, sync::Arc, time::Duration};
 
@@ -24,10 +24,12 @@ use crate::delivery_log::{
 const MIGRATIONS: [&str; 1] =
     [include_str!("../../../migrations/postgres/0001_webhook_deliveries.sql")];
 
-/// Rows of one statement. With few sizes the database prepares few statements.
+/// Numbers of rows in one statement. The database prepares one statement for each size, so there
+/// are few sizes.
 const CHUNKS: [usize; 3] = [128, 16, 1];
 
-/// Several processes may do it at once. Any numbers that others are unlikely to use.
+/// Lock for migrations. Several processes may migrate or prune at once. The numbers of both locks
+/// are arbitrary, and other programs are unlikely to use them.
 const LOCK_TO_MIGRATE: &str = "SELECT pg_advisory_xact_lock(8247310226514)";
 const LOCK_TO_PRUNE: &str = "SELECT pg_advisory_xact_lock(8247310226515)";
 
@@ -60,7 +62,8 @@ impl Postgres {
         let mut connection = self.writer.connection().await?;
         let mut tx = connection.begin().await?;
         sqlx::query(LOCK_TO_MIGRATE).execute(&mut *tx).await.map_err(error)?;
-        // Text without values may hold several statements. `raw_sql` makes futures that cannot be sent.
+        // A query without values may hold several statements. The futures of `raw_sql` are not
+        // `Send`.
         tx.execute(sql::CREATE_SCHEMA).await.map_err(error)?;
         let version = sqlx::query_scalar(sql::VERSION).fetch_one(&mut *tx).await.map_err(error)?;
         for (number, migration) in sql::pending(&MIGRATIONS, version) {
@@ -129,13 +132,13 @@ async fn prune_some(mut connection: CloseOnDrop, keep: Keep) -> Result<u64, LogE
     Ok(deleted)
 }
 
-/// Checks that what the server has acknowledged is there after a crash.
+/// Checks that data survives a crash once the server has acknowledged it.
 async fn check_durable(connection: &mut PgConnection) -> Result<(), LogError> {
     for name in ["fsync", "full_page_writes", "synchronous_commit"] {
         let setting = sqlx::query_scalar("SELECT current_setting($1)").bind(name);
         let setting: String = setting.fetch_one(&mut *connection).await.map_err(error)?;
         if setting == "off" {
-            let why = format!("durable mode needs a server that commits to disk: `{name}` is off");
+            let why = format!("`{name}` is off; durable mode needs a server that commits to disk");
             return Err(LogError::unsuitable(why));
         }
     }
@@ -146,12 +149,12 @@ async fn check_durable(connection: &mut PgConnection) -> Result<(), LogError> {
         return Ok(());
     }
     Err(LogError::unsuitable(
-        "durable mode needs a table that outlives a crash: `webhook_deliveries` is UNLOGGED or temporary",
+        "table `webhook_deliveries` is UNLOGGED or temporary; durable mode needs one that survives a crash",
     ))
 }
 
-/// Rows that one statement can write: of one of the sizes, and each id once, which PostgreSQL asks
-/// for.
+/// Returns the number of rows that one statement can write: one of the sizes, and each ID at most
+/// once, as PostgreSQL requires.
 fn chunk(entries: &[Arc<Entry>]) -> usize {
     let mut ids = std::collections::HashSet::new();
     let distinct = entries.iter().take(CHUNKS[0]).take_while(|entry| ids.insert(entry.id)).count();

@@ -1,7 +1,7 @@
-//! The first stage: bodies are hashed and masked, on threads that may be busy.
+//! First stage: bodies are hashed and masked, on threads that may block.
 //!
-//! That is `spawn_blocking` and no thread of the log's own, because the runtime waits for it when
-//! it ends, reuses its threads, and SQLite's transactions need one of them anyway.
+//! The stage uses `spawn_blocking` rather than threads of its own: a runtime that shuts down waits
+//! for these threads and reuses them, and SQLite's transactions need one of them anyway.
 
 use std::{
     sync::Arc,
@@ -25,7 +25,8 @@ use crate::{
     panic::catch_panic,
 };
 
-/// How long a thread is kept at most, but for the row in hand: a runtime that ends waits for it.
+/// Maximum time for which a thread is kept, except for the current row: a runtime that shuts down
+/// waits for it.
 const TURN: Duration = Duration::from_millis(100);
 
 /// Finishes the rows of a lane until the queue is closed and none is left.
@@ -35,20 +36,21 @@ where
 {
     while has_work(&queue, lane).await {
         let (turns_queue, work) = (Arc::clone(&queue), work.clone());
-        // Panics when the system has no thread left.
+        // `spawn_blocking` panics if the system has no thread left.
         let turn = catch_panic(|| spawn_blocking(move || turn(&turns_queue, lane, &work)));
         let is_done = match turn {
             Ok(turn) => turn.await.is_ok(),
             Err(_) => false,
         };
         if !is_done {
-            // The rows wait where they are.
+            // The rows stay in the queue.
             sleep(MIN_DELAY).await;
         }
     }
 }
 
-/// Waits for a row, and for more that a thread is woken for only once. `false` in the end.
+/// Waits for a row, and a short time for more, so that a thread is woken only once for all of them.
+/// Returns `false` when the queue is closed and the lane is empty.
 async fn has_work(queue: &Queue, lane: Lane) -> bool {
     let signal = queue.signal(lane);
     loop {
@@ -68,17 +70,17 @@ async fn has_work(queue: &Queue, lane: Lane) -> bool {
     }
 }
 
-/// Finishes rows one by one, so that an urgent one waits for no more than one other, and each is
+/// Finishes rows one by one, so that an urgent row waits for at most one other. Each row can be
 /// written as soon as it is finished.
 fn turn(queue: &Queue, lane: Lane, work: &impl Fn(&mut Draft)) {
     let start = Instant::now();
     while start.elapsed() < TURN {
         let next = queue.state().take_unfinished(lane);
         let Some(mut job) = next else { break };
-        // A row that is not finished is still a row.
+        // A row whose work panics is written unfinished.
         let _ = catch_panic(|| work(&mut job.draft));
         queue.hand_over(job);
     }
-    // It may have been the last row, and taken back.
+    // The last row may have been taken back, so the writer must check for its end.
     queue.wake(queue.state(), None);
 }

@@ -1,12 +1,12 @@
-//! The limits of a batch.
+//! Limits of a batch.
 
 use std::time::Duration;
 
-/// Rows of one transaction.
+/// Maximum number of rows in a transaction.
 pub(crate) const BATCH: usize = 512;
 
-/// For more rows to come, so that one transaction takes several.
+/// Time to wait for more rows, so that one transaction takes several.
 pub(crate) const LINGER: Duration = Duration::from_millis(50);
 
-/// Before the next try when a stage could not do its work.
+/// Delay before the first retry of a stage that has failed.
 pub(crate) const MIN_DELAY: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! The queue of rows that wait to be written.
+//! Queue of rows that wait to be written.
 
 pub(crate) mod finish;
 pub(crate) mod limits;

@@ -1,5 +1,4 @@
-//! Rows that wait to be written, in two stages: their bodies are hashed and masked, and then they
-//! are written.
+//! Queue of rows with two stages: bodies are hashed and masked, and then rows are written.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -21,12 +20,12 @@ use crate::delivery_log::{
     settings::Settings,
 };
 
-/// Wakes one stage.
+/// Signal that wakes one stage.
 #[derive(Default)]
 pub(crate) struct Signal {
-    /// There is something to do.
+    /// There is work.
     pub(crate) some: Notify,
-    /// Nothing else is worth waiting for.
+    /// The work is due, and need not wait for more.
     pub(crate) now: Notify,
 }
 
@@ -39,7 +38,7 @@ impl Signal {
     }
 }
 
-/// Between the requests and the tasks that finish and write their rows.
+/// Queue between the requests and the tasks that finish and write their rows.
 #[derive(Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -62,7 +61,7 @@ impl Queue {
         }
     }
 
-    /// Best effort: without room the row is counted, and gone.
+    /// Adds a row with best effort. If there is no room, the row is lost and counted.
     pub(crate) fn push(&self, draft: Draft, settings: &Settings) {
         let mut state = self.state();
         let pushed = state.push(draft, None, settings);
@@ -75,7 +74,8 @@ impl Queue {
         }
     }
 
-    /// The receiver hears when the row has been written. Dropping it takes the row back, unless it
+    /// Adds a row that a request waits for. Returns a receiver that completes when the row has been
+    /// written, or `None` if there is no room. Dropping the receiver takes the row back, unless it
     /// is being written.
     pub(crate) fn push_urgent(
         &self,
@@ -89,8 +89,8 @@ impl Queue {
         Some(receiver)
     }
 
-    /// The receiver hears when all that is in the queue now has been written. A queue that is
-    /// closed has no receiver: its writer may be gone.
+    /// Returns a receiver that completes when all rows that are in the queue now have been written.
+    /// Returns `None` if the queue is closed, because its writer may have ended.
     pub(crate) fn flush(&self) -> Option<oneshot::Receiver<()>> {
         let mut state = self.state();
         if state.is_closed {
@@ -103,14 +103,15 @@ impl Queue {
         Some(receiver)
     }
 
-    /// Notes are few, and always have room.
+    /// Adds a note. Notes are few, and always have room.
     pub(crate) fn note(&self, entry: Entry) {
         let mut state = self.state();
         state.push_note(entry);
         self.wake(state, None);
     }
 
-    /// Whether this refusal may be written. If so, the number of those kept back before goes first.
+    /// Returns `true` if the row of a rejection may be written. A note with the number of
+    /// rejections suppressed before it goes first.
     pub(crate) fn takes_refusal(&self, now: SystemTime, settings: &Settings) -> bool {
         let mut state = self.state();
         let Some(count) = state.refusals.take(now, settings.refusals_per_minute) else {
@@ -120,7 +121,7 @@ impl Queue {
         true
     }
 
-    /// Nothing more comes in. What is there is still written.
+    /// Closes the queue: no more rows are added, and those in the queue are still written.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         if !state.is_closed {
@@ -131,7 +132,7 @@ impl Queue {
         self.wake_all();
     }
 
-    /// What was never written is lost, the rows in the stages' hands included.
+    /// Discards all unwritten rows and counts them as lost, including those that a stage works on.
     pub(crate) fn give_up(&self) {
         let count = self.state().give_up();
         self.lost.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -162,14 +163,14 @@ impl Queue {
         let mut now = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(feature = "tracing")]
         match (&*now, &failure) {
-            (None, Some(error)) => tracing::error!(error, "the webhook log cannot be written"),
-            (Some(_), None) => tracing::info!("the webhook log is written again"),
+            (None, Some(error)) => tracing::error!(error, "delivery log write failed; will retry"),
+            (Some(_), None) => tracing::info!("delivery log recovered"),
             _ => {}
         }
         *now = failure;
     }
 
-    /// Wakes the stage that has a row more now: this lane, or the writer.
+    /// Wakes the stage that has a new row: this lane, or the writer.
     pub(crate) fn wake(&self, mut state: MutexGuard<'_, State>, lane: Option<Lane>) {
         let (signal, work) = match lane {
             Some(lane) => (self.signal(lane), state.unfinished(lane)),
@@ -202,7 +203,7 @@ impl Queue {
     pub(crate) fn done(&self, batch: Vec<Job>) {
         self.state().done(&batch);
         for written in batch.into_iter().filter_map(|job| job.written) {
-            // Whoever does not wait any more needs no word.
+            // The request may no longer wait.
             let _ = written.send(());
         }
     }

@@ -1,15 +1,16 @@
-//! When all rows have been written that were there at some time, in whatever order they are.
+//! Rounds of rows, which show when all rows that were queued at some time are written, in whatever
+//! order.
 
 use std::collections::VecDeque;
 
 use tokio::sync::oneshot;
 
-/// Rows between one flush and the next, for all flushes that wait.
+/// Rounds for all flushes that wait. A round holds the rows between one flush and the next.
 #[derive(Default)]
 pub(crate) struct Rounds {
-    /// The number of the first one in `rounds`.
+    /// Number of the first round in `rounds`.
     first: u64,
-    /// All but the last end with a flush.
+    /// All rounds but the last end with a flush.
     rounds: VecDeque<Round>,
 }
 
@@ -20,7 +21,7 @@ struct Round {
 }
 
 impl Rounds {
-    /// Adds a row to the last round, and returns the round's number.
+    /// Adds a row to the last round, and returns the number of the round.
     pub(crate) fn enter(&mut self) -> u64 {
         if self.rounds.is_empty() {
             self.rounds.push_back(Round::default());
@@ -32,7 +33,8 @@ impl Rounds {
         self.first.saturating_add(u64::try_from(before).unwrap_or(u64::MAX))
     }
 
-    /// Ends the last round. The receiver hears when no row of it or of an earlier one is left.
+    /// Ends the last round. The receiver completes when no row of this round or an earlier one is
+    /// left.
     pub(crate) fn end(&mut self) -> oneshot::Receiver<()> {
         let (flush, receiver) = oneshot::channel();
         if self.rounds.is_empty() {
@@ -50,7 +52,7 @@ impl Rounds {
         self.rounds.len() > 1
     }
 
-    /// Takes a row out of its round.
+    /// Removes a row from its round.
     pub(crate) fn leave(&mut self, round: u64) {
         let at = round.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         if let Some(round) = at.and_then(|at| self.rounds.get_mut(at)) {
@@ -64,7 +66,7 @@ impl Rounds {
             && round.rows == 0
             && let Some(flush) = round.flush.take()
         {
-            // Whoever does not wait any more needs no word.
+            // The receiver may be gone.
             let _ = flush.send(());
             self.rounds.pop_front();
             self.first = self.first.saturating_add(1);

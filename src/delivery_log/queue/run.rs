@@ -1,4 +1,4 @@
-//! The two stages of a queue.
+//! Task that runs the two stages of a queue.
 
 use crate::delivery_log::{
     queue::{finish::finish, queue::Queue, state::Lane, write::write},
@@ -8,7 +8,8 @@ use crate::delivery_log::{
 };
 use std::sync::Arc;
 use tokio::task::JoinSet;
-/// Finishes and writes until the queue is closed and empty. All of it ends with this future.
+/// Finishes and writes rows until the queue is closed and empty. Dropping the future stops both
+/// stages.
 pub(crate) async fn run<F>(queue: Arc<Queue>, store: &dyn LogStore, settings: &Settings, work: F)
 where
     F: Fn(&mut Draft) + Clone + Send + 'static,

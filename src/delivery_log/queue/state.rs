@@ -1,4 +1,4 @@
-//! The rows of both stages, and what they may take.
+//! Rows of both stages, and their limits.
 
 use std::{collections::VecDeque, mem, time::SystemTime};
 
@@ -15,36 +15,38 @@ use crate::{
     observe::window::Window,
 };
 
-/// Bytes of one transaction, so that no row waits long for others' payloads.
+/// Maximum bytes of a transaction, so that no row waits long for the payloads of others.
 pub(crate) const BATCH_BYTES: usize = 4 << 20;
 
-/// Bytes of a transaction that urgent rows wait for.
+/// Maximum bytes of a transaction of other rows while urgent rows wait.
 pub(crate) const BETWEEN_BYTES: usize = 1 << 20;
 
-/// Bodies that are not proven genuine take at most this part of the queue's bytes.
+/// Divisor of the queue's bytes. Bodies of unverified requests use at most a quarter of them.
 const STRANGERS_PART: usize = 4;
 
-/// A row that is not written yet.
+/// Row that is not written yet.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) draft: Draft,
-    /// There when a request waits for the row, which is urgent then.
+    /// Present if a request waits for the row, which makes the row urgent.
     pub(crate) written: Option<oneshot::Sender<()>>,
-    /// What it takes of the queue's bytes.
+    /// Bytes of the queue that the row uses.
     len: usize,
-    /// What it takes of the strangers' part of them.
+    /// Bytes that the row uses of the part for unverified requests.
     strangers: usize,
     round: u64,
 }
 
 impl Job {
-    /// Its request has been answered with 503 by now, and has its row by that.
+    /// Returns `true` if the request no longer waits for this row. It has been rejected with 503 by
+    /// now, and has another row for that.
     fn is_taken_back(&self) -> bool {
         self.written.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 }
 
-/// Bodies that are hashed and masked one after the other. No short one waits for a long one.
+/// Lane of bodies that are hashed and masked one after the other. No short body waits for a long
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
     Short,
@@ -56,7 +58,7 @@ impl Lane {
 
     const LONGEST_SHORT: usize = 64 << 10;
 
-    /// `None` when there is nothing to do about the row.
+    /// Returns the lane of the row, or `None` if there is nothing to finish.
     fn of(draft: &Draft) -> Option<Self> {
         let len = draft.body_len()?;
         Some(if len <= Self::LONGEST_SHORT { Self::Short } else { Self::Long })
@@ -65,7 +67,7 @@ impl Lane {
 
 #[derive(Default)]
 struct Rows {
-    /// Requests wait for these.
+    /// Rows that requests wait for.
     urgent: VecDeque<Job>,
     rest: VecDeque<Job>,
 }
@@ -75,7 +77,7 @@ impl Rows {
         self.urgent.is_empty() && self.rest.is_empty()
     }
 
-    /// Whether it is no use waiting for more.
+    /// Returns `true` if the rows need not wait for more.
     fn is_due(&self) -> bool {
         !self.urgent.is_empty() || self.rest.len() >= BATCH
     }
@@ -86,13 +88,13 @@ impl Rows {
     }
 }
 
-/// What a stage has to do.
+/// Work of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Nothing, now or later.
+    /// No work, now or later.
     Over,
     Nothing,
-    /// More rows may come, and be done together with these.
+    /// More rows may come, and can be processed together with these.
     Some,
     Now,
 }
@@ -101,18 +103,18 @@ pub(crate) enum Work {
 pub(crate) struct State {
     short: Rows,
     long: Rows,
-    /// Finished, or without a body.
+    /// Rows that are finished, or have no body.
     ready: Rows,
-    /// The last batch was urgent, and it is the others' turn.
+    /// `true` after an urgent batch: the other rows have their turn.
     is_rests_turn: bool,
-    /// Of both lanes, and in their hands.
+    /// Number of rows in both lanes, including the rows in progress.
     unfinished: usize,
-    /// Of both stages, and in their hands.
+    /// Number of rows in both stages, including the rows in progress.
     rows: usize,
     bytes: usize,
     strangers: usize,
     rounds: Rounds,
-    /// Lost, and not yet said in a note.
+    /// Number of lost rows that no note has reported yet.
     lost: u64,
     pub(crate) refusals: Window,
     pub(crate) is_closed: bool,
@@ -128,7 +130,7 @@ impl State {
         self.lost += count;
     }
 
-    /// Takes the row if there is room for it, and says in which lane it is.
+    /// Adds the row if there is room for it, and returns its lane.
     pub(crate) fn push(
         &mut self,
         mut draft: Draft,
@@ -141,10 +143,10 @@ impl State {
                 draft.drop_body();
             }
         }
-        // In durable mode deliveries wait for their rows, and strangers must leave room for these.
+        // In durable mode, deliveries wait for their rows, so unverified requests must leave room.
         let halves = if settings.is_durable && draft.is_strangers() { 1 } else { 2 };
         if !self.has_room(draft.len(), halves, settings) {
-            // Of a delivery that waits for its row, and of a stranger's, the row is what counts.
+            // The row matters more than its body.
             if written.is_some() || draft.is_strangers() {
                 draft.drop_body();
             }
@@ -157,7 +159,7 @@ impl State {
         Ok(lane)
     }
 
-    /// Whether the row fits into so many halves of the queue.
+    /// Returns `true` if the row fits into this many halves of the queue.
     fn has_room(&self, len: usize, halves: usize, settings: &Settings) -> bool {
         let part = |all: usize| if halves == 2 { all } else { all.div_ceil(2) };
         !self.is_closed
@@ -179,7 +181,7 @@ impl State {
         }
     }
 
-    /// Counts the bytes that it holds now.
+    /// Updates the counts by the bytes that the row holds now.
     fn measure(&mut self, job: &mut Job) {
         self.bytes = self.bytes.saturating_sub(job.len);
         self.strangers = self.strangers.saturating_sub(job.strangers);
@@ -189,7 +191,7 @@ impl State {
         self.strangers = self.strangers.saturating_add(job.strangers);
     }
 
-    /// Notes are few, and always have room.
+    /// Adds a note. Notes are few, and always have room.
     pub(crate) fn push_note(&mut self, entry: Entry) {
         self.add(Draft::note(entry), None);
     }
@@ -200,7 +202,7 @@ impl State {
         }
     }
 
-    /// What was kept back or lost since the last note.
+    /// Adds notes with the numbers of rejections suppressed and rows lost since the last notes.
     pub(crate) fn push_notes(&mut self) {
         let now = SystemTime::now();
         let kept_back = self.refusals.flush();
@@ -213,12 +215,12 @@ impl State {
         self.push_count("dropped", lost, now);
     }
 
-    /// The receiver hears when all rows that are there now have been written.
+    /// Returns a receiver that completes when all rows that are in the queue now have been written.
     pub(crate) fn flush(&mut self) -> oneshot::Receiver<()> {
         self.rounds.end()
     }
 
-    /// Whether somebody waits for all rows.
+    /// Returns `true` if a caller waits for all rows.
     fn is_hurried(&self) -> bool {
         self.is_closed || self.rounds.is_awaited()
     }
@@ -230,7 +232,7 @@ impl State {
         }
     }
 
-    /// What there is to finish.
+    /// Returns the work of the first stage in this lane.
     pub(crate) fn unfinished(&mut self, lane: Lane) -> Work {
         let is_hurried = self.is_hurried();
         let is_closed = self.is_closed;
@@ -243,7 +245,7 @@ impl State {
         }
     }
 
-    /// The next row to finish.
+    /// Takes the next row to finish.
     pub(crate) fn take_unfinished(&mut self, lane: Lane) -> Option<Job> {
         loop {
             let rows = self.lane(lane);
@@ -258,7 +260,7 @@ impl State {
 
     /// Takes back a row that has been finished.
     pub(crate) fn hand_over(&mut self, mut job: Job) {
-        // It has been counted as lost.
+        // The row has been counted as lost.
         if self.is_given_up {
             return;
         }
@@ -267,7 +269,7 @@ impl State {
         self.ready.push_back(job);
     }
 
-    /// What there is to write.
+    /// Returns the work of the second stage.
     pub(crate) fn unwritten(&self) -> Work {
         if self.rows == 0 && self.is_closed {
             Work::Over
@@ -280,8 +282,8 @@ impl State {
         }
     }
 
-    /// The rows of the next transaction: urgent ones alone, and after each such batch a short one
-    /// of the others, which would wait for ever otherwise.
+    /// Takes the rows of the next transaction: urgent rows alone, and after each batch of them a
+    /// short batch of the others, which would wait forever otherwise.
     pub(crate) fn take_batch(&mut self, most: usize) -> Vec<Job> {
         let is_rests_turn = mem::take(&mut self.is_rests_turn) && !self.ready.rest.is_empty();
         if !is_rests_turn {
@@ -325,13 +327,14 @@ impl State {
         }
     }
 
-    /// There is room again, and a note is written that says what was lost.
+    /// Removes the written rows. Now that there is room again, adds a note with the number of lost
+    /// rows.
     pub(crate) fn done(&mut self, batch: &[Job]) {
         batch.iter().for_each(|job| self.settle(job));
         self.push_lost(SystemTime::now());
     }
 
-    /// The row has been written, or nobody wants it.
+    /// Removes a row that has been written, or that no request waits for any more, from the counts.
     fn settle(&mut self, job: &Job) {
         self.rows = self.rows.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(job.len);
@@ -339,7 +342,7 @@ impl State {
         self.rounds.leave(job.round);
     }
 
-    /// Forgets all rows, those in the stages' hands too, and says how many they were.
+    /// Discards all rows, including those that a stage works on, and returns their number.
     pub(crate) fn give_up(&mut self) -> usize {
         self.is_given_up = true;
         self.short = Rows::default();

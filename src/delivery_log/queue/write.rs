@@ -1,4 +1,4 @@
-//! The second stage: finished rows are written, many in one transaction.
+//! Second stage: finished rows are written, many in one transaction.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,25 +15,26 @@ use crate::delivery_log::{
     timeout::limited,
 };
 
-/// Until the number of refusals that were kept back is written even if none is let through.
+/// Time without rows after which the number of suppressed rejections is written.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Between two tries while the store cannot be used; it begins with [`MIN_DELAY`].
+/// Maximum delay between two tries while the store is unavailable. The first delay is
+/// [`MIN_DELAY`].
 const MAX_DELAY: Duration = Duration::from_secs(1);
 
-/// Writes until the queue is closed and empty.
+/// Writes rows until the queue is closed and empty.
 pub(crate) async fn write(queue: &Queue, store: &dyn LogStore, settings: &Settings) {
     let mut delay = MIN_DELAY;
     let mut most = BATCH;
     while let Some(mut batch) = next(queue, most).await {
-        // The store may be at work on them still when its time has passed.
+        // The entries are shared, because the store may still use them after the time limit.
         let entries = batch.iter().map(|job| Arc::clone(&job.draft.entry)).collect();
         let written = limited(settings, async { store.write(entries).await }).await;
         let error = match written {
             Ok(()) => None,
             Err(error) => {
                 if error.is_time_out() {
-                    // A store that is slow, and not down, never ends a batch that is too much.
+                    // A store that is only slow may never finish a batch of this size.
                     most = (batch.len() / 2).max(1);
                 }
                 if error.is_refusal() {
@@ -57,7 +58,7 @@ pub(crate) async fn write(queue: &Queue, store: &dyn LogStore, settings: &Settin
     }
 }
 
-/// The next rows; none when the queue is closed and empty.
+/// Returns the next rows, or `None` when the queue is closed and empty.
 async fn next(queue: &Queue, most: usize) -> Option<Vec<Job>> {
     let signal = &queue.ready;
     loop {
@@ -84,8 +85,8 @@ async fn next(queue: &Queue, most: usize) -> Option<Vec<Job>> {
     }
 }
 
-/// One row that the store does not take must not keep the others from being written, and would do
-/// so for ever. It is lost, and counted; a request that waits for it is answered with 503.
+/// Writes the rows one by one, so that a row that the store rejects does not block the others
+/// forever. The rejected row is lost and counted, and a request that waits for it gets 503.
 async fn one_by_one(
     queue: &Queue,
     store: &dyn LogStore,
@@ -97,19 +98,20 @@ async fn one_by_one(
         let entries = vec![Arc::clone(&job.draft.entry)];
         match limited(settings, async { store.write(entries).await }).await {
             Err(error) if error.is_refusal() => {
-                // A note of a note that was refused would be refused too, and so on for ever.
+                // A rejected note is not counted: the note about it would be rejected, too, and so
+                // on.
                 refused += u64::from(!job.draft.is_note());
                 job.written = None;
             }
             other => other?,
         }
     }
-    // Not before the end, since the batch is begun again when the store fails meanwhile.
+    // Counted at the end, because the batch starts again if the store fails meanwhile.
     queue.lose(refused);
     Ok(())
 }
 
-/// The error and its causes, none of which holds a row's content.
+/// Returns the text of the error and its causes, none of which contains the content of a row.
 fn describe(error: &LogError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);

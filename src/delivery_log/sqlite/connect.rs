@@ -1,4 +1,4 @@
-//! How a file is opened, and what it must be able to do.
+//! Setup of SQLite connections.
 
 use std::path::{Path, PathBuf};
 use std::{
@@ -10,14 +10,15 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::delivery_log::{sql, sqlite::error::error, store::LogError};
 
-/// A row has its payload, so the default of 4 KiB would hold one or two. A file that is there keeps
-/// the size that it has.
+/// Page size of new files in bytes. A row includes its payload, so a page of 4 KiB, the default,
+/// would hold one or two rows. An existing file keeps its page size.
 const PAGE_SIZE: u32 = 16 << 10;
 
-/// SQLite's own, in pages: when the write-ahead log is brought into the file.
+/// SQLite's default for the length of the write-ahead log, in pages, at which it is copied into the
+/// file.
 const AUTOCHECKPOINT: u64 = 1_000;
 
-/// `PRAGMA synchronous` as it is read back.
+/// Value of `FULL` when `PRAGMA synchronous` is read back.
 const FULL: i64 = 2;
 
 #[derive(Debug)]
@@ -27,8 +28,9 @@ pub(crate) struct Setup {
     pub(crate) is_durable: bool,
 }
 
-/// Refuses names that SQLite does not take for a file's. Creates the file if it is not there, for its
-/// owner only: rows may hold personal data. The write-ahead log takes over its mode.
+/// Rejects names that SQLite does not treat as file names. Creates the file if it does not exist,
+/// accessible to its owner only: rows may hold personal data. The write-ahead log takes over the
+/// mode of the file.
 pub(crate) fn prepare(path: &Path) -> Result<(), LogError> {
     let name = path.as_os_str().as_encoded_bytes();
     if name.is_empty() || name == b":memory:" {
@@ -36,7 +38,7 @@ pub(crate) fn prepare(path: &Path) -> Result<(), LogError> {
     }
     if name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"file:")) {
         return Err(LogError::unsuitable(
-            "a path is expected, not a URI; keep rows in memory with `MemoryLog`",
+            "expected a path, found a URI; use `MemoryLog` to keep rows in memory",
         ));
     }
     #[cfg(unix)]
@@ -51,8 +53,8 @@ pub(crate) fn prepare(path: &Path) -> Result<(), LogError> {
 
 fn not_a_file() -> LogError {
     LogError::unsuitable(
-        "an SQLite database in memory is gone with its connection, and each connection has another; \
-         keep rows in memory with `MemoryLog`",
+        "an in-memory database belongs to one connection, and the log uses several; \
+         use `MemoryLog` to keep rows in memory",
     )
 }
 
@@ -79,16 +81,17 @@ pub(crate) fn writer(setup: &Setup) -> Result<Connection, LogError> {
     let set = |name, value: &str| connection.pragma_update(None, name, value).map_err(error);
     set("page_size", &PAGE_SIZE.to_string())?;
     let mode = write_ahead(&connection).map_err(error)?;
-    // Without a sync at each commit a power cut, though no kill, can take the last rows.
+    // Without a sync at each commit, a power loss can lose the last rows. Killing the process
+    // cannot.
     set("synchronous", if setup.is_durable { "FULL" } else { "NORMAL" })?;
     if setup.is_durable {
-        // macOS's ordinary sync does not wait for the disk.
+        // On macOS, an ordinary sync does not wait for the disk.
         set("fullfsync", "ON")?;
         set("checkpoint_fullfsync", "ON")?;
         let level = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
         check_durable(&mode, level.map_err(error)?)?;
     }
-    // Deleted rows may hold personal data, and are overwritten.
+    // Deleted rows may hold personal data, so SQLite overwrites them.
     set("secure_delete", "ON")?;
     if let Some(bytes) = setup.max_file_size {
         limit_size(&connection, bytes).map_err(error)?;
@@ -96,8 +99,9 @@ pub(crate) fn writer(setup: &Setup) -> Result<Connection, LogError> {
     Ok(connection)
 }
 
-/// Turns the write-ahead log on, and returns the journal's mode. SQLite refuses at once, whatever its time-out, where
-/// another process does the same to a new file: services often start together.
+/// Enables the write-ahead log, and returns the journal mode. SQLite fails at once, whatever its
+/// busy timeout, if another process does the same to a new file, and services often start together.
+/// The function therefore retries.
 fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
     let end = Instant::now() + BUSY_TIMEOUT;
     loop {
@@ -111,21 +115,22 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
     }
 }
 
-/// Checks the settings that SQLite reports against those that durable mode needs.
+/// Checks that the settings that SQLite reports satisfy durable mode.
 fn check_durable(mode: &str, synchronous: i64) -> Result<(), LogError> {
     if matches!(mode, "memory" | "off") {
-        let why = format!("durable mode needs a journal on disk: `journal_mode` is {mode}");
+        let why = format!("`journal_mode` is {mode}; durable mode needs a journal on disk");
         return Err(LogError::unsuitable(why));
     }
     if synchronous < FULL {
         return Err(LogError::unsuitable(
-            "durable mode needs each commit on disk: `synchronous` is below FULL",
+            "`synchronous` is below FULL; durable mode needs each commit on disk",
         ));
     }
     Ok(())
 }
 
-/// Limits the file, and has the write-ahead log brought into it well before that is as long.
+/// Limits the size of the file, and has the write-ahead log copied into it well before the log is
+/// as long.
 fn limit_size(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
     let page_size = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let page_size = u64::from(u32::max(page_size, 1));
@@ -133,12 +138,12 @@ fn limit_size(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
     let checkpoint = (pages / 4).clamp(1, AUTOCHECKPOINT);
     connection.pragma_update(None, "max_page_count", sql::integer(pages))?;
     connection.pragma_update(None, "wal_autocheckpoint", sql::integer(checkpoint))?;
-    // Its file shrinks to this once it has been emptied.
+    // The file of the write-ahead log shrinks to this size after it has been emptied.
     connection.pragma_update(None, "journal_size_limit", sql::integer(checkpoint * page_size))
 }
 
-/// Whether the write-ahead log keeps within the limit. One that does not is emptied, if no
-/// transaction is in the way.
+/// Returns `true` if the length of the write-ahead log is within the limit. A longer one is emptied
+/// first, if no transaction prevents that.
 pub(crate) fn has_short_wal(connection: &Connection, limit: u64) -> Result<bool, LogError> {
     let Some(path) = connection.path() else { return Ok(true) };
     let wal = PathBuf::from(format!("{path}-wal"));
@@ -153,13 +158,13 @@ pub(crate) fn has_short_wal(connection: &Connection, limit: u64) -> Result<bool,
     Ok(is_short())
 }
 
-/// Before the next try to turn the write-ahead log on.
+/// Delay before the next try to enable the write-ahead log.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
-/// Waits for another process's lock.
+/// Maximum time to wait for the lock of another process.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Sets how long a connection waits for another process's lock.
+/// Sets the maximum time that a connection waits for the lock of another process.
 pub(crate) fn wait_for_locks(connection: &Connection, limit: Duration) -> Result<(), LogError> {
     connection.busy_timeout(limit).map_err(error)
 }

@@ -1,4 +1,4 @@
-//! Searches, in one transaction each, so that all of it sees the same rows.
+//! Searches in SQLite. Each runs in one transaction, so that all its statements see the same rows.
 
 use rusqlite::{CachedStatement, Connection, Params, Transaction, params, params_from_iter};
 
@@ -44,13 +44,13 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// Statements are few, since their values are bound.
+    /// Prepares a statement. There are few different ones, because values are bound.
     fn prepare(&self, statement: &str) -> Result<CachedStatement<'_>, LogError> {
         self.work.check()?;
         self.tx.prepare_cached(statement).map_err(error)
     }
 
-    /// The one row of a statement, as texts.
+    /// Returns the only row of a statement, as text.
     fn seek(&self, statement: &str, values: &[String]) -> Result<Option<Key>, LogError> {
         let mut statement = self.prepare(statement)?;
         let columns = statement.column_count();
@@ -59,7 +59,7 @@ impl Finder<'_> {
         row.map(|row| (0..columns).map(|at| row.get(at).map_err(error)).collect()).transpose()
     }
 
-    /// The groups that the filter asks for. `None` when they are too many.
+    /// Returns the groups that the filter selects, or `None` if there are too many.
     fn keys(&self, groups: &Groups) -> Result<Option<Vec<Key>>, LogError> {
         if groups.are_known() {
             return Ok(groups.keys(vec![groups.fixed.clone()]));
@@ -71,7 +71,7 @@ impl Finder<'_> {
             && let Some(key) = self.seek(&statement, &from)?
             && key.starts_with(&groups.fixed)
         {
-            // The least key after this one. `>` would have SQLite read the whole group to its end.
+            // The least key after this one. With `>`, SQLite would read the whole group to its end.
             from.clone_from(&key);
             from.last_mut().into_iter().for_each(|text| text.push('\0'));
             found.push(key);
@@ -79,7 +79,7 @@ impl Finder<'_> {
         Ok(groups.keys(found))
     }
 
-    /// The newest ids of all groups.
+    /// Returns the newest IDs of all groups.
     fn ids(&self, groups: &Groups, keys: &[Key]) -> Result<Vec<EntryId>, LogError> {
         let (most, [mut lowest, end]) = (self.filter.most(), sql::range(self.filter));
         let statement = newest_of(groups, most);
@@ -92,7 +92,7 @@ impl Finder<'_> {
             ids.extend(found.map_err(error)?);
             ids.sort_unstable_by(|a, b| b.cmp(a));
             ids.truncate(most);
-            // With enough rows only newer ones are wanted of the groups that follow.
+            // There are enough rows, so the groups that follow contribute only newer ones.
             if ids.len() == most
                 && let Some(last) = ids.last()
             {
@@ -130,7 +130,7 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// Looks at the newest rows, whatever they are.
+    /// Examines the newest rows, whatever their groups are.
     fn walk(&self) -> Result<Page, LogError> {
         let [lowest, end] = sql::range(self.filter);
         let (mut ids, mut last, mut walked) = (Vec::new(), None, 0);
@@ -159,13 +159,13 @@ impl Finder<'_> {
     }
 }
 
-/// The first group that is at or after some values. The index is named, so that no planner takes
-/// another one.
+/// Returns the statement for the first group at or after some values. It names the index, so that
+/// the planner uses no other.
 fn seek(groups: &Groups) -> String {
     groups.seek(indexed(groups), ">=", &numbered(1..=groups.depth()))
 }
 
-/// The newest ids of a group, within a range.
+/// Returns the statement for the newest IDs of a group, within a range.
 fn newest_of(groups: &Groups, most: usize) -> String {
     let columns = groups.index.columns();
     let is: String = (1..).zip(columns).map(|(at, name)| format!("{name} = ${at} AND ")).collect();

@@ -1,4 +1,4 @@
-//! Connections for one purpose, and work on them that can be given up.
+//! Connections for one purpose, with work that can be interrupted.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -14,18 +14,19 @@ use tokio::{
 
 use crate::delivery_log::{sqlite::connect::Setup, store::LogError};
 
-/// Instructions of SQLite's machine between two looks at whether the work was given up: less than a
+/// Instructions of SQLite's virtual machine between two checks for interruption: less than a
 /// millisecond.
 const INSTRUCTIONS: i32 = 10_000;
 
-/// Connections of which so many are at work at once. Who comes first is served first.
+/// Connections for one purpose, of which a limited number works at once. Callers are served in the
+/// order of their calls.
 pub(crate) struct Lane {
     setup: Arc<Setup>,
     connect: fn(&Setup) -> Result<Connection, LogError>,
-    /// For all connections, idle or at work. Closed at the end.
+    /// Permits for all connections, idle or at work. Closed at shutdown.
     room: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
-    /// How often all work was interrupted.
+    /// Number of times that all work was interrupted.
     interrupted: Arc<AtomicU64>,
 }
 
@@ -46,28 +47,29 @@ impl Lane {
         })
     }
 
-    /// Waits until so many connections are not at work, and keeps them from it.
+    /// Waits until this many connections are not at work, and keeps them idle while the permit is
+    /// held.
     pub(crate) async fn keep_out(&self, all: u32) -> Result<OwnedSemaphorePermit, LogError> {
         Arc::clone(&self.room).acquire_many_owned(all).await.map_err(LogError::unavailable)
     }
 
-    /// Ends all work that is under way.
+    /// Interrupts all work in progress.
     pub(crate) fn interrupt(&self) {
         self.interrupted.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Works on a connection, on a thread that may wait for the disk. Work whose future is dropped
-    /// is interrupted, and has its connection until then.
+    /// Runs the work on a connection, on a thread that may wait for the disk. If the future is
+    /// dropped, the work is interrupted, and keeps its connection until then.
     pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Connection, &Work) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
-        // How long to wait is up to the caller: a queue is no fault.
+        // The caller limits the time, because a queue is not a failure.
         let room = self.keep_out(1).await?;
         let (lane, given_up) = (Arc::clone(self), GivenUp::default());
         let token = Work(Arc::clone(&given_up.0));
         let done = spawn_blocking(move || lane.run_now(room, &token, work)).await;
-        done.unwrap_or_else(|_| Err(LogError::unavailable("the work did not come to its end")))
+        done.unwrap_or_else(|_| Err(LogError::unavailable("database task did not complete")))
     }
 
     fn run_now<T>(
@@ -81,14 +83,14 @@ impl Lane {
         let mut connection = idle.map_or_else(|| (self.connect)(&self.setup), Ok)?;
         let (given_up, interrupted) = (Arc::clone(&token.0), Arc::clone(&self.interrupted));
         let before = interrupted.load(Ordering::Relaxed);
-        // It asks about this work and no other, so the next user of the connection is never hit.
+        // The handler checks this work only, so the next user of the connection is not interrupted.
         let is_given_up = move || {
             given_up.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed) != before
         };
         connection.progress_handler(INSTRUCTIONS, Some(is_given_up));
         let result = work(&mut connection, token);
         connection.progress_handler(0, None::<fn() -> bool>);
-        // What has failed may go on failing; a new connection knows nothing of it.
+        // A connection that has failed may fail again, so a new one replaces it.
         let is_sound = result.as_ref().map_or_else(LogError::is_refusal, |_| true);
         let mut idle = self.idle();
         if is_sound && connection.is_autocommit() && !self.room.is_closed() {
@@ -101,8 +103,8 @@ impl Lane {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes no more work, and returns the connections that have none, for the caller to drop where
-    /// it may wait for the disk.
+    /// Accepts no more work, and returns the idle connections. The caller must drop them where it
+    /// may wait for the disk.
     pub(crate) fn close(&self) -> Vec<Connection> {
         self.room.close();
         std::mem::take(&mut *self.idle())
@@ -110,7 +112,8 @@ impl Lane {
 }
 
 impl Drop for Lane {
-    /// The last connection brings what is in the write-ahead log into the file.
+    /// Closes the idle connections on a thread that may block: the last connection copies the
+    /// write-ahead log into the file.
     fn drop(&mut self) {
         let idle = self.close();
         if let Ok(runtime) = Handle::try_current() {
@@ -119,7 +122,7 @@ impl Drop for Lane {
     }
 }
 
-/// Tells a piece of work that nobody waits for it any more.
+/// Guard that marks a piece of work as given up when it is dropped.
 #[derive(Default)]
 struct GivenUp(Arc<AtomicBool>);
 
@@ -129,14 +132,15 @@ impl Drop for GivenUp {
     }
 }
 
-/// A piece of work as it sees itself.
+/// Handle with which a piece of work checks whether it was given up.
 pub(crate) struct Work(Arc<AtomicBool>);
 
 impl Work {
-    /// Fails when nobody waits any more: between statements that are too short to be interrupted.
+    /// Returns an error if no caller waits any more. Call it between statements that are too short
+    /// to be interrupted.
     pub(crate) fn check(&self) -> Result<(), LogError> {
         if self.0.load(Ordering::Relaxed) {
-            return Err(LogError::unavailable("the work was given up"));
+            return Err(LogError::unavailable("database task was given up"));
         }
         Ok(())
     }
@@ -154,7 +158,7 @@ mod tests {
     use super::*;
     use crate::delivery_log::sqlite::error::error;
 
-    /// Work for a minute or so, since a test that fails must end too.
+    /// Statement that takes a minute or so, because a test that fails must end, too.
     const LONG: &str = "WITH RECURSIVE n(i) AS \
          (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000) SELECT COUNT(*) FROM n";
 
@@ -180,7 +184,7 @@ mod tests {
                 _ = long => panic!("it has ended"),
                 _ = waits => {}
             }
-            // The next one is not interrupted, although it comes at once.
+            // The next one is not interrupted, although it follows at once.
             let next = lane.run(|connection, work| {
                 work.check()?;
                 let some = LONG.replace("100000000", "300000");
@@ -206,7 +210,7 @@ mod tests {
                 lane.run(slow).await
             });
         }
-        // Longer than the two seconds after which a pool of connections usually gives up.
+        // Longer than the two seconds after which connection pools usually give up.
         assert!(readers.join_all().await.into_iter().all(|result| result.is_ok()));
     }
 }

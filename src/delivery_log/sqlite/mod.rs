@@ -1,4 +1,4 @@
-//! The log in SQLite.
+//! Delivery log in SQLite.
 
 pub(crate) mod connect;
 pub(crate) mod error;

@@ -1,5 +1,5 @@
-//! Each statement of a search goes by the index that it is meant to, with no rows and with many, with
-//! SQLite's statistics of them and without.
+//! Tests that each statement of a search uses its intended index, with no rows and with many, with
+//! and without SQLite's statistics.
 
 use rusqlite::Connection;
 
@@ -16,7 +16,7 @@ use crate::delivery_log::{
 
 const PRIMARY_KEY: &str = "sqlite_autoindex_webhook_deliveries_1";
 
-/// Most rows are successes of one provider.
+/// Statement that inserts rows, most of which are successes of one provider.
 const FILL: &str = "
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO webhook_deliveries (id, received_at, stored_len, status, provider, tenant, method, url,
@@ -28,7 +28,8 @@ const FILL: &str = "
         'POST', '/', 1, '{}', 0
     FROM n";
 
-/// Each filter, their pairs and the three at once, with ranges and without, and the index of each.
+/// Returns each filter, each pair of filters and all three, with and without ranges, and the index
+/// of each.
 fn filters() -> Vec<(Filter, &'static str)> {
     let mut all = Vec::new();
     for statuses in [&[][..], &["error"], &["error", "unauthorized", "error"], &["success", "none"]]
@@ -92,7 +93,7 @@ fn each_search_goes_by_its_index() {
     check(&db);
 }
 
-/// What a plan does not tell: whether a search within an index ends where it should.
+/// Checks that a search within an index ends where it should, which a plan does not show.
 #[test]
 fn each_search_takes_few_steps() {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -107,7 +108,7 @@ fn each_search_takes_few_steps() {
         find::find(&mut db, &Work::never_given_up(), &filter.limit(20)).unwrap();
         most = most.max(STEPS.load(Ordering::Relaxed));
     }
-    // 20,000 rows would take more each.
+    // Reading 20,000 rows would take more steps.
     assert!((1_000..10_000).contains(&most), "{most} steps");
 }
 
@@ -134,7 +135,7 @@ fn searches_agree_with_the_filter_on_many_rows() {
 fn beyond_many_groups_the_newest_rows_are_looked_at() {
     let mut db = database();
     db.execute_batch(&FILL.replace("i < 20000", "i < 120000")).unwrap();
-    // A status for each of the oldest, as an application may write them.
+    // Each of the oldest rows has a status of its own, as an application may write them.
     let odd =
         "UPDATE webhook_deliveries SET status = 'odd-' || received_at WHERE received_at <= 500";
     db.execute(odd, []).unwrap();
@@ -143,7 +144,7 @@ fn beyond_many_groups_the_newest_rows_are_looked_at() {
     let github = Filter::new().provider("github").limit(10);
     let page = search(&github);
     assert_eq!((page.len(), page.searched_until), (10, None), "the newest are there");
-    // Its 128 groups can be read one by one, one more cannot.
+    // 128 groups can be read one by one, and 129 cannot.
     for (statuses, is_walk) in [(128, false), (129, true)] {
         let filter =
             (1..=statuses).fold(Filter::new(), |f, number| f.status(format!("odd-{number}")));

@@ -1,4 +1,4 @@
-//! The log in SQLite.
+//! Store in SQLite.
 
 use std::{future::Future, path::Path, pin::Pin, sync::Arc};
 
@@ -26,15 +26,15 @@ use crate::delivery_log::{
 const MIGRATIONS: [&str; 1] =
     [include_str!("../../../migrations/sqlite/0001_webhook_deliveries.sql")];
 
-/// Connections that search at once.
+/// Number of connections that search at once.
 const READERS: u32 = 2;
 
 const VALUES: &str = "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
-/// A file, or several logs' and other tables' file.
+/// Store in a file, which several logs may share, and which may hold other tables.
 pub(crate) struct Sqlite {
     setup: Arc<Setup>,
-    /// One connection, since a file has one writer at a time. It deletes rows too.
+    /// One connection, because a file has one writer at a time. It also deletes rows.
     writer: Arc<Lane>,
     readers: Arc<Lane>,
 }
@@ -55,8 +55,8 @@ impl Sqlite {
         Ok(Self { setup, writer, readers })
     }
 
-    /// Keeps the write-ahead log within the file's limit. Where a transaction keeps it from being
-    /// emptied nothing is written until that has ended.
+    /// Keeps the write-ahead log within the limit of the file. If a transaction prevents it from
+    /// being emptied, nothing is written until that transaction has ended.
     async fn limit_wal(&self) -> Result<(), LogError> {
         let Some(limit) = self.setup.max_file_size else { return Ok(()) };
         let is_short =
@@ -64,14 +64,14 @@ impl Sqlite {
         if self.writer.run(is_short).await? {
             return Ok(());
         }
-        // It may be a search of our own that is in the way.
+        // A search of this log may be the transaction that prevents it.
         self.readers.interrupt();
         let _quiet = self.readers.keep_out(READERS).await?;
         if self.writer.run(is_short).await? {
             return Ok(());
         }
         Err(LogError::unavailable(
-            "a reader keeps the write-ahead log from being emptied, and it is as long as the file may be",
+            "write-ahead log has reached `max_file_size`, and an open transaction keeps it from being emptied; end that transaction",
         ))
     }
 }
@@ -85,7 +85,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         tx.execute_batch(migration)?;
         tx.execute(sql::DONE, [number])?;
     }
-    // A copy of the file may have numbered its rows anew: then all are counted again.
+    // In a copy of the file, the rows may have new numbers. All rows are then counted again.
     tx.execute(
         "UPDATE webhook_deliveries_totals SET rows = 0, bytes = 0, counted = 0 \
          WHERE counted > (SELECT COALESCE(MAX(rowid), 0) FROM webhook_deliveries)",
@@ -101,13 +101,13 @@ fn write(connection: &mut Connection, work: &Work, entries: &[Arc<Entry>]) -> Re
         work.check()?;
         insert(&tx, entry).map_err(error)?;
     }
-    // More than a batch, so that it comes to its end.
+    // More than a batch, so that the count catches up.
     count(&tx, 4_096).map_err(error)?;
     tx.commit().map_err(error)
 }
 
-/// Adds the rows to the totals that have been inserted since they were counted, also by others. Looks
-/// at so many at most, and returns whether there are no more.
+/// Adds the rows that were inserted since the last count to the totals, including rows that other
+/// programs inserted. Examines at most this many row numbers, and returns `true` if none is left.
 fn count(tx: &Transaction<'_>, most: i64) -> rusqlite::Result<bool> {
     const COUNT: &str = "UPDATE webhook_deliveries_totals SET (rows, bytes, counted) = (
         SELECT rows + COUNT(*), bytes + COALESCE(SUM(stored_len), 0),
@@ -204,14 +204,14 @@ impl LogStore for Sqlite {
     fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {
         Box::pin(async move {
             self.limit_wal().await?;
-            // In turns, between which rows are written.
+            // Counted in several transactions, between which rows are written.
             while !self.writer.run(|connection, _| count_more(connection).map_err(error)).await? {}
             self.writer.run(move |connection, work| prune_step(connection, work, keep)).await
         })
     }
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        // The writer's is the last, which brings what is in the write-ahead log into the file.
+        // The writer's connection closes last, and copies the write-ahead log into the file.
         let idle = [self.readers.close(), self.writer.close()];
         Box::pin(async { _ = spawn_blocking(move || drop(idle)).await })
     }
@@ -235,7 +235,7 @@ mod tests {
                 connection.query_row(endless, [], |_| Ok(())).map_err(error)
             });
             let mut endless = Box::pin(endless);
-            // Begun, or in the queue behind those that are.
+            // Running, or queued behind the running ones.
             assert!(poll_once(endless.as_mut()).await.is_none());
             readers.push(endless);
         }
@@ -252,7 +252,7 @@ mod tests {
         std::fs::remove_file(path).unwrap();
     }
 
-    /// Polls once.
+    /// Polls the future once.
     async fn poll_once<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
         let mut future = Some(future);
         std::future::poll_fn(|cx| {
@@ -281,7 +281,7 @@ mod tests {
         };
         let first =
             [entry(1, RECEIVED, b"x"), entry(2, "success", b"xx"), entry(3, RECEIVED, b"xxx")];
-        // Longer, shorter, too late for a row that has its end, and twice in one batch.
+        // Longer, shorter, too late for a finished row, and twice in one batch.
         let second = [
             entry(1, "success", b"longer than before"),
             entry(3, "error", b""),
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(prune_step(&mut db, &work, keep).unwrap(), 1);
         let counted = totals(&db, "SELECT COUNT(*), SUM(stored_len) FROM webhook_deliveries");
         assert_eq!(totals(&db, "SELECT rows, bytes FROM webhook_deliveries_totals"), counted);
-        // Others write by hand, and take away the last row, whose number is given again.
+        // Other programs insert rows, and delete the last row, whose number is then used again.
         let by_hand = "INSERT INTO webhook_deliveries (id, received_at, stored_len, status, provider, method, \
              url, verified, headers, payload_truncated) VALUES (?, 0, 900, 'x', 'x', 'x', 'x', 0, '', 0)";
         let changes = [

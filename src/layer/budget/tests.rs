@@ -62,7 +62,7 @@ fn evicted_memory_counts_until_its_request_runs() {
     let held_new = |reservation| reserve(reservation, 1, &budget, EvictOldest);
     assert_eq!(new.iter_mut().map(held_new).collect::<Vec<_>>(), [true, true, false]);
     assert_eq!((held(&budget), budget.lock().evicted), (32, 2), "the third evicts nobody");
-    // The first of the old ones runs, and frees what it held.
+    // The first of the old requests runs, and frees its memory.
     old.remove(0);
     assert!(reserve(&mut new[2], 1, &budget, EvictOldest));
     drop((old, new));
@@ -94,7 +94,7 @@ fn oldest_shares_are_evicted_and_no_more_than_needed() {
     reservations.remove(0);
     assert_eq!(held(&budget), 10);
 
-    // An amount that the budget can never hold evicts nobody.
+    // An amount that the budget can never hold evicts no reservation.
     assert!(!reserve(&mut Reservation::default(), 11, &budget, EvictOldest));
     assert_eq!(held(&budget), 10);
     // The oldest does not evict itself.
@@ -126,7 +126,7 @@ fn evicted_request_is_woken_by_its_last_waker() {
 
 #[test]
 fn waker_that_drops_a_share_does_not_block() {
-    /// As an executor that drops a task when its last waker goes.
+    /// A task as in an executor that drops it with its last waker.
     struct Task(#[expect(dead_code, reason = "dropped with the task")] Mutex<Reservation>);
     impl Wake for Task {
         fn wake(self: Arc<Self>) {}
@@ -139,7 +139,7 @@ fn waker_that_drops_a_share_does_not_block() {
     };
     let mut reservation = Reservation::default();
     assert_eq!(reservation.reserve(1, &budget, GiveUp, &task()), Ok(()));
-    // The first task is dropped with its waker: by a new waker, by eviction, and by the end.
+    // The first task is dropped with its waker: by a new waker, by eviction, and at the end.
     assert_eq!(reservation.reserve(1, &budget, GiveUp, &task()), Ok(()));
     assert!(reserve(&mut Reservation::default(), 3, &budget, EvictOldest));
     drop(reservation);

@@ -1,4 +1,4 @@
-//! Text from a request, made fit to be written down.
+//! Redaction and escaping of text from requests, for events and logs.
 
 pub(crate) mod names;
 pub(crate) mod percent;

@@ -1,6 +1,6 @@
-//! Names of what must not be written down.
+//! Names of headers, parameters and fields that hold secrets.
 
-/// Parts of names whose values are secrets, or as good as one.
+/// Parts of names whose values are secrets, or equivalent to a secret.
 const PARTS: [&str; 21] = [
     "assertion",
     "auth",
@@ -25,11 +25,11 @@ const PARTS: [&str; 21] = [
     "token",
 ];
 
-/// Whole words, since these are parts of many others.
+/// Words that are sensitive only as a whole, because many other words contain them.
 const WORDS: [&str; 10] =
     ["mac", "otp", "pass", "passcode", "pin", "pw", "sas", "sig", "sign", "totp"];
 
-/// What makes a `code` a secret.
+/// Words that make a `code` a secret.
 const CODES: [&str; 18] = [
     "access",
     "activation",
@@ -51,10 +51,10 @@ const CODES: [&str; 18] = [
     "verif",
 ];
 
-/// Ends of names that are written as one word.
+/// Ends of sensitive names that are written as one word.
 const ENDS: [&str; 5] = ["otp", "pass", "passw", "pin", "pswd"];
 
-/// Returns whether what a header, parameter or field of this name holds must not be written down:
+/// Returns `true` if the value of a header, parameter or field of this name must not be logged:
 /// tokens, passwords, keys, cookies and signatures.
 ///
 /// ```
@@ -70,7 +70,7 @@ pub fn is_sensitive(name: &str) -> bool {
     if lower == "x-trello-webhook" || PARTS.iter().any(|part| lower.contains(part)) {
         return true;
     }
-    // However it is punctuated, and numbered: `client_state`, `code[0]`.
+    // Ignore punctuation, and numbers at the end: `client_state`, `code[0]`.
     let flat: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
     let flat = flat.trim_end_matches(|char: char| char.is_ascii_digit());
     let words = words(name);
@@ -85,7 +85,7 @@ pub fn is_sensitive(name: &str) -> bool {
         || words.iter().any(|word| WORDS.contains(&&**word))
 }
 
-/// The words of `smsOtp`, `sms_otp` or `sms-otp`, in lower case.
+/// Returns the words of `smsOtp`, `sms_otp` or `sms-otp`, in lower case.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;

@@ -1,11 +1,11 @@
 //! Percent-encoding of URLs and forms.
 
-/// Decodes percent-encoded text with `+` for a space. What is no escape stands for itself.
+/// Decodes percent-encoded text with `+` for a space. An invalid escape is copied unchanged.
 pub(crate) fn decode(encoded: &[u8], out: &mut Vec<u8>) {
     decode_until(encoded, |_| false, out);
 }
 
-/// Decodes up to the first byte of these, and returns what begins with it.
+/// Decodes up to the first byte that `is_end` accepts, and returns the rest from that byte on.
 pub(crate) fn decode_until<'a>(
     encoded: &'a [u8],
     is_end: impl Fn(u8) -> bool,
@@ -13,7 +13,7 @@ pub(crate) fn decode_until<'a>(
 ) -> &'a [u8] {
     let mut rest = encoded;
     loop {
-        // What stands for itself is copied at once.
+        // Copy all bytes before the next escape at once.
         let plain = rest.iter().position(|byte| matches!(byte, b'+' | b'%') || is_end(*byte));
         let (plain, escape) = rest.split_at(plain.unwrap_or(rest.len()));
         out.extend_from_slice(plain);

@@ -1,20 +1,22 @@
-//! Text that is escaped and cut, and the search for secrets in it.
+//! Escaping and truncation of text, and the search for secrets in it.
 
 use crate::outcome::redact::{names::is_sensitive, percent::decode};
 
-/// Longest text from a request that an event shows, in bytes.
+/// Maximum length of text from a request that an event shows, in bytes.
 pub(crate) const MAX_TEXT: usize = 256;
 
-/// Longest text that is searched for secrets, in bytes. Servers take headers of some kilobytes.
+/// Maximum length of text that is searched for secrets, in bytes. Servers accept headers of a few
+/// kilobytes.
 pub(crate) const MAX_SEARCHED: usize = 8 << 10;
 
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// Times that a text may be written in escapes within escapes.
+/// Maximum depth of nested escapes that is searched.
 const MAX_ESCAPES: usize = 4;
 
-/// Returns whether a text names a secret and holds its value: `token=abc` anywhere in it, or a
-/// user's password in a URL, also where it is written in escapes.
+/// Returns `true` if the text names a secret and holds its value: `token=abc` anywhere in it, or a
+/// user's password in a URL, even if percent-encoded. Text that is too long to search, or too
+/// deeply escaped, counts as secret.
 pub(crate) fn holds_secret(text: &[u8]) -> bool {
     if text.len() > MAX_SEARCHED {
         return true;
@@ -30,14 +32,14 @@ pub(crate) fn holds_secret(text: &[u8]) -> bool {
         }
         text = decoded;
     }
-    // Whoever escapes so often hides something.
+    // Text that is escaped so often hides something.
     true
 }
 
 fn has_secret_pair(text: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.%[]=:-".contains(byte);
     text.split(|byte| !is_part(byte)).any(|piece| {
-        // Each name that has a value after it: `a=b=token=c`.
+        // Check each name that has a value after it: `a=b=token=c`.
         let mut names = piece.split(|byte| b"=:".contains(byte)).peekable();
         while let Some(name) = names.next() {
             let has_value = names.peek().is_some_and(|value| !value.is_empty());
@@ -49,9 +51,9 @@ fn has_secret_pair(text: &[u8]) -> bool {
     })
 }
 
-/// `{"token":"abc"}`.
+/// Returns `true` if the text has a member such as `{"token":"abc"}`.
 fn has_secret_member(text: &[u8]) -> bool {
-    // Perhaps in a text of its own, where each quotation mark has a backslash before it.
+    // The JSON may be in a string, which has a backslash before each quotation mark.
     let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'\\').collect();
     let mut strings = text.split(|byte| *byte == b'"').skip(1).peekable();
     while let Some(name) = strings.next() {
@@ -63,7 +65,7 @@ fn has_secret_member(text: &[u8]) -> bool {
     false
 }
 
-/// `https://user:password@host`.
+/// Returns `true` if the text has a URL such as `https://user:password@host`.
 fn has_password(text: &[u8]) -> bool {
     let mut rest = text;
     while let Some(at) = rest.windows(3).position(|window| window == b"://") {
@@ -76,16 +78,16 @@ fn has_password(text: &[u8]) -> bool {
     false
 }
 
-/// Printable ASCII, so that no text forges a line, moves a cursor or turns the reading direction
-/// (T-44), of at most 256 bytes.
+/// Returns the text as printable ASCII of at most 256 bytes, so that it cannot forge a line, move a
+/// cursor or change the reading direction.
 pub(crate) fn escape(bytes: &[u8]) -> String {
-    // No byte becomes less than one.
+    // Each byte becomes at least one character, so the rest would be cut.
     let bytes = bytes.get(..=MAX_TEXT).unwrap_or(bytes);
     // Nearly all text needs no escapes.
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     match std::str::from_utf8(bytes) {
         Ok(text) if bytes.iter().all(is_plain) => cut(text.to_owned()),
-        // An apostrophe ends no value of a log.
+        // An apostrophe does not end a value in a log.
         _ => cut(bytes.escape_ascii().to_string().replace("\\'", "'")),
     }
 }
@@ -98,7 +100,7 @@ pub(crate) fn decoded(text: &[u8]) -> Vec<u8> {
 
 pub(crate) fn cut(mut text: String) -> String {
     if text.len() > MAX_TEXT {
-        // It is ASCII by now.
+        // The text is ASCII at this point.
         text.truncate(MAX_TEXT - 3);
         text.push_str("...");
     }
@@ -115,7 +117,7 @@ mod tests {
         let long = escape(&[b'a'; 1000]);
         assert_eq!(long.len(), 256);
         assert!(long.ends_with("a..."));
-        // What just fits is whole, and says so if more follows.
+        // Text that just fits is not cut.
         assert_eq!(escape(&[b'a'; 256]), "a".repeat(256));
         assert_eq!(escape(br#""'\"#), r#"\"'\\"#);
     }

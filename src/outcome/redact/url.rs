@@ -1,4 +1,4 @@
-//! URLs without their secrets.
+//! Redaction of URLs.
 
 use crate::outcome::redact::{
     names::is_sensitive,
@@ -8,8 +8,8 @@ use std::net::Ipv6Addr;
 
 use http::Uri;
 
-/// `uri` without user information and without the values of sensitive parameters; of a secret one
-/// neither the path nor any value.
+/// Returns the URL without user information and without the values of sensitive parameters. A
+/// secret URL also loses its path and the values of all parameters.
 pub(crate) fn url(uri: &Uri, is_secret: bool) -> String {
     let mut url = if is_secret { format!("/{REDACTED}") } else { path(uri.path()) };
     if let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) {
@@ -19,17 +19,18 @@ pub(crate) fn url(uri: &Uri, is_secret: bool) -> String {
     }
     let Some(query) = uri.query() else { return cut(url) };
     url.push('?');
-    // Some servers take `;` for `&`.
+    // Some servers accept `;` in place of `&`.
     let has_value: fn(&str) -> bool = if is_secret { |_| true } else { |_| false };
     push_parts(&mut url, query, &['&', ';'], has_value);
     cut(url)
 }
 
-/// Longest URL that is looked at, in bytes: whoever makes it longer must not make the answer slower.
+/// Maximum length of a URL that is processed, in bytes, so that a longer one does not slow the
+/// response down.
 const MAX_SIGNED_URL: usize = 1 << 10;
 
-/// A URL that a sender signed, without user information and without the values of all parameters; of a secret one
-/// without the path, too. It may begin with its path.
+/// Returns a URL that a sender signed, without user information and without the values of all
+/// parameters. A secret URL also loses its path. The URL may begin with its path.
 pub(crate) fn signed_url(url: &str, is_secret: bool) -> String {
     let is_end = |at: &usize| url.is_char_boundary(*at);
     let end = (0..=MAX_SIGNED_URL.min(url.len())).rev().find(is_end).unwrap_or_default();
@@ -38,7 +39,7 @@ pub(crate) fn signed_url(url: &str, is_secret: bool) -> String {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
         url.get(..*at).is_some_and(|scheme| scheme.bytes().all(is_part))
     };
-    // A `://` further on is part of path or query.
+    // A later `://` is part of the path or the query.
     let (scheme, rest) = url.split_at(url.find("://").filter(is_scheme).map_or(0, |at| at + 3));
     let end = rest.find(['/', '?', '#', ';', '\\']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
@@ -46,7 +47,7 @@ pub(crate) fn signed_url(url: &str, is_secret: bool) -> String {
         Some((path, query)) => (path, Some(query)),
         None => (rest, None),
     };
-    // A password with a `/` or a `?` ends after what looks like host and port.
+    // A password with a `/` or a `?` ends after an apparent host and port.
     let is_in_path = path.contains('@');
     let is_cut = is_in_path || authority.contains(':') && rest.contains('@');
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -68,7 +69,8 @@ pub(crate) fn signed_url(url: &str, is_secret: bool) -> String {
     cut(shown)
 }
 
-/// Pieces between separators, without values where they may have one.
+/// Appends the pieces between separators. Redacts the value of a piece if `has_value` returns
+/// `true` for it, or if it holds a secret.
 fn push_parts(shown: &mut String, text: &str, separators: &[char], has_value: fn(&str) -> bool) {
     for part in text.split_inclusive(separators) {
         let piece = part.trim_end_matches(separators);
@@ -80,7 +82,7 @@ fn push_parts(shown: &mut String, text: &str, separators: &[char], has_value: fn
     }
 }
 
-/// The path without the values of its parameters, as in `/hook;token=abc`.
+/// Returns the path without the values of its sensitive parameters, as in `/hook;token=abc`.
 fn path(path: &str) -> String {
     if !path.contains(['=', '%']) {
         return escape(path.as_bytes());
@@ -93,10 +95,10 @@ fn path(path: &str) -> String {
 fn push_pair(url: &mut String, pair: &str, is_secret: bool) {
     match pair.split_once('=') {
         Some((name, _))
-            // A name may be written in escapes, and a value may be a URL with parameters.
+            // A name may be percent-encoded, and a value may be a URL with parameters.
             if is_secret || is_sensitive_name(name) || holds_secret(pair.as_bytes()) =>
         {
-            // `Q0FOQVJZ==` is no name, nor is what hides a pair in escapes.
+            // `Q0FOQVJZ==` is not a name, and a percent-encoded name may hide a pair.
             let is_no_name = is_secret && (name.contains('%') || pair.ends_with('='))
                 || holds_secret(name.as_bytes());
             let name = if is_no_name { REDACTED } else { name };
@@ -111,14 +113,15 @@ fn push_pair(url: &mut String, pair: &str, is_secret: bool) {
     }
 }
 
-/// However its parts are punctuated.
+/// Returns `true` if the name, percent-decoded, is sensitive.
 fn is_sensitive_name(name: &str) -> bool {
     is_sensitive(&String::from_utf8_lossy(&decoded(name.as_bytes())))
 }
 
-/// Whether this is a host, with a port where there is one. No provider can send to anything else,
-/// so it is a slip that would refuse every genuine request. Names may be in any script and have
-/// underscores.
+/// Returns `true` if the text is a host, with or without a port.
+///
+/// No provider can send to anything else, so other text is a mistake that would reject every
+/// authentic request. A name may be in any script and have underscores.
 pub(crate) fn is_host(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
         Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => (None, port),
@@ -139,7 +142,7 @@ pub(crate) fn is_host(text: &str) -> bool {
         !label.is_empty()
             && label.chars().all(|char| char.is_alphanumeric() || matches!(char, '-' | '_'))
     };
-    // The root of all names may be written at the end.
+    // A name may end with the dot of the DNS root.
     is_port
         && host.is_none_or(|host| host.strip_suffix('.').unwrap_or(host).split('.').all(is_label))
 }

@@ -79,7 +79,7 @@ fn visits_each_item_of_an_array_and_nothing_else() {
 }
 
 proptest! {
-    /// `serde_json` is the oracle.
+    /// Uses `serde_json` as the oracle.
     #[test]
     fn items_agree_with_serde_json(json in r#"\[[\[\]{}:,"\\tu0a19.e\- \n+f]{0,20}\]"#) {
         let theirs = serde_json::from_str::<Vec<serde_json::Value>>(&json);
@@ -90,13 +90,13 @@ proptest! {
         }
     }
 
-    /// `serde_json` is the oracle.
+    /// Uses `serde_json` as the oracle.
     #[test]
     fn agrees_with_serde_json(json in r#"[\[\]{}:,"\\tu0a19.e\- \n+f]{0,24}"#) {
         let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&json);
         match (field(json.as_bytes(), "t"), theirs) {
             (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours.is_some(), theirs.contains_key("t")),
-            // They keep the last of two fields and refuse numbers that are out of range.
+            // `serde_json` keeps the last of two fields and rejects numbers that are out of range.
             (Err(Malformed), Ok(_)) => prop_assert!(json.matches('"').count() >= 4),
             (Ok(_), Err(error)) => prop_assert!(error.to_string().contains("out of range")),
             (Err(Malformed), Err(_)) => {}

@@ -1,4 +1,4 @@
-//! One command and its answer.
+//! One command and its reply.
 
 use std::{
     fmt,
@@ -20,29 +20,32 @@ use crate::replay::{
     store::StoreError,
 };
 
-/// How long a connection may take to be made, and a command that is sent in the background.
+/// Minimum time limit for making a connection, and for a command in the background.
 const SLOWEST: Duration = Duration::from_secs(1);
 
-/// How long the store goes on trying to give back a claim that nobody waits for.
+/// Time limit for releasing the claim of a dropped request.
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the store goes on trying to remember a success. Whatever is lost is handled twice.
+/// Time limit for recording a success.
+///
+/// A success that is not recorded leads to a second handling.
 const COMMIT_LIMIT: Duration = Duration::from_secs(60);
 
-/// The first pause after an answer that another try may change, such as `OOM` or `BUSY`. Each is twice
-/// as long as the one before.
+/// First pause after an error reply that may differ on another try, such as `OOM` or `BUSY`.
+///
+/// Each pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// An answer of Redis, within a time limit.
+/// Future of a reply from Redis, within a time limit.
 #[must_use = "nothing is sent until it is polled"]
 pub struct RedisFuture<A> {
     answer: Pin<Box<dyn Future<Output = Result<A, StoreError>> + Send>>,
     question: Question,
 }
 
-/// A command, and where it goes.
+/// A command, and the connection it goes to.
 #[derive(Clone)]
 pub(crate) struct Question {
     pub(crate) link: Arc<Link>,
@@ -54,7 +57,7 @@ pub(crate) struct Question {
 #[derive(Clone)]
 pub(crate) enum Purpose {
     Claim {
-        /// Gives the claim back, should its answer come when nobody waits for it any more.
+        /// Releases the claim if its reply arrives after the request was dropped.
         undo: Arc<Cmd>,
     },
     Commit,
@@ -62,7 +65,9 @@ pub(crate) enum Purpose {
 }
 
 impl Question {
-    /// Sends the command once. Nothing is sent before the future is polled.
+    /// Sends the command once.
+    ///
+    /// Nothing is sent before the future is polled.
     pub(crate) fn ask<R, A>(self, read: impl FnOnce(R) -> A + Send + 'static) -> RedisFuture<A>
     where
         R: FromRedisValue + Send + 'static,
@@ -76,7 +81,7 @@ impl Question {
             Purpose::Claim { undo } => Some(undo),
             Purpose::Commit | Purpose::Release => None,
         };
-        // Else the timer panics.
+        // Without a runtime, the timer panics.
         if Handle::try_current().is_err() {
             return Err(no_runtime());
         }
@@ -85,7 +90,7 @@ impl Question {
             let connected = self.link.connected(self.connect_limit()).await?;
             let (connected, _) = sent.on.insert((connected.clone(), connected.answers()));
             let answer = self.link.ask(connected, &self.command, self.writes()).await;
-            // Answered, or lost with its connection.
+            // The command was answered, or lost with its connection.
             sent.undo = None;
             answer.map_err(Failure::into_error)
         };
@@ -98,7 +103,9 @@ impl Question {
         Err(no_answer())
     }
 
-    /// Repeats the command until it is answered. What is settled twice is settled as once.
+    /// Repeats the command until it is answered.
+    ///
+    /// To settle a claim twice has the same effect as once.
     async fn settle(self) {
         let limit = match self.purpose {
             Purpose::Commit => COMMIT_LIMIT,
@@ -113,7 +120,7 @@ impl Question {
             let answer = self.link.ask::<Value>(&connected, &self.command, self.writes());
             match timeout(self.connect_limit(), answer).await {
                 Ok(Ok(_)) => return,
-                // Memory is freed and scripts end, so another try may be answered otherwise.
+                // Memory is freed and scripts end, so another try may succeed.
                 Ok(Err(Failure::Answered(_))) => {
                     tokio::time::sleep(pause).await;
                     pause = LONGEST_PAUSE.min(pause * 2);
@@ -127,23 +134,26 @@ impl Question {
         }
     }
 
-    /// Whether an answer proves that the server takes writes. A release that finds nothing writes
-    /// nothing.
+    /// Returns `true` if a reply proves that the server accepts writes.
+    ///
+    /// A release that finds no claim writes nothing.
     const fn writes(&self) -> bool {
         !matches!(self.purpose, Purpose::Release)
     }
 
-    /// A slow network makes for slow connections, too.
+    /// Returns the time limit for a connection: a slow network also makes connections slowly.
     fn connect_limit(&self) -> Duration {
         self.limit.max(SLOWEST)
     }
 }
 
-/// A command that was sent and may not have been answered. Dropped so, it is undone **on its own
-/// connection**: on another one, the undoing could overtake it.
+/// Command that was sent and may not have been answered.
 ///
-/// Whether the undoing is answered tells whether the connection is silent, also where every request is
-/// dropped before its own time limit.
+/// If it is dropped in this state, it is undone **on its own connection**: on another one, the undo
+/// command could overtake it.
+///
+/// The reply to the undo command also shows whether the connection is silent, even if every request
+/// is dropped before its own time limit.
 struct Sent<'a> {
     question: &'a Question,
     on: Option<(Connected, u64)>,
@@ -154,7 +164,7 @@ impl Drop for Sent<'_> {
     fn drop(&mut self) {
         let (Some((connected, _)), Some(undo)) = (self.on.take(), self.undo) else { return };
         let Ok(runtime) = Handle::try_current() else { return };
-        // Answers to what was dropped are not counted, so a slow server is to have some time.
+        // Replies to dropped commands are not counted, so give a slow server some time.
         let (link, limit) = (Arc::clone(&self.question.link), self.question.connect_limit());
         let undo = Arc::clone(undo);
         runtime.spawn(async move {
@@ -169,7 +179,9 @@ impl Drop for Sent<'_> {
 }
 
 impl<A> RedisFuture<A> {
-    /// Goes on in the background. Where there is no runtime any more the lease has to run out.
+    /// Continues in the background.
+    ///
+    /// Without a runtime, the claim lasts until its lease expires.
     pub(crate) fn settle_in_background(self) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(self.question.settle());

@@ -1,4 +1,4 @@
-//! The connection to Redis, and its replacement once it serves no more.
+//! The connection to Redis, and its replacement after a failure.
 
 use std::{
     future::Future,
@@ -19,26 +19,28 @@ use tokio::{
 
 use crate::replay::{redis::errors::ends_connection, store::StoreError};
 
-/// The least time from one attempt to connect to the next, and the first pause after a failure.
+/// Minimum time between two attempts to connect, and the first pause after a failure.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest pause between two attempts. With the time limit of an attempt it stays well below
-/// the two seconds within which a server that answers again is used again.
+/// Maximum pause between two attempts.
+///
+/// With the time limit of an attempt, it stays well below the two seconds within which a recovered
+/// server is used again.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 type Connecting = Pin<Box<dyn Future<Output = RedisResult<MultiplexedConnection>> + Send>>;
 
-/// Makes a new connection.
+/// Function that makes a new connection.
 pub(crate) type Connect = Box<dyn Fn() -> Connecting + Send + Sync>;
 
-/// The connection that a store and its clones share.
+/// Connection that a store and its clones share.
 ///
-/// There is one at a time, and at most one attempt to make the next. Commands that are under way on
-/// a connection that was given up go on until they are answered or nobody waits for them.
+/// There is one connection at a time, and at most one attempt to make the next. Commands in
+/// progress on an abandoned connection continue until they are answered or dropped.
 pub(crate) struct Link {
     connect: Connect,
     state: Mutex<State>,
-    /// Tells that an attempt has ended.
+    /// Notified when an attempt ends.
     ended: Notify,
 }
 
@@ -46,18 +48,20 @@ pub(crate) struct Link {
 struct State {
     current: Option<Connected>,
     is_connecting: bool,
-    /// The number of the last connection that was made.
+    /// Number of the last connection that was made.
     generation: u64,
-    /// How many attempts in a row brought no connection that served.
+    /// Number of consecutive attempts without a usable connection.
     failures: u32,
     last_attempt: Option<Instant>,
-    /// The end of the pause.
+    /// End of the pause.
     not_before: Option<Instant>,
-    /// Why there is no connection.
+    /// Reason for the lack of a connection.
     reason: Option<StoreError>,
 }
 
-/// A connection that was made. Its number tells it from those before and after it.
+/// A connection.
+///
+/// Its generation distinguishes it from those before and after it.
 #[derive(Clone)]
 pub(crate) struct Connected {
     connection: MultiplexedConnection,
@@ -65,19 +69,21 @@ pub(crate) struct Connected {
     seen: Arc<Seen>,
 }
 
-/// What was seen of a connection.
+/// Observations about a connection.
 #[derive(Default)]
 struct Seen {
-    /// How many commands it has answered.
+    /// Number of commands that it has answered.
     answers: AtomicU64,
-    /// Whether it has written. A replica answers too: what it does not hold need not be released.
+    /// Whether it has written.
+    ///
+    /// A replica answers, too, if it does not hold the claim that is to be released.
     has_written: AtomicBool,
 }
 
-/// What a command has to do.
+/// Next step of a command.
 enum Next {
     Use(Connected),
-    /// An attempt is under way.
+    /// An attempt is in progress.
     Wait,
     Pause {
         until: Instant,
@@ -85,11 +91,11 @@ enum Next {
     },
 }
 
-/// Why a command has no answer.
+/// Reason why a command has no result.
 pub(crate) enum Failure {
-    /// The connection has ended with it.
+    /// The connection has failed with it.
     Ended(StoreError),
-    /// An answer to this command, which a new connection would not change.
+    /// An error reply to this command, which a new connection would not change.
     Answered(StoreError),
 }
 
@@ -106,8 +112,10 @@ impl Link {
         Arc::new(Self { connect, state: Mutex::default(), ended: Notify::new() })
     }
 
-    /// Returns the connection, and makes one if there is none. An attempt that is under way is
-    /// waited for. During the pause after a failure it fails at once, for the same reason.
+    /// Returns the connection, and makes one if there is none.
+    ///
+    /// Waits for an attempt in progress. During the pause after a failure, returns the error of
+    /// that failure at once.
     pub(crate) async fn connected(
         self: &Arc<Self>,
         limit: Duration,
@@ -153,15 +161,15 @@ impl Link {
         };
         state.is_connecting = true;
         state.last_attempt = Some(now);
-        // A runtime that has ended drops the attempt at once, which then wants the lock.
+        // A runtime that has shut down drops the attempt at once, and the drop takes the lock.
         drop(state);
-        // On a task of its own: the request that needs it may be dropped, and others wait for it.
+        // On a task of its own: the request may be dropped while others wait for the attempt.
         let attempt = Attempt(Some(Arc::clone(self)));
         runtime.spawn(attempt.run(limit));
         Next::Wait
     }
 
-    /// Gives this connection up, unless another is in its place already.
+    /// Abandons this connection, unless another one has replaced it already.
     fn give_up(&self, connected: &Connected, reason: &StoreError) {
         let mut state = self.state();
         let is_current =
@@ -174,10 +182,14 @@ impl Link {
         state.pause(reason.clone());
         drop(state);
         #[cfg(feature = "tracing")]
-        tracing::warn!(target: "tower_webhook::delivery", error = %reason, "redis connection given up");
+        tracing::warn!(
+            target: "tower_webhook::delivery",
+            error = %reason,
+            "redis connection abandoned"
+        );
     }
 
-    /// Asks one command, and gives the connection up if it serves no more.
+    /// Sends one command, and abandons the connection if it is no longer usable.
     pub(crate) async fn ask<R: FromRedisValue>(
         &self,
         connected: &Connected,
@@ -204,8 +216,10 @@ impl Link {
         }
     }
 
-    /// A command was not answered in time. Gives the connection up if it is silent: Redis answers
-    /// in order, so one that has answered anything since the command was sent is only slow.
+    /// Handles a command that was not answered in time.
+    ///
+    /// Abandons the connection if it is silent: Redis answers in order, so a connection that has
+    /// answered any command since this one was sent is only slow.
     pub(crate) fn timed_out(&self, connected: &Connected, answers_before: u64) {
         if connected.answers() == answers_before {
             self.give_up(connected, &no_answer());
@@ -218,16 +232,18 @@ impl Link {
 }
 
 pub(crate) fn no_runtime() -> StoreError {
-    StoreError::new("there is no Tokio runtime")
+    StoreError::new("no Tokio runtime")
 }
 
 pub(crate) fn no_answer() -> StoreError {
-    StoreError::new("no answer within the time limit")
+    StoreError::new("no reply from Redis within the time limit")
 }
 
 impl State {
-    /// Puts off the next attempt. A connection that has written is replaced at once, unless it was
-    /// made a moment ago: where one serves and fails in turn, no storm of connections comes of it.
+    /// Delays the next attempt.
+    ///
+    /// A connection that has written is replaced at once, unless it was made a moment ago. This
+    /// avoids a storm of connections if the server works and fails in turn.
     fn pause(&mut self, reason: StoreError) {
         let now = Instant::now();
         let pause = match self.failures {
@@ -249,18 +265,20 @@ impl Connected {
         self.seen.has_written.load(Ordering::Relaxed)
     }
 
-    /// Sends a command that nobody waits for, behind those that were sent before.
+    /// Sends a command for a dropped request, behind the commands sent before it.
     pub(crate) async fn send(&self, command: &Cmd) {
         let mut connection = self.connection.clone();
         let answer: RedisResult<Value> = command.query_async(&mut connection).await;
-        // Of a connection that has ended the next command tells.
+        // If the connection has failed, the next command reports it.
         if !answer.is_err_and(|error| ends_connection(&error)) {
             self.seen.answers.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// An attempt to connect. However it ends, the link is told.
+/// Attempt to connect.
+///
+/// However it ends, it notifies the link.
 struct Attempt(Option<Arc<Link>>);
 
 impl Attempt {
@@ -268,7 +286,7 @@ impl Attempt {
         let Some(link) = &self.0 else { return };
         let made = match timeout(limit, (link.connect)()).await {
             Ok(made) => made.map_err(StoreError::new),
-            Err(_) => Err(StoreError::new("no connection within the time limit")),
+            Err(_) => Err(StoreError::new("no connection to Redis within the time limit")),
         };
         self.end(made);
     }
@@ -295,8 +313,8 @@ impl Attempt {
 }
 
 impl Drop for Attempt {
-    /// The connector panicked, or its runtime has ended.
+    /// Ends an attempt whose connector panicked, or whose runtime has shut down.
     fn drop(&mut self) {
-        self.end(Err(StoreError::new("the attempt to connect was broken off")));
+        self.end(Err(StoreError::new("connection attempt aborted")));
     }
 }

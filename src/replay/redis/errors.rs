@@ -1,17 +1,18 @@
-//! Which errors end a connection.
+//! Errors that end a connection.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// Returns whether the connection, or the server behind it, serves no more after this error.
+/// Returns `true` if the connection, or the server behind it, is unusable after this error.
 ///
-/// Errors of the socket and of the protocol are among them, and answers which do not belong to the
-/// command. So are those of a server that takes no writes now, whatever the command: a replica (`READONLY`, `MOVED` in a cluster,
-/// `MASTERDOWN`, `UNBLOCKED`), a primary that is cut off from its replicas or its cluster
-/// (`NOREPLICAS`, `CLUSTERDOWN`), one that reads its data (`LOADING`) or cannot store it (`MISCONF`),
-/// and one that no longer knows who asks (`NOAUTH`). The address may lead to another one by now.
+/// These are errors of the socket and of the protocol, and replies that do not match the command.
+/// They include errors of a server that accepts no writes now, whatever the command: a replica
+/// (`READONLY`, `MOVED` in a cluster, `MASTERDOWN`, `UNBLOCKED`), a primary that is cut off from
+/// its replicas or its cluster (`NOREPLICAS`, `CLUSTERDOWN`), a server that is loading its data
+/// (`LOADING`) or cannot store it (`MISCONF`), and a server that no longer authenticates the client
+/// (`NOAUTH`). The address may lead to another server by now.
 ///
-/// An error of one command (`OOM`, `WRONGTYPE`, `NOPERM`, `BUSY` and all others) does not end it: a
-/// new connection would be answered the same.
+/// An error of one command (`OOM`, `WRONGTYPE`, `NOPERM`, `BUSY` and all others) does not end the
+/// connection: a new one would give the same reply.
 pub(crate) fn ends_connection(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Io | ErrorKind::Parse | ErrorKind::AuthenticationFailed => true,

@@ -1,4 +1,4 @@
-//! The replay store in Redis.
+//! A replay store in Redis.
 
 pub(crate) mod ask;
 pub(crate) mod connection;

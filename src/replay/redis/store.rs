@@ -1,8 +1,8 @@
-//! Claims in Redis, for several processes.
+//! A replay store in Redis, for several processes.
 
-// Without it `SignatureLayer` has no body deadline, although there is a timer.
+// Without the feature `tokio`, `SignatureLayer` has no body deadline, although there is a timer.
 #[cfg(not(feature = "tokio"))]
-compile_error!("the feature `redis` turns on the feature `tokio`");
+compile_error!("the feature `replay-redis` requires the feature `tokio`");
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -22,16 +22,18 @@ use crate::{
     },
 };
 
-/// Claims in Redis 7.0 or later, or in Valkey, for several processes and across their restarts.
+/// Replay store in Redis 7.0 or later, or in Valkey, for several processes and across their
+/// restarts.
 ///
-/// Each operation is one atomic command on one key, so it also works behind a cluster's proxy. The
-/// keys are the prefix and 64 hexadecimal digits; each expires. What is in them is random or
-/// constant: nothing of a delivery can be read from them.
+/// Each operation is one atomic command on one key, so the store also works behind a cluster proxy.
+/// A key consists of the prefix and 64 hexadecimal digits, and expires. Its value is random or
+/// constant. Nothing about a delivery can be read from keys and values.
 ///
-/// Run Redis with `maxmemory-policy noeviction`: one that evicts forgets deliveries without a word.
-/// A Redis that lost its memory, or a replica that took over before it had all, has forgotten too.
+/// Run Redis with `maxmemory-policy noeviction`: with another policy, it drops deliveries without
+/// notice. Deliveries are also lost if Redis loses its memory, or if a replica takes over before it
+/// has received them all.
 ///
-/// It needs Tokio with its timer.
+/// Requires a Tokio runtime with time enabled.
 ///
 /// ```no_run
 /// use tower_webhook::replay::{RedisStore, ReplayLayer};
@@ -43,33 +45,33 @@ use crate::{
 /// # }
 /// ```
 ///
-/// # The connection
+/// # Connection
 ///
-/// A store and its clones share one connection. It is made when it is first needed, so a server
-/// starts whether or not Redis is up. An answer that does not come within 250 milliseconds is a
-/// failure, which the layer answers with 503.
+/// A store and its clones share one connection. It is made on first use, so your server starts
+/// whether or not Redis is up. A command that is not answered within 250 milliseconds fails, and
+/// the layer responds with `503 Service Unavailable`.
 ///
-/// The connection is given up, and a new one made, when
+/// The store abandons the connection, and makes a new one, if
 ///
 /// - the socket fails,
-/// - the connection falls silent: a command is not answered within the limit, and nothing else was
-///   answered on the connection meanwhile,
-/// - the server says that it takes no writes now: `READONLY`, `MOVED`, `MASTERDOWN`, `NOREPLICAS`,
-///   `CLUSTERDOWN`, `LOADING`, `MISCONF`, `UNBLOCKED` or `NOAUTH`.
+/// - the connection falls silent: a command is not answered within the time limit, and neither is
+///   any other command on the connection meanwhile,
+/// - the server reports that it accepts no writes now: `READONLY`, `MOVED`, `MASTERDOWN`,
+///   `NOREPLICAS`, `CLUSTERDOWN`, `LOADING`, `MISCONF`, `UNBLOCKED` or `NOAUTH`.
 ///
-/// The errors of a single command, such as `OOM` or `NOPERM`, do not end a connection.
+/// Errors of a single command, such as `OOM` or `NOPERM`, do not end a connection.
 ///
-/// A new connection resolves the address again, so a failover that moves a name or an address to
-/// another server is followed. There is one attempt at a time, for all requests. It has one second,
-/// or the [time limit](Self::time_limit) where that is longer; between two attempts there are 100
-/// to 500 milliseconds. Requests wait for an attempt that is under way for as long as their limit
-/// allows, and fail at once during the pause. So deliveries are accepted again within two seconds
-/// of a healthy server's first answer.
+/// A new connection resolves the address again, so it follows a failover that moves a name or an
+/// address to another server. All requests share one attempt at a time. An attempt has a time limit
+/// of one second, or the [time limit](Self::time_limit) of the store if that is longer. Between two
+/// attempts, there is a pause of 100 to 500 milliseconds. Requests wait for an attempt in progress
+/// up to their own time limit, and fail at once during a pause. Deliveries are therefore accepted
+/// again within two seconds of a healthy server's first answer.
 ///
-/// A claim that was not answered in time is given back behind it on its own connection, and on the
-/// next one. A success that could not be stored is tried again for a minute in the background, also
-/// where Redis answers with `OOM` or `BUSY`. Where a timeout above the guard drops each request before
-/// the store's limit, a silent connection is given up after one second.
+/// A claim that was not answered in time is released on its own connection, behind the claim, and
+/// on the next connection. A success that could not be stored is retried in the background for a
+/// minute, even if Redis replies with `OOM` or `BUSY`. If a timeout above the guard drops each
+/// request before the store's time limit, a silent connection is abandoned after one second.
 #[derive(Clone)]
 pub struct RedisStore {
     link: Arc<Link>,
@@ -77,39 +79,45 @@ pub struct RedisStore {
     time_limit: Duration,
 }
 
-/// What a key holds once its delivery has been handled. A token has 16 bytes.
+/// Value of a key whose delivery has been handled.
+///
+/// It differs from a token, which has 16 bytes.
 const HANDLED: &[u8] = b"handled";
 
-/// Deletes the key if it still holds the owner's token.
+/// Script that deletes the key if it still holds the owner's token.
 const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
                        return redis.call('DEL', KEYS[1]) end return 0";
 
-/// How long an idle connection goes unprobed, and what was sent unacknowledged.
+/// Time after which an idle connection is probed, and unacknowledged data ends the connection.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 impl RedisStore {
-    /// Creates a store for the Redis at this address, such as
-    /// `redis://user:password@host:6379/0`. It connects when it is first used.
+    /// Creates a store for the Redis server at this address, such as
+    /// `redis://user:password@host:6379/0`.
+    ///
+    /// The store connects when it is first used.
     ///
     /// Its connections have TCP keepalive after 10 seconds, and on Linux a TCP user timeout of 10
-    /// seconds, unless the address comes with its own.
+    /// seconds, unless the address specifies its own.
     ///
     /// # Errors
     ///
-    /// When the address is out of form.
+    /// Returns an error if the address is malformed.
     pub fn open(address: impl IntoConnectionInfo) -> RedisResult<Self> {
         let address = with_tcp_settings(address.into_connection_info()?);
         Ok(Self::from_client(Client::open(address)?))
     }
 
     /// Creates a store that connects with a client of your own, for example one with client
-    /// certificates. The client's TCP settings are left as they are.
+    /// certificates.
     ///
-    /// It takes the client and not a `ConnectionManager`: a manager cannot be told that its
-    /// connection is to be replaced.
+    /// The TCP settings of the client are left unchanged.
+    ///
+    /// The store takes a client rather than a `ConnectionManager`, because it cannot make a manager
+    /// replace its connection.
     #[must_use]
     pub fn from_client(client: Client) -> Self {
-        // Both limits are the store's.
+        // The store applies both time limits itself.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None)
@@ -120,15 +128,15 @@ impl RedisStore {
         })
     }
 
-    /// Creates a store that asks this function for each new connection, for example one that asks
+    /// Creates a store that calls this function for each new connection, for example to ask
     /// Sentinel for the primary first.
     ///
-    /// Each call must make a connection of its own, and not return one that it made before.
+    /// Each call must make a new connection, and not return one that it made before.
     ///
     /// ```no_run
     /// # use tower_webhook::replay::RedisStore;
     /// async fn primary() -> redis::RedisResult<redis::Client> {
-    ///     // Ask whoever knows.
+    ///     // Ask Sentinel, or whatever knows the primary.
     ///     # redis::Client::open("redis://127.0.0.1/")
     /// }
     ///
@@ -150,15 +158,19 @@ impl RedisStore {
         }
     }
 
-    /// Sets what its keys begin with: `tower-webhook:` unless set. Applications that share a Redis
-    /// need different ones, or different scopes of their guards.
+    /// Sets the prefix of the store's keys.
+    ///
+    /// Defaults to `tower-webhook:`. Applications that share a Redis server need different
+    /// prefixes, or guards with different scopes.
     #[must_use]
     pub fn key_prefix(mut self, prefix: impl Into<Arc<str>>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Sets how long an answer may take: 250 milliseconds unless set.
+    /// Sets the time limit for a reply.
+    ///
+    /// Defaults to 250 milliseconds.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
@@ -182,7 +194,7 @@ impl RedisStore {
         command
     }
 
-    /// Sends one command, and reads what the key held before.
+    /// Sends one command, and converts its reply with `read`.
     fn ask<R, A>(
         &self,
         command: Cmd,
@@ -216,13 +228,13 @@ fn with_tcp_settings(address: ConnectionInfo) -> ConnectionInfo {
 
 fn keepalive() -> TcpKeepalive {
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
-    // Else the next probe comes a minute later.
+    // Otherwise the next probe follows a minute later.
     #[cfg(any(target_os = "android", target_os = "linux", target_os = "macos", windows))]
     let keepalive = keepalive.with_interval(KEEPALIVE / 2);
     keepalive
 }
 
-/// A `PX` of zero is an error to Redis.
+/// Returns the time in milliseconds, at least 1: Redis rejects a `PX` of zero.
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, u64::from(u32::MAX) * 1000)
 }
@@ -259,7 +271,9 @@ impl ReplayStore for RedisStore {
         })
     }
 
-    /// On a task of its own. Where there is no runtime any more the lease has to run out.
+    /// Runs the future on a task of its own.
+    ///
+    /// Without a runtime, the claim lasts until its lease expires.
     fn settle_in_background(&self, settle: Self::Settle) {
         settle.settle_in_background();
     }

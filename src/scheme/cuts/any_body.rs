@@ -1,4 +1,4 @@
-//! Providers whose bodies are of any form.
+//! Providers that accept any form of body.
 
 use super::*;
 

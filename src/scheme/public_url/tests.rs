@@ -82,13 +82,13 @@ fn errors_show_neither_user_information_nor_path_and_query() {
             assert!(!shown.contains("secret") && shown.contains("a.example"), "{shown}");
         }
     }
-    // Without a scheme, one in the query is not taken for it.
+    // A scheme in the query is not the scheme of the URL.
     let bare = "a.example/secret?next=https://secret&secret";
     for error in [PublicUrl::fixed(bare), PublicUrl::base(bare)] {
         let shown = error.unwrap_err().to_string();
-        assert!(shown.starts_with("`a.example` "), "{shown}");
+        assert!(shown.starts_with("invalid public URL `a.example`: "), "{shown}");
     }
-    // Without its host, a user looks like one; without a scheme, so does any word.
+    // User information without a host looks like one, and without a scheme any word does.
     for bad in ["https://user:secret", "https://secret%2F:x", "https://u:secret%40h/x", "secret"] {
         for error in [PublicUrl::fixed(bad), PublicUrl::base(bad)] {
             let shown = error.unwrap_err().to_string();
@@ -98,11 +98,11 @@ fn errors_show_neither_user_information_nor_path_and_query() {
     let bare = "user:secret://secret@a.example";
     let shown = PublicUrl::base(bare).unwrap_err().to_string();
     assert!(!shown.contains("secret"), "{shown}");
-    // Where it ends is a guess.
+    // The end of the user information is ambiguous.
     let slashed = "https://u:secret/secret@a.example/x";
     for error in [PublicUrl::fixed(slashed), PublicUrl::base(slashed)] {
         let shown = error.unwrap_err().to_string();
-        assert!(!shown.contains("secret") && shown.starts_with("`https://`"), "{shown}");
+        assert!(!shown.contains("secret") && shown.contains(" `https://`: "), "{shown}");
     }
 }
 
@@ -113,7 +113,7 @@ fn debug_shows_neither_user_information_nor_path() {
         ("https://example.com:8443/", "https://example.com:8443"),
         ("HTTPS://user:pass@example.com/path", "example.com"),
         ("https://example.com/path", "https://example.com"),
-        // Where its host ends is a guess.
+        // The end of the host is ambiguous.
         ("https://user:p@ss/word@example.com", "https://"),
         ("https://example.com/p@th", "https://"),
     ] {

@@ -8,86 +8,88 @@ use crate::{
     verifier::challenge::{response::SignToken, signed::Signed, unsigned::Unsigned},
 };
 
-/// How a provider asks whether an endpoint is its customer's, and what it wants to hear.
+/// An endpoint-verification challenge, and the response that the provider expects.
 ///
-/// The handler sees no challenge. Challenges are at most 256 bytes long; what is recognised as one
-/// and is out of form is answered with 400. Text goes back as `text/plain` with `nosniff`, so that
-/// no browser runs it.
+/// The handler never sees a challenge. A challenge is at most 256 bytes long, and the layer rejects
+/// a malformed one with `400 Bad Request`. Text is sent back as `text/plain` with `nosniff`, so
+/// that no browser runs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Challenge {
-    /// Unsigned: a GET with `crc_token` in the query is answered with
-    /// `{"response_token":"sha256=<base64>"}`, its HMAC-SHA256 under the first secret. X asks so,
-    /// every day.
+    /// Unsigned: a GET with `crc_token` in the query. The response is
+    /// `{"response_token":"sha256=<base64>"}`, with the HMAC-SHA256 of the token under the first
+    /// secret. X sends it every day.
     ///
-    /// Whoever asks is told the HMAC of a token of his choice. So that this is never a request's
-    /// signature, a token is made of letters, digits and `-._~+/=` only, and a body made of
-    /// nothing else is refused where the scheme signs the body alone. A scheme that signs more must
-    /// have a literal that is in no token.
+    /// Anyone can obtain the HMAC of a token they choose. To keep that from being usable as a
+    /// request signature, a token has only letters, digits and `-._~+/=`. If the scheme signs the
+    /// body alone, a body of only these characters is rejected. A scheme that signs more than the
+    /// body must have a literal that no token contains.
     CrcToken,
-    /// Verified: a POST with `aeg-event-type: SubscriptionValidation` is answered with
-    /// `{"validationResponse":"<code>"}`, the code being the text `data.validationCode` of the first
-    /// event in the body. Azure Event Grid asks so. A code is of the form that
-    /// [`CrcToken`](Self::CrcToken) says of tokens.
+    /// Verified: a POST with `aeg-event-type: SubscriptionValidation`. The response is
+    /// `{"validationResponse":"<code>"}`, with the text `data.validationCode` of the first event in
+    /// the body as the code. Azure Event Grid sends it. The code is restricted as described for
+    /// [`CrcToken`](Self::CrcToken).
     EventGrid,
-    /// Unsigned: a GET with this header is answered with its value. Worldline asks so.
+    /// Unsigned: a GET with this header. The response is the header's value. Worldline sends it.
     Header(&'static str),
-    /// Unsigned: a GET with `header` is answered with `{"<field>":"<value>"}`. Okta asks so. For the
-    /// value holds what [`CrcToken`](Self::CrcToken) says of tokens.
+    /// Unsigned: a GET with `header`. The response is `{"<field>":"<value>"}`. Okta sends it. The
+    /// value is restricted as described for [`CrcToken`](Self::CrcToken).
     HeaderToJson {
-        /// Where the challenge stands.
+        /// Name of the header that carries the challenge.
         header: &'static str,
-        /// The answer's field.
+        /// Name of the field in the response.
         field: &'static str,
     },
-    /// Unsigned: a HEAD is answered with an empty 200, which tells and proves nothing. Trello and
-    /// Intercom ask so.
+    /// Unsigned: a HEAD request. The response is an empty `200 OK`, which reveals and proves
+    /// nothing. Trello and Intercom send it.
     Head,
-    /// Signed: a POST with `"event":"endpoint.url_validation"` and the text `payload.plainToken` is
-    /// answered with `{"plainToken":…,"encryptedToken":"<hex>"}`, the second being the HMAC-SHA256
-    /// of the first under the first secret. Zoom asks so, every three days. For the token holds
-    /// what [`CrcToken`](Self::CrcToken) says.
+    /// Signed: a POST with `"event":"endpoint.url_validation"` and the text `payload.plainToken`.
+    /// The response is `{"plainToken":…,"encryptedToken":"<hex>"}`, with the token and its
+    /// HMAC-SHA256 under the first secret. Zoom sends it every three days. The token is restricted
+    /// as described for [`CrcToken`](Self::CrcToken).
     PlainToken,
-    /// Unsigned: a POST with this parameter in the query is answered with its value; the body is not
-    /// read, and no such POST reaches the handler. Microsoft Graph asks so, with `validationToken`.
+    /// Unsigned: a POST with this parameter in the query. The response is the parameter's value.
+    /// The body is not read, and no such POST reaches the handler. Microsoft Graph sends it with
+    /// `validationToken`.
     PostQuery(&'static str),
-    /// Unsigned: a GET with this parameter in the query is answered with its value. Dropbox and
-    /// Nylas ask so.
+    /// Unsigned: a GET with this parameter in the query. The response is the parameter's value.
+    /// Dropbox and Nylas send it.
     Query(&'static str),
-    /// Signed: a POST on which `header` has this `value` is answered with the text in the body's
-    /// `field`. Twitch asks so.
+    /// Signed: a POST whose `header` has this `value`. The response is the text in the body's
+    /// `field`. Twitch sends it.
     SignedField {
-        /// Tells a challenge from other requests.
+        /// Name of the header that identifies a challenge.
         header: &'static str,
-        /// The header's value on a challenge.
+        /// Value of the header on a challenge.
         value: &'static str,
-        /// The field of the JSON body in which the challenge stands.
+        /// Name of the field of the JSON body that holds the challenge.
         field: &'static str,
     },
-    /// Signed: a POST whose body's `field` is this `value` is answered with the text in `header`.
-    /// Front asks so.
+    /// Signed: a POST whose body has this `value` in `field`. The response is the text in `header`.
+    /// Front sends it.
     SignedHeader {
-        /// Where the challenge stands.
+        /// Name of the header that carries the challenge.
         header: &'static str,
-        /// The field of the JSON body that tells a challenge from other requests.
+        /// Name of the field of the JSON body that identifies a challenge.
         field: &'static str,
-        /// The field's text on a challenge.
+        /// Text of the field on a challenge.
         value: &'static str,
     },
-    /// Unsigned: an OPTIONS with `WebHook-Request-Origin` is answered with `WebHook-Allowed-Origin`
-    /// where the origin is one of these, whatever its case, and with 404 otherwise. Senders of
-    /// CloudEvents ask so: `eventgrid.azure.net` for Azure Event Grid. The answer only tells a sender
-    /// that it may deliver here; whether a delivery is genuine is verified as ever.
+    /// Unsigned: an OPTIONS request with `WebHook-Request-Origin`. The response carries
+    /// `WebHook-Allowed-Origin` if the origin is in this list, whatever its case, and is
+    /// `404 Not Found` otherwise. CloudEvents senders send it; the origin of Azure Event Grid is
+    /// `eventgrid.azure.net`. The response only permits a sender to deliver here. Every delivery is
+    /// still verified.
     WebHookOrigins(&'static [&'static str]),
 }
 
 impl Challenge {
-    /// Whether the answer needs a secret, and is an HMAC-SHA256 under it.
+    /// Returns `true` if the response contains an HMAC-SHA256 under the secret.
     pub(crate) const fn is_keyed(self) -> bool {
         matches!(self, Self::CrcToken | Self::PlainToken)
     }
 
-    /// Returns whether the name of its header can be found in a request.
+    /// Returns `true` if the name of its header can occur in a request.
     pub(crate) fn has_lower_case_names(self) -> bool {
         match self {
             Self::Header(header)
@@ -100,7 +102,7 @@ impl Challenge {
         }
     }
 
-    /// Returns the challenge where it is answered before verification.
+    /// Returns the challenge if it is answered before verification.
     const fn unsigned(self) -> Option<Unsigned> {
         Some(match self {
             Self::CrcToken => Unsigned::CrcToken,
@@ -117,7 +119,7 @@ impl Challenge {
         })
     }
 
-    /// Returns the challenge where it is answered after verification.
+    /// Returns the challenge if it is answered after verification.
     const fn signed(self) -> Option<Signed> {
         Some(match self {
             Self::EventGrid => Signed::EventGrid,
@@ -128,12 +130,13 @@ impl Challenge {
         })
     }
 
-    /// Returns whether a request with this head asks so, without a signature.
+    /// Returns `true` if a request with this head is this challenge, unsigned.
     pub(crate) fn is_asked(self, head: &Parts) -> bool {
         self.unsigned().is_some_and(|challenge| challenge.matches(head))
     }
 
-    /// Returns the answer to an unsigned challenge; `None` for every other request, which is verified.
+    /// Returns the response to an unsigned challenge, or `None` for any other request, which is
+    /// then verified.
     pub(crate) fn before_verification(
         self,
         head: &Parts,
@@ -147,11 +150,13 @@ impl Challenge {
         Some(answer.map_err(Rejection::new))
     }
 
-    /// Returns the answer to a signed challenge; `None` for every other request, which is the handler's.
+    /// Returns the response to a signed challenge, or `None` for any other request, which is for
+    /// the handler.
     ///
-    /// It is asked for after verification only. The header of `SignedField` is not signed, but
-    /// whoever changes it on a captured request learns what that request's sender wrote, and
-    /// keeps the request from the handler, which he could do by not sending it.
+    /// It is called only after verification. The header of `SignedField` is not signed. An attacker
+    /// who changes it on a captured request learns the text that the request's sender wrote, and
+    /// keeps the request from the handler, which the attacker could also do by not sending the
+    /// request.
     pub(crate) fn after_verification(
         self,
         head: &Parts,
@@ -163,12 +168,12 @@ impl Challenge {
         if self.is_keyed() && sign.is_none() {
             return None;
         }
-        // No challenge falls through to the handler.
+        // A malformed challenge must not reach the handler.
         Some(challenge.answer(head, body, sign).ok_or_else(malformed))
     }
 }
 
-/// A challenge that is incomplete or out of form.
+/// Returns the rejection of a challenge that is incomplete or malformed.
 pub(crate) const fn malformed() -> Rejection {
     Rejection::new(RejectionKind::ChallengeMalformed)
 }

@@ -7,30 +7,32 @@ use http::{HeaderValue, Response, header};
 
 use crate::parse::json::text_field;
 
-/// Makes the HMAC-SHA256 of a token under the first secret.
+/// Function that returns the HMAC-SHA256 of a token under the first secret.
 pub(crate) type SignToken<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
 
-/// Longest challenge that is answered, in bytes.
+/// Maximum length of a challenge that is answered, in bytes.
 pub(crate) const MAX_CHALLENGE: usize = 256;
 
-/// A challenge that may be answered.
+/// Returns the challenge as text if it has an acceptable length and is UTF-8.
 pub(crate) fn text(challenge: &[u8]) -> Option<&str> {
     let is_in_form = (1..=MAX_CHALLENGE).contains(&challenge.len());
     std::str::from_utf8(challenge).ok().filter(|_| is_in_form)
 }
 
-/// A challenge that may be answered with its HMAC: never a JSON object or array.
+/// Returns `true` if the challenge is a token, whose HMAC may be sent. A JSON object or array is
+/// never a token.
 pub(crate) fn is_token(text: &[u8]) -> bool {
     let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
     (1..=MAX_CHALLENGE).contains(&text.len()) && text.iter().all(is_allowed)
 }
 
-/// As [`text_field`]. Events are long, challenges are not: most bodies are not even parsed.
+/// Returns the text of a top-level field of a short body, like [`text_field`]. Challenges are short
+/// and events are long, so most bodies are not parsed.
 pub(crate) fn short_field<'a>(body: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
     if body.len() <= 4096 && body.starts_with(b"{") { text_field(body, name) } else { None }
 }
 
-/// Text from the request as plain text, so that no browser runs it (T-43).
+/// Returns a response with text from the request, as plain text so that no browser runs it.
 pub(crate) fn echo(text: &[u8]) -> Response<Bytes> {
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     answer(Bytes::copy_from_slice(text), plain)

@@ -14,7 +14,7 @@ use crate::{
     verifier::challenge::response::{SignToken, echo, is_token, json_answer, short_field, text},
 };
 
-/// A challenge that is answered after verification; see [`Challenge`](crate::scheme::Challenge).
+/// Challenge that is answered after verification; see [`Challenge`](crate::scheme::Challenge).
 #[derive(Clone, Copy)]
 pub(crate) enum Signed {
     EventGrid,
@@ -24,7 +24,7 @@ pub(crate) enum Signed {
 }
 
 impl Signed {
-    /// Returns whether a POST with this head and body asks so.
+    /// Returns `true` if a POST with this head and body is this challenge.
     pub(crate) fn matches(self, head: &Parts, body: &[u8]) -> bool {
         let has = |name: &str, wanted| head.headers.get_all(name).iter().any(|it| it == wanted);
         let is = |field, wanted| short_field(body, field).is_some_and(|text| text == wanted);
@@ -38,7 +38,7 @@ impl Signed {
         }
     }
 
-    /// Returns the answer to a request that asks so; `None` where it is out of form.
+    /// Returns the response to this challenge, or `None` if it is malformed.
     pub(crate) fn answer(
         self,
         head: &Parts,
@@ -62,8 +62,8 @@ impl Signed {
                 let Ok(Some(Value::Object(payload))) = json::field(body, "payload") else {
                     return None;
                 };
-                // Whoever knows a secret that is being rolled out is accepted too, so even here this
-                // must not sign what its sender likes. Nothing in a token needs escaping.
+                // A sender that knows any one of the secrets of a rotation is accepted, so even
+                // here the layer must not sign arbitrary text. Nothing in a token needs escaping.
                 let token = text_field(payload.as_bytes(), "plainToken")?;
                 let token = Some(token).filter(|token| is_token(token.as_bytes()))?;
                 let tag = Encoding::Hex.encode(&sign?(token.as_bytes()));
@@ -74,7 +74,7 @@ impl Signed {
     }
 }
 
-/// `data.validationCode` of an array's first event.
+/// Returns `data.validationCode` of the first event in an array.
 fn validation_code(body: &[u8]) -> Option<String> {
     let mut first = None;
     json::items(body, &mut |event| {

@@ -9,7 +9,7 @@ use crate::{
     verifier::challenge::response::{SignToken, echo, is_token, json_answer, text},
 };
 
-/// A challenge that is answered before verification; see [`Challenge`](crate::scheme::Challenge).
+/// Challenge that is answered before verification; see [`Challenge`](crate::scheme::Challenge).
 #[derive(Clone, Copy)]
 pub(crate) enum Unsigned {
     CrcToken,
@@ -25,7 +25,8 @@ const CRC_TOKEN: &str = "crc_token";
 const ORIGIN: &str = "webhook-request-origin";
 
 impl Unsigned {
-    /// Returns its only method: one each, so that no other gets round verification (T-43).
+    /// Returns the only method of this challenge, so that a request with another method cannot
+    /// bypass verification.
     const fn method(self) -> Method {
         match self {
             Self::Head => Method::HEAD,
@@ -37,7 +38,7 @@ impl Unsigned {
         }
     }
 
-    /// Returns whether a request with this head asks so.
+    /// Returns `true` if a request with this head is this challenge.
     pub(crate) fn matches(self, head: &Parts) -> bool {
         let has = |name: &str| head.headers.contains_key(name);
         let has_parameter = |name| with_parameter(head, name, |_| ()).is_some();
@@ -51,11 +52,12 @@ impl Unsigned {
             }
     }
 
-    /// Returns the answer to a request that asks so.
+    /// Returns the response to this challenge.
     ///
     /// # Errors
     ///
-    /// Why it is not answered.
+    /// Returns the kind of the rejection if the challenge is malformed, or its origin is not
+    /// allowed.
     pub(crate) fn answer(
         self,
         head: &Parts,
@@ -85,7 +87,7 @@ impl Unsigned {
     }
 }
 
-/// The header's value. Not where it is there twice: which of them was meant is not ours to guess.
+/// Returns the value of the header; `None` if it is repeated, because either value could be meant.
 fn header<'a>(head: &'a Parts, name: &'static str) -> Option<&'a [u8]> {
     optional(head, name).ok().flatten()
 }
@@ -101,7 +103,7 @@ fn allow_origin(head: &Parts, origins: &[&'static str]) -> Result<Response<Bytes
     let allowed = allowed.ok_or(RejectionKind::ChallengeUnexpected)?;
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
-    // What was configured, not what was sent.
+    // Send the configured origin, not the received one.
     let allowed = HeaderValue::from_str(allowed).map_err(|_| RejectionKind::ChallengeMalformed)?;
     headers.insert("webhook-allowed-origin", allowed);
     if head.headers.contains_key("webhook-request-rate") {

@@ -1,4 +1,4 @@
-//! A verifier that also answers a challenge.
+//! Verifiers that also answer a challenge.
 
 use bytes::Bytes;
 use http::Response;
@@ -12,15 +12,17 @@ use crate::{
     },
 };
 
-/// A verifier that also answers a challenge; see [`with_challenge`].
+/// Verifier that also answers a challenge; see [`with_challenge`].
 #[derive(Clone, Debug)]
 pub struct WithChallenge<V> {
     verifier: V,
     challenge: Challenge,
 }
 
-/// Answers this challenge beside those that the verifier answers itself: for verifiers that are not
-/// a declared scheme, and for senders with more than one challenge.
+/// Creates a verifier that answers this challenge in addition to those of `verifier`.
+///
+/// Use it for verifiers that are not a declared scheme, and for senders with more than one
+/// challenge.
 ///
 /// ```
 /// use tower_webhook::{
@@ -40,8 +42,9 @@ pub struct WithChallenge<V> {
 ///
 /// # Errors
 ///
-/// When the answer needs the secret: only a scheme has it, see [`Scheme::challenge`]. When the name of the
-/// challenge's header is not lower-case: no such header would be found.
+/// Returns an error if the response needs the secret, which only a scheme has (see
+/// [`Scheme::challenge`]), or if the name of the challenge's header is not in lower case: such a
+/// header would never be found.
 ///
 /// [`Scheme::challenge`]: crate::Scheme::challenge
 pub fn with_challenge<V: Verifier>(
@@ -49,11 +52,11 @@ pub fn with_challenge<V: Verifier>(
     challenge: Challenge,
 ) -> Result<WithChallenge<V>, ConfigError> {
     if !challenge.has_lower_case_names() {
-        let why = "the name of the challenge's header is no lower-case header name";
+        let why = "the challenge's header name is not a lower-case header name";
         return Err(ConfigError::SchemeInvalid { why });
     }
     if challenge.is_keyed() {
-        let why = "the answer to the challenge needs the secret; use `Scheme::challenge`";
+        let why = "the response to the challenge needs the secret; use `Scheme::challenge`";
         return Err(ConfigError::SchemeInvalid { why });
     }
     Ok(WithChallenge { verifier, challenge })

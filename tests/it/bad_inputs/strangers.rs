@@ -147,8 +147,8 @@ pub(super) async fn addresses(entry: &Entry) {
         let (response, inner) = send(&layer, request).await;
         assert_eq!((response.status(), inner.count()), (entry.statuses()[0], 0), "{entry}");
     }
-    let never_worked = "meta: 5 signatures do not match, and nothing has verified yet; is its secret \
-                        the right one?";
+    let never_worked =
+        "meta: 5 signature mismatches and no verified request yet; is the secret correct?";
     let refused = "meta: 10 invalid signatures from 192.0.2.1";
     assert_eq!(*alerts.lock().unwrap(), [never_worked, refused], "{entry}");
     let seen = seen.lock().unwrap();

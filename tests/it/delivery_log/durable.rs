@@ -95,7 +95,7 @@ async fn without_the_row_the_handler_is_not_called() {
         assert_eq!((of(200), of(403), of(503)), (1, 1, 1), "{mode:?}: every attempt has its row");
         assert!(rows.iter().all(|row| row.status != RECEIVED), "{mode:?}: {rows:?}");
         let refused = rows.iter().find(|row| row.http_status == Some(503)).unwrap();
-        assert_eq!(refused.message.as_deref(), Some("The row could not be written first"));
+        assert_eq!(refused.message.as_deref(), Some("Rejected: its row could not be written"));
     }
 }
 
@@ -156,7 +156,7 @@ async fn a_layer_without_its_observer_is_never_a_silent_pass() {
         }
         let row = only_row(&log).await;
         assert_eq!(row.status, "misconfigured");
-        assert!(row.message.unwrap().contains("no observer"));
+        assert!(row.message.unwrap().contains("add its log as an observer"));
     }
     // Nor is one without any layer above it.
     let (_, durable) = durable(Scripted::new(Mode::Works));

@@ -355,7 +355,7 @@ async fn many_rows_are_one_write() {
 #[test]
 fn a_log_needs_a_runtime() {
     let error: LogError = DeliveryLog::builder().store(MemoryLog::new(1)).unwrap_err();
-    assert!(error.to_string().contains("tokio runtime"));
+    assert!(error.to_string().contains("Tokio runtime"));
 }
 
 #[test]
@@ -363,6 +363,6 @@ fn ids_have_one_spelling() {
     let id = EntryId::first(at(NOW)());
     assert_eq!(id.to_string().parse(), Ok(id));
     let error = id.to_string().to_uppercase().parse::<EntryId>().unwrap_err();
-    assert_eq!(error.to_string(), "not a UUID in lower case with hyphens");
+    assert_eq!(error.to_string(), "invalid entry ID: expected a UUID in lower case with hyphens");
     assert!(id < EntryId::first(at(NOW)() + Duration::from_millis(1)));
 }

@@ -78,9 +78,9 @@ async fn each_outcome_has_its_status() {
     for (status, expected, message) in [
         (200, "success", None),
         (299, "success", None),
-        (302, "error", Some("The handler answered 302")),
-        (404, "error", Some("The handler answered 404")),
-        (500, "error", Some("The handler answered 500")),
+        (302, "error", Some("The handler responded with 302")),
+        (404, "error", Some("The handler responded with 404")),
+        (500, "error", Some("The handler responded with 500")),
     ] {
         let log = memory();
         send_to(&logged(&log), status, genuine(b"x")).await;
@@ -93,7 +93,10 @@ async fn each_outcome_has_its_status() {
     });
     let error = logged(&log).layer(fails).oneshot(genuine(b"x")).await.unwrap_err();
     assert_eq!(error.to_string(), "database at secret-host", "passes through");
-    assert_eq!(outcome(&only_row(&log).await), ("error", None, Some("The handler failed")));
+    assert_eq!(
+        outcome(&only_row(&log).await),
+        ("error", None, Some("The handler returned an error"))
+    );
 
     let log = memory();
     let panics =
@@ -111,7 +114,7 @@ async fn each_outcome_has_its_status() {
     let mut future = Box::pin(logged(&log).layer(stalls).oneshot(genuine(b"x")));
     assert!(futures_poll(&mut future).is_pending());
     drop(future);
-    let message = Some("Cancelled before the handler answered");
+    let message = Some("Cancelled before the handler responded");
     assert_eq!(outcome(&only_row(&log).await), ("error", None, message));
 
     let log = memory();

@@ -635,6 +635,6 @@ fn what_the_guard_shows_says_what_it_is() {
     assert!(format!("{future:?}").starts_with("ReplayFuture"), "{future:?}");
     assert_eq!(ReplayAnswer::Duplicate.to_string(), "the delivery has been handled");
     let error = StoreError::new("down");
-    assert_eq!(error.to_string(), "the replay store cannot answer: down");
+    assert_eq!(error.to_string(), "replay store unavailable: down");
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "down");
 }

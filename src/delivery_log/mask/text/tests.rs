@@ -1,4 +1,5 @@
-//! The scan against the plain way: at each character, all that it asks for is read again.
+//! Comparison of the scan with a plain implementation, which reads the text again at each
+//! character.
 
 use proptest::prelude::*;
 
@@ -10,7 +11,7 @@ use crate::delivery_log::{
     },
 };
 
-/// Pieces whose order matters.
+/// Pieces of text whose order matters.
 const PIECES: [&str; 49] = [
     " ",
     "  ",
@@ -128,7 +129,7 @@ fn plain(mask: &Mask, text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        // Chinese and Japanese put no blank before a number or a name in Latin letters.
+        // Chinese and Japanese put no space before a number or a name in Latin letters.
         let is_inside = !ends_in_escape(&out)
             && out.chars().next_back().is_some_and(|last| {
                 last.is_alphanumeric() && (last.is_ascii() || !first.is_ascii())
@@ -159,9 +160,9 @@ fn digits(mask: &Mask, text: &str) -> Option<(String, usize)> {
     let is_part = |char: &char| char.is_ascii_digit() || " .-()+".contains(*char);
     let mut len = text.chars().take(MAX_PART).take_while(is_part).count();
     if let Some(at) = text.get(1..len)?.find('+') {
-        len = at + 1; // It begins another number.
+        len = at + 1; // The `+` begins another number.
     } else if len == MAX_PART {
-        // What is beyond could belong to the last number.
+        // Characters beyond the limit could belong to the last number.
         len = text.get(..len)?.rfind(' ').unwrap_or(len);
     }
     let run = text.get(..len)?.trim_end_matches(|char: char| !char.is_ascii_digit());
@@ -169,11 +170,11 @@ fn digits(mask: &Mask, text: &str) -> Option<(String, usize)> {
         return None;
     }
     let masked = number(mask, run).unwrap_or_else(|| {
-        // Several numbers in a row, of which each counts.
+        // Several numbers in a row are checked one by one.
         let numbers = run.split(' ').map(|part| number(mask, part).unwrap_or(part.to_owned()));
         numbers.collect::<Vec<_>>().join(" ")
     });
-    // Whole: its end must not pass for a number of its own.
+    // Skipped as a whole, so that the end of a number is not taken for a number of its own.
     (!run.is_empty()).then_some((masked, run.len()))
 }
 
@@ -190,10 +191,11 @@ fn number(mask: &Mask, text: &str) -> Option<String> {
     None
 }
 
-/// `name=value` at the beginning.
+/// Returns the replacement of `name=value` at the beginning, and its length in the text.
 fn secret(text: &str) -> Option<(String, usize)> {
     let is_name = |char: char| char.is_ascii_alphanumeric() || "_-.[]".contains(char);
-    // Not beyond a name's length, or a long text would be read again from each of its words.
+    // Limited to the length of a name. Otherwise a long text would be read again from each of its
+    // words.
     let len = text.chars().take(MAX_PART).take_while(|char| is_name(*char)).count();
     let (name, rest) = text.split_at_checked(len)?;
     let value = rest.strip_prefix('=')?;
@@ -206,13 +208,13 @@ fn secret(text: &str) -> Option<(String, usize)> {
     (len > 0).then(|| (format!("{name}={REDACTED}"), name.len() + 1 + len))
 }
 
-/// An e-mail address at the beginning.
+/// Returns the replacement of an e-mail address at the beginning, and its length in the text.
 fn email(text: &str) -> Option<(String, usize)> {
     let is_local = |char: char| char.is_alphanumeric() || "!#$%&'*+/=?^_`{|}~.-".contains(char);
     let is_domain = |char: char| char.is_alphanumeric() || ".-".contains(char);
     let local = text.chars().take(MAX_PART).take_while(|char| is_local(*char));
     let mut local = local.map(char::len_utf8).sum();
-    // A form writes the sign as an escape, which could be letters of a name.
+    // A form writes the sign as an escape, whose letters could belong to a name.
     let rest = match text.get(local..)?.strip_prefix('@') {
         Some(rest) => rest,
         None => {

@@ -1,4 +1,4 @@
-//! Both stages, with work and a store that wait until they are told to go on.
+//! Tests of both stages, with work and a store that wait for a permission.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::delivery_log::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-/// For what happens at once unless it never does.
+/// Time limit for what happens at once unless the test fails.
 const LONG: Duration = Duration::from_secs(30);
 
 const SHORT: usize = 1;
@@ -52,7 +52,7 @@ pub(crate) fn draft(name: &str, body: usize) -> Draft {
     Draft::with_body(entry(name), Bytes::from(vec![b'x'; body]))
 }
 
-/// Writes when it has a permit, and remembers the names of each batch.
+/// Store that writes when it has a permit, and records the names of each batch.
 #[derive(Clone)]
 struct Gated {
     permits: Arc<Semaphore>,
@@ -88,7 +88,7 @@ impl LogStore for Gated {
     }
 }
 
-/// What work is begun, and when it may end.
+/// Handle of both stages. It shows which work has begun, and lets work end.
 struct Desk {
     queue: Arc<Queue>,
     task: JoinHandle<()>,
@@ -96,8 +96,8 @@ struct Desk {
     goes_on: mpsc::Sender<()>,
 }
 
-/// Starts both stages. Rows whose names begin with `held` are finished when [`Desk::goes_on`]
-/// says so.
+/// Starts both stages. The work on rows whose names begin with `held` ends after a message to
+/// [`Desk::goes_on`].
 fn start(store: &Gated) -> Desk {
     let queue = Arc::<Queue>::default();
     let (begin, begun) = mpsc::channel();
@@ -126,7 +126,7 @@ impl Desk {
         self.queue.push_urgent(draft(name, body), &settings()).unwrap()
     }
 
-    /// Lets the runtime go on until some work has begun.
+    /// Lets the runtime run until some work has begun.
     async fn begins(&self) -> (String, ThreadId) {
         let begun = async {
             loop {
@@ -136,7 +136,7 @@ impl Desk {
                 tokio::task::yield_now().await;
             }
         };
-        // Without the runtime's clock, which may be paused.
+        // Not by the runtime's clock, which may be paused.
         let start = std::time::Instant::now();
         let mut begun = std::pin::pin!(begun);
         std::future::poll_fn(|cx| {
@@ -164,7 +164,7 @@ async fn bodies_are_finished_on_another_thread() {
     let desk = start(&Gated::new(usize::MAX >> 4));
     for len in [SHORT, LARGE] {
         let receiver = desk.push_urgent("held", len);
-        // This thread goes on while the other one is at work.
+        // This thread continues while the other one works.
         let (_, thread) = desk.begins().await;
         assert_ne!(thread, thread::current().id());
         desk.goes_on.send(()).unwrap();
@@ -199,7 +199,7 @@ async fn short_rows_do_not_wait_for_long_ones() {
     let mut long = desk.push_urgent("held", LARGE);
     desk.begins().await;
     written(desk.push_urgent("short", SHORT)).await;
-    // Nor does one that needs no work.
+    // A row that needs no work does not wait either.
     let bare = desk.queue.push_urgent(Draft::note(entry("bare")), &settings()).unwrap();
     written(bare).await;
     assert!(is_pending(&mut long));
@@ -211,7 +211,7 @@ async fn short_rows_do_not_wait_for_long_ones() {
 async fn flush_waits_for_the_rows_before_it_and_no_others() {
     let store = Gated::new(0);
     let desk = start(&store);
-    // In a lane's hands, in the lane, with the store, and ready.
+    // Rows in progress, in the lane, with the store, and ready.
     desk.push("held", LARGE);
     desk.push("in the lane", LARGE);
     let mut flush = desk.queue.flush().unwrap();
@@ -277,7 +277,7 @@ async fn the_stages_end_once_the_queue_is_closed_and_empty() {
     names.sort_unstable();
     assert_eq!((names, desk.queue.rows()), (vec!["a".to_owned(), "b".to_owned()], 0));
 
-    // Also where the last row is taken back.
+    // The stages also end if the last row is taken back.
     let desk = start(&store);
     for _ in 0..10 {
         tokio::task::yield_now().await;
@@ -314,7 +314,7 @@ async fn rows_in_the_stages_hands_are_lost_with_the_others() {
     assert_eq!((desk.queue.lost(), desk.queue.rows()), (3, 0));
     assert!(flush.await.is_err());
     desk.goes_on.send(()).unwrap();
-    // What is handed over now is not counted again.
+    // A row that is handed over now is not counted again.
     while Arc::strong_count(&desk.queue) > 1 {
         tokio::time::sleep(SECOND / 100).await;
     }

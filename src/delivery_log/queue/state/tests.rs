@@ -1,4 +1,4 @@
-//! Batches, and the limits of what waits.
+//! Tests of batches and of the limits of the queue.
 
 use bytes::Bytes;
 
@@ -9,7 +9,7 @@ fn names(batch: &[Job]) -> Vec<&str> {
     batch.iter().map(|job| job.draft.entry.url.as_str()).collect()
 }
 
-/// Rows without a body, which are ready at once.
+/// Adds rows without a body, which are ready at once.
 fn fill(state: &mut State, name: &str, count: usize, payload: usize) -> Vec<oneshot::Receiver<()>> {
     let push = |_| {
         let mut entry = entry(name);
@@ -29,7 +29,7 @@ fn a_batch_of_urgent_rows_holds_no_others_and_the_others_get_their_turn() {
     let _waits = fill(&mut state, "urgent", 3, 100);
     assert_eq!(names(&state.take_batch(BATCH)), ["urgent"; 3]);
     assert_eq!(names(&state.take_batch(2)), ["rest"; 2]);
-    // However many urgent ones come.
+    // The number of urgent rows does not matter.
     for round in 0..18 {
         let _waits = fill(&mut state, "urgent", 700, 0);
         assert_eq!(names(&state.take_batch(BATCH)), ["urgent"; BATCH], "{round}");
@@ -54,7 +54,7 @@ fn batches_have_a_limit_in_bytes_and_others_between_urgent_ones_a_lower_one() {
     assert_eq!(names(&batch), vec!["rest"; batch.len()]);
     let batch = bytes(&batch);
     assert!(batch <= BETWEEN_BYTES && batch + 2 * payload > BETWEEN_BYTES, "{batch}");
-    // One that is longer goes all the same.
+    // A single longer row is taken, too.
     let mut state = State::default();
     fill(&mut state, "rest", 2, BATCH_BYTES + 1);
     assert_eq!(state.take_batch(BATCH).len(), 1);
@@ -93,13 +93,13 @@ fn bodies_of_strangers_take_a_quarter_at_most() {
     };
     assert_eq!(bodies(&mut state, 5), 2);
     assert_eq!(state.rows(), 5, "the rows are kept");
-    // Once a body has been hashed there is room for another.
+    // Once a body has been hashed, there is room for another.
     let mut job = state.take_unfinished(Lane::Short).unwrap();
     job.draft.finish(&settings);
     assert!(job.draft.entry.body_sha256.is_some() && job.draft.entry.payload.is_none());
     state.hand_over(job);
     assert_eq!(bodies(&mut state, 5), 1);
-    // Genuine ones have all the room, and a stranger's row may have some where its body has none.
+    // Genuine requests use all the room. A stranger's row may find room where its body finds none.
     let mut state = State::default();
     let best_effort = Settings { is_durable: false, ..settings.clone() };
     while state.push(draft("genuine", body), None, &best_effort).is_ok() {}
@@ -137,7 +137,7 @@ fn durable_modes_rows_find_room_whoever_fills_the_queue() {
         let (draft, written) = urgent(len);
         assert!(state.push(draft, written, &settings).is_ok(), "{len}");
     }
-    // Its body is longer than the queue: the row is there without it.
+    // The body is longer than the queue, so the row is kept without it.
     let mut state = State::default();
     let (draft, written) = urgent(200_000);
     assert!(state.push(draft, written, &settings).unwrap().is_none());

@@ -310,7 +310,7 @@ async fn a_success_that_redis_has_no_room_for_is_stored_in_the_end() {
 fn outside_of_a_runtime_there_is_an_error() {
     let store = RedisStore::open("redis://127.0.0.1:1/").unwrap();
     let failed = polled_once(claim(&store, "1")).unwrap_err();
-    assert!(failed.to_string().ends_with("there is no Tokio runtime"), "{failed}");
+    assert!(failed.to_string().ends_with("no Tokio runtime"), "{failed}");
 }
 
 /// The answer of the first poll, with no runtime around it.
