@@ -1,4 +1,4 @@
-//! Defaults that follow from the vendors' policies.
+//! Defaults that follow from the vendors' delivery policies.
 
 use crate::{
     providers::{
@@ -11,12 +11,17 @@ use crate::{
     verifier::defaults::VerifierDefaults,
 };
 
-/// A scheme with what the vendor's policy says. It does not build for a provider without one.
+/// Applies the vendor's delivery policy to a scheme.
+///
+/// # Panics
+///
+/// Panics if the provider has no policy, or if it signs a timestamp and its policy says nothing
+/// about retries. In a constant, this is a compile error.
 pub(crate) const fn applied(scheme: Scheme) -> Scheme {
     let policy = find(scheme.defaults().provider());
     assert!(
         scheme.time.is_none() || !matches!(policy.retries, Retries::Unasked),
-        "a provider signs a time; say in `policies.rs` for how long it comes again, or that it is unknown"
+        "a provider signs a timestamp; add its retry schedule to `policies.rs`, or mark it as unknown"
     );
     let scheme = scheme
         .other_credentials(other_credentials::of(scheme.defaults().provider()))
@@ -26,7 +31,11 @@ pub(crate) const fn applied(scheme: Scheme) -> Scheme {
     if scheme.time.is_some() { scheme.tolerance(policy.tolerance()) } else { scheme }
 }
 
-/// A provider's defaults, likewise.
+/// Returns the defaults of a provider, by the vendor's delivery policy.
+///
+/// # Panics
+///
+/// Panics if the provider has no policy.
 pub(crate) const fn defaults(name: &'static str) -> VerifierDefaults {
     let policy = find(name);
     VerifierDefaults::DEFAULT
@@ -35,6 +44,11 @@ pub(crate) const fn defaults(name: &'static str) -> VerifierDefaults {
         .with_body_limit(policy.body_limit())
 }
 
+/// Returns the delivery policy of a provider.
+///
+/// # Panics
+///
+/// Panics if the provider has no policy.
 pub(crate) const fn find(name: &str) -> &'static DeliveryPolicy {
     let mut at = 0;
     while at < POLICIES.len() {

@@ -1,4 +1,4 @@
-//! Verifiers of one type for all providers.
+//! Type-erased verifiers: one type for all providers.
 
 use std::{any::Any, fmt, sync::Arc};
 
@@ -13,12 +13,13 @@ use crate::{
     },
 };
 
-/// A verifier of any provider: one type for tenants who use different ones.
+/// Type-erased verifier, for tenants with different providers.
 ///
-/// Against a provider's own type it costs a virtual call for each step and one allocation for the
-/// state.
+/// Compared with a provider's own type, it costs a virtual call for each step and one allocation
+/// for the state.
 ///
-/// With the feature `sign` those that [`by_name`](super::by_name) gives sign, too.
+/// With the feature `sign`, the verifiers of providers that [`by_name`](super::by_name) returns can
+/// also sign.
 #[derive(Clone)]
 pub struct BoxVerifier {
     verifier: Arc<dyn Erased + Send + Sync>,
@@ -26,12 +27,12 @@ pub struct BoxVerifier {
     signer: Option<Arc<dyn Signs + Send + Sync>>,
 }
 
-/// What an [`BoxVerifier`] carries from the head to the end of the body.
+/// State of a [`BoxVerifier`], from the head to the end of the body.
 #[doc(hidden)]
 pub struct AnyState(Box<dyn Any + Send>);
 
 impl BoxVerifier {
-    /// Hides the verifier's type.
+    /// Erases the type of a verifier.
     pub fn new<V>(verifier: V) -> Self
     where
         V: Verifier<State: 'static> + Send + Sync + 'static,
@@ -43,7 +44,7 @@ impl BoxVerifier {
         }
     }
 
-    /// Hides the type of a verifier that signs, too.
+    /// Erases the type of a verifier that can also sign.
     #[cfg(feature = "sign")]
     #[cfg_attr(docsrs, doc(cfg(feature = "sign")))]
     pub fn signing<V>(verifier: V) -> Self
@@ -54,6 +55,7 @@ impl BoxVerifier {
         Self { signer: Some(Arc::clone(&verifier) as _), verifier }
     }
 
+    /// Erases the type of a verifier. Without the feature `sign`, it cannot sign.
     #[cfg(not(feature = "sign"))]
     pub(crate) fn signing<V>(verifier: V) -> Self
     where
@@ -63,7 +65,7 @@ impl BoxVerifier {
     }
 }
 
-/// A signer whose type is hidden.
+/// Type-erased signer.
 #[cfg(feature = "sign")]
 trait Signs {
     fn sign(
@@ -101,6 +103,7 @@ impl crate::sign::sign::Sign for BoxVerifier {
     }
 }
 
+/// Object-safe form of [`Verifier`].
 trait Erased {
     fn begin(&self, request: &Context<'_>) -> Result<AnyState, Rejection>;
     fn update(&self, state: &mut AnyState, chunk: &[u8]);
@@ -133,7 +136,7 @@ impl<V: Verifier<State: 'static>> Erased for V {
         request: &Context<'_>,
         body: &Bytes,
     ) -> Result<Outcome, Rejection> {
-        // A state of another verifier proves nothing to this one.
+        // The state of another verifier proves nothing.
         let state = state.0.downcast_mut().ok_or(Rejection::mismatch())?;
         Verifier::finish(self, state, request, body)
     }

@@ -1,4 +1,4 @@
-//! What a provider's verifier is made of.
+//! Kinds of credentials that verifiers need.
 
 use std::fmt;
 
@@ -11,27 +11,29 @@ use crate::{
     error::ConfigError,
 };
 
-/// What a provider is verified with, as one text in a configuration. A pair is split at its first
-/// colon, so that the second part may have more of them.
+/// Kind of credential that a provider's verifier needs, as one text in a configuration.
 ///
-/// [`Provider::credential_kind`](super::Provider::credential_kind) tells which it is.
+/// A pair is split at its first colon, so that the second part can contain colons.
+/// [`Provider::credential_kind`](super::Provider::credential_kind) returns the kind of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialKind {
-    /// `x-header:token`: the name of the header that you chose there, and its whole value.
+    /// `x-header:token`: the name of the header that you chose at the provider, and its whole
+    /// value.
     HeaderAndToken,
-    /// `key id:secret`: the id by which a request names the key. Ably's API keys are so already.
+    /// `key id:secret`: the id by which a request names the key, and the secret. Ably's API keys
+    /// have this form.
     KeyIdAndSecret,
-    /// The public key, in any form that `PublicKey` can be parsed from (feature `asymmetric`).
+    /// The public key, in any form from which `PublicKey` can be parsed (feature `asymmetric`).
     PublicKey,
-    /// The secret as the provider shows it.
+    /// The secret, as the provider shows it.
     Secret,
     /// `user:password`, not percent-encoded.
     UserAndPassword,
 }
 
 impl CredentialKind {
-    /// How the text is written.
+    /// Returns the form of the text.
     const fn form(self) -> &'static str {
         match self {
             Self::HeaderAndToken => "`x-header:token`",
@@ -42,11 +44,16 @@ impl CredentialKind {
         }
     }
 
+    /// Returns the error for a text that does not have this form.
     pub(crate) const fn out_of_form(self) -> ConfigError {
         ConfigError::CredentialsInvalid { form: self.form() }
     }
 
-    /// The two parts of a pair, both there.
+    /// Splits a pair into its two parts.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if one of them is missing, or if the pair is a public key.
     pub(crate) fn split(self, pair: &Secret) -> Result<(String, Secret), ConfigError> {
         refuse_public_key(pair)?;
         let bytes = pair.expose();
@@ -54,17 +61,19 @@ impl CredentialKind {
         let (name, secret) = (&bytes[..colon], &bytes[colon + 1..]);
         let name = std::str::from_utf8(name).ok().filter(|name| !name.trim().is_empty());
         let name = name.ok_or(self.out_of_form())?.to_owned();
-        // A text stays one, and so is checked as one.
+        // The second part of a text is a text too, and is checked as one.
         let secret = pair.text_from(colon + 1).unwrap_or_else(|| Secret::from_bytes(secret))?;
         Ok((name, secret))
     }
 
+    /// Splits a header's name and a token.
     pub(crate) fn header_and_token(pair: &Secret) -> Result<(HeaderName, Secret), ConfigError> {
         let (name, token) = Self::HeaderAndToken.split(pair)?;
         let name = name.parse().map_err(|_| Self::HeaderAndToken.out_of_form())?;
         Ok((name, token))
     }
 
+    /// Parses a public key.
     #[cfg(feature = "asymmetric")]
     pub(crate) fn public_key(text: &Secret) -> Result<PublicKey, ConfigError> {
         let text = std::str::from_utf8(text.expose()).map_err(|_| Self::PublicKey.out_of_form())?;
@@ -73,7 +82,7 @@ impl CredentialKind {
 }
 
 impl fmt::Display for CredentialKind {
-    /// How the text is written: `` `user:password` ``.
+    /// Formats the form of the text, such as `` `user:password` ``.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.form())
     }

@@ -1,7 +1,9 @@
-//! Macros that make provider types.
+//! Macros that generate provider types.
 
-/// The constructor and knobs of a provider around a [`SchemeVerifier`] in `self.0`: by its key (secrets
-/// or `public_key`), by what it signs (`url`), and whether that is `timed`.
+/// Generates the constructor and the options of a provider with a [`SchemeVerifier`] in `self.0`.
+///
+/// The arguments are the kind of its keys (secrets, or `public_key`), `url` if it signs the URL,
+/// and `timed` if it signs a timestamp.
 ///
 /// [`SchemeVerifier`]: crate::scheme::SchemeVerifier
 macro_rules! scheme_methods {
@@ -20,8 +22,8 @@ macro_rules! scheme_methods {
         ///
         /// # Errors
         ///
-        /// When a secret's text is not in the provider's form (see the table above), or there are none or
-        /// more than 16.
+        /// Returns an error if a secret's text does not have the provider's form (see above), or if
+        /// there are no secrets or more than 16.
         pub fn new(secrets: impl $crate::crypto::secrets::IntoSecrets) -> Result<Self, $crate::error::ConfigError> {
             Self::SCHEME.verifier(secrets).map(Self)
         }
@@ -29,13 +31,13 @@ macro_rules! scheme_methods {
     (url) => {
         $crate::providers::macros::scheme_methods!(@defaults);
 
-        /// Creates a verifier with these secrets, the current one first, for webhooks that the provider
-        /// sends to this URL.
+        /// Creates a verifier with these secrets, the current one first, for webhooks that the
+        /// provider sends to this URL.
         ///
         /// # Errors
         ///
-        /// When a secret's text is not in the provider's form (see the table above), or there are none or
-        /// more than 16.
+        /// Returns an error if a secret's text does not have the provider's form (see above), or if
+        /// there are no secrets or more than 16.
         pub fn new(
             secrets: impl $crate::crypto::secrets::IntoSecrets,
             url: $crate::scheme::public_url::PublicUrl,
@@ -50,17 +52,19 @@ macro_rules! scheme_methods {
         ///
         /// # Errors
         ///
-        /// When a key is of another algorithm than the provider's, or there are none or more than 16.
+        /// Returns an error if a key has another algorithm than the provider's, or if there are no
+        /// keys or more than 16.
         pub fn new(keys: impl $crate::crypto::public_key::IntoPublicKeys) -> Result<Self, $crate::error::ConfigError> {
             Self::SCHEME.verifier(keys.into_public_keys()).map(Self)
         }
     };
     (@defaults) => {
-        /// The provider's name, the status of refusals and the body limit, for look-ups.
+        /// The provider's name, the status of rejections and the body limit, for lookups.
         pub const DEFAULTS: $crate::verifier::defaults::VerifierDefaults = Self::SCHEME.defaults();
     };
     (@timed) => {
-        /// How far the signed time may be off, in place of the table's freshness.
+        /// Sets how far the signed timestamp can be off, in place of the provider's default (see
+        /// above).
         #[must_use]
         pub fn tolerance(self, tolerance: $crate::parse::timestamp::Tolerance) -> Self {
             Self(self.0.map_scheme(|scheme| scheme.tolerance(tolerance)))
@@ -69,7 +73,7 @@ macro_rules! scheme_methods {
 }
 pub(crate) use scheme_methods;
 
-/// Signs as this part of the provider does.
+/// Implements `Sign` for a provider with the signer in one of its fields.
 macro_rules! sign_as {
     ($name:ident, $self:ident => $signer:expr) => {
         #[cfg(feature = "sign")]
@@ -87,16 +91,31 @@ macro_rules! sign_as {
 }
 pub(crate) use sign_as;
 
-/// Providers that are a scheme and nothing more, and the list of them for the registry.
+/// Includes the generated part of a provider's page.
+macro_rules! page {
+    ($name:ident) => {
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/src/providers/pages/",
+            stringify!($name),
+            ".md"
+        ))
+    };
+}
+pub(crate) use page;
+
+/// Generates provider types that consist of a scheme, and the list of them for the registry.
 macro_rules! providers {
     ($($(#[$doc:meta])* $name:ident ($($kind:ident),*) = $scheme:expr;)*) => {
         $(
+            #[doc = $crate::providers::macros::page!($name)]
+            ///
             $(#[$doc])*
             #[derive(Clone, Debug)]
             pub struct $name($crate::scheme::verifier::SchemeVerifier);
 
             impl $name {
-                /// How it signs.
+                /// The provider's signature scheme.
                 pub const SCHEME: Scheme = $crate::providers::apply::applied($scheme);
 
                 $crate::providers::macros::scheme_methods!($($kind),*);
@@ -109,8 +128,8 @@ macro_rules! providers {
             $crate::providers::macros::sign_as!($name, self => &self.0);
         )*
 
-        /// The schemes of this module's providers.
-        pub(crate) const SCHEMES: &[Scheme] = &[$($name::SCHEME),*];
+        /// Types of this module's providers, with their schemes.
+        pub(crate) const SCHEMES: &[(&str, Scheme)] = &[$((stringify!($name), $name::SCHEME)),*];
     };
 }
 pub(crate) use providers;

@@ -1,29 +1,22 @@
-//! Providers, ready to use. Each type's page is one table: what is signed and how, and where that
-//! is known from.
+//! Providers: a type for each, ready to use. [`by_name`] finds one by a name from your configuration.
 //!
-//! They stand in modules by what people look for, and all of them here as well:
-//! `providers::Stripe` is `providers::payments::Stripe`. [`by_name`] finds one by its id, for
-//! gateways and for tenants that are configured from a file.
+#![doc = include_str!("pages/catalogue.md")]
 //!
-//! With the feature `asymmetric` also these, which sign with a private key and are verified with a
-//! public one:
+//! *Freshness* is the age up to which a signed timestamp is accepted. "None" means that a captured request can be sent
+//! again at any time: use [replay protection](crate::replay). Types with "nothing" prove who sends, and not what: whoever
+//! sees one request can send any other.
 //!
-//! | type | signature | proves freshness |
-//! |---|---|---|
-//! | `Discord` | Ed25519 of time and body | 11 minutes |
-//! | `SendGrid` | ECDSA P-256 of time and body | 26 hours and 24 minutes |
-//! | `Telnyx` | Ed25519 of time and body | 5 minutes |
-//! | `Wise` | RSA of the body | no |
+//! The feature `asymmetric` adds the types that verify with a public key: `Discord`, `SendGrid`, `Telnyx` and `Wise`.
 //!
-//! Where a page says that freshness is not proven, whoever captures one genuine request can send it
-//! again.
+//! Each type's page has an example, where the secret is found, and the source of its facts. The same types are in
+//! modules by subject, for example [`payments`]. For providers that are missing, see
+//! [the catalogue](crate::guide::providers#not-here-and-why).
 //!
 //! # Evidence
 //!
-//! *Vendor vector*: a test vector that the vendor publishes is recomputed in this crate's tests.
-//! *Public vector*: likewise, published by others. *Vendor's documentation* or *source*: read there,
-//! without a vector. **Second-hand**: known from other receivers only; try it with a real delivery
-//! before you rely on it, and tell us.
+//! *Vendor vector*: a test vector that the vendor publishes is recomputed in this crate's tests. *Public vector*: the
+//! same, published by others. *Vendor's documentation* or *source*: read there, without a vector. **Second-hand**: known
+//! from other receivers only. Try it with a real delivery before you rely on it, and tell us.
 
 pub(crate) mod apply;
 pub(crate) mod boxed;
@@ -41,7 +34,7 @@ pub(crate) mod unknown_provider;
 pub use self::catalogue::{
     commerce, developer, identity, media, messaging, operations, payments, productivity, tokens,
 };
-#[doc(no_inline)]
+#[doc(inline)]
 pub use self::catalogue::{
     commerce::*, developer::*, identity::*, media::*, messaging::*, operations::*, payments::*,
     productivity::*, tokens::*,

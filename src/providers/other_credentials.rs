@@ -1,7 +1,7 @@
-//! Other credentials of a vendor, which people paste in place of the signing secret.
+//! Other credentials of a vendor, which users could paste in place of the signing secret.
 //!
-//! Each entry has its source. Where the vendor issues the signing secret, the others are refused. Where the
-//! customer chooses it, they are taken, and a warning is logged.
+//! Each entry has its source. If the vendor issues the signing secret, other credentials are
+//! rejected. If the customer chooses the secret, they are accepted, and a warning is logged.
 
 use crate::{
     crypto::{
@@ -13,8 +13,8 @@ use crate::{
     providers::support::is_same,
 };
 
-/// Returns the secrets of a provider that is more than a scheme, each checked; `present` of them the verifier has
-/// already.
+/// Checks and returns the secrets of a provider with code of its own. The verifier already has
+/// `present` secrets.
 pub(crate) fn checked(
     secrets: impl IntoSecrets,
     present: usize,
@@ -83,7 +83,7 @@ const STYTCH: &str = "https://stytch.com/docs/workspace-management/api-keys";
 const TRELLO: &str = "https://developer.atlassian.com/cloud/trello/guides/rest-api/authorization/";
 const ATLASSIAN: &str = "https://support.atlassian.com/bitbucket-cloud/docs/api-tokens/";
 
-/// By provider, in the order of the alphabet.
+/// Credentials by provider, in alphabetical order.
 const CREDENTIALS: &[(&str, Credentials)] = &[
     chosen(
         "bitbucket",
@@ -100,7 +100,7 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
     ),
     issued(
         "clerk",
-        "the endpoint's signing secret, which begins with `whsec_`; it stands on the endpoint's page",
+        "the endpoint's signing secret, which begins with `whsec_`, on the endpoint's page",
         &[begins("sk_", "a secret API key", CLERK), begins("pk_", "a publishable key", CLERK)],
     ),
     issued(
@@ -159,13 +159,13 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
         "the secret of the webhook",
         &[
             begins("sdk-", "an SDK key", LAUNCH_DARKLY),
-            begins("mob-", "a mobile key, which everybody can read", LAUNCH_DARKLY),
+            begins("mob-", "a mobile key, which is public", LAUNCH_DARKLY),
             begins("api-", "an API access token", LAUNCH_DARKLY),
         ],
     ),
     issued(
         "linear",
-        "the webhook's signing secret, which begins with `lin_wh_`; it stands on the webhook's page",
+        "the webhook's signing secret, which begins with `lin_wh_`, on the webhook's page",
         &[
             begins("lin_api_", "a personal API key", LINEAR),
             begins("lin_oauth_", "an OAuth token", LINEAR),
@@ -184,7 +184,7 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
     ),
     issued(
         "notion",
-        "the verification token, which begins with `secret_` and was sent when the subscription was made",
+        "the verification token, which begins with `secret_` and was sent when the subscription was created",
         &[begins("ntn_", "an integration's API token", NOTION)],
     ),
     issued(
@@ -202,8 +202,8 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
         &[
             begins("pdl_live_apikey_", "an API key", PADDLE),
             begins("pdl_sdbx_apikey_", "an API key", PADDLE),
-            begins("live_", "a client-side token, which everybody can read", PADDLE),
-            begins("test_", "a client-side token, which everybody can read", PADDLE),
+            begins("live_", "a client-side token, which is public", PADDLE),
+            begins("test_", "a client-side token, which is public", PADDLE),
         ],
     ),
     issued(
@@ -231,8 +231,8 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
         "razorpay",
         "the secret that you chose for the webhook",
         &[
-            begins("rzp_live_", "a key id, which everybody can read", RAZORPAY),
-            begins("rzp_test_", "a key id, which everybody can read", RAZORPAY),
+            begins("rzp_live_", "a key id, which is public", RAZORPAY),
+            begins("rzp_test_", "a key id, which is public", RAZORPAY),
         ],
     ),
     issued(
@@ -255,7 +255,7 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
     ),
     issued(
         "shopify",
-        "the app's client secret, or the one that the store's page \"Notifications\", \"Webhooks\" shows",
+        "the app's client secret, or the secret on the store's page \"Notifications\", \"Webhooks\"",
         &[
             begins("shpat_", "an Admin API access token", SHOPIFY),
             begins("shpca_", "a custom app's access token", SHOPIFY),
@@ -269,7 +269,7 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
             begins("xoxb-", "a bot token", SLACK),
             begins("xoxp-", "a user token", SLACK),
             begins("xapp-", "an app-level token", SLACK),
-            begins("xoxe.", "a token that is rotated", SLACK),
+            begins("xoxe.", "a rotated token", SLACK),
             begins("xoxe-", "a refresh token", SLACK),
             begins("xoxa-", "a workspace token", SLACK),
         ],
@@ -279,17 +279,17 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
         "the webhook subscription's signature key",
         &[
             begins("sq0atp-", "an access token", SQUARE),
-            begins("sq0idp-", "an application id, which everybody can read", SQUARE),
+            begins("sq0idp-", "an application id, which is public", SQUARE),
             begins("sq0csp-", "the OAuth application secret", SQUARE),
             begins("sandbox-sq0", "a credential of the sandbox application", SQUARE),
         ],
     ),
     issued(
         "stripe",
-        "the endpoint's signing secret, which begins with `whsec_`; it stands on the endpoint's page, or in what `stripe listen` prints",
+        "the endpoint's signing secret, which begins with `whsec_`, on the endpoint's page or in the output of `stripe listen`",
         &[
             begins("sk_", "a secret API key", STRIPE),
-            begins("pk_", "a publishable API key, which everybody can read", STRIPE),
+            begins("pk_", "a publishable API key, which is public", STRIPE),
             begins("rk_", "a restricted API key", STRIPE),
             begins("we_", "the id of a webhook endpoint", STRIPE_IDS),
             begins("acct_", "the id of an account", "https://docs.stripe.com/api/accounts/object"),
@@ -300,17 +300,17 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
         "the endpoint's signing secret, which begins with `whsec_`",
         &[
             begins("secret-", "an API secret", STYTCH),
-            begins("public-token-", "a public token, which everybody can read", STYTCH),
+            begins("public-token-", "a public token", STYTCH),
             begins("project-", "the id of a project", STYTCH),
         ],
     ),
-    // The customer chooses it, of letters, digits, `_` and `-`.
+    // The customer chooses the secret token, of letters, digits, `_` and `-`.
     issued(
         "telegram",
         "the `secret_token` that you gave to `setWebhook`",
         &[Credential {
             form: CredentialForm::Has(':'),
-            is: "a bot's token, which has a colon, as no secret token has",
+            is: "a bot's token (it has a colon, unlike a secret token)",
             source: "https://core.telegram.org/bots/api#setwebhook",
         }],
     ),
@@ -323,7 +323,7 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
         "twilio",
         "the auth token, on the Console's first page",
         &[
-            with_hex("AC", 32, "an account SID, which everybody can read", TWILIO),
+            with_hex("AC", 32, "an account SID, which is public", TWILIO),
             with_hex("SK", 32, "an API key SID", TWILIO),
         ],
     ),
@@ -342,7 +342,7 @@ const CREDENTIALS: &[(&str, Credentials)] = &[
     ),
 ];
 
-/// Returns the vendor's other credentials.
+/// Returns the other credentials of a provider's vendor.
 pub(crate) const fn of(provider: &str) -> &'static Credentials {
     let mut at = 0;
     while at < CREDENTIALS.len() {
@@ -372,14 +372,14 @@ mod tests {
         }
     }
 
-    /// Texts as vendors make them, by their form, and random ones: none is another credential.
+    /// Checks texts in the forms that vendors use, and random ones: none is another credential.
     #[test]
     fn a_genuine_secret_of_every_form_passes() {
         const FORMS: &[(&str, &[&str])] = &[
             ("clerk", &["whsec_"]),
             ("elevenlabs", &["wsec_"]),
             ("linear", &["lin_wh_"]),
-            // The API key of an old account is its signing key.
+            // The signing key of an old account is its API key.
             ("mailgun", &["key-"]),
             ("notion", &["secret_"]),
             ("openai", &["whsec_"]),

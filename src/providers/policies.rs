@@ -1,7 +1,7 @@
-//! The delivery policies of all providers. Each fact has its source; what is not there is not known.
+//! Delivery policies of all providers.
 //!
-//! Schedules are from the first attempt to the last. Times are those of the provider's live
-//! environment.
+//! Each fact has its source. A fact that is not listed is unknown. Schedules run from the first
+//! attempt to the last. Durations are those of the provider's live environment.
 
 use http::StatusCode;
 

@@ -1,4 +1,4 @@
-//! Delivery policies of vendors: retry schedules, windows of signed times, largest bodies, statuses.
+//! Type of a vendor's delivery policy: retries, signed timestamps, body sizes and statuses.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use crate::{
     outcome::event_id::EventId, parse::timestamp::Tolerance, verifier::defaults::VerifierDefaults,
 };
 
-/// A vendor's documented delivery of webhooks: the retry schedule, the largest body, and the statuses
+/// A vendor's documented delivery policy: the retry schedule, the largest body, and the statuses
 /// that matter.
 ///
-/// [`Provider::delivery_policy`](super::Provider::delivery_policy) finds it. The verifier's defaults
-/// follow from it:
+/// [`Provider::delivery_policy`](super::Provider::delivery_policy) returns it. The verifier's
+/// defaults follow from it:
 ///
-/// - **Signed time.** Where each attempt is signed anew, the time may be as old as the vendor's own
-///   window, 5 minutes unless documented. A window that the vendor's documentation or library tells
-///   its receivers to keep counts as such, unless retries are known to repeat the first attempt's
-///   time. Where they do, or nobody knows, the time may be as old as the whole retry schedule and a
-///   tenth of it, 24 hours where no schedule is known, and never more than 7 days. It may be 5 minutes
-///   ahead at most.
-/// - **Body limit.** The vendor's documented maximum, and 2 MiB at least; [`VerifierDefaults::DEFAULT`]'s where
-///   none is documented.
-/// - **Status.** 403, unless the vendor's own test demands another.
+/// - **Signed timestamp.** If each attempt is signed anew, the timestamp can be as old as the
+///   vendor's own window, which is 5 minutes unless documented. The same holds if the vendor's
+///   documentation or library tells receivers to keep a window, unless retries are known to repeat
+///   the timestamp of the first attempt. In all other cases, the timestamp can be as old as the
+///   whole retry schedule and a tenth of it, or 24 hours if no schedule is known, and never more
+///   than 7 days. It can be at most 5 minutes ahead.
+/// - **Body limit.** The vendor's documented maximum, and at least 2 MiB. If no maximum is
+///   documented, the limit of [`VerifierDefaults::DEFAULT`].
+/// - **Status.** `403 Forbidden`, unless the vendor's own test demands another status.
 ///
-/// Where a signed time may be older than 5 minutes, a captured delivery can be sent again for as long.
-/// A [`ReplayLayer`](crate::replay::ReplayLayer) remembers it longer than that, where the delivery is
-/// [unique](crate::Verified::has_unique_replay_key) or the provider is [named to
-/// it](crate::replay::ReplayLayer::guard_body_only).
+/// If a signed timestamp can be older than 5 minutes, a captured delivery can be sent again for as
+/// long. A [`ReplayLayer`](crate::replay::ReplayLayer) remembers the delivery for longer than that,
+/// if the delivery is [unique](crate::Verified::has_unique_replay_key) or the layer [names the
+/// provider](crate::replay::ReplayLayer::guard_body_only).
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryPolicy {
     pub(crate) name: &'static str,
@@ -50,7 +50,7 @@ pub struct DeliveryPolicy {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Retries {
-    /// No time is signed, and nobody has looked.
+    /// The provider signs no timestamp, and nobody has searched for a schedule.
     Unasked,
     Unknown,
     Known {
@@ -61,11 +61,11 @@ pub(crate) enum Retries {
 
 const MINUTES_5: u64 = 300;
 const DAY: u64 = 24 * 3600;
-/// The smallest default body limit, in bytes: a documented maximum leaves out the envelope.
+/// The smallest default body limit, in bytes: a documented maximum does not include the envelope.
 const MIN_BODY_LIMIT: usize = 2 << 20;
 
 impl DeliveryPolicy {
-    /// A vendor of which nothing is known. Data begin here.
+    /// Creates the policy of a vendor about which nothing is known.
     pub(crate) const fn of(name: &'static str) -> Self {
         Self {
             name,
@@ -87,25 +87,26 @@ impl DeliveryPolicy {
         }
     }
 
-    /// From the first attempt to the last.
+    /// Sets the time from the first attempt to the last.
     pub(crate) const fn retried_for(mut self, seconds: u64, source: &'static str) -> Self {
         self.retries = Retries::Known { seconds, source };
         self
     }
 
-    /// Looked for, and not found.
+    /// Records that a search found no retry schedule.
     pub(crate) const fn unknown_retries(mut self) -> Self {
         self.retries = Retries::Unknown;
         self
     }
 
+    /// Sets whether each attempt carries a new signed timestamp.
     pub(crate) const fn signs_anew(mut self, is: bool, source: &'static str) -> Self {
         self.signed_anew = Some(is);
         self.signed_anew_source = source;
         self
     }
 
-    /// The vendor's own bound on the age of a signed time.
+    /// Sets the vendor's own limit for the age of a signed timestamp.
     pub(crate) const fn window(mut self, seconds: u64, source: &'static str) -> Self {
         self.window = Some(seconds);
         self.window_source = source;
@@ -118,35 +119,39 @@ impl DeliveryPolicy {
         self
     }
 
+    /// Sets the largest body in bytes that the vendor documents.
     pub(crate) const fn largest_body(mut self, bytes: usize, source: &'static str) -> Self {
         self.max_body = Some(bytes);
         self.max_body_source = source;
         self
     }
 
-    /// The status that the vendor's own test demands.
+    /// Sets the status that the vendor's own test demands.
     pub(crate) const fn demands(mut self, status: StatusCode, source: &'static str) -> Self {
         self.status = Some(status);
         self.status_source = source;
         self
     }
 
-    /// The field of the signed JSON body with the event's id, which stays the same when a delivery is repeated: its
-    /// name, or a path such as `data.id`.
+    /// Sets the field of the signed JSON body that holds the event's id: its name, or a path such
+    /// as `data.id`.
+    ///
+    /// The id stays the same when a delivery is retried.
     pub(crate) const fn known_by(mut self, path: &'static str, source: &'static str) -> Self {
         self.event_id = Some(path);
         self.event_id_source = source;
         self
     }
 
-    /// A delivery that was refused with a 4xx comes again.
+    /// Records that the vendor retries a delivery that was rejected with a 4xx status.
     pub(crate) const fn comes_again(mut self, source: &'static str) -> Self {
         self.retries_refused = Some(true);
         self.refused_source = source;
         self
     }
 
-    /// A delivery that was refused with a 403 does not come again, but after this status.
+    /// Records that the vendor does not retry a delivery that was rejected with a 403, and the
+    /// status after which it does.
     pub(crate) const fn gives_up(
         mut self,
         retried_status: Option<u16>,
@@ -160,13 +165,13 @@ impl DeliveryPolicy {
 }
 
 impl DeliveryPolicy {
-    /// The provider's id.
+    /// Returns the provider's id.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Returns the time from a delivery's first attempt to its last. `None` where no schedule is
+    /// Returns the time from a delivery's first attempt to its last, or `None` if no schedule is
     /// documented.
     #[must_use]
     pub const fn retry_schedule(&self) -> Option<Duration> {
@@ -176,7 +181,7 @@ impl DeliveryPolicy {
         }
     }
 
-    /// Returns whether each attempt carries a new signed time. `None` where nobody knows.
+    /// Returns whether each attempt carries a new signed timestamp, or `None` if that is unknown.
     #[must_use]
     pub const fn is_signed_anew(&self) -> Option<bool> {
         self.signed_anew
@@ -188,29 +193,32 @@ impl DeliveryPolicy {
         self.max_body
     }
 
-    /// Returns the field of the JSON body with the event's id, or its path, such as `data.id`. `None` where no id is
-    /// documented that stays the same when a delivery is repeated.
+    /// Returns the field of the JSON body that holds the event's id: its name, or a path such as
+    /// `data.id`.
+    ///
+    /// Returns `None` if the vendor documents no id that stays the same when a delivery is retried.
     #[must_use]
     pub const fn event_id(&self) -> Option<&'static str> {
         self.event_id
     }
 
-    /// Returns whether a delivery that was refused with [403](StatusCode::FORBIDDEN) comes again. `None`
-    /// where nobody knows.
+    /// Returns whether a delivery that was rejected with [403](StatusCode::FORBIDDEN) is retried,
+    /// or `None` if that is unknown.
     #[must_use]
     pub const fn retries_refused(&self) -> Option<bool> {
         self.retries_refused
     }
 
-    /// Returns the status after which a refused delivery comes again, where a 403 ends the retries:
-    /// what to give to [`rejection_status`](crate::SignatureLayer::rejection_status). `None` where the
-    /// vendor has no such status.
+    /// Returns the status after which a rejected delivery is retried, if a 403 ends the retries.
+    ///
+    /// Pass it to [`rejection_status`](crate::SignatureLayer::rejection_status). Returns `None` if
+    /// the vendor has no such status.
     #[must_use]
     pub fn retried_status(&self) -> Option<StatusCode> {
         StatusCode::from_u16(self.retried_status?).ok()
     }
 
-    /// Returns the sources of what is known, each with the name of its fact.
+    /// Returns the sources of the known facts, each with the name of its fact.
     pub fn sources(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let retries = match self.retries {
             Retries::Known { source, .. } => source,
@@ -228,8 +236,9 @@ impl DeliveryPolicy {
         facts.into_iter().filter(|(_, source)| !source.is_empty())
     }
 
-    /// Returns how far a signed time may be off by default: see the type's rules. It is for providers
-    /// that sign a time.
+    /// Returns how far a signed timestamp can be off by default, by the rules of [this type](Self).
+    ///
+    /// It is meaningful only for providers that sign a timestamp.
     #[must_use]
     pub const fn tolerance(&self) -> Tolerance {
         let window = match self.window {
@@ -239,19 +248,21 @@ impl DeliveryPolicy {
         let is_short = match (self.signed_anew, self.window) {
             _ if !self.covers_body => true,
             (Some(is), _) => is,
-            // The vendor's own receivers would refuse its retries otherwise.
+            // The vendor's own receivers would otherwise reject its retries.
             (None, window) => window.is_some(),
         };
         let past = if is_short { window } else { self.past_retries() };
         Tolerance::new(Duration::from_secs(past), Duration::from_secs(MINUTES_5))
     }
 
-    /// As [`tolerance`](Self::tolerance), for each documented retry of the first attempt's bytes.
+    /// Returns the tolerance that accepts each documented retry with the bytes of the first
+    /// attempt.
     pub(crate) const fn tolerance_of_retries(&self) -> Tolerance {
         Self { covers_body: true, signed_anew: Some(false), ..*self }.tolerance()
     }
 
-    /// Returns where bodies have the id of their event. A guard remembers it as long as the delivery may come again.
+    /// Returns the place of the event's id in the body, and how long the replay guard remembers the
+    /// id: as long as a delivery can be retried.
     pub(crate) const fn event(&self) -> Option<EventId> {
         match self.event_id {
             Some(path) => {
@@ -261,13 +272,13 @@ impl DeliveryPolicy {
         }
     }
 
-    /// The whole schedule and a tenth, in seconds.
+    /// Returns the whole retry schedule and a tenth of it, in seconds, within the bounds above.
     const fn past_retries(&self) -> u64 {
         let past = match self.retries {
             Retries::Known { seconds, .. } => seconds + seconds.div_ceil(10),
             Retries::Unasked | Retries::Unknown => DAY,
         };
-        // A vendor that gives up at once can be behind a queue or a gateway.
+        // Even without retries, a queue or a gateway can delay a delivery.
         let window = match self.window {
             Some(seconds) if seconds > MINUTES_5 => seconds,
             _ => MINUTES_5,
@@ -281,7 +292,7 @@ impl DeliveryPolicy {
         }
     }
 
-    /// Returns the longest body in bytes that the verifier accepts by default.
+    /// Returns the maximum length in bytes of a body that the verifier accepts by default.
     #[must_use]
     pub const fn body_limit(&self) -> usize {
         match self.max_body {
@@ -291,7 +302,7 @@ impl DeliveryPolicy {
         }
     }
 
-    /// Returns the default status of refusals.
+    /// Returns the default status of rejections.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self.status {

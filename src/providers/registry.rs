@@ -1,4 +1,4 @@
-//! Providers by name.
+//! Registry of providers by name.
 
 use std::fmt;
 
@@ -44,10 +44,11 @@ use crate::{
     scheme::{component::Component, declaration::Scheme, public_url::PublicUrl},
 };
 
-/// A provider of the catalogue, found by name.
+/// A provider of the catalogue, as [`by_name`] and [`all`] return it.
 #[derive(Clone, Copy, Debug)]
 pub struct Provider {
     pub(crate) name: &'static str,
+    type_name: &'static str,
     needs: CredentialKind,
     signs_time: bool,
     kind: Kind,
@@ -55,7 +56,7 @@ pub struct Provider {
 
 #[derive(Clone, Copy)]
 enum Kind {
-    /// More than a scheme.
+    /// A provider with code of its own.
     Own(fn(Parameters) -> Result<BoxVerifier, ConfigError>),
     Scheme(&'static Scheme),
 }
@@ -69,16 +70,17 @@ impl fmt::Debug for Kind {
     }
 }
 
-/// What a provider's verifier is made of.
+/// Input for a provider's verifier.
 struct Parameters {
     secrets: Secrets,
     url: Option<PublicUrl>,
 }
 
 macro_rules! own {
-    ($($name:literal: $needs:ident $($timed:ident)?, $parameters:ident => $verifier:expr;)*) => {
+    ($($name:literal: $type:ident, $needs:ident $($timed:ident)?, $parameters:ident => $verifier:expr;)*) => {
         &[$(Provider {
             name: $name,
+            type_name: stringify!($type),
             needs: CredentialKind::$needs,
             signs_time: own!(@timed $($timed)?),
             kind: Kind::Own(|$parameters| Ok($verifier)),
@@ -88,7 +90,7 @@ macro_rules! own {
     (@timed) => { false };
 }
 
-/// A verifier of credentials of two parts each.
+/// Creates a verifier with credentials of two parts each.
 macro_rules! of_pairs {
     ($type:ident, $further:ident, $needs:ident, $parameters:ident) => {{
         let mut verifier: Option<$type> = None;
@@ -104,13 +106,13 @@ macro_rules! of_pairs {
     }};
 }
 
-/// Public keys.
+/// Parses public keys.
 #[cfg(feature = "asymmetric")]
 fn public_keys(texts: Secrets) -> Result<Vec<crate::crypto::public_key::PublicKey>, ConfigError> {
     each(texts, |text| CredentialKind::public_key(&text))
 }
 
-/// Tokens of one header.
+/// Splits pairs of a header and a token, all of the same header.
 fn in_one_header(secrets: Secrets) -> Result<(HeaderName, Secrets), ConfigError> {
     let pairs = each(secrets, |pair| CredentialKind::header_and_token(&pair))?;
     let header = pairs.first().map(|(header, _)| header.clone()).ok_or(ConfigError::SecretEmpty)?;
@@ -121,60 +123,60 @@ fn in_one_header(secrets: Secrets) -> Result<(HeaderName, Secrets), ConfigError>
     Ok((header, pairs.into_iter().map(|(_, token)| token).collect()))
 }
 
-/// Providers that are more than a scheme.
+/// Providers with code of their own.
 const OWN: &[Provider] = own! {
-    "ably": KeyIdAndSecret, p => of_pairs!(Ably, key, KeyIdAndSecret, p);
-    "basic_auth": UserAndPassword, p => of_pairs!(BasicAuth, user, UserAndPassword, p);
-    "brevo": UserAndPassword, p => of_pairs!(Brevo, user, UserAndPassword, p);
-    "chargebee": UserAndPassword, p => of_pairs!(Chargebee, user, UserAndPassword, p);
-    "datadog": HeaderAndToken, p => {
+    "ably": Ably, KeyIdAndSecret, p => of_pairs!(Ably, key, KeyIdAndSecret, p);
+    "basic_auth": BasicAuth, UserAndPassword, p => of_pairs!(BasicAuth, user, UserAndPassword, p);
+    "brevo": Brevo, UserAndPassword, p => of_pairs!(Brevo, user, UserAndPassword, p);
+    "chargebee": Chargebee, UserAndPassword, p => of_pairs!(Chargebee, user, UserAndPassword, p);
+    "datadog": Datadog, HeaderAndToken, p => {
         let (header, tokens) = in_one_header(p.secrets)?;
         BoxVerifier::signing(Datadog::new(header, tokens)?)
     };
-    "deepgram": Secret, p => BoxVerifier::signing(Deepgram::new(p.secrets)?);
-    "flutterwave": Secret, p => BoxVerifier::signing(Flutterwave::new(p.secrets)?);
-    "gitlab": Secret, p => BoxVerifier::signing(GitLab::token(p.secrets)?);
-    "gitlab_signed": Secret timed, p => BoxVerifier::signing(GitLab::signed(p.secrets)?);
-    "mailjet": UserAndPassword, p => of_pairs!(Mailjet, user, UserAndPassword, p);
-    "mailgun": Secret timed, p => BoxVerifier::signing(Mailgun::new(p.secrets)?);
-    "meta": Secret, p => BoxVerifier::signing(Meta::new(p.secrets)?);
-    "microsoft_graph": Secret, p => BoxVerifier::signing(MicrosoftGraph::new(p.secrets)?);
-    "okta": Secret, p => BoxVerifier::signing(Okta::new(p.secrets)?);
-    "persona": Secret timed, p => BoxVerifier::signing(Persona::new(p.secrets)?);
-    "postmark": UserAndPassword, p => of_pairs!(Postmark, user, UserAndPassword, p);
-    "pusher": KeyIdAndSecret, p => of_pairs!(Pusher, key, KeyIdAndSecret, p);
-    "shared_token": HeaderAndToken, p => {
+    "deepgram": Deepgram, Secret, p => BoxVerifier::signing(Deepgram::new(p.secrets)?);
+    "flutterwave": Flutterwave, Secret, p => BoxVerifier::signing(Flutterwave::new(p.secrets)?);
+    "gitlab": GitLab, Secret, p => BoxVerifier::signing(GitLab::token(p.secrets)?);
+    "gitlab_signed": GitLab, Secret timed, p => BoxVerifier::signing(GitLab::signed(p.secrets)?);
+    "mailjet": Mailjet, UserAndPassword, p => of_pairs!(Mailjet, user, UserAndPassword, p);
+    "mailgun": Mailgun, Secret timed, p => BoxVerifier::signing(Mailgun::new(p.secrets)?);
+    "meta": Meta, Secret, p => BoxVerifier::signing(Meta::new(p.secrets)?);
+    "microsoft_graph": MicrosoftGraph, Secret, p => BoxVerifier::signing(MicrosoftGraph::new(p.secrets)?);
+    "okta": Okta, Secret, p => BoxVerifier::signing(Okta::new(p.secrets)?);
+    "persona": Persona, Secret timed, p => BoxVerifier::signing(Persona::new(p.secrets)?);
+    "postmark": Postmark, UserAndPassword, p => of_pairs!(Postmark, user, UserAndPassword, p);
+    "pusher": Pusher, KeyIdAndSecret, p => of_pairs!(Pusher, key, KeyIdAndSecret, p);
+    "shared_token": SharedToken, HeaderAndToken, p => {
         let (header, tokens) = in_one_header(p.secrets)?;
         BoxVerifier::signing(SharedToken::new(header, tokens)?)
     };
-    "slack": Secret timed, p => BoxVerifier::signing(Slack::new(p.secrets)?);
-    "sparkpost": UserAndPassword, p => of_pairs!(SparkPost, user, UserAndPassword, p);
-    "standard_webhooks": Secret timed, p => BoxVerifier::signing(StandardWebhooks::new(p.secrets)?);
-    "telegram": Secret, p => BoxVerifier::signing(Telegram::new(p.secrets)?);
-    "twilio": Secret, p => {
+    "slack": Slack, Secret timed, p => BoxVerifier::signing(Slack::new(p.secrets)?);
+    "sparkpost": SparkPost, UserAndPassword, p => of_pairs!(SparkPost, user, UserAndPassword, p);
+    "standard_webhooks": StandardWebhooks, Secret timed, p => BoxVerifier::signing(StandardWebhooks::new(p.secrets)?);
+    "telegram": Telegram, Secret, p => BoxVerifier::signing(Telegram::new(p.secrets)?);
+    "twilio": Twilio, Secret, p => {
         let url = p.url.ok_or(ConfigError::UrlMissing)?;
         BoxVerifier::signing(Twilio::new(p.secrets, url)?)
     };
-    "webex_contact_center": Secret timed, p => BoxVerifier::signing(WebexContactCenter::new(p.secrets)?);
-    "websub": Secret, p => BoxVerifier::signing(WebSub::new(p.secrets)?);
-    "worldline": KeyIdAndSecret, p => of_pairs!(Worldline, key, KeyIdAndSecret, p);
-    "worldpay": KeyIdAndSecret, p => of_pairs!(Worldpay, key, KeyIdAndSecret, p);
-    "wsapi": Secret timed, p => BoxVerifier::signing(Wsapi::new(p.secrets)?);
+    "webex_contact_center": WebexContactCenter, Secret timed, p => BoxVerifier::signing(WebexContactCenter::new(p.secrets)?);
+    "websub": WebSub, Secret, p => BoxVerifier::signing(WebSub::new(p.secrets)?);
+    "worldline": Worldline, KeyIdAndSecret, p => of_pairs!(Worldline, key, KeyIdAndSecret, p);
+    "worldpay": Worldpay, KeyIdAndSecret, p => of_pairs!(Worldpay, key, KeyIdAndSecret, p);
+    "wsapi": Wsapi, Secret timed, p => BoxVerifier::signing(Wsapi::new(p.secrets)?);
 };
 
-/// Those that are verified with a public key.
+/// Providers that are verified with a public key.
 #[cfg(feature = "asymmetric")]
 const ASYMMETRIC: &[Provider] = own! {
-    "discord": PublicKey timed, p => BoxVerifier::signing(Discord::new(public_keys(p.secrets)?)?);
-    "sendgrid": PublicKey timed, p => BoxVerifier::signing(SendGrid::new(public_keys(p.secrets)?)?);
-    "standard_webhooks_v1a": PublicKey timed, p => BoxVerifier::signing(StandardWebhooks::new_asymmetric(public_keys(p.secrets)?)?);
-    "telnyx": PublicKey timed, p => BoxVerifier::signing(Telnyx::new(public_keys(p.secrets)?)?);
-    "wise": PublicKey, p => BoxVerifier::signing(Wise::new(public_keys(p.secrets)?)?);
+    "discord": Discord, PublicKey timed, p => BoxVerifier::signing(Discord::new(public_keys(p.secrets)?)?);
+    "sendgrid": SendGrid, PublicKey timed, p => BoxVerifier::signing(SendGrid::new(public_keys(p.secrets)?)?);
+    "standard_webhooks_v1a": StandardWebhooks, PublicKey timed, p => BoxVerifier::signing(StandardWebhooks::new_asymmetric(public_keys(p.secrets)?)?);
+    "telnyx": Telnyx, PublicKey timed, p => BoxVerifier::signing(Telnyx::new(public_keys(p.secrets)?)?);
+    "wise": Wise, PublicKey, p => BoxVerifier::signing(Wise::new(public_keys(p.secrets)?)?);
 };
 #[cfg(not(feature = "asymmetric"))]
 const ASYMMETRIC: &[Provider] = &[];
 
-/// Other names by which gateways and people know providers.
+/// Other names by which gateways and users know providers.
 pub(crate) const ALIASES: [(&str, &str); 12] = [
     ("bitbucket_server", "bitbucket"),
     ("coinbase", "coinbase_commerce"),
@@ -190,9 +192,11 @@ pub(crate) const ALIASES: [(&str, &str); 12] = [
     ("x", "twitter"),
 ];
 
-/// Every provider of the catalogue, but for [`Strava`](super::Strava) and
-/// [`AzureEventGrid`](super::AzureEventGrid), whose secret stands in a URL of your own; those with a
-/// public key only with the feature `asymmetric`.
+/// Returns every provider of the catalogue that can be found by name.
+///
+/// [`Strava`](super::Strava) and [`AzureEventGrid`](super::AzureEventGrid) are missing, because
+/// their secret is a part of your own URL. Providers with a public key are present only with the
+/// feature `asymmetric`.
 pub fn all() -> impl Iterator<Item = Provider> {
     let groups = [
         commerce::SCHEMES,
@@ -205,7 +209,8 @@ pub fn all() -> impl Iterator<Item = Provider> {
         productivity::SCHEMES,
     ];
     let schemes = groups.into_iter().flatten();
-    let declared = schemes.map(|scheme| Provider {
+    let declared = schemes.map(|(type_name, scheme)| Provider {
+        type_name,
         name: scheme.defaults().provider(),
         needs: CredentialKind::Secret,
         signs_time: scheme.time.is_some(),
@@ -214,7 +219,7 @@ pub fn all() -> impl Iterator<Item = Provider> {
     declared.chain(OWN.iter().chain(ASYMMETRIC).copied())
 }
 
-/// The delivery policies of all provider types, also of those that [`all`] leaves out.
+/// Returns the delivery policies of all provider types, including those that [`all`] leaves out.
 pub fn delivery_policies() -> impl Iterator<Item = &'static DeliveryPolicy> {
     policies::POLICIES.iter()
 }
@@ -223,7 +228,7 @@ fn names() -> impl Iterator<Item = &'static str> {
     all().map(|provider| provider.name).chain(ALIASES.map(|(alias, _)| alias))
 }
 
-/// The provider with this id (`"stripe"`), or known by this other name (`"whatsapp"`).
+/// Returns the provider with this id (`"stripe"`) or this other name (`"whatsapp"`).
 ///
 /// ```
 /// use tower_webhook::{Secret, SignatureLayer, providers};
@@ -233,13 +238,13 @@ fn names() -> impl Iterator<Item = &'static str> {
 /// # let _ = layer;
 ///
 /// let error = providers::by_name("git_hub").unwrap_err();
-/// assert_eq!(error.to_string(), "there is no provider `git_hub`; did you mean `github`?");
+/// assert_eq!(error.to_string(), "unknown provider `git_hub`; did you mean `github`?");
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 ///
-/// When there is none; the error names those with a similar name.
+/// Returns an error if no provider has this name. The error lists similar names.
 pub fn by_name(name: &str) -> Result<Provider, UnknownProvider> {
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
     let id = alias.map_or(name, |(_, id)| id);
@@ -247,13 +252,20 @@ pub fn by_name(name: &str) -> Result<Provider, UnknownProvider> {
 }
 
 impl Provider {
-    /// Its id.
+    /// Returns the provider's id.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// How it signs, where a scheme says it all.
+    /// Returns the name of the provider's type in [`providers`](crate::providers), such as
+    /// `GitHub`.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    /// Returns the provider's scheme, or `None` if the provider has code of its own.
     #[must_use]
     pub const fn scheme(&self) -> Option<&'static Scheme> {
         match self.kind {
@@ -262,7 +274,7 @@ impl Provider {
         }
     }
 
-    /// Returns the vendor's documented delivery of webhooks.
+    /// Returns the vendor's documented delivery policy.
     #[must_use]
     pub fn delivery_policy(&self) -> &'static DeliveryPolicy {
         apply::find(match self.name {
@@ -272,20 +284,22 @@ impl Provider {
         })
     }
 
-    /// How far a signed time may be off by default. `None` where no time is signed, or its form is not
-    /// known.
+    /// Returns how far a signed timestamp can be off by default.
+    ///
+    /// Returns `None` if no timestamp is signed, or if its format is unknown.
     #[must_use]
     pub fn tolerance(&self) -> Option<Tolerance> {
         self.signs_time.then(|| self.delivery_policy().tolerance())
     }
 
-    /// What it is verified with, and so what [`verifier`](Self::verifier) takes.
+    /// Returns the kind of credential that [`verifier`](Self::verifier) needs.
     #[must_use]
     pub const fn credential_kind(&self) -> CredentialKind {
         self.needs
     }
 
-    /// Whether it signs the URL, and so needs [`verifier_at`](Self::verifier_at).
+    /// Returns `true` if the provider signs the URL, so that it needs
+    /// [`verifier_at`](Self::verifier_at).
     #[must_use]
     pub fn needs_url(&self) -> bool {
         match self.kind {
@@ -294,9 +308,11 @@ impl Provider {
         }
     }
 
-    /// Creates a verifier with these secrets, the current one first, or with whatever else the provider
-    /// [needs](Self::credential_kind): each in one text as it would stand in a configuration.
-    /// [`Verified::key_index`](crate::Verified::key_index) tells which of them matched.
+    /// Creates a verifier with these secrets, the current one first.
+    ///
+    /// Some providers need another [kind of credential](Self::credential_kind) than a secret. Each
+    /// credential is one text, as in a configuration.
+    /// [`Verified::key_index`](crate::Verified::key_index) reports which of them matched.
     ///
     /// ```
     /// use tower_webhook::providers::{self, CredentialKind};
@@ -309,24 +325,26 @@ impl Provider {
     /// assert!(pusher.verifier("the app key:the app secret").is_ok());
     ///
     /// let error = pusher.verifier("the app secret").unwrap_err();
-    /// assert_eq!(error.to_string(), "the credentials are out of form; write `key id:secret`");
+    /// assert_eq!(error.to_string(), "invalid credentials: expected `key id:secret`");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// When a text is not in the provider's form, tokens are of different headers, there are no secrets
-    /// or more than 16, or the provider signs the URL and needs [`verifier_at`](Self::verifier_at).
+    /// Returns an error if a text does not have the provider's form, if tokens have different
+    /// headers, if there are no secrets or more than 16, or if the provider signs the URL and needs
+    /// [`verifier_at`](Self::verifier_at).
     pub fn verifier(&self, secrets: impl IntoSecrets) -> Result<BoxVerifier, ConfigError> {
         self.build(secrets.into_secrets()?, None)
     }
 
     /// Creates a verifier with these secrets, for webhooks that the provider sends to this URL.
-    /// Providers that do not sign the URL do not look at it.
+    ///
+    /// Providers that do not sign the URL ignore it.
     ///
     /// # Errors
     ///
-    /// As for [`verifier`](Self::verifier).
+    /// Returns an error in the cases of [`verifier`](Self::verifier), except for a missing URL.
     pub fn verifier_at(
         &self,
         secrets: impl IntoSecrets,

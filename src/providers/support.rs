@@ -1,4 +1,4 @@
-//! What some providers with code of their own share.
+//! Helpers of several providers with code of their own.
 
 use http::request::Parts;
 use subtle::Choice;
@@ -13,8 +13,12 @@ use crate::{
     },
 };
 
-/// The challenge of a GET with `hub.mode=subscribe`, one of these tokens as `hub.verify_token`, and
-/// `hub.challenge`.
+/// Returns the challenge of a GET with `hub.mode=subscribe`, one of these tokens as
+/// `hub.verify_token`, and `hub.challenge`.
+///
+/// # Errors
+///
+/// Returns an error if a parameter is missing or malformed, or if mode or token is another one.
 pub(crate) fn subscription(head: &Parts, tokens: &[Secret]) -> Result<String, Rejection> {
     let query = head.uri.query().unwrap_or_default();
     let form = Form::parse(query.as_bytes()).ok_or_else(malformed)?;
@@ -31,7 +35,7 @@ pub(crate) fn subscription(head: &Parts, tokens: &[Secret]) -> Result<String, Re
     text(challenge).map(str::to_owned).ok_or_else(malformed)
 }
 
-/// Compares texts where `==` cannot, in a constant.
+/// Returns `true` if two texts are equal. Unlike `==`, it can be called in a constant.
 pub(crate) const fn is_same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
@@ -47,7 +51,7 @@ pub(crate) const fn is_same(a: &str, b: &str) -> bool {
     true
 }
 
-/// Marketing Cloud's request to a new callback.
+/// Request that Marketing Cloud sends to a new callback.
 pub(crate) const VERIFICATION_KEY: FirstContact = FirstContact::json(&[
     ("callbackId", ContactField::Token),
     ("verificationKey", ContactField::Token),

@@ -1,4 +1,4 @@
-//! The error of a name that is no provider's.
+//! Error for an unknown provider's name.
 
 use std::{error::Error, fmt};
 
@@ -6,7 +6,7 @@ use std::{error::Error, fmt};
 const ASYMMETRIC_NAMES: [&str; 5] =
     ["discord", "sendgrid", "standard_webhooks_v1a", "telnyx", "wise"];
 
-/// There is no provider with this name.
+/// Error returned when no provider has a name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnknownProvider {
     name: String,
@@ -25,7 +25,7 @@ impl UnknownProvider {
         Self { name, near }
     }
 
-    /// The providers with a similar name, nearest first.
+    /// Returns the providers with similar names, nearest first.
     #[must_use]
     pub fn near(&self) -> &[&'static str] {
         &self.near
@@ -38,7 +38,7 @@ impl fmt::Display for UnknownProvider {
         if ASYMMETRIC_NAMES.contains(&&*self.name) {
             return write!(f, "the provider `{}` needs the feature `asymmetric`", self.name);
         }
-        write!(f, "there is no provider `{}`", self.name.escape_debug())?;
+        write!(f, "unknown provider `{}`", self.name.escape_debug())?;
         for (at, name) in self.near.iter().enumerate() {
             f.write_str(if at == 0 { "; did you mean " } else { " or " })?;
             write!(f, "`{name}`")?;
@@ -47,7 +47,7 @@ impl fmt::Display for UnknownProvider {
     }
 }
 
-/// As [`Display`](fmt::Display).
+/// Formats the same text as [`Display`](fmt::Display).
 impl fmt::Debug for UnknownProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -56,7 +56,8 @@ impl fmt::Debug for UnknownProvider {
 
 impl Error for UnknownProvider {}
 
-/// How many letters must be put in, taken out or changed to make one name of the other.
+/// Returns how many characters must be inserted, removed or replaced to turn one name into the
+/// other.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, left) in a.chars().enumerate() {

@@ -13,7 +13,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree, token_stream::IntoIter};
 use crate::support::files;
 
 /// From left to right. The folders of one layer do not use each other.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["error"],
     &["outcome"],
     &["panic", "parse"],
@@ -21,6 +21,8 @@ const LAYERS: [&[&str]; 7] = [
     &["scheme", "observe", "tenants"],
     &["layer", "sign", "explain", "axum"],
     &["replay", "delivery_log", "providers"],
+    // Documentation alone.
+    &["guide"],
 ];
 
 /// Files of one folder that import each other, because neither type can be told without the other.

@@ -55,7 +55,6 @@ mod peers;
 #[cfg(all(feature = "asymmetric", feature = "sign"))]
 mod private_keys;
 mod proof;
-mod readme;
 mod redaction;
 mod registry;
 mod rejections;

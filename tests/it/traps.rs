@@ -461,25 +461,3 @@ fn t37_nothing_that_accepts_everything_is_exported() {
         assert!(!code.contains("pub enabled") && !code.contains("fn enabled"), "{path}");
     }
 }
-
-#[test]
-fn every_trap_has_a_test_under_its_number() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let tests: String = [directory.join("replay"), directory]
-        .iter()
-        .flat_map(|directory| fs::read_dir(directory).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
-    let names: Vec<_> = tests
-        .split("fn ")
-        .skip(1)
-        .filter_map(|text| text.split(['(', '<']).next())
-        .filter(|name| name.starts_with('t'))
-        .flat_map(|name| name.split('_'))
-        .collect();
-    for trap in (1..=1).chain(3..=30).chain(32..=44) {
-        assert!(names.contains(&&*format!("t{trap:02}")), "T-{trap:02}");
-    }
-}

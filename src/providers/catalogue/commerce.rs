@@ -1,4 +1,4 @@
-//! Shops, shipping and field service.
+//! Providers for shops, shipping and design.
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
@@ -13,24 +13,13 @@ use crate::{
 };
 
 providers! {
-    /// AfterShip.
+    /// Each product has a secret of its own. Returns and Warranty use `as-signature-hmac-sha256`.
+    /// Older accounts of Returns use `am-webhook-signature: hmac-sha256=<base64>`
+    /// (<https://www.aftership.com/docs/returns/2025-04/webhook/signature>).
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `aftership-hmac-sha256: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://www.aftership.com/docs/tracking/webhook/webhook-signature> |
+    /// # Evidence
     ///
-    /// Returns and Warranty sign in `as-signature-hmac-sha256`, older accounts of Returns in
-    /// `am-webhook-signature: hmac-sha256=<base64>`
-    /// (<https://www.aftership.com/docs/returns/2025-04/webhook/signature>). Each product has a secret of
-    /// its own.
+    /// Vendor's documentation: <https://www.aftership.com/docs/tracking/webhook/webhook-signature>.
     AfterShip() = Scheme::hmac_sha256("aftership-hmac-sha256")
         .provider("aftership")
         .encoding(Encoding::Base64)
@@ -44,144 +33,118 @@ providers! {
                 .encoding(Encoding::Base64),
         ]);
 
-    /// Autodesk Platform Services.
+    /// This type covers Autodesk Platform Services.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-adsk-signature: sha1hash=<hex>` |
-    /// | algorithm | HMAC-SHA1; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-adsk-delivery-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://aps.autodesk.com/blog/practice-payload-signature-webhook> |
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://aps.autodesk.com/blog/practice-payload-signature-webhook>.
+    #[doc(alias = "forge")]
     Autodesk() = Scheme::hmac_sha1("x-adsk-signature")
         .provider("autodesk")
         .prefix("sha1hash=")
         .delivery_id("x-adsk-delivery-id");
 
-    /// BigCommerce.
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: the whole text as it is, **not** decoded |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 2 days and 4 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 2 days (<https://github.com/bigcommerce/docs/blob/24f580ca6d2981728b7ed70a2049e00fc602c335/docs/integrations/webhooks/overview.mdx>); whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://docs.bigcommerce.com/developer/docs/integrations/webhooks>) |
-    /// | evidence | vendor's documentation: bigcommerce/docs:docs/integrations/webhooks/https-webhook-overview.mdx |
+    /// The secret is the client secret of the API account. Pass it unchanged and without base64:
+    /// the key is the whole text, **not** decoded.
+    /// ([BigCommerce](https://github.com/bigcommerce/docs/blob/94be67d4adf30f56ee204f5141181411651c6637/docs/integrations/webhooks/https-webhook-overview.mdx))
+    /// You create a store's account at *Settings* → *Store-level API accounts*. An app has its
+    /// account in the Developer Portal.
+    /// ([BigCommerce](https://github.com/bigcommerce/docs/blob/32bd58b6af9b7ad82c12317e0dcaf58fb175b673/docs/start/authentication/api-accounts.mdx))
     ///
-    /// Signed with the app client secret as it is. Headers that the user chooses can be checked with [`SharedToken`](crate::providers::SharedToken) beside it.
+    /// # Settings
+    ///
+    /// Create the webhook through the API, with an HTTPS destination on port 443. Check the
+    /// webhook's optional `headers` with [`SharedToken`](crate::providers::SharedToken).
+    /// ([BigCommerce](https://github.com/bigcommerce/docs/blob/94be67d4adf30f56ee204f5141181411651c6637/docs/integrations/webhooks/https-webhook-overview.mdx))
+    ///
+    /// # Not covered
+    ///
+    /// Amazon EventBridge destinations. BigCommerce does not send these events to your URL.
+    /// ([BigCommerce](https://github.com/bigcommerce/docs/blob/07e702f78b597a59577f2f6b74154d734e9ce9fa/docs/integrations/webhooks/aws-webhooks-overview.mdx))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: `docs/integrations/webhooks/https-webhook-overview.mdx` in
+    /// bigcommerce/docs.
     BigCommerce(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("bigcommerce")
         .secret_encoding(SecretEncoding::Text);
 
-    /// EasyPost.
+    /// The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Hmac-Signature: hmac-sha256-hex=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: NFKD-normalised, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: EasyPost SDK tests |
+    /// If the secret contains characters outside ASCII, normalise it to NFKD before you pass it to
+    /// [`Secret`](crate::Secret).
     ///
-    /// A secret outside ASCII must be normalised (NFKD) before it is given to [`Secret`](crate::Secret).
+    /// # Evidence
+    ///
+    /// Public vector: EasyPost's SDK tests.
     EasyPost() = Scheme::hmac_sha256("x-hmac-signature")
         .provider("easypost")
         .prefix("hmac-sha256-hex=");
 
-    /// Etsy.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 27 hours and 36 minutes (second-hand: <https://raw.githubusercontent.com/api-evangelist/etsy/refs/heads/main/asyncapi/etsy-webhooks-asyncapi.yml>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, the headers: api-evangelist/etsy `asyncapi`; the signing secret: vendor's documentation, <https://developers.etsy.com/documentation/essentials/webhooks> |
+    /// **Second-hand** for the headers: api-evangelist/etsy `asyncapi`. Vendor's documentation for
+    /// the signing secret: <https://developers.etsy.com/documentation/essentials/webhooks>.
     Etsy(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("etsy");
 
-    /// Lob.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Lob-Signature: <hex>` + `Lob-Signature-Timestamp` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<time>.<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: vendor pages stored |
+    /// **Second-hand**: several sources agree, among them stored pages of the vendor.
     Lob(timed) = Scheme::hmac_sha256("lob-signature")
         .provider("lob")
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Header("lob-signature-timestamp"), TimestampFormat::UnixMillis);
 
-    /// Shippo.
+    /// Signatures are optional. Shippo's support enables them.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Shippo-Auth-Signature: t=<s>,v1=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<t>.<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://github.com/api-evangelist/shippo/blob/5f5c56930f59bd788bcce58ca9dbf485a98f0ee2/asyncapi/shippo-webhooks-asyncapi.yaml>) |
-    /// | evidence | **second-hand**, several sources agree: <https://docs.goshippo.com/docs/tracking/webhooksecurity> |
+    /// # Evidence
     ///
-    /// Opt-in by support.
+    /// **Second-hand**: several sources agree. See
+    /// <https://docs.goshippo.com/docs/tracking/webhooksecurity>.
     Shippo(timed) = Scheme::hmac_sha256("shippo-auth-signature")
         .provider("shippo")
         .signature_format(SignatureFormat::pairs("t", "v1"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
-    /// Shopify.
+    /// The compliance checks for public apps send an invalid signature and expect
+    /// `401 Unauthorized`, the status of this type.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Shopify-Hmac-Sha256: <base64>` |
-    /// | algorithm | HMAC-SHA256, the app's client secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: `X-Shopify-Triggered-At` is not signed |
-    /// | delivery id | `X-Shopify-Webhook-Id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 401, which the provider demands (<https://community.shopify.com/t/app-must-verify-the-authenticity-of-the-request-from-shopify/108155>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://dev.to/shannonllc/shopify-webhooks-hmac-verification-5-second-timeout-retries-jkj>) |
-    /// | evidence | vendor vector: Shopify/shopify-api-php `tests/Webhooks/RegistryTest.php`; <https://shopify.dev/docs/apps/build/webhooks/subscribe/https> |
+    /// Shopify's Events have their signature in `shopify-hmac-sha256` and carry
+    /// `shopify-webhook-id` (<https://shopify.dev/docs/apps/build/events/verify-deliveries>). If
+    /// the request has this signature header, the header alone decides, as in the vendor's library
+    /// (`packages/apps/shopify-api/lib/webhooks/validate.ts` of Shopify/shopify-app-js).
     ///
-    /// The compliance checks for public apps send a bad signature and expect this 401.
+    /// # Secret
     ///
-    /// Events sign in `shopify-hmac-sha256`, with `shopify-webhook-id`
-    /// (<https://shopify.dev/docs/apps/build/events/verify-deliveries>). Where it is there, it decides, as in
-    /// the vendor's library (`packages/apps/shopify-api/lib/webhooks/validate.ts` of
-    /// Shopify/shopify-app-js).
+    /// The secret of an app's webhooks is the app's client secret: Dev Dashboard → *Apps* → the app
+    /// → *Settings* → *Credentials*.
+    /// ([Shopify](https://shopify.dev/docs/apps/build/authentication-authorization/manage-credentials.md))
+    /// Webhooks that you create in the admin, at *Settings* → *Notifications* → *Webhooks*, have a
+    /// different secret.
+    /// ([Shopify](https://help.shopify.com/en/manual/orders/notifications/webhooks)) The admin
+    /// shows it. The app's secret does not verify these webhooks.
+    /// ([Shopify](https://github.com/Shopify/shopify-api-ruby/issues/1266))
+    ///
+    /// # Settings
+    ///
+    /// After a rotation it can take an hour until Shopify signs with the app's new secret. Pass
+    /// both secrets. ([Shopify](https://shopify.dev/docs/apps/build/webhooks/verify-deliveries))
+    ///
+    /// # Not covered
+    ///
+    /// Deliveries to Google Cloud Pub/Sub and Amazon EventBridge. Only HTTPS deliveries are
+    /// verified this way.
+    /// ([Shopify](https://shopify.dev/docs/apps/build/webhooks/verify-deliveries))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor vector: `tests/Webhooks/RegistryTest.php` in Shopify/shopify-api-php. See also
+    /// <https://shopify.dev/docs/apps/build/webhooks/subscribe/https>.
     Shopify() = Scheme::hmac_sha256("x-shopify-hmac-sha256")
         .provider("shopify")
         .encoding(Encoding::Base64)
@@ -191,25 +154,33 @@ providers! {
             .encoding(Encoding::Base64)
             .delivery_id("shopify-webhook-id")]);
 
-    /// WooCommerce.
+    /// - When you save a webhook, WooCommerce sends an unsigned form with `webhook_id` alone. The
+    ///   layer responds to this [first contact](crate::scheme::FirstContact) with `200 OK`
+    ///   (<https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php>,
+    ///   `deliver_ping`).
+    /// - WooCommerce decodes HTML entities in the secret before it signs
+    ///   (`wp_specialchars_decode`). If your secret contains `&amp;`, `&lt;`, `&gt;`, `&quot;` or
+    ///   `&#039;`, pass the character instead.
+    /// - A filter in WooCommerce can select an algorithm other than SHA-256. Signatures of other
+    ///   algorithms are rejected.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-WC-Webhook-Signature: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: the secret with its HTML entities decoded |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-wc-webhook-delivery-id`, **not signed** |
-    /// | challenge | none |
-    /// | first contact | an unsigned form with `webhook_id` alone, on saving, is answered with 200 (<https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php>, `deliver_ping`) |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it does not come again, whatever the status (<https://seresa.io/?p=7234>) |
-    /// | evidence | vendor's source: woocommerce/woocommerce `includes/class-wc-webhook.php`, `generate_signature` |
+    /// # Secret
     ///
-    /// WooCommerce decodes HTML entities in the secret before it signs (`wp_specialchars_decode`). Where your
-    /// secret has `&amp;`, `&lt;`, `&gt;`, `&quot;` or `&#039;`, give the character in its place. A filter
-    /// there can set another algorithm than SHA-256: such signatures are refused.
+    /// You choose the secret in the WordPress admin: *WooCommerce* → *Settings* → *Advanced* →
+    /// *Webhooks* → the webhook → *Secret*.
+    /// ([WooCommerce](https://github.com/woocommerce/woocommerce/blob/e450639a9debb68b6f61fb75fcddc8f0d17d8a3a/docs/building-a-woo-store/webhooks.md))
+    /// If you leave the field empty, WooCommerce generates 50 random characters.
+    /// ([WooCommerce](https://github.com/woocommerce/woocommerce/blob/09f8d6ff62a4888dcfee5bee4644ba8edce15cf2/plugins/woocommerce/includes/admin/class-wc-admin-webhooks.php))
+    ///
+    /// # Settings
+    ///
+    /// Set *Status* to *Active*. Otherwise WooCommerce delivers nothing.
+    /// ([WooCommerce](https://github.com/woocommerce/woocommerce/blob/e450639a9debb68b6f61fb75fcddc8f0d17d8a3a/docs/building-a-woo-store/webhooks.md))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: `generate_signature` in `includes/class-wc-webhook.php` of
+    /// woocommerce/woocommerce.
     WooCommerce() = Scheme::hmac_sha256("x-wc-webhook-signature")
         .provider("woocommerce")
         .encoding(Encoding::Base64)

@@ -1,4 +1,4 @@
-//! Code, builds, hosting and AI.
+//! Providers for code, builds, hosting and AI.
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
@@ -13,38 +13,41 @@ use crate::{
 };
 
 providers! {
-    /// Alchemy.
+    /// - The secret is the signing key.
+    /// - The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Alchemy-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: signing key, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: hookdeck alchemy-webhooks skill page |
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: the alchemy-webhooks page of Hookdeck's webhook skills.
     Alchemy() = Scheme::hmac_sha256("x-alchemy-signature")
         .provider("alchemy");
 
-    /// Bitbucket Cloud and Data Center.
+    /// - This type covers Bitbucket Cloud and Bitbucket Data Center.
+    /// - The test connection of Data Center sends `X-Event-Key: diagnostics:ping` with
+    ///   `{"test":true}` and no signature. The layer responds to this
+    ///   [first contact](crate::scheme::FirstContact) with `200 OK`
+    ///   (<https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html>).
+    /// - Other providers send SHA-1 signatures in a header of the same name.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Hub-Signature: sha256=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-request-uuid`, **not signed** |
-    /// | challenge | none |
-    /// | first contact | Data Center's "test connection", `X-Event-Key: diagnostics:ping` with `{"test":true}` and no signature, is answered with 200 (<https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html>) |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: support.atlassian.com; go-playground/webhooks |
+    /// # Secret
     ///
-    /// Same header name as sha1 senders.
+    /// You choose the secret. In Cloud: *Repository settings* → *Webhooks* → *Add webhook*.
+    /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/56a5f9960f4e7c7e134fbc0412f74b51b2df5eca/integrations/webhooks/bitbucket-webhooks.mdx))
+    /// Enter a secret there, or let Bitbucket generate one.
+    /// ([Bitbucket](https://bitbucket.org/blog/enhanced-webhook-security)) In Data Center: edit the
+    /// webhook → *Authentication* → *Secret token*.
+    /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/56a5f9960f4e7c7e134fbc0412f74b51b2df5eca/integrations/webhooks/bitbucket-webhooks.mdx))
+    ///
+    /// # Not covered
+    ///
+    /// Basic authentication, which Data Center offers besides the secret token. Use
+    /// [`BasicAuth`](crate::providers::BasicAuth).
+    /// ([Bitbucket](https://confluence.atlassian.com/bitbucketserver/managing-webhooks-in-bitbucket-server-938025878.html))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: support.atlassian.com and go-playground/webhooks.
+    #[doc(alias = "atlassian")]
     Bitbucket() = Scheme::hmac_sha256("x-hub-signature")
         .provider("bitbucket")
         .prefix("sha256=")
@@ -54,22 +57,13 @@ providers! {
                 .header("x-event-key", "diagnostics:ping"),
         ]);
 
-    /// Buildkite, in signature mode.
+    /// This type covers Buildkite's signature mode. For its token mode, use
+    /// [`SharedToken`](crate::providers::SharedToken) with `X-Buildkite-Token`.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Buildkite-Signature: timestamp=<s>,signature=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<timestamp>.<body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
-    /// | delivery id | `x-buildkite-request`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; each is signed anew (<https://github.com/buildkite/docs/blob/35cf0294c6ea68f41d90da114120d73278f6fc0b/pages/apis/webhooks/_webhook_signature.md>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: buildkite/docs:pages/apis/webhooks/_verifying_hmac_signatures.md, _webhook_signature.md, _http_headers.md |
+    /// # Evidence
     ///
-    /// In signature mode. In token mode use [`SharedToken`](crate::providers::SharedToken) with `X-Buildkite-Token`.
+    /// Vendor's documentation: `_verifying_hmac_signatures.md`, `_webhook_signature.md` and
+    /// `_http_headers.md` in `pages/apis/webhooks` of buildkite/docs.
     Buildkite(timed) = Scheme::hmac_sha256("x-buildkite-signature")
         .provider("buildkite")
         .signature_format(SignatureFormat::pairs("timestamp", "signature"))
@@ -77,40 +71,21 @@ providers! {
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
         .delivery_id("x-buildkite-request");
 
-    /// CircleCI.
+    /// The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `circleci-signature: v1=<hex>[,v2=…]` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://github.com/circleci/circleci-docs/blob/9734a1410cc98741bc09b84f187325a8f43baf68/docs/guides/modules/integration/pages/outbound-webhooks.adoc>) |
-    /// | evidence | public vector: circleci docs |
+    /// # Evidence
+    ///
+    /// Public vector: CircleCI's documentation.
     CircleCi() = Scheme::hmac_sha256("circleci-signature")
         .provider("circleci")
         .signature_format(SignatureFormat::tagged("v1").separated_by(b',').assigned_by(b'='));
 
-    /// Convoy, advanced signatures in hex.
+    /// This type covers advanced signatures in hex. A simple signature is the bare MAC of the body,
+    /// in hex or base64: declare a [`Scheme`] for it.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Convoy-Signature: t=<s>,v1=<hex>[,v1=<hex>]` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<t>,<body>`, with a comma |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `x-convoy-event-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 17 minutes (<https://github.com/frain-dev/convoy/blob/2b60cc652e1d4babc1857280d5911817960e83e7/datastore/models.go>); each is signed anew (<https://github.com/frain-dev/convoy/blob/2b60cc652e1d4babc1857280d5911817960e83e7/worker/task/process_event_delivery.go>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: convoy signature-vectors.json |
+    /// # Evidence
     ///
-    /// For advanced signatures in hex. Simple ones are the bare tag of the body, in hex or base64: declare a [`Scheme`] for those.
+    /// Public vector: Convoy's `signature-vectors.json`.
     Convoy(timed) = Scheme::hmac_sha256("x-convoy-signature")
         .provider("convoy")
         .signature_format(SignatureFormat::pairs("t", "v1"))
@@ -118,82 +93,68 @@ providers! {
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
         .delivery_id("x-convoy-event-id");
 
-    /// Cursor.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Webhook-Signature: sha256=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-webhook-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: hookdeck skills |
+    /// Vendor's documentation or source: Hookdeck's webhook skills.
     Cursor() = Scheme::hmac_sha256("x-webhook-signature")
         .provider("cursor")
         .prefix("sha256=")
         .delivery_id("x-webhook-id");
 
-    /// ElevenLabs.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `ElevenLabs-Signature: t=<s>,v0=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<t>.<body>` |
-    /// | freshness | 30 minutes back, 5 minutes ahead |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 41 minutes (<https://elevenlabs.io/docs/eleven-api/resources/webhooks>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/elevenlabs/elevenlabs-js>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://elevenlabs.io/docs/eleven-api/resources/webhooks>) |
-    /// | evidence | vendor's documentation or source: hookdeck skills; SDK |
+    /// Vendor's documentation or source: Hookdeck's webhook skills and the SDK.
     ElevenLabs(timed) = Scheme::hmac_sha256("elevenlabs-signature")
         .provider("elevenlabs")
         .signature_format(SignatureFormat::pairs("t", "v0"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
-    /// Gitea.
+    /// Forgejo sends these headers under two names, `X-Forgejo-…` and `X-Gitea-…`. This type reads
+    /// the `X-Gitea-…` headers.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Gitea-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-gitea-delivery`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it does not come again, whatever the status (<https://github.com/go-gitea/gitea/blob/05a2257af2f29077a2c0374111aa12becf7f6083/services/webhook/deliver.go>) |
-    /// | evidence | public vector: go-playground/webhooks |
+    /// # Evidence
     ///
-    /// Forgejo: X-Forgejo-*.
+    /// Public vector: go-playground/webhooks.
+    #[doc(alias = "forgejo")]
     Gitea() = Scheme::hmac_sha256("x-gitea-signature")
         .provider("gitea")
         .delivery_id("x-gitea-delivery");
 
-    /// GitHub, and everything else that signs as it does.
+    /// This type also fits other senders that sign as GitHub does.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Hub-Signature-256: sha256=<hex>` |
-    /// | algorithm | HMAC-SHA256, the secret as it is |
-    /// | signed content | the body, also of `application/x-www-form-urlencoded` deliveries |
-    /// | freshness | none: a captured delivery can be sent again |
-    /// | delivery id | `X-GitHub-Delivery`, **not signed**; the same when GitHub redelivers |
-    /// | challenge | none; the `ping` event is signed |
-    /// | status | 403 |
-    /// | body limit | 25 MiB (<https://docs.github.com/en/enterprise-server@3.13/webhooks/webhook-events-and-payloads>) |
-    /// | after a refusal | it does not come again, whatever the status (<https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries>) |
-    /// | evidence | vendor vector: <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>; octokit/webhooks-methods.js |
+    /// - Form deliveries (`application/x-www-form-urlencoded`) are signed in the same way.
+    /// - A redelivery has the same `x-github-delivery`.
+    /// - The `ping` event is signed.
+    /// - GitHub also sends the older `X-Hub-Signature` (SHA-1). This type ignores it unless you
+    ///   call [`accept_legacy_sha1`](Self::accept_legacy_sha1).
     ///
-    /// The older `X-Hub-Signature` (SHA-1), which GitHub sends beside it, is not looked at, unless
-    /// [`accept_legacy_sha1`](Self::accept_legacy_sha1) is called.
+    /// # Secret
+    ///
+    /// You choose the secret. For a repository: *Settings* → *Webhooks* → *Add webhook* → *Secret*.
+    /// For an organization: *Your organizations* → *Settings* → *Webhooks*. For a GitHub App:
+    /// *Developer settings* → *GitHub Apps* → *Edit* → *Webhook secret*.
+    /// ([GitHub](https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks))
+    ///
+    /// # Settings
+    ///
+    /// Without a secret, GitHub does not sign.
+    /// ([GitHub](https://github.blog/changelog/2020-10-26-webhooks-configuration-enhancements))
+    /// Choose the *Content type* `application/json`. The other type puts the JSON into the form
+    /// field `payload`.
+    /// ([GitHub](https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks))
+    ///
+    /// # Not covered
+    ///
+    /// Messages of the secret scanning partner program. They carry an ECDSA signature in
+    /// `Github-Public-Key-Signature`.
+    /// ([GitHub](https://github.com/github/docs/blob/058fa63bfe93d4d06889d0d18c601d6c56b66c56/content/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program.md))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor vector:
+    /// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries> and
+    /// octokit/webhooks-methods.js.
     GitHub() = Scheme::hmac_sha256("x-hub-signature-256")
         .provider("github")
         .prefix("sha256=")
@@ -203,283 +164,187 @@ providers! {
             .prefix("sha1=")
             .delivery_id("x-github-delivery"));
 
-    /// Gogs.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Gogs-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-gogs-delivery`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it does not come again, whatever the status (<https://github.com/gogs/gogs/blob/eb1054e5432fc8397678372f08613429be233d7c/internal/database/webhook.go>) |
-    /// | evidence | public vector: go-playground/webhooks |
+    /// Public vector: go-playground/webhooks.
     Gogs() = Scheme::hmac_sha256("x-gogs-signature")
         .provider("gogs")
         .delivery_id("x-gogs-delivery");
 
-    /// Heroku.
+    /// The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Heroku-Webhook-Hmac-SHA256: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://devcenter.heroku.com/articles/app-webhooks> |
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://devcenter.heroku.com/articles/app-webhooks>.
     Heroku() = Scheme::hmac_sha256("heroku-webhook-hmac-sha256")
         .provider("heroku")
         .encoding(Encoding::Base64);
 
-    /// Hookdeck.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-hookdeck-signature: <base64>` (+ `-signature-2` while rolling) |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-hookdeck-eventid`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: hookdeck skills |
+    /// Vendor's documentation or source: Hookdeck's webhook skills.
     Hookdeck() = Scheme::hmac_sha256("x-hookdeck-signature")
         .provider("hookdeck")
         .headers(&["x-hookdeck-signature", "x-hookdeck-signature-2"])
         .encoding(Encoding::Base64)
         .delivery_id("x-hookdeck-eventid");
 
-    /// Jira.
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Hub-Signature: sha256=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-atlassian-webhook-identifier`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://community.developer.atlassian.com/t/new-jira-cloud-webhook-retry-policy/30554>) |
-    /// | evidence | public vector: developer.atlassian.com |
+    /// You choose the secret. As an administrator: *Settings* → *System* → *WebHooks* →
+    /// *Create a WebHook* → *Secret*.
+    /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/56a5f9960f4e7c7e134fbc0412f74b51b2df5eca/integrations/webhooks/jira-webhooks.mdx))
+    /// Jira can also generate it. You cannot read it again.
+    /// ([Hookdeck, second-hand](https://github.com/hookdeck/webhook-skills/blob/225a0f75642424da1b6ab1eb249883e0c992d715/skills/jira-webhooks/references/verification.md))
     ///
-    /// Connect apps use a JWT with `qsh` in place of it.
+    /// # Settings
+    ///
+    /// Jira does not sign a webhook that has no secret.
+    /// ([Hookdeck, second-hand](https://github.com/hookdeck/webhook-skills/blob/225a0f75642424da1b6ab1eb249883e0c992d715/skills/jira-webhooks/references/verification.md))
+    ///
+    /// # Not covered
+    ///
+    /// Webhooks of Connect and OAuth apps. They carry a JWT in `Authorization`, which no type of
+    /// this crate verifies.
+    /// ([Hookdeck, second-hand](https://github.com/hookdeck/webhook-skills/blob/225a0f75642424da1b6ab1eb249883e0c992d715/skills/jira-webhooks/references/verification.md))
+    /// The JWT of a Connect app has a `qsh` claim. Only admin webhooks have a secret.
+    /// ([Atlassian](https://developer.atlassian.com/cloud/jira/platform/webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: developer.atlassian.com.
+    #[doc(alias = "atlassian")]
     Jira() = Scheme::hmac_sha256("x-hub-signature")
         .provider("jira")
         .prefix("sha256=")
         .delivery_id("x-atlassian-webhook-identifier");
 
-    /// LaunchDarkly.
+    /// The delivery ID is `_id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-LD-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`_id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: a receiver in getsentry/sentry; launchdarkly/integration-framework `integrations/compass/manifest.json` |
+    /// # Evidence
+    ///
+    /// **Second-hand**: several sources agree, a receiver in getsentry/sentry and
+    /// `integrations/compass/manifest.json` in launchdarkly/integration-framework.
     LaunchDarkly() = Scheme::hmac_sha256("x-ld-signature")
         .provider("launch_darkly");
 
-    /// MongoDB Atlas alerts.
+    /// - This type covers alerts of MongoDB Atlas.
+    /// - The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-MMS-Signature: <base64>` |
-    /// | algorithm | HMAC-SHA1; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://www.mongodb.com/docs/atlas/tutorial/webhook-integration/> |
+    /// # Evidence
     ///
-    /// Atlas alerts.
+    /// Vendor's documentation: <https://www.mongodb.com/docs/atlas/tutorial/webhook-integration/>.
+    #[doc(alias = "atlas")]
     MongoDb() = Scheme::hmac_sha1("x-mms-signature")
         .provider("mongodb")
         .encoding(Encoding::Base64);
 
-    /// npm.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-npm-signature: sha256=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: npm/npm-hook-receiver:index.js |
+    /// Vendor's source: `index.js` in npm/npm-hook-receiver.
     Npm() = Scheme::hmac_sha256("x-npm-signature")
         .provider("npm")
         .prefix("sha256=");
 
-    /// OpenAI.
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 3 days (<https://platform.openai.com/docs/webhooks>); each is signed anew (<https://platform.openai.com/docs/webhooks>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: openai-python tests |
+    /// Choose *Create* on the project's
+    /// [webhook settings page](https://platform.openai.com/settings/project/webhooks). OpenAI then
+    /// shows the secret once. Each project has its own webhooks.
+    /// ([OpenAI](https://platform.openai.com/docs/webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: the tests of openai-python.
+    #[doc(alias = "chatgpt")]
     OpenAi(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("openai");
 
-    /// Render.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 33 hours (<https://render.com/docs/webhooks>); each is signed anew (<https://render.com/docs/webhooks>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: render-examples/webhook-github-action:app.ts |
+    /// Vendor's source: `app.ts` in render-examples/webhook-github-action.
     Render(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("render");
 
-    /// Replicate.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: hookdeck skills |
+    /// Vendor's documentation or source: Hookdeck's webhook skills.
     Replicate(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("replicate");
 
-    /// Segment.
+    /// The delivery ID is `messageId` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA1; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`messageId`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://support.twilio.com/hc/en-us/articles/51769112022299-Understanding-Segment-Retry-Logic-for-HTTP-Status-Codes>) |
-    /// | evidence | vendor's documentation or source: segment docs; webhook-verify |
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: Segment's documentation and webhook-verify.
     Segment() = Scheme::hmac_sha1("x-signature")
         .provider("segment");
 
-    /// Sonatype Nexus.
+    /// Some receivers serialise the JSON again before they verify it. The body as received
+    /// verifies, too.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Nexus-Webhook-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA1; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-nexus-webhook-delivery`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: fluxcd/flux-recv nexus.go |
+    /// # Evidence
     ///
-    /// Sent JSON is re-serialised by some receivers; raw works.
+    /// Vendor's documentation or source: `nexus.go` in fluxcd/flux-recv.
+    #[doc(alias = "nexus")]
     Sonatype() = Scheme::hmac_sha1("x-nexus-webhook-signature")
         .provider("sonatype")
         .delivery_id("x-nexus-webhook-delivery");
 
-    /// Supabase auth hooks.
+    /// This type covers Supabase's auth hooks.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `v1,whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 5 seconds (<https://supabase.com/docs/guides/auth/auth-hooks>); each is signed anew (<https://github.com/supabase/auth/blob/8983071348fd964d5132948abe63ea076f9af3a0/internal/hooks/hookshttp/hookshttp.go>) |
-    /// | body limit | 2 MiB; 20 KiB is documented (<https://github.com/supabase/supabase/blob/02d2e00b01d16ba6e7d664bf56beeb49be073e02/apps/docs/content/guides/auth/auth-hooks.mdx>) |
-    /// | after a refusal | it does not come again, whatever the status (<https://supabase.com/docs/guides/auth/auth-hooks>) |
-    /// | evidence | vendor's source: supabase/auth:internal/hooks/hookshttp/hookshttp.go, internal/conf/configuration.go |
+    /// While secrets are rotated, Supabase puts a comma after every signature but the last one, so
+    /// this type reads only the last one. Keep the new secret last in Supabase's settings.
     ///
-    /// While secrets are rolled the sender puts a comma behind every signature but the last, so only the last one is read: keep the new secret last there.
+    /// # Evidence
+    ///
+    /// Vendor's source: `internal/hooks/hookshttp/hookshttp.go` and
+    /// `internal/conf/configuration.go` in supabase/auth.
     Supabase(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("supabase")
         .secret_encoding(SecretEncoding::Base64 { prefix: "v1,whsec_" });
 
-    /// HCP Terraform.
-    ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-TFE-Notification-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA512; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: hashicorp docs |
-    ///
-    /// Run tasks sign in `X-Tfc-Task-Signature`, by a key of their own
+    /// Run tasks are signed in `X-Tfc-Task-Signature`, with a key of their own
     /// (<https://developer.hashicorp.com/terraform/enterprise/integrations/run-tasks>).
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: HashiCorp's documentation.
+    #[doc(alias = "hashicorp")]
     Terraform() = Scheme::hmac_sha512("x-tfe-notification-signature")
         .provider("terraform")
         .families(&[Scheme::hmac_sha512("x-tfc-task-signature").provider("terraform")]);
 
-    /// Vercel.
+    /// The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-vercel-signature: <hex>` |
-    /// | algorithm | HMAC-SHA1; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: vercel.com/docs; hookdeck skills |
+    /// # Secret
+    ///
+    /// For an account webhook: the team's *Settings* → *Webhooks* → *Create Webhook*. The dialog
+    /// *Webhook Created* shows the secret once.
+    /// ([Vercel](https://vercel.com/docs/observability/webhooks-overview)) For an integration
+    /// webhook: *Integration Console* → *Integration Secret* or *Client Secret*.
+    /// ([Vercel](https://vercel.com/docs/observability/webhooks-overview)) For a drain: *Edit* in
+    /// the list of drains. ([Vercel](https://vercel.com/docs/headers/request-headers))
+    ///
+    /// # Settings
+    ///
+    /// Account webhooks require the plan Pro or Enterprise.
+    /// ([Vercel](https://vercel.com/docs/observability/webhooks-overview))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: vercel.com/docs and Hookdeck's webhook skills.
     Vercel() = Scheme::hmac_sha1("x-vercel-signature")
         .provider("vercel");
 }
 
 impl GitHub {
-    /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`, as GitHub
-    /// Enterprise Server sends them before version 3.0. Where the newer header is present it decides alone,
-    /// so that nobody can choose the weaker one. A captured delivery whose newer header was taken off has
-    /// the same [`replay_key`](crate::Verified::replay_key).
+    /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`.
+    ///
+    /// GitHub Enterprise Server before version 3.0 sends these requests. If the newer header is
+    /// present, it alone decides, so that nobody can choose the weaker signature. A captured
+    /// delivery without its newer header has the same
+    /// [`replay_key`](crate::Verified::replay_key) as with it.
     ///
     /// Source: <https://github.com/gidgethub/gidgethub/pull/160>, which compares the vendor's pages.
     #[must_use]

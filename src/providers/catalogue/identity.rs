@@ -1,4 +1,4 @@
-//! Sign-in, identity and background checks.
+//! Providers for sign-in, identity and background checks.
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
@@ -11,147 +11,83 @@ use crate::{
 };
 
 providers! {
-    /// Castle.
+    /// The secret is the API secret.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Castle-Signature: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: API secret, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: castle-python |
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: castle-python.
     Castle() = Scheme::hmac_sha256("x-castle-signature")
         .provider("castle")
         .encoding(Encoding::Base64);
 
-    /// Checkr.
+    /// The secret is the API key.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Checkr-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: API key, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: Nango |
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: Nango.
     Checkr() = Scheme::hmac_sha256("x-checkr-signature")
         .provider("checkr");
 
-    /// Clearbit.
+    /// The secret is the whole API key, as in Clearbit's own library.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Request-Signature: sha1=<hex>` |
-    /// | algorithm | HMAC-SHA1; key: the API key as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-request-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: clearbit/clearbit-ruby:lib/clearbit/webhook.rb |
+    /// # Evidence
     ///
-    /// The key is the whole API key, as in its own library.
+    /// Vendor's source: `lib/clearbit/webhook.rb` in clearbit/clearbit-ruby.
     Clearbit() = Scheme::hmac_sha1("x-request-signature")
         .provider("clearbit")
         .prefix("sha1=")
         .delivery_id("x-request-id");
 
-    /// Clerk.
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `svix-signature`, `svix-id`, `svix-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `svix-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 27 hours and 36 minutes (<https://clerk.com/docs/core-1/integrations/webhooks/overview>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: clerk docs; hookdeck skills |
+    /// In the Clerk Dashboard: *Webhooks* → the endpoint → *Signing Secret* (`whsec_…`). The eye
+    /// icon reveals the secret.
+    /// ([Clerk](https://github.com/clerk/clerk-docs/blob/a7cebf5858db84418400627a811cf6080f66d89c/docs/guides/development/webhooks/syncing.mdx))
+    /// Each endpoint has its own secret.
+    /// ([Clerk](https://github.com/clerk/clerk-docs/blob/a7cebf5858db84418400627a811cf6080f66d89c/docs/guides/secure/rotate-api-keys.mdx))
+    /// Production and development have different secrets.
+    /// ([Clerk](https://github.com/clerk/clerk-docs/blob/a7cebf5858db84418400627a811cf6080f66d89c/docs/guides/development/deployment/production.mdx))
+    ///
+    /// # Settings
+    ///
+    /// To rotate the secret, add a second endpoint with the same URL and events. Delete the first
+    /// one when the new secret is in use.
+    /// ([Clerk](https://github.com/clerk/clerk-docs/blob/a7cebf5858db84418400627a811cf6080f66d89c/docs/guides/secure/rotate-api-keys.mdx))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: Clerk's documentation and Hookdeck's webhook skills.
     Clerk(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("clerk");
 
-    /// Onfido.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-SHA2-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: onfido-python |
+    /// Public vector: onfido-python.
     Onfido() = Scheme::hmac_sha256("x-sha2-signature")
         .provider("onfido");
 
-    /// Pinwheel.
+    /// The secret is the API key.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Pinwheel-Signature: v2=<hex>` + `X-Timestamp` |
-    /// | algorithm | HMAC-SHA256; key: API key, the secret as it is |
-    /// | signed content | `v2:<time>:<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: DSACMS/iv-cbv-payroll (quotes docs.pinwheelapi.com) |
+    /// # Evidence
     ///
-    /// Published vector: key TEST_KEY, ts 860860860, v2=42fb9eba…2ba8, body file not stored.
+    /// Vendor's documentation or source: DSACMS/iv-cbv-payroll, which quotes docs.pinwheelapi.com.
     Pinwheel(timed) = Scheme::hmac_sha256("x-pinwheel-signature")
         .provider("pinwheel")
         .prefix("v2=")
         .signed_content(&[Component::Literal("v2:"), Component::Time, Component::Literal(":"), Component::Body])
         .time(TimestampSource::Header("x-timestamp"), TimestampFormat::UnixSeconds);
 
-    /// Stytch.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `svix-signature`, `svix-id`, `svix-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `svix-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 27 hours and 36 minutes (<https://stytch.com/docs/b2b/guides/webhooks>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://stytch.com/docs/b2b/guides/webhooks> |
+    /// Vendor's documentation: <https://stytch.com/docs/b2b/guides/webhooks>.
     Stytch(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("stytch");
 
-    /// WorkOS.
+    /// The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `WorkOS-Signature: t=<ms>, v1=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<t>.<body>` |
-    /// | freshness | 3 minutes back, 5 minutes ahead |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 3 days (<https://github.com/workos/skills/blob/8c8f4e7039ef065ba9204a8e88d93e394a5b09f0/skills/workos/workos-events.md>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/workos/workos-node>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: workos-python |
+    /// # Evidence
     ///
-    /// A space after the comma.
+    /// Public vector: workos-python.
     WorkOs(timed) = Scheme::hmac_sha256("workos-signature")
         .provider("workos")
         .unique_content()

@@ -1,4 +1,4 @@
-//! Chat, mail, voice and social networks.
+//! Providers for chat, mail, voice and social networks.
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
@@ -13,66 +13,36 @@ use crate::{
 };
 
 providers! {
-    /// Airship.
+    /// This type covers open-channel webhooks.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-UA-Signature: <hex>` + `X-UA-Timestamp` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<time>:<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: three receivers |
+    /// # Evidence
     ///
-    /// For open-channel webhooks.
+    /// **Second-hand**: three receivers agree.
+    #[doc(alias = "urban_airship")]
     Airship(timed) = Scheme::hmac_sha256("x-ua-signature")
         .provider("airship")
         .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
         .time(TimestampSource::Header("x-ua-timestamp"), TimestampFormat::UnixSeconds);
 
-    /// Customer.io.
+    /// The delivery ID is `event_id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-CIO-Signature: <hex>` + `X-CIO-Timestamp` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `v0:<time>:<body>` |
-    /// | freshness | 7 days back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
-    /// | delivery id | in the body (`event_id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 7 days (second-hand: <https://github.com/hookdeck/webhook-skills>); whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://docs.customer.io/api/webhooks/>) |
-    /// | evidence | **second-hand**, several sources agree: <https://www.customer.io/docs/api/webhooks/> |
+    /// # Evidence
     ///
-    /// Bare hex although the text starts with v0:.
+    /// **Second-hand**: several sources agree. See <https://www.customer.io/docs/api/webhooks/>.
+    #[doc(alias = "customer.io")]
     CustomerIo(timed) = Scheme::hmac_sha256("x-cio-signature")
         .provider("customer_io")
         .unique_content()
         .signed_content(&[Component::Literal("v0:"), Component::Time, Component::Literal(":"), Component::Body])
         .time(TimestampSource::Header("x-cio-timestamp"), TimestampFormat::UnixSeconds);
 
-    /// Front.
+    /// This type covers application webhooks. Rule webhooks sign differently, with HMAC-SHA1 of the
+    /// body and without a timestamp.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Front-Signature: <base64>` + `X-Front-Request-Timestamp` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<time>:<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | none known |
-    /// | challenge | the signed POST of type `sync` with `X-Front-Challenge` is answered with that header's text and does not reach the handler |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://dev.frontapp.com/docs/application-webhooks> |
+    /// # Evidence
     ///
-    /// For application webhooks. Rule webhooks sign otherwise (HMAC-SHA1 of the body, without a time).
+    /// Vendor's documentation: <https://dev.frontapp.com/docs/application-webhooks>.
+    #[doc(alias = "frontapp")]
     Front(timed) = Scheme::hmac_sha256("x-front-signature")
         .provider("front")
         .encoding(Encoding::Base64)
@@ -84,184 +54,151 @@ providers! {
             value: "sync",
         });
 
-    /// Intercom.
+    /// - The delivery ID is `id` in the body. It begins with `notif_`.
+    /// - Canvas Kit puts its signature into `X-Body-Signature: <hex>`, with HMAC-SHA256 and the
+    ///   same secret. If the request has this header, the header alone decides (**second-hand**:
+    ///   three receivers agree).
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Hub-Signature: sha1=<hex>` |
-    /// | algorithm | HMAC-SHA1; key: client secret, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id` (notif_)) |
-    /// | challenge | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://developers.intercom.com/intercom-api-reference/v1.0/reference/signed-notifications> |
+    /// # Secret
     ///
-    /// Canvas Kit signs in `X-Body-Signature: <hex>`, HMAC-SHA256 by the same secret, which decides where it
-    /// is there (**second-hand**: three receivers agree).
+    /// The secret is the client secret. In the Developer Hub: the app → *Basic Info*.
+    /// ([Intercom](https://community.intercom.com/apps-integrations-25/how-to-set-up-auth-for-messenger-app-lifecycle-flow-6342))
+    /// An old subscription that was created through the API has its own `hub_secret`. Pass that one
+    /// instead.
+    /// ([Intercom](https://developers.intercom.com/intercom-api-reference/v1.0/reference/signed-notifications))
+    ///
+    /// # Settings
+    ///
+    /// Set the URL at *Configure* → *Webhooks* in the app. It must be HTTPS and answer `HEAD`.
+    /// ([Intercom](https://developers.intercom.com/docs/webhooks/setting-up-webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://developers.intercom.com/intercom-api-reference/v1.0/reference/signed-notifications>.
     Intercom() = Scheme::hmac_sha1("x-hub-signature")
         .provider("intercom")
         .prefix("sha1=")
         .challenge(Challenge::Head)
         .families(&[Scheme::hmac_sha256("x-body-signature").provider("intercom")]);
 
-    /// Klaviyo.
+    /// `Klaviyo-Webhook-Id` identifies the subscription, not the delivery.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Klaviyo-Signature: <hex>` + `Klaviyo-Timestamp` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<body><Klaviyo-Timestamp>` |
-    /// | freshness | none: `Klaviyo-Timestamp` is an HTTP date, signed, and known to be hours off (<https://developers.klaviyo.com/en/docs/working_with_system_webhooks>), so it is not judged. Nothing bounds for how long a captured delivery can be sent again |
-    /// | delivery id | none: `Klaviyo-Webhook-Id` names the subscription |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, the order of body and time, and the date's form: several receivers agree, one test with captured values; the rest: vendor's documentation, <https://developers.klaviyo.com/en/docs/working_with_system_webhooks> |
+    /// The replay guard cannot distinguish deliveries and reports
+    /// [`Unguardable`](crate::observe::EventKind::Unguardable). If you enable it with
+    /// [`guard_body_only`](crate::replay::ReplayLayer::guard_body_only), it reports
+    /// [`RetentionUnbounded`](crate::observe::EventKind::RetentionUnbounded), because nothing
+    /// bounds the time for which it must remember a delivery.
     ///
-    /// A replay guard reports that it does not know one delivery from another
-    /// ([`Unguardable`](crate::observe::EventKind::Unguardable)). Turned on by
-    /// [`guard_body_only`](crate::replay::ReplayLayer::guard_body_only) it reports that nothing bounds
-    /// how long it must remember
-    /// ([`RetentionUnbounded`](crate::observe::EventKind::RetentionUnbounded)).
+    /// # Evidence
+    ///
+    /// **Second-hand** for the order of body and time and for the form of the date: several
+    /// receivers agree, one of them with captured values in a test. Vendor's documentation for the
+    /// rest: <https://developers.klaviyo.com/en/docs/working_with_system_webhooks>.
     Klaviyo() = Scheme::hmac_sha256("klaviyo-signature")
         .provider("klaviyo")
         .signed_content(&[Component::Body, Component::HttpDate("klaviyo-timestamp")]);
 
-    /// LINE.
+    /// The delivery ID is `webhookEventId` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-line-signature: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: channel secret, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`webhookEventId` in body) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: line-bot-sdk-nodejs; LINE docs |
+    /// # Secret
+    ///
+    /// The secret is the channel secret, not the channel access token. In the LINE Developers
+    /// Console: the Messaging API channel → *Basic settings* → *Channel secret*. You need Admin
+    /// privileges for the channel. *Issue* creates a new secret and invalidates the old one.
+    /// ([LINE](https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature))
+    ///
+    /// # Settings
+    ///
+    /// On *Messaging API*, set *Webhook URL* and enable *Use webhook*.
+    /// ([LINE](https://developers.line.biz/en/docs/messaging-api/building-bot/))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: line-bot-sdk-nodejs and LINE's documentation.
+    #[doc(alias = "line_messaging")]
     Line() = Scheme::hmac_sha256("x-line-signature")
         .provider("line")
         .encoding(Encoding::Base64);
 
-    /// MailerSend.
+    /// MailerSend's documentation names the header `Signature`. Its library reads
+    /// `X-MailerSend-Signature`. This type accepts either.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Signature: <hex>`, or `X-MailerSend-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: mailersend/mailersend-nodejs:src/services/mailersend.utils.ts, README.md, src/__tests__/services/mailersend.utils.test.ts |
+    /// # Evidence
     ///
-    /// Its documentation names `Signature`, its library reads `X-MailerSend-Signature`: either is accepted.
+    /// Vendor's source: `src/services/mailersend.utils.ts`, `README.md` and
+    /// `src/__tests__/services/mailersend.utils.test.ts` in mailersend/mailersend-nodejs.
     MailerSend() = Scheme::hmac_sha256("signature")
         .provider("mailersend")
         .headers(&["signature", "x-mailersend-signature"]);
 
-    /// Microsoft Teams outgoing webhooks.
+    /// - This type covers outgoing webhooks only.
+    /// - The secret is the security token.
+    /// - Respond within 5 seconds.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Authorization: HMAC <base64>` |
-    /// | algorithm | HMAC-SHA256; key: base64-decoded security token |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: OfficeDev/microsoft-teams-sample-outgoing-webhook:WebhookSampleBot/Models/AuthProvider.cs |
+    /// # Evidence
     ///
-    /// Outgoing webhooks only; must answer in 5 s.
+    /// Vendor's source: `WebhookSampleBot/Models/AuthProvider.cs` in
+    /// OfficeDev/microsoft-teams-sample-outgoing-webhook.
+    #[doc(alias = "teams")]
     MicrosoftTeams() = Scheme::hmac_sha256("authorization")
         .provider("microsoft_teams")
         .authorization("HMAC")
         .encoding(Encoding::Base64)
         .secret_encoding(SecretEncoding::Base64 { prefix: "" });
 
-    /// Nylas.
+    /// - The delivery ID is `id` in the body.
+    /// - The body may be compressed with gzip. The signature covers the compressed bytes.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Nylas-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | a GET with `challenge` is answered with its text, unverified |
-    /// | status | 403 |
-    /// | body limit | 2 MiB (<https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/>) |
-    /// | after a refusal | it comes again (<https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/>) |
-    /// | evidence | vendor's documentation: <https://developer.nylas.com/docs/cookbook/use-cases/build/verify-webhook-signatures/> |
+    /// # Evidence
     ///
-    /// Body may be gzip: sign the bytes as sent.
+    /// Vendor's documentation:
+    /// <https://developer.nylas.com/docs/cookbook/use-cases/build/verify-webhook-signatures/>.
     Nylas() = Scheme::hmac_sha256("x-nylas-signature")
         .provider("nylas")
         .challenge(Challenge::Query("challenge"));
 
-    /// Resend.
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `svix-signature`, `svix-id`, `svix-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `svix-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 27 hours and 36 minutes (<https://resend.com/docs/webhooks/retries-and-replays>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: resend docs; hookdeck skills |
+    /// In the dashboard: *Webhooks* → the webhook. Its details page shows the signing secret
+    /// (`whsec_…`). ([Resend](https://resend.com/docs/webhooks/verify-webhooks-requests)) The API
+    /// also returns the secret when you create or retrieve a webhook.
+    /// ([Resend](https://resend.com/changelog/managing-webhooks-via-api)) For 24 hours after you
+    /// rotate the secret, deliveries carry a signature for each secret. Either secret then verifies
+    /// them. ([Resend](https://resend.com/docs/api-reference/webhooks/rotate-signing-secret.md))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: Resend's documentation and Hookdeck's webhook skills.
     Resend(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
         .provider("resend");
 
-    /// Salesforce Marketing Cloud, its Event Notification Service.
+    /// This type covers the Event Notification Service of Marketing Cloud.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-sfmc-ens-signature: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: the callback's signature key as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | first contact | a new callback's POST of `callbackId` and `verificationKey`, with no signature, is answered with 200 (<https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-get-started.html>); [`with_token_exchange`](Self::with_token_exchange) hands the key over |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, that the key is not decoded; the rest <https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-notification-signing.html> |
+    /// - The secret is the signature key of the callback. If the key has to be decoded from base64,
+    ///   create the secret with [`Secret::from_base64`](crate::Secret::from_base64).
+    /// - Marketing Cloud sends `callbackId` and `verificationKey` to a new callback, in an unsigned
+    ///   POST. The layer responds to this [first contact](crate::scheme::FirstContact) with
+    ///   `200 OK`
+    ///   (<https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-get-started.html>).
+    ///   [`with_token_exchange`](Self::with_token_exchange) hands you the key.
     ///
-    /// Should the key have to be decoded first, make it with
-    /// [`Secret::from_base64`](crate::Secret::from_base64).
+    /// # Evidence
+    ///
+    /// **Second-hand** for the key, which is not decoded. Vendor's documentation for the rest:
+    /// <https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-notification-signing.html>.
+    #[doc(alias = "salesforce")]
     SalesforceMarketingCloud() = Scheme::hmac_sha256("x-sfmc-ens-signature")
         .provider("salesforce_marketing_cloud")
         .sensitive_fields(&["verificationKey"])
         .encoding(Encoding::Base64)
         .first_contacts(&[VERIFICATION_KEY]);
 
-    /// Sinch.
+    /// Other Sinch APIs use `Authorization: Application …`, which this type does not verify.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-sinch-webhook-signature: <base64>` + `-nonce`, `-timestamp`, `-algorithm` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<body>.<nonce>.<time>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
-    /// | delivery id | nonce |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: sinch dotnet SDK |
+    /// # Evidence
     ///
-    /// Other Sinch APIs use Authorization: Application ….
+    /// Public vector: Sinch's .NET SDK.
     Sinch(timed) = Scheme::hmac_sha256("x-sinch-webhook-signature")
         .provider("sinch")
         .unique_content()
@@ -269,101 +206,79 @@ providers! {
         .signed_content(&[Component::Body, Component::Literal("."), Component::Header("x-sinch-webhook-signature-nonce"), Component::Literal("."), Component::Time])
         .time(TimestampSource::Header("x-sinch-webhook-signature-timestamp"), TimestampFormat::UnixSeconds);
 
-    /// TikTok for Developers.
+    /// - This type covers TikTok for Developers.
+    /// - The secret is the client secret.
+    /// - TikTok Shop signs differently: `Authorization` has the hex signature of `app_key` and
+    ///   body. This type does not verify it.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `TikTok-Signature: t=<s>,s=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: client secret, the secret as it is |
-    /// | signed content | `<t>.<body>` |
-    /// | freshness | 3 days and 7 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 3 days (<https://developers.tiktok.com/doc/webhooks-overview/>); whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://developers.tiktok.com/doc/webhooks-verification> |
+    /// # Evidence
     ///
-    /// TikTok Shop is different: `Authorization` hex over app_key + body.
+    /// Vendor's documentation: <https://developers.tiktok.com/doc/webhooks-verification>.
     TikTok(timed) = Scheme::hmac_sha256("tiktok-signature")
         .provider("tiktok")
         .signature_format(SignatureFormat::pairs("t", "s"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
-    /// X (Twitter).
+    /// The secret is the consumer secret.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Twitter-Webhooks-Signature: sha256=<base64>` |
-    /// | algorithm | HMAC-SHA256; key: consumer secret, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | a GET with `crc_token` is answered with `{"response_token":"sha256=<base64>"}`, unverified, by the first secret |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: X docs; convoy |
+    /// By X's design, anyone can obtain the HMAC of a token that they choose, and the HMAC of a
+    /// body is its signature. This type therefore accepts only tokens of at most 256 letters,
+    /// digits and `-._~+/=`, and rejects a body of this form. X sends no bodies of this form.
     ///
-    /// The tag is base64, although it follows `sha256=`.
+    /// # Evidence
     ///
-    /// By X's design anybody can ask for the HMAC of a token, and that of a body is its signature. So
-    /// only letters, digits and `-._~+/=` are taken for a token, and a body made of nothing else,
-    /// which X does not send, is refused.
+    /// Public vector: X's documentation and Convoy.
+    #[doc(alias = "x")]
     Twitter() = Scheme::hmac_sha256("x-twitter-webhooks-signature")
         .provider("twitter")
         .prefix("sha256=")
         .encoding(Encoding::Base64)
         .challenge(Challenge::CrcToken);
 
-    /// Viber.
+    /// - The secret is the auth token.
+    /// - The delivery ID is `message_token` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Viber-Content-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: auth token, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`message_token`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: viber-bot-python |
+    /// # Evidence
+    ///
+    /// Public vector: viber-bot-python.
     Viber() = Scheme::hmac_sha256("x-viber-content-signature")
         .provider("viber");
 
-    /// Webex webhooks: Messaging and Meetings. Contact Center is [`WebexContactCenter`](crate::providers::WebexContactCenter).
+    /// - This type covers Messaging and Meetings. For Contact Center, use
+    ///   [`WebexContactCenter`](crate::providers::WebexContactCenter).
+    /// - The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Spark-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA1, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: valgaze/speedybot-mini `docs/webhooks.md`; <https://developer.webex.com/blog/using-a-webhook-secret> |
+    /// # Evidence
+    ///
+    /// Public vector: `docs/webhooks.md` in valgaze/speedybot-mini. See also
+    /// <https://developer.webex.com/blog/using-a-webhook-secret>.
+    #[doc(alias = "cisco")]
     Webex() = Scheme::hmac_sha1("x-spark-signature").provider("webex");
 
-    /// Zendesk.
+    /// - Test deliveries are signed with the fixed secret
+    ///   `dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==`. Its key is the text itself, not decoded.
+    /// - A GET delivery has an empty body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Zendesk-Webhook-Signature: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<time><body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | `x-zendesk-webhook-invocation-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::CONFLICT)` it comes again (second-hand: <https://alboz.eu/insights/master-webhooks-maximize-stability-performance>) |
-    /// | evidence | vendor's documentation: <https://developer.zendesk.com/documentation/webhooks/verifying/> |
+    /// # Secret
     ///
-    /// Test deliveries use the fixed secret `dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==` verbatim; GET has an empty body.
+    /// `GET /api/v2/webhooks/{webhook_id}/signing_secret` returns the signing secret. Each webhook
+    /// has its own secret.
+    /// ([Zendesk](https://developer.zendesk.com/api-reference/webhooks/introduction)) In Admin
+    /// Center: *Apps and integrations* → *Webhooks* → the webhook → *Reveal secret*.
+    /// ([Trigger.dev, not the vendor](https://trigger.dev/docs/webhooks/providers/zendesk))
+    ///
+    /// # Settings
+    ///
+    /// For a trigger or an automation, choose POST, PUT or PATCH with JSON. Other methods have no
+    /// payload. Webhooks that subscribe to events always use POST with JSON.
+    /// ([Zendesk](https://support.zendesk.com/hc/en-us/articles/4408839108378-Creating-webhooks-to-interact-with-third-party-systems))
+    /// Zendesk publishes the secret of test deliveries. Do not pass it in production.
+    /// ([Zendesk](https://developer.zendesk.com/documentation/webhooks/verifying/))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://developer.zendesk.com/documentation/webhooks/verifying/>.
     Zendesk(timed) = Scheme::hmac_sha256("x-zendesk-webhook-signature")
         .provider("zendesk")
         .encoding(Encoding::Base64)
@@ -371,23 +286,28 @@ providers! {
         .time(TimestampSource::Header("x-zendesk-webhook-signature-timestamp"), TimestampFormat::Rfc3339)
         .delivery_id("x-zendesk-webhook-invocation-id");
 
-    /// Zoom.
+    /// Zoom documents no time window, and its sample does not check the timestamp. The freshness of
+    /// this type follows from Zoom's retries.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-zm-signature: v0=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: secret token, the secret as it is |
-    /// | signed content | `v0:<time>:<body>` |
-    /// | freshness | 1 hour and 34 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | `x-zm-trackingid` |
-    /// | challenge | the signed POST with `"event":"endpoint.url_validation"` is answered with its `plainToken` and that token's HMAC by the first secret, and does not reach the handler |
-    /// | status | 403 |
-    /// | retries | for 1 hour and 25 minutes (<https://developers.zoom.us/blog/webhook-delays.md>); whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://devsupport.zoom.us/hc/en-us/articles/360059893812-Webhook-delays>) |
-    /// | evidence | vendor's source: zoom/webhook-sample @e4d48a7 `index.js` |
+    /// # Secret
     ///
-    /// Zoom documents no window, and its sample judges no time. The one here follows from its retries.
+    /// The secret is the secret token, not the client secret. In the Zoom App Marketplace: *Manage*
+    /// → the app → *Features* → *Secret Token*.
+    /// ([Zoom](https://github.com/zoom/webhook-sample/blob/2482d3c95ad1792688e9c771c493f910d200f656/README.md))
+    ///
+    /// # Settings
+    ///
+    /// Add the URL at *Features* → *Access* → *Event Subscriptions* and validate it. Zoom validates
+    /// it again every 72 hours. ([Zoom](https://developers.zoom.us/docs/api/webhooks))
+    ///
+    /// # Not covered
+    ///
+    /// The old verification token in `Authorization`, which Zoom has deprecated.
+    /// ([Zoom](https://developers.zoom.us/changelog/platform/webhook-url-validation.md))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: zoom/webhook-sample @e4d48a7 `index.js`.
     Zoom(timed) = Scheme::hmac_sha256("x-zm-signature")
         .provider("zoom")
         .prefix("v0=")

@@ -1,4 +1,4 @@
-//! Providers that are a scheme, a token or a password and nothing more, as data, by what people look for.
+//! Declarations of the providers that consist of a scheme, a token or a password, by subject.
 
 pub mod commerce;
 pub mod developer;

@@ -1,4 +1,4 @@
-//! Monitoring and incidents.
+//! Providers for monitoring and incidents.
 
 use crate::{
     parse::timestamp::TimestampFormat,
@@ -11,101 +11,85 @@ use crate::{
 };
 
 providers! {
-    /// Grafana alerting, without its timestamp option.
+    /// This type covers Grafana Alerting without its timestamp option. In Grafana you can rename
+    /// the header and add a timestamp. Declare a [`Scheme`] for these settings.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Grafana-Alerting-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: grafana/alerting:http/hmac.go, receivers/webhook/v1/config.go |
+    /// # Evidence
     ///
-    /// The header can be renamed in Grafana, and a time can be added: declare a [`Scheme`] for that.
+    /// Vendor's source: `http/hmac.go` and `receivers/webhook/v1/config.go` in grafana/alerting.
     Grafana() = Scheme::hmac_sha256("x-grafana-alerting-signature")
         .provider("grafana");
 
-    /// incident.io.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 24 hours (<https://docs.incident.io/api-reference/webhooks>); each is signed anew (<https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://docs.incident.io/api-reference/webhooks> |
+    /// Vendor's documentation: <https://docs.incident.io/api-reference/webhooks>.
+    #[doc(alias = "incident.io")]
     IncidentIo(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("incident_io");
 
-    /// PagerDuty.
+    /// - The key is the text of the secret, **not** decoded, whatever it looks like.
+    /// - While secrets are rotated, the header has one `v1` signature for each secret.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-PagerDuty-Signature: v1=<hex>[,v1=<hex>]` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is, **not** decoded, whatever it looks like |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-webhook-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 2 MiB; 256 KiB is documented (<https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md>) |
-    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md>) |
-    /// | evidence | public vector: go-pagerduty |
+    /// # Secret
     ///
-    /// Several v1.
+    /// In PagerDuty: *Integrations* → *Generic Webhooks (v3)* → *New Webhook* → *Add Webhook*.
+    /// ([PagerDuty](https://support.pagerduty.com/docs/webhooks)) The dialog that then appears
+    /// shows the secret.
+    /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/56a5f9960f4e7c7e134fbc0412f74b51b2df5eca/integrations/webhooks/pagerduty-webhooks.mdx))
+    /// If you create the webhook through the API, the response contains the secret.
+    /// ([PagerDuty](https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/04-Signatures.md))
+    ///
+    /// # Not covered
+    ///
+    /// V1 and V2 webhook extensions. PagerDuty describes only v3 webhooks as signed.
+    /// ([PagerDuty](https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/04-Signatures.md))
+    /// V1 no longer works. V2 still works, without support.
+    /// ([PagerDuty](https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/01-Overview.md))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: go-pagerduty.
     PagerDuty() = Scheme::hmac_sha256("x-pagerduty-signature")
         .provider("pagerduty")
         .signature_format(SignatureFormat::tagged("v1").separated_by(b',').assigned_by(b'='))
         .delivery_id("x-webhook-id");
 
-    /// Scalr.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Signature: <hex>` + `Date: Thu 07 Sep 2017 06:30:04 UTC` |
-    /// | algorithm | HMAC-SHA1; key: the secret as it is |
-    /// | signed content | `<body><date>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: adnanh/webhook `internal/hook/hook_test.go` |
+    /// Public vector: `internal/hook/hook_test.go` in adnanh/webhook.
     Scalr(timed) = Scheme::hmac_sha1("x-signature")
         .provider("scalr")
         .signed_content(&[Component::Body, Component::Time])
         .time(TimestampSource::Header("date"), TimestampFormat::HttpDate);
 
-    /// Sentry.
+    /// - `Sentry-Hook-Timestamp` is not signed.
+    /// - UI components, alert rule actions and issue links have their signature in
+    ///   `Sentry-App-Signature` (`src/sentry/sentry_apps/external_requests` of getsentry/sentry).
+    ///   The signature of a GET covers only the empty body, **not the URL**. Anyone who has seen
+    ///   one such signature can send any GET.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Sentry-Hook-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: client secret, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `request-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it does not come again; of all statuses only a 5xx such as `rejection_status(StatusCode::SERVICE_UNAVAILABLE)` brings it back, which proxies count against the server (<https://github.com/getsentry/sentry/blob/000f94ca5362741b9fd8628cbcae41ffad0481ac/src/sentry/sentry_apps/tasks/sentry_apps.py>) |
-    /// | evidence | vendor's documentation or source: docs.sentry.io; Nango; a public registry of webhook adapters |
+    /// # Secret
     ///
-    /// `Sentry-Hook-Timestamp` is not signed.
+    /// The secret is the integration's *Client Secret*: *Settings* → *Developer Settings* →
+    /// *Create New Integration*. Copy it after you save the integration.
+    /// ([Sentry](https://github.com/getsentry/integration-platform-example/blob/04b0f32049085b6aa6702a7b2b890224711be9c4/README.md))
     ///
-    /// UI components, alert rule actions and issue links sign in `Sentry-App-Signature`
-    /// (`src/sentry/sentry_apps/external_requests` of getsentry/sentry). That of a GET covers the empty body
-    /// alone, **not its URL**: whoever has seen one can send any GET.
+    /// # Settings
+    ///
+    /// Give the integration a webhook URL. Switch on the webhooks that you want, for example
+    /// `issue`.
+    /// ([Sentry](https://github.com/getsentry/integration-platform-example/blob/04b0f32049085b6aa6702a7b2b890224711be9c4/README.md))
+    ///
+    /// # Not covered
+    ///
+    /// Service hooks. Their signature is in `X-ServiceHook-Signature` and uses the hook's own
+    /// secret. Declare a [`Scheme`] for them.
+    /// ([Sentry](https://github.com/getsentry/sentry/blob/1dafd77332e10006d3bfa9d1866a4c72981d7b41/src/sentry/sentry_apps/tasks/service_hooks.py))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: docs.sentry.io, Nango, and a public registry of webhook
+    /// adapters.
     Sentry() = Scheme::hmac_sha256("sentry-hook-signature")
         .provider("sentry")
         .delivery_id("request-id")
@@ -113,37 +97,21 @@ providers! {
             .provider("sentry")
             .delivery_id("request-id")]);
 
-    /// Signal Sciences (Fastly).
+    /// - This type covers Signal Sciences, the Next-Gen WAF of Fastly.
+    /// - The secret is the signing key.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-SigSci-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: signing key, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: fastly docs |
+    /// # Evidence
     ///
-    /// Fastly Next-Gen WAF.
+    /// Vendor's documentation or source: Fastly's documentation.
+    #[doc(alias = "fastly")]
     SignalSciences() = Scheme::hmac_sha256("x-sigsci-signature")
         .provider("signal_sciences");
 
-    /// Trend Micro Conformity.
+    /// The secret is the token.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-TrendMicro-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: token, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: docs.trendmicro.com |
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: docs.trendmicro.com.
     TrendMicroConformity() = Scheme::hmac_sha256("x-trendmicro-signature")
         .provider("trendmicro_conformity");
 }

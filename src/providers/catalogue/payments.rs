@@ -1,4 +1,4 @@
-//! Payments, billing and banking.
+//! Providers for payments, billing and banking.
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
@@ -12,194 +12,135 @@ use crate::{
 };
 
 providers! {
-    /// Adyen, for platform and balance platform webhooks.
+    /// This type covers webhooks for platforms, balance platforms and banking.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `HmacSignature: <base64>` (+ `Protocol: HmacSHA256`) |
-    /// | algorithm | HMAC-SHA256; key: hex-decoded |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: adyen-node |
+    /// # Secret
     ///
-    /// Banking and platform webhooks.
+    /// In the Customer Area: *Developers* → *Webhooks* → *Platforms* → the webhook → *Edit webhook*
+    /// → *Security*. Generate the HMAC key there, copy it and save. Each endpoint has its own key.
+    /// Test and live keys differ. After you generate a new key, pass both keys for some time.
+    /// ([Adyen](https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures))
+    ///
+    /// # Settings
+    ///
+    /// A user name and password that you set for the webhook arrive as basic authentication. Check
+    /// them with [`BasicAuth`](crate::providers::BasicAuth).
+    /// ([Adyen](https://docs.adyen.com/development-resources/webhooks/best-practices/))
+    ///
+    /// # Not covered
+    ///
+    /// Standard (payments) webhooks. They carry the signature in the body. This crate has no type
+    /// for them.
+    /// ([Adyen](https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: adyen-node.
+    #[doc(alias = "adyen")]
     AdyenPlatform() = Scheme::hmac_sha256("hmacsignature")
         .provider("adyen_platform")
         .encoding(Encoding::Base64)
         .secret_encoding(SecretEncoding::Hex);
 
-    /// Affirm.
+    /// The secret is the private API key.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Affirm-Signature: t=<s>,v0=<hex>` |
-    /// | algorithm | HMAC-SHA512; key: the secret as it is |
-    /// | signed content | `<t>.<body>` |
-    /// | freshness | 5 minutes both ways; the provider names no window |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | none (<https://docs.affirm.com/developers/docs/webhook-best-practices>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it does not come again, whatever the status (<https://docs.affirm.com/developers/docs/webhook-best-practices>) |
-    /// | evidence | vendor's documentation: <https://docs.affirm.com/developers/docs/checking-webhook-signatures> |
+    /// # Evidence
     ///
-    /// The key is the private API key.
+    /// Vendor's documentation:
+    /// <https://docs.affirm.com/developers/docs/checking-webhook-signatures>.
     Affirm(timed) = Scheme::hmac_sha512("x-affirm-signature")
         .provider("affirm")
         .signature_format(SignatureFormat::pairs("t", "v0"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
-    /// Airwallex.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-signature: <hex>` + `x-timestamp` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<time><body>` |
-    /// | freshness | 3 days and 7 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 3 days (<https://www.airwallex.com/docs/developer-tools/webhooks/webhooks-overview>); whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: airwallex/paymentacceptance-plugin-woocommerce:includes/Services/WebhookService.php |
+    /// Vendor's source: `includes/Services/WebhookService.php` in
+    /// airwallex/paymentacceptance-plugin-woocommerce.
     Airwallex(timed) = Scheme::hmac_sha256("x-signature")
         .provider("airwallex")
         .signed_content(&[Component::Time, Component::Body])
         .time(TimestampSource::Header("x-timestamp"), TimestampFormat::UnixMillis);
 
-    /// Authorize.Net.
+    /// - The secret is the signature key. According to the forum that the vendor runs, its text is
+    ///   the key of the MAC. The vendor's documentation does not say whether it is decoded.
+    /// - The delivery ID is `notificationId` in the body.
+    /// - The hex digits are in upper case.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-ANET-Signature: sha512=<hex>` |
-    /// | algorithm | HMAC-SHA512; key: the signature key's text as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`notificationId`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, several sources agree: the crate authorizenet 0.2.0; <https://community.developer.cybersource.com/t5/Integration-and-Testing/HMAC-SHA-512-hash-not-matching-in-webhook-callback/m-p/82772> |
+    /// # Evidence
     ///
-    /// Hex digits are in upper case. In the vendor-run forum the key is the text of the signature key; its documentation does not say whether it is decoded.
+    /// **Second-hand**: several sources agree, the crate authorizenet 0.2.0 and
+    /// <https://community.developer.cybersource.com/t5/Integration-and-Testing/HMAC-SHA-512-hash-not-matching-in-webhook-callback/m-p/82772>.
+    #[doc(alias = "authorize.net")]
     AuthorizeNet() = Scheme::hmac_sha512("x-anet-signature")
         .provider("authorize_net")
         .prefix("sha512=");
 
-    /// Bolt.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Bolt-Hmac-Sha256: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: BoltApp/bolt-magento2:Helper/Hook.php |
+    /// Vendor's source: `Helper/Hook.php` in BoltApp/bolt-magento2.
     Bolt() = Scheme::hmac_sha256("x-bolt-hmac-sha256")
         .provider("bolt")
         .encoding(Encoding::Base64);
 
-    /// Brex.
+    /// After a rotation, `webhook-signature` has one signature for each secret.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://developer.brex.com/guides/webhooks.md> |
+    /// # Evidence
     ///
-    /// After a rotation `webhook-signature` has a signature by each secret.
+    /// Vendor's documentation: <https://developer.brex.com/guides/webhooks.md>.
     Brex(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("brex");
 
-    /// Cashfree.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-webhook-signature: <base64>` + `x-webhook-timestamp` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<time><body>` |
-    /// | freshness | 47 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 42 minutes (<https://www.cashfree.com/docs/api-reference/webhooks/reliability-and-operations>); whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: cashfree docs |
+    /// Vendor's documentation or source: Cashfree's documentation.
     Cashfree(timed) = Scheme::hmac_sha256("x-webhook-signature")
         .provider("cashfree")
         .encoding(Encoding::Base64)
         .signed_content(&[Component::Time, Component::Body])
         .time(TimestampSource::Header("x-webhook-timestamp"), TimestampFormat::UnixMillis);
 
-    /// Chargify (Maxio).
+    /// - The secret is the site shared key.
+    /// - `signature` in the body is an older MD5 signature. This type does not read it.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Chargify-Webhook-Signature-Hmac-Sha-256: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: site shared key, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-chargify-webhook-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | **second-hand**, the header; the signature's form: vendor's source, maxio-com/ab-typescript-sdk @4aecf7e `doc/models/webhook.md` |
+    /// # Evidence
     ///
-    /// `signature` in body is MD5 (old).
+    /// **Second-hand** for the header. Vendor's source for the form of the signature:
+    /// maxio-com/ab-typescript-sdk @4aecf7e `doc/models/webhook.md`.
+    #[doc(alias = "maxio")]
     Chargify() = Scheme::hmac_sha256("x-chargify-webhook-signature-hmac-sha-256")
         .provider("chargify")
         .delivery_id("x-chargify-webhook-id");
 
-    /// Checkout.com.
+    /// The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Cko-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://www.checkout.com/docs/developer-resources/webhooks/manage-webhooks/set-up-your-webhook-receiver> |
+    /// # Secret
+    ///
+    /// In the Dashboard: *Developers* → *Webhooks* → *Create configuration* → *Signature key*. In a
+    /// workflow that you create through the API, you choose the key in the webhook action. The
+    /// secret is not your API key.
+    /// ([Checkout.com](https://www.checkout.com/docs/developer-resources/event-notifications/receive-webhooks/configure-your-webhook-server))
+    ///
+    /// # Settings
+    ///
+    /// Set a *Signature key*. The field is optional. An *Authorization header key* arrives in
+    /// `Authorization`. Check it with [`SharedToken`](crate::providers::SharedToken).
+    /// ([Checkout.com](https://checkout.com/docs/business-operations/use-the-dashboard/developers/webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://www.checkout.com/docs/developer-resources/webhooks/manage-webhooks/set-up-your-webhook-receiver>.
+    #[doc(alias = "checkout.com")]
     CheckoutCom() = Scheme::hmac_sha256("cko-signature")
         .provider("checkout_com");
 
-    /// Coinbase Commerce.
+    /// The delivery ID is `event.id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-CC-Webhook-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`event.id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: coinbase-commerce-python |
-    ///
-    /// Coinbase closed Commerce on 31 March 2026 (second-hand). Coinbase Business takes its place and signs
-    /// in `X-Hook0-Signature` (<https://docs.cdp.coinbase.com/webhooks/verify-signatures>). Declare it:
+    /// Coinbase closed Commerce on 31 March 2026 (second-hand). Its successor, Coinbase Business,
+    /// puts its signature into `X-Hook0-Signature`
+    /// (<https://docs.cdp.coinbase.com/webhooks/verify-signatures>). Declare a [`Scheme`] for it:
     ///
     /// ```
     /// use tower_webhook::{Scheme, Secret, scheme::{SignatureFormat, Component, TimestampFormat, TimestampSource, Tolerance}};
@@ -214,152 +155,108 @@ providers! {
     /// # let _ = verifier;
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: coinbase-commerce-python.
+    #[doc(alias = "coinbase")]
     CoinbaseCommerce() = Scheme::hmac_sha256("x-cc-webhook-signature")
         .provider("coinbase_commerce");
 
-    /// Dwolla.
+    /// The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Request-Signature-SHA-256: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: Dwolla/webhook-receiver:src/handlers/webhook.ts |
+    /// # Evidence
+    ///
+    /// Vendor's source: `src/handlers/webhook.ts` in Dwolla/webhook-receiver.
     Dwolla() = Scheme::hmac_sha256("x-request-signature-sha-256")
         .provider("dwolla");
 
-    /// Finch.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `finch-signature`, `finch-event-id`, `finch-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64, without a prefix |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `finch-event-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 27 hours and 36 minutes (second-hand: <https://developer.tryfinch.com/docs/documentation/col7xfm69ll1t-webhooks>); each is signed anew (second-hand: sent through Svix, <https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: finch-api-python |
+    /// Public vector: finch-api-python.
     Finch(timed) = family(["finch-signature", "finch-event-id", "finch-timestamp"])
         .provider("finch")
         .secret_encoding(SecretEncoding::Base64 { prefix: "" });
 
-    /// GoCardless.
+    /// - The delivery ID is `events[].id` in the body.
+    /// - GoCardless asks for status 498 on an invalid signature. Set it with
+    ///   [`rejection_status`](crate::SignatureLayer::rejection_status).
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Webhook-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`events[].id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://support.gocardless.com/hc/en-nz/articles/360000989989-Webhook-retries-failures>) |
-    /// | evidence | public vector: gocardless-pro-python |
+    /// # Secret
     ///
-    /// Vendor asks for 498 on a bad signature.
+    /// In the GoCardless Dashboard: create a webhook endpoint, click it in the list, and copy its
+    /// secret.
+    /// ([GoCardless](https://developer.gocardless.com/getting-started/api/staying-up-to-date-with-webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: gocardless-pro-python.
     GoCardless() = Scheme::hmac_sha256("webhook-signature")
         .provider("gocardless");
 
-    /// Lemon Squeezy.
+    /// Several providers use this header name, with different schemes.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: lmsqueezy/nextjs-billing:src/app/api/webhook/route.ts |
+    /// # Secret
     ///
-    /// Generic header name shared by several senders.
+    /// You choose the secret when you create the webhook. In the dashboard: *Settings* →
+    /// *Webhooks*, the field *Signing secret*, of 6 to 40 characters. Test mode and live mode have
+    /// separate webhooks. ([Lemon Squeezy](https://docs.lemonsqueezy.com/help/webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: `src/app/api/webhook/route.ts` in lmsqueezy/nextjs-billing.
+    #[doc(alias = "lemon_squeezy")]
     LemonSqueezy() = Scheme::hmac_sha256("x-signature")
         .provider("lemon_squeezy");
 
-    /// Lithic.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; each is signed anew (second-hand: sent through Svix, <https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: lithic-python |
+    /// Public vector: lithic-python.
     Lithic(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("lithic");
 
-    /// Modern Treasury.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-webhook-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: modern-treasury-python |
+    /// Public vector: modern-treasury-python.
     ModernTreasury() = Scheme::hmac_sha256("x-signature")
         .provider("modern_treasury")
         .delivery_id("x-webhook-id");
 
-    /// Orb.
+    /// The timestamp has no UTC offset. This type reads it as UTC.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Orb-Signature: v1=<hex>[ v1=<hex>]` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `v1:<time>:<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/orbcorp/orb-python>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: orb-python |
+    /// # Evidence
     ///
-    /// Zone-less time; space-separated list.
+    /// Public vector: orb-python.
     Orb(timed) = Scheme::hmac_sha256("x-orb-signature")
         .provider("orb")
         .signature_format(SignatureFormat::tagged("v1").assigned_by(b'='))
         .signed_content(&[Component::Literal("v1:"), Component::Time, Component::Literal(":"), Component::Body])
         .time(TimestampSource::Header("x-orb-timestamp"), TimestampFormat::Rfc3339NoOffset);
 
-    /// Paddle Billing.
+    /// The delivery ID is `event_id` or `notification_id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Paddle-Signature: ts=<s>;h1=<hex>[;h1=<hex>]` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is, whole `pdl_ntf_…` |
-    /// | signed content | `<time>:<body>` |
-    /// | freshness | 5 seconds back, 5 minutes ahead |
-    /// | delivery id | `event_id` / `notification_id` in body |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 3 days (<https://developer.paddle.com/webhooks/about/respond-to-webhooks>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/PaddleHQ/paddle-node-sdk>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: paddle-python-sdk |
+    /// # Secret
     ///
-    /// Semicolon separator; classic Paddle = RSA-SHA1 over PHP-serialised fields.
+    /// In Paddle: *Developer tools* → *Notifications* → *…* of the destination →
+    /// *Edit destination*. Each destination has its own secret key, `pdl_ntf_…`. The key is its
+    /// whole text. ([Paddle](https://developer.paddle.com/webhooks/about/signature-verification))
+    /// The API returns the key as `endpoint_secret_key`.
+    /// ([Paddle](https://developer.paddle.com/api-reference/notification-settings/create-notification-setting.md))
+    ///
+    /// # Settings
+    ///
+    /// Choose the notification type `url` (webhook), not `email`.
+    /// ([Paddle](https://developer.paddle.com/webhooks/about/signature-verification.md))
+    ///
+    /// # Not covered
+    ///
+    /// Paddle Classic. It signs PHP-serialised fields with RSA and SHA-1, in the form's
+    /// `p_signature`. The key is the account's public key.
+    /// ([Paddle](https://developer.paddle.com/webhook-reference/verifying-webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: paddle-python-sdk.
     Paddle(timed) = Scheme::hmac_sha256("paddle-signature")
         .provider("paddle")
         .unique_content()
@@ -367,185 +264,171 @@ providers! {
         .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
-    /// Paystack.
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-paystack-signature: <hex>` |
-    /// | algorithm | HMAC-SHA512; key: API secret key, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: PaystackOSS/doc-code-snippets:dist/doc/payments/webhooks/verifying-transaction.js |
+    /// The secret is the API secret key of the mode, live or test. In the Paystack Dashboard:
+    /// *Settings* → *API Keys & Webhooks* → the secret key. Click the eye icon to see it. Test mode
+    /// and live mode have one key each.
+    /// ([Paystack](https://support.paystack.com/en/articles/2123458)) The webhook has no secret of
+    /// its own.
+    /// ([Paystack](https://github.com/PaystackOSS/doc-code-snippets/blob/56c397bd82d727fdf5f68d2faed4e7144be4be07/dist/doc/payments/webhooks/verifying-transaction.js))
     ///
-    /// Key is the live secret key.
+    /// # Evidence
+    ///
+    /// Vendor's source: `dist/doc/payments/webhooks/verifying-transaction.js` in
+    /// PaystackOSS/doc-code-snippets.
     Paystack() = Scheme::hmac_sha512("x-paystack-signature")
         .provider("paystack");
 
-    /// Polar.
+    /// The headers are those of Standard Webhooks, but the key is the whole text of the secret,
+    /// **not** decoded, even if it begins with `whsec_`.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: the whole text as it is, **not** decoded |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 35 minutes (<https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/server/polar/webhook/tasks.py>); each is signed anew (<https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/server/polar/webhook/tasks.py>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/docs/integrate/webhooks/delivery.mdx>) |
-    /// | evidence | vendor's source: polarsource/polar-js:src/webhooks.ts |
+    /// # Evidence
     ///
-    /// The framing is that of Standard Webhooks, but the key is the text as it is, although it may begin with `whsec_`.
+    /// Vendor's source: `src/webhooks.ts` in polarsource/polar-js.
     Polar(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("polar")
         .secret_encoding(SecretEncoding::Text);
 
-    /// Primer.
+    /// While secrets are rotated, Primer sends both headers.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Signature-Primary: <base64>`, and `X-Signature-Secondary` while secrets are rolled |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://primer.io/docs/api-reference/get-started/configure-webhooks> |
+    /// # Evidence
     ///
-    /// Two headers while rolling.
+    /// Vendor's documentation:
+    /// <https://primer.io/docs/api-reference/get-started/configure-webhooks>.
     Primer() = Scheme::hmac_sha256("x-signature-primary")
         .provider("primer")
         .headers(&["x-signature-primary", "x-signature-secondary"])
         .encoding(Encoding::Base64);
 
-    /// QuickBooks (Intuit).
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `intuit-signature: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: verifier token, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `intuit-notification-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: IntuitDeveloper/SampleApp-Webhooks-nodejs:util/util.js, routes/routes.js |
+    /// The secret is the verifier token. At developer.intuit.com: *My Hub* → *App dashboard* → the
+    /// app → *Webhooks* → *Verifier Token*. The token appears after you save the endpoint URL.
+    /// Production and development have separate webhooks. Set up each one.
+    /// ([Intuit](https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks/configure-webhooks))
+    ///
+    /// # Settings
+    ///
+    /// The CloudEvents format changes the JSON. The signature stays in `intuit-signature`.
+    /// ([Intuit](https://github.com/IntuitDeveloper/SampleApp-Webhooks-Java-Cloudevents/blob/16a88b1dfddef6946c43fcbae4707c7c7dda2d5b/README.md))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: `util/util.js` and `routes/routes.js` in
+    /// IntuitDeveloper/SampleApp-Webhooks-nodejs.
+    #[doc(alias = "intuit")]
     QuickBooks() = Scheme::hmac_sha256("intuit-signature")
         .provider("quickbooks")
         .encoding(Encoding::Base64)
         .delivery_id("intuit-notification-id");
 
-    /// Razorpay.
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Razorpay-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `x-razorpay-event-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://razorpay.com/docs/webhooks/best-practices>) |
-    /// | evidence | public vector: razorpay-python |
+    /// You choose the secret. In the Dashboard: *Accounts & Settings* → *Webhooks* →
+    /// *+ Add New Webhook* → *Secret*. It need not be the secret of the API key.
+    /// ([Razorpay](https://razorpay.com/docs/payments/dashboard/settings/webhooks)) In RazorpayX:
+    /// *My Account & Settings* → *Developer Controls* → *Secret*.
+    /// ([Razorpay](https://razorpay.com/docs/webhooks/setup-edit-x))
+    ///
+    /// # Settings
+    ///
+    /// The secret is optional: set one. After a change, Razorpay still signs retries of older
+    /// events with the old secret. Pass both secrets.
+    /// ([Razorpay](https://razorpay.com/docs/webhooks/faqs))
+    ///
+    /// # Not covered
+    ///
+    /// `razorpay_signature` of the payment callback. It covers other content, and its key is the
+    /// secret of the API key.
+    /// ([Razorpay](https://razorpay.com/docs/payments/payment-gateway/s2s-integration/test-s2s/best-practices/security))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: razorpay-python.
     Razorpay() = Scheme::hmac_sha256("x-razorpay-signature")
         .provider("razorpay")
         .delivery_id("x-razorpay-event-id");
 
-    /// Recurly, for JSON notifications.
+    /// This type covers JSON notifications. XML notifications are not signed.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `recurly-signature: <ms>,<hex>[,<hex>]` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<time>.<body>` |
-    /// | freshness | 3 days and 8 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 3 days (<https://docs.recurly.com/recurly-subscriptions/docs/automatic-retries>); whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: docs.recurly.com |
+    /// # Evidence
     ///
-    /// XML notifications are not signed.
+    /// Vendor's documentation or source: docs.recurly.com.
     Recurly(timed) = Scheme::hmac_sha256("recurly-signature")
         .provider("recurly")
         .signature_format(SignatureFormat::Unnamed { separator: b',', time_first: true })
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixMillis);
 
-    /// Revolut Business.
+    /// - The key is the whole text of the secret, `wsk_…`.
+    /// - The example in Revolut's documentation does not verify, since its IDs were redacted.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Revolut-Signature: v1=<hex>[,v1=<hex>]` + `Revolut-Request-Timestamp` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is, whole `wsk_…` |
-    /// | signed content | `v1.<time>.<body>` |
-    /// | freshness | 5 minutes both ways |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 30 minutes (<https://developer.revolut.com/docs/guides/accept-payments/tutorials/work-with-webhooks/using-webhooks>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://developer.revolut.com/docs/guides/crypto-ramp/tutorials/work-with-webhooks/verify-the-payload-signature>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: developer.revolut.com |
+    /// # Evidence
     ///
-    /// Docs example broken since its ids were redacted.
+    /// Public vector: developer.revolut.com.
     Revolut(timed) = Scheme::hmac_sha256("revolut-signature")
         .provider("revolut")
         .signature_format(SignatureFormat::tagged("v1").separated_by(b',').assigned_by(b'='))
         .signed_content(&[Component::Literal("v1."), Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Header("revolut-request-timestamp"), TimestampFormat::UnixMillis);
 
-    /// Square.
+    /// The delivery ID is `event_id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-square-hmacsha256-signature: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<notification_url><body>` |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`event_id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://developer.squareup.com/forums/t/webhook-logs-returning-error-400/11123>) |
-    /// | evidence | public vector: Square SDK sample |
+    /// The signature covers the registered URL, byte for byte, and then the body, with nothing
+    /// between them. The end of the URL could therefore pass as the beginning of the body. This
+    /// type rejects a request in which the boundary was moved into a JSON body or into the URL
+    /// beside it. Bodies in other formats are not protected. For them, put the layer on an exact
+    /// route or use [`PublicUrl::fixed`](crate::PublicUrl::fixed).
     ///
-    /// The URL is the one registered, byte for byte. Nothing stands between it and the body, so the end
-    /// of the one could be taken for the beginning of the other. What is cut out of a JSON body or out
-    /// of a URL beside it is refused. Bodies of other sorts are not guarded: put the layer on an exact
-    /// route, or use [`PublicUrl::fixed`](crate::PublicUrl::fixed).
+    /// # Secret
+    ///
+    /// In the Developer Console: the application → *Webhooks* → *Subscriptions* → the subscription
+    /// → *Signature Key* → *Show*.
+    /// ([Square](https://developer.squareup.com/docs/webhooks/step2subscribe)) In production you
+    /// add the subscription again. Copy its key, too.
+    /// ([Square](https://developer.squareup.com/docs/webhooks/movetoprod))
+    ///
+    /// # Settings
+    ///
+    /// Create the [`PublicUrl`](crate::PublicUrl) from the subscription's notification URL, byte
+    /// for byte. The URL must be HTTPS.
+    /// ([Square](https://developer.squareup.com/docs/webhooks/step2subscribe))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: Square's SDK sample.
     Square(url) = Scheme::hmac_sha256("x-square-hmacsha256-signature")
         .provider("square")
         .takes_any_body()
         .encoding(Encoding::Base64)
         .signed_content(&[Component::Url, Component::Body]);
 
-    /// Stripe.
+    /// The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Stripe-Signature: t=<seconds>,v1=<hex>[,v1=<hex>]`; other names are skipped |
-    /// | algorithm | HMAC-SHA256, the whole `whsec_…` text as it is, **not** decoded |
-    /// | signed content | `<t>.<body>` |
-    /// | freshness | 5 minutes both ways; Stripe's own libraries bound the past only |
-    /// | delivery id | in the body (`id`); a retry has a new time and signature |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 3 days (<https://docs.stripe.com/webhooks>); each is signed anew (<https://docs.stripe.com/webhooks>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://docs.stripe.com/webhooks>) |
-    /// | evidence | vendor vector: stripe/stripe-dotnet `EventUtilityTest`; <https://docs.stripe.com/webhooks> |
+    /// # Secret
+    ///
+    /// In the Stripe Dashboard: *Workbench* → *Webhooks* → the endpoint → *Reveal secret*
+    /// (`whsec_…`). The key is the whole text, **not** decoded. Each endpoint has its own secret.
+    /// The secret for test mode differs from the secret for live mode. `stripe listen` prints
+    /// another one.
+    /// ([Stripe](https://docs.stripe.com/webhooks), [Stripe](https://docs.stripe.com/webhooks/signature))
+    ///
+    /// # Settings
+    ///
+    /// *Snapshot* and *Thin* payloads are both signed. ([Stripe](https://docs.stripe.com/webhooks))
+    ///
+    /// # Not covered
+    ///
+    /// Events that Stripe sends to Amazon EventBridge or Azure Event Grid. They do not arrive as
+    /// Stripe webhooks. For a webhook of Event Grid, use
+    /// [`AzureEventGrid`](crate::providers::AzureEventGrid).
+    /// ([Stripe](https://docs.stripe.com/webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor vector: `EventUtilityTest` in stripe/stripe-dotnet. See also
+    /// <https://docs.stripe.com/webhooks>.
     Stripe(timed) = Scheme::hmac_sha256("stripe-signature")
         .provider("stripe")
         .unique_content()
@@ -553,20 +436,24 @@ providers! {
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
-    /// Xero.
+    /// The body identifies deliveries by sequence numbers.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `x-xero-signature: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (sequence numbers) |
-    /// | status | 401, which the provider requires (<https://developer.xero.com/documentation/webhooks/configuring-your-server>) |
-    /// | challenge | none; the set-up sends signed POSTs, good and bad, and wants 200 and 401 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://developer.xero.com/documentation/webhooks/configuring-your-server>) |
-    /// | evidence | vendor's documentation or source: developer.xero.com; Nango |
+    /// # Secret
+    ///
+    /// At developer.xero.com: *My Apps* → the app → *Webhooks*. The page shows the webhook key. You
+    /// set up webhooks for each app.
+    /// ([Xero](https://github.com/XeroAPI/XeroWebhooksReceiver/blob/0b9b12b2bfc863f162e056f475a8d42dc6b217a2/README.md))
+    ///
+    /// # Settings
+    ///
+    /// Use an HTTPS URL on port 443. Run *Intent to receive* after you create the webhook or change
+    /// its URL. Xero then sends POSTs with valid and invalid signatures, and expects `200 OK` and
+    /// `401 Unauthorized`. Answer within 5 seconds with 200, no body and no cookies.
+    /// ([Xero](https://developer.xero.com/documentation/webhooks/configuring-your-server))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: developer.xero.com and Nango.
     Xero() = Scheme::hmac_sha256("x-xero-signature")
         .provider("xero")
         .encoding(Encoding::Base64);

@@ -1,4 +1,4 @@
-//! Documents, forms, planning and customer records.
+//! Providers for documents, forms, planning and customer records.
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
@@ -13,99 +13,80 @@ use crate::{
 };
 
 providers! {
-    /// Airtable.
+    /// The secret is the MAC secret.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Airtable-Content-MAC: hmac-sha256=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: base64-decoded MAC secret |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: pyairtable 3.5.1 `tests/test_models_webhook.py`; <https://airtable.com/developers/web/api/webhooks-overview> |
+    /// # Evidence
+    ///
+    /// Public vector: `tests/test_models_webhook.py` in pyairtable 3.5.1. See also
+    /// <https://airtable.com/developers/web/api/webhooks-overview>.
     Airtable() = Scheme::hmac_sha256("x-airtable-content-mac")
         .provider("airtable")
         .prefix("hmac-sha256=")
         .secret_encoding(SecretEncoding::Base64 { prefix: "" });
 
-    /// Asana.
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Hook-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret of the challenge, as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | the unsigned POST with `X-Hook-Secret`, only through [`with_secret_exchange`](Self::with_secret_exchange) |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://developers.asana.com/docs/webhooks-guide>) |
-    /// | evidence | vendor's documentation or source: Asana/devrel-examples `javascript/webhooks-nodejs/index.js` |
+    /// No console shows the secret. Asana sends it in `X-Hook-Secret`, with the first request to a
+    /// new webhook, an unsigned POST, while your own request for the webhook is still in progress.
+    /// Your response must carry the same header.
+    /// ([Asana](https://developers.asana.com/reference/createwebhook))
+    /// [`with_secret_exchange`](Self::with_secret_exchange) hands you the secret and sends the
+    /// response.
     ///
-    /// The secret comes with the first request to a new webhook, in `X-Hook-Secret`, which
-    /// [`with_secret_exchange`](Self::with_secret_exchange) takes and answers.
+    /// # Settings
+    ///
+    /// Your server must accept requests while it waits for the response to its own request. Asana
+    /// rejects `localhost` as a target.
+    /// ([Asana](https://developers.asana.com/reference/createwebhook))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: `javascript/webhooks-nodejs/index.js` in
+    /// Asana/devrel-examples.
     Asana() = Scheme::hmac_sha256("x-hook-signature")
         .provider("asana");
 
-    /// Attio.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Attio-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | `idempotency-key`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: Nango |
+    /// Vendor's documentation or source: Nango.
     Attio() = Scheme::hmac_sha256("attio-signature")
         .provider("attio")
         .delivery_id("idempotency-key");
 
-    /// Autotask PSA.
+    /// Asana uses the same header name with another scheme.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Hook-Signature: sha1=<base64>` |
-    /// | algorithm | HMAC-SHA1; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: Nango tests |
+    /// # Evidence
     ///
-    /// Same header name as asana, other scheme.
+    /// Vendor's documentation or source: Nango's tests.
     Autotask() = Scheme::hmac_sha1("x-hook-signature")
         .provider("autotask")
         .prefix("sha1=")
         .encoding(Encoding::Base64);
 
-    /// Box, named after its address: `Box` is the standard library's.
+    /// - The type is named after Box's domain, because the standard library has a type `Box`.
+    /// - Box writes characters outside ASCII as `\uXXXX` in the body. The signature covers the body
+    ///   as sent (box/box-node-sdk @7dcf9c2).
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Box-Signature-Primary: <base64>` or `Box-Signature-Secondary`, either is enough, + `Box-Delivery-Timestamp`; `Box-Signature-Version` must be `1` and `Box-Signature-Algorithm` must be `HmacSHA256` |
-    /// | algorithm | HMAC-SHA256; key: the primary or the secondary key as it is; give both |
-    /// | signed content | `<body><time>` |
-    /// | freshness | 10 minutes back, 5 minutes ahead |
-    /// | delivery id | `box-delivery-id`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 2 hours (<https://developer.box.com/guides/webhooks/v2/>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/box/developer.box.com/blob/eee1aa64089f0d46d362bf044d40a03a58946b6b/content/guides/webhooks/v2/signatures-v2.md>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://developer.box.com/guides/webhooks/v2>) |
-    /// | evidence | vendor vector: box/box-typescript-sdk-gen webhook tests |
+    /// # Secret
     ///
-    /// Box writes what is not ASCII as `\uXXXX` in the body. The signature covers the body as sent
-    /// (box/box-node-sdk @7dcf9c2).
+    /// In the Developer Console: the application → *Webhooks* → *Manage signature keys* →
+    /// *Generate Key*. The application has a primary and a secondary key. Pass both.
+    /// ([Box](https://developer.box.com/guides/webhooks/handle/setup-signatures))
+    ///
+    /// # Settings
+    ///
+    /// Create a *V2* webhook. The application needs the scope *Manage Webhooks*.
+    /// ([Box](https://github.com/box/developer.box.com/blob/eee1aa64089f0d46d362bf044d40a03a58946b6b/content/guides/webhooks/v2/create-v2.md))
+    ///
+    /// # Not covered
+    ///
+    /// V1 webhooks. Box offers no verification for them.
+    /// ([Box](https://github.com/box/developer.box.com/blob/eee1aa64089f0d46d362bf044d40a03a58946b6b/content/guides/webhooks/index.md))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor vector: the webhook tests of box/box-typescript-sdk-gen.
+    #[doc(alias = "box")]
     BoxCom(timed) = Scheme::hmac_sha256("box-signature-primary")
         .provider("box")
         .headers(&["box-signature-primary", "box-signature-secondary"])
@@ -118,77 +99,72 @@ providers! {
         .time(TimestampSource::Header("box-delivery-timestamp"), TimestampFormat::Rfc3339)
         .delivery_id("box-delivery-id");
 
-    /// Cal.com.
+    /// If the webhook has no secret, the header reads `no-secret-provided`. This type rejects it.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Cal-Signature-256: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: Nango |
+    /// # Evidence
     ///
-    /// Without a secret the header reads `no-secret-provided`, which is refused.
+    /// Vendor's documentation or source: Nango.
+    #[doc(alias = "cal.com")]
     CalCom() = Scheme::hmac_sha256("x-cal-signature-256")
         .provider("cal_com");
 
-    /// Calendly.
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Calendly-Webhook-Signature: t=<s>,v1=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<t>.<body>` |
-    /// | freshness | 3 minutes back, 5 minutes ahead |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 24 hours (<https://developer.calendly.com/api-docs/overview/webhooks/webhook-errors>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://developer.calendly.com/api-docs/ZG9jOjM2MzE2MDM4-webhook-signatures>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://community.calendly.com/developer-faq-62/why-am-i-not-receiving-webhook-data-how-does-a-webhook-become-disabled-548>) |
-    /// | evidence | vendor's documentation or source: developer.calendly.com; Nango |
+    /// With a personal access token, you choose the secret. Pass it as `signing_key` when you
+    /// create the webhook subscription through the API. Calendly does not show it again.
+    /// ([Calendly](https://developer.calendly.com/docs/webhooks/overview)) An OAuth app gets one
+    /// key for all its webhooks when you create the app. If you lose it, write to Calendly's
+    /// developer support.
+    /// ([Calendly](https://developer.calendly.com/api-docs/overview/webhooks/webhook-signatures))
+    ///
+    /// # Settings
+    ///
+    /// With a personal access token, the key is optional: set one.
+    /// ([Calendly](https://developer.calendly.com/api-docs/overview/webhooks/webhook-signatures))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: developer.calendly.com and Nango.
     Calendly(timed) = Scheme::hmac_sha256("calendly-webhook-signature")
         .provider("calendly")
         .signature_format(SignatureFormat::pairs("t", "v1"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
-    /// ClickUp.
+    /// The delivery ID consists of `webhook_id` and the history ID in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`webhook_id`+history id) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://developer.clickup.com/docs/webhooksignature> |
+    /// # Secret
+    ///
+    /// Create the webhook through the API. The response contains the secret in `webhook.secret`.
+    /// ([ClickUp](https://developer.clickup.com/docs/webhooksignature))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://developer.clickup.com/docs/webhooksignature>.
     ClickUp() = Scheme::hmac_sha256("x-signature")
         .provider("clickup");
 
-    /// DocuSign Connect.
+    /// DocuSign numbers its signature headers up to 100. This type reads the first 10.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-DocuSign-Signature-1: <base64>` to `X-DocuSign-Signature-10`, one for each key in use; any that matches is enough |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 40 MiB (<https://developers.docusign.com/docs/esign-soap-api/esign101/api-info/file-limitations.md>) |
-    /// | evidence | vendor's documentation: <https://developers.docusign.com/docs/platform/webhooks/connect/validate> |
+    /// # Secret
     ///
-    /// Signing is off until it is switched on there. DocuSign numbers headers to 100; those from
-    /// 11 on are not looked at.
+    /// Open *Admin* → *Integrations* → *Connect*.
+    /// ([Docusign](https://developers.docusign.com/platform/webhooks/connect/setting-up-hmac.md))
+    /// Then choose *Connect Keys* → *Add Secret Key*.
+    /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/56a5f9960f4e7c7e134fbc0412f74b51b2df5eca/integrations/webhooks/docusign-webhooks.mdx))
+    /// Copy the key at once: the API later returns only a part of it.
+    /// ([Docusign](https://developers.docusign.com/docs/esign-rest-api/reference/connect/connectconfigurations/getconnectsecret.md))
+    ///
+    /// # Settings
+    ///
+    /// DocuSign does not sign by default. Switch on *Include HMAC Signature* in the Connect
+    /// configuration.
+    /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/56a5f9960f4e7c7e134fbc0412f74b51b2df5eca/integrations/webhooks/docusign-webhooks.mdx))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://developers.docusign.com/docs/platform/webhooks/connect/validate>.
     DocuSign() = Scheme::hmac_sha256("x-docusign-signature-1")
         .provider("docusign")
         .headers(&[
@@ -205,139 +181,115 @@ providers! {
         ])
         .encoding(Encoding::Base64);
 
-    /// Dropbox.
+    /// # Secret
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Dropbox-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: app secret, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | a GET with `challenge` is answered with its text, unverified |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://www.dropbox.com/developers/reference/webhooks> |
+    /// The secret is the app secret: *App Console* → the app → *Settings* → *App secret* → *Show*.
+    /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/56a5f9960f4e7c7e134fbc0412f74b51b2df5eca/integrations/webhooks/dropbox-webhooks.mdx))
+    ///
+    /// # Settings
+    ///
+    /// Add the URI at *App Console* → the app → *Webhooks*. Dropbox immediately sends it a GET with
+    /// `challenge`. The layer responds to it.
+    /// ([Dropbox](https://www.dropbox.com/developers/reference/webhooks))
+    ///
+    /// # Not covered
+    ///
+    /// Dropbox Sign, which puts an event hash into the body. No type of this crate verifies it.
+    /// ([Dropbox Sign](https://developers.hellosign.com/docs/guides/events-and-callbacks/walkthrough.md))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://www.dropbox.com/developers/reference/webhooks>.
     Dropbox() = Scheme::hmac_sha256("x-dropbox-signature")
         .provider("dropbox")
         .challenge(Challenge::Query("challenge"));
 
-    /// Fathom.
+    /// # Evidence
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `webhook-signature`, `webhook-id`, `webhook-timestamp`: `v1,<base64> [v1,<base64>]` |
-    /// | algorithm | HMAC-SHA256; key: base64 after `whsec_`, which may be left out |
-    /// | signed content | `<id>.<time>.<body>` |
-    /// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
-    /// | delivery id | `webhook-id`, **signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: Nango |
+    /// Vendor's documentation or source: Nango.
     Fathom(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("fathom");
 
-    /// Go1.
+    /// The README of Go1's verifier names the signature `s=`, but its code requires `v1=`.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `go1-signature: t=<s>,v1=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | `<t>.<body>` |
-    /// | freshness | 1 minute back, 5 minutes ahead |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/go1com/webhook-verifier-js>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: go1com/webhook-verifier-js |
+    /// # Evidence
     ///
-    /// README says s= but code demands v1=.
+    /// Vendor's documentation or source: go1com/webhook-verifier-js.
     Go1(timed) = Scheme::hmac_sha256("go1-signature")
         .provider("go1")
         .signature_format(SignatureFormat::pairs("t", "v1"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
 
-    /// Jobber.
+    /// The secret is the client secret.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Jobber-Hmac-SHA256: <base64>` |
-    /// | algorithm | HMAC-SHA256; key: client secret, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: Nango |
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: Nango.
     Jobber() = Scheme::hmac_sha256("x-jobber-hmac-sha256")
         .provider("jobber")
         .encoding(Encoding::Base64);
 
-    /// Linear.
+    /// Every payload has `webhookTimestamp`. The header `Linear-Timestamp` carries the same time,
+    /// but it is not signed, and this type does not read it (linear/linear @8335e09).
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Linear-Signature: <hex>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | 7 hours and 44 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-    /// | delivery id | `linear-delivery`, **not signed** |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | retries | for 7 hours and 1 minute (second-hand: <https://linear.app/developers/webhooks>); each repeats the first attempt's time (second-hand: <https://github.com/vercel/eve/issues/1570>) |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: linear.app/developers; Nango |
+    /// # Secret
     ///
-    /// The time is `webhookTimestamp` of the body, which every payload has. `Linear-Timestamp`, a header
-    /// with the same time, is not signed and not looked at (linear/linear @8335e09).
+    /// The webhook's detail page shows the secret.
+    /// ([Linear](https://linear.app/developers/webhooks)) Open *Settings* → *Administration* →
+    /// *API* → *Webhooks*. The field is *Signing secret*.
+    /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/56a5f9960f4e7c7e134fbc0412f74b51b2df5eca/integrations/webhooks/linear-webhooks.mdx))
+    ///
+    /// # Settings
+    ///
+    /// Only workspace admins, and OAuth applications with the scope `admin`, can create or read
+    /// webhooks. ([Linear](https://linear.app/developers/webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: linear.app/developers and Nango.
     Linear(timed) = Scheme::hmac_sha256("linear-signature")
         .provider("linear")
         .time(TimestampSource::Json("webhookTimestamp"), TimestampFormat::UnixMillis)
         .delivery_id("linear-delivery");
 
-    /// Notion.
+    /// The delivery ID is `id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Notion-Signature: sha256=<hex>` |
-    /// | algorithm | HMAC-SHA256; key: verification token, the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | none |
-    /// | first contact | the first POST brings the `verification_token`, which then is the secret: [`with_token_exchange`](Self::with_token_exchange) hands it over (<https://developers.notion.com/reference/webhooks>) |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | public vector: developers.notion.com |
+    /// # Secret
+    ///
+    /// The secret is the verification token. Notion does not show it. In the connection's settings:
+    /// *Webhooks* → *Create a subscription*. Notion then sends `verification_token` to your URL, in
+    /// one POST. [`with_token_exchange`](Self::with_token_exchange) hands you the token. Paste it
+    /// at *Webhooks* → *Verify* → *Verify subscription*. *Resend token* sends it again.
+    /// ([Notion](https://developers.notion.com/reference/webhooks))
+    ///
+    /// # Settings
+    ///
+    /// A subscription that you create again has another token.
+    /// ([Notion](https://developers.notion.com/reference/webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Public vector: developers.notion.com.
     Notion() = Scheme::hmac_sha256("x-notion-signature")
         .provider("notion")
-        // The secret itself, in the first POST.
+        // The first POST contains the secret.
         .sensitive_fields(&["verification_token"])
         .prefix("sha256=");
 
-    /// Trello.
+    /// - The secret is the app secret.
+    /// - The delivery ID is `action.id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-Trello-Webhook: <base64>` |
-    /// | algorithm | HMAC-SHA1; key: app secret, the secret as it is |
-    /// | signed content | `<body><callbackURL>` |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`action.id`) |
-    /// | challenge | HEAD is answered with an empty 200, unverified: it tells and proves nothing |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation or source: developer.atlassian.com; n8n |
-    ///
-    /// Nothing stands between body and URL, so the end of the one could be taken for the beginning of the
-    /// other. What is cut out of a JSON body or out of a URL beside it is refused. Bodies of other sorts
-    /// are not guarded: put the layer on an exact route, or use
+    /// The signature covers the body and then the URL, with nothing between them. The end of the
+    /// body could therefore pass as the beginning of the URL. This type rejects a request in which
+    /// the boundary was moved into a JSON body or into the URL beside it. Bodies in other formats
+    /// are not protected. For them, put the layer on an exact route or use
     /// [`PublicUrl::fixed`](crate::PublicUrl::fixed).
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation or source: developer.atlassian.com and n8n.
+    #[doc(alias = "atlassian")]
     Trello(url) = Scheme::hmac_sha1("x-trello-webhook")
         .provider("trello")
         .takes_any_body()
@@ -345,22 +297,24 @@ providers! {
         .signed_content(&[Component::Body, Component::Url])
         .challenge(Challenge::Head);
 
-    /// Typeform.
+    /// The delivery ID is `event_id` in the body.
     ///
-    /// | | |
-    /// |---|---|
-    /// | header | `Typeform-Signature: sha256=<base64>` |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`event_id`) |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://typeform.com/developers/webhooks>) |
-    /// | evidence | vendor's documentation: <https://www.typeform.com/developers/webhooks/secure-your-webhooks/> |
+    /// # Secret
     ///
-    /// Base64 after `sha256=`.
+    /// You choose the secret. Pass `secret` when you create or update the webhook through the API.
+    /// ([Typeform](https://www.typeform.com/developers/webhooks/secure-your-webhooks/)) In the
+    /// form: *Connect* → *Webhooks* → the webhook → *Edit* → *Secret*.
+    /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/56a5f9960f4e7c7e134fbc0412f74b51b2df5eca/integrations/webhooks/typeform-webhooks.mdx))
+    ///
+    /// # Settings
+    ///
+    /// Typeform signs only if a secret is set.
+    /// ([Typeform](https://www.typeform.com/developers/webhooks/reference/create-or-update-webhook/))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://www.typeform.com/developers/webhooks/secure-your-webhooks/>.
     Typeform() = Scheme::hmac_sha256("typeform-signature")
         .provider("typeform")
         .prefix("sha256=")

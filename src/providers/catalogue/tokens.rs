@@ -1,9 +1,8 @@
-//! Fixed tokens and passwords, and signatures of something else than the body: **weaker than a
-//! signature** of it.
+//! Fixed tokens and passwords, and signatures that do not cover the body.
 //!
-//! They do not cover the body: whoever sees one request can send any other. Use HTTPS, and prefer
-//! the provider's signature where it has one. They are compared in constant time, and before the
-//! body is read where they do not stand in it.
+//! They are **weaker than a signature of the body**: anyone who sees one request can send any
+//! other. Use HTTPS, and prefer the provider's signature if it has one. Tokens and passwords are
+//! compared in constant time, and before the body is read unless they are in the body.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -34,11 +33,11 @@ use crate::{
     },
 };
 
-/// Types around a verifier whose state is the index of the secret.
+/// Implements [`Verifier`] for a type around a verifier whose state is the index of the secret.
 macro_rules! verifies_as {
     ($name:ident, $id:literal, $defaults:expr $(, $challenge:expr)?) => {
         impl $name {
-            /// The provider's name, the status of refusals and the body limit, for look-ups.
+            /// The provider's name, the status of rejections and the body limit, for lookups.
             pub const DEFAULTS: VerifierDefaults = $defaults;
         }
 
@@ -74,15 +73,18 @@ macro_rules! verifies_as {
 macro_rules! tokens {
     ($($(#[$doc:meta])* $name:ident = $id:literal, $header:literal $(, $challenge:expr)?;)*) => {$(
         $(#[$doc])*
+        ///
+        #[doc = crate::providers::macros::page!($name)]
         #[derive(Clone, Debug)]
         pub struct $name(SharedToken);
 
         impl $name {
-            /// Expects one of these tokens as the header's whole value.
+            /// Creates a verifier that expects one of these tokens as the header's whole value.
             ///
             /// # Errors
             ///
-            /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+            /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if a token
+            /// is another credential of the provider, and if there are no tokens or more than 16.
             pub fn new(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
                 SharedToken::of($id, HeaderName::from_static($header), tokens).map(Self)
             }
@@ -93,77 +95,140 @@ macro_rules! tokens {
 }
 
 tokens! {
-    /// Deepgram callbacks.
+    /// Deepgram callbacks: a token in a header, which proves the sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Deepgram};
+    ///
+    /// let layer = SignatureLayer::new(Deepgram::new("made-up-secret")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// | | |
     /// |---|---|
-    /// | header | `dg-token: <API key id>` |
+    /// | header | `dg-token: <API key ID>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
-    /// | delivery id | in the body (`request_id`) |
+    /// | delivery ID | `request_id` in the body |
     /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://developers.deepgram.com/docs/callback>) |
-    /// | evidence | **second-hand**: hookdeck's page on Deepgram webhooks |
     ///
-    /// The token is the *id* of the API key that made the request, not the key.
+    /// The token is the *ID* of the API key that made the request, not the key.
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: hookdeck's page on Deepgram webhooks.
     Deepgram = "deepgram", "dg-token";
 
-    /// Okta event hooks.
+    /// Okta event hooks: a token in a header, which proves the sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Okta};
+    ///
+    /// let layer = SignatureLayer::new(Okta::new("made-up-secret")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// | | |
     /// |---|---|
-    /// | header | `Authorization: <token>`, the whole value as it was typed in |
+    /// | header | `Authorization: <token>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
-    /// | delivery id | in the body (`eventId`) |
-    /// | challenge | the unsigned GET with `X-Okta-Verification-Challenge` is answered with `{"verification":"<challenge>"}` and does not reach the handler |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: <https://developer.okta.com/docs/guides/secure-hooks/-/main/> |
+    /// | delivery ID | `eventId` in the body |
+    /// | challenge | an unsigned GET with `X-Okta-Verification-Challenge`: the response is `{"verification":"<challenge>"}` |
     ///
-    /// For a header of your own choice there, use [`SharedToken`] with
-    /// [`with_challenge`](crate::verifier::with_challenge).
+    /// - The token is the whole value of the header, as you typed it in.
+    /// - The challenge does not reach the handler.
+    /// - If you set another header in Okta, use [`SharedToken`] with
+    ///   [`with_challenge`](crate::verifier::with_challenge).
+    ///
+    /// # Secret
+    ///
+    /// You choose it. In the Admin Console: *Workflow* → *Event Hooks* → *Create Event Hook* →
+    /// *Authentication secret*. ([Okta](https://github.com/okta/okta-developer-docs/blob/468de9c511b5e4009bb5f06c25cbf4b85fecb8d0/packages/@okta/vuepress-site/docs/guides/event-hook-hookdeck/main/index.md))
+    ///
+    /// # Settings
+    ///
+    /// Set *Authentication field* to `authorization`. Choose *Verify* when the server runs: the
+    /// layer responds to that request. ([Okta](https://github.com/okta/okta-developer-docs/blob/468de9c511b5e4009bb5f06c25cbf4b85fecb8d0/packages/@okta/vuepress-site/docs/guides/event-hook-hookdeck/main/index.md))
+    ///
+    /// # Not covered
+    ///
+    /// Inline hooks with OAuth 2.0, which send a JWT: no type here verifies it. ([Okta](https://github.com/okta/okta-developer-docs/blob/468de9c511b5e4009bb5f06c25cbf4b85fecb8d0/packages/@okta/vuepress-site/docs/guides/secure-hooks/main/index.md))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://developer.okta.com/docs/guides/secure-hooks/-/main/>.
     Okta = "okta", "authorization", Challenge::HeaderToJson {
         header: "x-okta-verification-challenge",
         field: "verification",
     };
 
-    /// Telegram bots.
+    /// Telegram bot webhooks: a token in a header, which proves the sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Telegram};
+    ///
+    /// let layer = SignatureLayer::new(Telegram::new("made-up-secret")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// | | |
     /// |---|---|
     /// | header | `X-Telegram-Bot-Api-Secret-Token: <token>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
-    /// | delivery id | in the body (`update_id`) |
+    /// | delivery ID | `update_id` in the body |
     /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://github.com/tdlib/telegram-bot-api/blob/01a3679c0bbf9bbba03d1d3e20f621fa4becddcc/telegram-bot-api/WebhookActor.cpp>) |
-    /// | evidence | vendor's source: tdlib/telegram-bot-api `telegram-bot-api/WebhookActor.cpp` |
     ///
-    /// The token is `secret_token` of `setWebhook`: 1 to 256 of `A-Z a-z 0-9 _ -`.
+    /// # Secret
+    ///
+    /// Telegram has no console for it. You choose `secret_token` when you call `setWebhook`.
+    /// It has 1 to 256 characters of `A-Z`, `a-z`, `0-9`, `_` and `-`. It is not the bot token.
+    /// Without `secret_token`, Telegram sends no header. ([Telegram](https://core.telegram.org/bots/api#setwebhook))
+    ///
+    /// # Settings
+    ///
+    /// Use port 443, 80, 88 or 8443. ([Telegram](https://core.telegram.org/bots/api#setwebhook))
+    ///
+    /// # Not covered
+    ///
+    /// Telegram Gateway reports, which have another signature. This crate has no type for them. ([Telegram](https://core.telegram.org/gateway/api))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: tdlib/telegram-bot-api `telegram-bot-api/WebhookActor.cpp`.
     Telegram = "telegram", "x-telegram-bot-api-secret-token";
 }
 
-/// Datadog.
+/// Datadog webhooks: a token in a header, which proves the sender and not the body.
+///
+/// ```
+/// use http::HeaderName;
+/// use tower_webhook::{SignatureLayer, providers::Datadog};
+///
+/// let header = HeaderName::from_static("x-webhook-token");
+/// let layer = SignatureLayer::new(Datadog::new(header, "made-up-secret")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
-/// | header | one of your choice, typed in at the webhook's custom headers |
+/// | header | one that you choose, in the webhook's custom headers |
 /// | proves | that the sender knows the token; **nothing about the body** |
 /// | challenge | none |
-/// | status | 403 |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | **second-hand**: a public registry of webhook adapters |
+///
+/// # Evidence
+///
+/// **Second-hand**: a public registry of webhook adapters.
+///
+#[doc = crate::providers::macros::page!(Datadog)]
 #[derive(Clone, Debug)]
 pub struct Datadog(SharedToken);
 
 impl Datadog {
-    /// Expects one of these tokens as this header's whole value.
+    /// Creates a verifier that expects one of these tokens as this header's whole value.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// tokens or more than 16.
     pub fn new(header: HeaderName, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         SharedToken::of(Self::DEFAULTS.provider(), header, tokens).map(Self)
     }
@@ -171,22 +236,35 @@ impl Datadog {
 
 verifies_as!(Datadog, "datadog", apply::defaults("datadog"));
 
-/// Flutterwave: a signature in version 4, a token in version 3.
+/// Flutterwave webhooks: HMAC-SHA256 of the body in version 4, a token in a header in version 3.
 ///
-/// | | |
-/// |---|---|
-/// | header | `flutterwave-signature: <base64>`, or `verif-hash: <secret hash>` |
-/// | algorithm | HMAC-SHA256; key: the secret hash as it is |
-/// | proves | version 4: the body; version 3: that the sender knows the token, **nothing about the body** |
-/// | delivery id | in the body (`id`) |
-/// | challenge | none |
-/// | status | 403 |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | **second-hand**, that the signature is base64 of the raw body's; the header <https://developer.flutterwave.com/docs/webhooks>; the token, several receivers |
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::Flutterwave};
 ///
-/// A request with the signature's header is verified by it, whatever its `verif-hash` is: the token is
-/// no way round a bad signature. Whoever has seen a token of version 3 can still send without one;
-/// once your integration is on version 4, use [`signed_only`](Self::signed_only).
+/// let layer = SignatureLayer::new(Flutterwave::new("made-up-secret")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+///
+/// | | version 4 | version 3 |
+/// |---|---|---|
+/// | header | `flutterwave-signature: <base64>` | `verif-hash: <secret hash>` |
+/// | algorithm | HMAC-SHA256; the key is the secret hash | none |
+/// | proves | the body | that the sender knows the token; **nothing about the body** |
+/// | delivery ID | `id` in the body | `id` in the body |
+/// | challenge | none | none |
+///
+/// - A request with the header of version 4 is verified by its signature, whatever its `verif-hash`
+///   is. A token cannot replace an invalid signature.
+/// - Anyone who has seen a token of version 3 can still send requests without a signature. Once
+///   your integration is on version 4, use [`signed_only`](Self::signed_only).
+///
+/// # Evidence
+///
+/// **Second-hand**: the form of the signature, base64 of the raw body's HMAC, and the token, which
+/// several receivers check. Vendor's documentation: the header,
+/// <https://developer.flutterwave.com/docs/webhooks>.
+///
+#[doc = crate::providers::macros::page!(Flutterwave)]
 #[derive(Clone, Debug)]
 pub struct Flutterwave {
     token: SharedToken,
@@ -197,10 +275,10 @@ pub struct Flutterwave {
 const FLUTTERWAVE_SIGNATURE: &str = "flutterwave-signature";
 
 impl Flutterwave {
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults = apply::defaults("flutterwave");
 
-    /// How version 4 signs.
+    /// The signature scheme of version 4.
     pub const SCHEME: Scheme = Scheme::hmac_sha256(FLUTTERWAVE_SIGNATURE)
         .provider("flutterwave")
         .encoding(Encoding::Base64);
@@ -209,7 +287,8 @@ impl Flutterwave {
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// secret hashes or more than 16.
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let secrets = secrets.into_secrets()?;
         let signed = Self::SCHEME.verifier(secrets.clone())?;
@@ -221,7 +300,7 @@ impl Flutterwave {
         Ok(Self { token, signed, is_signed_only: false })
     }
 
-    /// Refuses version 3, which signs nothing.
+    /// Rejects version 3, which signs nothing.
     #[must_use]
     pub fn signed_only(mut self) -> Self {
         self.is_signed_only = true;
@@ -230,7 +309,7 @@ impl Flutterwave {
 }
 
 impl Verifier for Flutterwave {
-    /// Of the signature, or the index of the token.
+    /// State of the signature, or the index of the token.
     type State = Result<SchemeState, usize>;
 
     fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
@@ -269,55 +348,71 @@ impl Verifier for Flutterwave {
 
 sign_as!(Flutterwave, self => &self.token);
 
-/// What a 401 asks for (RFC 7617).
+/// Value of `WWW-Authenticate` in a 401 (RFC 7617).
 const BASIC_CHALLENGE: &str = r#"Basic realm="webhooks""#;
 
-/// HTTP Basic authentication: a user's name and password, which providers take from the webhook's
-/// URL or ask for beside it.
+/// HTTP Basic authentication: user name and password, which prove the sender and not the body.
 ///
-/// It is **weaker than a signature**: it does not cover the body, so whoever sees one request can
-/// send any other.
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::BasicAuth};
+///
+/// let layer = SignatureLayer::new(BasicAuth::new("made-up-user", "made-up-password")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
 /// | header | `Authorization: Basic <base64 of user:password>` |
-/// | proves | that the sender knows name and password; **nothing about the body** |
+/// | proves | that the sender knows user name and password; **nothing about the body** |
 /// | challenge | none |
-/// | status | 401 with `WWW-Authenticate: Basic realm="webhooks"` (<https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2>) |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | vendor's documentation: RFC 7617 |
 ///
-/// Twilio, Bandwidth and others take name and password from the webhook's URL, and show them only in
-/// answer to a 401 with this header. `all_of(twilio, basic_auth)` answers so, too. A look-up needs
-/// `.defaults(BasicAuth::DEFAULTS)` for it: until a verifier is found the layer knows no other.
+/// - It is **weaker than a signature**: it does not cover the body, so anyone who sees one request
+///   can send any other.
+/// - Providers take user name and password from the webhook's URL, or have fields for them beside
+///   it.
+/// - Twilio, Bandwidth and others take them from the URL, and send them only after a response with
+///   `401 Unauthorized` and `WWW-Authenticate`. `all_of(twilio, basic_auth)` sends this response,
+///   too. A lookup needs `.defaults(BasicAuth::DEFAULTS)` for it, because the layer does not know
+///   the header before it has a verifier.
+///
+/// # Evidence
+///
+/// Vendor's documentation: RFC 7617.
+///
+#[doc = crate::providers::macros::page!(BasicAuth)]
+#[doc(alias = "basic")]
 #[derive(Clone, Debug)]
 pub struct BasicAuth(Vec<Secret>);
 
 impl BasicAuth {
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults = apply::defaults("basic_auth")
         .with_www_authenticate(BASIC_CHALLENGE)
         .with_sensitive_headers(&["authorization"]);
 
-    /// Expects this name and one of these passwords, the current one first. In a URL they stand
-    /// percent-encoded; here they do not.
+    /// Creates a verifier that expects this user name and one of these passwords, the current one
+    /// first.
+    ///
+    /// Pass name and password without percent-encoding, which they have only in a URL.
     ///
     /// # Errors
     ///
-    /// When the name has a colon or a control character, as [`Secret::new`](crate::Secret::new), and when there
-    /// are none or more than 16.
+    /// Returns an error if the name contains a colon or a control character, for the reasons of
+    /// [`Secret::new`](crate::Secret::new), and if there are no passwords or more than 16.
     pub fn new(user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self(Vec::new()).user(user, passwords)
     }
 
-    /// Accepts a further name and its passwords.
+    /// Adds a user name and its passwords.
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new), and when there are more than 16 passwords of all names.
+    /// Returns an error for the reasons of [`new`](Self::new), and if all names together have more
+    /// than 16 passwords.
     pub fn user(mut self, user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
         if user.contains(|letter: char| letter == ':' || letter.is_control()) {
-            let why = "it has a colon or a control character, as no user's name may (RFC 7617)";
+            let why =
+                "it contains a colon or a control character, which RFC 7617 forbids in a user name";
             return Err(ConfigError::IdInvalid { why });
         }
         let passwords =
@@ -327,8 +422,10 @@ impl BasicAuth {
     }
 }
 
-/// As it must stand in the header. Strict base64 has one spelling, so that comparing what is
-/// encoded is comparing what is meant, and nothing of a sender's has to be decoded.
+/// Returns the credentials in the form of the header.
+///
+/// Strict base64 has only one spelling, so it is enough to compare the encoded form, and the
+/// sender's value is never decoded.
 #[expect(clippy::expect_used, reason = "the base64 of something with a colon is not empty")]
 fn encoded(user: &str, password: &Secret) -> Secret {
     let both = [user.as_bytes(), b":", password.expose()].concat();
@@ -374,26 +471,32 @@ impl crate::sign::sign::Sign for BasicAuth {
 macro_rules! passwords {
     ($($(#[$doc:meta])* $name:ident = $id:literal;)*) => {$(
         $(#[$doc])*
+        ///
+        #[doc = crate::providers::macros::page!($name)]
         #[derive(Clone, Debug)]
         pub struct $name(BasicAuth);
 
         impl $name {
-            /// Expects this name and one of these passwords, the current one first. In a URL they stand
-            /// percent-encoded; here they do not.
+            /// Creates a verifier that expects this user name and one of these passwords, the
+            /// current one first.
+            ///
+            /// Pass name and password without percent-encoding, which they have only in a URL.
             ///
             /// # Errors
             ///
-            /// When the name has a colon or a control character, as [`Secret::new`](crate::Secret::new), and
-            /// when there are none or more than 16.
+            /// Returns an error if the name contains a colon or a control character, for the
+            /// reasons of [`Secret::new`](crate::Secret::new), and if there are no passwords or
+            /// more than 16.
             pub fn new(user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
                 BasicAuth::new(user, passwords).map(Self)
             }
 
-            /// Accepts a further name and its passwords.
+            /// Adds a user name and its passwords.
             ///
             /// # Errors
             ///
-            /// As for [`new`](Self::new), and when there are more than 16 passwords of all names.
+            /// Returns an error for the reasons of [`new`](Self::new), and if all names together
+            /// have more than 16 passwords.
             pub fn user(self, user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
                 self.0.user(user, passwords).map(Self)
             }
@@ -408,72 +511,124 @@ macro_rules! passwords {
 }
 
 passwords! {
-    /// Brevo, with name and password in the webhook's URL.
+    /// Brevo webhooks: user name and password, which prove the sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Brevo};
+    ///
+    /// let layer = SignatureLayer::new(Brevo::new("made-up-user", "made-up-password")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// | | |
     /// |---|---|
     /// | header | `Authorization: Basic <base64 of user:password>` |
-    /// | proves | that the sender knows name and password; **nothing about the body** |
+    /// | proves | that the sender knows user name and password; **nothing about the body** |
     /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::TOO_MANY_REQUESTS)` it comes again (<https://developers.brevo.com/docs/retry-mechanism>) |
-    /// | evidence | vendor's documentation: <https://developers.brevo.com/docs/secured-webhooks.md> |
     ///
-    /// For a header of your own choice there, use [`SharedToken`].
+    /// - Put user name and password into the webhook's URL.
+    /// - If you set another header in Brevo, use [`SharedToken`].
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://developers.brevo.com/docs/secured-webhooks.md>.
     Brevo = "brevo";
 
-    /// Chargebee.
+    /// Chargebee webhooks: user name and password, which prove the sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Chargebee};
+    ///
+    /// let layer = SignatureLayer::new(Chargebee::new("made-up-user", "made-up-password")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// | | |
     /// |---|---|
     /// | header | `Authorization: Basic <base64 of user:password>` |
-    /// | proves | that the sender knows name and password; **nothing about the body** |
-    /// | delivery id | in the body (`id`) |
+    /// | proves | that the sender knows user name and password; **nothing about the body** |
+    /// | delivery ID | `id` in the body |
     /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's source: chargebee/chargebee-node @31f906a, whose webhook handler knows Basic authentication alone |
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: chargebee/chargebee-node @31f906a, whose webhook handler has Basic
+    /// authentication alone.
     Chargebee = "chargebee";
 
-    /// Mailjet, with name and password in the webhook's URL.
+    /// Mailjet webhooks: user name and password, which prove the sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Mailjet};
+    ///
+    /// let layer = SignatureLayer::new(Mailjet::new("made-up-user", "made-up-password")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// | | |
     /// |---|---|
     /// | header | `Authorization: Basic <base64 of user:password>` |
-    /// | proves | that the sender knows name and password; **nothing about the body** |
+    /// | proves | that the sender knows user name and password; **nothing about the body** |
     /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://documentation.mailjet.com/hc/en-us/articles/360043578154-Event-Tracking-API>) |
-    /// | evidence | **second-hand**: anymail/django-anymail |
+    ///
+    /// Put user name and password into the webhook's URL.
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: anymail/django-anymail.
     Mailjet = "mailjet";
 
-    /// Postmark, with name and password in the webhook's URL.
+    /// Postmark webhooks: user name and password, which prove the sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Postmark};
+    ///
+    /// let layer = SignatureLayer::new(Postmark::new("made-up-user", "made-up-password")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// | | |
     /// |---|---|
     /// | header | `Authorization: Basic <base64 of user:password>` |
-    /// | proves | that the sender knows name and password; **nothing about the body** |
-    /// | delivery id | in the body (`MessageID`) |
+    /// | proves | that the sender knows user name and password; **nothing about the body** |
+    /// | delivery ID | `MessageID` in the body |
     /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 50 MiB (<https://postmarkapp.com/support/article/1056-what-are-the-attachment-and-email-size-limits>) |
-    /// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::UNAUTHORIZED)` it comes again (<https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark>) |
-    /// | evidence | **second-hand**: hookdeck's page on Postmark webhooks |
+    ///
+    /// # Secret
+    ///
+    /// You choose user name and password. *Server* → the stream → *Webhooks* → *Add webhook*: enter
+    /// them as basic auth credentials. ([Postmark](https://postmarkapp.com/support/article/1115-how-do-modular-webhooks-work))
+    /// Or put them into the URL: `https://<username>:<password>@example.com/webhook`.
+    /// Use that form for the inbound webhook. ([Postmark](https://postmarkapp.com/developer/user-guide/inbound/configure-an-inbound-server))
+    ///
+    /// # Settings
+    ///
+    /// Use an HTTPS URL. ([Postmark](https://postmarkapp.com/developer/webhooks/webhooks-overview))
+    /// Check a custom header with `SharedToken`. ([Postmark](https://postmarkapp.com/support/article/1115-how-do-modular-webhooks-work))
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: hookdeck's page on Postmark webhooks.
     Postmark = "postmark";
 
-    /// SparkPost.
+    /// SparkPost webhooks: user name and password, which prove the sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::SparkPost};
+    ///
+    /// let layer = SignatureLayer::new(SparkPost::new("made-up-user", "made-up-password")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// | | |
     /// |---|---|
     /// | header | `Authorization: Basic <base64 of user:password>` |
-    /// | proves | that the sender knows name and password; **nothing about the body** |
-    /// | delivery id | `X-MessageSystems-Batch-ID`, **not signed** |
+    /// | proves | that the sender knows user name and password; **nothing about the body** |
+    /// | delivery ID | `X-MessageSystems-Batch-ID`, **not signed** |
     /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://support.sparkpost.com/docs/tech-resources/webhook-data-streams>) |
-    /// | evidence | **second-hand**: anymail/django-anymail |
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: anymail/django-anymail.
     SparkPost = "sparkpost";
 }

@@ -1,4 +1,4 @@
-//! Asana's exchange of the secret: trust on first use.
+//! Asana's secret exchange, which is trust on first use.
 
 use std::{
     fmt,
@@ -25,28 +25,30 @@ use crate::{
 const SECRET: &str = "x-hook-secret";
 
 impl Asana {
-    /// Takes the secret from Asana's first request to a new webhook, where none is known before.
+    /// Creates a source of verifiers that takes the secret from Asana's first request to a new
+    /// webhook. No secret is known before that request.
     ///
-    /// **This is trust on first use: whoever reaches the URL while an exchange is expected sets the
-    /// secret, and signs whatever he likes from then on.** So let `accept` return `true` only
-    /// between your own request for the webhook and Asana's answer to it, for that webhook's own
-    /// URL, which nobody can guess, and once. Let it never replace a secret.
+    /// **This is trust on first use: anyone who reaches the URL while an exchange is expected can
+    /// set the secret, and can then sign any request.** Let `accept` return `true` only between
+    /// your own request for the webhook and Asana's response to it, only for that webhook's own
+    /// URL, which nobody can guess, and only once. Never let it replace a secret.
     ///
-    /// `accept` gets the head and the secret of a POST that has one in `X-Hook-Secret`, 1 to 256
-    /// visible ASCII characters, and no signature. It stores the secret and returns `true`: the
-    /// layer then sends the header back, as Asana expects. With `false`, because no exchange is
-    /// expected, the answer is 404; with [`Rejection::unavailable`], because it could not be
-    /// stored, 503. The handler sees none of these requests.
+    /// The layer calls `accept` with the head and the secret of a POST that has no signature and
+    /// has a secret in `X-Hook-Secret`: 1 to 256 visible ASCII characters. `accept` stores this
+    /// secret and returns `true`. The layer then sends the header back, as Asana expects. If
+    /// `accept` returns `false`, because no exchange is expected, the response is `404 Not Found`.
+    /// If it returns [`Rejection::unavailable`], because it could not store the secret, the
+    /// response is `503 Service Unavailable`. None of these requests reaches the handler.
     ///
-    /// `look_up` returns the verifier of every other request, as in
-    /// [`SignatureLayer::by_head`](crate::SignatureLayer::by_head), and [`Rejection::unknown_tenant`] while there
-    /// is no secret.
+    /// The layer calls `look_up` for every other request, as in
+    /// [`SignatureLayer::by_head`](crate::SignatureLayer::by_head). `look_up` returns the verifier,
+    /// or [`Rejection::unknown_tenant`] while there is no secret.
     ///
     /// ```
     /// use std::{collections::HashMap, sync::{Arc, Mutex}};
     /// use tower_webhook::{Rejection, Secret, SignatureLayer, providers::Asana};
     ///
-    /// // `None` while the webhook is being made, and no entry at all before that.
+    /// // `None` while the webhook is being created. Before that, it has no entry.
     /// type Webhooks = HashMap<String, Option<Secret>>;
     /// let webhooks = Arc::new(Mutex::new(Webhooks::new()));
     ///
@@ -84,7 +86,8 @@ impl Asana {
     }
 }
 
-/// Asana's verifier, and the exchange of its secret; see [`Asana::with_secret_exchange`].
+/// Source of Asana's verifiers that includes the secret exchange; see
+/// [`Asana::with_secret_exchange`].
 #[derive(Clone)]
 #[must_use]
 pub struct AsanaExchange<L, A> {
@@ -129,12 +132,12 @@ where
     }
 }
 
-/// The secret that a request offers, and the header to send back. `None` for every request that is
-/// to be verified.
+/// Returns the secret that a request offers and the header to send back, or `None` for every
+/// request that must be verified.
 fn offered(head: &Parts) -> Option<Result<(Secret, HeaderValue), Rejection>> {
     let is_exchange = head.method == Method::POST
         && head.headers.contains_key(SECRET)
-        // A signed request is verified, whatever else it carries.
+        // A signed request is verified, even with a secret in it.
         && !head.headers.contains_key("x-hook-signature");
     is_exchange.then(|| {
         let malformed = || Rejection::new(RejectionKind::ChallengeMalformed).in_header(SECRET);
@@ -149,7 +152,7 @@ fn offered(head: &Parts) -> Option<Result<(Secret, HeaderValue), Rejection>> {
 }
 
 pin_project! {
-    /// Looks the verifier up, or offers the secret.
+    /// Future that looks up the verifier or offers the secret.
     #[doc(hidden)]
     pub struct AsanaFuture<LF, AF> {
         #[pin]
@@ -195,13 +198,13 @@ where
     }
 }
 
-/// The verifier of one request to a webhook whose secret may still be on its way.
+/// Verifier of one request to a webhook that may still wait for its secret.
 #[derive(Clone, Debug)]
 pub struct AsanaHook<V = Asana>(Role<V>);
 
 #[derive(Clone, Debug)]
 enum Role<V> {
-    /// The exchange was accepted. Nothing is verified by this, and nothing gets through.
+    /// The response to an accepted exchange. This role accepts no request.
     Answer(HeaderValue),
     Verify(V),
 }

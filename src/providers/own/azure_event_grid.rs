@@ -1,3 +1,5 @@
+//! Azure Event Grid webhooks.
+
 use bytes::Bytes;
 
 use crate::{
@@ -9,22 +11,8 @@ use crate::{
     },
 };
 
-/// Azure Event Grid, with a secret of your own in the endpoint's URL or in a delivery property.
-///
-/// | | |
-/// |---|---|
-/// | header | none of its own: where the [`SharedToken`] says |
-/// | proves | that the sender knows the token; **nothing about the body** |
-/// | delivery id | in the body (`id` of each event) |
-/// | challenge | the POST with `aeg-event-type: SubscriptionValidation` **and the token** is answered with `{"validationResponse":"<code>"}` and does not reach the handler |
-/// | status | 403 |
-/// | body limit | 2 MiB; 1 MiB is documented (<https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/event-grid/event-schema.md>) |
-/// | after a refusal | a 403 ends the retries; after `rejection_status(StatusCode::NOT_FOUND)` it comes again (<https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry>) |
-/// | evidence | vendor's documentation: <https://learn.microsoft.com/en-us/azure/event-grid/webhook-event-delivery> |
-///
-/// Deliveries with a token of Entra ID in `Authorization` are not verified here. Under the CloudEvents
-/// schema Event Grid asks by OPTIONS in place of the POST; see
-/// [`WebHookOrigins`](Challenge::WebHookOrigins).
+/// Azure Event Grid webhooks: a token in the URL or in a header, which proves the sender and not
+/// the body.
 ///
 /// ```
 /// use tower_webhook::{
@@ -42,16 +30,40 @@ use crate::{
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
+///
+/// | | |
+/// |---|---|
+/// | header | the one of the [`SharedToken`]; none if the token is in the URL |
+/// | proves | that the sender knows the token; **nothing about the body** |
+/// | delivery ID | `id` of each event in the body |
+/// | challenge | a POST with `aeg-event-type: SubscriptionValidation` **and the token**: the response is `{"validationResponse":"<code>"}` |
+///
+/// - You choose the token. Put it into the endpoint's URL or into a delivery property.
+/// - The challenge does not reach the handler.
+/// - Under the CloudEvents schema, Event Grid sends its challenge as an OPTIONS request in place of
+///   the POST; see [`WebHookOrigins`](Challenge::WebHookOrigins).
+///
+/// # Not covered
+///
+/// Entra ID tokens in `Authorization`: this type does not verify them.
+///
+/// # Evidence
+///
+/// Vendor's documentation: <https://learn.microsoft.com/en-us/azure/event-grid/webhook-event-delivery>.
+///
+#[doc = crate::providers::macros::page!(AzureEventGrid)]
+#[doc(alias = "azure")]
+#[doc(alias = "eventgrid")]
 #[derive(Clone, Debug)]
 pub struct AzureEventGrid(SharedToken);
 
 impl AzureEventGrid {
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults = apply::defaults("azure_event_grid")
-        // Whoever has them confirms the subscription.
+        // Anyone who has these values can confirm the subscription.
         .with_sensitive_fields(&["validationCode", "validationUrl"]);
 
-    /// Creates a verifier from one of a shared token, which holds the secrets.
+    /// Creates a verifier from a [`SharedToken`], which holds the secrets.
     #[must_use]
     pub const fn new(token: SharedToken) -> Self {
         Self(token)

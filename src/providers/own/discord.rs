@@ -1,4 +1,4 @@
-//! Discord.
+//! Discord interactions and webhook events.
 
 use bytes::Bytes;
 use http::{
@@ -28,33 +28,66 @@ use crate::{
     },
 };
 
-/// Discord: interactions and webhook events.
+/// Discord interactions and webhook events: Ed25519 of time and body.
+///
+/// ```
+/// use tower_webhook::{PublicKey, SignatureLayer, providers::Discord};
+///
+/// let key = "a6fbf9fc39e1cd92a49b2e6860095d34a9047319ddd56904792e428da60f901b";
+/// let layer = SignatureLayer::new(Discord::new(PublicKey::from_hex(key)?)?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
 /// | header | `X-Signature-Ed25519: <hex>`, `X-Signature-Timestamp: <seconds>` |
-/// | algorithm | Ed25519; the application's public key, [`PublicKey::from_hex`](crate::PublicKey::from_hex) |
+/// | algorithm | Ed25519; the key is the application's public key, [`PublicKey::from_hex`](crate::PublicKey::from_hex) |
 /// | signed content | `<time><body>` |
-/// | freshness | 11 minutes back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard a captured delivery can be sent again for as long |
-/// | delivery id | in the body (`id`) of interactions |
-/// | challenge | an interaction's signed PING (`"type": 1`) is answered with `{"type":1}`, a webhook event's (`"type": 0`) with 204, and neither reaches the handler. A body with an `event` always does: there, `"type": 1` is an event |
-/// | status | 401, which Discord demands for the bad signatures that it sends as a probe (<https://docs.discord.com/developers/events/webhook-events>) |
-/// | retries | for 10 minutes (<https://github.com/discord/discord-api-docs/blob/2001e741f6aae8e4e043baac9bec7879c5a59b38/docs/events/webhook-events.mdx>); whether each is signed anew is unknown |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | vendor's source: <https://docs.discord.com/developers/interactions/overview>, <https://docs.discord.com/developers/events/webhook-events>, discord/discord-interactions-js `src/index.ts` |
+/// | freshness | 11 minutes back, 5 minutes ahead |
+/// | delivery ID | `id` in the body of an interaction |
+/// | challenge | a signed PING: the response is `{"type":1}` or 204 |
+///
+/// - Freshness is this long because a retry may carry the first attempt's time. Without a replay
+///   guard, a captured delivery can be sent again within this window.
+/// - The PING of an interaction (`"type": 1`) gets `{"type":1}`. The PING of webhook events
+///   (`"type": 0`) gets `204 No Content`. Neither reaches the handler. A body with an `event`
+///   always does: there, `"type": 1` is an event.
+///
+/// # Secret
+///
+/// Discord has no secret. The public key is in the Developer Portal: the app → *General
+/// Information* → *Public Key*. ([Discord](https://github.com/discord/discord-api-docs/blob/0617dfa2176e5cd9f945ec142ba340b41d286ba1/docs/quick-start/getting-started.mdx))
+///
+/// # Settings
+///
+/// Start the server before you save the URL: Discord sends a PING first. Webhook events: the app →
+/// *Webhooks* → *Endpoint*, then turn *Events* on. ([Discord](https://github.com/discord/discord-api-docs/blob/2001e741f6aae8e4e043baac9bec7879c5a59b38/docs/events/webhook-events.mdx))
+///
+/// # Not covered
+///
+/// Events over the Gateway, which has its own connection. Incoming webhooks, which Discord
+/// receives. ([Discord](https://github.com/discord/discord-api-docs/blob/2001e741f6aae8e4e043baac9bec7879c5a59b38/docs/events/webhook-events.mdx))
+///
+/// # Evidence
+///
+/// Vendor's source: <https://docs.discord.com/developers/interactions/overview>,
+/// <https://docs.discord.com/developers/events/webhook-events>, discord/discord-interactions-js
+/// `src/index.ts`.
+///
+#[doc = crate::providers::macros::page!(Discord)]
 #[derive(Clone, Debug)]
 pub struct Discord(SchemeVerifier);
 
-/// Longest PING, in bytes. Most other bodies are longer, or are parsed once more.
+/// Maximum length of a PING, in bytes. Longer bodies are not parsed to look for one.
 const MAX_PING: usize = 16 << 10;
 
 impl Discord {
-    /// How it signs.
+    /// The signature scheme.
     pub const SCHEME: Scheme = apply::applied(
         Scheme::ed25519("x-signature-ed25519")
             .provider("discord")
             .unique_content()
-            // Of an interaction: it lets anybody answer in the application's name.
+            // The token of an interaction lets anyone respond in the application's name.
             .sensitive_fields(&["token"])
             .signed_content(&[Component::Time, Component::Body])
             .time(TimestampSource::Header("x-signature-timestamp"), TimestampFormat::UnixSeconds),
@@ -92,7 +125,7 @@ impl Verifier for Discord {
     }
 }
 
-/// The answer to a PING.
+/// Returns the response to a PING, or `None` for every other body.
 fn ping(body: &Bytes) -> Option<Response<Bytes>> {
     if body.len() > MAX_PING || json::field(body, "event") != Ok(None) {
         return None;

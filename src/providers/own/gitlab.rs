@@ -1,3 +1,5 @@
+//! GitLab webhooks.
+
 use bytes::Bytes;
 use http::HeaderName;
 
@@ -19,24 +21,50 @@ use crate::{
 
 const DELIVERY_ID: &str = "idempotency-key";
 
-/// GitLab, with its secret token or with its signing token.
+/// GitLab webhooks: HMAC-SHA256 of ID, time and body, or a token that proves the sender and not the
+/// body.
 ///
-/// | | |
-/// |---|---|
-/// | header | [`token`](Self::token): `X-Gitlab-Token: <token>`; [`signed`](Self::signed): `webhook-signature: v1,<base64>`, `webhook-id`, `webhook-timestamp: <seconds>` |
-/// | algorithm | none; HMAC-SHA256, the key is the base64 after `whsec_` |
-/// | signed content | **nothing**; `<id>.<time>.<body>` |
-/// | freshness | none; 5 minutes both ways |
-/// | delivery id | `Idempotency-Key`, **not signed**, the same when GitLab resends (<https://gitlab.com/gitlab-org/gitlab/-/merge_requests/160952>); `webhook-id`, **signed** |
-/// | challenge | none |
-/// | status | 403 |
-/// | retries | none (<https://docs.gitlab.com/user/project/integrations/webhooks/>) |
-/// | body limit | 25 MiB (<https://gitlab.com/gitlab-org/gitlab/-/merge_requests/38687>) |
-/// | after a refusal | it does not come again, whatever the status (second-hand: <https://hookdeck.com/webhooks/platforms/how-to-solve-gitlab-automatic-webhook-disabling>) |
-/// | evidence | vendor's documentation: <https://docs.gitlab.com/user/project/integrations/webhooks/> |
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::GitLab};
 ///
-/// The secret token is **weaker**: it does not cover the body, so whoever sees one request can send
-/// any other. Where GitLab has both set, it sends both; only the one chosen here is looked at.
+/// let gitlab = GitLab::signed("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
+/// let layer = SignatureLayer::new(gitlab);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+///
+/// | | [`signed`](Self::signed) | [`token`](Self::token) |
+/// |---|---|---|
+/// | header | `webhook-signature: v1,<base64>`, `webhook-id`, `webhook-timestamp: <seconds>` | `X-Gitlab-Token: <token>` |
+/// | algorithm | HMAC-SHA256; the key is the decoded base64 after `whsec_` | none |
+/// | signed content | `<id>.<time>.<body>` | **nothing** |
+/// | freshness | 5 minutes both ways | none: a captured request can be sent again |
+/// | delivery ID | `webhook-id`, **signed** | `Idempotency-Key`, **not signed** |
+/// | challenge | none | none |
+///
+/// - The secret token is **weaker** than the signing token: it does not cover the body, so anyone
+///   who sees one request can send any other.
+/// - If both are set in GitLab, GitLab sends both. This type checks only the one that you chose
+///   here.
+/// - GitLab sends the same `Idempotency-Key` when it resends a delivery
+///   (<https://gitlab.com/gitlab-org/gitlab/-/merge_requests/160952>).
+///
+/// # Secret
+///
+/// You choose the secret token. Project or group: *Settings* → *Webhooks* → *Add new webhook* →
+/// *Secret token*. ([GitLab](https://docs.gitlab.com/user/project/integrations/webhooks/))
+/// The signing token has its own field in the same form. ([GitLab](https://gitlab.com/gitlab-org/gitlab/-/issues/596374))
+/// It is `whsec_` and the base64 of 32 bytes. The API never returns it. ([GitLab](https://gitlab.com/gitlab-org/gitlab/-/merge_requests/231325))
+///
+/// # Settings
+///
+/// Set a signing token if your GitLab has the field, and use `GitLab::signed`. Otherwise set a
+/// secret token and use `GitLab::token`. ([GitLab](https://gitlab.com/gitlab-org/gitlab/-/merge_requests/230944))
+///
+/// # Evidence
+///
+/// Vendor's documentation: <https://docs.gitlab.com/user/project/integrations/webhooks/>.
+///
+#[doc = crate::providers::macros::page!(GitLab)]
 #[derive(Clone, Debug)]
 pub struct GitLab(Mode);
 
@@ -46,7 +74,7 @@ enum Mode {
     Token(SharedToken),
 }
 
-/// Carried from the head to the end of the body.
+/// State of a verification, from the head to the end of the body.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct GitLabState(State);
@@ -58,36 +86,40 @@ enum State {
 }
 
 impl GitLab {
-    /// How it signs with a signing token.
+    /// The signature scheme with a signing token.
     pub const SCHEME: Scheme = apply::applied(
         family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab"),
     );
 
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults =
         Self::SCHEME.defaults().with_sensitive_headers(&["x-gitlab-token"]);
 
-    /// Expects one of these secret tokens, as GitLab sends it.
+    /// Creates a verifier that expects one of these secret tokens as the value of `X-Gitlab-Token`.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// tokens or more than 16.
     pub fn token(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         const HEADER: HeaderName = HeaderName::from_static("x-gitlab-token");
         Ok(Self(Mode::Token(SharedToken::of(Self::DEFAULTS.provider(), HEADER, tokens)?)))
     }
 
-    /// Creates a verifier of the signatures that GitLab makes with these signing tokens, the current one
-    /// first.
+    /// Creates a verifier of signatures with these signing tokens, the current one first.
     ///
     /// # Errors
     ///
-    /// When a signing token's text is not base64 after `whsec_`, or there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if the text of a
+    /// signing token is not base64 after `whsec_`, and if there are no signing tokens or more than
+    /// 16.
     pub fn signed(signing_tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::SCHEME.verifier(signing_tokens).map(|scheme| Self(Mode::Signed(scheme)))
     }
 
-    /// How far a signed time may be off, in place of five minutes.
+    /// Sets how far a signed time may be off, in place of 5 minutes.
+    ///
+    /// It has no effect on a verifier of secret tokens.
     #[must_use]
     pub fn tolerance(self, tolerance: crate::parse::timestamp::Tolerance) -> Self {
         self.map_signed(|signed| signed.map_scheme(|scheme| scheme.tolerance(tolerance)))
@@ -108,7 +140,8 @@ impl Verifier for GitLab {
         Ok(GitLabState(match &self.0 {
             Mode::Signed(scheme) => State::Signed(scheme.begin(request)?),
             Mode::Token(token) => {
-                optional(request.head(), DELIVERY_ID)?; // not twice (T-10)
+                // A repeated delivery ID is rejected.
+                optional(request.head(), DELIVERY_ID)?;
                 State::Token(token.begin(request)?)
             }
         }))
@@ -132,7 +165,7 @@ impl Verifier for GitLab {
                 let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(*index);
                 Ok(verified.with_unsigned_id(request.head(), DELIVERY_ID).into())
             }
-            // A state of the other mode proves nothing to this one.
+            // A state of the other mode proves nothing here.
             _ => Err(Rejection::mismatch()),
         }
     }
@@ -142,7 +175,7 @@ impl Verifier for GitLab {
     }
 
     fn sensitive_parts(&self) -> SensitiveParts {
-        // GitLab sends both where both are set.
+        // GitLab sends both tokens if both are set.
         Self::DEFAULTS.sensitive_parts().and(Self::SCHEME.sensitive_parts())
     }
 }

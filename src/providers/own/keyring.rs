@@ -1,4 +1,4 @@
-//! Providers that name the key beside the signature.
+//! Providers that send a key ID beside the signature.
 
 use std::sync::Arc;
 
@@ -19,8 +19,10 @@ use crate::{
     },
 };
 
-/// Secrets by the id that a header names. The id is not signed and need not be: it only picks the
-/// secret, and all of them are configured.
+/// Secrets by key ID.
+///
+/// A header names the ID. The signature does not cover it and need not: the ID only selects one of
+/// the configured secrets.
 #[derive(Clone, Debug)]
 struct Keyring {
     scheme: Scheme,
@@ -32,18 +34,25 @@ struct Keyring {
 struct Key {
     id: String,
     verifier: SchemeVerifier,
-    /// Where its secrets stand among those of all keys.
+    /// Positions of this key's secrets among the secrets of all keys.
     indices: Vec<usize>,
 }
 
-/// Checks that a header can name this key. An empty id is often a variable that is not set.
+/// Checks that the header can carry this key ID.
+///
+/// An empty ID is often an environment variable that is not set.
+///
+/// # Errors
+///
+/// Returns an error if the ID is empty, has white space around it, or contains a character other
+/// than visible ASCII and the space.
 pub(crate) fn check(id: &str) -> Result<(), ConfigError> {
     let why = if id.is_empty() {
-        "it is empty; is the environment variable set?"
+        "it is empty; check that the environment variable is set"
     } else if id.trim().len() != id.len() {
         "there is white space around it; trim it"
     } else if !id.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-        "it has a character that cannot stand in the header"
+        "it contains a character other than visible ASCII and the space"
     } else {
         return Ok(());
     };
@@ -86,7 +95,7 @@ impl Verifier for Keyring {
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
-        // What is hashed stands in the state: any key's verifier does it.
+        // The hashes are in the state, so the verifier of any key can update them.
         if let Some(key) = self.keys.first() {
             key.verifier.update(state, chunk);
         }
@@ -105,7 +114,7 @@ impl Verifier for Keyring {
     }
 
     fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
-        // No challenge here is keyed, so any key's verifier answers it.
+        // No challenge here needs a secret, so the verifier of any key can respond.
         self.keys.first()?.verifier.challenge(request)
     }
 
@@ -139,33 +148,40 @@ impl crate::sign::sign::Sign for Keyring {
 macro_rules! with_key_ids {
     ($($(#[$doc:meta])* $name:ident($header:literal) = $scheme:expr;)*) => {$(
         $(#[$doc])*
+        ///
+        #[doc = crate::providers::macros::page!($name)]
         #[derive(Clone, Debug)]
         pub struct $name(Keyring);
 
         impl $name {
-            /// How it signs, without the choice of the key.
+            /// The signature scheme, without the selection of the key.
             pub const SCHEME: Scheme = $crate::providers::apply::applied($scheme);
 
-            /// The provider's name, the status of refusals and the body limit, for look-ups.
+            /// The provider's name, the status of rejections and the body limit, for lookups.
             pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
 
-            /// Creates a verifier with the key of this id and its secrets, the current one first. A
-            /// request that names another is refused before its body is read.
+            /// Creates a verifier with this key ID and its secrets, the current one first.
+            ///
+            /// A request with another key ID is rejected before its body is read.
             ///
             /// # Errors
             ///
-            /// When the id is empty or cannot stand in the header, as [`Secret::new`](crate::Secret::new), and
-            /// when there are none or more than 16.
+            /// Returns an error if the ID is empty or contains a character that the header cannot
+            /// carry, for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+            /// secrets or more than 16.
             pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
                 Keyring::new(Self::SCHEME, $header).with(id, secrets).map(Self)
             }
 
-            /// Accepts a further key, or further secrets of one that was named before.
-            /// [`Verified::key_index`](crate::Verified::key_index) counts the secrets of all keys in the order in which they were given.
+            /// Adds a key, or secrets of a key that was added before.
+            ///
+            /// [`Verified::key_index`](crate::Verified::key_index) counts the secrets of all keys
+            /// in the order in which they were added.
             ///
             /// # Errors
             ///
-            /// As for [`new`](Self::new), and when there are more than 16 secrets of all keys.
+            /// Returns an error for the reasons of [`new`](Self::new), and if all keys together
+            /// have more than 16 secrets.
             pub fn key(self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
                 self.0.with(id, secrets).map(Self)
             }
@@ -180,55 +196,88 @@ macro_rules! with_key_ids {
 }
 
 with_key_ids! {
-    /// Ably.
+    /// Ably webhooks: HMAC-SHA256 of the body, with the key of an ID.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Ably};
+    ///
+    /// let layer = SignatureLayer::new(Ably::new("xVLyHw.kGF3Ag", "made-up-secret")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// | | |
     /// |---|---|
-    /// | header | `X-Ably-Signature: <base64>` + `X-Ably-Key: <key id>`, which picks the secret |
-    /// | algorithm | HMAC-SHA256; key: what follows the colon in the API key, as it is |
+    /// | header | `X-Ably-Signature: <base64>`, `X-Ably-Key: <key ID>` |
+    /// | algorithm | HMAC-SHA256; the key is the text after the colon of the API key |
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | none known |
+    /// | delivery ID | none known |
     /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor's documentation: ably/docs `src/pages/docs/platform/integrations/webhooks/index.mdx` |
     ///
-    /// An API key `xVLyHw.kGF3Ag:the-secret` is `Ably::new("xVLyHw.kGF3Ag", the_secret)?`. Signing is
-    /// an option there, and documented for batched requests.
+    /// - The key ID selects the secret. For the API key `xVLyHw.kGF3Ag:the-secret`, use
+    ///   `Ably::new("xVLyHw.kGF3Ag", the_secret)?`.
+    /// - Signing is an option in Ably, and documented for batched requests.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: ably/docs
+    /// `src/pages/docs/platform/integrations/webhooks/index.mdx`.
     Ably("x-ably-key") = Scheme::hmac_sha256("x-ably-signature")
         .provider("ably")
         .encoding(Encoding::Base64);
 
-    /// Pusher Channels.
+    /// Pusher Channels webhooks: HMAC-SHA256 of the body, with the key of an ID.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Pusher};
+    ///
+    /// let layer = SignatureLayer::new(Pusher::new("made-up-app-key", "made-up-secret")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
     ///
     /// | | |
     /// |---|---|
-    /// | header | `X-Pusher-Signature: <hex>` + `X-Pusher-Key: <app key>`, which picks the secret |
-    /// | algorithm | HMAC-SHA256; key: the app's secret as it is |
-    /// | signed content | the body |
-    /// | freshness | none: the body has a `time_ms`, for which there is no rule |
-    /// | delivery id | none known |
-    /// | challenge | none |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | after a refusal | it comes again (<https://docs.bird.com/pusher/channels/channels/webhooks/channels-webhook-timeouts-and-retries>) |
-    /// | evidence | vendor vector: pusher/pusher-http-go webhook tests |
-    Pusher("x-pusher-key") = Scheme::hmac_sha256("x-pusher-signature").provider("pusher");
-
-    /// Worldline Connect, once Ingenico.
-    ///
-    /// | | |
-    /// |---|---|
-    /// | header | `X-GCS-Signature: <base64>` + `X-GCS-KeyId: <key id>`, which picks the secret |
-    /// | algorithm | HMAC-SHA256; key: the secret as it is |
+    /// | header | `X-Pusher-Signature: <hex>`, `X-Pusher-Key: <app key>` |
+    /// | algorithm | HMAC-SHA256; the key is the app's secret |
     /// | signed content | the body |
     /// | freshness | none: a captured request can be sent again |
-    /// | delivery id | in the body (`id`) |
-    /// | challenge | the unsigned GET with `X-GCS-Webhooks-Endpoint-Verification` is answered with its value and does not reach the handler |
-    /// | status | 403 |
-    /// | body limit | 16 MiB; no maximum is documented |
-    /// | evidence | vendor vector: Ingenico-ePayments/connect-sdk-go webhook tests |
+    /// | delivery ID | none known |
+    /// | challenge | none |
+    ///
+    /// - The app key selects the secret.
+    /// - The body has a `time_ms`. Pusher gives no rule for it, so it is not checked.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor vector: pusher/pusher-http-go webhook tests.
+    Pusher("x-pusher-key") = Scheme::hmac_sha256("x-pusher-signature").provider("pusher");
+
+    /// Worldline Connect webhooks (formerly Ingenico): HMAC-SHA256 of the body, with the key of an
+    /// ID.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Worldline};
+    ///
+    /// let layer = SignatureLayer::new(Worldline::new("made-up-key-id", "made-up-secret")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// | | |
+    /// |---|---|
+    /// | header | `X-GCS-Signature: <base64>`, `X-GCS-KeyId: <key ID>` |
+    /// | algorithm | HMAC-SHA256; the key is the secret |
+    /// | signed content | the body |
+    /// | freshness | none: a captured request can be sent again |
+    /// | delivery ID | `id` in the body |
+    /// | challenge | an unsigned GET with `X-GCS-Webhooks-Endpoint-Verification`: the response is its value |
+    ///
+    /// - The key ID selects the secret.
+    /// - The challenge does not reach the handler.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor vector: Ingenico-ePayments/connect-sdk-go webhook tests.
+    #[doc(alias = "ingenico")]
     Worldline("x-gcs-keyid") = Scheme::hmac_sha256("x-gcs-signature")
         .provider("worldline")
         .encoding(Encoding::Base64)

@@ -1,3 +1,5 @@
+//! Mailgun webhooks and routes.
+
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
@@ -25,38 +27,63 @@ use crate::{
     },
 };
 
-/// Mailgun: webhooks, and routes that forward a message as a form.
+/// Mailgun webhooks and routes: HMAC-SHA256 of a time and a token, which does not cover the body.
+///
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::Mailgun};
+///
+/// let layer = SignatureLayer::new(Mailgun::new("made-up-secret")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
-/// | header | none: `timestamp`, `token` and `signature: <hex>` stand in the body, in JSON inside `signature`, in a form as they are |
-/// | algorithm | HMAC-SHA256; key: the HTTP webhook signing key as it is |
+/// | header | none: `timestamp`, `token` and `signature: <hex>` are in the body |
+/// | algorithm | HMAC-SHA256; the key is the HTTP webhook signing key |
+/// | signed content | `<timestamp><token>` |
 /// | proves | that Mailgun signed this time and token; **nothing else about the body** |
-/// | freshness | 5 minutes both ways; [`accept_retries`](Self::accept_retries) accepts retries, which carry the first attempt's time |
-/// | delivery id | `token`, **signed** |
-/// | status | 403, after which Mailgun sends again. A 406 ends the retries |
+/// | freshness | 5 minutes both ways; see [`accept_retries`](Self::accept_retries) |
+/// | delivery ID | `token`, **signed** |
 /// | challenge | none |
-/// | retries | for 8 hours (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries>); each repeats the first attempt's time (second-hand: <https://github.com/PostHog/posthog/pull/103057>) |
-/// | body limit | 50 MiB (second-hand: <https://help.gohighlevel.com/support/solutions/articles/48001208913-what-is-the-file-size-limit-of-an-attachment-to-an-sms-or-an-email->) |
-/// | after a refusal | it comes again (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries>) |
-/// | evidence | public vector: rails/rails actionmailbox tests; <https://documentation.mailgun.com> |
 ///
-/// It is **weaker than a signature of the body**: whoever sees one request can send any other with
-/// its signature, until the time is too old. A [`ReplayLayer`](crate::replay::ReplayLayer) refuses the
-/// second use.
+/// - This is **weaker than a signature of the body**: anyone who sees one request can send any
+///   other with its signature, until the time is too old. A
+///   [`ReplayLayer`](crate::replay::ReplayLayer) rejects the second use.
+/// - Retries carry the first attempt's time: only [`accept_retries`](Self::accept_retries) accepts
+///   all of them.
+/// - JSON has the three fields in the object `signature`, a form has them as parameters. Routes
+///   forward a message as a form.
+/// - Each of the three fields must occur exactly once, without a file name, and must be shorter
+///   than 1 KiB.
+/// - Routes send a message with attachments as `multipart/form-data`, which the feature `multipart`
+///   reads. Without the feature, the message is rejected, and Mailgun retries it for 8 hours. The
+///   same happens to a message with a part whose headers are folded or contain control characters,
+///   because the parser does not accept it.
 ///
-/// Routes send a message with attachments as `multipart/form-data`, which the feature `multipart` reads.
-/// Without it such a message is refused, and Mailgun sends it again for 8 hours. So it is with a part
-/// whose headers are folded or hold control characters, which the reader does not take.
+/// # Secret
 ///
-/// The three fields must be there exactly once each, without a file name, and shorter than 1 KiB.
+/// `GET /v5/accounts/http_signing_key` returns the account's HTTP webhook signing key.
+/// It is not an API key. ([Mailgun](https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/account-management/get-v5-accounts-http_signing_key.md))
+/// A subaccount's webhooks also carry `parent-signature`, made with the primary account's key.
+/// This type reads `signature` only. ([Mailgun](https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks))
+///
+/// # Not covered
+///
+/// Mailgun Optimize (InboxReady) alerts sign the body in `X-Sign` with another key.
+/// This crate has no type for them. ([Mailgun](https://documentation.mailgun.com/docs/inboxready/alerts-ir))
+///
+/// # Evidence
+///
+/// Public vector: rails/rails actionmailbox tests; <https://documentation.mailgun.com>.
+///
+#[doc = crate::providers::macros::page!(Mailgun)]
 #[derive(Clone, Debug)]
 pub struct Mailgun {
     keys: Arc<Vec<Mac>>,
     tolerance: Tolerance,
 }
 
-/// How the body is written.
+/// Format of the body.
 enum Format {
     Form,
     Json,
@@ -67,7 +94,7 @@ enum Format {
 const POLICY: &DeliveryPolicy = apply::find("mailgun");
 
 impl Mailgun {
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults =
         apply::defaults("mailgun").with_sensitive_fields(&["signature"]);
 
@@ -75,25 +102,26 @@ impl Mailgun {
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if a key is another
+    /// credential of Mailgun, and if there are no keys or more than 16.
     pub fn new(signing_keys: impl IntoSecrets) -> Result<Self, ConfigError> {
         let keys = other_credentials::checked(signing_keys, 0, Self::DEFAULTS.provider())?;
         let keys = Arc::new(keys.iter().map(|key| Mac::hmac_sha256(key.expose())).collect());
         Ok(Self { keys, tolerance: POLICY.tolerance() })
     }
 
-    /// Accepts a delivery for as long as Mailgun sends it again: 8 hours and 48 minutes after the signed
-    /// time.
+    /// Accepts a delivery for as long as Mailgun retries it: 8 hours and 48 minutes after the
+    /// signed time.
     ///
-    /// Mailgun sends the first attempt's time and token with each retry. **Use it only above a
-    /// [`ReplayLayer`](crate::replay::ReplayLayer)**: for as long, whoever sees one request can send any
-    /// other with its signature. The layer lets each token through once.
+    /// Mailgun sends the first attempt's time and token with each retry. **Use this option only
+    /// above a [`ReplayLayer`](crate::replay::ReplayLayer)**: within this window, anyone who sees
+    /// one request can send any other with its signature. The replay layer accepts each token once.
     #[must_use]
     pub const fn accept_retries(self) -> Self {
         self.tolerance(POLICY.tolerance_of_retries())
     }
 
-    /// How far the signed time may be off, in place of five minutes.
+    /// Sets how far the signed time may be off, in place of 5 minutes.
     #[must_use]
     pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = tolerance;
@@ -135,13 +163,14 @@ fn multipart_format(content_type: &[u8]) -> Result<Format, Rejection> {
 
 #[cfg(not(feature = "multipart"))]
 fn multipart_format(_: &[u8]) -> Result<Format, Rejection> {
-    // The cure stands where the log shows it.
+    // The log shows this text, so it names the fix.
     Err(Rejection::malformed("content-type: multipart/form-data needs the feature `multipart`"))
 }
 
 const FIELDS: [&str; 3] = ["timestamp", "token", "signature"];
 
-/// Longest of the three fields, in bytes. Mailgun's have 10, 50 and 64.
+/// Length that each of the three fields must stay below, in bytes. Mailgun's fields have 10, 50 and
+/// 64 bytes.
 const MAX_FIELD: usize = 1024;
 
 type Texts<'a> = [Cow<'a, [u8]>; 3];
@@ -199,8 +228,8 @@ impl Verifier for Mailgun {
                 return Err(Rejection::malformed_in(Field::form(name)));
             }
         }
-        // There is nothing between time and token: with another number of digits, one signature
-        // would stand for other times and other tokens (T-32).
+        // No delimiter separates the time from the token. With another number of digits, one
+        // signature would cover other times and other tokens.
         let time = Timestamp::parse(&timestamp, TimestampFormat::UnixSeconds);
         let time = time.filter(|_| timestamp.len() == 10);
         let time = time.ok_or(Rejection::malformed_in(Field::form("timestamp")))?;
@@ -229,8 +258,8 @@ impl Verifier for Mailgun {
 
 #[cfg(feature = "sign")]
 impl crate::sign::sign::Sign for Mailgun {
-    /// A JSON object, a form or, with the feature `multipart`, the other parts of a multipart form,
-    /// without the three fields.
+    /// Adds the three fields to a JSON object, a form or, with the feature `multipart`, the parts
+    /// of a multipart form.
     fn sign(
         &self,
         head: &mut Parts,

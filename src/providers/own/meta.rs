@@ -1,3 +1,5 @@
+//! Meta webhooks.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,22 +21,7 @@ use crate::{
     },
 };
 
-/// Meta: WhatsApp, Messenger, Instagram and the Graph API.
-///
-/// | | |
-/// |---|---|
-/// | header | `X-Hub-Signature-256: sha256=<hex>` |
-/// | algorithm | HMAC-SHA256, the app secret as it is |
-/// | signed content | the body as sent, with its `\u00e4` escapes; decoding and writing it anew breaks the signature |
-/// | freshness | none: a captured delivery can be sent again |
-/// | delivery id | in the body (message ids) |
-/// | challenge | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered once [`verify_token`](Self::verify_token) is set |
-/// | status | 403 |
-/// | body limit | 3 MiB (<https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks>) |
-/// | after a refusal | it comes again (<https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks>) |
-/// | evidence | public vector: hexdocs.pm/whatsapp_sdk; <https://developers.facebook.com/docs/graph-api/webhooks/getting-started> |
-///
-/// Axum's own extractors have a limit of 2 MB: use `axum::Signed`, or raise `DefaultBodyLimit`.
+/// Meta webhooks (WhatsApp, Messenger, Instagram, Graph API): HMAC-SHA256 of the body.
 ///
 /// ```
 /// use tower_webhook::{SignatureLayer, providers::Meta};
@@ -44,6 +31,41 @@ use crate::{
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
+///
+/// | | |
+/// |---|---|
+/// | header | `X-Hub-Signature-256: sha256=<hex>` |
+/// | algorithm | HMAC-SHA256; the key is the app secret |
+/// | signed content | the body |
+/// | freshness | none: a captured request can be sent again |
+/// | delivery ID | message IDs in the body |
+/// | challenge | an unsigned GET with `hub.mode=subscribe`, `hub.verify_token` and `hub.challenge`: the response is the challenge, once [`verify_token`](Self::verify_token) is set |
+///
+/// - Meta signs the body as sent, with its `\u00e4` escapes. A body that was decoded and written
+///   again does not match the signature.
+/// - axum's own extractors limit bodies to 2 MB: use `axum::Signed`, or raise `DefaultBodyLimit`.
+///
+/// # Secret
+///
+/// In the Meta App Dashboard: *App settings* → *Basic* → *App Secret*. ([Meta](https://developers.facebook.com/documentation/instagram-platform/webhooks.md), [Meta](https://developers.facebook.com/documentation/development/create-an-app/app-dashboard/basic-settings))
+/// WhatsApp and Messenger have it in the same place. ([Meta](https://github.com/fbsamples/whatsapp-business-jaspers-market/blob/0662be2d78caf668da082ac1ea18b2a8e294f307/README.md), [Meta](https://github.com/fbsamples/original-coast-clothing/blob/1163b84e4ff4ae90dc229874430c3ce86ae7a7e6/README.md))
+///
+/// # Settings
+///
+/// You choose the verify token. Type it into the *Verify token* field beside *Callback URL* in the
+/// App Dashboard. Pass the same text to `verify_token`, and start the server before you save: Meta
+/// then sends its GET request. ([Meta](https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint.md))
+///
+/// # Evidence
+///
+/// Public vector: hexdocs.pm/whatsapp_sdk;
+/// <https://developers.facebook.com/docs/graph-api/webhooks/getting-started>.
+///
+#[doc = crate::providers::macros::page!(Meta)]
+#[doc(alias = "facebook")]
+#[doc(alias = "instagram")]
+#[doc(alias = "messenger")]
+#[doc(alias = "whatsapp")]
 #[derive(Clone, Debug)]
 pub struct Meta(Arc<Inner>);
 
@@ -54,7 +76,7 @@ struct Inner {
 }
 
 impl Meta {
-    /// How it signs.
+    /// The signature scheme.
     pub const SCHEME: Scheme = apply::applied(
         Scheme::hmac_sha256("x-hub-signature-256")
             .provider("meta")
@@ -62,7 +84,7 @@ impl Meta {
             .legacy(&Scheme::hmac_sha1("x-hub-signature").provider("meta").prefix("sha1=")),
     );
 
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults =
         Self::SCHEME.defaults().with_challenge(Challenge::Query("hub.mode"));
 
@@ -70,29 +92,36 @@ impl Meta {
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if a secret is
+    /// another credential of Meta, and if there are no secrets or more than 16.
     pub fn new(app_secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let scheme = Self::SCHEME.verifier(app_secrets)?;
         Ok(Self(Arc::new(Inner { scheme, verify_tokens: Vec::new() })))
     }
 
-    /// Answers Meta's challenge (a GET) when it carries one of these tokens: with the challenge as plain
-    /// text, with 403 for another token or mode, and with 400 when a part is missing. No GET
-    /// reaches the handler then; every other method is verified as before. Single WhatsApp numbers can
-    /// have a token of their own: a further call adds its tokens.
+    /// Adds verify tokens, so that the layer responds to Meta's challenge, a GET.
+    ///
+    /// - A challenge with one of these tokens gets its `hub.challenge` back, as plain text.
+    /// - Another token or mode gets `403 Forbidden`.
+    /// - A challenge with a missing part gets `400 Bad Request`.
+    ///
+    /// From then on, no GET reaches the handler. Requests with other methods are verified. Call
+    /// this method again to add tokens: a WhatsApp number can have a token of its own.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16 in all.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// tokens or more than 16 in all.
     pub fn verify_token(mut self, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         let all = &mut Arc::make_mut(&mut self.0).verify_tokens;
         all.extend(tokens.into_secrets()?.counted(all.len())?);
         Ok(self)
     }
 
-    /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`. Where the
-    /// newer header is present it decides alone, so that nobody can choose the weaker one. A captured
-    /// delivery whose newer header was taken off has the same
+    /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`.
+    ///
+    /// If the newer header is present, it alone is verified, so that nobody can choose the weaker
+    /// one. Removing the newer header from a captured delivery does not change its
     /// [`replay_key`](crate::Verified::replay_key).
     #[must_use]
     pub fn accept_legacy_sha1(mut self) -> Self {
@@ -124,7 +153,7 @@ impl Verifier for Meta {
 
     fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
         let head = request.head();
-        // Only GET, so that no other method gets round verification (T-43).
+        // Only GET, so that no other method bypasses verification.
         (head.method == Method::GET && !self.0.verify_tokens.is_empty())
             .then(|| subscription(head, &self.0.verify_tokens))
             .map(|challenge| Ok(echo(challenge?.as_bytes())))

@@ -1,3 +1,5 @@
+//! Microsoft Graph change notifications.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,44 +19,75 @@ use crate::{
 
 const FIELD: &str = "clientState";
 
-/// Microsoft Graph change notifications, by `clientState`.
+/// Microsoft Graph change notifications: a token in the body, which proves the sender and not the
+/// rest of the body.
+///
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::MicrosoftGraph};
+///
+/// let layer = SignatureLayer::new(MicrosoftGraph::new("made-up-secret")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
-/// | header | none: `clientState` of **each** notification in the body's `value` |
+/// | header | none: the token is `clientState` of **each** notification in the body's `value` |
 /// | proves | that the sender knows the token; **nothing else about the body** |
-/// | delivery id | in the body (`id` of each notification) |
-/// | challenge | the unsigned POST with `validationToken` in the query is answered with it as plain text; no such POST reaches the handler |
-/// | status | 403 |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | after a refusal | it comes again (<https://github.com/microsoftgraph/microsoft-graph-docs-contrib/commit/7f704aa53c2141ba9a494c4a80b6333c2acc1f0f>) |
-/// | evidence | **second-hand**: learn.microsoft.com, not checked against a delivery |
+/// | delivery ID | `id` of each notification in the body |
+/// | challenge | an unsigned POST with `validationToken` in the query: the response is its value as plain text |
 ///
-/// The token stands in the body, so that the whole body is read, up to the limit, before anything is
-/// known of the sender. The `validationTokens` of rich notifications are not verified here. Graph
-/// expects a 202 from the handler.
+/// - The token is in the body. The layer therefore reads the whole body, up to the body limit,
+///   before anything is known about the sender.
+/// - No POST with `validationToken` in the query reaches the handler.
+/// - Graph expects `202 Accepted` from the handler.
+///
+/// # Secret
+///
+/// You choose it. Pass it as `clientState` when you create the subscription by the API. ([Microsoft](https://github.com/microsoftgraph/microsoft-graph-docs-contrib/blob/01c641aced9437aea8a5c1f17fd65078bff7391e/concepts/change-notifications-delivery-webhooks.md))
+///
+/// # Settings
+///
+/// Start the server first. Graph sends a validation token to `notificationUrl` while it creates the
+/// subscription. The layer responds to it. ([Microsoft](https://github.com/microsoftgraph/microsoft-graph-docs-contrib/blob/01c641aced9437aea8a5c1f17fd65078bff7391e/concepts/change-notifications-delivery-webhooks.md))
+///
+/// # Not covered
+///
+/// `validationTokens`, the JWTs of notifications with resource data ("rich notifications"): this
+/// type does not verify them. ([Microsoft](https://github.com/microsoftgraph/microsoft-graph-docs-contrib/blob/f9054e2a6c0bbc6f48dedeb5f34765ad5e0bda42/concepts/change-notifications-with-resource-data.md))
+/// Event Hubs: Graph then sends no HTTP request to you. ([Microsoft](https://github.com/microsoftgraph/microsoft-graph-docs-contrib/blob/2648e2377b71152ec06581d9ddbee356a4b98e11/concepts/change-notifications-delivery-event-hubs.md))
+///
+/// # Evidence
+///
+/// **Second-hand**: learn.microsoft.com, not checked against a delivery.
+///
+#[doc = crate::providers::macros::page!(MicrosoftGraph)]
+#[doc(alias = "office365")]
+#[doc(alias = "onedrive")]
+#[doc(alias = "outlook")]
 #[derive(Clone, Debug)]
 pub struct MicrosoftGraph(Arc<Vec<Secret>>);
 
 impl MicrosoftGraph {
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults = apply::defaults("microsoft_graph")
-        // Of rich notifications also tokens, which others may take for proof.
+        // Rich notifications also have tokens that other receivers may accept as proof.
         .with_sensitive_fields(&[FIELD, "validationTokens"])
         .with_challenge(Self::CHALLENGE);
 
     const CHALLENGE: Challenge = Challenge::PostQuery("validationToken");
 
-    /// Expects one of these `clientState`s, as they were given when the subscriptions were made.
+    /// Creates a verifier that expects one of these values of `clientState`, with which you created
+    /// the subscriptions.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// values or more than 16.
     pub fn new(client_states: impl IntoSecrets) -> Result<Self, ConfigError> {
         Ok(Self(Arc::new(other_credentials::checked(client_states, 0, Self::DEFAULTS.provider())?)))
     }
 
-    /// The index of the secret in one notification.
+    /// Returns the index of the secret that one notification carries.
     fn key_index(&self, notification: Value<'_>) -> Result<usize, Rejection> {
         let Value::Object(notification) = notification else {
             return Err(Rejection::malformed_in(Field::json("value")));
@@ -72,12 +105,13 @@ impl Verifier for MicrosoftGraph {
         Ok(())
     }
 
-    /// Of several secrets in one body the last counts as the key, so that it is not retired early.
+    /// Reports the last of several secrets in one body as the key, so that you do not remove an
+    /// older secret too early.
     fn finish(&self, _: &mut (), _: &Context<'_>, body: &Bytes) -> Result<Outcome, Rejection> {
         let Ok(Some(Value::Array(notifications))) = json::field(body, "value") else {
             return Err(Rejection::malformed_in(Field::json("value")));
         };
-        // One good token must not carry others along; none at all is no token.
+        // Each notification needs a token, and a body needs at least one notification.
         let mut verdict = Err(Rejection::missing_in(Field::json(FIELD)));
         let mut is_first = true;
         let visited = json::items(notifications.as_bytes(), &mut |notification| {
@@ -105,7 +139,8 @@ impl Verifier for MicrosoftGraph {
 
 #[cfg(feature = "sign")]
 impl crate::sign::sign::Sign for MicrosoftGraph {
-    /// `{"value":[…]}`, whose notifications have no `clientState`; what else there is is dropped.
+    /// Adds `clientState` to the notifications of `{"value":[…]}`. Other members of the body, and
+    /// items that are not objects, are dropped.
     fn sign(
         &self,
         _: &mut http::request::Parts,

@@ -1,4 +1,4 @@
-//! Providers with code of their own, a file for each.
+//! Providers with code of their own, one file each.
 
 pub(crate) mod asana;
 pub(crate) mod azure_event_grid;
@@ -22,6 +22,7 @@ pub(crate) mod strava;
 pub(crate) mod telnyx;
 pub(crate) mod token_exchange;
 pub(crate) mod twilio;
+pub(crate) mod twilio_settings;
 #[cfg(feature = "sign")]
 pub(crate) mod twilio_sign;
 pub(crate) mod twilio_url;

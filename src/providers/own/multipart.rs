@@ -1,4 +1,4 @@
-//! A few short fields of a `multipart/form-data` body, in which anything else may be a file.
+//! Reader of a few short fields in a `multipart/form-data` body, whose other parts may be files.
 
 use std::{
     pin::Pin,
@@ -15,21 +15,22 @@ use multer::{Field, Multipart};
 
 use crate::outcome::{field, kind::RejectionKind, rejection::Rejection};
 
-/// Bytes that the reader gets at once, and only when it is stuck without them. It copies them, so this
-/// bounds its memory.
+/// Number of bytes that the parser gets at once, when it cannot proceed without them. The parser
+/// copies them, so this limits its memory.
 const STEP: usize = 16 << 10;
 
-/// Steps without progress: in the headers of one part, or before the first. Without a bound the
-/// reader would keep a body without a boundary, and search it again in each step.
+/// Maximum number of steps without progress, in the headers of one part or before the first part.
+/// Without a limit, the parser would keep a body without a boundary and search it again in each
+/// step.
 const MAX_IDLE_STEPS: usize = 4;
 
-/// Most parts in one body. A part costs more than its bytes.
+/// Maximum number of parts in one body. A part costs more than its bytes.
 const MAX_PARTS: usize = 1000;
 
-/// Longest boundary, in bytes (RFC 2046, section 5.1.1).
+/// Maximum length of a boundary, in bytes (RFC 2046, section 5.1.1).
 const MAX_BOUNDARY: usize = 70;
 
-/// The boundary that the `Content-Type` names.
+/// Returns the boundary in the value of `Content-Type`.
 pub(crate) fn boundary(content_type: &[u8]) -> Option<String> {
     let (_, mut rest) = std::str::from_utf8(content_type).ok()?.split_once(';')?;
     let mut found = None;
@@ -48,7 +49,8 @@ pub(crate) fn boundary(content_type: &[u8]) -> Option<String> {
     found.filter(|boundary| (1..=MAX_BOUNDARY).contains(&boundary.len()))
 }
 
-/// A parameter's value, in quotes or up to the next semicolon, and what follows.
+/// Returns a parameter's value, which is in quotes or ends at the next semicolon, and the text
+/// after it.
 fn parameter(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let (value, after) = text.split_at(text.find(';').unwrap_or(text.len()));
@@ -65,8 +67,8 @@ fn parameter(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// The values of these fields, of which each must be there exactly once, without a file name and
-/// shorter than `max_len`.
+/// Returns the values of these fields. Each must occur exactly once, without a file name, and must
+/// be shorter than `max_len`.
 pub(crate) fn fields<const N: usize>(
     body: &Bytes,
     boundary: &str,
@@ -96,7 +98,7 @@ pub(crate) fn fields<const N: usize>(
     Err(malformed())
 }
 
-/// The whole of a short part.
+/// Returns the content of a short part.
 fn short(
     is_stuck: &AtomicBool,
     part: &mut Field<'_>,
@@ -110,7 +112,7 @@ fn short(
             return Err(Rejection::malformed_in(field::Field::form(name)));
         }
     }
-    // What one reader takes for a field, another takes for a file.
+    // Another parser could read a field with a file name as a file.
     part.file_name()
         .is_none()
         .then_some(value)
@@ -121,14 +123,14 @@ fn chunk(is_stuck: &AtomicBool, part: &mut Field<'_>) -> Result<Option<Bytes>, R
     next(is_stuck, |cx| Pin::new(&mut *part).poll_next(cx).map(Option::transpose))
 }
 
-/// Runs the reader until it has something: its body is at hand, so that it never waits.
+/// Runs the parser until it has a result. It never waits, because the whole body has arrived.
 fn next<T>(
     is_stuck: &AtomicBool,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<multer::Result<T>>,
 ) -> Result<T, Rejection> {
     let mut cx = Context::from_waker(Waker::noop());
     for step in 0..=MAX_IDLE_STEPS {
-        // First from what it has.
+        // The first step uses only the bytes that the parser already has.
         is_stuck.store(step > 0, Ordering::Relaxed);
         if let Poll::Ready(result) = poll(&mut cx) {
             return result.map_err(|error| malformed().with_source(error));
@@ -153,8 +155,8 @@ fn malformed() -> Rejection {
     Rejection::malformed_in(field::Field::Body)
 }
 
-/// The body in pieces. The reader takes what it can get at once, so it gets one each time that it is
-/// stuck.
+/// Stream of the body in steps. The parser takes all bytes that the stream offers, so the stream
+/// offers one step each time that the parser cannot proceed.
 struct Steps {
     rest: Bytes,
     is_stuck: Arc<AtomicBool>,

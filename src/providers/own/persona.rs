@@ -1,3 +1,5 @@
+//! Persona webhooks.
+
 use std::fmt;
 
 use bytes::Bytes;
@@ -26,31 +28,45 @@ use crate::{
 
 const HEADER: &str = "persona-signature";
 
-/// Most sets in one request: each costs a hash of the body for each secret.
+/// Maximum number of sets in one request. Each set costs a hash of the body for each secret.
 const MAX_SETS: usize = 4;
 
-/// Persona.
+/// Persona webhooks: HMAC-SHA256 of time and body.
+///
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::Persona};
+///
+/// let layer = SignatureLayer::new(Persona::new("made-up-secret")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
-/// | header | `Persona-Signature: t=<seconds>,v1=<hex>`; while a secret is rotated two such sets with a space between them, one by each secret |
-/// | algorithm | HMAC-SHA256; key: the secret as it is |
-/// | signed content | `<time>.<body>`, with the time of the same set |
-/// | freshness | 24 hours back, 5 minutes ahead: a retry may carry the first attempt's time. Without a replay guard, turned on by `guard_body_only`, a captured delivery can be sent again for as long |
-/// | delivery id | none known |
+/// | header | `Persona-Signature: t=<seconds>,v1=<hex>` |
+/// | algorithm | HMAC-SHA256; the key is the secret's text |
+/// | signed content | `<time>.<body>` |
+/// | freshness | 24 hours back, 5 minutes ahead |
+/// | delivery ID | none known |
 /// | challenge | none |
-/// | status | 403 |
-/// | retries | for an unknown time; whether each is signed anew is unknown |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | vendor's documentation: <https://docs.withpersona.com/docs/webhooks-best-practices> |
 ///
-/// One good set is enough. The replay key is made of the body alone, so that whoever leaves out one
-/// of two sets does not make a new delivery.
+/// - During a rotation, the header has two sets with a space between them, one for each secret.
+///   Each set signs its own time. One valid set is enough.
+/// - Freshness is this long because a retry may carry the first attempt's time. Without a replay
+///   guard, turned on by `guard_body_only`, a captured delivery can be sent again within this
+///   window.
+/// - The replay key depends on the body alone, so a replay with only one of two sets is not a new
+///   delivery.
+///
+/// # Evidence
+///
+/// Vendor's documentation: <https://docs.withpersona.com/docs/webhooks-best-practices>.
+///
+#[doc = crate::providers::macros::page!(Persona)]
 #[derive(Clone, Debug)]
 pub struct Persona(SchemeVerifier);
 
 impl Persona {
-    /// How one set is signed.
+    /// The signature scheme of one set.
     pub const SCHEME: Scheme = apply::applied(
         Scheme::hmac_sha256(HEADER)
             .provider("persona")
@@ -62,11 +78,11 @@ impl Persona {
     scheme_methods!(timed);
 }
 
-/// Carried from the head to the end of the body.
+/// State of a verification, from the head to the end of the body.
 #[doc(hidden)]
 pub struct PersonaState(Vec<(Parts, SchemeState)>);
 
-/// Heads that hold one set each: a set's time can then be no other set's.
+/// Returns a head for each set, so that no set can use the time of another.
 fn sets(head: &Parts) -> Result<Vec<Parts>, Rejection> {
     let sets: Vec<_> = required(head, HEADER)?.split(|byte| *byte == b' ').collect();
     if sets.len() > MAX_SETS {
@@ -114,10 +130,10 @@ impl Verifier for Persona {
         let sets = state.0.iter_mut();
         let verdicts = sets.map(|(set, state)| {
             let outcome = self.0.finish(state, &request.with_head(set), body);
-            // There is no challenge.
+            // Persona has no challenge.
             outcome.map(|outcome| outcome.verified().clone())
         });
-        // The set that is accepted longest: a replay guard must know the body until then.
+        // Use the set that is accepted longest: a replay guard must know the body until then.
         let mut refused = None;
         let accepted = verdicts.filter_map(|verdict| {
             let keep = |why| {
@@ -150,7 +166,7 @@ impl Verifier for Persona {
 sign_as!(Persona, self => &self.0);
 
 impl fmt::Debug for PersonaState {
-    /// Without the sets, which are signatures.
+    /// Writes the type without the sets, which are signatures.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PersonaState").finish_non_exhaustive()
     }

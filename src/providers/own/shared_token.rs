@@ -1,3 +1,5 @@
+//! Fixed tokens in a header or in the URL.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,46 +17,59 @@ use crate::{
     },
 };
 
-/// A fixed token where the user chooses: in a header, such as WSAPI's "webhook authentication
-/// secret", or in the URL for providers that send nothing else.
+/// A fixed token in a header or in the URL, which proves the sender and not the body.
 ///
-/// It is **weaker than a signature**: it does not cover the body, so whoever sees one request can
-/// send any other. Prefer the provider's signature where it has one, or use both with
+/// ```
+/// use http::HeaderName;
+/// use tower_webhook::{SignatureLayer, providers::SharedToken};
+///
+/// let header = HeaderName::from_static("x-webhook-token");
+/// let layer = SignatureLayer::new(SharedToken::new(header, "made-up-secret")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+///
+/// It is **weaker than a signature**: it does not cover the body, so anyone who sees one request
+/// can send any other. Prefer the provider's signature if it has one, or use both with
 /// [`all_of`](crate::verifier::all_of).
 ///
-/// It is also for Datadog, BigCommerce and others whose users choose the headers; for providers with
-/// a header of their own see the module [`tokens`](crate::providers::tokens).
+/// Use it for providers whose users choose the header, such as Datadog, BigCommerce and WSAPI with
+/// its "webhook authentication secret". For providers that send nothing else, put the token into
+/// the URL. For providers with their own header, see the module
+/// [`tokens`](crate::providers::tokens).
 ///
 /// The token is compared in constant time, before the body is read.
+#[doc(alias = "api_key")]
+#[doc(alias = "token")]
 #[derive(Clone, Debug)]
 pub struct SharedToken {
     place: Place,
     secrets: Vec<Secret>,
 }
 
-/// Where the token stands.
+/// Place of the token.
 #[derive(Clone, Debug)]
 enum Place {
     Header(HeaderName),
-    /// Its last segment.
+    /// The last segment of the path.
     Path,
     Query(Arc<str>),
 }
 
 impl SharedToken {
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults = apply::defaults("shared_token");
 
-    /// Expects one of these tokens as the header's whole value.
+    /// Creates a verifier that expects one of these tokens as the header's whole value.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// tokens or more than 16.
     pub fn new(header: HeaderName, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::of(Self::DEFAULTS.provider(), header, tokens)
     }
 
-    /// Creates the verifier of a provider with a header of its own.
+    /// Creates the verifier of a provider with its own header.
     pub(crate) fn of(
         provider: &'static str,
         header: HeaderName,
@@ -64,16 +79,16 @@ impl SharedToken {
         Ok(Self { place: Place::Header(header), secrets })
     }
 
-    /// Expects one of these tokens as the value of a parameter of the query, as in `/hook?code=<token>`, and
-    /// that parameter once.
+    /// Creates a verifier that expects one of these tokens in a query parameter, as in
+    /// `/hook?code=<token>`. The parameter must occur exactly once.
     ///
-    /// URLs stand in the logs of servers and proxies: prefer a header, and keep this one out of them.
-    /// Events of the layer do not show it; a look-up's must be told so, by
-    /// [`VerifierDefaults::with_secret_url`].
+    /// Servers and proxies log URLs. Prefer a header, and keep this URL out of logs. The layer's
+    /// events do not show it. For a lookup, declare it with [`VerifierDefaults::with_secret_url`].
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// tokens or more than 16.
     pub fn in_query(
         parameter: impl Into<Arc<str>>,
         tokens: impl IntoSecrets,
@@ -81,14 +96,16 @@ impl SharedToken {
         Self::at(Place::Query(parameter.into()), tokens)
     }
 
-    /// Expects one of these tokens as the last segment of the path, as in `/hook/<token>`. It is compared as
-    /// it stands there: make it of letters, digits, `-` and `_`.
+    /// Creates a verifier that expects one of these tokens as the last segment of the path, as in
+    /// `/hook/<token>`.
     ///
-    /// For the logs holds what [`in_query`](Self::in_query) says.
+    /// The segment is not decoded before the comparison, so use only letters, digits, `-` and `_`
+    /// in the token. See [`in_query`](Self::in_query) for the caveat about logs.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// tokens or more than 16.
     pub fn in_path(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::at(Place::Path, tokens)
     }
@@ -119,7 +136,8 @@ impl SharedToken {
     }
 }
 
-/// The index of the first secret that was received. All are compared, whichever it is.
+/// Returns the index of the first secret that equals the received token. Compares all secrets, so
+/// that the time does not depend on the one that matches.
 pub(crate) fn index_of(secrets: &[Secret], received: &[u8]) -> Result<usize, Rejection> {
     let mut matched = KeyMatch::new();
     for (index, secret) in secrets.iter().enumerate() {
@@ -171,7 +189,7 @@ impl crate::sign::sign::Sign for SharedToken {
             Place::Header(name) => {
                 put(head, name, self.secrets.first().map(Secret::expose).unwrap_or_default())?;
             }
-            // It is part of the URL that the provider was given, and so of the request.
+            // The token is part of the provider's URL, so the request must already have it.
             Place::Path | Place::Query(_) => {
                 self.key_index(head)?;
             }
@@ -180,7 +198,7 @@ impl crate::sign::sign::Sign for SharedToken {
     }
 }
 
-/// Puts a secret into a header.
+/// Sets a header to a secret.
 #[cfg(feature = "sign")]
 pub(crate) fn put(head: &mut Parts, name: &HeaderName, value: &[u8]) -> Result<(), Rejection> {
     let malformed = |_| Rejection::malformed(name.to_string());

@@ -1,3 +1,5 @@
+//! Slack events, slash commands and interactions.
+
 use bytes::Bytes;
 use http::Response;
 
@@ -28,32 +30,57 @@ use crate::{
     },
 };
 
-/// Slack: events, slash commands and interactions.
+/// Slack events, slash commands and interactions: HMAC-SHA256 of time and body.
+///
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::Slack};
+///
+/// let layer = SignatureLayer::new(Slack::new("made-up-secret")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
 /// | header | `X-Slack-Signature: v0=<hex>`, `X-Slack-Request-Timestamp: <seconds>` |
-/// | algorithm | HMAC-SHA256, the signing secret as it is |
+/// | algorithm | HMAC-SHA256; the key is the signing secret |
 /// | signed content | `v0:<time>:<body>` |
 /// | freshness | 5 minutes both ways |
-/// | delivery id | in the body (`event_id`) |
-/// | challenge | the signed POST with `"type": "url_verification"` is answered with its challenge and does not reach the handler |
-/// | first contact | a slash command's `ssl_check=1`, a form with no signature, is answered with 200 (<https://docs.slack.dev/interactivity/implementing-slash-commands>) |
-/// | status | 403 |
-/// | retries | for 6 minutes (<https://docs.slack.dev/apis/events-api/>); whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://docs.slack.dev/authentication/verifying-requests-from-slack>) |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | after a refusal | it comes again (<https://docs.slack.dev/apis/events-api/>) |
-/// | evidence | vendor vector: <https://docs.slack.dev/authentication/verifying-requests-from-slack>, slackapi/python-slack-sdk `tests/signature` |
+/// | delivery ID | `event_id` in the body |
+/// | challenge | a signed POST with `"type": "url_verification"`: the response is its challenge |
+///
+/// - The challenge does not reach the handler.
+/// - First contact: a slash command's `ssl_check=1`, a form without a signature, gets `200 OK`
+///   (<https://docs.slack.dev/interactivity/implementing-slash-commands>).
+///
+/// # Secret
+///
+/// In the app's settings: *Basic Information* → *App Credentials* → *Signing Secret*. ([Slack](https://github.com/slackapi/bolt-python/blob/08491689d2cc1c5598e3d8c683cffe25bd4ae6a7/docs/_tutorials/getting_started_http.md))
+/// Each app has its own. ([Slack](https://api.slack.com/docs/verifying-requests-from-slack))
+///
+/// # Settings
+///
+/// Set the *Request URL* in two places: *Event Subscriptions* and *Interactivity & Shortcuts*. ([Slack](https://github.com/slackapi/bolt-python/blob/08491689d2cc1c5598e3d8c683cffe25bd4ae6a7/docs/_tutorials/getting_started_http.md))
+///
+/// # Not covered
+///
+/// The older verification token, `token` in the body: this type does not check it. ([Slack](https://api.slack.com/docs/verifying-requests-from-slack))
+///
+/// # Evidence
+///
+/// Vendor vector: <https://docs.slack.dev/authentication/verifying-requests-from-slack>,
+/// slackapi/python-slack-sdk `tests/signature`.
+///
+#[doc = crate::providers::macros::page!(Slack)]
 #[derive(Clone, Debug)]
 pub struct Slack(SchemeVerifier);
 
 impl Slack {
-    /// How it signs.
+    /// The signature scheme.
     pub const SCHEME: Scheme = apply::applied(
         Scheme::hmac_sha256("x-slack-signature")
             .provider("slack")
             .unique_content()
-            // The older verification token, by which other receivers know Slack.
+            // The older verification token, which other receivers accept as proof.
             .sensitive_fields(&["token"])
             .first_contacts(&[FirstContact::form(&[
                 ("ssl_check", ContactField::Equals("1")),
@@ -104,7 +131,7 @@ impl Verifier for Slack {
     }
 }
 
-/// The answer to `url_verification`.
+/// Returns the response to `url_verification`, or `None` for every other body.
 fn challenge(body: &Bytes) -> Option<Result<Response<Bytes>, Rejection>> {
     if short_field(body, "type")? != "url_verification" {
         return None;

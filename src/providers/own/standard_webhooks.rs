@@ -1,3 +1,5 @@
+//! Standard Webhooks.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,34 +30,64 @@ use crate::{
     },
 };
 
-/// Standard Webhooks, also as Svix writes it, and everyone who sends through Svix.
+/// Standard Webhooks and Svix: HMAC-SHA256 or Ed25519 of ID, time and body.
+///
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::StandardWebhooks};
+///
+/// let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// let layer = SignatureLayer::new(StandardWebhooks::new(secret)?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
-/// | header | `webhook-signature: v1,<base64> [v1,<base64>]`, `webhook-id`, `webhook-timestamp: <seconds>`; or all three as `svix-…`. A request that mixes the families is refused; other versions than `v1` are skipped |
-/// | algorithm | HMAC-SHA256; the key is the base64 after `whsec_`, which may be left out |
-/// | signed content | `<id>.<time>.<body>`; an id with a `.` is refused, because it would make that ambiguous |
+/// | header | `webhook-signature: v1,<base64> [v1,<base64>]`, `webhook-id`, `webhook-timestamp: <seconds>`; or all three as `svix-…` |
+/// | algorithm | HMAC-SHA256; the key is the decoded base64 after `whsec_`, which may be left out |
+/// | signed content | `<id>.<time>.<body>` |
 /// | freshness | 5 minutes both ways |
-/// | delivery id | `webhook-id`, **signed**, the same for every retry |
+/// | delivery ID | `webhook-id`, **signed**; the same for every retry |
 /// | challenge | none |
-/// | asymmetric | with the feature `asymmetric`, `new_asymmetric` takes `v1a,<base64>` instead: Ed25519 over the same content, the public key after `whpk_` |
-/// | status | 403 |
-/// | retries | for 3 days and 3 hours (<https://github.com/standard-webhooks/standard-webhooks/blob/03f5f8c684881c36430d8b62d7bc54e518371720/spec/standard-webhooks.md>); each is signed anew (<https://github.com/standard-webhooks/standard-webhooks/blob/b2fa7b8719fb75d326b591077f5d1b385cfcdfae/spec/standard-webhooks.md>) |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | after a refusal | it comes again (<https://docs.svix.com/retries>) |
-/// | evidence | vendor vector: standard-webhooks/standard-webhooks `libraries/`, svix/svix-webhooks `rust/src/webhooks.rs`, <https://docs.svix.com/receiving/verifying-payloads/how-manual> |
 ///
-/// Google's Gemini API signs with `v1a`. It has three public keys without ids, at
-/// <https://generativelanguage.googleapis.com/.well-known/jwks.json>: give all of them to
-/// `new_asymmetric`, and again once Google changes them.
+/// - Use it for senders that follow the Standard Webhooks specification, and for all senders that
+///   use Svix.
+/// - A request with headers of both families, `webhook-…` and `svix-…`, is rejected. Signatures of
+///   versions other than `v1` are skipped.
+/// - An ID with a `.` is rejected, because it would make the signed content ambiguous.
+/// - With the feature `asymmetric`, `new_asymmetric` verifies `v1a,<base64>` in place of `v1`:
+///   Ed25519 of the same content, with the public key after `whpk_`.
+/// - Google's Gemini API signs with `v1a`. It has three public keys without IDs, at
+///   <https://generativelanguage.googleapis.com/.well-known/jwks.json>. Pass all of them to
+///   `new_asymmetric`, and again when Google changes them.
+///
+/// # Secret
+///
+/// The sender shows it: `whsec_…`, or the public key `whpk_…` for `new_asymmetric`. ([Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/b2fa7b8719fb75d326b591077f5d1b385cfcdfae/spec/standard-webhooks.md))
+/// Svix's API has it at `…/endpoint/{endpoint_id}/secret`. After a rotation, the previous secret is
+/// valid for 24 hours: pass both. ([Svix](https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/openapi.json))
+///
+/// # Not covered
+///
+/// Senders with these headers and another encoding of the key. `Polar` uses the secret's text. ([Polar](https://github.com/polarsource/polar-js/blob/088b6d6c568c5d51b1b1eabb5d937cbea6fc4f63/src/webhooks.ts))
+/// `Supabase` has secrets that begin with `v1,whsec_`. ([Supabase](https://github.com/supabase/supabase/blob/02d2e00b01d16ba6e7d664bf56beeb49be073e02/apps/docs/content/guides/auth/auth-hooks.mdx))
+///
+/// # Evidence
+///
+/// Vendor vector: standard-webhooks/standard-webhooks `libraries/`, svix/svix-webhooks
+/// `rust/src/webhooks.rs`, <https://docs.svix.com/receiving/verifying-payloads/how-manual>.
+///
+#[doc = crate::providers::macros::page!(StandardWebhooks)]
+#[doc(alias = "standard-webhooks")]
+#[doc(alias = "svix")]
 #[derive(Clone, Debug)]
 pub struct StandardWebhooks(Arc<[SchemeVerifier; 2]>);
 
-/// Which of the two families a request uses.
+/// Position of the family with the `webhook-…` headers.
 const WEBHOOK: usize = 0;
+/// Position of the family with the `svix-…` headers.
 const SVIX: usize = 1;
 
-/// The scheme with these headers for signature, id and time.
+/// Returns the scheme with these headers for signature, ID and time.
 pub(crate) const fn family(names: [&'static str; 3]) -> Scheme {
     tagged_family(names, "v1", Scheme::hmac_sha256(names[0]))
 }
@@ -84,20 +116,21 @@ const HEADERS: [[&str; 3]; 2] = [
 ];
 
 impl StandardWebhooks {
-    /// How it signs, with the `webhook-…` headers.
+    /// The signature scheme with the `webhook-…` headers.
     pub const SCHEME: Scheme = apply::applied(family(HEADERS[WEBHOOK]));
 
-    /// How it signs, with the `svix-…` headers.
+    /// The signature scheme with the `svix-…` headers.
     pub const SVIX_SCHEME: Scheme = apply::applied(family(HEADERS[SVIX]));
 
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
 
     /// Creates a verifier with these secrets, the current one first.
     ///
     /// # Errors
     ///
-    /// When a secret's text is not base64 after `whsec_`, or there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if the text of a
+    /// secret is not base64 after `whsec_`, and if there are no secrets or more than 16.
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let secrets = secrets.into_secrets()?;
         Ok(Self(Arc::new([
@@ -106,12 +139,15 @@ impl StandardWebhooks {
         ])))
     }
 
-    /// Creates a verifier of `v1a` signatures with these public keys, in place of `v1` and a secret. Other
-    /// versions are skipped, `v1` among them. To accept both, use [`any_of`](crate::verifier::any_of).
+    /// Creates a verifier of `v1a` signatures with these public keys, in place of `v1` and a
+    /// secret.
+    ///
+    /// Signatures of other versions are skipped, including `v1`. To accept both, use
+    /// [`any_of`](crate::verifier::any_of).
     ///
     /// # Errors
     ///
-    /// When a key is not of Ed25519, or there are none or more than 16.
+    /// Returns an error if a key is not an Ed25519 key, or if there are no keys or more than 16.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     pub fn new_asymmetric(keys: impl IntoPublicKeys) -> Result<Self, ConfigError> {
@@ -125,7 +161,7 @@ impl StandardWebhooks {
         ])))
     }
 
-    /// How far the signed time may be off, in place of five minutes.
+    /// Sets how far the signed time may be off, in place of 5 minutes.
     #[must_use]
     pub fn tolerance(self, tolerance: Tolerance) -> Self {
         let families = (*self.0).clone();
@@ -142,7 +178,7 @@ impl StandardWebhooks {
             }
         }
         match (uses[WEBHOOK], uses[SVIX]) {
-            // One family's signature over the other's id or time would be a way round both.
+            // Mixed headers would allow a signature of one family with the ID or time of the other.
             (true, true) => {
                 Err(Rejection::new(RejectionKind::Repeated).in_header(HEADERS[SVIX][0]))
             }

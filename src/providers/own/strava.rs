@@ -1,3 +1,5 @@
+//! Strava webhooks.
+
 use bytes::Bytes;
 use http::{Method, Response};
 
@@ -19,20 +21,7 @@ use crate::{
     },
 };
 
-/// Strava, which **signs nothing**: what is verified is a secret of your own in the callback's URL.
-///
-/// | | |
-/// |---|---|
-/// | header | none: the token stands in the URL, where the [`SharedToken`] says |
-/// | proves | that the sender knows the URL; **nothing about the body** |
-/// | delivery id | none known |
-/// | challenge | GET with `hub.mode=subscribe`, `hub.verify_token`, `hub.challenge`: answered with `{"hub.challenge":"<challenge>"}`; no GET reaches the handler |
-/// | status | 403 |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | vendor's documentation: <https://developers.strava.com/docs/webhooks/> |
-///
-/// Take an event for a hint: fetch the activity that it names from Strava, and compare
-/// `subscription_id` with your own.
+/// Strava webhooks: a token in the URL, which proves the sender and not the body.
 ///
 /// ```
 /// use tower_webhook::{SignatureLayer, providers::{SharedToken, Strava}};
@@ -43,6 +32,24 @@ use crate::{
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
+///
+/// | | |
+/// |---|---|
+/// | header | none: the token is in the URL, at the place that the [`SharedToken`] defines |
+/// | proves | that the sender knows the URL; **nothing about the body** |
+/// | delivery ID | none known |
+/// | challenge | an unsigned GET with `hub.mode=subscribe`, `hub.verify_token` and `hub.challenge`: the response is `{"hub.challenge":"<challenge>"}` |
+///
+/// - Strava **signs nothing**. You choose the token and put it into the callback's URL.
+/// - Treat an event as a hint: fetch the activity that it names from Strava, and compare
+///   `subscription_id` with your own.
+/// - No GET reaches the handler.
+///
+/// # Evidence
+///
+/// Vendor's documentation: <https://developers.strava.com/docs/webhooks/>.
+///
+#[doc = crate::providers::macros::page!(Strava)]
 #[derive(Clone, Debug)]
 pub struct Strava {
     callback: SharedToken,
@@ -50,16 +57,18 @@ pub struct Strava {
 }
 
 impl Strava {
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults =
         apply::defaults("strava").with_secret_url().with_challenge(Challenge::Query("hub.mode"));
 
-    /// Creates a verifier of the shared token in the callback's URL. Strava's challenge must carry one of
-    /// `verify_tokens`.
+    /// Creates a verifier of the shared token in the callback's URL.
+    ///
+    /// Strava's challenge must carry one of `verify_tokens`.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// verify tokens or more than 16.
     pub fn new(
         callback: SharedToken,
         verify_tokens: impl IntoSecrets,
@@ -81,10 +90,10 @@ impl Verifier for Strava {
 
     fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
         let head = request.head();
-        // Only GET, so that no other method gets round verification (T-43).
+        // Only GET, so that no other method bypasses verification.
         (head.method == Method::GET).then(|| {
             let challenge = subscription(head, &self.verify_tokens)?;
-            // Nothing in a token needs escaping.
+            // A token has no character that JSON escapes.
             if !is_token(challenge.as_bytes()) {
                 return Err(Rejection::new(RejectionKind::ChallengeMalformed));
             }

@@ -1,4 +1,4 @@
-//! Telnyx.
+//! Telnyx webhooks.
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
@@ -15,25 +15,36 @@ use crate::{
     verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 
-/// Telnyx, API v2.
+/// Telnyx webhooks (API v2): Ed25519 of time and body.
+///
+/// ```
+/// use tower_webhook::{PublicKey, SignatureLayer, providers::Telnyx};
+///
+/// let key = PublicKey::from_base64("e0czfzyCe4uREbvYZCLA6kbLf8x2mpdYhFZ738iGviw=")?;
+/// let layer = SignatureLayer::new(Telnyx::new(key)?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
 /// | header | `telnyx-signature-ed25519: <base64>`, `telnyx-timestamp: <seconds>` |
-/// | algorithm | Ed25519; the account's public key, [`PublicKey::from_base64`](crate::PublicKey::from_base64) |
+/// | algorithm | Ed25519; the key is the account's public key, [`PublicKey::from_base64`](crate::PublicKey::from_base64) |
 /// | signed content | <code>&lt;time&gt;\|&lt;body&gt;</code> |
 /// | freshness | 5 minutes both ways |
-/// | delivery id | in the body (`data.id`) |
+/// | delivery ID | `data.id` in the body |
 /// | challenge | none |
-/// | status | 403 |
-/// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://github.com/team-telnyx/telnyx-ruby>) |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | vendor's source: <https://developers.telnyx.com/api-reference/callbacks/number-order-status-update>, team-telnyx/telnyx-ruby `lib/telnyx/lib/webhook_verification.rb` |
+///
+/// # Evidence
+///
+/// Vendor's source: <https://developers.telnyx.com/api-reference/callbacks/number-order-status-update>,
+/// team-telnyx/telnyx-ruby `lib/telnyx/lib/webhook_verification.rb`.
+///
+#[doc = crate::providers::macros::page!(Telnyx)]
 #[derive(Clone, Debug)]
 pub struct Telnyx(SchemeVerifier);
 
 impl Telnyx {
-    /// How it signs.
+    /// The signature scheme.
     pub const SCHEME: Scheme = apply::applied(
         Scheme::ed25519("telnyx-signature-ed25519")
             .provider("telnyx")

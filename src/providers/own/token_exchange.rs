@@ -1,5 +1,4 @@
-//! Tokens that a provider sends once, unsigned, and that somebody must see: the exchange that an
-//! operator opens for one.
+//! The exchange of a token that a provider sends once, unsigned, and that an operator must see.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -33,17 +32,18 @@ use crate::{
     },
 };
 
-/// The exchanges that are open, each for one token at one place.
+/// The open exchanges, each for one token at one place.
 ///
-/// A first contact is **not proven**: whoever reaches the URL can send a token. So an exchange is open
-/// only while a [`TokenReceipt`] waits for it, takes one token, and never touches a secret. The token is
-/// told to whoever waits; it becomes a secret when you have confirmed it with the provider and store it.
+/// A first contact is **not proven**: anyone who reaches the URL can send a token. An exchange is
+/// therefore open only while a [`TokenReceipt`] waits for it, takes one token, and never changes a
+/// secret. The receipt returns the token. It becomes a secret when you have confirmed it with the
+/// provider and store it.
 ///
-/// Cloning it is one reference count.
+/// Clones share the exchanges. A clone costs one reference count.
 #[derive(Clone, Default)]
 pub struct TokenExchange(Arc<Mutex<HashMap<String, Arc<Place>>>>);
 
-/// Where one token is handed over.
+/// The place at which one token is handed over.
 #[derive(Default)]
 struct Place(Mutex<Handover>);
 
@@ -61,14 +61,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl TokenExchange {
-    /// Creates one with no exchange open.
+    /// Creates a set of exchanges in which none is open.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Opens the exchange at a place, such as the path of the webhook's URL: the next token that comes
-    /// there is the receipt's. Returns `None` while another receipt waits there.
+    /// Opens the exchange at a place, such as the path of the webhook's URL. The receipt gets the
+    /// next token that is sent there.
+    ///
+    /// Returns `None` while another receipt waits at this place.
     #[must_use = "the exchange is closed when the receipt is dropped"]
     pub fn open(&self, place: impl Into<String>) -> Option<TokenReceipt> {
         let name = place.into();
@@ -81,9 +83,9 @@ impl TokenExchange {
         }
     }
 
-    /// Hands the token over. `false` where nobody waits any more.
+    /// Hands the token over. Returns `false` if no receipt waits.
     fn hand_over(&self, place: &str, token: Secret) -> bool {
-        // Taken out first: of two tokens at once one is handed over.
+        // Remove the place first: of two tokens at the same time, only one is handed over.
         let Some(place) = lock(&self.0).remove(place) else { return false };
         let before = mem::replace(&mut *lock(&place.0), Handover::Taken(token));
         if let Handover::Waiting(waker) = before {
@@ -99,8 +101,10 @@ impl fmt::Debug for TokenExchange {
     }
 }
 
-/// Waits for the token of one exchange, and keeps it open meanwhile. Put a time limit around it:
-/// dropped, it closes the exchange.
+/// Future that waits for the token of one exchange.
+///
+/// The exchange is open until the token arrives or the receipt is dropped. Put a time limit around
+/// the receipt. Polling it after it has returned the token panics.
 #[must_use = "futures do nothing unless you `.await` them"]
 pub struct TokenReceipt {
     exchange: TokenExchange,
@@ -127,7 +131,7 @@ impl Future for TokenReceipt {
 impl Drop for TokenReceipt {
     fn drop(&mut self) {
         let mut open = lock(&self.exchange.0);
-        // Another receipt may wait there by now.
+        // Another receipt may already wait at this place.
         if open.get(&self.name).is_some_and(|place| Arc::ptr_eq(place, &self.place)) {
             open.remove(&self.name);
         }
@@ -140,22 +144,23 @@ impl fmt::Debug for TokenReceipt {
     }
 }
 
-/// Notion's request to a new webhook.
+/// Notion's first request to a new webhook.
 const VERIFICATION_TOKEN: FirstContact =
     FirstContact::json(&[("verification_token", ContactField::Token)]);
 
-/// One provider's side of the exchange.
+/// The parts of the exchange that depend on the provider.
 #[derive(Clone, Copy)]
 struct Exchanged {
     contacts: &'static [FirstContact],
-    /// The field of the token.
+    /// The field that has the token.
     field: &'static str,
-    /// Whether a signature beside the token, where there is one, is in order.
+    /// Returns `true` if the request has no signature, or one that the provider made with the
+    /// token.
     is_in_order: fn(&Secret, &Parts, &Bytes) -> bool,
     sensitive: fn() -> SensitiveParts,
 }
 
-/// A source of verifiers, and an exchange before it; see [`Notion::with_token_exchange`].
+/// Source of verifiers with a token exchange before it; see [`Notion::with_token_exchange`].
 #[derive(Clone)]
 #[must_use]
 pub struct WithTokenExchange<M, F> {
@@ -166,17 +171,18 @@ pub struct WithTokenExchange<M, F> {
 }
 
 impl Notion {
-    /// Hands over the `verification_token` that Notion sends once to a new webhook, while an exchange is
-    /// open for it.
+    /// Creates a source of verifiers that hands over the `verification_token` while an exchange is
+    /// open. Notion sends this token once, to a new webhook.
     ///
-    /// `place` tells from the head which exchange a request is for, and returns `None` where there is
-    /// none. The request that brings the token is a POST of at most 1 KiB with this field alone, and no
-    /// signature or one that this token has made. The layer answers it with 200; the handler does not
-    /// see it. While no exchange is open there it is verified like every other, and refused. Every
-    /// other request is verified by `source`: a verifier, or a look-up that knows no secret yet.
+    /// `place` takes the request head and returns the place of the exchange, or `None` if there is
+    /// none. The request with the token is a POST of at most 1 KiB that has this field alone, and
+    /// has no signature or one made with this token. The layer responds with `200 OK`, and the handler does not see the
+    /// request. While no exchange is open at this place, the request is verified like every other,
+    /// and rejected. `source` verifies every other request: it is a verifier, or a lookup that has
+    /// no secret yet.
     ///
     /// **The token is not proven to be Notion's.** Paste it into Notion's form, and store it as the
-    /// secret when Notion has taken it.
+    /// secret when Notion has accepted it.
     ///
     /// ```
     /// use std::future::ready;
@@ -188,7 +194,7 @@ impl Notion {
     ///
     /// # async fn run() -> Option<()> {
     /// let exchange = TokenExchange::new();
-    /// // Your own look-up of the stored secret goes here.
+    /// // Your own lookup of the stored secret goes here.
     /// let look_up = ByHead::new(|_| ready(Err::<Notion, _>(Rejection::unknown_tenant())));
     /// let source = Notion::with_token_exchange(look_up, exchange.clone(), |head| {
     ///     Some(head.uri.path().to_owned())
@@ -196,7 +202,7 @@ impl Notion {
     /// let layer = SignatureLayer::new(source).defaults(Notion::DEFAULTS);
     /// # let _ = layer;
     ///
-    /// // Before you make the webhook in Notion's settings:
+    /// // Before you create the webhook in Notion's settings:
     /// let receipt = exchange.open("/webhooks/notion")?;
     /// let token = receipt.await; // show it
     /// # Some(())
@@ -225,11 +231,11 @@ impl Notion {
 }
 
 impl SalesforceMarketingCloud {
-    /// Hands over the `verificationKey` of a new callback, while an exchange is open for it. Send it back
-    /// to `ens-verify`.
+    /// Creates a source of verifiers that hands over the `verificationKey` of a new callback while
+    /// an exchange is open. Send the key back to `ens-verify`.
     ///
-    /// The request that brings it is answered with 200 in any case; see the type's page. For the
-    /// parameters see [`Notion::with_token_exchange`].
+    /// The request with the key gets `200 OK` in any case; see [the type's page](Self). See
+    /// [`Notion::with_token_exchange`] for the parameters.
     pub const fn with_token_exchange<M, F>(
         source: M,
         exchange: TokenExchange,

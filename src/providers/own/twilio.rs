@@ -1,3 +1,5 @@
+//! Twilio webhooks.
+
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
@@ -21,6 +23,7 @@ use crate::{
         apply, other_credentials,
         own::{
             keyring,
+            twilio_settings::{SETTINGS, Settings},
             twilio_url::{SignedUrls, body_hash},
         },
     },
@@ -31,33 +34,9 @@ use crate::{
 };
 
 pub(crate) const SIGNATURE: &str = "x-twilio-signature";
-const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
 const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 
-/// Twilio: messaging, voice, status callbacks, and WebSocket handshakes.
-///
-/// | | |
-/// |---|---|
-/// | header | `X-Twilio-Signature: <base64>` |
-/// | algorithm | HMAC-SHA1, the account's auth token as it is; HMAC-SHA256 for a [shared key](Self::shared_key) that `X-Twilio-Webhooks-Signature-Settings` names |
-/// | signed content | the URL that Twilio was given, then, for a POST of a form, each different pair of parameter name and value, sorted by their bytes, without delimiters. Any other body must be covered by `bodySHA256` in the query, and is refused without it. `bodySHA256` may be there twice with one value. A request without a body and without `bodySHA256` is covered by the URL alone, and so is each GET without a body |
-/// | freshness | none: a captured request can be sent again |
-/// | delivery id | `I-Twilio-Idempotency-Token`, **not signed** |
-/// | challenge | none; a WebSocket's GET is signed like any other, over `wss://…` |
-/// | status | 403 |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | vendor vector: <https://www.twilio.com/docs/usage/security>, the tests of twilio-python, -node, -java and -ruby |
-///
-/// The URL is tried as Twilio's page has it and as its libraries do:
-///
-/// - with and without its port, or its scheme's default port;
-/// - with and without its user name and password.
-///
-/// # Behind a proxy
-///
-/// Configure the URL that Twilio was given; see [`PublicUrl`]. Where a proxy strips a path prefix, put
-/// the prefix into the [`base`](PublicUrl::base). For JSON and GETs do not use [`PublicUrl::fixed`]: the
-/// query differs in each request.
+/// Twilio webhooks: HMAC-SHA1 of the URL and the form parameters.
 ///
 /// ```
 /// use tower_webhook::{PublicUrl, SignatureLayer, providers::Twilio};
@@ -68,16 +47,70 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// # A limit of the scheme
+/// | | |
+/// |---|---|
+/// | header | `X-Twilio-Signature: <base64>` |
+/// | algorithm | HMAC-SHA1; the key is the account's auth token. See [`shared_key`](Self::shared_key) for HMAC-SHA256 |
+/// | signed content | the URL and the form's parameters; see [below](Self#signed-content) |
+/// | freshness | none: a captured request can be sent again |
+/// | delivery ID | `I-Twilio-Idempotency-Token`, **not signed** |
+/// | challenge | none |
 ///
-/// There are no delimiters, so `Body=x&To=y` and `B=odyxToy` have one signature, and so have a
-/// parameter and the end of the URL. A router that matches exact paths, and
-/// [`known_parameters`](Self::known_parameters), leave an attacker little to shift: a value can
-/// still swallow the parameter after it, and `Body=xToy` give rise to `Body=x&To=y`.
+/// Use it for messaging, voice, status callbacks, and the WebSocket handshakes of Twilio. The GET
+/// of a WebSocket is signed like any other, over `wss://…`.
 ///
-/// The order of parameters and their repetition are not signed: `To=a&To=b`, `To=b&To=a` and
-/// `To=a&To=b&To=b` have one signature. Let no handler act on which of several values comes first, or
-/// on how many there are.
+/// # Signed content
+///
+/// Twilio signs the URL that you gave it. The rest depends on the body:
+///
+/// - A form in a POST: each different pair of parameter name and value follows the URL. The pairs
+///   are sorted by their bytes, without delimiters.
+/// - Any other body: `bodySHA256` in the query must be the body's hash. Without it, the request is
+///   rejected. `bodySHA256` may occur twice with the same value.
+/// - No body: the signature covers the URL alone, if the request is a GET or has no `bodySHA256`.
+///
+/// The verifier tries the URL as Twilio's page has it and as Twilio's libraries do:
+///
+/// - with and without its port, or the default port of its scheme;
+/// - with and without its user name and password.
+///
+/// # Behind a proxy
+///
+/// Configure the URL that you gave to Twilio; see [`PublicUrl`]. If a proxy strips a path prefix,
+/// include the prefix in the [`base`](PublicUrl::base). Do not use [`PublicUrl::fixed`] for JSON
+/// and GETs: their query differs in each request.
+///
+/// # Limits of the scheme
+///
+/// The signed content has no delimiters. `Body=x&To=y` and `B=odyxToy` have the same signature, and
+/// so have a parameter and the same text at the end of the URL. A router that matches exact paths,
+/// and [`known_parameters`](Self::known_parameters), leave an attacker little to shift: a value can
+/// still absorb the parameter after it, and `Body=xToy` can become `Body=x&To=y`.
+///
+/// The signature does not cover the order of parameters and their repetition: `To=a&To=b`,
+/// `To=b&To=a` and `To=a&To=b&To=b` have the same signature. Do not let a handler depend on which
+/// of several values comes first, or on how many there are.
+///
+/// # Secret
+///
+/// The auth token, in the Twilio Console: *Account Info* on the dashboard page → *Show*. ([Twilio](https://help.twilio.com/hc/en-us/articles/223136027-Auth-Tokens-and-How-to-Change-Them))
+/// Twilio signs with the primary token. It signs with a secondary token only after you promote it. ([Twilio](https://www.twilio.com/docs/api/errors/57012.md))
+/// The API returns the secret of a shared key when you create the key. ([Twilio](https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys))
+///
+/// # Settings
+///
+/// Pass the webhook's URL to `PublicUrl` exactly as Twilio has it. ([Twilio](https://www.twilio.com/docs/api/errors/57012.md))
+///
+/// # Not covered
+///
+/// Authy's callbacks: `X-Authy-Signature`, with the Authy application's API key. ([Twilio](https://www.twilio.com/docs/authy/validation.md))
+///
+/// # Evidence
+///
+/// Vendor vector: <https://www.twilio.com/docs/usage/security>, the tests of twilio-python, -node,
+/// -java and -ruby.
+///
+#[doc = crate::providers::macros::page!(Twilio)]
 #[derive(Clone)]
 pub struct Twilio(pub(crate) Arc<Inner>);
 
@@ -99,16 +132,17 @@ struct SharedKey {
 }
 
 impl Twilio {
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults =
         apply::defaults("twilio").with_sensitive_headers(&[SIGNATURE]);
 
-    /// Creates a verifier with these auth tokens, the current one first, for webhooks that Twilio sends
-    /// to this URL.
+    /// Creates a verifier with these auth tokens, the current one first, for webhooks that Twilio
+    /// sends to this URL.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if a token is
+    /// another credential of Twilio, and if there are no tokens or more than 16.
     pub fn new(auth_tokens: impl IntoSecrets, url: PublicUrl) -> Result<Self, ConfigError> {
         let auth_tokens = other_credentials::checked(auth_tokens, 0, Self::DEFAULTS.provider())?;
         Ok(Self(Arc::new(Inner {
@@ -121,19 +155,25 @@ impl Twilio {
         })))
     }
 
-    /// Adds a shared key (a public beta of Twilio's). It verifies requests whose settings header names
-    /// this key's id, by the algorithm named there, or by SHA-1 where none is. The algorithm's name may
-    /// be in any case, and blanks may stand round it. Without the header, or where it names no key or
-    /// an unknown one, the auth token decides, with SHA-1 alone. Source: <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>,
-    /// twilio-python 9.13.0.
+    /// Adds a shared key, which is a public beta of Twilio.
     ///
-    /// During a rotation give the secrets of the id together, the current one first:
-    /// [`Verified::key_index`] counts those of the id that the request names.
+    /// The key verifies requests whose `X-Twilio-Webhooks-Signature-Settings` header has its ID.
+    /// The same header names the algorithm, HMAC-SHA256 or HMAC-SHA1. If it names none, the key
+    /// verifies HMAC-SHA1. The name of the algorithm may be in any case and may have blanks around
+    /// it.
+    ///
+    /// If the header is absent, or has no key ID or an unknown one, the auth token verifies the
+    /// request, with HMAC-SHA1 alone. Source:
+    /// <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>, twilio-python 9.13.0.
+    ///
+    /// During a rotation, pass all secrets of the ID together, the current one first:
+    /// [`Verified::key_index`] counts the secrets of the ID in the request.
     ///
     /// # Errors
     ///
-    /// When the id is empty or cannot stand in the header, as [`Secret::new`](crate::Secret::new), and when
-    /// there are none or more than 16 of all shared keys.
+    /// Returns an error if the ID is empty or contains a character that the header cannot carry,
+    /// for the reasons of [`Secret::new`](crate::Secret::new), and if there are no secrets, or more
+    /// than 16 of all shared keys.
     pub fn shared_key(
         mut self,
         id: impl Into<String>,
@@ -151,24 +191,26 @@ impl Twilio {
         Ok(self)
     }
 
-    /// Refuses forms with a parameter that is not among these, so that part of a name or of the
-    /// URL cannot be passed off as another parameter. Twilio adds parameters without notice, so
-    /// keep the list up to date.
+    /// Rejects forms with a parameter that is not among these names.
+    ///
+    /// An attacker then cannot use a part of a name or of the URL as another parameter. Twilio adds
+    /// parameters without notice, so keep the list up to date.
     #[must_use]
     pub fn known_parameters<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let names = names.into_iter().map(Into::into).collect();
         self.update(|inner| inner.known_parameters = Some(names))
     }
 
-    /// Also tries the other form of apostrophes in the query: each `'` as `%27` or, where the query has
-    /// no `'`, each `%27` as `'`. Some of Twilio's signatures are made over the other form. twilio-node
-    /// tries both by default.
+    /// Also tries the URL with the other form of apostrophes in its query.
+    ///
+    /// Each `'` becomes `%27`. If the query has no `'`, each `%27` becomes `'`. Twilio makes some
+    /// of its signatures over the other form. twilio-node tries both by default.
     #[must_use]
     pub fn accept_legacy_query(self) -> Self {
         self.update(|inner| inner.legacy_query = true)
     }
 
-    /// Also tries a WebSocket's URL with a slash at the end of its path.
+    /// Also tries the URL of a WebSocket with a slash at the end of its path.
     #[must_use]
     pub fn accept_trailing_slash(self) -> Self {
         self.update(|inner| inner.trailing_slash = true)
@@ -180,7 +222,7 @@ impl Twilio {
     }
 }
 
-/// Carried from the head to the end of the body.
+/// State of a verification, from the head to the end of the body.
 #[doc(hidden)]
 pub struct TwilioState {
     url: String,
@@ -193,7 +235,7 @@ impl Verifier for Twilio {
 
     fn begin(&self, request: &Context<'_>) -> Result<TwilioState, Rejection> {
         let head = request.head();
-        // Neither may be there twice (T-10).
+        // Neither header may be repeated.
         optional(head, DELIVERY_ID)?;
         is_form(head)?;
         let text = required(head, SIGNATURE)?;
@@ -220,7 +262,7 @@ impl Verifier for Twilio {
             SignedUrls { legacy_query: self.0.legacy_query, trailing_slash: self.0.trailing_slash };
         let urls = forms.of(&state.url);
         let form = parameters.as_ref();
-        // Every key is tried, and no more URLs than it takes: which of them was signed is no secret.
+        // Each URL is tried with all keys. The search stops at the signed URL, which is not secret.
         let key_index =
             urls.iter().find_map(|url| matching_key(keys.clone(), url, form, signature));
         let key_index = key_index.ok_or_else(|| {
@@ -230,9 +272,9 @@ impl Verifier for Twilio {
 
         let verified = Verified::new(Self::DEFAULTS.provider())
             .with_key_index(key_index)
-            // It is the tag: one of them was found equal.
+            // The signature equals the tag of a key.
             .with_replay_material(signature);
-        // A form is signed, but for the order of its parameters and where one ends.
+        // The signature of a form covers neither the order of its parameters nor their ends.
         let verified = if parameters.is_none() { verified.with_signed_body() } else { verified };
         Ok(verified.with_unsigned_id(head, DELIVERY_ID).into())
     }
@@ -263,40 +305,33 @@ fn matching_key<'a>(
 }
 
 impl Inner {
-    /// The algorithm, and the keys that may have been used with it.
+    /// Returns the algorithm, and the keys that Twilio may have used with it.
     fn keys(
         &self,
         head: &Parts,
     ) -> Result<(Algorithm, impl Iterator<Item = &Mac> + Clone), Rejection> {
-        let malformed = || Rejection::malformed(SETTINGS);
-        let settings = optional(head, SETTINGS)?.unwrap_or_default();
-        let id = setting(settings, b"key");
-        let is_sha256 = match setting(settings, b"algorithm") {
-            None => false,
-            Some(name) if name.eq_ignore_ascii_case(b"HMAC_SHA1") => false,
-            Some(name) if name.eq_ignore_ascii_case(b"HMAC_SHA256") => true,
-            Some(_) => return Err(malformed()),
-        };
+        let Settings { key: id, is_sha256 } = Settings::read(head)?;
         let is_named = move |key: &&SharedKey| id.is_some_and(|id| key.id.as_bytes() == id);
         let shared = self.shared_keys.iter().filter(is_named);
         let (algorithm, tokens) = match (shared.clone().next(), is_sha256) {
             (Some(_), true) => (Algorithm::HmacSha256, &[][..]),
             (Some(_), false) => (Algorithm::HmacSha1, &[][..]),
-            // A key that another Twilio of ours may know is no question of form.
+            // Another verifier may know the key, so the header is not malformed.
             (None, true) if id.is_some() => {
                 return Err(Rejection::mismatch().in_header(SETTINGS));
             }
-            // The auth token signs with SHA-1 only: the header, which is not signed, cannot choose.
-            (None, true) => return Err(malformed()),
+            // The auth token signs with SHA-1 only. The header is not signed and cannot choose.
+            (None, true) => return Err(Rejection::malformed(SETTINGS)),
             (None, false) => (Algorithm::HmacSha1, &self.auth_tokens[..]),
         };
         let shared = shared.map(move |key| if is_sha256 { &key.sha256 } else { &key.sha1 });
         Ok((algorithm, shared.chain(tokens)))
     }
 
-    /// The parameters that are part of the signed content. A body that is not covered by them must
-    /// be covered by `bodySHA256`: a signature over the URL alone, taken from another request,
-    /// would otherwise carry any body (T-01, T-13).
+    /// Returns the parameters that are part of the signed content.
+    ///
+    /// A body that they do not cover must be covered by `bodySHA256`. Otherwise a signature over
+    /// the URL alone, taken from another request, would be valid with any body.
     pub(crate) fn signed_parameters(
         &self,
         url: &str,
@@ -313,8 +348,9 @@ impl Inner {
                 }
             }
             form.sort_and_dedup();
-            // A blank pair adds nothing to what is signed: a form of them would go with any
-            // signature of the URL, and one more with any form. Sorted, it is the first.
+            // A blank pair adds nothing to the signed content: a form of blank pairs would match
+            // any signature of the URL, and one more pair would match the signature of any form.
+            // The sorted form has it first.
             let is_blank = |(name, value): (&[u8], &[u8])| name.is_empty() && value.is_empty();
             if form.iter().next().is_none_or(is_blank) {
                 return Err(Rejection::new(RejectionKind::BodyNotSigned).with_field(Field::Body));
@@ -322,8 +358,8 @@ impl Inner {
             return Ok(Some(form));
         }
         if body.is_empty() && head.method == Method::GET {
-            // The signature of the URL covers all there is. Twilio moves a form's parameters into the
-            // query of a GET, and leaves the hash of the form there.
+            // The signature of the URL covers the whole request. Twilio moves the parameters of a
+            // form into the query of a GET, and leaves the form's hash there.
             return Ok(None);
         }
         const UNCOVERED: Rejection = Rejection::new(RejectionKind::BodyNotSigned);
@@ -337,17 +373,6 @@ impl Inner {
             .then_some(None)
             .ok_or(UNCOVERED.with_field(Field::query("bodySHA256")))
     }
-}
-
-/// The first value of this setting that is not empty, without the blanks round it. What has no `=`
-/// is passed over, as twilio-python does.
-fn setting<'a>(settings: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    settings.split(|byte| *byte == b',').find_map(|setting| {
-        let equals = setting.iter().position(|byte| *byte == b'=')?;
-        let value = setting[equals + 1..].trim_ascii();
-        let is_it = setting[..equals].trim_ascii().eq_ignore_ascii_case(name);
-        (is_it && !value.is_empty()).then_some(value)
-    })
 }
 
 pub(crate) fn is_form(head: &Parts) -> Result<bool, Rejection> {

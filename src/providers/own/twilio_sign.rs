@@ -1,4 +1,4 @@
-//! Signing as Twilio does.
+//! The signer of Twilio's requests.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -14,8 +14,10 @@ use crate::{
 };
 
 impl crate::sign::sign::Sign for Twilio {
-    /// With the auth token. For a body that is no form, `bodySHA256` is added to the request's
-    /// query where it is not there; a [fixed](crate::PublicUrl::fixed) URL must have it already.
+    /// Signs with the auth token.
+    ///
+    /// For a body that is not a form, `bodySHA256` is added to the query of the request if it is
+    /// missing. A [fixed](crate::PublicUrl::fixed) URL must already have it.
     fn sign(
         &self,
         head: &mut Parts,

@@ -9,15 +9,15 @@ use crate::{
     parse::encoding,
 };
 
-/// The forms that are tried beside those that are always tried.
+/// The optional forms that are tried.
 pub(crate) struct SignedUrls {
-    /// The other form of apostrophes in the query.
+    /// Whether to try the other form of apostrophes in the query.
     pub(crate) legacy_query: bool,
-    /// A slash at the end of a WebSocket's path.
+    /// Whether to try a slash at the end of a WebSocket's path.
     pub(crate) trailing_slash: bool,
 }
 
-/// The forms of one URL. It is edited as text, so that path, query and case stay as received (T-16, T-17).
+/// The forms of one URL. The URL is edited as text, so that path, query and case stay as received.
 pub(crate) struct UrlForms<'a> {
     scheme: &'a str,
     /// User information with its `@`, or nothing.
@@ -33,7 +33,7 @@ impl SignedUrls {
         let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
         let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (user, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
-        // The colons of an IPv6 address stand inside brackets.
+        // The colons of an IPv6 address are inside brackets.
         let after_brackets = host.rfind(']').unwrap_or(0);
         let port_at = host[after_brackets..].rfind(':').map(|at| after_brackets + at);
         let (host, port) = host.split_at(port_at.unwrap_or(host.len()));
@@ -50,7 +50,7 @@ impl SignedUrls {
     /// Returns the forms of path and query.
     fn rests<'a>(&self, scheme: &str, rest: &'a str) -> Vec<Cow<'a, str>> {
         let mut rests = vec![Cow::Borrowed(rest)];
-        // One more at most, however a sender mixes them: each costs a hash of the body.
+        // At most one more, however a sender mixes them, because each costs a hash of the body.
         if let (true, Some((path, query))) = (self.legacy_query, rest.split_once('?')) {
             if query.contains('\'') {
                 rests.push(format!("{path}?{}", query.replace('\'', "%27")).into());
@@ -68,8 +68,8 @@ impl SignedUrls {
 }
 
 impl UrlForms<'_> {
-    /// Returns each form in pieces, the likeliest first: with and without user information, with and without the
-    /// port.
+    /// Returns each form in pieces, the likeliest first: with and without user information, with
+    /// and without the port.
     pub(crate) fn iter(&self) -> impl Iterator<Item = [&str; 5]> {
         let Self { scheme, user, host, ports, rests } = self;
         let users = [Some(*user), (!user.is_empty()).then_some("")];
@@ -81,8 +81,12 @@ impl UrlForms<'_> {
     }
 }
 
-/// `bodySHA256` of the URL's query, which Twilio may write twice. Of two that differ, which one
-/// covers the body would be a guess.
+/// Returns `bodySHA256` of the URL's query, which Twilio may write twice.
+///
+/// # Errors
+///
+/// Returns an error if a value is not a hash, or if two values differ: either one could be the hash
+/// of the body.
 pub(crate) fn body_hash(url: &str) -> Result<Option<[u8; 32]>, Rejection> {
     let malformed = || Rejection::malformed_in(Field::query("bodySHA256"));
     let (_, query) = url.split_once('?').unwrap_or_default();

@@ -1,3 +1,5 @@
+//! Webex Contact Center webhooks.
+
 use bytes::Bytes;
 use http::request::Parts;
 
@@ -25,31 +27,45 @@ use crate::{
 const TIME_FIELD: &str = "comciscotimestamp";
 const TIME_HEADER: &str = "x-webexcc-timestamp";
 
-/// Webex Contact Center subscriptions. Webex messaging webhooks are [`Webex`](crate::providers::Webex).
+/// Webex Contact Center webhooks: HMAC-SHA256 of the body.
+///
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::WebexContactCenter};
+///
+/// let layer = SignatureLayer::new(WebexContactCenter::new("made-up-secret")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
 /// | header | `X-WebexCC-Signature: <hex>` |
-/// | algorithm | HMAC-SHA256, the subscription's secret as it is |
+/// | algorithm | HMAC-SHA256; the key is the subscription's secret |
 /// | signed content | the body |
-/// | freshness | 5 minutes both ways, by `comciscotimestamp` in the signed body (milliseconds, string or number). The header `X-WebExCC-Timestamp` is not signed: where it is present it must equal the body's, and leaving it out changes nothing |
-/// | delivery id | in the body (`id`) |
+/// | freshness | 5 minutes both ways, by `comciscotimestamp` in the body |
+/// | delivery ID | `id` in the body |
 /// | challenge | none |
-/// | status | 403 |
-/// | retries | for an unknown time; whether each is signed anew is unknown, but the vendor has its receivers keep this window (<https://developer.webex.com/docs/receive-and-verify-contact-center-webhooks>) |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | vendor's source: <https://developer.webex.com/docs/receive-and-verify-contact-center-webhooks> |
 ///
-/// Version 1 events carry no time and are accepted unless [`require_time`](Self::require_time) is
-/// set. Cisco's sample refuses only times in the past; times in the future are refused here too.
+/// - The signed `comciscotimestamp` has milliseconds, as a string or a number. Version 1 events
+///   have no time, and are accepted unless [`require_time`](Self::require_time) is set.
+/// - The header `X-WebExCC-Timestamp` is not signed. If it is present, it must equal the body's
+///   time. Leaving it out changes nothing.
+/// - Cisco's sample rejects only times in the past. This type also rejects times in the future.
+/// - Cisco can set an endpoint to inactive if it responds with errors. If you set
+///   [`rejection_status`](crate::SignatureLayer::rejection_status) to 204, the layer accepts and
+///   drops the requests that it rejects.
+/// - For Webex messaging webhooks, use [`Webex`](crate::providers::Webex).
 ///
-/// Cisco can set an endpoint inactive that answers with errors:
-/// [`rejection_status`](crate::SignatureLayer::rejection_status) with 204 accepts and drops.
+/// # Evidence
+///
+/// Vendor's source: <https://developer.webex.com/docs/receive-and-verify-contact-center-webhooks>.
+///
+#[doc = crate::providers::macros::page!(WebexContactCenter)]
+#[doc(alias = "cisco")]
 #[derive(Clone, Debug)]
 pub struct WebexContactCenter(SchemeVerifier);
 
 impl WebexContactCenter {
-    /// How it signs.
+    /// The signature scheme.
     pub const SCHEME: Scheme = apply::applied(
         Scheme::hmac_sha256("x-webexcc-signature")
             .provider("webex_contact_center")
@@ -60,15 +76,17 @@ impl WebexContactCenter {
 
     scheme_methods!(timed);
 
-    /// Refuses version 1 events, which carry no time.
+    /// Rejects version 1 events, which have no time.
     #[must_use]
     pub fn require_time(self) -> Self {
         Self(self.0.map_scheme(|scheme| scheme.time_may_be_absent(false)))
     }
 
-    /// The subscription that an **unverified** body names, for a look-up by
-    /// [`SignatureLayer::by_body`](crate::SignatureLayer::by_body): the last segment of
-    /// `source`, as in `/com/cisco/wxcc/<id>`. `None` when the body cannot be parsed.
+    /// Returns the subscription that an **unverified** body names, for a lookup with
+    /// [`SignatureLayer::by_body`](crate::SignatureLayer::by_body).
+    ///
+    /// It is the last segment of `source`, as in `/com/cisco/wxcc/<id>`. Returns `None` if the body
+    /// cannot be parsed or has no such segment.
     #[must_use]
     pub fn subscription_id(body: &[u8]) -> Option<String> {
         let source = json::field(body, "source").ok()??.into_text()?;
@@ -105,7 +123,7 @@ impl Verifier for WebexContactCenter {
     ) -> Result<Outcome, Rejection> {
         let outcome = self.0.finish(state, request, body)?;
         match (outcome.verified().signed_at(), header_time(request.head())?) {
-            // The header alone is worth nothing: whoever replays a body can write it.
+            // The header alone proves nothing: anyone who replays a body can write it.
             (None, Some(_)) => Err(Rejection::missing_in(Field::json(TIME_FIELD))),
             (signed, Some(header)) if signed != header.to_system_time() => {
                 Err(Rejection::malformed(TIME_HEADER))

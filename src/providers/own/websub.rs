@@ -1,3 +1,5 @@
+//! WebSub content distribution.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,27 +25,7 @@ use crate::{
     },
 };
 
-/// WebSub: the hub's authenticated distribution of content.
-///
-/// | | |
-/// |---|---|
-/// | header | `X-Hub-Signature: <method>=<hex>`; the method must be the one chosen here, whatever the request says |
-/// | algorithm | HMAC-SHA256, or with another constructor HMAC-SHA1, -SHA384 or -SHA512; key: `hub.secret` as it is |
-/// | signed content | the body |
-/// | freshness | none: a captured request can be sent again |
-/// | delivery id | none known |
-/// | challenge | the hub's unsigned GET with `hub.mode` is answered once [`topic`](Self::topic) is set |
-/// | status | **202 for what is refused**: a hub that is told of bad signatures helps those who guess (<https://www.w3.org/TR/websub/#signature-validation>). Nothing of it reaches the handler |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | after a refusal | it comes again after `rejection_status(StatusCode::FORBIDDEN)` (<https://www.w3.org/TR/websub/>) |
-/// | evidence | vendor's documentation: <https://www.w3.org/TR/websub/> 5.3 and 7.1.2 |
-///
-/// A delivery that is answered with 202 and never arrives was **accepted and dropped**: look for its
-/// [`Rejection`] in the response's extensions, or set another status with
-/// [`rejection_status`](crate::SignatureLayer::rejection_status).
-///
-/// The method is the hub's choice: see which one yours uses. To accept two, combine two verifiers
-/// with [`any_of`](crate::verifier::any_of).
+/// WebSub content distribution: HMAC of the body, with a hash that the hub chooses.
 ///
 /// ```
 /// use tower_webhook::{SignatureLayer, providers::WebSub};
@@ -54,13 +36,36 @@ use crate::{
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
+///
+/// | | |
+/// |---|---|
+/// | header | `X-Hub-Signature: <method>=<hex>` |
+/// | algorithm | HMAC-SHA256, or HMAC-SHA1, -SHA384 or -SHA512 with another constructor; the key is `hub.secret` |
+/// | signed content | the body |
+/// | freshness | none: a captured request can be sent again |
+/// | delivery ID | none known |
+/// | challenge | an unsigned GET with `hub.mode`: the response is `hub.challenge`, once [`topic`](Self::topic) is set |
+///
+/// - The method in the header must be the one of the constructor, whatever the request says. The
+///   hub chooses the method: find out which one yours uses. To accept two, combine two verifiers
+///   with [`any_of`](crate::verifier::any_of).
+/// - A delivery that gets `202 Accepted` and never reaches the handler was **accepted and
+///   dropped**. Find its [`Rejection`] in the response's extensions, or set another status with
+///   [`rejection_status`](crate::SignatureLayer::rejection_status).
+///
+/// # Evidence
+///
+/// Vendor's documentation: <https://www.w3.org/TR/websub/> 5.3 and 7.1.2.
+///
+#[doc = crate::providers::macros::page!(WebSub)]
+#[doc(alias = "pubsubhubbub")]
 #[derive(Clone, Debug)]
 pub struct WebSub {
     scheme: SchemeVerifier,
     intents: Arc<Vec<Intent>>,
 }
 
-/// What we have asked a hub for.
+/// A change of subscription that you requested from a hub.
 #[derive(Clone, Debug)]
 struct Intent {
     mode: &'static str,
@@ -68,45 +73,50 @@ struct Intent {
 }
 
 impl WebSub {
-    /// How it signs with `sha256`.
+    /// The signature scheme with `sha256`.
     pub const SCHEME: Scheme = named(Scheme::hmac_sha256(HEADER), "sha256=");
 
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults =
         Self::SCHEME.defaults().with_challenge(Challenge::Query("hub.mode"));
 
-    /// Creates a verifier of `sha256=` with these values of `hub.secret`, the current one first.
+    /// Creates a verifier of `sha256=` signatures with these values of `hub.secret`, the current
+    /// one first.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// secrets or more than 16.
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(Self::SCHEME, secrets)
     }
 
-    /// Creates a verifier of `sha1=` with these secrets. Older hubs send it.
+    /// Creates a verifier of `sha1=` signatures with these secrets. Older hubs send them.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// secrets or more than 16.
     pub fn sha1(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(named(Scheme::hmac_sha1(HEADER), "sha1="), secrets)
     }
 
-    /// Creates a verifier of `sha384=` with these secrets.
+    /// Creates a verifier of `sha384=` signatures with these secrets.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// secrets or more than 16.
     pub fn sha384(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(named(Scheme::hmac_sha384(HEADER), "sha384="), secrets)
     }
 
-    /// Creates a verifier of `sha512=` with these secrets.
+    /// Creates a verifier of `sha512=` signatures with these secrets.
     ///
     /// # Errors
     ///
-    /// As [`Secret::new`](crate::Secret::new), and when there are none or more than 16.
+    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
+    /// secrets or more than 16.
     pub fn sha512(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(named(Scheme::hmac_sha512(HEADER), "sha512="), secrets)
     }
@@ -115,20 +125,25 @@ impl WebSub {
         Ok(Self { scheme: scheme.verifier(secrets)?, intents: Arc::default() })
     }
 
-    /// Confirms to the hub that we subscribe to this topic, which `hub.topic` must equal to the
-    /// letter. Called again it adds a further one.
+    /// Adds a topic to which you subscribe, so that the layer confirms the subscription to the hub.
     ///
-    /// From then on every GET with `hub.mode` is answered here: with the challenge as plain text,
-    /// with 400 when that is missing or longer than 256 bytes, with 404 for another topic or mode,
-    /// so that nobody else subscribes this endpoint to anything, and `hub.mode=denied` with an
-    /// empty 200. A denial is not signed, and so changes nothing.
+    /// `hub.topic` must equal it exactly. From then on, the layer responds to every GET with
+    /// `hub.mode`:
+    ///
+    /// - A subscription to this topic gets the challenge as plain text.
+    /// - A challenge that is missing or longer than 256 bytes gets `400 Bad Request`.
+    /// - Another topic or mode gets `404 Not Found`, so that nobody else can subscribe this
+    ///   endpoint.
+    /// - `hub.mode=denied` gets an empty `200 OK`. A denial is not signed, so it changes nothing.
     #[must_use]
     pub fn topic(self, topic: impl Into<String>) -> Self {
         self.intent("subscribe", topic.into())
     }
 
-    /// Confirms to the hub that we **end** the subscription to this topic. Without it an
-    /// unsubscription is refused with 404: anybody can ask a hub for one.
+    /// Adds a topic from which you **unsubscribe**, so that the layer confirms it to the hub.
+    ///
+    /// Without it, an unsubscription gets `404 Not Found`, because anyone can request one from a
+    /// hub.
     #[must_use]
     pub fn former_topic(self, topic: impl Into<String>) -> Self {
         self.intent("unsubscribe", topic.into())
@@ -192,7 +207,7 @@ impl Verifier for WebSub {
 
     fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
         let head = request.head();
-        // Only GET, so that no other method gets round verification (T-43).
+        // Only GET, so that no other method bypasses verification.
         if head.method != Method::GET || self.intents.is_empty() {
             return None;
         }

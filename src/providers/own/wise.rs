@@ -1,4 +1,4 @@
-//! Wise.
+//! Wise webhooks.
 
 use crate::{
     parse::encoding::Encoding,
@@ -10,27 +10,42 @@ use crate::{
     verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 
-/// Wise.
+/// Wise webhooks: RSA of the body.
+///
+/// ```no_run
+/// use tower_webhook::{PublicKey, SignatureLayer, providers::Wise};
+///
+/// let key = PublicKey::from_pem(&std::fs::read_to_string("wise.pem")?)?;
+/// let layer = SignatureLayer::new(Wise::new(key)?);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
 /// | header | `X-Signature-SHA256: <base64>` |
-/// | algorithm | RSA (PKCS#1 v1.5) with SHA-256; Wise publishes one key for production and one for its sandbox, [`PublicKey::from_pem`](crate::PublicKey::from_pem) |
+/// | algorithm | RSA PKCS#1 v1.5 with SHA-256; the key is Wise's public key, [`PublicKey::from_pem`](crate::PublicKey::from_pem) |
 /// | signed content | the body |
-/// | freshness | none |
-/// | delivery id | `X-Delivery-Id`, **not signed** |
-/// | challenge | none; a test delivery with `X-Test-Notification` is signed as the others |
-/// | status | 403 |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | vendor's source: <https://docs.wise.com/guides/developer/webhooks/event-handling>, transferwise/digital-signatures-examples `verify-webhook-signature` |
+/// | freshness | none: a captured request can be sent again |
+/// | delivery ID | `X-Delivery-Id`, **not signed** |
+/// | challenge | none |
 ///
-/// Every customer of Wise gets signatures by the same key, over the body alone: a genuine delivery
-/// to somebody else is genuine here too. Check in the handler that its subscription is yours.
+/// - Wise publishes one key for production and one for its sandbox.
+/// - Wise signs for all its customers with the same key, over the body alone: an authentic delivery
+///   to another customer is accepted here, too. Check in the handler that its subscription is
+///   yours.
+/// - A test delivery with `X-Test-Notification` is signed like the others.
+///
+/// # Evidence
+///
+/// Vendor's source: <https://docs.wise.com/guides/developer/webhooks/event-handling>,
+/// transferwise/digital-signatures-examples `verify-webhook-signature`.
+///
+#[doc = crate::providers::macros::page!(Wise)]
 #[derive(Clone, Debug)]
 pub struct Wise(SchemeVerifier);
 
 impl Wise {
-    /// How it signs.
+    /// The signature scheme.
     pub const SCHEME: Scheme = apply::applied(
         Scheme::rsa_pkcs1_sha256("x-signature-sha256")
             .provider("wise")

@@ -1,3 +1,5 @@
+//! Access Worldpay webhooks.
+
 use std::{fmt, mem, sync::Arc};
 
 use bytes::Bytes;
@@ -20,22 +22,34 @@ use crate::{
 
 const HEADER: &str = "event-signature";
 
-/// Most signatures in one request.
+/// Maximum number of signatures in one request.
 const MAX_SIGNATURES: usize = 16;
 
-/// Worldpay (Access Worldpay).
+/// Worldpay webhooks (Access Worldpay): HMAC-SHA256 of the body, with the key of an ID.
+///
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::Worldpay};
+///
+/// let layer = SignatureLayer::new(Worldpay::new("1", "made-up-secret")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
-/// | header | `Event-Signature: <key id>/SHA256/<hex>[,<key id>/SHA256/<hex>]`; each key id picks its secret, and signatures with other ids or hashes are skipped |
-/// | algorithm | HMAC-SHA256; key: the shared secret as it is |
+/// | header | `Event-Signature: <key ID>/SHA256/<hex>[,<key ID>/SHA256/<hex>]` |
+/// | algorithm | HMAC-SHA256; the key is the shared secret |
 /// | signed content | the body |
 /// | freshness | none: a captured request can be sent again |
-/// | delivery id | in the body (`eventId`) |
+/// | delivery ID | `eventId` in the body |
 /// | challenge | none |
-/// | status | 400, which Worldpay documents (<https://docs.worldpay.com/access/products/events/signature>) |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | evidence | vendor's documentation: <https://docs.worldpay.com/access/products/events/signature> |
+///
+/// The key ID selects the secret. Signatures with other IDs or hashes are skipped.
+///
+/// # Evidence
+///
+/// Vendor's documentation: <https://docs.worldpay.com/access/products/events/signature>.
+///
+#[doc = crate::providers::macros::page!(Worldpay)]
 #[derive(Clone)]
 pub struct Worldpay(Arc<Vec<Key>>);
 
@@ -46,31 +60,38 @@ struct Key {
 }
 
 impl Worldpay {
-    /// The provider's name, the status of refusals and the body limit, for look-ups.
+    /// The provider's name, the status of rejections and the body limit, for lookups.
     pub const DEFAULTS: VerifierDefaults =
         apply::defaults("worldpay").with_sensitive_headers(&[HEADER]);
 
-    /// Creates a verifier with the key of this id, a number, and its secrets. A request without a
-    /// signature by it is refused before its body is read.
+    /// Creates a verifier with this key ID, a number, and its secrets.
+    ///
+    /// A request without a signature of this key is rejected before its body is read.
     ///
     /// # Errors
     ///
-    /// When the id is empty or cannot stand in the header, as [`Secret::new`](crate::Secret::new), and when
-    /// there are none or more than 16.
+    /// Returns an error if the ID is empty or contains a character that the header cannot carry,
+    /// for the reasons of [`Secret::new`](crate::Secret::new), and if there are no secrets or more
+    /// than 16.
     pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self(Arc::default()).key(id, secrets)
     }
 
-    /// Accepts a further key, or further secrets of one that was named before. [`Verified::key_index`]
-    /// counts the secrets of all keys in the order in which they were given.
+    /// Adds a key, or secrets of a key that was added before.
+    ///
+    /// [`Verified::key_index`] counts the secrets of all keys in the order in which they were
+    /// added.
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new), and when there are more than 16 secrets of all keys.
+    /// Returns an error for the reasons of [`new`](Self::new), and if all keys together have more
+    /// than 16 secrets.
     pub fn key(mut self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         keyring::check(id)?;
         if id.contains(['/', ',']) {
-            return Err(ConfigError::IdInvalid { why: "it has a `/` or `,`, as no key id has" });
+            return Err(ConfigError::IdInvalid {
+                why: "it contains `/` or `,`, which separate the parts of the header",
+            });
         }
         let keys = Arc::make_mut(&mut self.0);
         let secrets = other_credentials::checked(secrets, keys.len(), Self::DEFAULTS.provider())?;
@@ -82,8 +103,8 @@ impl Worldpay {
         Ok(self)
     }
 
-    /// Calls `visit` with the index of each key that a signature names, and the signature. Tells
-    /// whether there is any that can be read.
+    /// Calls `visit` with each signature and the index of each key that it names. Returns whether
+    /// any signature can be parsed.
     fn each_signature(
         &self,
         head: &Parts,
@@ -97,7 +118,7 @@ impl Worldpay {
             }
             let mut parts = item.split(|byte| *byte == b'/');
             let parts = [parts.next(), parts.next(), parts.next(), parts.next()];
-            // One that cannot be read is no reason to lose the good one beside it.
+            // A signature that cannot be parsed does not invalidate the others.
             let [Some(id), Some(b"SHA256"), Some(hex), None] = parts else { continue };
             let mut signature = [0; 32];
             let Some(()) = encoding::decode_hex(hex, &mut signature) else { continue };
@@ -112,7 +133,7 @@ impl Worldpay {
     }
 }
 
-/// Carried from the head to the end of the body.
+/// State of a verification, from the head to the end of the body.
 #[doc(hidden)]
 pub struct WorldpayState(Vec<Mac>);
 
@@ -154,8 +175,8 @@ impl Verifier for Worldpay {
         let key_index = matched.accepted()?;
         let verified =
             Verified::new(Self::DEFAULTS.provider()).with_key_index(key_index).with_signed_body();
-        // Always the tag under the oldest key: whoever leaves out one of two signatures must not make
-        // a new delivery, nor must a rotation.
+        // Always use the tag of the oldest key, so that neither a replay without one of two
+        // signatures nor a rotation makes a new delivery.
         let verified = match tags.last() {
             Some(tag) => verified.with_replay_material(tag.as_bytes()),
             None => verified,

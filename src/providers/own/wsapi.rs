@@ -1,3 +1,5 @@
+//! WSAPI webhooks.
+
 use crate::{
     parse::timestamp::TimestampFormat,
     providers::{
@@ -11,30 +13,40 @@ use crate::{
     verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 
-/// WSAPI (wsapi.chat): the event signing secret.
+/// WSAPI webhooks (wsapi.chat): HMAC-SHA256 of the body.
+///
+/// ```
+/// use tower_webhook::{SignatureLayer, providers::Wsapi};
+///
+/// let layer = SignatureLayer::new(Wsapi::new("made-up-secret")?);
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
 ///
 /// | | |
 /// |---|---|
 /// | header | `X-Webhook-Signature: sha256=<hex>` |
-/// | algorithm | HMAC-SHA256, the secret as it is |
+/// | algorithm | HMAC-SHA256; the key is the event signing secret |
 /// | signed content | the body |
-/// | freshness | 5 minutes both ways, by `receivedAt` in the signed body, where it is there |
-/// | delivery id | in the body (`eventId`) |
+/// | freshness | 5 minutes both ways, by `receivedAt` in the body, if it is present |
+/// | delivery ID | `eventId` in the body |
 /// | challenge | none |
-/// | status | 403 |
-/// | retries | none (<https://github.com/wsapi-chat/wsapi-app/blob/d40e5c568e15589282e6a6efb1472321c2b5a1c3/wiki/Event-Delivery.md>) |
-/// | body limit | 16 MiB; no maximum is documented |
-/// | after a refusal | it does not come again, whatever the status (<https://github.com/wsapi-chat/wsapi-app/blob/d40e5c568e15589282e6a6efb1472321c2b5a1c3/wiki/Event-Delivery.md>) |
-/// | evidence | vendor's source: wsapi-chat/wsapi-app `internal/publisher/signing.go` |
 ///
-/// `X-Instance-Id` is **not signed**. A look-up may use it as a hint; compare it with `instanceId`
-/// in the verified body. The older "webhook authentication secret" is a
-/// [`SharedToken`](crate::providers::SharedToken).
+/// - To reject events without `receivedAt`, use [`require_time`](Self::require_time).
+/// - `X-Instance-Id` is **not signed**. A lookup may use it as a hint. Compare it with `instanceId`
+///   in the verified body.
+/// - For the older "webhook authentication secret", use
+///   [`SharedToken`](crate::providers::SharedToken).
+///
+/// # Evidence
+///
+/// Vendor's source: wsapi-chat/wsapi-app `internal/publisher/signing.go`.
+///
+#[doc = crate::providers::macros::page!(Wsapi)]
 #[derive(Clone, Debug)]
 pub struct Wsapi(SchemeVerifier);
 
 impl Wsapi {
-    /// How it signs.
+    /// The signature scheme.
     pub const SCHEME: Scheme = apply::applied(
         Scheme::hmac_sha256("x-webhook-signature")
             .provider("wsapi")
@@ -45,7 +57,7 @@ impl Wsapi {
 
     scheme_methods!(timed);
 
-    /// Refuses events without `receivedAt`.
+    /// Rejects events without `receivedAt`.
     #[must_use]
     pub fn require_time(self) -> Self {
         Self(self.0.map_scheme(|scheme| scheme.time_may_be_absent(false)))

@@ -1,0 +1,44 @@
+//! Guide: a page for each task.
+//!
+//! | page | what it covers |
+//! |---|---|
+//! | [`getting_started`] | the first route, several providers, challenges, a roll-out |
+//! | [`frameworks`] | servers, the body type, the order of layers |
+//! | [`proxies`] | signed URLs, early responses, settings of proxies, deployment |
+//! | [`rotation`] | old and new secret side by side |
+//! | [`custom_verifiers`] | declared schemes, functions, the trait |
+//! | [`tenants`] | a secret for each customer |
+//! | [`replay`] | each delivery once |
+//! | [`rejections`] | every reason with its status |
+//! | [`observability`] | events, metrics, alerts |
+//! | [`delivery_log`] | a row for each delivery, SQL recipes |
+//! | [`testing`] | signed requests in your tests |
+//! | [`guarantees`] | what the layer promises, and what it does not |
+//! | [`troubleshooting`] | from a 403 to its cause |
+//! | [`providers`] | every provider, and those that are missing |
+//! | [`deliveries`] | retries, windows, body limits and statuses of all providers |
+
+/// A page. Its programs are doc tests where the features that they use are on.
+macro_rules! page {
+    ($name:ident $(, $feature:literal)*) => {
+        #[cfg(not(all(doctest, not(all($(feature = $feature),*)))))]
+        #[doc = include_str!(concat!("../docs/guide/", stringify!($name), ".md"))]
+        pub mod $name {}
+    };
+}
+
+page!(custom_verifiers);
+page!(deliveries);
+page!(delivery_log, "delivery-log-sqlite");
+page!(frameworks);
+page!(getting_started, "axum");
+page!(guarantees);
+page!(observability);
+page!(providers);
+page!(proxies);
+page!(rejections);
+page!(replay);
+page!(rotation);
+page!(tenants, "tenants");
+page!(testing, "sign");
+page!(troubleshooting);
