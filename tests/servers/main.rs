@@ -11,6 +11,7 @@ mod delivery_log {
     pub(crate) mod contract;
     pub(crate) mod helpers;
     pub(crate) mod kills;
+    pub(crate) mod recipes;
 
     pub(crate) use helpers::*;
 }

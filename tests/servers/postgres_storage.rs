@@ -10,9 +10,9 @@ use tower_webhook::delivery_log::{DeliveryLog, EntryId, Filter, Page, Retention}
 
 use crate::{
     cluster::Cluster,
-    delivery_log::{SECOND, call, genuine, logged, send_to},
+    delivery_log::{SECOND, call, genuine, logged, recipes, send_to},
     net::within,
-    support::Inner,
+    support::{Inner, hex},
 };
 
 /// Most rows are successes of one provider.
@@ -357,4 +357,20 @@ async fn searches_that_nobody_waits_for_do_not_pile_up() {
     assert!(waiting.await <= 2, "two search at a time");
     execute(&mut server, "ROLLBACK").await;
     assert!(within(log.find(&Filter::new())).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn recipes_for_postgresql() {
+    let cluster = Cluster::start();
+    let log = DeliveryLog::builder().postgres(&cluster.url()).await.unwrap();
+    let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
+    for row in recipes::rows(|text| format!("'\\x{}'::bytea", hex(text.as_bytes()))) {
+        execute(&mut server, &row).await;
+    }
+    let file = include_str!("../../docs/guide/recipes/postgres.sql");
+    for (statement, count) in recipes::statements(file).into_iter().zip(recipes::FOUND) {
+        let found = sqlx::query(statement).fetch_all(&mut server).await.unwrap();
+        assert_eq!(found.len(), count, "{statement}");
+    }
+    log.shutdown(10 * SECOND).await.unwrap();
 }

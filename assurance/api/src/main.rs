@@ -1,4 +1,7 @@
-//! Lists the public API that rustdoc has described in JSON, and counts the names at the root.
+//! Lists the public API that rustdoc has described in JSON, counts the names at the root, and checks that readers
+//! find providers and modules.
+
+mod docs;
 
 use std::{collections::BTreeSet, env, error::Error};
 
@@ -9,6 +12,7 @@ const ROOT_NAMES: usize = 18;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let json = env::args().nth(1).ok_or("name rustdoc's JSON")?;
+    docs::check(&json)?;
     let api = Builder::from_rustdoc_json(json)
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)

@@ -4,7 +4,7 @@ FROM webhook_deliveries
 WHERE status IN ('error', 'unauthorized') AND received_at >= 1000 * extract(epoch FROM now() - interval '1 day')
 ORDER BY id DESC LIMIT 100;
 
--- A delivery by an ID that only its payload has. `payload` is `bytea`; `encode` takes any bytes.
+-- A delivery by an ID that only its payload has. `payload` is `bytea`. `encode` takes any bytes.
 SELECT id, to_timestamp(received_at / 1000.0) AS received, status, http_status
 FROM webhook_deliveries
 WHERE provider = 'stripe' AND encode(payload, 'escape') LIKE '%evt_1%'

@@ -8,6 +8,7 @@ pub(crate) mod helpers;
 mod kills;
 mod mask;
 mod queue;
+mod recipes;
 mod rows;
 mod scripted;
 #[cfg(all(
