@@ -54,27 +54,29 @@ pub(crate) fn check(json: &str) -> Result<(), Box<dyn Error>> {
         }
     }
     let root = &docs.index[&docs.root];
-    let linked: BTreeSet<_> =
-        root.links.values().filter_map(|id| name(docs.index.get(id)?)).collect();
+    let linked: BTreeSet<_> = root.links.values().collect();
     let ItemEnum::Module(module) = &root.inner else { return Err("the root is no module".into()) };
-    let items = module.items.iter().filter_map(|id| docs.index.get(id));
-    let modules = items.filter(|item| {
-        matches!(item.inner, ItemEnum::Module(_)) && item.visibility == Visibility::Public
-    });
-    let modules: Vec<_> = modules.filter_map(name).collect();
-    if modules.len() < 10 {
-        Err(format!("the root has only the modules {modules:?}"))?;
-    }
-    for wanted in modules.into_iter().chain(MAIN) {
-        if !linked.contains(wanted) {
-            Err(format!("the front page does not link to `{wanted}`"))?;
+    let is_main = |item: &Item| match &item.inner {
+        ItemEnum::Module(_) => item.visibility == Visibility::Public,
+        ItemEnum::Use(reexport) => MAIN.contains(&&*reexport.name),
+        _ => false,
+    };
+    let items = module.items.iter().map(|id| &docs.index[id]).filter(|item| is_main(item));
+    let mut count = 0;
+    for item in items {
+        let (id, name) = match &item.inner {
+            ItemEnum::Use(reexport) => (reexport.id.as_ref(), Some(&reexport.name)),
+            _ => (Some(&item.id), item.name.as_ref()),
+        };
+        if !id.is_some_and(|id| linked.contains(id)) {
+            Err(format!("the front page does not link to {name:?}"))?;
         }
+        count += 1;
+    }
+    if count < MAIN.len() + 10 {
+        Err(format!("only {count} modules and main types are at the root"))?;
     }
     Ok(())
-}
-
-fn name(item: &Item) -> Option<&str> {
-    item.name.as_deref()
 }
 
 /// Whether the search finds an item by its name or an alias.
