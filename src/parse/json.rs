@@ -1,12 +1,19 @@
 //! Strict reader of one field of a JSON object, or of the items of an array, for times, tokens and
 //! challenges that a provider puts inside the body.
 //!
-//! A name that occurs twice is an error: this reader and the handler could take different values.
+//! `serde_json` parses. Four rules are ours: a name that occurs twice is an error, because this
+//! reader and the handler could take different values; numbers stay text; the text must be UTF-8,
+//! and nest at most 128 deep, also where `serde_json` skips a value.
 
-use crate::outcome::redact::percent::nibble;
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-/// Maximum nesting, the same as in `serde_json`.
+use serde_core::{
+    Deserializer as _,
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Deserializer, value::RawValue};
+
+/// Maximum nesting of a value, the same as in `serde_json`.
 const MAX_DEPTH: usize = 128;
 
 /// Error returned when the text is not one JSON object or array, or names a field twice.
@@ -29,6 +36,19 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// Reads the value from its text, which is valid JSON.
+    fn of(json: &'a RawValue) -> Self {
+        let text = json.get();
+        match text.as_bytes().first() {
+            Some(b'"') => string(text).map_or(Self::Other, Self::Text),
+            Some(b'-' | b'0'..=b'9') => Self::Number(text),
+            Some(b'[') => Self::Array(text),
+            Some(b'{') => Self::Object(text),
+            Some(b't') => Self::True,
+            _ => Self::Other,
+        }
+    }
+
     pub(crate) fn into_text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(text),
@@ -49,262 +69,84 @@ pub(crate) fn field<'a>(json: &'a [u8], name: &str) -> Result<Option<Value<'a>>,
 }
 
 /// Visits each member of the top-level object, until `visit` returns an error.
-pub(crate) fn members<'a>(
-    json: &'a [u8],
-    visit: &mut dyn FnMut(Cow<'a, str>, Value<'a>) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
-    let mut reader = Reader::new(json)?;
-    reader.expect(b'{')?;
-    if !reader.eat(b'}') {
-        loop {
-            reader.space();
-            let name = reader.string()?;
-            reader.expect(b':')?;
-            visit(name, reader.value()?)?;
-            if reader.eat(b'}') {
-                break;
-            }
-            reader.expect(b',')?;
-        }
-    }
-    reader.end()
+pub(crate) fn members<'a>(json: &'a [u8], visit: Visit<'_, 'a>) -> Result<(), Malformed> {
+    let mut deserializer = Deserializer::from_str(checked(json)?);
+    deserializer.deserialize_map(Members(visit)).map_err(|_| Malformed)?;
+    deserializer.end().map_err(|_| Malformed)
 }
 
 /// Visits each value of the array, one at a time. A list of them would take many times the memory
 /// of the sender's text.
 pub(crate) fn items<'a>(json: &'a [u8], visit: &mut dyn FnMut(Value<'a>)) -> Result<(), Malformed> {
-    let mut reader = Reader::new(json)?;
-    reader.expect(b'[')?;
-    if !reader.eat(b']') {
-        loop {
-            visit(reader.value()?);
-            if reader.eat(b']') {
-                break;
-            }
-            reader.expect(b',')?;
-        }
-    }
-    reader.end()
+    let mut deserializer = Deserializer::from_str(checked(json)?);
+    deserializer.deserialize_seq(Items(visit)).map_err(|_| Malformed)?;
+    deserializer.end().map_err(|_| Malformed)
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-    /// `false` after a text that is not Unicode.
-    is_unicode: bool,
-}
-
-impl<'a> Reader<'a> {
-    fn new(json: &'a [u8]) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(json).map_err(|_| Malformed)?;
-        Ok(Self { text, at: 0, is_unicode: true })
-    }
-
-    fn end(&mut self) -> Result<(), Malformed> {
-        self.space();
-        if self.at == self.text.len() { Ok(()) } else { Err(Malformed) }
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+/// Returns the text, if it is UTF-8 and does not nest too deep.
+fn checked(json: &[u8]) -> Result<&str, Malformed> {
+    let text = std::str::from_utf8(json).map_err(|_| Malformed)?;
+    let (mut depth, mut is_string, mut is_escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_string,
+            b'"' => is_string = !is_string,
+            b'[' | b'{' if !is_string => depth += 1,
+            b']' | b'}' if !is_string => depth = depth.saturating_sub(1),
+            _ => {}
         }
-    }
-
-    fn eat(&mut self, byte: u8) -> bool {
-        self.space();
-        let is_next = self.peek() == Some(byte);
-        self.at += usize::from(is_next);
-        is_next
-    }
-
-    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
-        if self.eat(byte) { Ok(()) } else { Err(Malformed) }
-    }
-
-    fn value(&mut self) -> Result<Value<'a>, Malformed> {
-        self.space();
-        match self.peek() {
-            Some(b'"') => {
-                self.is_unicode = true;
-                let text = self.string()?;
-                Ok(if self.is_unicode { Value::Text(text) } else { Value::Other })
-            }
-            Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
-            Some(bracket @ (b'{' | b'[')) => {
-                let start = self.at;
-                self.skip_nested()?;
-                let text = &self.text[start..self.at];
-                Ok(if bracket == b'{' { Value::Object(text) } else { Value::Array(text) })
-            }
-            Some(b't') => self.keyword().map(|()| Value::True),
-            _ => self.keyword().map(|()| Value::Other),
-        }
-    }
-
-    fn keyword(&mut self) -> Result<(), Malformed> {
-        let rest = &self.text[self.at..];
-        let word = ["true", "false", "null"];
-        let word = word.iter().find(|word| rest.starts_with(**word)).ok_or(Malformed)?;
-        self.at += word.len();
-        Ok(())
-    }
-
-    fn number(&mut self) -> Result<&'a str, Malformed> {
-        let start = self.at;
-        self.at += usize::from(self.peek() == Some(b'-'));
-        let leading = self.at;
-        if self.digits()? > 1 && self.text.as_bytes()[leading] == b'0' {
+        // The object or the array around the values counts as well.
+        if depth > MAX_DEPTH + 1 {
             return Err(Malformed);
         }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
-            self.digits()?;
-        }
-        Ok(&self.text[start..self.at])
+    }
+    Ok(text)
+}
+
+type Visit<'v, 'a> = &'v mut dyn FnMut(Cow<'a, str>, Value<'a>) -> Result<(), Malformed>;
+
+struct Members<'v, 'a>(Visit<'v, 'a>);
+
+impl<'a> Visitor<'a> for Members<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
     }
 
-    fn digits(&mut self) -> Result<usize, Malformed> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        if self.at > start { Ok(self.at - start) } else { Err(Malformed) }
-    }
-
-    /// Skips an object or array without recursion, so that its depth costs no stack.
-    fn skip_nested(&mut self) -> Result<(), Malformed> {
-        let mut open: Vec<u8> = Vec::new();
-        loop {
-            // A value begins here.
-            self.space();
-            match self.peek() {
-                Some(bracket @ (b'{' | b'[')) => {
-                    self.at += 1;
-                    if open.len() == MAX_DEPTH {
-                        return Err(Malformed);
-                    }
-                    open.push(bracket + 2); // `}` and `]` are two after their partners.
-                    if !self.eat(bracket + 2) {
-                        self.key(bracket + 2)?;
-                        continue;
-                    }
-                    open.pop();
-                }
-                _ => {
-                    self.value()?;
-                }
-            }
-            // A value has ended here.
-            loop {
-                let Some(&close) = open.last() else {
-                    return Ok(());
-                };
-                if self.eat(b',') {
-                    self.key(close)?;
-                    break;
-                }
-                self.expect(close)?;
-                open.pop();
-            }
-        }
-    }
-
-    /// Skips the name before a value, if the value is in an object.
-    fn key(&mut self, close: u8) -> Result<(), Malformed> {
-        if close == b'}' {
-            self.space();
-            self.string()?;
-            self.expect(b':')?;
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            // A name with half of a surrogate pair is the name of no field that is asked for.
+            let name = string(name.get()).unwrap_or(Cow::Borrowed("\u{fffd}"));
+            (self.0)(name, Value::of(value)).map_err(|_| M::Error::custom("rejected"))?;
         }
         Ok(())
     }
+}
 
-    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        if self.peek() != Some(b'"') {
-            return Err(Malformed);
-        }
-        self.at += 1;
-        let mut start = self.at;
-        let mut unescaped = String::new();
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    let tail = &self.text[start..self.at];
-                    self.at += 1;
-                    return Ok(if unescaped.is_empty() {
-                        Cow::Borrowed(tail)
-                    } else {
-                        unescaped.push_str(tail);
-                        Cow::Owned(unescaped)
-                    });
-                }
-                Some(b'\\') => {
-                    unescaped.push_str(&self.text[start..self.at]);
-                    self.at += 1;
-                    unescaped.push(self.escape()?);
-                    start = self.at;
-                }
-                Some(0x20..) => self.at += 1,
-                _ => return Err(Malformed),
-            }
-        }
+struct Items<'v, 'a>(&'v mut dyn FnMut(Value<'a>));
+
+impl<'a> Visitor<'a> for Items<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
     }
 
-    fn escape(&mut self) -> Result<char, Malformed> {
-        let escaped = self.peek().ok_or(Malformed)?;
-        self.at += 1;
-        Ok(match escaped {
-            b'"' => '"',
-            b'\\' => '\\',
-            b'/' => '/',
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => {
-                let first = self.hex4()?;
-                let after = self.at;
-                let is_high = (0xd800..0xdc00).contains(&first);
-                let second = if is_high && self.text[self.at..].starts_with("\\u") {
-                    self.at += 2;
-                    Some(self.hex4()?)
-                } else {
-                    None
-                };
-                let mut decoded = char::decode_utf16([first].into_iter().chain(second));
-                match (decoded.next(), decoded.next()) {
-                    (Some(Ok(char)), None) => char,
-                    _ => {
-                        // Half of a pair. The escape after it is read on its own.
-                        self.at = after;
-                        self.is_unicode = false;
-                        char::REPLACEMENT_CHARACTER
-                    }
-                }
-            }
-            _ => return Err(Malformed),
-        })
+    fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<(), S::Error> {
+        while let Some(value) = seq.next_element::<&RawValue>()? {
+            (self.0)(Value::of(value));
+        }
+        Ok(())
     }
+}
 
-    fn hex4(&mut self) -> Result<u16, Malformed> {
-        let bytes = self.text.as_bytes();
-        let digits = bytes.get(self.at..self.at + 4).ok_or(Malformed)?;
-        self.at += 4;
-        digits.iter().try_fold(0, |value, digit| {
-            let digit = nibble(*digit).ok_or(Malformed)?;
-            Ok(value << 4 | u16::from(digit))
-        })
+/// Returns the content of a string literal, or `None` if it has half of a surrogate pair.
+fn string(literal: &str) -> Option<Cow<'_, str>> {
+    match literal.strip_prefix('"')?.strip_suffix('"')? {
+        plain if !plain.contains('\\') => Some(Cow::Borrowed(plain)),
+        _ => serde_json::from_str(literal).ok().map(Cow::Owned),
     }
 }
 
