@@ -152,14 +152,19 @@ fn read(text: &[u8], format: TimestampFormat) -> Option<i128> {
     let in_range = |millis: &i128| *millis <= i128::from(i64::MAX);
     // A leap second is the next minute's first.
     let millis = |time: DateTime<chrono::Utc>| i128::from(time.timestamp_millis());
+    // 9999-12-30T22:00:00Z, where our calendar ends.
+    let is_in_calendar = |millis: &i128| *millis < 253_402_207_200_000 + 1000;
     match format {
         TimestampFormat::UnixMillis => number().filter(in_range),
         TimestampFormat::UnixSeconds => number().map(|seconds| seconds * 1000).filter(in_range),
-        TimestampFormat::HttpDate => DATES.iter().find_map(|form| {
-            let time = NaiveDateTime::parse_from_str(text, form).ok()?;
-            let is_same = time.format(form).to_string() == text;
-            (is_same && (1..=9999).contains(&time.year())).then(|| millis(time.and_utc()))
-        }),
+        TimestampFormat::HttpDate => DATES
+            .iter()
+            .find_map(|form| {
+                let time = NaiveDateTime::parse_from_str(text, form).ok()?;
+                let is_same = time.format(form).to_string() == text;
+                (is_same && (1..=9999).contains(&time.year())).then(|| millis(time.and_utc()))
+            })
+            .filter(is_in_calendar),
         TimestampFormat::Rfc3339 => {
             let is_blank = text.contains([' ', '_']);
             let is_long = text
@@ -167,7 +172,9 @@ fn read(text: &[u8], format: TimestampFormat) -> Option<i128> {
                 .is_some_and(|(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count() > 9);
             let time = DateTime::parse_from_rfc3339(text).ok()?;
             let year: u16 = text.get(..4)?.parse().ok()?;
-            (!is_blank && !is_long && year > 0).then(|| millis(time.to_utc()))
+            (!is_blank && !is_long && year > 0)
+                .then(|| millis(time.to_utc()))
+                .filter(is_in_calendar)
         }
         _ => read(format!("{text}Z").as_bytes(), TimestampFormat::Rfc3339)
             .filter(|_| !text.ends_with(|last: char| last.eq_ignore_ascii_case(&'z'))),

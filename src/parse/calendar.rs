@@ -1,4 +1,6 @@
-//! Dates in the formats of senders.
+//! Dates in the formats of senders, strictly: `jiff` knows the calendar.
+
+use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
 /// Parses a number of plain digits.
 pub(crate) fn number(text: &[u8]) -> Option<i64> {
@@ -8,101 +10,78 @@ pub(crate) fn number(text: &[u8]) -> Option<i64> {
     })
 }
 
+/// Returns `true` if the text has this shape: `0` stands for a digit, `A` and `a` for a letter of
+/// their case, and any other byte for itself.
+///
+/// `jiff` accepts more than a sender may write: one-digit hours, a space instead of the `T`, offsets
+/// without a colon, names of months in any case.
+fn has_shape(text: &[u8], shape: &[u8]) -> bool {
+    text.len() == shape.len()
+        && text.iter().zip(shape).all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            b'A' => byte.is_ascii_uppercase(),
+            b'a' => byte.is_ascii_lowercase(),
+            shape => byte == shape,
+        })
+}
+
 /// Parses `2025-05-19T00:51:44.816Z`: date, time, fraction of one to nine digits, zone. Returns
 /// milliseconds since 1970.
 pub(crate) fn rfc3339(text: &[u8], zoned: bool) -> Option<i64> {
-    let (head, mut rest) = text.split_at_checked(19)?;
     // RFC 3339, section 5.6, leaves the case of `T` and `Z` to the sender.
-    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-    if separators.iter().any(|&(at, byte)| head[at].to_ascii_uppercase() != byte) {
+    let text = text.to_ascii_uppercase();
+    let (head, rest) = text.split_at_checked(19)?;
+    let zone = match rest {
+        [b'.', fraction @ ..] => {
+            let len = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            (1..=9).contains(&len).then(|| fraction.split_at(len).1)?
+        }
+        zone => zone,
+    };
+    let is_zone = match zone {
+        b"Z" => true,
+        [b'+' | b'-', offset @ ..] => has_shape(offset, b"00:00") && offset < &b"24:00"[..],
+        _ => false,
+    };
+    if !has_shape(head, b"0000-00-00T00:00:00") || if zoned { !is_zone } else { !zone.is_empty() } {
         return None;
     }
-    let part = |from: usize, to: usize, range: std::ops::RangeInclusive<i64>| {
-        number(&head[from..to]).filter(|value| range.contains(value))
+    let text = std::str::from_utf8(&text).ok()?;
+    let time = if zoned {
+        text.parse::<Timestamp>().ok().filter(|_| !head.starts_with(b"0000"))
+    } else {
+        text.parse::<DateTime>().ok().and_then(in_utc)
     };
-    let (year, month) = (part(0, 4, 1..=9999)?, part(5, 7, 1..=12)?);
-    let day = part(8, 10, 1..=days_in_month(year, month))?;
-    // A leap second is written as 60.
-    let (hour, minute, second) =
-        (part(11, 13, 0..=23)?, part(14, 16, 0..=59)?, part(17, 19, 0..=60)?);
-
-    let mut millis = 0;
-    if let [b'.', fraction @ ..] = rest {
-        let len = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if !(1..=9).contains(&len) {
-            return None;
-        }
-        let (fraction, zone) = fraction.split_at(len);
-        millis = number(fraction)? * 1000 / 10i64.checked_pow(u32::try_from(len).ok()?)?;
-        rest = zone;
-    }
-    let offset_minutes = match rest {
-        [] if !zoned => 0,
-        [b'Z' | b'z'] if zoned => 0,
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] if zoned => {
-            let (hours, minutes) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?);
-            if hours > 23 || minutes > 59 {
-                return None;
-            }
-            (hours * 60 + minutes) * if *sign == b'-' { -1 } else { 1 }
-        }
-        _ => return None,
-    };
-    let seconds = ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset_minutes)
-        * 60
-        + second;
-    Some(seconds * 1000 + millis)
+    Some(millis(time?, head))
 }
-
-pub(crate) const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-pub(crate) const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Parses `Thu 07 Sep 2017 06:30:04 UTC`, and checks the day of the week. Returns milliseconds
 /// since 1970.
 pub(crate) fn date(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let text = text.strip_suffix(" UTC").or_else(|| text.strip_suffix(" GMT"))?;
     let (weekday, rest) = text.split_at_checked(3)?;
-    let rest = rest.strip_prefix(b",").unwrap_or(rest);
-    let [b' ', d1, d2, b' ', m1, m2, m3, b' ', y1, y2, y3, y4, b' ', time @ .., b' ', z1, z2, z3] =
-        rest
-    else {
-        return None;
-    };
-    let [h1, h2, b':', min1, min2, b':', s1, s2] = time else { return None };
-    let month = 1 + MONTHS.iter().position(|name| name.as_bytes() == [*m1, *m2, *m3])?;
-    let (month, year) = (i64::try_from(month).ok()?, number(&[*y1, *y2, *y3, *y4])?);
-    let day = number(&[*d1, *d2])?;
-    let (hour, minute, second) =
-        (number(&[*h1, *h2])?, number(&[*min1, *min2])?, number(&[*s1, *s2])?);
-    let is_in_range = year >= 1
-        && (1..=days_in_month(year, month)).contains(&day)
-        && (hour <= 23 && minute <= 59 && second <= 60)
-        && matches!(&[*z1, *z2, *z3], b"UTC" | b"GMT");
-    let days = days_since_1970(year, month, day);
-    let known = WEEKDAYS.get(usize::try_from(days.rem_euclid(7)).ok()?)?;
-    (is_in_range && weekday == known.as_bytes())
-        .then_some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000)
+    let rest = rest.strip_prefix(',').unwrap_or(rest);
+    let is_date = has_shape(weekday.as_bytes(), b"Aaa")
+        && has_shape(rest.as_bytes(), b" 00 Aaa 0000 00:00:00");
+    let parse = || DateTime::strptime(DATE, format!("{weekday}{rest}")).ok().and_then(in_utc);
+    Some(millis(is_date.then(parse)??, rest.as_bytes()))
 }
 
-const fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if is_leap(year) => 29,
-        2 => 28,
-        _ => 31,
-    }
+/// The form of [`date`], without the zone.
+pub(crate) const DATE: &str = "%a %d %b %Y %H:%M:%S";
+
+/// `jiff` takes the year 0, which no calendar has, for the year before 1.
+fn in_utc(time: DateTime) -> Option<Timestamp> {
+    (time.year() > 0).then(|| Offset::UTC.to_timestamp(time).ok())?
 }
 
-const fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-/// Returns the days since 1970 in the proleptic Gregorian calendar, for years from 1.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let before = year - 1;
-    let years = before * 365 + before / 4 - before / 100 + before / 400;
-    let months: i64 = (1..month).map(|month| days_in_month(year, month)).sum();
-    years + months + day - 1 - 719_162
+/// Returns milliseconds since 1970. `jiff` takes a leap second for the second before it; POSIX, for
+/// the second after it.
+fn millis(time: Timestamp, clock: &[u8]) -> i64 {
+    let leap = i64::from(clock.ends_with(b":60")) * 1000;
+    let millis = time.as_nanosecond().div_euclid(1_000_000);
+    i64::try_from(millis).unwrap_or(i64::MAX).saturating_add(leap)
 }
 
 #[cfg(test)]
