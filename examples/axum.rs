@@ -1,6 +1,6 @@
-//! Meta's webhooks in axum: the signature, and the challenge on the same path.
+//! Verifies Meta's webhooks in axum, and answers Meta's challenge on the same path.
 //!
-//! `cargo run --example axum --features axum`, and then:
+//! Run `cargo run --example axum --features axum`, and then:
 //!
 //! ```sh
 //! curl -i 'http://127.0.0.1:3000/webhook?hub.mode=subscribe&hub.verify_token=my-verify-token&hub.challenge=42'
@@ -16,9 +16,12 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tower_webhook::{SignatureLayer, axum::Signed, providers::Meta};
 
-/// `Signed` is there only behind the layer: without it the answer is 500, and the log says why.
+/// Handles a verified webhook.
+///
+/// Without the layer, `Signed` responds with `500 Internal Server Error`, and the log names the
+/// cause.
 async fn handler(Signed(verified, Json(event)): Signed<Json<Value>>) {
-    println!("genuine, from {}: {event}", verified.provider());
+    println!("verified webhook from {}: {event}", verified.provider());
 }
 
 #[tokio::main]
@@ -33,7 +36,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

@@ -1,6 +1,7 @@
-//! Three ways to a verifier of your own, each on its own route: declared, a function, a trait.
+//! Shows three custom verifiers, each on its own route: a declared scheme, a function and the
+//! `Verifier` trait.
 //!
-//! `cargo run --example custom_verifier`, and then:
+//! Run `cargo run --example custom_verifier`, and then:
 //!
 //! ```sh
 //! body='{"order":1}'
@@ -26,17 +27,21 @@ use tower_webhook::{
     verifier::verifier_fn,
 };
 
-/// Declared: hex HMAC-SHA256 of the body, in one header.
+/// Declared scheme: hex HMAC-SHA256 of the body, in one header.
 const ACME: Scheme = Scheme::hmac_sha256("x-acme-signature").provider("acme");
 
-/// A function of the head and the whole body; here, a fixed token.
+/// Verifies a fixed token in the head.
+///
+/// `verifier_fn` also passes the whole body, for functions that need it.
 fn token(secret: &Secret, head: &Parts) -> Result<Verified, Rejection> {
     let received = head.headers.get("x-token").ok_or(Rejection::missing("x-token"))?;
     let is_genuine = secret.matches(received.as_bytes());
     is_genuine.then(|| Verified::new("token")).ok_or(Rejection::mismatch())
 }
 
-/// The trait: base64 HMAC-SHA256 of the body's digest, which is hashed while the body arrives.
+/// Verifier of a base64 HMAC-SHA256 of the body's digest.
+///
+/// The body is hashed while it arrives.
 #[derive(Clone)]
 struct OfDigest(Hmac<Sha256>);
 
@@ -44,7 +49,7 @@ impl Verifier for OfDigest {
     type State = (Vec<u8>, Sha256);
 
     fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
-        // What the head alone can tell is refused before the body is read.
+        // A missing or malformed header is rejected before the body is read.
         const HEADER: &str = "x-digest-signature";
         let received = request.head().headers.get(HEADER).ok_or(Rejection::missing(HEADER))?;
         let tag = STANDARD.decode(received).map_err(|_| Rejection::malformed(HEADER))?;
@@ -61,7 +66,7 @@ impl Verifier for OfDigest {
         _: &Context<'_>,
         _: &Bytes,
     ) -> Result<Outcome, Rejection> {
-        // Not `==`, whose time tells how much of a guess was right.
+        // Constant time: the duration of `==` would reveal how much of a guess is right.
         let mac = self.0.clone().chain_update(mem::take(hash).finalize());
         mac.verify_slice(tag).map_err(|_| Rejection::mismatch())?;
         Ok(Verified::new("of-digest").with_replay_material(tag).into())
@@ -69,7 +74,7 @@ impl Verifier for OfDigest {
 }
 
 async fn handler(Extension(verified): Extension<Verified>, body: String) -> String {
-    format!("genuine, by {}: {body}\n", verified.provider())
+    format!("verified by {}: {body}\n", verified.provider())
 }
 
 #[tokio::main]
@@ -90,7 +95,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

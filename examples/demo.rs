@@ -1,6 +1,7 @@
-//! Starts a server, sends it genuine and forged webhooks over HTTP, and prints what became of each.
+//! Sends genuine and forged webhooks to a server over HTTP, and prints the result of each.
 //!
-//! `cargo run --example demo`. It ends by itself, and fails if one verdict is not as expected.
+//! Run `cargo run --example demo`. The program starts the server itself, ends after the last
+//! request, and fails if a result is not the expected one.
 
 use std::{
     convert::Infallible,
@@ -34,7 +35,7 @@ const PREVIOUS: &str = "the-secret-before-it";
 const TOKEN: &str = "the-token-of-this-demo";
 const BODY_LIMIT: usize = 16 << 10;
 
-/// What happened inside the server.
+/// Event inside the server.
 enum Event {
     Handled,
     Refused(Rejection),
@@ -46,7 +47,7 @@ async fn handler(Extension(_): Extension<Verified>, Extension(events): Extension
 
 fn app(events: Sender<Event>) -> Result<Router, Box<dyn Error>> {
     let meta = Meta::new([SECRET, PREVIOUS])?.verify_token(TOKEN)?;
-    // The server stands at a loopback address, but Twilio was given this one.
+    // The server has a loopback address, but Twilio signs the public URL.
     let twilio = Twilio::new(SECRET, PublicUrl::base("https://example.com")?)?;
     let stripe = Stripe::new(SECRET)?;
 
@@ -57,7 +58,7 @@ fn app(events: Sender<Event>) -> Result<Router, Box<dyn Error>> {
         .route("/twilio", post(handler).layer(SignatureLayer::new(twilio)))
         .route("/stripe", post(handler).layer(SignatureLayer::new(stripe)))
         .layer(Extension(events))
-        // A layer above reads from the answer why a request was refused.
+        // A layer above reads the reason for a rejection from the response.
         .layer(MapResponseLayer::new(move |response: Response| {
             if let Some(rejection) = response.extensions().get::<Rejection>() {
                 _ = refusals.send(Event::Refused(rejection.clone()));
@@ -71,7 +72,7 @@ type Body = UnsyncBoxBody<Bytes, Infallible>;
 enum Expected {
     /// The handler is called.
     Accept,
-    /// The layer answers itself, with 200 and this text.
+    /// The layer responds in place of the handler, with `200 OK` and this text.
     Reply(&'static str),
     Refuse(u16, RejectionKind),
 }
@@ -88,7 +89,7 @@ fn whole(body: impl Into<Bytes>) -> Body {
     Full::new(body.into()).boxed_unsync()
 }
 
-/// A body without a declared length, in chunks.
+/// Creates a body of undeclared length, in chunks of `size` bytes.
 fn chunked(body: &'static [u8], size: usize) -> Body {
     let frames = body.chunks(size).map(|chunk| Ok(Frame::data(Bytes::from_static(chunk))));
     StreamBody::new(tokio_stream::iter(frames)).boxed_unsync()
@@ -98,7 +99,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Signs without any code of the crate's.
+/// Computes a signature without any code of `tower-webhook`.
 fn hmac_sha256(secret: &str, content: &[u8]) -> Result<String, Box<dyn Error>> {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?.chain_update(content);
     Ok(hex(&mac.finalize().into_bytes()))
@@ -129,13 +130,13 @@ fn meta_cases(origin: &str) -> Result<Vec<Case>, Box<dyn Error>> {
         case("signed", signed(), whole(BODY), Accept)?,
         case("signed, in chunks of 4 bytes", signed(), chunked(BODY, 4), Accept)?,
         case(
-            "signed with the secret before the rotation",
+            "signed with the previous secret",
             post().header(HEADER, sign(PREVIOUS, BODY)?),
             whole(BODY),
             Accept,
         )?,
-        case("body tampered with", signed(), whole(TAMPERED), Refuse(403, SignatureMismatch))?,
-        case("not signed", post(), whole(BODY), Refuse(403, Missing))?,
+        case("tampered body", signed(), whole(TAMPERED), Refuse(403, SignatureMismatch))?,
+        case("unsigned", post(), whole(BODY), Refuse(403, Missing))?,
         case(
             "signed with a wrong secret",
             post().header(HEADER, sign("a guess", BODY)?),
@@ -149,13 +150,13 @@ fn meta_cases(origin: &str) -> Result<Vec<Case>, Box<dyn Error>> {
             Refuse(403, Malformed),
         )?,
         case(
-            "signature cut short",
+            "truncated signature",
             post().header(HEADER, &genuine[..genuine.len() - 2]),
             whole(BODY),
             Refuse(403, Malformed),
         )?,
         case(
-            "signature header repeated",
+            "repeated signature header",
             signed().header(HEADER, &genuine),
             whole(BODY),
             Refuse(403, Repeated),
@@ -167,18 +168,18 @@ fn meta_cases(origin: &str) -> Result<Vec<Case>, Box<dyn Error>> {
             Refuse(403, Missing),
         )?,
         case(
-            "signed, but a byte over the limit",
+            "signed, one byte over the body limit",
             post().header(HEADER, sign(SECRET, TOO_LONG)?),
             whole(TOO_LONG),
             Refuse(413, BodyTooLarge),
         )?,
         case(
-            "the same without a declared length",
+            "the same, with undeclared length",
             post().header(HEADER, sign(SECRET, TOO_LONG)?),
             chunked(TOO_LONG, 4 << 10),
             Refuse(413, BodyTooLarge),
         )?,
-        case("challenge with the token", challenge(TOKEN), whole(""), Reply("1158201444"))?,
+        case("challenge with the verify token", challenge(TOKEN), whole(""), Reply("1158201444"))?,
         case(
             "challenge with a wrong token",
             challenge("a-guess"),
@@ -192,7 +193,7 @@ fn meta_cases(origin: &str) -> Result<Vec<Case>, Box<dyn Error>> {
             Refuse(400, ChallengeMalformed),
         )?,
         case(
-            "POST with the challenge's query, not signed",
+            "unsigned POST with the query of a challenge",
             challenge(TOKEN).method("POST"),
             whole(BODY),
             Refuse(403, Missing),
@@ -225,26 +226,26 @@ fn twilio_cases(origin: &str) -> Result<Vec<Case>, Box<dyn Error>> {
     Ok(vec![
         case("signed", form("/twilio").header(HEADER, &genuine), whole(FORM), Accept)?,
         case(
-            "signed, with another Host and X-Forwarded-Host",
+            "signed, with forged Host and X-Forwarded-Host",
             forge(form("/twilio").header(HEADER, &genuine)),
             whole(FORM),
             Accept,
         )?,
         case(
-            "signed for another host, forged headers to match",
+            "signed for another host, with matching headers",
             forge(form("/twilio").header(HEADER, &elsewhere)),
             whole(FORM),
             Refuse(403, SignatureMismatch),
         )?,
-        case("not signed", form("/twilio"), whole(FORM), Refuse(403, Missing))?,
+        case("unsigned", form("/twilio"), whole(FORM), Refuse(403, Missing))?,
         case(
-            "a parameter tampered with",
+            "tampered parameter",
             form("/twilio").header(HEADER, &genuine),
             whole(FORM.replace("Hello", "Hullo")),
             Refuse(403, SignatureMismatch),
         )?,
         case(
-            "a query added to the URL",
+            "query added to the URL",
             form("/twilio?debug=1").header(HEADER, &genuine),
             whole(FORM),
             Refuse(403, SignatureMismatch),
@@ -256,13 +257,13 @@ fn twilio_cases(origin: &str) -> Result<Vec<Case>, Box<dyn Error>> {
             Accept,
         )?,
         case(
-            "JSON tampered with",
+            "tampered JSON",
             json(&with_hash).header(HEADER, &json_signed),
             whole(JSON.replace("delivered", "failed")),
             Refuse(403, BodyNotSigned),
         )?,
         case(
-            "JSON under a signature of the URL alone",
+            "JSON, with a signature of the URL alone",
             json("/twilio").header(HEADER, &url_alone),
             whole(JSON),
             Refuse(403, BodyNotSigned),
@@ -289,13 +290,13 @@ fn stripe_cases(origin: &str) -> Result<Vec<Case>, Box<dyn Error>> {
             Refuse(403, TimestampStale),
         )?,
         case(
-            "signed for an hour from now",
+            "signed an hour in the future",
             post(future, tag(future)?),
             whole(BODY),
             Refuse(403, TimestampInFuture),
         )?,
         case(
-            "an old signature under a new time",
+            "old signature with a new timestamp",
             post(now, tag(past)?),
             whole(BODY),
             Refuse(403, SignatureMismatch),
@@ -322,7 +323,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     println!(
         "{:7}  {:48}  {:8}  {:6}  {:7}  reason",
-        "to", "sent", "expected", "answer", "handler"
+        "to", "sent", "expected", "status", "handler"
     );
     let start = Instant::now();
     let client = Client::builder(TokioExecutor::new()).build_http();
@@ -333,7 +334,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
             let (head, body) = client.request(request).await?.into_parts();
             let body = body.collect().await?.to_bytes();
 
-            // Both are sent before the answer is.
+            // The server sends both events before the response.
             let (mut calls, mut rejection) = (0, None);
             for event in events.try_iter() {
                 match event {
@@ -349,7 +350,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
                 }
                 Refuse(status, expected) => {
                     let is_refused = kind == Some(expected) && calls == 0 && body.is_empty();
-                    ("refuse", head.status == status && is_refused)
+                    ("reject", head.status == status && is_refused)
                 }
             };
             sent += 1;
@@ -364,9 +365,6 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     let took = start.elapsed().as_millis();
-    println!(
-        "\n{sent} requests in {took} ms, {} verdicts as expected, {wrong} wrong",
-        sent - wrong
-    );
+    println!("\n{sent} requests in {took} ms, {} results as expected, {wrong} wrong", sent - wrong);
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

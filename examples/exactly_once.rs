@@ -1,12 +1,13 @@
-//! Each delivery handled once, by two server processes that share their claims in Redis.
+//! Handles each delivery once in two server processes that share their claims in Redis.
 //!
 //! ```sh
 //! cargo run --example exactly_once --features replay-redis,sign -- redis://127.0.0.1:6379/
 //! ```
 //!
-//! It starts two processes of itself, sends each delivery to both of them, some of them at the same
-//! time and some whose handler fails at first, and prints what became of each. Without an address
-//! there is one process, with its claims in memory: claims in memory are nobody else's.
+//! The program starts two processes of itself and sends them three deliveries: one twice in a row,
+//! one twice at the same time, and one whose handler fails at first. It prints each response.
+//! Without an address it starts one process and keeps the claims in memory, which processes cannot
+//! share.
 
 use std::{
     collections::HashMap,
@@ -50,7 +51,9 @@ fn main() -> Result<()> {
     }
 }
 
-/// A secret that every run makes again would not do outside of an example.
+/// Creates the verifier.
+///
+/// The secret is in the source. Do not do this outside an example.
 fn provider() -> Result<StandardWebhooks> {
     Ok(StandardWebhooks::new(Secret::from_bytes(*b"an example's secret, 32 bytes...")?)?)
 }
@@ -61,17 +64,19 @@ struct Event {
     fails_at_first: bool,
 }
 
-/// What has been tried: in the place of a database that each process would share.
+/// Number of tries of each event, in place of a database that all processes share.
 type Tried = Arc<Mutex<HashMap<String, u32>>>;
 
-/// What it does must be done once. The guard sees to that for all deliveries that end in an answer.
-/// A process that dies after its database was written and before it answers is another matter:
-/// there the event's id, under a unique key, belongs into the same transaction as its effect.
+/// Handles an event, whose effect must happen once.
+///
+/// The replay guard ensures this for every delivery that gets a response. It does not help if the
+/// process dies between the write to its database and the response. For that case, write the ID of
+/// the event under a unique key in the same transaction as its effect.
 ///
 /// ```sql
 /// begin;
 /// insert into handled (event_id) values ($1) on conflict do nothing;
-/// -- No row inserted: it was handled before. Roll back, and answer 200.
+/// -- No row inserted: the event has been handled. Roll back, and respond with 200.
 /// update accounts set balance = balance + $2 where id = $3;
 /// commit;
 /// ```
@@ -82,7 +87,7 @@ async fn handler(State(tried): State<Tried>, Json(event): Json<Event>) -> Status
         *tries += 1;
         *tries
     };
-    // Long enough for a repetition to arrive meanwhile.
+    // Long enough for a repetition to arrive.
     tokio::time::sleep(Duration::from_millis(100)).await;
     if event.fails_at_first && tries == 1 {
         println!("{} failed in process {}", event.id, std::process::id());
@@ -92,12 +97,12 @@ async fn handler(State(tried): State<Tried>, Json(event): Json<Event>) -> Status
     StatusCode::OK
 }
 
-/// One server process. It serves until its standard input ends.
+/// Serves until the standard input of the process ends.
 async fn serve<T>(store: T) -> Result<()>
 where
     T: ReplayStore<Claim: Send, Settle: Send> + Send + Sync + 'static,
 {
-    // Longer than the handler ever takes.
+    // The lease must be longer than the handler ever takes.
     let guard = ReplayLayer::new("/webhook", store).lease(Duration::from_secs(30));
     let layers = ServiceBuilder::new().layer(SignatureLayer::new(provider()?)).layer(guard);
     let app =
@@ -110,7 +115,7 @@ where
     Ok(axum::serve(listener, app).with_graceful_shutdown(stop).await?)
 }
 
-/// A process of our own, its address, and what it says after that.
+/// Starts a server process, and returns it with its address. Prints its further output.
 fn start(store: &str) -> Result<(Child, SocketAddr)> {
     let mut child = Command::new(env::current_exe()?)
         .args(["serve", store])
@@ -118,7 +123,7 @@ fn start(store: &str) -> Result<(Child, SocketAddr)> {
         .stdout(Stdio::piped())
         .spawn()?;
     let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-    let line = lines.next().ok_or("the server does not start")??;
+    let line = lines.next().ok_or("the server did not start")??;
     let address = line.strip_prefix("listening on ").ok_or("no address")?.parse()?;
     std::thread::spawn(move || {
         for line in lines.map_while(io::Result::ok) {
@@ -140,13 +145,13 @@ async fn deliver(sender: &Sender, to: SocketAddr, id: &str, fails: bool) -> Resu
     Ok(sender.request(request.map(Full::new)).await?.status())
 }
 
-/// Starts the processes, and sends them what a provider would.
+/// Starts the processes, and sends deliveries to them as a provider does.
 async fn send(store: &str, processes: usize) -> Result<()> {
     let mut servers = (0..processes).map(|_| start(store)).collect::<Result<Vec<_>>>()?;
     let (first, last) = (servers[0].1, servers[processes - 1].1);
     let sender = Client::builder(TokioExecutor::new()).build_http();
 
-    println!("msg_1, and again because its answer was lost:");
+    println!("msg_1, and a retry because the response was lost:");
     for (to, expected) in [(first, StatusCode::OK), (last, StatusCode::OK)] {
         expect(expected, deliver(&sender, to, "msg_1", false).await?)?;
     }
@@ -158,8 +163,9 @@ async fn send(store: &str, processes: usize) -> Result<()> {
     );
     let (one, other) = (one?, other?);
     expect(StatusCode::OK, one.min(other))?;
-    // 503: the first may yet fail, and then this one is needed.
-    println!("  answered {}", one.max(other));
+    // `503 Service Unavailable` while the other one is being handled: it may yet fail, and the
+    // sender must then retry.
+    println!("  response: {}", one.max(other));
     expect(StatusCode::OK, deliver(&sender, last, "msg_2", false).await?)?;
 
     println!("msg_3, whose handler fails at first:");
@@ -171,13 +177,13 @@ async fn send(store: &str, processes: usize) -> Result<()> {
     for (server, _) in &mut servers {
         server.stdin.take();
         if !server.wait()?.success() {
-            return Err("a server did not stop well".into());
+            return Err("a server process failed".into());
         }
     }
     Ok(())
 }
 
 fn expect(expected: StatusCode, answer: StatusCode) -> Result<()> {
-    println!("  answered {answer}");
+    println!("  response: {answer}");
     if answer == expected { Ok(()) } else { Err(format!("expected {expected}").into()) }
 }

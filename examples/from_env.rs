@@ -1,4 +1,6 @@
-//! Meta's webhooks with the secrets from the environment. Without them the server does not start.
+//! Verifies Meta's webhooks with secrets from the environment.
+//!
+//! Without the secrets the server does not start.
 //!
 //! ```sh
 //! APP_SECRET=my-app-secret VERIFY_TOKEN=my-verify-token cargo run --example from_env
@@ -11,12 +13,16 @@ use tokio::net::TcpListener;
 use tower_webhook::{Secret, SignatureLayer, Verified, providers::Meta};
 
 async fn handler(Extension(verified): Extension<Verified>) {
-    println!("genuine, from {}, signed with secret {}", verified.provider(), verified.key_index());
+    println!(
+        "verified webhook from {}, signed with secret {}",
+        verified.provider(),
+        verified.key_index()
+    );
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let mut secrets = vec![Secret::from_env("APP_SECRET")?];
-    // While the secret is changed, the old one stays valid beside the new one.
+    // During a rotation, the previous secret stays valid.
     if env::var_os("PREVIOUS_APP_SECRET").is_some() {
         secrets.push(Secret::from_env("PREVIOUS_APP_SECRET")?);
     }
@@ -41,7 +47,9 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

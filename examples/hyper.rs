@@ -1,6 +1,6 @@
-//! GitHub's webhooks on a bare hyper server.
+//! Verifies GitHub's webhooks in a hyper server without a framework.
 //!
-//! `cargo run --example hyper`, and then:
+//! Run `cargo run --example hyper`, and then:
 //!
 //! ```sh
 //! body='{"zen":"Keep it logically awesome."}'
@@ -22,9 +22,11 @@ use tokio::net::TcpListener;
 use tower::{Layer, service_fn};
 use tower_webhook::{BufferedBody, SignatureLayer, providers::GitHub};
 
-/// Takes a `BufferedBody`, which only the layer makes: it cannot be served without it.
+/// Handles a verified webhook.
+///
+/// Only the layer creates a `BufferedBody`, so this handler cannot be served without the layer.
 async fn handler(request: Request<BufferedBody>) -> Result<Response<Full<Bytes>>, Infallible> {
-    println!("genuine: {} bytes", request.body().bytes().len());
+    println!("verified webhook: {} bytes", request.body().bytes().len());
     Ok(Response::new(Full::from("thank you\n")))
 }
 
@@ -53,7 +55,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

@@ -1,6 +1,6 @@
-//! A log of every delivery in SQLite, read by a second server for loopback only.
+//! Logs every delivery in SQLite, and serves the log on a second, loopback-only port.
 //!
-//! `cargo run --example log --features delivery-log-sqlite`, and then:
+//! Run `cargo run --example log --features delivery-log-sqlite`, and then:
 //!
 //! ```sh
 //! body='{"object":"page"}'
@@ -40,12 +40,13 @@ async fn handler(Extension(attempt): Extension<Arc<Attempt>>) {
 #[derive(Deserialize)]
 struct Wanted {
     status: Option<String>,
-    /// The last row of the page before.
+    /// ID of the last row of the previous page.
     before: Option<String>,
     limit: Option<u32>,
 }
 
-/// A line for each delivery, and one with the next page's `before` where there is more.
+/// Returns a line for each delivery and, if there are more, a line with the `before` of the next
+/// page.
 async fn deliveries(
     State(log): State<DeliveryLog>,
     Query(wanted): Query<Wanted>,
@@ -83,20 +84,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(peer.ip())
     });
-    // The layer that verifies stands above the one that writes the row before the handler runs.
+    // The durable layer writes a row before the handler runs. It goes below the `SignatureLayer`.
     let layers = ServiceBuilder::new()
         .layer(SignatureLayer::new(meta).observer(log.clone()).client_ip(client_ip))
         .layer(log.durable_layer()?);
     let webhooks = Router::new()
         .route("/webhook", post(handler).layer(layers))
         .into_make_service_with_connect_info::<SocketAddr>();
-    // Rows hold personal data: nobody but this machine reads them.
+    // Rows contain personal data, so only this machine can read them.
     let queries = Router::new().route("/deliveries", get(deliveries)).with_state(log.clone());
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:3000".to_owned());
     let (listener, private) =
         (TcpListener::bind(address).await?, TcpListener::bind("127.0.0.1:3001").await);
-    // Another port where that one is taken.
+    // If the port is taken, use any free one.
     let private = match private {
         Ok(private) => private,
         Err(_) => TcpListener::bind("127.0.0.1:0").await?,
@@ -110,7 +111,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             hours.tick().await;
             let retention = Retention::new().max_age(30 * DAY).max_bytes(1 << 30);
             if let Err(error) = pruned.prune(retention).await {
-                eprintln!("rows are not deleted: {error}");
+                eprintln!("cannot prune the delivery log: {error}");
             }
         }
     });
@@ -120,14 +121,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = server.local_addr()?;
     let queries = axum::serve(private, queries).with_graceful_shutdown(until(stopped));
     let stops = async {
-        // Ctrl-C is listened for before anyone is told that the server is up.
+        // The signal handler is installed before the address is printed.
         let announce = async { println!("listening on http://{address}") };
         _ = tokio::join!(tokio::signal::ctrl_c(), announce);
         drop(stop);
     };
     let (served, queried, ()) = tokio::join!(server.into_future(), queries.into_future(), stops);
     served.and(queried)?;
-    // What waits is written.
+    // Writes the rows that are still queued.
     log.shutdown(Duration::from_secs(10)).await?;
     Ok(())
 }

@@ -1,4 +1,6 @@
-//! The README's first program: GitHub's webhooks in axum, `cargo run --example quick_start --features axum`.
+//! Verifies GitHub's webhooks in axum: the quick start of the README.
+//!
+//! Run `cargo run --example quick_start --features axum`. The README has `curl` lines for it.
 
 use axum::{Json, Router, routing::post};
 use serde_json::Value;

@@ -1,12 +1,13 @@
-//! Rate limits: by address above the layer, by tenant below it.
+//! Limits the rate of requests by address above the layer, and by tenant below it.
 //!
-//! Above the layer nobody is known but by address, and a forged request costs no more than the
-//! counting. Below it the tenant is proven, so nobody uses up another's share.
+//! Above the layer only the sender's address is known. A request over that limit is counted and not
+//! verified. Below the layer the tenant is proven, so no sender can use up the quota of a tenant
+//! whose secret it does not have.
 //!
-//! Set limits well above what a provider sends: some take a 429 for final. Providers send from few
-//! addresses; where you know them, let them in without the first limit.
+//! Set both limits well above the provider's rate: some providers treat `429 Too Many Requests` as
+//! final. Providers send from few addresses. If you know them, exempt them from the first limit.
 //!
-//! `cargo run --example rate_limit`, and then:
+//! Run `cargo run --example rate_limit`, and then:
 //!
 //! ```sh
 //! body='{"object":"page"}'
@@ -52,14 +53,15 @@ use tower_webhook::{
     providers::Meta,
 };
 
-/// A burst of this many, which then fills up again evenly.
+/// Quota of an address: a burst of 100 requests, which refills evenly within a minute.
 pub(crate) const PER_ADDRESS: Quota = Quota::per_minute(NonZeroU32::new(100).unwrap());
+/// Quota of a tenant: a burst of 10,000 requests, which refills evenly within an hour.
 pub(crate) const PER_TENANT: Quota = Quota::per_hour(NonZeroU32::new(10_000).unwrap());
 
-/// A map in the place of a database.
+/// Secret of each tenant, in place of a database.
 pub(crate) type Secrets = HashMap<String, Secret>;
 
-/// How many more each key may send.
+/// Rate limit for each key.
 struct Limit<K: Hash + Eq + Clone, C: Clock> {
     limiter: RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<C::Instant>>,
     clock: C,
@@ -72,10 +74,10 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Limit<K, C> {
         Self { limiter, clock, checks: AtomicU32::new(0) }
     }
 
-    /// One too many is told how long to wait.
+    /// Counts a request of this key, or returns the time to wait if the quota is used up.
     fn check(&self, key: &K) -> Result<(), Duration> {
-        // Strangers' addresses must not fill the memory: those that are back at their full quota
-        // are forgotten.
+        // Drops the keys that are back at their full quota, so that addresses of strangers do not
+        // fill the memory.
         if self.checks.fetch_add(1, Ordering::Relaxed) % 10_000 == 9_999 {
             self.limiter.retain_recent();
         }
@@ -104,17 +106,17 @@ where
     C::Instant: Send + Sync,
 {
     let (head, body) = request.into_parts();
-    // Those whose address cannot be told share one quota.
+    // Clients whose address is not known share one quota.
     let address = by_address.client_ip.of(&head);
     match by_address.limit.check(&network(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()))) {
         Ok(()) => next.run(Request::from_parts(head, body)).await,
         Err(wait) => {
-            // The layer has not seen this request, so there is no attempt of its.
+            // The layer has not seen this request, so its extensions hold no attempt.
             let mut attempt = Attempt::new(Meta::DEFAULTS.provider(), &head);
             if let Some(address) = address {
                 attempt = attempt.with_client_ip(address);
             }
-            // To `tracing`, and to the observer.
+            // An attempt without a layer reports to `tracing` only.
             attempt.report(EventKind::RateLimited);
             by_address.observer.observe(&Event::new(&attempt, EventKind::RateLimited));
             too_many(wait)
@@ -122,7 +124,10 @@ where
     }
 }
 
-/// Whoever has one IPv6 address has 2^64 of them.
+/// Returns the network that shares a quota: an IPv4 address, or the first 64 bits of an IPv6
+/// address.
+///
+/// A client that has one IPv6 address has 2^64 of them.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -154,7 +159,9 @@ async fn handler(Extension(verified): Extension<Verified>) -> String {
     format!("genuine, for {}\n", verified.tenant().unwrap_or_default())
 }
 
-/// Serve it with connection info: `into_make_service_with_connect_info::<SocketAddr>()`.
+/// Returns the application.
+///
+/// It needs connection info: serve `into_make_service_with_connect_info::<SocketAddr>()`.
 pub(crate) fn app<C, O>(
     secrets: Secrets,
     [per_address, per_tenant]: [Quota; 2],
@@ -175,7 +182,7 @@ where
             Ok(Meta::new(secret).map_err(Rejection::unavailable)?.for_tenant(tenant))
         }
     });
-    // Behind a proxy it needs `trust_proxies`, or all have the proxy's address.
+    // Behind a proxy, add `trust_proxies`. Otherwise all clients have the proxy's address.
     let client_ip = ClientIp::new(|head| {
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(peer.ip())
@@ -189,7 +196,7 @@ where
     let by_address = Arc::new(ByAddress { limit, client_ip, observer });
     Router::new()
         .route("/hooks/{tenant}", post(handler))
-        // The last is the outermost.
+        // The last layer is the outermost one.
         .route_layer(from_fn_with_state(by_tenant, limit_tenant::<C>))
         .route_layer(layer)
         .route_layer(from_fn_with_state(by_address, limit_address::<C, O>))
@@ -213,7 +220,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

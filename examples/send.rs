@@ -1,11 +1,11 @@
-//! Signs a webhook as its provider does, for any provider by name, and posts it or prints the `curl` line that would.
+//! Signs a webhook as the named provider does, and posts it or prints a `curl` line that posts it.
 //!
 //! ```sh
 //! echo '{"type":"charge.succeeded"}' |
 //!     cargo run --example send --features sign -- stripe whsec_made_up http://127.0.0.1:3000/stripe
 //! ```
 //!
-//! `--help` tells the rest.
+//! `--help` lists all options.
 
 use std::{
     env,
@@ -26,17 +26,17 @@ use tower_webhook::{
 const HELP: &str = "\
 send [options] PROVIDER SECRET URL [FILE]
 
-  PROVIDER            its name: stripe, github, shopify, …; `list` names all of them
-  SECRET              as in the provider's console, or @FILE
-  URL                 where to post it: http://127.0.0.1:3000/stripe
-  FILE                the body; standard input where there is none
+  PROVIDER            name, such as stripe, github or shopify; `send list` prints all names
+  SECRET              secret as shown in the provider's console, or @FILE
+  URL                 destination, such as http://127.0.0.1:3000/stripe
+  FILE                body; default: standard input
 
-  --content-type T    the body's; by default JSON, a form or text, as the body looks
-  --header NAME:VALUE one header more; as often as you like
-  --method M          POST unless you name another
-  --public-url URL    what stands before the path in the URL that is signed, where the server is behind a proxy
-  --private-key FILE  a private key in PEM, for providers that you give a public key as SECRET (feature `asymmetric`)
-  --curl              prints the `curl` line and posts nothing
+  --content-type T    content type of the body; default: JSON, form or text, guessed from the body
+  --header NAME:VALUE additional header; may be repeated
+  --method M          request method; default: POST
+  --public-url URL    signed URL before the path, if the server is behind a proxy
+  --private-key FILE  private key in PEM, if SECRET is a public key (feature `asymmetric`)
+  --curl              print the `curl` line, and post nothing
 ";
 
 #[derive(Default)]
@@ -59,7 +59,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
             "--content-type" => options.content_type = Some(value()?),
             "--header" => {
                 let header = value()?;
-                let (name, value) = header.split_once(':').ok_or("write NAME:VALUE")?;
+                let (name, value) = header.split_once(':').ok_or("expected NAME:VALUE")?;
                 options.headers.push((name.trim().parse()?, value.trim().parse()?));
             }
             "--method" => options.method = value()?.parse()?,
@@ -70,7 +70,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
                 print!("{HELP}");
                 std::process::exit(0);
             }
-            unknown if unknown.starts_with("--") => Err(format!("there is no option {unknown}"))?,
+            unknown if unknown.starts_with("--") => Err(format!("unknown option {unknown}"))?,
             _ => options.positional.push(argument),
         }
     }
@@ -81,7 +81,7 @@ fn read(path: &str) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|why| format!("{path}: {why}"))
 }
 
-/// As the body looks.
+/// Guesses the content type from the body.
 fn content_type(body: &[u8]) -> &'static str {
     let is_form = |text: &str| text.contains('=') && !text.contains(char::is_whitespace);
     if serde_json::from_slice::<serde_json::Value>(body).is_ok() {
@@ -115,11 +115,11 @@ fn request(options: &Options) -> Result<Request<Bytes>, Box<dyn Error>> {
         None => Secret::new(secret.as_str())?,
     };
     let uri: Uri =
-        url.parse().map_err(|why| format!("{url}: {why}; it begins with http:// or https://"))?;
+        url.parse().map_err(|why| format!("{url}: {why}; expected http://… or https://…"))?;
     let origin = match (&options.public_url, uri.scheme_str(), uri.authority()) {
         (Some(url), _, Some(_)) => url.clone(),
         (None, Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
-        _ => Err(format!("{url} is no URL of a server; it begins with http:// or https://"))?,
+        _ => Err(format!("invalid URL {url}: expected http://… or https://…"))?,
     };
     let verifier = providers::by_name(provider)?.verifier_at(secret, PublicUrl::base(&origin)?)?;
 
@@ -142,21 +142,21 @@ fn request(options: &Options) -> Result<Request<Bytes>, Box<dyn Error>> {
     Ok(signed(&verifier, request, signing)?)
 }
 
-/// One word for a shell.
+/// Quotes the text as one word for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn curl(request: &Request<Bytes>) -> Result<String, Box<dyn Error>> {
     let url = quoted(&request.uri().to_string());
-    // `-g`, because braces and brackets in the URL are meant.
+    // With `-g`, curl takes braces and brackets in the URL literally.
     let mut line = format!("curl -g -i -X {} {url}", request.method());
     for (name, value) in request.headers() {
         line += &format!(" -H {}", quoted(&format!("{name}: {}", value.to_str()?)));
     }
     let body = std::str::from_utf8(request.body())
-        .map_err(|_| "the body is no text, so that no line holds it; leave out --curl")?;
-    // Without an `@` at its beginning, which would be a file's name.
+        .map_err(|_| "the body is not UTF-8 and does not fit into a `curl` line; omit --curl")?;
+    // `--data-raw` takes an `@` at the beginning literally, not as the name of a file.
     Ok(line + &format!(" --data-raw {}", quoted(body)))
 }
 
@@ -171,7 +171,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
         println!("{}", curl(&request)?);
         return Ok(ExitCode::SUCCESS);
     }
-    // The status is the answer, and no error.
+    // Every status is a result, not an error.
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let mut response = agent.run(request.map(|body| body.to_vec()))?;

@@ -1,12 +1,12 @@
-//! Refusals as Sentry events, with what is known of the request and without its secrets.
+//! Sends rejections to Sentry, as events that describe the request and contain no secrets.
 //!
-//! `SENTRY_DSN=https://…@….ingest.sentry.io/… cargo run --example sentry`, and then:
+//! Run `SENTRY_DSN=https://…@….ingest.sentry.io/… cargo run --example sentry`, and then:
 //!
 //! ```sh
 //! curl -i http://127.0.0.1:3000/webhook -H 'x-hub-signature-256: sha256=00' -d '{}'
 //! ```
 //!
-//! Without `SENTRY_DSN` it serves all the same, and reports to nobody.
+//! Without `SENTRY_DSN` the server runs and sends no events.
 
 use std::{env, error::Error, net::SocketAddr};
 
@@ -18,10 +18,10 @@ use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{Layer, layer::SubscriberExt, registry::LookupSpan};
 
 async fn handler(Extension(verified): Extension<Verified>) -> String {
-    format!("genuine, from {}\n", verified.provider())
+    format!("verified webhook from {}\n", verified.provider())
 }
 
-/// One tenant; `examples/tenants.rs` shows how to look many up.
+/// Returns the application for one tenant. `examples/tenants.rs` has a lookup of many.
 pub(crate) fn app(meta: Meta, tenant: &str) -> Router {
     let client_ip = ClientIp::new(|head| {
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
@@ -31,9 +31,11 @@ pub(crate) fn app(meta: Meta, tenant: &str) -> Router {
     Router::new().route("/webhook", post(handler).layer(layer))
 }
 
-/// Makes Sentry events of the critical ones: `invalid_webhook_signature` and `webhook_config_error`,
-/// which are those of level error. The layer writes 60 a minute of each reason at most, so that strangers cannot use up
-/// Sentry's quota. Their fields are in the context "Rust Tracing Fields".
+/// Returns a layer that sends the critical security events to Sentry: `invalid_webhook_signature`
+/// and `webhook_config_error`, which have level error.
+///
+/// For each provider, event and reason, the `SignatureLayer` writes at most 60 events a minute, so
+/// strangers cannot use up Sentry's quota. The fields are in the context "Rust Tracing Fields".
 pub(crate) fn sentry_layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
     sentry::integrations::tracing::layer().event_filter(|metadata: &Metadata<'_>| {
         let is_critical =
@@ -52,10 +54,12 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Not `#[tokio::main]`: Sentry's client is there before the first thread of the runtime, and sends
-/// what is left when the guard is dropped.
+/// Creates Sentry's client before the runtime starts its first thread.
+///
+/// `#[tokio::main]` would start the runtime first. The client sends the remaining events when the
+/// guard is dropped.
 fn main() -> Result<(), Box<dyn Error>> {
-    // It reads `SENTRY_DSN` itself.
+    // Reads `SENTRY_DSN`.
     let _guard = sentry::init(sentry::ClientOptions::new());
     let subscriber =
         tracing_subscriber::registry().with(tracing_subscriber::fmt::layer()).with(sentry_layer());
@@ -63,7 +67,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     tokio::runtime::Runtime::new()?.block_on(serve())
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

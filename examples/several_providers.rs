@@ -1,4 +1,6 @@
-//! Three providers in one axum router: one line each, and each layer guards its own route alone.
+//! Verifies the webhooks of three providers in one axum router, with one line for each provider.
+//!
+//! Each layer guards its own route only.
 //!
 //! ```sh
 //! STRIPE_WEBHOOK_SECRET=whsec_made_up GITHUB_WEBHOOK_SECRET=made-up-secret \
@@ -6,7 +8,7 @@
 //!     cargo run --example several_providers --features axum
 //! ```
 //!
-//! And then, with the [`send`](send.rs) example:
+//! Then send a webhook with the [`send`](send.rs) example:
 //!
 //! ```sh
 //! echo '{"ref":"refs/heads/main"}' |
@@ -25,20 +27,20 @@ use tower_webhook::{
 };
 
 async fn paid(Signed(verified, Json(event)): Signed<Json<Value>>) {
-    println!("genuine, from {}: {}", verified.provider(), event["type"]);
+    println!("verified webhook from {}: {}", verified.provider(), event["type"]);
 }
 
 async fn pushed(Signed(verified, Json(event)): Signed<Json<Value>>) {
-    println!("genuine, from {}: {}", verified.provider(), event["ref"]);
+    println!("verified webhook from {}: {}", verified.provider(), event["ref"]);
 }
 
 async fn ordered(Signed(verified, Json(order)): Signed<Json<Value>>) {
-    println!("genuine, from {}: {}", verified.provider(), order["id"]);
+    println!("verified webhook from {}: {}", verified.provider(), order["id"]);
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Each layer writes its refusals to `tracing`.
+    // Each layer writes its rejections to `tracing`.
     tracing_subscriber::fmt::init();
 
     let stripe = Stripe::new(Secret::from_env("STRIPE_WEBHOOK_SECRET")?)?;
@@ -56,7 +58,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

@@ -1,7 +1,7 @@
-//! Many tenants, each with secrets of its own in a database: named by the path, by the body where
-//! only that does, and with different providers.
+//! Looks up the secrets of many tenants in a database: by the path, by the body, and for tenants
+//! with different providers.
 //!
-//! `cargo run --example tenants --features tenants`, and then:
+//! Run `cargo run --example tenants --features tenants`, and then:
 //!
 //! ```sh
 //! body='{"object":"page"}'
@@ -13,8 +13,8 @@
 //! curl -i http://127.0.0.1:3000/webex -H "x-webexcc-signature: $tag" -d "$body"
 //! ```
 //!
-//! The second is signed with another tenant's secret, so it is refused, as it would be if there
-//! were no `carl`.
+//! The second request is signed with another tenant's secret, so it is rejected. It would get the
+//! same response if there were no `carl`.
 
 use std::{collections::HashMap, env, error::Error, io, net::SocketAddr, sync::Arc};
 
@@ -29,7 +29,7 @@ use tower_webhook::{
     verifier::VerifierDefaults,
 };
 
-/// A map in the place of a database.
+/// Map in place of a database.
 #[derive(Clone)]
 struct Database(Arc<HashMap<&'static str, Row>>);
 
@@ -37,7 +37,7 @@ struct Database(Arc<HashMap<&'static str, Row>>);
 struct Row {
     provider: &'static str,
     current: &'static str,
-    /// Still there during a rotation.
+    /// Previous secret, during a rotation.
     previous: Option<&'static str>,
 }
 
@@ -52,7 +52,9 @@ impl Database {
         ])))
     }
 
-    /// `None` where there is no such row. An error makes the sender come again.
+    /// Returns the row of the tenant, or `None` if there is none.
+    ///
+    /// On an error, the layer responds with `503 Service Unavailable`, and the sender retries.
     async fn query(&self, tenant: &TenantId) -> io::Result<Option<Row>> {
         tokio::task::yield_now().await;
         Ok(self.0.get(tenant.as_str()).cloned())
@@ -68,20 +70,22 @@ impl Database {
     }
 }
 
-/// The last segment of the path.
+/// Returns the last segment of the path.
 fn last_segment(head: &Parts) -> Option<String> {
     head.uri.path().rsplit('/').next().map(str::to_owned)
 }
 
-/// The tenant's own provider.
+/// Creates the verifier of the tenant's own provider.
 fn any_verifier(row: Row) -> Result<BoxVerifier, Box<dyn Error + Send + Sync>> {
     let secrets: Vec<_> = [Some(row.current), row.previous].into_iter().flatten().collect();
     Ok(providers::by_name(row.provider)?.verifier(secrets)?)
 }
 
-/// Only `Verified` says which tenant it was: path and body can be written by anyone.
+/// Handles a verified webhook.
+///
+/// Only `Verified` names the proven tenant. Anyone can write another into the path or the body.
 async fn handler(Extension(verified): Extension<Verified>) -> String {
-    format!("genuine, for {}\n", verified.tenant().unwrap_or("nobody"))
+    format!("verified webhook for {}\n", verified.tenant().unwrap_or("no tenant"))
 }
 
 #[tokio::main]
@@ -97,8 +101,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let by_subscription = subscriptions
         .by_body(Requires::nothing(), |_head, body| WebexContactCenter::subscription_id(body));
 
-    // Here the store makes the verifiers itself. The decoy is one provider's, and cannot say which
-    // headers the others send.
+    // This store returns verifiers, because the tenants have different providers. The decoy belongs
+    // to one of these, so `requires` names the signature headers of all.
     let decoy = providers::by_name("github")?.verifier(decoy_secret()?)?;
     let any = Tenants::builder_with_decoy(
         decoy,
@@ -128,7 +132,9 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

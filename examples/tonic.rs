@@ -1,6 +1,8 @@
-//! A gRPC service behind a declared scheme. The signature covers the framed message.
+//! Verifies the requests of a gRPC service in tonic with a declared scheme.
 //!
-//! `cargo run --example tonic`, and then:
+//! The signature covers the framed message.
+//!
+//! Run `cargo run --example tonic`, and then:
 //!
 //! ```sh
 //! printf '\0\0\0\0\5hello' > message
@@ -33,11 +35,11 @@ use tower_webhook::{Scheme, Secret, SignatureLayer, Verified};
 
 const ACME: Scheme = Scheme::hmac_sha256("x-acme-signature").provider("acme");
 
-/// The one method: gives the message back.
+/// Handles the only method of the service, and returns the message.
 async fn receive(request: Request<Bytes>) -> Result<Response<Bytes>, Status> {
     let verified = request.extensions().get::<Verified>();
-    let verified = verified.ok_or_else(|| Status::internal("the layer is not there"))?;
-    println!("genuine, from {}: {:?}", verified.provider(), request.get_ref());
+    let verified = verified.ok_or_else(|| Status::internal("the layer is missing"))?;
+    println!("verified request from {}: {:?}", verified.provider(), request.get_ref());
     Ok(Response::new(request.into_inner()))
 }
 
@@ -56,13 +58,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);
 }
 
-/// What a protobuf compiler would write, so that none is needed here.
+/// Service in the form that a protobuf compiler generates, so that the example needs no compiler.
 #[derive(Clone)]
 struct Receiver;
 
@@ -91,7 +95,7 @@ impl Service<http::Request<Body>> for Receiver {
     }
 }
 
-/// Messages as they are, without protobuf.
+/// Codec that passes messages on unchanged, without protobuf.
 struct Raw;
 
 impl Codec for Raw {

@@ -1,8 +1,9 @@
-//! Twilio's messages and status callbacks for many tenants, each with an auth token of its own, in
-//! SQLite: stored once however often they come, and every request logged.
+//! Stores each of Twilio's messages and status callbacks once, for many tenants with an auth token
+//! each, and logs every request in SQLite.
 //!
-//! Database and the base of the public URL come from the environment. Without them the server does not start.
-//! The tokens stand in the file as they are, so it is for nobody else to read.
+//! The path of the database and the base of the public URL come from the environment. Without them
+//! the server does not start. The database contains the auth tokens in plain text, so make it
+//! unreadable for other users:
 //!
 //! ```sh
 //! umask 077
@@ -56,17 +57,17 @@ use tower_webhook::{
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 
-/// A tenant is known by its number at Twilio.
+/// Schema of the database. The ID of a tenant is its number at Twilio.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS tenant (
         number TEXT NOT NULL PRIMARY KEY,
-        -- NULL: not set up yet.
+        -- NULL until the tenant is set up.
         auth_token TEXT CHECK (auth_token <> ''),
-        -- During a rotation: Twilio signs with it until the new one is made the primary one.
+        -- During a rotation, Twilio signs with it until the new token is promoted to primary.
         previous_auth_token TEXT CHECK (previous_auth_token <> ''),
         is_suspended BOOLEAN NOT NULL DEFAULT FALSE
     );
-    -- Written by whatever sends messages. A status that comes before that is refused.
+    -- Written by the program that sends messages. A status without a row here is rejected.
     CREATE TABLE IF NOT EXISTS sent (
         sid TEXT NOT NULL PRIMARY KEY,
         tenant TEXT NOT NULL
@@ -85,7 +86,9 @@ const SCHEMA: &str = "
         PRIMARY KEY (tenant, sid, status)
     )";
 
-/// What Twilio sends. It has many more parameters, and gets new ones without notice.
+/// A message from Twilio.
+///
+/// Twilio sends many more parameters, and adds new ones without notice.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Message {
@@ -111,7 +114,7 @@ impl Database {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .busy_timeout(Duration::from_secs(2));
-        // So that the answer is a 503 before Twilio gives up.
+        // Short enough for a `503 Service Unavailable` before Twilio gives up.
         let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(2));
         let pool = pool.connect_with(options).await?;
         sqlx::raw_sql(SCHEMA).execute(&pool).await?;
@@ -140,7 +143,7 @@ impl Database {
     }
 
     async fn store_message(&self, tenant: &str, message: &Message) -> Result<(), sqlx::Error> {
-        // Twilio may send again what it got no answer to. What is there stays as it is.
+        // Twilio may repeat a message that got no response. A stored message stays unchanged.
         sqlx::query(
             "INSERT INTO received (tenant, sid, sender, body) VALUES (?, ?, ?, ?)
              ON CONFLICT DO NOTHING",
@@ -167,8 +170,9 @@ impl Database {
     }
 }
 
-/// The tenants' verifiers. A token that was changed counts within a minute, or at once after
-/// [`Tenants::forget`].
+/// Returns a lookup of the tenants' verifiers.
+///
+/// A changed token takes effect within a minute, or immediately after [`Tenants::forget`].
 pub(crate) fn tenants(database: Database, url: PublicUrl) -> TenantsBuilder<Twilio> {
     let store = move |number: TenantId| {
         let database = database.clone();
@@ -178,20 +182,20 @@ pub(crate) fn tenants(database: Database, url: PublicUrl) -> TenantsBuilder<Twil
     Tenants::builder(store, make).check_id(is_number)
 }
 
-/// E.164.
+/// Returns `true` if the text is a phone number in E.164 form.
 fn is_number(text: &str) -> bool {
     let Some(digits) = text.strip_prefix('+') else { return false };
     (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: DeliveryLog) -> Router {
-    // Both read bodies that are not verified yet: they only say whose token to try.
+    // Both lookups read the unverified body, which only selects the token to try.
     let by_recipient = tenants.by_body(Requires::nothing(), |_head, body| {
         let recipient = form_field(body, "To")?;
         Some(recipient.strip_prefix("whatsapp:").unwrap_or(&recipient).to_owned())
     });
     let (store, tenants) = (database.clone(), tenants.clone());
-    // A closure has no decoy that refuses unsigned requests before their body is read.
+    // A closure has no decoy, so `Requires` rejects unsigned requests before their body is read.
     let by_message = SignatureLayer::by_body(Requires::header(SIGNATURE), move |_head, body| {
         let sid = form_field(body, "MessageSid");
         let (store, tenants) = (store.clone(), tenants.clone());
@@ -200,7 +204,7 @@ pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: DeliveryLo
                 Some(sid) => store.sender_of(&sid).await.map_err(Rejection::unavailable)?,
                 None => None,
             };
-            // Nobody's number is empty: the decoy refuses as a tenant's verifier would.
+            // No tenant has an empty number. The decoy then rejects as a tenant's verifier would.
             tenants.verifier(tenant.as_deref().unwrap_or_default()).await
         }
     });
@@ -221,7 +225,7 @@ pub(crate) fn app(database: Database, tenants: &Tenants<Twilio>, log: DeliveryLo
         .with_state(database)
 }
 
-/// Alerts. Both endpoints count in one place.
+/// Returns an observer that logs alerts. Both endpoints share its counts.
 fn observer() -> impl Observer + Clone + 'static {
     let alerts = Arc::new(Alerts::new(|alert: &Alert| {
         tracing::error!(target: "tower_webhook::security", "{alert}");
@@ -229,7 +233,9 @@ fn observer() -> impl Observer + Clone + 'static {
     move |event: &Event<'_>| alerts.observe(event)
 }
 
-/// Behind a proxy, name it with `trust_proxies`.
+/// Returns the rule for the client's address: the address of the connection.
+///
+/// Behind a proxy, add [`ClientIp::trust_proxies`].
 fn client_ip() -> ClientIp {
     ClientIp::new(|head| {
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
@@ -245,7 +251,7 @@ async fn receive_message(
 ) -> Response {
     attempt.set_event_name("message.received");
     let Ok(Form(message)) = form else { return StatusCode::BAD_REQUEST.into_response() };
-    // Proven, whatever the form says.
+    // The proven tenant, not the one that the form names.
     let tenant = verified.tenant().unwrap_or_default();
     accept(&database, tenant, &attempt, database.store_message(tenant, &message)).await
 }
@@ -262,7 +268,8 @@ async fn receive_status(
     accept(&database, tenant, &attempt, database.store_status(tenant, &status)).await
 }
 
-/// Stores what a tenant may receive. Only what is stored is answered with 200.
+/// Stores a delivery unless the tenant is suspended, and responds with `200 OK` only if it is
+/// stored.
 async fn accept(
     database: &Database,
     tenant: &str,
@@ -276,7 +283,7 @@ async fn accept(
         store.await.map(|()| true)
     };
     match stored.await {
-        // TwiML: nothing to say to the sender.
+        // Empty TwiML: no reply to the sender.
         Ok(true) => ([(header::CONTENT_TYPE, "text/xml")], "<Response/>").into_response(),
         Ok(false) => {
             attempt.set_status("subscription_inactive", "The tenant is suspended");
@@ -289,27 +296,28 @@ async fn accept(
     }
 }
 
-/// Rows of the log hold what people wrote, so they go after 30 days.
+/// Deletes rows of the delivery log after 30 days, because they contain people's messages.
 async fn prune(log: DeliveryLog) {
     let mut each_hour = interval(Duration::from_secs(3600));
     let retention = Retention::new().max_age(Duration::from_secs(30 * 24 * 3600));
     loop {
         each_hour.tick().await;
         if let Err(error) = log.prune(retention).await {
-            tracing::warn!("the log could not be pruned: {error}");
+            tracing::warn!("cannot prune the delivery log: {error}");
         }
     }
 }
 
-/// Where the database is and which URL Twilio was given, as `variable` tells them. An error names
-/// the variable.
+/// Reads the path of the database and the base of the public URL with `variable`.
+///
+/// The error names the variable that is missing, empty or invalid.
 pub(crate) fn settings(
     variable: impl Fn(&str) -> Result<String, env::VarError>,
 ) -> Result<(PathBuf, PublicUrl), String> {
     const DATABASE: &str = "TWILIO_DATABASE";
     const BASE: &str = "TWILIO_PUBLIC_BASE";
     let text = |name| match variable(name) {
-        Ok(text) if text.is_empty() => Err(format!("{name}: is empty")),
+        Ok(text) if text.is_empty() => Err(format!("{name}: environment variable is empty")),
         Ok(text) => Ok(text),
         Err(error) => Err(format!("{name}: {error}")),
     };
@@ -331,7 +339,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(stop(address)).await?;
-    // The rows that wait are written.
+    // Writes the rows that are still queued.
     log.shutdown(Duration::from_secs(10)).await?;
     database.0.close().await;
     Ok(())
@@ -348,7 +356,9 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

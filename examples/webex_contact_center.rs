@@ -1,10 +1,11 @@
-//! Webex Contact Center's events: accepted at once, worked on in a task.
+//! Accepts Webex Contact Center's events at once, and handles them in a task.
 //!
-//! Cisco waits five seconds for an answer, and can set a subscription inactive that does not answer
-//! well. So an event is put into a queue and answered with 202. When the queue is full the answer is
-//! 503: the sender comes again. At Ctrl-C the queue is worked off before the process ends.
+//! Cisco waits five seconds for a response, and can set a subscription to inactive if its endpoint
+//! responds with errors. The server therefore queues an event and responds with `202 Accepted`. If
+//! the queue is full, the response is `503 Service Unavailable`, and the sender retries. On Ctrl-C
+//! the process handles all queued events before it ends.
 //!
-//! `cargo run --example webex_contact_center`, and then:
+//! Run `cargo run --example webex_contact_center`, and then:
 //!
 //! ```sh
 //! body='{"id":"1","source":"/com/cisco/wxcc/subscription-7","type":"agent:login","data":{}}'
@@ -30,31 +31,33 @@ use tower_webhook::{
     providers::WebexContactCenter,
 };
 
-/// A map in the place of a database: the secret of each subscription.
+/// Secret of each subscription, in place of a database.
 pub(crate) type Secrets = HashMap<String, Secret>;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Event {
-    /// Events come more than once: keep the ids that you have handled.
+    /// ID of the event. Events can arrive more than once: keep the IDs of handled events.
     pub(crate) id: String,
     #[serde(rename = "type")]
     pub(crate) event_type: String,
     pub(crate) data: Value,
 }
 
-/// The events that somebody here works on.
+/// Types of the events that are handled.
 const WANTED: [&str; 3] = ["capture:available", "agent:login", "agent:logout"];
 
-/// Events that wait for the worker. An answer of 202 says that one is in here: what must survive a
-/// crash belongs into a database or a queue on disk.
+/// Maximum number of events that wait for the worker.
+///
+/// An event that got a 202 waits in memory. Events that must survive a crash belong in a database or
+/// a queue on disk.
 pub(crate) const QUEUE_LEN: usize = 1000;
 
 pub(crate) fn app(secrets: Secrets, queue: mpsc::Sender<Event>) -> Router {
     let secrets = Arc::new(secrets);
-    // Whoever does not even pretend to sign is refused before the body is read.
+    // A request without a signature is rejected before its body is read.
     let signature = Requires::header(HeaderName::from_static("x-webexcc-signature"));
     let by_subscription = SignatureLayer::by_body(signature, move |_head, body| {
-        // Not verified yet: it only says whose secret to try.
+        // The unverified body only selects the secret to try.
         let id = WebexContactCenter::subscription_id(body);
         let known = id.and_then(|id| Some((secrets.get(&id)?.clone(), id)));
         async move {
@@ -84,7 +87,7 @@ async fn accept(
     }
 }
 
-/// Serves until `stop`, and returns when every event that was answered with 202 has been worked on.
+/// Serves until `stop` completes, and returns when every event that got a 202 has been handled.
 pub(crate) async fn serve<F>(
     listener: TcpListener,
     secrets: Secrets,
@@ -101,8 +104,8 @@ where
         }
     });
     let served = axum::serve(listener, app(secrets, queue)).with_graceful_shutdown(stop).await;
-    // The server has answered its last request and dropped its end of the queue: the worker comes
-    // to an end once the queue is empty.
+    // The server has sent its last response and dropped its end of the queue, so the worker ends
+    // once the queue is empty.
     worker.await?;
     served
 }
@@ -118,7 +121,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(serve(listener, secrets, stop, work).await?)
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

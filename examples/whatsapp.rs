@@ -1,4 +1,5 @@
-//! WhatsApp's webhooks: Meta's challenge and signature at one path, and typed input after them.
+//! Verifies WhatsApp's webhooks, answers Meta's challenge on the same path, and parses verified
+//! bodies into types.
 //!
 //! The secrets come from the environment. Without them the server does not start.
 //!
@@ -29,8 +30,9 @@ use tower_webhook::{
     providers::Meta,
 };
 
-/// What Meta sends. Fields that nobody here asks for are left out, and unknown ones are no error:
-/// Meta adds some without notice.
+/// A notification from Meta, with the fields that this program uses.
+///
+/// Unknown fields are ignored: Meta adds fields without notice.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Notification {
     pub(crate) object: String,
@@ -47,7 +49,7 @@ pub(crate) struct Change {
     pub(crate) value: Content,
 }
 
-/// A change brings messages, or news of messages that were sent.
+/// Content of a change: received messages, or statuses of sent messages.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Content {
     #[serde(default)]
@@ -58,7 +60,7 @@ pub(crate) struct Content {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Message {
-    /// Meta sends more than once: keep the ids that you have handled.
+    /// ID of the message. Meta can repeat a message: keep the IDs of handled messages.
     pub(crate) id: String,
     pub(crate) from: String,
     pub(crate) text: Option<Text>,
@@ -75,8 +77,9 @@ pub(crate) struct Status {
     pub(crate) status: String,
 }
 
-/// The verifier, with its secrets as `variable` tells them. An error names the variable, never what
-/// stands in it.
+/// Creates the verifier with secrets that it reads with `variable`.
+///
+/// The error names the variable, and never contains its value.
 pub(crate) fn verifier(
     variable: impl Fn(&str) -> Result<String, env::VarError>,
 ) -> Result<Meta, Box<dyn Error>> {
@@ -88,13 +91,16 @@ pub(crate) fn verifier(
     Ok(Meta::new(secret("WHATSAPP_APP_SECRET")?)?.verify_token(verify_token)?)
 }
 
-/// `received` is given what was verified and is in form. Meta waits for it: hand over what takes
-/// long (`examples/webex_contact_center.rs`).
+/// Returns the application. It calls `received` with each notification that is verified and
+/// well-formed.
+///
+/// Meta waits while `received` runs. Move long work to a task, as in
+/// `examples/webex_contact_center.rs`.
 pub(crate) fn app(
     meta: Meta,
     received: impl Fn(Notification) + Clone + Send + Sync + 'static,
 ) -> Router {
-    // `Signed` is there only behind the layer: without it the answer is 500.
+    // Without the layer, `Signed` responds with `500 Internal Server Error`.
     let handler = async move |Signed(_, body): Signed<Bytes>| match parse(&body) {
         Ok(notification) => {
             received(notification);
@@ -108,7 +114,9 @@ pub(crate) fn app(
     Router::new().route("/webhook", post(handler).layer(layer))
 }
 
-/// A signature says who sent the body, not that it is in form: that comes after.
+/// Parses a verified body.
+///
+/// A signature proves the sender of the body, not its format.
 fn parse(body: &[u8]) -> Result<Notification, (StatusCode, &'static str)> {
     const FOREIGN: (StatusCode, &str) = (StatusCode::NOT_FOUND, "Not a WhatsApp API event");
     let notification: Notification = serde_json::from_slice(body).map_err(|error| {
@@ -117,8 +125,10 @@ fn parse(body: &[u8]) -> Result<Notification, (StatusCode, &'static str)> {
     (notification.object == "whatsapp_business_account").then_some(notification).ok_or(FOREIGN)
 }
 
-/// Refusals in JSON. All verdicts on a signature are answered alike, so that nobody learns from the
-/// answer how to come nearer.
+/// Creates the JSON response to a rejection.
+///
+/// All invalid signatures get the same response, so that an attacker cannot learn from it how to
+/// improve a forgery.
 fn refuse(rejection: &Rejection) -> http::Response<Bytes> {
     let message = match rejection.kind() {
         RejectionKind::ChallengeMalformed => "Missing parameters",
@@ -127,7 +137,7 @@ fn refuse(rejection: &Rejection) -> http::Response<Bytes> {
         kind => kind.as_str(),
     };
     let body = json!({"status": "error", "message": message});
-    // With the rejection's status, and `Retry-After` where the sender should come again.
+    // Keeps the status of the rejection, and `Retry-After` if the sender should retry.
     let mut response = default_response(rejection).map(|_| body.to_string().into());
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
@@ -165,7 +175,9 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

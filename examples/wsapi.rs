@@ -1,6 +1,6 @@
-//! WSAPI's events, with a secret for each instance.
+//! Verifies WSAPI's events with a secret for each instance.
 //!
-//! `cargo run --example wsapi`, and then:
+//! Run `cargo run --example wsapi`, and then:
 //!
 //! ```sh
 //! body='{"eventId":"evt_1","instanceId":"ins-1","eventType":"message","eventData":{"text":"hi"}}'
@@ -24,10 +24,10 @@ use tower_webhook::{
     verifier::ForTenant,
 };
 
-/// A map in the place of a database: the event signing secret of each instance.
+/// Event signing secret of each instance, in place of a database.
 pub(crate) type Secrets = HashMap<String, Secret>;
 
-/// The envelope of all events.
+/// Envelope of all events.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Event {
@@ -37,7 +37,7 @@ pub(crate) struct Event {
     pub(crate) event_data: Value,
 }
 
-/// `received` is given the messages of the instance that sent them.
+/// Returns the application. It calls `received` with each message of a proven instance.
 pub(crate) fn app(
     secrets: Secrets,
     received: impl Fn(Event) + Clone + Send + Sync + 'static,
@@ -49,7 +49,7 @@ pub(crate) fn app(
     });
     let layer = SignatureLayer::new(look_up)
         .defaults(Wsapi::DEFAULTS)
-        // What WSAPI's own receivers answer.
+        // The status that WSAPI's own receivers use.
         .rejection_status(StatusCode::UNAUTHORIZED)
         .rejection_response(refuse);
 
@@ -57,11 +57,12 @@ pub(crate) fn app(
         let Ok(event) = serde_json::from_slice::<Event>(&body) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
-        // The header is not signed, the body is. An instance must not send in another's name.
+        // The body is signed, the header is not. An instance must not send in the name
+        // of another.
         if verified.tenant() != Some(&event.instance_id) {
             return unauthorized(INVALID).into_response();
         }
-        // What an event is about can be believed only now.
+        // The content of the event is trusted only after this check.
         if event.event_type == "message" {
             received(event);
         }
@@ -70,9 +71,12 @@ pub(crate) fn app(
     Router::new().route("/wsapi", post(handler).layer(layer))
 }
 
-/// `X-Instance-Id` can be written by anyone: it only says whose secret to try.
+/// Returns the verifier for the instance in `X-Instance-Id`.
+///
+/// Anyone can write this header, so it only selects the secret to try.
 fn secret_for(secrets: &Secrets, head: &Parts) -> Result<ForTenant<Wsapi>, Rejection> {
-    // Asked first, because its answer differs: it must not depend on whether the instance exists.
+    // Checked first: a missing signature has its own message, which must not depend on whether
+    // the instance exists.
     let signature = head.headers.get("x-webhook-signature");
     if signature.is_none_or(HeaderValue::is_empty) {
         return Err(Rejection::missing("x-webhook-signature"));
@@ -95,7 +99,7 @@ fn refuse(rejection: &Rejection) -> http::Response<Bytes> {
     let message = match rejection.kind() {
         RejectionKind::Missing => MISSING,
         kind if kind.is_authentication_failure() => INVALID,
-        // No verdict: too large, too slow, or a failure of ours.
+        // Not an authentication failure: a body too large or too slow, or a fault of the server.
         _ => return default_response(rejection),
     };
     let (_, Json(body)) = unauthorized(message);
@@ -122,7 +126,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address and waits for Ctrl-C.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

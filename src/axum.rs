@@ -40,12 +40,28 @@ use crate::outcome::verified::{Unverified, Verified};
 /// `E` is any extractor of a body, such as `Json<T>`, `Form<T>`, `String` or `Bytes`. Its own
 /// rejections get the same responses as without `Signed`.
 ///
-/// The length of the verified body is the limit of `E`, in place of axum's 2 MB, so that no second
+/// The length of the verified body is the limit of `E` instead of axum's 2 MB, so that no second
 /// limit rejects a verified body. If a layer between the [`SignatureLayer`](crate::SignatureLayer)
 /// and the handler has replaced the body, the response is `500 Internal Server Error`, because the
 /// proof does not cover the body that the handler would get.
+///
+/// ```
+/// use axum::{Json, Router, routing::post};
+/// use serde_json::Value;
+/// use tower_webhook::axum::Signed;
+///
+/// async fn pushed(Signed(verified, Json(event)): Signed<Json<Value>>) -> String {
+///     format!("{} from {}", event["action"], verified.provider())
+/// }
+/// # let _: Router = Router::new().route("/", post(pushed));
+/// ```
 #[derive(Clone, Debug)]
-pub struct Signed<E>(pub Verified, pub E);
+pub struct Signed<E>(
+    /// Proof of verification.
+    pub Verified,
+    /// Value that the extractor `E` took from the verified body.
+    pub E,
+);
 
 /// Rejection of [`Signed`], and of [`Verified`] as an extractor.
 ///

@@ -32,7 +32,7 @@ pub enum ConfigError {
     LogNotDurable,
     /// A network or address does not have the form `10.0.0.0/8`, `fd00::/8` or `192.0.2.7`.
     NetworkInvalid {
-        /// The rejected text.
+        /// The rejected value.
         network: String,
     },
     /// A private key for tests is invalid.
@@ -60,13 +60,13 @@ pub enum ConfigError {
     SecretEmpty,
     /// The secret is a public key, so that anyone could sign.
     SecretIsPublicKey,
-    /// The text cannot be the secret. For example, it is in quotation marks, begins with `NAME=`,
+    /// The string cannot be the secret. For example, it is in quotation marks, begins with `NAME=`,
     /// or contains an invisible character.
     SecretInvalid {
         /// The problem and its fix.
         why: &'static str,
     },
-    /// The secret's text has white space around it, often the last newline of a file.
+    /// The secret string has whitespace around it, often the last newline of a file.
     SecretInWhitespace,
     /// One of several secrets is invalid.
     SecretOfSeveral {
@@ -84,9 +84,9 @@ pub enum ConfigError {
         /// The credential that the verifier needs, and its place in the vendor's console.
         wanted: &'static str,
     },
-    /// The secret's text is a placeholder such as `changeme`.
+    /// The secret string is a placeholder such as `changeme`.
     SecretPlaceholder,
-    /// The secret's text cannot be decoded from the encoding that the provider uses.
+    /// The secret string cannot be decoded from the encoding that the provider uses.
     SecretUndecodable {
         /// The expected encoding, for example `base64`.
         form: &'static str,
@@ -102,7 +102,7 @@ pub enum ConfigError {
     TooManySecrets,
     /// A public URL is malformed.
     UrlInvalid {
-        /// The rejected text, without the parts that may hold a secret.
+        /// The rejected value, without the parts that may hold a secret.
         url: String,
         /// The problem and its fix.
         why: &'static str,
@@ -113,7 +113,7 @@ pub enum ConfigError {
     VariableInvalid {
         /// The name of the variable.
         name: String,
-        /// The error of the variable's text, or `None` if the variable is not set or is not UTF-8.
+        /// The error of the variable's value, or `None` if the variable is not set or is not UTF-8.
         error: Option<Box<Self>>,
     },
 }

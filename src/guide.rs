@@ -1,21 +1,21 @@
 //! Guide: a page for each task.
 //!
-//! | page | what it covers |
+//! | page | content |
 //! |---|---|
-//! | [`getting_started`] | the first route, several providers, challenges, a roll-out |
+//! | [`getting_started`] | the first route, several providers, challenges, a rollout |
 //! | [`frameworks`] | servers, the body type, the order of layers |
 //! | [`proxies`] | signed URLs, early responses, settings of proxies, deployment |
 //! | [`rotation`] | old and new secret side by side |
 //! | [`custom_verifiers`] | declared schemes, functions, the trait |
-//! | [`tenants`] | a secret for each customer |
-//! | [`replay`] | each delivery once |
+//! | [`tenants`] | per-tenant secrets |
+//! | [`replay`] | repeated deliveries |
 //! | [`rejections`] | every reason with its status |
 //! | [`observability`] | events, metrics, alerts |
 //! | [`delivery_log`] | a row for each delivery, SQL recipes |
 //! | [`testing`] | signed requests in your tests |
-//! | [`guarantees`] | what the layer promises, and what it does not |
+//! | [`guarantees`] | guarantees, their conditions, limits |
 //! | [`troubleshooting`] | from a 403 to its cause |
-//! | [`providers`] | every provider, and those that are missing |
+//! | [`providers`] | every provider, and unsupported ones |
 //! | [`deliveries`] | retries, windows, body limits and statuses of all providers |
 
 /// A page. Its programs are doc tests where the features that they use are on.
@@ -40,5 +40,5 @@ page!(rejections);
 page!(replay);
 page!(rotation);
 page!(tenants, "tenants");
-page!(testing, "sign");
+page!(testing, "axum", "sign");
 page!(troubleshooting);

@@ -1,13 +1,17 @@
 //! Tower middleware that verifies webhook signatures.
 //!
-//! [`SignatureLayer`] reads the request body, verifies the provider's signature over the bytes as received, and
-//! answers `403 Forbidden` itself if the signature is missing or invalid. Your handler sees authentic requests only. It
-//! works with axum, hyper and tonic unchanged.
+//! [`SignatureLayer`] reads the request body, verifies the provider's signature over the bytes as
+//! received, and responds with `403 Forbidden` if the signature is missing or invalid. Your handler
+//! sees authentic requests only. The layer works with axum, hyper and tonic unchanged.
+//!
+//! ```sh
+//! cargo add tower-webhook --features axum
+//! ```
 //!
 //! # Example
 //!
-//! One line guards an axum route. [`Signed`](crate::axum::Signed) (feature `axum`) hands your handler the proof and the
-//! payload:
+//! Add the layer to a route. [`Signed`](crate::axum::Signed) (feature `axum`) extracts the proof of
+//! verification and the parsed body:
 //!
 //! ```no_run
 //! # #[cfg(feature = "axum")] {
@@ -26,61 +30,76 @@
 //! # Ok::<_, tower_webhook::ConfigError>(())
 //! ```
 //!
-//! [Getting started](crate::guide::getting_started) continues from here: several providers, challenges, and a roll-out
-//! that rejects nothing. If a genuine webhook gets 403, read [troubleshooting](crate::guide::troubleshooting).
+//! An authentic request reaches the handler with a [`Verified`] in its extensions. Any other request
+//! gets an empty 403, whose response has a [`Rejection`] in its extensions. The reason is in the log
+//! (target `tower_webhook::security`), and never in the response.
+//!
+//! [Getting started](crate::guide::getting_started) continues from here. If an authentic webhook is
+//! rejected, read [troubleshooting](crate::guide::troubleshooting).
+//!
+//! # Why not compare an HMAC by hand
+//!
+//! - **Raw bytes.** The signature covers the body as sent. Frameworks decode it first.
+//! - **Limits.** Anyone can send you a body. By default the layer accepts 16 MiB, waits 10 seconds,
+//!   and holds 256 MiB for all unverified requests together.
+//! - **Timing.** Comparisons take constant time.
+//! - **Replays.** A captured request stays valid, for most providers without any limit. The opt-in
+//!   [`ReplayLayer`](crate::replay::ReplayLayer) suppresses repeated deliveries.
+//! - **Operation.** Challenges, rotation, tenants, logs that name the cause of a mismatch.
 //!
 //! # Main types
 //!
-//! | type | what it is |
+//! | type | description |
 //! |---|---|
 //! | [`SignatureLayer`] | the layer, with its limits and observers |
-//! | [`Verified`] | the proof, in the request's extensions: provider, tenant, which secret matched |
-//! | [`Rejection`], [`RejectionKind`] | why a request was rejected, in the response's extensions |
-//! | [`Verifier`] | the trait behind every provider, for your own |
-//! | [`Scheme`] | a signature scheme as data, for your own |
+//! | [`Verified`] | the proof in the request's extensions: provider, tenant, matching secret |
+//! | [`Rejection`], [`RejectionKind`] | the reason of a rejection, in the response's extensions |
+//! | [`Verifier`] | the trait behind every provider, for custom verifiers |
+//! | [`Scheme`] | a signature scheme as data, for custom schemes |
 //! | [`Secret`], [`Secrets`] | one secret, or several during a rotation |
 //! | [`PublicUrl`] | the URL that the provider signed, for servers behind a proxy |
 //! | [`BufferedBody`] | the request body that the inner service gets |
-//! | [`ConfigError`] | a mistake in the configuration, found at start-up |
+//! | [`ConfigError`] | a mistake in the configuration, found at startup |
 //! | [`verify`] | verification without a server: queues, functions, other frameworks |
 //!
-//! # Modules
+//! # Where to find things
 //!
-//! | module | what it has | feature |
-//! |---|---|---|
-//! | [`providers`] | a type for each of 150 providers, and [`by_name`](providers::by_name) | some `asymmetric` |
-//! | [`scheme`] | declared schemes, public keys, challenges | |
-//! | [`verifier`] | functions and combinations as verifiers | |
-//! | [`layer`] | lookups for each request, drains, the service's types | |
-//! | [`mod@axum`] | extractors | `axum` |
-//! | [`observe`] | events for `tracing`, metrics and alerts | `tracing`, `metrics` |
-//! | [`replay`] | each delivery once, in memory or Redis | `replay-redis` |
-//! | [`tenants`] | a secret for each customer, from your database | `tenants` |
-//! | [`delivery_log`] | a row for each delivery, in SQLite or PostgreSQL | `delivery-log` |
-//! | [`sign`] | signed requests for your tests | `sign` |
-//! | [`guide`] | pages on each task | |
+//! | module | content |
+//! |---|---|
+//! | [`providers`] | a type for each of 150 providers, and [`by_name`](providers::by_name) |
+//! | [`scheme`] | declared schemes, public keys, challenges |
+//! | [`verifier`] | functions and combinations as verifiers |
+//! | [`layer`] | lookups for each request, draining, the types of the service |
+//! | [`mod@axum`] | extractors |
+//! | [`observe`] | events, metrics and alerts |
+//! | [`replay`] | suppression of repeated deliveries, in memory or Redis |
+//! | [`tenants`] | per-tenant secrets from your database |
+//! | [`delivery_log`] | a row for each delivery, in SQLite, PostgreSQL or a custom store |
+//! | [`sign`] | signed requests for your tests |
+//! | [`guide`] | a page for each task |
 //!
 //! # Guide
 //!
-//! - Start: [getting started](crate::guide::getting_started), [frameworks](crate::guide::frameworks),
-//!   [proxies and deployment](crate::guide::proxies), [testing](crate::guide::testing)
+//! - Start: [getting started](crate::guide::getting_started),
+//!   [frameworks](crate::guide::frameworks), [proxies and deployment](crate::guide::proxies),
+//!   [testing](crate::guide::testing)
 //! - Operate: [rotation](crate::guide::rotation), [rejections](crate::guide::rejections),
 //!   [observability](crate::guide::observability), [delivery log](crate::guide::delivery_log),
 //!   [troubleshooting](crate::guide::troubleshooting)
-//! - Extend: [own verifiers](crate::guide::custom_verifiers), [tenants](crate::guide::tenants),
+//! - Extend: [custom verifiers](crate::guide::custom_verifiers), [tenants](crate::guide::tenants),
 //!   [replay protection](crate::guide::replay)
-//! - Look up: [providers](crate::guide::providers), [how they deliver](crate::guide::deliveries),
+//! - Look up: [providers](crate::guide::providers), [deliveries](crate::guide::deliveries),
 //!   [guarantees and limits](crate::guide::guarantees)
 //!
 //! # Cargo features
 //!
-//! | feature | what it adds |
+//! | feature | adds |
 //! |---|---|
-//! | `tokio` (default) | time limits on reading a body, with a Tokio runtime |
-//! | `tracing` (default) | events to `tracing`, with the target `tower_webhook::security` for rejections |
+//! | `tokio` (default) | timeouts for reading request bodies; requires a Tokio runtime |
+//! | `tracing` (default) | events to `tracing` |
 //! | `asymmetric` | Ed25519, ECDSA P-256 and RSA signatures, and [`PublicKey`]. `aws-lc-rs` needs a C compiler |
 //! | `axum` | the extractors [`Signed`](crate::axum::Signed) and [`Verified`], and whole paths in events under `nest` |
-//! | `delivery-log` | the [delivery log](delivery_log) in a store of your own or in memory |
+//! | `delivery-log` | the [delivery log](delivery_log) in a custom store or in memory |
 //! | `delivery-log-sqlite` | the same in SQLite, which is bundled and needs a C compiler |
 //! | `delivery-log-postgres` | the same in PostgreSQL, by `sqlx`, with TLS by `rustls` |
 //! | `metrics` | [`MetricsObserver`](observe::MetricsObserver), for the `metrics` facade |

@@ -1,4 +1,4 @@
-//! Texts that are not a signing secret: other credentials of the vendor, and secrets in
+//! Values that are not a signing secret: other credentials of the vendor, and secrets in
 //! documentation.
 
 use std::fmt;
@@ -12,7 +12,7 @@ pub(crate) struct Credentials {
     pub(crate) wanted: &'static str,
     pub(crate) others: &'static [Credential],
     /// `true` if the vendor issues the signing secret. A secret that the customer chooses may be
-    /// any text.
+    /// any string.
     pub(crate) is_issued: bool,
 }
 
@@ -28,11 +28,11 @@ pub(crate) struct Credential {
 /// The form that distinguishes a credential from a signing secret.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CredentialForm {
-    /// The text has a character that no signing secret of the vendor has.
+    /// The value has a character that no signing secret of the vendor has.
     Has(char),
     Prefix(&'static str),
-    /// The text is a prefix and this many hexadecimal digits. The prefix alone could begin a secret
-    /// by chance.
+    /// The value is a prefix and this many hexadecimal digits. The prefix alone could begin a
+    /// secret by chance.
     PrefixThenHex(&'static str, usize),
 }
 
@@ -58,15 +58,15 @@ impl Credentials {
 
     /// Checks a secret of this provider.
     ///
-    /// Logs a warning for a text that is probably wrong but may be intended.
+    /// Logs a warning for a value that is probably wrong but may be intended.
     ///
     /// # Errors
     ///
     /// Returns an error if the secret is a public key, or if the vendor issues the signing secret
-    /// and documents this text as another credential.
+    /// and documents this value as another credential.
     pub(crate) fn check(&self, provider: &'static str, secret: &Secret) -> Result<(), ConfigError> {
         refuse_public_key(secret)?;
-        // Bytes are already a key, and a text in `Secret::documented` is intended.
+        // Bytes are already a key, and a value in `Secret::documented` is intended.
         let Some(text) = secret.text().filter(|_| !secret.is_documented()) else { return Ok(()) };
         if let Some(found) = self.others.iter().find(|other| other.form.fits(text)) {
             if self.is_issued {

@@ -20,7 +20,7 @@ use crate::{
     error::ConfigError,
 };
 
-/// A private key of Ed25519, ECDSA over P-256, or RSA, with which a test signs in place of a
+/// A private key of Ed25519, ECDSA over P-256, or RSA, with which a test signs instead of a
 /// provider.
 ///
 /// The verifier gets its [`public_key`](Self::public_key). `Debug` shows only the algorithm.
@@ -50,8 +50,8 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not exactly one PEM block with this label, or the block does
-    /// not hold a key of the three algorithms.
+    /// Returns an error if the string is not exactly one PEM block with this label, or the block
+    /// does not hold a key of the three algorithms.
     pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
         const WHY: &str = "expected one PEM block that begins with `-----BEGIN PRIVATE KEY-----`";
         let der = public_key::pem(text, "PRIVATE KEY").ok_or(invalid(WHY))?;

@@ -1,4 +1,4 @@
-//! The public key of a provider that signs with a private key.
+//! The public key of a provider with an asymmetric scheme.
 
 use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{crypto::mac::Algorithm, error::ConfigError, parse::encoding};
 /// A provider's public key: Ed25519, ECDSA over P-256, or RSA of 2048 to 8192 bits.
 ///
 /// A key includes its algorithm, and [`Scheme::verifier`] rejects a key of another algorithm. A
-/// public key is not a [`Secret`](crate::Secret), and neither type is accepted in place of the
+/// public key is not a [`Secret`](crate::Secret), and neither type is accepted instead of the
 /// other: if a public key could serve as the secret of an HMAC, anyone could sign with it.
 ///
 /// ```
@@ -43,10 +43,10 @@ struct Inner {
 /// Conversion into the public keys of a verifier: one key, or several in an array or a `Vec`, the
 /// current one first.
 ///
-/// Parse a text first, as in `text.parse::<PublicKey>()?`.
+/// Parse a string first, as in `text.parse::<PublicKey>()?`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no public key and no list of public keys",
-    note = "give a `PublicKey`, an array or a `Vec` of them; a text is parsed: `text.parse::<PublicKey>()?`"
+    message = "`{Self}` cannot be converted into public keys",
+    note = "pass a `PublicKey`, or an array or a `Vec` of them; parse a string: `text.parse::<PublicKey>()?`"
 )]
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 pub trait IntoPublicKeys {
@@ -85,7 +85,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not 64 hexadecimal digits, or if anyone can sign for the
+    /// Returns an error if the string is not 64 hexadecimal digits, or if anyone can sign for the
     /// key.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
         let mut bytes = [0; 32];
@@ -97,8 +97,8 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not canonical base64 of 32 bytes, or if anyone can sign for
-    /// the key.
+    /// Returns an error if the string is not canonical base64 of 32 bytes, or if anyone can sign
+    /// for the key.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
         Self::ed25519(&base64(text)?)
     }
@@ -118,8 +118,8 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not canonical base64, is not exactly one key, or if the key
-    /// is too weak.
+    /// Returns an error if the string is not canonical base64, is not exactly one key, or if the
+    /// key is too weak.
     pub fn from_spki_base64(text: &str) -> Result<Self, ConfigError> {
         Self::spki(&base64(text)?)
     }
@@ -129,7 +129,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not exactly one PEM block with this label, and for the
+    /// Returns an error if the string is not exactly one PEM block with this label, and for the
     /// reasons of [`from_spki_base64`](Self::from_spki_base64).
     pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
         let der = pem(text, "PUBLIC KEY").ok_or_else(|| invalid(pem_flaw(text)))?;
@@ -197,7 +197,7 @@ impl PublicKey {
 
 /// Parses a key in any of the forms above, for keys that come from a configuration.
 ///
-/// The form follows from the length and the characters of the text. The key's algorithm is still
+/// The form follows from the length and the characters of the string. The key's algorithm is still
 /// checked against the provider's.
 impl FromStr for PublicKey {
     type Err = ConfigError;
@@ -246,8 +246,8 @@ pub(crate) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
     base64(&lines).ok()
 }
 
-/// Describes the problem with a text that is not one PEM block of a public key, for the person who
-/// pasted it.
+/// Describes the problem with a string that is not one PEM block of a public key, for the person
+/// who pasted it.
 fn pem_flaw(text: &str) -> &'static str {
     const KINDS: [(&str, &str); 4] = [
         (

@@ -7,12 +7,12 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::{error::ConfigError, parse::encoding};
 
-/// A secret: the text that the user pasted, or key bytes. It is never empty.
+/// A webhook secret: the string shown by the provider, or raw key bytes. It is never empty.
 ///
-/// [`Secret::new`] takes the **text** from the provider's page. The provider's verifier then
-/// derives its key from the text by the provider's own rule: Stripe uses its `whsec_…` unchanged,
-/// Standard Webhooks strips the prefix and decodes the rest. The other constructors decode the text
-/// at once, and every provider uses the resulting bytes unchanged.
+/// [`Secret::new`] takes the **string** from the provider's page. The provider's verifier then
+/// derives its key from the string by the provider's own rule: Stripe uses its `whsec_…` unchanged,
+/// Standard Webhooks strips the prefix and decodes the rest. The other constructors decode the
+/// string at once, and every provider uses the resulting bytes unchanged.
 ///
 /// The secret is wiped from memory when the last clone is dropped. It has no `Display`, and its
 /// `Debug` shows nothing:
@@ -36,7 +36,7 @@ struct Wiped {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Bytes,
-    /// A text that is intended, even if it looks like a mistake.
+    /// A string that is intended, even if it looks like a mistake.
     Documented,
     Text,
 }
@@ -47,7 +47,7 @@ impl Drop for Wiped {
     }
 }
 
-/// Placeholders in documentation, and texts that programs write for a missing value.
+/// Placeholders in documentation, and strings that programs write for a missing value.
 const PLACEHOLDERS: [&str; 16] = [
     "[redacted]",
     "changeme",
@@ -74,26 +74,26 @@ const REFERENCES: [&str; 3] = ["op://", "vault:secret/", "arn:aws:"];
 const UNFILLED: [(&str, &str); 4] = [("${", "}"), ("{{", "}}"), ("<", ">"), ("%", "%")];
 
 impl Secret {
-    /// Creates a secret from the text that the provider shows.
+    /// Creates a secret from the string that the provider shows.
     ///
     /// # Errors
     ///
-    /// Returns an error if the text
+    /// Returns an error if the string
     ///
-    /// - is empty, blank or all zero, or has white space around it;
+    /// - is empty, blank or all zero, or has whitespace around it;
     /// - is in quotation marks, has `NAME=` or `Bearer` before it, or contains invisible
     ///   characters;
     /// - is a known placeholder, a variable that was not filled in (`${NAME}`), or a reference to a
     ///   secret store (`op://…`).
     ///
-    /// If one of these texts is intended, use [`documented`](Self::documented) or
+    /// If one of these values is intended, use [`documented`](Self::documented) or
     /// [`from_bytes`](Self::from_bytes).
     pub fn new(text: impl Into<String>) -> Result<Self, ConfigError> {
         Self::of_text(text.into(), Form::Text)
     }
 
-    /// Creates a secret from a text that is intended although it looks like another credential or a
-    /// placeholder, or although documentation publishes it.
+    /// Creates a secret from a string that is intended although it looks like another credential or
+    /// a placeholder, or although documentation publishes it.
     ///
     /// It is for tests and vectors. A verifier accepts it without an error and without a warning.
     ///
@@ -111,7 +111,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is empty, blank or all zero, or has white space around it.
+    /// Returns an error if the string is empty, blank or all zero, or has whitespace around it.
     pub fn documented(text: impl Into<String>) -> Result<Self, ConfigError> {
         Self::of_text(text.into(), Form::Documented)
     }
@@ -135,7 +135,7 @@ impl Secret {
         problem.map_or(Ok(Self(Arc::new(wiped))), Err)
     }
 
-    /// Creates a secret from the text of this environment variable.
+    /// Creates a secret from the value of this environment variable.
     ///
     /// ```no_run
     /// use tower_webhook::Secret;
@@ -148,7 +148,7 @@ impl Secret {
     /// # Errors
     ///
     /// Returns an error if the variable is not set or not UTF-8, and for the reasons of
-    /// [`new`](Self::new). The error names the variable, and shows nothing of its text.
+    /// [`new`](Self::new). The error names the variable, and shows nothing of its value.
     pub fn from_env(name: &str) -> Result<Self, ConfigError> {
         let invalid = |error| ConfigError::VariableInvalid { name: name.to_owned(), error };
         let text = std::env::var(name).map_err(|_| invalid(None))?;
@@ -181,8 +181,8 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not base64, or is not canonical and decodes to fewer than 16
-    /// bytes, or if the key is empty, blank or all zero.
+    /// Returns an error if the string is not base64, or is not canonical and decodes to fewer than
+    /// 16 bytes, or if the key is empty, blank or all zero.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
         // The buffer is wiped on an error, too.
         let mut decoded = Wiped { bytes: vec![0; text.len() + 3], form: Form::Bytes };
@@ -196,7 +196,8 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not hexadecimal, or if the key is empty, blank or all zero.
+    /// Returns an error if the string is not hexadecimal, or if the key is empty, blank or all
+    /// zero.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
         let mut decoded = Wiped { bytes: vec![0; text.len() / 2], form: Form::Bytes };
         encoding::decode_hex(text.as_bytes(), &mut decoded.bytes).ok_or_else(|| {
@@ -215,7 +216,7 @@ impl Secret {
         Self::from_base64(text.strip_prefix("whsec_").unwrap_or(text))
     }
 
-    /// Returns the bytes, for a verifier of your own. Do not log or store them.
+    /// Returns the bytes, for a custom verifier. Do not log or store them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0.bytes
@@ -235,13 +236,13 @@ impl Secret {
         self.0.form == Form::Documented
     }
 
-    /// Returns the text from this byte on as a secret of the same form.
+    /// Returns the string from this byte on as a secret of the same form.
     pub(crate) fn text_from(&self, at: usize) -> Option<Result<Self, ConfigError>> {
         let rest = self.text()?.get(at..)?;
         Some(Self::of_text(rest.to_owned(), self.0.form))
     }
 
-    /// Returns the text as pasted, or `None` for bytes that a constructor has already decoded.
+    /// Returns the string as pasted, or `None` for bytes that a constructor has already decoded.
     pub(crate) fn text(&self) -> Option<&str> {
         match self.0.form {
             Form::Bytes => None,
@@ -250,7 +251,8 @@ impl Secret {
     }
 }
 
-/// Returns the problem with a text that was pasted around the secret or in its place, and its fix.
+/// Returns the problem with a string that was pasted around the secret or in its place, and its
+/// fix.
 fn slip(text: &str) -> Option<&'static str> {
     let quotes =
         [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
@@ -275,7 +277,7 @@ fn slip(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns whether the text is a line of an environment file.
+/// Returns whether the string is a line of an environment file.
 fn is_assigned(text: &str) -> bool {
     let text = text.strip_prefix("export ").unwrap_or(text);
     // Padding is not a value.

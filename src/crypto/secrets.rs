@@ -7,8 +7,6 @@ use crate::{
 
 /// The secrets of one sender: the current one and, during a rotation, those before it.
 ///
-/// A tenant without secrets gets the same response as a tenant that does not exist.
-///
 /// ```
 /// use tower_webhook::{Secret, Secrets, providers::Meta};
 ///
@@ -40,7 +38,7 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// Returns the secrets after a check of their number alone, for texts that sign nothing.
+    /// Returns the secrets after a check of their number alone, for values that sign nothing.
     pub(crate) fn counted(self, present: usize) -> Result<Vec<Secret>, ConfigError> {
         match self.0.len() {
             0 => Err(ConfigError::SecretEmpty),
@@ -95,7 +93,7 @@ impl IntoIterator for Secrets {
     }
 }
 
-/// Conversion into the secrets of a verifier: a text as the provider shows it, a [`Secret`], or
+/// Conversion into the secrets of a verifier: a string as the provider shows it, a [`Secret`], or
 /// several of one type in an array, a slice, a `Vec` or [`Secrets`], the current one first.
 ///
 /// ```
@@ -108,15 +106,15 @@ impl IntoIterator for Secrets {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no secret and no list of secrets",
-    note = "give a `&str`, a `String`, a `Secret`, an array, a slice or a `Vec` of them, or `Secrets`"
+    message = "`{Self}` cannot be converted into secrets",
+    note = "pass a `&str`, a `String`, a `Secret`, an array, a slice or a `Vec` of them, or `Secrets`"
 )]
 pub trait IntoSecrets {
     /// Returns the secrets.
     ///
     /// # Errors
     ///
-    /// Returns the error of [`Secret::new`] if a text cannot be a secret.
+    /// Returns the error of [`Secret::new`] if a string cannot be a secret.
     fn into_secrets(self) -> Result<Secrets, ConfigError>;
 }
 

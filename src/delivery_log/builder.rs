@@ -60,7 +60,7 @@ impl Default for DeliveryLogBuilder {
 }
 
 impl DeliveryLogBuilder {
-    /// Sets the headers to keep, in place of the default ones.
+    /// Sets the headers to keep, instead of the default ones.
     ///
     /// Headers that the request's verifier declares as
     /// [sensitive](crate::Verifier::sensitive_parts) are not kept, even if they are listed. A value
@@ -134,8 +134,8 @@ impl DeliveryLogBuilder {
     ///
     /// Bodies of unverified requests use at most a quarter of the bytes. Beyond that, their rows
     /// are kept [without a digest](super::Entry::body_sha256). In durable mode, rows of unverified
-    /// requests use at most half of the queue. If a row that a request waits for finds no room
-    /// because of its body, it is kept without the body.
+    /// requests use at most half of the queue. If the body of a durable row does not fit into the
+    /// queue, the row is stored without it.
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_queued_bytes = bytes;
         self
@@ -166,7 +166,7 @@ impl DeliveryLogBuilder {
     /// When the file has reached this size, nothing more is written until [rows are
     /// deleted](DeliveryLog::prune).
     ///
-    /// The write-ahead log beside the file (`-wal`) may grow to the same size, give or take one
+    /// The write-ahead log beside the file (`-wal`) may grow to the same size, plus at most one
     /// batch. SQLite empties it continually, except while a transaction reads it. When it has
     /// reached the limit, the log ends its own searches that block this, and writes nothing until
     /// transactions of other programs have ended. Meanwhile rows wait, and durable mode responds
@@ -230,7 +230,7 @@ impl DeliveryLogBuilder {
         DeliveryLog::start(Arc::new(store), self.settings)
     }
 
-    /// Opens the log in a store of your own, or in [memory](super::MemoryLog).
+    /// Opens the log in a custom store, or in [memory](super::MemoryLog).
     ///
     /// # Errors
     ///

@@ -218,7 +218,7 @@ where
     }
 }
 
-/// Creates the 503 response, in gRPC's form for a gRPC request. A genuine sender retries.
+/// Creates the 503 response, in gRPC's form for a gRPC request. An authentic sender retries.
 fn refuse<B>(request: &Request<B>) -> Response<Bytes> {
     let rejection = Rejection::new(RejectionKind::VerifierUnavailable);
     if let Some(attempt) = request.extensions().get::<Arc<Attempt>>() {

@@ -13,7 +13,7 @@ pub(crate) const MAX_TEXT: usize = 256;
 /// before the handler responds.
 pub const RECEIVED: &str = "received";
 
-/// Row of the delivery log: a request, or a note of the log itself.
+/// Row of the delivery log: a request, or a record written by the log itself.
 ///
 /// | status | meaning |
 /// |---|---|
@@ -22,13 +22,13 @@ pub const RECEIVED: &str = "received";
 /// | `duplicate` | verified, and already handled: the [replay guard](crate::replay) responded |
 /// | `unauthorized` | rejected; the message is "Signature verification failed" |
 /// | `received` | in progress; see [durable mode](super#durable-mode) |
-/// | `handshake` | an ownership challenge that was answered in place of the handler |
-/// | `first_contact` | an unsigned [first contact](crate::scheme::FirstContact) that was answered in place of the handler |
-/// | `unverified` | failed verification, but the layer [only reports](crate::SignatureLayer::dangerously_report_only) |
-/// | `rate_limited` | rejected by a layer of yours because there were too many requests |
+/// | `handshake` | a [challenge](crate::scheme::Challenge) to which the layer responded instead of the handler |
+/// | `first_contact` | an unsigned [first contact](crate::scheme::FirstContact) to which the layer responded instead of the handler |
+/// | `unverified` | failed verification, but the layer is in [report-only mode](crate::SignatureLayer::dangerously_report_only) |
+/// | `rate_limited` | rejected by a custom layer because there were too many requests |
 /// | `cancelled` | the client disconnected before the end of verification |
-/// | your own | set by the handler with [`set_status`](crate::observe::Attempt::set_status), for a verified request that it responded to |
-/// | `dropped`, `suppressed`, `misconfigured` | notes: a number of rows was lost for lack of room, a number of rejections was suppressed, durable mode is misconfigured |
+/// | custom | set by the handler with [`set_status`](crate::observe::Attempt::set_status), for a verified request that it responded to |
+/// | `dropped`, `suppressed`, `misconfigured` | written by the log itself: a number of rows was lost for lack of room, a number of rejections was suppressed, durable mode is misconfigured |
 ///
 /// Text from the request is escaped to printable ASCII and truncated, as in events. Text from your
 /// application keeps its letters, loses its control characters and is truncated to 256 bytes.
@@ -39,7 +39,7 @@ pub struct Entry {
     pub id: EntryId,
     /// Status of the row; see the table above.
     pub status: Cow<'static, str>,
-    /// Name of the provider; empty in a note.
+    /// Name of the provider; empty in a record written by the log itself.
     pub provider: Cow<'static, str>,
     /// Tenant. Not proven unless `verified`.
     pub tenant: Option<String>,
@@ -87,7 +87,7 @@ pub struct Entry {
     pub processed_at: Option<SystemTime>,
     /// Time between the two, in milliseconds.
     pub processing_ms: Option<u64>,
-    /// Number of rows or rejections that a note counts.
+    /// Number of rows or rejections that a record written by the log itself counts.
     pub count: Option<u64>,
 }
 

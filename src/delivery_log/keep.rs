@@ -5,7 +5,7 @@ use crate::delivery_log::id::EntryId;
 /// Maximum number of rows that one step deletes.
 const STEP_ROWS: u32 = 500;
 
-/// Maximum number of bytes that one step deletes, give or take a row.
+/// Maximum number of bytes that one step deletes, plus at most one row.
 const STEP_BYTES: u64 = 4 << 20;
 
 /// Number of rows in a log, and their size.

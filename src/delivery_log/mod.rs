@@ -1,5 +1,5 @@
-//! Log of every delivery, including rejected ones, in SQLite, PostgreSQL, memory, or a store of
-//! your own.
+//! Log of every delivery, including rejected ones, in SQLite, PostgreSQL, memory, or a custom
+//! store.
 //!
 //! ```
 //! use std::time::Duration;
@@ -52,9 +52,9 @@
 //! deadline, it responds with 503. No delivery is therefore acknowledged without its row, even if
 //! the process is killed.
 //!
-//! These rows go first. They are hashed and masked before all other rows of similar length, and a
-//! transaction that a request waits for contains no other rows. After each of these transactions,
-//! at most 1 MiB of other rows is written, so that they have their turn.
+//! Rows that a request waits for are written first. They are hashed and masked before all other
+//! rows of similar length, and their transactions contain no other rows. At most 1 MiB of other
+//! rows follows each such transaction, so that they are not starved.
 //!
 //! The outcome is written with best effort after the handler has responded. A row that still has
 //! status `received` after a restart belongs to a request that was in progress when the process
@@ -62,7 +62,9 @@
 //! effort, too.
 //!
 //! ```
-//! # use tower_webhook::{ConfigError, Secret, SignatureLayer, delivery_log::DeliveryLog, providers::Meta};
+//! # use tower_webhook::{
+//! #     ConfigError, Secret, SignatureLayer, delivery_log::DeliveryLog, providers::Meta,
+//! # };
 //! use tower::ServiceBuilder;
 //!
 //! # fn layers(log: DeliveryLog, meta: Meta) -> Result<(), ConfigError> {
@@ -98,10 +100,10 @@
 //!
 //! The secrets, tags and signatures of the request's verifier are not kept, whether they are in a
 //! header, the URL or the body: Microsoft Graph's `clientState` and Mailgun's signature become
-//! `[REDACTED]` in the payload. Every provider declares where its own are. A verifier of yours
-//! declares them in [`sensitive_parts`](crate::Verifier::sensitive_parts). In URLs, the values of
-//! parameters with a [sensitive name](crate::observe::is_sensitive) are redacted. Other secrets in
-//! a payload are kept unless a [`Mask`] removes them.
+//! `[REDACTED]` in the payload. Every provider in this crate declares where they are. A custom
+//! verifier declares them in [`sensitive_parts`](crate::Verifier::sensitive_parts). In URLs, the
+//! values of parameters with a [sensitive name](crate::observe::is_sensitive) are redacted. Other
+//! secrets in a payload are kept unless a [`Mask`] removes them.
 //!
 //! Payloads and addresses are personal data in many places. [`DeliveryLogBuilder::payload_limit`]
 //! of 0 keeps no payloads, [`DeliveryLogBuilder::mask`] masks them, and [`DeliveryLog::prune`]

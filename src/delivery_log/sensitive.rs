@@ -163,7 +163,7 @@ impl SensitiveFields {
     }
 }
 
-/// Returns the text without white space and byte order marks in front of a document.
+/// Returns the text without whitespace and byte order marks in front of a document.
 fn beginning(text: &str) -> &str {
     text.trim_start_matches(|char: char| char.is_whitespace() || char == '\u{feff}')
 }

@@ -20,7 +20,7 @@ use crate::delivery_log::{
 /// Future returned by a [`LogStore`].
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LogError>> + Send + 'a>>;
 
-/// Store of rows: SQLite, PostgreSQL, memory, or a database of your own.
+/// Store of rows: SQLite, PostgreSQL, memory, or a custom database.
 ///
 /// The log calls each method with a time limit, and drops the future when the limit has passed.
 pub trait LogStore: Send + Sync + 'static {

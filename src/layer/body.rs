@@ -1,4 +1,4 @@
-//! The verified request body, and the body of a response.
+//! The buffered request body, and the body of a response.
 
 use std::{
     convert::Infallible,
@@ -11,8 +11,11 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// A request body that the layer has received completely and verified: exactly the bytes that were
-/// hashed, and the trailers if there were any.
+/// A request body that the layer has received completely: exactly the bytes that the verifier saw,
+/// and the trailers if there were any.
+///
+/// In [report-only mode](crate::SignatureLayer::dangerously_report_only), it can be the body of a
+/// request that failed verification.
 ///
 /// No scheme signs trailers. Only the layer creates a `BufferedBody`, so a handler that takes one
 /// cannot be called without the layer.
@@ -34,7 +37,8 @@ impl BufferedBody {
         &self.data
     }
 
-    /// Returns the whole body without a copy, and drops the trailers.
+    /// Returns the bytes that have not been read yet, without a copy, and drops the trailers. At
+    /// first, this is the whole body.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.data

@@ -1,9 +1,10 @@
 //! Limits on reading and discarding the rest of a body before an early response.
 //!
 //! If a server sends its response before it has read the request body, it closes a socket that has
-//! unread bytes, and the connection is reset. A proxy in front then sees a broken server, responds
-//! with `502 Bad Gateway`, and removes the server from its upstream group (nginx: `max_fails`,
-//! Caddy: `fail_duration`). Anyone who posts unsigned bodies could then cut off genuine senders.
+//! unread bytes, and the connection is reset. A proxy in front then treats the server as failed,
+//! responds with `502 Bad Gateway`, and removes the server from its upstream group (nginx:
+//! `max_fails`, Caddy: `fail_duration`). Anyone who posts unsigned bodies could then cut off
+//! authentic senders.
 
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use crate::layer::budget::Budget;
 ///
 /// The layer may decide on a response before the end of the request body: a rejection, or the
 /// response to a challenge. It first reads and discards the rest of the body, and neither keeps nor
-/// hashes any of it. Otherwise the connection is reset, the response is lost, and proxies take the
-/// server for broken.
+/// hashes any of it. Otherwise the connection is reset, the response is lost, and proxies mark the
+/// server as failed.
 ///
 /// Beyond a limit the layer sends the response at once, with `connection: close` on HTTP/1. It also
 /// sends the response at once if the sender waits for `100 Continue` and so has not sent a byte.
@@ -61,8 +62,8 @@ impl Drain {
     /// The default is the layer's body limit, and at least 1 MiB. With 0 the layer drains nothing.
     /// If the request declares that more bytes follow, the layer reads none of them.
     ///
-    /// Behind a body limit of a layer above, the layer does not see the bytes. The limit there is
-    /// 4,096 frames, as it is for frames without bytes.
+    /// If a layer above wraps the body in a size limit, draining stops after 4,096 frames. The same
+    /// limit applies to frames without bytes.
     ///
     /// If `max_bytes` is below the body limit, `connection: close` reveals to a sender of long
     /// bodies whether the layer rejected a request from its head.

@@ -30,6 +30,19 @@ use crate::{
 /// [`BufferedBody`](crate::BufferedBody), and [`Verified`](crate::Verified) in the request's
 /// extensions.
 ///
+/// ```
+/// use axum::{Router, routing::post};
+/// use tower_webhook::{SignatureLayer, providers::GitHub};
+///
+/// let github = GitHub::new("s3cret-of-the-hook")?;
+/// let app: Router =
+///     Router::new().route("/github", post(async || "pushed").layer(SignatureLayer::new(github)));
+/// # let _ = app;
+/// # Ok::<_, tower_webhook::ConfigError>(())
+/// ```
+///
+/// See [frameworks](crate::guide::frameworks) for axum, hyper and tonic.
+///
 /// # Order of layers
 ///
 /// - **Below** it: load shedding, concurrency limits, timeouts of the handler, decompression. The
@@ -37,8 +50,8 @@ use crate::{
 ///   that trickle a body hold none of the inner service's capacity.
 /// - **Above** it: tracing, a second concurrency limit against floods, rate limits by IP address. A
 ///   rejected request holds the permits of layers above until its body has been
-///   [drained](crate::layer::Drain), up to 5 seconds. Allow many more requests in that concurrency
-///   limit than stall at once. A shorter timeout above responds in place of the rejection.
+///   [drained](crate::layer::Drain), up to 5 seconds. Set that limit well above the number of
+///   stalled requests you expect. A shorter timeout above responds instead of the layer.
 /// - Never above it: decompression, or any other layer that changes the body.
 /// - axum: pass the layer to the method router, as in `post(handler).layer(layer)`, and several
 ///   layers in one `tower::ServiceBuilder`. `Router::route_layer` guards all routes before it,
@@ -165,7 +178,7 @@ impl<F> SignatureLayer<ByBody<F>> {
 
 impl<M> SignatureLayer<M> {
     /// Sets the provider's name, the status of rejections, the body limit and the first contacts of
-    /// all requests, in place of the source's.
+    /// all requests, instead of the source's.
     ///
     /// A lookup needs these shared defaults: a status that depended on the tenant would reveal
     /// which tenants exist.
@@ -180,8 +193,8 @@ impl<M> SignatureLayer<M> {
         })
     }
 
-    /// Sets the longest body in bytes, in place of the provider's own limit: the vendor's
-    /// documented maximum, or 16 MiB.
+    /// Sets the longest body in bytes, instead of the provider's own limit: the vendor's documented
+    /// maximum, or 16 MiB.
     ///
     /// The layer rejects a longer body with `413 Payload Too Large`: from the head if its length is
     /// declared, otherwise when the limit is exceeded.
@@ -191,8 +204,8 @@ impl<M> SignatureLayer<M> {
 
     /// Sets how many bytes of unverified bodies the layer may hold at once, 256 MiB by default.
     ///
-    /// The budget keeps a crowd of senders from filling the memory. Clones of the layer and their
-    /// services share one budget. This call starts a new one.
+    /// Bounds the memory used by unverified bodies, however many clients send them. Clones of the
+    /// layer and their services share one budget. This call starts a new one.
     ///
     /// Bytes count while their request waits: for more of the body, for other tasks after 64
     /// frames, or for a lookup by the body. They are free again when the body has been verified or
@@ -200,12 +213,12 @@ impl<M> SignatureLayer<M> {
     ///
     /// - A body that has arrived completely is still verified.
     /// - A body of at most 64 KiB (and at most a sixteenth of the budget) takes the place of the
-    ///   bodies that have waited longest, so that genuine small deliveries get through. A body that
-    ///   has lost its place is rejected with `503 Service Unavailable` when it has to wait again,
-    ///   and frees its memory then. Until that moment, up to a sixteenth more than the budget can
-    ///   be in memory. A body of undeclared length is small until it exceeds this size.
-    /// - A larger body that has to wait gives up its own bytes and is rejected with 503 and
-    ///   `Retry-After`. If older bodies gave way to it, none would complete under load.
+    ///   bodies that have waited longest, so that authentic small deliveries get through. A body
+    ///   that has lost its place is dropped and rejected with `503 Service Unavailable` when it has
+    ///   to wait again. Until that moment, up to a sixteenth more than the budget can be in memory.
+    ///   A body of undeclared length is small until it exceeds this size.
+    /// - A larger body that has to wait is dropped and rejected with 503 and `Retry-After`.
+    ///   Evicting older bodies instead would prevent any from completing under load.
     ///
     /// Set the budget to many times the body limit. A body longer than the whole budget is rejected
     /// with `413 Payload Too Large`.
@@ -235,7 +248,7 @@ impl<M> SignatureLayer<M> {
         self.update(|config| config.body_deadline = deadline)
     }
 
-    /// Sets the status of every authentication failure, in place of the provider's own. That is
+    /// Sets the status of every authentication failure, instead of the provider's own. That is
     /// `403 Forbidden` unless the provider's page names another. All other failures keep their
     /// status.
     ///
@@ -246,7 +259,7 @@ impl<M> SignatureLayer<M> {
         self.update(|config| config.defaults = config.defaults.with_status(status))
     }
 
-    /// Sets the function that builds the response to every rejection, in place of
+    /// Sets the function that builds the response to every rejection, instead of
     /// [`default_response`](crate::layer::default_response) and of the gRPC response to gRPC
     /// requests.
     ///
@@ -301,7 +314,7 @@ impl<M> SignatureLayer<M> {
         self.update(|config| config.observe.client_ip = Some(client_ip))
     }
 
-    /// Sets the clock of the verifier and of events, in place of the system clock.
+    /// Sets the clock of the verifier and of events, instead of the system clock.
     ///
     /// Use it in tests, and on targets without a system clock, such as `wasm32-unknown-unknown`. A
     /// closure and a [`SystemTime`](std::time::SystemTime) convert into a clock. A
@@ -317,19 +330,18 @@ impl<M> SignatureLayer<M> {
     /// **Disables enforcement.** Requests that fail verification are forwarded to the inner
     /// service, too.
     ///
-    /// An unverified request carries [`Unverified`](crate::Unverified) in its extensions in place
-    /// of [`Verified`](crate::Verified), and causes an event.
+    /// An unverified request carries [`Unverified`](crate::Unverified) in its extensions instead of
+    /// [`Verified`](crate::Verified), and causes an event.
     ///
     /// Use this mode to roll the layer out in front of a handler that is already in use: it shows
     /// whether the secret and the URL are right before the layer rejects anything. **Anyone can
-    /// call the inner service while it is on.** To leave it, wait until genuine deliveries cause no
-    /// [`Unverified`](crate::observe::EventKind::Unverified) event, then delete this call. A
+    /// call the inner service while it is on.** To leave it, wait until authentic deliveries cause
+    /// no [`Unverified`](crate::observe::EventKind::Unverified) event, then delete this call. A
     /// handler with `Extension<Verified>` responds to unverified requests with
     /// `500 Internal Server Error`. Extract an `Option` of it meanwhile, or neither.
     ///
     /// A body that is over the limit or the budget, too slow or unreadable is still rejected,
-    /// because there is no complete body to forward. The layer still responds to ownership
-    /// challenges.
+    /// because there is no complete body to forward. The layer still responds to challenges.
     pub fn dangerously_report_only(self) -> Self {
         #[cfg(feature = "tracing")]
         tracing::warn!(

@@ -18,7 +18,9 @@ impl<M> SignatureLayer<M> {
     /// last: the layer that it returns has no options.
     ///
     /// ```
-    /// use axum::{Router, body::Body, extract::Request, middleware::{Next, from_fn}, routing::post};
+    /// use axum::{
+    ///     Router, body::Body, extract::Request, middleware::{Next, from_fn}, routing::post,
+    /// };
     /// use tower::ServiceBuilder;
     /// use tower_webhook::{SignatureLayer, providers::GitHub};
     ///

@@ -15,7 +15,7 @@ use crate::{
     panic::catch_panic,
 };
 
-/// A response that the layer sends in place of the inner service.
+/// A response that the layer sends instead of the inner service.
 pub(crate) enum EarlyResponse {
     /// The response to a challenge, and the proof if the challenge was signed.
     Challenge(Box<(Response<Bytes>, Option<Verified>)>),

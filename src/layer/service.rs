@@ -57,11 +57,11 @@ impl<M, S> SignatureService<M, S> {
 ///
 /// It is implemented for every service of this kind, and cannot be implemented for any other type.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no service of `http::Request<BufferedBody>` with an `http::Response`",
-    label = "it takes requests with another body",
-    note = "`SignatureLayer::map_body`, called last, makes another body: `.map_body(axum::body::Body::new)` for what stands \
-            in axum, such as `from_fn`",
-    note = "a `service_fn` or a handler of your own takes `Request<BufferedBody>`"
+    message = "`{Self}` does not take `http::Request<BufferedBody>`, or does not return an `http::Response`",
+    label = "this service takes requests with another body",
+    note = "convert the body with `SignatureLayer::map_body`, called last: `.map_body(axum::body::Body::new)` \
+            for axum's `from_fn`",
+    note = "a `service_fn` or a handler takes `Request<BufferedBody>`"
 )]
 pub trait InnerService: Service<Request<BufferedBody>, Response = Response<Self::Body>> {
     /// The body of the response.

@@ -28,11 +28,11 @@ use crate::{
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request, from its head to its response.
+/// Shared state of one request: lets layers report events and handlers annotate the delivery.
 ///
 /// A layer with an [`Observer`](super::Observer) or a `tracing` subscriber inserts an
-/// `Arc<Attempt>` into the request extensions. Layers below it can report events of their own to
-/// the same observers, and the handler can describe the delivery.
+/// `Arc<Attempt>` into the request extensions. Layers below it can report further events to the
+/// same observers.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -90,8 +90,7 @@ pub(crate) enum Proof {
 }
 
 impl Attempt {
-    /// Creates an attempt for the request with this head, to report an event of a layer of your
-    /// own.
+    /// Creates an attempt for the request with this head, to report an event of a custom layer.
     ///
     /// With the feature `tracing`, its events are also [written to
     /// `tracing`](crate::observe#what-is-written-to-tracing).

@@ -41,7 +41,7 @@ pub struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Creates an event of a layer of your own, for example [`EventKind::RateLimited`].
+    /// Creates an event of a custom layer, for example [`EventKind::RateLimited`].
     #[must_use]
     pub const fn new(attempt: &'a Attempt, kind: EventKind) -> Self {
         Self { attempt, kind }
@@ -65,25 +65,29 @@ impl<'a> Event<'a> {
         self.attempt.is_dispatched()
     }
 
-    /// Returns a stable name for the sort of event.
+    /// Returns the stable name of the event kind.
     ///
-    /// | event | name |
+    /// | kind | name |
     /// |---|---|
-    /// | authentication failure | `invalid_webhook_signature` |
-    /// | GET or HEAD without a signature: a browser or a health check | `webhook_unsigned_probe` |
-    /// | failed ownership challenge | `webhook_verification_failed` |
-    /// | verification not possible: store down, clock wrong, verifier panicked | `webhook_config_error` |
-    /// | body too long, too slow or unreadable | `webhook_body_refused` |
-    /// | byte budget exhausted | `webhook_overload` |
-    /// | too many requests | `rate_limit_exceeded` |
-    /// | replay guard misconfigured | `webhook_config_error` |
-    /// | repetition of a handled delivery | `webhook_duplicate` |
-    /// | repetition of a delivery that is being handled | `webhook_in_flight` |
-    /// | replay store failed: request rejected; request dispatched unguarded (and the end of the outage); response of the handler not recorded | `webhook_replay_store_failed`; `webhook_unguarded` (`webhook_guard_restored`); `webhook_unsettled` |
-    /// | replay store evicted unexpired deliveries | `webhook_replay_evicted` |
-    /// | handler exceeded its lease | `webhook_lease_lost` |
-    /// | replay guard keeps deliveries indefinitely, cannot guard them, or cannot use an ID in the body | `webhook_replay_unbounded`, `webhook_unguardable`, `webhook_event_id_not_signed` |
-    /// | others | `webhook_accepted`, `webhook_cancelled`, `webhook_completed`, `webhook_first_contact`, `webhook_handshake`, `webhook_panicked`, `webhook_events_suppressed` |
+    /// | [`Accepted`](EventKind::Accepted) | `webhook_accepted` |
+    /// | [`Cancelled`](EventKind::Cancelled) | `webhook_cancelled` |
+    /// | [`Challenge`](EventKind::Challenge) | `webhook_handshake` |
+    /// | [`Completed`](EventKind::Completed) | `webhook_completed` |
+    /// | [`EventIdNotSigned`](EventKind::EventIdNotSigned) | `webhook_event_id_not_signed` |
+    /// | [`Evicted`](EventKind::Evicted) | `webhook_replay_evicted` |
+    /// | [`FirstContact`](EventKind::FirstContact) | `webhook_first_contact` |
+    /// | [`GuardRestored`](EventKind::GuardRestored) | `webhook_guard_restored` |
+    /// | [`LeaseLost`](EventKind::LeaseLost) | `webhook_lease_lost` |
+    /// | [`Panicked`](EventKind::Panicked) | `webhook_panicked` |
+    /// | [`RateLimited`](EventKind::RateLimited) | `rate_limit_exceeded` |
+    /// | [`Rejected`](EventKind::Rejected) | `invalid_webhook_signature` for an authentication failure, `webhook_unsigned_probe` for a GET or HEAD without a signature (a browser or a health check), `webhook_verification_failed` for a failed challenge, `webhook_config_error` if verification is not possible (store down, clock wrong, verifier panicked), `webhook_body_refused` for a body that is too long, too slow or unreadable, `webhook_overload` if the byte budget is exhausted |
+    /// | [`Replay`](EventKind::Replay) | `webhook_duplicate` if the delivery has been handled, `webhook_in_flight` if it is being handled, `webhook_replay_store_failed` if the store failed, `webhook_config_error` if the guard is misconfigured |
+    /// | [`RetentionUnbounded`](EventKind::RetentionUnbounded) | `webhook_replay_unbounded` |
+    /// | [`Suppressed`](EventKind::Suppressed) | `webhook_events_suppressed` |
+    /// | [`Unguardable`](EventKind::Unguardable) | `webhook_unguardable` |
+    /// | [`Unguarded`](EventKind::Unguarded) | `webhook_unguarded` |
+    /// | [`Unsettled`](EventKind::Unsettled) | `webhook_unsettled` |
+    /// | [`Unverified`](EventKind::Unverified) | as for [`Rejected`](EventKind::Rejected) |
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.kind {
@@ -132,7 +136,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Returns the reason for which the replay guard responded in place of the handler, also in the
+    /// Returns the reason for which the replay guard responded instead of the handler, also in the
     /// [`Completed`](EventKind::Completed) event that follows.
     #[must_use]
     pub fn replay_answer(&self) -> Option<ReplayAnswer> {
@@ -369,18 +373,15 @@ impl<'a> Event<'a> {
     }
 
     /// Returns the request headers, **including secrets and signatures**, if an observer of the
-    /// layer [keeps the request](super::Observer::keeps_request).
-    ///
-    /// Store only headers that you list.
+    /// layer [keeps the request](super::Observer::keeps_request). Store only headers that you list.
     #[must_use]
     pub const fn headers(&self) -> Option<&'a HeaderMap> {
         self.attempt.headers.as_ref()
     }
 
     /// Returns the body as received, if an observer of the layer [keeps the
-    /// request](super::Observer::keeps_request) and the body was read to its end.
-    ///
-    /// Unless the request was accepted, the body may come from anyone.
+    /// request](super::Observer::keeps_request) and the body was read to its end. It may come from
+    /// anyone, unless the request was accepted.
     #[must_use]
     pub fn body(&self) -> Option<&'a Bytes> {
         self.attempt.body()

@@ -29,8 +29,8 @@ pub enum EventKind {
         /// Number of evicted deliveries since the last report.
         count: u64,
     },
-    /// An unsigned [first contact](crate::scheme::FirstContact) was answered in place of the
-    /// handler.
+    /// The layer responded to an unsigned [first contact](crate::scheme::FirstContact) instead of
+    /// the handler.
     FirstContact {
         /// Status of the response.
         status: StatusCode,
@@ -40,7 +40,7 @@ pub enum EventKind {
         /// Number of requests that were dispatched unguarded during the outage.
         count: u64,
     },
-    /// An ownership challenge was answered in place of the handler.
+    /// The layer responded to a [challenge](crate::scheme::Challenge) instead of the handler.
     Challenge {
         /// Status of the response.
         status: StatusCode,
@@ -51,7 +51,7 @@ pub enum EventKind {
     LeaseLost,
     /// The inner service panicked.
     Panicked,
-    /// A layer of yours rejected the request because there were too many requests.
+    /// A custom layer rejected the request because there were too many requests.
     RateLimited,
     /// The request was rejected.
     Rejected {
@@ -90,7 +90,7 @@ pub enum EventKind {
     /// The request failed verification and is forwarded to the inner service anyway, because the
     /// layer is in [report-only mode](crate::SignatureLayer::dangerously_report_only).
     Unverified,
-    /// The replay guard responded in place of the handler.
+    /// The replay guard responded instead of the handler.
     ///
     /// The layer above treats this response as the inner service's: [`Completed`](Self::Completed)
     /// follows.

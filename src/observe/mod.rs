@@ -1,11 +1,11 @@
-//! Events about each request: `tracing` events, metrics, alerts and observers of your own.
+//! Events about each request: `tracing` events, metrics, alerts and custom observers.
 //!
 //! With the feature `tracing`, which is enabled by default, each layer [writes its events to
 //! `tracing`](#what-is-written-to-tracing).
 //!
-//! An [`Observer`] of your own receives an event for every request, including accepted ones. Add it
-//! with [`SignatureLayer::observer`](crate::SignatureLayer::observer). A layer without an observer
-//! and without a `tracing` subscriber for its events has no overhead.
+//! A custom [`Observer`] receives an event for every request, including accepted ones. Add it with
+//! [`SignatureLayer::observer`](crate::SignatureLayer::observer). A layer without an observer and
+//! without a `tracing` subscriber for its events has no overhead.
 //!
 //! ```
 //! use tower_webhook::{

@@ -243,6 +243,9 @@ fn hint(rejection: &Rejection) -> Option<&'static str> {
         RejectionKind::TimestampStale | RejectionKind::TimestampInFuture => {
             Some("check this server's clock, and look for components that delay requests")
         }
+        RejectionKind::BodyNotSigned => {
+            Some("check that the proxy passes the query on, and do not use `PublicUrl::fixed`")
+        }
         _ => None,
     }
 }
@@ -331,7 +334,7 @@ fn write_replay(event: &Event<'_>) {
                 warn,
                 SECURITY,
                 event,
-                "webhooks without a unique replay key are not guarded"
+                "deliveries without a unique replay key are not guarded; see `guard_body_only`"
             );
         }
         EventKind::EventIdNotSigned => {

@@ -20,11 +20,11 @@ pub enum RejectionKind {
     /// The server's own clock is implausible, so no signed time can be checked:
     /// `503 Service Unavailable`.
     ClockUnreliable,
-    /// An ownership challenge does not have the right token.
+    /// A [challenge](crate::scheme::Challenge) does not have the right token.
     ChallengeFailed,
-    /// An ownership challenge is malformed, or a part of it is missing: 400.
+    /// A challenge is malformed, or a part of it is missing: 400.
     ChallengeMalformed,
-    /// An ownership challenge was not expected: `404 Not Found`.
+    /// A challenge was not expected: `404 Not Found`.
     ChallengeUnexpected,
     /// A header, or a field of one, is malformed.
     Malformed,

@@ -30,7 +30,7 @@ use crate::{
 ///
 /// fn log<B>(response: &http::Response<B>) {
 ///     if let Some(rejection) = response.extensions().get::<Rejection>() {
-///         eprintln!("webhook refused: {rejection}");
+///         eprintln!("webhook rejected: {rejection}");
 ///     }
 /// }
 /// # log(&http::Response::new(()));
@@ -111,7 +111,7 @@ impl Rejection {
 
     /// Creates the rejection of a request that the verifier could not check.
     ///
-    /// The response is `503 Service Unavailable`, so that a genuine sender retries.
+    /// The response is `503 Service Unavailable`, so that an authentic sender retries.
     #[must_use]
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(RejectionKind::VerifierUnavailable).with_source(source)
@@ -222,8 +222,10 @@ impl Rejection {
         usize::try_from(self.measure.filter(|_| is_meant)?.get()).ok()
     }
 
-    /// Returns how many milliseconds ago the request was signed, if that is the reason for the
-    /// rejection. The number is negative if the signed time is ahead of the clock.
+    /// Returns the age of the signed timestamp in milliseconds, for
+    /// [`TimestampStale`](RejectionKind::TimestampStale) and
+    /// [`TimestampInFuture`](RejectionKind::TimestampInFuture). The age is negative if the
+    /// timestamp is ahead of the clock.
     #[must_use]
     pub fn age_millis(&self) -> Option<i64> {
         use RejectionKind::{TimestampInFuture, TimestampStale};

@@ -1,10 +1,10 @@
-//! Responses of the replay guard in place of the handler.
+//! Responses that the replay guard sends instead of calling the handler.
 
 use std::fmt;
 
 use http::StatusCode;
 
-/// Reason for a response of the replay guard in place of the handler. The guard puts it into the
+/// Reason why the replay guard responded instead of the handler. The guard puts it into the
 /// response's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -12,7 +12,7 @@ pub(crate) struct Identity {
 /// Maximum length of an identity that is kept unhashed, in bytes: the longest tag, of HMAC-SHA512.
 pub(crate) const MAX_IDENTITY: usize = 64;
 
-/// Value in place of an identity's length for an event ID from the body.
+/// Value that replaces an identity's length for an event ID from the body.
 pub(crate) const EVENT_ID: u8 = u8::MAX - 1;
 
 impl Identity {

@@ -16,11 +16,12 @@ use crate::outcome::{
     replay_key::{EVENT_ID, Identity, MAX_IDENTITY, ReplayKey, Scope},
 };
 
-/// Proof that a request is authentic, with the facts that verification established.
+/// Proof of a verified request, with the provider, tenant and matching secret.
 ///
 /// The layer puts it into the request's extensions. A handler that extracts it works only behind
 /// the layer: without the layer, axum's `Extension<Verified>` responds with
-/// `500 Internal Server Error`.
+/// `500 Internal Server Error`. With the feature `axum`, [`axum::Signed`](crate::axum::Signed)
+/// extracts it together with the body.
 ///
 /// ```
 /// use axum::{Extension, Router, routing::post};
@@ -54,7 +55,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Creates the proof of a verifier of your own, under this provider name.
+    /// Creates a `Verified` for a custom verifier with this provider name.
     #[must_use]
     pub const fn new(provider: &'static str) -> Self {
         Self {
@@ -90,7 +91,8 @@ impl Verified {
         self
     }
 
-    /// Sets how long the verifier would accept the same bytes again.
+    /// Sets how long the verifier would accept the same bytes again; see
+    /// [`valid_for`](Self::valid_for).
     #[must_use]
     pub const fn with_valid_for(mut self, time: Duration) -> Self {
         self.valid_for = Some(time);
@@ -351,7 +353,7 @@ impl Verified {
 /// Marker of a request that is **not** proven authentic and was forwarded nevertheless, because the
 /// layer is in [report-only mode](crate::SignatureLayer::dangerously_report_only).
 ///
-/// The layer puts it into the request's extensions in place of [`Verified`], never beside it.
+/// The layer puts it into the request's extensions instead of [`Verified`], never beside it.
 #[derive(Clone, Debug)]
 pub struct Unverified {
     rejection: Rejection,

@@ -65,7 +65,7 @@ impl Clock {
     /// Returns milliseconds since 1970.
     ///
     /// A clock before 1990 or after 2099 cannot be right. It would make the layer reject every
-    /// genuine request for good, so this case asks the sender to retry.
+    /// authentic request for good, so this case asks the sender to retry.
     pub(crate) fn millis(&self) -> Result<i64, Rejection> {
         const PLAUSIBLE: std::ops::Range<i64> = 631_152_000_000..4_102_444_800_000; // 1990 to 2100
         let now = self.now();

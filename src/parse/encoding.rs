@@ -20,9 +20,9 @@ const UNPADDED: GeneralPurposeConfig =
 pub(crate) const BASE64_KEY: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, UNPADDED);
 
 /// Decodes the base64 of the user's own secret into `out`. Returns its length, or the problem with
-/// the text.
+/// the string.
 ///
-/// A text that was cut, or made of random characters, lacks the padding or has unused bits in its
+/// A string that was cut, or made of random characters, lacks the padding or has unused bits in its
 /// last character. It is accepted: a second spelling of the user's own secret helps no attacker,
 /// whereas a second spelling of a signature would. A short secret could also have lost a character,
 /// and has to be complete to the bit.
@@ -40,7 +40,7 @@ pub(crate) fn decode_secret(text: &str, out: &mut [u8]) -> Result<usize, &'stati
     Ok(len)
 }
 
-/// Describes the problem with a text that is not base64, for the person who pasted it.
+/// Describes the problem with a string that is not base64, for the person who pasted it.
 pub(crate) fn base64_flaw(text: &str) -> &'static str {
     let data = text.trim_end_matches('=');
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
@@ -59,7 +59,7 @@ pub(crate) fn base64_flaw(text: &str) -> &'static str {
     }
 }
 
-/// Describes the problem with a text that is not hexadecimal, for the person who pasted it.
+/// Describes the problem with a string that is not hexadecimal, for the person who pasted it.
 pub(crate) fn hex_flaw(text: &str) -> &'static str {
     if let Some(flaw) = flaw(text) {
         flaw
@@ -72,7 +72,7 @@ pub(crate) fn hex_flaw(text: &str) -> &'static str {
     }
 }
 
-/// Beginnings of texts that cannot be decoded, each with the problem and its fix.
+/// Beginnings of strings that cannot be decoded, each with the problem and its fix.
 const BEGINNINGS: [(&str, &str); 14] = [
     ("-----BEGIN", "it is a PEM block (`-----BEGIN`); use `PublicKey::from_pem` for a public key"),
     ("v1,whsec_", "it begins with `v1,`; use only the text after it, `whsec_…`"),
@@ -132,8 +132,8 @@ impl Encoding {
 
     /// Decodes a signature of exactly `out.len()` bytes.
     ///
-    /// Another length, another alphabet, white space, a sign, missing padding or stray trailing
-    /// bits give `None`: a lenient decoder gives one signature many spellings.
+    /// Another length, another alphabet, whitespace, a sign, missing padding or stray trailing bits
+    /// give `None`: a lenient decoder gives one signature many spellings.
     pub(crate) fn decode(self, text: &[u8], out: &mut [u8]) -> Option<()> {
         let engine = match self {
             Self::Hex => return decode_hex(text, out),

@@ -7,8 +7,8 @@ use crate::outcome::{kind::RejectionKind, rejection::Rejection};
 /// Longest header value that takes part in verification, in bytes.
 const MAX_HEADER: usize = 8 << 10;
 
-/// Returns the value of a header that must occur exactly once and not be empty, without the white
-/// space around it.
+/// Returns the value of a header that must occur exactly once and not be empty, without the
+/// whitespace around it.
 pub(crate) fn required<'a>(head: &'a Parts, name: &'static str) -> Result<&'a [u8], Rejection> {
     match optional(head, name)? {
         Some(value) if !value.is_empty() => Ok(value),
@@ -16,7 +16,7 @@ pub(crate) fn required<'a>(head: &'a Parts, name: &'static str) -> Result<&'a [u
     }
 }
 
-/// Returns the value of a header that may occur once, without the white space around it.
+/// Returns the value of a header that may occur once, without the whitespace around it.
 pub(crate) fn optional<'a>(
     head: &'a Parts,
     name: &'static str,

@@ -1,4 +1,4 @@
-//! Strict readers of texts that a sender or a proxy wrote.
+//! Strict readers of values that a sender or a proxy wrote.
 
 pub(crate) mod calendar;
 pub(crate) mod client_ip;

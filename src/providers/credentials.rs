@@ -11,7 +11,7 @@ use crate::{
     error::ConfigError,
 };
 
-/// Kind of credential that a provider's verifier needs, as one text in a configuration.
+/// Kind of credential that a provider's verifier needs, as one string in a configuration.
 ///
 /// A pair is split at its first colon, so that the second part can contain colons.
 /// [`Provider::credential_kind`](super::Provider::credential_kind) returns the kind of a provider.
@@ -21,7 +21,7 @@ pub enum CredentialKind {
     /// `x-header:token`: the name of the header that you chose at the provider, and its whole
     /// value.
     HeaderAndToken,
-    /// `key id:secret`: the id by which a request names the key, and the secret. Ably's API keys
+    /// `key id:secret`: the ID by which a request names the key, and the secret. Ably's API keys
     /// have this form.
     KeyIdAndSecret,
     /// The public key, in any form from which `PublicKey` can be parsed (feature `asymmetric`).
@@ -33,7 +33,7 @@ pub enum CredentialKind {
 }
 
 impl CredentialKind {
-    /// Returns the form of the text.
+    /// Returns the form of the string.
     const fn form(self) -> &'static str {
         match self {
             Self::HeaderAndToken => "`x-header:token`",
@@ -44,7 +44,7 @@ impl CredentialKind {
         }
     }
 
-    /// Returns the error for a text that does not have this form.
+    /// Returns the error for a string that does not have this form.
     pub(crate) const fn out_of_form(self) -> ConfigError {
         ConfigError::CredentialsInvalid { form: self.form() }
     }
@@ -61,7 +61,7 @@ impl CredentialKind {
         let (name, secret) = (&bytes[..colon], &bytes[colon + 1..]);
         let name = std::str::from_utf8(name).ok().filter(|name| !name.trim().is_empty());
         let name = name.ok_or(self.out_of_form())?.to_owned();
-        // The second part of a text is a text too, and is checked as one.
+        // The second part of a string is a string too, and is checked as one.
         let secret = pair.text_from(colon + 1).unwrap_or_else(|| Secret::from_bytes(secret))?;
         Ok((name, secret))
     }
@@ -82,7 +82,7 @@ impl CredentialKind {
 }
 
 impl fmt::Display for CredentialKind {
-    /// Formats the form of the text, such as `` `user:password` ``.
+    /// Formats the form of the string, such as `` `user:password` ``.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.form())
     }

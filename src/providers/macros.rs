@@ -22,8 +22,8 @@ macro_rules! scheme_methods {
         ///
         /// # Errors
         ///
-        /// Returns an error if a secret's text does not have the provider's form (see above), or if
-        /// there are no secrets or more than 16.
+        /// Returns an error if a secret is not in the provider's format (see above), or if there
+        /// are none or more than 16.
         pub fn new(secrets: impl $crate::crypto::secrets::IntoSecrets) -> Result<Self, $crate::error::ConfigError> {
             Self::SCHEME.verifier(secrets).map(Self)
         }
@@ -36,8 +36,8 @@ macro_rules! scheme_methods {
         ///
         /// # Errors
         ///
-        /// Returns an error if a secret's text does not have the provider's form (see above), or if
-        /// there are no secrets or more than 16.
+        /// Returns an error if a secret is not in the provider's format (see above), or if there
+        /// are none or more than 16.
         pub fn new(
             secrets: impl $crate::crypto::secrets::IntoSecrets,
             url: $crate::scheme::public_url::PublicUrl,
@@ -52,18 +52,19 @@ macro_rules! scheme_methods {
         ///
         /// # Errors
         ///
-        /// Returns an error if a key has another algorithm than the provider's, or if there are no
-        /// keys or more than 16.
+        /// Returns an error if a key has another algorithm than the provider's, or if there are
+        /// none or more than 16.
         pub fn new(keys: impl $crate::crypto::public_key::IntoPublicKeys) -> Result<Self, $crate::error::ConfigError> {
             Self::SCHEME.verifier(keys.into_public_keys()).map(Self)
         }
     };
     (@defaults) => {
-        /// The provider's name, the status of rejections and the body limit, for lookups.
+        /// Default layer settings for this provider: its name, the status of rejections and the
+        /// body limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
         pub const DEFAULTS: $crate::verifier::defaults::VerifierDefaults = Self::SCHEME.defaults();
     };
     (@timed) => {
-        /// Sets how far the signed timestamp can be off, in place of the provider's default (see
+        /// Sets how far the signed timestamp can be off, instead of the provider's default (see
         /// above).
         #[must_use]
         pub fn tolerance(self, tolerance: $crate::parse::timestamp::Tolerance) -> Self {

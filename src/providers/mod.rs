@@ -1,22 +1,25 @@
-//! Providers: a type for each, ready to use. [`by_name`] finds one by a name from your configuration.
+//! Providers, each with a type that is ready to use. [`by_name`] finds a provider by a name from
+//! your configuration.
 //!
 #![doc = include_str!("pages/catalogue.md")]
 //!
-//! *Freshness* is the age up to which a signed timestamp is accepted. "None" means that a captured request can be sent
-//! again at any time: use [replay protection](crate::replay). Types with "nothing" prove who sends, and not what: whoever
-//! sees one request can send any other.
+//! *Tolerance* is the age up to which a signed timestamp is accepted. "None" means that a captured
+//! request can be sent again at any time: use [replay protection](crate::replay). Types with
+//! "nothing" prove the sender and not the body: anyone who sees one request can send any other.
 //!
-//! The feature `asymmetric` adds the types that verify with a public key: `Discord`, `SendGrid`, `Telnyx` and `Wise`.
+//! The feature `asymmetric` adds the types that verify with a public key: `Discord`, `SendGrid`,
+//! `Telnyx` and `Wise`.
 //!
-//! Each type's page has an example, where the secret is found, and the source of its facts. The same types are in
-//! modules by subject, for example [`payments`]. For providers that are missing, see
-//! [the catalogue](crate::guide::providers#not-here-and-why).
+//! Each type's page has an example, where the secret is found, and the source of its facts. The
+//! same types are in modules by subject, for example [`payments`]. For providers that are missing,
+//! see [the catalogue](crate::guide::providers#unsupported-providers).
 //!
 //! # Evidence
 //!
-//! *Vendor vector*: a test vector that the vendor publishes is recomputed in this crate's tests. *Public vector*: the
-//! same, published by others. *Vendor's documentation* or *source*: read there, without a vector. **Second-hand**: known
-//! from other receivers only. Try it with a real delivery before you rely on it, and tell us.
+//! *Vendor vector*: a test vector that the vendor publishes is recomputed in this crate's tests.
+//! *Public vector*: the same, published by others. *Vendor's documentation* or *source*: read
+//! there, without a vector. **Second-hand**: known from other receivers only. Try it with a real
+//! delivery before you rely on it, and tell us.
 
 pub(crate) mod apply;
 pub(crate) mod boxed;
@@ -45,18 +48,32 @@ pub use self::own::token_exchange::{TokenExchange, TokenReceipt, WithTokenExchan
 #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
 pub use self::own::{discord::Discord, sendgrid::SendGrid, telnyx::Telnyx, wise::Wise};
 pub use self::own::{
-    keyring::{Ably, Pusher, Worldline},
-    meta::Meta,
+    keyring::{Ably, Pusher},
     persona::{Persona, PersonaState},
-    shared_token::SharedToken,
     slack::Slack,
-    standard_webhooks::StandardWebhooks,
     twilio::{Twilio, TwilioState},
-    webex_contact_center::WebexContactCenter,
-    websub::WebSub,
     worldpay::{Worldpay, WorldpayState},
     wsapi::Wsapi,
 };
+// rustdoc forgets the aliases of a type that it shows at another place, and keeps those of its
+// re-export.
+#[doc(alias = "ingenico")]
+pub use self::own::keyring::Worldline;
+#[doc(alias = "facebook")]
+#[doc(alias = "instagram")]
+#[doc(alias = "messenger")]
+#[doc(alias = "whatsapp")]
+pub use self::own::meta::Meta;
+#[doc(alias = "api_key")]
+#[doc(alias = "token")]
+pub use self::own::shared_token::SharedToken;
+#[doc(alias = "standard-webhooks")]
+#[doc(alias = "svix")]
+pub use self::own::standard_webhooks::StandardWebhooks;
+#[doc(alias = "cisco")]
+pub use self::own::webex_contact_center::WebexContactCenter;
+#[doc(alias = "pubsubhubbub")]
+pub use self::own::websub::WebSub;
 pub use self::{
     boxed::{AnyState, BoxVerifier},
     credentials::CredentialKind,

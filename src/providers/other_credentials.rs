@@ -1,4 +1,4 @@
-//! Other credentials of a vendor, which users could paste in place of the signing secret.
+//! Other credentials of a vendor, which users could paste instead of the signing secret.
 //!
 //! Each entry has its source. If the vendor issues the signing secret, other credentials are
 //! rejected. If the customer chooses the secret, they are accepted, and a warning is logged.
@@ -372,7 +372,7 @@ mod tests {
         }
     }
 
-    /// Checks texts in the forms that vendors use, and random ones: none is another credential.
+    /// Checks values in the forms that vendors use, and random ones: none is another credential.
     #[test]
     fn a_genuine_secret_of_every_form_passes() {
         const FORMS: &[(&str, &[&str])] = &[

@@ -14,7 +14,7 @@ use crate::{
 /// [`Provider::delivery_policy`](super::Provider::delivery_policy) returns it. The verifier's
 /// defaults follow from it:
 ///
-/// - **Signed timestamp.** If each attempt is signed anew, the timestamp can be as old as the
+/// - **Signed timestamp.** If each attempt is re-signed, the timestamp can be as old as the
 ///   vendor's own window, which is 5 minutes unless documented. The same holds if the vendor's
 ///   documentation or library tells receivers to keep a window, unless retries are known to repeat
 ///   the timestamp of the first attempt. In all other cases, the timestamp can be as old as the
@@ -50,7 +50,7 @@ pub struct DeliveryPolicy {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Retries {
-    /// The provider signs no timestamp, and nobody has searched for a schedule.
+    /// The provider signs no timestamp, and no search for a schedule was made.
     Unasked,
     Unknown,
     Known {
@@ -133,10 +133,10 @@ impl DeliveryPolicy {
         self
     }
 
-    /// Sets the field of the signed JSON body that holds the event's id: its name, or a path such
+    /// Sets the field of the signed JSON body that holds the event's ID: its name, or a path such
     /// as `data.id`.
     ///
-    /// The id stays the same when a delivery is retried.
+    /// The ID stays the same when a delivery is retried.
     pub(crate) const fn known_by(mut self, path: &'static str, source: &'static str) -> Self {
         self.event_id = Some(path);
         self.event_id_source = source;
@@ -165,7 +165,7 @@ impl DeliveryPolicy {
 }
 
 impl DeliveryPolicy {
-    /// Returns the provider's id.
+    /// Returns the provider's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -193,10 +193,10 @@ impl DeliveryPolicy {
         self.max_body
     }
 
-    /// Returns the field of the JSON body that holds the event's id: its name, or a path such as
+    /// Returns the field of the JSON body that holds the event's ID: its name, or a path such as
     /// `data.id`.
     ///
-    /// Returns `None` if the vendor documents no id that stays the same when a delivery is retried.
+    /// Returns `None` if the vendor documents no ID that stays the same when a delivery is retried.
     #[must_use]
     pub const fn event_id(&self) -> Option<&'static str> {
         self.event_id
@@ -261,8 +261,8 @@ impl DeliveryPolicy {
         Self { covers_body: true, signed_anew: Some(false), ..*self }.tolerance()
     }
 
-    /// Returns the place of the event's id in the body, and how long the replay guard remembers the
-    /// id: as long as a delivery can be retried.
+    /// Returns the place of the event's ID in the body, and how long the replay guard remembers the
+    /// ID: as long as a delivery can be retried.
     pub(crate) const fn event(&self) -> Option<EventId> {
         match self.event_id {
             Some(path) => {

@@ -177,9 +177,10 @@ const ASYMMETRIC: &[Provider] = own! {
 const ASYMMETRIC: &[Provider] = &[];
 
 /// Other names by which gateways and users know providers.
-pub(crate) const ALIASES: [(&str, &str); 12] = [
+pub(crate) const ALIASES: [(&str, &str); 13] = [
     ("bitbucket_server", "bitbucket"),
     ("coinbase", "coinbase_commerce"),
+    ("facebook", "meta"),
     ("facebook_graph_api", "meta"),
     ("facebook_messenger", "meta"),
     ("forgejo", "gitea"),
@@ -195,8 +196,8 @@ pub(crate) const ALIASES: [(&str, &str); 12] = [
 /// Returns every provider of the catalogue that can be found by name.
 ///
 /// [`Strava`](super::Strava) and [`AzureEventGrid`](super::AzureEventGrid) are missing, because
-/// their secret is a part of your own URL. Providers with a public key are present only with the
-/// feature `asymmetric`.
+/// their secret is part of your URL. Providers with a public key are present only with the feature
+/// `asymmetric`.
 pub fn all() -> impl Iterator<Item = Provider> {
     let groups = [
         commerce::SCHEMES,
@@ -228,7 +229,7 @@ fn names() -> impl Iterator<Item = &'static str> {
     all().map(|provider| provider.name).chain(ALIASES.map(|(alias, _)| alias))
 }
 
-/// Returns the provider with this id (`"stripe"`) or this other name (`"whatsapp"`).
+/// Returns the provider with this name (`"stripe"`) or alias (`"whatsapp"`).
 ///
 /// ```
 /// use tower_webhook::{Secret, SignatureLayer, providers};
@@ -252,7 +253,7 @@ pub fn by_name(name: &str) -> Result<Provider, UnknownProvider> {
 }
 
 impl Provider {
-    /// Returns the provider's id.
+    /// Returns the provider's name, such as `github`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -311,7 +312,7 @@ impl Provider {
     /// Creates a verifier with these secrets, the current one first.
     ///
     /// Some providers need another [kind of credential](Self::credential_kind) than a secret. Each
-    /// credential is one text, as in a configuration.
+    /// credential is one string, as in a configuration.
     /// [`Verified::key_index`](crate::Verified::key_index) reports which of them matched.
     ///
     /// ```
@@ -331,7 +332,7 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// Returns an error if a text does not have the provider's form, if tokens have different
+    /// Returns an error if a credential is not in the provider's format, if tokens have different
     /// headers, if there are no secrets or more than 16, or if the provider signs the URL and needs
     /// [`verifier_at`](Self::verifier_at).
     pub fn verifier(&self, secrets: impl IntoSecrets) -> Result<BoxVerifier, ConfigError> {

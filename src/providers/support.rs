@@ -35,7 +35,7 @@ pub(crate) fn subscription(head: &Parts, tokens: &[Secret]) -> Result<String, Re
     text(challenge).map(str::to_owned).ok_or_else(malformed)
 }
 
-/// Returns `true` if two texts are equal. Unlike `==`, it can be called in a constant.
+/// Returns `true` if two strings are equal. Unlike `==`, it can be called in a constant.
 pub(crate) const fn is_same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {

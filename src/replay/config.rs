@@ -183,7 +183,7 @@ impl Config {
     }
 }
 
-/// Response of the guard in place of the handler.
+/// Response that the guard sends instead of calling the handler.
 pub(crate) struct Answer {
     pub(crate) kind: ReplayAnswer,
     pub(crate) key: Option<ReplayKey>,

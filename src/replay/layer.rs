@@ -35,9 +35,8 @@ pub struct ReplayLayer<T> {
 impl<T: ReplayStore> ReplayLayer<T> {
     /// Creates a replay guard with this scope and this store.
     ///
-    /// Deliveries of different scopes are different, so endpoints that share a store do not share
-    /// deliveries. The path of the endpoint is a good scope. Processes that serve the same endpoint
-    /// must use the same scope.
+    /// The scope separates endpoints that share a store. The path of the endpoint is a good scope.
+    /// Processes that serve the same endpoint must use the same scope.
     pub fn new(scope: impl AsRef<str>, store: T) -> Self {
         let config = Config {
             scope: Scope::new(scope.as_ref()),
@@ -137,8 +136,8 @@ impl<T: ReplayStore> ReplayLayer<T> {
         self.update(|config| config.duplicate_status = status)
     }
 
-    /// **Dispatches deliveries unguarded while the store is down**, in place of the 503 that makes
-    /// their senders retry.
+    /// **Dispatches deliveries unguarded while the store is down**, instead of responding with the
+    /// 503 that makes their senders retry.
     ///
     /// The first unguarded delivery of an outage reports
     /// [`EventKind::Unguarded`](crate::observe::EventKind::Unguarded) at once. While the outage

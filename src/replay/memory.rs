@@ -103,7 +103,7 @@ impl MemoryReplayStore {
         Self::new(bytes / BYTES_PER_DELIVERY)
     }
 
-    /// Sets the clock in place of the system's, for tests and for targets without one.
+    /// Sets the clock to use instead of the system clock, for tests and for targets without one.
     ///
     /// Empties the store.
     #[must_use]

@@ -2,7 +2,7 @@
 //!
 //! Providers repeat a delivery if they do not see its response, and an attacker who captured an
 //! authentic request can send it again unchanged. [`ReplayLayer`], the replay guard, records
-//! handled deliveries and answers their repetitions itself. Put it below the
+//! handled deliveries and responds to their repetitions itself. Put it below the
 //! [`SignatureLayer`](crate::SignatureLayer).
 //!
 //! ```
@@ -45,9 +45,9 @@
 //! [opt in by the provider's name](ReplayLayer::guard_body_only), and reports
 //! [`Unguardable`](crate::observe::EventKind::Unguardable) once.
 //!
-//! If a provider signs each retry anew, with a new time and without an ID, as Stripe does, the
-//! retry is a new delivery. [`ReplayLayer::by_event_id`] identifies the delivery by the ID in its
-//! body that the provider documents, and [`ReplayLayer::event_id`] by an ID that you choose.
+//! If a provider re-signs each retry, with a new time and without an ID, as Stripe does, the retry
+//! is a new delivery. [`ReplayLayer::by_event_id`] identifies the delivery by the ID in its body
+//! that the provider documents, and [`ReplayLayer::event_id`] by an ID that you choose.
 //!
 //! Unsigned parts of a request do not distinguish deliveries. If an attacker sends a captured
 //! request first, with another query or another unsigned header, the guard dispatches it, and the

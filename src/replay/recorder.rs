@@ -45,7 +45,9 @@ impl ReplayRecorder {
                 EventKind::EventIdNotSigned => {
                     "event id ignored by the replay guard: the signature does not cover the body"
                 }
-                EventKind::Unguardable => "deliveries without a unique replay key are not guarded",
+                EventKind::Unguardable => {
+                    "deliveries without a unique replay key are not guarded; see `guard_body_only`"
+                }
                 _ => "replay store keeps deliveries indefinitely; set a tolerance or a retention",
             };
             tracing::warn!(target: "tower_webhook::delivery", "{what}");
@@ -80,7 +82,7 @@ impl ReplayRecorder {
     ///
     /// # Errors
     ///
-    /// Returns the response of the guard in place of the handler.
+    /// Returns the response that the guard sends instead of calling the handler.
     pub(crate) fn claimed<T: ReplayStore>(
         &self,
         answer: Result<Claim, StoreError>,

@@ -76,7 +76,7 @@ impl Scheme {
     /// decoded.
     ///
     /// An unreadable candidate beside a valid signature does not cause a rejection, so that no
-    /// genuine delivery is lost.
+    /// authentic delivery is lost.
     pub(crate) fn each_candidate(
         &self,
         head: &Parts,
@@ -110,7 +110,7 @@ impl Scheme {
         })
     }
 
-    /// Checks the signatures, the required headers and the delivery id in a head.
+    /// Checks the signatures, the required headers and the delivery ID in a head.
     pub(crate) fn check_head(&self, head: &Parts) -> Result<(), Rejection> {
         self.check_candidates(head)?;
         for (name, value) in self.required {

@@ -19,7 +19,7 @@ pub enum Component {
     ///
     /// A proxy can replace it with another host.
     Host,
-    /// The delivery's id, which then counts as signed.
+    /// The delivery's ID, which then counts as signed.
     Id,
     /// A fixed text.
     Literal(&'static str),

@@ -32,7 +32,7 @@ fn request(scheme: &Scheme, values: &Values<'_>, tag: &[u8]) -> Option<(Parts, B
     let (mut body, mut time) = (Bytes::new(), String::new());
     let (mut path, mut query) = ("/".to_owned(), String::new());
     let put = |head: &mut Parts, name: &'static str, value: &[u8]| {
-        // A server trims white space.
+        // A server trims whitespace.
         let value = HeaderValue::from_bytes(value.trim_ascii()).ok()?;
         head.headers.insert(HeaderName::from_static(name), value);
         Some(())
@@ -127,7 +127,7 @@ const BODIES: [&str; 12] = [
     "",
 ];
 
-/// Returns the number of splits that were tried of genuine contents that are accepted.
+/// Returns the number of splits that were tried of the accepted contents.
 fn no_cut_is_accepted(scheme: Scheme) -> usize {
     let url = PublicUrl::base(ORIGIN).unwrap();
     let secret = Secret::from_bytes(*b"a key of 32 bytes for the tests!").unwrap();

@@ -28,6 +28,22 @@ use crate::{
 ///
 /// A scheme starts as a hex-encoded tag of the body in one header. Each setter changes one choice.
 ///
+/// ```
+/// use tower_webhook::scheme::{
+///     Component, Encoding, Scheme, SignatureFormat, TimestampFormat, TimestampSource, Tolerance,
+/// };
+///
+/// // `x-acme: t=1700000000,v1=<base64>` over `<t>.<body>`, at most five minutes old
+/// const ACME: Scheme = Scheme::hmac_sha256("x-acme")
+///     .provider("acme")
+///     .signature_format(SignatureFormat::pairs("t", "v1"))
+///     .encoding(Encoding::Base64)
+///     .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+///     .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
+///     .tolerance(Tolerance::seconds(300));
+/// assert!(ACME.verifier("s3cret-of-acme").is_ok());
+/// ```
+///
 /// # Panics
 ///
 /// Constructors and setters panic if a header name is not a lower-case header name. All of them are
@@ -106,9 +122,8 @@ impl Scheme {
 
     /// Sets the provider's name, which appears in [`Verified`](crate::Verified).
     ///
-    /// The [replay key](crate::Verified::replay_key) of a scheme without a name depends on its
-    /// oldest secret, to keep two senders apart. If a scheme with a name signs an id, no rotation
-    /// changes the key.
+    /// Without a name, the [replay key](crate::Verified::replay_key) depends on the oldest secret,
+    /// to keep two senders apart. With a name and a signed ID, no rotation changes the key.
     pub const fn provider(mut self, name: &'static str) -> Self {
         self.defaults = self.defaults.with_provider(name);
         self
@@ -171,25 +186,23 @@ impl Scheme {
         self
     }
 
-    /// Sets how the key is derived from the secret's text.
+    /// Sets how the key is derived from the secret string.
     pub const fn secret_encoding(mut self, rule: SecretEncoding) -> Self {
         self.secret_encoding = rule;
         self
     }
 
-    /// Sets the components of the signed content, in order.
-    ///
-    /// Components before the body are hashed before it arrives.
+    /// Sets the components of the signed content, in order. Components before the body are hashed
+    /// before it arrives.
     ///
     /// No captured request can be split into another one with the same signed content:
     ///
-    /// - An id, a header, and the path and query of a URL are rejected if they contain the literal
+    /// - An ID, a header, and the path and query of a URL are rejected if they contain the literal
     ///   between them and the body.
     /// - Without a literal between them and the body, they must consist of bytes that a URL can
     ///   have, and the body must begin (or end) with a byte that no URL has, as JSON and XML do.
     ///   Another body is rejected. A [fixed](crate::PublicUrl::fixed) URL needs neither.
-    /// - A timestamp in seconds (milliseconds) without a literal next to it must have 10 (13)
-    ///   digits.
+    /// - A number of seconds (milliseconds) without a literal next to it must have 10 (13) digits.
     /// - A date and a component of variable length cannot both touch the body without a literal.
     /// - The method must be one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.
     /// - Two adjacent components of variable length are rejected when the verifier is built.
@@ -213,8 +226,6 @@ impl Scheme {
     }
 
     /// Sets the place and the format of the timestamp.
-    ///
-    /// It can be off by [`Tolerance::DEFAULT`], unless [`tolerance`](Self::tolerance) is set.
     pub const fn time(mut self, source: TimestampSource, format: TimestampFormat) -> Self {
         if let TimestampSource::Header(name) = source {
             checked_name(name);
@@ -223,42 +234,36 @@ impl Scheme {
         self
     }
 
-    /// Sets how far the timestamp can be off, in place of [`Tolerance::DEFAULT`].
+    /// Sets how far the timestamp can be off, instead of [`Tolerance::DEFAULT`] (24 hours back, 5
+    /// minutes ahead).
     pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = Some(tolerance);
         self
     }
 
-    /// Sets the header with the delivery's id.
-    ///
-    /// It is optional, unless the [signed content](Self::signed_content) has the id.
+    /// Sets the header with the delivery's ID, optional unless [signed](Self::signed_content).
     pub const fn delivery_id(mut self, header: &'static str) -> Self {
         self.delivery_id = Some(checked_name(header));
         self
     }
 
-    /// Declares that each delivery signs a unique value besides its timestamp.
+    /// Declares that each delivery signs an ID in its body, or a nonce, besides its timestamp.
     ///
-    /// The value is an id in the body, or a nonce. The [`ReplayLayer`](crate::replay::ReplayLayer)
-    /// then guards deliveries whose timestamp is signed. Without it, and without a signed id, two
-    /// genuine deliveries in one second can be signed alike.
+    /// The [`ReplayLayer`](crate::replay::ReplayLayer) then guards deliveries whose timestamp is
+    /// signed. Without it, and without a signed ID, two authentic deliveries in one second can be
+    /// signed alike.
     pub const fn unique_content(mut self) -> Self {
         self.has_unique_content = true;
         self
     }
 
-    /// Accepts bodies that are neither JSON nor XML without a literal next to them. The provider's
-    /// page states that these bodies are not protected.
+    /// Accepts any body without a literal next to it. The provider's page states the risk.
     pub(crate) const fn takes_any_body(mut self) -> Self {
         self.takes_any_body = true;
         self
     }
 
-    /// Sets the provider's endpoint-verification challenge, which the layer answers.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the challenge names a header that is not lower-case.
+    /// Sets the provider's challenge, to which the layer responds.
     pub const fn challenge(mut self, challenge: Challenge) -> Self {
         match challenge {
             Challenge::Header(header)
@@ -277,7 +282,7 @@ impl Scheme {
     ///
     /// They are for other products, or for newer versions. A request with one of these headers is
     /// verified by the first scheme whose header it has, whatever else it carries, so list the
-    /// stronger one first. Families of families are ignored.
+    /// stronger one first. Nested families are ignored.
     pub const fn families(mut self, families: &'static [Self]) -> Self {
         self.families = families;
         self
@@ -285,27 +290,22 @@ impl Scheme {
 
     /// Sets an older and weaker scheme of the same sender and secret.
     ///
-    /// It applies after a call of [`accept_legacy`](crate::scheme::SchemeVerifier::accept_legacy),
-    /// to requests that have its header and none of this scheme or of its
-    /// [families](Self::families).
+    /// It applies after [`accept_legacy`](crate::scheme::SchemeVerifier::accept_legacy), to
+    /// requests with its header and none of this scheme or its [families](Self::families).
     pub const fn legacy(mut self, legacy: &'static Self) -> Self {
         self.legacy = std::slice::from_ref(legacy);
         self
     }
 
-    /// Sets the unsigned requests that are answered before verification, in place of earlier ones.
+    /// Sets the unsigned requests that are answered before verification, instead of earlier ones.
     pub const fn first_contacts(mut self, contacts: &'static [FirstContact]) -> Self {
         self.first_contacts = contacts;
         self
     }
 
-    /// Sets headers that must have exactly these values, such as the version of the signature.
+    /// Sets headers that must have exactly these values.
     ///
-    /// The values select a way to sign, which is fixed here. They do not become signed content.
-    ///
-    /// # Panics
-    ///
-    /// Panics if a name is not a lower-case header name.
+    /// Use this for version headers. The values are not part of the signed content.
     pub const fn required(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
         let mut at = 0;
         while at < headers.len() {
@@ -357,18 +357,18 @@ impl Scheme {
         self.signed_content.contains(&Component::Id)
     }
 
-    /// Returns `true` if a signed id identifies deliveries and the scheme has no provider's name.
+    /// Returns `true` if a signed ID identifies deliveries and the scheme has no provider's name.
     pub(crate) fn numbers_without_a_name(&self) -> bool {
         self.signs_id() && self.defaults.provider == VerifierDefaults::DEFAULT.provider
     }
 
-    /// Sets the place of the event's id in the body.
+    /// Sets the place of the event's ID in the body.
     pub(crate) const fn event_id(mut self, id: Option<EventId>) -> Self {
         self.event_id = id;
         self
     }
 
-    /// Sets the credentials that users could paste in place of the secret.
+    /// Sets the credentials that users could paste instead of the secret.
     pub(crate) const fn other_credentials(mut self, others: &'static Credentials) -> Self {
         self.other_credentials = others;
         self

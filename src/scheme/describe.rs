@@ -23,7 +23,7 @@ pub struct Description {
     pub headers: String,
     /// The algorithm: `HMAC-SHA256`.
     pub algorithm: &'static str,
-    /// The key of the MAC, made of the secret's text: ``the base64 after `whsec_` ``.
+    /// The key of the MAC, derived from the secret string: ``the base64 after `whsec_` ``.
     pub key: String,
     /// The signed content as a template: `` `<time>.<body>` ``.
     pub signed_content: String,
@@ -148,8 +148,8 @@ fn key(encoding: SecretEncoding) -> String {
             format!("the decoded base64 after `{prefix}`, which may be left out")
         }
         SecretEncoding::Hex => "the hex-decoded secret".to_owned(),
-        SecretEncoding::Stripped { prefix } => format!("the secret's text after `{prefix}`"),
-        SecretEncoding::Text => "the secret's text".to_owned(),
+        SecretEncoding::Stripped { prefix } => format!("the secret string after `{prefix}`"),
+        SecretEncoding::Text => "the secret string".to_owned(),
     }
 }
 
@@ -182,6 +182,7 @@ fn parts(content: &[Component]) -> String {
         .filter(|component| !matches!(component, Component::Literal(_)))
         .map(|component| match component {
             Component::Header(name) | Component::HttpDate(name) => format!("`{name}`"),
+            Component::Id => "ID".to_owned(),
             component => noun(*component).to_owned(),
         })
         .collect();

@@ -1,28 +1,28 @@
-//! Derivation of a provider's key from the text of a secret.
+//! Derivation of a provider's key from the secret string.
 
 use crate::{crypto::secret::Secret, error::ConfigError};
 
-/// Rule by which a provider derives its key from the text of a secret.
+/// Rule by which a provider derives its key from the secret string.
 ///
 /// The rule depends on the provider, not on what the secret looks like: Stripe and Standard
 /// Webhooks both show `whsec_…`, but derive different keys from it. If the constructor of a
-/// [`Secret`] has already decoded the text, the bytes are used unchanged.
+/// [`Secret`] has already decoded the string, the bytes are used unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretEncoding {
-    /// The text is base64 after an optional prefix.
+    /// The string is base64 after an optional prefix.
     Base64 {
         /// The prefix, which can be empty.
         prefix: &'static str,
     },
-    /// The text is hexadecimal.
+    /// The string is hexadecimal.
     Hex,
-    /// The key is the bytes of the text, without an optional prefix.
+    /// The key is the bytes of the string, without an optional prefix.
     Stripped {
         /// The prefix.
         prefix: &'static str,
     },
-    /// The key is the bytes of the text.
+    /// The key is the bytes of the string.
     Text,
 }
 

@@ -14,9 +14,9 @@ use crate::{
 ///
 /// This trait is sealed and cannot be implemented outside of this crate.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no secret and no public key",
-    note = "give a `&str`, a `String`, a `Secret`, or with the feature `asymmetric` a `PublicKey`, \
-            or several of one sort in an array or a `Vec`"
+    message = "`{Self}` cannot be converted into secrets or public keys",
+    note = "pass a `&str`, a `String`, a `Secret`, or with the feature `asymmetric` a `PublicKey`, \
+            or several of one type in an array or a `Vec`"
 )]
 pub trait IntoKeys: sealed::IntoKeys {}
 

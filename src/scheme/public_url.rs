@@ -13,14 +13,14 @@ use crate::{
 /// Public URL of a webhook as the provider knows it, for schemes that sign the URL.
 ///
 /// A server behind a proxy does not know its public name: anyone can write the `Host` and the
-/// `X-Forwarded-…` headers that it receives. You therefore configure the URL, in one of four ways.
-/// The best comes first:
+/// `X-Forwarded-…` headers that it receives. You therefore configure the URL, in one of four ways,
+/// in order of preference:
 ///
 /// - [`base`](Self::base): scheme, host and a path prefix are fixed; path and query are those of
 ///   the request;
 /// - [`fixed`](Self::fixed): the whole URL is fixed;
 /// - [`forwarded`](Self::forwarded): host and scheme come from the headers of a listed proxy, for
-///   servers with many names;
+///   servers with several host names;
 /// - [`custom`](Self::custom): a function creates the URL, for a proxy that rewrites the path.
 ///
 /// With `base` and `fixed`, the headers of a request do not change the URL.
@@ -81,8 +81,8 @@ impl PublicUrl {
     /// handshakes. If a proxy strips a path prefix, the base must contain it:
     /// `https://example.com/api`. Do not pass the URL of the webhook itself: the request's path
     /// follows the base, and a URL with a repeated path matches no signature. For the same reason,
-    /// add a prefix either here or with [`uri_from`](Self::uri_from), not both. One `/` at the end
-    /// is ignored.
+    /// add the same prefix either here or with [`uri_from`](Self::uri_from), not both. One `/` at
+    /// the end is ignored.
     ///
     /// If the URL of the webhook is the prefix itself, such as `https://example.com/api` for a
     /// request that reaches the server as `/`, use [`fixed`](Self::fixed) or, with a query,
@@ -91,7 +91,7 @@ impl PublicUrl {
     /// # Errors
     ///
     /// Returns an error if the text is not an `http`, `https`, `ws` or `wss` URL with a host, or if
-    /// it has a query, a fragment, white space or two slashes at its end.
+    /// it has a query, a fragment, whitespace or two slashes at its end.
     pub fn base(base: &str) -> Result<Self, ConfigError> {
         let rest = after_scheme(base)?;
         if rest.contains('?') {
@@ -117,7 +117,7 @@ impl PublicUrl {
     /// # Errors
     ///
     /// Returns an error if the text is not an absolute `http`, `https`, `ws` or `wss` URL, or if it
-    /// has a fragment or white space.
+    /// has a fragment or whitespace.
     pub fn fixed(url: &str) -> Result<Self, ConfigError> {
         after_scheme(url)?;
         Ok(Self::of(Kind::Fixed(url.into())))

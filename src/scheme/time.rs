@@ -86,8 +86,8 @@ impl Scheme {
         clock: &Clock,
     ) -> Result<Option<Timestamp>, Rejection> {
         let Some((TimestampSource::Json(field), format)) = self.time else { return Ok(of_head) };
-        // A body that is not an object has no timestamp. The whole body is signed, so nobody can
-        // have removed one.
+        // A body that is not an object has no timestamp. The whole body is signed, so an attacker
+        // cannot have removed one.
         let is_object = body.trim_ascii_start().starts_with(b"{");
         let time = match is_object || !self.time_may_be_absent {
             true => json_time(body, field, format)?,

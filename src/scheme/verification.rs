@@ -129,7 +129,7 @@ impl Verifier for SchemeVerifier {
         let time = inner.scheme.time_at_end(state.time, body, clock)?;
 
         let mut verified = inner.proof(head, &tag)?.with_key_index(key_index);
-        // A family uses the event id of the main scheme.
+        // A family uses the event ID of the main scheme.
         verified = verified.with_event_id(self.0.scheme.event_id);
         if let Some(time) = time {
             verified = time.record(verified, inner.scheme.judges(), clock);
@@ -211,7 +211,7 @@ impl Inner {
         }
         let is_signed = scheme.signs_id();
         let id = scheme.delivery_id.map(|name| optional(head, name)).transpose()?.flatten();
-        // A signed id identifies a delivery. Without one, the tag under the oldest secret does: a
+        // A signed ID identifies a delivery. Without one, the tag under the oldest secret does: a
         // sender who omits one of two signatures must not create a new delivery.
         match id.filter(|_| is_signed) {
             Some(id) if scheme.numbers_without_a_name() => {
@@ -226,10 +226,10 @@ impl Inner {
         Ok(verified)
     }
 
-    /// Returns the replay material of a delivery with this signed id, for a scheme without a name.
+    /// Returns the replay material of a delivery with this signed ID, for a scheme without a name.
     ///
-    /// The id alone is not enough: another scheme without a name, and another sender of this
-    /// scheme, can use the same ids.
+    /// The ID alone is not enough: another scheme without a name, and another sender of this
+    /// scheme, can use the same IDs.
     fn identity_without_a_name(&self, id: &[u8]) -> Vec<u8> {
         let Self { scheme, keys, sender, .. } = self;
         let [signature, name] = [scheme.signature_field(), scheme.delivery_id.unwrap_or("")];
@@ -243,8 +243,8 @@ impl Inner {
     /// Returns the replay material of a delivery that the legacy scheme accepted: the tag by the
     /// scheme itself.
     ///
-    /// If someone removes the newer header from a captured delivery, the result must not be a new
-    /// delivery.
+    /// If an attacker removes the newer header from a captured delivery, the result must not be a
+    /// new delivery.
     fn legacy_identity(&self, family: &Self, head: &Parts, body: &[u8]) -> Option<Tag> {
         let legacy = &*self.legacy.as_ref()?.0;
         let is_legacy = std::ptr::eq(legacy, family) && !family.scheme.signs_id();

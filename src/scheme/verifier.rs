@@ -37,8 +37,8 @@ pub(crate) struct Inner {
     pub(crate) open_sides: [bool; 2],
     /// Verifiers of the scheme's families, with the same keys.
     families: Vec<SchemeVerifier>,
-    /// Verifier of the legacy scheme. It gets its keys even if it is never used, because the text
-    /// of the secret is not kept.
+    /// Verifier of the legacy scheme. It gets its keys even if it is never used, because the secret
+    /// string is not kept.
     pub(crate) legacy: Option<SchemeVerifier>,
     accepts_legacy: bool,
     /// Tag that distinguishes the sender, for schemes without a name. It depends on the oldest
@@ -73,13 +73,13 @@ pub(crate) const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
 impl Scheme {
     /// Creates a verifier with these keys, the current one first.
     ///
-    /// The keys are secrets or, for a scheme that signs with a private key, public keys. Every
-    /// secret is tried for every request, so that the time taken does not reveal which one matched.
+    /// The keys are secrets or, for an asymmetric scheme, public keys. Every secret is tried for
+    /// every request, so that the time taken does not reveal which one matched.
     ///
     /// # Errors
     ///
     /// Returns an error if there are no keys or more than 16, if a secret is known to be another
-    /// credential, if no key can be derived from its text by the scheme's rule, if a public key has
+    /// credential, if no key can be derived from it by the scheme's rule, if a public key has
     /// another algorithm than the scheme, if the scheme signs the URL and needs
     /// [`verifier_at`](Self::verifier_at), or if its declaration is inconsistent.
     pub fn verifier(self, keys: impl IntoKeys) -> Result<SchemeVerifier, ConfigError> {
@@ -188,7 +188,7 @@ impl SchemeVerifier {
     /// Also accepts requests that only the [legacy](Scheme::legacy) scheme signs.
     ///
     /// If a header of the scheme itself or of its families is present, the legacy scheme is not
-    /// used, so that nobody can choose the weaker signature. The
+    /// used, so that an attacker cannot choose the weaker signature. The
     /// [`replay_key`](crate::Verified::replay_key) is computed as by the scheme itself, so that a
     /// captured delivery without its newer header is the same delivery.
     ///

@@ -125,12 +125,13 @@ impl<V> TenantsBuilder<V> {
 
     /// Sets the maximum number of concurrent calls to the store, 64 by default and at least 1.
     ///
-    /// Further lookups wait for a slot. Slots rotate among the networks that requests come from (24
-    /// bits of an IPv4 address, 48 bits of an IPv6 address). All tenants that the store has found
-    /// before share one further turn. If there are 4 or more slots, a network that holds one leaves
-    /// a quarter of them to the others. Networks are distinguished by the layer's
-    /// [`client_ip`](crate::SignatureLayer::client_ip). Without it, all lookups of IDs that are not
-    /// known yet count as one network.
+    /// Further lookups wait for a slot, in one queue for each network that requests come from (24
+    /// bits of an IPv4 address, 48 bits of an IPv6 address), and in one queue for all tenants that
+    /// the store has found before and that are still in the cache. The queues take turns. If there
+    /// are 4 or more slots, a queue that holds one leaves a quarter of them to the others.
+    ///
+    /// Networks are distinguished by the layer's [`client_ip`](crate::SignatureLayer::client_ip).
+    /// Without it, lookups of unknown IDs share one queue.
     pub const fn max_concurrent_lookups(mut self, lookups: usize) -> Self {
         self.max_concurrent_lookups = lookups;
         self
@@ -144,8 +145,8 @@ impl<V> TenantsBuilder<V> {
         self.update(|config| config.time_limit = limit)
     }
 
-    /// Sets the check of IDs, in place of 1 to 64 ASCII letters, digits and `-_.`, not beginning
-    /// with a dot.
+    /// Sets the check of IDs. By default, an ID has 1 to 64 ASCII letters, digits and `-_.`, and
+    /// does not begin with a dot.
     ///
     /// IDs that fail the check are treated as unknown tenants, without a call to the store.
     ///
@@ -175,7 +176,8 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// Creates a lookup that gets secrets from the store and turns them into verifiers with `make`.
     ///
     /// The store returns the tenant's [`Secrets`], or a value that converts into them, or `None` if
-    /// there is no such tenant. A store that may find a tenant by other spellings of its ID returns
+    /// there is no such tenant. A tenant without secrets gets the same response as a tenant that
+    /// does not exist. A store that may find a tenant by other spellings of its ID returns
     /// [`TenantSecrets`]. `make` also makes the decoy, so everything else that it uses, such as a
     /// [`PublicUrl`](crate::PublicUrl), applies to both.
     ///
@@ -185,10 +187,10 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// every tenant's verifier would reject. A request whose signature is missing, malformed or
     /// repeated costs no call to the store, unless it is a challenge or its ID is cached.
     ///
-    /// The [`begin`](Verifier::begin) of a verifier of your own must therefore not return
+    /// The [`begin`](Verifier::begin) of a custom verifier must therefore not return
     /// [`Missing`](crate::RejectionKind::Missing), [`Malformed`](crate::RejectionKind::Malformed)
     /// or [`Repeated`](crate::RejectionKind::Repeated) for a reason that depends on the secret:
-    /// genuine requests would be rejected with it. Return [`Rejection::mismatch`] in these cases.
+    /// authentic requests would be rejected with it. Return [`Rejection::mismatch`] in these cases.
     /// If `make` chooses between providers, use [`builder_with_decoy`](Self::builder_with_decoy).
     ///
     /// # Errors
@@ -271,7 +273,9 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     ///     secret: Secret,
     /// }
     ///
-    /// async fn load(tenant: TenantId) -> Result<Option<Row>, Box<dyn std::error::Error + Send + Sync>> {
+    /// async fn load(
+    ///     tenant: TenantId,
+    /// ) -> Result<Option<Row>, Box<dyn std::error::Error + Send + Sync>> {
     ///     let name = if tenant.as_str() == "anna" { "stripe" } else { "github" };
     ///     let secret = Secret::new(format!("secret-of-{tenant}"))?;
     ///     Ok(Some(Row { provider: providers::by_name(name)?, secret }))

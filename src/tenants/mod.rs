@@ -1,4 +1,4 @@
-//! Lookups of tenants' secrets, in a store of your own, for each request.
+//! Lookups of tenants' secrets in a custom store, for each request.
 //!
 //! ```
 //! use std::{collections::HashMap, convert::Infallible, sync::Arc};
@@ -8,7 +8,7 @@
 //!     tenants::{TenantId, Tenants},
 //! };
 //!
-//! // In place of a database.
+//! // Stands in for your database.
 //! let store = Arc::new(HashMap::from([("anna".to_owned(), Secret::new("secret-of-anna")?)]));
 //! let tenants = Tenants::new(
 //!     move |tenant: TenantId| {
@@ -44,19 +44,17 @@
 //! - **A limit on concurrent calls**, 64 by default, shared between the networks that requests come
 //!   from; see [`max_concurrent_lookups`](TenantsBuilder::max_concurrent_lookups).
 //!
-//! # Load by strangers
+//! # Load by unauthenticated clients
 //!
 //! Anyone can put any header and any ID into a request, so each new ID with a well-formed signature
 //! costs a call to the store. The number of concurrent calls is bounded, and so is each network's
-//! share of them:
+//! share of them; see [`max_concurrent_lookups`](TenantsBuilder::max_concurrent_lookups):
 //!
 //! - Many requests from one network do not delay requests from another network, if the layer has a
 //!   [`client_ip`](crate::SignatureLayer::client_ip).
-//! - A flood from many networks gets one turn for each of them.
-//! - A flood does not delay tenants that the store has found before and that are still in the cache
-//!   of known tenants, even if their entry has expired. After a restart the cache is empty.
-//! - Without a `client_ip`, strangers and new tenants share one lane, and their lookups wait for
-//!   each other.
+//! - A flood does not delay tenants that are in the cache of known tenants, even if their entry has
+//!   expired. After a restart the cache is empty.
+//! - Without a `client_ip`, lookups of unknown IDs share one queue.
 //! - The number of calls a second is not bounded. Put a rate limit above the layer if your store
 //!   needs one.
 //!
@@ -73,10 +71,10 @@
 //! # Timing
 //!
 //! A tenant in the cache gets a response sooner than one for which the store must be called, known
-//! or not. By measuring the time, a stranger can learn that an ID was used within the last seconds,
-//! but not that it exists: unknown IDs are cached, too, though for a shorter time and in smaller
-//! number. Verification with more secrets takes longer, and the decoy has one. The response to a
-//! challenge that depends on the tenant's secret, as for
+//! or not. By measuring the time, an attacker can learn that an ID was used within the last
+//! seconds, but not that it exists: unknown IDs are cached, too, though for a shorter time and in
+//! smaller number. Verification with more secrets takes longer, and the decoy has one. The response
+//! to a challenge that depends on the tenant's secret, as for
 //! [`CrcToken`](crate::scheme::Challenge::CrcToken), differs from the decoy's.
 //!
 //! While lookups wait for each other, an ID that the store has found before is looked up sooner

@@ -32,7 +32,7 @@ struct Flight<T> {
 
 enum Stage<T> {
     /// No request makes the call. Each request that needs its outcome waits for a slot in its own
-    /// lane, so that a first request from a crowded network does not delay the others.
+    /// lane, so that a first request from a busy network does not delay the others.
     Waiting,
     /// One of the requests makes the call.
     Calling,
@@ -42,7 +42,7 @@ enum Stage<T> {
 /// Place of a request among those that wait for one tenant.
 ///
 /// If the request that makes the call is dropped, the others wait for a slot again, and the next
-/// one that gets a slot makes the call anew.
+/// one that gets a slot makes the call again.
 pub(crate) struct Waiter<T> {
     flights: Arc<SingleFlight<T>>,
     pub(crate) id: TenantId,

@@ -24,8 +24,8 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     /// Returns the verifier of this tenant, or the decoy, for messages without a server; see
     /// [`verify`](crate::verify()).
     ///
-    /// The future fails if the store does. A lookup of a tenant that is not known yet shares the
-    /// lane of requests without an address; see
+    /// The future fails if the store does. A lookup of a tenant that is not known yet waits in the
+    /// queue of requests without an address; see
     /// [`max_concurrent_lookups`](super::TenantsBuilder::max_concurrent_lookups).
     pub fn verifier(&self, tenant: &str) -> LookUp<V> {
         self.look_up(Some(tenant), || Miss::Ask(None))

@@ -121,7 +121,7 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
                 verified.replay_name.clone_from(&self.replay_name);
                 verified
             })),
-            // The signature was made with the decoy's secret, which nobody knows.
+            // The signature was made with the decoy's secret, which no sender knows.
             Ok(_) => Err(self.named(Rejection::unknown_tenant())),
             Err(rejection) => Err(self.hide_decoy(self.named(rejection))),
         }

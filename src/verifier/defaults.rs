@@ -32,8 +32,8 @@ impl VerifierDefaults {
     ///
     /// Most providers document no maximum, and some deliver files in JSON. The [byte
     /// budget](crate::SignatureLayer::byte_budget) bounds the memory of all unverified bodies
-    /// together, so a limit that is too high costs little. A limit that is too low rejects genuine
-    /// deliveries.
+    /// together, so a limit that is too high costs little. A limit that is too low rejects
+    /// authentic deliveries.
     pub const DEFAULT: Self = Self {
         provider: "custom",
         status: StatusCode::FORBIDDEN,
@@ -71,7 +71,7 @@ impl VerifierDefaults {
         self
     }
 
-    /// Sets the unsigned requests that the layer answers before verification, in place of those set
+    /// Sets the unsigned requests that the layer answers before verification, instead of those set
     /// before.
     ///
     /// The layer looks for them only in requests without any of `signature_headers`, the headers
@@ -117,7 +117,7 @@ impl VerifierDefaults {
         self
     }
 
-    /// Sets the headers that hold a secret or a signature, in place of those set before. The log
+    /// Sets the headers that hold a secret or a signature, instead of those set before. The log
     /// does not store them.
     ///
     /// # Panics
@@ -133,9 +133,8 @@ impl VerifierDefaults {
         self
     }
 
-    /// Sets the body fields that hold a secret or a signature, in place of those set before:
-    /// members of JSON objects at any depth, or parameters of a form. The log does not store their
-    /// values.
+    /// Sets the body fields that hold a secret or a signature, instead of those set before: members
+    /// of JSON objects at any depth, or parameters of a form. The log does not store their values.
     pub const fn with_sensitive_fields(mut self, names: &'static [&'static str]) -> Self {
         self.sensitive_fields = names;
         self

@@ -12,7 +12,7 @@ use crate::{
 pub(crate) const MAX_BODY: usize = 1024;
 
 /// Request that a provider sends **without a signature** when a webhook is created or tested, and
-/// that the layer answers with `200 OK` in place of the handler.
+/// to which the layer responds with `200 OK` instead of the handler.
 ///
 /// The layer recognises it by its complete form: a POST without a signature header, with a declared
 /// length of at most 1 KiB, and with a body that has these fields and no others. The response needs

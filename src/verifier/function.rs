@@ -23,8 +23,9 @@ pub struct VerifierFn<F> {
 ///
 /// The function decides after the body has been read. To reject a request by its head alone, or to
 /// check a time by the layer's clock, implement [`Verifier`]. In a function, check a time with
-/// [`Tolerance::check`](crate::scheme::Tolerance::check) and a clock of your own.
-/// [`with_defaults`](VerifierFn::with_defaults) sets the provider's name in its rejections.
+/// [`Tolerance::check`](crate::scheme::Tolerance::check) and a custom
+/// [`Clock`](crate::verifier::Clock). [`with_defaults`](VerifierFn::with_defaults) sets the
+/// provider's name in its rejections.
 ///
 /// ```
 /// use tower_webhook::{Rejection, Secret, SignatureLayer, Verified, verifier::verifier_fn};
@@ -47,7 +48,7 @@ where
 
 impl<F> VerifierFn<F> {
     /// Sets the provider's name, the status of rejections, the body limit, and the parts of a
-    /// request that hold a secret, in place of [`VerifierDefaults::DEFAULT`].
+    /// request that hold a secret, instead of [`VerifierDefaults::DEFAULT`].
     #[must_use]
     pub const fn with_defaults(mut self, defaults: VerifierDefaults) -> Self {
         self.defaults = defaults;

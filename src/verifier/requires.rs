@@ -20,7 +20,9 @@ use crate::{
 /// use tower_webhook::layer::Requires;
 ///
 /// let one = Requires::header(HeaderName::from_static("x-hub-signature-256"));
-/// let either = Requires::any_header(["webhook-signature", "svix-signature"].map(HeaderName::from_static));
+/// let either = Requires::any_header(
+///     ["webhook-signature", "svix-signature"].map(HeaderName::from_static),
+/// );
 /// # let _ = (one, either);
 /// ```
 ///

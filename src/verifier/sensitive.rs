@@ -10,7 +10,7 @@ const MAX_NESTS: usize = 8;
 /// Parts of a request that hold secrets or signatures. Events leave them out, and the log does not
 /// store them.
 ///
-/// Every provider in this crate declares its own. Your own [`Verifier`](crate::Verifier) declares
+/// Every provider in this crate declares its own. A custom [`Verifier`](crate::Verifier) declares
 /// them in its [`defaults`](crate::Verifier::defaults), or in
 /// [`sensitive_parts`](crate::Verifier::sensitive_parts) if they depend on its settings.
 ///

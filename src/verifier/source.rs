@@ -26,7 +26,7 @@ use crate::{
 /// The source of a [`SignatureLayer`](crate::SignatureLayer)'s verifiers. These types are sources:
 ///
 /// - a [`Verifier`] that is `Clone`, such as each provider, or a verifier in an `Arc`;
-/// - a [`MakeVerifier`], a lookup with a type of your own;
+/// - a [`MakeVerifier`], a lookup with a custom type;
 /// - the closures of [`SignatureLayer::by_head`](crate::SignatureLayer::by_head) and
 ///   [`by_body`](crate::SignatureLayer::by_body): [`ByHead`](crate::layer::ByHead) and
 ///   [`ByBody`](crate::layer::ByBody);

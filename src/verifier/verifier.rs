@@ -97,9 +97,9 @@ pub trait Verifier {
         body: &Bytes,
     ) -> Result<Outcome, Rejection>;
 
-    /// Returns the response to an unsigned ownership challenge (Meta's GET with `hub.challenge`)
-    /// from the head alone, or the [`Rejection`] of a failed challenge. Returns `None` for any
-    /// other request.
+    /// Returns the response to an unsigned [challenge](crate::scheme::Challenge) (Meta's GET with
+    /// `hub.challenge`) from the head alone, or the [`Rejection`] of a failed challenge. Returns
+    /// `None` for any other request.
     ///
     /// The handler is never called for a challenge. The body is not read, unless a lookup by the
     /// body comes first.

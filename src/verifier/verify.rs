@@ -38,7 +38,7 @@ pub fn verify<V: Verifier>(verifier: &V, head: &Parts, body: &Bytes) -> Result<O
     run(verifier, &Context::new(head), body)
 }
 
-/// Verifies a message like [`verify`], with this clock in place of the system clock: for messages
+/// Verifies a message like [`verify`], with this clock instead of the system clock: for messages
 /// that have waited in a queue, and for tests.
 ///
 /// ```
@@ -46,7 +46,9 @@ pub fn verify<V: Verifier>(verifier: &V, head: &Parts, body: &Bytes) -> Result<O
 /// use bytes::Bytes;
 /// use tower_webhook::{providers::Stripe, verifier::verify_at};
 ///
-/// # fn received(stripe: &Stripe, head: &http::request::Parts, body: &Bytes) -> Result<(), tower_webhook::Rejection> {
+/// # fn received(
+/// #     stripe: &Stripe, head: &http::request::Parts, body: &Bytes,
+/// # ) -> Result<(), tower_webhook::Rejection> {
 /// let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000); // when it was received
 /// let verified = verify_at(stripe, head, body, at)?.accepted();
 /// # let _ = verified;

@@ -1,7 +1,7 @@
 //! Generates the tables of the documentation from the code. `scripts/pages` writes them; the tests
 //! here fail where a file differs.
 
-mod cures;
+mod fixes;
 mod words;
 
 use std::{
@@ -14,7 +14,7 @@ use std::{
 
 use tower_webhook::{
     PublicUrl, Rejection, RejectionKind,
-    providers::{self, DeliveryPolicy, Provider},
+    providers::{self, CredentialKind, DeliveryPolicy, Provider},
     scheme::{Scheme, Tolerance},
     verifier::VerifierDefaults,
 };
@@ -118,16 +118,17 @@ impl Guard {
                 (false, Some(_)) => Self::ByBody,
                 (false, None) => Self::No,
             };
-            let known = guards.entry(trial.provider.delivery_policy().name()).or_insert(guard);
+            let known = guards.entry(trial.provider.name()).or_insert(guard);
             *known = guard.max(*known);
         }
         guards
     }
 
-    const fn cell(self) -> &'static str {
+    fn cell(self, policy: &DeliveryPolicy) -> &'static str {
         match self {
             Self::No => "no",
             Self::ByBody => "`guard_body_only`",
+            Self::Yes if policy.event_id().is_some() => "`by_event_id`",
             Self::Yes => "yes",
         }
     }
@@ -160,9 +161,9 @@ fn retries(policy: &DeliveryPolicy) -> String {
         None => schedule,
     };
     let anew = match policy.is_signed_anew() {
-        Some(true) => "each is signed anew",
+        Some(true) => "each is re-signed",
         Some(false) => "each repeats the first attempt's time",
-        None => "whether each is signed anew is unknown",
+        None => "they may or may not be re-signed",
     };
     match source(policy, "is_signed_anew").or(source(policy, "tolerance")) {
         _ if policy.retry_schedule() == Some(Duration::ZERO) => schedule,
@@ -284,23 +285,29 @@ impl Page {
         }
     }
 
-    fn freshness(&self) -> String {
+    fn tolerance_cell(&self) -> String {
         self.tolerance().map_or("none".to_owned(), |tolerance| span(tolerance.past()))
+    }
+
+    /// The guard of the best of its ways.
+    fn guard(&self, guards: &BTreeMap<&str, Guard>) -> Option<Guard> {
+        self.entries.iter().filter_map(|entry| guards.get(entry.name()).copied()).max()
     }
 
     /// The generated part of the type's page.
     fn text(&self, guard: Option<Guard>) -> String {
         let mut text = String::new();
         if self.scheme().is_some() {
-            let freshness = self.tolerance().map_or(String::new(), |tolerance| {
+            let title = words::title(self.type_name);
+            let tolerance = self.tolerance().map_or(String::new(), |tolerance| {
                 format!(", accepted for {}", span(tolerance.past()))
             });
-            writeln!(text, "{}{freshness}.\n", self.signature()).unwrap();
+            writeln!(text, "{title} webhooks: {}{tolerance}.\n", self.signature()).unwrap();
             self.write_example(&mut text);
         } else {
             text.push_str("# Delivery\n\n");
         }
-        text.push_str("| | |\n|---|---|\n");
+        text.push_str("| property | value |\n|---|---|\n");
         for (name, cell) in self.rows(guard) {
             writeln!(text, "| {name} | {cell} |").unwrap();
         }
@@ -320,6 +327,7 @@ impl Page {
         let url_of_example = PublicUrl::base("https://example.com").unwrap();
         let fits = |secret: &&&str| entry.verifier_at(**secret, url_of_example.clone()).is_ok();
         let secret = words::SECRETS.iter().find(fits).unwrap();
+        let secret = words::secret(name).unwrap_or(secret);
         writeln!(
             text,
             "```\n\
@@ -343,12 +351,20 @@ impl Page {
                 Some(_) => freshness(self.policy, guard),
                 None => "none: a captured request can be sent again".to_owned(),
             };
-            rows.push(("freshness", freshness));
+            rows.push(("tolerance", freshness));
             rows.extend(words.delivery_id.map(|text| ("delivery ID", text)));
             if let Some(challenge) = words.challenge {
                 rows.push(("challenge", challenge));
             }
-            rows.push(("by name", format!("`\"{}\"`", self.policy.name())));
+        }
+        let names: Vec<_> =
+            self.entries.iter().map(|entry| format!("`\"{}\"`", entry.name())).collect();
+        if !names.is_empty() {
+            rows.push(("by name", names.join(", ")));
+        }
+        if let Some(guard) = guard {
+            let link = "[replay guard](crate::guide::replay#delivery-identity)";
+            rows.push((link, guard.cell(self.policy).to_owned()));
         }
         rows.push(("status", status(self.policy)));
         if self.tolerance().is_some() || self.policy.retry_schedule().is_some() {
@@ -370,7 +386,7 @@ fn provider_pages() {
             continue;
         }
         let path = format!("src/providers/pages/{}.md", page.type_name);
-        check(&path, &page.text(guards.get(page.policy.name()).copied()));
+        check(&path, &page.text(page.guard(&guards)));
         expected.insert(format!("{}.md", page.type_name));
     }
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/providers/pages");
@@ -383,7 +399,7 @@ fn provider_pages() {
 /// All providers, with links to their types.
 fn catalogue() -> String {
     let mut text =
-        "| type | also found as | what is signed | freshness |\n|---|---|---|---|\n".to_owned();
+        "| type | also found as | signed content | tolerance |\n|---|---|---|---|\n".to_owned();
     for page in Page::all() {
         let name = page.type_name;
         writeln!(
@@ -391,7 +407,7 @@ fn catalogue() -> String {
             "| [`{name}`](crate::providers::{name}) | {} | {} | {} |",
             words::also(name),
             page.signature(),
-            page.freshness(),
+            page.tolerance_cell(),
         )
         .unwrap();
     }
@@ -409,12 +425,22 @@ fn catalogue_of_providers() {
 
 #[test]
 fn best_known_providers() {
-    let mut text = "| type | what is signed | freshness |\n|---|---|---|\n".to_owned();
+    let mut text =
+        "| type | signed content | tolerance | feature |\n|---|---|---|---|\n".to_owned();
     let pages = Page::all();
     for (name, also) in words::BEST_KNOWN {
         let page = pages.iter().find(|page| page.type_name == name).unwrap();
         let also = if also.is_empty() { String::new() } else { format!(" ({also})") };
-        writeln!(text, "| `{name}`{also} | {} | {} |", page.signature(), page.freshness()).unwrap();
+        let needs_key =
+            page.entries.iter().any(|e| e.credential_kind() == CredentialKind::PublicKey);
+        let feature = if needs_key && page.entries.len() == 1 { "`asymmetric`" } else { "" };
+        writeln!(
+            text,
+            "| `{name}`{also} | {} | {} | {feature} |",
+            page.signature(),
+            page.tolerance_cell()
+        )
+        .unwrap();
     }
     check_part("README.md", "providers", &text);
 }
@@ -475,16 +501,22 @@ fn signing_by_hand() {
 
 #[test]
 fn reasons() {
-    let mut table = "| reason | status | meaning |\n|---|---|---|\n".to_owned();
-    let mut cures = "| reason | usual cause | cure |\n|---|---|---|\n".to_owned();
+    let mut table = "| reason | status | meaning | [`RejectionKind`](crate::RejectionKind) |\n|---|---|---|---|\n".to_owned();
+    let mut fixes = "| reason | usual cause | fix |\n|---|---|---|\n".to_owned();
     for kind in RejectionKind::ALL {
-        let status = Rejection::new(*kind).status();
-        writeln!(table, "| `{}` | {} | {kind} |", kind.as_str(), status.as_str()).unwrap();
-        let [cause, cure] = cures::cure(*kind);
-        writeln!(cures, "| `{}` | {cause} | {cure} |", kind.as_str()).unwrap();
+        let rejection = Rejection::new(*kind);
+        writeln!(
+            table,
+            "| `{}` | {} | {rejection} | `{kind:?}` |",
+            kind.as_str(),
+            rejection.status().as_str()
+        )
+        .unwrap();
+        let [cause, fix] = fixes::fix(*kind);
+        writeln!(fixes, "| `{}` | {cause} | {fix} |", kind.as_str()).unwrap();
     }
     check_part("docs/guide/rejections.md", "rejections", &table);
-    check_part("docs/guide/troubleshooting.md", "cures", &cures);
+    check_part("docs/guide/troubleshooting.md", "fixes", &fixes);
 }
 
 #[test]
@@ -500,46 +532,43 @@ fn recipes() {
 #[test]
 fn deliveries() {
     let guards = Guard::all();
-    let timed: BTreeSet<_> = Page::all()
-        .iter()
-        .filter(|page| page.tolerance().is_some())
-        .map(|page| page.policy.name())
-        .collect();
-    let mut text = "| provider | signed time | retries | signed anew | replay guard | documented \
+    let mut text = "| provider | tolerance | retries | re-signed | replay guard | documented \
                     maximum | body limit | status | retried after a rejection |\n\
                     |---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
+    let mut rows = BTreeMap::new();
+    for provider in providers::all() {
+        rows.insert(provider.name(), (provider.delivery_policy(), provider.tolerance()));
+    }
     for policy in providers::delivery_policies() {
+        rows.entry(policy.name()).or_insert((policy, None));
+    }
+    for (name, (policy, tolerance)) in rows {
         let row = [
-            if timed.contains(policy.name()) {
-                window(policy.tolerance())
-            } else {
-                "none".to_owned()
-            },
+            tolerance.map_or("none".to_owned(), window),
             match policy.retry_schedule() {
-                None => "unknown".to_owned(),
+                None => String::new(),
                 Some(Duration::ZERO) => "none".to_owned(),
                 Some(time) => span(time),
             },
-            match policy.is_signed_anew() {
-                _ if !timed.contains(policy.name()) => "",
-                None => "unknown",
+            match policy.is_signed_anew().filter(|_| tolerance.is_some()) {
+                None => "",
                 Some(true) => "yes",
                 Some(false) => "no",
             }
             .to_owned(),
-            guards.get(policy.name()).map_or("no", |guard| guard.cell()).to_owned(),
-            policy.max_body().map_or("unknown".to_owned(), bytes),
+            guards.get(name).map_or("no", |guard| guard.cell(policy)).to_owned(),
+            policy.max_body().map_or(String::new(), bytes),
             bytes(policy.body_limit()),
             policy.status().as_str().to_owned(),
             match (policy.retries_refused(), policy.retried_status()) {
-                (None, _) => "unknown".to_owned(),
+                (None, _) => String::new(),
                 (Some(true), _) => "yes".to_owned(),
                 (Some(false), None) => "no".to_owned(),
-                (Some(false), Some(status)) => format!("no; after {} it is", status.as_str()),
+                (Some(false), Some(status)) => format!("no ({}: yes)", status.as_str()),
             },
         ];
-        writeln!(text, "| `{}` | {} |", policy.name(), row.join(" | ")).unwrap();
+        writeln!(text, "| `{name}` | {} |", row.join(" | ")).unwrap();
     }
     check_part("docs/guide/deliveries.md", "deliveries", &text);
 }

@@ -1,8 +1,8 @@
-//! Meta's webhooks in actix-web: the signature, and the challenge on the same path.
+//! Verifies Meta's webhooks in actix-web, and answers Meta's challenge on the same path.
 //!
-//! actix-web takes no tower layers, so an extractor verifies the request by `verify`. Limits, bounded logging and observers are the
-//! layer's, and so not there. actix-web has the head in types of another version of
-//! `http`, which are copied.
+//! actix-web does not accept tower layers, so an extractor calls `verify`. Without the layer, its
+//! limits on time and memory, its bounded logging and its observers are not available. actix-web
+//! uses another version of `http`, so the program copies the head.
 //!
 //! ```sh
 //! cargo run -p actix-example
@@ -23,7 +23,7 @@ use actix_web::{
 use http::request::Parts;
 use tower_webhook::{Context, Outcome, Rejection, Verified, Verifier, providers::Meta, verify};
 
-/// The body of a request that Meta has signed.
+/// The proof of verification, and the verified body.
 struct Signed(Verified, Bytes);
 
 impl FromRequest for Signed {
@@ -38,7 +38,7 @@ impl FromRequest for Signed {
             let (head, body) = (head(&request)?, body.await?);
             match verify(meta.get_ref(), &head, &body).map_err(refused)? {
                 Outcome::Accept(verified) => Ok(Self(verified, body)),
-                // A signed challenge, such as Slack's.
+                // A signed challenge, such as Slack's `url_verification`.
                 Outcome::Reply(response, _) => {
                     Err(error::InternalError::from_response("", replied(response)).into())
                 }
@@ -48,7 +48,7 @@ impl FromRequest for Signed {
     }
 }
 
-/// The head, in the types of `http` 1.
+/// Copies the head into the types of `http` 1.
 fn head(request: &HttpRequest) -> Result<Parts, actix_web::Error> {
     let mut head =
         http::Request::builder().method(request.method().as_str()).uri(request.uri().to_string());
@@ -58,14 +58,14 @@ fn head(request: &HttpRequest) -> Result<Parts, actix_web::Error> {
     Ok(head.body(()).map_err(error::ErrorBadRequest)?.into_parts().0)
 }
 
-/// The sender learns the status alone. The layer would write the reason to the log; without it, that is yours to do.
+/// Logs the reason for a rejection, as the layer does, and returns only its status.
 fn refused(rejection: Rejection) -> actix_web::Error {
-    tracing::warn!("webhook refused: {rejection}");
+    tracing::warn!("webhook rejected: {rejection}");
     let status = StatusCode::from_u16(rejection.status().as_u16());
     error::InternalError::new("", status.unwrap_or(StatusCode::FORBIDDEN)).into()
 }
 
-/// An answer in the handler's place.
+/// Converts a response that replaces the handler's.
 fn replied(response: http::Response<Bytes>) -> HttpResponse {
     let (head, body) = response.into_parts();
     let status = StatusCode::from_u16(head.status.as_u16()).unwrap_or(StatusCode::OK);
@@ -76,7 +76,7 @@ fn replied(response: http::Response<Bytes>) -> HttpResponse {
     response.body(body)
 }
 
-/// Meta's challenge, when the URL is set up.
+/// Answers the challenge that Meta sends when you configure the URL.
 async fn challenge(
     request: HttpRequest,
     meta: Data<Meta>,
@@ -87,12 +87,12 @@ async fn challenge(
 }
 
 async fn handler(Signed(verified, body): Signed) -> &'static str {
-    println!("genuine, from {}: {}", verified.provider(), String::from_utf8_lossy(&body));
+    println!("verified webhook from {}: {}", verified.provider(), String::from_utf8_lossy(&body));
     "thanks"
 }
 
 fn routes(meta: Meta) -> impl Fn(&mut web::ServiceConfig) + Clone {
-    // Else actix-web takes 256 KiB at the most.
+    // actix-web's default limit is 256 KiB.
     let limit = PayloadConfig::new(meta.defaults().body_limit());
     let meta = Data::new(meta);
     move |app| {
@@ -117,7 +117,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(server.await?)
 }
 
-/// Ends with Ctrl-C, which is listened for before anyone is told that the server is up.
+/// Prints the address, waits for Ctrl-C, and stops the server.
+///
+/// The signal handler is installed before the address is printed.
 async fn stop(address: SocketAddr, server: ServerHandle) {
     let announce = async { println!("listening on http://{address}") };
     _ = tokio::join!(tokio::signal::ctrl_c(), announce);

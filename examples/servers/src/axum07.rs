@@ -1,5 +1,7 @@
-//! Verifies GitHub's webhooks in axum 0.7, with the layer on the route. The extractors of the
-//! feature `axum` are for axum 0.8, so the handler takes `Extension<Verified>` and a body.
+//! Verifies GitHub's webhooks in axum 0.7, with the layer on the route.
+//!
+//! The extractors of the feature `axum` are for axum 0.8, so the handler takes
+//! `Extension<Verified>` and a body.
 
 use std::io;
 
@@ -7,7 +9,9 @@ use axum07::{Extension, Router, body::Bytes, extract::DefaultBodyLimit, routing:
 use tokio::net::TcpListener;
 use tower_webhook::{SignatureLayer, Verified, providers::GitHub};
 
-/// Handles an authentic webhook. Without the layer, `Extension<Verified>` responds with 500.
+/// Handles an authentic webhook.
+///
+/// Without the layer, `Extension<Verified>` responds with `500 Internal Server Error`.
 async fn pushed(Extension(verified): Extension<Verified>, body: Bytes) -> String {
     format!("{}: {} bytes", verified.provider(), body.len())
 }
@@ -16,7 +20,8 @@ async fn pushed(Extension(verified): Extension<Verified>, body: Bytes) -> String
 pub fn app(github: GitHub) -> Router {
     Router::new()
         .route("/github", post(pushed).layer(SignatureLayer::new(github)))
-        // The layer already limits the body. Above axum's own limit, 2 MB, the response is 413.
+        // The layer already limits the body. axum's own limit, 2 MB, would cause a
+        // `413 Payload Too Large`.
         .layer(DefaultBodyLimit::disable())
 }
 

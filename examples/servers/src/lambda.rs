@@ -1,5 +1,7 @@
-//! Verifies GitHub's webhooks on AWS Lambda, behind an HTTP API or a function URL. `lambda_http`
-//! decodes the body of a base64 event, so the layer verifies the bytes that GitHub sent.
+//! Verifies GitHub's webhooks on AWS Lambda, behind an HTTP API or a function URL.
+//!
+//! `lambda_http` decodes the body of a base64 event, so the layer verifies the bytes that GitHub
+//! sent.
 
 use std::convert::Infallible;
 
@@ -7,7 +9,9 @@ use http::Request;
 use lambda_http::{IntoResponse, Response, Service, service_fn, tower::Layer};
 use tower_webhook::{BufferedBody, SignatureLayer, Verified, providers::GitHub};
 
-/// Handles an authentic webhook. Only the layer creates a `BufferedBody`.
+/// Handles an authentic webhook.
+///
+/// Only the layer creates a `BufferedBody`.
 async fn pushed(request: Request<BufferedBody>) -> Result<Response<String>, Infallible> {
     let provider = request.extensions().get::<Verified>().map_or("", Verified::provider);
     let body = request.body().bytes();

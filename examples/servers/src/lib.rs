@@ -1,4 +1,6 @@
-//! GitHub's webhooks in servers that `tower-webhook` itself does not depend on.
+//! Verifies GitHub's webhooks in servers that `tower-webhook` itself does not depend on.
+//!
+//! Run the tests with `cargo test --manifest-path examples/servers/Cargo.toml`.
 //!
 //! | module | server |
 //! |---|---|

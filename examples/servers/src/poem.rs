@@ -1,5 +1,7 @@
-//! Verifies webhooks in poem 3, whose own request type no `SignatureLayer` accepts. An extractor
-//! calls `verify` instead, without the layer's limits on time and memory, and without its events.
+//! Verifies webhooks in poem 3, with an extractor that calls `verify`.
+//!
+//! poem has its own request type, which the `SignatureLayer` does not accept. The layer's limits on
+//! time and memory, and its events, are not available.
 
 use std::io;
 
@@ -30,18 +32,20 @@ impl<'a> FromRequest<'a> for Signed {
     }
 }
 
-/// Copies the head. poem uses the same version of `http`.
+/// Copies the head.
+///
+/// poem uses the same version of `http`.
 fn head(request: &Request) -> Parts {
     let (mut head, ()) = http::Request::new(()).into_parts();
     head.method = request.method().clone();
-    // Some providers sign the URL. `Route::nest` strips its prefix from `uri`.
+    // Some providers sign the original URL. `Route::nest` strips its prefix from `uri`.
     head.uri = request.original_uri().clone();
     head.version = request.version();
     head.headers = request.headers().clone();
     head
 }
 
-/// Logs the reason. The sender learns the status only.
+/// Logs the reason for a rejection, and returns only its status.
 fn rejected(rejection: Rejection) -> Error {
     tracing::warn!("webhook rejected: {rejection}");
     rejection.status().into()

@@ -1,5 +1,6 @@
 //! Verifies GitHub's webhooks in warp 0.4, with the layer around all routes of a `warp::service`.
-//! `warp::serve` takes filters only, so hyper serves the guarded routes.
+//!
+//! `warp::serve` accepts filters only, so hyper serves the guarded routes.
 
 use std::io;
 

@@ -30,7 +30,10 @@ pub const MESSAGE_FIELDS: [&str; 12] = [
 ///     "from +141***, [REDACTED], token=[REDACTED]&x=1"
 /// );
 /// let mask = Mask::new().fields(["text"]);
-/// assert_eq!(mask.apply(br#"{"a": [{"text": {"b": 1}}]}"#), br#"{"a": [{"text": "[REDACTED]"}]}"#);
+/// assert_eq!(
+///     mask.apply(br#"{"a": [{"text": {"b": 1}}]}"#),
+///     br#"{"a": [{"text": "[REDACTED]"}]}"#
+/// );
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]

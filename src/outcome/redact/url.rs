@@ -19,7 +19,7 @@ pub(crate) fn url(uri: &Uri, is_secret: bool) -> String {
     }
     let Some(query) = uri.query() else { return cut(url) };
     url.push('?');
-    // Some servers accept `;` in place of `&`.
+    // Some servers accept `;` instead of `&`.
     let has_value: fn(&str) -> bool = if is_secret { |_| true } else { |_| false };
     push_parts(&mut url, query, &['&', ';'], has_value);
     cut(url)

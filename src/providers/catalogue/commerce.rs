@@ -47,7 +47,7 @@ providers! {
     /// # Secret
     ///
     /// The secret is the client secret of the API account. Pass it unchanged and without base64:
-    /// the key is the whole text, **not** decoded.
+    /// the key is the whole string, **not** decoded.
     /// ([BigCommerce](https://github.com/bigcommerce/docs/blob/94be67d4adf30f56ee204f5141181411651c6637/docs/integrations/webhooks/https-webhook-overview.mdx))
     /// You create a store's account at *Settings* → *Store-level API accounts*. An app has its
     /// account in the Developer Portal.

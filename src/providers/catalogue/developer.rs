@@ -121,7 +121,7 @@ providers! {
         .provider("gitea")
         .delivery_id("x-gitea-delivery");
 
-    /// This type also fits other senders that sign as GitHub does.
+    /// Also works for services that use GitHub's signature scheme.
     ///
     /// - Form deliveries (`application/x-www-form-urlencoded`) are signed in the same way.
     /// - A redelivery has the same `x-github-delivery`.
@@ -342,8 +342,8 @@ impl GitHub {
     /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`.
     ///
     /// GitHub Enterprise Server before version 3.0 sends these requests. If the newer header is
-    /// present, it alone decides, so that nobody can choose the weaker signature. A captured
-    /// delivery without its newer header has the same
+    /// present, it alone decides, so that an attacker cannot choose the weaker signature. A
+    /// captured delivery without its newer header has the same
     /// [`replay_key`](crate::Verified::replay_key) as with it.
     ///
     /// Source: <https://github.com/gidgethub/gidgethub/pull/160>, which compares the vendor's pages.

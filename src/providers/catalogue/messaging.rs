@@ -69,7 +69,7 @@ providers! {
     ///
     /// # Settings
     ///
-    /// Set the URL at *Configure* → *Webhooks* in the app. It must be HTTPS and answer `HEAD`.
+    /// Set the URL at *Configure* → *Webhooks* in the app. It must be HTTPS and respond to `HEAD`.
     /// ([Intercom](https://developers.intercom.com/docs/webhooks/setting-up-webhooks))
     ///
     /// # Evidence
@@ -257,7 +257,7 @@ providers! {
     Webex() = Scheme::hmac_sha1("x-spark-signature").provider("webex");
 
     /// - Test deliveries are signed with the fixed secret
-    ///   `dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==`. Its key is the text itself, not decoded.
+    ///   `dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==`. Its key is the string itself, not decoded.
     /// - A GET delivery has an empty body.
     ///
     /// # Secret
@@ -286,7 +286,7 @@ providers! {
         .time(TimestampSource::Header("x-zendesk-webhook-signature-timestamp"), TimestampFormat::Rfc3339)
         .delivery_id("x-zendesk-webhook-invocation-id");
 
-    /// Zoom documents no time window, and its sample does not check the timestamp. The freshness of
+    /// Zoom documents no time window, and its sample does not check the timestamp. The tolerance of
     /// this type follows from Zoom's retries.
     ///
     /// # Secret

@@ -27,7 +27,7 @@ providers! {
     IncidentIo(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("incident_io");
 
-    /// - The key is the text of the secret, **not** decoded, whatever it looks like.
+    /// - The key is the secret string, **not** decoded, whatever it looks like.
     /// - While secrets are rotated, the header has one `v1` signature for each secret.
     ///
     /// # Secret

@@ -63,8 +63,8 @@ providers! {
         .signed_content(&[Component::Time, Component::Body])
         .time(TimestampSource::Header("x-timestamp"), TimestampFormat::UnixMillis);
 
-    /// - The secret is the signature key. According to the forum that the vendor runs, its text is
-    ///   the key of the MAC. The vendor's documentation does not say whether it is decoded.
+    /// - The secret is the signature key. According to the vendor's forum, the secret string is the
+    ///   key of the MAC. The vendor's documentation does not say whether it is decoded.
     /// - The delivery ID is `notificationId` in the body.
     /// - The hex digits are in upper case.
     ///
@@ -143,7 +143,10 @@ providers! {
     /// (<https://docs.cdp.coinbase.com/webhooks/verify-signatures>). Declare a [`Scheme`] for it:
     ///
     /// ```
-    /// use tower_webhook::{Scheme, Secret, scheme::{SignatureFormat, Component, TimestampFormat, TimestampSource, Tolerance}};
+    /// use tower_webhook::{
+    ///     Scheme, Secret,
+    ///     scheme::{SignatureFormat, Component, TimestampFormat, TimestampSource, Tolerance},
+    /// };
     ///
     /// const COINBASE_CDP: Scheme = Scheme::hmac_sha256("x-hook0-signature")
     ///     .provider("coinbase_cdp")
@@ -237,10 +240,10 @@ providers! {
     ///
     /// # Secret
     ///
-    /// In Paddle: *Developer tools* → *Notifications* → *…* of the destination →
-    /// *Edit destination*. Each destination has its own secret key, `pdl_ntf_…`. The key is its
-    /// whole text. ([Paddle](https://developer.paddle.com/webhooks/about/signature-verification))
-    /// The API returns the key as `endpoint_secret_key`.
+    /// In Paddle: *Developer tools* → *Notifications* → *…* of the destination → *Edit
+    /// destination*. Each destination has its own secret key, `pdl_ntf_…`. The key is the whole
+    /// string. ([Paddle](https://developer.paddle.com/webhooks/about/signature-verification)) The
+    /// API returns the key as `endpoint_secret_key`.
     /// ([Paddle](https://developer.paddle.com/api-reference/notification-settings/create-notification-setting.md))
     ///
     /// # Settings
@@ -280,8 +283,8 @@ providers! {
     Paystack() = Scheme::hmac_sha512("x-paystack-signature")
         .provider("paystack");
 
-    /// The headers are those of Standard Webhooks, but the key is the whole text of the secret,
-    /// **not** decoded, even if it begins with `whsec_`.
+    /// The headers are those of Standard Webhooks, but the key is the whole secret string, **not**
+    /// decoded, even if it begins with `whsec_`.
     ///
     /// # Evidence
     ///
@@ -361,7 +364,7 @@ providers! {
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixMillis);
 
-    /// - The key is the whole text of the secret, `wsk_…`.
+    /// - The key is the whole secret string, `wsk_…`.
     /// - The example in Revolut's documentation does not verify, since its IDs were redacted.
     ///
     /// # Evidence
@@ -409,10 +412,10 @@ providers! {
     /// # Secret
     ///
     /// In the Stripe Dashboard: *Workbench* → *Webhooks* → the endpoint → *Reveal secret*
-    /// (`whsec_…`). The key is the whole text, **not** decoded. Each endpoint has its own secret.
+    /// (`whsec_…`). The key is the whole string, **not** decoded. Each endpoint has its own secret.
     /// The secret for test mode differs from the secret for live mode. `stripe listen` prints
-    /// another one.
-    /// ([Stripe](https://docs.stripe.com/webhooks), [Stripe](https://docs.stripe.com/webhooks/signature))
+    /// another one. ([Stripe](https://docs.stripe.com/webhooks),
+    /// [Stripe](https://docs.stripe.com/webhooks/signature))
     ///
     /// # Settings
     ///
@@ -448,7 +451,7 @@ providers! {
     ///
     /// Use an HTTPS URL on port 443. Run *Intent to receive* after you create the webhook or change
     /// its URL. Xero then sends POSTs with valid and invalid signatures, and expects `200 OK` and
-    /// `401 Unauthorized`. Answer within 5 seconds with 200, no body and no cookies.
+    /// `401 Unauthorized`. Respond within 5 seconds with 200, no body and no cookies.
     /// ([Xero](https://developer.xero.com/documentation/webhooks/configuring-your-server))
     ///
     /// # Evidence

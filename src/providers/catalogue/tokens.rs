@@ -8,11 +8,16 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, Response};
 
+#[doc(alias = "azure")]
+#[doc(alias = "eventgrid")]
+pub use crate::providers::own::azure_event_grid::AzureEventGrid;
+#[doc(alias = "office365")]
+#[doc(alias = "onedrive")]
+#[doc(alias = "outlook")]
+pub use crate::providers::own::microsoft_graph::MicrosoftGraph;
 pub use crate::providers::own::{
-    azure_event_grid::AzureEventGrid,
     gitlab::{GitLab, GitLabState},
     mailgun::Mailgun,
-    microsoft_graph::MicrosoftGraph,
     strava::Strava,
 };
 use crate::{
@@ -37,7 +42,8 @@ use crate::{
 macro_rules! verifies_as {
     ($name:ident, $id:literal, $defaults:expr $(, $challenge:expr)?) => {
         impl $name {
-            /// The provider's name, the status of rejections and the body limit, for lookups.
+            /// Default layer settings for this provider: its name, the status of rejections and the
+            /// body limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
             pub const DEFAULTS: VerifierDefaults = $defaults;
         }
 
@@ -83,8 +89,8 @@ macro_rules! tokens {
             ///
             /// # Errors
             ///
-            /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if a token
-            /// is another credential of the provider, and if there are no tokens or more than 16.
+            /// Returns an error if a token is invalid (see [`Secret::new`](crate::Secret::new)) or
+            /// is another credential of the provider, or if there are none or more than 16.
             pub fn new(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
                 SharedToken::of($id, HeaderName::from_static($header), tokens).map(Self)
             }
@@ -104,7 +110,7 @@ tokens! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
     /// | header | `dg-token: <API key ID>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
@@ -127,12 +133,12 @@ tokens! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
-    /// | header | `Authorization: <token>` |
+    /// | header | `authorization: <token>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
     /// | delivery ID | `eventId` in the body |
-    /// | challenge | an unsigned GET with `X-Okta-Verification-Challenge`: the response is `{"verification":"<challenge>"}` |
+    /// | challenge | an unsigned GET with `x-okta-verification-challenge`: the response is `{"verification":"<challenge>"}` |
     ///
     /// - The token is the whole value of the header, as you typed it in.
     /// - The challenge does not reach the handler.
@@ -170,9 +176,9 @@ tokens! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
-    /// | header | `X-Telegram-Bot-Api-Secret-Token: <token>` |
+    /// | header | `x-telegram-bot-api-secret-token: <token>` |
     /// | proves | that the sender knows the token; **nothing about the body** |
     /// | delivery ID | `update_id` in the body |
     /// | challenge | none |
@@ -208,7 +214,7 @@ tokens! {
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
 /// | header | one that you choose, in the webhook's custom headers |
 /// | proves | that the sender knows the token; **nothing about the body** |
@@ -227,8 +233,8 @@ impl Datadog {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// tokens or more than 16.
+    /// Returns an error if a token is invalid (see [`Secret::new`](crate::Secret::new)), or if
+    /// there are none or more than 16.
     pub fn new(header: HeaderName, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         SharedToken::of(Self::DEFAULTS.provider(), header, tokens).map(Self)
     }
@@ -245,7 +251,7 @@ verifies_as!(Datadog, "datadog", apply::defaults("datadog"));
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | version 4 | version 3 |
+/// | property | version 4 | version 3 |
 /// |---|---|---|
 /// | header | `flutterwave-signature: <base64>` | `verif-hash: <secret hash>` |
 /// | algorithm | HMAC-SHA256; the key is the secret hash | none |
@@ -275,7 +281,8 @@ pub struct Flutterwave {
 const FLUTTERWAVE_SIGNATURE: &str = "flutterwave-signature";
 
 impl Flutterwave {
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults = apply::defaults("flutterwave");
 
     /// The signature scheme of version 4.
@@ -287,8 +294,8 @@ impl Flutterwave {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// secret hashes or more than 16.
+    /// Returns an error if a secret hash is invalid (see [`Secret::new`](crate::Secret::new)), or
+    /// if there are none or more than 16.
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let secrets = secrets.into_secrets()?;
         let signed = Self::SCHEME.verifier(secrets.clone())?;
@@ -360,9 +367,9 @@ const BASIC_CHALLENGE: &str = r#"Basic realm="webhooks""#;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `Authorization: Basic <base64 of user:password>` |
+/// | header | `authorization: Basic <base64 of user:password>` |
 /// | proves | that the sender knows user name and password; **nothing about the body** |
 /// | challenge | none |
 ///
@@ -385,7 +392,8 @@ const BASIC_CHALLENGE: &str = r#"Basic realm="webhooks""#;
 pub struct BasicAuth(Vec<Secret>);
 
 impl BasicAuth {
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults = apply::defaults("basic_auth")
         .with_www_authenticate(BASIC_CHALLENGE)
         .with_sensitive_headers(&["authorization"]);
@@ -397,8 +405,8 @@ impl BasicAuth {
     ///
     /// # Errors
     ///
-    /// Returns an error if the name contains a colon or a control character, for the reasons of
-    /// [`Secret::new`](crate::Secret::new), and if there are no passwords or more than 16.
+    /// Returns an error if the name contains a colon or a control character, if a password is
+    /// invalid (see [`Secret::new`](crate::Secret::new)), or if there are none or more than 16.
     pub fn new(user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self(Vec::new()).user(user, passwords)
     }
@@ -484,9 +492,9 @@ macro_rules! passwords {
             ///
             /// # Errors
             ///
-            /// Returns an error if the name contains a colon or a control character, for the
-            /// reasons of [`Secret::new`](crate::Secret::new), and if there are no passwords or
-            /// more than 16.
+            /// Returns an error if the name contains a colon or a control character, if a password
+            /// is invalid (see [`Secret::new`](crate::Secret::new)), or if there are none or more
+            /// than 16.
             pub fn new(user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
                 BasicAuth::new(user, passwords).map(Self)
             }
@@ -520,9 +528,9 @@ passwords! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
-    /// | header | `Authorization: Basic <base64 of user:password>` |
+    /// | header | `authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows user name and password; **nothing about the body** |
     /// | challenge | none |
     ///
@@ -543,9 +551,9 @@ passwords! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
-    /// | header | `Authorization: Basic <base64 of user:password>` |
+    /// | header | `authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows user name and password; **nothing about the body** |
     /// | delivery ID | `id` in the body |
     /// | challenge | none |
@@ -565,9 +573,9 @@ passwords! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
-    /// | header | `Authorization: Basic <base64 of user:password>` |
+    /// | header | `authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows user name and password; **nothing about the body** |
     /// | challenge | none |
     ///
@@ -587,9 +595,9 @@ passwords! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
-    /// | header | `Authorization: Basic <base64 of user:password>` |
+    /// | header | `authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows user name and password; **nothing about the body** |
     /// | delivery ID | `MessageID` in the body |
     /// | challenge | none |
@@ -620,11 +628,11 @@ passwords! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
-    /// | header | `Authorization: Basic <base64 of user:password>` |
+    /// | header | `authorization: Basic <base64 of user:password>` |
     /// | proves | that the sender knows user name and password; **nothing about the body** |
-    /// | delivery ID | `X-MessageSystems-Batch-ID`, **not signed** |
+    /// | delivery ID | `x-messagesystems-batch-id`, **not signed** |
     /// | challenge | none |
     ///
     /// # Evidence

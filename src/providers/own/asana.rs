@@ -31,7 +31,7 @@ impl Asana {
     /// **This is trust on first use: anyone who reaches the URL while an exchange is expected can
     /// set the secret, and can then sign any request.** Let `accept` return `true` only between
     /// your own request for the webhook and Asana's response to it, only for that webhook's own
-    /// URL, which nobody can guess, and only once. Never let it replace a secret.
+    /// URL, which must be unguessable, and only once. Never let it replace a secret.
     ///
     /// The layer calls `accept` with the head and the secret of a POST that has no signature and
     /// has a secret in `X-Hook-Secret`: 1 to 256 visible ASCII characters. `accept` stores this

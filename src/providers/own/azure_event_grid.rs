@@ -31,16 +31,16 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | the one of the [`SharedToken`]; none if the token is in the URL |
+/// | header | that of the [`SharedToken`]; none if the token is in the URL |
 /// | proves | that the sender knows the token; **nothing about the body** |
 /// | delivery ID | `id` of each event in the body |
 /// | challenge | a POST with `aeg-event-type: SubscriptionValidation` **and the token**: the response is `{"validationResponse":"<code>"}` |
 ///
 /// - You choose the token. Put it into the endpoint's URL or into a delivery property.
 /// - The challenge does not reach the handler.
-/// - Under the CloudEvents schema, Event Grid sends its challenge as an OPTIONS request in place of
+/// - Under the CloudEvents schema, Event Grid sends its challenge as an OPTIONS request instead of
 ///   the POST; see [`WebHookOrigins`](Challenge::WebHookOrigins).
 ///
 /// # Not covered
@@ -52,13 +52,12 @@ use crate::{
 /// Vendor's documentation: <https://learn.microsoft.com/en-us/azure/event-grid/webhook-event-delivery>.
 ///
 #[doc = crate::providers::macros::page!(AzureEventGrid)]
-#[doc(alias = "azure")]
-#[doc(alias = "eventgrid")]
 #[derive(Clone, Debug)]
 pub struct AzureEventGrid(SharedToken);
 
 impl AzureEventGrid {
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults = apply::defaults("azure_event_grid")
         // Anyone who has these values can confirm the subscription.
         .with_sensitive_fields(&["validationCode", "validationUrl"]);

@@ -38,17 +38,17 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `X-Signature-Ed25519: <hex>`, `X-Signature-Timestamp: <seconds>` |
+/// | header | `x-signature-ed25519: <hex>`, `x-signature-timestamp: <seconds>` |
 /// | algorithm | Ed25519; the key is the application's public key, [`PublicKey::from_hex`](crate::PublicKey::from_hex) |
 /// | signed content | `<time><body>` |
-/// | freshness | 11 minutes back, 5 minutes ahead |
+/// | tolerance | 11 minutes back, 5 minutes ahead |
 /// | delivery ID | `id` in the body of an interaction |
 /// | challenge | a signed PING: the response is `{"type":1}` or 204 |
 ///
-/// - Freshness is this long because a retry may carry the first attempt's time. Without a replay
-///   guard, a captured delivery can be sent again within this window.
+/// - The tolerance is this long because a retry may carry the first attempt's time. Without a
+///   replay guard, a captured delivery can be sent again within this window.
 /// - The PING of an interaction (`"type": 1`) gets `{"type":1}`. The PING of webhook events
 ///   (`"type": 0`) gets `204 No Content`. Neither reaches the handler. A body with an `event`
 ///   always does: there, `"type": 1` is an event.

@@ -32,15 +32,17 @@ const DELIVERY_ID: &str = "idempotency-key";
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | [`signed`](Self::signed) | [`token`](Self::token) |
+/// | property | [`signed`](Self::signed) | [`token`](Self::token) |
 /// |---|---|---|
-/// | header | `webhook-signature: v1,<base64>`, `webhook-id`, `webhook-timestamp: <seconds>` | `X-Gitlab-Token: <token>` |
+/// | header | `webhook-signature: v1,<base64>`, `webhook-id`, `webhook-timestamp: <seconds>` | `x-gitlab-token: <token>` |
 /// | algorithm | HMAC-SHA256; the key is the decoded base64 after `whsec_` | none |
 /// | signed content | `<id>.<time>.<body>` | **nothing** |
-/// | freshness | 5 minutes both ways | none: a captured request can be sent again |
-/// | delivery ID | `webhook-id`, **signed** | `Idempotency-Key`, **not signed** |
+/// | tolerance | 5 minutes both ways | none: a captured request can be sent again |
+/// | delivery ID | `webhook-id`, **signed** | `idempotency-key`, **not signed** |
 /// | challenge | none | none |
 ///
+/// - [`by_name`](crate::providers::by_name) finds the secret token as `"gitlab"`, and the signing
+///   token as `"gitlab_signed"`.
 /// - The secret token is **weaker** than the signing token: it does not cover the body, so anyone
 ///   who sees one request can send any other.
 /// - If both are set in GitLab, GitLab sends both. This type checks only the one that you chose
@@ -91,7 +93,8 @@ impl GitLab {
         family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab"),
     );
 
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
         Self::SCHEME.defaults().with_sensitive_headers(&["x-gitlab-token"]);
 
@@ -99,8 +102,8 @@ impl GitLab {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// tokens or more than 16.
+    /// Returns an error if a token is invalid (see [`Secret::new`](crate::Secret::new)), or if
+    /// there are none or more than 16.
     pub fn token(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         const HEADER: HeaderName = HeaderName::from_static("x-gitlab-token");
         Ok(Self(Mode::Token(SharedToken::of(Self::DEFAULTS.provider(), HEADER, tokens)?)))
@@ -110,14 +113,13 @@ impl GitLab {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if the text of a
-    /// signing token is not base64 after `whsec_`, and if there are no signing tokens or more than
-    /// 16.
+    /// Returns an error if a signing token is not in the provider's format (see above), which is
+    /// base64 after `whsec_`, or if there are none or more than 16.
     pub fn signed(signing_tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::SCHEME.verifier(signing_tokens).map(|scheme| Self(Mode::Signed(scheme)))
     }
 
-    /// Sets how far a signed time may be off, in place of 5 minutes.
+    /// Sets how far a signed time may be off, instead of 5 minutes.
     ///
     /// It has no effect on a verifier of secret tokens.
     #[must_use]

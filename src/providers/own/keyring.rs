@@ -44,7 +44,7 @@ struct Key {
 ///
 /// # Errors
 ///
-/// Returns an error if the ID is empty, has white space around it, or contains a character other
+/// Returns an error if the ID is empty, has whitespace around it, or contains a character other
 /// than visible ASCII and the space.
 pub(crate) fn check(id: &str) -> Result<(), ConfigError> {
     let why = if id.is_empty() {
@@ -157,7 +157,8 @@ macro_rules! with_key_ids {
             /// The signature scheme, without the selection of the key.
             pub const SCHEME: Scheme = $crate::providers::apply::applied($scheme);
 
-            /// The provider's name, the status of rejections and the body limit, for lookups.
+            /// Default layer settings for this provider: its name, the status of rejections and the
+            /// body limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
             pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
 
             /// Creates a verifier with this key ID and its secrets, the current one first.
@@ -167,8 +168,8 @@ macro_rules! with_key_ids {
             /// # Errors
             ///
             /// Returns an error if the ID is empty or contains a character that the header cannot
-            /// carry, for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-            /// secrets or more than 16.
+            /// carry, if a secret is not in the provider's format (see above), or if there are none
+            /// or more than 16.
             pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
                 Keyring::new(Self::SCHEME, $header).with(id, secrets).map(Self)
             }
@@ -205,12 +206,12 @@ with_key_ids! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
-    /// | header | `X-Ably-Signature: <base64>`, `X-Ably-Key: <key ID>` |
-    /// | algorithm | HMAC-SHA256; the key is the text after the colon of the API key |
+    /// | header | `x-ably-signature: <base64>`, `x-ably-key: <key ID>` |
+    /// | algorithm | HMAC-SHA256; the key is the part of the API key after the colon |
     /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
+    /// | tolerance | none: a captured request can be sent again |
     /// | delivery ID | none known |
     /// | challenge | none |
     ///
@@ -235,12 +236,12 @@ with_key_ids! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
-    /// | header | `X-Pusher-Signature: <hex>`, `X-Pusher-Key: <app key>` |
+    /// | header | `x-pusher-signature: <hex>`, `x-pusher-key: <app key>` |
     /// | algorithm | HMAC-SHA256; the key is the app's secret |
     /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
+    /// | tolerance | none: a captured request can be sent again |
     /// | delivery ID | none known |
     /// | challenge | none |
     ///
@@ -262,14 +263,14 @@ with_key_ids! {
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
     ///
-    /// | | |
+    /// | property | value |
     /// |---|---|
-    /// | header | `X-GCS-Signature: <base64>`, `X-GCS-KeyId: <key ID>` |
+    /// | header | `x-gcs-signature: <base64>`, `x-gcs-keyid: <key ID>` |
     /// | algorithm | HMAC-SHA256; the key is the secret |
     /// | signed content | the body |
-    /// | freshness | none: a captured request can be sent again |
+    /// | tolerance | none: a captured request can be sent again |
     /// | delivery ID | `id` in the body |
-    /// | challenge | an unsigned GET with `X-GCS-Webhooks-Endpoint-Verification`: the response is its value |
+    /// | challenge | an unsigned GET with `x-gcs-webhooks-endpoint-verification`: the response is its value |
     ///
     /// - The key ID selects the secret.
     /// - The challenge does not reach the handler.
@@ -277,7 +278,6 @@ with_key_ids! {
     /// # Evidence
     ///
     /// Vendor vector: Ingenico-ePayments/connect-sdk-go webhook tests.
-    #[doc(alias = "ingenico")]
     Worldline("x-gcs-keyid") = Scheme::hmac_sha256("x-gcs-signature")
         .provider("worldline")
         .encoding(Encoding::Base64)

@@ -36,13 +36,13 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
 /// | header | none: `timestamp`, `token` and `signature: <hex>` are in the body |
 /// | algorithm | HMAC-SHA256; the key is the HTTP webhook signing key |
 /// | signed content | `<timestamp><token>` |
 /// | proves | that Mailgun signed this time and token; **nothing else about the body** |
-/// | freshness | 5 minutes both ways; see [`accept_retries`](Self::accept_retries) |
+/// | tolerance | 5 minutes both ways; see [`accept_retries`](Self::accept_retries) |
 /// | delivery ID | `token`, **signed** |
 /// | challenge | none |
 ///
@@ -94,7 +94,8 @@ enum Format {
 const POLICY: &DeliveryPolicy = apply::find("mailgun");
 
 impl Mailgun {
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
         apply::defaults("mailgun").with_sensitive_fields(&["signature"]);
 
@@ -102,8 +103,8 @@ impl Mailgun {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if a key is another
-    /// credential of Mailgun, and if there are no keys or more than 16.
+    /// Returns an error if a key is not in the provider's format (see above) or is another
+    /// credential of Mailgun, or if there are none or more than 16.
     pub fn new(signing_keys: impl IntoSecrets) -> Result<Self, ConfigError> {
         let keys = other_credentials::checked(signing_keys, 0, Self::DEFAULTS.provider())?;
         let keys = Arc::new(keys.iter().map(|key| Mac::hmac_sha256(key.expose())).collect());
@@ -121,7 +122,7 @@ impl Mailgun {
         self.tolerance(POLICY.tolerance_of_retries())
     }
 
-    /// Sets how far the signed time may be off, in place of 5 minutes.
+    /// Sets how far the signed time may be off, instead of 5 minutes.
     #[must_use]
     pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = tolerance;

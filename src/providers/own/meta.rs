@@ -32,12 +32,12 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `X-Hub-Signature-256: sha256=<hex>` |
+/// | header | `x-hub-signature-256: sha256=<hex>` |
 /// | algorithm | HMAC-SHA256; the key is the app secret |
 /// | signed content | the body |
-/// | freshness | none: a captured request can be sent again |
+/// | tolerance | none: a captured request can be sent again |
 /// | delivery ID | message IDs in the body |
 /// | challenge | an unsigned GET with `hub.mode=subscribe`, `hub.verify_token` and `hub.challenge`: the response is the challenge, once [`verify_token`](Self::verify_token) is set |
 ///
@@ -53,8 +53,9 @@ use crate::{
 /// # Settings
 ///
 /// You choose the verify token. Type it into the *Verify token* field beside *Callback URL* in the
-/// App Dashboard. Pass the same text to `verify_token`, and start the server before you save: Meta
-/// then sends its GET request. ([Meta](https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint.md))
+/// App Dashboard. Pass the same value to `verify_token`, and start the server before you save: Meta
+/// then sends its GET request.
+/// ([Meta](https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint.md))
 ///
 /// # Evidence
 ///
@@ -62,10 +63,6 @@ use crate::{
 /// <https://developers.facebook.com/docs/graph-api/webhooks/getting-started>.
 ///
 #[doc = crate::providers::macros::page!(Meta)]
-#[doc(alias = "facebook")]
-#[doc(alias = "instagram")]
-#[doc(alias = "messenger")]
-#[doc(alias = "whatsapp")]
 #[derive(Clone, Debug)]
 pub struct Meta(Arc<Inner>);
 
@@ -84,7 +81,8 @@ impl Meta {
             .legacy(&Scheme::hmac_sha1("x-hub-signature").provider("meta").prefix("sha1=")),
     );
 
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
         Self::SCHEME.defaults().with_challenge(Challenge::Query("hub.mode"));
 
@@ -92,8 +90,8 @@ impl Meta {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if a secret is
-    /// another credential of Meta, and if there are no secrets or more than 16.
+    /// Returns an error if a secret is not in the provider's format (see above) or is another
+    /// credential of Meta, or if there are none or more than 16.
     pub fn new(app_secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let scheme = Self::SCHEME.verifier(app_secrets)?;
         Ok(Self(Arc::new(Inner { scheme, verify_tokens: Vec::new() })))
@@ -110,8 +108,8 @@ impl Meta {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// tokens or more than 16 in all.
+    /// Returns an error if a token is invalid (see [`Secret::new`](crate::Secret::new)), or if
+    /// there are none or more than 16 in all.
     pub fn verify_token(mut self, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         let all = &mut Arc::make_mut(&mut self.0).verify_tokens;
         all.extend(tokens.into_secrets()?.counted(all.len())?);
@@ -120,8 +118,8 @@ impl Meta {
 
     /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`.
     ///
-    /// If the newer header is present, it alone is verified, so that nobody can choose the weaker
-    /// one. Removing the newer header from a captured delivery does not change its
+    /// If the newer header is present, it alone is verified, so that an attacker cannot choose the
+    /// weaker one. Removing the newer header from a captured delivery does not change its
     /// [`replay_key`](crate::Verified::replay_key).
     #[must_use]
     pub fn accept_legacy_sha1(mut self) -> Self {

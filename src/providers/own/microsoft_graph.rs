@@ -29,7 +29,7 @@ const FIELD: &str = "clientState";
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
 /// | header | none: the token is `clientState` of **each** notification in the body's `value` |
 /// | proves | that the sender knows the token; **nothing else about the body** |
@@ -61,14 +61,12 @@ const FIELD: &str = "clientState";
 /// **Second-hand**: learn.microsoft.com, not checked against a delivery.
 ///
 #[doc = crate::providers::macros::page!(MicrosoftGraph)]
-#[doc(alias = "office365")]
-#[doc(alias = "onedrive")]
-#[doc(alias = "outlook")]
 #[derive(Clone, Debug)]
 pub struct MicrosoftGraph(Arc<Vec<Secret>>);
 
 impl MicrosoftGraph {
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults = apply::defaults("microsoft_graph")
         // Rich notifications also have tokens that other receivers may accept as proof.
         .with_sensitive_fields(&[FIELD, "validationTokens"])
@@ -81,8 +79,8 @@ impl MicrosoftGraph {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// values or more than 16.
+    /// Returns an error if a value is invalid (see [`Secret::new`](crate::Secret::new)), or if
+    /// there are none or more than 16.
     pub fn new(client_states: impl IntoSecrets) -> Result<Self, ConfigError> {
         Ok(Self(Arc::new(other_credentials::checked(client_states, 0, Self::DEFAULTS.provider())?)))
     }

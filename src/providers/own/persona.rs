@@ -40,20 +40,20 @@ const MAX_SETS: usize = 4;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `Persona-Signature: t=<seconds>,v1=<hex>` |
-/// | algorithm | HMAC-SHA256; the key is the secret's text |
+/// | header | `persona-signature: t=<seconds>,v1=<hex>` |
+/// | algorithm | HMAC-SHA256; the key is the secret string |
 /// | signed content | `<time>.<body>` |
-/// | freshness | 24 hours back, 5 minutes ahead |
+/// | tolerance | 24 hours back, 5 minutes ahead |
 /// | delivery ID | none known |
 /// | challenge | none |
 ///
 /// - During a rotation, the header has two sets with a space between them, one for each secret.
 ///   Each set signs its own time. One valid set is enough.
-/// - Freshness is this long because a retry may carry the first attempt's time. Without a replay
-///   guard, turned on by `guard_body_only`, a captured delivery can be sent again within this
-///   window.
+/// - The tolerance is this long because a retry may carry the first attempt's time. Without a
+///   replay guard, turned on by `guard_body_only`, a captured delivery can be sent again within
+///   this window.
 /// - The replay key depends on the body alone, so a replay with only one of two sets is not a new
 ///   delivery.
 ///

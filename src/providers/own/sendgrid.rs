@@ -28,19 +28,19 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `X-Twilio-Email-Event-Webhook-Signature: <base64>`, `X-Twilio-Email-Event-Webhook-Timestamp: <seconds>` |
+/// | header | `x-twilio-email-event-webhook-signature: <base64>`, `x-twilio-email-event-webhook-timestamp: <seconds>` |
 /// | algorithm | ECDSA P-256 with SHA-256, in DER; the key is the verification key, [`PublicKey::from_spki_base64`](crate::PublicKey::from_spki_base64) |
 /// | signed content | `<time><body>` |
-/// | freshness | 26 hours and 24 minutes back, 5 minutes ahead |
+/// | tolerance | 26 hours and 24 minutes back, 5 minutes ahead |
 /// | delivery ID | `sg_event_id` in the body |
 /// | challenge | none |
 ///
 /// - The signed body includes the CR LF at its end.
 /// - The time must have 10 digits, so that none of its digits can be moved to the body.
-/// - Freshness is this long because a retry may carry the first attempt's time. Without a replay
-///   guard, a captured delivery can be sent again within this window.
+/// - The tolerance is this long because a retry may carry the first attempt's time. Without a
+///   replay guard, a captured delivery can be sent again within this window.
 ///
 /// # Secret
 ///

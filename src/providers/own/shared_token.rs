@@ -32,14 +32,12 @@ use crate::{
 /// can send any other. Prefer the provider's signature if it has one, or use both with
 /// [`all_of`](crate::verifier::all_of).
 ///
-/// Use it for providers whose users choose the header, such as Datadog, BigCommerce and WSAPI with
-/// its "webhook authentication secret". For providers that send nothing else, put the token into
-/// the URL. For providers with their own header, see the module
-/// [`tokens`](crate::providers::tokens).
+/// Use it for providers that send a token in a custom header. For BigCommerce and WSAPI (its
+/// "webhook authentication secret"), use it for their extra token only. For providers that send no
+/// custom header, put the token into the URL. Providers with their own header, and Datadog, have a
+/// type in the module [`tokens`](crate::providers::tokens).
 ///
 /// The token is compared in constant time, before the body is read.
-#[doc(alias = "api_key")]
-#[doc(alias = "token")]
 #[derive(Clone, Debug)]
 pub struct SharedToken {
     place: Place,
@@ -56,15 +54,16 @@ enum Place {
 }
 
 impl SharedToken {
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults = apply::defaults("shared_token");
 
     /// Creates a verifier that expects one of these tokens as the header's whole value.
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// tokens or more than 16.
+    /// Returns an error if a token is invalid (see [`Secret::new`](crate::Secret::new)), or if
+    /// there are none or more than 16.
     pub fn new(header: HeaderName, tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::of(Self::DEFAULTS.provider(), header, tokens)
     }
@@ -87,8 +86,8 @@ impl SharedToken {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// tokens or more than 16.
+    /// Returns an error if a token is invalid (see [`Secret::new`](crate::Secret::new)), or if
+    /// there are none or more than 16.
     pub fn in_query(
         parameter: impl Into<Arc<str>>,
         tokens: impl IntoSecrets,
@@ -104,8 +103,8 @@ impl SharedToken {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// tokens or more than 16.
+    /// Returns an error if a token is invalid (see [`Secret::new`](crate::Secret::new)), or if
+    /// there are none or more than 16.
     pub fn in_path(tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::at(Place::Path, tokens)
     }

@@ -39,12 +39,12 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `X-Slack-Signature: v0=<hex>`, `X-Slack-Request-Timestamp: <seconds>` |
+/// | header | `x-slack-signature: v0=<hex>`, `x-slack-request-timestamp: <seconds>` |
 /// | algorithm | HMAC-SHA256; the key is the signing secret |
 /// | signed content | `v0:<time>:<body>` |
-/// | freshness | 5 minutes both ways |
+/// | tolerance | 5 minutes both ways |
 /// | delivery ID | `event_id` in the body |
 /// | challenge | a signed POST with `"type": "url_verification"`: the response is its challenge |
 ///

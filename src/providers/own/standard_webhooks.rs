@@ -40,12 +40,12 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
 /// | header | `webhook-signature: v1,<base64> [v1,<base64>]`, `webhook-id`, `webhook-timestamp: <seconds>`; or all three as `svix-…` |
 /// | algorithm | HMAC-SHA256; the key is the decoded base64 after `whsec_`, which may be left out |
 /// | signed content | `<id>.<time>.<body>` |
-/// | freshness | 5 minutes both ways |
+/// | tolerance | 5 minutes both ways |
 /// | delivery ID | `webhook-id`, **signed**; the same for every retry |
 /// | challenge | none |
 ///
@@ -54,7 +54,7 @@ use crate::{
 /// - A request with headers of both families, `webhook-…` and `svix-…`, is rejected. Signatures of
 ///   versions other than `v1` are skipped.
 /// - An ID with a `.` is rejected, because it would make the signed content ambiguous.
-/// - With the feature `asymmetric`, `new_asymmetric` verifies `v1a,<base64>` in place of `v1`:
+/// - With the feature `asymmetric`, `new_asymmetric` verifies `v1a,<base64>` instead of `v1`:
 ///   Ed25519 of the same content, with the public key after `whpk_`.
 /// - Google's Gemini API signs with `v1a`. It has three public keys without IDs, at
 ///   <https://generativelanguage.googleapis.com/.well-known/jwks.json>. Pass all of them to
@@ -68,8 +68,10 @@ use crate::{
 ///
 /// # Not covered
 ///
-/// Senders with these headers and another encoding of the key. `Polar` uses the secret's text. ([Polar](https://github.com/polarsource/polar-js/blob/088b6d6c568c5d51b1b1eabb5d937cbea6fc4f63/src/webhooks.ts))
-/// `Supabase` has secrets that begin with `v1,whsec_`. ([Supabase](https://github.com/supabase/supabase/blob/02d2e00b01d16ba6e7d664bf56beeb49be073e02/apps/docs/content/guides/auth/auth-hooks.mdx))
+/// Senders with these headers and another encoding of the key. `Polar` uses the secret string.
+/// ([Polar](https://github.com/polarsource/polar-js/blob/088b6d6c568c5d51b1b1eabb5d937cbea6fc4f63/src/webhooks.ts))
+/// `Supabase` has secrets that begin with `v1,whsec_`.
+/// ([Supabase](https://github.com/supabase/supabase/blob/02d2e00b01d16ba6e7d664bf56beeb49be073e02/apps/docs/content/guides/auth/auth-hooks.mdx))
 ///
 /// # Evidence
 ///
@@ -77,8 +79,6 @@ use crate::{
 /// `rust/src/webhooks.rs`, <https://docs.svix.com/receiving/verifying-payloads/how-manual>.
 ///
 #[doc = crate::providers::macros::page!(StandardWebhooks)]
-#[doc(alias = "standard-webhooks")]
-#[doc(alias = "svix")]
 #[derive(Clone, Debug)]
 pub struct StandardWebhooks(Arc<[SchemeVerifier; 2]>);
 
@@ -122,15 +122,16 @@ impl StandardWebhooks {
     /// The signature scheme with the `svix-…` headers.
     pub const SVIX_SCHEME: Scheme = apply::applied(family(HEADERS[SVIX]));
 
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults = Self::SCHEME.defaults();
 
     /// Creates a verifier with these secrets, the current one first.
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if the text of a
-    /// secret is not base64 after `whsec_`, and if there are no secrets or more than 16.
+    /// Returns an error if a secret is not in the provider's format (see above), which is base64
+    /// after `whsec_`, or if there are none or more than 16.
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let secrets = secrets.into_secrets()?;
         Ok(Self(Arc::new([
@@ -139,15 +140,14 @@ impl StandardWebhooks {
         ])))
     }
 
-    /// Creates a verifier of `v1a` signatures with these public keys, in place of `v1` and a
-    /// secret.
+    /// Creates a verifier of `v1a` signatures with these public keys, instead of `v1` and a secret.
     ///
     /// Signatures of other versions are skipped, including `v1`. To accept both, use
     /// [`any_of`](crate::verifier::any_of).
     ///
     /// # Errors
     ///
-    /// Returns an error if a key is not an Ed25519 key, or if there are no keys or more than 16.
+    /// Returns an error if a key is not an Ed25519 key, or if there are none or more than 16.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     pub fn new_asymmetric(keys: impl IntoPublicKeys) -> Result<Self, ConfigError> {
@@ -161,7 +161,7 @@ impl StandardWebhooks {
         ])))
     }
 
-    /// Sets how far the signed time may be off, in place of 5 minutes.
+    /// Sets how far the signed time may be off, instead of 5 minutes.
     #[must_use]
     pub fn tolerance(self, tolerance: Tolerance) -> Self {
         let families = (*self.0).clone();

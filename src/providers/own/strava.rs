@@ -33,7 +33,7 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
 /// | header | none: the token is in the URL, at the place that the [`SharedToken`] defines |
 /// | proves | that the sender knows the URL; **nothing about the body** |
@@ -57,7 +57,8 @@ pub struct Strava {
 }
 
 impl Strava {
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
         apply::defaults("strava").with_secret_url().with_challenge(Challenge::Query("hub.mode"));
 
@@ -67,8 +68,8 @@ impl Strava {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// verify tokens or more than 16.
+    /// Returns an error if a verify token is invalid (see [`Secret::new`](crate::Secret::new)), or
+    /// if there are none or more than 16.
     pub fn new(
         callback: SharedToken,
         verify_tokens: impl IntoSecrets,

@@ -25,12 +25,12 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
 /// | header | `telnyx-signature-ed25519: <base64>`, `telnyx-timestamp: <seconds>` |
 /// | algorithm | Ed25519; the key is the account's public key, [`PublicKey::from_base64`](crate::PublicKey::from_base64) |
 /// | signed content | <code>&lt;time&gt;\|&lt;body&gt;</code> |
-/// | freshness | 5 minutes both ways |
+/// | tolerance | 5 minutes both ways |
 /// | delivery ID | `data.id` in the body |
 /// | challenge | none |
 ///

@@ -176,10 +176,10 @@ impl Notion {
     ///
     /// `place` takes the request head and returns the place of the exchange, or `None` if there is
     /// none. The request with the token is a POST of at most 1 KiB that has this field alone, and
-    /// has no signature or one made with this token. The layer responds with `200 OK`, and the handler does not see the
-    /// request. While no exchange is open at this place, the request is verified like every other,
-    /// and rejected. `source` verifies every other request: it is a verifier, or a lookup that has
-    /// no secret yet.
+    /// has no signature or one made with this token. The layer responds with `200 OK`, and the
+    /// handler does not see the request. While no exchange is open at this place, the request is
+    /// verified like every other, and rejected. `source` verifies every other request: it is a
+    /// verifier, or a lookup that has no secret yet.
     ///
     /// **The token is not proven to be Notion's.** Paste it into Notion's form, and store it as the
     /// secret when Notion has accepted it.
@@ -194,7 +194,7 @@ impl Notion {
     ///
     /// # async fn run() -> Option<()> {
     /// let exchange = TokenExchange::new();
-    /// // Your own lookup of the stored secret goes here.
+    /// // Put your lookup of the stored secret here.
     /// let look_up = ByHead::new(|_| ready(Err::<Notion, _>(Rejection::unknown_tenant())));
     /// let source = Notion::with_token_exchange(look_up, exchange.clone(), |head| {
     ///     Some(head.uri.path().to_owned())

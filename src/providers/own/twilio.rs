@@ -47,13 +47,13 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `X-Twilio-Signature: <base64>` |
+/// | header | `x-twilio-signature: <base64>` |
 /// | algorithm | HMAC-SHA1; the key is the account's auth token. See [`shared_key`](Self::shared_key) for HMAC-SHA256 |
 /// | signed content | the URL and the form's parameters; see [below](Self#signed-content) |
-/// | freshness | none: a captured request can be sent again |
-/// | delivery ID | `I-Twilio-Idempotency-Token`, **not signed** |
+/// | tolerance | none: a captured request can be sent again |
+/// | delivery ID | `i-twilio-idempotency-token`, **not signed** |
 /// | challenge | none |
 ///
 /// Use it for messaging, voice, status callbacks, and the WebSocket handshakes of Twilio. The GET
@@ -77,7 +77,8 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// # Behind a proxy
 ///
 /// Configure the URL that you gave to Twilio; see [`PublicUrl`]. If a proxy strips a path prefix,
-/// include the prefix in the [`base`](PublicUrl::base). Do not use [`PublicUrl::fixed`] for JSON
+/// include the prefix in the [`base`](PublicUrl::base). If axum's `Router::nest` cuts the path, add
+/// [`uri_from`](PublicUrl::uri_from). Do not use [`PublicUrl::fixed`] for JSON
 /// and GETs: their query differs in each request.
 ///
 /// # Limits of the scheme
@@ -132,7 +133,8 @@ struct SharedKey {
 }
 
 impl Twilio {
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
         apply::defaults("twilio").with_sensitive_headers(&[SIGNATURE]);
 
@@ -141,8 +143,8 @@ impl Twilio {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), if a token is
-    /// another credential of Twilio, and if there are no tokens or more than 16.
+    /// Returns an error if a token is not in the provider's format (see above) or is another
+    /// credential of Twilio, or if there are none or more than 16.
     pub fn new(auth_tokens: impl IntoSecrets, url: PublicUrl) -> Result<Self, ConfigError> {
         let auth_tokens = other_credentials::checked(auth_tokens, 0, Self::DEFAULTS.provider())?;
         Ok(Self(Arc::new(Inner {
@@ -171,8 +173,8 @@ impl Twilio {
     ///
     /// # Errors
     ///
-    /// Returns an error if the ID is empty or contains a character that the header cannot carry,
-    /// for the reasons of [`Secret::new`](crate::Secret::new), and if there are no secrets, or more
+    /// Returns an error if the ID is empty or contains a character that the header cannot carry, if
+    /// a secret is invalid (see [`Secret::new`](crate::Secret::new)), or if there are none, or more
     /// than 16 of all shared keys.
     pub fn shared_key(
         mut self,

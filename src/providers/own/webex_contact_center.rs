@@ -36,12 +36,12 @@ const TIME_HEADER: &str = "x-webexcc-timestamp";
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `X-WebexCC-Signature: <hex>` |
+/// | header | `x-webexcc-signature: <hex>` |
 /// | algorithm | HMAC-SHA256; the key is the subscription's secret |
 /// | signed content | the body |
-/// | freshness | 5 minutes both ways, by `comciscotimestamp` in the body |
+/// | tolerance | 5 minutes both ways, by `comciscotimestamp` in the body |
 /// | delivery ID | `id` in the body |
 /// | challenge | none |
 ///
@@ -60,7 +60,6 @@ const TIME_HEADER: &str = "x-webexcc-timestamp";
 /// Vendor's source: <https://developer.webex.com/docs/receive-and-verify-contact-center-webhooks>.
 ///
 #[doc = crate::providers::macros::page!(WebexContactCenter)]
-#[doc(alias = "cisco")]
 #[derive(Clone, Debug)]
 pub struct WebexContactCenter(SchemeVerifier);
 

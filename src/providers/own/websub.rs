@@ -37,12 +37,12 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `X-Hub-Signature: <method>=<hex>` |
+/// | header | `x-hub-signature: <method>=<hex>` |
 /// | algorithm | HMAC-SHA256, or HMAC-SHA1, -SHA384 or -SHA512 with another constructor; the key is `hub.secret` |
 /// | signed content | the body |
-/// | freshness | none: a captured request can be sent again |
+/// | tolerance | none: a captured request can be sent again |
 /// | delivery ID | none known |
 /// | challenge | an unsigned GET with `hub.mode`: the response is `hub.challenge`, once [`topic`](Self::topic) is set |
 ///
@@ -58,7 +58,6 @@ use crate::{
 /// Vendor's documentation: <https://www.w3.org/TR/websub/> 5.3 and 7.1.2.
 ///
 #[doc = crate::providers::macros::page!(WebSub)]
-#[doc(alias = "pubsubhubbub")]
 #[derive(Clone, Debug)]
 pub struct WebSub {
     scheme: SchemeVerifier,
@@ -76,7 +75,8 @@ impl WebSub {
     /// The signature scheme with `sha256`.
     pub const SCHEME: Scheme = named(Scheme::hmac_sha256(HEADER), "sha256=");
 
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
         Self::SCHEME.defaults().with_challenge(Challenge::Query("hub.mode"));
 
@@ -85,8 +85,8 @@ impl WebSub {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// secrets or more than 16.
+    /// Returns an error if a secret is not in the provider's format (see above), or if there are
+    /// none or more than 16.
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(Self::SCHEME, secrets)
     }
@@ -95,8 +95,8 @@ impl WebSub {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// secrets or more than 16.
+    /// Returns an error if a secret is not in the provider's format (see above), or if there are
+    /// none or more than 16.
     pub fn sha1(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(named(Scheme::hmac_sha1(HEADER), "sha1="), secrets)
     }
@@ -105,8 +105,8 @@ impl WebSub {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// secrets or more than 16.
+    /// Returns an error if a secret is not in the provider's format (see above), or if there are
+    /// none or more than 16.
     pub fn sha384(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(named(Scheme::hmac_sha384(HEADER), "sha384="), secrets)
     }
@@ -115,8 +115,8 @@ impl WebSub {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`Secret::new`](crate::Secret::new), and if there are no
-    /// secrets or more than 16.
+    /// Returns an error if a secret is not in the provider's format (see above), or if there are
+    /// none or more than 16.
     pub fn sha512(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(named(Scheme::hmac_sha512(HEADER), "sha512="), secrets)
     }
@@ -132,8 +132,8 @@ impl WebSub {
     ///
     /// - A subscription to this topic gets the challenge as plain text.
     /// - A challenge that is missing or longer than 256 bytes gets `400 Bad Request`.
-    /// - Another topic or mode gets `404 Not Found`, so that nobody else can subscribe this
-    ///   endpoint.
+    /// - Another topic or mode gets `404 Not Found`, so that an attacker cannot subscribe this
+    ///   endpoint to it.
     /// - `hub.mode=denied` gets an empty `200 OK`. A denial is not signed, so it changes nothing.
     #[must_use]
     pub fn topic(self, topic: impl Into<String>) -> Self {

@@ -20,13 +20,13 @@ use crate::{
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `X-Signature-SHA256: <base64>` |
+/// | header | `x-signature-sha256: <base64>` |
 /// | algorithm | RSA PKCS#1 v1.5 with SHA-256; the key is Wise's public key, [`PublicKey::from_pem`](crate::PublicKey::from_pem) |
 /// | signed content | the body |
-/// | freshness | none: a captured request can be sent again |
-/// | delivery ID | `X-Delivery-Id`, **not signed** |
+/// | tolerance | none: a captured request can be sent again |
+/// | delivery ID | `x-delivery-id`, **not signed** |
 /// | challenge | none |
 ///
 /// - Wise publishes one key for production and one for its sandbox.

@@ -34,12 +34,12 @@ const MAX_SIGNATURES: usize = 16;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `Event-Signature: <key ID>/SHA256/<hex>[,<key ID>/SHA256/<hex>]` |
+/// | header | `event-signature: <key ID>/SHA256/<hex>[,<key ID>/SHA256/<hex>]` |
 /// | algorithm | HMAC-SHA256; the key is the shared secret |
 /// | signed content | the body |
-/// | freshness | none: a captured request can be sent again |
+/// | tolerance | none: a captured request can be sent again |
 /// | delivery ID | `eventId` in the body |
 /// | challenge | none |
 ///
@@ -60,7 +60,8 @@ struct Key {
 }
 
 impl Worldpay {
-    /// The provider's name, the status of rejections and the body limit, for lookups.
+    /// Default layer settings for this provider: its name, the status of rejections and the body
+    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
         apply::defaults("worldpay").with_sensitive_headers(&[HEADER]);
 
@@ -70,9 +71,8 @@ impl Worldpay {
     ///
     /// # Errors
     ///
-    /// Returns an error if the ID is empty or contains a character that the header cannot carry,
-    /// for the reasons of [`Secret::new`](crate::Secret::new), and if there are no secrets or more
-    /// than 16.
+    /// Returns an error if the ID is empty or contains a character that the header cannot carry, if
+    /// a secret is not in the provider's format (see above), or if there are none or more than 16.
     pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self(Arc::default()).key(id, secrets)
     }

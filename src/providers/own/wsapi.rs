@@ -22,12 +22,12 @@ use crate::{
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
 ///
-/// | | |
+/// | property | value |
 /// |---|---|
-/// | header | `X-Webhook-Signature: sha256=<hex>` |
+/// | header | `x-webhook-signature: sha256=<hex>` |
 /// | algorithm | HMAC-SHA256; the key is the event signing secret |
 /// | signed content | the body |
-/// | freshness | 5 minutes both ways, by `receivedAt` in the body, if it is present |
+/// | tolerance | 5 minutes both ways, by `receivedAt` in the body, if it is present |
 /// | delivery ID | `eventId` in the body |
 /// | challenge | none |
 ///

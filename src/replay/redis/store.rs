@@ -108,7 +108,7 @@ impl RedisStore {
         Ok(Self::from_client(Client::open(address)?))
     }
 
-    /// Creates a store that connects with a client of your own, for example one with client
+    /// Creates a store that connects with a custom client, for example one with client
     /// certificates.
     ///
     /// The TCP settings of the client are left unchanged.

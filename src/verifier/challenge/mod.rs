@@ -1,4 +1,4 @@
-//! Ownership challenges of providers, and the responses to them.
+//! Endpoint-verification challenges of providers, and the responses to them.
 
 #[expect(clippy::module_inception, reason = "the type of the module's name")]
 pub(crate) mod challenge;

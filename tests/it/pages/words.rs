@@ -26,6 +26,38 @@ pub(super) const BEST_KNOWN: [(&str, &str); 20] = [
     ("Zoom", ""),
 ];
 
+/// The provider's own name, where the type's is another.
+pub(super) fn title(type_name: &'static str) -> &'static str {
+    match type_name {
+        "AdyenPlatform" => "Adyen platform",
+        "AuthorizeNet" => "Authorize.Net",
+        "BoxCom" => "Box",
+        "CalCom" => "Cal.com",
+        "CheckoutCom" => "Checkout.com",
+        "CircleCi" => "CircleCI",
+        "CoinbaseCommerce" => "Coinbase Commerce",
+        "CustomerIo" => "Customer.io",
+        "FrameIo" => "Frame.io",
+        "IncidentIo" => "incident.io",
+        "LemonSqueezy" => "Lemon Squeezy",
+        "Line" => "LINE",
+        "MicrosoftTeams" => "Microsoft Teams outgoing",
+        "ModernTreasury" => "Modern Treasury",
+        "MongoDb" => "MongoDB Atlas",
+        "Npm" => "npm",
+        "OpenAi" => "OpenAI",
+        "SalesforceMarketingCloud" => "Salesforce Marketing Cloud",
+        "SignalSciences" => "Signal Sciences",
+        "Sonatype" => "Sonatype Nexus",
+        "Terraform" => "HCP Terraform",
+        "TrendMicroConformity" => "Trend Micro Conformity",
+        "Twitch" => "Twitch EventSub",
+        "Twitter" => "X (Twitter)",
+        "WorkOs" => "WorkOS",
+        name => name,
+    }
+}
+
 /// The scheme of a type that is more than its scheme.
 pub(super) fn scheme(type_name: &str) -> Option<Scheme> {
     Some(match type_name {
@@ -105,3 +137,12 @@ pub(super) const SECRETS: [&str; 4] = [
     "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
 ];
+
+/// A made-up secret in the provider's own form, where people know it by that.
+pub(super) fn secret(type_name: &str) -> Option<&'static str> {
+    match type_name {
+        "Paddle" => Some("pdl_ntf_made_up_secret"),
+        "Stripe" => Some("whsec_made_up_secret"),
+        _ => None,
+    }
+}

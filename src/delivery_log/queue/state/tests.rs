@@ -99,7 +99,8 @@ fn bodies_of_strangers_take_a_quarter_at_most() {
     assert!(job.draft.entry.body_sha256.is_some() && job.draft.entry.payload.is_none());
     state.hand_over(job);
     assert_eq!(bodies(&mut state, 5), 1);
-    // Genuine requests use all the room. A stranger's row may find room where its body finds none.
+    // Verified requests use all the room. An unverified row may find room where its body finds
+    // none.
     let mut state = State::default();
     let best_effort = Settings { is_durable: false, ..settings.clone() };
     while state.push(draft("genuine", body), None, &best_effort).is_ok() {}

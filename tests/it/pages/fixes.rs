@@ -1,17 +1,17 @@
-//! The usual cause of each rejection, and its cure.
+//! The usual cause of each rejection, and its fix.
 
 use tower_webhook::RejectionKind;
 
-pub(super) fn cure(kind: RejectionKind) -> [&'static str; 2] {
+pub(super) fn fix(kind: RejectionKind) -> [&'static str; 2] {
     match kind {
         RejectionKind::BodyTimeout => [
             "the body did not arrive within the deadline: a slow proxy, or a sender that holds \
              connections",
-            "`SignatureLayer::body_deadline`; let the proxy buffer requests",
+            "let the proxy buffer requests, or raise `SignatureLayer::body_deadline`",
         ],
         RejectionKind::BodyTooLarge => [
             "the body exceeds the limit: the provider's documented maximum, or 16 MiB",
-            "`SignatureLayer::body_limit`",
+            "raise `SignatureLayer::body_limit`",
         ],
         RejectionKind::BodyUnreadable => [
             "the connection broke, a layer above has a smaller limit, or the body has a transfer \
@@ -38,25 +38,25 @@ pub(super) fn cure(kind: RejectionKind) -> [&'static str; 2] {
         ],
         RejectionKind::Malformed => [
             "the header has another form: another product or version of the provider, or a token \
-             in place of a signature",
+             instead of a signature",
             "section 3, \"The product\"",
         ],
         RejectionKind::Missing => [
             "the header is absent: no secret is set at the provider, a proxy drops unknown \
              headers, or the request is not from the provider. If the event's `provider` is not \
              this route's, a `Router::route_layer` guards all routes before it",
-            "`.route(path, post(handler).layer(layer))` for each provider; set the secret in the \
+            "write `.route(path, post(handler).layer(layer))` for each provider; set the secret in the \
              console; let the header pass. GitHub Enterprise Server before 3.0 sends SHA-1 alone: \
              `GitHub::accept_legacy_sha1`",
         ],
         RejectionKind::Overloaded => [
             "waiting bodies use up the byte budget: many slow senders, or a budget that is small \
              for many large bodies",
-            "`SignatureLayer::byte_budget`; a shorter `body_deadline`; limits for each address in \
-             the proxy. The sender was asked to retry",
+            "raise `SignatureLayer::byte_budget`, lower `body_deadline`, and rate-limit clients in the \
+             proxy; the sender was asked to retry",
         ],
         RejectionKind::Repeated => [
-            "a proxy adds a header of its own beside the sender's, or somebody tries",
+            "a proxy adds a header of its own beside the sender's, or an attacker does",
             "let the proxy pass on the sender's header unchanged",
         ],
         RejectionKind::SignatureMismatch => {
@@ -73,7 +73,7 @@ pub(super) fn cure(kind: RejectionKind) -> [&'static str; 2] {
         RejectionKind::BodyNotSigned => [
             "a body that the signature does not cover, such as Twilio's JSON without `bodySHA256` \
              in the query: a proxy drops the query, or `PublicUrl::fixed` replaces it",
-            "pass the query on; `PublicUrl::base` in place of `fixed`",
+            "pass the query on; use `PublicUrl::base` instead of `fixed`",
         ],
         RejectionKind::UnknownTenant => [
             "the lookup has no secret: the tenant is not set up, a nested router cuts the path, or \
@@ -87,13 +87,13 @@ pub(super) fn cure(kind: RejectionKind) -> [&'static str; 2] {
             "list the proxy and the host, or use `PublicUrl::base`",
         ],
         RejectionKind::VerifierPanicked => {
-            ["a bug in a verifier or lookup of yours", "its message is on standard error"]
+            ["a bug in a custom verifier or lookup", "see its message on standard error"]
         }
         RejectionKind::VerifierUnavailable => [
             "the lookup failed: the secret store is down, it holds no usable secret, or too many \
              lookups waited for it",
-            "the event's `detail`; the sender was asked to retry",
+            "see the event's `detail`; the sender was asked to retry",
         ],
-        kind => panic!("say in `tests/it/pages/cures.rs` what cures `{kind}`"),
+        kind => panic!("say in `tests/it/pages/fixes.rs` what fixes `{kind}`"),
     }
 }
