@@ -182,7 +182,7 @@ where
             Ok(Meta::new(secret).map_err(Rejection::unavailable)?.for_tenant(tenant))
         }
     });
-    // Behind a proxy, add `trust_proxies`. Otherwise all clients have the proxy's address.
+    // Behind a proxy, use `ClientIp::forwarded`. Otherwise all clients have the proxy's address.
     let client_ip = ClientIp::new(|head| {
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(peer.ip())

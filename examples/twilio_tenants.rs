@@ -235,7 +235,7 @@ fn observer() -> impl Observer + Clone + 'static {
 
 /// Returns the rule for the client's address: the address of the connection.
 ///
-/// Behind a proxy, add [`ClientIp::trust_proxies`].
+/// Behind a proxy, add [`ClientIp::forwarded`].
 fn client_ip() -> ClientIp {
     ClientIp::new(|head| {
         let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;

@@ -14,6 +14,7 @@ use ipnet::{IpNet, Ipv6Net};
 use libfuzzer_sys::fuzz_target;
 use tower_webhook::{
     PublicUrl,
+    layer::TrustedProxies,
     observe::ClientIp,
     scheme::{Component, Scheme, SchemeVerifier},
 };
@@ -27,8 +28,9 @@ fn peer(head: &Parts) -> Option<IpAddr> {
     head.extensions.get().copied()
 }
 
-static CLIENT_IP: LazyLock<ClientIp> =
-    LazyLock::new(|| ClientIp::new(peer).trust_proxies(FORWARDED_FOR, PROXIES).unwrap());
+static CLIENT_IP: LazyLock<ClientIp> = LazyLock::new(|| {
+    ClientIp::forwarded(FORWARDED_FOR, TrustedProxies::new(PROXIES, peer).unwrap())
+});
 
 static BY_URL: LazyLock<SchemeVerifier> = LazyLock::new(|| {
     let scheme = Scheme::hmac_sha256("x-signature").signed_content(&[
@@ -36,7 +38,7 @@ static BY_URL: LazyLock<SchemeVerifier> = LazyLock::new(|| {
         Component::Literal("\n"),
         Component::Body,
     ]);
-    let url = PublicUrl::forwarded(HOSTS, PROXIES, peer).unwrap();
+    let url = PublicUrl::forwarded(HOSTS, TrustedProxies::new(PROXIES, peer).unwrap()).unwrap();
     scheme.verifier_at(secret(0), url).unwrap()
 });
 
@@ -151,7 +153,8 @@ fn is_proxy(address: IpAddr) -> bool {
 }
 
 fn networks(text: &str, peer: IpAddr) {
-    let client_ip = ClientIp::new(move |_| Some(peer)).trust_proxies(FORWARDED_FOR, [text]);
+    let client_ip = TrustedProxies::new([text], move |_| Some(peer))
+        .map(|proxies| ClientIp::forwarded(FORWARDED_FOR, proxies));
     let expected = network(text);
     assert_eq!(client_ip.is_ok(), expected.is_some(), "{text:?}");
     let (Ok(client_ip), Some(expected)) = (client_ip, expected) else { return };

@@ -2,8 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
-use hmac::digest::zeroize::Zeroize;
 use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroizing;
 
 use crate::{error::ConfigError, parse::encoding};
 
@@ -12,7 +12,7 @@ use crate::{error::ConfigError, parse::encoding};
 /// [`Secret::new`] takes the **string** from the provider's page. The provider's verifier then
 /// derives its key from the string by the provider's own rule: Stripe uses its `whsec_…` unchanged,
 /// Standard Webhooks strips the prefix and decodes the rest. The other constructors decode the
-/// string at once, and every provider uses the resulting bytes unchanged.
+/// string immediately, and every provider uses the resulting bytes unchanged.
 ///
 /// The secret is wiped from memory when the last clone is dropped. It has no `Display`, and its
 /// `Debug` shows nothing:
@@ -29,7 +29,7 @@ use crate::{error::ConfigError, parse::encoding};
 pub struct Secret(Arc<Wiped>);
 
 struct Wiped {
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
     form: Form,
 }
 
@@ -39,12 +39,6 @@ enum Form {
     /// A string that is intended, even if it looks like a mistake.
     Documented,
     Text,
-}
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
-    }
 }
 
 /// Placeholders in documentation, and strings that programs write for a missing value.
@@ -131,7 +125,7 @@ impl Secret {
         } else {
             slip(&text).map(|why| ConfigError::SecretInvalid { why })
         };
-        let wiped = Wiped { bytes: text.into_bytes(), form };
+        let wiped = Wiped { bytes: text.into_bytes().into(), form };
         problem.map_or(Ok(Self(Arc::new(wiped))), Err)
     }
 
@@ -147,7 +141,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// Returns an error if the variable is not set or not UTF-8, and for the reasons of
+    /// Returns an error if the variable is not set or not UTF-8, and in the same cases as
     /// [`new`](Self::new). The error names the variable, and shows nothing of its value.
     pub fn from_env(name: &str) -> Result<Self, ConfigError> {
         let invalid = |error| ConfigError::VariableInvalid { name: name.to_owned(), error };
@@ -161,7 +155,7 @@ impl Secret {
     ///
     /// Returns an error if there are no bytes, or all of them are blank or zero.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self, ConfigError> {
-        Self::of_bytes(Wiped { bytes: bytes.into(), form: Form::Bytes })
+        Self::of_bytes(Wiped { bytes: Zeroizing::new(bytes.into()), form: Form::Bytes })
     }
 
     fn of_bytes(wiped: Wiped) -> Result<Self, ConfigError> {
@@ -185,7 +179,7 @@ impl Secret {
     /// 16 bytes, or if the key is empty, blank or all zero.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
         // The buffer is wiped on an error, too.
-        let mut decoded = Wiped { bytes: vec![0; text.len() + 3], form: Form::Bytes };
+        let mut decoded = Wiped { bytes: vec![0; text.len() + 3].into(), form: Form::Bytes };
         let len = encoding::decode_secret(text, &mut decoded.bytes)
             .map_err(|why| ConfigError::SecretUndecodable { form: "base64", why })?;
         decoded.bytes.truncate(len);
@@ -199,7 +193,7 @@ impl Secret {
     /// Returns an error if the string is not hexadecimal, or if the key is empty, blank or all
     /// zero.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
-        let mut decoded = Wiped { bytes: vec![0; text.len() / 2], form: Form::Bytes };
+        let mut decoded = Wiped { bytes: vec![0; text.len() / 2].into(), form: Form::Bytes };
         encoding::decode_hex(text.as_bytes(), &mut decoded.bytes).ok_or_else(|| {
             ConfigError::SecretUndecodable { form: "hexadecimal", why: encoding::hex_flaw(text) }
         })?;

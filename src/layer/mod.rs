@@ -1,4 +1,11 @@
 //! The layer, its options, and the sources of its verifiers.
+//!
+//! Guide: [frameworks](crate::guide::frameworks).
+//!
+//! [`SignatureLayer::new`] takes one verifier, or another [`Source`]. [`SignatureLayer::by_head`]
+//! and [`SignatureLayer::by_body`] look up the verifier for each request: by its head or, if only
+//! the body names the tenant, by its unverified body. [`Tenants`](crate::tenants::Tenants) (feature
+//! `tenants`) is a lookup with a cache, a time limit and a limit on concurrent calls.
 
 pub(crate) mod body;
 pub(crate) mod budget;
@@ -29,6 +36,7 @@ pub use self::{
 };
 pub use crate::{
     outcome::response::default_response,
+    parse::trusted_proxies::TrustedProxies,
     verifier::{
         closure::{ByBody, ByHead},
         requires::Requires,

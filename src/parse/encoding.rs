@@ -1,6 +1,5 @@
 //! Strict decoding. Each byte string has one spelling, apart from the case of hexadecimal digits.
 
-use crate::outcome::redact::percent::nibble;
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose},
@@ -126,7 +125,7 @@ impl Encoding {
         match self {
             Self::Base64 => general_purpose::STANDARD.encode(bytes),
             Self::Base64Url => general_purpose::URL_SAFE_NO_PAD.encode(bytes),
-            Self::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            Self::Hex => base16ct::lower::encode_string(bytes),
         }
     }
 
@@ -178,28 +177,7 @@ impl Encoding {
     }
 }
 
+/// Decodes hexadecimal digits of exactly `out.len()` bytes, in constant time.
 pub(crate) fn decode_hex(text: &[u8], out: &mut [u8]) -> Option<()> {
-    if text.len() != out.len() * 2 {
-        return None;
-    }
-    let mut seen = 0;
-    for (byte, [high, low]) in out.iter_mut().zip(text.as_chunks().0) {
-        let (high, low) = (NIBBLES[usize::from(*high)], NIBBLES[usize::from(*low)]);
-        seen |= high | low;
-        *byte = high << 4 | low;
-    }
-    (seen <= 0xf).then_some(())
+    (text.len() == out.len() * 2).then(|| base16ct::mixed::decode(text, out).ok())?.map(|_| ())
 }
-
-/// The value of each hexadecimal digit, and [`u8::MAX`] for every other byte.
-const NIBBLES: [u8; 256] = {
-    let mut table = [u8::MAX; 256];
-    let mut byte = 0u8;
-    while byte < u8::MAX {
-        if let Some(value) = nibble(byte) {
-            table[byte as usize] = value;
-        }
-        byte += 1;
-    }
-    table
-};

@@ -7,5 +7,5 @@ pub(crate) mod encoding;
 pub(crate) mod form;
 pub(crate) mod headers;
 pub(crate) mod json;
-pub(crate) mod network;
 pub(crate) mod timestamp;
+pub(crate) mod trusted_proxies;

@@ -5,7 +5,6 @@ use std::{
     collections::{BinaryHeap, HashMap, hash_map},
     fmt,
     future::{Ready, ready},
-    hash::{BuildHasher, Hasher, RandomState},
     mem,
     num::NonZeroU64,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -33,16 +32,13 @@ use crate::{
 pub struct MemoryReplayStore(Arc<Inner>);
 
 struct Inner {
-    shards: Box<[Mutex<Shard>]>,
+    deliveries: Mutex<Deliveries>,
     max: usize,
     clock: Clock,
     created: SystemTime,
     /// Creation time by the [steady](steady) clock.
     started: Duration,
 }
-
-/// Enough for many cores; few enough that each shard holds its share of the deliveries.
-const SHARDS: usize = 16;
 
 /// Maximum size of a delivery: its entry in a map that has just grown and in the previous map, and
 /// its place in the order of expiry.
@@ -59,9 +55,9 @@ fn half(key: &ReplayKey) -> Key {
     [word(0), word(8)]
 }
 
-struct Shard {
+struct Deliveries {
     max: usize,
-    entries: HashMap<Key, Entry, KeyHasher>,
+    entries: HashMap<Key, Entry>,
     /// Handled deliveries in the order of expiry.
     ///
     /// An entry that is claimed again after it has expired leaves an obsolete place behind, which
@@ -112,10 +108,8 @@ impl MemoryReplayStore {
     }
 
     fn with(max: usize, clock: Clock) -> Self {
-        // A small store has one shard, so that it uses its whole capacity.
-        let shards = if max < 1024 * SHARDS { 1 } else { SHARDS };
         Self(Arc::new(Inner {
-            shards: (0..shards).map(|_| Mutex::new(Shard::new(max / shards))).collect(),
+            deliveries: Mutex::new(Deliveries::new(max)),
             max,
             created: clock.now(),
             started: steady(),
@@ -132,13 +126,13 @@ impl MemoryReplayStore {
     /// Returns the number of deliveries that are claimed, and neither committed nor released yet.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.0.shards.iter().map(|shard| lock(shard).in_flight).sum()
+        self.lock().in_flight
     }
 
     /// Returns the number of deliveries in the store, both claimed and handled.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.shards.iter().map(|shard| lock(shard).entries.len()).sum()
+        self.lock().entries.len()
     }
 
     /// Returns `true` if the store is empty.
@@ -147,20 +141,15 @@ impl MemoryReplayStore {
         self.len() == 0
     }
 
-    fn shard(&self, [first, _]: Key) -> MutexGuard<'_, Shard> {
-        // There are 16 shards, or one.
-        lock(&self.0.shards[usize::from(first as u8) % self.0.shards.len()])
+    /// Locks the deliveries, even if the lock is poisoned: no code panics while it holds the lock,
+    /// and to fail for good would be worse.
+    fn lock(&self) -> MutexGuard<'_, Deliveries> {
+        self.0.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn nanos(time: Duration) -> Nanos {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Locks a shard, even if it is poisoned: no code panics while it holds the lock, and to fail for
-/// good would be worse.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Inner {
@@ -196,31 +185,31 @@ impl ReplayStore for MemoryReplayStore {
     fn claim(&self, key: &ReplayKey, token: ClaimToken, lease: Duration) -> Self::Claim {
         let (key, now) = (half(key), self.0.now());
         let until = now.steady.saturating_add(nanos(lease));
-        ready(self.shard(key).claim(key, token.number, now, until))
+        ready(self.lock().claim(key, token.number, now, until))
     }
 
     fn commit(&self, key: &ReplayKey, token: ClaimToken, retention: Duration) -> Self::Settle {
         let (key, now) = (half(key), self.0.now());
         let until = now.latest.saturating_add(nanos(retention));
-        ready(Ok(self.shard(key).commit(key, token.number, now, until)))
+        ready(Ok(self.lock().commit(key, token.number, now, until)))
     }
 
     fn release(&self, key: &ReplayKey, token: ClaimToken) -> Self::Settle {
         let key = half(key);
-        ready(Ok(self.shard(key).release(key, token.number, self.0.now())))
+        ready(Ok(self.lock().release(key, token.number, self.0.now())))
     }
 
     /// Does nothing: the work was done when the future was created.
     fn settle_in_background(&self, _: Self::Settle) {}
 }
 
-impl Shard {
+impl Deliveries {
     fn new(max: usize) -> Self {
         // A small allocation up front, so that no request of a quiet service pays for growth.
         let room = max.min(1024);
         Self {
             max,
-            entries: HashMap::with_capacity_and_hasher(room, KeyHasher::new()),
+            entries: HashMap::with_capacity(room),
             order: BinaryHeap::with_capacity(room),
             in_flight: 0,
             evicted: 0,
@@ -330,48 +319,6 @@ impl Shard {
             }
         }
         Ok(())
-    }
-}
-
-/// Hasher for keys, which are hashes already.
-///
-/// It adds a secret factor, or anyone who can obtain signatures could search for deliveries whose
-/// keys collide in the map.
-#[derive(Clone, Copy)]
-struct KeyHasher {
-    secret: [u64; 2],
-    folded: u64,
-}
-
-impl KeyHasher {
-    fn new() -> Self {
-        let random = RandomState::new();
-        Self { secret: [random.hash_one(0), random.hash_one(1) | 1], folded: 0 }
-    }
-}
-
-impl BuildHasher for KeyHasher {
-    type Hasher = Self;
-
-    fn build_hasher(&self) -> Self {
-        *self
-    }
-}
-
-impl Hasher for KeyHasher {
-    /// Uses the second word; the first one selects the shard.
-    fn write(&mut self, key: &[u8]) {
-        let word = key.last_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
-        let [mask, factor] = self.secret;
-        let product = u128::from(word ^ mask) * u128::from(factor);
-        self.folded = (product ^ product >> 64) as u64;
-    }
-
-    /// Ignores the number of words, which is the same for all keys.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.folded
     }
 }
 

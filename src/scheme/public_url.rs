@@ -1,16 +1,18 @@
 //! Public URL that a provider signs.
 
-use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::{Method, Uri, request::Parts};
 
 use crate::{
     error::ConfigError,
     outcome::{kind::RejectionKind, redact::url::is_host, rejection::Rejection},
-    parse::{headers::optional, network::Network},
+    parse::{headers::optional, trusted_proxies::TrustedProxies},
 };
 
 /// Public URL of a webhook as the provider knows it, for schemes that sign the URL.
+///
+/// Guide: [proxies](crate::guide::proxies).
 ///
 /// A server behind a proxy does not know its public name: anyone can write the `Host` and the
 /// `X-Forwarded-…` headers that it receives. You therefore configure the URL, in one of four ways,
@@ -58,7 +60,6 @@ pub struct PublicUrl {
 
 type UriOf = Arc<dyn for<'a> Fn(&'a Parts) -> Option<&'a Uri> + Send + Sync>;
 type UrlOf = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
-type PeerOf = Box<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 
 #[derive(Clone)]
 enum Kind {
@@ -70,8 +71,7 @@ enum Kind {
 
 struct Forwarded {
     hosts: Vec<String>,
-    proxies: Vec<Network>,
-    peer: PeerOf,
+    proxies: TrustedProxies,
 }
 
 impl PublicUrl {
@@ -133,35 +133,24 @@ impl PublicUrl {
     /// The path is that of the request. If a proxy strips a prefix, use [`base`](Self::base) or
     /// [`custom`](Self::custom).
     ///
-    /// Anyone can write these headers. They are trusted only if the peer is one of the `proxies`
-    /// (`10.0.0.0/8`, `fd00::/8`, `192.0.2.7`), and only for the listed `hosts`. Every other
-    /// request is rejected. `peer` returns the address of the connection:
+    /// Anyone can write these headers. They are trusted only in requests of a listed proxy, and only
+    /// for the listed `hosts`. Every other request is rejected.
     ///
     /// ```
-    /// use std::net::SocketAddr;
-    /// use axum::extract::ConnectInfo;
-    /// use tower_webhook::PublicUrl;
+    /// use tower_webhook::{PublicUrl, layer::TrustedProxies};
     ///
-    /// let url = PublicUrl::forwarded(["a.example", "b.example"], ["10.0.0.0/8"], |head| {
-    ///     let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    ///     Some(peer.ip())
-    /// })?;
-    /// # let _ = url;
-    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// # fn url(proxies: TrustedProxies) -> Result<PublicUrl, tower_webhook::ConfigError> {
+    /// PublicUrl::forwarded(["a.example", "b.example"], proxies)
+    /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// Returns an error if `hosts` is empty, or if a host or a network is malformed.
-    pub fn forwarded<H, N>(
+    /// Returns an error if `hosts` is empty, or if a host is malformed.
+    pub fn forwarded<H: Into<String>>(
         hosts: impl IntoIterator<Item = H>,
-        proxies: impl IntoIterator<Item = N>,
-        peer: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
-    ) -> Result<Self, ConfigError>
-    where
-        H: Into<String>,
-        N: AsRef<str>,
-    {
+        proxies: TrustedProxies,
+    ) -> Result<Self, ConfigError> {
         let hosts: Vec<String> = hosts.into_iter().map(Into::into).collect();
         for host in &hosts {
             if !is_host(host) {
@@ -171,12 +160,7 @@ impl PublicUrl {
         if hosts.is_empty() {
             return Err(invalid("", "there are no hosts; pass at least one"));
         }
-        let proxies = proxies.into_iter().map(|network| Network::parse(network.as_ref()));
-        Ok(Self::of(Kind::Forwarded(Arc::new(Forwarded {
-            hosts,
-            proxies: proxies.collect::<Result<_, _>>()?,
-            peer: Box::new(peer),
-        }))))
+        Ok(Self::of(Kind::Forwarded(Arc::new(Forwarded { hosts, proxies }))))
     }
 
     /// Creates a URL with a function of the request head.
@@ -265,8 +249,7 @@ impl Forwarded {
     /// Returns the scheme and host of the URL, or `None` if the peer is not a listed proxy or the
     /// headers have another host or scheme.
     fn origin(&self, head: &Parts, host: Option<&[u8]>) -> Result<Option<String>, Rejection> {
-        let is_proxy = (self.peer)(head)
-            .is_some_and(|peer| self.proxies.iter().any(|network| network.contains(peer)));
+        let is_proxy = self.proxies.peer(head).is_some_and(|peer| self.proxies.contain(peer));
         if !is_proxy {
             return Ok(None);
         }

@@ -17,7 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_webhook::{
     BufferedBody, Context, Outcome, Rejection, RejectionKind, SignatureLayer, Unverified, Verified,
     Verifier,
-    layer::{ByBody, ByHead, Requires},
+    layer::{ByBody, ByHead, Requires, TrustedProxies},
     observe::{Attempt, ClientIp, Event, EventKind, Observer},
     providers::{AzureEventGrid, BoxVerifier, Meta, SharedToken, Slack, Strava},
     scheme::Challenge,
@@ -453,12 +453,11 @@ async fn axum_tells_the_address_and_only_a_listed_proxy_changes_it() {
     let addresses = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&addresses);
     let client_ip = |proxies: &[&str]| {
-        ClientIp::new(|head| {
+        let proxies = TrustedProxies::new(proxies, |head| {
             let ConnectInfo(peer) = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
             Some(peer.ip())
-        })
-        .trust_proxies(http::HeaderName::from_static("x-forwarded-for"), proxies)
-        .unwrap()
+        });
+        ClientIp::forwarded(http::HeaderName::from_static("x-forwarded-for"), proxies.unwrap())
     };
     let observer = move |event: &Event<'_>| {
         kept.lock().unwrap().push(event.client_ip().unwrap());

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use tower_webhook::{
     Rejection, SignatureLayer, Verified,
-    layer::{ByBody, ByHead, Requires},
+    layer::{ByBody, ByHead, Requires, TrustedProxies},
     providers::Meta,
 };
 
@@ -72,7 +72,9 @@ async fn what_is_shown_says_what_it_is() {
     };
 
     let look_up = || async { Ok(Meta::new(secret()).unwrap()) };
-    let url = PublicUrl::forwarded(["a.example"], ["2001:db8::/32"], |_| None).unwrap();
+    let url = TrustedProxies::new(["2001:db8::/32"], |_| None)
+        .and_then(|proxies| PublicUrl::forwarded(["a.example"], proxies))
+        .unwrap();
     let twilio = Twilio::new(secret(), url).unwrap();
     let worldpay = Worldpay::new("1", secret()).unwrap();
     let exchange = Asana::with_secret_exchange(
@@ -95,7 +97,7 @@ async fn what_is_shown_says_what_it_is() {
         (format!("{exchange:?}"), "AsanaExchange"),
         (format!("{:?}", Alerts::new(|_| {})), "Alerts { threshold"),
         (format!("{:?}", Throttled::new((), 7)), "Window { passed: 0"),
-        (format!("{addresses:?}"), "ClientIp { forwarded"),
+        (format!("{addresses:?}"), "ClientIp::Peer"),
         (format!("{:?}", secret()), "Secret("),
         (format!("{:?}", Meta::new(secret()).unwrap()), "secrets: 1"),
         (begun("GitHub"), "SchemeState"),

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use tower_webhook::{
     ConfigError, Context, PublicUrl, Scheme, Secret, Secrets, SignatureLayer, Verifier,
-    layer::{ByBody, ByHead, Requires},
+    layer::{ByBody, ByHead, Requires, TrustedProxies},
     providers::{self, BasicAuth, GitHub, Meta, Provider, StandardWebhooks, Twilio},
     scheme::{SecretEncoding, Tolerance},
     verifier::{all_of, any_of, verifier_fn},
@@ -689,7 +689,8 @@ fn t36_the_text_of_a_configuration_error_says_the_way_out_and_no_secret() {
     let scheme = |rule| Scheme::hmac_sha256("x-s").secret_encoding(rule);
     let hex_key = scheme(SecretEncoding::Hex).verifier(secret()).unwrap_err();
     let base = |url: &str| PublicUrl::base(url).unwrap_err();
-    let networks = |network| PublicUrl::forwarded(["a"], [network], |_| None).unwrap_err();
+    let networks = |network| TrustedProxies::new([network], |_| None).unwrap_err();
+    let proxies = || TrustedProxies::new(["::1"], |_| None).unwrap();
     for (error, way_out) in [
         (Secret::new("").unwrap_err(), "environment variable"),
         (Secret::new(format!("{SECRET}\n")).unwrap_err(), "trim"),
@@ -703,7 +704,7 @@ fn t36_the_text_of_a_configuration_error_says_the_way_out_and_no_secret() {
         (base("https://user:password@example.com/?x"), "PublicUrl::fixed"),
         (base("user:password@example.com"), "https://"),
         (PublicUrl::fixed("https://user:password@a/#x").unwrap_err(), "fragment"),
-        (PublicUrl::forwarded(["user:password@a"], ["::1"], |_| None).unwrap_err(), "host, with"),
+        (PublicUrl::forwarded(["user:password@a"], proxies()).unwrap_err(), "host, with"),
         (networks("10.0.0.0/33"), "10.0.0.0/8"),
     ] {
         let text = format!("{error} {error:?}");

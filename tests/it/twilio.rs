@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use sha2::{Digest, Sha256};
 use tower_webhook::{
-    PublicUrl, RejectionKind, Secret, SignatureLayer, Verifier, providers::Twilio,
+    PublicUrl, RejectionKind, Secret, SignatureLayer, Verifier, layer::TrustedProxies,
+    providers::Twilio,
 };
 
 use crate::{
@@ -568,8 +569,10 @@ async fn t18_t42_forwarded_headers_count_from_listed_peers_for_listed_hosts_alon
     ] {
         let url_of = PublicUrl::forwarded(
             ["a.example", "b.example:8443"],
-            ["10.0.0.0/8", "fd00::/8"],
-            move |_| peer.map(|peer| peer.parse::<IpAddr>().unwrap()),
+            TrustedProxies::new(["10.0.0.0/8", "fd00::/8"], move |_| {
+                peer.map(|peer| peer.parse::<IpAddr>().unwrap())
+            })
+            .unwrap(),
         );
         let twilio = Twilio::new(secret(), url_of.unwrap()).unwrap();
         let signed = format!("{url}/x");
@@ -589,9 +592,8 @@ async fn t18_t42_forwarded_headers_count_from_listed_peers_for_listed_hosts_alon
 
 #[tokio::test]
 async fn an_authority_and_a_host_that_differ_are_two_requests_in_one() {
-    let url = PublicUrl::forwarded(["a.example", "b.example"], ["10.0.0.1"], |_| {
-        Some(IpAddr::from([10, 0, 0, 1]))
-    });
+    let proxies = TrustedProxies::new(["10.0.0.1"], |_| Some(IpAddr::from([10, 0, 0, 1])));
+    let url = PublicUrl::forwarded(["a.example", "b.example"], proxies.unwrap());
     let layer = SignatureLayer::new(Twilio::new(secret(), url.unwrap()).unwrap());
     let signature = STANDARD.encode(mac::<Sha1Mac>(SECRET.as_bytes(), b"https://a.example/x"));
     for (name, host, is_known) in [

@@ -36,7 +36,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, Outcome, PublicUrl, Rejection, Secret, SignatureLayer, Verifier,
-    layer::ByHead,
+    layer::{ByHead, TrustedProxies},
     providers::{self, Meta, MicrosoftGraph, Slack, Twilio},
 };
 
@@ -121,7 +121,9 @@ fn overloaded(body_limit: usize) -> MethodRouter {
 fn routes(body_limit: usize) -> Router {
     let token = Secret::new("verify token").unwrap();
     let meta = Meta::new(secret()).unwrap().verify_token(token).unwrap();
-    let url = PublicUrl::forwarded(["example.com"], ["127.0.0.0/8"], |_| None).unwrap();
+    let url = TrustedProxies::new(["127.0.0.0/8"], |_| None)
+        .and_then(|proxies| PublicUrl::forwarded(["example.com"], proxies))
+        .unwrap();
     let twilio = Twilio::new(secret(), url).unwrap();
     let slack = Slack::new(secret()).unwrap();
     let graph = MicrosoftGraph::new(secret()).unwrap();

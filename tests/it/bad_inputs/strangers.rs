@@ -10,6 +10,7 @@ use tower::{Layer, ServiceExt};
 use tower_webhook::{
     SignatureLayer,
     delivery_log::{DeliveryLog, Filter, MemoryLog},
+    layer::TrustedProxies,
     observe::{Alert, Alerts, ClientIp, Event},
 };
 
@@ -133,7 +134,8 @@ pub(super) async fn addresses(entry: &Entry) {
     let (raised, told) = (Arc::clone(&alerts), Arc::clone(&seen));
     let peer = IpAddr::from([192, 0, 2, 1]);
     let name = HeaderName::from_static("x-forwarded-for");
-    let client_ip = ClientIp::new(move |_| Some(peer)).trust_proxies(name, ["10.0.0.0/8"]).unwrap();
+    let proxies = TrustedProxies::new(["10.0.0.0/8"], move |_| Some(peer)).unwrap();
+    let client_ip = ClientIp::forwarded(name, proxies);
     let layer = meta_layer()
         .clock(at(1_700_000_000))
         .client_ip(client_ip)

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use tower_webhook::{
     ConfigError, PublicUrl, Secret, Secrets,
+    layer::TrustedProxies,
     providers::{
         BoxVerifier, GitHub, Meta, Shopify, Slack, StandardWebhooks, Stripe, Twilio, Webex,
     },
@@ -43,7 +44,8 @@ impl Url {
             Self::Proxy => [10, 0, 0, 1],
             Self::Stranger => [192, 0, 2, 1],
         };
-        PublicUrl::forwarded(["mycompany.com"], ["10.0.0.0/8"], move |_| Some(IpAddr::from(peer)))
+        let proxies = TrustedProxies::new(["10.0.0.0/8"], move |_| Some(IpAddr::from(peer)))?;
+        PublicUrl::forwarded(["mycompany.com"], proxies)
     }
 }
 
