@@ -1,5 +1,7 @@
 //! Extractors for axum (feature `axum`).
 //!
+//! Guide: [frameworks](crate::guide::frameworks).
+//!
 //! [`Signed`] extracts the proof of verification together with any other extractor. [`Verified`] is
 //! an extractor, too.
 //!

@@ -129,10 +129,7 @@ impl fmt::Display for ConfigError {
             }
             Self::IdInvalid { why } => write!(f, "invalid key ID or user name: {why}"),
             Self::HeaderSensitive { name } => {
-                write!(
-                    f,
-                    "invalid header to log `{name}`: it may hold a secret; leave it out of the list"
-                )
+                write!(f, "invalid header to log `{name}`: it may hold a secret; remove it")
             }
             Self::LogNotDurable => f.write_str(
                 "the delivery log is not durable: open it with `DeliveryLogBuilder::durable`, \
@@ -162,7 +159,7 @@ impl fmt::Display for ConfigError {
             ),
             Self::SecretInvalid { why } => write!(f, "invalid secret: {why}"),
             Self::SecretInWhitespace => f.write_str(
-                "invalid secret: there is white space around it, often the last newline of a \
+                "invalid secret: there is whitespace around it, often the last newline of a \
                  file; trim it, or use `Secret::from_bytes` if it is intended",
             ),
             Self::SecretOfSeveral { place, error } => write!(f, "secret {place}: {error}"),

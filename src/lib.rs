@@ -2,7 +2,7 @@
 //!
 //! [`SignatureLayer`] reads the request body, verifies the provider's signature over the bytes as
 //! received, and responds with `403 Forbidden` if the signature is missing or invalid. Your handler
-//! sees authentic requests only. The layer works with axum, hyper and tonic unchanged.
+//! sees only authentic requests. The layer works with axum, hyper and tonic unchanged.
 //!
 //! ```sh
 //! cargo add tower-webhook --features axum
@@ -30,8 +30,8 @@
 //! # Ok::<_, tower_webhook::ConfigError>(())
 //! ```
 //!
-//! An authentic request reaches the handler with a [`Verified`] in its extensions. Any other request
-//! gets an empty 403, whose response has a [`Rejection`] in its extensions. The reason is in the log
+//! An authentic request reaches the handler with a [`Verified`] in its extensions. A request that
+//! fails authentication gets an empty 403 by default, with a [`Rejection`] in the response's extensions. The reason is in the log
 //! (target `tower_webhook::security`), and never in the response.
 //!
 //! [Getting started](crate::guide::getting_started) continues from here. If an authentic webhook is
@@ -40,12 +40,13 @@
 //! # Why not compare an HMAC by hand
 //!
 //! - **Raw bytes.** The signature covers the body as sent. Frameworks decode it first.
-//! - **Limits.** Anyone can send you a body. By default the layer accepts 16 MiB, waits 10 seconds,
-//!   and holds 256 MiB for all unverified requests together.
+//! - **Limits.** Anyone can send you a body. By default the layer accepts the provider's maximum or
+//!   16 MiB, waits 10 seconds, and holds 256 MiB for all unverified requests together.
 //! - **Timing.** Comparisons take constant time.
-//! - **Replays.** A captured request stays valid, for most providers without any limit. The opt-in
+//! - **Replays.** For most providers a captured request never expires. The opt-in
 //!   [`ReplayLayer`](crate::replay::ReplayLayer) suppresses repeated deliveries.
-//! - **Operation.** Challenges, rotation, tenants, logs that name the cause of a mismatch.
+//! - **Operations.** The crate also handles challenges, rotation and tenants, and logs why a
+//!   signature did not match.
 //!
 //! # Main types
 //!
@@ -53,7 +54,7 @@
 //! |---|---|
 //! | [`SignatureLayer`] | the layer, with its limits and observers |
 //! | [`Verified`] | the proof in the request's extensions: provider, tenant, matching secret |
-//! | [`Rejection`], [`RejectionKind`] | the reason of a rejection, in the response's extensions |
+//! | [`Rejection`], [`RejectionKind`] | the reason for a rejection, in the response's extensions |
 //! | [`Verifier`] | the trait behind every provider, for custom verifiers |
 //! | [`Scheme`] | a signature scheme as data, for custom schemes |
 //! | [`Secret`], [`Secrets`] | one secret, or several during a rotation |
@@ -101,7 +102,7 @@
 //! | `axum` | the extractors [`Signed`](crate::axum::Signed) and [`Verified`], and whole paths in events under `nest` |
 //! | `delivery-log` | the [delivery log](delivery_log) in a custom store or in memory |
 //! | `delivery-log-sqlite` | the same in SQLite, which is bundled and needs a C compiler |
-//! | `delivery-log-postgres` | the same in PostgreSQL, by `sqlx`, with TLS by `rustls` |
+//! | `delivery-log-postgres` | the same in PostgreSQL, via `sqlx`, with TLS via `rustls` |
 //! | `metrics` | [`MetricsObserver`](observe::MetricsObserver), for the `metrics` facade |
 //! | `multipart` | Mailgun messages with attachments, by `multer` |
 //! | `replay-redis` | [`RedisStore`](replay::RedisStore), for several processes |

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{crypto::secret::Secret, error::ConfigError};
 
-/// The credentials of a vendor's customers besides the signing secret.
+/// The credentials of a vendor's customers other than the signing secret.
 #[derive(Clone, Copy)]
 pub(crate) struct Credentials {
     /// The credential that the verifier needs, and its place in the console.
@@ -31,8 +31,8 @@ pub(crate) enum CredentialForm {
     /// The value has a character that no signing secret of the vendor has.
     Has(char),
     Prefix(&'static str),
-    /// The value is a prefix and this many hexadecimal digits. The prefix alone could begin a
-    /// secret by chance.
+    /// The value is a prefix and this many hexadecimal digits. A secret could begin with the prefix
+    /// by chance.
     PrefixThenHex(&'static str, usize),
 }
 

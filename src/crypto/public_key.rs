@@ -129,8 +129,8 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// Returns an error if the string is not exactly one PEM block with this label, and for the
-    /// reasons of [`from_spki_base64`](Self::from_spki_base64).
+    /// Returns an error if the string is not exactly one PEM block with this label, and in the same
+    /// cases as [`from_spki_base64`](Self::from_spki_base64).
     pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
         let der = pem(text, "PUBLIC KEY").ok_or_else(|| invalid(pem_flaw(text)))?;
         Self::spki(&der)

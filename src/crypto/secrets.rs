@@ -38,7 +38,7 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// Returns the secrets after a check of their number alone, for values that sign nothing.
+    /// Checks only the number of secrets and returns them, for values that sign nothing.
     pub(crate) fn counted(self, present: usize) -> Result<Vec<Secret>, ConfigError> {
         match self.0.len() {
             0 => Err(ConfigError::SecretEmpty),

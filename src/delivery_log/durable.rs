@@ -98,8 +98,8 @@ where
     type Error = S::Error;
     type Future = DurableFuture<S, B>;
 
-    /// Returns [`Poll::Ready`] at once. The future polls the inner service for readiness after the
-    /// row is written.
+    /// Returns [`Poll::Ready`] immediately. The future polls the inner service for readiness after
+    /// the row is written.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
     }

@@ -1,6 +1,8 @@
 //! Log of every delivery, including rejected ones, in SQLite, PostgreSQL, memory, or a custom
 //! store.
 //!
+//! Guide: [delivery log](crate::guide::delivery_log).
+//!
 //! ```
 //! use std::time::Duration;
 //! use tower_webhook::{
@@ -93,7 +95,7 @@
 //!
 //! See [`Entry`] for the columns and [`DeliveryLogBuilder`] for the limits. Only listed headers are
 //! kept, and a header cannot be listed if its name suggests a secret. The log keeps the length and
-//! the SHA-256 digest of the body. It keeps the text of the body for verified requests only, unless
+//! the SHA-256 digest of the body. It keeps the text of the body only for verified requests, unless
 //! you [enable it for others](DeliveryLogBuilder::store_rejected_payloads). Until they are hashed,
 //! bodies of unverified requests use at most a quarter of the [queue's
 //! bytes](DeliveryLogBuilder::max_queued_bytes). If a body finds no room, its row has no digest.

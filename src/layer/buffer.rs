@@ -9,7 +9,7 @@ use crate::{
     outcome::kind::RejectionKind,
 };
 
-/// Maximum number of bytes that are allocated because of the declared length alone.
+/// Maximum number of bytes that are allocated only because of the declared length.
 const MAX_PREALLOCATION: usize = 64 << 10;
 
 /// Longest body, in bytes, that takes the place of older ones when the budget is spent.
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn room_follows_what_has_arrived_and_ends_at_the_declared_length() {
         for (declared, limit, frame, frames, room) in [
-            // The declared length alone reserves 64 KiB at most.
+            // The declared length reserves at most 64 KiB.
             (usize::MAX, usize::MAX, 1, 2, 64 << 10),
             (1 << 30, 1 << 30, 1000, 2, 64 << 10),
             // A true length is met exactly.

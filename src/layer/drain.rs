@@ -19,8 +19,9 @@ use crate::layer::budget::Budget;
 /// hashes any of it. Otherwise the connection is reset, the response is lost, and proxies mark the
 /// server as failed.
 ///
-/// Beyond a limit the layer sends the response at once, with `connection: close` on HTTP/1. It also
-/// sends the response at once if the sender waits for `100 Continue` and so has not sent a byte.
+/// Beyond a limit the layer sends the response immediately, with `connection: close` on HTTP/1. It
+/// also sends the response immediately if the sender waits for `100 Continue` and so has not sent a
+/// byte.
 ///
 /// Set your proxy's own body limit (nginx: `client_max_body_size`) to at most
 /// [`max_bytes`](Self::max_bytes).
@@ -90,11 +91,11 @@ impl Drain {
         self
     }
 
-    /// Sets how many requests of a layer and its clones may wait for more bytes at once. The
+    /// Sets how many requests of a layer and its clones may wait for more bytes concurrently. The
     /// default is 1,024.
     ///
     /// A body that has arrived completely needs no place. Beyond the limit, the request that has
-    /// drained longest gets its response at once, so senders that stall take no places from
+    /// drained longest gets its response immediately, so senders that stall take no places from
     /// requests that are almost complete.
     pub const fn max_concurrent(mut self, requests: usize) -> Self {
         self.max_concurrent = requests;

@@ -202,33 +202,36 @@ impl<M> SignatureLayer<M> {
         self.update(|config| config.defaults = config.defaults.with_body_limit(bytes))
     }
 
-    /// Sets how many bytes of unverified bodies the layer may hold at once, 256 MiB by default.
+    /// Sets how many bytes of unverified bodies the layer may hold, 256 MiB by default.
     ///
     /// Bounds the memory used by unverified bodies, however many clients send them. Clones of the
-    /// layer and their services share one budget. This call starts a new one.
-    ///
-    /// Bytes count while their request waits: for more of the body, for other tasks after 64
-    /// frames, or for a lookup by the body. They are free again when the body has been verified or
-    /// its request has ended. When the budget is spent:
-    ///
-    /// - A body that has arrived completely is still verified.
-    /// - A body of at most 64 KiB (and at most a sixteenth of the budget) takes the place of the
-    ///   bodies that have waited longest, so that authentic small deliveries get through. A body
-    ///   that has lost its place is dropped and rejected with `503 Service Unavailable` when it has
-    ///   to wait again. Until that moment, up to a sixteenth more than the budget can be in memory.
-    ///   A body of undeclared length is small until it exceeds this size.
-    /// - A larger body that has to wait is dropped and rejected with 503 and `Retry-After`.
-    ///   Evicting older bodies instead would prevent any from completing under load.
+    /// layer and their services share one budget; calling `byte_budget` starts a new one.
     ///
     /// Set the budget to many times the body limit. A body longer than the whole budget is rejected
     /// with `413 Payload Too Large`.
+    ///
+    /// Bytes count while their request waits: for more of the body, for other tasks after 64
+    /// frames, or for a lookup by the body. They are free again when the body has been verified or
+    /// its request has ended.
+    ///
+    /// # When the budget is full
+    ///
+    /// - A body that has arrived completely is still verified.
+    /// - A body of at most 64 KiB (and at most a sixteenth of the budget) evicts the bodies that
+    ///   have waited longest, so that authentic small deliveries get through. An evicted body is
+    ///   rejected with `503 Service Unavailable` the next time it waits. Memory may exceed the
+    ///   budget by one sixteenth until then. A body of undeclared length counts as small until it
+    ///   exceeds this size.
+    /// - A larger body that has to wait is dropped and rejected with 503 and `Retry-After`.
+    ///   Evicting older bodies instead would prevent any from completing under load.
     pub fn byte_budget(self, bytes: usize) -> Self {
         self.update(|config| config.budget = Budget::of_bytes(bytes))
     }
 
     /// Sets the limits on draining the rest of a body before an early response; see [`Drain`].
     ///
-    /// Clones of the layer and their services share the places. This call starts new ones.
+    /// Clones of the layer and their services share one [`max_concurrent`](Drain::max_concurrent)
+    /// count; calling `drain` starts a new one.
     pub fn drain(self, drain: Drain) -> Self {
         self.update(|config| {
             config.drain = drain;
@@ -336,9 +339,11 @@ impl<M> SignatureLayer<M> {
     /// Use this mode to roll the layer out in front of a handler that is already in use: it shows
     /// whether the secret and the URL are right before the layer rejects anything. **Anyone can
     /// call the inner service while it is on.** To leave it, wait until authentic deliveries cause
-    /// no [`Unverified`](crate::observe::EventKind::Unverified) event, then delete this call. A
-    /// handler with `Extension<Verified>` responds to unverified requests with
-    /// `500 Internal Server Error`. Extract an `Option` of it meanwhile, or neither.
+    /// no [`Unverified`](crate::observe::EventKind::Unverified) event, then delete this call.
+    ///
+    /// **[`Signed`](crate::axum::Signed) and [`Verified`](crate::Verified) still respond with
+    /// `500 Internal Server Error` to an unverified request.** So does `Extension<Verified>`. Until
+    /// then, extract `Option<Verified>`, or neither type.
     ///
     /// A body that is over the limit or the budget, too slow or unreadable is still rejected,
     /// because there is no complete body to forward. The layer still responds to challenges.

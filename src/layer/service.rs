@@ -87,7 +87,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<M, S, B>;
 
-    /// Returns ready at once.
+    /// Returns ready immediately.
     ///
     /// The inner service is polled for readiness only after a request has been verified, so that
     /// unverified requests hold none of its capacity.

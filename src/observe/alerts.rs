@@ -29,6 +29,10 @@ use crate::{
 /// | [`SecretStoppedWorking`](Alert::SecretStoppedWorking) | a tenant with verified requests gets this many rejections in a row: the secret was changed on one side only | 5 |
 /// | [`SecretNeverWorked`](Alert::SecretNeverWorked) | a tenant without any verified request gets this many well-formed signatures that do not match: the secret probably belongs to another endpoint | 5 |
 ///
+/// Without tenants, the two alerts about secrets count the requests of a provider together, over
+/// all layers that share this observer, and their `tenant` is `None`. `ManyRefusals` then counts
+/// only by address, which requires a [`client_ip`](crate::SignatureLayer::client_ip).
+///
 /// `ManyRefusals` is raised at most once within its window, `SecretStoppedWorking` again only after
 /// a request of the tenant has been verified, and `SecretNeverWorked` again after an hour. At most
 /// [`max_suspects`](Self::max_suspects) addresses, and as many tenants, are tracked.
@@ -63,7 +67,8 @@ pub enum Alert {
         /// Provider of the last rejected request.
         provider: &'static str,
     },
-    /// All requests fail for a tenant that had verified requests before.
+    /// All requests fail for a tenant that had verified requests before; without tenants, for a
+    /// provider.
     ///
     /// The secret was probably changed. An attack looks the same only if no authentic request
     /// arrives in between.
@@ -75,7 +80,8 @@ pub enum Alert {
         /// Number of consecutive rejections.
         count: u32,
     },
-    /// No request of a tenant has been verified since the server started.
+    /// No request of a tenant has been verified since the server started; without tenants, none of
+    /// a provider.
     ///
     /// The secret is probably wrong. Only well-formed signatures count, because a request without
     /// one says nothing about the secret.
@@ -278,7 +284,7 @@ fn network(address: IpAddr) -> IpAddr {
 
 impl Observer for Alerts {
     fn observe(&self, event: &Event<'_>) {
-        // Use the name of the layer: a custom verifier may report its own name in acceptances only.
+        // Use the name of the layer: a custom verifier may report its own name only in acceptances.
         let provider = event.attempt().provider();
         let endpoint = || (provider, event.tenant().map(Arc::from));
         match event.kind() {

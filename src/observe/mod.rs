@@ -1,5 +1,7 @@
 //! Events about each request: `tracing` events, metrics, alerts and custom observers.
 //!
+//! Guide: [observability](crate::guide::observability).
+//!
 //! With the feature `tracing`, which is enabled by default, each layer [writes its events to
 //! `tracing`](#what-is-written-to-tracing).
 //!
@@ -32,6 +34,45 @@
 //! [`Panicked`](EventKind::Panicked). Before the inner service is called, the layer reports
 //! [`Accepted`](EventKind::Accepted) or, for an unverified request in report-only mode,
 //! [`Unverified`](EventKind::Unverified).
+//!
+//! # Event names
+//!
+//! [`Event::name`] is the name of the event, and [`Event::kind`] its kind:
+//!
+//! | event | kind | emitted when |
+//! |---|---|---|
+//! | `webhook_accepted` | [`Accepted`](EventKind::Accepted) | a request was verified, before the inner service is called |
+//! | `webhook_cancelled` | [`Cancelled`](EventKind::Cancelled) | a request was dropped before its end |
+//! | `webhook_handshake` | [`Challenge`](EventKind::Challenge) | the layer responded to a challenge |
+//! | `webhook_completed` | [`Completed`](EventKind::Completed) | the inner service has responded, or returned an error |
+//! | `webhook_first_contact` | [`FirstContact`](EventKind::FirstContact) | the layer responded to an unsigned first contact |
+//! | `webhook_panicked` | [`Panicked`](EventKind::Panicked) | the inner service panicked |
+//! | `rate_limit_exceeded` | [`RateLimited`](EventKind::RateLimited) | a custom layer rejected a request; the layers of this crate never emit it |
+//! | `invalid_webhook_signature` | [`Rejected`](EventKind::Rejected) or [`Unverified`](EventKind::Unverified) | a delivery failed authentication: its signature, timestamp, tenant or URL, or a header that the scheme needs |
+//! | `webhook_unsigned_probe` | [`Rejected`](EventKind::Rejected) or [`Unverified`](EventKind::Unverified) | a GET or HEAD has no signature: a browser or a health check |
+//! | `webhook_verification_failed` | [`Rejected`](EventKind::Rejected) or [`Unverified`](EventKind::Unverified) | a challenge, with which a provider checks your URL, failed, is malformed or was not expected |
+//! | `webhook_config_error` | [`Rejected`](EventKind::Rejected) or [`Unverified`](EventKind::Unverified) | verification was not possible: the store of secrets is down, the clock is wrong, or the verifier panicked |
+//! | `webhook_body_refused` | [`Rejected`](EventKind::Rejected) | the body is too long, too slow or unreadable |
+//! | `webhook_overload` | [`Rejected`](EventKind::Rejected) | the byte budget is full |
+//! | `webhook_duplicate` | [`Replay`](EventKind::Replay) | a delivery that was handled before is repeated |
+//! | `webhook_in_flight` | [`Replay`](EventKind::Replay) | a delivery that is being handled is repeated |
+//! | `webhook_replay_store_failed` | [`Replay`](EventKind::Replay) | the replay store failed, and the guard responded with 503 |
+//! | `webhook_config_error` | [`Replay`](EventKind::Replay) | the replay guard is misconfigured |
+//! | `webhook_event_id_not_signed` | [`EventIdNotSigned`](EventKind::EventIdNotSigned) | the replay guard cannot use the event ID, because the signature does not cover the body; once for each guard |
+//! | `webhook_replay_evicted` | [`Evicted`](EventKind::Evicted) | the replay store evicted handled deliveries before they expired |
+//! | `webhook_guard_restored` | [`GuardRestored`](EventKind::GuardRestored) | the replay store responds again after an outage |
+//! | `webhook_lease_lost` | [`LeaseLost`](EventKind::LeaseLost) | the handler ran longer than the lease |
+//! | `webhook_replay_unbounded` | [`RetentionUnbounded`](EventKind::RetentionUnbounded) | the replay guard keeps deliveries until the store is full; once for each guard |
+//! | `webhook_unguardable` | [`Unguardable`](EventKind::Unguardable) | the replay guard dispatches deliveries that it cannot distinguish; once for each guard |
+//! | `webhook_unguarded` | [`Unguarded`](EventKind::Unguarded) | the replay guard dispatched a request although its store failed; at the start of an outage, then once a minute |
+//! | `webhook_unsettled` | [`Unsettled`](EventKind::Unsettled) | the handler has responded, but the replay store could not record it |
+//! | `webhook_events_suppressed` | [`Suppressed`](EventKind::Suppressed) | [`Throttled`] has suppressed events since its last report |
+//!
+//! `invalid_webhook_signature` is about a delivery, and `webhook_verification_failed` about a
+//! challenge. The first one points to a wrong secret or URL, or to an attack. The second one points
+//! to a wrong verify token, or to a malformed or unexpected challenge.
+//!
+//! `webhook_secret_never_worked` has no kind: only `tracing` gets it.
 //!
 //! # What is written to `tracing`
 //!

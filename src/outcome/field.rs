@@ -6,7 +6,7 @@ use http::HeaderName;
 
 /// Part of a request that is at fault, as [`Rejection::field`](crate::Rejection::field) returns it.
 ///
-/// `Display` writes the name alone: `x-hub-signature-256`, `path`.
+/// `Display` writes only the name: `x-hub-signature-256`, `path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Field {

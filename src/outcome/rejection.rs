@@ -22,6 +22,8 @@ use crate::{
 
 /// A rejected request, and the reason.
 ///
+/// Guide: [rejections](crate::guide::rejections).
+///
 /// The sender learns only the status. The layer puts the rejection into the **response's**
 /// extensions, so that layers above can log and count it:
 ///

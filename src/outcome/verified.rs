@@ -212,8 +212,7 @@ impl Verified {
     /// provider signs an ID with each, or a time and [unique content](Self::with_unique_content).
     ///
     /// Otherwise, authentic deliveries can be identical, and no [`replay_key`](Self::replay_key)
-    /// can distinguish them from a replay. A time alone is the same for all deliveries of one
-    /// second.
+    /// can distinguish them from a replay. Deliveries of the same second have the same time.
     #[must_use]
     pub const fn has_unique_replay_key(&self) -> bool {
         let has_unique_content = self.has_unique_content && self.signed_at.is_some();
@@ -276,8 +275,11 @@ impl Verified {
         self
     }
 
-    /// Returns the delivery's ID as the provider sent it. Most are **not signed**: see
+    /// Returns the delivery's ID as the provider sent it in a header. Most are **not signed**: see
     /// [`delivery_id_is_signed`](Self::delivery_id_is_signed).
+    ///
+    /// This crate's providers do not extract an ID from the body, except for Mailgun's signed
+    /// token.
     #[must_use]
     pub const fn delivery_id(&self) -> Option<&HeaderValue> {
         self.delivery_id.as_ref()

@@ -22,8 +22,8 @@ macro_rules! scheme_methods {
         ///
         /// # Errors
         ///
-        /// Returns an error if a secret is not in the provider's format (see above), or if there
-        /// are none or more than 16.
+        /// Returns an error if a secret is invalid (see [`Secret::new`](crate::Secret::new)) or not
+        /// in the provider's format, or if there are none or more than 16.
         pub fn new(secrets: impl $crate::crypto::secrets::IntoSecrets) -> Result<Self, $crate::error::ConfigError> {
             Self::SCHEME.verifier(secrets).map(Self)
         }
@@ -36,8 +36,8 @@ macro_rules! scheme_methods {
         ///
         /// # Errors
         ///
-        /// Returns an error if a secret is not in the provider's format (see above), or if there
-        /// are none or more than 16.
+        /// Returns an error if a secret is invalid (see [`Secret::new`](crate::Secret::new)) or not
+        /// in the provider's format, or if there are none or more than 16.
         pub fn new(
             secrets: impl $crate::crypto::secrets::IntoSecrets,
             url: $crate::scheme::public_url::PublicUrl,

@@ -1,6 +1,8 @@
 //! Providers, each with a type that is ready to use. [`by_name`] finds a provider by a name from
 //! your configuration.
 //!
+//! Guide: [providers](crate::guide::providers).
+//!
 #![doc = include_str!("pages/catalogue.md")]
 //!
 //! *Tolerance* is the age up to which a signed timestamp is accepted. "None" means that a captured
@@ -18,7 +20,7 @@
 //!
 //! *Vendor vector*: a test vector that the vendor publishes is recomputed in this crate's tests.
 //! *Public vector*: the same, published by others. *Vendor's documentation* or *source*: read
-//! there, without a vector. **Second-hand**: known from other receivers only. Try it with a real
+//! there, without a vector. **Second-hand**: known only from other receivers. Try it with a real
 //! delivery before you rely on it, and tell us.
 
 pub(crate) mod apply;

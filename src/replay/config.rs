@@ -170,7 +170,7 @@ impl Config {
             }
         };
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            // 5 to 30 seconds, spread by the key, so that not all senders retry at once.
+            // 5 to 30 seconds, spread by the key, so that not all senders retry at the same time.
             let spread = answer.key.and_then(|key| key.as_ref().first().copied());
             let seconds = 5 + u16::from(spread.unwrap_or_default() % 26);
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

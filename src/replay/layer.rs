@@ -18,6 +18,8 @@ use crate::{
 
 /// Layer that keeps repeated deliveries from the handler; see [the module](super).
 ///
+/// Guide: [replay protection](crate::guide::replay).
+///
 /// Put it below the [`SignatureLayer`](crate::SignatureLayer), and above everything that may fail:
 /// a delivery that fails is released, and handled when the sender repeats it.
 ///
@@ -68,11 +70,11 @@ impl<T: ReplayStore> ReplayLayer<T> {
     /// | checks a signed timestamp | one hour longer than the verifier accepts the delivery, at least 70 minutes | this time, if it is longer than the default |
     /// | accepts the delivery indefinitely | unbounded | this time |
     ///
-    /// The hour allows for a clock that is set back. An unbounded delivery is kept until a
-    /// [`MemoryReplayStore`](super::MemoryReplayStore) or a Redis server is full. To bound it, set
-    /// a tolerance in the verifier, or a retention here, after which a replay is handled again. The
-    /// guard reports [`RetentionUnbounded`](crate::observe::EventKind::RetentionUnbounded) once if
-    /// neither is set.
+    /// The hour allows for a clock that is set back. An unbounded delivery is kept until the store
+    /// is full. To bound it, set a tolerance in the verifier, or a retention here, after which a
+    /// replay is handled again. The guard reports
+    /// [`RetentionUnbounded`](crate::observe::EventKind::RetentionUnbounded) once if neither is
+    /// set.
     ///
     /// For providers that sign an ID, set the time for which they repeat a delivery: a day or more.
     pub fn retention(self, retention: Duration) -> Self {
@@ -121,9 +123,16 @@ impl<T: ReplayStore> ReplayLayer<T> {
     /// and Square's `event_id`; see [`event_id`](Self::event_id).
     ///
     /// The delivery is kept at least for the whole retry schedule of the provider.
-    /// [`DeliveryPolicy::event_id`](crate::providers::DeliveryPolicy::event_id) reports which
-    /// providers document one. Deliveries of other providers and of custom verifiers keep their
-    /// default replay key.
+    /// [`DeliveryPolicy::event_id`](crate::providers::DeliveryPolicy::event_id) reports the field.
+    /// Deliveries of other providers and of custom verifiers keep their default replay key.
+    ///
+    /// Thirteen providers document an event ID: [`CheckoutCom`](crate::providers::CheckoutCom),
+    /// [`CircleCi`](crate::providers::CircleCi), [`CustomerIo`](crate::providers::CustomerIo),
+    /// [`Intercom`](crate::providers::Intercom), [`Mux`](crate::providers::Mux),
+    /// [`Notion`](crate::providers::Notion), [`Nylas`](crate::providers::Nylas),
+    /// [`Paddle`](crate::providers::Paddle), [`Slack`](crate::providers::Slack),
+    /// [`Square`](crate::providers::Square), [`Stripe`](crate::providers::Stripe),
+    /// [`Telnyx`](crate::providers::Telnyx) and [`WorkOs`](crate::providers::WorkOs).
     pub fn by_event_id(self) -> Self {
         self.update(|config| config.event_id = Some(KnownBy::OfProvider))
     }
@@ -140,7 +149,7 @@ impl<T: ReplayStore> ReplayLayer<T> {
     /// 503 that makes their senders retry.
     ///
     /// The first unguarded delivery of an outage reports
-    /// [`EventKind::Unguarded`](crate::observe::EventKind::Unguarded) at once. While the outage
+    /// [`EventKind::Unguarded`](crate::observe::EventKind::Unguarded) immediately. While the outage
     /// lasts, one delivery a minute reports it again, with the number of deliveries since. When the
     /// store responds again, [`EventKind::GuardRestored`](crate::observe::EventKind::GuardRestored)
     /// reports the total. [`Event::is_unguarded`](crate::observe::Event::is_unguarded) marks each

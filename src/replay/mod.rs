@@ -1,5 +1,7 @@
 //! Replay protection: a layer that keeps repeated deliveries from the handler.
 //!
+//! Guide: [replay protection](crate::guide::replay).
+//!
 //! Providers repeat a delivery if they do not see its response, and an attacker who captured an
 //! authentic request can send it again unchanged. [`ReplayLayer`], the replay guard, records
 //! handled deliveries and responds to their repetitions itself. Put it below the

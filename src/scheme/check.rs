@@ -130,7 +130,7 @@ impl Scheme {
 
 /// Returns `true` if the HMAC of a challenge's token could be a signature by this scheme.
 ///
-/// A scheme that signs the body alone is safe, because its verifier rejects a body that is a token.
+/// A scheme that signs only the body is safe, because its verifier rejects a body that is a token.
 fn may_sign_token(scheme: &Scheme) -> bool {
     scheme.algorithm == Algorithm::HmacSha256
         && scheme.signed_content != [Component::Body]

@@ -27,6 +27,7 @@ use crate::{
 /// Declaration of a signature scheme: independent choices that describe how a provider signs.
 ///
 /// A scheme starts as a hex-encoded tag of the body in one header. Each setter changes one choice.
+/// Guide: [custom verifiers](crate::guide::custom_verifiers).
 ///
 /// ```
 /// use tower_webhook::scheme::{
@@ -195,7 +196,7 @@ impl Scheme {
     /// Sets the components of the signed content, in order. Components before the body are hashed
     /// before it arrives.
     ///
-    /// No captured request can be split into another one with the same signed content:
+    /// To keep requests unambiguous, the verifier enforces:
     ///
     /// - An ID, a header, and the path and query of a URL are rejected if they contain the literal
     ///   between them and the body.
@@ -203,7 +204,8 @@ impl Scheme {
     ///   have, and the body must begin (or end) with a byte that no URL has, as JSON and XML do.
     ///   Another body is rejected. A [fixed](crate::PublicUrl::fixed) URL needs neither.
     /// - A number of seconds (milliseconds) without a literal next to it must have 10 (13) digits.
-    /// - A date and a component of variable length cannot both touch the body without a literal.
+    /// - If a date touches the body, a component of variable length must not, unless a literal
+    ///   separates them.
     /// - The method must be one of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS.
     /// - Two adjacent components of variable length are rejected when the verifier is built.
     ///
@@ -234,8 +236,7 @@ impl Scheme {
         self
     }
 
-    /// Sets how far the timestamp can be off, instead of [`Tolerance::DEFAULT`] (24 hours back, 5
-    /// minutes ahead).
+    /// Sets the time tolerance, by default [`Tolerance::DEFAULT`]: 24 hours back, 5 minutes ahead.
     pub const fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = Some(tolerance);
         self
@@ -247,7 +248,7 @@ impl Scheme {
         self
     }
 
-    /// Declares that each delivery signs an ID in its body, or a nonce, besides its timestamp.
+    /// Declares that each delivery signs an ID in its body or a nonce, and also its timestamp.
     ///
     /// The [`ReplayLayer`](crate::replay::ReplayLayer) then guards deliveries whose timestamp is
     /// signed. Without it, and without a signed ID, two authentic deliveries in one second can be
@@ -280,9 +281,8 @@ impl Scheme {
 
     /// Sets further schemes of the same sender and secret, each with headers of its own.
     ///
-    /// They are for other products, or for newer versions. A request with one of these headers is
-    /// verified by the first scheme whose header it has, whatever else it carries, so list the
-    /// stronger one first. Nested families are ignored.
+    /// They cover other products or newer versions. The first whose header is present verifies the
+    /// request, whatever else it carries: list the stronger first. Nested families are ignored.
     pub const fn families(mut self, families: &'static [Self]) -> Self {
         self.families = families;
         self

@@ -56,7 +56,12 @@ impl Scheme {
             algorithm: algorithm(self.algorithm),
             key: key(self.secret_encoding),
             signed_content: template(self.signed_content),
-            parts: parts(self.signed_content),
+            parts: match self.time {
+                Some((TimestampSource::Json(_), _)) => {
+                    format!("{}, which has the timestamp", parts(self.signed_content))
+                }
+                _ => parts(self.signed_content),
+            },
             delivery_id: self.delivery_id.map(|name| match self.signs_id() {
                 true => format!("`{name}`, signed"),
                 false => format!("`{name}`, **not** signed"),

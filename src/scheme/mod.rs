@@ -1,5 +1,7 @@
 //! Declarative signature schemes: data that describes how a provider signs its requests.
 //!
+//! Guide: [custom verifiers](crate::guide::custom_verifiers).
+//!
 //! ```
 //! use tower_webhook::{SignatureLayer, scheme::Scheme};
 //!

@@ -228,8 +228,8 @@ impl Inner {
 
     /// Returns the replay material of a delivery with this signed ID, for a scheme without a name.
     ///
-    /// The ID alone is not enough: another scheme without a name, and another sender of this
-    /// scheme, can use the same IDs.
+    /// The ID is not enough: another scheme without a name, and another sender of this scheme, can
+    /// use the same IDs.
     fn identity_without_a_name(&self, id: &[u8]) -> Vec<u8> {
         let Self { scheme, keys, sender, .. } = self;
         let [signature, name] = [scheme.signature_field(), scheme.delivery_id.unwrap_or("")];

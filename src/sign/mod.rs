@@ -1,5 +1,7 @@
 //! Signing of requests as providers sign them, for tests of your handlers.
 //!
+//! Guide: [testing](crate::guide::testing).
+//!
 //! Set the content type of the request yourself: without it, axum's `Json` responds with
 //! `415 Unsupported Media Type`.
 //!

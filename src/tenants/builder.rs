@@ -183,7 +183,7 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
     ///
     /// # Unsigned requests
     ///
-    /// Tenants differ in their secrets alone, so the decoy rejects from the head the requests that
+    /// Tenants differ only in their secrets, so the decoy rejects from the head the requests that
     /// every tenant's verifier would reject. A request whose signature is missing, malformed or
     /// repeated costs no call to the store, unless it is a challenge or its ID is cached.
     ///

@@ -1,5 +1,7 @@
 //! Lookups of tenants' secrets in a custom store, for each request.
 //!
+//! Guide: [tenants](crate::guide::tenants).
+//!
 //! ```
 //! use std::{collections::HashMap, convert::Infallible, sync::Arc};
 //! use tower_webhook::{

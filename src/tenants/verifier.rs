@@ -89,7 +89,7 @@ impl<V> TenantVerifier<V> {
         rejection.field = rejection.field.filter(|_| !is_hidden);
         rejection.measure = rejection.measure.filter(|_| !is_hidden);
         if let Some(details) = rejection.details.as_mut().filter(|_| is_hidden) {
-            // The URL stays, and is shown for a mismatch only: removing it would take less time.
+            // The URL stays, and is shown only for a mismatch: removing it would take less time.
             Arc::make_mut(details).source = None;
         }
         rejection
@@ -153,7 +153,7 @@ impl<V> fmt::Debug for TenantVerifier<V> {
 
 pub(crate) type Found<V> = Result<TenantVerifier<V>, Rejection>;
 
-/// Lookup of a tenant: at once from the cache, or by a call to the store.
+/// Lookup of a tenant: immediately from the cache, or by a call to the store.
 ///
 /// Poll it within a Tokio runtime whose timer is enabled, unless the tenant is cached.
 #[must_use = "futures do nothing unless they are polled"]

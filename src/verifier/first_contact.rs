@@ -250,7 +250,7 @@ impl FirstContacts {
         of_one
     }
 
-    /// Returns `true` if there are none besides the exchanged ones.
+    /// Returns `true` if there are none other than the exchanged ones.
     pub(crate) const fn is_none(&self) -> bool {
         self.known[0].is_none()
     }

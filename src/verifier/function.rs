@@ -21,8 +21,8 @@ pub struct VerifierFn<F> {
 
 /// Creates a verifier from a function of the request head and the whole body.
 ///
-/// The function decides after the body has been read. To reject a request by its head alone, or to
-/// check a time by the layer's clock, implement [`Verifier`]. In a function, check a time with
+/// The function decides after the body has been read. To reject a request by its head, or to check
+/// a time by the layer's clock, implement [`Verifier`]. In a function, check a time with
 /// [`Tolerance::check`](crate::scheme::Tolerance::check) and a custom
 /// [`Clock`](crate::verifier::Clock). [`with_defaults`](VerifierFn::with_defaults) sets the
 /// provider's name in its rejections.

@@ -1,4 +1,10 @@
 //! The [`Verifier`] trait, and verifiers made of functions and of other verifiers.
+//!
+//! Guide: [custom verifiers](crate::guide::custom_verifiers).
+//!
+//! [`verifier_fn`] creates a verifier from a function. [`any_of`] and [`all_of`] combine two
+//! verifiers: either or both must accept. [`with_challenge`] adds a challenge to a verifier.
+//! Implement the trait to reject a request by its head, or to hash the body as it arrives.
 
 pub(crate) mod challenge;
 pub(crate) mod closure;

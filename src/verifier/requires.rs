@@ -26,7 +26,7 @@ use crate::{
 /// # let _ = (one, either);
 /// ```
 ///
-/// The header alone proves nothing: the verifier checks the signature in it.
+/// The header proves nothing: the verifier checks the signature in it.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Requires(Headers);

@@ -23,7 +23,9 @@ use crate::{
     },
 };
 
-/// The source of a [`SignatureLayer`](crate::SignatureLayer)'s verifiers. These types are sources:
+/// Source of a layer's verifiers: a verifier, a lookup, or `Tenants`.
+///
+/// These types are sources of a [`SignatureLayer`](crate::SignatureLayer):
 ///
 /// - a [`Verifier`] that is `Clone`, such as each provider, or a verifier in an `Arc`;
 /// - a [`MakeVerifier`], a lookup with a custom type;

@@ -26,29 +26,52 @@ use crate::{
 ///
 /// You can pass any verifier that is also `Clone` to [`SignatureLayer::new`].
 ///
+/// Guide: [custom verifiers](crate::guide::custom_verifiers).
+///
 /// # Example
 ///
 /// ```
 /// use bytes::Bytes;
-/// use tower_webhook::{Context, Outcome, Rejection, Secret, Verified, Verifier};
+/// use hmac::{Hmac, KeyInit, Mac};
+/// use sha2::Sha256;
+/// use tower_webhook::{Context, Outcome, Rejection, SignatureLayer, Verified, Verifier};
 ///
-/// /// Acme sends the shared token in reverse.
-/// #[derive(Clone, Debug)]
-/// struct Acme(Secret);
+/// /// HMAC-SHA256 of the body, in hexadecimal digits in `x-acme`.
+/// #[derive(Clone)]
+/// struct Acme(Hmac<Sha256>);
 ///
 /// impl Verifier for Acme {
-///     type State = ();
+///     type State = (Vec<u8>, Hmac<Sha256>);
 ///
-///     fn begin(&self, request: &Context<'_>) -> Result<(), Rejection> {
-///         let token = request.head().headers.get("x-acme").ok_or(Rejection::missing("x-acme"))?;
-///         let reversed: Vec<u8> = token.as_bytes().iter().rev().copied().collect();
-///         self.0.matches(&reversed).then_some(()).ok_or(Rejection::mismatch())
+///     fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
+///         let text = request.head().headers.get("x-acme").ok_or(Rejection::missing("x-acme"))?;
+///         let hex = text.to_str().map_err(|_| Rejection::malformed("x-acme"))?;
+///         let tag: Option<Vec<u8>> = (0..hex.len())
+///             .step_by(2)
+///             .map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok())
+///             .collect();
+///         Ok((tag.ok_or(Rejection::malformed("x-acme"))?, self.0.clone()))
 ///     }
 ///
-///     fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
-///         Ok(Verified::new("acme").into())
+///     fn update(&self, (_, mac): &mut Self::State, chunk: &[u8]) {
+///         mac.update(chunk);
+///     }
+///
+///     fn finish(
+///         &self,
+///         (tag, mac): &mut Self::State,
+///         _: &Context<'_>,
+///         _: &Bytes,
+///     ) -> Result<Outcome, Rejection> {
+///         // Compares in constant time.
+///         mac.clone().verify_slice(tag).map_err(|_| Rejection::mismatch())?;
+///         Ok(Verified::new("acme").with_replay_material(tag).with_signed_body().into())
 ///     }
 /// }
+///
+/// let layer = SignatureLayer::new(Acme(Hmac::new_from_slice(b"s3cret-of-acme")?));
+/// # let _ = layer;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// [`SignatureLayer::new`]: crate::SignatureLayer::new
@@ -64,7 +87,7 @@ pub trait Verifier {
     /// verifier works in axum and tonic, whose futures move between threads.
     type State: Send;
 
-    /// Checks the head alone, before the body is polled.
+    /// Checks only the head, before the body is polled.
     ///
     /// Reject a missing, repeated, malformed or stale header here: no byte of the body is then kept
     /// or hashed, and the layer discards the rest of the body (see [`Drain`](crate::layer::Drain)).
@@ -98,8 +121,8 @@ pub trait Verifier {
     ) -> Result<Outcome, Rejection>;
 
     /// Returns the response to an unsigned [challenge](crate::scheme::Challenge) (Meta's GET with
-    /// `hub.challenge`) from the head alone, or the [`Rejection`] of a failed challenge. Returns
-    /// `None` for any other request.
+    /// `hub.challenge`) from the head, or the [`Rejection`] of a failed challenge. Returns `None`
+    /// for any other request.
     ///
     /// The handler is never called for a challenge. The body is not read, unless a lookup by the
     /// body comes first.

@@ -12,7 +12,13 @@ use crate::{
 /// Verifies a message whose head and body are both in memory: for queues and streams, and for
 /// servers without tower layers.
 ///
+/// Guide: [without a server](crate::guide::frameworks#without-a-server).
+///
 /// It reports no event and writes nothing to the log: the [`Rejection`] holds the reason.
+///
+/// It does not answer unsigned requests. Call [`Verifier::challenge`] first, for challenges such as
+/// Meta's GET. If the request has none of the signature headers, also call
+/// [`Verifier::first_contact`]. `examples/actix/src/main.rs` answers a challenge this way.
 ///
 /// ```
 /// use bytes::Bytes;

@@ -163,7 +163,7 @@ fn retries(policy: &DeliveryPolicy) -> String {
     let anew = match policy.is_signed_anew() {
         Some(true) => "each is re-signed",
         Some(false) => "each repeats the first attempt's time",
-        None => "they may or may not be re-signed",
+        None => "the vendor does not say whether they are re-signed",
     };
     match source(policy, "is_signed_anew").or(source(policy, "tolerance")) {
         _ if policy.retry_schedule() == Some(Duration::ZERO) => schedule,
@@ -171,10 +171,7 @@ fn retries(policy: &DeliveryPolicy) -> String {
             format!("{schedule}; {anew} ({})", link(source))
         }
         Some(source) => {
-            format!(
-                "{schedule}; {anew}, but the vendor has its receivers keep this window ({})",
-                link(source)
-            )
+            format!("{schedule}; {anew}; the window is the vendor's ({})", link(source))
         }
         None => format!("{schedule}; {anew}"),
     }
@@ -294,6 +291,12 @@ impl Page {
         self.entries.iter().filter_map(|entry| guards.get(entry.name()).copied()).max()
     }
 
+    /// The names by which `by_name` finds the type.
+    fn names(&self) -> String {
+        let names = self.entries.iter().map(|entry| format!("`\"{}\"`", entry.name()));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
     /// The generated part of the type's page.
     fn text(&self, guard: Option<Guard>) -> String {
         let mut text = String::new();
@@ -357,10 +360,8 @@ impl Page {
                 rows.push(("challenge", challenge));
             }
         }
-        let names: Vec<_> =
-            self.entries.iter().map(|entry| format!("`\"{}\"`", entry.name())).collect();
-        if !names.is_empty() {
-            rows.push(("by name", names.join(", ")));
+        if !self.entries.is_empty() {
+            rows.push(("by name", self.names()));
         }
         if let Some(guard) = guard {
             let link = "[replay guard](crate::guide::replay#delivery-identity)";
@@ -399,12 +400,13 @@ fn provider_pages() {
 /// All providers, with links to their types.
 fn catalogue() -> String {
     let mut text =
-        "| type | also found as | signed content | tolerance |\n|---|---|---|---|\n".to_owned();
+        "| type | names for `by_name` | aliases | signed content | tolerance |\n|---|---|---|---|---|\n".to_owned();
     for page in Page::all() {
         let name = page.type_name;
         writeln!(
             text,
-            "| [`{name}`](crate::providers::{name}) | {} | {} | {} |",
+            "| [`{name}`](crate::providers::{name}) | {} | {} | {} | {} |",
+            page.names(),
             words::also(name),
             page.signature(),
             page.tolerance_cell(),
@@ -461,7 +463,7 @@ fn requests_of_the_quick_start() {
     let request = http::Request::post("/github").body(BODY).unwrap();
     let signed = tower_webhook::sign::signed(&github, request, std::time::SystemTime::now());
     let (head, body) = signed.unwrap().into_parts();
-    assert!(tower_webhook::verify(&github, &head, &body.into()).is_ok());
+    assert!(tower_webhook::verify(&github, &head, &body).is_ok());
     let signature = head.headers["x-hub-signature-256"].to_str().unwrap();
     let text = format!(
         "```sh\n\

@@ -74,7 +74,7 @@ async fn keys(
 }
 
 /// Returns the statement for the existing groups, with one access to the index for each. Rows are
-/// compared by all columns at once, so that no other index offers their order.
+/// compared by all columns together, so that no other index offers their order.
 pub(crate) fn found(groups: &Groups) -> String {
     let columns: Vec<_> = groups.index.columns().iter().take(groups.depth()).collect();
     let first = groups.seek("webhook_deliveries", ">=", &numbered(1..=groups.fixed.len()));

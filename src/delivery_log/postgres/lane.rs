@@ -14,8 +14,8 @@ use crate::delivery_log::{postgres::error::error, store::LogError};
 /// Time limit for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Connections for one purpose, of which a limited number works at once. Callers are served in the
-/// order of their calls.
+/// Connections for one purpose, of which a limited number works concurrently. Callers are served in
+/// the order of their calls.
 #[derive(Debug)]
 pub(crate) struct Lane {
     /// Permits for all connections. The pool would fail callers that wait for long, but a queue is
@@ -93,8 +93,8 @@ impl CloseOnDrop {
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            // Closed at once, without a message that would wait for a silent server. The pool may
-            // then open another connection.
+            // Closed immediately, without a message that would wait for a silent server. The pool
+            // may then open another connection.
             drop(connection.detach());
         }
     }
@@ -102,7 +102,7 @@ impl Drop for CloseOnDrop {
 
 /// Returns the statements that begin a transaction, in one round trip.
 ///
-/// The settings apply to this transaction only, even behind a pooler that shares connections.
+/// The settings apply only to this transaction, even behind a pooler that shares connections.
 /// Without bitmap scans and sequential scans, the statements of a search have the one plan that
 /// they were written for. Compiling them never pays off.
 pub(crate) fn begin(limit: Duration) -> Arc<str> {

@@ -28,8 +28,8 @@ const MIGRATIONS: [&str; 1] =
 /// are few sizes.
 const CHUNKS: [usize; 3] = [128, 16, 1];
 
-/// Lock for migrations. Several processes may migrate or prune at once. The numbers of both locks
-/// are arbitrary, and other programs are unlikely to use them.
+/// Lock for migrations. Several processes may migrate or prune concurrently. The numbers of both
+/// locks are arbitrary, and other programs are unlikely to use them.
 const LOCK_TO_MIGRATE: &str = "SELECT pg_advisory_xact_lock(8247310226514)";
 const LOCK_TO_PRUNE: &str = "SELECT pg_advisory_xact_lock(8247310226515)";
 

@@ -282,7 +282,7 @@ impl State {
         }
     }
 
-    /// Takes the rows of the next transaction: urgent rows alone, and after each batch of them a
+    /// Takes the rows of the next transaction: only urgent rows, and after each batch of them a
     /// short batch of the others, which would wait forever otherwise.
     pub(crate) fn take_batch(&mut self, most: usize) -> Vec<Job> {
         let is_rests_turn = mem::take(&mut self.is_rests_turn) && !self.ready.rest.is_empty();

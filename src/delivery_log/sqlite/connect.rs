@@ -29,7 +29,7 @@ pub(crate) struct Setup {
 }
 
 /// Rejects names that SQLite does not treat as file names. Creates the file if it does not exist,
-/// accessible to its owner only: rows may hold personal data. The write-ahead log takes over the
+/// accessible only to its owner: rows may hold personal data. The write-ahead log takes over the
 /// mode of the file.
 pub(crate) fn prepare(path: &Path) -> Result<(), LogError> {
     let name = path.as_os_str().as_encoded_bytes();
@@ -99,9 +99,9 @@ pub(crate) fn writer(setup: &Setup) -> Result<Connection, LogError> {
     Ok(connection)
 }
 
-/// Enables the write-ahead log, and returns the journal mode. SQLite fails at once, whatever its
-/// busy timeout, if another process does the same to a new file, and services often start together.
-/// The function therefore retries.
+/// Enables the write-ahead log, and returns the journal mode. SQLite fails immediately, whatever
+/// its busy timeout, if another process does the same to a new file, and services often start
+/// together. The function therefore retries.
 fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
     let end = Instant::now() + BUSY_TIMEOUT;
     loop {

@@ -18,8 +18,8 @@ use crate::delivery_log::{sqlite::connect::Setup, store::LogError};
 /// millisecond.
 const INSTRUCTIONS: i32 = 10_000;
 
-/// Connections for one purpose, of which a limited number works at once. Callers are served in the
-/// order of their calls.
+/// Connections for one purpose, of which a limited number works concurrently. Callers are served in
+/// the order of their calls.
 pub(crate) struct Lane {
     setup: Arc<Setup>,
     connect: fn(&Setup) -> Result<Connection, LogError>,
@@ -83,7 +83,7 @@ impl Lane {
         let mut connection = idle.map_or_else(|| (self.connect)(&self.setup), Ok)?;
         let (given_up, interrupted) = (Arc::clone(&token.0), Arc::clone(&self.interrupted));
         let before = interrupted.load(Ordering::Relaxed);
-        // The handler checks this work only, so the next user of the connection is not interrupted.
+        // The handler checks only this work, so the next user of the connection is not interrupted.
         let is_given_up = move || {
             given_up.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed) != before
         };
@@ -184,7 +184,7 @@ mod tests {
                 _ = long => panic!("it has ended"),
                 _ = waits => {}
             }
-            // The next one is not interrupted, although it follows at once.
+            // The next one is not interrupted, although it follows immediately.
             let next = lane.run(|connection, work| {
                 work.check()?;
                 let some = LONG.replace("100000000", "300000");

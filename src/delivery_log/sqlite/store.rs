@@ -26,7 +26,7 @@ use crate::delivery_log::{
 const MIGRATIONS: [&str; 1] =
     [include_str!("../../../migrations/sqlite/0001_webhook_deliveries.sql")];
 
-/// Number of connections that search at once.
+/// Number of connections that search concurrently.
 const READERS: u32 = 2;
 
 const VALUES: &str = "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
@@ -77,7 +77,7 @@ impl Sqlite {
 }
 
 pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    // Several processes may start at once.
+    // Several processes may start concurrently.
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute(sql::CREATE_SCHEMA, [])?;
     let version = tx.query_row(sql::VERSION, [], |row| row.get(0))?;

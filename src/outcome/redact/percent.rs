@@ -13,7 +13,7 @@ pub(crate) fn decode_until<'a>(
 ) -> &'a [u8] {
     let mut rest = encoded;
     loop {
-        // Copy all bytes before the next escape at once.
+        // Copy all bytes before the next escape in one step.
         let plain = rest.iter().position(|byte| matches!(byte, b'+' | b'%') || is_end(*byte));
         let (plain, escape) = rest.split_at(plain.unwrap_or(rest.len()));
         out.extend_from_slice(plain);

@@ -116,7 +116,7 @@ providers! {
     ///
     /// Shopify's Events have their signature in `shopify-hmac-sha256` and carry
     /// `shopify-webhook-id` (<https://shopify.dev/docs/apps/build/events/verify-deliveries>). If
-    /// the request has this signature header, the header alone decides, as in the vendor's library
+    /// `shopify-hmac-sha256` is present, only it is checked, as in the vendor's library
     /// (`packages/apps/shopify-api/lib/webhooks/validate.ts` of Shopify/shopify-app-js).
     ///
     /// # Secret
@@ -154,7 +154,7 @@ providers! {
             .encoding(Encoding::Base64)
             .delivery_id("shopify-webhook-id")]);
 
-    /// - When you save a webhook, WooCommerce sends an unsigned form with `webhook_id` alone. The
+    /// - When you save a webhook, WooCommerce sends an unsigned form with only `webhook_id`. The
     ///   layer responds to this [first contact](crate::scheme::FirstContact) with `200 OK`
     ///   (<https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php>,
     ///   `deliver_ping`).

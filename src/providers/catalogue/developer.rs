@@ -40,7 +40,7 @@ providers! {
     ///
     /// # Not covered
     ///
-    /// Basic authentication, which Data Center offers besides the secret token. Use
+    /// Basic authentication, which Data Center also offers. Use
     /// [`BasicAuth`](crate::providers::BasicAuth).
     /// ([Bitbucket](https://confluence.atlassian.com/bitbucketserver/managing-webhooks-in-bitbucket-server-938025878.html))
     ///
@@ -342,7 +342,7 @@ impl GitHub {
     /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`.
     ///
     /// GitHub Enterprise Server before version 3.0 sends these requests. If the newer header is
-    /// present, it alone decides, so that an attacker cannot choose the weaker signature. A
+    /// present, only it is checked, so that an attacker cannot choose the weaker signature. A
     /// captured delivery without its newer header has the same
     /// [`replay_key`](crate::Verified::replay_key) as with it.
     ///

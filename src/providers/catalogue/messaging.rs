@@ -56,7 +56,7 @@ providers! {
 
     /// - The delivery ID is `id` in the body. It begins with `notif_`.
     /// - Canvas Kit puts its signature into `X-Body-Signature: <hex>`, with HMAC-SHA256 and the
-    ///   same secret. If the request has this header, the header alone decides (**second-hand**:
+    ///   same secret. If the request has this header, only this header is checked (**second-hand**:
     ///   three receivers agree).
     ///
     /// # Secret
@@ -132,7 +132,7 @@ providers! {
         .provider("mailersend")
         .headers(&["signature", "x-mailersend-signature"]);
 
-    /// - This type covers outgoing webhooks only.
+    /// - This type covers only outgoing webhooks.
     /// - The secret is the security token.
     /// - Respond within 5 seconds.
     ///

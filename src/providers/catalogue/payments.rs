@@ -380,16 +380,16 @@ providers! {
     ///
     /// The signature covers the registered URL, byte for byte, and then the body, with nothing
     /// between them. The end of the URL could therefore pass as the beginning of the body. This
-    /// type rejects a request in which the boundary was moved into a JSON body or into the URL
-    /// beside it. Bodies in other formats are not protected. For them, put the layer on an exact
-    /// route or use [`PublicUrl::fixed`](crate::PublicUrl::fixed).
+    /// type rejects a request in which bytes were moved across the boundary between URL and JSON
+    /// body. Bodies in other formats are not protected. For them, put the layer on an exact route
+    /// or use [`PublicUrl::fixed`](crate::PublicUrl::fixed).
     ///
     /// # Secret
     ///
     /// In the Developer Console: the application → *Webhooks* → *Subscriptions* → the subscription
     /// → *Signature Key* → *Show*.
-    /// ([Square](https://developer.squareup.com/docs/webhooks/step2subscribe)) In production you
-    /// add the subscription again. Copy its key, too.
+    /// ([Square](https://developer.squareup.com/docs/webhooks/step2subscribe)) Sandbox and
+    /// production have separate keys.
     /// ([Square](https://developer.squareup.com/docs/webhooks/movetoprod))
     ///
     /// # Settings

@@ -152,7 +152,7 @@ providers! {
     /// ([Docusign](https://developers.docusign.com/platform/webhooks/connect/setting-up-hmac.md))
     /// Then choose *Connect Keys* → *Add Secret Key*.
     /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/56a5f9960f4e7c7e134fbc0412f74b51b2df5eca/integrations/webhooks/docusign-webhooks.mdx))
-    /// Copy the key at once: the API later returns only a part of it.
+    /// Copy the key immediately: the API later returns only a part of it.
     /// ([Docusign](https://developers.docusign.com/docs/esign-rest-api/reference/connect/connectconfigurations/getconnectsecret.md))
     ///
     /// # Settings
@@ -282,8 +282,8 @@ providers! {
     ///
     /// The signature covers the body and then the URL, with nothing between them. The end of the
     /// body could therefore pass as the beginning of the URL. This type rejects a request in which
-    /// the boundary was moved into a JSON body or into the URL beside it. Bodies in other formats
-    /// are not protected. For them, put the layer on an exact route or use
+    /// bytes were moved across the boundary between URL and JSON body. Bodies in other formats are
+    /// not protected. For them, put the layer on an exact route or use
     /// [`PublicUrl::fixed`](crate::PublicUrl::fixed).
     ///
     /// # Evidence

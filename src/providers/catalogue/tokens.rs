@@ -415,8 +415,8 @@ impl BasicAuth {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`new`](Self::new), and if all names together have more
-    /// than 16 passwords.
+    /// Returns an error in the same cases as [`new`](Self::new), and if all names together have
+    /// more than 16 passwords.
     pub fn user(mut self, user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
         if user.contains(|letter: char| letter == ':' || letter.is_control()) {
             let why =
@@ -503,7 +503,7 @@ macro_rules! passwords {
             ///
             /// # Errors
             ///
-            /// Returns an error for the reasons of [`new`](Self::new), and if all names together
+            /// Returns an error in the same cases as [`new`](Self::new), and if all names together
             /// have more than 16 passwords.
             pub fn user(self, user: &str, passwords: impl IntoSecrets) -> Result<Self, ConfigError> {
                 self.0.user(user, passwords).map(Self)
@@ -560,8 +560,8 @@ passwords! {
     ///
     /// # Evidence
     ///
-    /// Vendor's source: chargebee/chargebee-node @31f906a, whose webhook handler has Basic
-    /// authentication alone.
+    /// Vendor's source: chargebee/chargebee-node @31f906a, whose webhook handler has only Basic
+    /// authentication.
     Chargebee = "chargebee";
 
     /// Mailjet webhooks: user name and password, which prove the sender and not the body.

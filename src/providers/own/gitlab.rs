@@ -113,8 +113,9 @@ impl GitLab {
     ///
     /// # Errors
     ///
-    /// Returns an error if a signing token is not in the provider's format (see above), which is
-    /// base64 after `whsec_`, or if there are none or more than 16.
+    /// Returns an error if a signing token is invalid (see [`Secret::new`](crate::Secret::new)) or
+    /// not in the provider's format, which is base64 after `whsec_`, or if there are none or more
+    /// than 16.
     pub fn signed(signing_tokens: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::SCHEME.verifier(signing_tokens).map(|scheme| Self(Mode::Signed(scheme)))
     }

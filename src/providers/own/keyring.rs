@@ -50,7 +50,7 @@ pub(crate) fn check(id: &str) -> Result<(), ConfigError> {
     let why = if id.is_empty() {
         "it is empty; check that the environment variable is set"
     } else if id.trim().len() != id.len() {
-        "there is white space around it; trim it"
+        "there is whitespace around it; trim it"
     } else if !id.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         "it contains a character other than visible ASCII and the space"
     } else {
@@ -168,8 +168,8 @@ macro_rules! with_key_ids {
             /// # Errors
             ///
             /// Returns an error if the ID is empty or contains a character that the header cannot
-            /// carry, if a secret is not in the provider's format (see above), or if there are none
-            /// or more than 16.
+            /// carry, if a secret is invalid (see [`Secret::new`](crate::Secret::new)) or not in
+            /// the provider's format, or if there are none or more than 16.
             pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
                 Keyring::new(Self::SCHEME, $header).with(id, secrets).map(Self)
             }
@@ -181,7 +181,7 @@ macro_rules! with_key_ids {
             ///
             /// # Errors
             ///
-            /// Returns an error for the reasons of [`new`](Self::new), and if all keys together
+            /// Returns an error in the same cases as [`new`](Self::new), and if all keys together
             /// have more than 16 secrets.
             pub fn key(self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
                 self.0.with(id, secrets).map(Self)

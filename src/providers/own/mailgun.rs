@@ -62,10 +62,12 @@ use crate::{
 ///
 /// # Secret
 ///
-/// `GET /v5/accounts/http_signing_key` returns the account's HTTP webhook signing key.
-/// It is not an API key. ([Mailgun](https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/account-management/get-v5-accounts-http_signing_key.md))
-/// A subaccount's webhooks also carry `parent-signature`, made with the primary account's key.
-/// This type reads `signature` only. ([Mailgun](https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks))
+/// `GET /v5/accounts/http_signing_key` returns the account's HTTP webhook signing key. It is not an
+/// API key.
+/// ([Mailgun](https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/account-management/get-v5-accounts-http_signing_key.md))
+/// A subaccount's webhooks also carry `parent-signature`, made with the primary account's key. This
+/// type reads only `signature`.
+/// ([Mailgun](https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks))
 ///
 /// # Not covered
 ///
@@ -103,8 +105,9 @@ impl Mailgun {
     ///
     /// # Errors
     ///
-    /// Returns an error if a key is not in the provider's format (see above) or is another
-    /// credential of Mailgun, or if there are none or more than 16.
+    /// Returns an error if a key is invalid (see [`Secret::new`](crate::Secret::new)), is not in
+    /// the provider's format or is another credential of Mailgun, or if there are none or more than
+    /// 16.
     pub fn new(signing_keys: impl IntoSecrets) -> Result<Self, ConfigError> {
         let keys = other_credentials::checked(signing_keys, 0, Self::DEFAULTS.provider())?;
         let keys = Arc::new(keys.iter().map(|key| Mac::hmac_sha256(key.expose())).collect());

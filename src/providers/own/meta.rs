@@ -90,8 +90,9 @@ impl Meta {
     ///
     /// # Errors
     ///
-    /// Returns an error if a secret is not in the provider's format (see above) or is another
-    /// credential of Meta, or if there are none or more than 16.
+    /// Returns an error if a secret is invalid (see [`Secret::new`](crate::Secret::new)), is not in
+    /// the provider's format or is another credential of Meta, or if there are none or more than
+    /// 16.
     pub fn new(app_secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let scheme = Self::SCHEME.verifier(app_secrets)?;
         Ok(Self(Arc::new(Inner { scheme, verify_tokens: Vec::new() })))
@@ -118,7 +119,7 @@ impl Meta {
 
     /// Also accepts requests that carry only the older `X-Hub-Signature: sha1=<hex>`.
     ///
-    /// If the newer header is present, it alone is verified, so that an attacker cannot choose the
+    /// If the newer header is present, only it is verified, so that an attacker cannot choose the
     /// weaker one. Removing the newer header from a captured delivery does not change its
     /// [`replay_key`](crate::Verified::replay_key).
     #[must_use]

@@ -15,8 +15,8 @@ use multer::{Field, Multipart};
 
 use crate::outcome::{field, kind::RejectionKind, rejection::Rejection};
 
-/// Number of bytes that the parser gets at once, when it cannot proceed without them. The parser
-/// copies them, so this limits its memory.
+/// Number of bytes that the parser gets in one step, when it cannot proceed without them. The
+/// parser copies them, so this limits its memory.
 const STEP: usize = 16 << 10;
 
 /// Maximum number of steps without progress, in the headers of one part or before the first part.

@@ -54,7 +54,7 @@ const MAX_SETS: usize = 4;
 /// - The tolerance is this long because a retry may carry the first attempt's time. Without a
 ///   replay guard, turned on by `guard_body_only`, a captured delivery can be sent again within
 ///   this window.
-/// - The replay key depends on the body alone, so a replay with only one of two sets is not a new
+/// - The replay key depends only on the body, so a replay with only one of two sets is not a new
 ///   delivery.
 ///
 /// # Evidence

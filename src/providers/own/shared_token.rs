@@ -33,11 +33,15 @@ use crate::{
 /// [`all_of`](crate::verifier::all_of).
 ///
 /// Use it for providers that send a token in a custom header. For BigCommerce and WSAPI (its
-/// "webhook authentication secret"), use it for their extra token only. For providers that send no
+/// "webhook authentication secret"), use it only for their extra token. For providers that send no
 /// custom header, put the token into the URL. Providers with their own header, and Datadog, have a
 /// type in the module [`tokens`](crate::providers::tokens).
 ///
 /// The token is compared in constant time, before the body is read.
+///
+/// [By name](crate::providers::by_name) it is `"shared_token"`, with the credential
+/// `x-header:token`. The [replay guard](crate::replay) does not cover this type, because no
+/// signature identifies a delivery.
 #[derive(Clone, Debug)]
 pub struct SharedToken {
     place: Place,

@@ -130,8 +130,8 @@ impl StandardWebhooks {
     ///
     /// # Errors
     ///
-    /// Returns an error if a secret is not in the provider's format (see above), which is base64
-    /// after `whsec_`, or if there are none or more than 16.
+    /// Returns an error if a secret is invalid (see [`Secret::new`](crate::Secret::new)) or not in
+    /// the provider's format, which is base64 after `whsec_`, or if there are none or more than 16.
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let secrets = secrets.into_secrets()?;
         Ok(Self(Arc::new([

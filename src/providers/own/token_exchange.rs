@@ -175,7 +175,7 @@ impl Notion {
     /// open. Notion sends this token once, to a new webhook.
     ///
     /// `place` takes the request head and returns the place of the exchange, or `None` if there is
-    /// none. The request with the token is a POST of at most 1 KiB that has this field alone, and
+    /// none. The request with the token is a POST of at most 1 KiB that has only this field, and
     /// has no signature or one made with this token. The layer responds with `200 OK`, and the
     /// handler does not see the request. While no exchange is open at this place, the request is
     /// verified like every other, and rejected. `source` verifies every other request: it is a

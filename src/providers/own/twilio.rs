@@ -41,8 +41,8 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 /// ```
 /// use tower_webhook::{PublicUrl, SignatureLayer, providers::Twilio};
 ///
-/// let twilio = Twilio::new("the auth token", PublicUrl::base("https://example.com")?)?;
-/// let layer = SignatureLayer::new(twilio);
+/// let url = PublicUrl::base("https://example.com")?;
+/// let layer = SignatureLayer::new(Twilio::new("0123456789abcdef0123456789abcdef", url)?);
 /// # let _ = layer;
 /// # Ok::<_, tower_webhook::ConfigError>(())
 /// ```
@@ -63,13 +63,13 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 ///
 /// Twilio signs the URL that you gave it. The rest depends on the body:
 ///
-/// - A form in a POST: each different pair of parameter name and value follows the URL. The pairs
+/// - A form in a POST: each distinct pair of parameter name and value follows the URL. The pairs
 ///   are sorted by their bytes, without delimiters.
 /// - Any other body: `bodySHA256` in the query must be the body's hash. Without it, the request is
 ///   rejected. `bodySHA256` may occur twice with the same value.
-/// - No body: the signature covers the URL alone, if the request is a GET or has no `bodySHA256`.
+/// - No body: the signature covers only the URL, if the request is a GET or has no `bodySHA256`.
 ///
-/// The verifier tries the URL as Twilio's page has it and as Twilio's libraries do:
+/// The verifier tries the URL as Twilio's documentation describes it and as Twilio's libraries do:
 ///
 /// - with and without its port, or the default port of its scheme;
 /// - with and without its user name and password.
@@ -85,7 +85,7 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 ///
 /// The signed content has no delimiters. `Body=x&To=y` and `B=odyxToy` have the same signature, and
 /// so have a parameter and the same text at the end of the URL. A router that matches exact paths,
-/// and [`known_parameters`](Self::known_parameters), leave an attacker little to shift: a value can
+/// and [`known_parameters`](Self::known_parameters), leave an attacker little room: a value can
 /// still absorb the parameter after it, and `Body=xToy` can become `Body=x&To=y`.
 ///
 /// The signature does not cover the order of parameters and their repetition: `To=a&To=b`,
@@ -143,8 +143,8 @@ impl Twilio {
     ///
     /// # Errors
     ///
-    /// Returns an error if a token is not in the provider's format (see above) or is another
-    /// credential of Twilio, or if there are none or more than 16.
+    /// Returns an error if a token is invalid (see [`Secret::new`](crate::Secret::new)), not in
+    /// Twilio's format or another credential of Twilio, or if there are none or more than 16.
     pub fn new(auth_tokens: impl IntoSecrets, url: PublicUrl) -> Result<Self, ConfigError> {
         let auth_tokens = other_credentials::checked(auth_tokens, 0, Self::DEFAULTS.provider())?;
         Ok(Self(Arc::new(Inner {
@@ -165,7 +165,7 @@ impl Twilio {
     /// it.
     ///
     /// If the header is absent, or has no key ID or an unknown one, the auth token verifies the
-    /// request, with HMAC-SHA1 alone. Source:
+    /// request, and accepts only HMAC-SHA1. Source:
     /// <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>, twilio-python 9.13.0.
     ///
     /// During a rotation, pass all secrets of the ID together, the current one first:
@@ -333,7 +333,7 @@ impl Inner {
     /// Returns the parameters that are part of the signed content.
     ///
     /// A body that they do not cover must be covered by `bodySHA256`. Otherwise a signature over
-    /// the URL alone, taken from another request, would be valid with any body.
+    /// only the URL, taken from another request, would be valid with any body.
     pub(crate) fn signed_parameters(
         &self,
         url: &str,

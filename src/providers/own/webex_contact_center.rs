@@ -122,7 +122,7 @@ impl Verifier for WebexContactCenter {
     ) -> Result<Outcome, Rejection> {
         let outcome = self.0.finish(state, request, body)?;
         match (outcome.verified().signed_at(), header_time(request.head())?) {
-            // The header alone proves nothing: anyone who replays a body can write it.
+            // The header proves nothing: anyone who replays a body can write it.
             (None, Some(_)) => Err(Rejection::missing_in(Field::json(TIME_FIELD))),
             (signed, Some(header)) if signed != header.to_system_time() => {
                 Err(Rejection::malformed(TIME_HEADER))

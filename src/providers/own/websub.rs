@@ -85,8 +85,8 @@ impl WebSub {
     ///
     /// # Errors
     ///
-    /// Returns an error if a secret is not in the provider's format (see above), or if there are
-    /// none or more than 16.
+    /// Returns an error if a secret is invalid (see [`Secret::new`](crate::Secret::new)) or not in
+    /// the provider's format, or if there are none or more than 16.
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(Self::SCHEME, secrets)
     }
@@ -95,8 +95,8 @@ impl WebSub {
     ///
     /// # Errors
     ///
-    /// Returns an error if a secret is not in the provider's format (see above), or if there are
-    /// none or more than 16.
+    /// Returns an error if a secret is invalid (see [`Secret::new`](crate::Secret::new)) or not in
+    /// the provider's format, or if there are none or more than 16.
     pub fn sha1(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(named(Scheme::hmac_sha1(HEADER), "sha1="), secrets)
     }
@@ -105,8 +105,8 @@ impl WebSub {
     ///
     /// # Errors
     ///
-    /// Returns an error if a secret is not in the provider's format (see above), or if there are
-    /// none or more than 16.
+    /// Returns an error if a secret is invalid (see [`Secret::new`](crate::Secret::new)) or not in
+    /// the provider's format, or if there are none or more than 16.
     pub fn sha384(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(named(Scheme::hmac_sha384(HEADER), "sha384="), secrets)
     }
@@ -115,8 +115,8 @@ impl WebSub {
     ///
     /// # Errors
     ///
-    /// Returns an error if a secret is not in the provider's format (see above), or if there are
-    /// none or more than 16.
+    /// Returns an error if a secret is invalid (see [`Secret::new`](crate::Secret::new)) or not in
+    /// the provider's format, or if there are none or more than 16.
     pub fn sha512(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self::with(named(Scheme::hmac_sha512(HEADER), "sha512="), secrets)
     }

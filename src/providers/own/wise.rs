@@ -30,9 +30,9 @@ use crate::{
 /// | challenge | none |
 ///
 /// - Wise publishes one key for production and one for its sandbox.
-/// - Wise signs for all its customers with the same key, over the body alone: an authentic delivery
-///   to another customer is accepted here, too. Check in the handler that its subscription is
-///   yours.
+/// - Wise signs for all its customers with the same key, and signs only the body: an authentic
+///   delivery to another customer is accepted here, too. Check in the handler that its subscription
+///   is yours.
 /// - A test delivery with `X-Test-Notification` is signed like the others.
 ///
 /// # Evidence

@@ -72,7 +72,8 @@ impl Worldpay {
     /// # Errors
     ///
     /// Returns an error if the ID is empty or contains a character that the header cannot carry, if
-    /// a secret is not in the provider's format (see above), or if there are none or more than 16.
+    /// a secret is invalid (see [`Secret::new`](crate::Secret::new)) or not in the provider's
+    /// format, or if there are none or more than 16.
     pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self(Arc::default()).key(id, secrets)
     }
@@ -84,7 +85,7 @@ impl Worldpay {
     ///
     /// # Errors
     ///
-    /// Returns an error for the reasons of [`new`](Self::new), and if all keys together have more
+    /// Returns an error in the same cases as [`new`](Self::new), and if all keys together have more
     /// than 16 secrets.
     pub fn key(mut self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         keyring::check(id)?;

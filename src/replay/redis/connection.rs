@@ -115,7 +115,7 @@ impl Link {
     /// Returns the connection, and makes one if there is none.
     ///
     /// Waits for an attempt in progress. During the pause after a failure, returns the error of
-    /// that failure at once.
+    /// that failure immediately.
     pub(crate) async fn connected(
         self: &Arc<Self>,
         limit: Duration,
@@ -161,7 +161,7 @@ impl Link {
         };
         state.is_connecting = true;
         state.last_attempt = Some(now);
-        // A runtime that has shut down drops the attempt at once, and the drop takes the lock.
+        // A runtime that has shut down drops the attempt immediately, and the drop takes the lock.
         drop(state);
         // On a task of its own: the request may be dropped while others wait for the attempt.
         let attempt = Attempt(Some(Arc::clone(self)));
@@ -242,7 +242,7 @@ pub(crate) fn no_answer() -> StoreError {
 impl State {
     /// Delays the next attempt.
     ///
-    /// A connection that has written is replaced at once, unless it was made a moment ago. This
+    /// A connection that has written is replaced immediately, unless it was made a moment ago. This
     /// avoids a storm of connections if the server works and fails in turn.
     fn pause(&mut self, reason: StoreError) {
         let now = Instant::now();

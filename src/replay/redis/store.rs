@@ -65,8 +65,8 @@ use crate::{
 /// address to another server. All requests share one attempt at a time. An attempt has a time limit
 /// of one second, or the [time limit](Self::time_limit) of the store if that is longer. Between two
 /// attempts, there is a pause of 100 to 500 milliseconds. Requests wait for an attempt in progress
-/// up to their own time limit, and fail at once during a pause. Deliveries are therefore accepted
-/// again within two seconds of a healthy server's first answer.
+/// up to their own time limit, and fail immediately during a pause. Deliveries are therefore
+/// accepted again within two seconds of a healthy server's first answer.
 ///
 /// A claim that was not answered in time is released on its own connection, behind the claim, and
 /// on the next connection. A success that could not be stored is retried in the background for a

@@ -21,8 +21,8 @@ pub enum Challenge {
     /// secret. X sends it every day.
     ///
     /// Anyone can obtain the HMAC of a token they choose. To keep that from being usable as a
-    /// request signature, a token has only letters, digits and `-._~+/=`. If the scheme signs the
-    /// body alone, a body of only these characters is rejected. A scheme that signs more than the
+    /// request signature, a token has only letters, digits and `-._~+/=`. If the scheme signs only
+    /// the body, a body of only these characters is rejected. A scheme that signs more than the
     /// body must have a literal that no token contains.
     CrcToken,
     /// Verified: a POST with `aeg-event-type: SubscriptionValidation`. The response is

@@ -21,7 +21,7 @@ use crate::delivery_log::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Time limit for what happens at once unless the test fails.
+/// Time limit for what happens immediately unless the test fails.
 const LONG: Duration = Duration::from_secs(30);
 
 const SHORT: usize = 1;

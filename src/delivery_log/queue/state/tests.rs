@@ -9,7 +9,7 @@ fn names(batch: &[Job]) -> Vec<&str> {
     batch.iter().map(|job| job.draft.entry.url.as_str()).collect()
 }
 
-/// Adds rows without a body, which are ready at once.
+/// Adds rows without a body, which are ready immediately.
 fn fill(state: &mut State, name: &str, count: usize, payload: usize) -> Vec<oneshot::Receiver<()>> {
     let push = |_| {
         let mut entry = entry(name);
