@@ -23,6 +23,7 @@ mod budget;
 #[cfg(feature = "sign")]
 mod catalogue;
 mod challenges;
+mod code;
 mod composition;
 #[cfg(feature = "sign")]
 mod conformance;

@@ -1,11 +1,7 @@
 //! Bugs that receivers of signed webhooks have had, each under its number. Further numbers stand
 //! beside what they belong to: Twilio, schemes, secrets, handshakes, frames, stacks.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeSet;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -19,10 +15,10 @@ use tower_webhook::{
 };
 
 use crate::{
+    code::statements,
     heads::{Headers, NOW, Role, Sent, Sha1Mac, Sha256Mac, WHSEC, genuine, mac},
     support::{
-        AtTime, SECRET, Script, assert_refused, at, files, hex, hmac_sha256, meta_layer, secret,
-        send,
+        AtTime, SECRET, Script, assert_refused, at, hex, hmac_sha256, meta_layer, secret, send,
     },
 };
 
@@ -103,45 +99,27 @@ proptest! {
     }
 }
 
-/// The crate's source without comments and tests, by path.
-fn sources() -> Vec<(String, String)> {
-    let code_of = |path: &PathBuf| {
-        let text = fs::read_to_string(path).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap().lines();
-        let code = code.filter(|line| !line.trim_start().starts_with("//"));
-        (path.display().to_string(), code.collect::<Vec<_>>().join("\n"))
-    };
-    files("src").iter().map(code_of).collect()
-}
-
 #[test]
 fn t05_tags_and_secrets_are_compared_in_constant_time_alone() {
-    let mut tags = 0;
-    for (path, code) in sources() {
-        for (at, line) in code.lines().enumerate() {
-            let name = format!("{path}: {line}");
-            for secret in
-                ["Tag", "Mac", "Secret", "Wiped", "SchemeState", "TwilioState", "WorldpayState"]
-            {
-                assert!(!line.contains(&format!("PartialEq for {secret} ")), "{name}");
-                if line.contains(&format!("struct {secret} "))
-                    || line.contains(&format!("struct {secret}("))
-                    || line.contains(&format!("enum {secret} "))
-                {
-                    let derived = code.lines().nth(at.saturating_sub(1)).unwrap_or_default();
-                    assert!(!derived.contains("Eq"), "{name}");
-                    tags += 1;
-                }
-            }
-            let words: BTreeSet<_> =
-                line.split(|char: char| !char.is_alphanumeric() && char != '_').collect();
-            let is_secret = ["tag", "mac", "token", "secret", "hash", "candidate", "expected"]
-                .iter()
-                .any(|word| words.contains(word));
-            assert!(!(is_secret && (line.contains("==") || line.contains("!="))), "{name}");
+    const SECRETS: [&str; 7] =
+        ["Tag", "Mac", "Secret", "Wiped", "SchemeState", "TwilioState", "WorldpayState"];
+    let words = ["tag", "mac", "token", "secret", "hash", "candidate", "expected"];
+    let mut types = BTreeSet::new();
+    for statement in statements() {
+        let about = format!("{}: {}", statement.path, statement.tokens.join(" "));
+        for name in statement.after(&["PartialEq", "for"]) {
+            assert!(!SECRETS.contains(&name), "{about}");
         }
+        let declared = [statement.after(&["struct"]), statement.after(&["enum"])].concat();
+        for name in declared.into_iter().filter(|name| SECRETS.contains(name)) {
+            assert!(!statement.has("Eq") && !statement.has("PartialEq"), "{about}");
+            types.insert(name.to_owned());
+        }
+        let is_comparison = statement.has("==") || statement.has("!=");
+        let is_secret = words.iter().any(|word| statement.has(word));
+        assert!(!(is_comparison && is_secret), "{about}");
     }
-    assert_eq!(tags, 7, "the types are where they were");
+    assert_eq!(types.len(), SECRETS.len(), "the types are where they were: {types:?}");
 }
 
 #[tokio::test]
@@ -415,49 +393,47 @@ async fn t34_a_weaker_signature_is_not_asked_for_by_the_request() {
 
 #[test]
 fn t37_nothing_that_accepts_everything_is_exported() {
-    let public = ["src/lib.rs", "src/providers/mod.rs", "src/scheme/mod.rs"]
-        .map(|path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap());
-    let exported: BTreeSet<_> = public
-        .iter()
-        .flat_map(|text| text.split("pub use ").skip(1).filter_map(|text| text.split(';').next()))
-        .flat_map(|list| list.split(|char: char| !char.is_alphanumeric() && char != '_'))
-        .filter(|name| !name.is_empty())
-        .collect();
-    assert!(exported.contains("SignatureLayer") && exported.contains("Twilio"), "{exported:?}");
-    for (path, code) in sources() {
-        let after = |word| code.split(word).skip(1);
-        let methods = after("pub fn ").chain(after("pub const fn "));
-        let methods = methods.filter_map(|text| text.split(['(', '<']).next());
-        // The one way to let a request through unverified, the mark it leaves, and the one to let
-        // it through unguarded.
-        let loud = ["dangerously_report_only", "Unverified", "dangerously_fail_open"];
-        for name in methods.chain(exported.iter().copied()).filter(|name| !loud.contains(name)) {
+    // The one way to let a request through unverified, the mark it leaves, and the one to let it
+    // through unguarded.
+    const LOUD: [&str; 3] = ["dangerously_report_only", "Unverified", "dangerously_fail_open"];
+    const WORDS: [&str; 13] = [
+        "noop",
+        "no_op",
+        "insecure",
+        "dangerous",
+        "disable",
+        "bypass",
+        "skip",
+        "unverified",
+        "allow_all",
+        "accept_all",
+        "accept_any",
+        "unchecked",
+        "dummy",
+    ];
+    const HARMLESS: [&str; 5] =
+        ["ResponseBody", "MetricsObserver", "Filter", "DeliveryLogBuilder", "Drain"];
+    let roots = ["src/lib.rs", "src/providers/mod.rs", "src/scheme/mod.rs"];
+    let mut exported = BTreeSet::new();
+    for statement in statements() {
+        let about = format!("{}: {}", statement.path, statement.tokens.join(" "));
+        let methods =
+            [statement.after(&["pub", "fn"]), statement.after(&["pub", "const", "fn"])].concat();
+        let mut names: Vec<_> = methods.into_iter().map(str::to_owned).collect();
+        assert!(!names.iter().any(|name| name == "enabled"), "{about}");
+        // The names in the braces of `pub use` are statements of their own.
+        if roots.iter().any(|root| statement.path.ends_with(root)) {
+            exported.extend(statement.tokens.iter().cloned());
+            names.extend(statement.tokens.iter().cloned());
+        }
+        for name in names.iter().filter(|name| !LOUD.contains(&&***name)) {
             let name = name.to_lowercase();
-            for word in [
-                "noop",
-                "no_op",
-                "insecure",
-                "dangerous",
-                "disable",
-                "bypass",
-                "skip",
-                "unverified",
-                "allow_all",
-                "accept_all",
-                "accept_any",
-                "unchecked",
-                "dummy",
-            ] {
-                assert!(!name.contains(word), "{path}: {name}");
-            }
+            assert!(!WORDS.iter().any(|word| name.contains(word)), "{about}");
         }
         // No verifier exists without having been given a secret.
-        for line in code.lines().filter(|line| line.contains("Default for")) {
-            let harmless =
-                ["ResponseBody", "MetricsObserver", "Filter", "DeliveryLogBuilder", "Drain"];
-            let harmless = harmless.iter().any(|name| line.contains(name));
-            assert!(harmless, "{path}: {line}");
+        for name in statement.after(&["Default", "for"]) {
+            assert!(HARMLESS.contains(&name), "{about}");
         }
-        assert!(!code.contains("pub enabled") && !code.contains("fn enabled"), "{path}");
     }
+    assert!(exported.contains("SignatureLayer") && exported.contains("Twilio"), "{exported:?}");
 }

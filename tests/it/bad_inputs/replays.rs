@@ -117,8 +117,6 @@ pub(super) async fn after_a_restart(entry: &Entry) {
     endpoint.store = MemoryReplayStore::new(100);
     assert_eq!(endpoint.send(&case).await, StatusCode::OK, "{entry}");
     assert_eq!(endpoint.calls.take().len(), 1, "{entry}");
-    let page = include_str!("../../../src/replay/mod.rs");
-    assert!(page.contains("process"), "{entry}: the module no longer says so");
 }
 
 /// One signature in another alphabet is refused.
