@@ -10,14 +10,5 @@ pub(crate) fn with_member(object: &[u8], name: &str, value: &str) -> Option<Vec<
 
 /// Returns the text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => quoted.extend(['\\', char]),
-            '\0'..='\x1f' => quoted.push_str(&format!("\\u{:04x}", u32::from(char))),
-            _ => quoted.push(char),
-        }
-    }
-    quoted.push('"');
-    quoted
+    serde_json::Value::from(text).to_string()
 }

@@ -18,7 +18,7 @@ providers! {
     ///
     /// # Evidence
     ///
-    /// Vendor's documentation or source: the alchemy-webhooks page of Hookdeck's webhook skills.
+    /// **Second-hand**: the alchemy-webhooks page of Hookdeck's webhook skills.
     Alchemy() = Scheme::hmac_sha256("x-alchemy-signature")
         .provider("alchemy");
 
@@ -95,7 +95,7 @@ providers! {
 
     /// # Evidence
     ///
-    /// Vendor's documentation or source: Hookdeck's webhook skills.
+    /// **Second-hand**: Hookdeck's webhook skills.
     Cursor() = Scheme::hmac_sha256("x-webhook-signature")
         .provider("cursor")
         .prefix("sha256=")
@@ -182,7 +182,7 @@ providers! {
 
     /// # Evidence
     ///
-    /// Vendor's documentation or source: Hookdeck's webhook skills.
+    /// **Second-hand**: Hookdeck's webhook skills.
     Hookdeck() = Scheme::hmac_sha256("x-hookdeck-signature")
         .provider("hookdeck")
         .headers(&["x-hookdeck-signature", "x-hookdeck-signature-2"])
@@ -268,7 +268,7 @@ providers! {
 
     /// # Evidence
     ///
-    /// Vendor's documentation or source: Hookdeck's webhook skills.
+    /// **Second-hand**: Hookdeck's webhook skills.
     Replicate(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("replicate");
 
@@ -285,7 +285,7 @@ providers! {
     ///
     /// # Evidence
     ///
-    /// Vendor's documentation or source: `nexus.go` in fluxcd/flux-recv.
+    /// **Second-hand**: `nexus.go` in fluxcd/flux-recv.
     #[doc(alias = "nexus")]
     Sonatype() = Scheme::hmac_sha1("x-nexus-webhook-signature")
         .provider("sonatype")

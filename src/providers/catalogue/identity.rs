@@ -24,7 +24,7 @@ providers! {
     ///
     /// # Evidence
     ///
-    /// Vendor's documentation or source: Nango.
+    /// **Second-hand**: Nango.
     Checkr() = Scheme::hmac_sha256("x-checkr-signature")
         .provider("checkr");
 
@@ -70,7 +70,7 @@ providers! {
     ///
     /// # Evidence
     ///
-    /// Vendor's documentation or source: DSACMS/iv-cbv-payroll, which quotes docs.pinwheelapi.com.
+    /// **Second-hand**: DSACMS/iv-cbv-payroll, which quotes docs.pinwheelapi.com.
     Pinwheel(timed) = Scheme::hmac_sha256("x-pinwheel-signature")
         .provider("pinwheel")
         .prefix("v2=")

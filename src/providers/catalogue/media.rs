@@ -88,7 +88,7 @@ providers! {
 
     /// # Evidence
     ///
-    /// Vendor's documentation or source: Hookdeck's webhook skills.
+    /// **Second-hand**: Hookdeck's webhook skills.
     Webflow(timed) = Scheme::hmac_sha256("x-webflow-signature")
         .provider("webflow")
         .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])

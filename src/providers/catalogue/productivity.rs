@@ -48,7 +48,7 @@ providers! {
 
     /// # Evidence
     ///
-    /// Vendor's documentation or source: Nango.
+    /// **Second-hand**: Nango.
     Attio() = Scheme::hmac_sha256("attio-signature")
         .provider("attio")
         .delivery_id("idempotency-key");
@@ -57,7 +57,7 @@ providers! {
     ///
     /// # Evidence
     ///
-    /// Vendor's documentation or source: Nango's tests.
+    /// **Second-hand**: Nango's tests.
     Autotask() = Scheme::hmac_sha1("x-hook-signature")
         .provider("autotask")
         .prefix("sha1=")
@@ -103,7 +103,7 @@ providers! {
     ///
     /// # Evidence
     ///
-    /// Vendor's documentation or source: Nango.
+    /// **Second-hand**: Nango.
     #[doc(alias = "cal.com")]
     CalCom() = Scheme::hmac_sha256("x-cal-signature-256")
         .provider("cal_com");
@@ -206,7 +206,7 @@ providers! {
 
     /// # Evidence
     ///
-    /// Vendor's documentation or source: Nango.
+    /// **Second-hand**: Nango.
     Fathom(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("fathom");
 
@@ -225,7 +225,7 @@ providers! {
     ///
     /// # Evidence
     ///
-    /// Vendor's documentation or source: Nango.
+    /// **Second-hand**: Nango.
     Jobber() = Scheme::hmac_sha256("x-jobber-hmac-sha256")
         .provider("jobber")
         .encoding(Encoding::Base64);
