@@ -66,7 +66,7 @@ pub struct Attempt {
     notes: Mutex<Notes>,
     replay_answer: OnceLock<ReplayAnswer>,
     unguarded: AtomicBool,
-    /// Whether the value of a sensitive header also occurs in the URL or in another header that
+    /// Set if the value of a sensitive header also occurs in the URL or in another header that
     /// events show.
     is_repeated: AtomicBool,
     pub(crate) body: OnceLock<(usize, Option<Bytes>)>,

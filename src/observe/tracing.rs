@@ -20,6 +20,7 @@ use crate::{
         window::Window,
     },
     outcome::{
+        field::Field,
         kind::RejectionKind,
         redact::text::{REDACTED, escape, holds_secret},
         rejection::Rejection,
@@ -83,11 +84,11 @@ macro_rules! write_count {
 #[derive(Debug, Default)]
 pub(crate) struct TracingObserver {
     windows: Mutex<HashMap<Sort, Window>>,
-    /// Whether a window has omitted lines to report.
+    /// Set while a window has omitted lines to report.
     ///
     /// Otherwise, dispatched requests skip the lock.
     has_kept_back: AtomicBool,
-    /// Whether any request has been verified since the start, which proves that the secret is
+    /// Set once any request has been verified since the start, which proves that the secret is
     /// correct.
     has_verified: AtomicBool,
     unproven: Mutex<Unproven>,
@@ -243,7 +244,8 @@ fn hint(rejection: &Rejection) -> Option<&'static str> {
         RejectionKind::TimestampStale | RejectionKind::TimestampInFuture => {
             Some("check this server's clock, and look for components that delay requests")
         }
-        RejectionKind::BodyNotSigned => {
+        // Of Twilio, whose hash of the body is in the query.
+        RejectionKind::BodyNotSigned if matches!(rejection.field(), Some(Field::Query(_))) => {
             Some("check that the proxy passes the query on, and do not use `PublicUrl::fixed`")
         }
         _ => None,

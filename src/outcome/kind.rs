@@ -53,6 +53,9 @@ pub enum RejectionKind {
     VerifierUnavailable,
 }
 
+// A new kind must be listed.
+const _: () = assert!(RejectionKind::ALL.len() == RejectionKind::VerifierUnavailable as usize + 1);
+
 impl RejectionKind {
     /// All kinds, for example to register a metric for each.
     pub const ALL: &[Self] = &[

@@ -46,7 +46,7 @@ pub struct Rejection {
     provider: &'static str,
     www_authenticate: &'static str,
     tenant: Option<Arc<str>>,
-    /// Whether the tenant is unknown, or may be. The rejection keeps its ID nevertheless, because
+    /// Set if the tenant is unknown, or may be. The rejection keeps its ID nevertheless, because
     /// dropping it sooner than the ID of a known tenant would take different steps.
     is_tenant_claimed: bool,
     pub(crate) field: Option<Named>,
@@ -63,7 +63,7 @@ pub(crate) struct Details {
     pub(crate) source: Option<Arc<dyn Error + Send + Sync>>,
     /// URL as the verifier has it. Its secrets are redacted before it is shown.
     signed_url: Option<Box<str>>,
-    /// Whether the path of the URL is also secret.
+    /// Set if the path of the URL is also secret.
     has_secret_url: bool,
 }
 

@@ -11,7 +11,7 @@ pub(crate) fn number(text: &[u8]) -> Option<i64> {
 }
 
 /// Returns `true` if the text has this shape: `0` stands for a digit, `A` and `a` for a letter of
-/// their case, and any other byte for itself.
+/// their case, and any other byte for itself, in either case.
 ///
 /// `jiff` accepts more than a sender may write: one-digit hours, a space instead of the `T`, offsets
 /// without a colon, names of months in any case.
@@ -21,7 +21,7 @@ fn has_shape(text: &[u8], shape: &[u8]) -> bool {
             b'0' => byte.is_ascii_digit(),
             b'A' => byte.is_ascii_uppercase(),
             b'a' => byte.is_ascii_lowercase(),
-            shape => byte == shape,
+            shape => byte.eq_ignore_ascii_case(shape),
         })
 }
 
@@ -29,7 +29,6 @@ fn has_shape(text: &[u8], shape: &[u8]) -> bool {
 /// milliseconds since 1970.
 pub(crate) fn rfc3339(text: &[u8], zoned: bool) -> Option<i64> {
     // RFC 3339, section 5.6, leaves the case of `T` and `Z` to the sender.
-    let text = text.to_ascii_uppercase();
     let (head, rest) = text.split_at_checked(19)?;
     let zone = match rest {
         [b'.', fraction @ ..] => {
@@ -39,14 +38,14 @@ pub(crate) fn rfc3339(text: &[u8], zoned: bool) -> Option<i64> {
         zone => zone,
     };
     let is_zone = match zone {
-        b"Z" => true,
+        b"Z" | b"z" => true,
         [b'+' | b'-', offset @ ..] => has_shape(offset, b"00:00") && offset < &b"24:00"[..],
         _ => false,
     };
     if !has_shape(head, b"0000-00-00T00:00:00") || if zoned { !is_zone } else { !zone.is_empty() } {
         return None;
     }
-    let text = std::str::from_utf8(&text).ok()?;
+    let text = std::str::from_utf8(text).ok()?;
     let time = if zoned {
         text.parse::<Timestamp>().ok().filter(|_| !head.starts_with(b"0000"))
     } else {

@@ -53,7 +53,7 @@ impl Form {
     /// Returns the value of the parameter with this name, which must occur exactly once and not be
     /// blank.
     ///
-    /// Of two values, the handler may take either one.
+    /// The handler may take either one of two values.
     pub(crate) fn only(&self, name: &str) -> Result<&[u8], RejectionKind> {
         let mut values = self.iter().filter(|(n, _)| *n == name.as_bytes());
         match (values.next(), values.next()) {

@@ -37,7 +37,7 @@ pub(crate) enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// Reads the value from its text, which is valid JSON.
-    fn of(json: &'a RawValue) -> Self {
+    pub(crate) fn of(json: &'a RawValue) -> Self {
         let text = json.get();
         match text.as_bytes().first() {
             Some(b'"') => string(text).map_or(Self::Other, Self::Text),
@@ -65,7 +65,7 @@ pub(crate) fn field<'a>(json: &'a [u8], name: &str) -> Result<Option<Value<'a>>,
         let is_twice = member == name && found.replace(value).is_some();
         if is_twice { Err(Malformed) } else { Ok(()) }
     })?;
-    Ok(found)
+    Ok(found.map(Value::of))
 }
 
 /// Visits each member of the top-level object, until `visit` returns an error.
@@ -104,7 +104,7 @@ fn checked(json: &[u8]) -> Result<&str, Malformed> {
     Ok(text)
 }
 
-type Visit<'v, 'a> = &'v mut dyn FnMut(Cow<'a, str>, Value<'a>) -> Result<(), Malformed>;
+type Visit<'v, 'a> = &'v mut dyn FnMut(Cow<'a, str>, &'a RawValue) -> Result<(), Malformed>;
 
 struct Members<'v, 'a>(Visit<'v, 'a>);
 
@@ -119,7 +119,7 @@ impl<'a> Visitor<'a> for Members<'_, 'a> {
         while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
             // A name with half of a surrogate pair is the name of no field that is asked for.
             let name = string(name.get()).unwrap_or(Cow::Borrowed("\u{fffd}"));
-            (self.0)(name, Value::of(value)).map_err(|_| M::Error::custom("rejected"))?;
+            (self.0)(name, value).map_err(|_| M::Error::custom("rejected"))?;
         }
         Ok(())
     }

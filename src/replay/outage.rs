@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(1);
 /// until it responds again.
 #[derive(Default)]
 pub(crate) struct Outage {
-    /// Whether an outage is on.
+    /// Set during an outage.
     ///
     /// The flag spares the guard the lock while the store works.
     is_on: AtomicBool,

@@ -170,6 +170,7 @@ impl BodyForm {
                 form.iter().try_for_each(|(name, value)| add(name, value))?;
             }
             Self::Json(_) => json::members(body, &mut |name, value| {
+                let value = json::Value::of(value);
                 let value = match &value {
                     json::Value::Text(text) => Some(text.as_bytes()),
                     json::Value::True => Some(&b"true"[..]),

@@ -28,7 +28,7 @@ pub struct SensitiveParts {
     headers: Vec<HeaderName>,
     fields: Vec<Cow<'static, str>>,
     url: bool,
-    /// Whether the verifier, which may add parts, has yet to be looked up.
+    /// Set while the verifier, which may add parts, has yet to be looked up.
     is_open: bool,
 }
 

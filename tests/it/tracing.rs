@@ -512,6 +512,26 @@ async fn a_mismatch_names_the_url_that_must_be_signed() {
     assert!(lines.json()[0].get("signed_url").is_none());
 }
 
+#[tokio::test]
+async fn a_dropped_query_has_a_hint_and_a_blank_form_none() {
+    let url = PublicUrl::base("https://a.example").unwrap();
+    let layer = SignatureLayer::new(Twilio::new(secret(), url).unwrap());
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let form = "application/x-www-form-urlencoded";
+    for (content_type, body, is_hinted) in [("application/json", "{}", true), (form, "=", false)] {
+        let request = Request::post("/sms")
+            .header("x-twilio-signature", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+            .header("content-type", content_type);
+        send(&layer, request.body(Script::data([body])).unwrap()).await;
+        let told = lines.json();
+        assert_eq!(told[0]["reason"], "uncovered", "{content_type}");
+        let hint = told[0].get("hint").and_then(Value::as_str);
+        assert_eq!(hint.is_some_and(|hint| hint.contains("query")), is_hinted, "{hint:?}");
+        assert_eq!(hint.is_some(), is_hinted, "{hint:?}");
+    }
+}
+
 /// The reasons are: no tenant, no store, a row that makes no verifier, and a wrong secret.
 #[cfg(feature = "tenants")]
 #[tokio::test]

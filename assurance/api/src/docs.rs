@@ -1,11 +1,11 @@
-//! Whether a reader finds things: providers by the names that people use, and every module and main type from the
-//! front page.
+//! Checks of the documentation: providers are found by common names, and the front page links to every module and
+//! main type.
 
 use std::{collections::BTreeSet, error::Error, fs};
 
 use rustdoc_types::{Attribute, Crate, Item, ItemEnum, Visibility};
 
-/// What people type into the search, and the type that they must find.
+/// Search terms, and the types that they must find.
 const SEARCHES: [(&str, &str); 16] = [
     ("box", "BoxCom"),
     ("facebook", "Meta"),
@@ -77,7 +77,7 @@ pub(crate) fn check(json: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Whether the search finds this type: by its name, or by an alias of it. An alias must be where
+/// Returns `true` if the search finds this type by its name or by an alias. An alias must be where
 /// the type is shown: rustdoc forgets that of a type that is re-exported from a private module.
 fn is_found(item: &Item, expected: &str, search: &str) -> bool {
     let (name, is_shown) = match &item.inner {

@@ -42,13 +42,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Whether a type, a trait or a module begins.
+/// Returns `true` if a type, a trait or a module begins.
 fn is_declaration(line: &str) -> bool {
     let (before, _) = line.split_once("tower_webhook::").unwrap_or_default();
     ["enum ", "mod ", "struct ", "trait ", "union "].iter().any(|kind| before.contains(kind))
 }
 
-/// Whether it belongs to a type: `pub fn tower_webhook::Secret::new`.
+/// Returns `true` if the line belongs to a type: `pub fn tower_webhook::Secret::new`.
 fn is_member(line: &str) -> bool {
     let Some((_, item)) = line.split_once("tower_webhook::") else { return false };
     let path = item.split(['(', '=', ' ']).next().unwrap_or_default();

@@ -11,9 +11,9 @@ use crate::{
 
 /// The optional forms that are tried.
 pub(crate) struct SignedUrls {
-    /// Whether to try the other form of apostrophes in the query.
+    /// Tries the other form of apostrophes in the query.
     pub(crate) legacy_query: bool,
-    /// Whether to try a slash at the end of a WebSocket's path.
+    /// Tries a slash at the end of a WebSocket's path.
     pub(crate) trailing_slash: bool,
 }
 

@@ -74,7 +74,7 @@ pub(crate) struct Connected {
 struct Seen {
     /// Number of commands that it has answered.
     answers: AtomicU64,
-    /// Whether it has written.
+    /// Set once it has written.
     ///
     /// A replica answers, too, if it does not hold the claim that is to be released.
     has_written: AtomicBool,
