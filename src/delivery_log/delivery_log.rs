@@ -17,7 +17,7 @@ use crate::{
         filter::{Filter, Retention},
         id::EntryId,
         page::Page,
-        queue::{queue::Queue, run::run, state::note},
+        queue::{queue::Queue, stages::run, state::note},
         row::Draft,
         settings::Settings,
         store::{LogError, LogStore},

@@ -118,17 +118,17 @@ pub(crate) mod durable;
 pub(crate) mod entry;
 pub(crate) mod filter;
 pub(crate) mod id;
-pub(crate) mod json;
 pub(crate) mod keep;
 pub(crate) mod mask;
 pub(crate) mod page;
 #[cfg(feature = "delivery-log-postgres")]
 pub(crate) mod postgres;
 pub(crate) mod queue;
+pub(crate) mod redact_body;
+pub(crate) mod redact_json;
 pub(crate) mod row;
 #[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
 pub(crate) mod search;
-pub(crate) mod sensitive;
 pub(crate) mod settings;
 #[cfg(any(feature = "delivery-log-postgres", feature = "delivery-log-sqlite"))]
 pub(crate) mod sql;

@@ -10,8 +10,8 @@ use crate::{
     delivery_log::{
         entry::{Entry, MAX_TEXT, RECEIVED, entry_text},
         id::EntryId,
-        json::REDACTED,
-        sensitive::SensitiveFields,
+        redact_body::SensitiveFields,
+        redact_json::REDACTED,
         settings::{HEADERS, Settings},
     },
     observe::{event::Event, kind::EventKind},

@@ -8,4 +8,5 @@ pub(crate) mod form;
 pub(crate) mod headers;
 pub(crate) mod json;
 pub(crate) mod timestamp;
+pub(crate) mod tolerance;
 pub(crate) mod trusted_proxies;

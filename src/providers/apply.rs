@@ -1,61 +1,40 @@
-//! Defaults that follow from the vendors' delivery policies.
+//! Defaults that follow from a vendor's delivery policy.
 
 use crate::{
     providers::{
         other_credentials,
-        policies::POLICIES,
         policy::{DeliveryPolicy, Retries},
-        support::is_same,
     },
     scheme::declaration::Scheme,
     verifier::defaults::VerifierDefaults,
 };
 
-/// Applies the vendor's delivery policy to a scheme.
-///
-/// # Panics
-///
-/// Panics if the provider has no policy, or if it signs a timestamp and its policy says nothing
-/// about retries. In a constant, this is a compile error.
-pub(crate) const fn applied(scheme: Scheme) -> Scheme {
-    let policy = find(scheme.defaults().provider());
-    assert!(
-        scheme.time.is_none() || !matches!(policy.retries, Retries::Unasked),
-        "a provider signs a timestamp; add its retry schedule to `policies.rs`, or mark it as unknown"
-    );
-    let scheme = scheme
-        .other_credentials(other_credentials::of(scheme.defaults().provider()))
-        .event_id(policy.event())
-        .status(policy.status())
-        .body_limit(policy.body_limit());
-    if scheme.time.is_some() { scheme.tolerance(policy.tolerance()) } else { scheme }
-}
-
-/// Returns the defaults of a provider, by the vendor's delivery policy.
-///
-/// # Panics
-///
-/// Panics if the provider has no policy.
-pub(crate) const fn defaults(name: &'static str) -> VerifierDefaults {
-    let policy = find(name);
-    VerifierDefaults::DEFAULT
-        .with_provider(name)
-        .with_status(policy.status())
-        .with_body_limit(policy.body_limit())
-}
-
-/// Returns the delivery policy of a provider.
-///
-/// # Panics
-///
-/// Panics if the provider has no policy.
-pub(crate) const fn find(name: &str) -> &'static DeliveryPolicy {
-    let mut at = 0;
-    while at < POLICIES.len() {
-        if is_same(POLICIES[at].name, name) {
-            return &POLICIES[at];
-        }
-        at += 1;
+impl DeliveryPolicy {
+    /// Applies the policy to the provider's scheme.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the provider signs a timestamp and the policy says nothing about retries. In a
+    /// constant, this is a compile error.
+    pub(crate) const fn apply(&self, scheme: Scheme) -> Scheme {
+        assert!(
+            scheme.time.is_none() || !matches!(self.retries, Retries::Unasked),
+            "a provider signs a timestamp; add its retry schedule to its delivery policy, or mark it as unknown"
+        );
+        let scheme = scheme
+            .provider(self.name)
+            .other_credentials(other_credentials::of(self.name))
+            .event_id(self.event())
+            .status(self.status())
+            .body_limit(self.body_limit());
+        if scheme.time.is_some() { scheme.tolerance(self.tolerance()) } else { scheme }
     }
-    panic!("a provider has no delivery policy; add a row to `policies.rs`")
+
+    /// Returns the defaults of a provider with this policy.
+    pub(crate) const fn defaults(&self) -> VerifierDefaults {
+        VerifierDefaults::DEFAULT
+            .with_provider(self.name)
+            .with_status(self.status())
+            .with_body_limit(self.body_limit())
+    }
 }

@@ -67,7 +67,7 @@ macro_rules! scheme_methods {
         /// Sets how far the signed timestamp can be off, instead of the provider's default (see
         /// above).
         #[must_use]
-        pub fn tolerance(self, tolerance: $crate::parse::timestamp::Tolerance) -> Self {
+        pub fn tolerance(self, tolerance: $crate::parse::tolerance::Tolerance) -> Self {
             Self(self.0.map_scheme(|scheme| scheme.tolerance(tolerance)))
         }
     };
@@ -105,19 +105,34 @@ macro_rules! page {
 }
 pub(crate) use page;
 
-/// Generates provider types that consist of a scheme, and the list of them for the registry.
+/// Generates provider types that consist of a scheme, and their registrations.
+///
+/// A type has, in this order: its name, the vendor's own spelling of the name if it is another, the
+/// arguments of [`scheme_methods`], other names of the provider, its scheme, and its delivery
+/// policy if anything is known about it.
 macro_rules! providers {
-    ($($(#[$doc:meta])* $name:ident ($($kind:ident),*) = $scheme:expr;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $($title:literal)? ($($kind:ident),*) $(also [$($alias:literal),+])?
+            = $scheme:expr $(, $policy:expr)?;
+    )*) => {
         $(
             #[doc = $crate::providers::macros::page!($name)]
             ///
             $(#[$doc])*
+            $(#[doc(alias = $title)])?
+            $($(#[doc(alias = $alias)])+)?
             #[derive(Clone, Debug)]
             pub struct $name($crate::scheme::verifier::SchemeVerifier);
 
             impl $name {
+                pub(crate) const POLICY: $crate::providers::policy::DeliveryPolicy =
+                    $crate::verifier::delegate::first!(
+                        $($policy,)? $crate::providers::policy::DeliveryPolicy::UNKNOWN
+                    ).of($scheme.defaults().provider());
+
                 /// The provider's signature scheme.
-                pub const SCHEME: Scheme = $crate::providers::apply::applied($scheme);
+                pub const SCHEME: Scheme = Self::POLICY.apply($scheme);
 
                 $crate::providers::macros::scheme_methods!($($kind),*);
             }
@@ -129,8 +144,100 @@ macro_rules! providers {
             $crate::providers::macros::sign_as!($name, self => &self.0);
         )*
 
-        /// Types of this module's providers, with their schemes.
-        pub(crate) const SCHEMES: &[(&str, Scheme)] = &[$((stringify!($name), $name::SCHEME)),*];
+        /// Types of this module.
+        pub(crate) const TYPES: &[$crate::providers::registration::Registration] = &[$(
+            $crate::providers::registration::Registration {
+                type_name: stringify!($name),
+                title: $crate::verifier::delegate::first!($($title,)? stringify!($name)),
+                aliases: &[$($($alias),+)?],
+                policy: &$name::POLICY,
+                signature: $crate::providers::registration::Signature::Scheme(&$name::SCHEME),
+                entries: &[$crate::providers::registration::Entry::of(&$name::SCHEME)],
+            }
+        ),*];
     };
 }
 pub(crate) use providers;
+
+/// Registers a provider type with code of its own.
+///
+/// The arguments are the type and its name, the delivery policy, what is signed (the scheme, or
+/// words), and the names by which the registry creates verifiers. A name has the kind of
+/// credential, `timed` if a timestamp is signed, `url` if the URL is, and the constructor.
+macro_rules! registered {
+    (
+        $type:ident = $id:literal $(as $title:literal)?;
+        policy: $policy:expr;
+        signature: $signature:tt;
+        $(
+            $(#[$meta:meta])*
+            $name:literal: $needs:ident $($option:ident)*, $parameters:ident => $verifier:expr;
+        )*
+    ) => {
+        impl $type {
+            pub(crate) const POLICY: $crate::providers::policy::DeliveryPolicy = $policy.of($id);
+
+            pub(crate) const REGISTRATION: $crate::providers::registration::Registration =
+                $crate::providers::registration::Registration {
+                    type_name: stringify!($type),
+                    title: $crate::verifier::delegate::first!($($title,)? stringify!($type)),
+                    aliases: &[],
+                    policy: &Self::POLICY,
+                    signature: registered!(@signature $signature),
+                    entries: &[$(
+                        $(#[$meta])*
+                        $crate::providers::registration::Entry {
+                            name: $name,
+                            needs: $crate::providers::credentials::CredentialKind::$needs,
+                            signs_time: registered!(@has timed $($option)*),
+                            signs_url: registered!(@has url $($option)*),
+                            build: $crate::providers::registration::Build::Own(
+                                $crate::providers::registration::Constructors {
+                                    verifier: |$parameters| {
+                                        Ok($crate::providers::boxed::BoxVerifier::signing($verifier?))
+                                    },
+                                    #[cfg(test)]
+                                    debug: |$parameters, head| {
+                                        let build = || Ok::<_, $crate::error::ConfigError>($verifier?);
+                                        let verifier = build().unwrap();
+                                        let context = $crate::verifier::context::Context::new(head);
+                                        let state = $crate::verifier::verifier::Verifier::begin(&verifier, &context);
+                                        format!("{verifier:?} {state:?}")
+                                    },
+                                },
+                            ),
+                        }
+                    ),*],
+                };
+        }
+    };
+    (@signature SCHEME) => {
+        $crate::providers::registration::Signature::Scheme(&Self::SCHEME)
+    };
+    (@signature $words:literal) => {
+        $crate::providers::registration::Signature::Words($words)
+    };
+    (@has $option:ident) => { false };
+    (@has timed timed $($others:ident)*) => { true };
+    (@has url url $($others:ident)*) => { true };
+    (@has $option:ident $other:ident $($others:ident)*) => { registered!(@has $option $($others)*) };
+}
+pub(crate) use registered;
+
+/// Creates a verifier with credentials of two parts each: one by `new`, and the others by `further`.
+macro_rules! of_pairs {
+    ($type:ident, $further:ident, $needs:ident, $parameters:ident) => {{
+        let mut verifier: Option<$type> = None;
+        let pairs = $crate::crypto::secrets::each($parameters.secrets, |pair| {
+            let (name, secret) =
+                $crate::providers::credentials::CredentialKind::$needs.split(&pair)?;
+            verifier = Some(match verifier.take() {
+                Some(verifier) => verifier.$further(&name, secret)?,
+                None => $type::new(&name, secret)?,
+            });
+            Ok(())
+        });
+        pairs.and_then(|_| verifier.ok_or($crate::error::ConfigError::SecretEmpty))
+    }};
+}
+pub(crate) use of_pairs;

@@ -27,11 +27,12 @@ pub(crate) mod apply;
 pub(crate) mod boxed;
 pub(crate) mod catalogue;
 pub(crate) mod credentials;
+pub(crate) mod exchange;
 pub(crate) mod macros;
 pub(crate) mod other_credentials;
 pub(crate) mod own;
-pub(crate) mod policies;
 pub(crate) mod policy;
+pub(crate) mod registration;
 pub(crate) mod registry;
 pub(crate) mod support;
 pub(crate) mod unknown_provider;
@@ -44,38 +45,9 @@ pub use self::catalogue::{
     commerce::*, developer::*, identity::*, media::*, messaging::*, operations::*, payments::*,
     productivity::*, tokens::*,
 };
-pub use self::own::asana::{AsanaExchange, AsanaFuture, AsanaHook};
-pub use self::own::token_exchange::{TokenExchange, TokenReceipt, WithTokenExchange};
-#[cfg(feature = "asymmetric")]
-#[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
-pub use self::own::{discord::Discord, sendgrid::SendGrid, telnyx::Telnyx, wise::Wise};
-pub use self::own::{
-    keyring::{Ably, Pusher},
-    persona::{Persona, PersonaState},
-    slack::Slack,
-    twilio::{Twilio, TwilioState},
-    worldpay::{Worldpay, WorldpayState},
-    wsapi::Wsapi,
-};
-// rustdoc forgets the aliases of a type that it shows at another place, and keeps those of its
-// re-export.
-#[doc(alias = "ingenico")]
-pub use self::own::keyring::Worldline;
-#[doc(alias = "facebook")]
-#[doc(alias = "instagram")]
-#[doc(alias = "messenger")]
-#[doc(alias = "whatsapp")]
-pub use self::own::meta::Meta;
-#[doc(alias = "api_key")]
-#[doc(alias = "token")]
-pub use self::own::shared_token::SharedToken;
-#[doc(alias = "standard-webhooks")]
-#[doc(alias = "svix")]
-pub use self::own::standard_webhooks::StandardWebhooks;
-#[doc(alias = "cisco")]
-pub use self::own::webex_contact_center::WebexContactCenter;
-#[doc(alias = "pubsubhubbub")]
-pub use self::own::websub::WebSub;
+pub use self::exchange::asana::{AsanaExchange, AsanaFuture, AsanaHook};
+pub use self::exchange::token_exchange::{TokenExchange, TokenReceipt, WithTokenExchange};
+pub use self::own::list::*;
 pub use self::{
     boxed::{AnyState, BoxVerifier},
     credentials::CredentialKind,

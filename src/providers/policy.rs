@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::{
-    outcome::event_id::EventId, parse::timestamp::Tolerance, verifier::defaults::VerifierDefaults,
+    outcome::event_id::EventId, parse::tolerance::Tolerance, verifier::defaults::VerifierDefaults,
 };
 
 /// A vendor's documented delivery policy: the retry schedule, the largest body, and the statuses
@@ -59,32 +59,43 @@ pub(crate) enum Retries {
     },
 }
 
-const MINUTES_5: u64 = 300;
-const DAY: u64 = 24 * 3600;
+pub(crate) const MINUTE: u64 = 60;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
+pub(crate) const DAY: u64 = 24 * HOUR;
+pub(crate) const KIB: usize = 1 << 10;
+pub(crate) const MIB: usize = 1 << 20;
+
+const MINUTES_5: u64 = 5 * MINUTE;
 /// The smallest default body limit, in bytes: a documented maximum does not include the envelope.
-const MIN_BODY_LIMIT: usize = 2 << 20;
+const MIN_BODY_LIMIT: usize = 2 * MIB;
 
 impl DeliveryPolicy {
-    /// Creates the policy of a vendor about which nothing is known.
-    pub(crate) const fn of(name: &'static str) -> Self {
-        Self {
-            name,
-            retries: Retries::Unasked,
-            signed_anew: None,
-            signed_anew_source: "",
-            window: None,
-            window_source: "",
-            covers_body: true,
-            max_body: None,
-            max_body_source: "",
-            status: None,
-            status_source: "",
-            retries_refused: None,
-            retried_status: None,
-            refused_source: "",
-            event_id: None,
-            event_id_source: "",
-        }
+    /// The policy of a vendor about which nothing is known.
+    ///
+    /// Each fact needs its source. Schedules run from the first attempt to the last. Durations are
+    /// those of the provider's live environment.
+    pub(crate) const UNKNOWN: Self = Self {
+        name: "",
+        retries: Retries::Unasked,
+        signed_anew: None,
+        signed_anew_source: "",
+        window: None,
+        window_source: "",
+        covers_body: true,
+        max_body: None,
+        max_body_source: "",
+        status: None,
+        status_source: "",
+        retries_refused: None,
+        retried_status: None,
+        refused_source: "",
+        event_id: None,
+        event_id_source: "",
+    };
+
+    /// Returns the policy of this provider.
+    pub(crate) const fn of(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     /// Sets the time from the first attempt to the last.

@@ -1,197 +1,47 @@
 //! Registry of providers by name.
 
-use std::fmt;
-
-use http::HeaderName;
-
-#[cfg(feature = "asymmetric")]
-use crate::providers::own::{discord::Discord, sendgrid::SendGrid, telnyx::Telnyx, wise::Wise};
 use crate::{
-    crypto::secrets::{IntoSecrets, Secrets, each},
+    crypto::secrets::{IntoSecrets, Secrets},
     error::ConfigError,
-    parse::timestamp::Tolerance,
+    parse::tolerance::Tolerance,
     providers::{
-        apply,
         boxed::BoxVerifier,
         catalogue::{
             commerce, developer, identity, media, messaging, operations, payments, productivity,
-            tokens::{
-                BasicAuth, Brevo, Chargebee, Datadog, Deepgram, Flutterwave, Mailjet, Okta,
-                Postmark, SparkPost, Telegram,
-            },
+            tokens,
         },
         credentials::CredentialKind,
-        own::{
-            gitlab::GitLab,
-            keyring::{Ably, Pusher, Worldline},
-            mailgun::Mailgun,
-            meta::Meta,
-            microsoft_graph::MicrosoftGraph,
-            persona::Persona,
-            shared_token::SharedToken,
-            slack::Slack,
-            standard_webhooks::StandardWebhooks,
-            twilio::Twilio,
-            webex_contact_center::WebexContactCenter,
-            websub::WebSub,
-            worldpay::Worldpay,
-            wsapi::Wsapi,
-        },
-        policies,
+        own::list,
         policy::DeliveryPolicy,
+        registration::{Build, Entry, Parameters, Registration},
         unknown_provider::UnknownProvider,
     },
-    scheme::{component::Component, declaration::Scheme, public_url::PublicUrl},
+    scheme::{declaration::Scheme, public_url::PublicUrl},
 };
 
 /// A provider of the catalogue, as [`by_name`] and [`all`] return it.
 #[derive(Clone, Copy, Debug)]
 pub struct Provider {
-    pub(crate) name: &'static str,
-    type_name: &'static str,
-    needs: CredentialKind,
-    signs_time: bool,
-    kind: Kind,
+    entry: &'static Entry,
+    registration: &'static Registration,
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    /// A provider with code of its own.
-    Own(fn(Parameters) -> Result<BoxVerifier, ConfigError>),
-    Scheme(&'static Scheme),
+/// Returns all provider types.
+fn types() -> impl Iterator<Item = &'static Registration> {
+    let modules = [
+        commerce::TYPES,
+        developer::TYPES,
+        identity::TYPES,
+        media::TYPES,
+        messaging::TYPES,
+        operations::TYPES,
+        payments::TYPES,
+        productivity::TYPES,
+        tokens::TYPES,
+        list::TYPES,
+    ];
+    modules.into_iter().flatten()
 }
-
-impl fmt::Debug for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Own(_) => f.write_str("Own"),
-            Self::Scheme(scheme) => scheme.fmt(f),
-        }
-    }
-}
-
-/// Input for a provider's verifier.
-struct Parameters {
-    secrets: Secrets,
-    url: Option<PublicUrl>,
-}
-
-macro_rules! own {
-    ($($name:literal: $type:ident, $needs:ident $($timed:ident)?, $parameters:ident => $verifier:expr;)*) => {
-        &[$(Provider {
-            name: $name,
-            type_name: stringify!($type),
-            needs: CredentialKind::$needs,
-            signs_time: own!(@timed $($timed)?),
-            kind: Kind::Own(|$parameters| Ok($verifier)),
-        }),*]
-    };
-    (@timed timed) => { true };
-    (@timed) => { false };
-}
-
-/// Creates a verifier with credentials of two parts each.
-macro_rules! of_pairs {
-    ($type:ident, $further:ident, $needs:ident, $parameters:ident) => {{
-        let mut verifier: Option<$type> = None;
-        each($parameters.secrets, |pair| {
-            let (name, secret) = CredentialKind::$needs.split(&pair)?;
-            verifier = Some(match verifier.take() {
-                Some(verifier) => verifier.$further(&name, secret)?,
-                None => $type::new(&name, secret)?,
-            });
-            Ok(())
-        })?;
-        BoxVerifier::signing(verifier.ok_or(ConfigError::SecretEmpty)?)
-    }};
-}
-
-/// Parses public keys.
-#[cfg(feature = "asymmetric")]
-fn public_keys(texts: Secrets) -> Result<Vec<crate::crypto::public_key::PublicKey>, ConfigError> {
-    each(texts, |text| CredentialKind::public_key(&text))
-}
-
-/// Splits pairs of a header and a token, all of the same header.
-fn in_one_header(secrets: Secrets) -> Result<(HeaderName, Secrets), ConfigError> {
-    let pairs = each(secrets, |pair| CredentialKind::header_and_token(&pair))?;
-    let header = pairs.first().map(|(header, _)| header.clone()).ok_or(ConfigError::SecretEmpty)?;
-    if pairs.iter().any(|(other, _)| *other != header) {
-        let form = "`x-header:token`, each with the same header";
-        return Err(ConfigError::CredentialsInvalid { form });
-    }
-    Ok((header, pairs.into_iter().map(|(_, token)| token).collect()))
-}
-
-/// Providers with code of their own.
-const OWN: &[Provider] = own! {
-    "ably": Ably, KeyIdAndSecret, p => of_pairs!(Ably, key, KeyIdAndSecret, p);
-    "basic_auth": BasicAuth, UserAndPassword, p => of_pairs!(BasicAuth, user, UserAndPassword, p);
-    "brevo": Brevo, UserAndPassword, p => of_pairs!(Brevo, user, UserAndPassword, p);
-    "chargebee": Chargebee, UserAndPassword, p => of_pairs!(Chargebee, user, UserAndPassword, p);
-    "datadog": Datadog, HeaderAndToken, p => {
-        let (header, tokens) = in_one_header(p.secrets)?;
-        BoxVerifier::signing(Datadog::new(header, tokens)?)
-    };
-    "deepgram": Deepgram, Secret, p => BoxVerifier::signing(Deepgram::new(p.secrets)?);
-    "flutterwave": Flutterwave, Secret, p => BoxVerifier::signing(Flutterwave::new(p.secrets)?);
-    "gitlab": GitLab, Secret, p => BoxVerifier::signing(GitLab::token(p.secrets)?);
-    "gitlab_signed": GitLab, Secret timed, p => BoxVerifier::signing(GitLab::signed(p.secrets)?);
-    "mailjet": Mailjet, UserAndPassword, p => of_pairs!(Mailjet, user, UserAndPassword, p);
-    "mailgun": Mailgun, Secret timed, p => BoxVerifier::signing(Mailgun::new(p.secrets)?);
-    "meta": Meta, Secret, p => BoxVerifier::signing(Meta::new(p.secrets)?);
-    "microsoft_graph": MicrosoftGraph, Secret, p => BoxVerifier::signing(MicrosoftGraph::new(p.secrets)?);
-    "okta": Okta, Secret, p => BoxVerifier::signing(Okta::new(p.secrets)?);
-    "persona": Persona, Secret timed, p => BoxVerifier::signing(Persona::new(p.secrets)?);
-    "postmark": Postmark, UserAndPassword, p => of_pairs!(Postmark, user, UserAndPassword, p);
-    "pusher": Pusher, KeyIdAndSecret, p => of_pairs!(Pusher, key, KeyIdAndSecret, p);
-    "shared_token": SharedToken, HeaderAndToken, p => {
-        let (header, tokens) = in_one_header(p.secrets)?;
-        BoxVerifier::signing(SharedToken::new(header, tokens)?)
-    };
-    "slack": Slack, Secret timed, p => BoxVerifier::signing(Slack::new(p.secrets)?);
-    "sparkpost": SparkPost, UserAndPassword, p => of_pairs!(SparkPost, user, UserAndPassword, p);
-    "standard_webhooks": StandardWebhooks, Secret timed, p => BoxVerifier::signing(StandardWebhooks::new(p.secrets)?);
-    "telegram": Telegram, Secret, p => BoxVerifier::signing(Telegram::new(p.secrets)?);
-    "twilio": Twilio, Secret, p => {
-        let url = p.url.ok_or(ConfigError::UrlMissing)?;
-        BoxVerifier::signing(Twilio::new(p.secrets, url)?)
-    };
-    "webex_contact_center": WebexContactCenter, Secret timed, p => BoxVerifier::signing(WebexContactCenter::new(p.secrets)?);
-    "websub": WebSub, Secret, p => BoxVerifier::signing(WebSub::new(p.secrets)?);
-    "worldline": Worldline, KeyIdAndSecret, p => of_pairs!(Worldline, key, KeyIdAndSecret, p);
-    "worldpay": Worldpay, KeyIdAndSecret, p => of_pairs!(Worldpay, key, KeyIdAndSecret, p);
-    "wsapi": Wsapi, Secret timed, p => BoxVerifier::signing(Wsapi::new(p.secrets)?);
-};
-
-/// Providers that are verified with a public key.
-#[cfg(feature = "asymmetric")]
-const ASYMMETRIC: &[Provider] = own! {
-    "discord": Discord, PublicKey timed, p => BoxVerifier::signing(Discord::new(public_keys(p.secrets)?)?);
-    "sendgrid": SendGrid, PublicKey timed, p => BoxVerifier::signing(SendGrid::new(public_keys(p.secrets)?)?);
-    "standard_webhooks_v1a": StandardWebhooks, PublicKey timed, p => BoxVerifier::signing(StandardWebhooks::new_asymmetric(public_keys(p.secrets)?)?);
-    "telnyx": Telnyx, PublicKey timed, p => BoxVerifier::signing(Telnyx::new(public_keys(p.secrets)?)?);
-    "wise": Wise, PublicKey, p => BoxVerifier::signing(Wise::new(public_keys(p.secrets)?)?);
-};
-#[cfg(not(feature = "asymmetric"))]
-const ASYMMETRIC: &[Provider] = &[];
-
-/// Other names by which gateways and users know providers.
-pub(crate) const ALIASES: [(&str, &str); 13] = [
-    ("bitbucket_server", "bitbucket"),
-    ("coinbase", "coinbase_commerce"),
-    ("facebook", "meta"),
-    ("facebook_graph_api", "meta"),
-    ("facebook_messenger", "meta"),
-    ("forgejo", "gitea"),
-    ("instagram", "meta"),
-    ("intuit", "quickbooks"),
-    ("messenger", "meta"),
-    ("salesforce_mc", "salesforce_marketing_cloud"),
-    ("svix", "standard_webhooks"),
-    ("whatsapp", "meta"),
-    ("x", "twitter"),
-];
 
 /// Returns every provider of the catalogue that can be found by name.
 ///
@@ -199,37 +49,22 @@ pub(crate) const ALIASES: [(&str, &str); 13] = [
 /// their secret is part of your URL. Providers with a public key are present only with the feature
 /// `asymmetric`.
 pub fn all() -> impl Iterator<Item = Provider> {
-    let groups = [
-        commerce::SCHEMES,
-        developer::SCHEMES,
-        identity::SCHEMES,
-        media::SCHEMES,
-        messaging::SCHEMES,
-        operations::SCHEMES,
-        payments::SCHEMES,
-        productivity::SCHEMES,
-    ];
-    let schemes = groups.into_iter().flatten();
-    let declared = schemes.map(|(type_name, scheme)| Provider {
-        type_name,
-        name: scheme.defaults().provider(),
-        needs: CredentialKind::Secret,
-        signs_time: scheme.time.is_some(),
-        kind: Kind::Scheme(scheme),
-    });
-    declared.chain(OWN.iter().chain(ASYMMETRIC).copied())
+    types().flat_map(|registration| {
+        registration.entries.iter().map(move |entry| Provider { entry, registration })
+    })
 }
 
 /// Returns the delivery policies of all provider types, including those that [`all`] leaves out.
 pub fn delivery_policies() -> impl Iterator<Item = &'static DeliveryPolicy> {
-    policies::POLICIES.iter()
+    types().map(|registration| registration.policy)
 }
 
-fn names() -> impl Iterator<Item = &'static str> {
-    all().map(|provider| provider.name).chain(ALIASES.map(|(alias, _)| alias))
+/// Returns an alias as a name for [`by_name`]: `Facebook Graph API` as `facebook_graph_api`.
+fn name_of(alias: &str) -> String {
+    alias.to_lowercase().replace(' ', "_")
 }
 
-/// Returns the provider with this name (`"stripe"`) or alias (`"whatsapp"`).
+/// Returns the provider with this name (`"stripe"`) or [alias](Provider::aliases) (`"whatsapp"`).
 ///
 /// ```
 /// use tower_webhook::{Secret, SignatureLayer, providers};
@@ -247,42 +82,68 @@ fn names() -> impl Iterator<Item = &'static str> {
 ///
 /// Returns an error if no provider has this name. The error lists similar names.
 pub fn by_name(name: &str) -> Result<Provider, UnknownProvider> {
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
-    let id = alias.map_or(name, |(_, id)| id);
-    all().find(|provider| provider.name == id).ok_or_else(|| UnknownProvider::new(name, names()))
+    let mut providers = all();
+    let found = providers.find(|provider| provider.name() == name);
+    found.or_else(|| by_alias(name)).ok_or_else(|| {
+        let names = all().map(|provider| provider.name().to_owned());
+        let aliases = types().flat_map(|registration| registration.aliases);
+        UnknownProvider::new(name, names.chain(aliases.map(|alias| name_of(alias))))
+    })
+}
+
+/// Returns the first entry of the type with this alias.
+fn by_alias(name: &str) -> Option<Provider> {
+    let is_alias = |alias: &&str| name_of(alias) == name;
+    all().find(|provider| provider.aliases().iter().any(is_alias))
 }
 
 impl Provider {
     /// Returns the provider's name, such as `github`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        self.name
+        self.entry.name
+    }
+
+    /// Returns the vendor's own spelling of the provider's name, such as `Cal.com`.
+    #[must_use]
+    pub const fn title(&self) -> &'static str {
+        self.registration.title
+    }
+
+    /// Returns other names of the provider, such as `WhatsApp` for `meta`.
+    ///
+    /// [`by_name`] accepts them in lower case, with `_` for a space.
+    #[must_use]
+    pub const fn aliases(&self) -> &'static [&'static str] {
+        self.registration.aliases
     }
 
     /// Returns the name of the provider's type in [`providers`](crate::providers), such as
     /// `GitHub`.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
-        self.type_name
+        self.registration.type_name
+    }
+
+    /// Describes in words what is signed, such as `HMAC-SHA256 of time and body`.
+    #[must_use]
+    pub fn signature(&self) -> String {
+        self.registration.signature.describe()
     }
 
     /// Returns the provider's scheme, or `None` if the provider has code of its own.
     #[must_use]
     pub const fn scheme(&self) -> Option<&'static Scheme> {
-        match self.kind {
-            Kind::Scheme(scheme) => Some(scheme),
-            Kind::Own(_) => None,
+        match self.entry.build {
+            Build::Scheme(scheme) => Some(scheme),
+            Build::Own(_) => None,
         }
     }
 
     /// Returns the vendor's documented delivery policy.
     #[must_use]
-    pub fn delivery_policy(&self) -> &'static DeliveryPolicy {
-        apply::find(match self.name {
-            "gitlab_signed" => "gitlab",
-            "standard_webhooks_v1a" => "standard_webhooks",
-            name => name,
-        })
+    pub const fn delivery_policy(&self) -> &'static DeliveryPolicy {
+        self.registration.policy
     }
 
     /// Returns how far a signed timestamp can be off by default.
@@ -290,23 +151,20 @@ impl Provider {
     /// Returns `None` if no timestamp is signed, or if its format is unknown.
     #[must_use]
     pub fn tolerance(&self) -> Option<Tolerance> {
-        self.signs_time.then(|| self.delivery_policy().tolerance())
+        self.entry.signs_time.then(|| self.delivery_policy().tolerance())
     }
 
     /// Returns the kind of credential that [`verifier`](Self::verifier) needs.
     #[must_use]
     pub const fn credential_kind(&self) -> CredentialKind {
-        self.needs
+        self.entry.needs
     }
 
     /// Returns `true` if the provider signs the URL, so that it needs
     /// [`verifier_at`](Self::verifier_at).
     #[must_use]
-    pub fn needs_url(&self) -> bool {
-        match self.kind {
-            Kind::Scheme(scheme) => scheme.signed_content.contains(&Component::Url),
-            Kind::Own(_) => self.name == Twilio::DEFAULTS.provider(),
-        }
+    pub const fn needs_url(&self) -> bool {
+        self.entry.signs_url
     }
 
     /// Creates a verifier with these secrets, the current one first.
@@ -356,13 +214,57 @@ impl Provider {
 
     fn build(&self, secrets: Secrets, url: Option<PublicUrl>) -> Result<BoxVerifier, ConfigError> {
         let secrets = secrets.counted(0)?.into();
-        let parameters = Parameters { secrets, url };
-        match self.kind {
-            Kind::Own(build) => build(parameters),
-            Kind::Scheme(scheme) => Ok(BoxVerifier::signing(match parameters.url {
-                Some(url) => scheme.verifier_at(parameters.secrets, url)?,
-                None => scheme.verifier(parameters.secrets)?,
+        match self.entry.build {
+            Build::Own(constructors) => (constructors.verifier)(Parameters { secrets, url }),
+            Build::Scheme(scheme) => Ok(BoxVerifier::signing(match url {
+                Some(url) => scheme.verifier_at(secrets, url)?,
+                None => scheme.verifier(secrets)?,
             })),
         }
+    }
+}
+
+#[cfg(all(test, feature = "sign"))]
+mod tests {
+    use std::time::SystemTime;
+
+    use bytes::Bytes;
+    use http::{Request, header::CONTENT_TYPE};
+
+    use super::*;
+
+    /// Formats the verifier and the state of each type with code of its own.
+    #[test]
+    fn debug_output_has_neither_key_nor_signature() {
+        // Text, base64 and hexadecimal at once.
+        const KEY: &str = "abcdef0123456789abcdef0123456789";
+        let mut count = 0;
+        for provider in all() {
+            let Build::Own(constructors) = provider.entry.build else { continue };
+            let text = match provider.credential_kind() {
+                CredentialKind::Secret => KEY.to_owned(),
+                CredentialKind::HeaderAndToken => format!("x-token:{KEY}"),
+                CredentialKind::KeyIdAndSecret | CredentialKind::UserAndPassword => {
+                    format!("name:{KEY}")
+                }
+                // Public, and there is no private key to sign with.
+                CredentialKind::PublicKey => continue,
+            };
+            let url = PublicUrl::base("https://example.com").unwrap();
+            let request = Request::post("/hook").header(CONTENT_TYPE, "application/json");
+            let request = request.body(Bytes::from_static(br#"{"value":[{}]}"#)).unwrap();
+            let signer = provider.verifier_at(&*text, url.clone()).unwrap();
+            let signed = crate::sign::sign::signed(&signer, request, SystemTime::now()).unwrap();
+            let (head, _) = signed.into_parts();
+            let secrets = text.into_secrets().unwrap();
+            let shown = (constructors.debug)(Parameters { secrets, url: Some(url) }, &head);
+            assert!(!shown.contains(KEY), "{shown}");
+            let values = head.headers.values().filter_map(|value| value.to_str().ok());
+            for part in values.flat_map(|value| value.split(['=', ',', ' ', '/'])) {
+                assert!(part.len() < 27 || !shown.contains(part), "{}: {shown}", provider.name());
+            }
+            count += 1;
+        }
+        assert!(count >= 28, "{count}");
     }
 }

@@ -10,14 +10,14 @@ const ASYMMETRIC_NAMES: [&str; 5] =
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnknownProvider {
     name: String,
-    near: Vec<&'static str>,
+    near: Vec<String>,
 }
 
 impl UnknownProvider {
-    pub(crate) fn new(name: &str, names: impl Iterator<Item = &'static str>) -> Self {
+    pub(crate) fn new(name: &str, names: impl Iterator<Item = String>) -> Self {
         let name: String = name.chars().take(64).collect();
         let mut near: Vec<_> = names
-            .map(|known| (distance(&name.to_lowercase(), known), known))
+            .map(|known| (distance(&name.to_lowercase(), &known), known))
             .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
             .collect();
         near.sort_unstable();
@@ -27,7 +27,7 @@ impl UnknownProvider {
 
     /// Returns the providers with similar names, nearest first.
     #[must_use]
-    pub fn near(&self) -> &[&'static str] {
+    pub fn near(&self) -> &[String] {
         &self.near
     }
 }

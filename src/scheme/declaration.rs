@@ -7,9 +7,7 @@ use crate::{
     error::ConfigError,
     outcome::event_id::EventId,
     parse::{
-        encoding::Encoding,
-        headers::checked_name,
-        timestamp::{TimestampFormat, Tolerance},
+        encoding::Encoding, headers::checked_name, timestamp::TimestampFormat, tolerance::Tolerance,
     },
     scheme::{
         component::{Component, SignatureSource, TimestampSource},

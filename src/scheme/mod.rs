@@ -25,7 +25,7 @@ pub(crate) mod check;
 pub(crate) mod component;
 #[cfg(test)]
 #[cfg(feature = "sign")]
-mod cuts;
+mod cut_tests;
 pub(crate) mod declaration;
 pub(crate) mod describe;
 pub(crate) mod key;
@@ -53,10 +53,7 @@ pub use self::{
 pub use crate::crypto::public_key::IntoPublicKeys;
 pub use crate::{
     crypto::mac::Algorithm,
-    parse::{
-        encoding::Encoding,
-        timestamp::{TimestampFormat, Tolerance},
-    },
+    parse::{encoding::Encoding, timestamp::TimestampFormat, tolerance::Tolerance},
     verifier::{
         challenge::challenge::Challenge,
         first_contact::{ContactField, FirstContact},

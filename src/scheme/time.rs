@@ -65,7 +65,7 @@ impl Scheme {
         clock: &Clock,
     ) -> Result<Option<Timestamp>, Rejection> {
         if let (Some(time), Some(tolerance)) = (time, self.judges()) {
-            time.check(tolerance, clock).map_err(|rejection| self.with_time_field(rejection))?;
+            tolerance.judge(time, clock).map_err(|rejection| self.with_time_field(rejection))?;
         }
         Ok(time)
     }

@@ -5,12 +5,39 @@ use std::sync::Arc;
 use crate::verifier::verifier::Verifier;
 
 /// Implements the methods of [`Verifier`] by forwarding to another verifier.
+///
+/// Hooks change single steps, in this order. All other steps are forwarded.
+///
+/// - `select(request) => …`: the verifier of a request, in place of the first one, which still
+///   updates the state.
+/// - `before(request) => …`: a check before the request's verification begins.
+/// - `after(outcome, request, body) => …`: the result, from that of the other verifier.
+/// - `challenge(request) => …`: the response to a challenge.
+/// - `defaults => …` and `sensitive_parts => …`.
 macro_rules! delegate_verifier {
-    ($self:ident => $inner:expr, $state:ty) => {
+    (
+        $self:ident => $inner:expr, $state:ty
+        $(; select($selecting:ident) => $selected:expr)?
+        $(; before($starting:ident) => $before:expr)?
+        $(; after($outcome:ident, $after_request:ident, $body:ident) => $after:expr)?
+        $(; challenge($asking:ident) => $challenge:expr)?
+        $(; defaults => $defaults:expr)?
+        $(; sensitive_parts => $sensitive_parts:expr)?
+        $(;)?
+    ) => {
         type State = $state;
 
-        fn begin(&$self, request: &$crate::verifier::context::Context<'_>) -> Result<Self::State, $crate::outcome::rejection::Rejection> {
-            $crate::verifier::verifier::Verifier::begin(&$inner, request)
+        fn begin(
+            &$self,
+            request: &$crate::verifier::context::Context<'_>,
+        ) -> Result<Self::State, $crate::outcome::rejection::Rejection> {
+            $(
+                let $starting = request;
+                $before?;
+            )?
+            $(let $selecting = request;)?
+            let inner = $crate::verifier::delegate::first!($($selected,)? &$inner);
+            $crate::verifier::verifier::Verifier::begin(inner, request)
         }
 
         fn update(&$self, state: &mut Self::State, chunk: &[u8]) {
@@ -23,14 +50,27 @@ macro_rules! delegate_verifier {
             request: &$crate::verifier::context::Context<'_>,
             body: &bytes::Bytes,
         ) -> Result<$crate::verifier::outcome::Outcome, $crate::outcome::rejection::Rejection> {
-            $crate::verifier::verifier::Verifier::finish(&$inner, state, request, body)
+            $(let $selecting = request;)?
+            let inner = $crate::verifier::delegate::first!($($selected,)? &$inner);
+            let outcome = $crate::verifier::verifier::Verifier::finish(inner, state, request, body);
+            $(
+                let ($outcome, $after_request, $body) = (outcome?, request, body);
+                let outcome = $after;
+            )?
+            outcome
         }
 
         fn challenge(
             &$self,
             request: &$crate::verifier::context::Context<'_>,
         ) -> Option<Result<http::Response<bytes::Bytes>, $crate::outcome::rejection::Rejection>> {
-            $crate::verifier::verifier::Verifier::challenge(&$inner, request)
+            $crate::verifier::delegate::first!(
+                $({
+                    let $asking = request;
+                    $challenge
+                },)?
+                $crate::verifier::verifier::Verifier::challenge(&$inner, request)
+            )
         }
 
         fn first_contact(
@@ -42,15 +82,27 @@ macro_rules! delegate_verifier {
         }
 
         fn defaults(&$self) -> $crate::verifier::defaults::VerifierDefaults {
-            $crate::verifier::verifier::Verifier::defaults(&$inner)
+            $crate::verifier::delegate::first!(
+                $($defaults,)? $crate::verifier::verifier::Verifier::defaults(&$inner)
+            )
         }
 
         fn sensitive_parts(&$self) -> $crate::verifier::sensitive::SensitiveParts {
-            $crate::verifier::verifier::Verifier::sensitive_parts(&$inner)
+            $crate::verifier::delegate::first!(
+                $($sensitive_parts,)? $crate::verifier::verifier::Verifier::sensitive_parts(&$inner)
+            )
         }
     };
 }
 pub(crate) use delegate_verifier;
+
+/// Expands to the first of its arguments.
+macro_rules! first {
+    ($first:expr $(, $other:expr)*) => {
+        $first
+    };
+}
+pub(crate) use first;
 
 impl<V: Verifier + ?Sized> Verifier for Arc<V> {
     delegate_verifier!(self => **self, V::State);

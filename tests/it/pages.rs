@@ -231,6 +231,8 @@ fn constant(status: http::StatusCode) -> String {
 struct Page {
     type_name: &'static str,
     policy: &'static DeliveryPolicy,
+    /// What is signed and how, in words.
+    signature: String,
     /// The registry's entries of this type.
     entries: Vec<Provider>,
 }
@@ -242,20 +244,23 @@ impl Page {
         for provider in providers::all() {
             types.entry(provider.type_name()).or_default().push(provider);
         }
-        // Their secret is part of a URL, so the registry has none of them.
-        for name in ["AzureEventGrid", "Strava"] {
-            types.insert(name, Vec::new());
+        for (type_name, ..) in words::BY_URL {
+            types.insert(type_name, Vec::new());
         }
         let mut pages: Vec<_> = types
             .into_iter()
             .map(|(type_name, entries)| {
-                let id = match entries.first() {
-                    Some(entry) => entry.delivery_policy().name(),
-                    None => words::id(type_name),
+                let by_url = words::BY_URL.into_iter().find(|(name, ..)| *name == type_name);
+                let (policy, signature) = match (entries.first(), by_url) {
+                    (Some(entry), _) => (entry.delivery_policy(), entry.signature()),
+                    (None, Some((_, id, signature))) => {
+                        let mut policies = providers::delivery_policies();
+                        let policy = policies.find(|policy| policy.name() == id).unwrap();
+                        (policy, signature.to_owned())
+                    }
+                    (None, None) => unreachable!("a type without entries is in the table"),
                 };
-                let mut policies = providers::delivery_policies();
-                let policy = policies.find(|policy| policy.name() == id).unwrap();
-                Self { type_name, policy, entries }
+                Self { type_name, policy, signature, entries }
             })
             .collect();
         pages.sort_by_key(|page| page.type_name.to_lowercase());
@@ -269,17 +274,6 @@ impl Page {
 
     fn tolerance(&self) -> Option<Tolerance> {
         self.entries.iter().find_map(Provider::tolerance)
-    }
-
-    /// What is signed and how, in words.
-    fn signature(&self) -> String {
-        match self.scheme().copied().or_else(|| words::scheme(self.type_name)) {
-            Some(scheme) => {
-                let words = scheme.describe();
-                format!("{} of {}", words.algorithm, words.parts)
-            }
-            None => words::signature(self.type_name).to_owned(),
-        }
     }
 
     fn tolerance_cell(&self) -> String {
@@ -301,11 +295,11 @@ impl Page {
     fn text(&self, guard: Option<Guard>) -> String {
         let mut text = String::new();
         if self.scheme().is_some() {
-            let title = words::title(self.type_name);
+            let title = self.entries[0].title();
             let tolerance = self.tolerance().map_or(String::new(), |tolerance| {
                 format!(", accepted for {}", span(tolerance.past()))
             });
-            writeln!(text, "{title} webhooks: {}{tolerance}.\n", self.signature()).unwrap();
+            writeln!(text, "{title} webhooks: {}{tolerance}.\n", self.signature).unwrap();
             self.write_example(&mut text);
         } else {
             text.push_str("# Delivery\n\n");
@@ -407,8 +401,8 @@ fn catalogue() -> String {
             text,
             "| [`{name}`](crate::providers::{name}) | {} | {} | {} | {} |",
             page.names(),
-            words::also(name),
-            page.signature(),
+            page.entries.first().map_or(String::new(), |entry| entry.aliases().join(", ")),
+            page.signature,
             page.tolerance_cell(),
         )
         .unwrap();
@@ -439,7 +433,7 @@ fn best_known_providers() {
         writeln!(
             text,
             "| `{name}`{also} | {} | {} | {feature} |",
-            page.signature(),
+            page.signature,
             page.tolerance_cell()
         )
         .unwrap();

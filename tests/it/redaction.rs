@@ -108,7 +108,7 @@ async fn what_is_shown_says_what_it_is() {
         (format!("{:?}", any.begin(&Context::new(&head)).unwrap()), "AnyState"),
         (format!("{:?}", exchange.make_verifier(&head)), "AsanaFuture"),
         (format!("{:?}", by_name("github").unwrap()), "Scheme { defaults"),
-        (format!("{:?}", by_name("twilio").unwrap()), "kind: Own"),
+        (format!("{:?}", by_name("twilio").unwrap()), "build: Own"),
         (format!("{:?}", Mailgun::new(secret()).unwrap()), "Mac([redacted])"),
         (format!("{:?}", Verified::new("acme")), "Verified { provider: \"acme\", key_index: 0"),
     ] {

@@ -35,7 +35,8 @@ impl Catalogue {
 }
 
 /// Those that are there with the feature `asymmetric`.
-const ASYMMETRIC: [&str; 5] = ["discord", "sendgrid", "standard_webhooks_v1a", "telnyx", "wise"];
+pub(crate) const ASYMMETRIC: [&str; 5] =
+    ["discord", "sendgrid", "standard_webhooks_v1a", "telnyx", "wise"];
 
 fn is_built(id: &str) -> bool {
     cfg!(feature = "asymmetric") || !ASYMMETRIC.contains(&id)
@@ -100,7 +101,7 @@ fn names_are_found_and_near_ones_are_named() {
         [("strp", true), ("xxstripe", true), ("str", false), ("xxxstripe", false)]
     {
         let unknown = providers::by_name(name).unwrap_err();
-        assert_eq!(unknown.near().contains(&"stripe"), is_near, "{unknown}");
+        assert_eq!(unknown.near().contains(&"stripe".to_owned()), is_near, "{unknown}");
     }
     // Nor is a name near into which most letters would have to be put.
     assert!(providers::by_name("qzj").unwrap_err().near().is_empty());

@@ -413,7 +413,8 @@ fn t37_nothing_that_accepts_everything_is_exported() {
     ];
     const HARMLESS: [&str; 5] =
         ["ResponseBody", "MetricsObserver", "Filter", "DeliveryLogBuilder", "Drain"];
-    let roots = ["src/lib.rs", "src/providers/mod.rs", "src/scheme/mod.rs"];
+    let roots =
+        ["src/lib.rs", "src/providers/mod.rs", "src/providers/own/list.rs", "src/scheme/mod.rs"];
     let mut exported = BTreeSet::new();
     for statement in statements() {
         let about = format!("{}: {}", statement.path, statement.tokens.join(" "));

@@ -5,8 +5,8 @@
 //! reads no part of a text more than a few times, whatever the text is.
 
 use crate::delivery_log::{
-    json::{self, REDACTED},
     mask::mask::Mask,
+    redact_json::{self, REDACTED},
 };
 
 impl Mask {
@@ -14,7 +14,7 @@ impl Mask {
     /// as received.
     #[must_use]
     pub fn apply(&self, payload: &[u8]) -> Vec<u8> {
-        match json::document(payload) {
+        match redact_json::document(payload) {
             Some(json) => self.json(json).into_bytes(),
             None if !self.fields.is_empty() => REDACTED.into(),
             None => self.text(&String::from_utf8_lossy(payload)).into_bytes(),
@@ -23,7 +23,7 @@ impl Mask {
 
     fn json(&self, json: &str) -> String {
         let is_hidden = |name: &str| self.fields.contains(&name.to_lowercase());
-        json::rewrite(json, &is_hidden, &|text| self.text(text))
+        redact_json::rewrite(json, &is_hidden, &|text| self.text(text))
     }
 
     /// Masks a text: the phone numbers, e-mail addresses, secrets and card numbers that the mask

@@ -5,5 +5,5 @@ pub(crate) mod error;
 pub(crate) mod find;
 pub(crate) mod lane;
 #[cfg(test)]
-pub(crate) mod plans;
+pub(crate) mod plan_tests;
 pub(crate) mod store;

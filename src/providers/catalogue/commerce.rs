@@ -1,8 +1,14 @@
 //! Providers for shops, shipping and design.
 
+use http::StatusCode;
+
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
-    providers::{macros::providers, own::standard_webhooks::family},
+    providers::{
+        macros::providers,
+        own::standard_webhooks::family,
+        policy::{DAY, DeliveryPolicy},
+    },
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
@@ -70,7 +76,10 @@ providers! {
     /// bigcommerce/docs.
     BigCommerce(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("bigcommerce")
-        .secret_encoding(SecretEncoding::Text);
+        .secret_encoding(SecretEncoding::Text),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(2 * DAY, "https://github.com/bigcommerce/docs/blob/24f580ca6d2981728b7ed70a2049e00fc602c335/docs/integrations/webhooks/overview.mdx")
+            .comes_again("https://docs.bigcommerce.com/developer/docs/integrations/webhooks");
 
     /// The delivery ID is `id` in the body.
     ///
@@ -89,7 +98,10 @@ providers! {
     /// **Second-hand** for the headers: api-evangelist/etsy `asyncapi`. Vendor's documentation for
     /// the signing secret: <https://developers.etsy.com/documentation/essentials/webhooks>.
     Etsy(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
-        .provider("etsy");
+        .provider("etsy"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(99_305, "second-hand: https://raw.githubusercontent.com/api-evangelist/etsy/refs/heads/main/asyncapi/etsy-webhooks-asyncapi.yml")
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
 
     /// # Evidence
     ///
@@ -97,7 +109,9 @@ providers! {
     Lob(timed) = Scheme::hmac_sha256("lob-signature")
         .provider("lob")
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Header("lob-signature-timestamp"), TimestampFormat::UnixMillis);
+        .time(TimestampSource::Header("lob-signature-timestamp"), TimestampFormat::UnixMillis),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
 
     /// Signatures are optional. Shippo's support enables them.
     ///
@@ -109,7 +123,10 @@ providers! {
         .provider("shippo")
         .signature_format(SignatureFormat::pairs("t", "v1"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .gives_up(Some(429), "https://github.com/api-evangelist/shippo/blob/5f5c56930f59bd788bcce58ca9dbf485a98f0ee2/asyncapi/shippo-webhooks-asyncapi.yaml");
 
     /// The compliance checks for public apps send an invalid signature and expect
     /// `401 Unauthorized`, the status of this type.
@@ -152,7 +169,10 @@ providers! {
         .families(&[Scheme::hmac_sha256("shopify-hmac-sha256")
             .provider("shopify")
             .encoding(Encoding::Base64)
-            .delivery_id("shopify-webhook-id")]);
+            .delivery_id("shopify-webhook-id")]),
+        DeliveryPolicy::UNKNOWN
+            .demands(StatusCode::UNAUTHORIZED, "https://community.shopify.com/t/app-must-verify-the-authenticity-of-the-request-from-shopify/108155")
+            .comes_again("https://dev.to/shannonllc/shopify-webhooks-hmac-verification-5-second-timeout-retries-jkj");
 
     /// - When you save a webhook, WooCommerce sends an unsigned form with only `webhook_id`. The
     ///   layer responds to this [first contact](crate::scheme::FirstContact) with `200 OK`
@@ -185,5 +205,7 @@ providers! {
         .provider("woocommerce")
         .encoding(Encoding::Base64)
         .delivery_id("x-wc-webhook-delivery-id")
-        .first_contacts(&[FirstContact::form(&[("webhook_id", ContactField::Digits)])]);
+        .first_contacts(&[FirstContact::form(&[("webhook_id", ContactField::Digits)])]),
+        DeliveryPolicy::UNKNOWN
+            .gives_up(None, "https://seresa.io/?p=7234");
 }

@@ -2,7 +2,11 @@
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
-    providers::{macros::providers, own::standard_webhooks::family},
+    providers::{
+        macros::providers,
+        own::standard_webhooks::family,
+        policy::{DAY, DeliveryPolicy, HOUR, KIB, MIB, MINUTE},
+    },
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
@@ -48,7 +52,7 @@ providers! {
     ///
     /// Public vector: support.atlassian.com and go-playground/webhooks.
     #[doc(alias = "atlassian")]
-    Bitbucket() = Scheme::hmac_sha256("x-hub-signature")
+    Bitbucket() also ["Bitbucket Server"] = Scheme::hmac_sha256("x-hub-signature")
         .provider("bitbucket")
         .prefix("sha256=")
         .delivery_id("x-request-uuid")
@@ -69,16 +73,22 @@ providers! {
         .signature_format(SignatureFormat::pairs("timestamp", "signature"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
-        .delivery_id("x-buildkite-request");
+        .delivery_id("x-buildkite-request"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .signs_anew(true, "https://github.com/buildkite/docs/blob/35cf0294c6ea68f41d90da114120d73278f6fc0b/pages/apis/webhooks/_webhook_signature.md");
 
     /// The delivery ID is `id` in the body.
     ///
     /// # Evidence
     ///
     /// Public vector: CircleCI's documentation.
-    CircleCi() = Scheme::hmac_sha256("circleci-signature")
+    CircleCi "CircleCI"() = Scheme::hmac_sha256("circleci-signature")
         .provider("circleci")
-        .signature_format(SignatureFormat::tagged("v1").separated_by(b',').assigned_by(b'='));
+        .signature_format(SignatureFormat::tagged("v1").separated_by(b',').assigned_by(b'=')),
+        DeliveryPolicy::UNKNOWN
+            .known_by("id", "https://circleci.com/docs/reference/outbound-webhooks-reference/")
+            .comes_again("https://github.com/circleci/circleci-docs/blob/9734a1410cc98741bc09b84f187325a8f43baf68/docs/guides/modules/integration/pages/outbound-webhooks.adoc");
 
     /// This type covers advanced signatures in hex. A simple signature is the bare MAC of the body,
     /// in hex or base64: declare a [`Scheme`] for it.
@@ -91,7 +101,10 @@ providers! {
         .signature_format(SignatureFormat::pairs("t", "v1"))
         .signed_content(&[Component::Time, Component::Literal(","), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
-        .delivery_id("x-convoy-event-id");
+        .delivery_id("x-convoy-event-id"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(1000, "https://github.com/frain-dev/convoy/blob/2b60cc652e1d4babc1857280d5911817960e83e7/datastore/models.go")
+            .signs_anew(true, "https://github.com/frain-dev/convoy/blob/2b60cc652e1d4babc1857280d5911817960e83e7/worker/task/process_event_delivery.go");
 
     /// # Evidence
     ///
@@ -108,7 +121,11 @@ providers! {
         .provider("elevenlabs")
         .signature_format(SignatureFormat::pairs("t", "v0"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(2430, "https://elevenlabs.io/docs/eleven-api/resources/webhooks")
+            .window(30 * MINUTE, "https://github.com/elevenlabs/elevenlabs-js")
+            .gives_up(Some(429), "https://elevenlabs.io/docs/eleven-api/resources/webhooks");
 
     /// Forgejo sends these headers under two names, `X-Forgejo-…` and `X-Gitea-…`. This type reads
     /// the `X-Gitea-…` headers.
@@ -116,10 +133,11 @@ providers! {
     /// # Evidence
     ///
     /// Public vector: go-playground/webhooks.
-    #[doc(alias = "forgejo")]
-    Gitea() = Scheme::hmac_sha256("x-gitea-signature")
+    Gitea() also ["Forgejo"] = Scheme::hmac_sha256("x-gitea-signature")
         .provider("gitea")
-        .delivery_id("x-gitea-delivery");
+        .delivery_id("x-gitea-delivery"),
+        DeliveryPolicy::UNKNOWN
+            .gives_up(None, "https://github.com/go-gitea/gitea/blob/05a2257af2f29077a2c0374111aa12becf7f6083/services/webhook/deliver.go");
 
     /// Also works for services that use GitHub's signature scheme.
     ///
@@ -162,14 +180,19 @@ providers! {
         .legacy(&Scheme::hmac_sha1("x-hub-signature")
             .provider("github")
             .prefix("sha1=")
-            .delivery_id("x-github-delivery"));
+            .delivery_id("x-github-delivery")),
+        DeliveryPolicy::UNKNOWN
+            .largest_body(25 * MIB, "https://docs.github.com/en/enterprise-server@3.13/webhooks/webhook-events-and-payloads")
+            .gives_up(None, "https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries");
 
     /// # Evidence
     ///
     /// Public vector: go-playground/webhooks.
     Gogs() = Scheme::hmac_sha256("x-gogs-signature")
         .provider("gogs")
-        .delivery_id("x-gogs-delivery");
+        .delivery_id("x-gogs-delivery"),
+        DeliveryPolicy::UNKNOWN
+            .gives_up(None, "https://github.com/gogs/gogs/blob/eb1054e5432fc8397678372f08613429be233d7c/internal/database/webhook.go");
 
     /// The delivery ID is `id` in the body.
     ///
@@ -217,7 +240,9 @@ providers! {
     Jira() = Scheme::hmac_sha256("x-hub-signature")
         .provider("jira")
         .prefix("sha256=")
-        .delivery_id("x-atlassian-webhook-identifier");
+        .delivery_id("x-atlassian-webhook-identifier"),
+        DeliveryPolicy::UNKNOWN
+            .gives_up(Some(429), "https://community.developer.atlassian.com/t/new-jira-cloud-webhook-retry-policy/30554");
 
     /// The delivery ID is `_id` in the body.
     ///
@@ -235,14 +260,14 @@ providers! {
     ///
     /// Vendor's documentation: <https://www.mongodb.com/docs/atlas/tutorial/webhook-integration/>.
     #[doc(alias = "atlas")]
-    MongoDb() = Scheme::hmac_sha1("x-mms-signature")
+    MongoDb "MongoDB Atlas"() = Scheme::hmac_sha1("x-mms-signature")
         .provider("mongodb")
         .encoding(Encoding::Base64);
 
     /// # Evidence
     ///
     /// Vendor's source: `index.js` in npm/npm-hook-receiver.
-    Npm() = Scheme::hmac_sha256("x-npm-signature")
+    Npm "npm"() = Scheme::hmac_sha256("x-npm-signature")
         .provider("npm")
         .prefix("sha256=");
 
@@ -257,20 +282,30 @@ providers! {
     ///
     /// Public vector: the tests of openai-python.
     #[doc(alias = "chatgpt")]
-    OpenAi(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
-        .provider("openai");
+    OpenAi "OpenAI"(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+        .provider("openai"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(3 * DAY, "https://platform.openai.com/docs/webhooks")
+            .signs_anew(true, "https://platform.openai.com/docs/webhooks")
+            .window(5 * MINUTE, "https://github.com/openai/openai-node");
 
     /// # Evidence
     ///
     /// Vendor's source: `app.ts` in render-examples/webhook-github-action.
     Render(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
-        .provider("render");
+        .provider("render"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(33 * HOUR, "https://render.com/docs/webhooks")
+            .signs_anew(true, "https://render.com/docs/webhooks")
+            .window(5 * MINUTE, "https://render.com/docs/webhooks");
 
     /// # Evidence
     ///
     /// **Second-hand**: Hookdeck's webhook skills.
     Replicate(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
-        .provider("replicate");
+        .provider("replicate"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
 
     /// The delivery ID is `messageId` in the body.
     ///
@@ -278,7 +313,9 @@ providers! {
     ///
     /// Vendor's documentation or source: Segment's documentation and webhook-verify.
     Segment() = Scheme::hmac_sha1("x-signature")
-        .provider("segment");
+        .provider("segment"),
+        DeliveryPolicy::UNKNOWN
+            .gives_up(Some(429), "https://support.twilio.com/hc/en-us/articles/51769112022299-Understanding-Segment-Retry-Logic-for-HTTP-Status-Codes");
 
     /// Some receivers serialise the JSON again before they verify it. The body as received
     /// verifies, too.
@@ -287,7 +324,7 @@ providers! {
     ///
     /// **Second-hand**: `nexus.go` in fluxcd/flux-recv.
     #[doc(alias = "nexus")]
-    Sonatype() = Scheme::hmac_sha1("x-nexus-webhook-signature")
+    Sonatype "Sonatype Nexus"() = Scheme::hmac_sha1("x-nexus-webhook-signature")
         .provider("sonatype")
         .delivery_id("x-nexus-webhook-delivery");
 
@@ -302,7 +339,12 @@ providers! {
     /// `internal/conf/configuration.go` in supabase/auth.
     Supabase(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("supabase")
-        .secret_encoding(SecretEncoding::Base64 { prefix: "v1,whsec_" });
+        .secret_encoding(SecretEncoding::Base64 { prefix: "v1,whsec_" }),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(5, "https://supabase.com/docs/guides/auth/auth-hooks")
+            .signs_anew(true, "https://github.com/supabase/auth/blob/8983071348fd964d5132948abe63ea076f9af3a0/internal/hooks/hookshttp/hookshttp.go")
+            .largest_body(20 * KIB, "https://github.com/supabase/supabase/blob/02d2e00b01d16ba6e7d664bf56beeb49be073e02/apps/docs/content/guides/auth/auth-hooks.mdx")
+            .gives_up(None, "https://supabase.com/docs/guides/auth/auth-hooks");
 
     /// Run tasks are signed in `X-Tfc-Task-Signature`, with a key of their own
     /// (<https://developer.hashicorp.com/terraform/enterprise/integrations/run-tasks>).
@@ -311,7 +353,7 @@ providers! {
     ///
     /// Vendor's documentation or source: HashiCorp's documentation.
     #[doc(alias = "hashicorp")]
-    Terraform() = Scheme::hmac_sha512("x-tfe-notification-signature")
+    Terraform "HCP Terraform"() = Scheme::hmac_sha512("x-tfe-notification-signature")
         .provider("terraform")
         .families(&[Scheme::hmac_sha512("x-tfc-task-signature").provider("terraform")]);
 

@@ -2,7 +2,11 @@
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
-    providers::{macros::providers, own::standard_webhooks::family},
+    providers::{
+        macros::providers,
+        own::standard_webhooks::family,
+        policy::{DAY, DeliveryPolicy, MINUTE},
+    },
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
@@ -58,7 +62,10 @@ providers! {
     ///
     /// Vendor's documentation or source: Clerk's documentation and Hookdeck's webhook skills.
     Clerk(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
-        .provider("clerk");
+        .provider("clerk"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(99_305, "https://clerk.com/docs/core-1/integrations/webhooks/overview")
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
 
     /// # Evidence
     ///
@@ -75,23 +82,32 @@ providers! {
         .provider("pinwheel")
         .prefix("v2=")
         .signed_content(&[Component::Literal("v2:"), Component::Time, Component::Literal(":"), Component::Body])
-        .time(TimestampSource::Header("x-timestamp"), TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Header("x-timestamp"), TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
 
     /// # Evidence
     ///
     /// Vendor's documentation: <https://stytch.com/docs/b2b/guides/webhooks>.
     Stytch(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
-        .provider("stytch");
+        .provider("stytch"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(99_305, "https://stytch.com/docs/b2b/guides/webhooks")
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
 
     /// The delivery ID is `id` in the body.
     ///
     /// # Evidence
     ///
     /// Public vector: workos-python.
-    WorkOs(timed) = Scheme::hmac_sha256("workos-signature")
+    WorkOs "WorkOS"(timed) = Scheme::hmac_sha256("workos-signature")
         .provider("workos")
         .unique_content()
         .signature_format(SignatureFormat::pairs("t", "v1").spaced())
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixMillis);
+        .time(TimestampSource::Signature, TimestampFormat::UnixMillis),
+        DeliveryPolicy::UNKNOWN
+            .known_by("id", "https://workos.com/docs/events/data-syncing/webhooks")
+            .retried_for(3 * DAY, "https://github.com/workos/skills/blob/8c8f4e7039ef065ba9204a8e88d93e394a5b09f0/skills/workos/workos-events.md")
+            .window(3 * MINUTE, "https://github.com/workos/workos-node");
 }

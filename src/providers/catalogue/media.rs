@@ -2,7 +2,10 @@
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
-    providers::macros::providers,
+    providers::{
+        macros::providers,
+        policy::{DAY, DeliveryPolicy, MINUTE},
+    },
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
@@ -21,13 +24,15 @@ providers! {
     /// # Evidence
     ///
     /// Vendor's source: `main.go` in Frameio/webhooks-example-app.
-    #[doc(alias = "frame.io")]
     #[doc(alias = "adobe")]
-    FrameIo(timed) = Scheme::hmac_sha256("x-frameio-signature")
+    FrameIo "Frame.io"(timed) = Scheme::hmac_sha256("x-frameio-signature")
         .provider("frameio")
         .prefix("v0=")
         .signed_content(&[Component::Literal("v0:"), Component::Time, Component::Literal(":"), Component::Body])
-        .time(TimestampSource::Header("x-frameio-request-timestamp"), TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Header("x-frameio-request-timestamp"), TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://github.com/AdobeDocs/frameio-api/blob/2bd80f8b13c29fd4d7a761535cb590df98a50a44/src/pages/guides/Webhooks/index.md");
 
     /// The delivery ID is `id` in the body.
     ///
@@ -39,7 +44,11 @@ providers! {
         .unique_content()
         .signature_format(SignatureFormat::pairs("t", "v1"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .known_by("id", "https://www.mux.com/docs/core/listen-for-webhooks")
+            .retried_for(DAY, "https://www.mux.com/docs/core/listen-for-webhooks.md")
+            .window(5 * MINUTE, "https://github.com/muxinc/mux-node-sdk");
 
     /// - The space after the comma is optional.
     /// - Base64url text that is not canonical is rejected.
@@ -53,7 +62,10 @@ providers! {
         .encoding(Encoding::Base64Url)
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
         .time(TimestampSource::Signature, TimestampFormat::UnixMillis)
-        .delivery_id("idempotency-key");
+        .delivery_id("idempotency-key"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(MINUTE, "https://www.sanity.io/docs/changelog/50ec6abf-fe0c-475b-ae72-314148860132.md")
+            .gives_up(Some(429), "https://www.sanity.io/docs/changelog/50ec6abf-fe0c-475b-ae72-314148860132.md");
 
     /// The signature covers the text of the timestamp as received.
     ///
@@ -73,7 +85,7 @@ providers! {
     ///
     /// Public vector: dev.twitch.tv and two test suites.
     #[doc(alias = "eventsub")]
-    Twitch(timed) = Scheme::hmac_sha256("twitch-eventsub-message-signature")
+    Twitch "Twitch EventSub"(timed) = Scheme::hmac_sha256("twitch-eventsub-message-signature")
         .provider("twitch")
         .takes_any_body()
         .prefix("sha256=")
@@ -84,7 +96,10 @@ providers! {
             header: "twitch-eventsub-message-type",
             value: "webhook_callback_verification",
             field: "challenge",
-        });
+        }),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(10 * MINUTE, "https://dev.twitch.tv/docs/eventsub/handling-webhook-events");
 
     /// # Evidence
     ///
@@ -92,5 +107,7 @@ providers! {
     Webflow(timed) = Scheme::hmac_sha256("x-webflow-signature")
         .provider("webflow")
         .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
-        .time(TimestampSource::Header("x-webflow-timestamp"), TimestampFormat::UnixMillis);
+        .time(TimestampSource::Header("x-webflow-timestamp"), TimestampFormat::UnixMillis),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(30 * MINUTE, "https://developers.webflow.com/data/v1.0.0/docs/limits-and-retries");
 }

@@ -2,7 +2,12 @@
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
-    providers::{macros::providers, own::standard_webhooks::family, support::VERIFICATION_KEY},
+    providers::{
+        macros::providers,
+        own::standard_webhooks::family,
+        policy::{DAY, DeliveryPolicy, MIB, MINUTE},
+        support::VERIFICATION_KEY,
+    },
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
@@ -22,19 +27,24 @@ providers! {
     Airship(timed) = Scheme::hmac_sha256("x-ua-signature")
         .provider("airship")
         .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
-        .time(TimestampSource::Header("x-ua-timestamp"), TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Header("x-ua-timestamp"), TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
 
     /// The delivery ID is `event_id` in the body.
     ///
     /// # Evidence
     ///
     /// **Second-hand**: several sources agree. See <https://www.customer.io/docs/api/webhooks/>.
-    #[doc(alias = "customer.io")]
-    CustomerIo(timed) = Scheme::hmac_sha256("x-cio-signature")
+    CustomerIo "Customer.io"(timed) = Scheme::hmac_sha256("x-cio-signature")
         .provider("customer_io")
         .unique_content()
         .signed_content(&[Component::Literal("v0:"), Component::Time, Component::Literal(":"), Component::Body])
-        .time(TimestampSource::Header("x-cio-timestamp"), TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Header("x-cio-timestamp"), TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .known_by("event_id", "https://docs.customer.io/integrations/data-out/connections/webhooks/")
+            .retried_for(7 * DAY, "second-hand: https://github.com/hookdeck/webhook-skills")
+            .comes_again("https://docs.customer.io/api/webhooks/");
 
     /// This type covers application webhooks. Rule webhooks sign differently, with HMAC-SHA1 of the
     /// body and without a timestamp.
@@ -52,7 +62,9 @@ providers! {
             header: "x-front-challenge",
             field: "type",
             value: "sync",
-        });
+        }),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
 
     /// - The delivery ID is `id` in the body. It begins with `notif_`.
     /// - Canvas Kit puts its signature into `X-Body-Signature: <hex>`, with HMAC-SHA256 and the
@@ -80,7 +92,9 @@ providers! {
         .provider("intercom")
         .prefix("sha1=")
         .challenge(Challenge::Head)
-        .families(&[Scheme::hmac_sha256("x-body-signature").provider("intercom")]);
+        .families(&[Scheme::hmac_sha256("x-body-signature").provider("intercom")]),
+        DeliveryPolicy::UNKNOWN
+            .known_by("id", "https://developers.intercom.com/docs/webhooks/webhook-notifications");
 
     /// `Klaviyo-Webhook-Id` identifies the subscription, not the delivery.
     ///
@@ -117,7 +131,7 @@ providers! {
     ///
     /// Public vector: line-bot-sdk-nodejs and LINE's documentation.
     #[doc(alias = "line_messaging")]
-    Line() = Scheme::hmac_sha256("x-line-signature")
+    Line "LINE"() = Scheme::hmac_sha256("x-line-signature")
         .provider("line")
         .encoding(Encoding::Base64);
 
@@ -141,7 +155,7 @@ providers! {
     /// Vendor's source: `WebhookSampleBot/Models/AuthProvider.cs` in
     /// OfficeDev/microsoft-teams-sample-outgoing-webhook.
     #[doc(alias = "teams")]
-    MicrosoftTeams() = Scheme::hmac_sha256("authorization")
+    MicrosoftTeams "Microsoft Teams outgoing"() = Scheme::hmac_sha256("authorization")
         .provider("microsoft_teams")
         .authorization("HMAC")
         .encoding(Encoding::Base64)
@@ -156,7 +170,11 @@ providers! {
     /// <https://developer.nylas.com/docs/cookbook/use-cases/build/verify-webhook-signatures/>.
     Nylas() = Scheme::hmac_sha256("x-nylas-signature")
         .provider("nylas")
-        .challenge(Challenge::Query("challenge"));
+        .challenge(Challenge::Query("challenge")),
+        DeliveryPolicy::UNKNOWN
+            .known_by("id", "https://developer.nylas.com/docs/v3/notifications/")
+            .largest_body(2 * MIB, "https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/")
+            .comes_again("https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/");
 
     /// # Secret
     ///
@@ -171,7 +189,10 @@ providers! {
     ///
     /// Vendor's documentation or source: Resend's documentation and Hookdeck's webhook skills.
     Resend(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
-        .provider("resend");
+        .provider("resend"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(99_305, "https://resend.com/docs/webhooks/retries-and-replays")
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
 
     /// This type covers the Event Notification Service of Marketing Cloud.
     ///
@@ -187,8 +208,7 @@ providers! {
     ///
     /// **Second-hand** for the key, which is not decoded. Vendor's documentation for the rest:
     /// <https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-notification-signing.html>.
-    #[doc(alias = "salesforce")]
-    SalesforceMarketingCloud() = Scheme::hmac_sha256("x-sfmc-ens-signature")
+    SalesforceMarketingCloud "Salesforce Marketing Cloud"() also ["Salesforce", "Salesforce MC"] = Scheme::hmac_sha256("x-sfmc-ens-signature")
         .provider("salesforce_marketing_cloud")
         .sensitive_fields(&["verificationKey"])
         .encoding(Encoding::Base64)
@@ -204,7 +224,9 @@ providers! {
         .unique_content()
         .encoding(Encoding::Base64)
         .signed_content(&[Component::Body, Component::Literal("."), Component::Header("x-sinch-webhook-signature-nonce"), Component::Literal("."), Component::Time])
-        .time(TimestampSource::Header("x-sinch-webhook-signature-timestamp"), TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Header("x-sinch-webhook-signature-timestamp"), TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
 
     /// - This type covers TikTok for Developers.
     /// - The secret is the client secret.
@@ -218,7 +240,9 @@ providers! {
         .provider("tiktok")
         .signature_format(SignatureFormat::pairs("t", "s"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(3 * DAY, "https://developers.tiktok.com/doc/webhooks-overview/");
 
     /// The secret is the consumer secret.
     ///
@@ -229,8 +253,7 @@ providers! {
     /// # Evidence
     ///
     /// Public vector: X's documentation and Convoy.
-    #[doc(alias = "x")]
-    Twitter() = Scheme::hmac_sha256("x-twitter-webhooks-signature")
+    Twitter "X (Twitter)"() also ["X"] = Scheme::hmac_sha256("x-twitter-webhooks-signature")
         .provider("twitter")
         .prefix("sha256=")
         .encoding(Encoding::Base64)
@@ -284,7 +307,10 @@ providers! {
         .encoding(Encoding::Base64)
         .signed_content(&[Component::Time, Component::Body])
         .time(TimestampSource::Header("x-zendesk-webhook-signature-timestamp"), TimestampFormat::Rfc3339)
-        .delivery_id("x-zendesk-webhook-invocation-id");
+        .delivery_id("x-zendesk-webhook-invocation-id"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .gives_up(Some(409), "second-hand: https://alboz.eu/insights/master-webhooks-maximize-stability-performance");
 
     /// Zoom documents no time window, and its sample does not check the timestamp. The tolerance of
     /// this type follows from Zoom's retries.
@@ -313,5 +339,8 @@ providers! {
         .prefix("v0=")
         .signed_content(&[Component::Literal("v0:"), Component::Time, Component::Literal(":"), Component::Body])
         .time(TimestampSource::Header("x-zm-request-timestamp"), TimestampFormat::UnixSeconds)
-        .challenge(Challenge::PlainToken);
+        .challenge(Challenge::PlainToken),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(85 * MINUTE, "https://developers.zoom.us/blog/webhook-delays.md")
+            .comes_again("https://devsupport.zoom.us/hc/en-us/articles/360059893812-Webhook-delays");
 }

@@ -2,7 +2,11 @@
 
 use crate::{
     parse::timestamp::TimestampFormat,
-    providers::{macros::providers, own::standard_webhooks::family},
+    providers::{
+        macros::providers,
+        own::standard_webhooks::family,
+        policy::{DAY, DeliveryPolicy, KIB},
+    },
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
@@ -23,9 +27,11 @@ providers! {
     /// # Evidence
     ///
     /// Vendor's documentation: <https://docs.incident.io/api-reference/webhooks>.
-    #[doc(alias = "incident.io")]
-    IncidentIo(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
-        .provider("incident_io");
+    IncidentIo "incident.io"(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+        .provider("incident_io"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(DAY, "https://docs.incident.io/api-reference/webhooks")
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
 
     /// - The key is the secret string, **not** decoded, whatever it looks like.
     /// - While secrets are rotated, the header has one `v1` signature for each secret.
@@ -52,7 +58,10 @@ providers! {
     PagerDuty() = Scheme::hmac_sha256("x-pagerduty-signature")
         .provider("pagerduty")
         .signature_format(SignatureFormat::tagged("v1").separated_by(b',').assigned_by(b'='))
-        .delivery_id("x-webhook-id");
+        .delivery_id("x-webhook-id"),
+        DeliveryPolicy::UNKNOWN
+            .largest_body(256 * KIB, "https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md")
+            .gives_up(Some(429), "https://github.com/PagerDuty/developer-docs/blob/94224391aa3eac8fa73ea6a6af542dee0613d3e8/docs/webhooks/02-Behavior.md");
 
     /// # Evidence
     ///
@@ -60,7 +69,9 @@ providers! {
     Scalr(timed) = Scheme::hmac_sha1("x-signature")
         .provider("scalr")
         .signed_content(&[Component::Body, Component::Time])
-        .time(TimestampSource::Header("date"), TimestampFormat::HttpDate);
+        .time(TimestampSource::Header("date"), TimestampFormat::HttpDate),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
 
     /// - `Sentry-Hook-Timestamp` is not signed.
     /// - UI components, alert rule actions and issue links have their signature in
@@ -95,7 +106,9 @@ providers! {
         .delivery_id("request-id")
         .families(&[Scheme::hmac_sha256("sentry-app-signature")
             .provider("sentry")
-            .delivery_id("request-id")]);
+            .delivery_id("request-id")]),
+        DeliveryPolicy::UNKNOWN
+            .gives_up(Some(503), "https://github.com/getsentry/sentry/blob/000f94ca5362741b9fd8628cbcae41ffad0481ac/src/sentry/sentry_apps/tasks/sentry_apps.py");
 
     /// - This type covers Signal Sciences, the Next-Gen WAF of Fastly.
     /// - The secret is the signing key.
@@ -104,7 +117,7 @@ providers! {
     ///
     /// Vendor's documentation or source: Fastly's documentation.
     #[doc(alias = "fastly")]
-    SignalSciences() = Scheme::hmac_sha256("x-sigsci-signature")
+    SignalSciences "Signal Sciences"() = Scheme::hmac_sha256("x-sigsci-signature")
         .provider("signal_sciences");
 
     /// The secret is the token.
@@ -112,6 +125,6 @@ providers! {
     /// # Evidence
     ///
     /// Vendor's documentation or source: docs.trendmicro.com.
-    TrendMicroConformity() = Scheme::hmac_sha256("x-trendmicro-signature")
+    TrendMicroConformity "Trend Micro Conformity"() = Scheme::hmac_sha256("x-trendmicro-signature")
         .provider("trendmicro_conformity");
 }

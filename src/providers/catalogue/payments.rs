@@ -1,8 +1,14 @@
 //! Providers for payments, billing and banking.
 
+use http::StatusCode;
+
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
-    providers::{macros::providers, own::standard_webhooks::family},
+    providers::{
+        macros::providers,
+        own::standard_webhooks::family,
+        policy::{DAY, DeliveryPolicy, MINUTE},
+    },
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
@@ -37,7 +43,7 @@ providers! {
     ///
     /// Public vector: adyen-node.
     #[doc(alias = "adyen")]
-    AdyenPlatform() = Scheme::hmac_sha256("hmacsignature")
+    AdyenPlatform "Adyen platform"() = Scheme::hmac_sha256("hmacsignature")
         .provider("adyen_platform")
         .encoding(Encoding::Base64)
         .secret_encoding(SecretEncoding::Hex);
@@ -52,7 +58,11 @@ providers! {
         .provider("affirm")
         .signature_format(SignatureFormat::pairs("t", "v0"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(0, "https://docs.affirm.com/developers/docs/webhook-best-practices")
+            .window(5 * MINUTE, "https://docs.affirm.com/developers/docs/webhook-best-practices")
+            .gives_up(None, "https://docs.affirm.com/developers/docs/webhook-best-practices");
 
     /// # Evidence
     ///
@@ -61,7 +71,9 @@ providers! {
     Airwallex(timed) = Scheme::hmac_sha256("x-signature")
         .provider("airwallex")
         .signed_content(&[Component::Time, Component::Body])
-        .time(TimestampSource::Header("x-timestamp"), TimestampFormat::UnixMillis);
+        .time(TimestampSource::Header("x-timestamp"), TimestampFormat::UnixMillis),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(3 * DAY, "https://www.airwallex.com/docs/developer-tools/webhooks/webhooks-overview");
 
     /// - The secret is the signature key. According to the vendor's forum, the secret string is the
     ///   key of the MAC. The vendor's documentation does not say whether it is decoded.
@@ -72,8 +84,7 @@ providers! {
     ///
     /// **Second-hand**: several sources agree, the crate authorizenet 0.2.0 and
     /// <https://community.developer.cybersource.com/t5/Integration-and-Testing/HMAC-SHA-512-hash-not-matching-in-webhook-callback/m-p/82772>.
-    #[doc(alias = "authorize.net")]
-    AuthorizeNet() = Scheme::hmac_sha512("x-anet-signature")
+    AuthorizeNet "Authorize.Net"() = Scheme::hmac_sha512("x-anet-signature")
         .provider("authorize_net")
         .prefix("sha512=");
 
@@ -90,7 +101,9 @@ providers! {
     ///
     /// Vendor's documentation: <https://developer.brex.com/guides/webhooks.md>.
     Brex(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
-        .provider("brex");
+        .provider("brex"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
 
     /// # Evidence
     ///
@@ -99,7 +112,9 @@ providers! {
         .provider("cashfree")
         .encoding(Encoding::Base64)
         .signed_content(&[Component::Time, Component::Body])
-        .time(TimestampSource::Header("x-webhook-timestamp"), TimestampFormat::UnixMillis);
+        .time(TimestampSource::Header("x-webhook-timestamp"), TimestampFormat::UnixMillis),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(42 * MINUTE, "https://www.cashfree.com/docs/api-reference/webhooks/reliability-and-operations");
 
     /// - The secret is the site shared key.
     /// - `signature` in the body is an older MD5 signature. This type does not read it.
@@ -132,9 +147,10 @@ providers! {
     ///
     /// Vendor's documentation:
     /// <https://www.checkout.com/docs/developer-resources/webhooks/manage-webhooks/set-up-your-webhook-receiver>.
-    #[doc(alias = "checkout.com")]
-    CheckoutCom() = Scheme::hmac_sha256("cko-signature")
-        .provider("checkout_com");
+    CheckoutCom "Checkout.com"() = Scheme::hmac_sha256("cko-signature")
+        .provider("checkout_com"),
+        DeliveryPolicy::UNKNOWN
+            .known_by("id", "https://www.checkout.com/docs/developer-resources/webhooks/manage-webhooks/set-up-your-webhook-receiver");
 
     /// The delivery ID is `event.id` in the body.
     ///
@@ -162,8 +178,7 @@ providers! {
     /// # Evidence
     ///
     /// Public vector: coinbase-commerce-python.
-    #[doc(alias = "coinbase")]
-    CoinbaseCommerce() = Scheme::hmac_sha256("x-cc-webhook-signature")
+    CoinbaseCommerce "Coinbase Commerce"() also ["Coinbase"] = Scheme::hmac_sha256("x-cc-webhook-signature")
         .provider("coinbase_commerce");
 
     /// The delivery ID is `id` in the body.
@@ -179,7 +194,11 @@ providers! {
     /// Public vector: finch-api-python.
     Finch(timed) = family(["finch-signature", "finch-event-id", "finch-timestamp"])
         .provider("finch")
-        .secret_encoding(SecretEncoding::Base64 { prefix: "" });
+        .secret_encoding(SecretEncoding::Base64 { prefix: "" }),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(99_305, "second-hand: https://developer.tryfinch.com/docs/documentation/col7xfm69ll1t-webhooks")
+            .signs_anew(true, "second-hand: sent through Svix, https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs")
+            .window(5 * MINUTE, "https://github.com/Finch-API/finch-api-python");
 
     /// - The delivery ID is `events[].id` in the body.
     /// - GoCardless asks for status 498 on an invalid signature. Set it with
@@ -195,7 +214,9 @@ providers! {
     ///
     /// Public vector: gocardless-pro-python.
     GoCardless() = Scheme::hmac_sha256("webhook-signature")
-        .provider("gocardless");
+        .provider("gocardless"),
+        DeliveryPolicy::UNKNOWN
+            .comes_again("https://support.gocardless.com/hc/en-nz/articles/360000989989-Webhook-retries-failures");
 
     /// Several providers use this header name, with different schemes.
     ///
@@ -208,20 +229,23 @@ providers! {
     /// # Evidence
     ///
     /// Vendor's source: `src/app/api/webhook/route.ts` in lmsqueezy/nextjs-billing.
-    #[doc(alias = "lemon_squeezy")]
-    LemonSqueezy() = Scheme::hmac_sha256("x-signature")
+    LemonSqueezy "Lemon Squeezy"() = Scheme::hmac_sha256("x-signature")
         .provider("lemon_squeezy");
 
     /// # Evidence
     ///
     /// Public vector: lithic-python.
     Lithic(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
-        .provider("lithic");
+        .provider("lithic"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .signs_anew(true, "second-hand: sent through Svix, https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs")
+            .window(5 * MINUTE, "https://github.com/lithic-com/lithic-python");
 
     /// # Evidence
     ///
     /// Public vector: modern-treasury-python.
-    ModernTreasury() = Scheme::hmac_sha256("x-signature")
+    ModernTreasury "Modern Treasury"() = Scheme::hmac_sha256("x-signature")
         .provider("modern_treasury")
         .delivery_id("x-webhook-id");
 
@@ -234,7 +258,10 @@ providers! {
         .provider("orb")
         .signature_format(SignatureFormat::tagged("v1").assigned_by(b'='))
         .signed_content(&[Component::Literal("v1:"), Component::Time, Component::Literal(":"), Component::Body])
-        .time(TimestampSource::Header("x-orb-timestamp"), TimestampFormat::Rfc3339NoOffset);
+        .time(TimestampSource::Header("x-orb-timestamp"), TimestampFormat::Rfc3339NoOffset),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://github.com/orbcorp/orb-python");
 
     /// The delivery ID is `event_id` or `notification_id` in the body.
     ///
@@ -265,7 +292,11 @@ providers! {
         .unique_content()
         .signature_format(SignatureFormat::pairs("ts", "h1").separated_by(b';'))
         .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .known_by("event_id", "https://developer.paddle.com/webhooks/respond-to-webhooks")
+            .retried_for(3 * DAY, "https://developer.paddle.com/webhooks/about/respond-to-webhooks")
+            .window(5, "https://github.com/PaddleHQ/paddle-node-sdk");
 
     /// # Secret
     ///
@@ -291,7 +322,11 @@ providers! {
     /// Vendor's source: `src/webhooks.ts` in polarsource/polar-js.
     Polar(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
         .provider("polar")
-        .secret_encoding(SecretEncoding::Text);
+        .secret_encoding(SecretEncoding::Text),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(2044, "https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/server/polar/webhook/tasks.py")
+            .signs_anew(true, "https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/server/polar/webhook/tasks.py")
+            .comes_again("https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/docs/integrate/webhooks/delivery.mdx");
 
     /// While secrets are rotated, Primer sends both headers.
     ///
@@ -320,8 +355,7 @@ providers! {
     ///
     /// Vendor's source: `util/util.js` and `routes/routes.js` in
     /// IntuitDeveloper/SampleApp-Webhooks-nodejs.
-    #[doc(alias = "intuit")]
-    QuickBooks() = Scheme::hmac_sha256("intuit-signature")
+    QuickBooks() also ["Intuit"] = Scheme::hmac_sha256("intuit-signature")
         .provider("quickbooks")
         .encoding(Encoding::Base64)
         .delivery_id("intuit-notification-id");
@@ -351,7 +385,9 @@ providers! {
     /// Public vector: razorpay-python.
     Razorpay() = Scheme::hmac_sha256("x-razorpay-signature")
         .provider("razorpay")
-        .delivery_id("x-razorpay-event-id");
+        .delivery_id("x-razorpay-event-id"),
+        DeliveryPolicy::UNKNOWN
+            .comes_again("https://razorpay.com/docs/webhooks/best-practices");
 
     /// This type covers JSON notifications. XML notifications are not signed.
     ///
@@ -362,7 +398,9 @@ providers! {
         .provider("recurly")
         .signature_format(SignatureFormat::Unnamed { separator: b',', time_first: true })
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixMillis);
+        .time(TimestampSource::Signature, TimestampFormat::UnixMillis),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(262_308, "https://docs.recurly.com/recurly-subscriptions/docs/automatic-retries");
 
     /// - The key is the whole secret string, `wsk_…`.
     /// - The example in Revolut's documentation does not verify, since its IDs were redacted.
@@ -374,7 +412,10 @@ providers! {
         .provider("revolut")
         .signature_format(SignatureFormat::tagged("v1").separated_by(b',').assigned_by(b'='))
         .signed_content(&[Component::Literal("v1."), Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Header("revolut-request-timestamp"), TimestampFormat::UnixMillis);
+        .time(TimestampSource::Header("revolut-request-timestamp"), TimestampFormat::UnixMillis),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(30 * MINUTE, "https://developer.revolut.com/docs/guides/accept-payments/tutorials/work-with-webhooks/using-webhooks")
+            .window(5 * MINUTE, "https://developer.revolut.com/docs/guides/crypto-ramp/tutorials/work-with-webhooks/verify-the-payload-signature");
 
     /// The delivery ID is `event_id` in the body.
     ///
@@ -405,7 +446,10 @@ providers! {
         .provider("square")
         .takes_any_body()
         .encoding(Encoding::Base64)
-        .signed_content(&[Component::Url, Component::Body]);
+        .signed_content(&[Component::Url, Component::Body]),
+        DeliveryPolicy::UNKNOWN
+            .known_by("event_id", "https://developer.squareup.com/docs/webhooks/overview")
+            .comes_again("https://developer.squareup.com/forums/t/webhook-logs-returning-error-400/11123");
 
     /// The delivery ID is `id` in the body.
     ///
@@ -437,7 +481,12 @@ providers! {
         .unique_content()
         .signature_format(SignatureFormat::pairs("t", "v1"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .known_by("id", "https://docs.stripe.com/webhooks#handle-duplicate-events")
+            .retried_for(3 * DAY, "https://docs.stripe.com/webhooks")
+            .signs_anew(true, "https://docs.stripe.com/webhooks")
+            .comes_again("https://docs.stripe.com/webhooks");
 
     /// The body identifies deliveries by sequence numbers.
     ///
@@ -459,5 +508,8 @@ providers! {
     /// Vendor's documentation or source: developer.xero.com and Nango.
     Xero() = Scheme::hmac_sha256("x-xero-signature")
         .provider("xero")
-        .encoding(Encoding::Base64);
+        .encoding(Encoding::Base64),
+        DeliveryPolicy::UNKNOWN
+            .demands(StatusCode::UNAUTHORIZED, "https://developer.xero.com/documentation/webhooks/configuring-your-server")
+            .comes_again("https://developer.xero.com/documentation/webhooks/configuring-your-server");
 }

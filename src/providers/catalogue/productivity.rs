@@ -2,7 +2,11 @@
 
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
-    providers::{macros::providers, own::standard_webhooks::family},
+    providers::{
+        macros::providers,
+        own::standard_webhooks::family,
+        policy::{DAY, DeliveryPolicy, HOUR, MIB, MINUTE},
+    },
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
@@ -44,7 +48,9 @@ providers! {
     /// Vendor's documentation or source: `javascript/webhooks-nodejs/index.js` in
     /// Asana/devrel-examples.
     Asana() = Scheme::hmac_sha256("x-hook-signature")
-        .provider("asana");
+        .provider("asana"),
+        DeliveryPolicy::UNKNOWN
+            .comes_again("https://developers.asana.com/docs/webhooks-guide");
 
     /// # Evidence
     ///
@@ -86,8 +92,7 @@ providers! {
     /// # Evidence
     ///
     /// Vendor vector: the webhook tests of box/box-typescript-sdk-gen.
-    #[doc(alias = "box")]
-    BoxCom(timed) = Scheme::hmac_sha256("box-signature-primary")
+    BoxCom "Box"(timed) = Scheme::hmac_sha256("box-signature-primary")
         .provider("box")
         .headers(&["box-signature-primary", "box-signature-secondary"])
         .required(&[
@@ -97,15 +102,18 @@ providers! {
         .encoding(Encoding::Base64)
         .signed_content(&[Component::Body, Component::Time])
         .time(TimestampSource::Header("box-delivery-timestamp"), TimestampFormat::Rfc3339)
-        .delivery_id("box-delivery-id");
+        .delivery_id("box-delivery-id"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(2 * HOUR, "https://developer.box.com/guides/webhooks/v2/")
+            .window(10 * MINUTE, "https://github.com/box/developer.box.com/blob/eee1aa64089f0d46d362bf044d40a03a58946b6b/content/guides/webhooks/v2/signatures-v2.md")
+            .comes_again("https://developer.box.com/guides/webhooks/v2");
 
     /// If the webhook has no secret, the header reads `no-secret-provided`. This type rejects it.
     ///
     /// # Evidence
     ///
     /// **Second-hand**: Nango.
-    #[doc(alias = "cal.com")]
-    CalCom() = Scheme::hmac_sha256("x-cal-signature-256")
+    CalCom "Cal.com"() = Scheme::hmac_sha256("x-cal-signature-256")
         .provider("cal_com");
 
     /// # Secret
@@ -129,7 +137,11 @@ providers! {
         .provider("calendly")
         .signature_format(SignatureFormat::pairs("t", "v1"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(DAY, "https://developer.calendly.com/api-docs/overview/webhooks/webhook-errors")
+            .window(3 * MINUTE, "https://developer.calendly.com/api-docs/ZG9jOjM2MzE2MDM4-webhook-signatures")
+            .comes_again("https://community.calendly.com/developer-faq-62/why-am-i-not-receiving-webhook-data-how-does-a-webhook-become-disabled-548");
 
     /// The delivery ID consists of `webhook_id` and the history ID in the body.
     ///
@@ -179,7 +191,9 @@ providers! {
             "x-docusign-signature-9",
             "x-docusign-signature-10",
         ])
-        .encoding(Encoding::Base64);
+        .encoding(Encoding::Base64),
+        DeliveryPolicy::UNKNOWN
+            .largest_body(40 * MIB, "https://developers.docusign.com/docs/esign-soap-api/esign101/api-info/file-limitations.md");
 
     /// # Secret
     ///
@@ -208,7 +222,9 @@ providers! {
     ///
     /// **Second-hand**: Nango.
     Fathom(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
-        .provider("fathom");
+        .provider("fathom"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
 
     /// The README of Go1's verifier names the signature `s=`, but its code requires `v1=`.
     ///
@@ -219,7 +235,10 @@ providers! {
         .provider("go1")
         .signature_format(SignatureFormat::pairs("t", "v1"))
         .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds);
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(MINUTE, "https://github.com/go1com/webhook-verifier-js");
 
     /// The secret is the client secret.
     ///
@@ -251,7 +270,11 @@ providers! {
     Linear(timed) = Scheme::hmac_sha256("linear-signature")
         .provider("linear")
         .time(TimestampSource::Json("webhookTimestamp"), TimestampFormat::UnixMillis)
-        .delivery_id("linear-delivery");
+        .delivery_id("linear-delivery"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(421 * MINUTE, "second-hand: https://linear.app/developers/webhooks")
+            .signs_anew(false, "second-hand: https://github.com/vercel/eve/issues/1570")
+            .window(MINUTE, "https://linear.app/developers/webhooks");
 
     /// The delivery ID is `id` in the body.
     ///
@@ -275,7 +298,9 @@ providers! {
         .provider("notion")
         // The first POST contains the secret.
         .sensitive_fields(&["verification_token"])
-        .prefix("sha256=");
+        .prefix("sha256="),
+        DeliveryPolicy::UNKNOWN
+            .known_by("id", "https://developers.notion.com/reference/webhooks");
 
     /// - The secret is the app secret.
     /// - The delivery ID is `action.id` in the body.
@@ -318,5 +343,7 @@ providers! {
     Typeform() = Scheme::hmac_sha256("typeform-signature")
         .provider("typeform")
         .prefix("sha256=")
-        .encoding(Encoding::Base64);
+        .encoding(Encoding::Base64),
+        DeliveryPolicy::UNKNOWN
+            .comes_again("https://typeform.com/developers/webhooks");
 }

@@ -1,13 +1,14 @@
 //! Azure Event Grid webhooks.
 
-use bytes::Bytes;
-
 use crate::{
-    outcome::{rejection::Rejection, verified::Verified},
-    providers::{apply, macros::sign_as, own::shared_token::SharedToken},
+    providers::{
+        macros::{registered, sign_as},
+        own::shared_token::{SharedToken, of_provider},
+        policy::{DeliveryPolicy, MIB},
+    },
     verifier::{
-        challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
-        outcome::Outcome, sensitive::SensitiveParts, verifier::Verifier,
+        challenge::challenge::Challenge, defaults::VerifierDefaults, delegate::delegate_verifier,
+        verifier::Verifier,
     },
 };
 
@@ -55,10 +56,19 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct AzureEventGrid(SharedToken);
 
+registered! {
+    AzureEventGrid = "azure_event_grid" as "Azure Event Grid";
+    policy: DeliveryPolicy::UNKNOWN
+        .largest_body(MIB, "https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/event-grid/event-schema.md")
+        .gives_up(Some(404), "https://learn.microsoft.com/en-us/azure/event-grid/delivery-and-retry");
+    signature: "nothing: a token in a header or in the URL";
+}
+
 impl AzureEventGrid {
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
-    pub const DEFAULTS: VerifierDefaults = apply::defaults("azure_event_grid")
+    pub const DEFAULTS: VerifierDefaults = Self::POLICY
+        .defaults()
         // Anyone who has these values can confirm the subscription.
         .with_sensitive_fields(&["validationCode", "validationUrl"]);
 
@@ -70,30 +80,14 @@ impl AzureEventGrid {
 }
 
 impl Verifier for AzureEventGrid {
-    type State = usize;
-
-    fn begin(&self, request: &Context<'_>) -> Result<usize, Rejection> {
-        self.0.begin(request)
-    }
-
-    fn finish(
-        &self,
-        key: &mut usize,
-        request: &Context<'_>,
-        body: &Bytes,
-    ) -> Result<Outcome, Rejection> {
-        let verified = Verified::new(Self::DEFAULTS.provider()).with_key_index(*key);
-        let head = request.head();
-        Outcome::Accept(verified)
-            .or_reply(|| Challenge::EventGrid.after_verification(head, body, None))
-    }
-
-    fn defaults(&self) -> VerifierDefaults {
-        Self::DEFAULTS
-    }
-
-    fn sensitive_parts(&self) -> SensitiveParts {
-        Self::DEFAULTS.sensitive_parts().and(self.0.sensitive_parts())
+    delegate_verifier! {
+        self => self.0, usize;
+        after(outcome, request, body) => {
+            of_provider(&outcome, Self::DEFAULTS.provider())
+                .or_reply(|| Challenge::EventGrid.after_verification(request.head(), body, None))
+        };
+        defaults => Self::DEFAULTS;
+        sensitive_parts => Self::DEFAULTS.sensitive_parts().and(self.0.sensitive_parts())
     }
 }
 

@@ -7,14 +7,13 @@ use http::{
 };
 
 use crate::{
-    outcome::rejection::Rejection,
     parse::{
         json::{self, Value},
         timestamp::TimestampFormat,
     },
     providers::{
-        apply,
-        macros::{scheme_methods, sign_as},
+        macros::{registered, scheme_methods, sign_as},
+        policy::{DeliveryPolicy, MINUTE},
     },
     scheme::{
         component::{Component, TimestampSource},
@@ -22,10 +21,7 @@ use crate::{
         verification::SchemeState,
         verifier::SchemeVerifier,
     },
-    verifier::{
-        context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
-        verifier::Verifier,
-    },
+    verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 
 /// Discord interactions and webhook events: Ed25519 of time and body.
@@ -78,12 +74,21 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Discord(SchemeVerifier);
 
+registered! {
+    Discord = "discord";
+    policy: DeliveryPolicy::UNKNOWN
+        .retried_for(10 * MINUTE, "https://github.com/discord/discord-api-docs/blob/2001e741f6aae8e4e043baac9bec7879c5a59b38/docs/events/webhook-events.mdx")
+        .demands(StatusCode::UNAUTHORIZED, "https://docs.discord.com/developers/events/webhook-events");
+    signature: SCHEME;
+    "discord": PublicKey timed, p => Discord::new(p.public_keys()?);
+}
+
 /// Maximum length of a PING, in bytes. Longer bodies are not parsed to look for one.
 const MAX_PING: usize = 16 << 10;
 
 impl Discord {
     /// The signature scheme.
-    pub const SCHEME: Scheme = apply::applied(
+    pub const SCHEME: Scheme = Self::POLICY.apply(
         Scheme::ed25519("x-signature-ed25519")
             .provider("discord")
             .unique_content()
@@ -97,31 +102,9 @@ impl Discord {
 }
 
 impl Verifier for Discord {
-    type State = SchemeState;
-
-    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
-        self.0.begin(request)
-    }
-
-    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
-        self.0.update(state, chunk);
-    }
-
-    fn finish(
-        &self,
-        state: &mut SchemeState,
-        request: &Context<'_>,
-        body: &Bytes,
-    ) -> Result<Outcome, Rejection> {
-        self.0.finish(state, request, body)?.or_reply(|| ping(body).map(Ok))
-    }
-
-    fn defaults(&self) -> VerifierDefaults {
-        Self::DEFAULTS
-    }
-
-    fn sensitive_parts(&self) -> SensitiveParts {
-        self.0.sensitive_parts()
+    delegate_verifier! {
+        self => self.0, SchemeState;
+        after(outcome, _request, body) => outcome.or_reply(|| ping(body).map(Ok))
     }
 }
 

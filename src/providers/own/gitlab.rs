@@ -9,8 +9,9 @@ use crate::{
     outcome::{rejection::Rejection, verified::Verified},
     parse::headers::optional,
     providers::{
-        apply,
+        macros::registered,
         own::{shared_token::SharedToken, standard_webhooks::family},
+        policy::{DeliveryPolicy, MIB},
     },
     scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{
@@ -70,6 +71,17 @@ const DELIVERY_ID: &str = "idempotency-key";
 #[derive(Clone, Debug)]
 pub struct GitLab(Mode);
 
+registered! {
+    GitLab = "gitlab";
+    policy: DeliveryPolicy::UNKNOWN
+        .retried_for(0, "https://docs.gitlab.com/user/project/integrations/webhooks/")
+        .largest_body(25 * MIB, "https://gitlab.com/gitlab-org/gitlab/-/merge_requests/38687")
+        .gives_up(None, "second-hand: https://hookdeck.com/webhooks/platforms/how-to-solve-gitlab-automatic-webhook-disabling");
+    signature: "HMAC-SHA256 of ID, time and body; or nothing: a token in a header";
+    "gitlab": Secret, p => GitLab::token(p.secrets);
+    "gitlab_signed": Secret timed, p => GitLab::signed(p.secrets);
+}
+
 #[derive(Clone, Debug)]
 enum Mode {
     Signed(SchemeVerifier),
@@ -89,9 +101,8 @@ enum State {
 
 impl GitLab {
     /// The signature scheme with a signing token.
-    pub const SCHEME: Scheme = apply::applied(
-        family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab"),
-    );
+    pub const SCHEME: Scheme = Self::POLICY
+        .apply(family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab"));
 
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
@@ -124,7 +135,7 @@ impl GitLab {
     ///
     /// It has no effect on a verifier of secret tokens.
     #[must_use]
-    pub fn tolerance(self, tolerance: crate::parse::timestamp::Tolerance) -> Self {
+    pub fn tolerance(self, tolerance: crate::parse::tolerance::Tolerance) -> Self {
         self.map_signed(|signed| signed.map_scheme(|scheme| scheme.tolerance(tolerance)))
     }
 

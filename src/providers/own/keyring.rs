@@ -10,7 +10,10 @@ use crate::{
     error::ConfigError,
     outcome::rejection::Rejection,
     parse::{encoding::Encoding, headers::required},
-    providers::macros::sign_as,
+    providers::{
+        macros::{of_pairs, registered, sign_as},
+        policy::DeliveryPolicy,
+    },
     scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{
         challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
@@ -146,16 +149,23 @@ impl crate::sign::sign::Sign for Keyring {
 }
 
 macro_rules! with_key_ids {
-    ($($(#[$doc:meta])* $name:ident($header:literal) = $scheme:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $header:literal, $scheme:expr $(, $policy:expr)?;)*) => {$(
         $(#[$doc])*
         ///
         #[doc = crate::providers::macros::page!($name)]
         #[derive(Clone, Debug)]
         pub struct $name(Keyring);
 
+        registered! {
+            $name = $id;
+            policy: $crate::verifier::delegate::first!($($policy,)? DeliveryPolicy::UNKNOWN);
+            signature: "HMAC-SHA256 of the body, with the key of an ID";
+            $id: KeyIdAndSecret, p => of_pairs!($name, key, KeyIdAndSecret, p);
+        }
+
         impl $name {
             /// The signature scheme, without the selection of the key.
-            pub const SCHEME: Scheme = $crate::providers::apply::applied($scheme);
+            pub const SCHEME: Scheme = Self::POLICY.apply($scheme);
 
             /// Default layer settings for this provider: its name, the status of rejections and the
             /// body limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
@@ -223,8 +233,7 @@ with_key_ids! {
     ///
     /// Vendor's documentation: ably/docs
     /// `src/pages/docs/platform/integrations/webhooks/index.mdx`.
-    Ably("x-ably-key") = Scheme::hmac_sha256("x-ably-signature")
-        .provider("ably")
+    Ably = "ably", "x-ably-key", Scheme::hmac_sha256("x-ably-signature")
         .encoding(Encoding::Base64);
 
     /// Pusher Channels webhooks: HMAC-SHA256 of the body, with the key of an ID.
@@ -251,7 +260,9 @@ with_key_ids! {
     /// # Evidence
     ///
     /// Vendor vector: pusher/pusher-http-go webhook tests.
-    Pusher("x-pusher-key") = Scheme::hmac_sha256("x-pusher-signature").provider("pusher");
+    Pusher = "pusher", "x-pusher-key", Scheme::hmac_sha256("x-pusher-signature"),
+        DeliveryPolicy::UNKNOWN
+            .comes_again("https://docs.bird.com/pusher/channels/channels/webhooks/channels-webhook-timeouts-and-retries");
 
     /// Worldline Connect webhooks (formerly Ingenico): HMAC-SHA256 of the body, with the key of an
     /// ID.
@@ -278,8 +289,7 @@ with_key_ids! {
     /// # Evidence
     ///
     /// Vendor vector: Ingenico-ePayments/connect-sdk-go webhook tests.
-    Worldline("x-gcs-keyid") = Scheme::hmac_sha256("x-gcs-signature")
-        .provider("worldline")
+    Worldline = "worldline", "x-gcs-keyid", Scheme::hmac_sha256("x-gcs-signature")
         .encoding(Encoding::Base64)
         .challenge(Challenge::Header("x-gcs-webhooks-endpoint-verification"));
 }

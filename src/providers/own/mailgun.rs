@@ -19,9 +19,14 @@ use crate::{
         form::Form,
         headers::required,
         json::{self, Value, text_field},
-        timestamp::{Timestamp, TimestampFormat, Tolerance},
+        timestamp::{Timestamp, TimestampFormat},
+        tolerance::Tolerance,
     },
-    providers::{apply, other_credentials, policy::DeliveryPolicy},
+    providers::{
+        macros::registered,
+        other_credentials,
+        policy::{DeliveryPolicy, HOUR, MIB},
+    },
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
@@ -85,6 +90,18 @@ pub struct Mailgun {
     tolerance: Tolerance,
 }
 
+registered! {
+    Mailgun = "mailgun";
+    policy: DeliveryPolicy::UNKNOWN
+        .retried_for(8 * HOUR, "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries")
+        .signs_anew(false, "second-hand: https://github.com/PostHog/posthog/pull/103057")
+        .leaves_body_open()
+        .largest_body(50 * MIB, "second-hand: https://help.gohighlevel.com/support/solutions/articles/48001208913-what-is-the-file-size-limit-of-an-attachment-to-an-sms-or-an-email-")
+        .comes_again("https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries");
+    signature: "HMAC-SHA256 of time and a token, **not** of the body";
+    "mailgun": Secret timed, p => Mailgun::new(p.secrets);
+}
+
 /// Format of the body.
 enum Format {
     Form,
@@ -93,13 +110,11 @@ enum Format {
     Multipart(String),
 }
 
-const POLICY: &DeliveryPolicy = apply::find("mailgun");
-
 impl Mailgun {
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
-        apply::defaults("mailgun").with_sensitive_fields(&["signature"]);
+        Self::POLICY.defaults().with_sensitive_fields(&["signature"]);
 
     /// Creates a verifier with these signing keys, the current one first.
     ///
@@ -111,7 +126,7 @@ impl Mailgun {
     pub fn new(signing_keys: impl IntoSecrets) -> Result<Self, ConfigError> {
         let keys = other_credentials::checked(signing_keys, 0, Self::DEFAULTS.provider())?;
         let keys = Arc::new(keys.iter().map(|key| Mac::hmac_sha256(key.expose())).collect());
-        Ok(Self { keys, tolerance: POLICY.tolerance() })
+        Ok(Self { keys, tolerance: Self::POLICY.tolerance() })
     }
 
     /// Accepts a delivery for as long as Mailgun retries it: 8 hours and 48 minutes after the
@@ -122,7 +137,7 @@ impl Mailgun {
     /// one request can send any other with its signature. The replay layer accepts each token once.
     #[must_use]
     pub const fn accept_retries(self) -> Self {
-        self.tolerance(POLICY.tolerance_of_retries())
+        self.tolerance(Self::POLICY.tolerance_of_retries())
     }
 
     /// Sets how far the signed time may be off, instead of 5 minutes.
@@ -242,7 +257,8 @@ impl Verifier for Mailgun {
             .decode(&signature, &mut tag)
             .ok_or(Rejection::malformed_in(Field::json("signature")))?;
         let key_index = self.key_index(&timestamp, &token, &tag)?;
-        time.check(self.tolerance, request.clock())
+        self.tolerance
+            .judge(time, request.clock())
             .map_err(|why| why.with_field(Field::form("timestamp")))?;
 
         let verified = Verified::new(Self::DEFAULTS.provider());

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Method, Response};
+use http::Method;
 
 use crate::{
     crypto::{secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
-    outcome::rejection::Rejection,
-    providers::{apply, macros::sign_as, support::subscription},
+    providers::{
+        macros::{registered, sign_as},
+        policy::{DeliveryPolicy, MIB},
+        support::subscription,
+    },
     scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{
         challenge::{challenge::Challenge, response::echo},
-        context::Context,
         defaults::VerifierDefaults,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
+        delegate::delegate_verifier,
         verifier::Verifier,
     },
 };
@@ -66,6 +66,15 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Meta(Arc<Inner>);
 
+registered! {
+    Meta = "meta";
+    policy: DeliveryPolicy::UNKNOWN
+        .largest_body(3 * MIB, "https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks")
+        .comes_again("https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks");
+    signature: SCHEME;
+    "meta": Secret, p => Meta::new(p.secrets);
+}
+
 #[derive(Clone, Debug)]
 struct Inner {
     scheme: SchemeVerifier,
@@ -74,7 +83,7 @@ struct Inner {
 
 impl Meta {
     /// The signature scheme.
-    pub const SCHEME: Scheme = apply::applied(
+    pub const SCHEME: Scheme = Self::POLICY.apply(
         Scheme::hmac_sha256("x-hub-signature-256")
             .provider("meta")
             .prefix("sha256=")
@@ -131,39 +140,14 @@ impl Meta {
 }
 
 impl Verifier for Meta {
-    type State = SchemeState;
-
-    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
-        self.0.scheme.begin(request)
-    }
-
-    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
-        self.0.scheme.update(state, chunk);
-    }
-
-    fn finish(
-        &self,
-        state: &mut SchemeState,
-        request: &Context<'_>,
-        body: &Bytes,
-    ) -> Result<Outcome, Rejection> {
-        self.0.scheme.finish(state, request, body)
-    }
-
-    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
-        let head = request.head();
+    delegate_verifier! {
+        self => self.0.scheme, SchemeState;
         // Only GET, so that no other method bypasses verification.
-        (head.method == Method::GET && !self.0.verify_tokens.is_empty())
-            .then(|| subscription(head, &self.0.verify_tokens))
-            .map(|challenge| Ok(echo(challenge?.as_bytes())))
-    }
-
-    fn defaults(&self) -> VerifierDefaults {
-        Self::DEFAULTS
-    }
-
-    fn sensitive_parts(&self) -> SensitiveParts {
-        self.0.scheme.sensitive_parts()
+        challenge(request) => (request.head().method == Method::GET
+            && !self.0.verify_tokens.is_empty())
+            .then(|| subscription(request.head(), &self.0.verify_tokens))
+            .map(|challenge| Ok(echo(challenge?.as_bytes())));
+        defaults => Self::DEFAULTS
     }
 }
 

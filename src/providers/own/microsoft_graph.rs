@@ -10,7 +10,9 @@ use crate::{
     error::ConfigError,
     outcome::{field::Field, rejection::Rejection, verified::Verified},
     parse::json::{self, Value, text_field},
-    providers::{apply, other_credentials, own::shared_token::index_of},
+    providers::{
+        macros::registered, other_credentials, own::shared_token::index_of, policy::DeliveryPolicy,
+    },
     verifier::{
         challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
         outcome::Outcome, verifier::Verifier,
@@ -64,10 +66,19 @@ const FIELD: &str = "clientState";
 #[derive(Clone, Debug)]
 pub struct MicrosoftGraph(Arc<Vec<Secret>>);
 
+registered! {
+    MicrosoftGraph = "microsoft_graph" as "Microsoft Graph";
+    policy: DeliveryPolicy::UNKNOWN
+        .comes_again("https://github.com/microsoftgraph/microsoft-graph-docs-contrib/commit/7f704aa53c2141ba9a494c4a80b6333c2acc1f0f");
+    signature: "nothing: a token in the body";
+    "microsoft_graph": Secret, p => MicrosoftGraph::new(p.secrets);
+}
+
 impl MicrosoftGraph {
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
-    pub const DEFAULTS: VerifierDefaults = apply::defaults("microsoft_graph")
+    pub const DEFAULTS: VerifierDefaults = Self::POLICY
+        .defaults()
         // Rich notifications also have tokens that other receivers may accept as proof.
         .with_sensitive_fields(&[FIELD, "validationTokens"])
         .with_challenge(Self::CHALLENGE);

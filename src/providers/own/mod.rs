@@ -1,11 +1,13 @@
 //! Providers with code of their own, one file each.
 
-pub(crate) mod asana;
 pub(crate) mod azure_event_grid;
+pub(crate) mod basic_auth;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod discord;
+pub(crate) mod flutterwave;
 pub(crate) mod gitlab;
 pub(crate) mod keyring;
+pub(crate) mod list;
 pub(crate) mod mailgun;
 pub(crate) mod meta;
 pub(crate) mod microsoft_graph;
@@ -20,9 +22,8 @@ pub(crate) mod standard_webhooks;
 pub(crate) mod strava;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod telnyx;
-pub(crate) mod token_exchange;
 pub(crate) mod twilio;
-pub(crate) mod twilio_settings;
+pub(crate) mod twilio_keys;
 #[cfg(feature = "sign")]
 pub(crate) mod twilio_sign;
 pub(crate) mod twilio_url;

@@ -10,8 +10,8 @@ use crate::{
     outcome::rejection::Rejection,
     parse::{headers::required, timestamp::TimestampFormat},
     providers::{
-        apply,
-        macros::{scheme_methods, sign_as},
+        macros::{registered, scheme_methods, sign_as},
+        policy::DeliveryPolicy,
     },
     scheme::{
         component::{Component, TimestampSource},
@@ -65,9 +65,17 @@ const MAX_SETS: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Persona(SchemeVerifier);
 
+registered! {
+    Persona = "persona";
+    policy: DeliveryPolicy::UNKNOWN
+        .unknown_retries();
+    signature: SCHEME;
+    "persona": Secret timed, p => Persona::new(p.secrets);
+}
+
 impl Persona {
     /// The signature scheme of one set.
-    pub const SCHEME: Scheme = apply::applied(
+    pub const SCHEME: Scheme = Self::POLICY.apply(
         Scheme::hmac_sha256(HEADER)
             .provider("persona")
             .signature_format(SignatureFormat::pairs("t", "v1"))

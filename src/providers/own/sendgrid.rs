@@ -3,8 +3,8 @@
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::{
-        apply,
-        macros::{scheme_methods, sign_as},
+        macros::{registered, scheme_methods, sign_as},
+        policy::{DAY, DeliveryPolicy, MIB},
     },
     scheme::{
         component::{Component, TimestampSource},
@@ -69,9 +69,19 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct SendGrid(SchemeVerifier);
 
+registered! {
+    SendGrid = "sendgrid";
+    policy: DeliveryPolicy::UNKNOWN
+        .retried_for(DAY, "https://github.com/sendgrid/docs/blob/c3eb3fef6132c26b9ee0f94de031e6b0fac7b1c5/content/docs/for-developers/tracking-events/getting-started-event-webhook.md")
+        .largest_body(50 * MIB, "https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/inbound-email")
+        .gives_up(Some(503), "https://support.sendgrid.com/hc/en-us/articles/46513815674395-Understanding-Inbound-Parse-Webhook-Retry-Logic");
+    signature: SCHEME;
+    "sendgrid": PublicKey timed, p => SendGrid::new(p.public_keys()?);
+}
+
 impl SendGrid {
     /// The signature scheme.
-    pub const SCHEME: Scheme = apply::applied(
+    pub const SCHEME: Scheme = Self::POLICY.apply(
         Scheme::ecdsa_p256_sha256("x-twilio-email-event-webhook-signature")
             .provider("sendgrid")
             .unique_content()

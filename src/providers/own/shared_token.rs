@@ -10,7 +10,7 @@ use crate::{
     error::ConfigError,
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{form::Form, headers::required_named},
-    providers::{apply, other_credentials},
+    providers::{macros::registered, other_credentials, policy::DeliveryPolicy},
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
         verifier::Verifier,
@@ -48,6 +48,16 @@ pub struct SharedToken {
     secrets: Vec<Secret>,
 }
 
+registered! {
+    SharedToken = "shared_token" as "Shared token";
+    policy: DeliveryPolicy::UNKNOWN;
+    signature: "nothing: a token in a header of your choice, or in the URL";
+    "shared_token": HeaderAndToken, p => {
+        let (header, tokens) = p.header_and_tokens()?;
+        SharedToken::new(header, tokens)
+    };
+}
+
 /// Place of the token.
 #[derive(Clone, Debug)]
 enum Place {
@@ -60,7 +70,7 @@ enum Place {
 impl SharedToken {
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
-    pub const DEFAULTS: VerifierDefaults = apply::defaults("shared_token");
+    pub const DEFAULTS: VerifierDefaults = Self::POLICY.defaults();
 
     /// Creates a verifier that expects one of these tokens as the header's whole value.
     ///
@@ -147,6 +157,34 @@ pub(crate) fn index_of(secrets: &[Secret], received: &[u8]) -> Result<usize, Rej
         matched.add(index, secret.ct_matches(received));
     }
     matched.accepted()
+}
+
+/// Implements [`Verifier`] for a type around a verifier whose state is the index of the secret.
+macro_rules! verifies_as {
+    ($name:ident, $id:literal, $defaults:expr $(, $challenge:expr)?) => {
+        impl $name {
+            /// Default layer settings for this provider: its name, the status of rejections and the
+            /// body limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
+            pub const DEFAULTS: VerifierDefaults = $defaults;
+        }
+
+        impl Verifier for $name {
+            delegate_verifier! {
+                self => self.0, usize;
+                after(outcome, _request, _body) => Ok(of_provider(&outcome, $id))
+                $(; challenge(request) => $challenge.before_verification(request.head(), None))?;
+                defaults => Self::DEFAULTS
+            }
+        }
+
+        sign_as!($name, self => &self.0);
+    };
+}
+pub(crate) use verifies_as;
+
+/// Returns the outcome of a token or a password, as that of this provider.
+pub(crate) fn of_provider(outcome: &Outcome, provider: &'static str) -> Outcome {
+    Verified::new(provider).with_key_index(outcome.verified().key_index()).into()
 }
 
 impl Verifier for SharedToken {

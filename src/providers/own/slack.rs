@@ -7,8 +7,8 @@ use crate::{
     outcome::rejection::Rejection,
     parse::{json::text_field, timestamp::TimestampFormat},
     providers::{
-        apply,
-        macros::{scheme_methods, sign_as},
+        macros::{registered, scheme_methods, sign_as},
+        policy::{DeliveryPolicy, MINUTE},
     },
     scheme::{
         component::{Component, TimestampSource},
@@ -21,11 +21,8 @@ use crate::{
             challenge::malformed,
             response::{echo, short_field, text},
         },
-        context::Context,
-        defaults::VerifierDefaults,
+        delegate::delegate_verifier,
         first_contact::{ContactField, FirstContact},
-        outcome::Outcome,
-        sensitive::SensitiveParts,
         verifier::Verifier,
     },
 };
@@ -74,9 +71,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Slack(SchemeVerifier);
 
+registered! {
+    Slack = "slack";
+    policy: DeliveryPolicy::UNKNOWN
+        .known_by("event_id", "https://docs.slack.dev/apis/events-api/")
+        .retried_for(6 * MINUTE, "https://docs.slack.dev/apis/events-api/")
+        .window(5 * MINUTE, "https://docs.slack.dev/authentication/verifying-requests-from-slack")
+        .comes_again("https://docs.slack.dev/apis/events-api/");
+    signature: SCHEME;
+    "slack": Secret timed, p => Slack::new(p.secrets);
+}
+
 impl Slack {
     /// The signature scheme.
-    pub const SCHEME: Scheme = apply::applied(
+    pub const SCHEME: Scheme = Self::POLICY.apply(
         Scheme::hmac_sha256("x-slack-signature")
             .provider("slack")
             .unique_content()
@@ -103,31 +111,9 @@ impl Slack {
 }
 
 impl Verifier for Slack {
-    type State = SchemeState;
-
-    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
-        self.0.begin(request)
-    }
-
-    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
-        self.0.update(state, chunk);
-    }
-
-    fn finish(
-        &self,
-        state: &mut SchemeState,
-        request: &Context<'_>,
-        body: &Bytes,
-    ) -> Result<Outcome, Rejection> {
-        self.0.finish(state, request, body)?.or_reply(|| challenge(body))
-    }
-
-    fn defaults(&self) -> VerifierDefaults {
-        Self::DEFAULTS
-    }
-
-    fn sensitive_parts(&self) -> SensitiveParts {
-        self.0.sensitive_parts()
+    delegate_verifier! {
+        self => self.0, SchemeState;
+        after(outcome, _request, body) => outcome.or_reply(|| challenge(body))
     }
 }
 

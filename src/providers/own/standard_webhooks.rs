@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::request::Parts;
 
 #[cfg(feature = "asymmetric")]
@@ -11,11 +10,11 @@ use crate::{
     crypto::secrets::IntoSecrets,
     error::ConfigError,
     outcome::{kind::RejectionKind, rejection::Rejection},
-    parse::{
-        encoding::Encoding,
-        timestamp::{TimestampFormat, Tolerance},
+    parse::{encoding::Encoding, timestamp::TimestampFormat, tolerance::Tolerance},
+    providers::{
+        macros::{registered, sign_as},
+        policy::DeliveryPolicy,
     },
-    providers::{apply, macros::sign_as},
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
@@ -24,10 +23,7 @@ use crate::{
         verification::SchemeState,
         verifier::SchemeVerifier,
     },
-    verifier::{
-        context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
-        verifier::Verifier,
-    },
+    verifier::{defaults::VerifierDefaults, delegate::delegate_verifier, verifier::Verifier},
 };
 
 /// Standard Webhooks and Svix: HMAC-SHA256 or Ed25519 of ID, time and body.
@@ -82,6 +78,18 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct StandardWebhooks(Arc<[SchemeVerifier; 2]>);
 
+registered! {
+    StandardWebhooks = "standard_webhooks" as "Standard Webhooks";
+    policy: DeliveryPolicy::UNKNOWN
+        .retried_for(272_105, "https://github.com/standard-webhooks/standard-webhooks/blob/03f5f8c684881c36430d8b62d7bc54e518371720/spec/standard-webhooks.md")
+        .signs_anew(true, "https://github.com/standard-webhooks/standard-webhooks/blob/b2fa7b8719fb75d326b591077f5d1b385cfcdfae/spec/standard-webhooks.md")
+        .comes_again("https://docs.svix.com/retries");
+    signature: "HMAC-SHA256 or Ed25519 of ID, time and body";
+    "standard_webhooks": Secret timed, p => StandardWebhooks::new(p.secrets);
+    #[cfg(feature = "asymmetric")]
+    "standard_webhooks_v1a": PublicKey timed, p => StandardWebhooks::new_asymmetric(p.public_keys()?);
+}
+
 /// Position of the family with the `webhook-…` headers.
 const WEBHOOK: usize = 0;
 /// Position of the family with the `svix-…` headers.
@@ -117,10 +125,10 @@ const HEADERS: [[&str; 3]; 2] = [
 
 impl StandardWebhooks {
     /// The signature scheme with the `webhook-…` headers.
-    pub const SCHEME: Scheme = apply::applied(family(HEADERS[WEBHOOK]));
+    pub const SCHEME: Scheme = Self::POLICY.apply(family(HEADERS[WEBHOOK]));
 
     /// The signature scheme with the `svix-…` headers.
-    pub const SVIX_SCHEME: Scheme = apply::applied(family(HEADERS[SVIX]));
+    pub const SVIX_SCHEME: Scheme = Self::POLICY.apply(family(HEADERS[SVIX]));
 
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
@@ -152,7 +160,7 @@ impl StandardWebhooks {
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     pub fn new_asymmetric(keys: impl IntoPublicKeys) -> Result<Self, ConfigError> {
         const fn scheme(names: [&'static str; 3]) -> Scheme {
-            apply::applied(tagged_family(names, "v1a", Scheme::ed25519(names[0])))
+            StandardWebhooks::POLICY.apply(tagged_family(names, "v1a", Scheme::ed25519(names[0])))
         }
         let keys = keys.into_public_keys();
         Ok(Self(Arc::new([
@@ -189,32 +197,10 @@ impl StandardWebhooks {
 }
 
 impl Verifier for StandardWebhooks {
-    type State = SchemeState;
-
-    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
-        self.scheme(request.head())?.begin(request)
-    }
-
-    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
-        self.0[WEBHOOK].update(state, chunk);
-    }
-
-    fn finish(
-        &self,
-        state: &mut SchemeState,
-        request: &Context<'_>,
-        body: &Bytes,
-    ) -> Result<Outcome, Rejection> {
-        self.scheme(request.head())?.finish(state, request, body)
-    }
-
-    fn defaults(&self) -> VerifierDefaults {
-        Self::DEFAULTS
-    }
-
-    fn sensitive_parts(&self) -> SensitiveParts {
-        let [webhook, svix] = &*self.0;
-        webhook.sensitive_parts().and(svix.sensitive_parts())
+    delegate_verifier! {
+        self => self.0[WEBHOOK], SchemeState;
+        select(request) => self.scheme(request.head())?;
+        sensitive_parts => self.0[WEBHOOK].sensitive_parts().and(self.0[SVIX].sensitive_parts())
     }
 }
 

@@ -1,22 +1,25 @@
 //! Strava webhooks.
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::{Method, Response, request::Parts};
 
 use crate::{
     crypto::{secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
-    outcome::{kind::RejectionKind, rejection::Rejection, verified::Verified},
-    providers::{apply, macros::sign_as, own::shared_token::SharedToken, support::subscription},
+    outcome::{kind::RejectionKind, rejection::Rejection},
+    providers::{
+        macros::{registered, sign_as},
+        own::shared_token::{SharedToken, of_provider},
+        policy::DeliveryPolicy,
+        support::subscription,
+    },
     verifier::{
         challenge::{
             challenge::Challenge,
             response::{is_token, json_answer},
         },
-        context::Context,
         defaults::VerifierDefaults,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
+        delegate::delegate_verifier,
         verifier::Verifier,
     },
 };
@@ -56,11 +59,17 @@ pub struct Strava {
     verify_tokens: Vec<Secret>,
 }
 
+registered! {
+    Strava = "strava";
+    policy: DeliveryPolicy::UNKNOWN;
+    signature: "nothing: a token in the URL";
+}
+
 impl Strava {
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
-        apply::defaults("strava").with_secret_url().with_challenge(Challenge::Query("hub.mode"));
+        Self::POLICY.defaults().with_secret_url().with_challenge(Challenge::Query("hub.mode"));
 
     /// Creates a verifier of the shared token in the callback's URL.
     ///
@@ -76,21 +85,9 @@ impl Strava {
     ) -> Result<Self, ConfigError> {
         Ok(Self { callback, verify_tokens: verify_tokens.into_secrets()?.counted(0)? })
     }
-}
 
-impl Verifier for Strava {
-    type State = usize;
-
-    fn begin(&self, request: &Context<'_>) -> Result<usize, Rejection> {
-        self.callback.begin(request)
-    }
-
-    fn finish(&self, key: &mut usize, _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
-        Ok(Verified::new(Self::DEFAULTS.provider()).with_key_index(*key).into())
-    }
-
-    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
-        let head = request.head();
+    /// Returns the response to the challenge of a new subscription.
+    fn subscription(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
         // Only GET, so that no other method bypasses verification.
         (head.method == Method::GET).then(|| {
             let challenge = subscription(head, &self.verify_tokens)?;
@@ -101,13 +98,15 @@ impl Verifier for Strava {
             Ok(json_answer(&format!(r#"{{"hub.challenge":"{challenge}"}}"#)))
         })
     }
+}
 
-    fn defaults(&self) -> VerifierDefaults {
-        Self::DEFAULTS
-    }
-
-    fn sensitive_parts(&self) -> SensitiveParts {
-        Self::DEFAULTS.sensitive_parts().and(self.callback.sensitive_parts())
+impl Verifier for Strava {
+    delegate_verifier! {
+        self => self.callback, usize;
+        after(outcome, _request, _body) => Ok(of_provider(&outcome, Self::DEFAULTS.provider()));
+        challenge(request) => self.subscription(request.head());
+        defaults => Self::DEFAULTS;
+        sensitive_parts => Self::DEFAULTS.sensitive_parts().and(self.callback.sensitive_parts())
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::{
-        apply,
-        macros::{scheme_methods, sign_as},
+        macros::{registered, scheme_methods, sign_as},
+        policy::{DeliveryPolicy, MINUTE},
     },
     scheme::{
         component::{Component, TimestampSource},
@@ -43,9 +43,19 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Telnyx(SchemeVerifier);
 
+registered! {
+    Telnyx = "telnyx";
+    policy: DeliveryPolicy::UNKNOWN
+        .known_by("data.id", "https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks")
+        .unknown_retries()
+        .window(5 * MINUTE, "https://github.com/team-telnyx/telnyx-ruby");
+    signature: SCHEME;
+    "telnyx": PublicKey timed, p => Telnyx::new(p.public_keys()?);
+}
+
 impl Telnyx {
     /// The signature scheme.
-    pub const SCHEME: Scheme = apply::applied(
+    pub const SCHEME: Scheme = Self::POLICY.apply(
         Scheme::ed25519("telnyx-signature-ed25519")
             .provider("telnyx")
             .unique_content()

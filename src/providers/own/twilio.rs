@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     crypto::{
-        mac::{Algorithm, KeyMatch, Mac},
+        mac::{Algorithm, Mac},
         secrets::IntoSecrets,
     },
     error::ConfigError,
@@ -20,12 +20,14 @@ use crate::{
         headers::{optional, required},
     },
     providers::{
-        apply, other_credentials,
+        macros::registered,
+        other_credentials,
         own::{
             keyring,
-            twilio_settings::{SETTINGS, Settings},
+            twilio_keys::{SETTINGS, Settings, matching_key},
             twilio_url::{SignedUrls, body_hash},
         },
+        policy::DeliveryPolicy,
     },
     scheme::public_url::PublicUrl,
     verifier::{
@@ -115,6 +117,13 @@ const DELIVERY_ID: &str = "i-twilio-idempotency-token";
 #[derive(Clone)]
 pub struct Twilio(pub(crate) Arc<Inner>);
 
+registered! {
+    Twilio = "twilio";
+    policy: DeliveryPolicy::UNKNOWN;
+    signature: "HMAC-SHA1 of URL and form, or of the URL with the body's SHA-256";
+    "twilio": Secret url, p => Twilio::new(p.secrets, p.url.ok_or(ConfigError::UrlMissing)?);
+}
+
 #[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) url: PublicUrl,
@@ -136,7 +145,7 @@ impl Twilio {
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
-        apply::defaults("twilio").with_sensitive_headers(&[SIGNATURE]);
+        Self::POLICY.defaults().with_sensitive_headers(&[SIGNATURE]);
 
     /// Creates a verifier with these auth tokens, the current one first, for webhooks that Twilio
     /// sends to this URL.
@@ -284,26 +293,6 @@ impl Verifier for Twilio {
     fn defaults(&self) -> VerifierDefaults {
         Self::DEFAULTS
     }
-}
-
-/// Returns the index of the first key that made this signature of the URL and the form.
-fn matching_key<'a>(
-    keys: impl Iterator<Item = &'a Mac>,
-    url: [&str; 5],
-    form: Option<&Form>,
-    signature: &[u8],
-) -> Option<usize> {
-    let mut matched = KeyMatch::new();
-    for (index, key) in keys.enumerate() {
-        let mut mac = key.clone();
-        url.iter().for_each(|piece| mac.update(piece.as_bytes()));
-        for (name, value) in form.into_iter().flat_map(Form::iter) {
-            mac.update(name);
-            mac.update(value);
-        }
-        matched.add(index, mac.finalize().matches(signature));
-    }
-    matched.accepted().ok()
 }
 
 impl Inner {

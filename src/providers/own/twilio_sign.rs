@@ -1,13 +1,14 @@
 //! The signer of Twilio's requests.
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 use sha2::{Digest, Sha256};
 
 use crate::{
     outcome::{kind::RejectionKind, rejection::Rejection},
     parse::{encoding::Encoding, form::Form},
     providers::own::{
+        shared_token::put,
         twilio::{SIGNATURE, Twilio, is_form},
         twilio_url::body_hash,
     },
@@ -24,7 +25,6 @@ impl crate::sign::sign::Sign for Twilio {
         body: &[u8],
         _: &crate::sign::sign::Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
         let is_covered = is_form(head)? || body.is_empty();
         if !is_covered && body_hash(&self.0.url.resolve(head)?)?.is_none() {
             add_body_hash(head, body)?;
@@ -37,10 +37,8 @@ impl crate::sign::sign::Sign for Twilio {
             mac.update(name);
             mac.update(value);
         }
-        let signature = STANDARD.encode(mac.finalize().as_bytes());
-        let malformed = |_| Rejection::malformed(SIGNATURE);
-        let value = http::HeaderValue::try_from(signature).map_err(malformed)?;
-        head.headers.insert(SIGNATURE, value);
+        let signature = Encoding::Base64.encode(mac.finalize().as_bytes());
+        put(head, &HeaderName::from_static(SIGNATURE), signature.as_bytes())?;
         Ok(None)
     }
 }

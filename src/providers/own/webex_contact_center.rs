@@ -1,6 +1,5 @@
 //! Webex Contact Center webhooks.
 
-use bytes::Bytes;
 use http::request::Parts;
 
 use crate::{
@@ -11,17 +10,14 @@ use crate::{
         timestamp::{Timestamp, TimestampFormat},
     },
     providers::{
-        apply,
-        macros::{scheme_methods, sign_as},
+        macros::{registered, scheme_methods, sign_as},
+        policy::{DeliveryPolicy, MINUTE},
     },
     scheme::{
         component::TimestampSource, declaration::Scheme, verification::SchemeState,
         verifier::SchemeVerifier,
     },
-    verifier::{
-        context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
-        verifier::Verifier,
-    },
+    verifier::{delegate::delegate_verifier, outcome::Outcome, verifier::Verifier},
 };
 
 const TIME_FIELD: &str = "comciscotimestamp";
@@ -63,9 +59,18 @@ const TIME_HEADER: &str = "x-webexcc-timestamp";
 #[derive(Clone, Debug)]
 pub struct WebexContactCenter(SchemeVerifier);
 
+registered! {
+    WebexContactCenter = "webex_contact_center" as "Webex Contact Center";
+    policy: DeliveryPolicy::UNKNOWN
+        .unknown_retries()
+        .window(5 * MINUTE, "https://developer.webex.com/docs/receive-and-verify-contact-center-webhooks");
+    signature: SCHEME;
+    "webex_contact_center": Secret timed, p => WebexContactCenter::new(p.secrets);
+}
+
 impl WebexContactCenter {
     /// The signature scheme.
-    pub const SCHEME: Scheme = apply::applied(
+    pub const SCHEME: Scheme = Self::POLICY.apply(
         Scheme::hmac_sha256("x-webexcc-signature")
             .provider("webex_contact_center")
             .unique_content()
@@ -102,41 +107,23 @@ fn header_time(head: &Parts) -> Result<Option<Timestamp>, Rejection> {
     time.map(Some).ok_or_else(|| Rejection::malformed(TIME_HEADER))
 }
 
-impl Verifier for WebexContactCenter {
-    type State = SchemeState;
-
-    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
-        header_time(request.head())?;
-        self.0.begin(request)
-    }
-
-    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
-        self.0.update(state, chunk);
-    }
-
-    fn finish(
-        &self,
-        state: &mut SchemeState,
-        request: &Context<'_>,
-        body: &Bytes,
-    ) -> Result<Outcome, Rejection> {
-        let outcome = self.0.finish(state, request, body)?;
-        match (outcome.verified().signed_at(), header_time(request.head())?) {
-            // The header proves nothing: anyone who replays a body can write it.
-            (None, Some(_)) => Err(Rejection::missing_in(Field::json(TIME_FIELD))),
-            (signed, Some(header)) if signed != header.to_system_time() => {
-                Err(Rejection::malformed(TIME_HEADER))
-            }
-            _ => Ok(outcome),
+/// Rejects a request whose header has another time than its signed body.
+fn with_same_time(outcome: Outcome, head: &Parts) -> Result<Outcome, Rejection> {
+    match (outcome.verified().signed_at(), header_time(head)?) {
+        // The header proves nothing: anyone who replays a body can write it.
+        (None, Some(_)) => Err(Rejection::missing_in(Field::json(TIME_FIELD))),
+        (signed, Some(header)) if signed != header.to_system_time() => {
+            Err(Rejection::malformed(TIME_HEADER))
         }
+        _ => Ok(outcome),
     }
+}
 
-    fn defaults(&self) -> VerifierDefaults {
-        Self::DEFAULTS
-    }
-
-    fn sensitive_parts(&self) -> SensitiveParts {
-        self.0.sensitive_parts()
+impl Verifier for WebexContactCenter {
+    delegate_verifier! {
+        self => self.0, SchemeState;
+        before(request) => header_time(request.head());
+        after(outcome, request, _body) => with_same_time(outcome, request.head())
     }
 }
 

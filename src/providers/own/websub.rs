@@ -3,24 +3,25 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::{Method, Response, StatusCode, request::Parts};
 
 use crate::{
     crypto::secrets::IntoSecrets,
     error::ConfigError,
     outcome::{kind::RejectionKind, rejection::Rejection},
     parse::form::Form,
-    providers::{apply, macros::sign_as},
+    providers::{
+        macros::{registered, sign_as},
+        policy::DeliveryPolicy,
+    },
     scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{
         challenge::{
             challenge::Challenge,
             response::{echo, text},
         },
-        context::Context,
         defaults::VerifierDefaults,
-        outcome::Outcome,
-        sensitive::SensitiveParts,
+        delegate::delegate_verifier,
         verifier::Verifier,
     },
 };
@@ -62,6 +63,15 @@ use crate::{
 pub struct WebSub {
     scheme: SchemeVerifier,
     intents: Arc<Vec<Intent>>,
+}
+
+registered! {
+    WebSub = "websub";
+    policy: DeliveryPolicy::UNKNOWN
+        .demands(StatusCode::ACCEPTED, "https://www.w3.org/TR/websub/#signature-validation")
+        .comes_again("https://www.w3.org/TR/websub/");
+    signature: "HMAC of the body with SHA-256, or with SHA-1, SHA-384 or SHA-512";
+    "websub": Secret, p => WebSub::new(p.secrets);
 }
 
 /// A change of subscription that you requested from a hub.
@@ -154,6 +164,16 @@ impl WebSub {
         self
     }
 
+    /// Returns the response to a challenge of a hub, or `None` for every other request.
+    fn confirmation(&self, head: &Parts) -> Option<Result<Response<Bytes>, Rejection>> {
+        // Only GET, so that no other method bypasses verification.
+        if head.method != Method::GET || self.intents.is_empty() {
+            return None;
+        }
+        let form = Form::parse(head.uri.query()?.as_bytes())?;
+        Some(self.confirm(form.first("hub.mode")?, &form))
+    }
+
     fn confirm(&self, mode: &[u8], form: &Form) -> Result<Response<Bytes>, Rejection> {
         if mode == b"denied" {
             return Ok(Response::default());
@@ -174,45 +194,14 @@ impl WebSub {
 const HEADER: &str = "x-hub-signature";
 
 const fn named(scheme: Scheme, prefix: &'static str) -> Scheme {
-    apply::applied(scheme.provider("websub").prefix(prefix))
+    WebSub::POLICY.apply(scheme.prefix(prefix))
 }
 
 impl Verifier for WebSub {
-    type State = SchemeState;
-
-    fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
-        self.scheme.begin(request)
-    }
-
-    fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
-        self.scheme.update(state, chunk);
-    }
-
-    fn finish(
-        &self,
-        state: &mut SchemeState,
-        request: &Context<'_>,
-        body: &Bytes,
-    ) -> Result<Outcome, Rejection> {
-        self.scheme.finish(state, request, body)
-    }
-
-    fn defaults(&self) -> VerifierDefaults {
-        self.scheme.defaults().with_challenge(Challenge::Query("hub.mode"))
-    }
-
-    fn sensitive_parts(&self) -> SensitiveParts {
-        self.scheme.sensitive_parts()
-    }
-
-    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
-        let head = request.head();
-        // Only GET, so that no other method bypasses verification.
-        if head.method != Method::GET || self.intents.is_empty() {
-            return None;
-        }
-        let form = Form::parse(head.uri.query()?.as_bytes())?;
-        Some(self.confirm(form.first("hub.mode")?, &form))
+    delegate_verifier! {
+        self => self.scheme, SchemeState;
+        challenge(request) => self.confirmation(request.head());
+        defaults => self.scheme.defaults().with_challenge(Challenge::Query("hub.mode"))
     }
 }
 

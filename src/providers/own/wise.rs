@@ -3,8 +3,8 @@
 use crate::{
     parse::encoding::Encoding,
     providers::{
-        apply,
-        macros::{scheme_methods, sign_as},
+        macros::{registered, scheme_methods, sign_as},
+        policy::DeliveryPolicy,
     },
     scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
     verifier::{delegate::delegate_verifier, verifier::Verifier},
@@ -44,9 +44,16 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Wise(SchemeVerifier);
 
+registered! {
+    Wise = "wise";
+    policy: DeliveryPolicy::UNKNOWN;
+    signature: SCHEME;
+    "wise": PublicKey, p => Wise::new(p.public_keys()?);
+}
+
 impl Wise {
     /// The signature scheme.
-    pub const SCHEME: Scheme = apply::applied(
+    pub const SCHEME: Scheme = Self::POLICY.apply(
         Scheme::rsa_pkcs1_sha256("x-signature-sha256")
             .provider("wise")
             .encoding(Encoding::Base64)

@@ -3,7 +3,7 @@
 use std::{fmt, mem, sync::Arc};
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{StatusCode, request::Parts};
 use subtle::Choice;
 
 use crate::{
@@ -14,7 +14,12 @@ use crate::{
     error::ConfigError,
     outcome::{rejection::Rejection, verified::Verified},
     parse::{encoding, headers::required},
-    providers::{apply, other_credentials, own::keyring},
+    providers::{
+        macros::{of_pairs, registered},
+        other_credentials,
+        own::keyring,
+        policy::DeliveryPolicy,
+    },
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
@@ -53,6 +58,14 @@ const MAX_SIGNATURES: usize = 16;
 #[derive(Clone)]
 pub struct Worldpay(Arc<Vec<Key>>);
 
+registered! {
+    Worldpay = "worldpay";
+    policy: DeliveryPolicy::UNKNOWN
+        .demands(StatusCode::BAD_REQUEST, "https://docs.worldpay.com/access/products/events/signature");
+    signature: "HMAC-SHA256 of the body, with the key of an ID";
+    "worldpay": KeyIdAndSecret, p => of_pairs!(Worldpay, key, KeyIdAndSecret, p);
+}
+
 #[derive(Clone)]
 struct Key {
     id: String,
@@ -63,7 +76,7 @@ impl Worldpay {
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
-        apply::defaults("worldpay").with_sensitive_headers(&[HEADER]);
+        Self::POLICY.defaults().with_sensitive_headers(&[HEADER]);
 
     /// Creates a verifier with this key ID, a number, and its secrets.
     ///
@@ -201,9 +214,9 @@ impl crate::sign::sign::Sign for Worldpay {
         let Key { id, mut mac } = self.0.first().cloned().ok_or(Rejection::mismatch())?;
         mac.update(body);
         let hex = encoding::Encoding::Hex.encode(mac.finalize().as_bytes());
-        let malformed = |_| Rejection::malformed(HEADER);
-        let value = http::HeaderValue::try_from(format!("{id}/SHA256/{hex}")).map_err(malformed)?;
-        head.headers.insert(HEADER, value);
+        let header = http::HeaderName::from_static(HEADER);
+        let value = format!("{id}/SHA256/{hex}");
+        crate::providers::own::shared_token::put(head, &header, value.as_bytes())?;
         Ok(None)
     }
 }

@@ -3,8 +3,8 @@
 use crate::{
     parse::timestamp::TimestampFormat,
     providers::{
-        apply,
-        macros::{scheme_methods, sign_as},
+        macros::{registered, scheme_methods, sign_as},
+        policy::DeliveryPolicy,
     },
     scheme::{
         component::TimestampSource, declaration::Scheme, verification::SchemeState,
@@ -45,9 +45,19 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Wsapi(SchemeVerifier);
 
+registered! {
+    Wsapi = "wsapi" as "WSAPI";
+    policy: DeliveryPolicy::UNKNOWN
+        .retried_for(0, "https://github.com/wsapi-chat/wsapi-app/blob/d40e5c568e15589282e6a6efb1472321c2b5a1c3/wiki/Event-Delivery.md")
+        .signs_anew(false, "https://github.com/wsapi-chat/wsapi-app/blob/d40e5c568e15589282e6a6efb1472321c2b5a1c3/internal/event/types.go")
+        .gives_up(None, "https://github.com/wsapi-chat/wsapi-app/blob/d40e5c568e15589282e6a6efb1472321c2b5a1c3/wiki/Event-Delivery.md");
+    signature: SCHEME;
+    "wsapi": Secret timed, p => Wsapi::new(p.secrets);
+}
+
 impl Wsapi {
     /// The signature scheme.
-    pub const SCHEME: Scheme = apply::applied(
+    pub const SCHEME: Scheme = Self::POLICY.apply(
         Scheme::hmac_sha256("x-webhook-signature")
             .provider("wsapi")
             .prefix("sha256=")

@@ -4,11 +4,11 @@
 use proptest::prelude::*;
 
 use crate::delivery_log::{
-    json::REDACTED,
     mask::{
         mask::Mask,
         text::{MAX_PART, SECRETS, ends_in_escape, is_card_number, masked},
     },
+    redact_json::REDACTED,
 };
 
 /// Pieces of text whose order matters.

@@ -16,7 +16,7 @@ use crate::delivery_log::{
     id::EntryId,
     keep::Keep,
     page::Page,
-    queue::{limits::BATCH, run::run},
+    queue::{limits::BATCH, stages::run},
     store::{LogError, LogStore, StoreFuture},
 };
 

@@ -1,0 +1,71 @@
+//! List of the types with code of their own, with other names of their providers.
+
+use crate::providers::registration::Registration;
+
+/// Exports the types, and lists their registrations.
+///
+/// `also` has other names of the provider, and `search` has other terms for rustdoc's search. Both
+/// are on the export, because the search forgets an alias on a type of a private module.
+macro_rules! types {
+    ($(
+        $(#[$cfg:meta])*
+        $module:ident::$name:ident $(with $state:ident)?
+            $(also [$($alias:literal),+])? $(search [$($term:literal),+])?,
+    )*) => {
+        $(
+            $(#[$cfg])*
+            $($(#[doc(alias = $alias)])+)?
+            $($(#[doc(alias = $term)])+)?
+            pub use crate::providers::own::$module::$name;
+            $(pub use crate::providers::own::$module::$state;)?
+        )*
+
+        pub(crate) const TYPES: &[Registration] = &[$(
+            $(#[$cfg])*
+            Registration { aliases: &[$($($alias),+)?], ..$name::REGISTRATION }
+        ),*];
+    };
+}
+
+types! {
+    keyring::Ably,
+    azure_event_grid::AzureEventGrid search ["azure", "eventgrid"],
+    basic_auth::BasicAuth search ["basic"],
+    basic_auth::Brevo,
+    basic_auth::Chargebee,
+    #[cfg(feature = "asymmetric")]
+    discord::Discord,
+    flutterwave::Flutterwave,
+    gitlab::GitLab with GitLabState,
+    mailgun::Mailgun,
+    basic_auth::Mailjet,
+    meta::Meta also [
+        "WhatsApp",
+        "Facebook",
+        "Messenger",
+        "Instagram",
+        "Facebook Messenger",
+        "Facebook Graph API"
+    ],
+    microsoft_graph::MicrosoftGraph also ["Outlook", "OneDrive", "Microsoft 365"] search ["office365"],
+    persona::Persona with PersonaState,
+    basic_auth::Postmark,
+    keyring::Pusher,
+    #[cfg(feature = "asymmetric")]
+    sendgrid::SendGrid also ["Twilio SendGrid"],
+    shared_token::SharedToken also ["API key", "webhook token"] search ["token"],
+    slack::Slack,
+    basic_auth::SparkPost,
+    standard_webhooks::StandardWebhooks also ["Svix"] search ["standard-webhooks"],
+    strava::Strava,
+    #[cfg(feature = "asymmetric")]
+    telnyx::Telnyx,
+    twilio::Twilio with TwilioState,
+    webex_contact_center::WebexContactCenter search ["cisco"],
+    websub::WebSub search ["pubsubhubbub"],
+    #[cfg(feature = "asymmetric")]
+    wise::Wise,
+    keyring::Worldline search ["ingenico"],
+    worldpay::Worldpay with WorldpayState,
+    wsapi::Wsapi,
+}
