@@ -49,8 +49,7 @@ impl EntryId {
     /// Returns the time at which the row's request arrived, in milliseconds.
     #[must_use]
     pub fn time(self) -> SystemTime {
-        let millis = u64::try_from(self.0 >> 80).unwrap_or(u64::MAX);
-        UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
+        time(u64::try_from(self.0 >> 80).unwrap_or(u64::MAX))
     }
 
     /// Returns an ID before all IDs of this millisecond.
@@ -65,6 +64,11 @@ impl EntryId {
 pub(crate) fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Returns the time that is so many milliseconds after the beginning of 1970.
+pub(crate) fn time(millis: u64) -> SystemTime {
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
 }
 
 impl fmt::Display for EntryId {

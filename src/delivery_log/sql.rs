@@ -1,24 +1,97 @@
 //! Code that both databases share: statements, and the conversion of rows.
 
-use std::{
-    borrow::Cow,
-    error::Error,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{borrow::Cow, error::Error, net::IpAddr, time::SystemTime};
+
+use serde_core::Serializer;
+use serde_json::{Map, Value};
 
 use crate::delivery_log::{
     entry::Entry,
     filter::Filter,
-    id::{EntryId, millis},
+    id::{EntryId, millis, time},
+    keep::{Keep, Totals},
     store::LogError,
 };
 
-/// Statement that inserts rows, without their values. The columns are in the order of [`values`].
-pub(crate) const INSERT: &str = "
-    INSERT INTO webhook_deliveries (id, received_at, processed_at, processing_ms, stored_len, status,
-        provider, tenant, event_name, method, url, verified, http_status, reason, message, ip,
-        user_agent, request_id, delivery_id, key_index, count, body_len, body_sha256, headers,
-        payload_truncated, payload) ";
+/// Statement of a driver, to which values of this type are bound.
+pub(crate) trait Bind<T> {
+    /// Binds the value number `at`, counted from 1.
+    fn bind(&mut self, at: usize, value: T) -> Result<(), LogError>;
+}
+
+/// Row of a driver, with columns of this type.
+pub(crate) trait Columns<T> {
+    fn column(&self, name: &str) -> Result<T, LogError>;
+}
+
+/// Creates the code for all columns from one table. Each line has the name of a column and of its
+/// field, the value to store, and the function that converts a stored value back.
+macro_rules! columns {
+    ($entry:ident; $($name:ident: $value:expr => $read:expr,)*) => {
+        /// Statement that inserts rows, without their values. [`bind`] has the same order.
+        pub(crate) const INSERT: &str = concat!(
+            "INSERT INTO webhook_deliveries (stored_len", $(", ", stringify!($name),)* ") "
+        );
+
+        /// Placeholders for one row.
+        #[cfg(feature = "delivery-log-sqlite")]
+        pub(crate) const VALUES: &str =
+            concat!("VALUES (:stored_len", $(", :", stringify!($name),)* ")");
+
+        /// Binds the values of one row.
+        pub(crate) fn bind<'a, S>($entry: &'a Entry, statement: &mut S) -> Result<(), LogError>
+        where
+            S: Bind<bool> + Bind<i64> + Bind<Option<i64>> + Bind<&'a str> + Bind<Option<&'a str>>,
+            S: Bind<String> + Bind<Option<String>> + Bind<Option<&'a [u8]>>,
+        {
+            let mut at = 1;
+            statement.bind(at, integer($entry.stored_len()))?;
+            $(
+                at += 1;
+                statement.bind(at, $value)?;
+            )*
+            Ok(())
+        }
+
+        /// Returns the row that was read.
+        pub(crate) fn read<R>(row: &R) -> Result<Entry, LogError>
+        where
+            R: Columns<bool> + Columns<Option<i64>>,
+            R: Columns<String> + Columns<Option<String>> + Columns<Option<Vec<u8>>>,
+        {
+            Ok(Entry { $($name: row.column(stringify!($name)).and_then($read)?,)* })
+        }
+    };
+}
+
+columns! {
+    entry;
+    id: entry.id.to_string() => |text: String| id(&text),
+    received_at: entry.received_at.map_or(0, from_time) => to_time,
+    processed_at: entry.processed_at.map(from_time) => to_time,
+    processing_ms: entry.processing_ms.map(integer) => to_count,
+    status: &*entry.status => to_name,
+    provider: &*entry.provider => to_name,
+    tenant: entry.tenant.as_deref() => Ok,
+    event_name: entry.event_name.as_deref() => Ok,
+    method: &*entry.method => to_name,
+    url: &*entry.url => Ok,
+    verified: entry.verified => Ok,
+    http_status: entry.http_status.map(i64::from) => to_small,
+    reason: entry.reason.as_deref() => Ok,
+    message: entry.message.as_deref() => Ok,
+    ip: entry.ip.map(|ip| ip.to_string()) => to_ip,
+    user_agent: entry.user_agent.as_deref() => Ok,
+    request_id: entry.request_id.as_deref() => Ok,
+    delivery_id: entry.delivery_id.as_deref() => Ok,
+    key_index: entry.key_index.map(i64::from) => to_small,
+    count: entry.count.map(integer) => to_count,
+    body_len: entry.body_len.map(integer) => to_count,
+    body_sha256: entry.body_sha256.as_ref().map(<[u8; 32]>::as_slice) => to_digest,
+    headers: from_headers(&entry.headers) => to_headers,
+    payload_truncated: entry.payload_truncated => Ok,
+    payload: entry.payload.as_deref() => |bytes: Option<Vec<u8>>| Ok(bytes.map(Into::into)),
+}
 
 /// Clause that completes a row with status `received`. Headers and payload stay unless there are
 /// new ones.
@@ -60,123 +133,31 @@ pub(crate) fn pending<'a>(
     (1..).zip(migrations.iter().copied()).skip(done)
 }
 
-/// Value of a column.
-#[derive(Debug)]
-pub(crate) enum Value<'a> {
-    Flag(bool),
-    Integer(Option<i64>),
-    Text(Option<Cow<'a, str>>),
-    Bytes(Option<&'a [u8]>),
-}
-
-impl Value<'static> {
-    pub(crate) fn integer(number: impl TryInto<i64>) -> Self {
-        Self::Integer(Some(integer(number)))
-    }
-
-    fn owned(text: String) -> Self {
-        Self::Text(Some(text.into()))
-    }
-}
-
-impl<'a> Value<'a> {
-    const fn text(text: &'a str) -> Self {
-        Self::Text(Some(Cow::Borrowed(text)))
-    }
-
-    fn maybe(text: Option<&'a str>) -> Self {
-        Self::Text(text.map(Cow::Borrowed))
-    }
-}
-
-/// Returns the columns of one row.
-pub(crate) fn values(entry: &Entry) -> [Value<'_>; 26] {
-    [
-        Value::owned(entry.id.to_string()),
-        Value::integer(entry.received_at.map_or(0, from_time)),
-        Value::Integer(entry.processed_at.map(from_time)),
-        Value::Integer(entry.processing_ms.map(integer)),
-        Value::integer(entry.stored_len()),
-        Value::text(&entry.status),
-        Value::text(&entry.provider),
-        Value::maybe(entry.tenant.as_deref()),
-        Value::maybe(entry.event_name.as_deref()),
-        Value::text(&entry.method),
-        Value::text(&entry.url),
-        Value::Flag(entry.verified),
-        Value::Integer(entry.http_status.map(i64::from)),
-        Value::maybe(entry.reason.as_deref()),
-        Value::maybe(entry.message.as_deref()),
-        Value::Text(entry.ip.map(|ip| ip.to_string().into())),
-        Value::maybe(entry.user_agent.as_deref()),
-        Value::maybe(entry.request_id.as_deref()),
-        Value::maybe(entry.delivery_id.as_deref()),
-        Value::Integer(entry.key_index.map(i64::from)),
-        Value::Integer(entry.count.map(integer)),
-        Value::Integer(entry.body_len.map(integer)),
-        Value::Bytes(entry.body_sha256.as_ref().map(<[u8; 32]>::as_slice)),
-        Value::owned(from_headers(&entry.headers)),
-        Value::Flag(entry.payload_truncated),
-        Value::Bytes(entry.payload.as_deref()),
-    ]
-}
-
-/// Row of either database.
-pub(crate) trait Columns {
-    fn flag(&self, column: &str) -> Result<bool, LogError>;
-    fn integer(&self, column: &str) -> Result<Option<i64>, LogError>;
-    fn text(&self, column: &str) -> Result<Option<String>, LogError>;
-    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, LogError>;
-}
-
-pub(crate) fn read(row: &impl Columns) -> Result<Entry, LogError> {
-    let text = |column| Ok::<_, LogError>(row.text(column)?.unwrap_or_default());
-    let time = |column| Ok::<_, LogError>(row.integer(column)?.map(to_time));
-    let positive = |column| {
-        let number = row.integer(column)?;
-        Ok::<_, LogError>(number.map(|number| u64::try_from(number).unwrap_or_default()))
-    };
-    let mut entry = Entry::new(id(&text("id")?)?, text("status")?);
-    entry.provider = text("provider")?.into();
-    entry.tenant = row.text("tenant")?;
-    entry.event_name = row.text("event_name")?;
-    entry.method = text("method")?.into();
-    entry.url = text("url")?;
-    entry.headers = to_headers(&text("headers")?);
-    entry.payload = row.bytes("payload")?.map(Into::into);
-    entry.payload_truncated = row.flag("payload_truncated")?;
-    let digest = row.bytes("body_sha256")?.map(|digest| digest.as_slice().try_into());
-    entry.body_sha256 = digest.transpose().map_err(LogError::unavailable)?;
-    entry.body_len = positive("body_len")?;
-    entry.verified = row.flag("verified")?;
-    entry.http_status = row.integer("http_status")?.and_then(|status| status.try_into().ok());
-    entry.reason = row.text("reason")?;
-    entry.message = row.text("message")?;
-    let ip = row.text("ip")?.map(|ip| ip.parse());
-    entry.ip = ip.transpose().map_err(LogError::unavailable)?;
-    entry.user_agent = row.text("user_agent")?;
-    entry.request_id = row.text("request_id")?;
-    entry.delivery_id = row.text("delivery_id")?;
-    entry.key_index = row.integer("key_index")?.and_then(|index| index.try_into().ok());
-    entry.received_at = time("received_at")?;
-    entry.processed_at = time("processed_at")?;
-    entry.processing_ms = positive("processing_ms")?;
-    entry.count = positive("count")?;
-    Ok(entry)
-}
-
 /// Returns the range of IDs: the first one, and the exclusive end.
 pub(crate) fn range(filter: &Filter) -> [String; 2] {
     let end = filter.end().unwrap_or(EntryId::MAX);
     [filter.lowest().unwrap_or_default(), end].map(|id| id.to_string())
 }
 
-pub(crate) fn positive(number: i64) -> u64 {
+fn positive(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 
 pub(crate) fn id(text: &str) -> Result<EntryId, LogError> {
     text.parse().map_err(LogError::unavailable)
+}
+
+/// Returns the IDs of the rows that one step of pruning deletes, given the totals, and the IDs and
+/// lengths of the oldest rows in order.
+pub(crate) fn to_prune(
+    keep: Keep,
+    (rows, bytes): (i64, i64),
+    oldest: Vec<(String, i64)>,
+) -> Result<Vec<String>, LogError> {
+    let totals = Totals { rows: positive(rows), bytes: positive(bytes) };
+    let parsed = oldest.iter().map(|(text, len)| Ok((id(text)?, positive(*len))));
+    let count = keep.step(totals, parsed.collect::<Result<Vec<_>, LogError>>()?);
+    Ok(oldest.into_iter().take(count).map(|(id, _)| id).collect())
 }
 
 /// Converts an error of a database. `is_of_the_row` means that the row is at fault and not the
@@ -193,32 +174,43 @@ fn from_time(at: SystemTime) -> i64 {
     integer(millis(at))
 }
 
-fn to_time(millis: i64) -> SystemTime {
-    let since = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
-    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
+fn to_time(millis: Option<i64>) -> Result<Option<SystemTime>, LogError> {
+    Ok(millis.map(|millis| time(positive(millis))))
+}
+
+fn to_count(number: Option<i64>) -> Result<Option<u64>, LogError> {
+    Ok(number.map(positive))
+}
+
+fn to_small<T: TryFrom<i64>>(number: Option<i64>) -> Result<Option<T>, LogError> {
+    Ok(number.and_then(|number| number.try_into().ok()))
+}
+
+fn to_name(text: String) -> Result<Cow<'static, str>, LogError> {
+    Ok(text.into())
+}
+
+fn to_ip(text: Option<String>) -> Result<Option<IpAddr>, LogError> {
+    text.map(|ip| ip.parse()).transpose().map_err(LogError::unavailable)
+}
+
+fn to_digest(bytes: Option<Vec<u8>>) -> Result<Option<[u8; 32]>, LogError> {
+    let digest = bytes.map(|bytes| bytes.as_slice().try_into());
+    digest.transpose().map_err(LogError::unavailable)
 }
 
 /// Writes the headers as a JSON object.
 fn from_headers(headers: &[(String, String)]) -> String {
     let len = headers.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>();
     let mut json = Vec::with_capacity(len + 2);
-    json.push(b'{');
-    for (at, (name, value)) in headers.iter().enumerate() {
-        if at > 0 {
-            json.push(b',');
-        }
-        // Writing to memory does not fail, and the output is UTF-8.
-        let _ = serde_json::to_writer(&mut json, name);
-        json.push(b':');
-        let _ = serde_json::to_writer(&mut json, value);
-    }
-    json.push(b'}');
+    let pairs = headers.iter().map(|(name, value)| (name, value));
+    // Writing to memory does not fail, and the output is UTF-8.
+    let _ = serde_json::Serializer::new(&mut json).collect_map(pairs);
     String::from_utf8(json).unwrap_or_default()
 }
 
-fn to_headers(text: &str) -> Vec<(String, String)> {
-    use serde_json::{Map, Value};
-    let headers: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+fn to_headers(text: String) -> Result<Vec<(String, String)>, LogError> {
+    let headers: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
     let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
-    headers.into_iter().map(|(name, value)| (name, text(value))).collect()
+    Ok(headers.into_iter().map(|(name, value)| (name, text(value))).collect())
 }

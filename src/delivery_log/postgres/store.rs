@@ -3,21 +3,22 @@
 use std::{future::Future, pin::Pin, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    Executor, PgConnection, Row,
+    Decode, Encode, Executor, PgConnection, Row, Type,
     postgres::{PgConnectOptions, PgRow},
+    query_builder::Separated,
 };
 
 use crate::delivery_log::{
     entry::Entry,
     filter::Filter,
-    keep::{Keep, Totals},
+    keep::Keep,
     page::Page,
     postgres::{
         error::error,
         find,
         lane::{self, CloseOnDrop, Lane},
     },
-    sql::{self, Columns, Value},
+    sql::{self, Bind, Columns},
     store::{LogError, LogStore, StoreFuture},
 };
 
@@ -84,16 +85,11 @@ impl Postgres {
         while !entries.is_empty() {
             let (chunk, rest) = entries.split_at(chunk(entries));
             let mut query = sqlx::QueryBuilder::new(sql::INSERT);
-            query.push_values(chunk, |mut row, entry| {
-                for value in sql::values(entry) {
-                    match value {
-                        Value::Flag(flag) => row.push_bind(flag),
-                        Value::Integer(number) => row.push_bind(number),
-                        Value::Text(text) => row.push_bind(text),
-                        Value::Bytes(bytes) => row.push_bind(bytes),
-                    };
-                }
-            });
+            for (at, entry) in chunk.iter().enumerate() {
+                query.push(if at == 0 { "VALUES (" } else { "), (" });
+                sql::bind(entry, &mut query.separated(", "))?;
+            }
+            query.push(") ");
             query.push(sql::ON_CONFLICT);
             query.build().execute(&mut *tx).await.map_err(error)?;
             entries = rest;
@@ -115,13 +111,10 @@ async fn find_all(mut connection: CloseOnDrop, filter: Filter) -> Result<Page, L
 async fn prune_some(mut connection: CloseOnDrop, keep: Keep) -> Result<u64, LogError> {
     let mut tx = connection.begin().await?;
     sqlx::query(LOCK_TO_PRUNE).execute(&mut *tx).await.map_err(error)?;
-    let (rows, bytes) = sqlx::query_as(TOTALS).fetch_one(&mut *tx).await.map_err(error)?;
-    let totals = Totals { rows: sql::positive(rows), bytes: sql::positive(bytes) };
+    let totals = sqlx::query_as(TOTALS).fetch_one(&mut *tx).await.map_err(error)?;
     let oldest = sqlx::query_as(sql::OLDEST).bind(i64::from(Keep::STEP_ROWS));
-    let oldest: Vec<(String, i64)> = oldest.fetch_all(&mut *tx).await.map_err(error)?;
-    let parsed = oldest.iter().map(|(id, len)| Ok((sql::id(id)?, sql::positive(*len))));
-    let count = keep.step(totals, parsed.collect::<Result<Vec<_>, LogError>>()?);
-    let ids: Vec<_> = oldest.into_iter().take(count).map(|(id, _)| id).collect();
+    let oldest = oldest.fetch_all(&mut *tx).await.map_err(error)?;
+    let ids = sql::to_prune(keep, totals, oldest)?;
     let mut deleted = 0;
     if !ids.is_empty() {
         let delete = sqlx::query("DELETE FROM webhook_deliveries WHERE id = ANY($1)").bind(ids);
@@ -161,21 +154,19 @@ fn chunk(entries: &[Arc<Entry>]) -> usize {
     CHUNKS.into_iter().find(|size| *size <= distinct).unwrap_or(1)
 }
 
-impl Columns for PgRow {
-    fn flag(&self, column: &str) -> Result<bool, LogError> {
-        self.try_get(column).map_err(error)
+impl<'a, T> Bind<T> for Separated<'_, 'a, sqlx::Postgres, &str>
+where
+    T: Encode<'a, sqlx::Postgres> + Type<sqlx::Postgres> + 'a,
+{
+    fn bind(&mut self, _at: usize, value: T) -> Result<(), LogError> {
+        self.push_bind(value);
+        Ok(())
     }
+}
 
-    fn integer(&self, column: &str) -> Result<Option<i64>, LogError> {
-        self.try_get(column).map_err(error)
-    }
-
-    fn text(&self, column: &str) -> Result<Option<String>, LogError> {
-        self.try_get(column).map_err(error)
-    }
-
-    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, LogError> {
-        self.try_get(column).map_err(error)
+impl<T: for<'a> Decode<'a, sqlx::Postgres> + Type<sqlx::Postgres>> Columns<T> for PgRow {
+    fn column(&self, name: &str) -> Result<T, LogError> {
+        self.try_get(name).map_err(error)
     }
 }
 

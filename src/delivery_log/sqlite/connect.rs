@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::delivery_log::{sql, sqlite::error::error, store::LogError};
 
@@ -77,7 +77,9 @@ pub(crate) fn reader(setup: &Setup) -> Result<Connection, LogError> {
 }
 
 pub(crate) fn writer(setup: &Setup) -> Result<Connection, LogError> {
-    let connection = open(setup)?;
+    let mut connection = open(setup)?;
+    // Several processes may write concurrently, so each transaction locks the file at its start.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
     let set = |name, value: &str| connection.pragma_update(None, name, value).map_err(error);
     set("page_size", &PAGE_SIZE.to_string())?;
     let mode = write_ahead(&connection).map_err(error)?;

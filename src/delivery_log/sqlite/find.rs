@@ -8,7 +8,7 @@ use crate::delivery_log::{
     id::EntryId,
     page::Page,
     search::{Groups, Index, Key, MAX_GROUPS, MAX_WALK, NEWEST, ROW, Search, numbered},
-    sql::{self, Columns},
+    sql,
     sqlite::{error::error, lane::Work},
     store::LogError,
 };
@@ -145,10 +145,10 @@ impl Finder<'_> {
                     searched_until = last;
                     break;
                 }
-                let text = |column| Ok::<_, LogError>(row.text(column)?.unwrap_or_default());
-                let mut entry = Entry::new(sql::id(&text("id")?)?, text("status")?);
-                entry.provider = text("provider")?.into();
-                entry.tenant = row.text("tenant")?;
+                let (id, provider, tenant, status): (String, String, _, String) =
+                    row.try_into().map_err(error)?;
+                let mut entry = Entry::new(sql::id(&id)?, status);
+                (entry.provider, entry.tenant) = (provider.into(), tenant);
                 if self.filter.matches(&entry) {
                     ids.push(entry.id);
                 }

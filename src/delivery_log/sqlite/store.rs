@@ -2,18 +2,15 @@
 
 use std::{future::Future, path::Path, pin::Pin, sync::Arc};
 
-use rusqlite::{
-    Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params,
-    types::{ToSqlOutput, ValueRef},
-};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, ToSql, Transaction, types::FromSql};
 use tokio::task::spawn_blocking;
 
 use crate::delivery_log::{
     entry::Entry,
     filter::Filter,
-    keep::{Keep, Totals},
+    keep::Keep,
     page::Page,
-    sql::{self, Columns, Value},
+    sql::{self, Bind, Columns},
     sqlite::{
         connect::{self, Setup},
         error::error,
@@ -28,8 +25,6 @@ const MIGRATIONS: [&str; 1] =
 
 /// Number of connections that search concurrently.
 const READERS: u32 = 2;
-
-const VALUES: &str = "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 /// Store in a file, which several logs may share, and which may hold other tables.
 pub(crate) struct Sqlite {
@@ -77,8 +72,7 @@ impl Sqlite {
 }
 
 pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    // Several processes may start concurrently.
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = connection.transaction()?;
     tx.execute(sql::CREATE_SCHEMA, [])?;
     let version = tx.query_row(sql::VERSION, [], |row| row.get(0))?;
     for (number, migration) in sql::pending(&MIGRATIONS, version) {
@@ -95,12 +89,8 @@ pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 fn write(connection: &mut Connection, work: &Work, entries: &[Arc<Entry>]) -> Result<(), LogError> {
-    let behavior = TransactionBehavior::Immediate;
-    let tx = connection.transaction_with_behavior(behavior).map_err(error)?;
-    for entry in entries {
-        work.check()?;
-        insert(&tx, entry).map_err(error)?;
-    }
+    let tx = connection.transaction().map_err(error)?;
+    insert(&tx, work, entries)?;
     // More than a batch, so that the count catches up.
     count(&tx, 4_096).map_err(error)?;
     tx.commit().map_err(error)
@@ -118,73 +108,51 @@ fn count(tx: &Transaction<'_>, most: i64) -> rusqlite::Result<bool> {
 }
 
 fn count_more(connection: &mut Connection) -> rusqlite::Result<bool> {
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tx = connection.transaction()?;
     let is_done = count(&tx, 50_000)?;
     tx.commit()?;
     Ok(is_done)
 }
 
-fn insert(tx: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
-    let mut insert = tx.prepare_cached(&[sql::INSERT, VALUES, sql::ON_CONFLICT].concat())?;
-    for (index, value) in (1..).zip(sql::values(entry)) {
-        insert.raw_bind_parameter(index, value)?;
+fn insert(tx: &Transaction<'_>, work: &Work, entries: &[Arc<Entry>]) -> Result<(), LogError> {
+    let insert = [sql::INSERT, sql::VALUES, sql::ON_CONFLICT].concat();
+    let mut insert = tx.prepare_cached(&insert).map_err(error)?;
+    for entry in entries {
+        work.check()?;
+        sql::bind(entry, &mut *insert)?;
+        insert.raw_execute().map_err(error)?;
     }
-    insert.raw_execute().map(drop)
+    Ok(())
 }
 
 fn prune_step(connection: &mut Connection, work: &Work, keep: Keep) -> Result<u64, LogError> {
-    let behavior = TransactionBehavior::Immediate;
-    let tx = connection.transaction_with_behavior(behavior).map_err(error)?;
+    let tx = connection.transaction().map_err(error)?;
     let totals = "SELECT rows, bytes FROM webhook_deliveries_totals";
-    let totals = tx.query_row(totals, [], |row| Ok((row.get(0)?, row.get(1)?)));
-    let (rows, bytes) = totals.optional().map_err(error)?.unwrap_or_default();
-    let totals = Totals { rows: sql::positive(rows), bytes: sql::positive(bytes) };
-    let mut oldest = Vec::new();
-    {
-        let mut statement = tx.prepare_cached(sql::OLDEST).map_err(error)?;
-        let mut rows = statement.query([Keep::STEP_ROWS]).map_err(error)?;
-        while let Some(row) = rows.next().map_err(error)? {
-            let id: String = row.get(0).map_err(error)?;
-            oldest.push((sql::id(&id)?, sql::positive(row.get(1).map_err(error)?)));
-        }
-    }
-    let gone = keep.step(totals, oldest.iter().copied());
-    let gone = oldest.get(..gone).unwrap_or_default();
-    let Some((last, _)) = gone.last() else { return Ok(0) };
+    let totals = tx.query_row(totals, [], |row| row.try_into()).optional().map_err(error)?;
+    let oldest = oldest(&tx).map_err(error)?;
+    let gone = sql::to_prune(keep, totals.unwrap_or_default(), oldest)?;
+    let Some(last) = gone.last() else { return Ok(0) };
     work.check()?;
     let deleted = "DELETE FROM webhook_deliveries WHERE id <= ?";
-    let deleted = tx.execute(deleted, params![last.to_string()]).map_err(error)?;
+    let deleted = tx.execute(deleted, [last]).map_err(error)?;
     tx.commit().map_err(error)?;
     Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
 }
 
-impl ToSql for Value<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Value::Flag(flag) => ValueRef::Integer((*flag).into()),
-            Value::Integer(Some(number)) => ValueRef::Integer(*number),
-            Value::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
-            Value::Bytes(Some(bytes)) => ValueRef::Blob(bytes),
-            Value::Integer(None) | Value::Text(None) | Value::Bytes(None) => ValueRef::Null,
-        }))
+fn oldest(tx: &Transaction<'_>) -> rusqlite::Result<Vec<(String, i64)>> {
+    let mut oldest = tx.prepare_cached(sql::OLDEST)?;
+    oldest.query_map([Keep::STEP_ROWS], |row| row.try_into())?.collect()
+}
+
+impl<T: ToSql> Bind<T> for Statement<'_> {
+    fn bind(&mut self, at: usize, value: T) -> Result<(), LogError> {
+        self.raw_bind_parameter(at, value).map_err(error)
     }
 }
 
-impl Columns for rusqlite::Row<'_> {
-    fn flag(&self, column: &str) -> Result<bool, LogError> {
-        self.get(column).map_err(error)
-    }
-
-    fn integer(&self, column: &str) -> Result<Option<i64>, LogError> {
-        self.get(column).map_err(error)
-    }
-
-    fn text(&self, column: &str) -> Result<Option<String>, LogError> {
-        self.get(column).map_err(error)
-    }
-
-    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, LogError> {
-        self.get(column).map_err(error)
+impl<T: FromSql> Columns<T> for Row<'_> {
+    fn column(&self, name: &str) -> Result<T, LogError> {
+        self.get(name).map_err(error)
     }
 }
 
