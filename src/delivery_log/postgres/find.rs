@@ -1,6 +1,10 @@
 //! Searches in PostgreSQL.
 
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use sqlx::{
+    PgConnection, Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 
 use crate::delivery_log::{
     entry::Entry,
@@ -36,15 +40,14 @@ const ROWS: &str = "
 pub(crate) async fn find(connection: &mut PgConnection, filter: &Filter) -> Result<Page, LogError> {
     match Search::of(filter) {
         Search::One(id) => {
-            let rows = sqlx::query(ROW).bind(id.to_string()).fetch_all(connection).await;
-            let mut found = read(&rows.map_err(error)?)?;
+            let mut found = read(connection, sqlx::query(ROW).bind(id.to_string())).await?;
             found.retain(|entry| filter.matches(entry));
             Ok(found.into())
         }
         Search::Newest => {
             let [lowest, end] = sql::range(filter);
-            let rows = sqlx::query(NEWEST).bind(lowest).bind(end).bind(i64::from(filter.limit));
-            Ok(read(&rows.fetch_all(connection).await.map_err(error)?)?.into())
+            let query = sqlx::query(NEWEST).bind(lowest).bind(end).bind(i64::from(filter.limit));
+            Ok(read(connection, query).await?.into())
         }
         Search::Groups(groups) => match keys(connection, &groups).await? {
             Some(keys) => Ok(newest(connection, filter, groups.index, &keys).await?.into()),
@@ -53,8 +56,11 @@ pub(crate) async fn find(connection: &mut PgConnection, filter: &Filter) -> Resu
     }
 }
 
-fn read(rows: &[PgRow]) -> Result<Vec<Entry>, LogError> {
-    rows.iter().map(sql::read).collect()
+async fn read(
+    connection: &mut PgConnection,
+    query: Query<'_, Postgres, PgArguments>,
+) -> Result<Vec<Entry>, LogError> {
+    query.fetch_all(connection).await.map_err(error)?.iter().map(sql::read).collect()
 }
 
 /// Returns the groups that the filter selects, or `None` if there are too many.
@@ -107,7 +113,7 @@ async fn newest(
         let column: Vec<_> = keys.iter().filter_map(|key| key.get(at)).collect();
         query = query.bind(column);
     }
-    read(&query.fetch_all(connection).await.map_err(error)?)
+    read(connection, query).await
 }
 
 /// Returns the statement for the newest rows of all groups. `$1` and `$2` are the range of IDs,
@@ -151,6 +157,5 @@ async fn walk(connection: &mut PgConnection, filter: &Filter) -> Result<Page, Lo
         [last, _after] if !is_full => Some(sql::id(last)?),
         _ => None,
     };
-    let found = sqlx::query(ROWS).bind(ids).fetch_all(connection).await.map_err(error)?;
-    Ok(Page { entries: read(&found)?, searched_until })
+    Ok(Page { entries: read(connection, sqlx::query(ROWS).bind(ids)).await?, searched_until })
 }

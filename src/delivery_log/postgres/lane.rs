@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection, PgPool, Transaction,
+    Connection, PgConnection, PgPool,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -76,17 +76,18 @@ pub(crate) struct CloseOnDrop {
 }
 
 impl CloseOnDrop {
-    /// Begins a transaction whose time limit the server itself enforces.
-    pub(crate) async fn begin(&mut self) -> Result<Transaction<'_, sqlx::Postgres>, LogError> {
-        match &mut self.connection {
-            Some(connection) => connection.begin_with(self.begin.to_string()).await.map_err(error),
-            None => Err(error(sqlx::Error::PoolClosed)),
-        }
-    }
-
-    /// Returns the connection to the pool.
-    pub(crate) fn keep(&mut self) {
+    /// Runs the work in a transaction whose time limit the server itself enforces, and returns the
+    /// connection to the pool if all of it succeeds.
+    pub(crate) async fn transaction<T>(
+        mut self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed).map_err(error)?;
+        let mut tx = connection.begin_with(self.begin.to_string()).await.map_err(error)?;
+        let result = work(&mut tx).await?;
+        tx.commit().await.map_err(error)?;
         self.connection = None;
+        Ok(result)
     }
 }
 

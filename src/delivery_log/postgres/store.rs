@@ -16,7 +16,7 @@ use crate::delivery_log::{
     postgres::{
         error::error,
         find,
-        lane::{self, CloseOnDrop, Lane},
+        lane::{self, Lane},
     },
     sql::{self, Bind, Columns},
     store::{LogError, LogStore, StoreFuture},
@@ -55,74 +55,56 @@ impl Postgres {
         let begin = lane::begin(limit);
         let lane = |connections| Lane::new(&options, connections, &begin);
         let store = Self { writer: lane(1), readers: lane(2), maintenance: lane(1) };
-        store.migrate(is_durable).await?;
+        let connection = store.writer.connection().await?;
+        let prepare = async |tx: &mut PgConnection| migrate(tx, is_durable).await;
+        connection.transaction(prepare).await?;
         Ok(store)
     }
 
-    async fn migrate(&self, is_durable: bool) -> Result<(), LogError> {
-        let mut connection = self.writer.connection().await?;
-        let mut tx = connection.begin().await?;
-        sqlx::query(LOCK_TO_MIGRATE).execute(&mut *tx).await.map_err(error)?;
-        // A query without values may hold several statements. The futures of `raw_sql` are not
-        // `Send`.
-        tx.execute(sql::CREATE_SCHEMA).await.map_err(error)?;
-        let version = sqlx::query_scalar(sql::VERSION).fetch_one(&mut *tx).await.map_err(error)?;
-        for (number, migration) in sql::pending(&MIGRATIONS, version) {
-            tx.execute(migration).await.map_err(error)?;
-            sqlx::query(sql::DONE).bind(number).execute(&mut *tx).await.map_err(error)?;
-        }
-        if is_durable {
-            check_durable(&mut tx).await?;
-        }
-        tx.commit().await.map_err(error)?;
-        connection.keep();
-        Ok(())
-    }
-
-    async fn write_all(&self, mut entries: &[Arc<Entry>]) -> Result<(), LogError> {
-        let mut connection = self.writer.connection().await?;
-        let mut tx = connection.begin().await?;
-        while !entries.is_empty() {
-            let (chunk, rest) = entries.split_at(chunk(entries));
-            let mut query = sqlx::QueryBuilder::new(sql::INSERT);
-            for (at, entry) in chunk.iter().enumerate() {
-                query.push(if at == 0 { "VALUES (" } else { "), (" });
-                sql::bind(entry, &mut query.separated(", "))?;
-            }
-            query.push(") ");
-            query.push(sql::ON_CONFLICT);
-            query.build().execute(&mut *tx).await.map_err(error)?;
-            entries = rest;
-        }
-        tx.commit().await.map_err(error)?;
-        connection.keep();
-        Ok(())
+    async fn write_all(&self, entries: &[Arc<Entry>]) -> Result<(), LogError> {
+        let connection = self.writer.connection().await?;
+        connection.transaction(async |tx: &mut PgConnection| write(tx, entries).await).await
     }
 }
 
-async fn find_all(mut connection: CloseOnDrop, filter: Filter) -> Result<Page, LogError> {
-    let mut tx = connection.begin().await?;
-    let page = find::find(&mut tx, &filter).await?;
-    tx.commit().await.map_err(error)?;
-    connection.keep();
-    Ok(page)
+async fn migrate(tx: &mut PgConnection, is_durable: bool) -> Result<(), LogError> {
+    sqlx::query(LOCK_TO_MIGRATE).execute(&mut *tx).await.map_err(error)?;
+    // A query without values may hold several statements. The futures of `raw_sql` are not `Send`.
+    tx.execute(sql::CREATE_SCHEMA).await.map_err(error)?;
+    let version = sqlx::query_scalar(sql::VERSION).fetch_one(&mut *tx).await.map_err(error)?;
+    for (number, migration) in sql::pending(&MIGRATIONS, version) {
+        tx.execute(migration).await.map_err(error)?;
+        sqlx::query(sql::DONE).bind(number).execute(&mut *tx).await.map_err(error)?;
+    }
+    if is_durable { check_durable(tx).await } else { Ok(()) }
 }
 
-async fn prune_some(mut connection: CloseOnDrop, keep: Keep) -> Result<u64, LogError> {
-    let mut tx = connection.begin().await?;
+async fn write(tx: &mut PgConnection, mut entries: &[Arc<Entry>]) -> Result<(), LogError> {
+    while !entries.is_empty() {
+        let (chunk, rest) = entries.split_at(chunk(entries));
+        let mut query = sqlx::QueryBuilder::new(sql::INSERT);
+        for (at, entry) in chunk.iter().enumerate() {
+            query.push(if at == 0 { "VALUES (" } else { "), (" });
+            sql::bind(entry, &mut query.separated(", "))?;
+        }
+        query.push(") ").push(sql::ON_CONFLICT);
+        query.build().execute(&mut *tx).await.map_err(error)?;
+        entries = rest;
+    }
+    Ok(())
+}
+
+async fn prune_step(tx: &mut PgConnection, keep: Keep) -> Result<u64, LogError> {
     sqlx::query(LOCK_TO_PRUNE).execute(&mut *tx).await.map_err(error)?;
     let totals = sqlx::query_as(TOTALS).fetch_one(&mut *tx).await.map_err(error)?;
     let oldest = sqlx::query_as(sql::OLDEST).bind(i64::from(Keep::STEP_ROWS));
     let oldest = oldest.fetch_all(&mut *tx).await.map_err(error)?;
     let ids = sql::to_prune(keep, totals, oldest)?;
-    let mut deleted = 0;
-    if !ids.is_empty() {
-        let delete = sqlx::query("DELETE FROM webhook_deliveries WHERE id = ANY($1)").bind(ids);
-        deleted = delete.execute(&mut *tx).await.map_err(error)?.rows_affected();
+    if ids.is_empty() {
+        return Ok(0);
     }
-    tx.commit().await.map_err(error)?;
-    connection.keep();
-    Ok(deleted)
+    let delete = sqlx::query("DELETE FROM webhook_deliveries WHERE id = ANY($1)").bind(ids);
+    Ok(delete.execute(tx).await.map_err(error)?.rows_affected())
 }
 
 /// Checks that data survives a crash once the server has acknowledged it.
@@ -177,11 +159,13 @@ impl LogStore for Postgres {
 
     fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page> {
         let filter = filter.clone();
-        Box::pin(self.readers.run(move |connection| find_all(connection, filter)))
+        let search = async move |tx: &mut PgConnection| find::find(tx, &filter).await;
+        Box::pin(self.readers.run(move |connection| connection.transaction(search)))
     }
 
     fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {
-        Box::pin(self.maintenance.run(move |connection| prune_some(connection, keep)))
+        let step = async move |tx: &mut PgConnection| prune_step(tx, keep).await;
+        Box::pin(self.maintenance.run(move |connection| connection.transaction(step)))
     }
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -1,8 +1,8 @@
 //! Connections for one purpose, with work that can be interrupted.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    Arc, Mutex, MutexGuard, PoisonError, Weak,
+    atomic::{AtomicU64, Ordering},
 };
 
 use rusqlite::Connection;
@@ -66,8 +66,9 @@ impl Lane {
     ) -> Result<T, LogError> {
         // The caller limits the time, because a queue is not a failure.
         let room = self.keep_out(1).await?;
-        let (lane, given_up) = (Arc::clone(self), GivenUp::default());
-        let token = Work(Arc::clone(&given_up.0));
+        // Dropped with this future.
+        let caller = Arc::new(());
+        let (lane, token) = (Arc::clone(self), Work(Arc::downgrade(&caller)));
         let done = spawn_blocking(move || lane.run_now(room, &token, work)).await;
         done.unwrap_or_else(|_| Err(LogError::unavailable("database task did not complete")))
     }
@@ -81,12 +82,11 @@ impl Lane {
         token.check()?;
         let idle = self.idle().pop();
         let mut connection = idle.map_or_else(|| (self.connect)(&self.setup), Ok)?;
-        let (given_up, interrupted) = (Arc::clone(&token.0), Arc::clone(&self.interrupted));
+        let (handle, interrupted) = (token.clone(), Arc::clone(&self.interrupted));
         let before = interrupted.load(Ordering::Relaxed);
         // The handler checks only this work, so the next user of the connection is not interrupted.
-        let is_given_up = move || {
-            given_up.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed) != before
-        };
+        let is_given_up =
+            move || handle.is_given_up() || interrupted.load(Ordering::Relaxed) != before;
         connection.progress_handler(INSTRUCTIONS, Some(is_given_up));
         let result = work(&mut connection, token);
         connection.progress_handler(0, None::<fn() -> bool>);
@@ -122,24 +122,19 @@ impl Drop for Lane {
     }
 }
 
-/// Guard that marks a piece of work as given up when it is dropped.
-#[derive(Default)]
-struct GivenUp(Arc<AtomicBool>);
-
-impl Drop for GivenUp {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Handle with which a piece of work checks whether it was given up.
-pub(crate) struct Work(Arc<AtomicBool>);
+/// Handle with which a piece of work checks whether its caller still waits.
+#[derive(Clone)]
+pub(crate) struct Work(Weak<()>);
 
 impl Work {
+    fn is_given_up(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+
     /// Returns an error if no caller waits any more. Call it between statements that are too short
     /// to be interrupted.
     pub(crate) fn check(&self) -> Result<(), LogError> {
-        if self.0.load(Ordering::Relaxed) {
+        if self.is_given_up() {
             return Err(LogError::unavailable("database task was given up"));
         }
         Ok(())
@@ -147,7 +142,7 @@ impl Work {
 
     #[cfg(test)]
     pub(crate) fn never_given_up() -> Self {
-        Self(Arc::default())
+        Self(Arc::downgrade(Box::leak(Box::default())))
     }
 }
 
