@@ -13,27 +13,28 @@ use crate::delivery_log::{
     store::LogError,
 };
 
-/// Statement of a driver, to which values of this type are bound.
+/// Statement of a driver to which values of this type can be bound.
 pub(crate) trait Bind<T> {
-    /// Binds the value number `at`, counted from 1.
-    fn bind(&mut self, at: usize, value: T) -> Result<(), LogError>;
+    /// Binds the value to the parameter with this number, counted from 1.
+    fn bind(&mut self, number: usize, value: T) -> Result<(), LogError>;
 }
 
-/// Row of a driver, with columns of this type.
+/// Row of a driver whose columns can be read as this type.
 pub(crate) trait Columns<T> {
     fn column(&self, name: &str) -> Result<T, LogError>;
 }
 
 /// Creates the code for all columns from one table. Each line has the name of a column and of its
-/// field, the value to store, and the function that converts a stored value back.
+/// field, the value to store, and the function that converts a stored value back. The length of a
+/// row has no field, and comes first.
 macro_rules! columns {
     ($entry:ident; $($name:ident: $value:expr => $read:expr,)*) => {
-        /// Statement that inserts rows, without their values. [`bind`] has the same order.
+        /// Statement that inserts rows, without their values. [`bind`] follows its order.
         pub(crate) const INSERT: &str = concat!(
             "INSERT INTO webhook_deliveries (stored_len", $(", ", stringify!($name),)* ") "
         );
 
-        /// Placeholders for one row.
+        /// Clause with the placeholders for one row.
         #[cfg(feature = "delivery-log-sqlite")]
         pub(crate) const VALUES: &str =
             concat!("VALUES (:stored_len", $(", :", stringify!($name),)* ")");
@@ -44,16 +45,16 @@ macro_rules! columns {
             S: Bind<bool> + Bind<i64> + Bind<Option<i64>> + Bind<&'a str> + Bind<Option<&'a str>>,
             S: Bind<String> + Bind<Option<String>> + Bind<Option<&'a [u8]>>,
         {
-            let mut at = 1;
-            statement.bind(at, integer($entry.stored_len()))?;
+            let mut number = 1;
+            statement.bind(number, integer($entry.stored_len()))?;
             $(
-                at += 1;
-                statement.bind(at, $value)?;
+                number += 1;
+                statement.bind(number, $value)?;
             )*
             Ok(())
         }
 
-        /// Returns the row that was read.
+        /// Converts a row of a driver.
         pub(crate) fn read<R>(row: &R) -> Result<Entry, LogError>
         where
             R: Columns<bool> + Columns<Option<i64>>,
@@ -69,7 +70,7 @@ columns! {
     id: entry.id.to_string() => |text: String| id(&text),
     received_at: entry.received_at.map_or(0, from_time) => to_time,
     processed_at: entry.processed_at.map(from_time) => to_time,
-    processing_ms: entry.processing_ms.map(integer) => to_count,
+    processing_ms: entry.processing_ms.map(integer) => to_number,
     status: &*entry.status => to_name,
     provider: &*entry.provider => to_name,
     tenant: entry.tenant.as_deref() => Ok,
@@ -77,16 +78,16 @@ columns! {
     method: &*entry.method => to_name,
     url: &*entry.url => Ok,
     verified: entry.verified => Ok,
-    http_status: entry.http_status.map(i64::from) => to_small,
+    http_status: entry.http_status.map(i64::from) => to_number,
     reason: entry.reason.as_deref() => Ok,
     message: entry.message.as_deref() => Ok,
     ip: entry.ip.map(|ip| ip.to_string()) => to_ip,
     user_agent: entry.user_agent.as_deref() => Ok,
     request_id: entry.request_id.as_deref() => Ok,
     delivery_id: entry.delivery_id.as_deref() => Ok,
-    key_index: entry.key_index.map(i64::from) => to_small,
-    count: entry.count.map(integer) => to_count,
-    body_len: entry.body_len.map(integer) => to_count,
+    key_index: entry.key_index.map(i64::from) => to_number,
+    count: entry.count.map(integer) => to_number,
+    body_len: entry.body_len.map(integer) => to_number,
     body_sha256: entry.body_sha256.as_ref().map(<[u8; 32]>::as_slice) => to_digest,
     headers: from_headers(&entry.headers) => to_headers,
     payload_truncated: entry.payload_truncated => Ok,
@@ -178,11 +179,7 @@ fn to_time(millis: Option<i64>) -> Result<Option<SystemTime>, LogError> {
     Ok(millis.map(|millis| time(positive(millis))))
 }
 
-fn to_count(number: Option<i64>) -> Result<Option<u64>, LogError> {
-    Ok(number.map(positive))
-}
-
-fn to_small<T: TryFrom<i64>>(number: Option<i64>) -> Result<Option<T>, LogError> {
+fn to_number<T: TryFrom<i64>>(number: Option<i64>) -> Result<Option<T>, LogError> {
     Ok(number.and_then(|number| number.try_into().ok()))
 }
 

@@ -1,10 +1,6 @@
 //! Searches in PostgreSQL.
 
-use sqlx::{
-    PgConnection, Postgres, Row,
-    postgres::{PgArguments, PgRow},
-    query::Query,
-};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use crate::delivery_log::{
     entry::Entry,
@@ -40,14 +36,15 @@ const ROWS: &str = "
 pub(crate) async fn find(connection: &mut PgConnection, filter: &Filter) -> Result<Page, LogError> {
     match Search::of(filter) {
         Search::One(id) => {
-            let mut found = read(connection, sqlx::query(ROW).bind(id.to_string())).await?;
+            let rows = sqlx::query(ROW).bind(id.to_string()).fetch_all(connection).await;
+            let mut found = read(&rows.map_err(error)?)?;
             found.retain(|entry| filter.matches(entry));
             Ok(found.into())
         }
         Search::Newest => {
             let [lowest, end] = sql::range(filter);
-            let query = sqlx::query(NEWEST).bind(lowest).bind(end).bind(i64::from(filter.limit));
-            Ok(read(connection, query).await?.into())
+            let rows = sqlx::query(NEWEST).bind(lowest).bind(end).bind(i64::from(filter.limit));
+            Ok(read(&rows.fetch_all(connection).await.map_err(error)?)?.into())
         }
         Search::Groups(groups) => match keys(connection, &groups).await? {
             Some(keys) => Ok(newest(connection, filter, groups.index, &keys).await?.into()),
@@ -56,11 +53,8 @@ pub(crate) async fn find(connection: &mut PgConnection, filter: &Filter) -> Resu
     }
 }
 
-async fn read(
-    connection: &mut PgConnection,
-    query: Query<'_, Postgres, PgArguments>,
-) -> Result<Vec<Entry>, LogError> {
-    query.fetch_all(connection).await.map_err(error)?.iter().map(sql::read).collect()
+fn read(rows: &[PgRow]) -> Result<Vec<Entry>, LogError> {
+    rows.iter().map(sql::read).collect()
 }
 
 /// Returns the groups that the filter selects, or `None` if there are too many.
@@ -113,7 +107,7 @@ async fn newest(
         let column: Vec<_> = keys.iter().filter_map(|key| key.get(at)).collect();
         query = query.bind(column);
     }
-    read(connection, query).await
+    read(&query.fetch_all(connection).await.map_err(error)?)
 }
 
 /// Returns the statement for the newest rows of all groups. `$1` and `$2` are the range of IDs,
@@ -157,5 +151,6 @@ async fn walk(connection: &mut PgConnection, filter: &Filter) -> Result<Page, Lo
         [last, _after] if !is_full => Some(sql::id(last)?),
         _ => None,
     };
-    Ok(Page { entries: read(connection, sqlx::query(ROWS).bind(ids)).await?, searched_until })
+    let found = sqlx::query(ROWS).bind(ids).fetch_all(connection).await.map_err(error)?;
+    Ok(Page { entries: read(&found)?, searched_until })
 }

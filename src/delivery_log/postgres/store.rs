@@ -60,11 +60,6 @@ impl Postgres {
         connection.transaction(prepare).await?;
         Ok(store)
     }
-
-    async fn write_all(&self, entries: &[Arc<Entry>]) -> Result<(), LogError> {
-        let connection = self.writer.connection().await?;
-        connection.transaction(async |tx: &mut PgConnection| write(tx, entries).await).await
-    }
 }
 
 async fn migrate(tx: &mut PgConnection, is_durable: bool) -> Result<(), LogError> {
@@ -140,7 +135,7 @@ impl<'a, T> Bind<T> for Separated<'_, 'a, sqlx::Postgres, &str>
 where
     T: Encode<'a, sqlx::Postgres> + Type<sqlx::Postgres> + 'a,
 {
-    fn bind(&mut self, _at: usize, value: T) -> Result<(), LogError> {
+    fn bind(&mut self, _number: usize, value: T) -> Result<(), LogError> {
         self.push_bind(value);
         Ok(())
     }
@@ -154,7 +149,10 @@ impl<T: for<'a> Decode<'a, sqlx::Postgres> + Type<sqlx::Postgres>> Columns<T> fo
 
 impl LogStore for Postgres {
     fn write(&self, entries: Vec<Arc<Entry>>) -> StoreFuture<'_, ()> {
-        Box::pin(async move { self.write_all(&entries).await })
+        Box::pin(async move {
+            let connection = self.writer.connection().await?;
+            connection.transaction(async |tx: &mut PgConnection| write(tx, &entries).await).await
+        })
     }
 
     fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page> {

@@ -145,8 +145,8 @@ fn oldest(tx: &Transaction<'_>) -> rusqlite::Result<Vec<(String, i64)>> {
 }
 
 impl<T: ToSql> Bind<T> for Statement<'_> {
-    fn bind(&mut self, at: usize, value: T) -> Result<(), LogError> {
-        self.raw_bind_parameter(at, value).map_err(error)
+    fn bind(&mut self, number: usize, value: T) -> Result<(), LogError> {
+        self.raw_bind_parameter(number, value).map_err(error)
     }
 }
 
