@@ -11,6 +11,7 @@ use crate::verifier::verifier::Verifier;
 /// - `select(request) => …`: the verifier of a request, in place of the first one, which still
 ///   updates the state.
 /// - `before(request) => …`: a check before the request's verification begins.
+/// - `rejected(rejection) => …`: a rejection by the other verifier, changed.
 /// - `after(outcome, request, body) => …`: the result, from that of the other verifier.
 /// - `challenge(request) => …`: the response to a challenge.
 /// - `defaults => …` and `sensitive_parts => …`.
@@ -19,6 +20,7 @@ macro_rules! delegate_verifier {
         $self:ident => $inner:expr, $state:ty
         $(; select($selecting:ident) => $selected:expr)?
         $(; before($starting:ident) => $before:expr)?
+        $(; rejected($rejection:ident) => $rejected:expr)?
         $(; after($outcome:ident, $after_request:ident, $body:ident) => $after:expr)?
         $(; challenge($asking:ident) => $challenge:expr)?
         $(; defaults => $defaults:expr)?
@@ -37,7 +39,9 @@ macro_rules! delegate_verifier {
             )?
             $(let $selecting = request;)?
             let inner = $crate::verifier::delegate::first!($($selected,)? &$inner);
-            $crate::verifier::verifier::Verifier::begin(inner, request)
+            let begun = $crate::verifier::verifier::Verifier::begin(inner, request);
+            $(let begun = begun.map_err(|$rejection| $rejected);)?
+            begun
         }
 
         fn update(&$self, state: &mut Self::State, chunk: &[u8]) {
@@ -53,6 +57,7 @@ macro_rules! delegate_verifier {
             $(let $selecting = request;)?
             let inner = $crate::verifier::delegate::first!($($selected,)? &$inner);
             let outcome = $crate::verifier::verifier::Verifier::finish(inner, state, request, body);
+            $(let outcome = outcome.map_err(|$rejection| $rejected);)?
             $(
                 let ($outcome, $after_request, $body) = (outcome?, request, body);
                 let outcome = $after;
@@ -64,13 +69,15 @@ macro_rules! delegate_verifier {
             &$self,
             request: &$crate::verifier::context::Context<'_>,
         ) -> Option<Result<http::Response<bytes::Bytes>, $crate::outcome::rejection::Rejection>> {
-            $crate::verifier::delegate::first!(
+            let response = $crate::verifier::delegate::first!(
                 $({
                     let $asking = request;
                     $challenge
                 },)?
                 $crate::verifier::verifier::Verifier::challenge(&$inner, request)
-            )
+            );
+            $(let response = response.map(|it| it.map_err(|$rejection| $rejected));)?
+            response
         }
 
         fn first_contact(

@@ -1,15 +1,8 @@
 //! Verifiers that also answer a challenge.
 
-use bytes::Bytes;
-use http::Response;
-
 use crate::{
     error::ConfigError,
-    outcome::rejection::Rejection,
-    verifier::{
-        challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
-        outcome::Outcome, sensitive::SensitiveParts, verifier::Verifier,
-    },
+    verifier::{challenge::challenge::Challenge, delegate::delegate_verifier, verifier::Verifier},
 };
 
 /// Verifier that also answers a challenge; see [`with_challenge`].
@@ -63,40 +56,15 @@ pub fn with_challenge<V: Verifier>(
 }
 
 impl<V: Verifier> Verifier for WithChallenge<V> {
-    type State = V::State;
-
-    fn begin(&self, request: &Context<'_>) -> Result<V::State, Rejection> {
-        self.verifier.begin(request)
-    }
-
-    fn update(&self, state: &mut V::State, chunk: &[u8]) {
-        self.verifier.update(state, chunk);
-    }
-
-    fn finish(
-        &self,
-        state: &mut V::State,
-        request: &Context<'_>,
-        body: &Bytes,
-    ) -> Result<Outcome, Rejection> {
-        let outcome = self.verifier.finish(state, request, body)?;
-        outcome.or_reply(|| self.challenge.after_verification(request.head(), body, None))
-    }
-
-    fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
-        let own = self.verifier.challenge(request);
-        own.or_else(|| self.challenge.before_verification(request.head(), None))
-    }
-
-    fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
-        self.verifier.first_contact(request, body)
-    }
-
-    fn defaults(&self) -> VerifierDefaults {
-        self.verifier.defaults().with_challenge(self.challenge)
-    }
-
-    fn sensitive_parts(&self) -> SensitiveParts {
-        self.verifier.sensitive_parts()
+    delegate_verifier! {
+        self => self.verifier, V::State;
+        after(outcome, request, body) => {
+            outcome.or_reply(|| self.challenge.after_verification(request.head(), body, None))
+        };
+        challenge(request) => {
+            let own = self.verifier.challenge(request);
+            own.or_else(|| self.challenge.before_verification(request.head(), None))
+        };
+        defaults => self.verifier.defaults().with_challenge(self.challenge)
     }
 }
