@@ -39,8 +39,8 @@ const CIRCLES: [(&[&str], &str); 2] = [
         "an event shows its attempt, which tells its observers; one of them is `tracing`",
     ),
     (
-        &["verifier/combine", "verifier/tenant", "verifier/verifier"],
-        "methods of the trait return verifiers around a verifier",
+        &["verifier/combine", "verifier/delegate", "verifier/tenant", "verifier/verifier"],
+        "methods of the trait return verifiers around a verifier, and a macro writes these",
     ),
 ];
 
