@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use tower_service::Service;
 
@@ -16,6 +16,7 @@ use crate::{
     layer::{
         body::BufferedBody,
         budget::Reservation,
+        buffer::reserve,
         config::Config,
         deadline::Timer,
         discard::{Draining, closing},
@@ -25,7 +26,7 @@ use crate::{
         take::take,
         verification::{Verification, begin, finish, start},
     },
-    observe::recorder::Recorder,
+    observe::{kind::EventKind, recorder::Recorder},
     outcome::{rejection::Rejection, verified::Verified},
     panic::catch_panic,
     parse::headers::{awaits_continue, check_transfer_encoding, is_http1},
@@ -239,8 +240,28 @@ where
         self.admit(verdict, exchange, body)
     }
 
+    /// Polls the lookup by the body. While it waits, the budget covers the body.
+    pub(crate) fn poll_look_up(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let StepProjection::LookUp { future, body, reservation, .. } = self.step.as_mut().project()
+        else {
+            unreachable!("the step was in another state when it was polled")
+        };
+        let found = match catch_panic(|| future.poll(cx)) {
+            Ok(Poll::Ready(found)) => found,
+            Ok(Poll::Pending) => {
+                let len = body.bytes().len();
+                match reserve(reservation, len, len, &self.config.budget, cx.waker()) {
+                    Ok(()) => return Poll::Pending,
+                    Err(overload) => Err(Rejection::new(overload)),
+                }
+            }
+            Err(panic) => Err(panic),
+        };
+        Poll::Ready(self.looked_up(found))
+    }
+
     /// Runs the verifier that was looked up by the body.
-    pub(crate) fn looked_up(&mut self, found: Result<M::Verifier, Rejection>) -> Next {
+    fn looked_up(&mut self, found: Result<M::Verifier, Rejection>) -> Next {
         let (exchange, body, _reservation) = take!(
             self.step,
             StepOwned::LookUp { exchange, body, reservation, .. } => (exchange, body, reservation)
@@ -273,11 +294,18 @@ where
     }
 
     /// Calls the inner service with the request. Its clone is dropped before its future is polled.
-    pub(crate) fn call(&mut self) {
+    pub(crate) fn call(&mut self) -> Next {
         let (mut inner, request) =
             take!(self.step, StepOwned::Ready { inner, request } => (inner, request));
         let Self { step, recorder, .. } = self;
         recorder.watch(|| step.set(Step::Call { future: inner.call(request) }));
+        ControlFlow::Continue(())
+    }
+
+    /// Ends the request with the status of the inner service, or without one if it failed.
+    pub(crate) fn completed(&mut self, status: Option<StatusCode>) {
+        self.step.set(Step::Done);
+        self.recorder.end(EventKind::Completed { status });
     }
 
     /// Responds to a request whose body has been read.

@@ -18,16 +18,14 @@ use tower_service::Service;
 use crate::{
     layer::{
         body::{BufferedBody, ResponseBody},
-        buffer::reserve,
         config::Config,
         deadline::Timer,
         engine::{Engine, StepOf, poll_source},
         read::{Purpose, Reading},
         step::{Exchange, Input, Step, StepProjection, Task},
     },
-    observe::{kind::EventKind, recorder::Recorder},
+    observe::recorder::Recorder,
     outcome::rejection::Rejection,
-    panic::catch_panic,
     verifier::source::Source,
 };
 
@@ -104,35 +102,19 @@ where
                     engine.made(found)
                 }
                 StepProjection::Body { .. } => ready!(engine.poll_body(cx)),
-                StepProjection::LookUp { future, body, reservation, .. } => {
-                    let found = match catch_panic(|| future.poll(cx)) {
-                        Ok(Poll::Ready(found)) => found,
-                        Ok(Poll::Pending) => {
-                            let len = body.bytes().len();
-                            match reserve(reservation, len, len, &engine.config.budget, cx.waker())
-                            {
-                                Ok(()) => return Poll::Pending,
-                                Err(overload) => Err(Rejection::new(overload)),
-                            }
-                        }
-                        Err(panic) => Err(panic),
-                    };
-                    engine.looked_up(found)
-                }
+                StepProjection::LookUp { .. } => ready!(engine.poll_look_up(cx)),
                 StepProjection::Ready { inner, .. } => {
-                    if let Err(error) = ready!(engine.recorder.watch(|| inner.poll_ready(cx))) {
-                        engine.step.set(Step::Done);
-                        engine.recorder.end(EventKind::Completed { status: None });
-                        return Poll::Ready(Err(error));
+                    match ready!(engine.recorder.watch(|| inner.poll_ready(cx))) {
+                        Ok(()) => engine.call(),
+                        Err(error) => {
+                            engine.completed(None);
+                            return Poll::Ready(Err(error));
+                        }
                     }
-                    engine.call();
-                    ControlFlow::Continue(())
                 }
                 StepProjection::Call { future } => {
                     let response = ready!(engine.recorder.watch(|| future.poll(cx)));
-                    engine.step.set(Step::Done);
-                    let status = response.as_ref().ok().map(Response::status);
-                    engine.recorder.end(EventKind::Completed { status });
+                    engine.completed(response.as_ref().ok().map(Response::status));
                     return Poll::Ready(response.map(|response| response.map(ResponseBody::inner)));
                 }
                 StepProjection::Done => panic!("`ResponseFuture` polled after completion"),

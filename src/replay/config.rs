@@ -158,7 +158,7 @@ impl Config {
         is_in_form.then(|| (verified.scoped_event_key(&self.scope, &id), least))
     }
 
-    pub(crate) fn answer(&self, answer: &mut Answer, grpc: Option<HeaderValue>) -> Response<Bytes> {
+    pub(crate) fn answer(&self, answer: Answer, grpc: Option<HeaderValue>) -> Response<Bytes> {
         let kind = answer.kind;
         let status = kind.status(self.duplicate_status);
         let mut response = match grpc {
@@ -176,7 +176,7 @@ impl Config {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response.extensions_mut().insert(kind);
-        if let Some(error) = answer.error.take() {
+        if let Some(error) = answer.error {
             response.extensions_mut().insert(error);
         }
         response

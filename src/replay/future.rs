@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -19,7 +20,7 @@ use crate::{
         config::{Answer, Config},
         guard::{ClaimGuard, Claimed},
         recorder::ReplayRecorder,
-        store::ReplayStore,
+        store::{Claim, ReplayStore, Settled, StoreError},
     },
 };
 
@@ -29,6 +30,7 @@ pin_project! {
     /// # Panics
     ///
     /// Panics if polled after completion.
+    #[project = Guarded]
     pub struct ReplayFuture<S, T, B>
     where
         S: Service<Request<B>>,
@@ -72,6 +74,8 @@ pin_project! {
         Call { #[pin] future: F, claim: Option<Claimed<T>> },
         // The store records the result.
         Settle { #[pin] future: E, outcome: O, guard: ClaimGuard<T> },
+        // The inner service has responded, or failed.
+        Respond { outcome: O },
         Done,
     }
 }
@@ -106,69 +110,95 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let outcome = match this.step.as_mut().project() {
+            match this.step.as_mut().project() {
                 StepProjection::Answer { .. } => {
-                    let (mut answer, request) = take!(
-                        this.step, StepOwned::Answer { answer, request } => (answer, request)
-                    );
-                    this.recorder.answered(answer.kind, &request, this.config);
-                    let grpc = grpc_content_type(request.version(), request.headers()).cloned();
-                    let response = this.config.answer(&mut answer, grpc);
-                    return Poll::Ready(Ok(response.map(ResponseBody::own)));
+                    return Poll::Ready(Ok(this.answer().map(ResponseBody::own)));
                 }
                 StepProjection::Claim { future, .. } => {
                     let answer = ready!(future.poll(cx));
-                    let outage = this.config.fails_open.then_some(&this.config.outage);
-                    let (claim, exchange) = take!(
-                        this.step, StepOwned::Claim { claim, exchange, .. } => (claim, exchange)
-                    );
-                    this.step.set(match this.recorder.claimed(answer, claim, outage) {
-                        Ok(claim) => Step::Ready { exchange, claim },
-                        Err(answer) => Step::Answer { answer, request: exchange.request },
-                    });
-                    continue;
+                    this.claimed(answer);
                 }
                 StepProjection::Ready { exchange, .. } => {
                     let ready = ready!(exchange.inner.poll_ready(cx));
-                    let (exchange, claim) =
-                        take!(this.step, StepOwned::Ready { exchange, claim } => (exchange, claim));
-                    let Exchange { request, mut inner } = exchange;
-                    match ready {
-                        Ok(()) => {
-                            // The clone is dropped here, before the inner future is polled.
-                            this.step.set(Step::Call { future: inner.call(request), claim });
-                            continue;
-                        }
-                        // The request is dropped before the store is called.
-                        Err(error) => (Err(error), claim),
-                    }
+                    this.call(ready);
                 }
                 StepProjection::Call { future, .. } => {
                     let outcome = ready!(future.poll(cx));
-                    (outcome, take!(this.step, StepOwned::Call { claim, .. } => claim))
+                    let claim = take!(this.step, StepOwned::Call { claim, .. } => claim);
+                    this.handled(outcome, claim);
                 }
                 StepProjection::Settle { future, .. } => {
                     let settled = ready!(future.poll(cx));
-                    let (guard, outcome) = take!(
-                        this.step, StepOwned::Settle { guard, outcome, .. } => (guard, outcome)
-                    );
-                    this.recorder.settled(settled, guard);
+                    this.settled(settled);
+                }
+                StepProjection::Respond { .. } => {
+                    let outcome = take!(this.step, StepOwned::Respond { outcome } => outcome);
                     return Poll::Ready(outcome.map(|response| response.map(ResponseBody::inner)));
                 }
                 StepProjection::Done => panic!("`ReplayFuture` polled after completion"),
-            };
-            // The inner service has responded, or failed.
-            match outcome {
-                (outcome, Some(Claimed { mut guard, retention })) => {
-                    let succeeded = outcome.as_ref().is_ok_and(is_success).then_some(retention);
-                    let future = guard.settle(succeeded);
-                    this.step.set(Step::Settle { future, guard, outcome });
-                }
-                (outcome, None) => {
-                    return Poll::Ready(outcome.map(|response| response.map(ResponseBody::inner)));
-                }
             }
         }
+    }
+}
+
+/// Transitions, one for each state that ends.
+impl<S, T, B, R> Guarded<'_, S, T, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    T: ReplayStore,
+{
+    /// Responds in place of the inner service.
+    fn answer(&mut self) -> Response<Bytes> {
+        let (answer, request) =
+            take!(self.step, StepOwned::Answer { answer, request } => (answer, request));
+        self.recorder.answered(answer.kind, &request, self.config);
+        let grpc = grpc_content_type(request.version(), request.headers()).cloned();
+        self.config.answer(answer, grpc)
+    }
+
+    /// Passes on a request whose claim is granted.
+    fn claimed(&mut self, answer: Result<Claim, StoreError>) {
+        let outage = self.config.fails_open.then_some(&self.config.outage);
+        let (claim, exchange) =
+            take!(self.step, StepOwned::Claim { claim, exchange, .. } => (claim, exchange));
+        self.step.set(match self.recorder.claimed(answer, claim, outage) {
+            Ok(claim) => Step::Ready { exchange, claim },
+            Err(answer) => Step::Answer { answer, request: exchange.request },
+        });
+    }
+
+    /// Calls the inner service, which is ready or has failed.
+    fn call(&mut self, ready: Result<(), S::Error>) {
+        let (exchange, claim) =
+            take!(self.step, StepOwned::Ready { exchange, claim } => (exchange, claim));
+        let Exchange { request, mut inner } = exchange;
+        match ready {
+            // The clone is dropped here, before the inner future is polled.
+            Ok(()) => self.step.set(Step::Call { future: inner.call(request), claim }),
+            Err(error) => {
+                // Before the store is called.
+                drop((request, inner));
+                self.handled(Err(error), claim);
+            }
+        }
+    }
+
+    /// Settles the claim by the result of the inner service.
+    fn handled(&mut self, outcome: Result<Response<R>, S::Error>, claim: Option<Claimed<T>>) {
+        let Some(Claimed { mut guard, retention }) = claim else {
+            return self.step.set(Step::Respond { outcome });
+        };
+        let succeeded = outcome.as_ref().is_ok_and(is_success).then_some(retention);
+        let future = guard.settle(succeeded);
+        self.step.set(Step::Settle { future, guard, outcome });
+    }
+
+    /// Records what the store said.
+    fn settled(&mut self, settled: Result<Settled, StoreError>) {
+        let (guard, outcome) =
+            take!(self.step, StepOwned::Settle { guard, outcome, .. } => (guard, outcome));
+        self.recorder.settled(settled, guard);
+        self.step.set(Step::Respond { outcome });
     }
 }
 
@@ -191,6 +221,7 @@ where
             Step::Ready { .. } => "Ready",
             Step::Call { .. } => "Call",
             Step::Settle { .. } => "Settle",
+            Step::Respond { .. } => "Respond",
             Step::Done => "Done",
         };
         f.debug_struct("ReplayFuture").field("step", &step).finish_non_exhaustive()
