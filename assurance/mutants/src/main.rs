@@ -1,4 +1,4 @@
-//! Mutation testing in one build: `scripts/mutants`.
+//! Mutation testing in one build: `scripts/mutants-old`.
 
 mod find;
 mod render;
