@@ -72,7 +72,9 @@ impl Tree {
         for path in paths {
             let text = fs::read_to_string(&path)?;
             let path = path.strip_prefix(project).unwrap().to_str().unwrap().to_owned();
-            let found = Finder::find(&path, &text, tree.mutants.len());
+            // Pages of the documentation are copied as they are.
+            let code = if path.ends_with(".rs") { text.as_str() } else { "" };
+            let found = Finder::find(&path, code, tree.mutants.len());
             let Finder { mutants, mut sites, .. } = found.unwrap_or_else(|e| panic!("{path}: {e}"));
             let wanted = only.is_empty() || only.iter().any(|only| path.starts_with(only.as_str()));
             if wanted {
