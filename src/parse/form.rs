@@ -1,5 +1,8 @@
 //! Form-encoded text, decoded by the WHATWG URL standard: `+` is a space, `%41` is a byte, and text
 //! that is not a valid escape is kept unchanged.
+//!
+//! The splitter is ours: `form_urlencoded` replaces bytes that are not UTF-8, so different forms
+//! would have the same signed content.
 
 use crate::outcome::{kind::RejectionKind, redact::percent::decode_until};
 

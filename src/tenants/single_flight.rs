@@ -1,4 +1,8 @@
-//! One call to the store, shared by all requests that wait for the same tenant.
+//! One call to the store, shared by all requests that wait for the same tenant. The names are those
+//! of Go's `singleflight`.
+//!
+//! The code is ours: in `moka`, a call that is under way when its key is invalidated still stores
+//! its result, so a secret would stay cached after `forget`.
 
 use std::{
     collections::HashMap,
