@@ -89,7 +89,7 @@ fn is_found(item: &Item, expected: &str, search: &str) -> bool {
     let alias = format!("alias = \"{search}\"");
     let mut attributes = item.attrs.iter();
     let is_alias = attributes.any(|attribute| match attribute {
-        Attribute::Other(text) => text.contains(&alias),
+        Attribute::Other(text) => text.to_lowercase().contains(&alias),
         _ => false,
     });
     name == Some(expected) && (is_name || is_shown && is_alias)

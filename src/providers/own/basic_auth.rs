@@ -216,7 +216,7 @@ passwords! {
     /// | challenge | none |
     ///
     /// - Put user name and password into the webhook's URL.
-    /// - If you set another header in Brevo, use [`SharedToken`].
+    /// - If you set another header in Brevo, use [`SharedToken`](crate::providers::SharedToken).
     ///
     /// # Evidence
     ///
