@@ -188,8 +188,8 @@ where
         let Some(Claimed { mut guard, retention }) = claim else {
             return self.step.set(Step::Respond { outcome });
         };
-        let succeeded = outcome.as_ref().is_ok_and(is_success).then_some(retention);
-        let future = guard.settle(succeeded);
+        let is_success = outcome.as_ref().is_ok_and(is_success);
+        let future = if is_success { guard.commit(retention) } else { guard.release() };
         self.step.set(Step::Settle { future, guard, outcome });
     }
 

@@ -16,9 +16,17 @@ pub(crate) struct ClaimGuard<T: ReplayStore> {
     store: T,
     key: ReplayKey,
     token: ClaimToken,
-    /// Retention of the success, once the handler has succeeded.
-    succeeded: Option<Duration>,
-    is_settled: bool,
+    on_drop: OnDrop,
+}
+
+/// What a drop of the guard does with the claim.
+enum OnDrop {
+    /// The handler has not succeeded.
+    Release,
+    /// The handler has succeeded, and its success is kept for this time.
+    Commit(Duration),
+    /// There is nothing to settle, or it has been settled.
+    Nothing,
 }
 
 impl<T: ReplayStore> ClaimGuard<T> {
@@ -26,8 +34,7 @@ impl<T: ReplayStore> ClaimGuard<T> {
     ///
     /// In this order, a claim that is granted while the request is being dropped is released, too.
     pub(crate) fn claim(store: T, key: ReplayKey, lease: Duration) -> (Self, T::Claim) {
-        let guard =
-            Self { store, key, token: ClaimToken::unique(), succeeded: None, is_settled: false };
+        let guard = Self { store, key, token: ClaimToken::unique(), on_drop: OnDrop::Release };
         let claim = guard.store.claim(&guard.key, guard.token, lease);
         (guard, claim)
     }
@@ -36,32 +43,36 @@ impl<T: ReplayStore> ClaimGuard<T> {
         &self.key
     }
 
-    /// Settles the claim with the result of the handler.
+    /// Records the success of the handler.
     ///
     /// From here on, a drop does the same.
-    pub(crate) fn settle(&mut self, succeeded: Option<Duration>) -> T::Settle {
-        self.succeeded = succeeded;
-        match succeeded {
-            Some(retention) => self.store.commit(&self.key, self.token, retention),
-            None => self.store.release(&self.key, self.token),
-        }
+    pub(crate) fn commit(&mut self, retention: Duration) -> T::Settle {
+        self.on_drop = OnDrop::Commit(retention);
+        self.store.commit(&self.key, self.token, retention)
+    }
+
+    /// Releases the claim, as a drop does.
+    pub(crate) fn release(&self) -> T::Settle {
+        self.store.release(&self.key, self.token)
     }
 
     /// Disarms the guard: there is nothing to release, or it has been released.
     pub(crate) fn forget(mut self) {
-        self.is_settled = true;
+        self.on_drop = OnDrop::Nothing;
     }
 }
 
 impl<T: ReplayStore> Drop for ClaimGuard<T> {
     fn drop(&mut self) {
-        if !self.is_settled {
-            // The guard may be dropped by a panic, and a second panic of the store would abort.
-            let _ = catch_panic(|| {
-                let settle = self.settle(self.succeeded);
-                self.store.settle_in_background(settle);
-            });
-        }
+        // The guard may be dropped by a panic, and a second panic of the store would abort.
+        let _ = catch_panic(|| {
+            let settle = match self.on_drop {
+                OnDrop::Release => self.release(),
+                OnDrop::Commit(retention) => self.commit(retention),
+                OnDrop::Nothing => return,
+            };
+            self.store.settle_in_background(settle);
+        });
     }
 }
 
