@@ -13,8 +13,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tokio::{
-    sync::oneshot,
-    time::{Timeout, timeout},
+    sync::oneshot::{self, error::RecvError},
+    time::{Timeout, error::Elapsed, timeout},
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -179,33 +179,15 @@ where
         loop {
             match step.as_mut().project() {
                 StepProjection::Refuse { .. } => {
-                    let request = take!(step, StepOwned::Refuse { request } => request);
-                    return Poll::Ready(Ok(refuse(&request).map(ResponseBody::own)));
+                    return Poll::Ready(Ok(step.refuse().map(ResponseBody::own)));
                 }
                 StepProjection::Write { written, .. } => {
                     let written = ready!(written.poll(cx));
-                    let (ticket, request, inner) = take!(
-                        step,
-                        StepOwned::Write { ticket, request, inner, .. } => (ticket, request, inner)
-                    );
-                    step.set(match written {
-                        Ok(Ok(())) => {
-                            ticket.write();
-                            Step::Ready { request, inner }
-                        }
-                        // The deadline has passed, or the store has rejected the row.
-                        _ => Step::Refuse { request },
-                    });
+                    step.as_mut().written(written);
                 }
                 StepProjection::Ready { inner, .. } => {
-                    if let Err(error) = ready!(inner.poll_ready(cx)) {
-                        step.set(Step::Done);
-                        return Poll::Ready(Err(error));
-                    }
-                    // The clone is dropped here, before the inner future is polled.
-                    let (request, mut inner) =
-                        take!(step, StepOwned::Ready { request, inner } => (request, inner));
-                    step.set(Step::Call { future: inner.call(request) });
+                    let readiness = ready!(inner.poll_ready(cx));
+                    step.as_mut().call(readiness)?;
                 }
                 StepProjection::Call { future } => {
                     let response = ready!(future.poll(cx));
@@ -215,6 +197,45 @@ where
                 StepProjection::Done => panic!("`DurableFuture` polled after completion"),
             }
         }
+    }
+}
+
+/// Transitions between the states, with one method for each state that ends.
+impl<S, B> Step<S, B, S::Future>
+where
+    S: Service<Request<B>>,
+{
+    /// Responds instead of the inner service.
+    fn refuse(mut self: Pin<&mut Self>) -> Response<Bytes> {
+        refuse(&take!(self, StepOwned::Refuse { request } => request))
+    }
+
+    /// Lets the request pass if its row is in the store.
+    fn written(mut self: Pin<&mut Self>, written: Result<Result<(), RecvError>, Elapsed>) {
+        let (ticket, request, inner) = take!(
+            self, StepOwned::Write { ticket, request, inner, .. } => (ticket, request, inner)
+        );
+        self.set(match written {
+            Ok(Ok(())) => {
+                ticket.write();
+                Self::Ready { request, inner }
+            }
+            // The deadline has passed, or the store has rejected the row.
+            _ => Self::Refuse { request },
+        });
+    }
+
+    /// Calls the inner service with the request, unless the service has failed. Its clone is
+    /// dropped before its future is polled.
+    fn call(mut self: Pin<&mut Self>, readiness: Result<(), S::Error>) -> Result<(), S::Error> {
+        if let Err(error) = readiness {
+            self.set(Self::Done);
+            return Err(error);
+        }
+        let (request, mut inner) =
+            take!(self, StepOwned::Ready { request, inner } => (request, inner));
+        self.set(Self::Call { future: inner.call(request) });
+        Ok(())
     }
 }
 
