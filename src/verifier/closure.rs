@@ -103,7 +103,7 @@ where
         let head = request.head();
         Early::new(match layer.check(&self.requires, head) {
             Ok(()) => LookUp::Ask { future: (self.look_up)(head) },
-            Err(rejection) => LookUp::Refuse { rejection: Some(rejection) },
+            Err(rejection) => LookUp::Refuse { rejection: ready(rejection) },
         })
     }
 
@@ -183,7 +183,7 @@ pin_project! {
     pub enum LookUp<Fut> {
         Ask { #[pin] future: Fut },
         // A required header is missing, empty or repeated.
-        Refuse { rejection: Option<Rejection> },
+        Refuse { rejection: Ready<Rejection> },
     }
 }
 
@@ -196,10 +196,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             LookUpProjection::Ask { future } => future.poll(cx),
-            LookUpProjection::Refuse { rejection } => match rejection.take() {
-                Some(rejection) => Poll::Ready(Err(rejection)),
-                None => panic!("`LookUp` polled after completion"),
-            },
+            LookUpProjection::Refuse { rejection } => Pin::new(rejection).poll(cx).map(Err),
         }
     }
 }
