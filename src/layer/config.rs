@@ -12,7 +12,7 @@ use http_body::Body;
 
 use crate::{
     layer::{budget::Budget, buffer::is_small, drain::Drain},
-    observe::{observers::Observers, settings::Settings},
+    observe::settings::Settings,
     outcome::{kind::RejectionKind, rejection::Rejection},
     parse::headers::awaits_continue,
     verifier::{
@@ -54,7 +54,7 @@ impl Config {
             body_deadline: cfg!(feature = "tokio").then_some(Duration::from_secs(10)),
             rejection_response: None,
             report_only: false,
-            observe: Settings::new(source.shared_sensitive_parts(), Observers::of_layer()),
+            observe: Settings::new(source.shared_sensitive_parts()),
         }
     }
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts};
 
 use crate::{
-    observe::{event::Event, kind::EventKind, observers::Observers, settings::Settings},
+    observe::{event::Event, kind::EventKind, observers::Observers},
     outcome::{
         kind::RejectionKind, redact::url::url, rejection::Rejection, replay_answer::ReplayAnswer,
         verified::Verified,
@@ -90,27 +90,17 @@ pub(crate) enum Proof {
 }
 
 impl Attempt {
-    /// Creates an attempt for the request with this head, to report an event of a custom layer.
-    ///
-    /// With the feature `tracing`, its events are also [written to
-    /// `tracing`](crate::observe#what-is-written-to-tracing).
-    #[must_use]
-    pub fn new(provider: &'static str, head: &Parts) -> Self {
-        let observers = Observers::of_no_layer();
-        let settings = Settings::new(SensitiveParts::none(), observers.clone());
-        Self::at(&settings, provider, head, None, observers)
-    }
-
     pub(crate) fn at(
-        settings: &Settings,
         provider: &'static str,
         head: &Parts,
+        sensitive: Arc<SensitiveParts>,
         client_ip: Option<IpAddr>,
+        clock: Clock,
         observers: Observers,
     ) -> Self {
         Self {
             provider,
-            sensitive: Arc::clone(&settings.sensitive),
+            sensitive,
             found_sensitive: OnceLock::new(),
             tenant: None,
             method: head.method.clone(),
@@ -118,10 +108,10 @@ impl Attempt {
             user_agent: head.headers.get(header::USER_AGENT).cloned(),
             request_id: head.headers.get(REQUEST_ID).cloned(),
             client_ip,
-            received_at: settings.clock.now(),
+            received_at: clock.now(),
             headers: observers.keep_request().then(|| head.headers.clone()),
             started: steady(),
-            clock: settings.clock.clone(),
+            clock,
             observers,
             verdict: OnceLock::new(),
             dispatched: AtomicBool::new(false),
@@ -140,28 +130,6 @@ impl Attempt {
     #[must_use]
     pub const fn provider(&self) -> &'static str {
         self.provider
-    }
-
-    /// Sets the parts of the request that events must not show, such as a URL that contains a
-    /// secret.
-    #[must_use]
-    pub fn with_sensitive_parts(mut self, parts: SensitiveParts) -> Self {
-        self.sensitive = Arc::new(parts);
-        self
-    }
-
-    /// Sets the IP address of the client.
-    #[must_use]
-    pub const fn with_client_ip(mut self, address: IpAddr) -> Self {
-        self.client_ip = Some(address);
-        self
-    }
-
-    /// Sets the tenant.
-    #[must_use]
-    pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
-        self.tenant = Some(tenant.into());
-        self
     }
 
     /// Sets the event name that later events report, such as `message.received`.

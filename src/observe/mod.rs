@@ -125,6 +125,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod attempt;
+pub(crate) mod custom_attempt;
 pub(crate) mod event;
 pub(crate) mod kind;
 #[cfg(feature = "metrics")]
@@ -133,6 +134,8 @@ pub(crate) mod observer;
 pub(crate) mod observers;
 pub(crate) mod recorder;
 pub(crate) mod settings;
+#[cfg(feature = "tracing")]
+pub(crate) mod targets;
 pub(crate) mod throttled;
 #[cfg(feature = "tracing")]
 pub(crate) mod tracing;

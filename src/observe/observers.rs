@@ -1,11 +1,9 @@
 //! The observers of a layer.
 
 use std::sync::Arc;
-#[cfg(feature = "tracing")]
-use std::sync::LazyLock;
 
 #[cfg(feature = "tracing")]
-use crate::observe::tracing;
+use crate::observe::targets::is_listening;
 use crate::observe::{event::Event, observer::Observer};
 
 /// Observers of one layer, in the order in which they are called.
@@ -16,34 +14,19 @@ pub(crate) struct Observers {
     ///
     /// The docs of [`observe`](crate::observe) list its events.
     #[cfg(feature = "tracing")]
-    tracing: Option<Arc<tracing::TracingObserver>>,
+    tracing: Option<Arc<dyn Observer>>,
 }
 
 impl Observers {
-    /// Returns the observers of a layer to which no observer has been added.
-    pub(crate) fn of_layer() -> Self {
-        Self {
-            set: Arc::default(),
-            #[cfg(feature = "tracing")]
-            tracing: Some(Arc::default()),
-        }
-    }
-
-    /// Returns the observers of an attempt without a layer.
-    ///
-    /// All of these attempts share one rate limit.
-    pub(crate) fn of_no_layer() -> Self {
-        #[cfg(feature = "tracing")]
-        static TRACING: LazyLock<Arc<tracing::TracingObserver>> = LazyLock::new(Arc::default);
-        Self {
-            set: Arc::default(),
-            #[cfg(feature = "tracing")]
-            tracing: Some(Arc::clone(&TRACING)),
-        }
-    }
-
     pub(crate) fn push(&mut self, observer: Arc<dyn Observer>) {
         Arc::make_mut(&mut self.set).push(observer);
+    }
+
+    /// Sets the observer for `tracing`.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn with_tracing(mut self, tracing: Arc<dyn Observer>) -> Self {
+        self.tracing = Some(tracing);
+        self
     }
 
     #[cfg(feature = "tracing")]
@@ -54,7 +37,7 @@ impl Observers {
     /// Returns the active observers; `None` if there is none and no request need be recorded.
     pub(crate) fn listening(&self) -> Option<Self> {
         #[cfg(feature = "tracing")]
-        let tracing = self.tracing.as_ref().filter(|_| tracing::is_listening());
+        let tracing = self.tracing.as_ref().filter(|_| is_listening());
         #[cfg(feature = "tracing")]
         let is_written = tracing.is_some();
         #[cfg(not(feature = "tracing"))]

@@ -27,7 +27,8 @@ impl Recorder {
             let client_ip = settings.client_ip.as_ref();
             // The closure is user code and may panic.
             let client_ip = client_ip.and_then(|ip| catch_panic(|| ip.of(head)).ok().flatten());
-            Arc::new(Attempt::at(settings, provider, head, client_ip, observers))
+            let (sensitive, clock) = (Arc::clone(&settings.sensitive), settings.clock.clone());
+            Arc::new(Attempt::at(provider, head, sensitive, client_ip, clock, observers))
         });
         Self(attempt)
     }

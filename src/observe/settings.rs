@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "tracing")]
+use crate::observe::tracing::TracingObserver;
 use crate::{
     observe::observers::Observers,
     parse::{client_ip::ClientIp, clock::Clock},
@@ -19,7 +21,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn new(sensitive: SensitiveParts, observers: Observers) -> Self {
+    /// Creates the settings of a layer to which no observer has been added.
+    pub(crate) fn new(sensitive: SensitiveParts) -> Self {
+        let observers = Observers::default();
+        #[cfg(feature = "tracing")]
+        let observers = observers.with_tracing(Arc::new(TracingObserver::default()));
         Self { sensitive: Arc::new(sensitive), client_ip: None, clock: Clock::default(), observers }
     }
 }

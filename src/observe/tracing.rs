@@ -9,13 +9,14 @@ use std::{
 };
 
 use http::StatusCode;
-use tracing::{Level, debug, enabled, error, warn};
+use tracing::{debug, error, warn};
 
 use crate::{
     observe::{
         event::Event,
         kind::EventKind,
         observer::Observer,
+        targets::{DELIVERY, SECURITY},
         unproven::{IN_A_ROW, Unproven},
         window::Window,
     },
@@ -26,23 +27,11 @@ use crate::{
         rejection::Rejection,
         replay_answer::ReplayAnswer,
     },
-    panic::catch_panic,
     parse::clock::Clock,
 };
 
-const SECURITY: &str = "tower_webhook::security";
-const DELIVERY: &str = "tower_webhook::delivery";
 /// Maximum number of events a minute for each provider, name and reason.
 const PER_MINUTE: u64 = 60;
-
-/// Returns `true` if the current subscriber enables level `error` for either target.
-///
-/// Its code may panic.
-pub(crate) fn is_listening() -> bool {
-    let is_enabled =
-        || enabled!(target: SECURITY, Level::ERROR) || enabled!(target: DELIVERY, Level::ERROR);
-    catch_panic(is_enabled).unwrap_or(true)
-}
 
 /// Counts a log line about a request that no layer has seen.
 ///
