@@ -17,7 +17,7 @@ use crate::{
         filter::{Filter, Retention},
         id::EntryId,
         page::Page,
-        queue::{queue::Queue, stages::run, state::note},
+        queue::{queue::Queue, stages::run, state::create_note},
         row::Draft,
         settings::Settings,
         store::{LogError, LogStore},
@@ -210,9 +210,9 @@ impl DeliveryLog {
         #[cfg(feature = "tracing")]
         tracing::error!(target: "tower_webhook::security", message);
         if !self.0.has_warned.swap(true, Ordering::Relaxed) {
-            let mut entry = note("misconfigured", 1, SystemTime::now());
+            let mut entry = create_note("misconfigured", 1, SystemTime::now());
             entry.message = Some(message.to_owned());
-            self.0.queue.note(entry);
+            self.0.queue.push_note(entry);
         }
     }
 
@@ -248,7 +248,7 @@ impl Observer for DeliveryLog {
                 Ticket::new(self.key(), id).keep(event.attempt());
             }
             EventKind::Suppressed { count } => {
-                self.0.queue.note(note("suppressed", count, event.received_at()));
+                self.0.queue.push_note(create_note("suppressed", count, event.received_at()));
             }
             _ if event.is_last() => self.ended(event),
             _ => {}

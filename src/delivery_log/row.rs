@@ -36,7 +36,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    pub(crate) fn note(entry: Entry) -> Self {
+    pub(crate) fn without_body(entry: Entry) -> Self {
         Self { entry: Arc::new(entry), body: None, sensitive: None }
     }
 
@@ -79,7 +79,7 @@ impl Draft {
         entry.processed_at = event.received_at().checked_add(elapsed);
         entry.processing_ms = u64::try_from(elapsed.as_millis()).ok();
         if is_written {
-            return Self::note(entry);
+            return Self::without_body(entry);
         }
         Self::with_request(entry, event, settings)
     }

@@ -32,7 +32,7 @@ use crate::{
     parse::headers::{awaits_continue, check_transfer_encoding, is_http1},
     verifier::{
         context,
-        source::{Found, LookUpLater, Source, sealed},
+        source::{FoundByHead, LookUpByBody, Source, sealed},
         verifier::Verifier,
     },
 };
@@ -41,13 +41,13 @@ type State<M> = <<M as sealed::Engine>::Verifier as Verifier>::State;
 
 /// The verification of the requests of this source.
 pub(crate) type VerificationOf<M> =
-    Verification<<M as sealed::Engine>::Verifier, State<M>, <M as sealed::Engine>::Later>;
+    Verification<<M as sealed::Engine>::Verifier, State<M>, <M as sealed::Engine>::BodyLookUp>;
 
 /// The states of the requests of this source, in front of this service.
 pub(crate) type StepOf<M, S, B> = Step<
     M,
-    <M as sealed::Engine>::Early,
-    <<M as sealed::Engine>::Later as LookUpLater>::Future,
+    <M as sealed::Engine>::HeadLookUp,
+    <<M as sealed::Engine>::BodyLookUp as LookUpByBody>::Future,
     VerificationOf<M>,
     S,
     <S as Service<Request<BufferedBody>>>::Future,
@@ -80,11 +80,14 @@ where
     }
 
     /// Passes the head to the verifier that was found.
-    pub(crate) fn made(&mut self, found: Result<Found<M::Verifier, M::Later>, Rejection>) -> Next {
+    pub(crate) fn made(
+        &mut self,
+        found: Result<FoundByHead<M::Verifier, M::BodyLookUp>, Rejection>,
+    ) -> Next {
         let (exchange, body) =
             take!(self.step, StepOwned::Make { exchange, body, .. } => (exchange, body));
         let verification = found.map_err(EarlyResponse::from).and_then(|found| {
-            if let Found::Verifier(verifier) = &found {
+            if let FoundByHead::Verifier(verifier) = &found {
                 self.recorder.found(verifier, &exchange.head);
             }
             begin(found, &self.config.context(&exchange.head))
@@ -197,16 +200,16 @@ where
     ) -> Next {
         let request = self.config.context(&exchange.head);
         let answered = catch_panic(|| answer_contact(source, self.config, &request, body.bytes()));
-        let early = match answered {
+        let look_up = match answered {
             Ok(Some(response)) => {
                 return self.respond(EarlyResponse::FirstContact(Box::new(response)), exchange);
             }
-            Ok(None) => catch_panic(|| source.early(&request, &self.config.shared())),
+            Ok(None) => catch_panic(|| source.look_up_by_head(&request, &self.config.shared())),
             Err(panic) => Err(panic),
         };
         let body = Input::Read(body, reservation);
-        self.step.set(match early {
-            Ok(early) => Step::Make { early, exchange, body },
+        self.step.set(match look_up {
+            Ok(look_up) => Step::Make { look_up, exchange, body },
             Err(rejection) => Step::Failed { rejection, exchange, body },
         });
         ControlFlow::Continue(())
@@ -226,8 +229,8 @@ where
                 let request = self.config.context(&exchange.head);
                 finish(&verifier, &mut state, &request, body.bytes())
             }
-            Verification::AfterBody(later) => {
-                match catch_panic(|| later.look_up(&exchange.head, body.bytes())) {
+            Verification::AfterBody(look_up) => {
+                match catch_panic(|| look_up.look_up(&exchange.head, body.bytes())) {
                     Ok(future) => {
                         self.step.set(Step::LookUp { future, exchange, body, reservation });
                         return ControlFlow::Continue(());

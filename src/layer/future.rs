@@ -53,14 +53,14 @@ where
     pub(crate) fn new(
         head: Parts,
         body: B,
-        early: Result<M::Early, Rejection>,
+        look_up: Result<M::HeadLookUp, Rejection>,
         inner: S,
         config: Arc<Config>,
         recorder: Recorder,
     ) -> Self {
         let (exchange, body) = (Exchange { head, inner }, Input::Unread(body));
-        let step = match early {
-            Ok(early) => Step::Make { early, exchange, body },
+        let step = match look_up {
+            Ok(look_up) => Step::Make { look_up, exchange, body },
             Err(rejection) => Step::Failed { rejection, exchange, body },
         };
         Self { config, recorder, step }
@@ -97,8 +97,8 @@ where
         loop {
             let next = match engine.step.as_mut().project() {
                 StepProjection::Failed { .. } => engine.failed(),
-                StepProjection::Make { early, .. } => {
-                    let found = ready!(poll_source(early, cx));
+                StepProjection::Make { look_up, .. } => {
+                    let found = ready!(poll_source(look_up, cx));
                     engine.made(found)
                 }
                 StepProjection::Body { .. } => ready!(engine.poll_body(cx)),

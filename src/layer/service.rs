@@ -106,10 +106,11 @@ where
             let (inner, config) = (self.inner.clone(), Arc::clone(config));
             return ResponseFuture::of_contact(head, body, source, inner, config, recorder);
         }
-        let early = catch_panic(|| self.source.early(&config.context(&head), &config.shared()));
+        let look_up =
+            catch_panic(|| self.source.look_up_by_head(&config.context(&head), &config.shared()));
         // This clone is polled for readiness and then called, because readiness belongs to the
         // instance that was polled.
-        ResponseFuture::new(head, body, early, self.inner.clone(), Arc::clone(config), recorder)
+        ResponseFuture::new(head, body, look_up, self.inner.clone(), Arc::clone(config), recorder)
     }
 }
 

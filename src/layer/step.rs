@@ -21,7 +21,7 @@ pin_project! {
         // The source failed before it returned a future.
         Failed { rejection: Rejection, exchange: Exchange<S>, body: Input<B> },
         // The verifier is being created.
-        Make { #[pin] early: E, exchange: Exchange<S>, body: Input<B> },
+        Make { #[pin] look_up: E, exchange: Exchange<S>, body: Input<B> },
         // The body is being read, to be verified or to be discarded. It stays in place meanwhile.
         Body {
             task: Task<M, V, S>,

@@ -7,7 +7,7 @@ use crate::{
     outcome::{rejection::Rejection, verified::Verified},
     panic::catch_panic,
     verifier::{
-        context::Context, defaults::VerifierDefaults, outcome::Outcome, source::Found,
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, source::FoundByHead,
         verifier::Verifier,
     },
 };
@@ -22,12 +22,12 @@ pub(crate) enum Verification<V, T, L> {
 }
 
 pub(crate) fn begin<V: Verifier, L>(
-    found: Found<V, L>,
+    found: FoundByHead<V, L>,
     request: &Context<'_>,
 ) -> Result<Verification<V, V::State, L>, EarlyResponse> {
     Ok(match found {
-        Found::Later(later) => Verification::AfterBody(later),
-        Found::Verifier(verifier) => {
+        FoundByHead::NeedsBody(look_up) => Verification::AfterBody(look_up),
+        FoundByHead::Verifier(verifier) => {
             let state = start(&verifier, request)?;
             Verification::Verifier(verifier, state)
         }

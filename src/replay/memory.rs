@@ -44,13 +44,13 @@ struct Inner {
 /// its place in the order of expiry.
 const BYTES_PER_DELIVERY: usize = 256;
 
-/// Half of a [`ReplayKey`], so that an entry takes half a cache line.
+/// First half of a [`ReplayKey`], so that an entry takes half a cache line.
 ///
 /// To find two deliveries with the same 128 bits of a SHA-256 hash, an attacker would have to
 /// search among 2^64 signed ones.
 type Key = [u64; 2];
 
-fn half(key: &ReplayKey) -> Key {
+fn first_half(key: &ReplayKey) -> Key {
     let word = |at| key.as_ref()[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
     [word(0), word(8)]
 }
@@ -183,19 +183,19 @@ impl ReplayStore for MemoryReplayStore {
     type Settle = Ready<Result<Settled, StoreError>>;
 
     fn claim(&self, key: &ReplayKey, token: ClaimToken, lease: Duration) -> Self::Claim {
-        let (key, now) = (half(key), self.0.now());
+        let (key, now) = (first_half(key), self.0.now());
         let until = now.steady.saturating_add(nanos(lease));
         ready(self.lock().claim(key, token.number, now, until))
     }
 
     fn commit(&self, key: &ReplayKey, token: ClaimToken, retention: Duration) -> Self::Settle {
-        let (key, now) = (half(key), self.0.now());
+        let (key, now) = (first_half(key), self.0.now());
         let until = now.latest.saturating_add(nanos(retention));
         ready(Ok(self.lock().commit(key, token.number, now, until)))
     }
 
     fn release(&self, key: &ReplayKey, token: ClaimToken) -> Self::Settle {
-        let key = half(key);
+        let key = first_half(key);
         ready(Ok(self.lock().release(key, token.number, self.0.now())))
     }
 

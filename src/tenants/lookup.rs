@@ -19,7 +19,7 @@ use crate::{
     tenants::{
         gate::{Gate, Lane},
         id::TenantId,
-        single_flight::{SingleFlight, Turn, Waiter},
+        single_flight::{SingleFlight, WaitOutcome, Waiter},
         verifier::{Found, TenantVerifier},
     },
     verifier::verifier::Verifier,
@@ -109,11 +109,11 @@ impl<V: Verifier + Clone> Shared<V> {
     /// Waits for the call that another request makes, or makes it.
     pub(crate) async fn run(self: Arc<Self>, waiter: Waiter<Found<V>>, lane: Lane) -> Found<V> {
         let limit = self.config.time_limit;
-        let _call = match waiter.turn(limit, &self.gate, lane).await {
-            Turn::Ours(call) => call,
-            Turn::Landed(found) => return found,
-            Turn::Late => return Err(named(late(), &waiter.id)),
-            Turn::Crowded => return Err(named(crowded(), &waiter.id)),
+        let _call = match waiter.wait(limit, &self.gate, lane).await {
+            WaitOutcome::MustCall(call) => call,
+            WaitOutcome::Completed(found) => return found,
+            WaitOutcome::Late => return Err(named(late(), &waiter.id)),
+            WaitOutcome::Crowded => return Err(named(crowded(), &waiter.id)),
         };
         // Read before the call, because the answer can be as old as that.
         let asked_at = self.config.clock.millis();

@@ -40,7 +40,7 @@ enum Stage<T> {
     Waiting,
     /// One of the requests makes the call.
     Calling,
-    Landed(T),
+    Completed(T),
 }
 
 /// Place of a request among those that wait for one tenant.
@@ -53,12 +53,12 @@ pub(crate) struct Waiter<T> {
     flight: Arc<Flight<T>>,
 }
 
-/// Outcome of waiting for a turn.
-pub(crate) enum Turn<'a, T> {
+/// Outcome of waiting for another request's call, or for a slot to make it.
+pub(crate) enum WaitOutcome<'a, T> {
     /// This request must call the store, and hold this value until the call ends.
-    Ours(Call<'a, T>),
+    MustCall(Call<'a, T>),
     /// Another request has made the call.
-    Landed(T),
+    Completed(T),
     /// Another request is still waiting for the store, and the time limit has passed.
     Late,
     /// There was no slot within the time limit.
@@ -115,22 +115,27 @@ impl<T> SingleFlight<T> {
 
 impl<T: Clone> Waiter<T> {
     /// Waits for another request's call, or for a slot to make it.
-    pub(crate) async fn turn(&self, limit: Duration, gate: &Arc<Gate>, lane: Lane) -> Turn<'_, T> {
-        if let Ok(turn) = timeout(limit, self.turn_in(gate, lane)).await {
-            return turn;
+    pub(crate) async fn wait(
+        &self,
+        limit: Duration,
+        gate: &Arc<Gate>,
+        lane: Lane,
+    ) -> WaitOutcome<'_, T> {
+        if let Ok(outcome) = timeout(limit, self.wait_in(gate, lane)).await {
+            return outcome;
         }
         match &*self.flight.stage.borrow() {
-            Stage::Waiting => Turn::Crowded,
-            Stage::Calling => Turn::Late,
-            Stage::Landed(outcome) => Turn::Landed(outcome.clone()),
+            Stage::Waiting => WaitOutcome::Crowded,
+            Stage::Calling => WaitOutcome::Late,
+            Stage::Completed(outcome) => WaitOutcome::Completed(outcome.clone()),
         }
     }
 
-    async fn turn_in(&self, gate: &Arc<Gate>, lane: Lane) -> Turn<'_, T> {
+    async fn wait_in(&self, gate: &Arc<Gate>, lane: Lane) -> WaitOutcome<'_, T> {
         let mut stage = self.flight.stage.subscribe();
         loop {
             let is_called = match &*stage.borrow_and_update() {
-                Stage::Landed(outcome) => return Turn::Landed(outcome.clone()),
+                Stage::Completed(outcome) => return WaitOutcome::Completed(outcome.clone()),
                 Stage::Calling => true,
                 Stage::Waiting => false,
             };
@@ -148,7 +153,7 @@ impl<T: Clone> Waiter<T> {
                 changed.as_mut().poll(cx).map(|_| false)
             });
             if has_slot.await && self.flight.begin() {
-                return Turn::Ours(Call { flight: &self.flight, _slot: slot });
+                return WaitOutcome::MustCall(Call { flight: &self.flight, _slot: slot });
             }
         }
     }
@@ -178,7 +183,7 @@ impl<T> Waiter<T> {
             keep();
         }
         drop(flights);
-        self.flight.stage.send_replace(Stage::Landed(outcome));
+        self.flight.stage.send_replace(Stage::Completed(outcome));
     }
 
     fn is_current(&self, flights: &HashMap<TenantId, Arc<Flight<T>>>) -> bool {

@@ -25,7 +25,7 @@ use crate::{
         requires::Requires,
         sensitive::SensitiveParts,
         source::{
-            Early, Found, LayerContext, LookUpLater, Never, Source,
+            FoundByHead, LayerContext, LookUpByBody, NoLookUpByBody, Source, VerifierByHead,
             sealed::{Engine, Sealed},
         },
         verifier::Verifier,
@@ -104,13 +104,13 @@ where
     F: Fn(&Parts) -> Option<String>,
 {
     type Verifier = TenantVerifier<V>;
-    type Early = Early<LookUp<V>>;
-    type Later = Never<TenantVerifier<V>>;
+    type HeadLookUp = VerifierByHead<LookUp<V>>;
+    type BodyLookUp = NoLookUpByBody<TenantVerifier<V>>;
 
-    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
+    fn look_up_by_head(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::HeadLookUp {
         let Self { tenants, tenant, requires, .. } = self;
         let head = request.head();
-        Early::new(match tenants.check(requires, request, layer) {
+        VerifierByHead::new(match tenants.check(requires, request, layer) {
             Err(rejection) => LookUp::refused(rejection),
             Ok(()) => tenants.look_up(tenant(head).as_deref(), || {
                 if tenants.is_refused_by_all(request) {
@@ -146,17 +146,17 @@ where
     F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
 {
     type Verifier = TenantVerifier<V>;
-    type Early = Ready<Result<Found<Self::Verifier, Self::Later>, Rejection>>;
-    type Later = ByBodyLater<V, F>;
+    type HeadLookUp = Ready<Result<FoundByHead<Self::Verifier, Self::BodyLookUp>, Rejection>>;
+    type BodyLookUp = TenantByBody<V, F>;
 
-    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
+    fn look_up_by_head(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::HeadLookUp {
         let Self { tenants, tenant, requires, .. } = self;
         ready(tenants.check(requires, request, layer).map(|()| {
             if tenants.is_refused_by_all(request) {
                 // The result does not depend on the body.
-                return Found::Verifier(tenants.decoy());
+                return FoundByHead::Verifier(tenants.decoy());
             }
-            Found::Later(ByBodyLater {
+            FoundByHead::NeedsBody(TenantByBody {
                 tenants: tenants.clone(),
                 tenant: tenant.clone(),
                 client_ip: layer.client_ip.cloned(),
@@ -176,13 +176,13 @@ where
 }
 
 /// Lookup of a request whose body is being read.
-pub struct ByBodyLater<V, F> {
+pub struct TenantByBody<V, F> {
     tenants: Tenants<V>,
     tenant: F,
     client_ip: Option<ClientIp>,
 }
 
-impl<V, F> LookUpLater for ByBodyLater<V, F>
+impl<V, F> LookUpByBody for TenantByBody<V, F>
 where
     V: Verifier + Clone + Send + Sync + 'static,
     F: Fn(&Parts, &Bytes) -> Option<String>,
@@ -197,9 +197,9 @@ where
     }
 }
 
-impl<V, F> fmt::Debug for ByBodyLater<V, F> {
+impl<V, F> fmt::Debug for TenantByBody<V, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ByBodyLater").finish_non_exhaustive()
+        f.debug_struct("TenantByBody").finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         requires::Requires,
         sensitive::SensitiveParts,
         source::{
-            Early, Found, LayerContext, LookUpLater, Never, Source,
+            FoundByHead, LayerContext, LookUpByBody, NoLookUpByBody, Source, VerifierByHead,
             sealed::{Engine, Sealed},
         },
         verifier::Verifier,
@@ -96,12 +96,12 @@ where
     V: Verifier,
 {
     type Verifier = V;
-    type Early = Early<LookUp<Fut>>;
-    type Later = Never<V>;
+    type HeadLookUp = VerifierByHead<LookUp<Fut>>;
+    type BodyLookUp = NoLookUpByBody<V>;
 
-    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
+    fn look_up_by_head(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::HeadLookUp {
         let head = request.head();
-        Early::new(match layer.check(&self.requires, head) {
+        VerifierByHead::new(match layer.check(&self.requires, head) {
             Ok(()) => LookUp::Ask { future: (self.look_up)(head) },
             Err(rejection) => LookUp::Refuse { rejection: ready(rejection) },
         })
@@ -134,12 +134,12 @@ where
     V: Verifier,
 {
     type Verifier = V;
-    type Early = Ready<Result<Found<V, Later<F>>, Rejection>>;
-    type Later = Later<F>;
+    type HeadLookUp = Ready<Result<FoundByHead<V, ClosureByBody<F>>, Rejection>>;
+    type BodyLookUp = ClosureByBody<F>;
 
-    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
-        let later = || Found::Later(Later(self.look_up.clone()));
-        ready(layer.check(&self.requires, request.head()).map(|()| later()))
+    fn look_up_by_head(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::HeadLookUp {
+        let needs_body = || FoundByHead::NeedsBody(ClosureByBody(self.look_up.clone()));
+        ready(layer.check(&self.requires, request.head()).map(|()| needs_body()))
     }
 
     fn shared_defaults(&self) -> VerifierDefaults {
@@ -154,15 +154,15 @@ where
 
 /// Closure of a request whose body is being read.
 #[allow(unnameable_types, reason = "only the engine uses what is behind `Source`")]
-pub struct Later<F>(F);
+pub struct ClosureByBody<F>(F);
 
-impl<F> fmt::Debug for Later<F> {
+impl<F> fmt::Debug for ClosureByBody<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Later").finish_non_exhaustive()
+        f.debug_struct("ClosureByBody").finish_non_exhaustive()
     }
 }
 
-impl<F, Fut, V> LookUpLater for Later<F>
+impl<F, Fut, V> LookUpByBody for ClosureByBody<F>
 where
     F: Fn(&Parts, &Bytes) -> Fut,
     Fut: Future<Output = Result<V, Rejection>>,

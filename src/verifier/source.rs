@@ -78,10 +78,16 @@ pub(crate) mod sealed {
     pub trait Engine: Sealed {
         /// Type of the verifier.
         type Verifier: Verifier;
-        type Early: Future<Output = Result<Found<Self::Verifier, Self::Later>, Rejection>>;
-        type Later: LookUpLater<Verifier = Self::Verifier>;
+        type HeadLookUp: Future<
+            Output = Result<FoundByHead<Self::Verifier, Self::BodyLookUp>, Rejection>,
+        >;
+        type BodyLookUp: LookUpByBody<Verifier = Self::Verifier>;
 
-        fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early;
+        fn look_up_by_head(
+            &self,
+            request: &Context<'_>,
+            layer: &LayerContext<'_>,
+        ) -> Self::HeadLookUp;
         fn shared_defaults(&self) -> VerifierDefaults;
         /// Returns the response to a first contact that the source recognises by its own code.
         fn first_contact(&self, _: &Context<'_>, _: &Bytes) -> Option<Response<Bytes>> {
@@ -99,14 +105,14 @@ pub(crate) mod sealed {
 
 /// Result of a lookup by the head.
 #[derive(Debug)]
-pub enum Found<V, L> {
+pub enum FoundByHead<V, L> {
     Verifier(V),
-    /// The lookup needs the body.
-    Later(L),
+    /// The lookup needs the body, too.
+    NeedsBody(L),
 }
 
 #[allow(unreachable_pub, reason = "Rust 1.88 does not see that a sealed trait names it")]
-pub trait LookUpLater {
+pub trait LookUpByBody {
     type Verifier: Verifier;
     type Future: Future<Output = Result<Self::Verifier, Rejection>>;
 
@@ -119,11 +125,11 @@ impl<M: MakeVerifier> Source for M {}
 
 impl<M: MakeVerifier> sealed::Engine for M {
     type Verifier = M::Verifier;
-    type Early = Early<M::Future>;
-    type Later = Never<M::Verifier>;
+    type HeadLookUp = VerifierByHead<M::Future>;
+    type BodyLookUp = NoLookUpByBody<M::Verifier>;
 
-    fn early(&self, request: &Context<'_>, _: &LayerContext<'_>) -> Self::Early {
-        Early::new(self.make_verifier(request.head()))
+    fn look_up_by_head(&self, request: &Context<'_>, _: &LayerContext<'_>) -> Self::HeadLookUp {
+        VerifierByHead::new(self.make_verifier(request.head()))
     }
 
     fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {
@@ -142,34 +148,34 @@ impl<M: MakeVerifier> sealed::Engine for M {
 pin_project! {
     /// Future of a lookup by the head.
     #[derive(Debug)]
-    pub struct Early<Fut> {
+    pub struct VerifierByHead<Fut> {
         #[pin]
         future: Fut,
     }
 }
 
-impl<Fut> Early<Fut> {
+impl<Fut> VerifierByHead<Fut> {
     pub(crate) const fn new(future: Fut) -> Self {
         Self { future }
     }
 }
 
-impl<Fut, V> Future for Early<Fut>
+impl<Fut, V> Future for VerifierByHead<Fut>
 where
     Fut: Future<Output = Result<V, Rejection>>,
 {
-    type Output = Result<Found<V, Never<V>>, Rejection>;
+    type Output = Result<FoundByHead<V, NoLookUpByBody<V>>, Rejection>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(self.project().future.poll(cx)).map(Found::Verifier))
+        Poll::Ready(ready!(self.project().future.poll(cx)).map(FoundByHead::Verifier))
     }
 }
 
 /// Lookup by the body of a source that needs only the head. It cannot be constructed.
 #[derive(Debug)]
-pub struct Never<V>(Infallible, PhantomData<fn() -> V>);
+pub struct NoLookUpByBody<V>(Infallible, PhantomData<fn() -> V>);
 
-impl<V: Verifier> LookUpLater for Never<V> {
+impl<V: Verifier> LookUpByBody for NoLookUpByBody<V> {
     type Verifier = V;
     type Future = Ready<Result<V, Rejection>>;
 

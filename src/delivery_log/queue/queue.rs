@@ -104,7 +104,7 @@ impl Queue {
     }
 
     /// Adds a note. Notes are few, and always have room.
-    pub(crate) fn note(&self, entry: Entry) {
+    pub(crate) fn push_note(&self, entry: Entry) {
         let mut state = self.state();
         state.push_note(entry);
         self.wake(state, None);

@@ -44,7 +44,7 @@ impl Rounds {
             last.flush = Some(flush);
         }
         self.rounds.push_back(Round::default());
-        self.tell();
+        self.complete_flushes();
         receiver
     }
 
@@ -58,10 +58,11 @@ impl Rounds {
         if let Some(round) = at.and_then(|at| self.rounds.get_mut(at)) {
             round.rows = round.rows.saturating_sub(1);
         }
-        self.tell();
+        self.complete_flushes();
     }
 
-    fn tell(&mut self) {
+    /// Completes the flushes at the front that wait for no row any more.
+    fn complete_flushes(&mut self) {
         while let Some(round) = self.rounds.front_mut()
             && round.rows == 0
             && let Some(flush) = round.flush.take()

@@ -193,12 +193,12 @@ impl State {
 
     /// Adds a note. Notes are few, and always have room.
     pub(crate) fn push_note(&mut self, entry: Entry) {
-        self.add(Draft::note(entry), None);
+        self.add(Draft::without_body(entry), None);
     }
 
     pub(crate) fn push_count(&mut self, status: &'static str, count: u64, now: SystemTime) {
         if count > 0 {
-            self.push_note(note(status, count, now));
+            self.push_note(create_note(status, count, now));
         }
     }
 
@@ -354,7 +354,7 @@ impl State {
     }
 }
 
-pub(crate) fn note(status: &'static str, count: u64, now: SystemTime) -> Entry {
+pub(crate) fn create_note(status: &'static str, count: u64, now: SystemTime) -> Entry {
     let mut entry = Entry::new(EntryId::new(now), status);
     entry.received_at = Some(now);
     entry.count = Some(count);

@@ -270,11 +270,11 @@ where
     F: Fn(&Parts) -> Option<String>,
 {
     type Verifier = M::Verifier;
-    type Early = M::Early;
-    type Later = M::Later;
+    type HeadLookUp = M::HeadLookUp;
+    type BodyLookUp = M::BodyLookUp;
 
-    fn early(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::Early {
-        self.source.early(request, layer)
+    fn look_up_by_head(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::HeadLookUp {
+        self.source.look_up_by_head(request, layer)
     }
 
     fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>> {

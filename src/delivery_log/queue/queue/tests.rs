@@ -200,7 +200,7 @@ async fn short_rows_do_not_wait_for_long_ones() {
     desk.begins().await;
     written(desk.push_urgent("short", SHORT)).await;
     // A row that needs no work does not wait either.
-    let bare = desk.queue.push_urgent(Draft::note(entry("bare")), &settings()).unwrap();
+    let bare = desk.queue.push_urgent(Draft::without_body(entry("bare")), &settings()).unwrap();
     written(bare).await;
     assert!(is_pending(&mut long));
     desk.goes_on.send(()).unwrap();
@@ -216,7 +216,7 @@ async fn flush_waits_for_the_rows_before_it_and_no_others() {
     desk.push("in the lane", LARGE);
     let mut flush = desk.queue.flush().unwrap();
     desk.begins().await;
-    desk.queue.push(Draft::note(entry("with the store")), &settings());
+    desk.queue.push(Draft::without_body(entry("with the store")), &settings());
     let mut second = desk.queue.flush().unwrap();
     desk.push("held too", LARGE);
     let is_done = |flush: &mut oneshot::Receiver<()>| flush.try_recv() == Ok(());

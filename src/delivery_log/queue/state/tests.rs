@@ -16,7 +16,7 @@ fn fill(state: &mut State, name: &str, count: usize, payload: usize) -> Vec<ones
         entry.payload = Some(vec![b'x'; payload].into());
         let (sender, receiver) = oneshot::channel();
         let written = (name == "urgent").then_some(sender);
-        assert!(state.push(Draft::note(entry), written, &settings()).is_ok());
+        assert!(state.push(Draft::without_body(entry), written, &settings()).is_ok());
         receiver
     };
     (0..count).map(push).collect()
@@ -128,7 +128,7 @@ fn durable_modes_rows_find_room_whoever_fills_the_queue() {
     let stranger = || {
         let mut entry = entry("stranger");
         entry.verified = false;
-        Draft::note(entry)
+        Draft::without_body(entry)
     };
     let urgent = |len: usize| (draft("urgent", len), Some(oneshot::channel().0));
     for len in [0, 5_000] {
