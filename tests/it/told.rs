@@ -2,19 +2,22 @@
 
 use std::{
     convert::Infallible,
+    future::{Pending, pending},
+    task::{self, Poll},
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use http_body_util::Empty;
 use serde_json::Value;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, Context, Outcome, PublicUrl, Rejection, RejectionKind, Secret, SignatureLayer,
     Verified, Verifier,
-    layer::Requires,
+    layer::{Requires, ResponseFuture},
     observe::{Attempt, Event, EventKind, SensitiveParts},
-    providers::{BoxVerifier, SharedToken, Slack, Telegram, Twilio},
+    providers::{BoxVerifier, Meta, SharedToken, Slack, Telegram, Twilio},
     replay::{Claim, ClaimToken, MemoryReplayStore, ReplayLayer, ReplayStore},
     scheme::{Component, Scheme},
     verifier::VerifierDefaults,
@@ -353,6 +356,30 @@ async fn a_lease_in_memory_ends() {
 #[test]
 fn a_rejection_is_small() {
     assert!(size_of::<Rejection>() <= 112, "{}", size_of::<Rejection>());
+}
+
+/// Neither it nor its future takes room.
+struct Nothing;
+
+impl Service<Request<BufferedBody>> for Nothing {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Pending<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<BufferedBody>) -> Self::Future {
+        pending()
+    }
+}
+
+/// Without the inner future and the body; docs/performance.md gives the same number.
+#[test]
+fn the_future_of_the_layer_s_service_is_small() {
+    let size = size_of::<ResponseFuture<Meta, Nothing, Empty<Bytes>>>();
+    assert!(size <= 616, "{size}");
 }
 
 #[test]
