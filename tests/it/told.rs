@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use serde_json::Value;
+use tokio::time::Sleep;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, Context, Outcome, PublicUrl, Rejection, RejectionKind, Secret, SignatureLayer,
@@ -375,11 +376,14 @@ impl Service<Request<BufferedBody>> for Nothing {
     }
 }
 
-/// Without the inner future and the body; docs/performance.md gives the same number.
+/// Without the inner future and the body it takes 616 bytes, as docs/performance.md says, where
+/// Tokio has no runtime of several threads and its timer takes 96. With one, as here, the timer takes
+/// more.
 #[test]
 fn the_future_of_the_layer_s_service_is_small() {
     let size = size_of::<ResponseFuture<Meta, Nothing, Empty<Bytes>>>();
-    assert!(size <= 616, "{size}");
+    let most = 616 - 96 + size_of::<Sleep>();
+    assert!(size <= most, "{size} bytes of at most {most}");
 }
 
 #[test]
