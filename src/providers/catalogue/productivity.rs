@@ -52,6 +52,26 @@ providers! {
         DeliveryPolicy::UNKNOWN
             .comes_again("https://developers.asana.com/docs/webhooks-guide");
 
+    /// # Secret
+    ///
+    /// You choose the *Secret Token* of a webhook, in *Admin* → *Integrations* → *Webhooks*.
+    /// ([Ashby](https://developers.ashbyhq.com/docs/setting-up-webhooks))
+    ///
+    /// # Settings
+    ///
+    /// The secret token is optional: set one.
+    /// ([Ashby](https://developers.ashbyhq.com/docs/setting-up-webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://developers.ashbyhq.com/docs/authenticating-webhooks>.
+    Ashby() = Scheme::hmac_sha256("ashby-signature")
+        .provider("ashby")
+        .prefix("sha256="),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(10_130, "https://developers.ashbyhq.com/docs/retries")
+            .gives_up(Some(400), "https://developers.ashbyhq.com/docs/retries");
+
     /// # Evidence
     ///
     /// **Second-hand**: Nango.
