@@ -10,8 +10,8 @@ use tower_webhook::{
     PublicUrl,
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch, TimestampStale},
     Scheme, Secret, Verified, Verifier,
-    providers::{self, CoinbaseCommerce, GitLab, Klaviyo, Linear, WooCommerce, Zoom},
-    scheme::{Component, Encoding, SignatureFormat, TimestampFormat, TimestampSource, Tolerance},
+    providers::{self, CoinbaseCommerce, GitLab, HubSpot, Klaviyo, Linear, WooCommerce, Zoom},
+    scheme::{Component, SignatureFormat, TimestampFormat, TimestampSource, Tolerance},
 };
 
 use crate::support::{AtTime, at, hex, verify};
@@ -64,29 +64,31 @@ fn coinbase_cdp_can_be_declared() {
     assert_eq!(judged(&old, &[(name, &header)], "{}").unwrap_err(), Missing);
 }
 
-/// The example of <https://developers.hubspot.com/docs/guides/apps/authentication/validating-requests>.
+/// The vectors have fixed URLs, and here path and query are those of the request.
 #[test]
-fn hubspots_third_version_can_be_declared() {
-    const HUBSPOT: Scheme = Scheme::hmac_sha256("x-hubspot-signature-v3")
-        .provider("hubspot")
-        .encoding(Encoding::Base64)
-        .signed_content(&[Component::Method, Component::Url, Component::Body, Component::Time])
-        .time(TimestampSource::Header("x-hubspot-request-timestamp"), TimestampFormat::UnixMillis)
-        .tolerance(Tolerance::seconds(300));
-    let url = "https://webhook.site/335453f5-94b3-49d9-b684-a55354d4b8df";
-    let key = Secret::new("cfc68c0b-4b4e-4ef8-b764-95350e4ea479").unwrap();
-    let verifier = HUBSPOT.verifier_at(key, PublicUrl::fixed(url).unwrap()).unwrap();
-    let body = r#"[{"eventId":531833541,"subscriptionId":3923621,"portalId":48807704,"appId":16111050,"occurredAt":1752613920733,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":138017612137,"changeFlag":"CREATED","changeSource":"CRM_UI","sourceId":"userId:76023669"}]"#;
-    let headers = [
-        ("x-hubspot-signature-v3", "gbj1XPRvUt0noT7i7fXfTzOD4sLzQmf0VT28ZYq0EYg="),
-        ("x-hubspot-request-timestamp", "1752613922216"),
-    ];
-    let verifier = |now| verifier.clone().clock(at(now));
-    assert!(judged(&verifier(1_752_613_922), &headers, body).is_ok());
-    let late = judged(&verifier(1_752_613_922 + 302), &headers, body);
-    assert_eq!(late.unwrap_err(), TimestampStale);
-    let other = body.replace("CREATED", "DELETED");
-    assert_eq!(judged(&verifier(1_752_613_922), &headers, other).unwrap_err(), SignatureMismatch);
+fn hubspot_decodes_twelve_escapes_of_the_url() {
+    const TIME: &str = "1700000000000";
+    let url = PublicUrl::base("https://example.com").unwrap();
+    let hubspot = HubSpot::new(secret(), url).unwrap().clock(at(NOW));
+    let body = r#"[{"eventId":1}]"#;
+    let verdict = |target: &str, signed: &str| {
+        let content = format!("POSThttps://example.com{signed}{body}{TIME}");
+        let tag = STANDARD.encode(mac(SECRET, content.as_bytes()));
+        let mut head =
+            head(&[("x-hubspot-signature-v3", &tag), ("x-hubspot-request-timestamp", TIME)]);
+        head.uri = target.parse().unwrap();
+        verify(&hubspot, &head, &body.into()).map_err(|why| why.kind())
+    };
+    let escaped = "/a%3A%2F%3F%40%21%24?b=%27%28%29%2A%2C%3B";
+    let decoded = "/a:/?@!$?b='()*,;";
+    assert!(verdict(escaped, decoded).is_ok());
+    assert_eq!(verdict(escaped, escaped).unwrap_err(), SignatureMismatch);
+    // The signature does not cover which form was sent.
+    assert!(verdict(decoded, decoded).is_ok());
+    // Neither does it decode twice, nor other escapes, nor the ones that are cut off.
+    for same in ["/a%253A", "/a?b=%20%25%26%3D%23%2B", "/a?b=%2", "/a?b=%%3", "/a?b=%3a"] {
+        assert!(verdict(same, same).is_ok(), "{same}");
+    }
 }
 
 /// In token mode the id is there, and not signed.

@@ -14,9 +14,9 @@ use tower_webhook::{
     Context, PublicUrl, RejectionKind, Secret, SignatureLayer, Verified, Verifier,
     layer::ResponseBody,
     providers::{
-        self, Ably, CredentialKind, GitHub, Meta, Persona, Pusher, SharedToken, Shopify, Slack,
-        StandardWebhooks, Stripe, Twilio, WebSub, Webex, WebexContactCenter, Worldline, Worldpay,
-        Wsapi,
+        self, Ably, CredentialKind, GitHub, HubSpot, Meta, Persona, Pusher, SharedToken, Shopify,
+        Slack, StandardWebhooks, Stripe, Twilio, WebSub, Webex, WebexContactCenter, Worldline,
+        Worldpay, Wsapi,
     },
 };
 
@@ -155,6 +155,7 @@ pub(crate) fn genuine() -> Vec<Genuine> {
     };
     let id = |id: &str| id.to_owned();
     let millis = format!("{NOW}000");
+    let hubspot = STANDARD.encode(sha256(&format!("POSThttps://example.com/hook{JSON}{millis}")));
     vec![
         Genuine::new(
             "GitHub",
@@ -165,6 +166,18 @@ pub(crate) fn genuine() -> Vec<Genuine> {
             ],
             JSON,
             None,
+        ),
+        Genuine::new(
+            "HubSpot",
+            HubSpot::new([old(), secret()], PublicUrl::base("https://example.com").unwrap())
+                .unwrap()
+                .clock(at(NOW)),
+            &[
+                ("x-hubspot-signature-v3", Signature, hubspot),
+                ("x-hubspot-request-timestamp", SignedTime, millis.clone()),
+            ],
+            JSON,
+            Some(NOW),
         ),
         Genuine::new(
             "Persona",
@@ -358,7 +371,7 @@ fn the_table_has_every_provider_that_is_more_than_a_scheme() {
     let own = own.filter(|provider| provider.credential_kind() != CredentialKind::PublicKey);
     let own: BTreeSet<_> = own.map(|provider| provider.type_name()).collect();
     let listed: Vec<_> = own.into_iter().filter(|name| !others.contains(name)).collect();
-    assert_eq!(listed.len(), 13);
+    assert_eq!(listed.len(), 14);
     for name in listed {
         assert!(table.iter().any(|genuine| genuine.name == name), "{name}");
     }

@@ -31,9 +31,11 @@ fn tag_span(header: &str, value: &[u8]) -> std::ops::Range<usize> {
     let start = match header {
         "event-signature" => find(2, b"/").unwrap() + 1,
         "persona-signature" | "stripe-signature" => find(3, b"=").unwrap() + 1,
-        "x-ably-signature" | "x-gcs-signature" | "x-shopify-hmac-sha256" | "x-twilio-signature" => {
-            0
-        }
+        "x-ably-signature"
+        | "x-gcs-signature"
+        | "x-hubspot-signature-v3"
+        | "x-shopify-hmac-sha256"
+        | "x-twilio-signature" => 0,
         _ => find(0, b"=,").map_or(0, |at| at + 1),
     };
     start..find(start, b" ,").unwrap_or(value.len())

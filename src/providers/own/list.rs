@@ -37,6 +37,7 @@ types! {
     discord::Discord,
     flutterwave::Flutterwave,
     gitlab::GitLab with GitLabState,
+    hubspot::HubSpot,
     mailgun::Mailgun,
     basic_auth::Mailjet,
     meta::Meta also [

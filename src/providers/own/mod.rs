@@ -6,6 +6,7 @@ pub(crate) mod basic_auth;
 pub(crate) mod discord;
 pub(crate) mod flutterwave;
 pub(crate) mod gitlab;
+pub(crate) mod hubspot;
 pub(crate) mod keyring;
 pub(crate) mod list;
 pub(crate) mod mailgun;
