@@ -27,7 +27,7 @@ pub struct Provider {
 }
 
 /// Returns all provider types.
-fn types() -> impl Iterator<Item = &'static Registration> {
+pub(crate) fn types() -> impl Iterator<Item = &'static Registration> {
     let modules = [
         commerce::TYPES,
         developer::TYPES,

@@ -101,7 +101,7 @@ registered! {
         .retried_for(DAY, "https://developers.hubspot.com/docs/api-reference/error-handling")
         .window(5 * MINUTE, "https://developers.hubspot.com/docs/api/webhooks/validating-requests")
         .comes_again("https://developers.hubspot.com/docs/api-reference/error-handling");
-    signature: "HMAC-SHA256 of method, URL, body and time";
+    signature: SCHEME;
     "hubspot": Secret timed url, p => HubSpot::new(p.secrets, p.url.ok_or(ConfigError::UrlMissing)?);
 }
 
@@ -109,7 +109,6 @@ impl HubSpot {
     /// The scheme, for a URL whose escapes are decoded.
     const SCHEME: Scheme = Self::POLICY.apply(
         Scheme::hmac_sha256("x-hubspot-signature-v3")
-            .provider("hubspot")
             .encoding(Encoding::Base64)
             .signed_content(&[Component::Method, Component::Url, Component::Body, Component::Time])
             .time(
