@@ -196,7 +196,7 @@ macro_rules! registered {
                                     verifier: |$parameters| {
                                         Ok($crate::providers::boxed::BoxVerifier::signing($verifier?))
                                     },
-                                    #[cfg(test)]
+                                    #[cfg(all(test, feature = "sign"))]
                                     debug: |$parameters, head| {
                                         let build = || Ok::<_, $crate::error::ConfigError>($verifier?);
                                         let verifier = build().unwrap();

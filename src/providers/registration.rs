@@ -52,7 +52,7 @@ pub(crate) enum Build {
 pub(crate) struct Constructors {
     pub(crate) verifier: fn(Parameters) -> Result<BoxVerifier, ConfigError>,
     /// Returns the `Debug` output of the verifier and of its state, which must not have a secret.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "sign"))]
     pub(crate) debug: fn(Parameters, &http::request::Parts) -> String,
 }
 
