@@ -350,7 +350,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn points_of_small_order_are_told_from_their_neighbours() {
+    fn only_points_of_small_order_are_recognised() {
         let key = |first, middle, last| {
             let mut key = [middle; 32];
             (key[0], key[31]) = (first, last);

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn room_follows_what_has_arrived_and_ends_at_the_declared_length() {
+    fn capacity_grows_with_bytes_up_to_declared_length() {
         for (declared, limit, frame, frames, room) in [
             // The declared length reserves at most 64 KiB.
             (usize::MAX, usize::MAX, 1, 2, 64 << 10),

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tolerance_is_inclusive_on_both_sides_and_cuts_what_the_sender_cut() {
+    fn tolerance_is_inclusive_at_the_senders_precision() {
         let at = |millis: u64| Clock::new(move || UNIX_EPOCH + Duration::from_millis(millis));
         let check = |format, text: &str, now| {
             let parsed = Timestamp::parse(text.as_bytes(), format).unwrap();

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_is_told_at_once_then_once_a_minute_and_at_its_end() {
+    fn outage_is_reported_once_a_minute_and_at_its_end() {
         let outage = Outage::default();
         let at = Duration::from_millis;
         assert_eq!(outage.answered_at(at(0)), None);

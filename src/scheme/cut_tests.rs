@@ -206,7 +206,7 @@ fn no_cut_of_a_providers_content_is_another_request() {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn no_cut_of_an_own_schemes_content_is_another_request() {
+fn custom_scheme_content_split_elsewhere_is_rejected() {
     const DOT: Component = Component::Literal(".");
     const DATE: Component = Component::HttpDate("x-date");
     const LINE: Component = Component::Literal("\n");

@@ -313,7 +313,7 @@ impl Service<Request<BufferedBody>> for Inner {
     }
 
     fn call(&mut self, request: Request<BufferedBody>) -> Self::Future {
-        assert!(std::mem::take(&mut self.is_ready), "called without having been ready (T-39)");
+        assert!(std::mem::take(&mut self.is_ready), "called without having been ready");
         let (head, body) = request.into_parts();
         self.calls.lock().unwrap().push(Call { head, body });
         ready(Ok(Response::new("handled".to_owned())))

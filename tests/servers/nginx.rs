@@ -270,7 +270,7 @@ where
 /// With the lines of the page "Behind a proxy" each URL is what was signed. With a path in `proxy_pass`
 /// some are not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_signed_url_keeps_its_bytes_when_its_prefix_is_taken_off() {
+async fn url_with_removed_prefix_keeps_its_signed_bytes() {
     const RAW: &str = "location /api/ {
         rewrite ^ $request_uri;
         rewrite ^/api(/.*)$ $1 break;

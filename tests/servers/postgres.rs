@@ -19,7 +19,7 @@ async fn postgres_keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn a_database_is_opened_again_and_may_hold_other_tables() {
+async fn database_with_other_tables_is_opened_again() {
     let cluster = Cluster::start();
     let mut other = PgConnection::connect(&cluster.url()).await.unwrap();
     // Another user of `sqlx` keeps its migrations in a table of this name.
@@ -82,7 +82,7 @@ async fn a_server_that_stops_and_starts_again_loses_no_row() {
 }
 
 #[tokio::test]
-async fn durable_mode_asks_for_a_server_that_waits_for_the_disk() {
+async fn durable_mode_needs_synchronous_commit() {
     let cluster = Cluster::start();
     for (setting, is_taken) in [("off", false), ("local", true)] {
         let mut server = PgConnection::connect(&cluster.url()).await.unwrap();

@@ -93,7 +93,7 @@ fn read_plans(said: &str) -> (Vec<String>, u64) {
 }
 
 #[tokio::test]
-async fn each_search_goes_by_its_index_however_often_it_is_asked() {
+async fn every_search_uses_its_index_on_every_execution() {
     let cluster = Cluster::start();
     let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
     DeliveryLog::builder().postgres(&cluster.url()).await.unwrap();

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_is_given_up_is_ended_and_leaves_its_place() {
+    async fn abandoned_query_is_interrupted_and_frees_its_slot() {
         let lane = lane(1);
         for _ in 0..3 {
             let ((started, has_started), (ended, has_ended)) = (mpsc::channel(), mpsc::channel());

@@ -75,7 +75,7 @@ fn urls_are_checked_at_start_up() {
 }
 
 #[test]
-fn errors_show_neither_user_information_nor_path_and_query() {
+fn url_errors_hide_user_information_path_and_query() {
     for bad in ["https://u:secret@a.example/secret?secret=x y", "ftp://secret@a.example?secret"] {
         for error in [PublicUrl::fixed(bad), PublicUrl::base(bad)] {
             let shown = error.unwrap_err().to_string();

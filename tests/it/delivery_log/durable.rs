@@ -51,7 +51,7 @@ async fn the_row_is_there_before_the_handler_runs() {
 }
 
 #[tokio::test]
-async fn what_the_replay_guard_answers_is_no_success_of_the_handler() {
+async fn replay_guards_answer_is_logged_as_duplicate() {
     let (log, durable) = durable(Scripted::new(Mode::Works));
     let guard = ReplayLayer::new("/", Claims::new(10)).guard_body_only("meta");
     let inner = Inner::default();
@@ -144,7 +144,7 @@ async fn a_full_queue_is_503_at_once() {
 }
 
 #[tokio::test]
-async fn a_layer_without_its_observer_is_never_a_silent_pass() {
+async fn durable_layer_without_its_observer_answers_503() {
     let inner = Inner::default();
     let other = memory();
     for layer in [meta_layer(), logged(&other)] {
@@ -168,7 +168,7 @@ async fn a_layer_without_its_observer_is_never_a_silent_pass() {
 }
 
 #[tokio::test]
-async fn a_forgotten_layer_loses_no_row_and_is_remarked_upon() {
+async fn missing_durable_layer_is_logged_and_loses_no_row() {
     let (log, _) = durable(Scripted::new(Mode::Works));
     // What another layer answers in between was not acknowledged.
     assert_eq!(send_to(&logged(&log), 429, genuine(b"x")).await, 429);
@@ -184,7 +184,7 @@ async fn a_forgotten_layer_loses_no_row_and_is_remarked_upon() {
 }
 
 #[tokio::test]
-async fn logs_of_one_layer_do_not_take_each_others_rows_for_theirs() {
+async fn two_logs_on_one_layer_keep_separate_rows() {
     let (log, durable_layer) = durable(Scripted::new(Mode::Works));
     let (other, _) = durable(Scripted::new(Mode::Works));
     let layer = logged(&log).observer(other.clone());
@@ -243,7 +243,7 @@ async fn a_request_that_goes_away_meanwhile_has_one_row() {
 }
 
 #[tokio::test]
-async fn handlers_with_little_room_are_asked_for_it_after_the_row() {
+async fn handler_permit_is_taken_after_the_row_is_written() {
     let (log, durable) = durable(Scripted::new(Mode::Works));
     let inner = Inner::default();
     let service = ServiceBuilder::new()

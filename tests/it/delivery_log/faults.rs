@@ -57,7 +57,7 @@ async fn a_log_that_cannot_be_opened_says_so() {
 }
 
 #[tokio::test]
-async fn fault_12_a_full_disk_is_503_in_durable_mode_and_200_otherwise() {
+async fn full_disk_is_503_only_in_durable_mode() {
     let directory = TempDir::new();
     let builder = DeliveryLog::builder()
         .durable()
@@ -116,7 +116,7 @@ async fn filled(log: &DeliveryLog, directory: &TempDir) -> u64 {
 }
 
 #[tokio::test]
-async fn a_file_keeps_its_page_size_and_the_limit_counts_in_it() {
+async fn existing_page_size_is_kept_and_file_limit_holds() {
     let limit: u64 = 1 << 20;
     for (is_old, expected) in [(true, 4_096_u32), (false, 16_384)] {
         let directory = TempDir::new();
@@ -137,7 +137,7 @@ async fn a_file_keeps_its_page_size_and_the_limit_counts_in_it() {
 }
 
 #[tokio::test]
-async fn fault_13_a_locked_file_is_503_in_durable_mode_and_200_otherwise() {
+async fn locked_file_is_503_only_in_durable_mode() {
     let directory = TempDir::new();
     let log =
         DeliveryLog::builder().durable().sqlite(directory.path().join("log.db")).await.unwrap();
@@ -253,19 +253,19 @@ async fn deleted_rows_are_overwritten() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_16_durable_acknowledges_nothing_without_its_row() {
+async fn durable_mode_acknowledges_nothing_without_a_row() {
     let directory = TempDir::new();
     let database = directory.path().join("log.db").to_str().unwrap().to_owned();
-    let test = "delivery_log::faults::fault_16_durable_acknowledges_nothing_without_its_row";
+    let test = "delivery_log::faults::durable_mode_acknowledges_nothing_without_a_row";
     kills::survives_kills(test, &database, true).await;
     check_file(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_16_best_effort_loses_at_most_the_queue() {
+async fn best_effort_loses_at_most_the_queue() {
     let directory = TempDir::new();
     let database = directory.path().join("log.db").to_str().unwrap().to_owned();
-    let test = "delivery_log::faults::fault_16_best_effort_loses_at_most_the_queue";
+    let test = "delivery_log::faults::best_effort_loses_at_most_the_queue";
     kills::survives_kills(test, &database, false).await;
     check_file(&database).await;
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::{net::within, support::at};
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_fails_is_asked_again_and_nothing_is_lost() {
+async fn failing_store_is_retried_without_losing_rows() {
     for mode in [Mode::Fails, Mode::Hangs, Mode::Panics] {
         let store = Scripted::new(mode);
         let builder = DeliveryLog::builder().store_timeout(SECOND);
@@ -65,7 +65,7 @@ async fn what_finds_no_room_is_counted_and_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_row_that_the_store_does_not_take_keeps_no_other() {
+async fn row_rejected_by_the_store_blocks_no_other() {
     let store = Scripted::new(Mode::Refuses(b"poison"));
     let log = DeliveryLog::builder().store(store).unwrap();
     for body in [&b"a"[..], b"poison", b"b"] {
@@ -78,7 +78,7 @@ async fn one_row_that_the_store_does_not_take_keeps_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_that_meet_a_store_that_is_down_are_not_taken_for_refused() {
+async fn rejection_by_an_unavailable_store_drops_no_row() {
     let store = Scripted::new(Mode::RefusesThenFails);
     let log = DeliveryLog::builder().store(store.clone()).unwrap();
     for _ in 0..3 {
@@ -95,7 +95,7 @@ async fn rows_that_meet_a_store_that_is_down_are_not_taken_for_refused() {
 }
 
 #[tokio::test]
-async fn a_finished_row_in_memory_stays_and_the_newest_rows_do() {
+async fn memory_log_keeps_finished_and_newest_rows() {
     let store = MemoryLog::new(10);
     let id = |millis| EntryId::first(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
     let row = |millis, status: &'static str| Arc::new(Entry::new(id(millis), status));
@@ -113,7 +113,7 @@ async fn a_finished_row_in_memory_stays_and_the_newest_rows_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_batch_is_written_at_once_and_a_shorter_one_waits_for_more() {
+async fn full_batch_is_written_at_once_and_a_partial_waits() {
     let unsigned = || Request::post("/").body(Full::new(Bytes::from_static(b"x"))).unwrap();
     let request: [&dyn Fn() -> Request<Full<Bytes>>; 2] = [&|| genuine(b"x"), &unsigned];
     for (request, has_body) in request.into_iter().zip([true, false]) {
@@ -242,7 +242,7 @@ async fn a_store_that_takes_no_row_is_not_asked_for_ever() {
 }
 
 #[tokio::test]
-async fn log_rows_of_strangers_are_bounded_and_counted_exactly() {
+async fn rejection_rows_are_limited_per_minute_and_counted() {
     let log = DeliveryLog::builder().refusals_per_minute(10).store(MemoryLog::new(9_999)).unwrap();
     for _ in 0..500 {
         assert_eq!(send_to(&logged(&log), 200, forged(b"x")).await, 403);
@@ -268,7 +268,7 @@ async fn log_rows_of_strangers_are_bounded_and_counted_exactly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_kept_back_is_said_after_a_minute_and_at_the_end() {
+async fn suppressed_count_is_logged_each_minute_and_at_end() {
     let store = Scripted::new(Mode::Works);
     let builder = DeliveryLog::builder().refusals_per_minute(0);
     let log = builder.store(store.clone()).unwrap();

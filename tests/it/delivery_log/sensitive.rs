@@ -33,9 +33,9 @@ use tower_webhook::{
 
 use super::{SECOND, TempDir, handler};
 use crate::{
-    conformance::{KEY, NOW, Trial},
+    observe::tracing::Lines,
+    providers::conformance::{KEY, NOW, Trial},
     support::{AtTime, hex},
-    tracing::Lines,
 };
 
 /// As a token of a URL, where no blank can stand.
@@ -255,7 +255,7 @@ fn name_of(path: &Path) -> String {
 }
 
 #[tokio::test]
-async fn a_delivery_of_every_provider_leaves_no_proof_anywhere() {
+async fn no_providers_proof_is_stored_or_logged() {
     let lines = Lines::default();
     let _guard = lines.subscribe();
     let mut canaries = Canaries::default();
@@ -428,7 +428,7 @@ async fn a_refused_body_is_searched_as_well() {
 }
 
 #[tokio::test]
-async fn tokens_beside_the_signature_are_taken_out_of_the_body() {
+async fn tokens_beside_the_signature_are_not_stored() {
     let slack = Slack::new(key()).unwrap().clock(clock());
     let form = "application/x-www-form-urlencoded";
     let escaped = format!("payload=%7B%22token%22%3A%22{TOKEN}%22%2C%22id%22%3A%22stays%22%7D&a=1");

@@ -102,7 +102,7 @@ async fn nobody_else_can_read_the_file() {
 }
 
 #[tokio::test]
-async fn fault_21_a_reader_does_not_let_the_write_ahead_log_grow_without_end() {
+async fn open_reader_cannot_grow_the_wal_past_its_limit() {
     let limit: u64 = 4 << 20;
     let body: &[u8] = &[b'x'; 60_000];
     let directory = TempDir::new();

@@ -105,7 +105,7 @@ async fn dropped_without_a_poll_it_was_never_claimed() {
 }
 
 #[tokio::test]
-async fn a_leaked_request_is_claimed_again_when_its_lease_has_run_out() {
+async fn leaked_request_is_claimed_again_after_its_lease() {
     let clock = TestClock::new();
     let store = MemoryReplayStore::new(100).clock(clock.now());
     let guard = ReplayLayer::new("/webhook", store.clone());

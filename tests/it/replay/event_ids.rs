@@ -32,7 +32,7 @@ fn event(id: &str) -> String {
 }
 
 #[tokio::test]
-async fn stripes_retry_with_a_new_time_and_signature_is_a_duplicate() {
+async fn stripe_retry_with_new_signature_is_a_duplicate() {
     for (is_by_event, calls) in [(true, [1, 1, 1, 2]), (false, [1, 2, 3, 4])] {
         let clock = TestClock::new();
         let guard = guard(&clock);
@@ -56,7 +56,7 @@ async fn stripes_retry_with_a_new_time_and_signature_is_a_duplicate() {
 }
 
 #[tokio::test]
-async fn what_failed_is_handled_when_it_comes_again_with_a_new_signature() {
+async fn failed_delivery_with_new_signature_is_handled() {
     let clock = TestClock::new();
     let handler = Handler::new([Then::Answer(StatusCode::INTERNAL_SERVER_ERROR)]);
     let service = stack(&clock, &guard(&clock).by_event_id(), &handler);
@@ -70,7 +70,7 @@ async fn what_failed_is_handled_when_it_comes_again_with_a_new_signature() {
 }
 
 #[tokio::test]
-async fn a_family_s_deliveries_are_known_by_the_provider_s_event_id() {
+async fn intercom_deliveries_are_identified_by_event_id() {
     let guard = ReplayLayer::new("/webhook", MemoryReplayStore::new(100)).by_event_id();
     let handler = Handler::default();
     let intercom = SignatureLayer::new(Intercom::new(SECRET).unwrap());

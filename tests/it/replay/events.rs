@@ -51,7 +51,7 @@ async fn heard<T: ReplayStore>(
 }
 
 #[tokio::test]
-async fn a_duplicate_is_told_between_its_verdict_and_its_end() {
+async fn duplicate_event_is_between_accepted_and_completed() {
     let heard_all = Arc::new(Mutex::new(Vec::new()));
     let observer = {
         let heard = Arc::clone(&heard_all);
@@ -77,7 +77,7 @@ async fn a_duplicate_is_told_between_its_verdict_and_its_end() {
 }
 
 #[tokio::test]
-async fn an_eviction_is_told_by_the_request_that_needed_the_room() {
+async fn eviction_is_reported_by_request_that_caused_it() {
     let guard = ReplayLayer::new("/webhook", MemoryReplayStore::new(2));
     let heard = heard(&TestClock::new(), guard, &Handler::default(), &["1", "2", "3"]).await;
     assert_eq!(heard, [(EventKind::Evicted { count: 1 }, "webhook_replay_evicted")]);
@@ -215,7 +215,7 @@ async fn outage(
 }
 
 #[tokio::test]
-async fn an_outage_of_a_guard_that_fails_open_is_told_once_and_at_its_end() {
+async fn fail_open_outage_is_reported_once_and_at_its_end() {
     let (heard, unguarded) = outage(|_: &Event<'_>| {}).await;
     assert_eq!(
         heard,

@@ -63,7 +63,7 @@ async fn what_came_to_its_end_is_settled_once() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_has_been_handled_is_answered_200_without_the_handler() {
+async fn handled_delivery_is_answered_200_without_handler() {
     let handler = Handler::default();
     let service = stack(&TestClock::new(), &guard(), &handler);
     let first = call(&service, delivery("1")).await.unwrap();
@@ -145,7 +145,7 @@ async fn fail_then_retry_is_two_dispatches_a_thousand_times() {
 }
 
 #[tokio::test]
-async fn those_to_come_again_are_spread_over_5_to_30_seconds() {
+async fn retry_after_is_spread_over_5_to_30_seconds() {
     let handler = Handler::new([Then::Hang; 300]);
     let service = stack(&TestClock::new(), &guard(), &handler);
     let mut seconds = Vec::new();
@@ -179,7 +179,7 @@ async fn one_that_is_being_handled_is_to_come_again() {
 }
 
 #[tokio::test]
-async fn replay_16_a_refused_request_leaves_nothing_behind() {
+async fn rejected_request_leaves_no_entry_in_the_store() {
     let handler = Handler::default();
     let store = MemoryReplayStore::new(100);
     let service = stack(&TestClock::new(), &ReplayLayer::new("/webhook", store.clone()), &handler);
@@ -193,7 +193,7 @@ async fn replay_16_a_refused_request_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn replay_4_a_signature_beside_the_good_one_is_no_other_delivery() {
+async fn extra_invalid_signature_is_the_same_delivery() {
     let handler = Handler::default();
     let service = stack(&TestClock::new(), &guard(), &handler);
     let mut again = delivery("1");
@@ -206,7 +206,7 @@ async fn replay_4_a_signature_beside_the_good_one_is_no_other_delivery() {
 }
 
 #[tokio::test]
-async fn t19_a_signed_id_tells_deliveries_apart_and_a_new_time_does_not() {
+async fn signed_id_identifies_delivery_and_time_does_not() {
     let key = [7_u8; 32];
     let standard =
         StandardWebhooks::new(Secret::from_bytes(key.to_vec()).unwrap()).unwrap().clock(at(NOW));
@@ -259,7 +259,7 @@ fn body_only() -> [[Request<Full<Bytes>>; 2]; 2] {
 }
 
 #[tokio::test]
-async fn t21_identical_genuine_bodies_are_all_handled_unless_the_provider_is_named() {
+async fn identical_bodies_are_all_handled_unless_guarded() {
     for (is_named, calls) in [(false, 2), (true, 1)] {
         let guard = || {
             let guard = guard().guard_body_only("another");
@@ -277,7 +277,7 @@ async fn t21_identical_genuine_bodies_are_all_handled_unless_the_provider_is_nam
 }
 
 #[tokio::test]
-async fn replay_8_a_shifted_boundary_in_twilios_form_is_the_same_delivery() {
+async fn shifted_twilio_form_boundary_is_same_delivery() {
     use base64::Engine as _;
     use hmac::{Hmac, KeyInit, Mac};
     let url = "https://example.com/sms";
@@ -300,7 +300,7 @@ async fn replay_8_a_shifted_boundary_in_twilios_form_is_the_same_delivery() {
 }
 
 #[tokio::test]
-async fn replay_17_endpoints_that_share_a_store_do_not_share_deliveries() {
+async fn endpoints_sharing_a_store_do_not_share_deliveries() {
     let store = MemoryReplayStore::new(100);
     let (handler, clock) = (Handler::default(), TestClock::new());
     for scope in ["/a", "/b", "/a", "/b"] {
@@ -330,7 +330,7 @@ async fn tenants_that_share_a_store_do_not_share_deliveries() {
 
 /// Signed at the far edge of what is accepted, and replayed at the near one.
 #[tokio::test]
-async fn t22_replay_14_a_delivery_is_remembered_for_as_long_as_it_would_be_accepted() {
+async fn delivery_is_remembered_for_its_whole_tolerance() {
     for tolerance in [300, 86_400] {
         let (clock, handler) = (TestClock::new(), Handler::default());
         let ahead = TestClock::new();
@@ -362,7 +362,7 @@ async fn t22_replay_14_a_delivery_is_remembered_for_as_long_as_it_would_be_accep
 
 /// The verifier accepts it for ever: nothing that is signed is a time.
 #[tokio::test]
-async fn a_delivery_without_a_bound_is_remembered_without_end_or_as_set() {
+async fn delivery_without_time_is_kept_for_ever_or_as_set() {
     for retention in [None, Some(3600)] {
         let (clock, handler) = (TestClock::new(), Handler::default());
         let store = MemoryReplayStore::new(100).clock(clock.now());
@@ -445,7 +445,7 @@ async fn without_a_signature_layer_nothing_passes() {
 }
 
 #[tokio::test]
-async fn in_report_only_mode_what_is_not_proven_passes_unguarded() {
+async fn report_only_forwards_unverified_request_unguarded() {
     let handler = Handler::default();
     let store = MemoryReplayStore::new(100);
     let guard = ReplayLayer::new("/webhook", store.clone());
@@ -495,7 +495,7 @@ async fn a_token_beside_a_signature_hides_no_repetition() {
 }
 
 #[tokio::test]
-async fn while_the_store_is_down_deliveries_are_to_come_again() {
+async fn failed_store_is_answered_503_with_retry_after() {
     let store = Slow::new(MemoryReplayStore::new(100), 0);
     let handler = Handler::default();
     let guard = ReplayLayer::new("/webhook", store.clone());
@@ -532,7 +532,7 @@ async fn failing_open_is_a_choice() {
 }
 
 #[tokio::test]
-async fn an_answer_stands_whether_or_not_the_store_hears_of_it() {
+async fn response_is_unchanged_when_settling_fails() {
     let store = Slow::new(MemoryReplayStore::new(100), 0);
     let handler = Handler::new([Then::Answer(StatusCode::BAD_GATEWAY), Then::Answer(OK)]);
     let guard = ReplayLayer::new("/webhook", store.clone());
@@ -593,7 +593,7 @@ async fn grpc_requests_are_answered_in_grpcs_way() {
 }
 
 #[tokio::test]
-async fn a_grpc_error_is_no_success_though_its_status_is_200() {
+async fn grpc_error_with_status_200_releases_the_claim() {
     let store = MemoryReplayStore::new(100);
     let inner = tower::service_fn(async |_: Request<_>| {
         let response = http::Response::builder().header("grpc-status", "13").body(String::new());

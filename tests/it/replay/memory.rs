@@ -58,7 +58,7 @@ fn what_has_expired_makes_room_without_a_word() {
 }
 
 #[test]
-fn a_full_store_forgets_what_it_would_forget_next_and_says_so() {
+fn full_store_evicts_earliest_expiry_and_reports_it() {
     let clock = TestClock::new();
     let store = MemoryReplayStore::new(10).clock(clock.now());
     for of in 0..10 {
@@ -138,7 +138,7 @@ fn nobody_gives_back_what_is_anothers() {
 #[test]
 fn its_bytes_are_bounded() {
     for max_bytes in [1 << 20, 16 << 20] {
-        let (store, peak) = crate::allocator::peak_of(|| {
+        let (store, peak) = crate::layer::allocations::peak_of(|| {
             let store = MemoryReplayStore::with_max_bytes(max_bytes);
             for of in 0..2 * store.max_deliveries() {
                 handle(&store, of);
@@ -185,7 +185,7 @@ fn what_has_expired_goes_a_few_at_a_time() {
 }
 
 #[test]
-fn what_was_handled_twice_is_remembered_for_the_longer_time() {
+fn second_commit_extends_the_retention() {
     let clock = TestClock::new();
     let store = MemoryReplayStore::new(100).clock(clock.now());
     let (token, _) = claim(&store, 1);

@@ -149,7 +149,7 @@ fn orders(left: &mut Vec<(Step, usize)>, order: &mut Vec<Step>, visit: &mut dyn 
 }
 
 #[test]
-fn no_order_of_events_loses_a_delivery_or_handles_it_twice() {
+fn every_order_of_events_handles_delivery_once() {
     const ENDS: [End; 3] = [End::Succeeds, End::Fails, End::Dies];
     let mut runs = 0;
     for first in ENDS {

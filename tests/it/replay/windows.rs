@@ -60,7 +60,7 @@ impl Now {
 }
 
 #[tokio::test]
-async fn two_verifiers_with_windows_of_their_own_know_it_for_the_longer_one() {
+async fn longer_window_of_two_verifiers_decides_retention() {
     const OWN: Scheme = Scheme::hmac_sha256("x-slack-signature")
         .prefix("v0=")
         .provider("slack_until_now")
@@ -100,7 +100,7 @@ async fn two_verifiers_with_windows_of_their_own_know_it_for_the_longer_one() {
 }
 
 #[tokio::test]
-async fn a_set_of_personas_that_was_handled_beside_an_older_one_is_known() {
+async fn persona_signature_sent_with_older_is_a_duplicate() {
     let set = |time: u64| {
         format!("t={time},v1={}", hmac_sha256(SECRET, format!("{time}.{{}}").as_bytes()))
     };

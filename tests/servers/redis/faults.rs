@@ -38,7 +38,7 @@ async fn assert_handled_in_the_end(service: &Stack, handler: &Handler, body: &st
 }
 
 #[tokio::test]
-async fn fault_8_redis_down_at_start_and_up_later() {
+async fn redis_down_at_startup_recovers_later() {
     let port = free_port();
     let handler = Handler::default();
     let store = RedisStore::open(format!("redis://127.0.0.1:{port}/")).unwrap();
@@ -79,7 +79,7 @@ async fn redis_restarted_with_empty_memory() {
 }
 
 #[tokio::test]
-async fn redis_that_stands_still_holds_no_request_for_longer_than_the_limit() {
+async fn stopped_redis_delays_no_request_past_the_limit() {
     let redis = Redis::start();
     let handler = Handler::default();
     let service = stack(&ReplayLayer::new("/", redis.store()), &handler);

@@ -192,7 +192,7 @@ pub(super) async fn counts(database: &mut MultiplexedConnection, id: &str) -> (u
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_hundred_at_once_on_three_processes_one_is_dispatched() {
+async fn duplicates_on_three_processes_are_handled_once() {
     let redis = Redis::start();
     let processes: Vec<_> =
         (0..3).map(|_| Process::start(&redis, Duration::from_secs(60))).collect();
@@ -217,7 +217,7 @@ async fn of_a_hundred_at_once_on_three_processes_one_is_dispatched() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_killed_process_was_at_is_handled_when_its_lease_has_run_out() {
+async fn delivery_of_killed_process_is_handled_after_lease() {
     let redis = Redis::start();
     let lease = Duration::from_secs(60);
     let (first, second) = (Process::start(&redis, lease), Process::start(&redis, lease));

@@ -26,7 +26,7 @@ fn key() -> ReplayKey {
 }
 
 #[tokio::test]
-async fn claims_are_granted_once_and_given_back_by_their_owner_alone() {
+async fn claim_is_granted_once_and_released_only_by_owner() {
     let redis = Redis::start();
     let (store, key) = (redis.store(), key());
     let (owner, other) = (ClaimToken::unique(), ClaimToken::unique());

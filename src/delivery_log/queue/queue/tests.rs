@@ -173,7 +173,7 @@ async fn bodies_are_finished_on_another_thread() {
 }
 
 #[tokio::test]
-async fn urgent_rows_are_finished_before_those_that_were_there_first() {
+async fn urgent_rows_are_finished_before_earlier_rows() {
     for len in [SHORT, LARGE] {
         let store = Gated::new(usize::MAX >> 4);
         let desk = start(&store);

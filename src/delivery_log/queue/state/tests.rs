@@ -23,7 +23,7 @@ fn fill(state: &mut State, name: &str, count: usize, payload: usize) -> Vec<ones
 }
 
 #[test]
-fn a_batch_of_urgent_rows_holds_no_others_and_the_others_get_their_turn() {
+fn urgent_and_other_rows_alternate_in_batches() {
     let mut state = State::default();
     fill(&mut state, "rest", 20, 100);
     let _waits = fill(&mut state, "urgent", 3, 100);
@@ -40,7 +40,7 @@ fn a_batch_of_urgent_rows_holds_no_others_and_the_others_get_their_turn() {
 }
 
 #[test]
-fn batches_have_a_limit_in_bytes_and_others_between_urgent_ones_a_lower_one() {
+fn batch_between_urgent_ones_has_lower_byte_limit() {
     let payload = 100_000;
     let bytes = |batch: &[Job]| batch.iter().map(|job| job.draft.len()).sum::<usize>();
     let mut state = State::default();
@@ -122,7 +122,7 @@ fn bodies_of_strangers_take_a_quarter_at_most() {
 }
 
 #[test]
-fn durable_modes_rows_find_room_whoever_fills_the_queue() {
+fn unverified_rows_leave_room_for_durable_rows() {
     let settings =
         Settings { max_queued_bytes: 100_000, max_queued_rows: 80, is_durable: true, ..settings() };
     let stranger = || {

@@ -49,7 +49,7 @@ async fn is_granted_again(last_word: Answer) -> bool {
 }
 
 #[tokio::test]
-async fn a_redis_connection_that_answers_nothing_is_replaced() {
+async fn silent_redis_connection_is_replaced() {
     assert!(is_granted_again(Answer::Nothing).await);
 }
 
@@ -60,7 +60,7 @@ async fn a_redis_that_became_a_replica_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_time_outs_of_one_connection_replace_it_once() {
+async fn many_timeouts_replace_the_connection_once() {
     let is_silent = Arc::new(AtomicBool::new(false));
     let (server, store) = Server::start({
         let is_silent = Arc::clone(&is_silent);
@@ -92,7 +92,7 @@ async fn a_thousand_time_outs_of_one_connection_replace_it_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_is_slow_but_answers_keeps_its_connection() {
+async fn slow_connection_that_answers_is_kept() {
     // One after another: the last of 100 would be answered after a second.
     let (server, store) = Server::start(|_, command| match command {
         "EVAL" => ONE,
@@ -111,7 +111,7 @@ async fn a_server_that_is_slow_but_answers_keeps_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_are_apart_and_requests_between_them_fail_at_once() {
+async fn requests_between_connection_attempts_fail_at_once() {
     let (server, store) = Server::connected_by(|_, _| NONE, async || Err(refused()));
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(10) {
@@ -127,7 +127,7 @@ async fn attempts_are_apart_and_requests_between_them_fail_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_attempt_is_made_at_a_time_and_ends_after_a_second() {
+async fn connection_attempts_do_not_overlap_and_time_out() {
     let under_way = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
     let (server, store) = Server::connected_by(|_, _| NONE, {
@@ -165,7 +165,7 @@ async fn one_attempt_is_made_at_a_time_and_ends_after_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_serves_and_fails_in_turn_makes_no_storm() {
+async fn alternating_server_errors_make_few_reconnections() {
     let asked = Arc::new(AtomicUsize::new(0));
     let (server, store) = Server::start(move |_, command| match command {
         "EVAL" => ONE,
@@ -198,7 +198,7 @@ async fn a_replica_that_answers_releases_does_not_serve() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_recovers_is_used_again_within_two_seconds() {
+async fn recovered_server_is_used_within_two_seconds() {
     // The worst case: an attempt that hangs has begun just before.
     for ends in [millis(3_001), millis(4_999), millis(7_777)] {
         let start = Instant::now();
@@ -242,7 +242,7 @@ async fn a_late_answer_is_nobody_elses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_that_is_dropped_is_given_back_behind_itself() {
+async fn dropped_claim_is_released_after_it_was_sent() {
     let (server, store) = Server::start(|_, command| match command {
         "EVAL" => ONE,
         _ => Answer::Late(millis(100), "$-1\r\n"),
@@ -259,7 +259,7 @@ async fn a_claim_that_is_dropped_is_given_back_behind_itself() {
 
 /// A timeout above the guard that is shorter than the store's own.
 #[tokio::test(start_paused = true)]
-async fn a_silent_connection_is_left_though_each_request_is_dropped_before_its_limit() {
+async fn dropped_requests_still_replace_silent_connection() {
     let (server, store) = Server::start(|nth, _| if nth == 0 { Answer::Nothing } else { NONE });
     let start = Instant::now();
     while !matches!(timeout(millis(100), claim(&store, "1")).await, Ok(Ok(_))) {
@@ -282,7 +282,7 @@ async fn a_silent_connection_is_left_though_each_request_is_dropped_before_its_l
 
 /// What is lost is handled twice, and such an answer is not for long.
 #[tokio::test(start_paused = true)]
-async fn a_success_that_redis_has_no_room_for_is_stored_in_the_end() {
+async fn commit_is_retried_on_transient_redis_errors() {
     for error in [
         "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
         "-BUSY Redis is busy running a script.\r\n",
@@ -322,7 +322,7 @@ fn polled_once<F: Future>(future: F) -> F::Output {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_detached_is_settled_once_there_is_a_connection() {
+async fn background_settlement_waits_for_a_connection() {
     // A success for a minute, a claim that is given back for ten seconds.
     for (down, commits, expected) in [(55, true, 1), (65, true, 0), (9, false, 1), (11, false, 0)] {
         let start = Instant::now();

@@ -1,0 +1,5 @@
+//! Documentation and source, held to each other.
+
+pub(crate) mod layers;
+#[cfg(all(feature = "asymmetric", feature = "sign"))]
+pub(crate) mod pages;

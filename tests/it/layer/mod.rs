@@ -1,0 +1,10 @@
+//! The layer and its engine.
+
+pub(crate) mod allocations;
+pub(crate) mod body;
+pub(crate) mod budget;
+pub(crate) mod composition;
+pub(crate) mod drain;
+pub(crate) mod frames;
+pub(crate) mod head;
+pub(crate) mod readiness;

@@ -1,0 +1,707 @@
+//! Every provider of the catalogue, through the same trials: signed as its sender signs, and then
+//! spoiled in every way that a sender could.
+
+#[cfg(feature = "tenants")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+use std::{
+    fmt::Debug,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, StatusCode, header::CONTENT_TYPE, request::Parts};
+use proptest::prelude::*;
+use tower_webhook::{
+    Context, PublicUrl, Rejection, RejectionKind, Scheme, Secret, Secrets, SignatureLayer,
+    Verifier,
+    layer::Requires,
+    providers::*,
+    scheme::SchemeVerifier,
+    sign::{Sign, signed},
+};
+#[cfg(feature = "tenants")]
+use tower_webhook::{tenants::Tenants, verifier::any_of};
+
+use crate::support::{AtTime, ByNameAtTime, Script, Timed, assert_refused_with, hex, send, verify};
+
+pub(crate) const NOW: u64 = 1_700_000_000;
+/// With every field that a provider signs a time in.
+const BODY: &str = r#"{"id":"evt_1","webhookTimestamp":1700000000000,"note":"caf\u00e9"}"#;
+const FORM: &str = "Body=hello&From=alice&To=bob";
+pub(crate) const KEY: &[u8] = b"a key of 32 bytes for the tests!";
+const OTHER: &[u8] = b"another key that nobody signs with";
+
+fn secret(key: &[u8]) -> Secret {
+    // Key bytes, which every key rule leaves alone.
+    Secret::from_bytes(key).unwrap()
+}
+
+fn url() -> PublicUrl {
+    PublicUrl::base("https://example.com").unwrap()
+}
+
+fn at(unix: u64) -> impl Fn() -> SystemTime + Send + Sync + 'static {
+    move || UNIX_EPOCH + Duration::from_secs(unix)
+}
+
+pub(crate) fn declared_verifier(scheme: &Scheme, key: &[u8]) -> Timed<SchemeVerifier> {
+    scheme.verifier_at(secret(key), url()).unwrap().clock(at(NOW))
+}
+
+fn request(body: &'static str) -> Request<Bytes> {
+    Request::post("/hook").body(Bytes::from(body)).unwrap()
+}
+
+/// A provider, and a request that it has signed.
+pub(crate) struct Trial {
+    /// The provider's name, and perhaps which of its ways it is.
+    pub(crate) name: String,
+    pub(crate) provider: Provider,
+    pub(crate) own: BoxVerifier,
+    pub(crate) head: Parts,
+    pub(crate) body: Bytes,
+    /// The `Debug` of everything that holds a secret.
+    shown: String,
+}
+
+/// What the provider is verified with, under its own key or under another.
+fn credentials(provider: Provider, key: &[u8]) -> Secret {
+    match provider.credential_kind() {
+        CredentialKind::Secret => secret(key),
+        CredentialKind::UserAndPassword => secret(&[b"user:", key].concat()),
+        CredentialKind::KeyIdAndSecret => secret(&[b"key-1:", key].concat()),
+        CredentialKind::HeaderAndToken => secret(&[b"x-token:", key].concat()),
+        #[cfg(feature = "asymmetric")]
+        CredentialKind::PublicKey => {
+            let keys = crate::crypto::private_keys::Keys::of(public_key_algorithm(provider));
+            let pem = if key == KEY { keys.public } else { keys.other_public };
+            Secret::new(pem.trim()).unwrap()
+        }
+        needs => panic!("{}: {needs}", provider.name()),
+    }
+}
+
+/// The one of the algorithms whose keys the provider's verifier takes.
+#[cfg(feature = "asymmetric")]
+pub(crate) fn public_key_algorithm(provider: Provider) -> &'static str {
+    let is_taken = |algorithm: &&str| {
+        let keys = crate::crypto::private_keys::Keys::of(algorithm);
+        provider.verifier(keys.public.trim()).is_ok()
+    };
+    ["ed25519", "ecdsa", "rsa"].into_iter().find(is_taken).unwrap()
+}
+
+/// A request, signed as the provider does.
+fn signed_by(provider: Provider, signer: &impl Sign, request: Request<Bytes>) -> Request<Bytes> {
+    let time = at(NOW)();
+    let name = provider.name();
+    #[cfg(feature = "asymmetric")]
+    if provider.credential_kind() == CredentialKind::PublicKey {
+        let keys = crate::crypto::private_keys::Keys::of(public_key_algorithm(provider));
+        let key = tower_webhook::sign::PrivateKey::from_pem(&keys.private).unwrap();
+        let signing = tower_webhook::sign::Signing::at(time).private_key(&key);
+        return signed(signer, request, signing).unwrap_or_else(|why| panic!("{name}: {why}"));
+    }
+    signed(signer, request, time).unwrap_or_else(|why| panic!("{name}: {why}"))
+}
+
+pub(crate) fn verifier(provider: Provider, key: &[u8], now: u64) -> BoxVerifier {
+    verifier_by(provider, key, at(now))
+}
+
+pub(crate) fn verifier_by(
+    provider: Provider,
+    key: &[u8],
+    clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+) -> BoxVerifier {
+    provider.verifier_at_time(credentials(provider, key), Some(url()), clock).unwrap()
+}
+
+#[test]
+fn a_provider_that_is_named_signs_what_it_verifies() {
+    let all = all().collect::<Vec<_>>();
+    for &provider in &all {
+        let name = provider.name();
+        let named = verifier(provider, KEY, NOW);
+        let bodies = match name {
+            "mailgun" => [r#"{"event-data":{}}"#, r#"{"event-data":{"event":"opened"}}"#],
+            "microsoft_graph" => [r#"{"value":[{}]}"#, r#"{"value":[{"id":"1"},{"id":"2"}]}"#],
+            _ => [BODY, r#"{"id":"evt_2","webhookTimestamp":1700000000000}"#],
+        };
+        for body in bodies {
+            let mut request = request(body);
+            let media_type = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, media_type);
+            let request = signed_by(provider, &named, request);
+            let (head, body) = request.into_parts();
+            verify(&named, &head, &body).unwrap_or_else(|why| panic!("{name}: {why}"));
+            let other = verifier(provider, OTHER, NOW);
+            let why = verify(&other, &head, &body).unwrap_err();
+            assert_eq!(why.secrets_tried(), Some(1), "{name}: {why}");
+        }
+    }
+    assert!(all.len() >= 150, "only {} providers", all.len());
+}
+
+/// What a person compares with the provider's console.
+#[test]
+fn mismatch_reports_secrets_tried_and_signed_url() {
+    let mut count = 0;
+    for trial in Trial::all() {
+        let name = &trial.name;
+        let other = verifier(trial.provider, OTHER, NOW);
+        let why = verify(&other, &trial.head, &trial.body).unwrap_err();
+        assert_eq!(why.kind(), RejectionKind::SignatureMismatch, "{name}");
+        assert_eq!(why.secrets_tried(), Some(1), "{name}: {why}");
+        let signed_url = why.signed_url();
+        assert_eq!(signed_url.is_some(), trial.provider.needs_url(), "{name}: {why}");
+        assert!(signed_url.is_none_or(|url| url.starts_with("https://example.com/")), "{name}");
+        assert!(why.to_string().contains(": 1 secret tried"), "{name}: {why}");
+        count += 1;
+        if trial.provider.credential_kind() == CredentialKind::Secret {
+            let secrets = [secret(OTHER), secret(&OTHER[1..]), secret(&OTHER[2..])];
+            let three = trial.provider.verifier_at_time(secrets, Some(url()), at(NOW));
+            let why = verify(&three.unwrap(), &trial.head, &trial.body).unwrap_err();
+            assert_eq!(why.secrets_tried(), Some(3), "{name}: {why}");
+        }
+    }
+    assert!(count >= 145, "{count}");
+}
+
+/// By how much the sender's clock, or the receiver's, is off.
+#[test]
+fn a_time_that_is_off_says_by_how_much() {
+    let mut count = 0;
+    for trial in Trial::all() {
+        for (now, age) in [(NOW + 1_000_000, 1_000_000_000), (NOW - 1000, -1_000_000)] {
+            let late = verifier(trial.provider, KEY, now);
+            let Err(why) = verify(&late, &trial.head, &trial.body) else { continue };
+            if !matches!(
+                why.kind(),
+                RejectionKind::TimestampStale | RejectionKind::TimestampInFuture
+            ) {
+                continue;
+            }
+            assert_eq!(why.age_millis(), Some(age), "{}: {why}", trial.name);
+            let shown = if age > 0 { "1000000.000 s ago" } else { "1000.000 s ahead" };
+            assert!(why.to_string().ends_with(shown), "{}: {why}", trial.name);
+            assert_eq!(why.secrets_tried(), None, "{}", trial.name);
+            count += 1;
+        }
+    }
+    assert!(count >= 80, "{count}");
+}
+
+/// A verifier that only verifies says so.
+#[test]
+fn a_boxed_verifier_that_cannot_sign_says_so() {
+    let mute = BoxVerifier::new(GitHub::new(secret(KEY)).unwrap());
+    let why = signed(&mute, request(BODY), at(NOW)()).unwrap_err();
+    assert_eq!(why.kind(), RejectionKind::VerifierUnavailable);
+    assert!(format!("{why:?}").contains("does not sign"), "{why}");
+    let signs = BoxVerifier::signing(GitHub::new(secret(KEY)).unwrap());
+    let (head, body) = signed(&signs, request(BODY), at(NOW)()).unwrap().into_parts();
+    verify(&mute, &head, &body).unwrap();
+}
+
+impl Trial {
+    pub(crate) fn all() -> Vec<Self> {
+        all().flat_map(Self::of).collect()
+    }
+
+    /// Those of a provider: each must be signable.
+    fn of(provider: Provider) -> Vec<Self> {
+        if let Some(scheme) = provider.scheme() {
+            return vec![Self::by(provider, &declared_verifier(scheme, KEY), request(BODY))];
+        }
+        let own = verifier(provider, KEY, NOW);
+        match provider.name() {
+            // Their proof stands in the body: see the trials of their own.
+            "mailgun" | "microsoft_graph" => vec![],
+            "twilio" => {
+                let mut form = request(FORM);
+                let media_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+                form.headers_mut().insert(CONTENT_TYPE, media_type);
+                let ways = [("form", form), ("JSON", request(BODY))];
+                let trials = ways.map(|(way, request)| {
+                    let trial = Self::by(provider, &own, request);
+                    Self { name: format!("{}, {way}", trial.name), ..trial }
+                });
+                trials.into()
+            }
+            _ => vec![Self::signed(provider, &own, signed_by(provider, &own, request(BODY)))],
+        }
+    }
+
+    fn by<V>(provider: Provider, signer: &V, request: Request<Bytes>) -> Self
+    where
+        V: Verifier<State: Debug> + Sign + Debug,
+    {
+        Self::signed(provider, signer, signed(signer, request, at(NOW)()).unwrap())
+    }
+
+    fn signed<V>(provider: Provider, verifier_type: &V, request: Request<Bytes>) -> Self
+    where
+        V: Verifier<State: Debug> + Debug,
+    {
+        let (head, body) = request.into_parts();
+        let name = provider.name().to_owned();
+        let proof = verify(verifier_type, &head, &body);
+        let proof = proof.unwrap_or_else(|why| panic!("{name}: {why}"));
+        let state = verifier_type.begin(&Context::new(&head)).unwrap();
+        let own = verifier(provider, KEY, NOW);
+        let shown = format!("{verifier_type:?} {state:?} {own:?} {proof:?} {provider:?}");
+        Self { name, provider, own, head, body, shown }
+    }
+
+    /// The name by which it is told.
+    fn told(&self) -> &'static str {
+        match self.provider.name() {
+            "gitlab_signed" => "gitlab",
+            "standard_webhooks_v1a" => "standard_webhooks",
+            name => name,
+        }
+    }
+
+    /// Whether what decides covers the body.
+    pub(crate) fn covers_body(&self) -> bool {
+        let is_token = ["deepgram", "flutterwave", "gitlab", "okta", "telegram"];
+        !matches!(
+            self.provider.credential_kind(),
+            CredentialKind::UserAndPassword | CredentialKind::HeaderAndToken
+        ) && !is_token.contains(&self.provider.name())
+    }
+
+    /// Whether the signature is written in hex, whose digits have two cases.
+    fn is_hex(&self) -> bool {
+        let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
+        let has_run =
+            |value: &HeaderValue| value.as_bytes().windows(40).any(|run| run.iter().all(is_digit));
+        self.head.headers.values().any(has_run)
+    }
+
+    fn is_accepted(&self, head: &Parts, body: &Bytes) -> bool {
+        match verify(&self.own, head, body) {
+            Ok(_) => true,
+            Err(rejection) => {
+                assert!(rejection.kind().is_authentication_failure(), "{}: {rejection}", self.name);
+                false
+            }
+        }
+    }
+
+    /// The headers that a genuine request carries, all of which matter.
+    fn headers(&self) -> Vec<(HeaderName, Vec<u8>)> {
+        let headers = self.head.headers.iter();
+        headers.map(|(name, value)| (name.clone(), value.as_bytes().to_vec())).collect()
+    }
+
+    fn with_header(&self, header: &HeaderName, value: Option<&[u8]>) -> Option<Parts> {
+        let mut head = self.head.clone();
+        head.headers.remove(header);
+        if let Some(value) = value {
+            head.headers.insert(header, HeaderValue::from_bytes(value).ok()?);
+        }
+        Some(head)
+    }
+}
+
+#[test]
+fn signed_request_of_each_provider_is_accepted() {
+    let trials = Trial::all();
+    for trial in &trials {
+        let name = &trial.name;
+        let proof = verify(&trial.own, &trial.head, &trial.body);
+        let proof = proof.unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert_eq!((proof.provider(), proof.key_index()), (trial.told(), 0));
+        assert_eq!(proof.replay_key().is_some(), trial.covers_body(), "{name}");
+        assert!(!trial.headers().is_empty(), "{name}");
+    }
+    let all = all().count();
+    eprintln!("{all} providers in {} ways", trials.len());
+    assert_eq!(trials.len(), all + 1 - 2, "Twilio signs in two ways, and two have own trials");
+}
+
+#[test]
+fn every_bit_of_what_is_signed_counts() {
+    for trial in Trial::all() {
+        let name = &trial.name;
+        for at in 0..trial.body.len() {
+            let mut flipped = trial.body.to_vec();
+            flipped[at] ^= 1 << (at % 8);
+            let accepted = trial.is_accepted(&trial.head, &flipped.into());
+            assert_eq!(accepted, !trial.covers_body(), "{name}: body byte {at}");
+        }
+        for other in [&trial.body[1..], &trial.body[..trial.body.len() - 1], b""] {
+            let accepted = trial.is_accepted(&trial.head, &Bytes::copy_from_slice(other));
+            assert_eq!(accepted, !trial.covers_body(), "{name}: body cut");
+        }
+        let is_hex = trial.is_hex();
+        for (header, value) in trial.headers() {
+            for (at, bit) in (0..value.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+                let mut flipped = value.clone();
+                flipped[at] ^= 1 << bit;
+                // The two cases of a hex digit, of a media type, or of an authorization scheme, are
+                // one.
+                let has_case = !is_hex && header != CONTENT_TYPE;
+                let is_same = flipped.eq_ignore_ascii_case(&value) && !has_case;
+                let is_scheme = header == "authorization"
+                    && value.contains(&b' ')
+                    && at < 5
+                    && flipped.eq_ignore_ascii_case(&value);
+                let Some(head) = trial.with_header(&header, Some(&flipped)) else { continue };
+                let accepted = trial.is_accepted(&head, &trial.body);
+                let may_be = is_same || is_scheme;
+                assert!(!accepted || may_be, "{name}: {header}, byte {at}, bit {bit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_header_must_be_there_once_and_whole() {
+    for trial in Trial::all() {
+        let name = &trial.name;
+        for (header, value) in trial.headers() {
+            let long = [&value[..], &vec![b'0'; 9 << 10]].concat();
+            let prefixed = [b"x", &value[..]].concat();
+            let extended = [&value[..], b"0"].concat();
+            for (case, spoiled) in [
+                ("dropped", None),
+                ("emptied", Some(&b""[..])),
+                ("blank", Some(&b" \t "[..])),
+                ("cut", Some(&value[..value.len() - 1])),
+                ("begun later", Some(&value[1..])),
+                ("extended", Some(&extended[..])),
+                ("prefixed", Some(&prefixed[..])),
+                ("over-long", Some(&long[..])),
+                ("not ASCII", Some(&b"\xff\xfe\x80"[..])),
+            ] {
+                let head = trial.with_header(&header, spoiled).unwrap();
+                assert!(!trial.is_accepted(&head, &trial.body), "{name}: {header} {case}");
+            }
+            let mut head = trial.head.clone();
+            head.headers.append(&header, HeaderValue::from_bytes(&value).unwrap());
+            let refused = verify(&trial.own, &head, &trial.body).unwrap_err();
+            assert_eq!(refused.kind(), RejectionKind::Repeated, "{name}: {header}");
+        }
+    }
+}
+
+#[test]
+fn another_key_is_not_enough() {
+    for trial in Trial::all() {
+        let other = verifier(trial.provider, OTHER, NOW);
+        let refused = verify(&other, &trial.head, &trial.body).unwrap_err();
+        assert_eq!(refused.kind(), RejectionKind::SignatureMismatch, "{}", trial.name);
+    }
+}
+
+#[test]
+fn a_second_secret_of_a_scheme_is_tried() {
+    for trial in Trial::all() {
+        let Some(scheme) = trial.provider.scheme() else { continue };
+        let both = scheme.verifier_at([secret(OTHER), secret(KEY)], url()).unwrap().clock(at(NOW));
+        let proof = verify(&both, &trial.head, &trial.body).unwrap();
+        assert_eq!(proof.key_index(), 1, "{}", trial.name);
+    }
+}
+
+#[tokio::test]
+async fn the_layer_takes_any_provider_by_name_in_any_cut() {
+    for trial in Trial::all() {
+        let (name, body) = (&trial.name, &trial.body);
+        let layer = SignatureLayer::new(trial.own.clone());
+        for cut in [1, 7, body.len()] {
+            let chunks = body.chunks(cut).map(Bytes::copy_from_slice);
+            let script = Script::data(chunks.collect::<Vec<_>>());
+            let request = Request::from_parts(trial.head.clone(), script);
+            let (response, inner) = send(&layer, request).await;
+            assert_eq!(response.status(), StatusCode::OK, "{name}");
+            let call = inner.only_call();
+            assert_eq!(call.verified().provider(), trial.told());
+            assert_eq!(call.body.bytes(), body, "{name}");
+        }
+        let status = trial.own.defaults().status();
+        let unsigned = Request::post("/hook").body(Script::untouchable()).unwrap();
+        let answer = send(&layer, unsigned).await;
+        assert_refused_with(name, status, RejectionKind::Missing, &answer);
+
+        if trial.covers_body() {
+            let other = Request::from_parts(trial.head.clone(), Script::data(["another body"]));
+            let (response, inner) = send(&layer, other).await;
+            assert_eq!((response.status(), inner.count()), (status, 0), "{name}");
+        }
+    }
+}
+
+#[test]
+fn nothing_shown_holds_the_key_or_the_tag() {
+    let key = std::str::from_utf8(KEY).unwrap();
+    for trial in Trial::all() {
+        let shown = &trial.shown;
+        for canary in [key, &hex(KEY)] {
+            assert!(!shown.contains(canary), "{shown}");
+        }
+        // But for names and ids, what a sender wrote.
+        let values = trial.head.headers.values().map(|value| value.to_str().unwrap());
+        for tag in values.flat_map(|value| value.split(['=', ',', ' ', '/'])) {
+            assert!(
+                tag.len() < 27 || tag.contains("urlencoded") || !shown.contains(tag),
+                "{shown}"
+            );
+        }
+    }
+}
+
+/// What stands in the body, spoiled as headers are.
+fn proof_in_the_body<V: Sign + Debug>(signer: &V, content_type: &str, content: &str) {
+    let provider = by_name(signer.defaults().provider()).unwrap();
+    let name = format!("{} {content_type}", provider.name());
+    let request = Request::post("/hook").header(CONTENT_TYPE, content_type);
+    let request = signed(signer, request.body(content.to_owned()).unwrap(), at(NOW)());
+    let (head, body) = request.unwrap().into_parts();
+    let own = verifier(provider, KEY, NOW);
+    assert_eq!(verify(&own, &head, &body).unwrap().provider(), provider.name());
+    let other = verify(&verifier(provider, OTHER, NOW), &head, &body).unwrap_err();
+    assert_eq!(other.kind(), RejectionKind::SignatureMismatch, "{name}");
+    let kind = |body: &[u8]| {
+        verify(&own, &head, &Bytes::copy_from_slice(body)).err().map(|why| why.kind())
+    };
+    assert!(kind(content.as_bytes()).is_some(), "{name}: without its proof");
+
+    // The proof is what the content has not; each bit of its values counts, but for a hex digit's
+    // case.
+    let text = std::str::from_utf8(&body).unwrap();
+    let key = std::str::from_utf8(KEY).unwrap();
+    let values = text.split(['"', '&', '=', '{', '}', ':', ',']).filter(|value| {
+        let is_name = ["timestamp", "token", "signature", "clientState"].contains(value);
+        !value.is_empty() && !is_name && !content.contains(value)
+    });
+    let mut count = 0;
+    for value in values {
+        count += 1;
+        let start = text.find(value).unwrap();
+        for (at, bit) in
+            (start..start + value.len()).flat_map(|at| (0..8).map(move |bit| (at, bit)))
+        {
+            let mut flipped = body.to_vec();
+            flipped[at] ^= 1 << bit;
+            let is_hex = value.len() == 64 && flipped.eq_ignore_ascii_case(&body);
+            assert!(kind(&flipped).is_some() || is_hex, "{name}: byte {at}, bit {bit}");
+        }
+        for spoiled in ["", &value[1..], &value[..value.len() - 1], &format!("{value}0")] {
+            let spoiled = text.replacen(value, spoiled, 1);
+            assert!(kind(spoiled.as_bytes()).is_some(), "{spoiled}");
+        }
+    }
+    assert!(count > 0, "{name}");
+    let shown = format!("{signer:?} {own:?} {:?}", verify(&own, &head, &body).unwrap());
+    let longest = text.split(['"', '&', '=']).max_by_key(|value| value.len()).unwrap();
+    assert!(!shown.contains(key) && !shown.contains(&hex(KEY)), "{shown}");
+    assert!(longest.len() < 64 || !shown.contains(longest), "{shown}");
+}
+
+#[test]
+fn changed_bit_of_a_proof_in_the_body_is_rejected() {
+    let mailgun = Mailgun::new(secret(KEY)).unwrap().clock(at(NOW));
+    let json = "application/json";
+    proof_in_the_body(&mailgun, json, r#"{"event-data":{}}"#);
+    proof_in_the_body(&mailgun, json, " { } ");
+    proof_in_the_body(&mailgun, "application/x-www-form-urlencoded", "body-plain=a+b");
+    proof_in_the_body(&mailgun, "application/x-www-form-urlencoded", "");
+    let graph = MicrosoftGraph::new(secret(KEY)).unwrap();
+    proof_in_the_body(&graph, json, r#"{"value":[{"changeType":"created"},{}]}"#);
+
+    let odd = MicrosoftGraph::new(Secret::from_bytes("a\"quote\\and\u{1}more").unwrap()).unwrap();
+    let request = Request::post("/").body(r#"{"value":[{}]}"#).unwrap();
+    let (head, body) = signed(&odd, request, at(NOW)()).unwrap().into_parts();
+    assert!(verify(&odd, &head, &body).is_ok());
+    for content in ["", "[]", r#"{"value":{}}"#] {
+        let request = Request::post("/").body(content).unwrap();
+        assert!(signed(&graph, request, at(NOW)()).is_err(), "{content}");
+    }
+    let request = Request::post("/").header(CONTENT_TYPE, json).body("[]").unwrap();
+    assert!(signed(&mailgun, request, at(NOW)()).is_err());
+}
+
+#[cfg(feature = "tenants")]
+type Wrap = fn(BoxVerifier) -> BoxVerifier;
+
+/// One tenant, whose key is [`KEY`], behind a cold cache, and the calls of its store.
+#[cfg(feature = "tenants")]
+fn tenants(provider: Provider, wrap: Wrap) -> (Tenants<BoxVerifier>, Arc<AtomicUsize>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&calls);
+    let store = move |_| {
+        asked.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok::<_, Rejection>(Some(secret(KEY))))
+    };
+    let make = move |secrets: Secrets| {
+        let key = secrets.into_iter().next().unwrap();
+        let credentials = match (provider.credential_kind(), key.expose()) {
+            // The decoy's user and key id are its own, too.
+            (CredentialKind::UserAndPassword, key) if key != KEY => {
+                secret(&[b"nobody:", key].concat())
+            }
+            (CredentialKind::KeyIdAndSecret, key) if key != KEY => {
+                secret(&[b"key-2:", key].concat())
+            }
+            (_, key) => credentials(provider, key),
+        };
+        provider.verifier_at_time(credentials, Some(url()), at(NOW)).map(wrap)
+    };
+    (Tenants::new(store, make).unwrap(), calls)
+}
+
+#[cfg(feature = "tenants")]
+#[tokio::test]
+async fn every_genuine_request_is_looked_up() {
+    fn guess() -> BasicAuth {
+        BasicAuth::new("user", secret(OTHER)).unwrap()
+    }
+    let ways: [(&str, Wrap); 3] = [
+        ("alone", |own| own),
+        ("before another", |own| BoxVerifier::new(any_of(own, guess()))),
+        ("behind another", |own| BoxVerifier::new(any_of(guess(), own))),
+    ];
+    let mut requests: Vec<_> = Trial::all()
+        .into_iter()
+        .map(|trial| (trial.name, trial.provider, trial.head, trial.body))
+        .collect();
+    for (name, content) in [("mailgun", "{}"), ("microsoft_graph", r#"{"value":[{}]}"#)] {
+        let request = Request::post("/hook").header(CONTENT_TYPE, "application/json");
+        let request = request.body(content.to_owned()).unwrap();
+        let signed = match name {
+            "mailgun" => signed(&Mailgun::new(secret(KEY)).unwrap(), request, at(NOW)()),
+            _ => signed(&MicrosoftGraph::new(secret(KEY)).unwrap(), request, at(NOW)()),
+        };
+        let (head, body) = signed.unwrap().into_parts();
+        requests.push((name.to_owned(), by_name(name).unwrap(), head, body));
+    }
+    for (name, provider, head, body) in requests {
+        for (way, wrap) in ways {
+            let request = || Request::from_parts(head.clone(), Script::data([body.clone()]));
+            let (tenants, calls) = tenants(provider, wrap);
+            let layer = SignatureLayer::new(tenants.by_head(|_| Some("t".to_owned())));
+            let (response, _) = send(&layer, request()).await;
+            assert_eq!(response.status(), StatusCode::OK, "{name}, {way}");
+            tenants.clear();
+            let layer = SignatureLayer::new(
+                tenants.by_body(Requires::nothing(), |_, _| Some("t".to_owned())),
+            );
+            let (response, _) = send(&layer, request()).await;
+            assert_eq!(response.status(), StatusCode::OK, "{name}, {way}, by the body");
+            assert_eq!(calls.load(Ordering::SeqCst), 2, "{name}, {way}");
+        }
+    }
+}
+
+#[cfg(feature = "tenants")]
+#[tokio::test]
+async fn no_unsigned_request_is_looked_up() {
+    for provider in all() {
+        let name = provider.name();
+        let (tenants, calls) = tenants(provider, |own| own);
+        let request = || Request::post("/hook").header(CONTENT_TYPE, "application/json");
+        // Their proof stands in the body.
+        let expected = if matches!(name, "mailgun" | "microsoft_graph") { 1 } else { 0 };
+        let by_head = SignatureLayer::new(tenants.by_head(|_| Some("t".to_owned())));
+        let by_body =
+            SignatureLayer::new(tenants.by_body(Requires::nothing(), |_, _| Some("t".to_owned())));
+        let (response, _) = send(&by_head, request().body(Script::data([BODY])).unwrap()).await;
+        let refused = response.extensions().get::<Rejection>().unwrap();
+        assert!(expected == 1 || refused.kind() == RejectionKind::Missing, "{name}: {refused}");
+        assert_eq!(calls.load(Ordering::SeqCst), expected, "{name}");
+        tenants.clear();
+        send(&by_body, request().body(Script::data([BODY])).unwrap()).await;
+        assert_eq!(calls.load(Ordering::SeqCst), 2 * expected, "{name}, by the body");
+    }
+}
+
+#[tokio::test]
+async fn tenants_of_different_providers_share_one_layer() {
+    let layer = SignatureLayer::by_head(|head: &Parts| {
+        let (_, name) = head.uri.path().rsplit_once('/').unwrap_or_default();
+        let provider = by_name(name).map_err(Rejection::unavailable);
+        async move { Ok(provider?.verifier_at_time(secret(KEY), None, at(NOW))?.for_tenant("t")) }
+    });
+    for name in ["github", "stripe", "slack", "zoom"] {
+        let scheme = match name {
+            "slack" => &Slack::SCHEME,
+            _ => by_name(name).unwrap().scheme().unwrap(),
+        };
+        let signer = scheme.verifier(secret(KEY)).unwrap().clock(at(NOW));
+        let request = Request::post("/").body(Bytes::from("{}")).unwrap();
+        let (mut head, body) = signed(&signer, request, at(NOW)()).unwrap().into_parts();
+        head.uri = format!("/hooks/{name}").parse().unwrap();
+        let (response, inner) = send(&layer, Request::from_parts(head, Script::data([body]))).await;
+        assert_eq!(response.status(), StatusCode::OK, "{name}");
+        let call = inner.only_call();
+        assert_eq!((call.verified().provider(), call.verified().tenant()), (name, Some("t")));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// No bytes in a header make a verifier panic or accept.
+    #[test]
+    fn junk_in_any_header_is_refused(junk in prop::collection::vec(any::<u8>(), 0..80)) {
+        static TRIALS: std::sync::LazyLock<Vec<Trial>> = std::sync::LazyLock::new(Trial::all);
+        for trial in TRIALS.iter() {
+            for (header, genuine) in trial.headers() {
+                // A version such as `1` is short enough to be drawn.
+                if junk.trim_ascii() == genuine.trim_ascii() {
+                    continue;
+                }
+                let Some(head) = trial.with_header(&header, Some(&junk)) else { return Ok(()) };
+                let accepted = trial.is_accepted(&head, &trial.body);
+                prop_assert!(!accepted, "{}: {header}", trial.name);
+            }
+        }
+    }
+}
+
+/// By name, too: the current secret first, and the one that matched is told.
+#[test]
+fn a_rotation_by_name_tells_which_secret_matched() {
+    for trial in Trial::all() {
+        let (name, provider) = (&trial.name, trial.provider);
+        let (own, other) = (credentials(provider, KEY), credentials(provider, OTHER));
+        let other = match (provider.credential_kind(), other.expose()) {
+            // A rotation there brings another id.
+            (CredentialKind::KeyIdAndSecret, other) => {
+                Secret::from_bytes([b"other-", other].concat()).unwrap()
+            }
+            _ => other,
+        };
+        let build = |secrets: Vec<Secret>| provider.verifier_at_time(secrets, Some(url()), at(NOW));
+        for (secrets, index) in [
+            (vec![own.clone()], 0),
+            (vec![own.clone(), other.clone()], 0),
+            (vec![other.clone(), own.clone()], 1),
+        ] {
+            let verified = verify(&build(secrets).unwrap(), &trial.head, &trial.body);
+            assert_eq!(verified.unwrap().key_index(), index, "{name}");
+        }
+        assert!(verify(&build(vec![other]).unwrap(), &trial.head, &trial.body).is_err(), "{name}");
+        assert_eq!(
+            build(vec![own; 17]).unwrap_err(),
+            tower_webhook::ConfigError::TooManySecrets,
+            "{name}"
+        );
+        assert_eq!(
+            build(Vec::new()).unwrap_err(),
+            tower_webhook::ConfigError::SecretEmpty,
+            "{name}"
+        );
+    }
+    let datadog = by_name("datadog").unwrap();
+    assert!(datadog.verifier(["x-a:token", "X-A:other token"]).is_ok());
+    let mixed = datadog.verifier(["x-a:token", "x-b:other token"]).unwrap_err();
+    assert!(mixed.to_string().contains("`x-header:token`"), "{mixed}");
+}

@@ -1,0 +1,19 @@
+//! Providers of the catalogue.
+
+pub(crate) mod challenges;
+#[cfg(feature = "sign")]
+pub(crate) mod conformance;
+#[cfg(feature = "sign")]
+pub(crate) mod deliveries;
+pub(crate) mod exchange;
+pub(crate) mod facts;
+pub(crate) mod mailgun;
+#[cfg(feature = "multipart")]
+pub(crate) mod multipart;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod peers;
+pub(crate) mod registry;
+#[cfg(feature = "sign")]
+pub(crate) mod tokens;
+pub(crate) mod twilio;
+pub(crate) mod vectors;

@@ -1,0 +1,6 @@
+//! Declared schemes.
+
+#[cfg(feature = "asymmetric")]
+pub(crate) mod asymmetric;
+pub(crate) mod declaration;
+pub(crate) mod families;
