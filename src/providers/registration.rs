@@ -23,7 +23,7 @@ pub(crate) struct Registration {
     pub(crate) entries: &'static [Entry],
 }
 
-/// What a provider signs.
+/// Algorithm and signed content of a provider.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Signature {
     Scheme(&'static Scheme),

@@ -19,7 +19,7 @@ pub(crate) struct ClaimGuard<T: ReplayStore> {
     on_drop: OnDrop,
 }
 
-/// What a drop of the guard does with the claim.
+/// Action of a drop of the guard on the claim.
 enum OnDrop {
     /// The handler has not succeeded.
     Release,

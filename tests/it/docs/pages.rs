@@ -231,7 +231,7 @@ fn constant(status: http::StatusCode) -> String {
 struct Page {
     type_name: &'static str,
     policy: &'static DeliveryPolicy,
-    /// What is signed and how, in words.
+    /// Algorithm and signed content, in words.
     signature: String,
     /// The registry's entries of this type.
     entries: Vec<Provider>,
