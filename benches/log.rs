@@ -7,6 +7,9 @@
 #![allow(missing_docs, reason = "a bench")]
 #![allow(clippy::unwrap_used, reason = "a failed bench says where")]
 
+#[path = "support/signature.rs"]
+mod signature;
+
 use std::{
     env,
     net::SocketAddr,
@@ -15,13 +18,11 @@ use std::{
 
 use axum::{Extension, Json, Router, routing::post};
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderValue, Request};
+use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tokio::net::{TcpListener, TcpStream};
 use tower_webhook::{
     SignatureLayer, Verified,
@@ -29,7 +30,8 @@ use tower_webhook::{
     providers::Meta,
 };
 
-const SECRET: &str = "test-secret-0123456789abcdef-0123";
+use self::signature::{SECRET, signature};
+
 const CONNECTIONS: usize = 16;
 
 async fn handler(Extension(verified): Extension<Verified>, Json(event): Json<Value>) {
@@ -63,11 +65,7 @@ async fn serve(layer: SignatureLayer<Meta>) -> SocketAddr {
 
 /// Sends so many deliveries over several connections, and returns how many went in a second.
 async fn round(address: SocketAddr, deliveries: usize, body: &Bytes) -> f64 {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(body);
-    let tag: String =
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    let signature = HeaderValue::try_from(format!("sha256={tag}")).unwrap();
+    let signature = signature(body);
     let start = Instant::now();
     let connections: Vec<_> = (0..CONNECTIONS)
         .map(|_| {

@@ -13,10 +13,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
-use sha2::Sha256;
 use tower::{Layer, Service, service_fn};
 use tower_webhook::{
     SignatureLayer,
@@ -24,9 +22,11 @@ use tower_webhook::{
     replay::{ClaimToken, MemoryReplayStore, ReplayLayer, ReplayStore},
 };
 
-use self::support::{Case, ROUNDS, case, ready, rounds};
+use self::support::{
+    Case, ROUNDS, case, ready, rounds,
+    signature::{SECRET, hmac_sha256},
+};
 
-const SECRET: &str = "test-secret-0123456789abcdef-0123";
 const NOW: u64 = 1_700_000_000;
 const BODY: usize = 1024;
 
@@ -35,10 +35,7 @@ fn deliveries(count: usize) -> impl Iterator<Item = Request<Full<Bytes>>> {
     let deliveries: Vec<(HeaderValue, Bytes)> = (0..count)
         .map(|number| {
             let body = format!("{number:0BODY$}");
-            let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-            mac.update(format!("{NOW}.{body}").as_bytes());
-            let tag = mac.finalize().into_bytes();
-            let tag: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
+            let tag = hmac_sha256(format!("{NOW}.{body}").as_bytes());
             (HeaderValue::try_from(format!("t={NOW},v1={tag}")).unwrap(), Bytes::from(body))
         })
         .collect();

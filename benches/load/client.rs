@@ -12,8 +12,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -22,7 +20,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::server::SECRET;
+use crate::signature::hmac_sha256;
 
 /// Connections that are opened at a time, each of which takes a millisecond at least. The kernel takes
 /// them before the server does, and with its queue full it lets each wait for seconds.
@@ -30,12 +28,6 @@ const OPENING: usize = 32;
 
 /// Nobody waits longer than this for an answer.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-pub(crate) fn signature(body: &[u8]) -> Result<String, Box<dyn Error>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes())?;
-    mac.update(body);
-    Ok(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
-}
 
 /// A head with this signature, whose body is `framing`.
 pub(crate) fn head(signature: &str, framing: &str) -> Vec<u8> {
@@ -62,10 +54,10 @@ pub(crate) fn unsigned(declared: usize, sent: usize) -> Arc<[u8]> {
     request.into()
 }
 
-pub(crate) fn genuine(body: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut request = head(&signature(body)?, &format!("content-length: {}", body.len()));
+pub(crate) fn genuine(body: &[u8]) -> Vec<u8> {
+    let mut request = head(&hmac_sha256(body), &format!("content-length: {}", body.len()));
     request.extend_from_slice(body);
-    Ok(request)
+    request
 }
 
 /// What came back on a connection.
@@ -210,7 +202,7 @@ pub(crate) struct Honest {
 
 impl Honest {
     pub(crate) fn start(address: SocketAddr) -> Result<Self, Box<dyn Error>> {
-        let request = genuine(&[b'x'; 1024])?;
+        let request = genuine(&[b'x'; 1024]);
         let ends = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ends);
         let thread = thread::spawn(move || {

@@ -23,9 +23,10 @@ use tower_webhook::{
 
 use crate::{
     Failure, Load, MIB,
-    client::{Honest, count, genuine, once, p99, signature},
+    client::{Honest, count, genuine, once, p99},
     ms,
-    server::{BODY_LIMIT, SECRET, Server},
+    server::{BODY_LIMIT, Server},
+    signature::{SECRET, signature},
 };
 
 const ROUNDS: usize = 3;
@@ -69,7 +70,7 @@ impl Load {
         let name = format!("strict, {seconds} MiB of dots in {seconds} s");
         let file = directory.file("strict.db");
         let server = Server::start_logging(2, &file)?;
-        let long = genuine(&vec![b'.'; MIB])?;
+        let long = genuine(&vec![b'.'; MIB]);
         once(server.address, &long).await?;
         let (mut without, mut with, mut sent, mut refused) = (Vec::new(), Vec::new(), 0, 0);
         let mut took = Duration::ZERO;
@@ -160,7 +161,7 @@ async fn ticks_while_logging(file: Option<PathBuf>) -> Result<Duration, Failure>
         ready(Ok::<_, Infallible>(Response::new(String::new())))
     }));
     let body = Bytes::from(vec![b'.'; MIB]);
-    let signature = format!("sha256={}", signature(&body)?);
+    let signature = signature(&body);
 
     let send = async {
         for _ in 0..BODIES {

@@ -5,6 +5,8 @@
 mod client;
 mod dots;
 mod server;
+#[path = "../support/signature.rs"]
+mod signature;
 
 use std::{
     env,
@@ -19,9 +21,10 @@ use tokio::time::sleep;
 use self::{
     client::{
         Answer, Honest, Open, answers, answers_to_tricklers, count, forged, genuine, head, once,
-        open_all, p99, signature, unsigned,
+        open_all, p99, unsigned,
     },
     server::{Server, Settings, serve, serve_logging},
+    signature::hmac_sha256,
 };
 
 const KIB: usize = 1 << 10;
@@ -182,7 +185,7 @@ impl Load {
 
     async fn tiny_chunks(&mut self) -> Result<(), Failure> {
         let connections = 64_usize.div_ceil(self.divisor);
-        let mut request = head(&signature(&vec![b'x'; MIB])?, "transfer-encoding: chunked");
+        let mut request = head(&hmac_sha256(&vec![b'x'; MIB]), "transfer-encoding: chunked");
         request.extend_from_slice(&b"1\r\nx\r\n".repeat(MIB));
         request.extend_from_slice(b"0\r\n\r\n");
         let request: Arc<[u8]> = request.into();
@@ -271,7 +274,7 @@ impl Load {
         let draining = 1024.min(connections) * 96 * KIB;
         let goal = budget * 13 / 10 + connections * 20 * KIB + draining;
         self.row(&format!("{name}: peak growth"), mib(growth), mib(goal), growth <= goal);
-        let after = once(server.address, &genuine(&vec![b'x'; budget.min(MIB)])?).await?.status;
+        let after = once(server.address, &genuine(&vec![b'x'; budget.min(MIB)])).await?.status;
         self.row(&format!("{name}: a genuine request after it"), after, 200, after == 200);
         Ok(())
     }
@@ -391,7 +394,7 @@ impl Load {
         let budget = connections * sent + KIB;
         let server = Server::start(self.guarded(budget))?;
         // The first request opens what the server opens once.
-        once(server.address, &genuine(b"x")?).await?;
+        once(server.address, &genuine(b"x")).await?;
         sleep(Duration::from_millis(500)).await;
         let before = server.descriptors()?;
         let request = forged(64 * KIB, sent);
@@ -415,7 +418,7 @@ impl Load {
             last <= goal,
         );
         // A body as large as the whole budget is refused while anybody holds a byte of it.
-        let whole = once(server.address, &genuine(&vec![b'x'; budget])?).await?.status;
+        let whole = once(server.address, &genuine(&vec![b'x'; budget])).await?.status;
         self.row(&format!("{name}: a body as large as the budget"), whole, 200, whole == 200);
         Ok(())
     }

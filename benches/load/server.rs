@@ -23,9 +23,7 @@ use hyper_util::{
 use tokio::net::TcpListener;
 use tower_webhook::{SignatureLayer, layer::Drain, providers::Meta};
 
-use crate::dots::strict_router;
-
-pub(crate) const SECRET: &str = "my-app-secret";
+use crate::{dots::strict_router, signature::SECRET};
 
 /// What the layer is set to. Without it the same server reads and drops every body: that is hyper's
 /// own share.

@@ -10,36 +10,20 @@ use axum::{
     routing::post,
 };
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use sha2::Sha256;
 use tower::{Layer, Service, ServiceExt, service_fn, util::MapRequestLayer};
 use tower_webhook::{SignatureLayer, providers::Meta};
 
-use crate::support::{Case, case, ready};
-
-pub(crate) const SECRET: &str = "test-secret-0123456789abcdef-0123";
-
-pub(crate) type HmacSha256 = Hmac<Sha256>;
+use crate::support::{
+    Case, case, ready,
+    signature::{SECRET, keyed, signature},
+};
 
 /// As large as `Verified`, for a baseline that leaves a mark of its own.
 #[derive(Clone)]
 struct Mark(#[expect(dead_code, reason = "its size counts")] [u64; 27]);
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub(crate) fn keyed() -> HmacSha256 {
-    HmacSha256::new_from_slice(SECRET.as_bytes()).unwrap()
-}
-
-/// What Meta puts into its header for this body.
-pub(crate) fn signature(body: &[u8]) -> http::HeaderValue {
-    let tag = keyed().chain_update(body).finalize().into_bytes();
-    http::HeaderValue::try_from(format!("sha256={}", hex(&tag))).unwrap()
-}
 
 pub(crate) fn request<B>(signature: &http::HeaderValue, body: B) -> Request<B> {
     let mut request = Request::new(body);

@@ -2,6 +2,8 @@
 //! busy machine slows all of them.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
+pub(crate) mod signature;
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     fmt,

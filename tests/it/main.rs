@@ -10,6 +10,7 @@ mod delivery_log;
 mod docs;
 mod examples;
 mod frameworks;
+mod genuine;
 mod layer;
 mod net;
 mod observe;

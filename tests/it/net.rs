@@ -5,7 +5,6 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -18,7 +17,6 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use sha1::Sha1;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -28,7 +26,7 @@ use tokio::{
 };
 use tower::Service;
 
-use crate::support::{BoxError, SECRET};
+use crate::support::{BoxError, SECRET, Sha1Mac, mac};
 
 /// A hang fails the one test instead of stopping the suite.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
@@ -240,8 +238,6 @@ impl Raw {
 
 /// Twilio's signature under [`SECRET`] over a URL and what follows it, by the primitive.
 pub(crate) fn twilio_signature(url: &str, parameters: &str) -> String {
-    let mut mac = Hmac::<Sha1>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(url.as_bytes());
-    mac.update(parameters.as_bytes());
-    BASE64_STANDARD.encode(mac.finalize().into_bytes())
+    let signed = format!("{url}{parameters}");
+    BASE64_STANDARD.encode(mac::<Sha1Mac>(SECRET.as_bytes(), signed.as_bytes()))
 }

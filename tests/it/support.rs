@@ -22,7 +22,8 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body::{Body, Frame, SizeHint};
-use sha2::Sha256;
+use sha1::Sha1;
+use sha2::{Sha256, Sha384, Sha512};
 use tower::{Layer, Service, ServiceExt};
 use tower_webhook::{
     BufferedBody, ConfigError, IntoSecrets, Outcome, PublicUrl, Rejection, RejectionKind, Secret,
@@ -46,11 +47,21 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Hex HMAC-SHA256, by the primitive.
-pub(crate) fn hmac_sha256(key: &str, message: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+/// The MAC by the primitive.
+pub(crate) fn mac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = <M as KeyInit>::new_from_slice(key).unwrap();
     mac.update(message);
-    hex(&mac.finalize().into_bytes())
+    mac.finalize().into_bytes().to_vec()
+}
+
+pub(crate) type Sha1Mac = Hmac<Sha1>;
+pub(crate) type Sha256Mac = Hmac<Sha256>;
+pub(crate) type Sha384Mac = Hmac<Sha384>;
+pub(crate) type Sha512Mac = Hmac<Sha512>;
+
+/// Hex HMAC-SHA256.
+pub(crate) fn hmac_sha256(key: &str, message: &[u8]) -> String {
+    hex(&mac::<Sha256Mac>(key.as_bytes(), message))
 }
 
 /// The layer that most tests use: Meta's, with [`SECRET`].

@@ -16,9 +16,10 @@ use tower_webhook::{
 
 use crate::{
     code::statements,
-    layer::head::{Headers, NOW, Role, Sent, Sha1Mac, Sha256Mac, WHSEC, genuine, mac},
+    genuine::{Headers, NOW, Role, Sent, WHSEC, genuine},
     support::{
-        AtTime, SECRET, Script, assert_refused, at, hex, hmac_sha256, meta_layer, secret, send,
+        AtTime, SECRET, Script, Sha1Mac, Sha256Mac, assert_refused, at, hex, hmac_sha256, mac,
+        meta_layer, secret, send,
     },
 };
 

@@ -13,8 +13,8 @@ use tower_webhook::{
 };
 
 use crate::{
-    layer::head::{WHSEC, genuine},
-    support::{SECRET, head_of, hex, meta_request, secret, verify},
+    genuine::{WHSEC, genuine},
+    support::{SECRET, Sha256Mac, head_of, hex, mac, meta_request, secret, verify},
 };
 
 #[test]
@@ -494,8 +494,7 @@ fn unpadded_secret_is_accepted_signature_is_not() {
     let canonical = STANDARD.encode([b'k'; 32]);
     let cut = Secret::new(canonical.trim_end_matches('=')).unwrap();
     let verifier = scheme.verifier(cut).unwrap();
-    let tag = STANDARD
-        .encode(crate::layer::head::mac::<crate::layer::head::Sha256Mac>(&[b'k'; 32], b"x"));
+    let tag = STANDARD.encode(mac::<Sha256Mac>(&[b'k'; 32], b"x"));
     let judge = |tag: &str| {
         let head = http::Request::post("/").header("x-s", tag).body(()).unwrap().into_parts().0;
         verify(&verifier, &head, &Bytes::from("x"))

@@ -19,10 +19,9 @@ use tracing::subscriber::DefaultGuard;
 use super::{post, serve_with_addresses};
 use crate::{
     delivery_log::helpers::{NOW, TempDir, rows},
-    layer::head::{Sha1Mac, mac},
     net,
     observe::tracing::Lines,
-    support::at,
+    support::{Sha1Mac, at, mac},
 };
 
 #[path = "../../../examples/twilio_tenants.rs"]

@@ -9,7 +9,7 @@ use tower_webhook::{
 };
 
 use crate::{
-    layer::head::genuine,
+    genuine::genuine,
     support::{SECRET, Script, hmac_sha256, meta_layer, meta_request, secret, send},
 };
 

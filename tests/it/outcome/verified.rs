@@ -12,7 +12,7 @@ use tower_webhook::{
     verifier::{all_of, any_of, verifier_fn},
 };
 
-use crate::support::{AtTime, at, head_of, hmac_sha256, verify};
+use crate::support::{AtTime, Sha256Mac, at, head_of, hmac_sha256, mac, verify};
 
 const NOW: u64 = 1_700_000_000;
 const BODY: &str = "hello";
@@ -67,10 +67,9 @@ fn signature_in_other_case_has_same_replay_key() {
 
 fn standard_webhooks(id: &'static [u8]) -> Request<()> {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    use hmac::{Hmac, KeyInit, Mac};
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"key key key key key key ").unwrap();
-    mac.update(format!("msg_1.{NOW}.{BODY}").as_bytes());
-    let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+    let signed = format!("msg_1.{NOW}.{BODY}");
+    let tag = mac::<Sha256Mac>(b"key key key key key key ", signed.as_bytes());
+    let signature = format!("v1,{}", STANDARD.encode(tag));
     Request::post("/")
         .header("webhook-id", HeaderValue::from_bytes(id).unwrap())
         .header("webhook-timestamp", NOW)

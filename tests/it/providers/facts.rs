@@ -3,9 +3,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
 use http::{Request, request::Parts};
-use sha2::Sha256;
 use tower_webhook::{
     PublicUrl,
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch, TimestampStale},
@@ -14,7 +12,7 @@ use tower_webhook::{
     scheme::{Component, SignatureFormat, TimestampFormat, TimestampSource, Tolerance},
 };
 
-use crate::support::{AtTime, at, hex, verify};
+use crate::support::{self, AtTime, Sha256Mac, at, hex, verify};
 
 const SECRET: &str = "the secret of a vendor";
 const NOW: u64 = 1_700_000_000;
@@ -24,8 +22,7 @@ fn secret() -> Secret {
 }
 
 fn mac(key: &str, content: &[u8]) -> Vec<u8> {
-    let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
-    mac.chain_update(content).finalize().into_bytes().to_vec()
+    support::mac::<Sha256Mac>(key.as_bytes(), content)
 }
 
 fn head(headers: &[(&str, &str)]) -> Parts {

@@ -13,8 +13,8 @@ use tower_webhook::{
 };
 
 use crate::{
-    layer::head::{Sent, Sha1Mac, Sha256Mac, mac},
-    support::{SECRET, Script, assert_refused, hex, secret, send, verify},
+    genuine::Sent,
+    support::{SECRET, Script, Sha1Mac, Sha256Mac, assert_refused, hex, mac, secret, send, verify},
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -2,6 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
@@ -17,7 +18,10 @@ use tower_webhook::{
 use super::{
     Handler, NOW, Slow, TestClock, Then, call, delivery, delivery_at, poll_once, stack, status,
 };
-use crate::support::{AtTime, SECRET, at, hmac_sha256, meta_layer, meta_request, secret};
+use crate::{
+    net::twilio_signature,
+    support::{AtTime, SECRET, Sha256Mac, at, hmac_sha256, mac, meta_layer, meta_request, secret},
+};
 
 const OK: StatusCode = StatusCode::OK;
 const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
@@ -211,11 +215,7 @@ async fn signed_id_identifies_delivery_and_time_does_not() {
     let standard =
         StandardWebhooks::new(Secret::from_bytes(key.to_vec()).unwrap()).unwrap().clock(at(NOW));
     let request = |id: &str, time: u64, extra: &str| {
-        use base64::Engine as _;
-        use hmac::{Hmac, KeyInit, Mac};
-        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key).unwrap();
-        mac.update(format!("{id}.{time}.body").as_bytes());
-        let tag = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+        let tag = STANDARD.encode(mac::<Sha256Mac>(&key, format!("{id}.{time}.body").as_bytes()));
         Request::post("/")
             .header("webhook-id", id)
             .header("webhook-timestamp", time)
@@ -239,9 +239,8 @@ async fn signed_id_identifies_delivery_and_time_does_not() {
 fn body_only() -> [[Request<Full<Bytes>>; 2]; 2] {
     let tag = hmac_sha256(SECRET, b"{}");
     let base64 = {
-        use base64::Engine as _;
         let bytes = (0..32).map(|at| u8::from_str_radix(&tag[2 * at..2 * at + 2], 16).unwrap());
-        base64::engine::general_purpose::STANDARD.encode(bytes.collect::<Vec<_>>())
+        STANDARD.encode(bytes.collect::<Vec<_>>())
     };
     let request = |header: &str, value: &str, id_header: &str, id: &str| {
         Request::post("/")
@@ -278,15 +277,11 @@ async fn identical_bodies_are_all_handled_unless_guarded() {
 
 #[tokio::test]
 async fn shifted_twilio_form_boundary_is_same_delivery() {
-    use base64::Engine as _;
-    use hmac::{Hmac, KeyInit, Mac};
     let url = "https://example.com/sms";
     let origin = PublicUrl::base("https://example.com").unwrap();
     let twilio = Twilio::new(secret(), origin).unwrap();
     let request = |body: &'static str| {
-        let mut mac = Hmac::<sha1::Sha1>::new_from_slice(SECRET.as_bytes()).unwrap();
-        mac.update(format!("{url}BodyxToy").as_bytes());
-        let tag = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+        let tag = twilio_signature(url, "BodyxToy");
         Request::post("/sms")
             .header("content-type", "application/x-www-form-urlencoded")
             .header("x-twilio-signature", tag)

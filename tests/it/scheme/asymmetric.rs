@@ -17,9 +17,8 @@ use tower_webhook::{
     verifier::any_of,
 };
 
-use crate::{
-    layer::head::{Sha256Mac, mac},
-    support::{AtTime, Inner, Script, Timed, at, head_of, hex, secret, send, verify},
+use crate::support::{
+    AtTime, Inner, Script, Sha256Mac, Timed, at, head_of, hex, mac, secret, send, verify,
 };
 
 #[derive(Clone, Debug, Deserialize)]

@@ -21,8 +21,11 @@ use tower_webhook::{
 };
 
 use crate::{
-    layer::head::{NOW, Sha1Mac, Sha256Mac, Sha384Mac, Sha512Mac, mac},
-    support::{AtTime, SECRET, Script, Timed, at, head_of, hex, hmac_sha256, secret, send, verify},
+    genuine::NOW,
+    support::{
+        AtTime, SECRET, Script, Sha1Mac, Sha256Mac, Sha384Mac, Sha512Mac, Timed, at, head_of, hex,
+        hmac_sha256, mac, secret, send, verify,
+    },
 };
 
 const BODY: &str = r#"{"a":1}"#;

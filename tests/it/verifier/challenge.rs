@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use tower_webhook::{
@@ -19,10 +18,10 @@ use tower_webhook::{
 };
 
 use crate::{
-    layer::head::{NOW, Sent},
+    genuine::{NOW, Sent},
     support::{
-        AtTime, ByNameAtTime, SECRET, Script, Timed, assert_refused, at, hmac_sha256, kind,
-        meta_layer, meta_request, meta_signature, secret, send,
+        AtTime, ByNameAtTime, SECRET, Script, Sha256Mac, Timed, assert_refused, at, hmac_sha256,
+        kind, mac, meta_layer, meta_request, meta_signature, secret, send,
     },
 };
 
@@ -290,9 +289,7 @@ async fn assert_answered(name: &str, sent: Sent, content_type: &str, answer: &st
 }
 
 fn hmac_base64(message: &str) -> String {
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(message.as_bytes());
-    STANDARD.encode(mac.finalize().into_bytes())
+    STANDARD.encode(mac::<Sha256Mac>(SECRET.as_bytes(), message.as_bytes()))
 }
 
 #[tokio::test]

@@ -27,7 +27,10 @@ use crate::{
     client::{Server, answer, head, parse},
     frames::Frames,
     report::{Row, row},
-    support::{Spread, bytes as allocated},
+    support::{
+        Spread, bytes as allocated,
+        signature::{keyed, signature},
+    },
 };
 
 const UPLOADS: usize = 1000;
@@ -36,7 +39,7 @@ const FRAME: usize = 16 << 10;
 
 fn upload() -> (Vec<u8>, Bytes) {
     let body = Bytes::from(vec![b'x'; MIB]);
-    let request = cases::request(&cases::signature(&body), body.clone());
+    let request = cases::request(&signature(&body), body.clone());
     (head(&request, ""), body)
 }
 
@@ -126,7 +129,7 @@ fn last_byte(kinds: &[&str]) -> Vec<Vec<f64>> {
 /// body is copied at least and at most.
 fn frames() -> (Spread, Spread, f64, f64) {
     let body = Bytes::from(vec![b'x'; MIB]);
-    let signature = cases::signature(&body);
+    let signature = signature(&body);
     let (mut last, mut hash) = (Vec::new(), Vec::new());
     let (is_copied, mut moved) = (Cell::new(false), 0.0);
     let inner = service_fn(async |request: Request<BufferedBody>| {
@@ -149,7 +152,7 @@ fn frames() -> (Spread, Spread, f64, f64) {
         // The growth of the buffer may have moved what it held.
         moved = (after.1 - before.1) as f64 / MIB as f64;
         let start = Instant::now();
-        black_box(cases::keyed().chain_update(&body[..FRAME]).finalize());
+        black_box(keyed().chain_update(&body[..FRAME]).finalize());
         hash.push(start.elapsed().as_secs_f64() * 1e6);
     }
     let copied = f64::from(u8::from(is_copied.get()));

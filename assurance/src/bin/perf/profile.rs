@@ -13,7 +13,7 @@ use tower_webhook::{
     sign::{Sign, signed},
 };
 
-use crate::{cases::SECRET, support::ready};
+use crate::support::{ready, signature::SECRET};
 
 pub(crate) fn run(what: &str, count: usize) {
     let secret = || Secret::new(SECRET).unwrap();

@@ -23,8 +23,9 @@ use tower::util::MapRequestLayer;
 use tower_webhook::SignatureLayer;
 
 use crate::{
-    cases::{by_hand, keyed, layer, router, tag_by_hand},
+    cases::{by_hand, layer, router, tag_by_hand},
     profile::twilio,
+    support::signature::keyed,
 };
 
 /// By hand too, but hashed while it comes, into one buffer that doubles.

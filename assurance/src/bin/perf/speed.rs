@@ -13,9 +13,12 @@ use tower_webhook::{
 };
 
 use crate::{
-    cases::{self, HmacSha256, SECRET},
+    cases,
     report::{Row, row},
-    support::{Case, Rounds, case, rounds},
+    support::{
+        Case, Rounds, case, rounds,
+        signature::{HmacSha256, SECRET, keyed},
+    },
 };
 
 fn run(cases: Vec<Case>, size: usize) -> Rounds {
@@ -128,7 +131,7 @@ pub(crate) fn second_secret() -> Vec<Row> {
             let body = Bytes::from(vec![b'x'; size]);
             let request = Request::post("/").body(body.clone()).unwrap();
             let (head, _) = signed(&one, request, SystemTime::now()).unwrap().into_parts();
-            let keyed = cases::keyed();
+            let keyed = keyed();
             let [bytes1, bytes2, bytes3] = [(); 3].map(|()| body.clone());
             let head2 = head.clone();
             let cases = vec![

@@ -9,7 +9,7 @@ use crate::{
     client::{Load, Server, head, load},
     profile,
     report::{Row, row},
-    support::Spread,
+    support::{Spread, signature::signature},
 };
 
 const ROUNDS: usize = 41;
@@ -51,7 +51,7 @@ fn told(kind: &str, loads: &[Load]) -> String {
 
 pub(crate) fn json() -> Vec<Row> {
     let body = Bytes::from(vec![b'x'; 1 << 10]);
-    let request = cases::request(&cases::signature(&body), body);
+    let request = cases::request(&signature(&body), body);
     let wire =
         [&head(&request, "content-type: application/json\r\n"), &request.body()[..]].concat();
     let kinds = ["unverified", "no-op", "by hand", "layer"];

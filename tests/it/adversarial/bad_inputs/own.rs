@@ -13,10 +13,8 @@ use ::axum::Router;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use sha2::Sha256;
 use tower::{Layer, ServiceExt};
 use tower_webhook::{
     PublicKey, SignatureLayer, Verified,
@@ -36,7 +34,8 @@ use crate::{
     net,
     observe::tracing::Lines,
     support::{
-        AtTime, Event, Inner, Script, at, head_of, meta_layer, meta_request, secret, send, verify,
+        AtTime, Event, Inner, Script, Sha256Mac, at, head_of, hmac_sha256, mac, meta_layer,
+        meta_request, secret, send, verify,
     },
 };
 
@@ -104,9 +103,7 @@ pub(super) async fn compressed(entry: &Entry) {
     for (_, mut case) in entry_cases(entry) {
         case.body = gzip.clone();
         assert!(case.body.len() < 20_000, "{entry}: {}", case.body.len());
-        let mut mac = Hmac::<Sha256>::new_from_slice(case.secrets[0].as_bytes()).unwrap();
-        mac.update(&case.body);
-        let tag = crate::support::hex(&mac.finalize().into_bytes());
+        let tag = hmac_sha256(&case.secrets[0], &case.body);
         case.set("X-Hub-Signature-256", format!("sha256={tag}").as_bytes());
         let expected = Expected { about: &entry.id, statuses: &[StatusCode::OK], by_head: false };
         let verifier = build("github", &case, Url::Base).unwrap();
@@ -261,9 +258,7 @@ pub(super) async fn public_key_as_secret(entry: &Entry) {
     let content = [content.as_bytes(), &case.body].concat();
     let bytes = BASE64_STANDARD.decode(KEY).unwrap();
     for key in [&bytes[..], KEY.as_bytes(), format!("whpk_{KEY}").as_bytes()] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-        mac.update(&content);
-        let tag = BASE64_STANDARD.encode(mac.finalize().into_bytes());
+        let tag = BASE64_STANDARD.encode(mac::<Sha256Mac>(key, &content));
         for version in ["v1", "v1a", "v2"] {
             let mut case = case.clone();
             case.set("webhook-signature", format!("{version},{tag}").as_bytes());
