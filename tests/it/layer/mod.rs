@@ -7,4 +7,5 @@ pub(crate) mod composition;
 pub(crate) mod drain;
 pub(crate) mod frames;
 pub(crate) mod head;
+pub(crate) mod panics;
 pub(crate) mod readiness;

@@ -6,7 +6,6 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_webhook::{
     Context, Outcome, Rejection, RejectionKind, Secret, SignatureLayer, Verified, Verifier,
-    layer::Requires,
     layer::default_response,
     providers::{Meta, WebexContactCenter, Wsapi},
     verifier::{VerifierDefaults, verifier_fn},
@@ -283,70 +282,6 @@ async fn http1_connection_closes_unless_body_has_ended() {
     let (response, _) = send(&meta_layer(), request).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert!(!response.headers().contains_key(header::CONNECTION));
-}
-
-#[tokio::test]
-async fn panic_in_verifier_or_lookup_is_answered_with_500() {
-    #[derive(Clone)]
-    struct Panics(&'static str);
-    impl Panics {
-        fn at(&self, step: &str) {
-            assert_ne!(self.0, step, "the verifier panics");
-        }
-    }
-    impl Verifier for Panics {
-        type State = ();
-        fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
-            self.at("begin");
-            Ok(())
-        }
-        fn update(&self, (): &mut (), _: &[u8]) {
-            self.at("update");
-        }
-        fn finish(&self, _: &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
-            self.at("finish");
-            Ok(Verified::new("panics").into())
-        }
-        fn challenge(&self, _: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
-            self.at("handshake");
-            None
-        }
-    }
-
-    for step in ["begin", "update", "finish", "handshake"] {
-        let answer = send(&SignatureLayer::new(Panics(step)), request()).await;
-        assert_refused(step, RejectionKind::VerifierPanicked, &answer);
-    }
-    let (response, _) = send(&SignatureLayer::new(Panics("nowhere")), request()).await;
-    assert_eq!(response.status(), StatusCode::OK);
-
-    let panicked = RejectionKind::VerifierPanicked;
-    let later = |_: &Parts| async { panic!("the look-up panics") };
-    let layer = SignatureLayer::by_head::<_, Meta>(later);
-    assert_refused("look-up's future", panicked, &send(&layer, request()).await);
-
-    let at_once = |head: &Parts| {
-        let tenant = head.headers["x-tenant"].clone();
-        async move { Err(Rejection::missing(tenant.to_str().unwrap().to_owned())) }
-    };
-    let layer = SignatureLayer::by_head::<_, Meta>(at_once);
-    assert_refused("look-up's closure", panicked, &send(&layer, request()).await);
-
-    let later = |_: &Parts, _: &Bytes| async { panic!("the look-up panics") };
-    let layer = SignatureLayer::by_body::<_, Meta>(Requires::nothing(), later);
-    assert_refused("late look-up's future", panicked, &send(&layer, request()).await);
-
-    let at_once = |head: &Parts, _: &Bytes| {
-        let tenant = head.headers["x-tenant"].clone();
-        async move { Err(Rejection::missing(tenant.to_str().unwrap().to_owned())) }
-    };
-    let layer = SignatureLayer::by_body::<_, Meta>(Requires::nothing(), at_once);
-    assert_refused("late look-up's closure", panicked, &send(&layer, request()).await);
-
-    // An answer that cannot be built is the empty one.
-    let layer =
-        refusing(RejectionKind::Missing).rejection_response(|_| panic!("the answer panics"));
-    assert_refused("answer", RejectionKind::Missing, &send(&layer, request()).await);
 }
 
 #[tokio::test]

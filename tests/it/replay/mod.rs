@@ -1,6 +1,7 @@
 //! The replay guard.
 
 mod cancellation;
+mod clock;
 mod event_ids;
 mod events;
 mod layer;
@@ -9,7 +10,6 @@ mod model;
 mod parallel;
 #[cfg(feature = "replay-redis")]
 mod redis;
-mod windows;
 
 use std::{
     collections::VecDeque,

@@ -1,4 +1,4 @@
-//! A delivery that more than one verifier, or more than one time, makes acceptable is handled once.
+//! How long a delivery is remembered: over several tolerances, and when the clock is set back.
 
 use std::{
     convert::Infallible,
@@ -11,21 +11,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody, Scheme, SignatureLayer, Verified,
+    BufferedBody, Rejection, Scheme, SignatureLayer, Verified,
     layer::Source,
     providers::{BoxVerifier, Persona, Slack},
-    replay::{MemoryReplayStore, ReplayLayer},
+    replay::{MemoryReplayStore, ReplayAnswer, ReplayLayer},
     scheme::{Component, TimestampFormat, TimestampSource},
     verifier::{all_of, any_of, verifier_fn},
 };
 
+use super::{Handler, NOW, TestClock, call, delivery, delivery_at, stack, status};
 use crate::support::{AtTime, SECRET, hmac_sha256, secret};
-
-const NOW: u64 = 1_700_000_000;
 
 #[derive(Clone, Default)]
 struct Now(Arc<AtomicU64>);
@@ -113,4 +112,26 @@ async fn persona_signature_sent_with_older_is_a_duplicate() {
     let requests = requests.map(|(seconds, value)| (seconds, request(value)));
     let persona = Persona::new(secret()).unwrap().clock(now.clock());
     assert_eq!(now.handled(persona, requests).await, 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_forgets_nothing() {
+    for (ahead, back) in [(11 * 60, 7 * 60), (80 * 60, 79 * 60), (30 * 86_400, 30 * 86_400 - 60)] {
+        let (clock, handler) = (TestClock::new(), Handler::default());
+        let guard = ReplayLayer::new("/", MemoryReplayStore::new(100).clock(clock.now()));
+        let service = stack(&clock, &guard, &handler);
+        assert_eq!(status(&call(&service, delivery("1")).await), StatusCode::OK);
+        clock.advance(ahead);
+        let stale = call(&service, delivery("1")).await.unwrap();
+        assert!(stale.extensions().get::<Rejection>().is_some(), "{ahead}");
+        // Others come meanwhile, which makes the store forget what it may.
+        for body in 0..40 {
+            let later = delivery_at(NOW + ahead, &body.to_string());
+            assert_eq!(status(&call(&service, later).await), StatusCode::OK);
+        }
+        clock.0.fetch_sub(back, Ordering::SeqCst);
+        let again = call(&service, delivery("1")).await.unwrap();
+        assert_eq!(again.extensions().get(), Some(&ReplayAnswer::Duplicate), "{ahead}, {back}");
+        assert_eq!(handler.calls(), 41);
+    }
 }
