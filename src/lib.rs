@@ -72,6 +72,7 @@
 //! | [`verifier`] | functions and combinations as verifiers |
 //! | [`layer`] | lookups for each request, draining, the types of the service |
 //! | [`mod@axum`] | extractors |
+//! | [`explain`] | the cause of a rejection |
 //! | [`observe`] | events, metrics and alerts |
 //! | [`replay`] | suppression of repeated deliveries, in memory or Redis |
 //! | [`tenants`] | per-tenant secrets from your database |
@@ -103,6 +104,7 @@
 //! | `delivery-log` | the [delivery log](delivery_log) in a custom store or in memory |
 //! | `delivery-log-sqlite` | the same in SQLite, which is bundled and needs a C compiler |
 //! | `delivery-log-postgres` | the same in PostgreSQL, via `sqlx`, with TLS via `rustls` |
+//! | `explain` | [`explain`](explain::explain): the cause of a rejection, for any verifier |
 //! | `metrics` | [`MetricsObserver`](observe::MetricsObserver), for the `metrics` facade |
 //! | `multipart` | Mailgun messages with attachments, by `multer` |
 //! | `replay-redis` | [`RedisStore`](replay::RedisStore), for several processes |
@@ -121,6 +123,9 @@ mod crypto;
 #[cfg_attr(docsrs, doc(cfg(feature = "delivery-log")))]
 pub mod delivery_log;
 mod error;
+#[cfg(feature = "explain")]
+#[cfg_attr(docsrs, doc(cfg(feature = "explain")))]
+pub mod explain;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 pub mod layer;

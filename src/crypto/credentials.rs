@@ -37,7 +37,7 @@ pub(crate) enum CredentialForm {
 }
 
 /// Secrets that documentation publishes, so that anyone can sign with them, and the place of each.
-const DOCUMENTED: &[(&str, &str)] = &[
+pub(crate) const DOCUMENTED: &[(&str, &str)] = &[
     ("12345", "Twilio's documentation"),
     ("44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056", "Adyen's documentation"),
     ("8f742231b10e8888abcd99yyyzzz85a5", "Slack's documentation"),
@@ -55,6 +55,13 @@ const DOCUMENTED: &[(&str, &str)] = &[
 impl Credentials {
     /// The entry of a vendor whose other credentials are not known.
     pub(crate) const UNKNOWN: Self = Self { wanted: "", others: &[], is_issued: false };
+
+    /// Returns the kind of another credential that this secret looks like.
+    #[cfg(feature = "explain")]
+    pub(crate) fn other_kind(&self, secret: &Secret) -> Option<&'static str> {
+        let text = secret.text()?;
+        self.others.iter().find(|other| other.form.fits(text)).map(|other| other.is)
+    }
 
     /// Checks a secret of this provider.
     ///

@@ -1,6 +1,10 @@
 //! Results of verification: the types that all other modules share.
 
+#[cfg(feature = "explain")]
+pub(crate) mod cause;
 pub(crate) mod event_id;
+#[cfg(feature = "explain")]
+pub(crate) mod explanation;
 pub(crate) mod field;
 pub(crate) mod kind;
 pub(crate) mod redact;

@@ -117,6 +117,8 @@ trait Erased {
     fn first_contact(&self, request: &Context<'_>, body: &Bytes) -> Option<Response<Bytes>>;
     fn defaults(&self) -> VerifierDefaults;
     fn sensitive_parts(&self) -> SensitiveParts;
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>);
 }
 
 impl<V: Verifier<State: 'static>> Erased for V {
@@ -156,6 +158,11 @@ impl<V: Verifier<State: 'static>> Erased for V {
     fn sensitive_parts(&self) -> SensitiveParts {
         Verifier::sensitive_parts(self)
     }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        Verifier::explain(self, probe);
+    }
 }
 
 impl Verifier for BoxVerifier {
@@ -192,6 +199,11 @@ impl Verifier for BoxVerifier {
 
     fn sensitive_parts(&self) -> SensitiveParts {
         self.verifier.sensitive_parts()
+    }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        self.verifier.explain(probe);
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) mod catalogue;
 pub(crate) mod credentials;
 pub(crate) mod exchange;
 pub(crate) mod macros;
+pub(crate) mod named_scheme;
 pub(crate) mod other_credentials;
 pub(crate) mod own;
 pub(crate) mod policy;

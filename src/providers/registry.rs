@@ -11,12 +11,18 @@ use crate::{
             tokens,
         },
         credentials::CredentialKind,
+        named_scheme::NamedScheme,
         own::list,
         policy::DeliveryPolicy,
         registration::{Build, Entry, Parameters, Registration},
         unknown_provider::UnknownProvider,
     },
     scheme::{declaration::Scheme, public_url::PublicUrl},
+};
+#[cfg(feature = "explain")]
+use crate::{
+    outcome::{cause::Cause, explanation::Finding},
+    providers::registration::Signature,
 };
 
 /// A provider of the catalogue, as [`by_name`] and [`all`] return it.
@@ -216,10 +222,37 @@ impl Provider {
         let secrets = secrets.counted(0)?.into();
         match self.entry.build {
             Build::Own(constructors) => (constructors.verifier)(Parameters { secrets, url }),
-            Build::Scheme(scheme) => Ok(BoxVerifier::signing(match url {
-                Some(url) => scheme.verifier_at(secrets, url)?,
-                None => scheme.verifier(secrets)?,
+            Build::Scheme(scheme) => Ok(BoxVerifier::signing(NamedScheme {
+                verifier: match url {
+                    Some(url) => scheme.verifier_at(secrets, url)?,
+                    None => scheme.verifier(secrets)?,
+                },
+                #[cfg(feature = "explain")]
+                probe_others,
             })),
+        }
+    }
+}
+
+/// Tries the secrets by the scheme of each other provider whose signature header is in the request.
+#[cfg(feature = "explain")]
+fn probe_others(
+    own: &crate::scheme::verifier::SchemeVerifier,
+    probe: &mut crate::verifier::probe::Probe<'_>,
+) {
+    let scheme = &own.0.scheme;
+    // Anyone can obtain the HMAC of a challenge's token, which another scheme could accept.
+    if scheme.has_keyed_challenge() {
+        return;
+    }
+    for registration in types() {
+        let Signature::Scheme(other) = registration.signature else { continue };
+        let mut headers = other.signature_headers().iter();
+        let is_there = headers.any(|name| probe.head().headers.contains_key(*name));
+        if is_there && other.defaults().provider() != scheme.defaults().provider() {
+            let detail = format!("it is {}", registration.title);
+            let finding = Finding::proven(Cause::OtherProvider).with_detail(detail);
+            own.probe_scheme(probe, finding, *other);
         }
     }
 }

@@ -110,7 +110,7 @@ impl Scheme {
         is_in_header || self.signs(Component::Time)
     }
 
-    fn has_keyed_challenge(&self) -> bool {
+    pub(crate) fn has_keyed_challenge(&self) -> bool {
         self.challenge.is_some_and(Challenge::is_keyed)
     }
 

@@ -137,7 +137,10 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
     let mut tried = 0;
     // The provider's page states that other bodies are not protected.
     let bodies = if scheme.takes_any_body { &BODIES[..DOCUMENTS] } else { &BODIES[..] };
-    for body in bodies {
+    let parts = scheme.signed_content.iter().filter(|part| !matches!(part, Component::Literal(_)));
+    // The number of splits grows with the length to the power of the parts.
+    let longest = if parts.count() > 3 { 20 } else { usize::MAX };
+    for body in bodies.iter().filter(|body| body.len() <= longest) {
         let mut content = Vec::new();
         let mut genuine = Vec::new();
         for part in scheme.signed_content {
@@ -179,8 +182,11 @@ fn no_cut_is_accepted(scheme: Scheme) -> usize {
 
 /// Runs the test with the scheme's tolerance, and with one that accepts any timestamp.
 fn in_both_ways(scheme: Scheme) -> usize {
-    let unbounded = scheme.time.map(|_| Tolerance::UNBOUNDED);
-    no_cut_is_accepted(scheme) + no_cut_is_accepted(Scheme { tolerance: unbounded, ..scheme })
+    let tried = no_cut_is_accepted(scheme);
+    match scheme.time {
+        Some(_) => tried + no_cut_is_accepted(scheme.tolerance(Tolerance::UNBOUNDED)),
+        None => tried,
+    }
 }
 
 #[test]
@@ -265,10 +271,11 @@ fn custom_scheme_content_split_elsewhere_is_rejected() {
     let mut tried = 0;
     let mut refused = 0;
     for signed_content in contents {
-        for format in formats {
+        let is_timed = signed_content.contains(&Component::Time);
+        for format in formats.into_iter().take(if is_timed { formats.len() } else { 1 }) {
             let scheme =
                 Scheme::hmac_sha256("x-s").signed_content(signed_content).delivery_id("x-id");
-            let scheme = if signed_content.contains(&Component::Time) {
+            let scheme = if is_timed {
                 scheme
                     .time(TimestampSource::Header("x-t"), format)
                     .tolerance(Tolerance::seconds(300))
@@ -282,6 +289,7 @@ fn custom_scheme_content_split_elsewhere_is_rejected() {
             }
         }
     }
+    eprintln!("{tried} cuts, {refused} schemes refused");
     assert!(tried > 100_000 && (1..30).contains(&refused), "{tried} {refused}");
 }
 

@@ -28,13 +28,19 @@ pub(crate) mod component;
 mod cut_tests;
 pub(crate) mod declaration;
 pub(crate) mod describe;
+#[cfg(feature = "explain")]
+pub(crate) mod explain;
 pub(crate) mod key;
+#[cfg(feature = "explain")]
+pub(crate) mod key_variants;
 pub(crate) mod keys;
 pub(crate) mod public_url;
 pub(crate) mod signature;
 pub(crate) mod signature_format;
 pub(crate) mod signed_content;
 pub(crate) mod time;
+#[cfg(feature = "explain")]
+pub(crate) mod url_variants;
 pub(crate) mod verification;
 pub(crate) mod verifier;
 

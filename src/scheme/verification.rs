@@ -155,6 +155,11 @@ impl Verifier for SchemeVerifier {
     fn sensitive_parts(&self) -> SensitiveParts {
         self.0.scheme.sensitive_parts()
     }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        self.probe(probe);
+    }
 }
 
 impl Inner {

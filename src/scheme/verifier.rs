@@ -35,8 +35,11 @@ pub(crate) struct Inner {
     pub(crate) url: Option<PublicUrl>,
     /// Beginning and end of the body: `true` if the byte there must be one that no URL has.
     pub(crate) open_sides: [bool; 2],
+    /// Secret strings, for variants of their keys.
+    #[cfg(feature = "explain")]
+    pub(crate) secrets: Vec<Secret>,
     /// Verifiers of the scheme's families, with the same keys.
-    families: Vec<SchemeVerifier>,
+    pub(crate) families: Vec<SchemeVerifier>,
     /// Verifier of the legacy scheme. It gets its keys even if it is never used, because the secret
     /// string is not kept.
     pub(crate) legacy: Option<SchemeVerifier>,
@@ -147,6 +150,8 @@ impl SchemeVerifier {
             keys,
             url,
             open_sides,
+            #[cfg(feature = "explain")]
+            secrets: Vec::new(),
             families,
             legacy,
             accepts_legacy: false,
@@ -159,7 +164,10 @@ impl SchemeVerifier {
     /// Every secret is tried for every request, so that the time taken does not reveal which one
     /// matched.
     pub(crate) fn add_secret(&mut self, secret: &Secret) -> Result<(), ConfigError> {
-        let Inner { scheme, keys, families, legacy, sender, .. } = Arc::make_mut(&mut self.0);
+        let inner = Arc::make_mut(&mut self.0);
+        #[cfg(feature = "explain")]
+        inner.secrets.push(secret.clone());
+        let Inner { scheme, keys, families, legacy, sender, .. } = inner;
         families.iter_mut().chain(legacy).try_for_each(|other| other.add_secret(secret))?;
         let Keys::Secret(macs) = keys else { return Err(TAKES_PUBLIC_KEY) };
         let key = scheme.secret_encoding.key(secret)?;

@@ -143,6 +143,14 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
     fn sensitive_parts(&self) -> SensitiveParts {
         self.verifier.sensitive_parts()
     }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        // The decoy's secret explains nothing.
+        if !self.is_decoy {
+            self.verifier.explain(probe);
+        }
+    }
 }
 
 impl<V> fmt::Debug for TenantVerifier<V> {

@@ -113,6 +113,12 @@ impl<A: Verifier, B: Verifier> Verifier for AllOf<A, B> {
     fn sensitive_parts(&self) -> SensitiveParts {
         self.first.sensitive_parts().and(self.second.sensitive_parts())
     }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        self.first.explain(probe);
+        self.second.explain(probe);
+    }
 }
 
 /// Returns the rejection that says more, or the first one if both say as much.
@@ -215,5 +221,11 @@ impl<A: Verifier, B: Verifier> Verifier for AnyOf<A, B> {
 
     fn sensitive_parts(&self) -> SensitiveParts {
         self.first.sensitive_parts().and(self.second.sensitive_parts())
+    }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        self.first.explain(probe);
+        self.second.explain(probe);
     }
 }

@@ -15,6 +15,7 @@ use crate::verifier::verifier::Verifier;
 /// - `after(outcome, request, body) => …`: the result, from that of the other verifier.
 /// - `challenge(request) => …`: the response to a challenge.
 /// - `defaults => …` and `sensitive_parts => …`.
+/// - `explain(probe) => …`: variants to try after those of the other verifier.
 macro_rules! delegate_verifier {
     (
         $self:ident => $inner:expr, $state:ty
@@ -25,6 +26,7 @@ macro_rules! delegate_verifier {
         $(; challenge($asking:ident) => $challenge:expr)?
         $(; defaults => $defaults:expr)?
         $(; sensitive_parts => $sensitive_parts:expr)?
+        $(; explain($probe:ident) => $explain:expr)?
         $(;)?
     ) => {
         type State = $state;
@@ -86,6 +88,22 @@ macro_rules! delegate_verifier {
             body: &bytes::Bytes,
         ) -> Option<http::Response<bytes::Bytes>> {
             $crate::verifier::verifier::Verifier::first_contact(&$inner, request, body)
+        }
+
+        #[cfg(feature = "explain")]
+        fn explain(&$self, probe: &mut $crate::verifier::probe::Probe<'_>) {
+            $(let $selecting = &$crate::verifier::context::Context::new(probe.head());)?
+            let mut explain = || {
+                let inner = $crate::verifier::delegate::first!($($selected,)? &$inner);
+                $crate::verifier::verifier::Verifier::explain(inner, probe);
+                $(
+                    let $probe = &mut *probe;
+                    $explain;
+                )?
+                Ok::<(), $crate::outcome::rejection::Rejection>(())
+            };
+            // A request without a verifier has no variants.
+            let _ = explain();
         }
 
         fn defaults(&$self) -> $crate::verifier::defaults::VerifierDefaults {

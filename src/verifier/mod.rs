@@ -16,6 +16,8 @@ pub(crate) mod first_contact;
 pub(crate) mod function;
 pub(crate) mod make;
 pub(crate) mod outcome;
+#[cfg(feature = "explain")]
+pub(crate) mod probe;
 pub(crate) mod requires;
 pub(crate) mod sensitive;
 pub(crate) mod source;

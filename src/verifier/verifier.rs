@@ -159,6 +159,17 @@ pub trait Verifier {
         self.defaults().sensitive_parts()
     }
 
+    /// Tries the variants of this verifier that its user may have meant, to find the cause of a
+    /// rejection. See [`Probe`](crate::explain::Probe).
+    ///
+    /// [`explain`](crate::explain::explain) calls it. It also tries changes of the request, for
+    /// every verifier. By default, the verifier has no variants.
+    #[cfg(feature = "explain")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "explain")))]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        let _ = probe;
+    }
+
     /// Returns a verifier that accepts a request if **either** verifier accepts it; see [`any_of`].
     fn or<B: Verifier>(self, other: B) -> AnyOf<Self, B>
     where

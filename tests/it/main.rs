@@ -9,6 +9,8 @@ mod crypto;
 mod delivery_log;
 mod docs;
 mod examples;
+#[cfg(feature = "explain")]
+mod explain;
 mod frameworks;
 mod genuine;
 mod layer;

@@ -258,4 +258,11 @@ impl<V: Verifier> Verifier for AsanaHook<V> {
     fn sensitive_parts(&self) -> SensitiveParts {
         Asana::SCHEME.sensitive_parts().header(HeaderName::from_static(SECRET))
     }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        if let Ok(verifier) = self.verifier() {
+            verifier.explain(probe);
+        }
+    }
 }

@@ -4,6 +4,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::StatusCode;
 
+#[cfg(feature = "explain")]
+use crate::providers::own::variants::probe_secrets;
 use crate::{
     crypto::{secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
@@ -128,6 +130,20 @@ impl Verifier for BasicAuth {
 
     fn defaults(&self) -> VerifierDefaults {
         Self::DEFAULTS
+    }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        for known in &self.0 {
+            let decoded = STANDARD.decode(known.expose()).unwrap_or_default();
+            let text = std::str::from_utf8(&decoded).ok();
+            let Some((user, password)) = text.and_then(|text| text.split_once(':')) else {
+                continue;
+            };
+            let password: Vec<_> = Secret::documented(password).into_iter().collect();
+            let credentials = other_credentials::of(Self::DEFAULTS.provider());
+            probe_secrets(probe, &password, credentials, |key| Self(vec![encoded(user, &key)]));
+        }
     }
 }
 

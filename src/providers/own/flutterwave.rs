@@ -135,6 +135,14 @@ impl Verifier for Flutterwave {
     fn sensitive_parts(&self) -> SensitiveParts {
         self.token.sensitive_parts().and(self.signed.sensitive_parts())
     }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        self.signed.explain(probe);
+        if !self.is_signed_only {
+            self.token.explain(probe);
+        }
+    }
 }
 
 sign_as!(Flutterwave, self => &self.token);

@@ -192,6 +192,14 @@ impl Verifier for GitLab {
         // GitLab sends both tokens if both are set.
         Self::DEFAULTS.sensitive_parts().and(Self::SCHEME.sensitive_parts())
     }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        match &self.0 {
+            Mode::Signed(scheme) => scheme.explain(probe),
+            Mode::Token(token) => token.explain(probe),
+        }
+    }
 }
 
 #[cfg(feature = "sign")]

@@ -154,7 +154,10 @@ fn decoded(url: &str) -> String {
 }
 
 impl Verifier for HubSpot {
-    delegate_verifier!(self => self.0, SchemeState);
+    delegate_verifier! {
+        self => self.0, SchemeState;
+        explain(probe) => self.0.probe_spelled_urls(probe, &|url| decoded(&url))
+    }
 }
 
 sign_as!(HubSpot, self => &self.0);

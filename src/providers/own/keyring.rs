@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
+#[cfg(feature = "explain")]
+use crate::outcome::{cause::Cause, explanation::Finding};
 use crate::{
     crypto::secrets::{IntoSecrets, each},
     error::ConfigError,
@@ -127,6 +129,24 @@ impl Verifier for Keyring {
 
     fn sensitive_parts(&self) -> SensitiveParts {
         self.scheme.sensitive_parts()
+    }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        let named = self.key(probe.head()).ok();
+        for key in self.keys.iter() {
+            if named.is_none_or(|named| named.id != key.id) {
+                let finding = Finding::proven(Cause::KeyId);
+                let detail = format!("the secret is configured under the ID {:?}", key.id);
+                probe.verifier(finding.with_detail(detail), &key.verifier);
+            }
+        }
+        if let Some(named) = named {
+            named.verifier.explain(probe);
+        } else {
+            let detail = "the request names an ID that is not configured";
+            probe.clue(Finding::clue(Cause::KeyId).with_detail(detail));
+        }
     }
 }
 

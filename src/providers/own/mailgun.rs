@@ -7,6 +7,8 @@ use http::{HeaderValue, request::Parts};
 
 #[cfg(feature = "multipart")]
 use crate::providers::own::multipart;
+#[cfg(feature = "explain")]
+use crate::providers::own::variants::probe_secrets;
 use crate::{
     crypto::{
         mac::{KeyMatch, Mac},
@@ -87,6 +89,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Mailgun {
     keys: Arc<Vec<Mac>>,
+    #[cfg(feature = "explain")]
+    secrets: Arc<Vec<crate::crypto::secret::Secret>>,
     tolerance: Tolerance,
 }
 
@@ -120,13 +124,17 @@ impl Mailgun {
     ///
     /// # Errors
     ///
-    /// Returns an error if a key is invalid (see [`Secret::new`](crate::Secret::new)), is not in
+    /// Returns an error if a key is invalid (see [`Secret::new`](crate::crypto::secret::Secret::new)), is not in
     /// the provider's format or is another credential of Mailgun, or if there are none or more than
     /// 16.
     pub fn new(signing_keys: impl IntoSecrets) -> Result<Self, ConfigError> {
-        let keys = other_credentials::checked(signing_keys, 0, Self::DEFAULTS.provider())?;
-        let keys = Arc::new(keys.iter().map(|key| Mac::hmac_sha256(key.expose())).collect());
-        Ok(Self { keys, tolerance: Self::POLICY.tolerance() })
+        let secrets = other_credentials::checked(signing_keys, 0, Self::DEFAULTS.provider())?;
+        Ok(Self {
+            keys: Arc::new(secrets.iter().map(|key| Mac::hmac_sha256(key.expose())).collect()),
+            #[cfg(feature = "explain")]
+            secrets: Arc::new(secrets),
+            tolerance: Self::POLICY.tolerance(),
+        })
     }
 
     /// Accepts a delivery for as long as Mailgun retries it: 8 hours and 48 minutes after the
@@ -273,6 +281,15 @@ impl Verifier for Mailgun {
 
     fn defaults(&self) -> VerifierDefaults {
         Self::DEFAULTS
+    }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        let credentials = other_credentials::of(Self::DEFAULTS.provider());
+        probe_secrets(probe, &self.secrets, credentials, |key| Self {
+            keys: Arc::new(vec![Mac::hmac_sha256(key.expose())]),
+            ..self.clone()
+        });
     }
 }
 

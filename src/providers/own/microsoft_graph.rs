@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 
+#[cfg(feature = "explain")]
+use crate::providers::own::variants::probe_secrets;
 use crate::{
     crypto::{secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
@@ -143,6 +145,12 @@ impl Verifier for MicrosoftGraph {
 
     fn defaults(&self) -> VerifierDefaults {
         Self::DEFAULTS
+    }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        let credentials = other_credentials::of(Self::DEFAULTS.provider());
+        probe_secrets(probe, &self.0, credentials, |token| Self(Arc::new(vec![token])));
     }
 }
 

@@ -24,10 +24,14 @@ pub(crate) mod strava;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod telnyx;
 pub(crate) mod twilio;
+#[cfg(feature = "explain")]
+pub(crate) mod twilio_explain;
 pub(crate) mod twilio_keys;
 #[cfg(feature = "sign")]
 pub(crate) mod twilio_sign;
 pub(crate) mod twilio_url;
+#[cfg(feature = "explain")]
+pub(crate) mod variants;
 pub(crate) mod webex_contact_center;
 pub(crate) mod websub;
 #[cfg(feature = "asymmetric")]

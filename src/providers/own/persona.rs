@@ -169,6 +169,13 @@ impl Verifier for Persona {
     fn sensitive_parts(&self) -> SensitiveParts {
         self.0.sensitive_parts()
     }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        for set in sets(probe.head()).unwrap_or_default() {
+            probe.with_head(&set, None, u32::MAX, |probe| self.0.explain(probe));
+        }
+    }
 }
 
 sign_as!(Persona, self => &self.0);

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
 
+#[cfg(feature = "explain")]
+use crate::providers::own::variants::probe_secrets;
 use crate::{
     crypto::{mac::KeyMatch, secret::Secret, secrets::IntoSecrets},
     error::ConfigError,
@@ -215,6 +217,13 @@ impl Verifier for SharedToken {
             Place::Header(name) => SensitiveParts::none().header(name.clone()),
             Place::Path | Place::Query(_) => SensitiveParts::none().url(),
         }
+    }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        let credentials = other_credentials::of(Self::DEFAULTS.provider());
+        let verifier = |token| Self { place: self.place.clone(), secrets: vec![token] };
+        probe_secrets(probe, &self.secrets, credentials, verifier);
     }
 }
 

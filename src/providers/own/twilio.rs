@@ -128,15 +128,17 @@ registered! {
 pub(crate) struct Inner {
     pub(crate) url: PublicUrl,
     pub(crate) auth_tokens: Vec<Mac>,
-    shared_keys: Vec<SharedKey>,
+    #[cfg(feature = "explain")]
+    pub(crate) secrets: Vec<crate::crypto::secret::Secret>,
+    pub(crate) shared_keys: Vec<SharedKey>,
     known_parameters: Option<Vec<String>>,
     legacy_query: bool,
     trailing_slash: bool,
 }
 
 #[derive(Clone)]
-struct SharedKey {
-    id: String,
+pub(crate) struct SharedKey {
+    pub(crate) id: String,
     sha1: Mac,
     sha256: Mac,
 }
@@ -152,13 +154,15 @@ impl Twilio {
     ///
     /// # Errors
     ///
-    /// Returns an error if a token is invalid (see [`Secret::new`](crate::Secret::new)), not in
+    /// Returns an error if a token is invalid (see [`Secret::new`](crate::crypto::secret::Secret::new)), not in
     /// Twilio's format or another credential of Twilio, or if there are none or more than 16.
     pub fn new(auth_tokens: impl IntoSecrets, url: PublicUrl) -> Result<Self, ConfigError> {
         let auth_tokens = other_credentials::checked(auth_tokens, 0, Self::DEFAULTS.provider())?;
         Ok(Self(Arc::new(Inner {
             url,
             auth_tokens: auth_tokens.iter().map(|token| Mac::hmac_sha1(token.expose())).collect(),
+            #[cfg(feature = "explain")]
+            secrets: auth_tokens,
             shared_keys: Vec::new(),
             known_parameters: None,
             legacy_query: false,
@@ -183,7 +187,7 @@ impl Twilio {
     /// # Errors
     ///
     /// Returns an error if the ID is empty or contains a character that the header cannot carry, if
-    /// a secret is invalid (see [`Secret::new`](crate::Secret::new)), or if there are none, or more
+    /// a secret is invalid (see [`Secret::new`](crate::crypto::secret::Secret::new)), or if there are none, or more
     /// than 16 of all shared keys.
     pub fn shared_key(
         mut self,
@@ -292,6 +296,11 @@ impl Verifier for Twilio {
 
     fn defaults(&self) -> VerifierDefaults {
         Self::DEFAULTS
+    }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        self.probe(probe);
     }
 }
 

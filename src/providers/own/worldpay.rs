@@ -6,6 +6,10 @@ use bytes::Bytes;
 use http::{StatusCode, request::Parts};
 use subtle::Choice;
 
+#[cfg(feature = "explain")]
+use crate::outcome::{cause::Cause, explanation::Finding};
+#[cfg(feature = "explain")]
+use crate::providers::own::variants::probe_secrets;
 use crate::{
     crypto::{
         mac::{KeyMatch, Mac},
@@ -70,6 +74,8 @@ registered! {
 struct Key {
     id: String,
     mac: Mac,
+    #[cfg(feature = "explain")]
+    secret: crate::crypto::secret::Secret,
 }
 
 impl Worldpay {
@@ -85,7 +91,7 @@ impl Worldpay {
     /// # Errors
     ///
     /// Returns an error if the ID is empty or contains a character that the header cannot carry, if
-    /// a secret is invalid (see [`Secret::new`](crate::Secret::new)) or not in the provider's
+    /// a secret is invalid (see [`Secret::new`](crate::crypto::secret::Secret::new)) or not in the provider's
     /// format, or if there are none or more than 16.
     pub fn new(id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         Self(Arc::default()).key(id, secrets)
@@ -109,11 +115,12 @@ impl Worldpay {
         }
         let keys = Arc::make_mut(&mut self.0);
         let secrets = other_credentials::checked(secrets, keys.len(), Self::DEFAULTS.provider())?;
-        keys.extend(
-            secrets
-                .iter()
-                .map(|secret| Key { id: id.to_owned(), mac: Mac::hmac_sha256(secret.expose()) }),
-        );
+        keys.extend(secrets.iter().map(|secret| Key {
+            id: id.to_owned(),
+            mac: Mac::hmac_sha256(secret.expose()),
+            #[cfg(feature = "explain")]
+            secret: secret.clone(),
+        }));
         Ok(self)
     }
 
@@ -201,6 +208,31 @@ impl Verifier for Worldpay {
     fn defaults(&self) -> VerifierDefaults {
         Self::DEFAULTS
     }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        // The IDs of the request, from the beginnings of its signatures.
+        let value = required(probe.head(), HEADER).unwrap_or_default();
+        let ids = value.split(|byte| *byte == b',').filter_map(|item| {
+            str::from_utf8(item.split(|byte| *byte == b'/').next()?).ok().map(str::to_owned)
+        });
+        for id in ids.take(MAX_SIGNATURES) {
+            for key in self.0.iter().filter(|key| key.id != id) {
+                let finding = Finding::proven(Cause::KeyId);
+                let detail = format!("the secret is configured under the ID {:?}", key.id);
+                let variant = Self(Arc::new(vec![Key { id: id.clone(), ..key.clone() }]));
+                probe.verifier(finding.with_detail(detail), &variant);
+            }
+        }
+        for key in self.0.iter() {
+            let credentials = other_credentials::of(Self::DEFAULTS.provider());
+            let verifier = |secret: crate::crypto::secret::Secret| {
+                let mac = Mac::hmac_sha256(secret.expose());
+                Self(Arc::new(vec![Key { id: key.id.clone(), mac, secret }]))
+            };
+            probe_secrets(probe, std::slice::from_ref(&key.secret), credentials, verifier);
+        }
+    }
 }
 
 #[cfg(feature = "sign")]
@@ -211,7 +243,7 @@ impl crate::sign::sign::Sign for Worldpay {
         body: &[u8],
         _: &crate::sign::sign::Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
-        let Key { id, mut mac } = self.0.first().cloned().ok_or(Rejection::mismatch())?;
+        let Key { id, mut mac, .. } = self.0.first().cloned().ok_or(Rejection::mismatch())?;
         mac.update(body);
         let hex = encoding::Encoding::Hex.encode(mac.finalize().as_bytes());
         let header = http::HeaderName::from_static(HEADER);

@@ -13,12 +13,13 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree, token_stream::IntoIter};
 use crate::support::files;
 
 /// From left to right. The folders of one layer do not use each other.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["error"],
     &["outcome"],
     &["panic", "parse"],
     &["crypto", "verifier"],
     &["scheme", "observe", "tenants"],
+    &["explain"],
     &["layer", "sign", "axum"],
     &["replay", "delivery_log", "providers"],
     // Documentation alone.
@@ -32,8 +33,15 @@ const CIRCLES: [(&[&str], &str); 2] = [
         "an event shows its attempt, which tells its observers",
     ),
     (
-        &["verifier/combine", "verifier/delegate", "verifier/tenant", "verifier/verifier"],
-        "methods of the trait return verifiers around a verifier, and a macro writes these",
+        &[
+            "verifier/combine",
+            "verifier/delegate",
+            "verifier/probe",
+            "verifier/tenant",
+            "verifier/verifier",
+        ],
+        "methods of the trait return verifiers around a verifier, which a macro writes, and take a \
+         search that calls verifiers",
     ),
 ];
 

@@ -24,39 +24,39 @@ use crate::support::{
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Vector {
+pub(crate) struct Vector {
     /// The provider, or a scheme that this crate does not ship.
     #[serde(default, rename = "scheme")]
     name: String,
     description: String,
     /// Where it was published, or what it was derived from.
     source: String,
-    origin: String,
+    pub(crate) origin: String,
     method: Option<String>,
     #[serde(default = "url")]
-    url: String,
-    headers: BTreeMap<String, String>,
+    pub(crate) url: String,
+    pub(crate) headers: BTreeMap<String, String>,
     #[serde(default)]
     body: String,
     body_base64: Option<String>,
-    secret: String,
+    pub(crate) secret: String,
     #[serde(default)]
     secrets: Vec<String>,
     secret_kind: Option<String>,
     /// The time of verification, in seconds since 1970.
-    now: Option<u64>,
-    valid: bool,
-    setup: Option<Setup>,
+    pub(crate) now: Option<u64>,
+    pub(crate) valid: bool,
+    pub(crate) setup: Option<Setup>,
     /// What must be switched on for it.
     optional: Option<String>,
     policy: Option<String>,
-    expect: Option<Expect>,
+    pub(crate) expect: Option<Expect>,
 }
 
 /// Setup of a verifier that needs more than secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Setup {
+pub(crate) enum Setup {
     AcceptLegacySha1,
     /// A GET that is answered with the secret as verify token.
     Challenge,
@@ -68,7 +68,7 @@ fn url() -> String {
 
 /// The answer to a challenge.
 #[derive(Debug, Deserialize)]
-struct Expect {
+pub(crate) struct Expect {
     status: u16,
     body: Option<String>,
 }
@@ -107,18 +107,18 @@ impl Vector {
     }
 
     /// Those of a provider.
-    fn of(name: &str) -> Vec<Self> {
+    pub(crate) fn of(name: &str) -> Vec<Self> {
         let path = directory().join(format!("{name}.json"));
         assert!(path.exists(), "`{name}` has no vector: write {path:?}");
         let vectors = Self::read(&path).into_iter();
         vectors.map(|vector| Self { name: name.to_owned(), ..vector }).collect()
     }
 
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{}: {} ({})", self.name, self.description, self.source)
     }
 
-    fn body(&self) -> Bytes {
+    pub(crate) fn body(&self) -> Bytes {
         match &self.body_base64 {
             Some(body) => STANDARD.decode(body).unwrap().into(),
             None => self.body.clone().into(),
@@ -136,13 +136,13 @@ impl Vector {
     }
 
     /// Its origin and its path and query.
-    fn url_parts(&self) -> (&str, &str) {
+    pub(crate) fn url_parts(&self) -> (&str, &str) {
         let authority = self.url.find("://").unwrap() + 3;
         let path = self.url[authority..].find('/').map_or(self.url.len(), |at| authority + at);
         self.url.split_at(path)
     }
 
-    fn request(&self, target: &str) -> Request<()> {
+    pub(crate) fn request(&self, target: &str) -> Request<()> {
         let method = self.method.as_deref().unwrap_or("POST");
         let mut request = Request::builder().method(method).uri(target);
         for (name, value) in &self.headers {
@@ -151,7 +151,7 @@ impl Vector {
         request.body(()).unwrap()
     }
 
-    fn secret(&self) -> Result<Secret, ConfigError> {
+    pub(crate) fn secret(&self) -> Result<Secret, ConfigError> {
         match self.secret_kind.as_deref() {
             // The one composed letter, as Unicode takes it apart.
             Some("utf8_nfkd") => Secret::new(self.secret.replace('é', "e\u{301}")),
@@ -193,7 +193,7 @@ impl Vector {
         }
     }
 
-    fn secrets(&self, secret: Secret) -> Vec<Secret> {
+    pub(crate) fn secrets(&self, secret: Secret) -> Vec<Secret> {
         let further = self.secrets.iter().skip(1).filter(|secret| !secret.is_empty());
         let further = further.map(|text| Secret::new(&**text).unwrap());
         std::iter::once(secret).chain(further).collect()

@@ -1,0 +1,99 @@
+//! The entry to explanations, and its settings.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use crate::{
+    explain::{other::Other, search::search},
+    outcome::explanation::Explanation,
+    parse::clock::Clock,
+    verifier::{context::Context, probe::Effort, verifier::Verifier},
+};
+
+/// Explains why a verifier rejects a request, with the default [effort](Effort::DEFAULT) and the
+/// system's clock. See [the module](crate::explain) for an example.
+pub fn explain<V: Verifier + ?Sized>(verifier: &V, head: &Parts, body: &Bytes) -> Explanation {
+    Explainer::new().explain(verifier, head, body)
+}
+
+/// Explains rejections, with settings.
+///
+/// ```
+/// use tower_webhook::{explain::Explainer, providers::Stripe};
+///
+/// let live = Stripe::new("whsec_made-up-secret-of-live-mode")?;
+/// let test = Stripe::new("whsec_made-up-secret-of-test-mode")?;
+/// let explainer = Explainer::new().also("test mode", test);
+/// # let (head, ()) = http::Request::post("/").body(())?.into_parts();
+/// let explanation = explainer.explain(&live, &head, &bytes::Bytes::from("{}"));
+/// # assert_eq!(explanation.proven(), None);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Explainer {
+    clock: Option<Clock>,
+    effort: Effort,
+    others: Vec<Other>,
+}
+
+impl Explainer {
+    /// Creates an explainer with the default effort.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "as the other builders")]
+    pub const fn new() -> Self {
+        Self { clock: None, effort: Effort::DEFAULT, others: Vec::new() }
+    }
+
+    /// Sets the clock, for a request that was saved earlier and for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = Some(clock.into());
+        self
+    }
+
+    /// Sets the limits of each explanation.
+    #[must_use]
+    pub const fn effort(mut self, effort: Effort) -> Self {
+        self.effort = effort;
+        self
+    }
+
+    /// Adds another verifier: of another endpoint, of test mode, or with an earlier secret.
+    ///
+    /// If it accepts the request, the cause is
+    /// [`SecretOfAnother`](crate::explain::Cause::SecretOfAnother). The
+    /// finding has this name, and is [for the operator](crate::explain::Finding::is_for_operator) alone.
+    #[must_use]
+    pub fn also<V>(mut self, name: impl Into<Arc<str>>, verifier: V) -> Self
+    where
+        V: Verifier + Send + Sync + 'static,
+    {
+        self.others.push(Other::new(name.into(), verifier));
+        self
+    }
+
+    /// Explains why a verifier rejects a request.
+    pub fn explain<V: Verifier + ?Sized>(
+        &self,
+        verifier: &V,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Explanation {
+        let request = Context::new(head);
+        let request = match &self.clock {
+            Some(clock) => request.at(clock),
+            None => request,
+        };
+        search(verifier, &request, body, self.effort, &self.others)
+    }
+}
+
+impl fmt::Debug for Explainer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let others: Vec<_> = self.others.iter().map(|other| other.name()).collect();
+        let mut debug = f.debug_struct("Explainer");
+        debug.field("effort", &self.effort).field("also", &others).finish_non_exhaustive()
+    }
+}

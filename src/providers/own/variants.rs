@@ -1,0 +1,28 @@
+//! Variants of verifiers that compare a token, or that sign with the text of a secret.
+
+use crate::{
+    crypto::{credentials::Credentials, secret::Secret},
+    outcome::{cause::Cause, explanation::Finding},
+    scheme::{key::SecretEncoding, key_variants::each_key},
+    verifier::{probe::Probe, verifier::Verifier},
+};
+
+/// Tries the variants of each secret, as a verifier with that secret alone.
+pub(crate) fn probe_secrets<V: Verifier>(
+    probe: &mut Probe<'_>,
+    secrets: &[Secret],
+    credentials: &Credentials,
+    verifier: impl Fn(Secret) -> V,
+) {
+    for secret in secrets {
+        if let Some(found) = credentials.other_kind(secret) {
+            let detail = format!("it looks like {found}; use {}", credentials.wanted);
+            probe.clue(Finding::clue(Cause::SecretOfOtherKind).with_detail(detail));
+        }
+        each_key(secret, SecretEncoding::Text, &mut |finding, key| {
+            if let Ok(key) = Secret::from_bytes(key) {
+                probe.verifier(finding, &verifier(key));
+            }
+        });
+    }
+}

@@ -1,0 +1,259 @@
+//! URLs that a provider may have signed, other than the configured one.
+
+use http::{HeaderMap, request::Parts};
+
+use crate::{
+    outcome::{
+        cause::Cause,
+        explanation::Finding,
+        redact::url::{is_host, signed_url},
+    },
+    parse::headers::original_uri,
+};
+
+/// Maximum number of URLs.
+const MAX: usize = 160;
+
+/// Maximum number of parameters whose orders are all tried.
+const MAX_PERMUTED: usize = 4;
+
+/// A part of a URL, and the cause if the part is another than the configured one.
+type Part = (Option<Cause>, String);
+
+/// Returns the URLs that a provider may have signed for a request, likeliest first, with the
+/// configured URL left out. If `is_hidden`, the findings show only the host.
+///
+/// A host is taken from the head even if no trusted proxy sent it: the signature decides.
+pub(crate) fn url_variants(
+    configured: &str,
+    head: &Parts,
+    is_hidden: bool,
+) -> Vec<(Finding, String)> {
+    let Some(url) = Split::of(configured) else { return Vec::new() };
+    let parts = [url.hosts(head), url.schemes(), url.ports(&head.headers), url.paths(head)];
+    let queries = url.queries(head);
+    let mut variants: Vec<(Cause, String)> = Vec::new();
+    // URLs with one change come first, then those with two, and so on.
+    for changes in 1..=4 {
+        // Several changes at once rarely include the order of parameters.
+        let queries = if changes == 1 { &*queries } else { queries.get(..3).unwrap_or(&queries) };
+        each_combination(&parts, queries, &mut |parts| {
+            let changed = parts.iter().filter(|part| part.0.is_some()).count();
+            let cause = parts.iter().find_map(|part| part.0).filter(|_| changed == changes);
+            if let Some(cause) = cause {
+                let [host, scheme, port, path, query] = parts.map(|part| &*part.1);
+                let text = [scheme, host, port, path, query].concat();
+                if text != configured && !variants.iter().any(|(_, known)| *known == text) {
+                    variants.push((cause, text));
+                }
+            }
+            variants.len() < MAX
+        });
+    }
+    let finding = |(cause, text): (Cause, String)| {
+        let detail = format!("the signed URL is {}", signed_url(&text, is_hidden));
+        (Finding::proven(cause).with_detail(detail), text)
+    };
+    variants.into_iter().map(finding).collect()
+}
+
+/// Calls `visit` with each combination of the parts, until it returns `false`.
+fn each_combination(
+    [hosts, schemes, ports, paths]: &[Vec<Part>; 4],
+    queries: &[Part],
+    visit: &mut dyn FnMut([&Part; 5]) -> bool,
+) {
+    for host in hosts {
+        for scheme in schemes {
+            for port in ports {
+                for path in paths {
+                    for query in queries {
+                        if !visit([host, scheme, port, path, query]) {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A URL, split into its parts.
+struct Split<'a> {
+    /// With `://`.
+    scheme: &'a str,
+    /// With a user name, if the URL has one.
+    host: &'a str,
+    /// With the colon, or empty.
+    port: &'a str,
+    path: &'a str,
+    /// With the question mark, or empty.
+    query: &'a str,
+}
+
+impl<'a> Split<'a> {
+    fn of(url: &'a str) -> Option<Self> {
+        let (scheme, rest) = url.split_at_checked(url.find("://")? + 3)?;
+        let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (host, port) = split_port(authority);
+        let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+        Some(Self { scheme, host, port, path, query })
+    }
+
+    fn schemes(&self) -> Vec<Part> {
+        let all = ["https://", "http://", "wss://", "ws://"];
+        let others = all.iter().filter(|other| !other.eq_ignore_ascii_case(self.scheme));
+        let others = others.map(|other| (Some(Cause::UrlScheme), (*other).to_owned()));
+        std::iter::once((None, self.scheme.to_owned())).chain(others).collect()
+    }
+
+    fn hosts(&self, head: &Parts) -> Vec<Part> {
+        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let first = |value: &str| value.split(',').next().unwrap_or_default().trim().to_owned();
+        let forwarded = text("forwarded").and_then(|value| {
+            let parts = value.split([';', ',']).map(str::trim);
+            parts.filter_map(|part| part.split_once('=')).find_map(|(name, value)| {
+                name.eq_ignore_ascii_case("host").then(|| value.trim_matches('"').to_owned())
+            })
+        });
+        let named = ["x-forwarded-host", "host", "x-original-host", "x-forwarded-server"];
+        let named = named.iter().filter_map(|name| text(name)).map(first);
+        let authority = head.uri.authority().map(|it| it.as_str().to_owned());
+        let (user, own) = self.host.split_at(self.host.rfind('@').map_or(0, |at| at + 1));
+        let www = match own.strip_prefix("www.") {
+            Some(rest) => rest.to_owned(),
+            None => format!("www.{own}"),
+        };
+        let others = named.chain(forwarded).chain(authority).filter(|host| is_host(host));
+        let others = others.map(|host| split_port(&host).0.to_owned()).chain([www]);
+        let without_user = (!user.is_empty()).then(|| own.to_owned());
+        parts(self.host, others.chain(without_user), Cause::UrlHost)
+    }
+
+    fn ports(&self, headers: &HeaderMap) -> Vec<Part> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let forwarded = text("x-forwarded-port").filter(|it| it.parse::<u16>().is_ok());
+        let forwarded = forwarded.map(|port| format!(":{port}"));
+        let of_hosts = ["x-forwarded-host", "host"].into_iter().filter_map(text);
+        let of_hosts = of_hosts.map(|host| split_port(host).1.to_owned());
+        let known = ["", ":443", ":80", ":8443", ":8080"].map(str::to_owned);
+        let others = forwarded.into_iter().chain(of_hosts.filter(|port| !port.is_empty()));
+        parts(self.port, others.chain(known), Cause::UrlPort)
+    }
+
+    fn paths(&self, head: &Parts) -> Vec<Part> {
+        let own = self.path;
+        let slash = match own.strip_suffix('/') {
+            Some(rest) => rest.to_owned(),
+            None => format!("{own}/"),
+        };
+        let slash = std::iter::once(slash);
+        let mut all = parts(own, slash, Cause::UrlTrailingSlash);
+        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let prefix = text("x-forwarded-prefix").map(|it| it.trim_end_matches('/'));
+        let prefixed = prefix.filter(|it| it.starts_with('/')).map(|it| format!("{it}{own}"));
+        let originals = ["x-original-uri", "x-original-url", "x-rewrite-url", "x-forwarded-uri"];
+        let originals = originals.into_iter().filter_map(text).filter_map(|uri| {
+            let path = uri.find("://").map_or(uri, |at| {
+                uri[at + 3..].find('/').map_or("", |slash| &uri[at + 3 + slash..])
+            });
+            let path = path.split('?').next().unwrap_or_default();
+            path.starts_with('/').then(|| path.to_owned())
+        });
+        let received = [head.uri.path(), original_uri(head).path()].map(str::to_owned);
+        let others = prefixed.into_iter().chain(originals).chain(received);
+        let others = others.chain([own.to_ascii_lowercase()]);
+        all.extend(parts(own, others, Cause::UrlPath).into_iter().skip(1));
+        all
+    }
+
+    fn queries(&self, head: &Parts) -> Vec<Part> {
+        let own = self.query.strip_prefix('?').unwrap_or_default();
+        let received = [head.uri.query(), original_uri(head).query()];
+        let received = received.into_iter().flatten().map(str::to_owned).collect::<Vec<_>>();
+        let mut others = received.clone();
+        others.push(String::new());
+        for query in std::iter::once(own).chain(received.iter().map(|it| &**it)) {
+            others.extend(respelled(query));
+            others.extend(reordered(query));
+        }
+        let others = others.into_iter().map(|query| match query.is_empty() {
+            true => query,
+            false => format!("?{query}"),
+        });
+        parts(self.query, others, Cause::UrlQuery)
+    }
+}
+
+/// Returns the configured part and the others, each once.
+fn parts(own: &str, others: impl Iterator<Item = String>, cause: Cause) -> Vec<Part> {
+    let mut all: Vec<Part> = vec![(None, own.to_owned())];
+    for other in others {
+        if !all.iter().any(|(_, known)| *known == other) {
+            all.push((Some(cause), other));
+        }
+    }
+    all
+}
+
+/// Splits off the port, with its colon. The colons of an IPv6 address are inside brackets.
+fn split_port(authority: &str) -> (&str, &str) {
+    let after_brackets = authority.rfind(']').unwrap_or(0);
+    let port = authority.get(after_brackets..).and_then(|rest| rest.rfind(':'));
+    authority.split_at(port.map_or(authority.len(), |at| after_brackets + at))
+}
+
+/// Returns a query in the other spellings of its escapes.
+fn respelled(query: &str) -> Vec<String> {
+    let case = |upper: bool| {
+        let mut escape = 0;
+        let spell = |letter: char| {
+            escape = if letter == '%' { 3 } else { escape - i32::from(escape > 0) };
+            match (escape > 0, upper) {
+                (true, true) => letter.to_ascii_uppercase(),
+                (true, false) => letter.to_ascii_lowercase(),
+                (false, _) => letter,
+            }
+        };
+        query.chars().map(spell).collect::<String>()
+    };
+    let mut decoded = Vec::new();
+    crate::outcome::redact::percent::decode(query.as_bytes(), &mut decoded);
+    let mut all = vec![
+        query.replace("%20", "+"),
+        query.replace('+', "%20"),
+        query.replace('\'', "%27"),
+        query.replace("%27", "'"),
+        case(true),
+        case(false),
+    ];
+    all.extend(String::from_utf8(decoded));
+    all
+}
+
+/// Returns a query in the other orders of its parameters: sorted, and all orders of a few.
+fn reordered(query: &str) -> Vec<String> {
+    let own: Vec<&str> = query.split('&').collect();
+    let mut sorted = own.clone();
+    sorted.sort_unstable();
+    let mut all = vec![sorted];
+    if own.len() <= MAX_PERMUTED {
+        permute(&own, &mut Vec::new(), &mut all);
+    } else {
+        all.push(own.into_iter().rev().collect());
+    }
+    all.into_iter().map(|order| order.join("&")).collect()
+}
+
+fn permute<'a>(rest: &[&'a str], chosen: &mut Vec<&'a str>, all: &mut Vec<Vec<&'a str>>) {
+    if rest.is_empty() {
+        all.push(chosen.clone());
+    }
+    for (at, part) in rest.iter().enumerate() {
+        let mut others = rest.to_vec();
+        others.remove(at);
+        chosen.push(part);
+        permute(&others, chosen, all);
+        chosen.pop();
+    }
+}

@@ -1,0 +1,254 @@
+//! Search for a variant of a request or a verifier that fits the received signature.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use crate::{
+    outcome::{
+        explanation::{Finding, Strength},
+        rejection::Rejection,
+    },
+    parse::clock::{Clock, steady},
+    verifier::{context::Context, outcome::Outcome, verifier::Verifier},
+};
+
+/// Limits of one explanation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Effort {
+    /// Bytes of bodies that are hashed.
+    pub max_hashed: u64,
+    /// Variants that are tried.
+    pub max_variants: u32,
+    /// Time that may pass. It is checked before each variant after the first 32, which a busy
+    /// machine tries too.
+    pub max_time: Duration,
+}
+
+impl Effort {
+    /// 16 MiB, 512 variants, 50 ms.
+    pub const DEFAULT: Self =
+        Self { max_hashed: 16 << 20, max_variants: 512, max_time: Duration::from_millis(50) };
+}
+
+/// Variants that are tried even if the time is over.
+const ALWAYS_TRIED: u32 = 32;
+
+/// A search for the cause of a rejection, which is passed to [`Verifier::explain`].
+///
+/// A verifier calls [`verifier`](Self::verifier) with each variant of itself that its user may have
+/// meant, likeliest first. The search ends with the first variant that accepts the request, or when
+/// the [effort](Effort) is spent. All methods do nothing after that.
+pub struct Probe<'a> {
+    head: &'a Parts,
+    body: &'a Bytes,
+    clock: &'a Clock,
+    effort: Effort,
+    hides_url: bool,
+    start: Duration,
+    tried: u32,
+    hashed: u64,
+    is_spent: bool,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Probe<'a> {
+    pub(crate) fn new(request: &Context<'a>, body: &'a Bytes, effort: Effort) -> Self {
+        Self {
+            head: request.head(),
+            body,
+            clock: request.clock(),
+            effort,
+            hides_url: false,
+            start: steady(),
+            tried: 0,
+            hashed: 0,
+            is_spent: false,
+            findings: Vec::new(),
+        }
+    }
+
+    /// Returns the head of the request.
+    #[must_use]
+    pub const fn head(&self) -> &'a Parts {
+        self.head
+    }
+
+    /// Returns the body of the request, as received.
+    #[must_use]
+    pub const fn body(&self) -> &'a Bytes {
+        self.body
+    }
+
+    /// Returns the clock.
+    #[must_use]
+    pub const fn clock(&self) -> &'a Clock {
+        self.clock
+    }
+
+    /// Returns whether the URL holds a secret, so that no finding may show its path.
+    #[must_use]
+    pub const fn hides_url(&self) -> bool {
+        self.hides_url
+    }
+
+    pub(crate) const fn hiding_url(mut self, hides: bool) -> Self {
+        self.hides_url = hides;
+        self
+    }
+
+    /// Returns whether the search goes on: nothing is proven, and the effort is not spent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.is_spent && !self.is_proven()
+    }
+
+    /// Adds a fact that points to a cause. Each cause is added once.
+    pub fn clue(&mut self, finding: Finding) {
+        let is_known = |known: &Finding| {
+            known.cause() == finding.cause() && known.strength() == finding.strength()
+        };
+        if finding.strength() != Strength::Proven && !self.findings.iter().any(is_known) {
+            self.findings.push(finding);
+        }
+    }
+
+    /// Tries a variant of the verifier: keeps the finding if the variant accepts the request.
+    ///
+    /// Pass variants that a user could have configured. A variant that accepts a request without
+    /// comparing its signature makes the finding a lie.
+    pub fn verifier<V: Verifier + ?Sized>(&mut self, finding: Finding, variant: &V) {
+        let (head, body) = (self.head, self.body);
+        self.attempt(finding, variant, head, body, self.clock);
+    }
+
+    /// Tries the verifier with a changed request: keeps the finding if the verifier accepts it.
+    pub fn request<V: Verifier + ?Sized>(
+        &mut self,
+        finding: Finding,
+        verifier: &V,
+        head: &Parts,
+        body: &Bytes,
+    ) {
+        self.attempt(finding, verifier, head, body, self.clock);
+    }
+
+    fn attempt<V: Verifier + ?Sized>(
+        &mut self,
+        finding: Finding,
+        verifier: &V,
+        head: &Parts,
+        body: &Bytes,
+        clock: &Clock,
+    ) {
+        if self.is_open() && self.has_effort_for(body) {
+            let request = Context::new(head).at(clock);
+            if let Ok(_outcome) = self.judge(verifier, &request, body) {
+                self.findings.push(finding);
+            }
+        }
+    }
+
+    /// Judges a request, and counts the effort.
+    pub(crate) fn judge<V: Verifier + ?Sized>(
+        &mut self,
+        verifier: &V,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        self.tried += 1;
+        let mut state = verifier.begin(request)?;
+        self.hashed += u64::try_from(body.len()).unwrap_or(u64::MAX);
+        verifier.update(&mut state, body);
+        verifier.finish(&mut state, request, body)
+    }
+
+    fn has_effort_for(&mut self, body: &Bytes) -> bool {
+        let hashed = self.hashed.saturating_add(u64::try_from(body.len()).unwrap_or(u64::MAX));
+        let is_within = hashed <= self.effort.max_hashed
+            && self.tried < self.effort.max_variants
+            && (self.tried < ALWAYS_TRIED
+                || steady().saturating_sub(self.start) <= self.effort.max_time);
+        self.is_spent |= !is_within;
+        is_within
+    }
+
+    /// Runs a search with another body, of at most so many variants. A proof is then one of both
+    /// causes, and the finding about the body is the first.
+    pub(crate) fn with_body(
+        &mut self,
+        body: &Bytes,
+        of_body: Finding,
+        max_variants: u32,
+        search: impl FnOnce(&mut Probe<'_>),
+    ) {
+        self.nested(self.head, body, max_variants, Some(of_body), search);
+    }
+
+    /// Runs a search with another head, of at most so many variants.
+    pub(crate) fn with_head(
+        &mut self,
+        head: &Parts,
+        of_head: Option<Finding>,
+        max_variants: u32,
+        search: impl FnOnce(&mut Probe<'_>),
+    ) {
+        self.nested(head, self.body, max_variants, of_head, search);
+    }
+
+    fn nested(
+        &mut self,
+        head: &Parts,
+        body: &Bytes,
+        max_variants: u32,
+        of_change: Option<Finding>,
+        search: impl FnOnce(&mut Probe<'_>),
+    ) {
+        if !self.is_open() {
+            return;
+        }
+        let effort = Effort {
+            max_hashed: self.effort.max_hashed.saturating_sub(self.hashed),
+            max_variants: max_variants.min(self.effort.max_variants.saturating_sub(self.tried)),
+            max_time: self.effort.max_time.saturating_sub(steady().saturating_sub(self.start)),
+        };
+        let request = Context::new(head).at(self.clock);
+        let mut inner = Probe::new(&request, body, effort).hiding_url(self.hides_url);
+        search(&mut inner);
+        self.tried += inner.tried;
+        self.hashed += inner.hashed;
+        if inner.is_proven() {
+            self.findings.extend(of_change);
+        }
+        for finding in inner.findings {
+            if is_proof(&finding) { self.findings.push(finding) } else { self.clue(finding) }
+        }
+    }
+
+    fn is_proven(&self) -> bool {
+        self.findings.iter().any(is_proof)
+    }
+
+    /// Returns the findings in the order of their strength, whether the search ended by itself, and
+    /// the numbers of variants and of bytes.
+    pub(crate) fn finish(mut self) -> (Vec<Finding>, bool, u32, u64) {
+        let is_complete = !self.is_spent || self.is_proven();
+        self.findings.sort_by_key(Finding::strength);
+        (self.findings, is_complete, self.tried, self.hashed)
+    }
+}
+
+/// Shows the effort and the findings, and nothing of the request.
+impl fmt::Debug for Probe<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Probe");
+        debug.field("tried", &self.tried).field("hashed", &self.hashed);
+        debug.field("findings", &self.findings).finish_non_exhaustive()
+    }
+}
+
+fn is_proof(finding: &Finding) -> bool {
+    finding.strength() == Strength::Proven
+}
