@@ -152,14 +152,8 @@ impl<'a> Split<'a> {
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let prefix = text("x-forwarded-prefix").map(|it| it.trim_end_matches('/'));
         let prefixed = prefix.filter(|it| it.starts_with('/')).map(|it| format!("{it}{own}"));
-        let originals = ["x-original-uri", "x-original-url", "x-rewrite-url", "x-forwarded-uri"];
-        let originals = originals.into_iter().filter_map(text).filter_map(|uri| {
-            let path = uri.find("://").map_or(uri, |at| {
-                uri[at + 3..].find('/').map_or("", |slash| &uri[at + 3 + slash..])
-            });
-            let path = path.split('?').next().unwrap_or_default();
-            path.starts_with('/').then(|| path.to_owned())
-        });
+        let originals = originals(&head.headers)
+            .map(|target| target.split('?').next().unwrap_or_default().to_owned());
         let received = [head.uri.path(), original_uri(head).path()].map(str::to_owned);
         let others = prefixed.into_iter().chain(originals).chain(received);
         let others = others.chain([own.to_ascii_lowercase()]);
@@ -170,7 +164,10 @@ impl<'a> Split<'a> {
     fn queries(&self, head: &Parts) -> Vec<Part> {
         let own = self.query.strip_prefix('?').unwrap_or_default();
         let received = [head.uri.query(), original_uri(head).query()];
-        let received = received.into_iter().flatten().map(str::to_owned).collect::<Vec<_>>();
+        let originals =
+            originals(&head.headers).filter_map(|target| Some(target.split_once('?')?.1));
+        let received = received.into_iter().flatten().chain(originals).map(str::to_owned);
+        let received: Vec<_> = received.collect();
         let mut others = received.clone();
         others.push(String::new());
         for query in std::iter::once(own).chain(received.iter().map(|it| &**it)) {
@@ -183,6 +180,19 @@ impl<'a> Split<'a> {
         });
         parts(self.query, others, Cause::UrlQuery)
     }
+}
+
+/// Returns the paths and queries that proxies note of the original URL.
+fn originals(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let names = ["x-original-uri", "x-original-url", "x-rewrite-url", "x-forwarded-uri"];
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    names.into_iter().filter_map(text).filter_map(|uri| {
+        let target = match uri.split_once("://") {
+            Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..))?,
+            None => uri,
+        };
+        target.starts_with('/').then_some(target)
+    })
 }
 
 /// Returns the configured part and the others, each once.

@@ -15,6 +15,7 @@ mod delivery_log {
 
     pub(crate) use helpers::*;
 }
+mod explain;
 #[path = "../it/net.rs"]
 mod net;
 mod nginx;

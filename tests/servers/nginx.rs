@@ -33,14 +33,14 @@ const WAYS: [(&str, &str, &str); 3] = [
     ("keepalive", "keepalive 8;", "proxy_http_version 1.1; proxy_set_header Connection \"\";"),
 ];
 
-struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     _directory: TempDir,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Nginx {
-    async fn start(servers: &[SocketAddr], upstream: &str, location: &str) -> Self {
+    pub(crate) async fn start(servers: &[SocketAddr], upstream: &str, location: &str) -> Self {
         // Another process may take the port in between.
         for _ in 0..20 {
             let (listener, address) = net::listen().await;
