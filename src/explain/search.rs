@@ -1,7 +1,7 @@
 //! The search for a cause: facts first, then changes of the request and the configuration, likeliest
 //! first.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
@@ -85,14 +85,15 @@ fn run<V: Verifier + ?Sized>(
     let styles: Vec<_> = json.iter().flat_map(Json::styles).collect();
     let (likely, others_of_json) = styles.split_at(styles.len().min(LIKELY_STYLES));
     if takes_body {
-        each_body(probe.body(), &mut |finding, body| {
+        let _ = each_body(probe.body(), &mut |finding, body| {
             probe.request(finding, verifier, probe.head(), &body);
+            if probe.is_open() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
     }
     rewrite(probe, verifier, json.as_ref(), likely);
     verifier.explain(probe);
     rewrite(probe, verifier, json.as_ref(), others_of_json);
-    if takes_body {
+    if takes_body && probe.is_open() {
         for (style, body) in form::rewrites(probe.body()).unwrap_or_default() {
             let finding = Finding::proven(Cause::FormRewritten).with_detail(style);
             probe.request(finding, verifier, probe.head(), &body.into());
@@ -131,6 +132,9 @@ fn pairs<V: Verifier + ?Sized>(
     json: Option<&Json<'_>>,
     styles: &[Style],
 ) {
+    if !probe.is_open() {
+        return;
+    }
     let body = probe.body();
     let other = match body.strip_suffix(b"\n") {
         Some(cut) => body.slice_ref(cut),

@@ -63,11 +63,15 @@ impl SchemeVerifier {
         family.probe_urls(probe);
         // Anyone can obtain the HMAC of a challenge's token, which could be such a content.
         let is_told = self.0.scheme.has_keyed_challenge();
-        family.probe_signature(probe);
-        if !is_told {
+        if probe.is_open() {
+            family.probe_signature(probe);
+        }
+        if !is_told && probe.is_open() {
             family.probe_contents(probe);
         }
-        family.probe_known_keys(probe);
+        if probe.is_open() {
+            family.probe_known_keys(probe);
+        }
     }
 
     /// Returns this verifier with a change, without its families.
@@ -138,6 +142,9 @@ impl SchemeVerifier {
         probe: &mut Probe<'_>,
         spelled: &dyn Fn(String) -> String,
     ) {
+        if !probe.is_open() {
+            return;
+        }
         let head = probe.head();
         let Some(Ok(configured)) = self.0.url.as_ref().map(|url| url.resolve(head)) else { return };
         for (finding, text) in url_variants(&configured, head, probe.hides_url()) {
