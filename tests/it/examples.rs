@@ -1,5 +1,7 @@
 //! The example systems, as they stand in `examples/`, over HTTP.
 
+#[cfg(feature = "explain")]
+mod explain;
 #[cfg(feature = "tracing")]
 mod rate_limit;
 #[cfg(feature = "tracing")]
