@@ -126,7 +126,7 @@ fn as_json(explanation: &Explanation) -> Value {
             "strength": finding.strength().as_str(),
             "detail": finding.detail(),
             "description": finding.cause().description(),
-            "fix": finding.cause().cure(),
+            "fix": finding.cause().fix(),
             "guide": finding.cause().anchor(),
         })
     });

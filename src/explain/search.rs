@@ -45,7 +45,11 @@ pub(crate) fn search<V: Verifier + ?Sized>(
     let parts = verifier.sensitive_parts();
     let provider = verifier.defaults().provider();
     let mut first = Probe::new(request, body, effort);
-    let Err(rejection) = first.judge(verifier, request, body) else {
+    let judged = match verifier.challenge(request) {
+        Some(answer) => answer.map(drop),
+        None => first.judge(verifier, request, body).map(drop),
+    };
+    let Err(rejection) = judged else {
         let (findings, is_complete, tried, hashed) = first.finish();
         return Explanation { provider, rejection: None, findings, is_complete, tried, hashed };
     };
@@ -69,8 +73,15 @@ fn run<V: Verifier + ?Sized>(
     others: &[Other],
 ) {
     clues::add(probe, rejection);
-    // Nothing is tried for an unknown tenant: the verifier has a secret that nobody knows.
-    if rejection.kind() == RejectionKind::UnknownTenant {
+    // An unknown tenant's verifier has a secret that nobody knows, and a challenge no signature.
+    let has_no_signature = matches!(
+        rejection.kind(),
+        RejectionKind::UnknownTenant
+            | RejectionKind::ChallengeFailed
+            | RejectionKind::ChallengeMalformed
+            | RejectionKind::ChallengeUnexpected
+    );
+    if has_no_signature {
         return;
     }
     if let Some(age) = rejection.age_millis() {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// Declares [`Cause`]: its variants, and for each its name, its sentence and its cure.
+/// Declares [`Cause`]: its variants, and for each its name, its sentence and its fix.
 macro_rules! causes {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $text:literal, $cure:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $text:literal, $fix:literal;)*) => {
         /// Cause of a rejection.
         ///
         /// The [name](Self::as_str) is stable. The guide's page
@@ -37,9 +37,9 @@ macro_rules! causes {
 
             /// Returns the change that removes the cause.
             #[must_use]
-            pub const fn cure(self) -> &'static str {
+            pub const fn fix(self) -> &'static str {
                 match self {
-                    $(Self::$variant => $cure),*
+                    $(Self::$variant => $fix),*
                 }
             }
 

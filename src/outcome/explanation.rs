@@ -148,6 +148,12 @@ impl Explanation {
         self.rejection
     }
 
+    /// Returns whether the verifier accepts the request, so that there is nothing to explain.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        self.rejection.is_none()
+    }
+
     /// Returns the findings: proven ones first, then clues, then those that anyone can produce.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
@@ -194,7 +200,7 @@ impl Explanation {
     }
 }
 
-/// Writes one line for the result, and two for each finding: what was found, and the cure.
+/// Writes one line for the result, and two for each finding: what was found, and the fix.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(kind) = self.rejection else {
@@ -205,7 +211,7 @@ impl fmt::Display for Explanation {
         for finding in &self.findings {
             let (cause, strength) = (finding.cause, finding.strength);
             write!(f, "\n  {cause} ({strength}): {finding}")?;
-            write!(f, "\n    fix: {}; guide: {}", cause.cure(), cause.anchor())?;
+            write!(f, "\n    fix: {}; guide: {}", cause.fix(), cause.anchor())?;
         }
         Ok(())
     }

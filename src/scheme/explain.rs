@@ -17,7 +17,7 @@ use crate::{
         key_variants::{each_key, each_known_key},
         public_url::PublicUrl,
         signature_format::SignatureFormat,
-        url_variants::url_variants,
+        url_variants::{UrlVariant, url_variants},
         verifier::{Inner, Keys, SchemeVerifier},
     },
     verifier::probe::Probe,
@@ -128,9 +128,9 @@ impl SchemeVerifier {
             let host = host.or(head.uri.authority().map(|host| host.as_str()));
             let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
             let received = format!("https://{}{target}", host.unwrap_or("host.invalid"));
-            for (finding, text) in url_variants(&received, head, is_hidden) {
+            for UrlVariant { findings, text } in url_variants(&received, head, is_hidden) {
                 if let Some(changed) = with_url(head, &text) {
-                    probe.request(finding, self, &changed, probe.body());
+                    probe.request_of(findings, self, &changed, probe.body());
                 }
             }
         }
@@ -147,9 +147,9 @@ impl SchemeVerifier {
         }
         let head = probe.head();
         let Some(Ok(configured)) = self.0.url.as_ref().map(|url| url.resolve(head)) else { return };
-        for (finding, text) in url_variants(&configured, head, probe.hides_url()) {
+        for UrlVariant { findings, text } in url_variants(&configured, head, probe.hides_url()) {
             if let Ok(url) = PublicUrl::fixed(&spelled(text)) {
-                probe.verifier(finding, &self.variant(|inner| inner.url = Some(url)));
+                probe.verifier_of(findings, &self.variant(|inner| inner.url = Some(url)));
             }
         }
     }

@@ -20,41 +20,44 @@ const MAX_PERMUTED: usize = 4;
 /// A part of a URL, and the cause if the part is another than the configured one.
 type Part = (Option<Cause>, String);
 
+/// A URL that a provider may have signed.
+pub(crate) struct UrlVariant {
+    /// A finding for each part that differs from the configured URL.
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) text: String,
+}
+
 /// Returns the URLs that a provider may have signed for a request, likeliest first, with the
 /// configured URL left out. If `is_hidden`, the findings show only the host.
 ///
 /// A host is taken from the head even if no trusted proxy sent it: the signature decides.
-pub(crate) fn url_variants(
-    configured: &str,
-    head: &Parts,
-    is_hidden: bool,
-) -> Vec<(Finding, String)> {
+pub(crate) fn url_variants(configured: &str, head: &Parts, is_hidden: bool) -> Vec<UrlVariant> {
     let Some(url) = Split::of(configured) else { return Vec::new() };
     let parts = [url.hosts(head), url.schemes(), url.ports(&head.headers), url.paths(head)];
     let queries = url.queries(head);
-    let mut variants: Vec<(Cause, String)> = Vec::new();
+    let mut variants: Vec<(Vec<Cause>, String)> = Vec::new();
     // URLs with one change come first, then those with two, and so on.
     for changes in 1..=4 {
         // Several changes at once rarely include the order of parameters.
         let queries = if changes == 1 { &*queries } else { queries.get(..3).unwrap_or(&queries) };
         each_combination(&parts, queries, &mut |parts| {
-            let changed = parts.iter().filter(|part| part.0.is_some()).count();
-            let cause = parts.iter().find_map(|part| part.0).filter(|_| changed == changes);
-            if let Some(cause) = cause {
+            let causes: Vec<_> = parts.iter().filter_map(|part| part.0).collect();
+            if causes.len() == changes {
                 let [host, scheme, port, path, query] = parts.map(|part| &*part.1);
                 let text = [scheme, host, port, path, query].concat();
                 if text != configured && !variants.iter().any(|(_, known)| *known == text) {
-                    variants.push((cause, text));
+                    variants.push((causes, text));
                 }
             }
             variants.len() < MAX
         });
     }
-    let finding = |(cause, text): (Cause, String)| {
+    let variant = |(causes, text): (Vec<Cause>, String)| {
         let detail = format!("the signed URL is {}", signed_url(&text, is_hidden));
-        (Finding::proven(cause).with_detail(detail), text)
+        let finding = |cause| Finding::proven(cause).with_detail(detail.clone());
+        UrlVariant { findings: causes.into_iter().map(finding).collect(), text }
     };
-    variants.into_iter().map(finding).collect()
+    variants.into_iter().map(variant).collect()
 }
 
 /// Calls `visit` with each combination of the parts, until it returns `false`.

@@ -120,8 +120,12 @@ impl<'a> Probe<'a> {
     /// Pass variants that a user could have configured. A variant that accepts a request without
     /// comparing its signature makes the finding a lie.
     pub fn verifier<V: Verifier + ?Sized>(&mut self, finding: Finding, variant: &V) {
-        let (head, body) = (self.head, self.body);
-        self.attempt(finding, variant, head, body, self.clock);
+        self.verifier_of(vec![finding], variant);
+    }
+
+    /// Tries a variant that differs in several things: keeps a finding for each.
+    pub(crate) fn verifier_of<V: Verifier + ?Sized>(&mut self, of: Vec<Finding>, variant: &V) {
+        self.request_of(of, variant, self.head, self.body);
     }
 
     /// Tries the verifier with a changed request: keeps the finding if the verifier accepts it.
@@ -132,21 +136,21 @@ impl<'a> Probe<'a> {
         head: &Parts,
         body: &Bytes,
     ) {
-        self.attempt(finding, verifier, head, body, self.clock);
+        self.request_of(vec![finding], verifier, head, body);
     }
 
-    fn attempt<V: Verifier + ?Sized>(
+    /// Tries a request that differs in several things: keeps a finding for each.
+    pub(crate) fn request_of<V: Verifier + ?Sized>(
         &mut self,
-        finding: Finding,
+        of: Vec<Finding>,
         verifier: &V,
         head: &Parts,
         body: &Bytes,
-        clock: &Clock,
     ) {
         if self.is_open() && self.has_effort_for(body) {
-            let request = Context::new(head).at(clock);
+            let request = Context::new(head).at(self.clock);
             if let Ok(_outcome) = self.judge(verifier, &request, body) {
-                self.findings.push(finding);
+                self.findings.extend(of);
             }
         }
     }
@@ -236,6 +240,11 @@ impl<'a> Probe<'a> {
     pub(crate) fn finish(mut self) -> (Vec<Finding>, bool, u32, u64) {
         let is_complete = !self.is_spent || self.is_proven();
         self.findings.sort_by_key(Finding::strength);
+        // A proof replaces the clue of its cause.
+        let proven: Vec<_> = self.findings.iter().filter(|it| is_proof(it)).cloned().collect();
+        self.findings.retain(|finding| {
+            is_proof(finding) || !proven.iter().any(|proof| proof.cause() == finding.cause())
+        });
         (self.findings, is_complete, self.tried, self.hashed)
     }
 }

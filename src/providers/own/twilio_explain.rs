@@ -17,7 +17,10 @@ use crate::{
             variants::probe_secrets,
         },
     },
-    scheme::{public_url::PublicUrl, url_variants::url_variants},
+    scheme::{
+        public_url::PublicUrl,
+        url_variants::{UrlVariant, url_variants},
+    },
     verifier::probe::Probe,
 };
 
@@ -47,9 +50,9 @@ impl Twilio {
                 "the signature of the URL is valid, and `bodySHA256` in it is not the body's";
             probe.request(finding.with_detail(detail), self, &alone, &Bytes::new());
         }
-        for (finding, text) in url_variants(&configured, head, probe.hides_url()) {
+        for UrlVariant { findings, text } in url_variants(&configured, head, probe.hides_url()) {
             if let Ok(url) = PublicUrl::fixed(&text) {
-                probe.verifier(finding, &self.variant(|inner| inner.url = url));
+                probe.verifier_of(findings, &self.variant(|inner| inner.url = url));
             }
         }
         let credentials = other_credentials::of(Self::DEFAULTS.provider());

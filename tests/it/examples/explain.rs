@@ -283,7 +283,7 @@ fn json_output_has_stable_names() {
     let cause = Cause::JsonRewritten;
     let finding = json!({
         "cause": "json_rewritten", "strength": "proven", "detail": null,
-        "description": cause.description(), "fix": cause.cure(),
+        "description": cause.description(), "fix": cause.fix(),
         "guide": "troubleshooting#json_rewritten",
     });
     let all = json!({

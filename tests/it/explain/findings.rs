@@ -265,6 +265,36 @@ fn twilio_names_the_signed_url() {
     assert!(explanation.to_string().contains("https://shop.example/hook/"), "{explanation}");
 }
 
+#[test]
+fn every_part_of_another_url_is_named() {
+    let url = PublicUrl::base("http://internal.example").unwrap();
+    let scheme = Scheme::hmac_sha256("x-sig").signed_content(&[
+        Component::Url,
+        Component::Literal("|"),
+        Component::Body,
+    ]);
+    let verifier = scheme.verifier_at(secret(), url).unwrap();
+    let tag = hmac_sha256(SECRET, format!("https://shop.example/hook/|{BODY}").as_bytes());
+    let head = head(&[("x-sig", &tag), ("x-forwarded-host", "shop.example")]);
+    let explanation = explain(&verifier, &head, &body());
+    let causes: Vec<_> = explanation.findings().iter().map(Finding::cause).collect();
+    assert_eq!(causes, [Cause::UrlHost, Cause::UrlScheme, Cause::UrlTrailingSlash]);
+}
+
+#[test]
+fn challenge_is_no_missing_signature() {
+    let meta = Meta::new(secret()).unwrap().verify_token("made-up-token").unwrap();
+    let get = |token: &str| {
+        let query = format!("hub.mode=subscribe&hub.verify_token={token}&hub.challenge=1");
+        let request = Request::get(format!("/hook?{query}")).body(()).unwrap();
+        explain(&meta, &request.into_parts().0, &Bytes::new())
+    };
+    assert!(get("made-up-token").is_accepted());
+    let failed = get("another");
+    assert_eq!(failed.rejection(), Some(RejectionKind::ChallengeFailed));
+    assert!(failed.findings().is_empty(), "{failed}");
+}
+
 /// A verifier by a user, with a variant of its own.
 struct Acme(&'static str);
 
@@ -459,14 +489,14 @@ fn forged_requests_are_never_proven() {
 }
 
 #[test]
-fn every_cause_has_a_stable_name_and_a_cure() {
+fn every_cause_has_a_stable_name_and_a_fix() {
     let mut names: Vec<_> = Cause::ALL.iter().map(|cause| cause.as_str()).collect();
     assert!(names.len() >= 25, "{}", names.len());
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), Cause::ALL.len());
     for cause in Cause::ALL {
-        assert!(!cause.cure().is_empty() && !cause.description().is_empty());
+        assert!(!cause.fix().is_empty() && !cause.description().is_empty());
         assert_eq!(cause.anchor(), format!("troubleshooting#{cause}"));
     }
 }
