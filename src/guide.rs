@@ -41,4 +41,4 @@ page!(replay);
 page!(rotation);
 page!(tenants, "tenants");
 page!(testing, "axum", "sign");
-page!(troubleshooting);
+page!(troubleshooting, "explain");

@@ -515,6 +515,37 @@ fn reasons() {
     check_part("docs/guide/troubleshooting.md", "fixes", &fixes);
 }
 
+/// The headings of troubleshooting of this level.
+fn headings_of_troubleshooting(level: &str) -> BTreeSet<&'static str> {
+    let page = include_str!("../../../docs/guide/troubleshooting.md");
+    // A line of code can begin with `#`, too.
+    let text = page.split("```").step_by(2).flat_map(str::lines);
+    text.filter_map(|line| line.strip_prefix(level)).collect()
+}
+
+#[cfg(feature = "explain")]
+#[test]
+fn every_cause_has_a_section() {
+    use tower_webhook::explain::Cause;
+
+    let causes: BTreeSet<_> = Cause::ALL.iter().map(|cause| cause.as_str()).collect();
+    assert_eq!(headings_of_troubleshooting("## "), causes, "the headings are the names of causes");
+}
+
+#[test]
+fn links_within_troubleshooting_have_headings() {
+    let page = include_str!("../../../docs/guide/troubleshooting.md");
+    let anchor = |heading: &str| {
+        let kept = |letter: &char| letter.is_ascii_alphanumeric() || " -_".contains(*letter);
+        heading.chars().filter(kept).collect::<String>().to_lowercase().replace(' ', "-")
+    };
+    let headings = ["# ", "## "].into_iter().flat_map(headings_of_troubleshooting);
+    let anchors: BTreeSet<_> = headings.map(anchor).collect();
+    let links = page.split("](#").skip(1).filter_map(|rest| rest.split(')').next());
+    let dead: Vec<_> = links.filter(|link| !anchors.contains(*link)).collect();
+    assert!(dead.is_empty(), "no heading for {dead:?}");
+}
+
 #[test]
 fn recipes() {
     let text = format!(

@@ -39,7 +39,7 @@ pub(super) fn fix(kind: RejectionKind) -> [&'static str; 2] {
         RejectionKind::Malformed => [
             "the header has another form: another product or version of the provider, or a token \
              instead of a signature",
-            "section 3, \"The product\"",
+            "see [`other_provider`](#other_provider) and [`signature_format`](#signature_format)",
         ],
         RejectionKind::Missing => [
             "the header is absent: no secret is set at the provider, a proxy drops unknown \
@@ -59,16 +59,18 @@ pub(super) fn fix(kind: RejectionKind) -> [&'static str; 2] {
             "a proxy adds a header of its own beside the sender's, or an attacker does",
             "let the proxy pass on the sender's header unchanged",
         ],
-        RejectionKind::SignatureMismatch => {
-            ["another secret, another URL, or another body than was signed", "section 3"]
-        }
-        RejectionKind::TimestampInFuture => {
-            ["this server's clock is behind; `age_ms` says by how much", "section 3, \"The time\""]
-        }
+        RejectionKind::SignatureMismatch => [
+            "another secret, another URL, or another body than was signed",
+            "find the cause with [`explain`](#2-find-the-cause), or compare in the order of [section 4](#4-causes)",
+        ],
+        RejectionKind::TimestampInFuture => [
+            "this server's clock is behind; `age_ms` says by how much",
+            "see [`time_outside_tolerance`](#time_outside_tolerance)",
+        ],
         RejectionKind::TimestampStale => [
             "the request waited in a queue or was replayed, or this server's clock is ahead; \
              `age_ms` says by how much",
-            "section 3, \"The time\"",
+            "see [`time_outside_tolerance`](#time_outside_tolerance)",
         ],
         RejectionKind::BodyNotSigned => [
             "a body that the signature does not cover, such as Twilio's JSON without `bodySHA256` \
