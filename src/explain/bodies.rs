@@ -116,6 +116,12 @@ fn without_returns(body: &[u8]) -> Option<Vec<u8>> {
 
 /// Returns the body with CRLF for each LF.
 fn with_returns(body: &[u8]) -> Vec<u8> {
-    let line_ends = |byte: &u8| if *byte == b'\n' { b"\r\n".to_vec() } else { vec![*byte] };
-    body.iter().flat_map(line_ends).collect()
+    let mut lines = Vec::with_capacity(body.len() * 2);
+    for byte in body {
+        if *byte == b'\n' {
+            lines.push(b'\r');
+        }
+        lines.push(*byte);
+    }
+    lines
 }

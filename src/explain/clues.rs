@@ -16,6 +16,12 @@ use crate::{
 const PROXIES: [&str; 6] =
     ["via", "x-forwarded-for", "cf-ray", "x-amz-cf-id", "x-amzn-trace-id", "ngrok-trace-id"];
 
+/// Digests in a header that are compared.
+const MAX_DIGESTS: usize = 2;
+
+/// Names of headers that are shown.
+const MAX_NAME: usize = 64;
+
 /// Adds the facts about a rejected request.
 pub(crate) fn add(probe: &mut Probe<'_>, rejection: &Rejection) {
     let (head, body) = (probe.head(), probe.body());
@@ -82,18 +88,18 @@ fn look_at_body(probe: &mut Probe<'_>) {
 /// Returns whether a digest in the head is not that of the body. A digest that cannot be read is no
 /// clue.
 fn is_digest_wrong(head: &Parts, body: &[u8]) -> bool {
-    ["content-digest", "repr-digest", "digest"].iter().any(|name| {
-        let value = head.headers.get(*name).and_then(|value| value.to_str().ok());
-        value.is_some_and(|value| {
-            value.split(',').filter_map(|item| item.trim().split_once('=')).any(|(name, digest)| {
-                let Ok(digest) = STANDARD.decode(digest.trim_matches(':')) else { return false };
-                match &*name.to_ascii_lowercase() {
-                    "sha-256" => digest != Sha256::digest(body)[..],
-                    "sha-512" => digest != Sha512::digest(body)[..],
-                    _ => false,
-                }
-            })
-        })
+    let mut values = ["content-digest", "repr-digest", "digest"]
+        .iter()
+        .filter_map(|name| head.headers.get(*name).and_then(|value| value.to_str().ok()));
+    let items = values.next().into_iter().flat_map(|value| value.split(','));
+    // Each digest costs a hash of the body.
+    items.take(MAX_DIGESTS).filter_map(|item| item.trim().split_once('=')).any(|(name, digest)| {
+        let Ok(digest) = STANDARD.decode(digest.trim_matches(':')) else { return false };
+        match (&*name.to_ascii_lowercase(), digest.len()) {
+            ("sha-256", 32) => digest != Sha256::digest(body)[..],
+            ("sha-512", 64) => digest != Sha512::digest(body)[..],
+            _ => false,
+        }
     })
 }
 
@@ -112,7 +118,8 @@ pub(crate) fn similar(head: &Parts, name: &HeaderName) -> Vec<HeaderName> {
 /// Returns the names in the head that look like those of signature headers.
 pub(crate) fn signatures(head: &Parts) -> Vec<HeaderName> {
     let is_signature = |name: &&HeaderName| {
-        ["signature", "hmac", "digest-sha"].iter().any(|part| name.as_str().contains(part))
+        name.as_str().len() <= MAX_NAME
+            && ["signature", "hmac", "digest-sha"].iter().any(|part| name.as_str().contains(part))
     };
     head.headers.keys().filter(is_signature).take(3).cloned().collect()
 }

@@ -185,7 +185,7 @@ causes! {
         "set the version of the signature in the provider's console, or the scheme's signed content";
     /// The request is authentic, but too old or too new.
     TimeOutsideTolerance = "time_outside_tolerance",
-        "the request is authentic, but its timestamp is outside of the tolerance",
+        "the timestamp of the request is outside of the tolerance",
         "set the server's clock; if it is right, look for a queue above, or a repeated request";
     /// The host of the signed URL is another.
     UrlHost = "url_host",

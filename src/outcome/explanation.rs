@@ -88,6 +88,12 @@ impl Finding {
         self
     }
 
+    /// Marks a finding whose key can be guessed.
+    pub(crate) const fn made_by_anyone(mut self) -> Self {
+        self.strength = Strength::ByAnyone;
+        self
+    }
+
     /// Returns the cause.
     #[must_use]
     pub const fn cause(&self) -> Cause {

@@ -58,6 +58,14 @@ impl SchemeVerifier {
     /// Tries the variants, likeliest first: secrets, URLs, then other schemes.
     pub(crate) fn probe(&self, probe: &mut Probe<'_>) {
         let family = self.family(probe.head());
+        // A family has no challenge of its own, and its keys answer that of the main scheme.
+        let told;
+        let family = if self.0.scheme.has_keyed_challenge() {
+            told = family.variant(|inner| inner.scheme.challenge = self.0.scheme.challenge);
+            &told
+        } else {
+            family
+        };
         family.probe_kinds(probe);
         family.probe_secrets(probe);
         family.probe_urls(probe);

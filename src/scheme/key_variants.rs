@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     crypto::{credentials::DOCUMENTED, secret::Secret},
+    error::ConfigError,
     outcome::{cause::Cause, explanation::Finding, redact::percent},
     parse::encoding::Encoding,
     scheme::key::SecretEncoding,
@@ -30,9 +31,11 @@ pub(crate) type VisitKey<'a> = dyn FnMut(Finding, &[u8]) + 'a;
 pub(crate) fn each_key(secret: &Secret, rule: SecretEncoding, visit: &mut VisitKey<'_>) {
     let Ok(configured) = rule.key(secret) else { return };
     let mut visit = |finding: Finding, key: &[u8]| {
-        if !key.is_empty() && key != configured.expose() {
-            visit(finding, key);
+        if key.is_empty() || key == configured.expose() {
+            return;
         }
+        // A part of a secret can be a key that anyone finds by trying.
+        visit(if is_guessable(key) { finding.made_by_anyone() } else { finding }, key);
     };
     if let Some(text) = secret.text() {
         each_key_of_text(text, rule, &mut visit);
@@ -47,6 +50,19 @@ pub(crate) fn each_key(secret: &Secret, rule: SecretEncoding, visit: &mut VisitK
         of_encoding().with_detail("the key is the hexadecimal text of the secret"),
         hex.as_bytes(),
     );
+}
+
+/// Returns whether anyone finds a key by trying: it is short, published, a public key, or empty. HMAC
+/// pads its key with zeros, so a key of zeros is the empty one.
+fn is_guessable(key: &[u8]) -> bool {
+    const SHORT: usize = 8;
+
+    let is_blank = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    let is_public = key.starts_with(b"-----BEGIN") || key.starts_with(b"whpk_");
+    let is_known = DOCUMENTED.iter().any(|(text, _)| text.as_bytes() == key);
+    let is_refused = std::str::from_utf8(key)
+        .is_ok_and(|text| matches!(Secret::new(text), Err(ConfigError::SecretPlaceholder)));
+    key.len() < SHORT || key.iter().all(is_blank) || is_public || is_known || is_refused
 }
 
 fn each_key_of_text(text: &str, rule: SecretEncoding, visit: &mut VisitKey<'_>) {
@@ -88,7 +104,10 @@ fn each_slip(text: &str, visit: &mut dyn FnMut(Finding, &str)) {
     if unquoted != bare {
         visit(Finding::proven(Cause::SecretQuoted).with_detail("your side has them"), unquoted);
     }
-    if let Some((_, value)) = bare.split_once('=').or_else(|| bare.split_once(' ')) {
+    let assigned = bare.split_once('=').or_else(|| bare.split_once(' '));
+    // Padding is not a value.
+    let assigned = assigned.filter(|(_, value)| !value.trim_matches('=').is_empty());
+    if let Some((_, value)) = assigned {
         let finding = Finding::proven(Cause::SecretAssigned);
         visit(finding.clone(), value.trim());
         visit(finding, value.trim().trim_matches(QUOTES));

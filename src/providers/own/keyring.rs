@@ -136,7 +136,7 @@ impl Verifier for Keyring {
         let named = self.key(probe.head()).ok();
         for key in self.keys.iter() {
             if named.is_none_or(|named| named.id != key.id) {
-                let finding = Finding::proven(Cause::KeyId);
+                let finding = Finding::proven(Cause::KeyId).for_operator();
                 let detail = format!("the secret is configured under the ID {:?}", key.id);
                 probe.verifier(finding.with_detail(detail), &key.verifier);
             }

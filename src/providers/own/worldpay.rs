@@ -218,7 +218,7 @@ impl Verifier for Worldpay {
         });
         for id in ids.take(MAX_SIGNATURES) {
             for key in self.0.iter().filter(|key| key.id != id) {
-                let finding = Finding::proven(Cause::KeyId);
+                let finding = Finding::proven(Cause::KeyId).for_operator();
                 let detail = format!("the secret is configured under the ID {:?}", key.id);
                 let variant = Self(Arc::new(vec![Key { id: id.clone(), ..key.clone() }]));
                 probe.verifier(finding.with_detail(detail), &variant);

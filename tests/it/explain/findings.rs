@@ -12,7 +12,7 @@ use tower_webhook::{
         self, BasicAuth, GitHub, Meta, Pusher, SharedToken, Shopify, Slack, StandardWebhooks,
         Stripe, Twilio, Twitter, Worldpay, Zoom,
     },
-    scheme::{Component, Encoding, TimestampFormat, TimestampSource},
+    scheme::{Challenge, Component, Encoding, TimestampFormat, TimestampSource},
     verifier::{all_of, any_of, verifier_fn},
 };
 
@@ -90,6 +90,39 @@ fn keys_that_everyone_knows_prove_nothing() {
         assert_eq!(found.map(Finding::strength), Some(Strength::ByAnyone), "{explanation}");
         // A finding that anyone can produce is never the first of several.
         assert_eq!(explanation.findings().last().map(Finding::cause), Some(cause));
+    }
+}
+
+#[test]
+fn guessable_part_of_a_secret_is_no_proof() {
+    for (configured, key) in [
+        ("3q2+7wABAgMEBQYHCAkKCw==", "="),
+        ("k3y=1", "1"),
+        ("correct-horse-battery x", "x"),
+        ("key=mysecret", "mysecret"),
+        ("00000000000000000000000000000000", ""),
+        ("AAAAAAAAAAAAAAAAAAAAAA==", ""),
+    ] {
+        let github = GitHub::new(Secret::documented(configured).unwrap()).unwrap();
+        let explanation = explain(&github, &hub(key, BODY), &body());
+        assert_eq!(explanation.proven(), None, "{configured}: {explanation}");
+    }
+}
+
+#[test]
+fn challenge_response_in_a_family_is_no_proof() {
+    const OLD: Scheme = Scheme::hmac_sha256("x-old-signature").prefix("sha256=");
+    const NEW: Scheme =
+        Scheme::hmac_sha256("x-new-signature").challenge(Challenge::CrcToken).families(&[OLD]);
+    let verifier = NEW.verifier(secret()).unwrap();
+    let token = "1700000000attack";
+    let told = mac::<Sha256Mac>(SECRET.as_bytes(), token.as_bytes());
+    for tag in [hex(&told), format!("sha256={}", hex(&told)), STANDARD.encode(&told)] {
+        for sent in [token.to_owned(), format!("{token}\n")] {
+            let head = head(&[("x-old-signature", &tag)]);
+            let explanation = explain(&verifier, &head, &Bytes::from(sent));
+            assert_eq!(explanation.proven(), None, "{explanation}");
+        }
     }
 }
 
