@@ -1,5 +1,6 @@
 //! What the benches sign with.
 #![allow(dead_code, reason = "each bench uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a failed bench says where")]
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderValue;
