@@ -1,4 +1,4 @@
-//! What an explanation costs: time, variants and hashed bytes, beside the HMAC of the same body in
+//! Cost of an explanation: time, variants and hashed bytes, beside the HMAC of the same body in
 //! the same run.
 //!
 //! `cargo bench --bench explain --features explain`. Each request has a signature by a secret that is

@@ -1,4 +1,4 @@
-//! What the benches sign with.
+//! Signatures of the benches.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a failed bench says where")]
 
@@ -22,7 +22,7 @@ pub(crate) fn hmac_sha256(content: &[u8]) -> String {
     hex(&keyed().chain_update(content).finalize().into_bytes())
 }
 
-/// What Meta puts into its header for this body.
+/// Returns Meta's header value for this body.
 pub(crate) fn signature(body: &[u8]) -> HeaderValue {
     HeaderValue::try_from(format!("sha256={}", hmac_sha256(body))).unwrap()
 }

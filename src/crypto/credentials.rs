@@ -56,11 +56,15 @@ impl Credentials {
     /// The entry of a vendor whose other credentials are not known.
     pub(crate) const UNKNOWN: Self = Self { wanted: "", others: &[], is_issued: false };
 
-    /// Returns the kind of another credential that this secret looks like.
+    /// Returns the finding that this secret looks like another credential.
     #[cfg(feature = "explain")]
-    pub(crate) fn other_kind(&self, secret: &Secret) -> Option<&'static str> {
+    pub(crate) fn explain(&self, secret: &Secret) -> Option<crate::outcome::explanation::Finding> {
+        use crate::outcome::{cause::Cause, explanation::Finding};
+
         let text = secret.text()?;
-        self.others.iter().find(|other| other.form.fits(text)).map(|other| other.is)
+        let found = self.others.iter().find(|other| other.form.fits(text))?;
+        let doubt = Doubt::OtherKind { found: found.is, wanted: self.wanted };
+        Some(Finding::clue(Cause::SecretOfOtherKind).with_detail(doubt.to_string()))
     }
 
     /// Checks a secret of this provider.

@@ -9,6 +9,7 @@ use crate::{
     outcome::{
         cause::Cause, explanation::Finding, field::Field, kind::RejectionKind, rejection::Rejection,
     },
+    parse::headers::text,
     verifier::probe::Probe,
 };
 
@@ -25,7 +26,6 @@ const MAX_NAME: usize = 64;
 /// Adds the facts about a rejected request.
 pub(crate) fn add(probe: &mut Probe<'_>, rejection: &Rejection) {
     let (head, body) = (probe.head(), probe.body());
-    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     if let (RejectionKind::Missing, Some(Field::Header(name))) =
         (rejection.kind(), rejection.field())
     {
@@ -36,7 +36,7 @@ pub(crate) fn add(probe: &mut Probe<'_>, rejection: &Rejection) {
         };
         probe.clue(Finding::clue(Cause::HeaderMissing).with_detail(detail));
     }
-    let declared = text("content-length").and_then(|text| text.parse::<u64>().ok());
+    let declared = text(&head.headers, "content-length").and_then(|text| text.parse::<u64>().ok());
     let received = u64::try_from(body.len()).unwrap_or(u64::MAX);
     match declared.filter(|declared| *declared != received) {
         Some(declared) if body.is_empty() => {
@@ -49,12 +49,12 @@ pub(crate) fn add(probe: &mut Probe<'_>, rejection: &Rejection) {
         }
         None => {}
     }
-    if is_digest_wrong(head, body) {
+    if has_wrong_digest(probe) {
         probe.clue(Finding::clue(Cause::DigestDiffers));
     }
     let is_gzip = body.starts_with(&[0x1f, 0x8b]);
     if let Some(encoding) =
-        text("content-encoding").filter(|it| !it.eq_ignore_ascii_case("identity"))
+        text(&head.headers, "content-encoding").filter(|it| !it.eq_ignore_ascii_case("identity"))
     {
         let detail = match encoding.eq_ignore_ascii_case("gzip") && !is_gzip {
             true => "`content-encoding` says gzip, and the body is not",
@@ -66,16 +66,20 @@ pub(crate) fn add(probe: &mut Probe<'_>, rejection: &Rejection) {
         probe.clue(Finding::clue(Cause::Compression).with_detail(detail));
     }
     if rejection.kind() == RejectionKind::SignatureMismatch {
-        look_at_body(probe);
+        look_at_text(probe);
     }
 }
 
-fn look_at_body(probe: &mut Probe<'_>) {
+fn look_at_text(probe: &mut Probe<'_>) {
     let lost = std::str::from_utf8(probe.body()).map_or(0, |text| text.matches('\u{fffd}').count());
     if lost > 0 {
         let detail = format!("{lost} characters were replaced");
         probe.clue(Finding::clue(Cause::CharactersLost).with_detail(detail));
     }
+}
+
+/// Adds the fact that the JSON looks as if it had been parsed and written again.
+pub(crate) fn look_at_json(probe: &mut Probe<'_>) {
     let Some(json) = Json::parse(probe.body()) else { return };
     let detail = match (json.is_sorted(), json.has_rounded_number()) {
         (_, true) => "a number is rounded as JavaScript rounds it",
@@ -87,45 +91,44 @@ fn look_at_body(probe: &mut Probe<'_>) {
 
 /// Returns whether a digest in the head is not that of the body. A digest that cannot be read is no
 /// clue.
-fn is_digest_wrong(head: &Parts, body: &[u8]) -> bool {
-    let mut values = ["content-digest", "repr-digest", "digest"]
-        .iter()
-        .filter_map(|name| head.headers.get(*name).and_then(|value| value.to_str().ok()));
-    let items = values.next().into_iter().flat_map(|value| value.split(','));
+fn has_wrong_digest(probe: &mut Probe<'_>) -> bool {
+    let (head, body) = (probe.head(), probe.body());
+    let mut names = ["content-digest", "repr-digest", "digest"].into_iter();
+    let value = names.find_map(|name| text(&head.headers, name)).unwrap_or_default();
     // Each digest costs a hash of the body.
-    items.take(MAX_DIGESTS).filter_map(|item| item.trim().split_once('=')).any(|(name, digest)| {
-        let Ok(digest) = STANDARD.decode(digest.trim_matches(':')) else { return false };
-        match (&*name.to_ascii_lowercase(), digest.len()) {
-            ("sha-256", 32) => digest != Sha256::digest(body)[..],
-            ("sha-512", 64) => digest != Sha512::digest(body)[..],
-            _ => false,
-        }
+    value.split(',').take(MAX_DIGESTS).any(|item| {
+        let Some((name, digest)) = item.trim().split_once('=') else { return false };
+        let digest = STANDARD.decode(digest.trim_matches(':')).unwrap_or_default();
+        let own = match (&*name.to_ascii_lowercase(), digest.len()) {
+            ("sha-256", 32) => Sha256::digest(body).to_vec(),
+            ("sha-512", 64) => Sha512::digest(body).to_vec(),
+            _ => return false,
+        };
+        probe.count_hashed(body.len());
+        own != digest
     })
 }
 
-/// Returns the names in the head that a proxy may have made of this name.
-pub(crate) fn similar(head: &Parts, name: &HeaderName) -> Vec<HeaderName> {
-    let own = plain(name);
-    let is_similar = |other: &&HeaderName| {
-        let other_plain = plain(other);
-        **other != *name
-            && (other_plain.ends_with(&own) || own.ends_with(&other_plain))
-            && other_plain.len() * 2 > own.len()
-    };
-    head.headers.keys().filter(is_similar).take(4).cloned().collect()
-}
-
-/// Returns the names in the head that look like those of signature headers.
-pub(crate) fn signatures(head: &Parts) -> Vec<HeaderName> {
+/// Returns the headers that can have the value of a missing one, and the cause of each: first those
+/// with the same name in another form, then those that look like a signature.
+pub(crate) fn in_place_of(head: &Parts, missing: &HeaderName) -> Vec<(HeaderName, Cause)> {
+    let own = plain(missing);
+    let others = || head.headers.keys().filter(|name| name.as_str().len() <= MAX_NAME);
+    let is_same = |name: &&HeaderName| *name != missing && plain(name) == own;
     let is_signature = |name: &&HeaderName| {
-        name.as_str().len() <= MAX_NAME
-            && ["signature", "hmac", "digest-sha"].iter().any(|part| name.as_str().contains(part))
+        let is_it = ["signature", "hmac"].iter().any(|part| name.as_str().contains(part));
+        is_it && plain(name) != own
     };
-    head.headers.keys().filter(is_signature).take(3).cloned().collect()
+    let renamed = others().filter(is_same).map(|name| (name.clone(), Cause::HeaderRenamed));
+    let of_others = others().filter(is_signature).map(|name| (name.clone(), Cause::OtherProvider));
+    renamed.take(2).chain(of_others.take(3)).collect()
 }
 
-/// Returns a name without separators and without the `x` of extensions.
+/// Returns a name without separators and without what servers, gateways and proxies put before it.
 fn plain(name: &HeaderName) -> String {
     let letters: String = name.as_str().chars().filter(char::is_ascii_alphanumeric).collect();
-    letters.strip_prefix('x').map_or(letters.clone(), str::to_owned)
+    let prefixes = ["http", "xamznremapped", "xoriginal", "xforwarded", "x"];
+    let rest =
+        prefixes.iter().fold(&*letters, |rest, prefix| rest.strip_prefix(prefix).unwrap_or(rest));
+    rest.to_owned()
 }

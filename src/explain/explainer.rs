@@ -35,6 +35,7 @@ pub fn explain<V: Verifier + ?Sized>(verifier: &V, head: &Parts, body: &Bytes) -
 pub struct Explainer {
     clock: Option<Clock>,
     effort: Effort,
+    hides_url: bool,
     others: Vec<Other>,
 }
 
@@ -43,7 +44,7 @@ impl Explainer {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "as the other builders")]
     pub const fn new() -> Self {
-        Self { clock: None, effort: Effort::DEFAULT, others: Vec::new() }
+        Self { clock: None, effort: Effort::DEFAULT, hides_url: false, others: Vec::new() }
     }
 
     /// Sets the clock, for a request that was saved earlier and for tests.
@@ -57,6 +58,16 @@ impl Explainer {
     #[must_use]
     pub const fn effort(mut self, effort: Effort) -> Self {
         self.effort = effort;
+        self
+    }
+
+    /// Hides the path of the signed URL in findings, because the path holds a secret.
+    ///
+    /// A verifier that has its secret in the URL needs no such setting. Use it where the layer has
+    /// [`with_secret_url`](crate::verifier::VerifierDefaults::with_secret_url).
+    #[must_use]
+    pub const fn secret_url(mut self) -> Self {
+        self.hides_url = true;
         self
     }
 
@@ -86,7 +97,7 @@ impl Explainer {
             Some(clock) => request.at(clock),
             None => request,
         };
-        search(verifier, &request, body, self.effort, &self.others)
+        search(verifier, &request, body, (self.effort, self.hides_url), &self.others)
     }
 }
 

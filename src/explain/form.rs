@@ -28,7 +28,8 @@ const JAVASCRIPT: &str = "-._~!'()*";
 /// .NET's `HttpUtility`.
 const DOT_NET: &str = "-._!()*";
 
-/// Whether a space is `+`, and the characters that are not escaped. Likeliest first.
+/// Styles of writers, likeliest first: `true` if a space is `+`, and the characters that are not
+/// escaped.
 const WRITERS: [(bool, &str); 10] = [
     (true, WHATWG),
     (true, RFC_3986),

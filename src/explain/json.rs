@@ -12,6 +12,9 @@ mod tests;
 /// Maximum depth of nested objects and arrays.
 const MAX_DEPTH: usize = 64;
 
+/// Maximum length of a text, in bytes.
+const MAX_LEN: usize = 1 << 20;
+
 /// Maximum number of tokens, including commas and colons.
 const MAX_TOKENS: usize = 100_000;
 
@@ -37,9 +40,12 @@ enum Token<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// Parses a body. Returns `None` if it is not one object or array in UTF-8, is nested deeper
-    /// than 64, or has more than 100,000 tokens.
+    /// Parses a body. Returns `None` if it is not one object or array in UTF-8, is longer than 1 MiB,
+    /// is nested deeper than 64, or has more than 100,000 tokens.
     pub(crate) fn parse(body: &'a [u8]) -> Option<Self> {
+        if body.len() > MAX_LEN {
+            return None;
+        }
         let json = Self { tokens: Vec::new(), steps: 0 };
         let mut parser = Parser { rest: std::str::from_utf8(body).ok()?, json };
         if !matches!(parser.peek()?, b'{' | b'[') {

@@ -34,35 +34,35 @@ const LIKELY_STYLES: usize = 8;
 /// Variants of the verifier that are tried with a changed body.
 const MAX_PAIRS: u32 = 64;
 
-/// Explains why a verifier rejects a request.
+/// Explains why a verifier rejects a request. If `hides_url`, no finding shows the path.
 pub(crate) fn search<V: Verifier + ?Sized>(
     verifier: &V,
     request: &Context<'_>,
     body: &Bytes,
-    effort: Effort,
+    (effort, hides_url): (Effort, bool),
     others: &[Other],
 ) -> Explanation {
-    let parts = verifier.sensitive_parts();
-    let provider = verifier.defaults().provider();
-    let mut first = Probe::new(request, body, effort);
+    let signed_at;
+    let mut probe = Probe::new(request, body, effort);
+    probe.hide_url(hides_url || verifier.sensitive_parts().has_url());
     let judged = match verifier.challenge(request) {
         Some(answer) => answer.map(drop),
-        None => first.judge(verifier, request, body).map(drop),
+        None => probe.judge(verifier, request, body).map(drop),
     };
-    let Err(rejection) = judged else {
-        let (findings, is_complete, tried, hashed) = first.finish();
-        return Explanation { provider, rejection: None, findings, is_complete, tried, hashed };
-    };
-    // A request that was signed at another time can have another fault, too.
-    let signed_at = signed_at(&rejection, request);
-    let clock = signed_at.as_ref().unwrap_or_else(|| request.clock());
-    let request = Context::new(request.head()).at(clock);
-    let mut probe = Probe::new(&request, body, effort).hiding_url(parts.has_url());
-    if rejection.kind().is_authentication_failure() {
-        run(&mut probe, verifier, &rejection, others);
+    let rejection = judged.err();
+    if let Some(rejection) = &rejection {
+        signed_at = signing_time(rejection, request);
+        // A request that was signed at another time can have another fault, too.
+        if let Some(clock) = &signed_at {
+            probe.set_clock(clock);
+        }
+        if rejection.kind().is_authentication_failure() {
+            run(&mut probe, verifier, rejection, others);
+        }
     }
     let (findings, is_complete, tried, hashed) = probe.finish();
-    let (tried, rejection) = (tried + 1, Some(rejection.kind()));
+    let provider = verifier.defaults().provider();
+    let rejection = rejection.map(|rejection| rejection.kind());
     Explanation { provider, rejection, findings, is_complete, tried, hashed }
 }
 
@@ -84,40 +84,61 @@ fn run<V: Verifier + ?Sized>(
     if has_no_signature {
         return;
     }
-    if let Some(age) = rejection.age_millis() {
+    let age = rejection.age_millis();
+    if let Some(age) = age {
         probe.verifier(signed(Finding::proven, age), verifier);
         probe.clue(signed(Finding::clue, age));
     }
-    rename_headers(probe, verifier, rejection);
+    try_changes(probe, verifier);
+    for other in others {
+        other.probe(probe);
+    }
+    if let (RejectionKind::Missing, Some(Field::Header(missing))) =
+        (rejection.kind(), rejection.field())
+    {
+        move_headers(probe, verifier, &missing);
+    }
+    try_pairs(probe, verifier);
+    let is_mismatch = rejection.kind() == RejectionKind::SignatureMismatch;
+    if probe.is_open() && (is_mismatch || age.is_some()) {
+        probe.clue(Finding::clue(Cause::NothingMatches));
+    }
+    // It is a guess, so it comes after the other facts.
+    if probe.is_open() && is_mismatch {
+        clues::look_at_json(probe);
+    }
+}
+
+/// Tries the changes of the body and the variants of the verifier, likeliest first.
+fn try_changes<V: Verifier + ?Sized>(probe: &mut Probe<'_>, verifier: &V) {
     let request = Context::new(probe.head()).at(probe.clock());
     // A request that is rejected from its head is rejected with every body.
-    let takes_body = verifier.begin(&request).is_ok();
-    let json = Json::parse(probe.body()).filter(|_| takes_body);
-    let styles: Vec<_> = json.iter().flat_map(Json::styles).collect();
-    let (likely, others_of_json) = styles.split_at(styles.len().min(LIKELY_STYLES));
-    if takes_body {
-        let _ = each_body(probe.body(), &mut |finding, body| {
-            probe.request(finding, verifier, probe.head(), &body);
-            if probe.is_open() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+    if verifier.begin(&request).is_err() {
+        verifier.explain(probe);
+        return;
     }
+    let _ = each_body(probe.body(), &mut |finding, body| {
+        probe.request(finding, verifier, probe.head(), &body);
+        if probe.is_open() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    let (json, styles) = json_of(probe);
+    let (likely, others) = styles.split_at(styles.len().min(LIKELY_STYLES));
     rewrite(probe, verifier, json.as_ref(), likely);
     verifier.explain(probe);
-    rewrite(probe, verifier, json.as_ref(), others_of_json);
-    if takes_body && probe.is_open() {
+    rewrite(probe, verifier, json.as_ref(), others);
+    if probe.is_open() {
         for (style, body) in form::rewrites(probe.body()).unwrap_or_default() {
             let finding = Finding::proven(Cause::FormRewritten).with_detail(style);
             probe.request(finding, verifier, probe.head(), &body.into());
         }
     }
-    for other in others {
-        other.probe(probe);
-    }
-    borrow_signatures(probe, verifier, rejection);
-    pairs(probe, verifier, json.as_ref(), likely);
-    if probe.is_open() && rejection.kind() == RejectionKind::SignatureMismatch {
-        probe.clue(Finding::clue(Cause::NothingMatches));
-    }
+}
+
+/// Returns the JSON of the body and its styles, if the search goes on.
+fn json_of<'a>(probe: &Probe<'a>) -> (Option<Json<'a>>, Vec<Style>) {
+    let json = probe.is_open().then(|| Json::parse(probe.body())).flatten();
+    let styles = json.iter().flat_map(Json::styles).collect();
+    (json, styles)
 }
 
 /// Tries the JSON of the body in these styles.
@@ -137,12 +158,7 @@ fn rewrite<V: Verifier + ?Sized>(
 }
 
 /// Tries the variants of the verifier with the likeliest other bodies.
-fn pairs<V: Verifier + ?Sized>(
-    probe: &mut Probe<'_>,
-    verifier: &V,
-    json: Option<&Json<'_>>,
-    styles: &[Style],
-) {
+fn try_pairs<V: Verifier + ?Sized>(probe: &mut Probe<'_>, verifier: &V) {
     if !probe.is_open() {
         return;
     }
@@ -153,51 +169,30 @@ fn pairs<V: Verifier + ?Sized>(
     };
     let finding = Finding::proven(Cause::FinalNewline);
     probe.with_body(&other, finding, MAX_PAIRS, |probe| verifier.explain(probe));
-    for style in styles.iter().take(2) {
-        let Some(json) = json else { return };
+    let (json, styles) = json_of(probe);
+    for style in styles.into_iter().take(2) {
+        let Some(json) = &json else { return };
         let finding = Finding::proven(Cause::JsonRewritten);
-        let body = Bytes::from(json.write(*style));
+        let body = Bytes::from(json.write(style));
         probe.with_body(&body, finding, MAX_PAIRS, |probe| verifier.explain(probe));
     }
 }
 
-/// Tries the values of headers with a similar name in place of a missing header.
-fn rename_headers<V: Verifier + ?Sized>(
-    probe: &mut Probe<'_>,
-    verifier: &V,
-    rejection: &Rejection,
-) {
-    let Some(missing) = missing_header(rejection) else { return };
-    for name in clues::similar(probe.head(), &missing) {
-        let Some(changed) = moved(probe.head(), &name, &missing) else { continue };
-        let detail = format!("`{missing}` arrived as `{name}`");
-        let finding = Finding::proven(Cause::HeaderRenamed).with_detail(detail.clone());
-        probe.request(finding, verifier, &changed, probe.body());
-        probe.clue(Finding::clue(Cause::HeaderRenamed).with_detail(detail));
-    }
-}
-
-/// Tries the variants of the verifier with the value of another signature header.
-fn borrow_signatures<V: Verifier + ?Sized>(
-    probe: &mut Probe<'_>,
-    verifier: &V,
-    rejection: &Rejection,
-) {
-    let Some(missing) = missing_header(rejection) else { return };
-    for name in clues::signatures(probe.head()) {
-        let Some(changed) = moved(probe.head(), &name, &missing) else { continue };
-        let detail = format!("the request has the signature header `{name}`");
-        let finding = Finding::proven(Cause::OtherProvider).with_detail(detail.clone());
-        probe.with_head(&changed, Some(finding), MAX_PAIRS, |probe| verifier.explain(probe));
-        probe.clue(Finding::clue(Cause::OtherProvider).with_detail(detail));
-    }
-}
-
-/// Returns the header that a rejection misses.
-fn missing_header(rejection: &Rejection) -> Option<HeaderName> {
-    match (rejection.kind(), rejection.field()) {
-        (RejectionKind::Missing, Some(Field::Header(name))) => Some(name),
-        _ => None,
+/// Tries the values of other headers in place of a missing one: of those with the same name in
+/// another form, and of those that look like a signature.
+fn move_headers<V: Verifier + ?Sized>(probe: &mut Probe<'_>, verifier: &V, missing: &HeaderName) {
+    for (name, cause) in clues::in_place_of(probe.head(), missing) {
+        let Some(changed) = moved(probe.head(), &name, missing) else { continue };
+        let detail = match cause {
+            Cause::HeaderRenamed => format!("`{missing}` arrived as `{name}`"),
+            _ => format!("the request has the signature header `{name}`"),
+        };
+        let finding = |strength: fn(Cause) -> Finding| strength(cause).with_detail(detail.clone());
+        probe.request(finding(Finding::proven), verifier, &changed, probe.body());
+        probe.with_head(&changed, Some(finding(Finding::proven)), MAX_PAIRS, |probe| {
+            try_changes(probe, verifier);
+        });
+        probe.clue(finding(Finding::clue));
     }
 }
 
@@ -211,7 +206,7 @@ fn moved(head: &Parts, from: &HeaderName, to: &HeaderName) -> Option<Parts> {
 
 /// Returns a clock that shows the time at which a request was signed, if it was rejected for that
 /// time.
-fn signed_at(rejection: &Rejection, request: &Context<'_>) -> Option<Clock> {
+fn signing_time(rejection: &Rejection, request: &Context<'_>) -> Option<Clock> {
     let age = rejection.age_millis()?;
     let now = request.clock().now();
     let distance = Duration::from_millis(age.unsigned_abs());

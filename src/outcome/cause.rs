@@ -58,11 +58,11 @@ causes! {
     /// The signature has another algorithm.
     Algorithm = "algorithm",
         "the request is signed with another algorithm",
-        "set the algorithm in the provider's console, or the scheme's algorithm";
+        "set the algorithm in the provider's console or the scheme, or accept the older signature";
     /// The body is base64.
     Base64Body = "base64_body",
         "a gateway encoded the body in base64",
-        "turn off the base64 encoding in the gateway, or decode the body above the layer";
+        "turn off the base64 encoding in the gateway, or let its adapter decode the body before the layer";
     /// The body is empty, although the request declares one.
     BodyEmpty = "body_empty",
         "the body is empty, although the request declares one",
@@ -85,7 +85,7 @@ causes! {
         "put decompression below the layer, and turn off compression of requests in the proxy";
     /// A digest in the head differs from that of the body.
     DigestDiffers = "digest_differs",
-        "the digest in the request is not that of the body, so the body was changed",
+        "the digest in the request is not that of the body, so the body was probably changed",
         "make the component above the layer forward the bytes unchanged";
     /// A line end at the end of the body was added or removed.
     FinalNewline = "final_newline",
@@ -98,7 +98,7 @@ causes! {
     /// The header of the signature is missing.
     HeaderMissing = "header_missing",
         "the signature header is missing",
-        "set a secret in the provider's console, and let the proxy forward the header";
+        "set a secret in the provider's console, let the proxy forward the header, and guard this route alone";
     /// The header of the signature has another name.
     HeaderRenamed = "header_renamed",
         "the signature header arrived under another name",
@@ -117,7 +117,7 @@ causes! {
         "make the component above the layer forward the bytes unchanged";
     /// The request is signed with the secret of another key ID.
     KeyId = "key_id",
-        "the request is signed with a configured secret, but names another key ID",
+        "the request names another key ID than that of its secret, or an unknown one",
         "configure the secret under the key ID that the provider's console shows";
     /// The body has another length than the request declares.
     LengthDiffers = "length_differs",
@@ -170,11 +170,11 @@ causes! {
     /// Quotation marks surround the secret.
     SecretQuoted = "secret_quoted",
         "the secret has quotation marks on one side only: yours or the provider's",
-        "remove the quotation marks on that side";
+        "remove the quotation marks on the side that the finding names";
     /// The signature has another encoding.
     SignatureEncoding = "signature_encoding",
         "the signature has another encoding",
-        "set the scheme's encoding";
+        "set the scheme's encoding; with a provider's type, use that of this product";
     /// The signature has another format.
     SignatureFormat = "signature_format",
         "the signature header has another format",
@@ -183,7 +183,7 @@ causes! {
     SignedContent = "signed_content",
         "the provider signs other parts of the request",
         "set the version of the signature in the provider's console, or the scheme's signed content";
-    /// The request is authentic, but too old or too new.
+    /// The timestamp is too old or too new.
     TimeOutsideTolerance = "time_outside_tolerance",
         "the timestamp of the request is outside of the tolerance",
         "set the server's clock; if it is right, look for a queue above, or a repeated request";

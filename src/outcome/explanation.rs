@@ -4,19 +4,21 @@ use std::{borrow::Cow, fmt};
 
 use crate::outcome::{cause::Cause, kind::RejectionKind};
 
-/// How certain a [`Finding`] is. The order is that of [`Explanation::findings`].
+/// Certainty of a [`Finding`]. The order is that of [`Explanation::findings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Strength {
     /// The received signature is valid for a changed request or configuration. Only a holder of the
     /// secret can have made it.
     ///
+    /// If the secret is easy to guess, or published, that is anyone.
+    ///
     /// This does not show that the request is harmless: a captured request with a changed body is
     /// explained in the same way.
     Proven,
     /// A fact that points to a cause.
     Clue,
-    /// The received signature is valid under a key that everyone knows, so anyone can have made it.
+    /// The received signature is valid under a key that everyone knows or can guess, so anyone can have made it.
     ByAnyone,
 }
 
@@ -178,8 +180,10 @@ impl Explanation {
         self.findings.first().filter(|it| it.strength == Strength::Proven).map(Finding::cause)
     }
 
-    /// Returns whether all variants were tried, within the [effort](crate::explain::Effort) that
-    /// was allowed, or a proof made the rest unnecessary.
+    /// Returns whether the search ended by itself: all single changes were tried, or one is proven.
+    /// Returns `false` if the [effort](crate::explain::Effort) was spent before.
+    ///
+    /// Of the pairs of changes, only the likeliest are tried.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.is_complete

@@ -27,6 +27,13 @@ pub(crate) fn optional<'a>(
     }
 }
 
+/// Returns the first value of a header if it is text. It is for facts about a request, and no reader
+/// for verification: the header may be repeated.
+#[cfg(feature = "explain")]
+pub(crate) fn text<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
 /// Returns the value of a header whose name was configured, by the rules of [`required`].
 pub(crate) fn required_named<'a>(
     head: &'a Parts,

@@ -10,3 +10,4 @@ pub(crate) mod json;
 pub(crate) mod timestamp;
 pub(crate) mod tolerance;
 pub(crate) mod trusted_proxies;
+pub(crate) mod url;

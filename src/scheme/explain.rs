@@ -67,6 +67,10 @@ impl SchemeVerifier {
             family
         };
         family.probe_kinds(probe);
+        if let Some(legacy) = self.0.legacy.as_ref() {
+            let detail = "it is the provider's older signature, which is not accepted";
+            probe.verifier(Finding::proven(Cause::Algorithm).with_detail(detail), legacy);
+        }
         family.probe_secrets(probe);
         family.probe_urls(probe);
         // Anyone can obtain the HMAC of a challenge's token, which could be such a content.
@@ -87,8 +91,8 @@ impl SchemeVerifier {
         let mut inner = (*self.0).clone();
         inner.families.clear();
         inner.legacy = None;
-        inner.open_sides = [false; 2];
         change(&mut inner);
+        inner.open_sides = inner.scheme.open_sides(inner.url.as_ref());
         Self(Arc::new(inner))
     }
 
@@ -100,14 +104,15 @@ impl SchemeVerifier {
     /// Adds a clue for each secret that looks like another credential.
     fn probe_kinds(&self, probe: &mut Probe<'_>) {
         let credentials = self.0.scheme.other_credentials;
-        for found in self.0.secrets.iter().filter_map(|secret| credentials.other_kind(secret)) {
-            let detail = format!("it looks like {found}; use {}", credentials.wanted);
-            probe.clue(Finding::clue(Cause::SecretOfOtherKind).with_detail(detail));
-        }
+        let clues = self.0.secrets.iter().filter_map(|secret| credentials.explain(secret));
+        clues.for_each(|clue| probe.clue(clue));
     }
 
     fn probe_secrets(&self, probe: &mut Probe<'_>) {
         for secret in &self.0.secrets {
+            if !probe.is_open() {
+                return;
+            }
             each_key(secret, self.0.scheme.secret_encoding, &mut |finding, key| {
                 if let Some(variant) = self.with_key(key) {
                     probe.verifier(finding, &variant);
@@ -156,7 +161,9 @@ impl SchemeVerifier {
         let head = probe.head();
         let Some(Ok(configured)) = self.0.url.as_ref().map(|url| url.resolve(head)) else { return };
         for UrlVariant { findings, text } in url_variants(&configured, head, probe.hides_url()) {
-            if let Ok(url) = PublicUrl::fixed(&spelled(text)) {
+            let text = spelled(text);
+            // The provider's spelling can be that of the configured URL.
+            if let Some(url) = PublicUrl::fixed(&text).ok().filter(|_| text != configured) {
                 probe.verifier_of(findings, &self.variant(|inner| inner.url = Some(url)));
             }
         }

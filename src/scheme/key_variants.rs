@@ -23,13 +23,19 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
+/// Longest secret that is changed, in bytes.
+const MAX_SECRET: usize = 4 << 10;
+
 /// Callback that receives a finding, and the key that would prove it.
 pub(crate) type VisitKey<'a> = dyn FnMut(Finding, &[u8]) + 'a;
 
 /// Calls `visit` with each key that a provider may have used in place of this secret's, likeliest
 /// first.
 pub(crate) fn each_key(secret: &Secret, rule: SecretEncoding, visit: &mut VisitKey<'_>) {
-    let Ok(configured) = rule.key(secret) else { return };
+    let Some(configured) = rule.key(secret).ok().filter(|_| secret.expose().len() <= MAX_SECRET)
+    else {
+        return;
+    };
     let mut visit = |finding: Finding, key: &[u8]| {
         if key.is_empty() || key == configured.expose() {
             return;
@@ -37,7 +43,9 @@ pub(crate) fn each_key(secret: &Secret, rule: SecretEncoding, visit: &mut VisitK
         // A part of a secret can be a key that anyone finds by trying.
         visit(if is_guessable(key) { finding.made_by_anyone() } else { finding }, key);
     };
-    if let Some(text) = secret.text() {
+    // Bytes can be the text of a file, with its line end.
+    let text = secret.text().or_else(|| std::str::from_utf8(secret.expose()).ok());
+    if let Some(text) = text {
         each_key_of_text(text, rule, &mut visit);
     }
     // The configured bytes may be the decoded form of the provider's text.
@@ -88,7 +96,7 @@ fn each_key_of_text(text: &str, rule: SecretEncoding, visit: &mut VisitKey<'_>) 
                 visit(finding().with_detail("the key is decoded after the prefix"), key);
             });
         } else {
-            let with = Zeroizing::new(format!("{prefix}{text}"));
+            let with = Zeroizing::new([prefix, text].concat());
             visit(finding().with_detail("the key begins with a prefix"), with.as_bytes());
         }
     }
@@ -116,12 +124,12 @@ fn each_slip(text: &str, visit: &mut dyn FnMut(Finding, &str)) {
         visit(Finding::proven(Cause::SecretPadded).with_detail("your side has it"), bare);
     }
     for (before, after) in [("", "\n"), ("", "\r\n"), ("", " "), (" ", ""), ("\u{feff}", "")] {
-        let padded = Zeroizing::new(format!("{before}{text}{after}"));
+        let padded = Zeroizing::new([before, text, after].concat());
         let finding = Finding::proven(Cause::SecretPadded);
         visit(finding.with_detail("the provider's side has it"), &padded);
     }
-    for quote in ['"', '\''] {
-        let quoted = Zeroizing::new(format!("{quote}{text}{quote}"));
+    for quote in ["\"", "'"] {
+        let quoted = Zeroizing::new([quote, text, quote].concat());
         let finding = Finding::proven(Cause::SecretQuoted);
         visit(finding.with_detail("the provider's side has them"), &quoted);
     }
@@ -148,7 +156,7 @@ fn each_decoding(text: &str, visit: &mut VisitKey<'_>) {
         }
     }
     if text.contains('%') {
-        let mut decoded = Zeroizing::new(Vec::new());
+        let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
         percent::decode(text.as_bytes(), &mut decoded);
         visit(finding().with_detail("the secret is percent-encoded"), &decoded);
     }

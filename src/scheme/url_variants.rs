@@ -6,9 +6,15 @@ use crate::{
     outcome::{
         cause::Cause,
         explanation::Finding,
-        redact::url::{is_host, signed_url},
+        redact::{
+            percent,
+            url::{is_host, signed_url},
+        },
     },
-    parse::headers::original_uri,
+    parse::{
+        headers::{original_uri, text},
+        url::{SplitUrl, split_port, split_query},
+    },
 };
 
 /// Maximum number of URLs.
@@ -32,7 +38,7 @@ pub(crate) struct UrlVariant {
 ///
 /// A host is taken from the head even if no trusted proxy sent it: the signature decides.
 pub(crate) fn url_variants(configured: &str, head: &Parts, is_hidden: bool) -> Vec<UrlVariant> {
-    let Some(url) = Split::of(configured) else { return Vec::new() };
+    let url = Configured::of(configured);
     let parts = [url.hosts(head), url.schemes(), url.ports(&head.headers), url.paths(head)];
     let queries = url.queries(head);
     let mut variants: Vec<(Vec<Cause>, String)> = Vec::new();
@@ -81,37 +87,30 @@ fn each_combination(
     }
 }
 
-/// A URL, split into its parts.
-struct Split<'a> {
-    /// With `://`.
-    scheme: &'a str,
-    /// With a user name, if the URL has one.
-    host: &'a str,
-    /// With the colon, or empty.
-    port: &'a str,
+/// The configured URL.
+struct Configured<'a> {
+    url: SplitUrl<'a>,
     path: &'a str,
     /// With the question mark, or empty.
     query: &'a str,
 }
 
-impl<'a> Split<'a> {
-    fn of(url: &'a str) -> Option<Self> {
-        let (scheme, rest) = url.split_at_checked(url.find("://")? + 3)?;
-        let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let (host, port) = split_port(authority);
-        let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
-        Some(Self { scheme, host, port, path, query })
+impl<'a> Configured<'a> {
+    fn of(url: &'a str) -> Self {
+        let url = SplitUrl::of(url);
+        let (path, query) = split_query(url.rest);
+        Self { url, path, query }
     }
 
     fn schemes(&self) -> Vec<Part> {
         let all = ["https://", "http://", "wss://", "ws://"];
-        let others = all.iter().filter(|other| !other.eq_ignore_ascii_case(self.scheme));
+        let others = all.iter().filter(|other| !other.eq_ignore_ascii_case(self.url.scheme));
         let others = others.map(|other| (Some(Cause::UrlScheme), (*other).to_owned()));
-        std::iter::once((None, self.scheme.to_owned())).chain(others).collect()
+        std::iter::once((None, self.url.scheme.to_owned())).chain(others).collect()
     }
 
     fn hosts(&self, head: &Parts) -> Vec<Part> {
-        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name| text(&head.headers, name);
         let first = |value: &str| value.split(',').next().unwrap_or_default().trim().to_owned();
         let forwarded = text("forwarded").and_then(|value| {
             let parts = value.split([';', ',']).map(str::trim);
@@ -122,7 +121,7 @@ impl<'a> Split<'a> {
         let named = ["x-forwarded-host", "host", "x-original-host", "x-forwarded-server"];
         let named = named.iter().filter_map(|name| text(name)).map(first);
         let authority = head.uri.authority().map(|it| it.as_str().to_owned());
-        let (user, own) = self.host.split_at(self.host.rfind('@').map_or(0, |at| at + 1));
+        let SplitUrl { user, host: own, .. } = self.url;
         let www = match own.strip_prefix("www.") {
             Some(rest) => rest.to_owned(),
             None => format!("www.{own}"),
@@ -130,18 +129,18 @@ impl<'a> Split<'a> {
         let others = named.chain(forwarded).chain(authority).filter(|host| is_host(host));
         let others = others.map(|host| split_port(&host).0.to_owned()).chain([www]);
         let without_user = (!user.is_empty()).then(|| own.to_owned());
-        parts(self.host, others.chain(without_user), Cause::UrlHost)
+        parts(&format!("{user}{own}"), others.chain(without_user), Cause::UrlHost)
     }
 
     fn ports(&self, headers: &HeaderMap) -> Vec<Part> {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name| text(headers, name);
         let forwarded = text("x-forwarded-port").filter(|it| it.parse::<u16>().is_ok());
         let forwarded = forwarded.map(|port| format!(":{port}"));
         let of_hosts = ["x-forwarded-host", "host"].into_iter().filter_map(text);
         let of_hosts = of_hosts.map(|host| split_port(host).1.to_owned());
         let known = ["", ":443", ":80", ":8443", ":8080"].map(str::to_owned);
         let others = forwarded.into_iter().chain(of_hosts.filter(|port| !port.is_empty()));
-        parts(self.port, others.chain(known), Cause::UrlPort)
+        parts(self.url.port, others.chain(known), Cause::UrlPort)
     }
 
     fn paths(&self, head: &Parts) -> Vec<Part> {
@@ -152,8 +151,7 @@ impl<'a> Split<'a> {
         };
         let slash = std::iter::once(slash);
         let mut all = parts(own, slash, Cause::UrlTrailingSlash);
-        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-        let prefix = text("x-forwarded-prefix").map(|it| it.trim_end_matches('/'));
+        let prefix = text(&head.headers, "x-forwarded-prefix").map(|it| it.trim_end_matches('/'));
         let prefixed = prefix.filter(|it| it.starts_with('/')).map(|it| format!("{it}{own}"));
         let originals = originals(&head.headers)
             .map(|target| target.split('?').next().unwrap_or_default().to_owned());
@@ -188,8 +186,7 @@ impl<'a> Split<'a> {
 /// Returns the paths and queries that proxies note of the original URL.
 fn originals(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let names = ["x-original-uri", "x-original-url", "x-rewrite-url", "x-forwarded-uri"];
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    names.into_iter().filter_map(text).filter_map(|uri| {
+    names.into_iter().filter_map(|name| text(headers, name)).filter_map(|uri| {
         let target = match uri.split_once("://") {
             Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..))?,
             None => uri,
@@ -209,13 +206,6 @@ fn parts(own: &str, others: impl Iterator<Item = String>, cause: Cause) -> Vec<P
     all
 }
 
-/// Splits off the port, with its colon. The colons of an IPv6 address are inside brackets.
-fn split_port(authority: &str) -> (&str, &str) {
-    let after_brackets = authority.rfind(']').unwrap_or(0);
-    let port = authority.get(after_brackets..).and_then(|rest| rest.rfind(':'));
-    authority.split_at(port.map_or(authority.len(), |at| after_brackets + at))
-}
-
 /// Returns a query in the other spellings of its escapes.
 fn respelled(query: &str) -> Vec<String> {
     let case = |upper: bool| {
@@ -231,7 +221,7 @@ fn respelled(query: &str) -> Vec<String> {
         query.chars().map(spell).collect::<String>()
     };
     let mut decoded = Vec::new();
-    crate::outcome::redact::percent::decode(query.as_bytes(), &mut decoded);
+    percent::decode(query.as_bytes(), &mut decoded);
     let mut all = vec![
         query.replace("%20", "+"),
         query.replace('+', "%20"),

@@ -18,12 +18,12 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Effort {
-    /// Bytes of bodies that are hashed.
+    /// Bytes of bodies that are hashed. A verifier with several secrets hashes them for each.
     pub max_hashed: u64,
     /// Variants that are tried.
     pub max_variants: u32,
-    /// Time that may pass. It is checked before each variant after the first 32, which a busy
-    /// machine tries too.
+    /// Time that may pass. It is checked before each variant, except for the first 32 of small
+    /// bodies: a busy machine tries these, too.
     pub max_time: Duration,
 }
 
@@ -33,8 +33,9 @@ impl Effort {
         Self { max_hashed: 16 << 20, max_variants: 512, max_time: Duration::from_millis(50) };
 }
 
-/// Variants that are tried even if the time is over.
+/// Variants that are tried even if the time is over, while less than a MiB has been hashed.
 const ALWAYS_TRIED: u32 = 32;
+const ALWAYS_HASHED: u64 = 1 << 20;
 
 /// A search for the cause of a rejection, which is passed to [`Verifier::explain`].
 ///
@@ -94,9 +95,18 @@ impl<'a> Probe<'a> {
         self.hides_url
     }
 
-    pub(crate) const fn hiding_url(mut self, hides: bool) -> Self {
+    pub(crate) const fn hide_url(&mut self, hides: bool) {
         self.hides_url = hides;
-        self
+    }
+
+    /// Continues the search at another time.
+    pub(crate) const fn set_clock(&mut self, clock: &'a Clock) {
+        self.clock = clock;
+    }
+
+    /// Counts bytes that are hashed outside of a verifier.
+    pub(crate) fn count_hashed(&mut self, bytes: usize) {
+        self.hashed = self.hashed.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
     /// Returns whether the search goes on: nothing is proven, and the effort is not spent.
@@ -164,7 +174,7 @@ impl<'a> Probe<'a> {
     ) -> Result<Outcome, Rejection> {
         self.tried += 1;
         let mut state = verifier.begin(request)?;
-        self.hashed += u64::try_from(body.len()).unwrap_or(u64::MAX);
+        self.count_hashed(body.len());
         verifier.update(&mut state, body);
         verifier.finish(&mut state, request, body)
     }
@@ -173,7 +183,7 @@ impl<'a> Probe<'a> {
         let hashed = self.hashed.saturating_add(u64::try_from(body.len()).unwrap_or(u64::MAX));
         let is_within = hashed <= self.effort.max_hashed
             && self.tried < self.effort.max_variants
-            && (self.tried < ALWAYS_TRIED
+            && (self.tried < ALWAYS_TRIED && self.hashed < ALWAYS_HASHED
                 || steady().saturating_sub(self.start) <= self.effort.max_time);
         self.is_spent |= !is_within;
         is_within
@@ -213,16 +223,17 @@ impl<'a> Probe<'a> {
         if !self.is_open() {
             return;
         }
-        let effort = Effort {
-            max_hashed: self.effort.max_hashed.saturating_sub(self.hashed),
-            max_variants: max_variants.min(self.effort.max_variants.saturating_sub(self.tried)),
-            max_time: self.effort.max_time.saturating_sub(steady().saturating_sub(self.start)),
-        };
+        let limit = self.tried.saturating_add(max_variants).min(self.effort.max_variants);
         let request = Context::new(head).at(self.clock);
-        let mut inner = Probe::new(&request, body, effort).hiding_url(self.hides_url);
+        let mut inner = Probe::new(&request, body, Effort { max_variants: limit, ..self.effort });
+        // The effort is that of the whole search.
+        (inner.start, inner.tried, inner.hashed) = (self.start, self.tried, self.hashed);
+        inner.hide_url(self.hides_url);
         search(&mut inner);
-        self.tried += inner.tried;
-        self.hashed += inner.hashed;
+        (self.tried, self.hashed) = (inner.tried, inner.hashed);
+        // Its own limit of variants does not end the whole search.
+        let has_own_end = self.tried == limit && limit < self.effort.max_variants;
+        self.is_spent |= inner.is_spent && !has_own_end;
         if inner.is_proven() {
             self.findings.extend(of_change);
         }

@@ -135,7 +135,8 @@ impl Verifier for BasicAuth {
     #[cfg(feature = "explain")]
     fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
         for known in &self.0 {
-            let decoded = STANDARD.decode(known.expose()).unwrap_or_default();
+            let decoded =
+                zeroize::Zeroizing::new(STANDARD.decode(known.expose()).unwrap_or_default());
             let text = std::str::from_utf8(&decoded).ok();
             let Some((user, password)) = text.and_then(|text| text.split_once(':')) else {
                 continue;

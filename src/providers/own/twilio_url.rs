@@ -6,7 +6,10 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     outcome::{field::Field, rejection::Rejection},
-    parse::encoding,
+    parse::{
+        encoding,
+        url::{SplitUrl, split_query},
+    },
 };
 
 /// The optional forms that are tried.
@@ -30,13 +33,7 @@ pub(crate) struct UrlForms<'a> {
 impl SignedUrls {
     /// Returns the forms of this URL.
     pub(crate) fn of<'a>(&self, url: &'a str) -> UrlForms<'a> {
-        let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
-        let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let (user, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
-        // The colons of an IPv6 address are inside brackets.
-        let after_brackets = host.rfind(']').unwrap_or(0);
-        let port_at = host[after_brackets..].rfind(':').map(|at| after_brackets + at);
-        let (host, port) = host.split_at(port_at.unwrap_or(host.len()));
+        let SplitUrl { scheme, user, host, port, rest } = SplitUrl::of(url);
         let is_encrypted =
             ["https://", "wss://"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
         let other_port = match (port, is_encrypted) {
@@ -60,7 +57,7 @@ impl SignedUrls {
         }
         let is_web_socket = scheme.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("ws"));
         if self.trailing_slash && is_web_socket {
-            let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+            let (path, query) = split_query(rest);
             rests.push(format!("{path}/{query}").into());
         }
         rests

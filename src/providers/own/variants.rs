@@ -2,7 +2,6 @@
 
 use crate::{
     crypto::{credentials::Credentials, secret::Secret},
-    outcome::{cause::Cause, explanation::Finding},
     scheme::{key::SecretEncoding, key_variants::each_key},
     verifier::{probe::Probe, verifier::Verifier},
 };
@@ -15,9 +14,11 @@ pub(crate) fn probe_secrets<V: Verifier>(
     verifier: impl Fn(Secret) -> V,
 ) {
     for secret in secrets {
-        if let Some(found) = credentials.other_kind(secret) {
-            let detail = format!("it looks like {found}; use {}", credentials.wanted);
-            probe.clue(Finding::clue(Cause::SecretOfOtherKind).with_detail(detail));
+        if let Some(clue) = credentials.explain(secret) {
+            probe.clue(clue);
+        }
+        if !probe.is_open() {
+            return;
         }
         each_key(secret, SecretEncoding::Text, &mut |finding, key| {
             if let Ok(key) = Secret::from_bytes(key) {

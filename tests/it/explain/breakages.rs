@@ -26,7 +26,7 @@ pub(crate) struct Case {
     pub(crate) now: u64,
 }
 
-/// What breaks a request. `None` if this one cannot be broken so.
+/// A change that breaks a request, or `None` if it does not apply.
 pub(crate) type Break = fn(&Case) -> Option<Case>;
 
 /// A way to break requests: its name, the causes that may be found, and whether the change can be
@@ -115,6 +115,12 @@ impl Case {
         let is_signed = self.provider.needs_url();
         (is_signed && Some(&url) != self.url.as_ref() && PublicUrl::fixed(&url).is_ok())
             .then(|| Self { url: Some(url), ..self.clone() })
+    }
+
+    /// Some vectors have a short secret, or one that documentation publishes.
+    pub(crate) fn has_guessable_secret(&self) -> bool {
+        let bare = self.secret.trim_start_matches("whsec_");
+        bare.len() < 8 || ["mysecret", "It's a Secret to Everybody"].contains(&&*self.secret)
     }
 
     fn takes_secret(&self) -> bool {

@@ -5,14 +5,15 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Request, request::Parts};
+use sha2::Digest;
 use tower_webhook::{
     Context, Outcome, PublicUrl, Rejection, RejectionKind, Scheme, Secret, Verified, Verifier,
     explain::{Cause, Effort, Explainer, Explanation, Finding, Probe, Strength},
     providers::{
-        self, BasicAuth, GitHub, Meta, Pusher, SharedToken, Shopify, Slack, StandardWebhooks,
-        Stripe, Twilio, Twitter, Worldpay, Zoom,
+        self, BasicAuth, GitHub, Meta, Persona, Pusher, SharedToken, Shopify, Slack,
+        StandardWebhooks, Stripe, Twilio, Twitter, Worldpay, Zoom,
     },
-    scheme::{Challenge, Component, Encoding, TimestampFormat, TimestampSource},
+    scheme::{Challenge, Component, TimestampFormat, TimestampSource},
     verifier::{all_of, any_of, verifier_fn},
 };
 
@@ -400,6 +401,71 @@ fn effort_bounds_bytes_variants_and_time() {
 }
 
 #[test]
+fn nested_searches_share_the_effort() {
+    // Each set of Persona's header is a search of its own.
+    let set = format!("t={NOW},v1={}", "0".repeat(64));
+    let head = head(&[("persona-signature", &[&*set; 4].join(" "))]);
+    let persona = Persona::new(secret()).unwrap();
+    let mut effort = Effort::DEFAULT;
+    effort.max_time = Duration::ZERO;
+    let explainer = Explainer::new().clock(at(NOW)).effort(effort);
+    let explanation = explainer.explain(&persona, &head, &body());
+    assert!(!explanation.is_complete() && explanation.tried() <= 33, "{explanation}");
+
+    // The limit is reached among the pairs.
+    let unsigned = hub("another secret than the configured one", BODY);
+    let all = explain(&github(), &unsigned, &body());
+    assert!(all.is_complete(), "{all}");
+    let mut effort = Effort::DEFAULT;
+    (effort.max_variants, effort.max_time) = (all.tried() - 20, Duration::from_secs(3600));
+    let explanation = Explainer::new().effort(effort).explain(&github(), &unsigned, &body());
+    assert!(!explanation.is_complete(), "{explanation}");
+    assert!(explanation.tried() <= effort.max_variants, "{explanation}");
+}
+
+#[test]
+fn digests_in_a_header_are_counted_and_few() {
+    let body = body();
+    let digest = STANDARD.encode(sha2::Sha512::digest(&body));
+    let many = vec![format!("sha-512=:{digest}:"); 600].join(",");
+    let mut head = hub("another secret than the configured one", BODY);
+    head.headers.insert("content-digest", many.parse().unwrap());
+    let mut effort = Effort::DEFAULT;
+    effort.max_variants = 1;
+    let explanation = Explainer::new().effort(effort).explain(&github(), &head, &body);
+    assert_eq!(explanation.hashed(), 3 * body.len() as u64, "the request, and two digests");
+}
+
+#[test]
+fn renamed_header_is_found_beside_another_fault() {
+    let tag = format!("sha256={}", hmac_sha256(SECRET, BODY.as_bytes()));
+    for name in ["x_hub_signature_256", "x-amzn-remapped-x-hub-signature-256"] {
+        let head = head(&[(name, &tag)]);
+        for received in [BODY.to_owned(), format!("{BODY}\n"), COMPACT.to_owned()] {
+            let explanation = of_github(&head, &received);
+            assert_proven(Cause::HeaderRenamed, &explanation);
+        }
+    }
+    // Another provider's header is not a renamed one.
+    let explanation = of_github(&head(&[("x-goog-signature", "AAAA")]), BODY);
+    assert!(!explanation.to_string().contains("header_renamed"), "{explanation}");
+}
+
+#[test]
+fn older_signature_alone_is_not_another_provider() {
+    let tag = hex(&mac::<Sha1Mac>(SECRET.as_bytes(), BODY.as_bytes()));
+    let explanation = of_github(&head(&[("x-hub-signature", &format!("sha1={tag}"))]), BODY);
+    assert_proven(Cause::Algorithm, &explanation);
+}
+
+#[test]
+fn bytes_of_a_file_with_its_line_end_are_explained() {
+    let file = Secret::from_bytes(format!("{SECRET}\n")).unwrap();
+    let explanation = explain(&GitHub::new(file).unwrap(), &hub(SECRET, BODY), &body());
+    assert_proven(Cause::SecretPadded, &explanation);
+}
+
+#[test]
 fn challenge_response_is_no_proof() {
     // Twitter answers anyone with the HMAC of a token, and Zoom too.
     let token = "1700000000.attack";
@@ -462,21 +528,30 @@ impl<V: Verifier> Fn2 for V {
 }
 
 #[test]
-fn secret_url_is_not_shown() {
-    let url = PublicUrl::base("https://example.com/secret-path-4711").unwrap();
-    let scheme = Scheme::hmac_sha256("x-sig").encoding(Encoding::Hex).signed_content(&[
+fn secret_path_and_query_values_are_not_shown() {
+    let scheme = Scheme::hmac_sha256("x-sig").signed_content(&[
         Component::Url,
         Component::Literal("|"),
         Component::Body,
     ]);
+    let url = PublicUrl::base("https://example.com/path-4711").unwrap();
     let verifier = scheme.verifier_at(secret(), url).unwrap();
-    let signed = format!("http://example.com/secret-path-4711/hook?token=abc|{BODY}");
-    let tag = hmac_sha256(SECRET, signed.as_bytes());
-    let mut head = head(&[("x-sig", &tag)]);
-    head.uri = "/hook?token=abc".parse().unwrap();
+    let signed = format!("http://example.com/path-4711/hook?token=value-4711|{BODY}");
+    let mut head = head(&[("x-sig", &hmac_sha256(SECRET, signed.as_bytes()))]);
+    head.uri = "/hook?token=value-4711".parse().unwrap();
     let explanation = explain(&verifier, &head, &body());
     assert_proven(Cause::UrlScheme, &explanation);
-    assert!(!explanation.to_string().contains("abc"), "{explanation}");
+    assert!(explanation.to_string().contains("http://example.com/path-4711/"), "{explanation}");
+    assert!(!explanation.to_string().contains("value-4711"), "{explanation}");
+    // The path is a secret: by the verifier, or by the layer.
+    let by_path = any_of(verifier.clone(), SharedToken::in_path(secret()).unwrap());
+    for explanation in [
+        explain(&by_path, &head, &body()),
+        explainer().secret_url().explain(&verifier, &head, &body()),
+    ] {
+        assert_proven(Cause::UrlScheme, &explanation);
+        assert!(!explanation.to_string().contains("4711"), "{explanation}");
+    }
 }
 
 #[test]

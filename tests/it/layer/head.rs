@@ -1,4 +1,4 @@
-//! What is refused from the head alone costs no body: each provider, each header, each way to get
+//! A rejection from the head alone costs no body: each provider, each header, each way to get
 //! it wrong.
 
 use std::{collections::BTreeSet, sync::atomic::Ordering};

@@ -1,4 +1,4 @@
-//! How long a delivery is remembered: over several tolerances, and when the clock is set back.
+//! Retention of a delivery: over several tolerances, and when the clock is set back.
 
 use std::{
     convert::Infallible,
