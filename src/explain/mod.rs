@@ -47,6 +47,7 @@
 //! - A proof does not show that a request is harmless. A captured request with a changed body has
 //!   the same explanation.
 //! - The work is bounded by an [`Effort`].
+//! - With this feature, a verifier keeps the text of its secrets. It is wiped like the keys.
 
 pub(crate) mod bodies;
 pub(crate) mod clues;

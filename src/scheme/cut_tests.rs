@@ -289,7 +289,6 @@ fn custom_scheme_content_split_elsewhere_is_rejected() {
             }
         }
     }
-    eprintln!("{tried} cuts, {refused} schemes refused");
     assert!(tried > 100_000 && (1..30).contains(&refused), "{tried} {refused}");
 }
 

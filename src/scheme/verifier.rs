@@ -40,8 +40,8 @@ pub(crate) struct Inner {
     pub(crate) secrets: Vec<Secret>,
     /// Verifiers of the scheme's families, with the same keys.
     pub(crate) families: Vec<SchemeVerifier>,
-    /// Verifier of the legacy scheme. It gets its keys even if it is never used, because the secret
-    /// string is not kept.
+    /// Verifier of the legacy scheme. It gets its keys even if it is never used, because only the
+    /// feature `explain` keeps the secret string.
     pub(crate) legacy: Option<SchemeVerifier>,
     accepts_legacy: bool,
     /// Tag that distinguishes the sender, for schemes without a name. It depends on the oldest

@@ -1,6 +1,9 @@
 //! Causes that need a configuration of their own, and the limits of an explanation.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -10,7 +13,7 @@ use tower_webhook::{
     Context, Outcome, PublicUrl, Rejection, RejectionKind, Scheme, Secret, Verified, Verifier,
     explain::{Cause, Effort, Explainer, Explanation, Finding, Probe, Strength},
     providers::{
-        self, BasicAuth, GitHub, Meta, Persona, Pusher, SharedToken, Shopify, Slack,
+        self, BasicAuth, GitHub, HubSpot, Meta, Persona, Pusher, SharedToken, Shopify, Slack,
         StandardWebhooks, Stripe, Twilio, Twitter, Worldpay, Zoom,
     },
     scheme::{Challenge, Component, TimestampFormat, TimestampSource},
@@ -409,7 +412,8 @@ fn nested_searches_share_the_effort() {
     let mut effort = Effort::DEFAULT;
     effort.max_time = Duration::ZERO;
     let explainer = Explainer::new().clock(at(NOW)).effort(effort);
-    let explanation = explainer.explain(&persona, &head, &body());
+    // A body of few changes, so that the searches of the sets begin before the time is over.
+    let explanation = explainer.explain(&persona, &head, &Bytes::from_static(b"x"));
     assert!(!explanation.is_complete() && explanation.tried() <= 33, "{explanation}");
 
     // The limit is reached among the pairs.
@@ -421,6 +425,41 @@ fn nested_searches_share_the_effort() {
     let explanation = Explainer::new().effort(effort).explain(&github(), &unsigned, &body());
     assert!(!explanation.is_complete(), "{explanation}");
     assert!(explanation.tried() <= effort.max_variants, "{explanation}");
+}
+
+/// Accepts nothing, counts its calls, and has many variants.
+struct Counted(AtomicU32);
+
+impl Verifier for Counted {
+    type State = ();
+
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    fn finish(&self, (): &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Err(Rejection::mismatch())
+    }
+
+    fn explain(&self, probe: &mut Probe<'_>) {
+        for _ in 0..100 {
+            probe.verifier(Finding::proven(Cause::KeyId), self);
+        }
+    }
+}
+
+#[test]
+fn every_call_of_a_verifier_is_counted() {
+    for max_variants in [50, 150, 512] {
+        let counted = Counted(AtomicU32::new(0));
+        let mut effort = Effort::DEFAULT;
+        (effort.max_variants, effort.max_time) = (max_variants, Duration::from_secs(3600));
+        let explanation = Explainer::new().effort(effort).explain(&counted, &head(&[]), &body());
+        let calls = counted.0.into_inner();
+        assert_eq!(explanation.tried(), calls, "{explanation}");
+        assert_eq!(explanation.is_complete(), calls < max_variants, "{explanation}");
+    }
 }
 
 #[test]
@@ -449,6 +488,24 @@ fn renamed_header_is_found_beside_another_fault() {
     // Another provider's header is not a renamed one.
     let explanation = of_github(&head(&[("x-goog-signature", "AAAA")]), BODY);
     assert!(!explanation.to_string().contains("header_renamed"), "{explanation}");
+}
+
+#[test]
+fn configured_url_is_no_other_url() {
+    let url = PublicUrl::base("https://example.com").unwrap();
+    let hubspot = HubSpot::new(secret(), url).unwrap();
+    // Each escape is decoded in the signed URL. Such a body could be the end of the URL.
+    let sent = "text that could be a query";
+    let signed = format!("POSThttps://example.com/hook?a=:{sent}{NOW}000");
+    let tag = STANDARD.encode(mac::<Sha256Mac>(SECRET.as_bytes(), signed.as_bytes()));
+    let mut head = head(&[
+        ("x-hubspot-signature-v3", &tag),
+        ("x-hubspot-request-timestamp", &format!("{NOW}000")),
+    ]);
+    head.uri = "/hook?a=%3A".parse().unwrap();
+    let explanation = explainer().clock(at(NOW)).explain(&hubspot, &head, &Bytes::from(sent));
+    assert_eq!(explanation.rejection(), Some(RejectionKind::Malformed), "{explanation}");
+    assert_eq!(explanation.proven(), None, "{explanation}");
 }
 
 #[test]

@@ -258,6 +258,35 @@ fn no_providers_secret_stays_in_memory_that_is_freed() {
     assert!(count > 250, "{count}");
 }
 
+/// Each variant of a secret is wiped, too.
+#[cfg(feature = "explain")]
+#[test]
+fn no_variant_of_a_secret_stays_in_freed_memory() {
+    use tower_webhook::providers::{BasicAuth, GitHub, SharedToken, Twilio};
+
+    fn check<V: tower_webhook::Verifier>(name: &str, build: impl Fn(Secret) -> V) {
+        let request = http::Request::post("/")
+            .header("x-hub-signature-256", format!("sha256={}", "0".repeat(64)))
+            .header("x-twilio-signature", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+            .header("x-token", "another")
+            .header("authorization", "Basic YTpi");
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let body = Bytes::from_static(b"");
+        let found = leaks(|| {
+            let secret = Secret::new(String::from_utf8(SECRET.to_vec()).unwrap()).unwrap();
+            drop(tower_webhook::explain::explain(&build(secret), &head, &body));
+        });
+        assert_eq!(found, 0, "{name}");
+    }
+
+    let url = || PublicUrl::base("https://a.example").unwrap();
+    check("GitHub", |secret| GitHub::new(secret).unwrap());
+    check("Twilio", |secret| Twilio::new(secret, url()).unwrap());
+    check("BasicAuth", |secret| BasicAuth::new("user", secret).unwrap());
+    let name = http::HeaderName::from_static("x-token");
+    check("SharedToken", |secret| SharedToken::new(name.clone(), secret).unwrap());
+}
+
 /// Messages of Mailgun have attachments of megabytes, and the proof stands behind them.
 #[cfg(feature = "multipart")]
 #[tokio::test]
