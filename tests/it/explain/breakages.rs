@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, request::Parts};
+use http::{HeaderName, HeaderValue, request::Parts};
 use tower_webhook::{
     PublicUrl, RejectionKind, Secret,
     explain::{Cause, Effort, Explainer, Explanation},
@@ -191,11 +191,6 @@ fn respaced(case: &Case, after: &str) -> Option<Case> {
     case.with_body(written)
 }
 
-fn is_form(case: &Case) -> bool {
-    let is_form = |text: &str| text.contains('=') && !text.contains(['{', ' ', '\n']);
-    text(case).is_some_and(is_form)
-}
-
 pub(crate) const BREAKAGES: &[Breakage] = &[
     Breakage {
         name: "JSON without white space",
@@ -303,16 +298,6 @@ pub(crate) const BREAKAGES: &[Breakage] = &[
         apply: |case| {
             let lost = text(case)?.replace(|letter: char| !letter.is_ascii(), "\u{fffd}");
             case.with_body(lost)
-        },
-    },
-    Breakage {
-        name: "form with %20",
-        causes: &[Cause::FormRewritten],
-        is_reversible: true,
-        is_fact: false,
-        apply: |case| {
-            let body = text(case)?.replace('+', "%20");
-            is_form(case).then(|| case.with_body(body))?
         },
     },
     Breakage {
@@ -556,17 +541,6 @@ pub(crate) const BREAKAGES: &[Breakage] = &[
                 let is_one = name.len() < 8 && rest.len() >= 40 && !rest.contains([',', ';', '=']);
                 is_one.then(|| rest.to_owned())
             })
-        },
-    },
-    Breakage {
-        name: "GET in place of POST",
-        causes: &[],
-        is_reversible: false,
-        is_fact: true,
-        apply: |case| {
-            let changed = case.clone().with_head(|head| head.method = Method::GET);
-            (changed.head.method != case.head.method && changed.explain().rejection().is_some())
-                .then_some(changed)
         },
     },
 ];

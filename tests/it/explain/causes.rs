@@ -68,6 +68,7 @@ fn every_breakage_of_every_vector_is_explained() {
             reversible.add(all);
         }
         let Count { proven, clue, none } = all;
+        assert!(proven + clue > 0, "{}: applies to no vector, or is never found", breakage.name);
         writeln!(table, "{}: {proven} proven, {clue} clues, {none} none", breakage.name).unwrap();
         for (provider, Count { proven, clue, none }) in by_provider {
             write!(table, "{provider} {proven}/{clue}/{none}, ").unwrap();
