@@ -26,7 +26,7 @@ struct Provider {
 
 fn provider<V>(name: &'static str, verifier: V) -> Provider
 where
-    V: Sign<State: 'static> + Send + Sync + 'static,
+    V: Sign,
 {
     Provider { name, verifier: BoxVerifier::signing(verifier) }
 }

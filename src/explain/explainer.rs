@@ -79,7 +79,7 @@ impl Explainer {
     #[must_use]
     pub fn also<V>(mut self, name: impl Into<Arc<str>>, verifier: V) -> Self
     where
-        V: Verifier + Send + Sync + 'static,
+        V: Verifier,
     {
         self.others.push(Other::new(name.into(), verifier));
         self

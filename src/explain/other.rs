@@ -19,7 +19,7 @@ type ProbeOther = dyn Fn(&mut Probe<'_>, Finding) + Send + Sync;
 impl Other {
     pub(crate) fn new<V>(name: Arc<str>, verifier: V) -> Self
     where
-        V: Verifier + Send + Sync + 'static,
+        V: Verifier,
     {
         let probe =
             move |probe: &mut Probe<'_>, finding: Finding| probe.verifier(finding, &verifier);

@@ -35,7 +35,7 @@ impl BoxVerifier {
     /// Erases the type of a verifier.
     pub fn new<V>(verifier: V) -> Self
     where
-        V: Verifier<State: 'static> + Send + Sync + 'static,
+        V: Verifier,
     {
         Self {
             verifier: Arc::new(verifier),
@@ -49,7 +49,7 @@ impl BoxVerifier {
     #[cfg_attr(docsrs, doc(cfg(feature = "sign")))]
     pub fn signing<V>(verifier: V) -> Self
     where
-        V: crate::sign::sign::Sign<State: 'static> + Send + Sync + 'static,
+        V: crate::sign::sign::Sign,
     {
         let verifier = Arc::new(verifier);
         Self { signer: Some(Arc::clone(&verifier) as _), verifier }
@@ -59,7 +59,7 @@ impl BoxVerifier {
     #[cfg(not(feature = "sign"))]
     pub(crate) fn signing<V>(verifier: V) -> Self
     where
-        V: Verifier<State: 'static> + Send + Sync + 'static,
+        V: Verifier,
     {
         Self::new(verifier)
     }
@@ -121,7 +121,7 @@ trait Erased {
     fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>);
 }
 
-impl<V: Verifier<State: 'static>> Erased for V {
+impl<V: Verifier> Erased for V {
     fn begin(&self, request: &Context<'_>) -> Result<AnyState, Rejection> {
         Verifier::begin(self, request).map(|state| AnyState(Box::new(state)))
     }

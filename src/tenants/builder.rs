@@ -33,7 +33,7 @@ pub struct TenantsBuilder<V> {
     max_concurrent_lookups: usize,
 }
 
-impl<V: Verifier + Clone + Send + Sync + 'static> TenantsBuilder<V> {
+impl<V: Verifier + Clone> TenantsBuilder<V> {
     pub(crate) fn new<F, Fut>(decoy: Result<V, ConfigError>, store: F) -> Self
     where
         F: Fn(TenantId) -> Fut + Send + Sync + 'static,
@@ -172,7 +172,7 @@ impl<V> fmt::Debug for TenantsBuilder<V> {
     }
 }
 
-impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
+impl<V: Verifier + Clone> Tenants<V> {
     /// Creates a lookup that gets secrets from the store and turns them into verifiers with `make`.
     ///
     /// The store returns the tenant's [`Secrets`], or a value that converts into them, or `None` if

@@ -93,14 +93,14 @@ settings!(ByBody);
 
 impl<V, F> Source for ByHead<V, F>
 where
-    V: Verifier + Clone + Send + Sync + 'static,
+    V: Verifier + Clone,
     F: Fn(&Parts) -> Option<String>,
 {
 }
 
 impl<V, F> Engine for ByHead<V, F>
 where
-    V: Verifier + Clone + Send + Sync + 'static,
+    V: Verifier + Clone,
     F: Fn(&Parts) -> Option<String>,
 {
     type Verifier = TenantVerifier<V>;
@@ -135,14 +135,14 @@ where
 
 impl<V, F> Source for ByBody<V, F>
 where
-    V: Verifier + Clone + Send + Sync + 'static,
+    V: Verifier + Clone,
     F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
 {
 }
 
 impl<V, F> Engine for ByBody<V, F>
 where
-    V: Verifier + Clone + Send + Sync + 'static,
+    V: Verifier + Clone,
     F: Fn(&Parts, &Bytes) -> Option<String> + Clone,
 {
     type Verifier = TenantVerifier<V>;
@@ -184,7 +184,7 @@ pub struct TenantByBody<V, F> {
 
 impl<V, F> LookUpByBody for TenantByBody<V, F>
 where
-    V: Verifier + Clone + Send + Sync + 'static,
+    V: Verifier + Clone,
     F: Fn(&Parts, &Bytes) -> Option<String>,
 {
     type Verifier = TenantVerifier<V>;
@@ -208,7 +208,7 @@ fn address(head: &Parts, client_ip: Option<&ClientIp>) -> Option<IpAddr> {
     client_ip.and_then(|client_ip| catch_panic(|| client_ip.of(head)).ok().flatten())
 }
 
-impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
+impl<V: Verifier + Clone> Tenants<V> {
     /// Creates a source for a [`SignatureLayer`](crate::SignatureLayer) in which the head names the
     /// tenant: a segment of the path, the query, or a header. `None` is treated as an unknown
     /// tenant.

@@ -20,7 +20,7 @@ use crate::{
 /// changed.
 pub struct Tenants<V>(pub(crate) Arc<Shared<V>>);
 
-impl<V: Verifier + Clone + Send + Sync + 'static> Tenants<V> {
+impl<V: Verifier + Clone> Tenants<V> {
     /// Returns the verifier of this tenant, or the decoy, for messages without a server; see
     /// [`verify`](crate::verify()).
     ///

@@ -41,7 +41,7 @@ pub struct VerifierFn<F> {
 /// ```
 pub const fn verifier_fn<F>(function: F) -> VerifierFn<F>
 where
-    F: Fn(&Parts, &Bytes) -> Result<Verified, Rejection>,
+    F: Fn(&Parts, &Bytes) -> Result<Verified, Rejection> + Send + Sync + 'static,
 {
     VerifierFn { function, defaults: VerifierDefaults::DEFAULT }
 }
@@ -58,7 +58,7 @@ impl<F> VerifierFn<F> {
 
 impl<F> Verifier for VerifierFn<F>
 where
-    F: Fn(&Parts, &Bytes) -> Result<Verified, Rejection>,
+    F: Fn(&Parts, &Bytes) -> Result<Verified, Rejection> + Send + Sync + 'static,
 {
     type State = ();
 

@@ -24,6 +24,9 @@ use crate::{
 /// each chunk as it arrives, and [`finish`](Self::finish) once, at the end. Only an `Ok` from
 /// `finish` accepts the request.
 ///
+/// A verifier owns its data and is `Send` and `Sync`: tasks on several threads share it, and with
+/// the feature `explain` another thread explains its rejections.
+///
 /// You can pass any verifier that is also `Clone` to [`SignatureLayer::new`].
 ///
 /// Guide: [custom verifiers](crate::guide::custom_verifiers).
@@ -82,7 +85,7 @@ use crate::{
             `verifier_fn(…)` around a closure, or implement `Verifier`",
     note = "add `?` after a fallible constructor: `StandardWebhooks::new(secret)?`"
 )]
-pub trait Verifier {
+pub trait Verifier: Send + Sync + 'static {
     /// State that is carried from the head to the end of the body. It is `Send` so that every
     /// verifier works in axum and tonic, whose futures move between threads.
     type State: Send;

@@ -100,7 +100,7 @@ async fn answer(router: Router, calls: &AtomicUsize, request: Request<Body>) -> 
 /// Through a router whose verdicts are answered with 403, whatever the provider's own status.
 async fn deliver<V>(verifier: &V, request: Request<Body>) -> Answer
 where
-    V: Verifier<State: 'static> + Clone + Send + Sync + 'static,
+    V: Verifier + Clone,
 {
     let calls = Arc::default();
     let layer = SignatureLayer::new(BoxVerifier::new(verifier.clone()));

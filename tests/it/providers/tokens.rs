@@ -54,7 +54,7 @@ enum Covers {
 /// and through each way to spoil a header.
 async fn try_out<V>(name: &str, covers: Covers, [own, both, other]: [V; 3])
 where
-    V: Verifier<State: fmt::Debug> + Sign + Clone + fmt::Debug + Send + Sync + 'static,
+    V: Verifier<State: fmt::Debug> + Sign + Clone + fmt::Debug,
 {
     let (head, body) = genuine(&own).into_parts();
     let proof = verify(&own, &head, &body).unwrap_or_else(|why| panic!("{name}: {why}"));

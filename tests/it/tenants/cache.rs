@@ -52,10 +52,7 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-async fn is_known<V: Verifier + Clone + Send + Sync + 'static>(
-    tenants: &Tenants<V>,
-    tenant: &str,
-) -> bool {
+async fn is_known<V: Verifier + Clone>(tenants: &Tenants<V>, tenant: &str) -> bool {
     tenants.verifier(tenant).await.unwrap().tenant().is_some()
 }
 

@@ -81,7 +81,7 @@ impl Store {
         make: impl Fn(Secrets) -> Result<V, ConfigError> + Send + Sync + 'static,
     ) -> TenantsBuilder<V>
     where
-        V: Verifier + Clone + Send + Sync + 'static,
+        V: Verifier + Clone,
     {
         let store = Arc::clone(self);
         Tenants::builder(move |id| Arc::clone(&store).load(id), make)

@@ -263,9 +263,7 @@ async fn a_challenge_is_looked_for_in_short_bodies_alone() {
 }
 
 /// A provider by its own type, declared anew, and by name.
-fn by_type_and_name(
-    own: impl Verifier<State: 'static> + Send + Sync + 'static,
-) -> [BoxVerifier; 2] {
+fn by_type_and_name(own: impl Verifier) -> [BoxVerifier; 2] {
     let provider = providers::by_name(own.defaults().provider()).unwrap();
     let url = PublicUrl::fixed("https://example.com/hook").ok();
     let named = provider.verifier_at_time(secret(), url, at(NOW)).unwrap();
@@ -701,10 +699,7 @@ mod signed {
     /// The query or the method of a challenge is no way round verification.
     #[tokio::test]
     async fn challenge_query_with_other_methods_is_verified() {
-        async fn check<S: Sign<State: 'static> + Clone + Send + Sync + 'static>(
-            own: S,
-            query: &str,
-        ) {
+        async fn check<S: Sign + Clone>(own: S, query: &str) {
             let uri = format!("https://example.com/hook?{query}");
             for verifier in by_type_and_name(own.clone()) {
                 let layer = SignatureLayer::new(verifier);
