@@ -68,6 +68,36 @@ pub(crate) fn add(probe: &mut Probe<'_>, rejection: &Rejection) {
     if rejection.kind() == RejectionKind::SignatureMismatch {
         look_at_text(probe);
     }
+    if rejection.kind() == RejectionKind::UnknownTenant {
+        let form = match rejection.claimed_tenant() {
+            Some(id) => unusual_form(id),
+            // `Tenants` looked up no ID.
+            None if rejection.tenant.as_deref() == Some("") => {
+                Some("the request has no ID, or a malformed one")
+            }
+            None => None,
+        };
+        let form = form.unwrap_or_default();
+        probe.clue(Finding::clue(Cause::UnknownTenant).with_detail(form));
+    }
+}
+
+/// Returns what is unusual about an ID that was looked up. The ID itself is the sender's text.
+fn unusual_form(id: &str) -> Option<&'static str> {
+    let is_encoded = |part: &str| {
+        part.get(..2).is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    if id.contains('/') {
+        Some("the ID that was looked up has a slash")
+    } else if id.split('%').skip(1).any(is_encoded) {
+        Some("the ID that was looked up is percent-encoded")
+    } else if id.trim() != id {
+        Some("white space surrounds the ID that was looked up")
+    } else if id.chars().any(char::is_uppercase) {
+        Some("the ID that was looked up has capital letters")
+    } else {
+        None
+    }
 }
 
 fn look_at_text(probe: &mut Probe<'_>) {

@@ -6,8 +6,12 @@ use bytes::Bytes;
 use http::request::Parts;
 
 use crate::{
-    explain::{other::Other, search::search},
-    outcome::explanation::Explanation,
+    explain::{
+        other::Other,
+        places::PER_MINUTE,
+        search::{search, search_head},
+    },
+    outcome::{explanation::Explanation, rejection::Rejection},
     parse::clock::Clock,
     verifier::{context::Context, probe::Effort, verifier::Verifier},
 };
@@ -37,6 +41,7 @@ pub struct Explainer {
     effort: Effort,
     hides_url: bool,
     others: Vec<Other>,
+    pub(crate) per_minute: u32,
 }
 
 impl Explainer {
@@ -44,7 +49,13 @@ impl Explainer {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "as the other builders")]
     pub const fn new() -> Self {
-        Self { clock: None, effort: Effort::DEFAULT, hides_url: false, others: Vec::new() }
+        Self {
+            clock: None,
+            effort: Effort::DEFAULT,
+            hides_url: false,
+            others: Vec::new(),
+            per_minute: PER_MINUTE,
+        }
     }
 
     /// Sets the clock, for a request that was saved earlier and for tests.
@@ -85,6 +96,19 @@ impl Explainer {
         self
     }
 
+    /// Sets how many rejections a layer [explains](crate::SignatureLayer::explainer) in one minute,
+    /// 6 by default.
+    ///
+    /// A third is for the first rejection after a verified request, and a third for the first
+    /// rejection of each tenant, client network and reason, so that a flood leaves room for others.
+    /// Only a layer with a [`client_ip`](crate::SignatureLayer::client_ip) can tell networks apart:
+    /// IPv4 networks of 24 bits, and IPv6 networks of 48 bits.
+    #[must_use]
+    pub const fn per_minute(mut self, rejections: u32) -> Self {
+        self.per_minute = rejections;
+        self
+    }
+
     /// Explains why a verifier rejects a request.
     pub fn explain<V: Verifier + ?Sized>(
         &self,
@@ -97,7 +121,28 @@ impl Explainer {
             Some(clock) => request.at(clock),
             None => request,
         };
-        search(verifier, &request, body, (self.effort, self.hides_url), &self.others)
+        self.search(verifier, &request, body, false)
+    }
+
+    pub(crate) fn search<V: Verifier + ?Sized>(
+        &self,
+        verifier: &V,
+        request: &Context<'_>,
+        body: &Bytes,
+        hides_url: bool,
+    ) -> Explanation {
+        let hides_url = hides_url || self.hides_url;
+        search(verifier, request, body, (self.effort, hides_url), &self.others)
+    }
+
+    /// Explains the rejection of a request for which there is no verifier.
+    pub(crate) fn search_head(
+        &self,
+        rejection: &Rejection,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Explanation {
+        search_head(rejection, request, body, self.effort)
     }
 }
 

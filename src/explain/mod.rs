@@ -55,7 +55,9 @@ pub(crate) mod explainer;
 pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod other;
+pub(crate) mod places;
 pub(crate) mod search;
+pub(crate) mod thread;
 
 pub use self::explainer::{Explainer, explain};
 pub use crate::{

@@ -66,6 +66,20 @@ pub(crate) fn search<V: Verifier + ?Sized>(
     Explanation { provider, rejection, findings, is_complete, tried, hashed }
 }
 
+/// Explains the rejection of a request for which a lookup found no verifier, by facts alone.
+pub(crate) fn search_head(
+    rejection: &Rejection,
+    request: &Context<'_>,
+    body: &Bytes,
+    effort: Effort,
+) -> Explanation {
+    let mut probe = Probe::new(request, body, effort);
+    clues::add(&mut probe, rejection);
+    let (findings, is_complete, tried, hashed) = probe.finish();
+    let (provider, rejection) = (rejection.provider(), Some(rejection.kind()));
+    Explanation { provider, rejection, findings, is_complete, tried, hashed }
+}
+
 fn run<V: Verifier + ?Sized>(
     probe: &mut Probe<'_>,
     verifier: &V,

@@ -11,7 +11,7 @@ use http::{Response, request::Parts};
 use http_body::Body;
 
 use crate::{
-    layer::{budget::Budget, buffer::is_small, drain::Drain},
+    layer::{budget::Budget, buffer::is_small, drain::Drain, evidence::Explaining},
     observe::settings::Settings,
     outcome::{kind::RejectionKind, rejection::Rejection},
     parse::headers::awaits_continue,
@@ -37,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) rejection_response: Option<OnRejection>,
     pub(crate) report_only: bool,
     pub(crate) observe: Settings,
+    pub(crate) explaining: Explaining,
 }
 
 pub(crate) type OnRejection = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
@@ -55,6 +56,7 @@ impl Config {
             rejection_response: None,
             report_only: false,
             observe: Settings::new(source.shared_sensitive_parts()),
+            explaining: Explaining::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use http::{HeaderValue, Response, header, request::Parts};
+use http::{HeaderValue, Response, header};
 use http_body::Body;
 
 use crate::{
@@ -17,10 +17,10 @@ use crate::{
         config::Config,
         deadline::{Instant, Timer, after, is_past},
         drain::Drain,
+        evidence::Evidence,
         read::{FRAMES_PER_TURN, is_limit},
     },
     panic::catch_panic,
-    parse::headers::is_http1,
 };
 
 /// Maximum number of frames without visible bytes: empty frames, trailers, and frames whose bytes a
@@ -33,6 +33,8 @@ const MAX_BLANKS: usize = 4096;
 pub(crate) struct Draining {
     response: Response<Bytes>,
     is_http1: bool,
+    /// What the bytes are kept for, of a few requests.
+    evidence: Evidence,
     bytes_left: usize,
     /// The number of frames without visible bytes that may still arrive.
     blanks_left: usize,
@@ -43,10 +45,16 @@ pub(crate) struct Draining {
 }
 
 impl Draining {
-    pub(crate) fn new(response: Response<Bytes>, head: &Parts, config: &Config) -> Self {
+    pub(crate) fn new(
+        response: Response<Bytes>,
+        is_http1: bool,
+        evidence: Evidence,
+        config: &Config,
+    ) -> Self {
         Self {
             response,
-            is_http1: is_http1(head),
+            is_http1,
+            evidence,
             bytes_left: config.drain.bytes(config.defaults.body_limit),
             blanks_left: MAX_BLANKS,
             place: Reservation::default(),
@@ -68,7 +76,10 @@ impl Draining {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let is_read = match self.discard(body, cx) {
-            Progress::End => true,
+            Progress::End => {
+                mem::take(&mut self.evidence).explain(&Bytes::new());
+                true
+            }
             Progress::Beyond => false,
             Progress::Turn => {
                 self.end = self.end.or_else(|| after(config.drain.timeout));
@@ -99,7 +110,11 @@ impl Draining {
             let len = match body.as_mut().poll_frame(cx) {
                 Poll::Pending => return Progress::Pending,
                 Poll::Ready(None) => return Progress::End,
-                Poll::Ready(Some(Ok(frame))) => frame.data_ref().map_or(0, Buf::remaining),
+                Poll::Ready(Some(Ok(frame))) => frame.into_data().map_or(0, |mut data| {
+                    let len = data.remaining();
+                    self.evidence.push(|| data.copy_to_bytes(len));
+                    len
+                }),
                 Poll::Ready(Some(Err(error))) => {
                     if !is_limit(&*error.into()) {
                         return Progress::Beyond;

@@ -20,11 +20,12 @@ use crate::{
         config::Config,
         deadline::Timer,
         discard::{Draining, closing},
+        evidence::Evidence,
         read::{Interrupted, Purpose, Reading},
-        respond::{EarlyResponse, respond},
+        respond::{EarlyResponse, Refused, respond},
         step::{Exchange, Input, Next, Step, StepOwned, StepProjection, Task},
         take::take,
-        verification::{Verification, begin, finish, start},
+        verification::{Verification, begin, finish, verify},
     },
     observe::{kind::EventKind, recorder::Recorder},
     outcome::{rejection::Rejection, verified::Verified},
@@ -42,6 +43,9 @@ type State<M> = <<M as sealed::Engine>::Verifier as Verifier>::State;
 /// The verification of the requests of this source.
 pub(crate) type VerificationOf<M> =
     Verification<<M as sealed::Engine>::Verifier, State<M>, <M as sealed::Engine>::BodyLookUp>;
+
+/// An early response to a request of this source.
+type RefusedOf<M> = Refused<<M as sealed::Engine>::Verifier>;
 
 /// The states of the requests of this source, in front of this service.
 pub(crate) type StepOf<M, S, B> = Step<
@@ -86,7 +90,7 @@ where
     ) -> Next {
         let (exchange, body) =
             take!(self.step, StepOwned::Make { exchange, body, .. } => (exchange, body));
-        let verification = found.map_err(EarlyResponse::from).and_then(|found| {
+        let verification = found.map_err(Refused::from).and_then(|found| {
             if let FoundByHead::Verifier(verifier) = &found {
                 self.recorder.found(verifier, &exchange.head);
             }
@@ -98,16 +102,18 @@ where
     /// Reads the body, or decides on it if it has already been read.
     fn begun(
         &mut self,
-        verification: Result<VerificationOf<M>, EarlyResponse>,
+        verification: Result<VerificationOf<M>, RefusedOf<M>>,
         exchange: Exchange<S>,
         body: Input<B>,
     ) -> Next {
-        let verification = verification
-            .or_else(|early| self.config.report_only(early).map(Verification::Rejected))
-            .and_then(|verification| {
-                check_transfer_encoding(&exchange.head)?;
-                Ok(verification)
-            });
+        let report_only = |refused| {
+            let (rejection, suspect) = self.config.report_only(refused)?;
+            Ok(Verification::Rejected(rejection, suspect))
+        };
+        let verification = verification.or_else(report_only).and_then(|verification| {
+            check_transfer_encoding(&exchange.head)?;
+            Ok(verification)
+        });
         match body {
             Input::Unread(body) => self.read(verification, exchange, body),
             Input::Read(body, reservation) => {
@@ -117,7 +123,7 @@ where
                 });
                 match updated {
                     Ok(verification) => self.decide(verification, exchange, body, reservation),
-                    Err(early) => self.respond(early, exchange),
+                    Err(refused) => self.respond(refused, exchange, &body),
                 }
             }
         }
@@ -126,7 +132,7 @@ where
     /// Starts to read the body, unless its declared length exceeds the limit or has no room.
     fn read(
         &mut self,
-        verification: Result<VerificationOf<M>, EarlyResponse>,
+        verification: Result<VerificationOf<M>, RefusedOf<M>>,
         exchange: Exchange<S>,
         body: B,
     ) -> Next {
@@ -142,7 +148,7 @@ where
                 self.step.set(Step::Body { task, body, timer: Timer::default() });
                 ControlFlow::Continue(())
             }
-            Err(early) => self.respond_unread(early, exchange, body),
+            Err(refused) => self.respond_unread(refused, exchange, body),
         }
     }
 
@@ -165,13 +171,16 @@ where
             Ok(()) => Poll::Ready(self.read_to_end()),
             Err(Interrupted { early, is_broken }) => {
                 let head = &exchange.head;
-                let response = respond(early, head, self.config, self.recorder);
+                let is_http1 = is_http1(head);
+                // Bodies that were not read are not explained.
+                let (response, _) = respond(early, head, self.config, self.recorder);
                 if is_broken || !self.config.drains(&*body) {
-                    return Poll::Ready(ControlFlow::Break(closing(response, is_http1(head))));
+                    return Poll::Ready(ControlFlow::Break(closing(response, is_http1)));
                 }
                 // Frees the bytes that were read, their share of the budget, the keys, and the
                 // clone of the inner service.
-                *task = Task::Discard(Draining::new(response, head, self.config));
+                let none = Evidence::default();
+                *task = Task::Discard(Draining::new(response, is_http1, none, self.config));
                 Poll::Ready(ControlFlow::Continue(()))
             }
         }
@@ -202,7 +211,8 @@ where
         let answered = catch_panic(|| answer_contact(source, self.config, &request, body.bytes()));
         let look_up = match answered {
             Ok(Some(response)) => {
-                return self.respond(EarlyResponse::FirstContact(Box::new(response)), exchange);
+                let answer = EarlyResponse::FirstContact(Box::new(response));
+                return self.respond(answer.into(), exchange, &body);
             }
             Ok(None) => catch_panic(|| source.look_up_by_head(&request, &self.config.shared())),
             Err(panic) => Err(panic),
@@ -228,6 +238,7 @@ where
             Verification::Verifier(verifier, mut state) => {
                 let request = self.config.context(&exchange.head);
                 finish(&verifier, &mut state, &request, body.bytes())
+                    .map_err(|early| Refused::by(verifier, early))
             }
             Verification::AfterBody(look_up) => {
                 match catch_panic(|| look_up.look_up(&exchange.head, body.bytes())) {
@@ -238,7 +249,9 @@ where
                     Err(panic) => Err(panic.into()),
                 }
             }
-            Verification::Rejected(rejection) => Err(rejection.into()),
+            Verification::Rejected(rejection, suspect) => {
+                Err(Refused { early: rejection.into(), suspect })
+            }
         };
         self.admit(verdict, exchange, body)
     }
@@ -269,12 +282,11 @@ where
             self.step,
             StepOwned::LookUp { exchange, body, reservation, .. } => (exchange, body, reservation)
         );
-        let verdict = found.map_err(EarlyResponse::from).and_then(|verifier| {
+        let verdict = found.map_err(Refused::from).and_then(|verifier| {
             self.recorder.found(&verifier, &exchange.head);
             let request = self.config.context(&exchange.head);
-            let mut state = start(&verifier, &request)?;
-            catch_panic(|| verifier.update(&mut state, body.bytes()))?;
-            finish(&verifier, &mut state, &request, body.bytes())
+            let verdict = verify(&verifier, &request, body.bytes());
+            verdict.map_err(|early| Refused::by(verifier, early))
         });
         self.admit(verdict, exchange, body)
     }
@@ -282,13 +294,13 @@ where
     /// Marks the request and prepares the call of the inner service, or responds.
     fn admit(
         &mut self,
-        verdict: Result<Verified, EarlyResponse>,
+        verdict: Result<Verified, RefusedOf<M>>,
         mut exchange: Exchange<S>,
         body: BufferedBody,
     ) -> Next {
         let head = &mut exchange.head;
-        if let Err(early) = self.config.admit(verdict, head, body.bytes(), self.recorder) {
-            return self.respond(early, exchange);
+        if let Err(refused) = self.config.admit(verdict, head, body.bytes(), self.recorder) {
+            return self.respond(refused, exchange, &body);
         }
         self.recorder.insert_into(&mut head.extensions);
         let Exchange { head, inner } = exchange;
@@ -312,26 +324,37 @@ where
     }
 
     /// Responds to a request whose body has been read.
-    fn respond(&mut self, early: EarlyResponse, exchange: Exchange<S>) -> Next {
+    fn respond(
+        &mut self,
+        refused: RefusedOf<M>,
+        exchange: Exchange<S>,
+        body: &BufferedBody,
+    ) -> Next {
         let Exchange { head, inner } = exchange;
         drop(inner);
-        ControlFlow::Break(respond(early, &head, self.config, self.recorder))
+        let (response, rejected) = respond(refused.early, &head, self.config, self.recorder);
+        let explaining = &self.config.explaining;
+        explaining.evidence(rejected, refused.suspect, || head).explain(body.bytes());
+        ControlFlow::Break(response)
     }
 
     /// Responds to a request of whose body no frame has been polled.
-    fn respond_unread(&mut self, early: EarlyResponse, exchange: Exchange<S>, body: B) -> Next {
+    fn respond_unread(&mut self, refused: RefusedOf<M>, exchange: Exchange<S>, body: B) -> Next {
         let Exchange { head, inner } = exchange;
         drop(inner);
-        let response = respond(early, &head, self.config, self.recorder);
-        if body.is_end_stream() {
-            return ControlFlow::Break(response);
-        }
+        let (response, rejected) = respond(refused.early, &head, self.config, self.recorder);
+        let is_http1 = is_http1(&head);
         // A sender that waits for `100 Continue` sends nothing, and polling the body would ask for
         // it.
-        if awaits_continue(&head) || !self.config.drains(&body) {
-            return ControlFlow::Break(closing(response, is_http1(&head)));
+        if !body.is_end_stream() && (awaits_continue(&head) || !self.config.drains(&body)) {
+            return ControlFlow::Break(closing(response, is_http1));
         }
-        let task = Task::Discard(Draining::new(response, &head, self.config));
+        let evidence = self.config.explaining.evidence(rejected, refused.suspect, || head);
+        if body.is_end_stream() {
+            evidence.explain(&Bytes::new());
+            return ControlFlow::Break(response);
+        }
+        let task = Task::Discard(Draining::new(response, is_http1, evidence, self.config));
         self.step.set(Step::Body { task, body, timer: Timer::default() });
         ControlFlow::Continue(())
     }

@@ -357,7 +357,7 @@ impl<M> SignatureLayer<M> {
         self.update(|config| config.report_only = true)
     }
 
-    fn update(mut self, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn update(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
         self
     }

@@ -15,6 +15,13 @@ pub(crate) mod deadline;
 pub(crate) mod discard;
 pub(crate) mod drain;
 pub(crate) mod engine;
+#[cfg(feature = "explain")]
+pub(crate) mod evidence;
+#[cfg(not(feature = "explain"))]
+#[path = "no_evidence.rs"]
+pub(crate) mod evidence;
+#[cfg(feature = "explain")]
+pub(crate) mod explanations;
 pub(crate) mod future;
 #[expect(clippy::module_inception, reason = "the type of the module's name")]
 pub(crate) mod layer;

@@ -106,7 +106,7 @@ impl<M, V: Verifier, L> Reading<M, Verification<V, V::State, L>> {
         // Takes all of the data, also from a buffer in several pieces. `Bytes` are not copied.
         let chunk = data.copy_to_bytes(data.remaining());
         if let Purpose::Verify(verification) = &mut self.purpose {
-            verification.update(&chunk, config)?;
+            verification.update(&chunk, config).map_err(|refused| refused.early)?;
         }
         self.buffer.push(chunk, config.body_limit());
         Ok(())

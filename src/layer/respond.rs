@@ -1,11 +1,13 @@
 //! Responses that the layer sends itself.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use crate::{
-    layer::config::Config,
-    observe::{kind::EventKind, recorder::Recorder},
+    layer::{config::Config, evidence::Suspect},
+    observe::{attempt::Attempt, kind::EventKind, recorder::Recorder},
     outcome::{
         kind::RejectionKind,
         rejection::Rejection,
@@ -13,6 +15,7 @@ use crate::{
         verified::{Unverified, Verified},
     },
     panic::catch_panic,
+    verifier::verifier::Verifier,
 };
 
 /// A response that the layer sends instead of the inner service.
@@ -36,29 +39,63 @@ impl From<RejectionKind> for EarlyResponse {
     }
 }
 
+/// An early response, and the verifier that caused it.
+pub(crate) struct Refused<V> {
+    pub(crate) early: EarlyResponse,
+    pub(crate) suspect: Suspect<V>,
+}
+
+impl<V> Refused<V> {
+    pub(crate) fn by(verifier: V, early: EarlyResponse) -> Self {
+        Self { early, suspect: Suspect::of(verifier) }
+    }
+}
+
+impl<V> From<EarlyResponse> for Refused<V> {
+    fn from(early: EarlyResponse) -> Self {
+        Self { early, suspect: Suspect::none() }
+    }
+}
+
+impl<V> From<Rejection> for Refused<V> {
+    fn from(rejection: Rejection) -> Self {
+        EarlyResponse::from(rejection).into()
+    }
+}
+
+impl<V> From<RejectionKind> for Refused<V> {
+    fn from(kind: RejectionKind) -> Self {
+        EarlyResponse::from(kind).into()
+    }
+}
+
 impl Config {
     /// Marks a request that goes to the inner service as verified or unverified.
     ///
     /// A layer above may have inserted the other mark. It is removed, so that a request never
     /// carries both.
-    pub(crate) fn admit(
+    pub(crate) fn admit<V: Verifier>(
         &self,
-        verdict: Result<Verified, EarlyResponse>,
+        verdict: Result<Verified, Refused<V>>,
         head: &mut Parts,
         body: &Bytes,
         recorder: &Recorder,
-    ) -> Result<(), EarlyResponse> {
-        let marks = &mut head.extensions;
+    ) -> Result<(), Refused<V>> {
         match verdict {
             Ok(mut verified) => {
                 verified.set_body(body.clone());
                 recorder.accepted(&verified);
+                self.explaining.verified(recorder);
+                let marks = &mut head.extensions;
                 marks.remove::<Unverified>();
                 marks.insert(verified);
             }
-            Err(early) => {
-                let rejection = self.report_only(early)?;
+            Err(refused) => {
+                let (rejection, suspect) = self.report_only(refused)?;
                 recorder.unverified(&rejection);
+                let attempt = recorder.attempt().cloned();
+                self.explaining.evidence(attempt, suspect, || head.clone()).explain(body);
+                let marks = &mut head.extensions;
                 marks.remove::<Verified>();
                 marks.insert(Unverified::new(rejection));
             }
@@ -68,14 +105,17 @@ impl Config {
 
     /// Returns the rejection of a request that report-only mode forwards. A request without a
     /// complete body is never forwarded.
-    pub(crate) fn report_only(&self, early: EarlyResponse) -> Result<Rejection, EarlyResponse> {
-        match early {
-            EarlyResponse::Rejection(rejection)
+    pub(crate) fn report_only<V>(
+        &self,
+        refused: Refused<V>,
+    ) -> Result<(Rejection, Suspect<V>), Refused<V>> {
+        match refused {
+            Refused { early: EarlyResponse::Rejection(rejection), suspect }
                 if self.report_only && !rejection.kind().is_of_body() =>
             {
-                Ok(self.attributed(rejection))
+                Ok((self.attributed(rejection), suspect))
             }
-            early => Err(early),
+            refused => Err(refused),
         }
     }
 
@@ -86,24 +126,24 @@ impl Config {
 }
 
 /// Builds every response that the layer sends itself, and reports it to the observers. The rest of
-/// the body is drained afterwards.
+/// the body is drained afterwards. Returns the attempt, too, if the request was rejected.
 pub(crate) fn respond(
     early: EarlyResponse,
     head: &Parts,
     config: &Config,
     recorder: &mut Recorder,
-) -> Response<Bytes> {
+) -> (Response<Bytes>, Option<Arc<Attempt>>) {
     match early {
         EarlyResponse::Challenge(answer) => {
             let (response, verified) = *answer;
             let status = response.status();
             recorder.answered(verified.as_ref(), EventKind::Challenge { status });
-            response
+            (response, None)
         }
         EarlyResponse::FirstContact(response) => {
             let status = response.status();
             recorder.answered(None, EventKind::FirstContact { status });
-            *response
+            (*response, None)
         }
         EarlyResponse::Rejection(rejection) => {
             let rejection = config.attributed(rejection);
@@ -116,9 +156,9 @@ pub(crate) fn respond(
             };
             rejection.add_challenge(&mut response);
             let status = response.status();
-            recorder.rejected(&rejection, EventKind::Rejected { status });
+            let attempt = recorder.rejected(&rejection, EventKind::Rejected { status });
             response.extensions_mut().insert(rejection);
-            response
+            (response, attempt)
         }
     }
 }

@@ -3,7 +3,11 @@
 use bytes::Bytes;
 
 use crate::{
-    layer::{config::Config, respond::EarlyResponse},
+    layer::{
+        config::Config,
+        evidence::Suspect,
+        respond::{EarlyResponse, Refused},
+    },
     outcome::{rejection::Rejection, verified::Verified},
     panic::catch_panic,
     verifier::{
@@ -18,27 +22,35 @@ pub(crate) enum Verification<V, T, L> {
     /// The lookup of the verifier by the body.
     AfterBody(L),
     /// The request has already been rejected, and the layer is in report-only mode.
-    Rejected(Rejection),
+    Rejected(Rejection, Suspect<V>),
 }
 
 pub(crate) fn begin<V: Verifier, L>(
     found: FoundByHead<V, L>,
     request: &Context<'_>,
-) -> Result<Verification<V, V::State, L>, EarlyResponse> {
-    Ok(match found {
-        FoundByHead::NeedsBody(look_up) => Verification::AfterBody(look_up),
-        FoundByHead::Verifier(verifier) => {
-            let state = start(&verifier, request)?;
-            Verification::Verifier(verifier, state)
-        }
-    })
+) -> Result<Verification<V, V::State, L>, Refused<V>> {
+    match found {
+        FoundByHead::NeedsBody(look_up) => Ok(Verification::AfterBody(look_up)),
+        FoundByHead::Verifier(verifier) => match start(&verifier, request) {
+            Ok(state) => Ok(Verification::Verifier(verifier, state)),
+            Err(early) => Err(Refused::by(verifier, early)),
+        },
+    }
+}
+
+/// Runs all steps, for a body that has been read.
+pub(crate) fn verify<V: Verifier>(
+    verifier: &V,
+    request: &Context<'_>,
+    body: &Bytes,
+) -> Result<Verified, EarlyResponse> {
+    let mut state = start(verifier, request)?;
+    catch_panic(|| verifier.update(&mut state, body))?;
+    finish(verifier, &mut state, request, body)
 }
 
 /// Runs the steps that need only the head.
-pub(crate) fn start<V: Verifier>(
-    verifier: &V,
-    request: &Context<'_>,
-) -> Result<V::State, EarlyResponse> {
+fn start<V: Verifier>(verifier: &V, request: &Context<'_>) -> Result<V::State, EarlyResponse> {
     match decide(verifier, || verifier.challenge(request).transpose())? {
         Some(response) => Err(EarlyResponse::Challenge(Box::new((response, None)))),
         None => Ok(decide(verifier, || verifier.begin(request))?),
@@ -81,11 +93,12 @@ pub(crate) fn finish<V: Verifier>(
 
 impl<V: Verifier, L> Verification<V, V::State, L> {
     /// Passes bytes of the body to the verifier.
-    pub(crate) fn update(&mut self, chunk: &[u8], config: &Config) -> Result<(), EarlyResponse> {
+    pub(crate) fn update(&mut self, chunk: &[u8], config: &Config) -> Result<(), Refused<V>> {
         if let Self::Verifier(verifier, state) = self
             && let Err(panic) = catch_panic(|| verifier.update(state, chunk))
         {
-            *self = Self::Rejected(config.report_only(panic.into())?);
+            let (rejection, suspect) = config.report_only(panic.into())?;
+            *self = Self::Rejected(rejection, suspect);
         }
         Ok(())
     }

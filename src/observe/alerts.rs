@@ -79,6 +79,8 @@ pub enum Alert {
         tenant: Option<Arc<str>>,
         /// Number of consecutive rejections.
         count: u32,
+        /// Name of the cause, if one of them has been [explained](EventKind::Explained).
+        cause: Option<&'static str>,
     },
     /// No request of a tenant has been verified since the server started; without tenants, none of
     /// a provider.
@@ -92,6 +94,8 @@ pub enum Alert {
         tenant: Option<Arc<str>>,
         /// Number of signatures that were rejected.
         count: u32,
+        /// Name of the cause, if one of them has been [explained](EventKind::Explained).
+        cause: Option<&'static str>,
     },
 }
 
@@ -113,12 +117,19 @@ struct State {
     /// Separate from the addresses: one sender may have many of them, and they must not evict
     /// tenants.
     tenants: LruMap<RefusalSource, Refusals>,
-    endpoints: LruMap<Endpoint, u32>,
+    endpoints: LruMap<Endpoint, Failures>,
     /// Endpoints without a verified request.
     ///
     /// Separate from `endpoints`, so that rejections cannot evict endpoints that have verified
     /// requests.
     unproven: LruMap<Endpoint, Unproven>,
+}
+
+/// Rejections since the last verified request.
+#[derive(Default)]
+struct Failures {
+    in_a_row: u32,
+    cause: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -222,10 +233,10 @@ impl Alerts {
         }
         // `endpoints` holds only endpoints with a verified request.
         if let Some(failures) = endpoints.get(endpoint.clone(), || None) {
-            *failures = failures.saturating_add(1);
-            if *failures == self.in_a_row {
-                let count = self.in_a_row;
-                alerts.push(Alert::SecretStoppedWorking { provider, tenant, count });
+            failures.in_a_row = failures.in_a_row.saturating_add(1);
+            if failures.in_a_row == self.in_a_row {
+                let (count, cause) = (self.in_a_row, failures.cause);
+                alerts.push(Alert::SecretStoppedWorking { provider, tenant, count, cause });
             }
         } else if event
             .rejection()
@@ -233,7 +244,8 @@ impl Alerts {
             && let Some(unproven) = unproven.get(endpoint, || Some(Unproven::default()))
             && let Some(count) = unproven.mismatch(self.in_a_row, now)
         {
-            alerts.push(Alert::SecretNeverWorked { provider, tenant, count });
+            let cause = unproven.cause;
+            alerts.push(Alert::SecretNeverWorked { provider, tenant, count, cause });
         }
         alerts
     }
@@ -269,6 +281,15 @@ impl State {
             unproven: LruMap::new(capacity),
         }
     }
+
+    /// Keeps the cause for the alert about this endpoint.
+    fn explain(&mut self, endpoint: Endpoint, cause: Option<&'static str>) {
+        if let Some(failures) = self.endpoints.get(endpoint.clone(), || None) {
+            failures.cause = cause.or(failures.cause);
+        } else if let Some(unproven) = self.unproven.get(endpoint, || None) {
+            unproven.cause = cause.or(unproven.cause);
+        }
+    }
 }
 
 /// Returns the IPv4 address, or the 64-bit network of the IPv6 address, the least that one sender
@@ -292,8 +313,9 @@ impl Observer for Alerts {
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
                 let endpoint = endpoint();
                 state.unproven.remove(&endpoint);
-                if let Some(failures) = state.endpoints.get(endpoint, || Some(0)) {
-                    *failures = 0;
+                if let Some(failures) = state.endpoints.get(endpoint, || Some(Failures::default()))
+                {
+                    *failures = Failures::default();
                 }
             }
             EventKind::Rejected { .. } | EventKind::Unverified
@@ -303,6 +325,10 @@ impl Observer for Alerts {
                 for alert in self.record(event, endpoint()) {
                     (self.raise)(&alert);
                 }
+            }
+            EventKind::Explained => {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.explain(endpoint(), event.cause());
             }
             _ => {}
         }
@@ -331,15 +357,17 @@ impl fmt::Display for Alert {
             Self::ManyRefusals { suspect: RefusalSource::Tenant(_, tenant), count, provider } => {
                 write!(f, "{provider}: {count} invalid signatures for tenant {tenant:?}")
             }
-            Self::SecretStoppedWorking { provider, tenant, count } => {
+            Self::SecretStoppedWorking { provider, tenant, count, cause } => {
                 write!(f, "{provider}: {count} consecutive rejections")?;
                 for_tenant(f, tenant.as_deref())?;
-                f.write_str(" after verified requests; was the secret changed?")
+                f.write_str(" after verified requests; was the secret changed?")?;
+                with_cause(f, *cause)
             }
-            Self::SecretNeverWorked { provider, tenant, count } => {
+            Self::SecretNeverWorked { provider, tenant, count, cause } => {
                 write!(f, "{provider}: {count} signature mismatches")?;
                 for_tenant(f, tenant.as_deref())?;
-                f.write_str(" and no verified request yet; is the secret correct?")
+                f.write_str(" and no verified request yet; is the secret correct?")?;
+                with_cause(f, *cause)
             }
         }
     }
@@ -347,6 +375,10 @@ impl fmt::Display for Alert {
 
 fn for_tenant(f: &mut fmt::Formatter<'_>, tenant: Option<&str>) -> fmt::Result {
     tenant.map_or(Ok(()), |tenant| write!(f, " for tenant {tenant:?}"))
+}
+
+fn with_cause(f: &mut fmt::Formatter<'_>, cause: Option<&str>) -> fmt::Result {
+    cause.map_or(Ok(()), |cause| write!(f, " (cause: {cause})"))
 }
 
 impl fmt::Debug for Alerts {

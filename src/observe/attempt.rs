@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts};
 
 use crate::{
-    observe::{event::Event, kind::EventKind, observers::Observers},
+    observe::{event::Event, explained::Explained, kind::EventKind, observers::Observers},
     outcome::{
         kind::RejectionKind, redact::url::url, rejection::Rejection, replay_answer::ReplayAnswer,
         verified::Verified,
@@ -70,6 +70,7 @@ pub struct Attempt {
     /// events show.
     is_repeated: AtomicBool,
     pub(crate) body: OnceLock<(usize, Option<Bytes>)>,
+    pub(crate) explained: Explained,
     /// State that observers keep with the request.
     #[allow(dead_code, reason = "the delivery log is an observer that does")]
     extensions: Mutex<Extensions>,
@@ -120,6 +121,7 @@ impl Attempt {
             unguarded: AtomicBool::new(false),
             is_repeated: AtomicBool::new(false),
             body: OnceLock::new(),
+            explained: Explained::default(),
             extensions: Mutex::default(),
         }
     }

@@ -39,6 +39,15 @@ pub enum EventKind {
         /// Number of evicted deliveries since the last report.
         count: u64,
     },
+    /// The cause of a rejection was searched, with the feature `explain`. The layer explains a few
+    /// rejections a minute, on a thread of its own, within about a second after it has responded.
+    ///
+    /// It has the [explanation](super::Event::explanation), and follows
+    /// [`Rejected`](Self::Rejected) or [`Unverified`](Self::Unverified), also as the last event of
+    /// its request.
+    ///
+    /// Event name: `webhook_explained`.
+    Explained,
     /// The layer responded to an unsigned [first contact](crate::scheme::FirstContact) instead of
     /// the handler.
     ///

@@ -14,6 +14,7 @@ use crate::observe::{event::Event, kind::EventKind, observer::Observer};
 /// | `webhook_verification_seconds` | `provider` | histogram of the time from the request head to the result of verification, including the time to read the body |
 /// | `webhook_body_bytes` | `provider` | histogram of the lengths of bodies that were read to their end |
 /// | `webhook_replay_total` | `provider`, `outcome` | results of the replay guard; `outcome` is `duplicate`, `in_flight`, `store_failed`, `nothing_signed`, `not_verified`, `unguarded` (each request, when it ends), `unsettled`, `lease_lost` or `evicted` |
+/// | `webhook_explanations_total` | `provider`, `cause` | rejections that were [explained](EventKind::Explained) with the feature `explain`; `cause` is the first one that was found, or `none` |
 /// | `webhook_events_suppressed_total` | `provider` | events that [`Throttled`](super::Throttled) suppressed |
 ///
 /// Label values are names that the server knows, never text from a request or a tenant, so their
@@ -30,6 +31,7 @@ impl MetricsObserver {
         describe_counter!("webhook_key_matches_total", Count, "Accepted requests by secret");
         describe_counter!("webhook_completed_total", Count, "Requests by handler result");
         describe_counter!("webhook_replay_total", Count, "Results of the replay guard");
+        describe_counter!("webhook_explanations_total", Count, "Explained rejections by cause");
         describe_counter!("webhook_events_suppressed_total", Count, "Suppressed events");
         describe_histogram!("webhook_verification_seconds", Seconds, "Time to verify a request");
         describe_histogram!("webhook_body_bytes", Bytes, "Length of complete bodies");
@@ -109,6 +111,11 @@ impl Observer for MetricsObserver {
             }
             EventKind::Replay(answer) => Self::replay(event, answer.as_str(), 1),
             EventKind::GuardRestored { .. } | EventKind::Unguarded { .. } => {}
+            EventKind::Explained => {
+                let cause = event.cause().unwrap_or("none");
+                counter!("webhook_explanations_total", "provider" => provider, "cause" => cause)
+                    .increment(1);
+            }
             EventKind::Unsettled => Self::replay(event, "unsettled", 1),
             EventKind::LeaseLost => Self::replay(event, "lease_lost", 1),
             EventKind::Evicted { count } => Self::replay(event, "evicted", count),

@@ -54,6 +54,7 @@
 //! | `webhook_config_error` | [`Rejected`](EventKind::Rejected) or [`Unverified`](EventKind::Unverified) | verification was not possible: the store of secrets is down, the clock is wrong, or the verifier panicked |
 //! | `webhook_body_refused` | [`Rejected`](EventKind::Rejected) | the body is too long, too slow or unreadable |
 //! | `webhook_overload` | [`Rejected`](EventKind::Rejected) | the byte budget is full |
+//! | `webhook_explained` | [`Explained`](EventKind::Explained) | the cause of a rejection was searched, with the feature `explain` |
 //! | `webhook_duplicate` | [`Replay`](EventKind::Replay) | a delivery that was handled before is repeated |
 //! | `webhook_in_flight` | [`Replay`](EventKind::Replay) | a delivery that is being handled is repeated |
 //! | `webhook_replay_store_failed` | [`Replay`](EventKind::Replay) | the replay store failed, and the guard responded with 503 |
@@ -79,7 +80,7 @@
 //! | event | level | target |
 //! |---|---|---|
 //! | `invalid_webhook_signature`, `webhook_config_error` | error | `tower_webhook::security` |
-//! | `webhook_verification_failed`, `webhook_body_refused`, `webhook_overload`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_guard_restored`, `webhook_unguardable`, `webhook_event_id_not_signed`, `webhook_replay_evicted`, `webhook_secret_never_worked` | warn | `tower_webhook::security` |
+//! | `webhook_verification_failed`, `webhook_body_refused`, `webhook_overload`, `rate_limit_exceeded`, `webhook_events_suppressed`, `webhook_unguarded`, `webhook_guard_restored`, `webhook_unguardable`, `webhook_event_id_not_signed`, `webhook_replay_evicted`, `webhook_secret_never_worked`, `webhook_explained` if a cause was found | warn | `tower_webhook::security` |
 //! | `webhook_panicked` | error | `tower_webhook::delivery` |
 //! | `webhook_completed` if the handler responded with 4xx or 5xx, or returned an error; `webhook_replay_store_failed`, `webhook_unsettled`, `webhook_lease_lost`, `webhook_replay_unbounded` | warn | `tower_webhook::delivery` |
 //! | `webhook_unsigned_probe`, `webhook_duplicate`, `webhook_in_flight`, `webhook_accepted`, `webhook_first_contact`, `webhook_handshake`, `webhook_completed`, `webhook_cancelled` | debug | `tower_webhook::delivery` |
@@ -99,6 +100,8 @@
 //! | `age_ms` | for a timestamp outside the tolerance, the age of the signature in milliseconds; negative if the timestamp is in the future |
 //! | `hint` | for a signature mismatch or a timestamp outside the tolerance, a hint about what to compare |
 //! | `detail` | the cause of a configuration error |
+//! | `cause`, `strength`, `finding` | for `webhook_explained`, the first [cause](crate::explain::Cause), how [certain](crate::explain::Strength) it is, and a sentence about it |
+//! | `fix`, `guide`, `also` | for `webhook_explained`, the change that removes the cause, its section in the [guide](crate::guide), and the other causes that were found |
 //! | `status` | the status of the response |
 //! | `delivery_id`, `key_index` | as in [`Verified`](crate::Verified) |
 //! | `body_len` | the length of the body in bytes |
@@ -127,13 +130,22 @@ pub(crate) mod alerts;
 pub(crate) mod attempt;
 pub(crate) mod custom_attempt;
 pub(crate) mod event;
+#[cfg(feature = "explain")]
+pub(crate) mod explained;
+#[cfg(not(feature = "explain"))]
+#[path = "no_explained.rs"]
+pub(crate) mod explained;
+#[cfg(feature = "explain")]
+pub(crate) mod here;
 pub(crate) mod kind;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
+pub(crate) mod name;
 pub(crate) mod observer;
 pub(crate) mod observers;
 pub(crate) mod recorder;
 pub(crate) mod settings;
+pub(crate) mod summary;
 #[cfg(feature = "tracing")]
 pub(crate) mod targets;
 pub(crate) mod throttled;

@@ -33,6 +33,10 @@ impl Recorder {
         Self(attempt)
     }
 
+    pub(crate) const fn attempt(&self) -> Option<&Arc<Attempt>> {
+        self.0.as_ref()
+    }
+
     /// Hides the sensitive parts of this verifier from events, too.
     pub(crate) fn found(&self, verifier: &impl Verifier, head: &Parts) {
         if let Some(attempt) = &self.0 {
@@ -86,11 +90,16 @@ impl Recorder {
         self.end(kind);
     }
 
-    pub(crate) fn rejected(&mut self, rejection: &Rejection, kind: EventKind) {
-        if let Some(attempt) = &self.0 {
-            attempt.decide(Proof::Refused(rejection.clone()));
-        }
-        self.end(kind);
+    /// Reports a rejection as the last event, and returns the attempt for its explanation.
+    pub(crate) fn rejected(
+        &mut self,
+        rejection: &Rejection,
+        kind: EventKind,
+    ) -> Option<Arc<Attempt>> {
+        let attempt = self.0.take()?;
+        attempt.decide(Proof::Refused(rejection.clone()));
+        attempt.report(kind);
+        Some(attempt)
     }
 
     /// Runs code of the inner service.

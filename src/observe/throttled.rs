@@ -39,7 +39,8 @@ impl<O> Throttled<O> {
 impl<O: Observer> Observer for Throttled<O> {
     fn observe(&self, event: &Event<'_>) {
         // A dispatched request is never suppressed, not even in report-only mode.
-        if !event.is_dispatched() {
+        // There are few explanations, and rejections that were suppressed have them, too.
+        if !event.is_dispatched() && event.kind() != EventKind::Explained {
             // Release the lock before calling the observer.
             let passes = self.window().take(event.told_at(), self.per_minute);
             match passes {

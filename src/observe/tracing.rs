@@ -92,7 +92,10 @@ impl TracingObserver {
     /// Warns about a secret that never worked, at most once an hour.
     fn doubt_secret(&self, event: &Event<'_>) {
         let is_mismatch = |why: &Rejection| why.kind() == RejectionKind::SignatureMismatch;
-        if event.verified().is_some() {
+        if event.kind() == EventKind::Explained {
+            let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
+            unproven.cause = event.cause().or(unproven.cause);
+        } else if event.verified().is_some() {
             self.has_verified.store(true, Ordering::Relaxed);
         } else if event.rejection().is_some_and(is_mismatch)
             && matches!(event.kind(), EventKind::Rejected { .. } | EventKind::Unverified)
@@ -100,16 +103,18 @@ impl TracingObserver {
         {
             let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
             let count = unproven.mismatch(IN_A_ROW, event.told_at());
+            let cause = unproven.cause;
             drop(unproven);
             if let Some(count) = count {
                 warn!(
                     target: SECURITY,
                     event_type = "webhook_secret_never_worked",
                     provider = event.provider(),
-                    tenant_id = tenant_id(event),
+                    tenant_id = event.shown_tenant(),
                     url = event.url(),
                     signed_url = event.signed_url(),
                     count,
+                    cause,
                     "no webhook verified since startup; check the secret of this endpoint"
                 );
             }
@@ -169,7 +174,7 @@ macro_rules! write_event {
             target: $target,
             event_type = event.name(),
             provider = event.provider(),
-            tenant_id = tenant_id(event),
+            tenant_id = event.shown_tenant(),
             ip_address = event.client_ip().map(tracing::field::display),
             method = event.method().as_str(),
             url = event.url(),
@@ -200,16 +205,6 @@ macro_rules! write_event {
             $message
         )
     }};
-}
-
-/// Returns the tenant, or the claimed one if the lookup found none.
-///
-/// The reason tells which it is.
-fn tenant_id(event: &Event<'_>) -> Option<String> {
-    let id = event.tenant().or(event.claimed_tenant())?;
-    // The ID may be a piece of a secret URL.
-    let is_secret = event.attempt().repeats_secret(id);
-    Some(if is_secret { REDACTED.into() } else { escape(id.as_bytes()) })
 }
 
 /// Returns `true` if the sender treats this status as a failure.
@@ -292,6 +287,7 @@ impl Observer for TracingObserver {
                 write_event!(debug, DELIVERY, event, "webhook challenge answered");
             }
             (EventKind::Completed { status }, _) => write_completed(event, status),
+            (EventKind::Explained, _) => write_explained(event),
             (EventKind::Cancelled, _) => {
                 write_event!(debug, DELIVERY, event, "webhook cancelled");
             }
@@ -309,6 +305,28 @@ impl Observer for TracingObserver {
             ) => write_replay(event),
         }
     }
+}
+
+/// Writes the cause of a rejection, if one was found.
+fn write_explained(event: &Event<'_>) {
+    let Some(summary) = event.attempt().explained.summary() else { return };
+    warn!(
+        target: SECURITY,
+        event_type = event.name(),
+        provider = event.provider(),
+        tenant_id = event.shown_tenant(),
+        url = event.url(),
+        request_id = event.request_id(),
+        timestamp = event.received_at_millis(),
+        reason = event.reason(),
+        cause = summary.cause,
+        strength = summary.strength,
+        finding = summary.finding,
+        fix = summary.fix,
+        guide = summary.guide,
+        also = summary.others,
+        "webhook rejection explained"
+    );
 }
 
 /// Writes an event of the replay guard.

@@ -15,6 +15,8 @@ pub(crate) const REMINDER: Duration = Duration::from_secs(3600);
 pub(crate) struct Unproven {
     mismatches: u32,
     raised_at: Option<SystemTime>,
+    /// Cause of a mismatch that has been explained.
+    pub(crate) cause: Option<&'static str>,
 }
 
 impl Unproven {

@@ -187,6 +187,10 @@ causes! {
     TimeOutsideTolerance = "time_outside_tolerance",
         "the timestamp of the request is outside of the tolerance",
         "set the server's clock; if it is right, look for a queue above, or a repeated request";
+    /// No tenant has the ID that the request names.
+    UnknownTenant = "unknown_tenant",
+        "no tenant has the ID that the request names",
+        "configure the URL of this tenant in the provider's console, or add the tenant to the store";
     /// The host of the signed URL is another.
     UrlHost = "url_host",
         "the provider signed a URL with another host",

@@ -45,7 +45,7 @@ pub struct Rejection {
     status: Option<StatusCode>,
     provider: &'static str,
     www_authenticate: &'static str,
-    tenant: Option<Arc<str>>,
+    pub(crate) tenant: Option<Arc<str>>,
     /// Set if the tenant is unknown, or may be. The rejection keeps its ID nevertheless, because
     /// dropping it sooner than the ID of a known tenant would take different steps.
     is_tenant_claimed: bool,

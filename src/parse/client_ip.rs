@@ -1,6 +1,11 @@
 //! The IP address of the client.
 
-use std::{fmt, net::IpAddr, str, sync::Arc};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str,
+    sync::Arc,
+};
 
 use http::{HeaderName, request::Parts};
 
@@ -8,6 +13,16 @@ use crate::parse::trusted_proxies::{Peer, TrustedProxies};
 
 /// Maximum number of addresses that are read in a forwarding header, from its end.
 const MAX_HOPS: usize = 32;
+
+/// Returns the first address of the network that counts as one sender: an IPv4 network of 24 bits,
+/// or an IPv6 network of 48 bits, which is the most that one customer is given.
+#[allow(dead_code, reason = "tenants and explanations ask for it")]
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & (u32::MAX << 8)).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 80)).into(),
+    }
+}
 
 /// A rule that determines the IP address of a request's client.
 ///

@@ -11,6 +11,8 @@ use std::{
 
 use tokio::sync::oneshot;
 
+use crate::parse::client_ip::network;
+
 /// Slots, and the lanes that wait for them.
 ///
 /// Senders choose IDs, but not networks. Slots therefore rotate among the lanes. Within a lane, the
@@ -22,27 +24,15 @@ pub(crate) struct Gate(Mutex<Queue>);
 pub(crate) enum Lane {
     /// IDs for which the store has found a tenant before, from any sender.
     Known,
-    /// IPv4 network of 24 bits.
-    V4([u8; 3]),
-    /// IPv6 network of 48 bits, which is the most that one customer is given.
-    V6([u8; 6]),
+    /// Network, by its first address.
+    Network(IpAddr),
     /// Requests without a known address.
     NoAddress,
 }
 
 impl Lane {
     pub(crate) fn of(address: Option<IpAddr>) -> Self {
-        match address.map(|address| address.to_canonical()) {
-            None => Self::NoAddress,
-            Some(IpAddr::V4(address)) => {
-                let [a, b, c, _] = address.octets();
-                Self::V4([a, b, c])
-            }
-            Some(IpAddr::V6(address)) => {
-                let [a, b, c, d, e, f, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f])
-            }
-        }
+        address.map_or(Self::NoAddress, |address| Self::Network(network(address)))
     }
 }
 
@@ -204,7 +194,7 @@ mod tests {
     }
 
     fn lane(number: u8) -> Lane {
-        Lane::V4([10, 0, number])
+        Lane::of(Some([10, 0, number, 1].into()))
     }
 
     /// Returns the lanes in the order in which they are served, as one slot after the other is

@@ -47,6 +47,13 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A layer without explanations, which come at any time, from another thread.
+pub(crate) fn unexplained<M>(layer: SignatureLayer<M>) -> SignatureLayer<M> {
+    #[cfg(feature = "explain")]
+    let layer = layer.without_explanations();
+    layer
+}
+
 /// The MAC by the primitive.
 pub(crate) fn mac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut mac = <M as KeyInit>::new_from_slice(key).unwrap();

@@ -5,3 +5,4 @@ pub(crate) mod breakages;
 #[cfg(feature = "sign")]
 pub(crate) mod causes;
 pub(crate) mod findings;
+pub(crate) mod server;

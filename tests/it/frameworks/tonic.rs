@@ -33,7 +33,7 @@ use tower_webhook::{
 
 use crate::{
     net::{Client, listen, within},
-    support::{BoxError, SECRET, hmac_sha256, secret},
+    support::{BoxError, SECRET, hmac_sha256, secret, unexplained},
 };
 
 const METHOD: &str = "/acme.Hooks/Deliver";
@@ -252,7 +252,7 @@ async fn tonic_tells_events_the_address() {
         let connection = head.extensions.get::<TcpConnectInfo>()?;
         connection.remote_addr().map(|peer| peer.ip())
     });
-    let layer = layer().client_ip(client_ip).observer(move |event: &Event<'_>| {
+    let layer = unexplained(layer()).client_ip(client_ip).observer(move |event: &Event<'_>| {
         kept.lock().unwrap().push((event.name(), event.client_ip()));
     });
     let (address, _) = serve(layer).await;

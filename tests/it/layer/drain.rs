@@ -25,7 +25,7 @@ use tower_webhook::{
 
 use crate::support::{
     Answer, BoxError, Event, Running, Script, assert_refused, kind, meta_layer, meta_request, poll,
-    run, secret, send,
+    run, secret, send, unexplained,
 };
 
 fn data(bytes: &'static str) -> Event {
@@ -181,7 +181,7 @@ async fn every_early_response_drains_the_body() {
 #[tokio::test(start_paused = true)]
 async fn observers_hear_of_a_refusal_before_the_drain() {
     let told = Arc::new(AtomicUsize::new(0));
-    let layer = meta_layer().observer({
+    let layer = unexplained(meta_layer()).observer({
         let told = Arc::clone(&told);
         move |event: &Told<'_>| {
             assert!(matches!(event.kind(), EventKind::Rejected { .. }), "{event:?}");

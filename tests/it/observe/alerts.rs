@@ -45,7 +45,7 @@ macro_rules! world {
             async move { Ok(verifier.for_tenant(tenant)) }
         });
         let client_ip = ClientIp::new(|head| head.extensions.get::<IpAddr>().copied());
-        let layer = SignatureLayer::new(make)
+        let layer = crate::support::unexplained(SignatureLayer::new(make))
             .client_ip(client_ip)
             .clock(move || *clock.lock().unwrap())
             .observer($observer);
@@ -215,7 +215,8 @@ async fn a_secret_that_never_worked_is_told_once_an_hour() {
 #[tokio::test]
 async fn secret_alert_counts_only_well_formed_signatures() {
     let raised = Raised::default();
-    let layer = meta_layer().observer(raised.alerts().threshold(1000, HOUR).refusals_in_a_row(3));
+    let layer = crate::support::unexplained(meta_layer())
+        .observer(raised.alerts().threshold(1000, HOUR).refusals_in_a_row(3));
     for _ in 0..10 {
         let missing = Request::post("/").body(Script::data(["{}"])).unwrap();
         let mut malformed = meta_request(b"{}", Script::data(["{}"]));

@@ -28,7 +28,7 @@ use crate::{
     net,
     support::{
         self, AtTime, BoxError, Inner, SECRET, Script, at, hmac_sha256, meta_layer, meta_request,
-        secret, send,
+        secret, send, unexplained,
     },
 };
 
@@ -44,6 +44,10 @@ impl Seen {
 
 impl Observer for Seen {
     fn observe(&self, event: &Event<'_>) {
+        // It comes at any time, from another thread.
+        if event.kind() == EventKind::Explained {
+            return;
+        }
         let mut line = event.name().to_owned();
         match event.kind() {
             EventKind::Completed { status } => {
@@ -277,7 +281,8 @@ async fn the_tenant_is_told_of_refusals_too() {
 async fn a_look_up_names_the_provider_that_it_found() {
     let providers = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&providers);
-    let layer = SignatureLayer::by_head(|_| ready(Ok(Meta::new(secret()).unwrap())))
+    let layer = SignatureLayer::by_head(|_| ready(Ok(Meta::new(secret()).unwrap())));
+    let layer = unexplained(layer)
         .observer(move |event: &Event<'_>| kept.lock().unwrap().push(event.provider()));
     send(&layer, signed("hi")).await;
     let (response, _) = send(&layer, unsigned("hi")).await;

@@ -63,8 +63,18 @@ impl Lines {
         tracing::subscriber::set_default(subscriber)
     }
 
+    /// Takes the lines, without explanations, which come at any time from another thread.
     pub(crate) fn text(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
+        let lines = text.split_inclusive('\n').filter(|line| !line.contains("webhook_explained"));
+        lines.collect()
+    }
+
+    /// Takes the lines, with explanations.
+    #[cfg(feature = "explain")]
+    pub(crate) fn all(&self) -> Vec<Value> {
+        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     pub(crate) fn json(&self) -> Vec<Value> {

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     net::serve,
     observe::tracing::Lines,
-    support::{Inner, Script, at, meta_layer, meta_request, send},
+    support::{Inner, Script, at, meta_layer, meta_request, send, unexplained},
     tenants::lookup::{Row, Store, by_path, hello, request},
 };
 
@@ -136,7 +136,7 @@ pub(super) async fn addresses(entry: &Entry) {
     let name = HeaderName::from_static("x-forwarded-for");
     let proxies = TrustedProxies::new(["10.0.0.0/8"], move |_| Some(peer)).unwrap();
     let client_ip = ClientIp::forwarded(name, proxies);
-    let layer = meta_layer()
+    let layer = unexplained(meta_layer())
         .clock(at(1_700_000_000))
         .client_ip(client_ip)
         .observer(Alerts::new(move |alert: &Alert| raised.lock().unwrap().push(alert.to_string())))

@@ -1,0 +1,157 @@
+//! Evidence of rejected requests, from which the feature `explain` explains them.
+//!
+//! Nothing of it reaches the sender: a response has been decided before its request is explained,
+//! on another thread. Whether it is explained depends on public facts alone.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+
+use crate::{
+    explain::{
+        explainer::Explainer,
+        places::{Facts, Places},
+        thread::{self, Room},
+    },
+    layer::buffer::BodyBuffer,
+    observe::{
+        attempt::{Attempt, Proof},
+        event::Event,
+        here::Here,
+        kind::EventKind,
+        recorder::Recorder,
+    },
+    outcome::explanation::Explanation,
+    parse::clock::Clock,
+    verifier::{context::Context, verifier::Verifier},
+};
+
+/// How a layer explains rejections.
+#[derive(Clone)]
+pub(crate) struct Explaining {
+    /// `None` if the layer explains nothing.
+    pub(crate) explainer: Option<Arc<Explainer>>,
+    places: Arc<Places>,
+}
+
+impl Explaining {
+    pub(crate) fn new() -> Self {
+        Self { explainer: Some(Arc::new(Explainer::new())), places: Arc::new(Places::new()) }
+    }
+
+    /// Records that a request has been verified: the next rejection of its tenant and network is
+    /// news.
+    pub(crate) fn verified(&self, recorder: &Recorder) {
+        if let (Some(attempt), Some(_)) = (recorder.attempt(), &self.explainer) {
+            self.places.verified(&facts(attempt));
+        }
+    }
+
+    /// Returns the evidence of a rejected request if it is to be explained.
+    pub(crate) fn evidence<V: Verifier>(
+        &self,
+        rejected: Option<Arc<Attempt>>,
+        suspect: Suspect<V>,
+        head: impl FnOnce() -> Parts,
+    ) -> Evidence {
+        let (Some(attempt), Some(explainer)) = (rejected, &self.explainer) else {
+            return Evidence(None);
+        };
+        if !self.has_place(&attempt, explainer.per_minute) {
+            return Evidence(None);
+        }
+        let (here, explainer, head) = (Here::now(), Arc::clone(explainer), head());
+        // The time at which the verifier decided.
+        let clock = Clock::fixed(attempt.told_at());
+        let explain = move |body: &Bytes| {
+            let request = Context::new(&head).at(&clock);
+            let explanation = explain(&explainer, suspect.0.as_ref(), &attempt, &request, body);
+            // A verifier may accept now what it rejected before.
+            if let Some(explanation) = explanation.filter(|it| !it.is_accepted()) {
+                attempt.explained.set(explanation);
+                here.run(|| attempt.report(EventKind::Explained));
+            }
+        };
+        let (body, room) = (BodyBuffer::new(0), Room::default());
+        Evidence(Some(Box::new(Pending { explain: Box::new(explain), body, room })))
+    }
+
+    fn has_place(&self, attempt: &Attempt, per_minute: u32) -> bool {
+        let event = Event::new(attempt, EventKind::Unverified);
+        // Neither scanners' GETs nor challenges have a signature to explain.
+        let Some(reason) = event.reason() else { return false };
+        event.name() == "invalid_webhook_signature"
+            && self.places.take(&facts(attempt), reason, attempt.told_at(), per_minute)
+    }
+}
+
+fn facts(attempt: &Attempt) -> Facts<'_> {
+    let tenant = Event::new(attempt, EventKind::Unverified).tenant();
+    Facts { provider: attempt.provider, tenant, client_ip: attempt.client_ip }
+}
+
+fn explain<V: Verifier>(
+    explainer: &Explainer,
+    verifier: Option<&V>,
+    attempt: &Attempt,
+    request: &Context<'_>,
+    body: &Bytes,
+) -> Option<Explanation> {
+    let hides_url = attempt.has_secret_url();
+    match (verifier, attempt.proof()) {
+        (Some(verifier), _) => Some(explainer.search(verifier, request, body, hides_url)),
+        (None, Some(Proof::Refused(rejection))) => {
+            Some(explainer.search_head(rejection, request, body))
+        }
+        (None, _) => None,
+    }
+}
+
+/// The verifier that rejected a request, if one did.
+pub(crate) struct Suspect<V>(Option<V>);
+
+impl<V> Suspect<V> {
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+
+    pub(crate) const fn of(verifier: V) -> Self {
+        Self(Some(verifier))
+    }
+}
+
+/// A rejected request that is explained once its body is known. Empty for nearly all requests.
+#[derive(Default)]
+pub(crate) struct Evidence(Option<Box<Pending>>);
+
+struct Pending {
+    explain: Box<dyn FnOnce(&Bytes) + Send + Sync>,
+    body: BodyBuffer,
+    room: Room,
+}
+
+impl Evidence {
+    /// Adds bytes of the body, which is drained.
+    pub(crate) fn push(&mut self, data: impl FnOnce() -> Bytes) {
+        let Some(pending) = &mut self.0 else { return };
+        let data = data();
+        if pending.room.grow(data.len()) {
+            pending.body.push(data, usize::MAX);
+        } else {
+            self.0 = None;
+        }
+    }
+
+    /// Explains the request, whose body is complete, on another thread.
+    pub(crate) fn explain(mut self, body: &Bytes) {
+        self.push(|| body.clone());
+        let Some(pending) = self.0 else { return };
+        let Pending { explain, body, room } = *pending;
+        thread::run(move || {
+            let (body, _) = body.finish();
+            explain(&body);
+            drop(room);
+        });
+    }
+}
