@@ -13,6 +13,8 @@ use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle, time::timeout};
 
 use crate::{
     delivery_log::{
+        annotation::Annotation,
+        annotations::Annotations,
         entry::Entry,
         filter::{Filter, Retention},
         id::EntryId,
@@ -44,6 +46,7 @@ pub(crate) struct Shared {
     writer: Mutex<Option<JoinHandle<()>>>,
     has_warned: AtomicBool,
     pruning: tokio::sync::Mutex<()>,
+    annotations: Annotations,
 }
 
 impl DeliveryLog {
@@ -61,7 +64,16 @@ impl DeliveryLog {
         };
         let writer = Mutex::new(Some(writer));
         let (has_warned, pruning) = (AtomicBool::new(false), tokio::sync::Mutex::default());
-        Ok(Self(Arc::new(Shared { queue, store, settings, writer, has_warned, pruning })))
+        let annotations = Annotations::new(runtime);
+        Ok(Self(Arc::new(Shared {
+            queue,
+            store,
+            settings,
+            writer,
+            has_warned,
+            pruning,
+            annotations,
+        })))
     }
 
     /// Returns the rows that match the filter, newest first. [`Page::next`] returns the filter of
@@ -119,7 +131,8 @@ impl DeliveryLog {
         }
     }
 
-    /// Waits until the rows of all requests that have ended so far are written.
+    /// Waits until the rows of all requests that have ended so far are written, and the causes of
+    /// rejections that have been explained so far.
     ///
     /// There is no time limit: the call waits for as long as the store is unavailable. Add a
     /// timeout where that matters.
@@ -128,10 +141,10 @@ impl DeliveryLog {
     ///
     /// Returns an error if the log has been shut down.
     pub async fn flush(&self) -> Result<(), LogError> {
-        match self.0.queue.flush() {
-            Some(written) => written.await.map_err(|_| LogError::closed()),
-            None => Err(LogError::closed()),
-        }
+        let written = self.0.queue.flush().ok_or_else(LogError::closed)?;
+        written.await.map_err(|_| LogError::closed())?;
+        self.0.annotations.done().await;
+        Ok(())
     }
 
     /// Accepts no more rows, and writes those that wait, including rows with the numbers of
@@ -145,14 +158,21 @@ impl DeliveryLog {
     pub async fn shutdown(&self, limit: Duration) -> Result<(), LogError> {
         let Some(mut writer) = self.0.writer().take() else { return Err(LogError::closed()) };
         self.0.queue.close();
-        let done = timeout(limit, &mut writer).await;
+        let written = async {
+            let _ = (&mut writer).await;
+            self.0.annotations.done().await;
+        };
+        let done = timeout(limit, written).await;
         if done.is_err() {
             writer.abort();
-            let _ = writer.await;
+            // It must not be awaited twice, and may have ended before the annotations.
+            if !writer.is_finished() {
+                let _ = writer.await;
+            }
         }
         self.0.queue.give_up();
         let _ = timeout(limit.max(Duration::from_secs(1)), self.0.store.close()).await;
-        done.map(|_| ()).map_err(|_| LogError::timed_out())
+        done.map_err(|_| LogError::timed_out())
     }
 
     /// Returns the number of lost rows: rows that found no room in the queue, that the store
@@ -235,7 +255,21 @@ impl DeliveryLog {
         }
         let id = ticket.as_ref().map_or_else(|| EntryId::new(event.received_at()), |t| t.id);
         let is_written = ticket.is_some_and(|ticket| ticket.is_written());
+        if cfg!(feature = "explain") && event.rejection().is_some() {
+            Ticket::end(event.attempt(), self.key(), id);
+        }
         queue.push(Draft::ended(event, id, settings, is_written), settings);
+    }
+}
+
+impl DeliveryLog {
+    /// Adds the cause of a rejection to its row. A row that is not made yet will have it.
+    fn explained(&self, event: &Event<'_>) {
+        let Shared { annotations, queue, store, settings, .. } = &*self.0;
+        let Some(id) = Ticket::of_ended(event.attempt(), self.key()) else { return };
+        if let Some(summary) = event.attempt().explained.summary_for_tenant() {
+            annotations.write(id, Annotation::new(&summary), queue, store, settings);
+        }
     }
 }
 
@@ -247,6 +281,7 @@ impl Observer for DeliveryLog {
                 let id = EntryId::new(event.received_at());
                 Ticket::new(self.key(), id).keep(event.attempt());
             }
+            EventKind::Explained => self.explained(event),
             EventKind::Suppressed { count } => {
                 self.0.queue.push_note(create_note("suppressed", count, event.received_at()));
             }

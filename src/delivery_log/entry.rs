@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, net::IpAddr, time::SystemTime};
 
 use bytes::Bytes;
 
-use crate::delivery_log::id::EntryId;
+use crate::delivery_log::{annotation::Annotation, id::EntryId};
 
 /// Maximum length of a text from the application, in bytes.
 pub(crate) const MAX_TEXT: usize = 256;
@@ -68,6 +68,13 @@ pub struct Entry {
     pub http_status: Option<u16>,
     /// Reason for the rejection; see [`RejectionKind::as_str`](crate::RejectionKind::as_str).
     pub reason: Option<String>,
+    /// Cause of the rejection, if it was [explained](crate::observe::EventKind::Explained) with the
+    /// feature `explain`; see `explain::Cause::as_str`. It is added after the row.
+    ///
+    /// Causes that name other tenants or layers are not kept.
+    pub cause: Option<String>,
+    /// Explanation of the rejection in words, with the fix, if it was explained.
+    pub explanation: Option<String>,
     /// Description of the failure, or the message that the handler
     /// [set](crate::observe::Attempt::set_status).
     pub message: Option<String>,
@@ -107,6 +114,10 @@ impl Entry {
         self.http_status = end.http_status;
         self.reason.clone_from(&end.reason);
         self.message.clone_from(&end.message);
+        if end.cause.is_some() {
+            self.cause.clone_from(&end.cause);
+            self.explanation.clone_from(&end.explanation);
+        }
         self.processed_at = end.processed_at;
         self.processing_ms = end.processing_ms;
         if !end.headers.is_empty() {
@@ -118,11 +129,20 @@ impl Entry {
         }
     }
 
+    /// Adds the cause of the rejection, unless the row has one.
+    pub fn annotate(&mut self, annotation: &Annotation) {
+        if self.cause.is_none() {
+            self.cause = Some(annotation.cause.clone());
+            self.explanation = Some(annotation.explanation.clone());
+        }
+    }
+
     /// Returns the approximate size of the row in bytes, for [retention](super::Retention) by size.
     #[must_use]
     pub fn stored_len(&self) -> usize {
         let texts = [&self.tenant, &self.event_name, &self.reason, &self.message];
         let more = [&self.user_agent, &self.request_id, &self.delivery_id];
+        let more = more.into_iter().chain([&self.cause, &self.explanation]);
         let texts = texts.into_iter().chain(more).flatten().map(String::len);
         let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + 6);
         let payload = self.payload.as_ref().map_or(0, Bytes::len);
@@ -152,10 +172,14 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// Cleans a text from the application for storage: replaces control characters and bidirectional
-/// formatting characters, and truncates it to 256 bytes. PostgreSQL accepts no NUL, and a tenant
-/// may come from a path.
+/// Cleans a text from the application for storage, and truncates it to 256 bytes.
 pub(crate) fn entry_text(text: &str) -> String {
+    clean(text, MAX_TEXT)
+}
+
+/// Cleans a text for storage: replaces control characters and bidirectional formatting characters,
+/// and truncates it. PostgreSQL accepts no NUL, and a tenant may come from a path.
+pub(crate) fn clean(text: &str, most: usize) -> String {
     let is_unfit = |char: &char| {
         char.is_control()
             || matches!(char, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -163,7 +187,7 @@ pub(crate) fn entry_text(text: &str) -> String {
     let mut clean = String::new();
     for char in text.chars() {
         let char = if is_unfit(&char) { char::REPLACEMENT_CHARACTER } else { char };
-        if clean.len() + char.len_utf8() > MAX_TEXT {
+        if clean.len() + char.len_utf8() > most {
             break;
         }
         clean.push(char);

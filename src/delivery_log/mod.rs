@@ -111,6 +111,8 @@
 //! of 0 keeps no payloads, [`DeliveryLogBuilder::mask`] masks them, and [`DeliveryLog::prune`]
 //! deletes old rows. SQLite overwrites deleted rows.
 
+pub(crate) mod annotation;
+pub(crate) mod annotations;
 pub(crate) mod builder;
 #[expect(clippy::module_inception, reason = "the type of the module's name")]
 pub(crate) mod delivery_log;
@@ -139,6 +141,7 @@ pub(crate) mod ticket;
 pub(crate) mod timeout;
 
 pub use self::{
+    annotation::Annotation,
     builder::DeliveryLogBuilder,
     delivery_log::DeliveryLog,
     durable::{DurableFuture, DurableLayer, DurableService},

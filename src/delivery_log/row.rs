@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     delivery_log::{
+        annotation::Annotation,
         entry::{Entry, MAX_TEXT, RECEIVED, entry_text},
         id::EntryId,
         redact_body::SensitiveFields,
@@ -164,6 +165,9 @@ fn head(event: &Event<'_>, id: EntryId) -> Entry {
     entry.body_len = event.body_len().and_then(|len| u64::try_from(len).ok());
     entry.verified = event.verified().is_some();
     entry.reason = event.reason().map(str::to_owned);
+    if let Some(summary) = event.attempt().explained.summary_for_tenant() {
+        entry.annotate(&Annotation::new(&summary));
+    }
     entry.ip = event.client_ip();
     entry.user_agent = event.user_agent();
     entry.request_id = event.request_id();

@@ -80,6 +80,8 @@ columns! {
     verified: entry.verified => Ok,
     http_status: entry.http_status.map(i64::from) => to_number,
     reason: entry.reason.as_deref() => Ok,
+    cause: entry.cause.as_deref() => Ok,
+    explanation: entry.explanation.as_deref() => Ok,
     message: entry.message.as_deref() => Ok,
     ip: entry.ip.map(|ip| ip.to_string()) => to_ip,
     user_agent: entry.user_agent.as_deref() => Ok,
@@ -107,12 +109,20 @@ pub(crate) const ON_CONFLICT: &str = "
         http_status = excluded.http_status,
         reason = excluded.reason,
         message = excluded.message,
+        cause = COALESCE(webhook_deliveries.cause, excluded.cause),
+        explanation = COALESCE(webhook_deliveries.explanation, excluded.explanation),
         headers = CASE WHEN excluded.headers = '{}'
             THEN webhook_deliveries.headers ELSE excluded.headers END,
         payload_truncated = CASE WHEN excluded.payload IS NULL
             THEN webhook_deliveries.payload_truncated ELSE excluded.payload_truncated END,
         payload = COALESCE(excluded.payload, webhook_deliveries.payload)
     WHERE webhook_deliveries.status = 'received'";
+
+/// Statement that adds the cause of a rejection, `$3` to the length of its row. SQLite numbers the
+/// parameters in their order.
+pub(crate) const ANNOTATE: &str = "UPDATE webhook_deliveries
+    SET cause = $1, explanation = $2, stored_len = stored_len + $3
+    WHERE id = $4 AND cause IS NULL";
 
 /// Statement for the rows that pruning examines. `$1` is their number.
 pub(crate) const OLDEST: &str =

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::delivery_log::{
+    annotation::Annotation,
     entry::{Entry, RECEIVED},
     filter::Filter,
     id::EntryId,
@@ -45,6 +46,15 @@ pub trait LogStore: Send + Sync + 'static {
     /// One task of a log calls it at a time, until it returns 0. If a step deletes
     /// [few](Keep::step) rows, other rows can be written before the next step.
     fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64>;
+
+    /// Adds the cause of a rejection to its row, unless the row has a cause. The row may have been
+    /// deleted since; that is no error.
+    ///
+    /// The default does nothing: the rows of a store without these columns have no cause.
+    fn annotate<'a>(&'a self, id: EntryId, annotation: &'a Annotation) -> StoreFuture<'a, ()> {
+        let _ = (id, annotation);
+        Box::pin(ready(Ok(())))
+    }
 
     /// Closes all connections.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -176,6 +186,13 @@ impl LogStore for MemoryLog {
         let found = entries.values().rev().filter(|entry| filter.matches(entry));
         let found: Vec<_> = found.take(filter.most()).cloned().collect();
         Box::pin(ready(Ok(found.into())))
+    }
+
+    fn annotate<'a>(&'a self, id: EntryId, annotation: &'a Annotation) -> StoreFuture<'a, ()> {
+        if let Some(entry) = self.entries().get_mut(&id) {
+            entry.annotate(annotation);
+        }
+        Box::pin(ready(Ok(())))
     }
 
     fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {

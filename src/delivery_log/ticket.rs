@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
 use crate::{delivery_log::id::EntryId, observe::attempt::Attempt};
@@ -14,6 +14,9 @@ pub(crate) struct Ticket {
     log: usize,
     pub(crate) id: EntryId,
     progress: AtomicU8,
+    /// Set under the lock of the attempt's extensions once the request's last row is made. A row
+    /// that is made later has the explanation, and this one needs it added.
+    is_ended: AtomicBool,
 }
 
 /// The durable layer has not seen the request.
@@ -25,7 +28,7 @@ const WRITTEN: u8 = 2;
 
 impl Ticket {
     pub(crate) const fn new(log: usize, id: EntryId) -> Self {
-        Self { log, id, progress: AtomicU8::new(NEW) }
+        Self { log, id, progress: AtomicU8::new(NEW), is_ended: AtomicBool::new(false) }
     }
 
     /// Marks the request as seen by the durable layer. Its rejection can look like an
@@ -57,6 +60,27 @@ impl Ticket {
         let extensions = attempt.extensions();
         let mut tickets = extensions.get::<Tickets>()?.0.iter();
         tickets.find(|ticket| ticket.log == log).cloned()
+    }
+
+    /// Marks the request as ended, before its last row is made. `id` is the ID of the row.
+    pub(crate) fn end(attempt: &Attempt, log: usize, id: EntryId) {
+        let mut extensions = attempt.extensions();
+        let tickets = &mut extensions.get_or_insert_default::<Tickets>().0;
+        if !tickets.iter().any(|ticket| ticket.log == log) {
+            tickets.push(Arc::new(Self::new(log, id)));
+        }
+        for ticket in tickets.iter().filter(|ticket| ticket.log == log) {
+            ticket.is_ended.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the ID of the last row of a request that has ended.
+    pub(crate) fn of_ended(attempt: &Attempt, log: usize) -> Option<EntryId> {
+        let extensions = attempt.extensions();
+        let mut tickets = extensions.get::<Tickets>()?.0.iter();
+        let is_it =
+            |ticket: &&Arc<Self>| ticket.log == log && ticket.is_ended.load(Ordering::Relaxed);
+        tickets.find(is_it).map(|ticket| ticket.id)
     }
 
     /// Keeps the ticket with the request.

@@ -9,6 +9,8 @@ mod cluster;
 #[path = "../it/delivery_log"]
 mod delivery_log {
     pub(crate) mod contract;
+    #[cfg(feature = "explain")]
+    pub(crate) mod explained;
     pub(crate) mod helpers;
     pub(crate) mod kills;
     pub(crate) mod recipes;

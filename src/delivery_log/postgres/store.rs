@@ -9,8 +9,10 @@ use sqlx::{
 };
 
 use crate::delivery_log::{
+    annotation::Annotation,
     entry::Entry,
     filter::Filter,
+    id::EntryId,
     keep::Keep,
     page::Page,
     postgres::{
@@ -22,8 +24,10 @@ use crate::delivery_log::{
     store::{LogError, LogStore, StoreFuture},
 };
 
-const MIGRATIONS: [&str; 1] =
-    [include_str!("../../../migrations/postgres/0001_webhook_deliveries.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/postgres/0001_webhook_deliveries.sql"),
+    include_str!("../../../migrations/postgres/0002_explanations.sql"),
+];
 
 /// Numbers of rows in one statement. The database prepares one statement for each size, so there
 /// are few sizes.
@@ -87,6 +91,17 @@ async fn write(tx: &mut PgConnection, mut entries: &[Arc<Entry>]) -> Result<(), 
         entries = rest;
     }
     Ok(())
+}
+
+async fn annotate(
+    tx: &mut PgConnection,
+    id: EntryId,
+    annotation: &Annotation,
+) -> Result<(), LogError> {
+    let annotate = sqlx::query(sql::ANNOTATE);
+    let annotate = annotate.bind(&*annotation.cause).bind(&*annotation.explanation);
+    let annotate = annotate.bind(sql::integer(annotation.len())).bind(id.to_string());
+    annotate.execute(tx).await.map_err(error).map(drop)
 }
 
 async fn prune_step(tx: &mut PgConnection, keep: Keep) -> Result<u64, LogError> {
@@ -159,6 +174,14 @@ impl LogStore for Postgres {
         let filter = filter.clone();
         let search = async move |tx: &mut PgConnection| find::find(tx, &filter).await;
         Box::pin(self.readers.run(move |connection| connection.transaction(search)))
+    }
+
+    fn annotate<'a>(&'a self, id: EntryId, annotation: &'a Annotation) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let connection = self.writer.connection().await?;
+            let annotate = async |tx: &mut PgConnection| annotate(tx, id, annotation).await;
+            connection.transaction(annotate).await
+        })
     }
 
     fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {

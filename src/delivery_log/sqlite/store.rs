@@ -6,8 +6,10 @@ use rusqlite::{Connection, OptionalExtension, Row, Statement, ToSql, Transaction
 use tokio::task::spawn_blocking;
 
 use crate::delivery_log::{
+    annotation::Annotation,
     entry::Entry,
     filter::Filter,
+    id::EntryId,
     keep::Keep,
     page::Page,
     sql::{self, Bind, Columns},
@@ -20,8 +22,10 @@ use crate::delivery_log::{
     store::{LogError, LogStore, StoreFuture},
 };
 
-const MIGRATIONS: [&str; 1] =
-    [include_str!("../../../migrations/sqlite/0001_webhook_deliveries.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/0001_webhook_deliveries.sql"),
+    include_str!("../../../migrations/sqlite/0002_explanations.sql"),
+];
 
 /// Number of connections that search concurrently.
 const READERS: u32 = 2;
@@ -125,6 +129,13 @@ fn insert(tx: &Transaction<'_>, work: &Work, entries: &[Arc<Entry>]) -> Result<(
     Ok(())
 }
 
+fn annotate(connection: &Connection, id: EntryId, annotation: &Annotation) -> rusqlite::Result<()> {
+    let Annotation { cause, explanation } = annotation;
+    let values: [&dyn ToSql; 4] =
+        [cause, explanation, &sql::integer(annotation.len()), &id.to_string()];
+    connection.prepare_cached(sql::ANNOTATE)?.execute(values).map(drop)
+}
+
 fn prune_step(connection: &mut Connection, work: &Work, keep: Keep) -> Result<u64, LogError> {
     let tx = connection.transaction().map_err(error)?;
     let totals = "SELECT rows, bytes FROM webhook_deliveries_totals";
@@ -167,6 +178,17 @@ impl LogStore for Sqlite {
     fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page> {
         let filter = filter.clone();
         Box::pin(self.readers.run(move |connection, work| find::find(connection, work, &filter)))
+    }
+
+    fn annotate<'a>(&'a self, id: EntryId, annotation: &'a Annotation) -> StoreFuture<'a, ()> {
+        let annotation = annotation.clone();
+        Box::pin(async move {
+            self.limit_wal().await?;
+            let annotate = move |connection: &mut Connection, _: &Work| {
+                annotate(connection, id, &annotation).map_err(error)
+            };
+            self.writer.run(annotate).await
+        })
     }
 
     fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {

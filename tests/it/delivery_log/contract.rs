@@ -12,7 +12,7 @@ use tower_webhook::{
 };
 
 use super::{forged, genuine, handler, rows, send_to};
-use crate::support::{SECRET, hmac_sha256, meta_layer, secret};
+use crate::support::{SECRET, hmac_sha256, meta_layer, secret, unexplained};
 
 /// The log of an empty store.
 pub(crate) async fn keeps_its_contract(log: DeliveryLog) {
@@ -21,6 +21,8 @@ pub(crate) async fn keeps_its_contract(log: DeliveryLog) {
     finds_by_every_subset(&log).await;
     tells_filters_apart(&log).await;
     prunes(&log).await;
+    #[cfg(feature = "explain")]
+    keeps_causes(&log).await;
     log.shutdown(Duration::from_secs(10)).await.unwrap();
 }
 
@@ -29,8 +31,27 @@ pub(crate) fn builder() -> DeliveryLogBuilder {
     DeliveryLog::builder().payload_limit(100_000).durable()
 }
 
+/// The row of a rejection is written, and its cause comes later, once.
+#[cfg(feature = "explain")]
+async fn keeps_causes(log: &DeliveryLog) {
+    let (layer, explained) = super::explained::layer(log);
+    send_to(&layer, 200, forged(b"something else\n")).await;
+    super::explained::wait(&explained);
+    let all = rows(log).await;
+    let row = all.first().unwrap();
+    assert_eq!((&*row.status, row.cause.as_deref()), ("unauthorized", Some("final_newline")));
+    assert_eq!(row.reason.as_deref(), Some("signature_mismatch"));
+    let explanation = row.explanation.as_deref().unwrap();
+    assert!(explanation.contains("(proven); fix: make the component"), "{explanation}");
+    assert_eq!(log.get(row.id).await.unwrap().as_ref(), Some(row));
+    // The totals know the longer row: the limit keeps it, and a byte less does not.
+    let bytes = all.iter().map(|row| u64::try_from(row.stored_len()).unwrap()).sum();
+    assert_eq!(log.prune(Retention::new().max_bytes(bytes)).await.unwrap(), 0);
+    assert_eq!(log.prune(Retention::new().max_bytes(bytes - 1)).await.unwrap(), 1);
+}
+
 async fn keeps_hostile_text(log: &DeliveryLog) {
-    let layer = meta_layer().observer(log.clone());
+    let layer = unexplained(meta_layer()).observer(log.clone());
     let mut request = forged(b"\0\xff'); DROP TABLE webhook_deliveries;--");
     let headers = request.headers_mut();
     headers.insert(
@@ -76,7 +97,7 @@ async fn finds_by_all_filters(log: &DeliveryLog) {
             Some(tenant) => BoxVerifier::new(verifier.for_tenant(tenant)),
             None => verifier,
         };
-        let layer = SignatureLayer::new(verifier)
+        let layer = unexplained(SignatureLayer::new(verifier))
             .observer(log.clone())
             .clock(move || millis(1_000 + number));
         let status = if number % 5 == 0 { 500 } else { 200 };
@@ -177,7 +198,7 @@ async fn finds_by_every_subset(log: &DeliveryLog) {
 async fn tells_filters_apart(log: &DeliveryLog) {
     for status in [200, 500] {
         let verifier = Meta::new(secret()).unwrap().for_tenant("success");
-        let layer = SignatureLayer::new(verifier).observer(log.clone());
+        let layer = unexplained(SignatureLayer::new(verifier)).observer(log.clone());
         let Ok(_) = layer.layer(handler(status)).oneshot(genuine(b"x")).await;
     }
     log.flush().await.unwrap();
@@ -186,7 +207,7 @@ async fn tells_filters_apart(log: &DeliveryLog) {
 }
 
 async fn prunes(log: &DeliveryLog) {
-    let layer = meta_layer().observer(log.clone());
+    let layer = unexplained(meta_layer()).observer(log.clone());
     for _ in 0..1_300 {
         send_to(&layer, 200, genuine(b"x")).await;
     }

@@ -18,7 +18,7 @@ use tower_webhook::{
     providers::Meta,
 };
 
-use crate::support::{at, meta_layer, meta_request};
+use crate::support::{at, meta_layer, meta_request, unexplained};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -31,7 +31,7 @@ pub(crate) fn memory() -> DeliveryLog {
 
 /// Meta's layer, observed by the log, in [`NOW`].
 pub(crate) fn logged(log: &DeliveryLog) -> SignatureLayer<Meta> {
-    meta_layer().clock(at(NOW)).observer(log.clone())
+    unexplained(meta_layer()).clock(at(NOW)).observer(log.clone())
 }
 
 pub(crate) fn genuine(body: &'static [u8]) -> Request<Full<Bytes>> {

@@ -53,7 +53,7 @@ pub(crate) async fn open(database: &str) -> DeliveryLog {
 /// The child: serves until it is killed.
 async fn serve_for_ever(database: &str, is_durable: bool) {
     let log = open(database).await;
-    let layer = meta_layer().observer(log.clone());
+    let layer = crate::support::unexplained(meta_layer()).observer(log.clone());
     let handler = service_fn(async |_: Request<BufferedBody>| {
         Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
     });

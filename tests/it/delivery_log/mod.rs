@@ -1,8 +1,12 @@
 //! The log of every delivery: what becomes a row, queries, queue, durable mode, masking, and what
 //! happens when SQLite fails or the process is killed.
 
+#[cfg(feature = "explain")]
+mod causes;
 mod contract;
 mod durable;
+#[cfg(feature = "explain")]
+pub(crate) mod explained;
 mod faults;
 pub(crate) mod helpers;
 mod kills;

@@ -288,7 +288,8 @@ async fn suppressed_count_is_logged_each_minute_and_at_end() {
 #[tokio::test]
 async fn counts_of_a_sampled_observer_are_rows() {
     let log = memory();
-    let layer = crate::support::meta_layer().observer(Throttled::new(log.clone(), 1));
+    let layer = crate::support::unexplained(crate::support::meta_layer())
+        .observer(Throttled::new(log.clone(), 1));
     assert!(Throttled::new(log.clone(), 1).keeps_request());
     let at_minute = |minute: u64| layer.clone().clock(at(NOW + 60 * minute));
     for minute in [0, 0, 0, 1] {

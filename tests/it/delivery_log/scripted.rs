@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use tower_webhook::delivery_log::{
-    Entry, Filter, Keep, LogError, LogStore, MemoryLog, Page, StoreFuture,
+    Annotation, Entry, EntryId, Filter, Keep, LogError, LogStore, MemoryLog, Page, StoreFuture,
 };
 
 /// What a store does when it is asked to write.
@@ -22,6 +22,8 @@ pub(crate) enum Mode {
     Slow(usize),
     /// Refuses a batch, and is down when its rows come one by one.
     RefusesThenFails,
+    /// Works, but for causes of rejections, with which it does this.
+    Annotates(&'static Self),
     /// Takes no row at all, like a table with a constraint that all break.
     RefusesAll,
 }
@@ -56,7 +58,7 @@ impl LogStore for Scripted {
         let mode = *self.mode.lock().unwrap();
         match mode {
             Mode::Slow(most) if entries.len() > most => Box::pin(std::future::pending()),
-            Mode::Works | Mode::Slow(_) => self.memory.write(entries),
+            Mode::Works | Mode::Slow(_) | Mode::Annotates(_) => self.memory.write(entries),
             Mode::Fails => Box::pin(async { Err(LogError::unavailable("scripted")) }),
             Mode::Hangs => Box::pin(std::future::pending()),
             Mode::RefusesThenFails if entries.len() == 1 => {
@@ -77,6 +79,16 @@ impl LogStore for Scripted {
 
     fn find<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Page> {
         self.memory.find(filter)
+    }
+
+    fn annotate<'a>(&'a self, id: EntryId, annotation: &'a Annotation) -> StoreFuture<'a, ()> {
+        let mode = *self.mode.lock().unwrap();
+        match if let Mode::Annotates(mode) = mode { *mode } else { mode } {
+            Mode::Works => self.memory.annotate(id, annotation),
+            Mode::Panics => panic!("scripted"),
+            Mode::Hangs => Box::pin(std::future::pending()),
+            _ => Box::pin(async { Err(LogError::unavailable("scripted")) }),
+        }
     }
 
     fn prune_step(&self, keep: Keep) -> StoreFuture<'_, u64> {
