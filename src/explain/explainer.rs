@@ -40,7 +40,7 @@ pub struct Explainer {
     clock: Option<Clock>,
     effort: Effort,
     hides_url: bool,
-    others: Vec<Other>,
+    others: Vec<Arc<Other>>,
     pub(crate) per_minute: u32,
 }
 
@@ -92,7 +92,7 @@ impl Explainer {
     where
         V: Verifier,
     {
-        self.others.push(Other::new(name.into(), verifier));
+        self.others.push(Arc::new(Other::new(name.into(), verifier)));
         self
     }
 
@@ -121,18 +121,21 @@ impl Explainer {
             Some(clock) => request.at(clock),
             None => request,
         };
-        self.search(verifier, &request, body, false)
+        self.search(verifier, &request, body, false, Vec::new())
     }
 
+    /// Explains a rejection, also by these verifiers of other layers.
     pub(crate) fn search<V: Verifier + ?Sized>(
         &self,
         verifier: &V,
         request: &Context<'_>,
         body: &Bytes,
         hides_url: bool,
+        layers: Vec<Arc<Other>>,
     ) -> Explanation {
         let hides_url = hides_url || self.hides_url;
-        search(verifier, request, body, (self.effort, hides_url), &self.others)
+        let others = [&*self.others, &layers].concat();
+        search(verifier, request, body, (self.effort, hides_url), &others)
     }
 
     /// Explains the rejection of a request for which there is no verifier.

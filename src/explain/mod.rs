@@ -54,6 +54,7 @@ pub(crate) mod clues;
 pub(crate) mod explainer;
 pub(crate) mod form;
 pub(crate) mod json;
+pub(crate) mod layers;
 pub(crate) mod other;
 pub(crate) mod places;
 pub(crate) mod search;

@@ -1,7 +1,7 @@
 //! The search for a cause: facts first, then changes of the request and the configuration, likeliest
 //! first.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
@@ -40,7 +40,7 @@ pub(crate) fn search<V: Verifier + ?Sized>(
     request: &Context<'_>,
     body: &Bytes,
     (effort, hides_url): (Effort, bool),
-    others: &[Other],
+    others: &[Arc<Other>],
 ) -> Explanation {
     let signed_at;
     let mut probe = Probe::new(request, body, effort);
@@ -84,7 +84,7 @@ fn run<V: Verifier + ?Sized>(
     probe: &mut Probe<'_>,
     verifier: &V,
     rejection: &Rejection,
-    others: &[Other],
+    others: &[Arc<Other>],
 ) {
     clues::add(probe, rejection);
     // An unknown tenant's verifier has a secret that nobody knows, and a challenge no signature.

@@ -56,7 +56,7 @@ impl Config {
             rejection_response: None,
             report_only: false,
             observe: Settings::new(source.shared_sensitive_parts()),
-            explaining: Explaining::new(),
+            explaining: Explaining::new(source),
         }
     }
 

@@ -11,6 +11,8 @@ use http::request::Parts;
 use crate::{
     explain::{
         explainer::Explainer,
+        layers,
+        other::Other,
         places::{Facts, Places},
         thread::{self, Room},
     },
@@ -23,8 +25,9 @@ use crate::{
         recorder::Recorder,
     },
     outcome::explanation::Explanation,
+    panic::catch_panic,
     parse::clock::Clock,
-    verifier::{context::Context, verifier::Verifier},
+    verifier::{context::Context, source::Source, verifier::Verifier},
 };
 
 /// How a layer explains rejections.
@@ -33,11 +36,16 @@ pub(crate) struct Explaining {
     /// `None` if the layer explains nothing.
     pub(crate) explainer: Option<Arc<Explainer>>,
     places: Arc<Places>,
+    /// The verifier of this layer, for the explanations of others.
+    own: Option<Arc<Other>>,
 }
 
 impl Explaining {
-    pub(crate) fn new() -> Self {
-        Self { explainer: Some(Arc::new(Explainer::new())), places: Arc::new(Places::new()) }
+    pub(crate) fn new<M: Source>(source: &M) -> Self {
+        let explainer = Some(Arc::new(Explainer::new()));
+        // The verifier is user code and may panic.
+        let own = catch_panic(|| source.own_verifier().map(layers::register)).ok().flatten();
+        Self { explainer, places: Arc::new(Places::new()), own }
     }
 
     /// Records that a request has been verified: the next rejection of its tenant and network is
@@ -64,9 +72,12 @@ impl Explaining {
         let (here, explainer, head) = (Here::now(), Arc::clone(explainer), head());
         // The time at which the verifier decided.
         let clock = Clock::fixed(attempt.told_at());
+        let own = self.own.clone();
         let explain = move |body: &Bytes| {
             let request = Context::new(&head).at(&clock);
-            let explanation = explain(&explainer, suspect.0.as_ref(), &attempt, &request, body);
+            let layers = layers::others(own.as_ref());
+            let explanation =
+                explain(&explainer, suspect.0.as_ref(), &attempt, &request, body, layers);
             // A verifier may accept now what it rejected before.
             if let Some(explanation) = explanation.filter(|it| !it.is_accepted()) {
                 attempt.explained.set(explanation);
@@ -97,10 +108,11 @@ fn explain<V: Verifier>(
     attempt: &Attempt,
     request: &Context<'_>,
     body: &Bytes,
+    layers: Vec<Arc<Other>>,
 ) -> Option<Explanation> {
     let hides_url = attempt.has_secret_url();
     match (verifier, attempt.proof()) {
-        (Some(verifier), _) => Some(explainer.search(verifier, request, body, hides_url)),
+        (Some(verifier), _) => Some(explainer.search(verifier, request, body, hides_url, layers)),
         (None, Some(Proof::Refused(rejection))) => {
             Some(explainer.search_head(rejection, request, body))
         }

@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct Explaining;
 
 impl Explaining {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new<M>(_: &M) -> Self {
         Self
     }
 

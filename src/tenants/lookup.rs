@@ -19,6 +19,7 @@ use crate::{
     tenants::{
         gate::{Gate, Lane},
         id::TenantId,
+        others::Others,
         single_flight::{SingleFlight, WaitOutcome, Waiter},
         verifier::{Found, TenantVerifier},
     },
@@ -84,9 +85,25 @@ impl<V> Answer<V> {
     }
 }
 
+#[cfg(feature = "explain")]
+impl<V: Verifier + Clone> crate::tenants::others::Known<V> for Shared<V> {
+    fn each(&self, visit: &mut dyn FnMut(&TenantId, &V) -> bool) {
+        for (id, cached) in self.known.iter() {
+            if !visit(&id, cached.verifier.inner()) {
+                return;
+            }
+        }
+    }
+}
+
 impl<V: Verifier + Clone> Shared<V> {
-    pub(crate) fn decoy(&self) -> TenantVerifier<V> {
-        TenantVerifier::decoy(self.config.decoy.clone(), self.config.nobody.clone())
+    pub(crate) fn decoy(self: &Arc<Self>) -> TenantVerifier<V> {
+        self.decoy_of(self.config.nobody.clone())
+    }
+
+    /// Returns the decoy for an ID that no tenant has.
+    pub(crate) fn decoy_of(self: &Arc<Self>, id: TenantId) -> TenantVerifier<V> {
+        TenantVerifier::decoy(self.config.decoy.clone(), id).beside(Others::of(self))
     }
 
     /// Returns the verifier of this tenant from the caches, if it is still fresh.
@@ -119,8 +136,8 @@ impl<V: Verifier + Clone> Shared<V> {
         let asked_at = self.config.clock.millis();
         let answer = timeout(limit, self.ask(&waiter.id)).await.unwrap_or_else(|_| Err(late()));
         let found = answer.map(|answer| match answer {
-            Some(answer) => answer.into_verifier(&waiter.id),
-            None => TenantVerifier::decoy(self.config.decoy.clone(), waiter.id.clone()),
+            Some(answer) => answer.into_verifier(&waiter.id).beside(Others::of(&self)),
+            None => self.decoy_of(waiter.id.clone()),
         });
         let found = found.map_err(|rejection| named(rejection, &waiter.id));
         waiter.complete(found.clone(), || self.keep(&waiter.id, &found, asked_at));

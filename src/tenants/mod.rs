@@ -86,6 +86,11 @@ pub(crate) mod builder;
 pub(crate) mod gate;
 pub(crate) mod id;
 pub(crate) mod lookup;
+#[cfg(feature = "explain")]
+pub(crate) mod others;
+#[cfg(not(feature = "explain"))]
+#[path = "no_others.rs"]
+pub(crate) mod others;
 pub(crate) mod secrets;
 pub(crate) mod single_flight;
 pub(crate) mod source;

@@ -82,7 +82,7 @@ impl<V: Verifier + Clone> Tenants<V> {
             return LookUp::cached(found);
         }
         let Miss::Ask(address) = miss() else {
-            return LookUp::cached(TenantVerifier::decoy(shared.config.decoy.clone(), id));
+            return LookUp::cached(shared.decoy_of(id));
         };
         // An expired entry shows that the tenant existed.
         let is_known = shared.known.contains_key(&id);

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     outcome::{kind::RejectionKind, rejection::Rejection},
-    tenants::id::TenantId,
+    tenants::{id::TenantId, others::Others},
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
         verifier::Verifier,
@@ -37,12 +37,14 @@ pub struct TenantVerifier<V> {
     tenant: TenantId,
     /// Name that replaces the tenant in the replay key.
     replay_name: Option<Arc<[u8; 32]>>,
+    /// The decoy has them, too, for the same reason.
+    others: Others<V>,
     is_decoy: bool,
 }
 
 impl<V> TenantVerifier<V> {
     pub(crate) const fn known(verifier: V, tenant: TenantId) -> Self {
-        Self { verifier, tenant, replay_name: None, is_decoy: false }
+        Self { verifier, tenant, replay_name: None, others: Others::none(), is_decoy: false }
     }
 
     /// Sets the name for the replay key, which depends on the ID in lower case and on the secrets.
@@ -55,7 +57,18 @@ impl<V> TenantVerifier<V> {
     }
 
     pub(crate) const fn decoy(verifier: V, nobody: TenantId) -> Self {
-        Self { verifier, tenant: nobody, replay_name: None, is_decoy: true }
+        Self { verifier, tenant: nobody, replay_name: None, others: Others::none(), is_decoy: true }
+    }
+
+    /// Sets the tenants that are tried to explain a rejection.
+    pub(crate) fn beside(mut self, others: Others<V>) -> Self {
+        self.others = others;
+        self
+    }
+
+    #[cfg(feature = "explain")]
+    pub(crate) const fn inner(&self) -> &V {
+        &self.verifier
     }
 
     /// Returns the tenant whose secrets the verifier uses; `None` for the decoy.
@@ -149,6 +162,7 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
         // The decoy's secret explains nothing.
         if !self.is_decoy {
             self.verifier.explain(probe);
+            self.others.probe(probe);
         }
     }
 }

@@ -57,6 +57,14 @@ pub trait MakeVerifier {
     fn sensitive_parts(&self) -> SensitiveParts {
         self.defaults().sensitive_parts()
     }
+
+    /// Returns the verifier of all requests, if there is one. Other layers try it when they explain
+    /// a rejection.
+    #[cfg(feature = "explain")]
+    #[doc(hidden)]
+    fn own_verifier(&self) -> Option<Self::Verifier> {
+        None
+    }
 }
 
 impl<V: Verifier + Clone> MakeVerifier for V {
@@ -77,5 +85,10 @@ impl<V: Verifier + Clone> MakeVerifier for V {
 
     fn sensitive_parts(&self) -> SensitiveParts {
         Verifier::sensitive_parts(self)
+    }
+
+    #[cfg(feature = "explain")]
+    fn own_verifier(&self) -> Option<V> {
+        Some(self.clone())
     }
 }

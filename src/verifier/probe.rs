@@ -48,6 +48,7 @@ pub struct Probe<'a> {
     clock: &'a Clock,
     effort: Effort,
     hides_url: bool,
+    is_nested: bool,
     start: Duration,
     tried: u32,
     hashed: u64,
@@ -63,6 +64,7 @@ impl<'a> Probe<'a> {
             clock: request.clock(),
             effort,
             hides_url: false,
+            is_nested: false,
             start: steady(),
             tried: 0,
             hashed: 0,
@@ -93,6 +95,13 @@ impl<'a> Probe<'a> {
     #[must_use]
     pub const fn hides_url(&self) -> bool {
         self.hides_url
+    }
+
+    /// Returns whether the request has been changed for this search. Unlikely variants are not tried
+    /// then.
+    #[allow(dead_code, reason = "tenants ask for it")]
+    pub(crate) const fn is_nested(&self) -> bool {
+        self.is_nested
     }
 
     pub(crate) const fn hide_url(&mut self, hides: bool) {
@@ -229,6 +238,7 @@ impl<'a> Probe<'a> {
         // The effort is that of the whole search.
         (inner.start, inner.tried, inner.hashed) = (self.start, self.tried, self.hashed);
         inner.hide_url(self.hides_url);
+        inner.is_nested = true;
         search(&mut inner);
         (self.tried, self.hashed) = (inner.tried, inner.hashed);
         // Its own limit of variants does not end the whole search.

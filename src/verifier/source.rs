@@ -100,6 +100,11 @@ pub(crate) mod sealed {
         fn shared_sensitive_parts(&self) -> SensitiveParts {
             self.shared_defaults().sensitive_parts()
         }
+        /// Returns the verifier of all requests, if the source looks up none.
+        #[cfg(feature = "explain")]
+        fn own_verifier(&self) -> Option<Self::Verifier> {
+            None
+        }
     }
 }
 
@@ -142,6 +147,11 @@ impl<M: MakeVerifier> sealed::Engine for M {
 
     fn shared_sensitive_parts(&self) -> SensitiveParts {
         self.sensitive_parts()
+    }
+
+    #[cfg(feature = "explain")]
+    fn own_verifier(&self) -> Option<M::Verifier> {
+        MakeVerifier::own_verifier(self)
     }
 }
 

@@ -14,12 +14,12 @@ use bytes::Bytes;
 use http::{HeaderName, Method, Request, StatusCode, request::Parts};
 use http_body_util::Full;
 use tower_webhook::{
-    Context, Outcome, Rejection, SignatureLayer, Verifier,
+    Context, Outcome, Rejection, SignatureLayer, Verified, Verifier,
     explain::{Cause, Effort, Explainer, Explanation, Probe, Strength},
     layer::{Requires, Source},
     observe::{Alert, Alerts, ClientIp, Event, EventKind},
     providers::{GitHub, Meta, SharedToken, Stripe},
-    verifier::VerifierDefaults,
+    verifier::{VerifierDefaults, verifier_fn},
 };
 
 use crate::{
@@ -339,6 +339,60 @@ async fn other_verifiers_of_the_layer_are_tried() {
     assert_eq!(explanation.proven(), Some(Cause::SecretOfAnother));
     assert!(explanation.first().unwrap().is_for_operator());
     assert!(explanation.to_string().contains("test mode"), "{explanation}");
+}
+
+/// GitHub's header by this key.
+fn by(key: &str) -> Request<Script> {
+    let mut request = request(BODY, Script::data([BODY]));
+    let value = format!("sha256={}", hmac_sha256(key, BODY.as_bytes()));
+    request.headers_mut().insert("x-hub-signature-256", value.parse().unwrap());
+    request
+}
+
+/// The endpoints of one server, with their secrets exchanged.
+#[tokio::test]
+async fn secrets_of_other_layers_are_tried() {
+    let (layer, tolds) = told(SignatureLayer::new(github()));
+    let other = SignatureLayer::new(GitHub::new("secret of a layer that is there").unwrap());
+    reject(&layer, by("secret of a layer that is there")).await;
+    let explanation = next(&tolds).explanation;
+    assert_eq!(explanation.proven(), Some(Cause::SecretOfAnother), "{explanation}");
+    assert!(explanation.first().unwrap().is_for_operator());
+    assert!(explanation.to_string().contains("another layer, of github"), "{explanation}");
+    assert_eq!(explanation.for_tenant().findings(), []);
+    // A layer that is gone takes its secret with it.
+    drop(other);
+    reject(&layer, by("secret of a layer that is there")).await;
+    assert_eq!(first(&tolds), (Cause::NothingMatches, Strength::Clue));
+    // Verifiers that compare nothing, or panic, prove nothing.
+    let accepts = verifier_fn(|_, _| Ok(Verified::new("anything")));
+    let panics = verifier_fn(|_, _| panic!("the verifier's"));
+    let _layers = (SignatureLayer::new(accepts), SignatureLayer::new(panics));
+    reject(&layer, by("secret of nobody")).await;
+    assert_eq!(first(&tolds), (Cause::NothingMatches, Strength::Clue));
+}
+
+#[cfg(feature = "tenants")]
+#[tokio::test]
+async fn secrets_of_other_tenants_are_tried() {
+    use crate::tenants::lookup::{Store, by_path, request};
+
+    let tenants = Store::new().meta().build().unwrap();
+    let (layer, tolds) = told(by_path(&tenants));
+    let swapped = || request("A", "secret of tenant B", Script::data(["hello"]));
+    reject(&layer, swapped()).await;
+    // B has not been looked up.
+    assert_eq!(first(&tolds), (Cause::NothingMatches, Strength::Clue));
+    send(&layer, request("B", "secret of tenant B", Script::data(["hello"]))).await;
+    reject(&layer, swapped()).await;
+    let explained = next(&tolds);
+    assert_eq!(explained.tenant.as_deref(), Some("A"));
+    let finding = explained.explanation.first().unwrap();
+    assert_eq!((finding.cause(), finding.is_for_operator()), (Cause::SecretOfAnother, true));
+    assert!(finding.detail().contains("tenant \"B\""), "{finding}");
+    tenants.forget("B");
+    reject(&layer, swapped()).await;
+    assert_eq!(first(&tolds), (Cause::NothingMatches, Strength::Clue));
 }
 
 #[tokio::test]

@@ -1,0 +1,56 @@
+//! The other tenants of a store, whose secrets may have signed a rejected request.
+
+use std::sync::{Arc, Weak};
+
+use crate::{
+    outcome::{cause::Cause, explanation::Finding},
+    tenants::id::TenantId,
+    verifier::{probe::Probe, verifier::Verifier},
+};
+
+/// Maximum number of tenants that are tried for one explanation.
+const MAX: usize = 64;
+
+/// A cache of tenants.
+pub(crate) trait Known<V>: Send + Sync {
+    /// Passes tenants in the cache to `visit` until it returns `false`.
+    fn each(&self, visit: &mut dyn FnMut(&TenantId, &V) -> bool);
+}
+
+/// The tenants in the cache from which a verifier came.
+pub(crate) struct Others<V>(Option<Weak<dyn Known<V>>>);
+
+impl<V> Others<V> {
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn of(known: &Arc<impl Known<V> + 'static>) -> Self {
+        // The cache holds the verifiers. A strong reference would keep it for ever.
+        let known = Arc::downgrade(known);
+        Self(Some(known as _))
+    }
+}
+
+impl<V: Verifier> Others<V> {
+    /// Tries the secrets of these tenants.
+    pub(crate) fn probe(&self, probe: &mut Probe<'_>) {
+        let known = self.0.as_ref().and_then(Weak::upgrade).filter(|_| !probe.is_nested());
+        let mut left = MAX;
+        if let Some(known) = known {
+            known.each(&mut |tenant, verifier| {
+                let finding = Finding::proven(Cause::SecretOfAnother).for_operator();
+                let detail = format!("it is the one of the tenant {:?}", tenant.as_str());
+                probe.verifier(finding.with_detail(detail), verifier);
+                left -= 1;
+                left > 0 && probe.is_open()
+            });
+        }
+    }
+}
+
+impl<V> Clone for Others<V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
