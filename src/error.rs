@@ -209,3 +209,32 @@ impl Error for ConfigError {
         }
     }
 }
+
+/// Logs a warning about a configuration that is probably a mistake. Each text is logged once,
+/// because a lookup configures a verifier for each request. Of many for one provider or for none,
+/// such as those of tenants' URLs, the first are logged.
+#[cfg(feature = "tracing")]
+pub(crate) fn warn_once(provider: Option<&'static str>, text: fmt::Arguments<'_>) {
+    use std::sync::{Mutex, PoisonError};
+
+    const MAX: usize = 64;
+    static TOLD: Mutex<Vec<(Option<&str>, String)>> = Mutex::new(Vec::new());
+
+    if !tracing::enabled!(target: "tower_webhook::config", tracing::Level::WARN) {
+        return;
+    }
+    let warning = (provider, text.to_string());
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    let alike = told.iter().filter(|(other, _)| *other == provider).count();
+    if alike == MAX || told.contains(&warning) {
+        return;
+    }
+    let message = warning.1.clone();
+    told.push(warning);
+    // The lock is released before the subscriber is called.
+    drop(told);
+    tracing::warn!(target: "tower_webhook::config", provider, "{message}");
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) const fn warn_once(_: Option<&'static str>, _: fmt::Arguments<'_>) {}

@@ -104,7 +104,7 @@
 //! | `delivery-log` | the [delivery log](delivery_log) in a custom store or in memory |
 //! | `delivery-log-sqlite` | the same in SQLite, which is bundled and needs a C compiler |
 //! | `delivery-log-postgres` | the same in PostgreSQL, via `sqlx`, with TLS via `rustls` |
-//! | `explain` | [`explain`](explain::explain): the cause of a rejection, for any verifier |
+//! | `explain` | the [cause of a rejection](explain), in the log of each layer, and in saved requests |
 //! | `metrics` | [`MetricsObserver`](observe::MetricsObserver), for the `metrics` facade |
 //! | `multipart` | Mailgun messages with attachments, by `multer` |
 //! | `replay-redis` | [`RedisStore`](replay::RedisStore), for several processes |

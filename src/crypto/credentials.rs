@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use crate::{crypto::secret::Secret, error::ConfigError};
+use crate::{
+    crypto::secret::Secret,
+    error::{ConfigError, warn_once},
+};
 
 /// The credentials of a vendor's customers other than the signing secret.
 #[derive(Clone, Copy)]
@@ -84,13 +87,13 @@ impl Credentials {
                 let (found, wanted) = (found.is, self.wanted);
                 return Err(ConfigError::SecretOfOtherKind { provider, found, wanted });
             }
-            warn_once(provider, Doubt::OtherKind { found: found.is, wanted: self.wanted });
+            warn(provider, Doubt::OtherKind { found: found.is, wanted: self.wanted });
         }
         let documented = DOCUMENTED.iter().find(|(printed, _)| secret.matches(printed.as_bytes()));
         if let Some((_, source)) = documented {
-            warn_once(provider, Doubt::Documented { source });
+            warn(provider, Doubt::Documented { source });
         } else if text.len() < SHORT {
-            warn_once(provider, Doubt::Short);
+            warn(provider, Doubt::Short);
         }
         Ok(())
     }
@@ -118,7 +121,7 @@ impl fmt::Debug for Credentials {
 const SHORT: usize = 8;
 
 /// A reason why a secret is probably not the right one.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Doubt {
     Documented { source: &'static str },
     OtherKind { found: &'static str, wanted: &'static str },
@@ -141,33 +144,10 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// Logs a warning once for each provider and reason, because a lookup creates a verifier for each
-/// request.
-#[cfg(feature = "tracing")]
-fn warn_once(provider: &'static str, doubt: Doubt) {
-    use std::sync::{Mutex, PoisonError};
-
-    static TOLD: Mutex<Vec<(&str, Doubt)>> = Mutex::new(Vec::new());
-
-    if !tracing::enabled!(target: "tower_webhook::config", tracing::Level::WARN) {
-        return;
-    }
-    {
-        let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.contains(&(provider, doubt)) {
-            return;
-        }
-        told.push((provider, doubt));
-    }
-    tracing::warn!(
-        target: "tower_webhook::config",
-        provider,
-        "{doubt}; if it is intended, use `Secret::documented`"
-    );
+fn warn(provider: &'static str, doubt: Doubt) {
+    let doubt = format_args!("{doubt}; if it is intended, use `Secret::documented`");
+    warn_once(Some(provider), doubt);
 }
-
-#[cfg(not(feature = "tracing"))]
-const fn warn_once(_: &'static str, _: Doubt) {}
 
 impl CredentialForm {
     fn fits(self, text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! The cause of a rejection, for its row.
 
-use crate::{delivery_log::entry::clean, observe::summary::Summary};
+use crate::{delivery_log::text::clean, observe::summary::Summary};
 
 /// Maximum length of an explanation in bytes: a few sentences.
 const MAX_EXPLANATION: usize = 1024;

@@ -2,11 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::delivery_log::{
-    entry::{Entry, entry_text},
-    id::EntryId,
-    keep::Keep,
-};
+use crate::delivery_log::{entry::Entry, id::EntryId, keep::Keep, text::entry_text};
 
 /// Maximum number of rows in a page.
 const MAX_LIMIT: u32 = 1_000;

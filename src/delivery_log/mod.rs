@@ -137,6 +137,7 @@ pub(crate) mod sql;
 #[cfg(feature = "delivery-log-sqlite")]
 pub(crate) mod sqlite;
 pub(crate) mod store;
+pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod timeout;
 

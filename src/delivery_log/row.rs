@@ -9,11 +9,12 @@ use sha2::{Digest, Sha256};
 use crate::{
     delivery_log::{
         annotation::Annotation,
-        entry::{Entry, MAX_TEXT, RECEIVED, entry_text},
+        entry::{Entry, RECEIVED},
         id::EntryId,
         redact_body::SensitiveFields,
         redact_json::REDACTED,
         settings::{HEADERS, Settings},
+        text::{MAX_TEXT, entry_text},
     },
     observe::{event::Event, kind::EventKind},
     outcome::{redact::text::escape, replay_answer::ReplayAnswer},

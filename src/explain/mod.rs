@@ -25,6 +25,14 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # In a layer
+//!
+//! With this feature, each layer explains a few of its rejections without further code. It responds
+//! first, and reports an event of its own,
+//! [`Explained`](crate::observe::EventKind::Explained), within about a second. The event is written
+//! to `tracing`, counted by `MetricsObserver`, and added to the row of the delivery log.
+//! [`SignatureLayer::explainer`](crate::SignatureLayer::explainer) changes the settings.
+//!
 //! # What is tried
 //!
 //! - The body: JSON and forms as other programs write them, line ends, white space, a byte order
@@ -33,7 +41,8 @@
 //! - The URL: scheme, host, port, path, slash, query, from the configuration and the headers.
 //! - The time at which the request was signed.
 //! - The signature: its algorithm, encoding, header and format, and other signed contents.
-//! - Other verifiers that you name with [`Explainer::also`].
+//! - Other verifiers that you name with [`Explainer::also`]. A layer also tries those of the
+//!   process's other layers, and the tenants in its cache.
 //!
 //! A custom [`Verifier`](crate::Verifier) gets the changes of the request. It adds variants of its
 //! own with [`Verifier::explain`](crate::Verifier::explain).
@@ -46,7 +55,14 @@
 //!   caller: it tells about your configuration.
 //! - A proof does not show that a request is harmless. A captured request with a changed body has
 //!   the same explanation.
-//! - The work is bounded by an [`Effort`].
+//! - The work is bounded by an [`Effort`]. A layer explains at most 6 rejections a minute. Whether it
+//!   explains one depends on public facts alone: who had a verified request, the tenant, the network,
+//!   the reason, and the time.
+//! - In a layer, bodies of rejected requests are kept until they have been explained: in memory, up
+//!   to 1 MiB each, and 8 MiB of all layers.
+//! - **A verifier must have no effect**: the same request is verified again, with changes, also by
+//!   the verifiers of other layers. If yours has one,
+//!   [turn explanations off](crate::SignatureLayer::without_explanations) in its layer.
 //! - With this feature, a verifier keeps the text of its secrets. It is wiped like the keys.
 
 pub(crate) mod bodies;

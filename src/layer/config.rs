@@ -11,9 +11,11 @@ use http::{Response, request::Parts};
 use http_body::Body;
 
 use crate::{
+    error::warn_once,
     layer::{budget::Budget, buffer::is_small, drain::Drain, evidence::Explaining},
     observe::settings::Settings,
     outcome::{kind::RejectionKind, rejection::Rejection},
+    panic::catch_panic,
     parse::headers::awaits_continue,
     verifier::{
         context::Context,
@@ -68,6 +70,20 @@ impl Config {
     /// Returns the context in which a verifier sees this request.
     pub(crate) const fn context<'a>(&'a self, head: &'a Parts) -> Context<'a> {
         Context::new(head).at(&self.observe.clock)
+    }
+
+    /// Warns of a clock with which no signed time can be checked.
+    pub(crate) fn check_clock(&self) {
+        // The clock may be a user's function.
+        if catch_panic(|| self.observe.clock.millis().is_err()).unwrap_or(false) {
+            warn_once(
+                Some(self.defaults.provider()),
+                format_args!(
+                    "the clock shows a date before 1990 or after 2099: requests with a signed time \
+                     get 503 until it is set"
+                ),
+            );
+        }
     }
 
     /// Returns whether the rest of this body is drained before an early response.

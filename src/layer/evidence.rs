@@ -48,6 +48,10 @@ impl Explaining {
         Self { explainer, places: Arc::new(Places::new()), own }
     }
 
+    pub(crate) fn disable(&mut self) {
+        (self.explainer, self.own) = (None, None);
+    }
+
     /// Records that a request has been verified: the next rejection of its tenant and network is
     /// news.
     pub(crate) fn verified(&self, recorder: &Recorder) {

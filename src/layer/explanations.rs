@@ -28,9 +28,9 @@ impl<M> SignatureLayer<M> {
         self.update(|config| config.explaining.explainer = Some(Arc::new(explainer)))
     }
 
-    /// Disables the explanation of rejections.
+    /// Disables the explanation of rejections. Other layers do not try the secrets of this one either.
     #[cfg_attr(docsrs, doc(cfg(feature = "explain")))]
     pub fn without_explanations(self) -> Self {
-        self.update(|config| config.explaining.explainer = None)
+        self.update(|config| config.explaining.disable())
     }
 }

@@ -367,6 +367,7 @@ impl<M: Clone, S> Layer<S> for SignatureLayer<M> {
     type Service = SignatureService<M, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        self.config.check_clock();
         SignatureService::new(self.source.clone(), inner, Arc::clone(&self.config))
     }
 }

@@ -1,11 +1,11 @@
 //! Public URL that a provider signs.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc};
 
 use http::{Method, Uri, request::Parts};
 
 use crate::{
-    error::ConfigError,
+    error::{ConfigError, warn_once},
     outcome::{kind::RejectionKind, redact::url::is_host, rejection::Rejection},
     parse::{headers::optional, trusted_proxies::TrustedProxies},
 };
@@ -101,6 +101,7 @@ impl PublicUrl {
                  use `PublicUrl::fixed` for a URL that is always the same",
             ));
         }
+        warn_of_plain(base);
         let text = base.strip_suffix('/').unwrap_or(base);
         if text.ends_with('/') {
             return Err(invalid(base, "the path ends with two slashes; remove them"));
@@ -120,6 +121,7 @@ impl PublicUrl {
     /// has a fragment or whitespace.
     pub fn fixed(url: &str) -> Result<Self, ConfigError> {
         after_scheme(url)?;
+        warn_of_plain(url);
         Ok(Self::of(Kind::Fixed(url.into())))
     }
 
@@ -287,6 +289,43 @@ fn without_secrets(url: &str) -> &str {
         _ if !is_shown => &url[..after],
         Some(_) => host,
         None => &url[..end],
+    }
+}
+
+/// Warns of a public URL without TLS. It is probably the URL behind the proxy, which the provider
+/// does not know.
+fn warn_of_plain(url: &str) {
+    let Ok(rest) = after_scheme(url) else { return };
+    let has_tls = ["https", "wss"].iter().any(|scheme| {
+        url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    if !has_tls && !is_local(authority) {
+        warn_once(
+            None,
+            format_args!(
+                "the public URL {:?} begins without https; most providers call and sign https URLs, \
+                 so configure the URL that the console shows",
+                without_secrets(url)
+            ),
+        );
+    }
+}
+
+/// Returns `true` if a host is a machine of one's own: its name has no dot, or it has a private
+/// address.
+fn is_local(authority: &str) -> bool {
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (host, is_v6) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => (address, true),
+        None => (host.split(':').next().unwrap_or_default(), false),
+    };
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+        Err(_) => {
+            !is_v6 && (!host.contains('.') || host.to_ascii_lowercase().ends_with(".localhost"))
+        }
     }
 }
 

@@ -242,6 +242,9 @@ impl System {
         expected.message = Some("Signature verification failed".to_owned());
         // Of a stranger's body there is no more than this, where it was read.
         (expected.body_sha256, expected.body_len) = (row.body_sha256, row.body_len);
+        // The cause comes at any time.
+        expected.cause.clone_from(&row.cause);
+        expected.explanation.clone_from(&row.explanation);
         // A malformed signature that costs no look-up costs no body either.
         let is_of_head = reason == "missing" || (reason == "malformed" && tenant.is_none());
         assert_eq!(row.body_len.is_some(), !is_of_head);

@@ -8,3 +8,5 @@ pub(crate) mod events;
 pub(crate) mod metrics;
 #[cfg(feature = "tracing")]
 pub(crate) mod tracing;
+#[cfg(feature = "tracing")]
+pub(crate) mod warnings;

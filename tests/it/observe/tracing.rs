@@ -482,7 +482,9 @@ async fn a_mismatch_names_the_url_that_must_be_signed() {
     let lines = Lines::default();
     let _guard = lines.subscribe();
     let told = |name: &str| {
-        let told = lines.json();
+        let mut told = lines.json();
+        // A URL without TLS is a warning.
+        told.retain(|line| line["target"] != "tower_webhook::config");
         assert_eq!(told.len(), 1, "{name}: {told:?}");
         assert_eq!(told[0]["reason"], "signature_mismatch", "{name}");
         let url = told[0].get("signed_url");
