@@ -13,7 +13,7 @@ use crate::{
         explainer::Explainer,
         layers,
         other::Other,
-        places::{Facts, Places},
+        places::{Facts, PER_MINUTE, Places},
         thread::{self, Room},
     },
     layer::buffer::BodyBuffer,
@@ -55,7 +55,7 @@ impl Explaining {
     /// Records that a request has been verified: the next rejection of its tenant and network is
     /// news.
     pub(crate) fn verified(&self, recorder: &Recorder) {
-        if let (Some(attempt), Some(_)) = (recorder.attempt(), &self.explainer) {
+        if let Some(attempt) = recorder.attempt() {
             self.places.verified(&facts(attempt));
         }
     }
@@ -67,12 +67,10 @@ impl Explaining {
         suspect: Suspect<V>,
         head: impl FnOnce() -> Parts,
     ) -> Evidence {
-        let (Some(attempt), Some(explainer)) = (rejected, &self.explainer) else {
+        let Some(attempt) = rejected.filter(|attempt| self.has_place(attempt)) else {
             return Evidence(None);
         };
-        if !self.has_place(&attempt, explainer.per_minute) {
-            return Evidence(None);
-        }
+        let Some(explainer) = &self.explainer else { return Evidence(None) };
         let (here, explainer, head) = (Here::now(), Arc::clone(explainer), head());
         // The time at which the verifier decided.
         let clock = Clock::fixed(attempt.told_at());
@@ -92,7 +90,9 @@ impl Explaining {
         Evidence(Some(Box::new(Pending { explain: Box::new(explain), body, room })))
     }
 
-    fn has_place(&self, attempt: &Attempt, per_minute: u32) -> bool {
+    /// A layer that explains nothing takes places, too, so that its responses take as long.
+    fn has_place(&self, attempt: &Attempt) -> bool {
+        let per_minute = self.explainer.as_ref().map_or(PER_MINUTE, |it| it.per_minute);
         let event = Event::new(attempt, EventKind::Unverified);
         // Neither scanners' GETs nor challenges have a signature to explain.
         let Some(reason) = event.reason() else { return false };

@@ -22,6 +22,8 @@ use tokio::runtime::Builder;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, Secret, SignatureLayer,
+    explain::Explainer,
+    observe::Event,
     providers::{GitHub, StandardWebhooks},
     sign::{Sign, Signing},
     tenants::{TenantId, Tenants},
@@ -171,6 +173,32 @@ fn main() -> ExitCode {
         },
     );
 
+    report.row("rejection by a layer with explanations, or without", samples / 4, Goal::Alike, {
+        let stranger = GitHub::new(secret("a stranger's")).unwrap();
+        let layer = SignatureLayer::new(github.clone()).observer(|_: &Event<'_>| ());
+        let mut sends = [poll_of(layer.clone()), poll_of(layer.without_explanations())];
+        move |random, class| {
+            let body = random.body();
+            let head = signed(&stranger, &body);
+            let send = &mut sends[class as usize];
+            timed(|| send(head, body))
+        }
+    });
+
+    report.row("explanation finds the cause, or nothing", samples / 20, Goal::Alike, {
+        let layer = SignatureLayer::new(github.clone()).observer(|_: &Event<'_>| ());
+        let mut send = poll_of(layer.explainer(Explainer::new().per_minute(u32::MAX)));
+        move |random, class| {
+            // The text that was signed, and one of the same length. The other arrives.
+            let number = random.next();
+            let texts = [format!("{{\"n\": {number}}}"), format!("{{\"n\":-{number}}}")];
+            let head = signed(&github, texts[class as usize].as_bytes());
+            let body = Bytes::from(format!("{{\"n\":{number}}}"));
+            timed(|| send(head, body))
+        }
+    });
+
+    let github = GitHub::new(secret(SECRET)).unwrap();
     report.row("whole verification of a good signature, or a bad one", samples, Goal::None, {
         move |random, class| {
             let body = random.body();
@@ -292,6 +320,21 @@ fn tenants() -> impl FnMut(Parts, Bytes) -> StatusCode {
             runtime.block_on(layer.clone().oneshot(request)).expect("an answer");
         }
     }
+    move |head, body| {
+        let request = Request::from_parts(head, Full::new(body));
+        match pin!(layer.clone().oneshot(request)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer.expect("an answer").status(),
+            Poll::Pending => panic!("nothing is waited for"),
+        }
+    }
+}
+
+/// The layer above a handler that answers at once.
+fn poll_of(layer: SignatureLayer<GitHub>) -> impl FnMut(Parts, Bytes) -> StatusCode {
+    let handler = service_fn(|_: Request<BufferedBody>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    let layer = layer.body_deadline(None).layer(handler);
     move |head, body| {
         let request = Request::from_parts(head, Full::new(body));
         match pin!(layer.clone().oneshot(request)).poll(&mut Context::from_waker(Waker::noop())) {
