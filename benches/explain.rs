@@ -1,6 +1,8 @@
 //! Cost of an explanation: time, variants and hashed bytes, beside the HMAC of the same body in
 //! the same run.
 //!
+//! And the time of a rejection by a layer that explains a few of them, beside one that explains none.
+//!
 //! `cargo bench --bench explain --features explain`. Each request has a signature by a secret that is
 //! not configured, so that all variants are tried; the first one has JSON that was written again.
 #![allow(missing_docs, reason = "a bench")]
@@ -8,19 +10,22 @@
 
 mod support;
 
-use std::hint::black_box;
+use std::{convert::Infallible, hint::black_box};
 
 use bytes::Bytes;
 use hmac::Mac;
-use http::{Request, request::Parts};
+use http::{Request, Response, request::Parts};
+use http_body_util::Full;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    PublicUrl, Verifier,
+    BufferedBody, PublicUrl, SignatureLayer, Verifier,
     explain::{Explanation, explain},
+    observe::Event,
     providers::{Meta, Twilio},
 };
 
 use self::support::{
-    case, rounds,
+    case, ready, rounds,
     signature::{SECRET, keyed, signature},
 };
 
@@ -73,6 +78,37 @@ fn measure<V: Verifier + Clone + 'static>(
     );
 }
 
+/// A rejection by a layer with an observer, which explains few of them.
+fn rejection(layer: SignatureLayer<Meta>, body: &Bytes) -> impl FnMut() + use<> {
+    let handler = service_fn(|_: Request<BufferedBody>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+    });
+    let service = layer.observer(|_: &Event<'_>| ()).layer(handler);
+    let (head, body) = (head(b"another"), body.clone());
+    move || {
+        let request = Request::from_parts(head.clone(), Full::new(body.clone()));
+        drop(black_box(ready(service.clone().oneshot(request))));
+    }
+}
+
+/// The time of a rejection, with explanations and without.
+fn rejections(size: usize) {
+    let body = Bytes::from(json(size));
+    let layer = || SignatureLayer::new(Meta::new(SECRET).unwrap()).body_deadline(None);
+    let rounds = rounds(
+        vec![
+            case("with", rejection(layer(), &body)),
+            case("without", rejection(layer().without_explanations(), &body)),
+        ],
+        1_000,
+    );
+    println!(
+        "rejection of {size} bytes: {:.0} ns with explanations, {} of one without",
+        rounds.get("with").time().median,
+        rounds.ratio("with", &["without"]),
+    );
+}
+
 fn main() {
     let is_test = std::env::args().any(|argument| argument == "--test");
     let sizes: &[usize] =
@@ -88,6 +124,9 @@ fn main() {
         measure("  signed by another secret", meta(), head(b"another"), &body);
         let body = Bytes::from(vec![b'x'; size]);
         measure("  text, signed by another secret", meta(), head(b"another"), &body);
+    }
+    for &size in sizes.iter().filter(|size| **size <= 64 << 10) {
+        rejections(size);
     }
     for parameters in [2, 5, 200] {
         let (verifier, head) = twilio(parameters);
