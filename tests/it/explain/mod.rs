@@ -4,5 +4,8 @@
 pub(crate) mod breakages;
 #[cfg(feature = "sign")]
 pub(crate) mod causes;
+#[cfg(feature = "tracing")]
+pub(crate) mod faults;
 pub(crate) mod findings;
+#[cfg(feature = "tracing")]
 pub(crate) mod server;
