@@ -179,7 +179,7 @@ where
                 }
                 // Frees the bytes that were read, their share of the budget, the keys, and the
                 // clone of the inner service.
-                let none = Evidence::default();
+                let none = Evidence::none();
                 *task = Task::Discard(Draining::new(response, is_http1, none, self.config));
                 Poll::Ready(ControlFlow::Continue(()))
             }

@@ -68,9 +68,9 @@ impl Explaining {
         head: impl FnOnce() -> Parts,
     ) -> Evidence {
         let Some(attempt) = rejected.filter(|attempt| self.has_place(attempt)) else {
-            return Evidence(None);
+            return Evidence::none();
         };
-        let Some(explainer) = &self.explainer else { return Evidence(None) };
+        let Some(explainer) = &self.explainer else { return Evidence::none() };
         let (here, explainer, head) = (Here::now(), Arc::clone(explainer), head());
         // The time at which the verifier decided.
         let clock = Clock::fixed(attempt.told_at());
@@ -148,6 +148,10 @@ struct Pending {
 }
 
 impl Evidence {
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+
     /// Adds bytes of the body, which is drained.
     pub(crate) fn push(&mut self, data: impl FnOnce() -> Bytes) {
         let Some(pending) = &mut self.0 else { return };

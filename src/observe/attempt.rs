@@ -121,7 +121,7 @@ impl Attempt {
             unguarded: AtomicBool::new(false),
             is_repeated: AtomicBool::new(false),
             body: OnceLock::new(),
-            explained: Explained::default(),
+            explained: Explained::none(),
             extensions: Mutex::default(),
         }
     }

@@ -8,10 +8,13 @@ use crate::{
 };
 
 /// The explanation of a request's rejection, once there is one.
-#[derive(Default)]
 pub(crate) struct Explained(OnceLock<Explanation>);
 
 impl Explained {
+    pub(crate) const fn none() -> Self {
+        Self(OnceLock::new())
+    }
+
     pub(crate) fn set(&self, explanation: Explanation) {
         let _ = self.0.set(explanation);
     }

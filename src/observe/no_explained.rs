@@ -2,11 +2,14 @@
 
 use crate::observe::summary::Summary;
 
-#[derive(Default)]
 pub(crate) struct Explained;
 
 #[allow(dead_code, reason = "log lines and rows ask for it")]
 impl Explained {
+    pub(crate) const fn none() -> Self {
+        Self
+    }
+
     pub(crate) const fn cause(&self) -> Option<&'static str> {
         None
     }
