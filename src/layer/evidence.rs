@@ -79,7 +79,7 @@ impl Explaining {
             let request = Context::new(&head).at(&clock);
             let layers = layers::others(own.as_ref());
             let explanation =
-                explain(&explainer, suspect.0.as_ref(), &attempt, &request, body, layers);
+                explain(&explainer, suspect.0.as_deref(), &attempt, &request, body, layers);
             // A verifier may accept now what it rejected before.
             if let Some(explanation) = explanation.filter(|it| !it.is_accepted()) {
                 attempt.explained.set(explanation);
@@ -124,16 +124,17 @@ fn explain<V: Verifier>(
     }
 }
 
-/// The verifier that rejected a request, if one did.
-pub(crate) struct Suspect<V>(Option<V>);
+/// The verifier that rejected a request, if one did. It is boxed, because the results of accepted
+/// requests have room for it, and are moved often.
+pub(crate) struct Suspect<V>(Option<Box<V>>);
 
 impl<V> Suspect<V> {
     pub(crate) const fn none() -> Self {
         Self(None)
     }
 
-    pub(crate) const fn of(verifier: V) -> Self {
-        Self(Some(verifier))
+    pub(crate) fn of(verifier: V) -> Self {
+        Self(Some(Box::new(verifier)))
     }
 }
 
