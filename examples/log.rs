@@ -62,7 +62,10 @@ async fn deliveries(
     let mut page = String::new();
     for row in &found {
         let reason = row.reason.as_deref().or(row.event_name.as_deref()).unwrap_or("-");
-        let _ = writeln!(page, "{} {} {} {} {reason}", row.id, row.status, row.provider, row.url);
+        // With the feature `explain`, a few rejections have a cause.
+        let cause = row.cause.as_deref().map(|cause| format!(" ({cause})")).unwrap_or_default();
+        let (id, status) = (row.id, &row.status);
+        let _ = writeln!(page, "{id} {status} {} {} {reason}{cause}", row.provider, row.url);
     }
     if let Some(before) = found.next(&filter).and_then(|next| next.before) {
         let _ = writeln!(page, "before={before}");
