@@ -1,6 +1,9 @@
 //! Panics of user code.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use crate::outcome::{kind::RejectionKind, rejection::Rejection};
 
@@ -12,5 +15,11 @@ use crate::outcome::{kind::RejectionKind, rejection::Rejection};
 ///
 /// Returns [`VerifierPanicked`](RejectionKind::VerifierPanicked) if the code panics.
 pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, Rejection> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Rejection::new(RejectionKind::VerifierPanicked))
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        // Its `Drop` is user code, too. What that panics with is never dropped.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            mem::forget(payload);
+        }
+        Rejection::new(RejectionKind::VerifierPanicked)
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{runtime::Handle, sync::Semaphore, time::sleep};
+use tokio::{runtime::Handle, sync::watch, time::sleep};
 
 use crate::delivery_log::{
     annotation::Annotation,
@@ -15,7 +15,7 @@ use crate::delivery_log::{
 
 /// Annotations that are written or wait for their rows. Few rejections are explained, so a log with
 /// more has a store that is down.
-const MAX: u16 = 64;
+const MAX: usize = 64;
 
 /// Tries to write an annotation. The store has just written rows, so it seldom fails.
 const TRIES: u32 = 3;
@@ -24,12 +24,21 @@ const TRIES: u32 = 3;
 pub(crate) struct Annotations {
     /// Explanations come from a thread outside of the runtime.
     runtime: Handle,
-    room: Arc<Semaphore>,
+    count: watch::Sender<usize>,
+}
+
+/// An annotation in progress.
+struct Place(watch::Sender<usize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 impl Annotations {
     pub(crate) fn new(runtime: Handle) -> Self {
-        Self { runtime, room: Arc::new(Semaphore::new(MAX.into())) }
+        Self { runtime, count: watch::Sender::new(0) }
     }
 
     /// Writes an annotation as soon as the rows that are queued now are written.
@@ -41,7 +50,7 @@ impl Annotations {
         store: &Arc<dyn LogStore>,
         settings: &Arc<Settings>,
     ) {
-        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return };
+        let Some(place) = self.place() else { return warn("too many wait for the store") };
         let Some(written) = queue.flush() else { return };
         let (store, settings) = (Arc::clone(store), Arc::clone(settings));
         self.runtime.spawn(async move {
@@ -50,13 +59,22 @@ impl Annotations {
             {
                 warn(&error);
             }
-            drop(room);
+            drop(place);
         });
+    }
+
+    fn place(&self) -> Option<Place> {
+        let is_free = self.count.send_if_modified(|count| {
+            let is_free = *count < MAX;
+            *count += usize::from(is_free);
+            is_free
+        });
+        is_free.then(|| Place(self.count.clone()))
     }
 
     /// Waits until no annotation is in progress.
     pub(crate) async fn done(&self) {
-        let _ = self.room.acquire_many(MAX.into()).await;
+        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }
 }
 
@@ -78,7 +96,7 @@ async fn retried(
     limited(settings, async { store.annotate(id, annotation).await }).await
 }
 
-fn warn(error: &LogError) {
+fn warn(error: impl std::fmt::Display) {
     #[cfg(feature = "tracing")]
     tracing::warn!(%error, "delivery log could not add the cause of a rejection to its row");
     #[cfg(not(feature = "tracing"))]

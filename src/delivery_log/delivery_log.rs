@@ -242,7 +242,8 @@ impl DeliveryLog {
         if !event.is_dispatched() && !queue.takes_refusal(event.told_at(), settings) {
             return;
         }
-        let ticket = self.ticket(event.attempt());
+        // A log that observes a layer twice has two rows.
+        let ticket = self.ticket(event.attempt()).filter(|ticket| !ticket.is_ended());
         let is_acknowledged = matches!(
             event.kind(), EventKind::Completed { status: Some(status) } if status.is_success()
         // A replay guard above the durable layer acknowledges deliveries that already have a row.
@@ -255,10 +256,16 @@ impl DeliveryLog {
         }
         let id = ticket.as_ref().map_or_else(|| EntryId::new(event.received_at()), |t| t.id);
         let is_written = ticket.is_some_and(|ticket| ticket.is_written());
+        let draft = Draft::ended(event, id, settings, is_written);
+        let has_cause = draft.entry.cause.is_some();
+        queue.push(draft, settings);
         if cfg!(feature = "explain") && event.rejection().is_some() {
             Ticket::end(event.attempt(), self.key(), id);
+            // An explanation may have come meanwhile. To add it twice does no harm.
+            if !has_cause {
+                self.explained(event);
+            }
         }
-        queue.push(Draft::ended(event, id, settings, is_written), settings);
     }
 }
 

@@ -14,8 +14,7 @@ pub(crate) struct Ticket {
     log: usize,
     pub(crate) id: EntryId,
     progress: AtomicU8,
-    /// Set under the lock of the attempt's extensions once the request's last row is made. A row
-    /// that is made later has the explanation, and this one needs it added.
+    /// Set once the request's last row is queued. An explanation that comes later is added to it.
     is_ended: AtomicBool,
 }
 
@@ -62,7 +61,7 @@ impl Ticket {
         tickets.find(|ticket| ticket.log == log).cloned()
     }
 
-    /// Marks the request as ended, before its last row is made. `id` is the ID of the row.
+    /// Marks the request as ended, after its last row has been queued. `id` is the ID of the row.
     pub(crate) fn end(attempt: &Attempt, log: usize, id: EntryId) {
         let mut extensions = attempt.extensions();
         let tickets = &mut extensions.get_or_insert_default::<Tickets>().0;
@@ -72,6 +71,10 @@ impl Ticket {
         for ticket in tickets.iter().filter(|ticket| ticket.log == log) {
             ticket.is_ended.store(true, Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.is_ended.load(Ordering::Relaxed)
     }
 
     /// Returns the ID of the last row of a request that has ended.

@@ -55,11 +55,12 @@
 //!   caller: it tells about your configuration.
 //! - A proof does not show that a request is harmless. A captured request with a changed body has
 //!   the same explanation.
-//! - The work is bounded by an [`Effort`]. A layer explains at most 6 rejections a minute. Whether it
+//! - The work is bounded by an [`Effort`]. A layer explains 6 rejections in each minute. Whether it
 //!   explains one depends on public facts alone: who had a verified request, the tenant, the network,
 //!   the reason, and the time.
-//! - In a layer, bodies of rejected requests are kept until they have been explained: in memory, up
-//!   to 1 MiB each, and 8 MiB of all layers.
+//! - In a layer, rejected requests are kept until they have been explained: in memory, with bodies of
+//!   at most 1 MiB each, and about 8 MiB of all layers. Their heads and spans are dropped on the
+//!   thread that explains.
 //! - **A verifier must have no effect**: the same request is verified again, with changes, also by
 //!   the verifiers of other layers. If yours has one,
 //!   [turn explanations off](crate::SignatureLayer::without_explanations) in its layer.

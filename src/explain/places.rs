@@ -1,8 +1,8 @@
 //! Selection of the rejections that are explained: a few a minute, by public facts alone.
 //!
 //! Explaining costs up to 50 ms, and anyone can cause a rejection. What is selected must not depend
-//! on what an explanation would find: otherwise the load of the server would tell senders about the
-//! secrets.
+//! on what an explanation would find, or on whether a tenant exists: otherwise it would tell senders
+//! about them.
 
 use std::{
     fmt,
@@ -12,16 +12,19 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use crate::{observe::window::Window, parse::client_ip::network};
+use crate::parse::client_ip::network;
 
 /// Rejections that a layer explains in one minute, by default.
 pub(crate) const PER_MINUTE: u32 = 6;
 
 /// Words of the filter that remembers who sent verified requests. Two senders seldom share a bit.
 const WORDS: u64 = 1024;
+
+/// Bits of the filter that may be set: a quarter.
+const MAX_SET: u64 = WORDS * 64 / 4;
 
 /// Public facts about a request.
 #[derive(Clone, Copy, Debug, Hash)]
@@ -39,8 +42,10 @@ pub(crate) struct Facts<'a> {
 /// - the first rejection of a minute of a tenant, a network and a reason;
 /// - any rejection.
 pub(crate) struct Places {
-    /// Bits of the tenants and networks with a verified request since their last rejection.
+    /// Bits of the tenants and networks with a verified request since their last explanation.
     verified: Box<[AtomicU64]>,
+    /// Number of bits that have been set since the filter was last emptied.
+    set: AtomicU64,
     /// Its keys are random, so that senders cannot choose networks with the bits of others.
     hasher: RandomState,
     minute: Mutex<Minute>,
@@ -48,9 +53,10 @@ pub(crate) struct Places {
 
 #[derive(Default)]
 struct Minute {
-    first: Window,
-    new: Window,
-    any: Window,
+    began: Option<SystemTime>,
+    first: u32,
+    new: u32,
+    any: u32,
     /// Hashes of tenants, networks and reasons that had a place in this minute.
     seen: Vec<u64>,
 }
@@ -59,6 +65,7 @@ impl Places {
     pub(crate) fn new() -> Self {
         Self {
             verified: (0..WORDS).map(|_| AtomicU64::new(0)).collect(),
+            set: AtomicU64::new(0),
             hasher: RandomState::new(),
             minute: Mutex::default(),
         }
@@ -66,10 +73,16 @@ impl Places {
 
     /// Records a verified request.
     pub(crate) fn verified(&self, facts: &Facts<'_>) {
-        if let Some((word, bit)) = self.bit(facts)
-            && word.load(Ordering::Relaxed) & bit == 0
+        let Some((word, bit)) = self.bit(facts) else { return };
+        if word.load(Ordering::Relaxed) & bit != 0 {
+            return;
+        }
+        if word.fetch_or(bit, Ordering::Relaxed) & bit == 0
+            && self.set.fetch_add(1, Ordering::Relaxed) >= MAX_SET
         {
-            word.fetch_or(bit, Ordering::Relaxed);
+            // Otherwise strangers would soon share a bit with somebody. Senders set theirs again.
+            self.set.store(0, Ordering::Relaxed);
+            self.verified.iter().for_each(|word| word.store(0, Ordering::Relaxed));
         }
     }
 
@@ -81,24 +94,24 @@ impl Places {
         now: SystemTime,
         per_minute: u32,
     ) -> bool {
-        let is_first = self.bit(facts).is_some_and(|(word, bit)| {
-            word.load(Ordering::Relaxed) & bit != 0
-                && word.fetch_and(!bit, Ordering::Relaxed) & bit != 0
-        });
         let hash = self.hasher.hash_one((facts.in_network(), reason));
-        let third = u64::from(per_minute / 3);
-        let any = u64::from(per_minute) - 2 * third;
         let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
-        let Minute { first, new, any: others, seen } = &mut *minute;
-        if new.is_over(now) {
-            seen.clear();
+        if minute.is_over(now) {
+            *minute = Minute { began: Some(now), ..Minute::default() };
         }
-        let is_new = !seen.contains(&hash);
-        let has_place = is_first && first.take(now, third).is_some()
-            || is_new && new.take(now, third).is_some()
-            || others.take(now, any).is_some();
+        let third = per_minute / 3;
+        let bit = self.bit(facts);
+        let is_first = bit.is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0);
+        let is_new = !minute.seen.contains(&hash);
+        let has_place = is_first && take(&mut minute.first, third)
+            || is_new && take(&mut minute.new, third)
+            || take(&mut minute.any, per_minute - 2 * third);
         if has_place && is_new {
-            seen.push(hash);
+            minute.seen.push(hash);
+        }
+        // Without a place, it is news still.
+        if let Some((word, bit)) = bit.filter(|_| has_place) {
+            word.fetch_and(!bit, Ordering::Relaxed);
         }
         has_place
     }
@@ -108,6 +121,24 @@ impl Places {
         let word = usize::try_from((hash >> 6) % WORDS).ok()?;
         Some((self.verified.get(word)?, 1 << (hash & 63)))
     }
+}
+
+impl Minute {
+    fn is_over(&self, now: SystemTime) -> bool {
+        let Some(began) = self.began else { return true };
+        match now.duration_since(began) {
+            Ok(age) => age >= Duration::from_secs(60),
+            // A clock that was set back. The stamps of two threads differ by less.
+            Err(ahead) => ahead.duration() > Duration::from_secs(5),
+        }
+    }
+}
+
+/// Takes one of so many places.
+const fn take(taken: &mut u32, places: u32) -> bool {
+    let has_place = *taken < places;
+    *taken += has_place as u32;
+    has_place
 }
 
 impl Facts<'_> {

@@ -11,7 +11,7 @@ use crate::{
         bodies::each_body,
         clues, form,
         json::{Json, style::Style},
-        other::Other,
+        other::{Other, unsigned},
     },
     outcome::{
         cause::Cause,
@@ -104,8 +104,9 @@ fn run<V: Verifier + ?Sized>(
         probe.clue(signed(Finding::clue, age));
     }
     try_changes(probe, verifier);
+    let unsigned = unsigned(probe.head(), &verifier.sensitive_parts());
     for other in others {
-        other.probe(probe);
+        other.probe(probe, &unsigned);
     }
     if let (RejectionKind::Missing, Some(Field::Header(missing))) =
         (rejection.kind(), rejection.field())

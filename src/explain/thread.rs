@@ -2,9 +2,9 @@
 
 use std::{
     sync::{
-        OnceLock,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
-        mpsc::{SyncSender, sync_channel},
+        mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread,
 };
@@ -18,7 +18,7 @@ const MAX_WAITING: usize = 8;
 const MAX_BYTES: usize = 8 << 20;
 
 /// Longest body that is explained, so that a few senders that stall do not take all of the bytes.
-const MAX_BODY: usize = MAX_BYTES / MAX_WAITING;
+pub(crate) const MAX_BODY: usize = MAX_BYTES / MAX_WAITING;
 
 /// Bytes that are in use.
 static USED: AtomicUsize = AtomicUsize::new(0);
@@ -48,13 +48,34 @@ impl Drop for Room {
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// The queue of the thread, once it has been started.
+static QUEUE: Mutex<Option<SyncSender<Job>>> = Mutex::new(None);
+
 /// Runs a job on the thread, unless too many wait, or the system has no threads.
 ///
 /// It is not a task: the work takes the processor for up to 50 ms, and there may be no runtime.
 pub(crate) fn run(job: impl FnOnce() + Send + 'static) {
-    static QUEUE: OnceLock<Option<SyncSender<Job>>> = OnceLock::new();
-    if let Some(queue) = QUEUE.get_or_init(start) {
-        let _ = queue.try_send(Box::new(job));
+    if let Some(job) = send(Box::new(job)) {
+        // It holds values of users, whose `Drop` may panic.
+        let _ = catch_panic(|| drop(job));
+    }
+}
+
+/// Returns the job if it cannot be run.
+fn send(job: Job) -> Option<Job> {
+    let mut queue = QUEUE.lock().unwrap_or_else(PoisonError::into_inner);
+    if queue.is_none() {
+        *queue = start();
+    }
+    let Some(sender) = &*queue else { return Some(job) };
+    match sender.try_send(job) {
+        Ok(()) => None,
+        Err(TrySendError::Full(job)) => Some(job),
+        Err(TrySendError::Disconnected(job)) => {
+            // The next job starts another thread.
+            *queue = None;
+            Some(job)
+        }
     }
 }
 

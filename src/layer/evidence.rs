@@ -14,7 +14,7 @@ use crate::{
         layers,
         other::Other,
         places::{Facts, PER_MINUTE, Places},
-        thread::{self, Room},
+        thread::{self, MAX_BODY, Room},
     },
     layer::buffer::BodyBuffer,
     observe::{
@@ -24,7 +24,7 @@ use crate::{
         kind::EventKind,
         recorder::Recorder,
     },
-    outcome::explanation::Explanation,
+    outcome::{explanation::Explanation, kind::RejectionKind, rejection::Rejection},
     panic::catch_panic,
     parse::clock::Clock,
     verifier::{context::Context, source::Source, verifier::Verifier},
@@ -71,11 +71,26 @@ impl Explaining {
             return Evidence::none();
         };
         let Some(explainer) = &self.explainer else { return Evidence::none() };
-        let (here, explainer, head) = (Here::now(), Arc::clone(explainer), head());
+        // Subscribers are user code, and so are the values in a head.
+        catch_panic(|| self.pending(attempt, explainer, suspect, head()))
+            .map_or_else(|_| Evidence::none(), |pending| Evidence(Some(Box::new(pending))))
+    }
+
+    fn pending<V: Verifier>(
+        &self,
+        attempt: Arc<Attempt>,
+        explainer: &Arc<Explainer>,
+        suspect: Suspect<V>,
+        head: Parts,
+    ) -> Pending {
+        let (here, explainer) = (Here::now(), Arc::clone(explainer));
         // The time at which the verifier decided.
         let clock = Clock::fixed(attempt.told_at());
         let own = self.own.clone();
         let explain = move |body: &Bytes| {
+            // Also values in the head may need the runtime when they are dropped.
+            let _runtime = here.enter();
+            let (head, suspect) = (head, suspect);
             let request = Context::new(&head).at(&clock);
             let layers = layers::others(own.as_ref());
             let explanation =
@@ -87,7 +102,7 @@ impl Explaining {
             }
         };
         let (body, room) = (BodyBuffer::new(0), Room::default());
-        Evidence(Some(Box::new(Pending { explain: Box::new(explain), body, room })))
+        Pending { explain: Box::new(explain), body, room }
     }
 
     /// A layer that explains nothing takes places, too, so that its responses take as long.
@@ -95,14 +110,20 @@ impl Explaining {
         let per_minute = self.explainer.as_ref().map_or(PER_MINUTE, |it| it.per_minute);
         let event = Event::new(attempt, EventKind::Unverified);
         // Neither scanners' GETs nor challenges have a signature to explain.
-        let Some(reason) = event.reason() else { return false };
+        let reason = match event.rejection().map(Rejection::kind) {
+            // A sender cannot tell whether a tenant exists.
+            Some(RejectionKind::UnknownTenant) => RejectionKind::SignatureMismatch.as_str(),
+            Some(kind) => kind.as_str(),
+            None => return false,
+        };
         event.name() == "invalid_webhook_signature"
             && self.places.take(&facts(attempt), reason, attempt.told_at(), per_minute)
     }
 }
 
 fn facts(attempt: &Attempt) -> Facts<'_> {
-    let tenant = Event::new(attempt, EventKind::Unverified).tenant();
+    let event = Event::new(attempt, EventKind::Unverified);
+    let tenant = event.tenant().or(event.claimed_tenant());
     Facts { provider: attempt.provider, tenant, client_ip: attempt.client_ip }
 }
 
@@ -158,21 +179,32 @@ impl Evidence {
         let Some(pending) = &mut self.0 else { return };
         let data = data();
         if pending.room.grow(data.len()) {
-            pending.body.push(data, usize::MAX);
+            pending.body.push(data, MAX_BODY);
         } else {
-            self.0 = None;
+            self.discard();
         }
+    }
+
+    fn discard(&mut self) {
+        // It holds values of users, whose `Drop` may panic.
+        let _ = catch_panic(|| drop(self.0.take()));
     }
 
     /// Explains the request, whose body is complete, on another thread.
     pub(crate) fn explain(mut self, body: &Bytes) {
         self.push(|| body.clone());
-        let Some(pending) = self.0 else { return };
+        let Some(pending) = self.0.take() else { return };
         let Pending { explain, body, room } = *pending;
         thread::run(move || {
             let (body, _) = body.finish();
             explain(&body);
             drop(room);
         });
+    }
+}
+
+impl Drop for Evidence {
+    fn drop(&mut self) {
+        self.discard();
     }
 }

@@ -79,7 +79,7 @@ pub enum Alert {
         tenant: Option<Arc<str>>,
         /// Number of consecutive rejections.
         count: u32,
-        /// Name of the cause, if one of them has been [explained](EventKind::Explained).
+        /// Name of the cause, if it has been [proven](EventKind::Explained) for one of them.
         cause: Option<&'static str>,
     },
     /// No request of a tenant has been verified since the server started; without tenants, none of
@@ -94,7 +94,7 @@ pub enum Alert {
         tenant: Option<Arc<str>>,
         /// Number of signatures that were rejected.
         count: u32,
-        /// Name of the cause, if one of them has been [explained](EventKind::Explained).
+        /// Name of the cause, if it has been [proven](EventKind::Explained) for one of them.
         cause: Option<&'static str>,
     },
 }
@@ -282,7 +282,7 @@ impl State {
         }
     }
 
-    /// Keeps the cause for the alert about this endpoint.
+    /// Keeps a proven cause for the alert about this endpoint.
     fn explain(&mut self, endpoint: Endpoint, cause: Option<&'static str>) {
         if let Some(failures) = self.endpoints.get(endpoint.clone(), || None) {
             failures.cause = cause.or(failures.cause);
@@ -328,7 +328,7 @@ impl Observer for Alerts {
             }
             EventKind::Explained => {
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                state.explain(endpoint(), event.cause());
+                state.explain(endpoint(), event.attempt().explained.proven());
             }
             _ => {}
         }

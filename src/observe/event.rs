@@ -96,7 +96,8 @@ impl<'a> Event<'a> {
     }
 
     /// Returns the name of the cause that an explanation found, if the rejection has been explained:
-    /// with the feature `explain`, for [few rejections](EventKind::Explained).
+    /// with the feature `explain`, for [few rejections](EventKind::Explained). It may be about another
+    /// tenant, so it is for the operator alone.
     #[must_use]
     pub fn cause(&self) -> Option<&'static str> {
         self.attempt.explained.cause()

@@ -4,7 +4,10 @@ use std::sync::OnceLock;
 
 use crate::{
     observe::summary::Summary,
-    outcome::explanation::{Explanation, Finding},
+    outcome::{
+        cause::Cause,
+        explanation::{Explanation, Finding},
+    },
 };
 
 /// The explanation of a request's rejection, once there is one.
@@ -26,6 +29,11 @@ impl Explained {
     /// Returns the name of the first cause.
     pub(crate) fn cause(&self) -> Option<&'static str> {
         Some(self.get()?.first()?.cause().as_str())
+    }
+
+    /// Returns the name of the first cause, if it is proven. Strangers can make all others.
+    pub(crate) fn proven(&self) -> Option<&'static str> {
+        self.get()?.proven().map(Cause::as_str)
     }
 
     /// Returns the findings for the operator.

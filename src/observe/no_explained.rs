@@ -14,6 +14,10 @@ impl Explained {
         None
     }
 
+    pub(crate) const fn proven(&self) -> Option<&'static str> {
+        None
+    }
+
     pub(crate) const fn summary(&self) -> Option<Summary> {
         None
     }

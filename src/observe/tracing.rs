@@ -94,7 +94,7 @@ impl TracingObserver {
         let is_mismatch = |why: &Rejection| why.kind() == RejectionKind::SignatureMismatch;
         if event.kind() == EventKind::Explained {
             let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
-            unproven.cause = event.cause().or(unproven.cause);
+            unproven.cause = event.attempt().explained.proven().or(unproven.cause);
         } else if event.verified().is_some() {
             self.has_verified.store(true, Ordering::Relaxed);
         } else if event.rejection().is_some_and(is_mismatch)

@@ -15,7 +15,7 @@ pub(crate) const REMINDER: Duration = Duration::from_secs(3600);
 pub(crate) struct Unproven {
     mismatches: u32,
     raised_at: Option<SystemTime>,
-    /// Cause of a mismatch that has been explained.
+    /// Proven cause of a mismatch.
     pub(crate) cause: Option<&'static str>,
 }
 

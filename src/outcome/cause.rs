@@ -153,8 +153,8 @@ causes! {
         "configure the secret exactly as the console shows it, or set the scheme's `SecretEncoding`";
     /// The secret of another endpoint, mode or tenant signed the request.
     SecretOfAnother = "secret_of_another",
-        "the request is signed with the secret of another endpoint, mode or tenant",
-        "configure the secret of this endpoint, or send the webhook to the other one";
+        "the request is signed for another endpoint, mode or tenant",
+        "configure the secret and the URL of this endpoint, or send the webhook to the other one";
     /// The secret looks like another credential.
     SecretOfOtherKind = "secret_of_other_kind",
         "the configured secret looks like another credential",

@@ -33,14 +33,21 @@ impl<V> Others<V> {
 }
 
 impl<V: Verifier> Others<V> {
-    /// Tries the secrets of these tenants.
-    pub(crate) fn probe(&self, probe: &mut Probe<'_>) {
+    /// Tries the secrets of these tenants, except this one.
+    pub(crate) fn probe(&self, own: &TenantId, probe: &mut Probe<'_>) {
         let known = self.0.as_ref().and_then(Weak::upgrade).filter(|_| !probe.is_nested());
         let mut left = MAX;
         if let Some(known) = known {
             known.each(&mut |tenant, verifier| {
+                if tenant == own {
+                    return true;
+                }
                 let finding = Finding::proven(Cause::SecretOfAnother).for_operator();
-                let detail = format!("it is the one of the tenant {:?}", tenant.as_str());
+                // The ID may be a piece of a secret URL.
+                let detail = match probe.hides_url() {
+                    true => "it is for another tenant".to_owned(),
+                    false => format!("it is for the tenant {:?}", tenant.as_str()),
+                };
                 probe.verifier(finding.with_detail(detail), verifier);
                 left -= 1;
                 left > 0 && probe.is_open()

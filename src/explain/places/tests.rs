@@ -84,3 +84,46 @@ fn a_number_that_is_set_is_kept() {
         assert_eq!(count, usize::try_from(per_minute).unwrap());
     }
 }
+
+#[test]
+fn a_failure_that_found_no_place_is_news_in_the_next_minute() {
+    let places = Places::new();
+    let genuine = [1, 2, 3].map(|network| facts("a", [192, 0, network, 1]));
+    genuine.iter().for_each(|facts| places.verified(facts));
+    let flood = |now| {
+        let networks = (0..=255_u8).map(|network| facts("a", [10, 0, network, 1]));
+        networks.filter(|facts| places.take(facts, "mismatch", now, PER_MINUTE)).count()
+    };
+    assert_eq!(flood(NOW), 4);
+    let told = genuine.map(|facts| places.take(&facts, "mismatch", NOW, PER_MINUTE));
+    assert_eq!(told, [true, true, false]);
+    assert_eq!(flood(at(60)), 4);
+    assert!(places.take(&genuine[2], "mismatch", at(60), PER_MINUTE));
+}
+
+#[test]
+fn stamps_of_two_threads_begin_no_minute() {
+    let places = Places::new();
+    let taken = |now| {
+        let networks = (0..100_u8).map(|network| facts("a", [10, 0, network, 1]));
+        networks.filter(|facts| places.take(facts, "mismatch", now, PER_MINUTE)).count()
+    };
+    let now = at(100);
+    assert_eq!(taken(now), 4);
+    for nanos in [1, 1_000, 1_000_000_000] {
+        assert_eq!(taken(now - Duration::from_nanos(nanos)), 0);
+    }
+    // A clock that was set back keeps nothing from being explained for long.
+    assert_eq!(taken(NOW), 4);
+}
+
+#[test]
+fn many_verified_senders_leave_strangers_unknown() {
+    let places = Places::new();
+    for number in 0..200_000 {
+        places.verified(&facts(&number.to_string(), [192, 0, 2, 1]));
+    }
+    let set: u32 =
+        places.verified.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum();
+    assert!(u64::from(set) <= MAX_SET + 1, "{set}");
+}

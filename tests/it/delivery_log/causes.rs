@@ -1,17 +1,25 @@
 //! When the cause of a rejection comes into its row, and which causes never do.
 
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, UNIX_EPOCH},
+};
 
 use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
-    BufferedBody,
+    BufferedBody, Rejection, Verified,
     delivery_log::{DeliveryLog, MemoryLog},
     providers::Meta,
+    verifier::verifier_fn,
 };
 
 use super::{
-    Mode, SECOND, Scripted, TempDir,
+    Mode, NOW, SECOND, Scripted, TempDir,
     explained::{layer, patient, wait},
     forged, genuine, memory, only_row, rows, send_to,
 };
@@ -162,4 +170,64 @@ async fn two_logs_of_one_layer_get_the_cause() {
     for log in [one, two] {
         assert_eq!(only_row(&log).await.cause.as_deref(), Some("final_newline"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn causes_that_come_during_a_flush_are_kept() {
+    let store = Scripted::new(Mode::Annotates(&Mode::Hangs));
+    let log = DeliveryLog::builder().store(store.clone()).unwrap();
+    let (layer, explained) = layer(&log);
+    send_to(&layer, 200, forged(NEWLINE)).await;
+    wait(&explained);
+    let flush = log.clone();
+    let flushing = tokio::spawn(async move { flush.flush().await });
+    tokio::time::sleep(SECOND).await;
+    assert!(!flushing.is_finished());
+    store.set(Mode::Works);
+    send_to(&layer, 200, forged(NEWLINE)).await;
+    wait(&explained);
+    flushing.await.unwrap().unwrap();
+    assert_eq!(rows(&log).await[0].cause.as_deref(), Some("final_newline"));
+}
+
+/// The explanation comes after the row was made, and before it is queued: the clock, which is asked
+/// between the two, waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cause_that_comes_while_the_row_is_queued_is_kept() {
+    let log = memory();
+    let (layer, explained) = layer(&log);
+    let (begin, begun) = std::sync::mpsc::channel::<()>();
+    let begin = std::sync::Mutex::new(Some(begin));
+    let (explained, begun) = (std::sync::Mutex::new(explained), std::sync::Mutex::new(begun));
+    // The explanation waits for the handler, too.
+    let gate = verifier_fn(move |_, _| {
+        let _ = begun.lock().unwrap().recv();
+        Err::<Verified, _>(Rejection::mismatch())
+    });
+    let is_handled = Arc::new(AtomicBool::new(false));
+    let (clock_sees, handler_sets) = (Arc::clone(&is_handled), is_handled);
+    let layer = layer.explainer(patient().also("gate", gate)).clock(move || {
+        if clock_sees.swap(false, Ordering::SeqCst) {
+            drop(begin.lock().unwrap().take());
+            wait(&explained.lock().unwrap());
+        }
+        UNIX_EPOCH + Duration::from_secs(NOW)
+    });
+    let handler = service_fn(move |_: Request<BufferedBody>| {
+        handler_sets.store(true, Ordering::SeqCst);
+        async { Ok::<_, Infallible>(Response::new(String::new())) }
+    });
+    let service = layer.dangerously_report_only().layer(handler);
+    tokio::spawn(service.oneshot(forged(b"hello"))).await.unwrap().unwrap();
+    let row = only_row(&log).await;
+    assert_eq!((&*row.status, row.cause.as_deref()), ("unverified", Some("nothing_matches")));
+}
+
+#[tokio::test]
+async fn a_log_that_observes_a_layer_twice_has_two_rows() {
+    let log = memory();
+    let (layer, explained) = layer(&log);
+    send_to(&layer.observer(log.clone()), 200, forged(NEWLINE)).await;
+    wait(&explained);
+    assert_eq!(rows(&log).await.len(), 2);
 }

@@ -183,5 +183,6 @@ async fn a_secret_that_was_always_wrong_is_a_clue() {
     assert!(fix.starts_with("compare the secret with the one in the provider's console"), "{fix}");
     let never = of("webhook_secret_never_worked");
     assert_eq!(never.len(), 1, "{lines:?}");
-    assert_eq!((&never[0]["count"], &never[0]["cause"]), (&5.into(), &"nothing_matches".into()));
+    // Strangers can cause a clue, so this line has proven causes alone.
+    assert_eq!((&never[0]["count"], never[0].get("cause")), (&5.into(), None));
 }

@@ -18,7 +18,7 @@ use tower_webhook::{
     explain::{Cause, Effort, Explainer, Explanation, Probe, Strength},
     layer::{Requires, Source},
     observe::{Alert, Alerts, ClientIp, Event, EventKind},
-    providers::{GitHub, Meta, SharedToken, Stripe},
+    providers::{BasicAuth, GitHub, Meta, SharedToken, Stripe},
     verifier::{VerifierDefaults, verifier_fn},
 };
 
@@ -476,6 +476,192 @@ async fn panics_end_one_explanation_alone() {
     reject(&layer, rewritten()).await;
     assert_eq!(first(&others), (Cause::JsonRewritten, Strength::Proven));
     assert!(tolds.try_recv().is_err());
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the payload's");
+    }
+}
+
+/// Its explanation panics with a value that panics.
+#[derive(Clone)]
+struct Bombs;
+
+impl Verifier for Bombs {
+    type State = ();
+
+    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    fn finish(&self, (): &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+        Err(Rejection::mismatch())
+    }
+
+    fn explain(&self, _: &mut Probe<'_>) {
+        std::panic::panic_any(Bomb);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_that_panics_leaves_the_thread() {
+    reject(&told(SignatureLayer::new(Bombs)).0, rewritten()).await;
+    let (layer, tolds) = told(SignatureLayer::new(github()));
+    reject(&layer, rewritten()).await;
+    assert_eq!(first(&tolds), (Cause::JsonRewritten, Strength::Proven));
+}
+
+/// A subscriber with a bug.
+struct Buggy;
+
+impl tracing::Subscriber for Buggy {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        panic!("the subscriber's");
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+
+    fn current_span(&self) -> tracing_core::span::Current {
+        panic!("the subscriber's");
+    }
+}
+
+#[tokio::test]
+async fn a_subscriber_that_panics_changes_no_response() {
+    let _guard = tracing::subscriber::set_default(Buggy);
+    reject(&SignatureLayer::new(github()), rewritten()).await;
+}
+
+/// An observer may spawn a task, and a value in the request may need the runtime when it is dropped.
+#[tokio::test]
+async fn explanations_run_in_the_runtime_of_the_request() {
+    struct Value(Mutex<std::sync::mpsc::Sender<bool>>);
+
+    impl Drop for Value {
+        fn drop(&mut self) {
+            let has_runtime = tokio::runtime::Handle::try_current().is_ok();
+            self.0.lock().unwrap().send(has_runtime).unwrap();
+        }
+    }
+
+    let (sender, runtimes) = channel();
+    let (layer, tolds) = told(SignatureLayer::new(github()));
+    let of_observer = Mutex::new(sender.clone());
+    let layer = layer.observer(move |event: &Event<'_>| {
+        if event.kind() == EventKind::Explained {
+            let has_runtime = tokio::runtime::Handle::try_current().is_ok();
+            of_observer.lock().unwrap().send(has_runtime).unwrap();
+        }
+    });
+    let mut request = rewritten();
+    request.extensions_mut().insert(Arc::new(Value(Mutex::new(sender))));
+    reject(&layer, request).await;
+    next(&tolds);
+    for _ in 0..2 {
+        assert!(runtimes.recv_timeout(Duration::from_secs(60)).unwrap());
+    }
+}
+
+/// What a gateway adds to each request, and what any sender can send, says nothing about a signature.
+#[tokio::test]
+async fn tokens_beside_the_signature_prove_nothing() {
+    let (layer, tolds) = told(SignatureLayer::new(github()));
+    let basic = BasicAuth::new("gateway", "password of the gateway").unwrap();
+    let by_header = verifier_fn(|head, _| {
+        let is_there = head.headers.contains_key("x-from-gateway");
+        is_there.then(|| Verified::new("gateway")).ok_or(Rejection::mismatch())
+    });
+    let _layers = (SignatureLayer::new(basic), SignatureLayer::new(by_header));
+    let mut request = by("secret of nobody");
+    let token = "Basic Z2F0ZXdheTpwYXNzd29yZCBvZiB0aGUgZ2F0ZXdheQ==";
+    request.headers_mut().insert("authorization", token.parse().unwrap());
+    request.headers_mut().insert("x-from-gateway", "1".parse().unwrap());
+    reject(&layer, request).await;
+    assert_eq!(first(&tolds), (Cause::NothingMatches, Strength::Clue));
+}
+
+/// A sender cannot tell whether a tenant exists, and what it knows decides.
+#[cfg(feature = "tenants")]
+#[tokio::test]
+async fn known_and_unknown_tenants_have_the_same_places() {
+    use crate::tenants::lookup::{Store, by_path, request};
+
+    let causes_of = async |ids: [&'static str; 5]| {
+        let (layer, tolds) = told(by_path(&Store::new().meta().build().unwrap()).clock(at(NOW)));
+        let layer = layer
+            .explainer(patient().per_minute(6))
+            .client_ip(ClientIp::new(|_| Some(IpAddr::from([10, 0, 0, 1]))));
+        for id in ids {
+            reject(&layer, request(id, "x", Script::data(["hello"]))).await;
+        }
+        // The thread has worked off all of them.
+        let (fence, fenced) = told(SignatureLayer::new(github()));
+        reject(&fence, rewritten()).await;
+        next(&fenced);
+        tolds.try_iter().count()
+    };
+    for [first, second] in [["A", "B"], ["x", "y"], ["A", "x"], ["x", "A"]] {
+        assert_eq!(causes_of([first; 5]).await, 3, "{first}");
+        assert_eq!(causes_of([first, first, first, first, second]).await, 4, "{first} {second}");
+    }
+}
+
+#[cfg(feature = "tenants")]
+#[tokio::test]
+async fn an_id_that_is_a_secret_is_in_no_finding() {
+    use crate::tenants::lookup::{Row, Store, by_path, request};
+
+    let store = Store::new();
+    store.set("unguessable-id-of-bob", Row::Secrets(vec!["secret of bob"]));
+    store.set("unguessable-id-of-al", Row::Secrets(vec!["secret of al"]));
+    let layer = by_path(&store.meta().build().unwrap());
+    let (layer, tolds) = told(layer.defaults(Meta::DEFAULTS.with_secret_url()));
+    let lines = Lines::default();
+    let guard = lines.subscribe();
+    let hello = || Script::data(["hello"]);
+    send(&layer, request("unguessable-id-of-bob", "secret of bob", hello())).await;
+    reject(&layer, request("unguessable-id-of-al", "secret of bob", hello())).await;
+    let explanation = next(&tolds).explanation;
+    drop(guard);
+    assert_eq!(explanation.proven(), Some(Cause::SecretOfAnother));
+    let text = format!("{explanation:?} {:?}", lines.all());
+    assert!(text.contains("webhook_explained") && !text.contains("unguessable"), "{text}");
+}
+
+/// A clue is what any stranger can cause.
+#[tokio::test]
+async fn alerts_name_no_clue() {
+    let (sender, alerts) = channel();
+    let sender = Mutex::new(sender);
+    let raise = move |alert: &Alert| sender.lock().unwrap().send(alert.to_string()).unwrap();
+    let layer = SignatureLayer::new(github()).observer(Alerts::new(raise).refusals_in_a_row(3));
+    let (layer, tolds) = told(layer);
+    send(&layer, request(BODY, Script::data([BODY]))).await;
+    reject(&layer, rewritten()).await;
+    next(&tolds);
+    reject(&layer, request("forged", Script::data(["\u{fffd}"]))).await;
+    assert_eq!(first(&tolds), (Cause::CharactersLost, Strength::Clue));
+    reject(&layer, rewritten()).await;
+    let alert = alerts.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(alert.ends_with("(cause: json_rewritten)"), "{alert}");
 }
 
 #[tokio::test]
