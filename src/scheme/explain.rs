@@ -191,8 +191,11 @@ impl SchemeVerifier {
                         _ => continue,
                     };
                     // A signature of another length cannot have this algorithm.
-                    if other.check_head(head).is_ok() {
-                        self.probe_scheme(probe, Finding::proven(cause), other);
+                    if probe.is_open() && other.check_head(head).is_ok() {
+                        let words = other.describe();
+                        let detail = format!("it is {} in {}", words.algorithm, words.headers);
+                        let finding = Finding::proven(cause).with_detail(detail);
+                        self.probe_scheme(probe, finding, other);
                     }
                 }
             }

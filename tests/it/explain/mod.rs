@@ -7,5 +7,6 @@ pub(crate) mod causes;
 #[cfg(feature = "tracing")]
 pub(crate) mod faults;
 pub(crate) mod findings;
+pub(crate) mod fixes;
 #[cfg(feature = "tracing")]
 pub(crate) mod server;
