@@ -145,8 +145,7 @@ impl fmt::Display for Doubt {
 }
 
 fn warn(provider: &'static str, doubt: Doubt) {
-    let doubt = format_args!("{doubt}; if it is intended, use `Secret::documented`");
-    warn_once(Some(provider), doubt);
+    warn_once(Some(provider), format_args!("{doubt}; if it is intended, use `Secret::documented`"));
 }
 
 impl CredentialForm {
