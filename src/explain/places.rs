@@ -20,11 +20,8 @@ use crate::parse::client_ip::network;
 /// Rejections that a layer explains in one minute, by default.
 pub(crate) const PER_MINUTE: u32 = 6;
 
-/// Words of the filter that remembers who sent verified requests. Two senders seldom share a bit.
-const WORDS: u64 = 1024;
-
-/// Bits of the filter that may be set: a quarter.
-const MAX_SET: u64 = WORDS * 64 / 4;
+/// Slots for those who sent verified requests. Of two that share one, the later is remembered.
+const SLOTS: u64 = 1024;
 
 /// Public facts about a request.
 #[derive(Clone, Copy, Debug, Hash)]
@@ -42,10 +39,10 @@ pub(crate) struct Facts<'a> {
 /// - the first rejection of a minute of a tenant, a network and a reason;
 /// - any rejection.
 pub(crate) struct Places {
-    /// Bits of the tenants and networks with a verified request since their last explanation.
+    /// Hashes of the tenants and networks with a verified request since their last explanation, each
+    /// in a slot of its own. One bit for each would not do: a stranger with thousands of networks
+    /// would soon share one.
     verified: Box<[AtomicU64]>,
-    /// Number of bits that have been set since the filter was last emptied.
-    set: AtomicU64,
     /// Its keys are random, so that senders cannot choose networks with the bits of others.
     hasher: RandomState,
     minute: Mutex<Minute>,
@@ -64,8 +61,7 @@ struct Minute {
 impl Places {
     pub(crate) fn new() -> Self {
         Self {
-            verified: (0..WORDS).map(|_| AtomicU64::new(0)).collect(),
-            set: AtomicU64::new(0),
+            verified: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::new(),
             minute: Mutex::default(),
         }
@@ -73,16 +69,10 @@ impl Places {
 
     /// Records a verified request.
     pub(crate) fn verified(&self, facts: &Facts<'_>) {
-        let Some((word, bit)) = self.bit(facts) else { return };
-        if word.load(Ordering::Relaxed) & bit != 0 {
-            return;
-        }
-        if word.fetch_or(bit, Ordering::Relaxed) & bit == 0
-            && self.set.fetch_add(1, Ordering::Relaxed) >= MAX_SET
+        if let Some((slot, hash)) = self.slot(facts)
+            && slot.load(Ordering::Relaxed) != hash
         {
-            // Otherwise strangers would soon share a bit with somebody. Senders set theirs again.
-            self.set.store(0, Ordering::Relaxed);
-            self.verified.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+            slot.store(hash, Ordering::Relaxed);
         }
     }
 
@@ -100,8 +90,8 @@ impl Places {
             *minute = Minute { began: Some(now), ..Minute::default() };
         }
         let third = per_minute / 3;
-        let bit = self.bit(facts);
-        let is_first = bit.is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0);
+        let slot = self.slot(facts);
+        let is_first = slot.is_some_and(|(slot, hash)| slot.load(Ordering::Relaxed) == hash);
         let is_new = !minute.seen.contains(&hash);
         let has_place = is_first && take(&mut minute.first, third)
             || is_new && take(&mut minute.new, third)
@@ -110,16 +100,16 @@ impl Places {
             minute.seen.push(hash);
         }
         // Without a place, it is news still.
-        if let Some((word, bit)) = bit.filter(|_| has_place) {
-            word.fetch_and(!bit, Ordering::Relaxed);
+        if let Some((slot, _)) = slot.filter(|_| has_place && is_first) {
+            slot.store(0, Ordering::Relaxed);
         }
         has_place
     }
 
-    fn bit(&self, facts: &Facts<'_>) -> Option<(&AtomicU64, u64)> {
+    fn slot(&self, facts: &Facts<'_>) -> Option<(&AtomicU64, u64)> {
         let hash = self.hasher.hash_one(facts.in_network());
-        let word = usize::try_from((hash >> 6) % WORDS).ok()?;
-        Some((self.verified.get(word)?, 1 << (hash & 63)))
+        let at = usize::try_from(hash % SLOTS).ok()?;
+        Some((self.verified.get(at)?, hash))
     }
 }
 

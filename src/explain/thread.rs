@@ -11,14 +11,14 @@ use std::{
 
 use crate::panic::catch_panic;
 
-/// Explanations that wait.
-const MAX_WAITING: usize = 8;
+/// Explanations that wait. A process may have many layers, and each of them begins with a few.
+const MAX_WAITING: usize = 64;
 
 /// Bytes of the bodies that wait to be explained. They come from strangers.
 const MAX_BYTES: usize = 8 << 20;
 
 /// Longest body that is explained, so that a few senders that stall do not take all of the bytes.
-pub(crate) const MAX_BODY: usize = MAX_BYTES / MAX_WAITING;
+pub(crate) const MAX_BODY: usize = MAX_BYTES / 8;
 
 /// Bytes that are in use.
 static USED: AtomicUsize = AtomicUsize::new(0);
