@@ -69,10 +69,10 @@ impl Places {
 
     /// Records a verified request.
     pub(crate) fn verified(&self, facts: &Facts<'_>) {
-        if let Some((slot, hash)) = self.slot(facts)
-            && slot.load(Ordering::Relaxed) != hash
+        if let Some((slot, sender)) = self.slot(facts)
+            && slot.load(Ordering::Relaxed) != sender
         {
-            slot.store(hash, Ordering::Relaxed);
+            slot.store(sender, Ordering::Relaxed);
         }
     }
 
@@ -91,7 +91,7 @@ impl Places {
         }
         let third = per_minute / 3;
         let slot = self.slot(facts);
-        let is_first = slot.is_some_and(|(slot, hash)| slot.load(Ordering::Relaxed) == hash);
+        let is_first = slot.is_some_and(|(slot, sender)| slot.load(Ordering::Relaxed) == sender);
         let is_new = !minute.seen.contains(&hash);
         let has_place = is_first && take(&mut minute.first, third)
             || is_new && take(&mut minute.new, third)
