@@ -111,7 +111,7 @@ impl Entry {
         self.http_status = end.http_status;
         self.reason.clone_from(&end.reason);
         self.message.clone_from(&end.message);
-        if end.cause.is_some() {
+        if self.cause.is_none() {
             self.cause.clone_from(&end.cause);
             self.explanation.clone_from(&end.explanation);
         }

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Uri, request::Parts};
+use http::request::Parts;
 
 use crate::{
     outcome::{cause::Cause, explanation::Finding},
-    panic::catch_panic,
-    verifier::{context::Context, probe::Probe, sensitive::SensitiveParts, verifier::Verifier},
+    verifier::{probe::Probe, verifier::Verifier},
 };
 
 /// Another verifier, whose type is erased.
@@ -17,14 +15,12 @@ pub(crate) struct Other {
     probe: Box<ProbeOther>,
 }
 
-type ProbeOther = dyn Fn(&mut Probe<'_>, &Parts, Finding) + Send + Sync;
+type ProbeOther = dyn Fn(&mut Probe<'_>, Finding, &Parts) + Send + Sync;
 
 impl Other {
     pub(crate) fn new(name: Arc<str>, verifier: impl Verifier) -> Self {
-        let probe = move |probe: &mut Probe<'_>, unsigned: &Parts, finding: Finding| {
-            if !accepts(&verifier, unsigned, probe) {
-                probe.verifier(finding, &verifier);
-            }
+        let probe = move |probe: &mut Probe<'_>, finding: Finding, unsigned: &Parts| {
+            probe.other(finding, &verifier, unsigned);
         };
         Self { name, probe: Box::new(probe) }
     }
@@ -37,26 +33,6 @@ impl Other {
     pub(crate) fn probe(&self, probe: &mut Probe<'_>, unsigned: &Parts) {
         let finding = Finding::proven(Cause::SecretOfAnother).for_operator();
         let finding = finding.with_detail(format!("it is for {:?}", self.name));
-        // A bug in another verifier must not keep the cause from being found.
-        let _ = catch_panic(|| (self.probe)(probe, unsigned, finding));
+        (self.probe)(probe, finding, unsigned);
     }
-}
-
-/// Returns the head of a request without what its verifier reads: the headers that hold a secret or
-/// a signature, the path and the query.
-pub(crate) fn unsigned(head: &Parts, parts: &SensitiveParts) -> Parts {
-    let mut unsigned = head.clone();
-    unsigned.uri = Uri::from_static("/");
-    for name in parts.headers() {
-        unsigned.headers.remove(name);
-    }
-    unsigned
-}
-
-/// Returns whether the verifier accepts the request without its signature and its body. It then reads
-/// something else, such as a token of a gateway, and says nothing about the signature.
-fn accepts(verifier: &impl Verifier, unsigned: &Parts, probe: &mut Probe<'_>) -> bool {
-    let clock = probe.clock();
-    probe.is_open()
-        && probe.judge(verifier, &Context::new(unsigned).at(clock), &Bytes::new()).is_ok()
 }

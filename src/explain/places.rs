@@ -43,7 +43,7 @@ pub(crate) struct Places {
     /// in a slot of its own. One bit for each would not do: a stranger with thousands of networks
     /// would soon share one.
     verified: Box<[AtomicU64]>,
-    /// Its keys are random, so that senders cannot choose networks with the bits of others.
+    /// Its keys are random, so that senders cannot choose networks that hash as others do.
     hasher: RandomState,
     minute: Mutex<Minute>,
 }

@@ -11,7 +11,7 @@ use crate::{
         bodies::each_body,
         clues, form,
         json::{Json, style::Style},
-        other::{Other, unsigned},
+        other::Other,
     },
     outcome::{
         cause::Cause,
@@ -104,7 +104,7 @@ fn run<V: Verifier + ?Sized>(
         probe.clue(signed(Finding::clue, age));
     }
     try_changes(probe, verifier);
-    let unsigned = unsigned(probe.head(), &verifier.sensitive_parts());
+    let unsigned = probe.unsigned(&verifier.sensitive_parts());
     for other in others {
         other.probe(probe, &unsigned);
     }

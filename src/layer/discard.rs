@@ -33,7 +33,7 @@ const MAX_BLANKS: usize = 4096;
 pub(crate) struct Draining {
     response: Response<Bytes>,
     is_http1: bool,
-    /// What the bytes are kept for, of a few requests.
+    /// Evidence that keeps the bytes, for a few requests.
     evidence: Evidence,
     bytes_left: usize,
     /// The number of frames without visible bytes that may still arrive.
@@ -77,7 +77,7 @@ impl Draining {
     {
         let is_read = match self.discard(body, cx) {
             Progress::End => {
-                mem::take(&mut self.evidence).explain(&Bytes::new());
+                mem::replace(&mut self.evidence, Evidence::none()).explain(&Bytes::new());
                 true
             }
             Progress::Beyond => false,

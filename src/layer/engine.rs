@@ -333,8 +333,8 @@ where
         let Exchange { head, inner } = exchange;
         drop(inner);
         let (response, rejected) = respond(refused.early, &head, self.config, self.recorder);
-        let explaining = &self.config.explaining;
-        explaining.evidence(rejected, refused.suspect, || head).explain(body.bytes());
+        let (explaining, body) = (&self.config.explaining, body.bytes());
+        explaining.evidence(rejected, refused.suspect, || head, body.len()).explain(body);
         ControlFlow::Break(response)
     }
 
@@ -349,7 +349,9 @@ where
         if !body.is_end_stream() && (awaits_continue(&head) || !self.config.drains(&body)) {
             return ControlFlow::Break(closing(response, is_http1));
         }
-        let evidence = self.config.explaining.evidence(rejected, refused.suspect, || head);
+        let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        let explaining = &self.config.explaining;
+        let evidence = explaining.evidence(rejected, refused.suspect, || head, declared);
         if body.is_end_stream() {
             evidence.explain(&Bytes::new());
             return ControlFlow::Break(response);

@@ -3,7 +3,10 @@
 //! Nothing of it reaches the sender: a response has been decided before its request is explained,
 //! on another thread. Whether it is explained depends on public facts alone.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, LazyLock},
+    task::Waker,
+};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -14,9 +17,12 @@ use crate::{
         layers,
         other::Other,
         places::{Facts, PER_MINUTE, Places},
-        thread::{self, MAX_BODY, Room},
+        thread,
     },
-    layer::buffer::BodyBuffer,
+    layer::{
+        budget::{Budget, NoRoom, Reservation},
+        buffer::BodyBuffer,
+    },
     observe::{
         attempt::{Attempt, Proof},
         event::Event,
@@ -30,7 +36,13 @@ use crate::{
     verifier::{context::Context, source::Source, verifier::Verifier},
 };
 
-/// How a layer explains rejections.
+/// Longest body that is explained, so that a few senders that stall do not take all of the bytes.
+const MAX_BODY: usize = 1 << 20;
+
+/// Bytes of all bodies that wait to be explained. They come from strangers.
+static BYTES: LazyLock<Budget> = LazyLock::new(|| Budget::of_bytes(8 * MAX_BODY));
+
+/// Settings of a layer's explanations.
 #[derive(Clone)]
 pub(crate) struct Explaining {
     /// `None` if the layer explains nothing.
@@ -60,14 +72,17 @@ impl Explaining {
         }
     }
 
-    /// Returns the evidence of a rejected request if it is to be explained.
+    /// Returns the evidence of a rejected request if it is to be explained. `len` is the length of its
+    /// body, as far as it is known: one that is too long takes no place.
     pub(crate) fn evidence<V: Verifier>(
         &self,
         rejected: Option<Arc<Attempt>>,
         suspect: Suspect<V>,
         head: impl FnOnce() -> Parts,
+        len: usize,
     ) -> Evidence {
-        let Some(attempt) = rejected.filter(|attempt| self.has_place(attempt)) else {
+        let is_short = len <= MAX_BODY;
+        let Some(attempt) = rejected.filter(|attempt| is_short && self.has_place(attempt)) else {
             return Evidence::none();
         };
         let Some(explainer) = &self.explainer else { return Evidence::none() };
@@ -101,7 +116,7 @@ impl Explaining {
                 here.run(|| attempt.report(EventKind::Explained));
             }
         };
-        let (body, room) = (BodyBuffer::new(0), Room::default());
+        let (body, room) = (BodyBuffer::new(0), Reservation::default());
         Pending { explain: Box::new(explain), body, room }
     }
 
@@ -160,13 +175,12 @@ impl<V> Suspect<V> {
 }
 
 /// A rejected request that is explained once its body is known. Empty for nearly all requests.
-#[derive(Default)]
 pub(crate) struct Evidence(Option<Box<Pending>>);
 
 struct Pending {
     explain: Box<dyn FnOnce(&Bytes) + Send + Sync>,
     body: BodyBuffer,
-    room: Room,
+    room: Reservation,
 }
 
 impl Evidence {
@@ -178,7 +192,10 @@ impl Evidence {
     pub(crate) fn push(&mut self, data: impl FnOnce() -> Bytes) {
         let Some(pending) = &mut self.0 else { return };
         let data = data();
-        if pending.room.grow(data.len()) {
+        let len = pending.body.len().saturating_add(data.len());
+        let has_room = len <= MAX_BODY
+            && pending.room.reserve(len, &BYTES, NoRoom::GiveUp, Waker::noop()).is_ok();
+        if has_room {
             pending.body.push(data, MAX_BODY);
         } else {
             self.discard();

@@ -25,6 +25,7 @@ impl Explaining {
         _: Option<Arc<Attempt>>,
         _: Suspect<V>,
         _: impl FnOnce() -> Parts,
+        _: usize,
     ) -> Evidence {
         Evidence
     }
@@ -42,7 +43,6 @@ impl<V> Suspect<V> {
     }
 }
 
-#[derive(Default)]
 pub(crate) struct Evidence;
 
 impl Evidence {

@@ -94,7 +94,8 @@ impl Config {
                 let (rejection, suspect) = self.report_only(refused)?;
                 recorder.unverified(&rejection);
                 let attempt = recorder.attempt().cloned();
-                self.explaining.evidence(attempt, suspect, || head.clone()).explain(body);
+                let explaining = &self.explaining;
+                explaining.evidence(attempt, suspect, || head.clone(), body.len()).explain(body);
                 let marks = &mut head.extensions;
                 marks.remove::<Verified>();
                 marks.insert(Unverified::new(rejection));

@@ -33,11 +33,12 @@ impl<V> Others<V> {
 }
 
 impl<V: Verifier> Others<V> {
-    /// Tries the secrets of these tenants, except this one.
-    pub(crate) fn probe(&self, own: &TenantId, probe: &mut Probe<'_>) {
+    /// Tries these tenants, except the one with this ID, whose verifier rejected the request.
+    pub(crate) fn probe(&self, own: &TenantId, verifier: &V, probe: &mut Probe<'_>) {
         let known = self.0.as_ref().and_then(Weak::upgrade).filter(|_| !probe.is_nested());
         let mut left = MAX;
         if let Some(known) = known {
+            let unsigned = probe.unsigned(&verifier.sensitive_parts());
             known.each(&mut |tenant, verifier| {
                 if tenant == own {
                     return true;
@@ -48,7 +49,7 @@ impl<V: Verifier> Others<V> {
                     true => "it is for another tenant".to_owned(),
                     false => format!("it is for the tenant {:?}", tenant.as_str()),
                 };
-                probe.verifier(finding.with_detail(detail), verifier);
+                probe.other(finding.with_detail(detail), verifier, &unsigned);
                 left -= 1;
                 left > 0 && probe.is_open()
             });

@@ -162,7 +162,7 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
         // The decoy's secret explains nothing.
         if !self.is_decoy {
             self.verifier.explain(probe);
-            self.others.probe(&self.tenant, probe);
+            self.others.probe(&self.tenant, &self.verifier, probe);
         }
     }
 }

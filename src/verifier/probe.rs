@@ -3,15 +3,16 @@
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{Uri, request::Parts};
 
 use crate::{
     outcome::{
         explanation::{Finding, Strength},
         rejection::Rejection,
     },
+    panic::catch_panic,
     parse::clock::{Clock, steady},
-    verifier::{context::Context, outcome::Outcome, verifier::Verifier},
+    verifier::{context::Context, outcome::Outcome, sensitive::SensitiveParts, verifier::Verifier},
 };
 
 /// Limits of one explanation.
@@ -172,6 +173,36 @@ impl<'a> Probe<'a> {
                 self.findings.extend(of);
             }
         }
+    }
+
+    /// Returns the head of the request without what a verifier with these parts reads: the headers
+    /// that hold a secret or a signature, the path and the query.
+    pub(crate) fn unsigned(&self, parts: &SensitiveParts) -> Parts {
+        let mut unsigned = self.head.clone();
+        unsigned.uri = Uri::from_static("/");
+        for name in parts.headers() {
+            unsigned.headers.remove(name);
+        }
+        unsigned
+    }
+
+    /// Tries the verifier of another endpoint or tenant, which may be of another kind.
+    ///
+    /// It says nothing if it also accepts the request without the signature and the body: it then
+    /// reads something else, such as a token of a gateway.
+    pub(crate) fn other<V: Verifier + ?Sized>(
+        &mut self,
+        finding: Finding,
+        verifier: &V,
+        unsigned: &Parts,
+    ) {
+        // A bug in another verifier must not keep the cause from being found.
+        let _ = catch_panic(|| {
+            let request = Context::new(unsigned).at(self.clock);
+            if self.is_open() && self.judge(verifier, &request, &Bytes::new()).is_err() {
+                self.verifier(finding, verifier);
+            }
+        });
     }
 
     /// Judges a request, and counts the effort.

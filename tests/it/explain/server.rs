@@ -31,7 +31,7 @@ use crate::{
 const SECRET: &str = support::SECRET;
 const NOW: u64 = 1_700_000_000;
 
-/// What the provider signed, and what arrives.
+/// Text that the provider signed, and the one that arrives.
 const SIGNED: &str = r#"{"id": "1", "text": "a"}"#;
 const BODY: &str = r#"{"id":"1","text":"a"}"#;
 
@@ -444,9 +444,9 @@ fn url(path: &str) -> tower_webhook::PublicUrl {
     tower_webhook::PublicUrl::fixed(&format!("https://shop.example{path}")).unwrap()
 }
 
-/// Its explanation panics.
+/// Verifier whose explanation panics.
 #[derive(Clone)]
-struct Panics;
+struct Panics(fn());
 
 impl Verifier for Panics {
     type State = ();
@@ -460,13 +460,13 @@ impl Verifier for Panics {
     }
 
     fn explain(&self, _: &mut Probe<'_>) {
-        panic!("the verifier's");
+        (self.0)();
     }
 }
 
 #[tokio::test]
 async fn panics_end_one_explanation_alone() {
-    let (layer, tolds) = told(SignatureLayer::new(Panics));
+    let (layer, tolds) = told(SignatureLayer::new(Panics(|| panic!("the verifier's"))));
     reject(&layer, rewritten()).await;
     let panics = layer.clone().observer(|event: &Event<'_>| {
         assert_ne!(event.kind(), EventKind::Explained, "the observer's");
@@ -487,29 +487,10 @@ impl Drop for Bomb {
     }
 }
 
-/// Its explanation panics with a value that panics.
-#[derive(Clone)]
-struct Bombs;
-
-impl Verifier for Bombs {
-    type State = ();
-
-    fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
-        Ok(())
-    }
-
-    fn finish(&self, (): &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
-        Err(Rejection::mismatch())
-    }
-
-    fn explain(&self, _: &mut Probe<'_>) {
-        std::panic::panic_any(Bomb);
-    }
-}
-
 #[tokio::test]
 async fn a_panic_that_panics_leaves_the_thread() {
-    reject(&told(SignatureLayer::new(Bombs)).0, rewritten()).await;
+    let bombs = Panics(|| std::panic::panic_any(Bomb));
+    reject(&told(SignatureLayer::new(bombs)).0, rewritten()).await;
     let (layer, tolds) = told(SignatureLayer::new(github()));
     reject(&layer, rewritten()).await;
     assert_eq!(first(&tolds), (Cause::JsonRewritten, Strength::Proven));
@@ -580,7 +561,7 @@ async fn explanations_run_in_the_runtime_of_the_request() {
     }
 }
 
-/// What a gateway adds to each request, and what any sender can send, says nothing about a signature.
+/// Headers that a gateway adds to each request, or that any sender can send, say nothing about a signature.
 #[tokio::test]
 async fn tokens_beside_the_signature_prove_nothing() {
     let (layer, tolds) = told(SignatureLayer::new(github()));
@@ -596,6 +577,54 @@ async fn tokens_beside_the_signature_prove_nothing() {
     request.headers_mut().insert("x-from-gateway", "1".parse().unwrap());
     reject(&layer, request).await;
     assert_eq!(first(&tolds), (Cause::NothingMatches, Strength::Clue));
+}
+
+/// Tenants of one store may have verifiers of different kinds.
+#[cfg(feature = "tenants")]
+#[tokio::test]
+async fn a_token_of_another_tenant_proves_nothing() {
+    use tower_webhook::{
+        providers::BoxVerifier,
+        tenants::{TenantId, Tenants},
+    };
+
+    let load = |id: TenantId| async move {
+        Ok::<_, std::convert::Infallible>(Some(id.as_str() == "basic"))
+    };
+    let make = |is_basic: bool| {
+        Ok(match is_basic {
+            true => BoxVerifier::new(BasicAuth::new("gateway", "password of the gateway")?),
+            false => BoxVerifier::new(github()),
+        })
+    };
+    let id = |head: &Parts| head.uri.path().strip_prefix("/hooks/").map(str::to_owned);
+    let tenants = Tenants::builder_with_decoy(false, load, make).build().unwrap();
+    let (layer, tolds) = told(SignatureLayer::new(tenants.by_head(id)));
+    let with_token = |path: &str| {
+        let mut request = by("secret of nobody");
+        *request.uri_mut() = path.parse().unwrap();
+        let token = "Basic Z2F0ZXdheTpwYXNzd29yZCBvZiB0aGUgZ2F0ZXdheQ==";
+        request.headers_mut().insert("authorization", token.parse().unwrap());
+        request
+    };
+    // Its token is right, so it is in the cache now.
+    assert_eq!(send(&layer, with_token("/hooks/basic")).await.0.status(), StatusCode::OK);
+    reject(&layer, with_token("/hooks/github")).await;
+    assert_eq!(first(&tolds), (Cause::NothingMatches, Strength::Clue));
+}
+
+/// A body that is too long to be explained takes no place, whether its length is declared or not.
+#[tokio::test]
+async fn long_bodies_take_no_places() {
+    let (layer, tolds) = told(SignatureLayer::new(github()));
+    let layer = layer.explainer(patient().per_minute(1)).clock(at(NOW));
+    let long = || vec![b'x'; (1 << 20) + 1];
+    reject(&layer, request("forged", Script::data([long()]))).await;
+    let mut unsigned = request("forged", Script::data([long()]).declared((1 << 20) + 1));
+    unsigned.headers_mut().clear();
+    reject(&layer, unsigned).await;
+    reject(&layer, rewritten()).await;
+    assert_eq!(first(&tolds), (Cause::JsonRewritten, Strength::Proven));
 }
 
 /// A sender cannot tell whether a tenant exists, and what it knows decides.
