@@ -59,6 +59,13 @@ pub(crate) fn credentials<'a>(head: &'a Parts, scheme: &str) -> Result<&'a [u8],
         .ok_or(Rejection::malformed("authorization"))
 }
 
+/// Returns whether the body is a form.
+pub(crate) fn is_form(head: &Parts) -> Result<bool, Rejection> {
+    let content_type = optional(head, "content-type")?.unwrap_or_default();
+    let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    Ok(media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
+}
+
 /// Checks that `chunked` is the only transfer coding.
 ///
 /// Servers remove `chunked` from a body and leave other codings on, for a layer below to undo. The

@@ -215,7 +215,7 @@ fn in_json(body: &[u8]) -> Result<Texts<'static>, Rejection> {
     Ok([text(timestamp)?, text(token)?, text(signature)?])
 }
 
-fn in_form(form: &Form) -> Result<Texts<'_>, Rejection> {
+fn in_form<'a>(form: &'a Form<'_>) -> Result<Texts<'a>, Rejection> {
     let text = |name| {
         let value = form.only(name).map(Cow::Borrowed);
         value.map_err(|kind| Rejection::new(kind).with_field(Field::form(name)))

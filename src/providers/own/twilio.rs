@@ -1,6 +1,6 @@
 //! Twilio webhooks.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{Method, request::Parts};
@@ -17,7 +17,7 @@ use crate::{
     parse::{
         encoding::{Encoding, MAX_TAG},
         form::Form,
-        headers::{optional, required},
+        headers::{is_form, optional, required},
     },
     providers::{
         macros::registered,
@@ -240,7 +240,8 @@ impl Twilio {
 /// State of a verification, from the head to the end of the body.
 #[doc(hidden)]
 pub struct TwilioState {
-    url: String,
+    /// The signed URL, if it depends on the request.
+    url: Option<String>,
     algorithm: Algorithm,
     signature: [u8; MAX_TAG],
 }
@@ -259,7 +260,11 @@ impl Verifier for Twilio {
         Encoding::Base64
             .decode(text, &mut signature[..algorithm.tag_len()])
             .ok_or(Rejection::malformed(SIGNATURE))?;
-        Ok(TwilioState { url: self.0.url.resolve(head)?.into_owned(), algorithm, signature })
+        let url = match self.0.url.resolve(head)? {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(url) => Some(url),
+        };
+        Ok(TwilioState { url, algorithm, signature })
     }
 
     fn finish(
@@ -269,20 +274,23 @@ impl Verifier for Twilio {
         body: &Bytes,
     ) -> Result<Outcome, Rejection> {
         let head = request.head();
-        let parameters = self.0.signed_parameters(&state.url, head, body)?;
+        let url = match &state.url {
+            Some(url) => Cow::Borrowed(url.as_str()),
+            None => self.0.url.resolve(head)?,
+        };
+        let parameters = self.0.signed_parameters(&url, head, body)?;
         let (_, keys) = self.0.keys(head)?;
         let signature = &state.signature[..state.algorithm.tag_len()];
 
-        let forms =
-            SignedUrls { legacy_query: self.0.legacy_query, trailing_slash: self.0.trailing_slash };
-        let urls = forms.of(&state.url);
-        let form = parameters.as_ref();
+        let Inner { legacy_query, trailing_slash, .. } = *self.0;
+        let urls = SignedUrls { legacy_query, trailing_slash }.of(&url);
+        let form = parameters.as_deref().unwrap_or_default();
         // Each URL is tried with all keys. The search stops at the signed URL, which is not secret.
         let key_index =
             urls.iter().find_map(|url| matching_key(keys.clone(), url, form, signature));
         let key_index = key_index.ok_or_else(|| {
             let mismatch = Rejection::mismatch().with_secrets_tried(keys.clone().count());
-            mismatch.with_signed_url(state.url.as_str())
+            mismatch.with_signed_url(&*url)
         })?;
 
         let verified = Verified::new(Self::DEFAULTS.provider())
@@ -328,7 +336,7 @@ impl Inner {
         Ok((algorithm, shared.chain(tokens)))
     }
 
-    /// Returns the parameters that are part of the signed content.
+    /// Returns the text of the parameters that are part of the signed content, if there are any.
     ///
     /// A body that they do not cover must be covered by `bodySHA256`. Otherwise a signature over
     /// only the URL, taken from another request, would be valid with any body.
@@ -337,7 +345,7 @@ impl Inner {
         url: &str,
         head: &Parts,
         body: &[u8],
-    ) -> Result<Option<Form>, Rejection> {
+    ) -> Result<Option<Vec<u8>>, Rejection> {
         let is_read_only = head.method == Method::GET || head.method == Method::HEAD;
         if is_form(head)? && !is_read_only && !body.is_empty() {
             let mut form = Form::parse(body).ok_or(Rejection::malformed_in(Field::Body))?;
@@ -355,7 +363,7 @@ impl Inner {
             if form.iter().next().is_none_or(is_blank) {
                 return Err(Rejection::new(RejectionKind::BodyNotSigned).with_field(Field::Body));
             }
-            return Ok(Some(form));
+            return Ok(Some(form.joined()));
         }
         if body.is_empty() && head.method == Method::GET {
             // The signature of the URL covers the whole request. Twilio moves the parameters of a
@@ -373,12 +381,6 @@ impl Inner {
             .then_some(None)
             .ok_or(UNCOVERED.with_field(Field::query("bodySHA256")))
     }
-}
-
-pub(crate) fn is_form(head: &Parts) -> Result<bool, Rejection> {
-    let content_type = optional(head, "content-type")?.unwrap_or_default();
-    let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
-    Ok(media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
 }
 
 impl fmt::Debug for Twilio {

@@ -5,7 +5,7 @@ use http::request::Parts;
 use crate::{
     crypto::mac::{KeyMatch, Mac},
     outcome::rejection::Rejection,
-    parse::{form::Form, headers::optional},
+    parse::headers::optional,
 };
 
 pub(crate) const SETTINGS: &str = "x-twilio-webhooks-signature-settings";
@@ -44,17 +44,14 @@ fn setting<'a>(settings: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 pub(crate) fn matching_key<'a>(
     keys: impl Iterator<Item = &'a Mac>,
     url: [&str; 5],
-    form: Option<&Form>,
+    form: &[u8],
     signature: &[u8],
 ) -> Option<usize> {
     let mut matched = KeyMatch::new();
     for (index, key) in keys.enumerate() {
         let mut mac = key.clone();
         url.iter().for_each(|piece| mac.update(piece.as_bytes()));
-        for (name, value) in form.into_iter().flat_map(Form::iter) {
-            mac.update(name);
-            mac.update(value);
-        }
+        mac.update(form);
         matched.add(index, mac.finalize().matches(signature));
     }
     matched.accepted().ok()

@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     outcome::{kind::RejectionKind, rejection::Rejection},
-    parse::{encoding::Encoding, form::Form},
+    parse::{encoding::Encoding, headers::is_form},
     providers::own::{
         shared_token::put,
-        twilio::{SIGNATURE, Twilio, is_form},
+        twilio::{SIGNATURE, Twilio},
         twilio_url::body_hash,
     },
 };
@@ -33,10 +33,7 @@ impl crate::sign::sign::Sign for Twilio {
         let parameters = self.0.signed_parameters(&url, head, body)?;
         let mut mac = self.0.auth_tokens.first().cloned().ok_or(Rejection::mismatch())?;
         mac.update(url.as_bytes());
-        for (name, value) in parameters.iter().flat_map(Form::iter) {
-            mac.update(name);
-            mac.update(value);
-        }
+        mac.update(&parameters.unwrap_or_default());
         let signature = Encoding::Base64.encode(mac.finalize().as_bytes());
         put(head, &HeaderName::from_static(SIGNATURE), signature.as_bytes())?;
         Ok(None)

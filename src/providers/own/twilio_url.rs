@@ -1,6 +1,6 @@
 //! The forms of a URL that Twilio may have signed.
 
-use std::borrow::Cow;
+use std::iter;
 
 use subtle::ConstantTimeEq;
 
@@ -27,7 +27,10 @@ pub(crate) struct UrlForms<'a> {
     user: &'a str,
     host: &'a str,
     ports: [&'a str; 2],
-    rests: Vec<Cow<'a, str>>,
+    /// Path and query.
+    rest: &'a str,
+    /// Their optional forms.
+    other_rests: Vec<String>,
 }
 
 impl SignedUrls {
@@ -41,24 +44,25 @@ impl SignedUrls {
             ("", false) => ":80",
             _ => "",
         };
-        UrlForms { scheme, user, host, ports: [port, other_port], rests: self.rests(scheme, rest) }
+        let (ports, other_rests) = ([port, other_port], self.other_rests(scheme, rest));
+        UrlForms { scheme, user, host, ports, rest, other_rests }
     }
 
-    /// Returns the forms of path and query.
-    fn rests<'a>(&self, scheme: &str, rest: &'a str) -> Vec<Cow<'a, str>> {
-        let mut rests = vec![Cow::Borrowed(rest)];
+    /// Returns the optional forms of path and query.
+    fn other_rests(&self, scheme: &str, rest: &str) -> Vec<String> {
+        let mut rests = Vec::new();
         // At most one more, however a sender mixes them, because each costs a hash of the body.
         if let (true, Some((path, query))) = (self.legacy_query, rest.split_once('?')) {
             if query.contains('\'') {
-                rests.push(format!("{path}?{}", query.replace('\'', "%27")).into());
+                rests.push(format!("{path}?{}", query.replace('\'', "%27")));
             } else if query.contains("%27") {
-                rests.push(format!("{path}?{}", query.replace("%27", "'")).into());
+                rests.push(format!("{path}?{}", query.replace("%27", "'")));
             }
         }
         let is_web_socket = scheme.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("ws"));
         if self.trailing_slash && is_web_socket {
             let (path, query) = split_query(rest);
-            rests.push(format!("{path}/{query}").into());
+            rests.push(format!("{path}/{query}"));
         }
         rests
     }
@@ -68,11 +72,12 @@ impl UrlForms<'_> {
     /// Returns each form in pieces, the likeliest first: with and without user information, with
     /// and without the port.
     pub(crate) fn iter(&self) -> impl Iterator<Item = [&str; 5]> {
-        let Self { scheme, user, host, ports, rests } = self;
+        let Self { scheme, user, host, ports, rest, other_rests } = self;
+        let rests = iter::once(*rest).chain(other_rests.iter().map(String::as_str));
         let users = [Some(*user), (!user.is_empty()).then_some("")];
-        rests.iter().flat_map(move |rest| {
+        rests.flat_map(move |rest| {
             ports.iter().flat_map(move |port| {
-                users.into_iter().flatten().map(move |user| [*scheme, user, *host, *port, &**rest])
+                users.into_iter().flatten().map(move |user| [*scheme, user, *host, *port, rest])
             })
         })
     }

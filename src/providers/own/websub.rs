@@ -174,7 +174,7 @@ impl WebSub {
         Some(self.confirm(form.first("hub.mode")?, &form))
     }
 
-    fn confirm(&self, mode: &[u8], form: &Form) -> Result<Response<Bytes>, Rejection> {
+    fn confirm(&self, mode: &[u8], form: &Form<'_>) -> Result<Response<Bytes>, Rejection> {
         if mode == b"denied" {
             return Ok(Response::default());
         }
