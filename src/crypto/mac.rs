@@ -69,7 +69,6 @@ impl Algorithm {
 ///
 /// The two variants with states of twice the size are boxed: few providers use them, and all others
 /// would move that size with each request.
-#[derive(Clone)]
 pub(crate) enum Mac {
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
@@ -123,6 +122,19 @@ fn keyed<M: KeyInit>(key: &[u8]) -> M {
     M::new_from_slice(key).expect("HMAC accepts keys of any length")
 }
 
+impl Clone for Mac {
+    /// Inlined, because a MAC is cloned for each request, to where it stays.
+    #[inline]
+    fn clone(&self) -> Self {
+        match self {
+            Self::Sha1(mac) => Self::Sha1(mac.clone()),
+            Self::Sha256(mac) => Self::Sha256(mac.clone()),
+            Self::Sha384(mac) => Self::Sha384(mac.clone()),
+            Self::Sha512(mac) => Self::Sha512(mac.clone()),
+        }
+    }
+}
+
 impl fmt::Debug for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Mac([redacted])")
@@ -152,9 +164,9 @@ impl Tag {
         if ours.len() != theirs.len() {
             return Choice::from(0);
         }
-        // Compares words, of which every tag is a whole number: there are four times as many bytes.
+        // Compares words: there are eight times as many bytes. Only a tag of SHA-1 has a rest.
         let ((ours, our_rest), (theirs, their_rest)) = (ours.as_chunks(), theirs.as_chunks());
-        let word = |bytes: &[u8; 4]| u32::from_ne_bytes(*bytes);
+        let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
         ours.iter().zip(theirs).fold(our_rest.ct_eq(their_rest), |is_same, (ours, theirs)| {
             is_same & word(ours).ct_eq(&word(theirs))
         })

@@ -27,6 +27,10 @@ pub struct BufferedBody {
 }
 
 impl BufferedBody {
+    pub(crate) const fn empty() -> Self {
+        Self::new(Bytes::new(), None)
+    }
+
     pub(crate) const fn new(data: Bytes, trailers: Option<Box<HeaderMap>>) -> Self {
         Self { data, trailers }
     }

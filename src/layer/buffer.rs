@@ -21,7 +21,7 @@ const SMALL: usize = 64 << 10;
 /// a million tiny frames cost no more than their bytes.
 #[derive(Debug, Default)]
 pub(crate) struct BodyBuffer {
-    declared: usize,
+    pub(crate) declared: usize,
     bytes: Gathered,
     reservation: Reservation,
 }

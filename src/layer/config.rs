@@ -24,6 +24,12 @@ use crate::{
     },
 };
 
+/// A layer's source of verifiers and its settings, which each request holds.
+pub(crate) struct Shared<M> {
+    pub(crate) source: M,
+    pub(crate) config: Arc<Config>,
+}
+
 /// The settings of a layer.
 #[derive(Clone)]
 pub(crate) struct Config {

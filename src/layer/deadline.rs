@@ -1,12 +1,11 @@
 //! Time limits on reading a body.
 
 use std::{
+    future::Future,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
-
-use pin_project_lite::pin_project;
 
 #[cfg(feature = "tokio")]
 pub(crate) use tokio::time::Instant;
@@ -23,15 +22,13 @@ type Sleep = std::future::Pending<()>;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Instant {}
 
-pin_project! {
-    /// A timer that its first poll creates, when a body first makes the request wait.
-    ///
-    /// A body that has arrived completely costs no timer.
-    #[derive(Default)]
-    pub(crate) struct Timer {
-        #[pin]
-        sleep: Option<Sleep>,
-    }
+/// A timer that its first poll creates, when a body first makes the request wait.
+///
+/// A body that has arrived completely costs no timer. The timer is boxed, because all other
+/// requests would carry its size.
+#[derive(Default)]
+pub(crate) struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
@@ -40,12 +37,8 @@ impl Timer {
     /// # Panics
     ///
     /// Panics under the same condition as [`poll_until`](Self::poll_until).
-    pub(crate) fn poll_for(
-        self: Pin<&mut Self>,
-        time: Option<Duration>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        let end = self.sleep.as_ref().map_or_else(|| time.and_then(after), end_of);
+    pub(crate) fn poll_for(&mut self, time: Option<Duration>, cx: &mut Context<'_>) -> Poll<()> {
+        let end = self.sleep.as_ref().map_or_else(|| time.and_then(after), |sleep| end_of(sleep));
         self.poll_until(end, cx)
     }
 
@@ -56,22 +49,17 @@ impl Timer {
     /// # Panics
     ///
     /// Panics in a Tokio runtime whose timer is disabled.
-    pub(crate) fn poll_until(
-        self: Pin<&mut Self>,
-        end: Option<Instant>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        let mut this = self.project();
+    pub(crate) fn poll_until(&mut self, end: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(end) = end else {
             return Poll::Pending;
         };
-        match this.sleep.as_mut().as_pin_mut() {
-            Some(sleep) => reset(sleep, end),
-            None if is_available() => this.sleep.set(sleep_until(end)),
+        match &mut self.sleep {
+            Some(sleep) => reset(sleep.as_mut(), end),
+            None if is_available() => self.sleep = sleep_until(end).map(Box::pin),
             None => return Poll::Pending,
         }
-        if let Some(sleep) = this.sleep.as_pin_mut()
-            && sleep.poll(cx).is_ready()
+        if let Some(sleep) = &mut self.sleep
+            && sleep.as_mut().poll(cx).is_ready()
         {
             return Poll::Ready(());
         }

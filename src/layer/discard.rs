@@ -67,7 +67,7 @@ impl Draining {
     pub(crate) fn poll<B>(
         &mut self,
         body: Pin<&mut B>,
-        timer: Pin<&mut Timer>,
+        timer: &mut Timer,
         config: &Config,
         cx: &mut Context<'_>,
     ) -> Poll<Response<Bytes>>
@@ -138,7 +138,7 @@ impl Draining {
     }
 
     /// Waits for more bytes, while there is a place and time.
-    fn wait(&mut self, timer: Pin<&mut Timer>, config: &Config, cx: &mut Context<'_>) -> Poll<()> {
+    fn wait(&mut self, timer: &mut Timer, config: &Config, cx: &mut Context<'_>) -> Poll<()> {
         let Drain { timeout, idle_timeout, .. } = config.drain;
         if self.place.reserve(1, &config.drain_places, NoRoom::EvictOldest, cx.waker()).is_err() {
             return Poll::Ready(());

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    future::Future,
     ops::ControlFlow,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -18,42 +19,28 @@ use crate::{
         budget::Reservation,
         buffer::reserve,
         config::Config,
-        deadline::Timer,
-        discard::{Draining, closing},
-        evidence::Evidence,
-        read::{Interrupted, Purpose, Reading},
-        respond::{EarlyResponse, Refused, respond},
-        step::{Exchange, Input, Next, Step, StepOwned, StepProjection, Task},
+        exchange::{Decided, Exchange, Found, StateOf},
+        read::{Interrupted, Reading},
+        respond::{EarlyResponse, Refused},
+        step::{Early, Input, Next, Step, StepOwned, StepProjection, Task},
         take::take,
-        verification::{Verification, begin, finish, verify},
     },
-    observe::{kind::EventKind, recorder::Recorder},
-    outcome::{rejection::Rejection, verified::Verified},
+    observe::kind::EventKind,
+    outcome::rejection::Rejection,
     panic::catch_panic,
-    parse::headers::{awaits_continue, check_transfer_encoding, is_http1},
     verifier::{
         context,
-        source::{FoundByHead, LookUpByBody, Source, sealed},
-        verifier::Verifier,
+        source::{LookUpByBody, Source, sealed},
     },
 };
 
-type State<M> = <<M as sealed::Engine>::Verifier as Verifier>::State;
-
-/// The verification of the requests of this source.
-pub(crate) type VerificationOf<M> =
-    Verification<<M as sealed::Engine>::Verifier, State<M>, <M as sealed::Engine>::BodyLookUp>;
-
-/// An early response to a request of this source.
-type RefusedOf<M> = Refused<<M as sealed::Engine>::Verifier>;
+type LookUp<M> = <<M as sealed::Engine>::BodyLookUp as LookUpByBody>::Future;
 
 /// The states of the requests of this source, in front of this service.
 pub(crate) type StepOf<M, S, B> = Step<
-    M,
     <M as sealed::Engine>::HeadLookUp,
-    <<M as sealed::Engine>::BodyLookUp as LookUpByBody>::Future,
-    VerificationOf<M>,
-    S,
+    StateOf<M>,
+    LookUp<M>,
     <S as Service<Request<BufferedBody>>>::Future,
     B,
 >;
@@ -64,9 +51,8 @@ where
     M: Source,
     S: Service<Request<BufferedBody>>,
 {
+    pub(crate) exchange: &'a mut Exchange<M, S>,
     pub(crate) step: Pin<&'a mut StepOf<M, S, B>>,
-    pub(crate) config: &'a Config,
-    pub(crate) recorder: &'a mut Recorder,
 }
 
 impl<M, S, B> Engine<'_, M, S, B>
@@ -75,81 +61,37 @@ where
     S: Service<Request<BufferedBody>>,
     B: Body,
 {
-    /// Handles a request for which the source failed before it returned a future.
-    pub(crate) fn failed(&mut self) -> Next {
-        let (rejection, exchange, body) = take!(
-            self.step, StepOwned::Failed { rejection, exchange, body } => (rejection, exchange, body)
-        );
-        self.begun(Err(rejection.into()), exchange, body)
-    }
-
-    /// Passes the head to the verifier that was found.
-    pub(crate) fn made(
-        &mut self,
-        found: Result<FoundByHead<M::Verifier, M::BodyLookUp>, Rejection>,
-    ) -> Next {
-        let (exchange, body) =
-            take!(self.step, StepOwned::Make { exchange, body, .. } => (exchange, body));
-        let verification = found.map_err(Refused::from).and_then(|found| {
-            if let FoundByHead::Verifier(verifier) = &found {
-                self.recorder.found(verifier, &exchange.head);
-            }
-            begin(found, &self.config.context(&exchange.head))
-        });
-        self.begun(verification, exchange, body)
-    }
-
-    /// Reads the body, or decides on it if it has already been read.
-    fn begun(
-        &mut self,
-        verification: Result<VerificationOf<M>, RefusedOf<M>>,
-        exchange: Exchange<S>,
-        body: Input<B>,
-    ) -> Next {
-        let report_only = |refused| {
-            let (rejection, suspect) = self.config.report_only(refused)?;
-            Ok(Verification::Rejected(rejection, suspect))
-        };
-        let verification = verification.or_else(report_only).and_then(|verification| {
-            check_transfer_encoding(&exchange.head)?;
-            Ok(verification)
-        });
+    /// Passes the head to the verifier that was looked up by it.
+    pub(crate) fn made(&mut self, found: Found<M>) -> Next {
+        let body = take!(self.step, StepOwned::Make { body, .. } => body);
         match body {
-            Input::Unread(body) => self.read(verification, exchange, body),
-            Input::Read(body, reservation) => {
-                let updated = verification.and_then(|mut verification| {
-                    verification.update(body.bytes(), self.config)?;
-                    Ok(verification)
-                });
-                match updated {
-                    Ok(verification) => self.decide(verification, exchange, body, reservation),
-                    Err(refused) => self.respond(refused, exchange, &body),
-                }
+            Input::Unread(body) => {
+                let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+                self.step.set(Step::read(Reading::new(declared, false), body));
+                let StepProjection::Body { task, body, .. } = self.step.as_mut().project() else {
+                    unreachable!("this step has just been set");
+                };
+                self.exchange.begin(Some(found), task, &*body)
             }
+            Input::Read(body, reservation) => self.begin_read(Some(found), body, reservation),
         }
     }
 
-    /// Starts to read the body, unless its declared length exceeds the limit or has no room.
-    fn read(
+    /// Runs all steps of the verifier, for a body that could have been a first contact.
+    fn begin_read(
         &mut self,
-        verification: Result<VerificationOf<M>, RefusedOf<M>>,
-        exchange: Exchange<S>,
-        body: B,
+        found: Option<Found<M>>,
+        body: BufferedBody,
+        reservation: Reservation,
     ) -> Next {
-        let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        let checked = verification.and_then(|verification| {
-            self.config.check_declared(declared, &exchange.head)?;
-            Ok(verification)
+        let mut reading = Reading::new(body.bytes().len(), false);
+        let judged = self.exchange.judge_head(found, &mut reading);
+        let decided = judged.and_then(|()| {
+            let Exchange { decider, shared, .. } = &*self.exchange;
+            reading.update(body.bytes(), decider.verifier(&shared.source), &shared.config)?;
+            self.exchange.decide(&mut reading, body.bytes())
         });
-        match checked {
-            Ok(verification) => {
-                let reading = Reading::new(Purpose::Verify(verification), declared);
-                let task = Task::Read(exchange, reading);
-                self.step.set(Step::Body { task, body, timer: Timer::default() });
-                ControlFlow::Continue(())
-            }
-            Err(refused) => self.respond_unread(refused, exchange, body),
-        }
+        self.decided(decided, body, reservation)
     }
 
     /// Polls the body, to verify it or to discard it.
@@ -160,205 +102,115 @@ where
         let StepProjection::Body { task, mut body, timer } = self.step.as_mut().project() else {
             unreachable!("the step was in another state when it was polled");
         };
-        let (exchange, reading) = match task {
-            Task::Read(exchange, reading) => (exchange, reading),
+        let Exchange { decider, shared, .. } = &*self.exchange;
+        let reading = match task {
+            Task::Read(reading) => reading,
             Task::Discard(draining) => {
-                let response = ready!(draining.poll(body, timer, self.config, cx));
+                let response = ready!(draining.poll(body, timer, &shared.config, cx));
                 return Poll::Ready(ControlFlow::Break(response));
             }
         };
-        match ready!(reading.poll(body.as_mut(), timer, self.config, cx)) {
-            Ok(()) => Poll::Ready(self.read_to_end()),
-            Err(Interrupted { early, is_broken }) => {
-                let head = &exchange.head;
-                let is_http1 = is_http1(head);
-                // Bodies that were not read are not explained.
-                let (response, _) = respond(early, head, self.config, self.recorder);
-                if is_broken || !self.config.drains(&*body) {
-                    return Poll::Ready(ControlFlow::Break(closing(response, is_http1)));
+        let verifier = decider.verifier(&shared.source).filter(|_| !reading.is_of_contact);
+        let read = ready!(reading.poll(body.as_mut(), timer, verifier, &shared.config, cx));
+        if let Err(Interrupted { early, is_broken }) = read {
+            return Poll::Ready(match self.exchange.interrupt(early, is_broken, &*body) {
+                Early::Send(response) => ControlFlow::Break(response),
+                Early::Drain(draining) => {
+                    // Frees the bytes that were read, their share of the budget, and the keys.
+                    *task = Task::Discard(draining);
+                    ControlFlow::Continue(())
                 }
-                // Frees the bytes that were read, their share of the budget, the keys, and the
-                // clone of the inner service.
-                let none = Evidence::none();
-                *task = Task::Discard(Draining::new(response, is_http1, none, self.config));
-                Poll::Ready(ControlFlow::Continue(()))
-            }
+            });
         }
-    }
-
-    /// Decides on a body that has been read completely.
-    fn read_to_end(&mut self) -> Next {
-        let (exchange, reading) = take!(
-            self.step,
-            StepOwned::Body { task: Task::Read(exchange, reading), .. } => (exchange, reading)
-        );
-        let (purpose, body, reservation) = reading.finish();
-        match purpose {
-            Purpose::Contact(source) => self.contact(&source, exchange, body, reservation),
-            Purpose::Verify(verification) => self.decide(verification, exchange, body, reservation),
+        let (body, reservation) = reading.take_body();
+        if reading.is_of_contact {
+            return Poll::Ready(self.contact(body, reservation));
         }
+        let decided = self.exchange.decide(reading, body.bytes());
+        Poll::Ready(self.decided(decided, body, reservation))
     }
 
     /// Responds to a first contact, or asks for the verifier of any other request.
-    fn contact(
-        &mut self,
-        source: &M,
-        exchange: Exchange<S>,
-        body: BufferedBody,
-        reservation: Reservation,
-    ) -> Next {
-        let request = self.config.context(&exchange.head);
-        let answered = catch_panic(|| answer_contact(source, self.config, &request, body.bytes()));
-        let look_up = match answered {
+    fn contact(&mut self, body: BufferedBody, reservation: Reservation) -> Next {
+        let Exchange { shared, .. } = &*self.exchange;
+        let request = shared.config.context(self.exchange.head());
+        let answered =
+            catch_panic(|| answer_contact(&shared.source, &shared.config, &request, body.bytes()));
+        let failed = match answered {
             Ok(Some(response)) => {
                 let answer = EarlyResponse::FirstContact(Box::new(response));
-                return self.respond(answer.into(), exchange, &body);
+                return ControlFlow::Break(self.exchange.refuse(answer.into(), body.bytes()));
             }
-            Ok(None) => catch_panic(|| source.look_up_by_head(&request, &self.config.shared())),
-            Err(panic) => Err(panic),
-        };
-        let body = Input::Read(body, reservation);
-        self.step.set(match look_up {
-            Ok(look_up) => Step::Make { look_up, exchange, body },
-            Err(rejection) => Step::Failed { rejection, exchange, body },
-        });
-        ControlFlow::Continue(())
-    }
-
-    /// Decides on a body, or looks up the verifier by it.
-    fn decide(
-        &mut self,
-        verification: VerificationOf<M>,
-        exchange: Exchange<S>,
-        body: BufferedBody,
-        reservation: Reservation,
-    ) -> Next {
-        self.recorder.body_read(body.bytes());
-        let verdict = match verification {
-            Verification::Verifier(verifier, mut state) => {
-                let request = self.config.context(&exchange.head);
-                finish(&verifier, &mut state, &request, body.bytes())
-                    .map_err(|early| Refused::by(verifier, early))
-            }
-            Verification::AfterBody(look_up) => {
-                match catch_panic(|| look_up.look_up(&exchange.head, body.bytes())) {
-                    Ok(future) => {
-                        self.step.set(Step::LookUp { future, exchange, body, reservation });
-                        return ControlFlow::Continue(());
-                    }
-                    Err(panic) => Err(panic.into()),
+            Ok(None) => match self.exchange.look_up() {
+                Some(Ok(look_up)) => {
+                    self.step.set(Step::Make { look_up, body: Input::Read(body, reservation) });
+                    return ControlFlow::Continue(());
                 }
-            }
-            Verification::Rejected(rejection, suspect) => {
-                Err(Refused { early: rejection.into(), suspect })
-            }
+                Some(Err(panic)) => Some(Err(panic)),
+                None => None,
+            },
+            Err(panic) => Some(Err(panic)),
         };
-        self.admit(verdict, exchange, body)
+        self.begin_read(failed, body, reservation)
     }
 
     /// Polls the lookup by the body. While it waits, the budget covers the body.
     pub(crate) fn poll_look_up(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let StepProjection::LookUp { future, body, reservation, .. } = self.step.as_mut().project()
+        let StepProjection::LookUp { future, body, reservation } = self.step.as_mut().project()
         else {
-            unreachable!("the step was in another state when it was polled")
+            unreachable!("the step was in another state when it was polled");
         };
         let found = match catch_panic(|| future.poll(cx)) {
             Ok(Poll::Ready(found)) => found,
             Ok(Poll::Pending) => {
                 let len = body.bytes().len();
-                match reserve(reservation, len, len, &self.config.budget, cx.waker()) {
+                let budget = &self.exchange.shared.config.budget;
+                match reserve(reservation, len, len, budget, cx.waker()) {
                     Ok(()) => return Poll::Pending,
                     Err(overload) => Err(Rejection::new(overload)),
                 }
             }
             Err(panic) => Err(panic),
         };
-        Poll::Ready(self.looked_up(found))
-    }
-
-    /// Runs the verifier that was looked up by the body.
-    fn looked_up(&mut self, found: Result<M::Verifier, Rejection>) -> Next {
-        let (exchange, body, _reservation) = take!(
-            self.step,
-            StepOwned::LookUp { exchange, body, reservation, .. } => (exchange, body, reservation)
+        let (body, reservation) = take!(
+            self.step, StepOwned::LookUp { body, reservation, .. } => (body, reservation)
         );
-        let verdict = found.map_err(Refused::from).and_then(|verifier| {
-            self.recorder.found(&verifier, &exchange.head);
-            let request = self.config.context(&exchange.head);
-            let verdict = verify(&verifier, &request, body.bytes());
-            verdict.map_err(|early| Refused::by(verifier, early))
-        });
-        self.admit(verdict, exchange, body)
+        let decided = self.exchange.decide_at_once(found, body.bytes());
+        Poll::Ready(self.decided(decided, body, reservation))
     }
 
-    /// Marks the request and prepares the call of the inner service, or responds.
-    fn admit(
+    /// Passes a request on, looks its verifier up by the body, or responds.
+    fn decided(
         &mut self,
-        verdict: Result<Verified, RefusedOf<M>>,
-        mut exchange: Exchange<S>,
+        decided: Result<Decided<LookUp<M>>, Refused>,
         body: BufferedBody,
+        reservation: Reservation,
     ) -> Next {
-        let head = &mut exchange.head;
-        if let Err(refused) = self.config.admit(verdict, head, body.bytes(), self.recorder) {
-            return self.respond(refused, exchange, &body);
-        }
-        self.recorder.insert_into(&mut head.extensions);
-        let Exchange { head, inner } = exchange;
-        self.step.set(Step::Ready { inner, request: Request::from_parts(head, body) });
+        self.step.set(match decided {
+            Ok(Decided::Forward) => Step::Ready { body },
+            Ok(Decided::LookUp(future)) => Step::LookUp { future, body, reservation },
+            Err(refused) => {
+                return ControlFlow::Break(self.exchange.refuse(refused, body.bytes()));
+            }
+        });
         ControlFlow::Continue(())
     }
 
     /// Calls the inner service with the request. Its clone is dropped before its future is polled.
-    pub(crate) fn call(&mut self) -> Next {
-        let (mut inner, request) =
-            take!(self.step, StepOwned::Ready { inner, request } => (inner, request));
-        let Self { step, recorder, .. } = self;
-        recorder.watch(|| step.set(Step::Call { future: inner.call(request) }));
+    pub(crate) fn call(&mut self, body: BufferedBody) -> Next {
+        let Self { exchange, step } = self;
+        let (head, mut inner) = exchange.take_request();
+        let watch = exchange.recorder.watch();
+        step.set(Step::Call { future: inner.call(Request::from_parts(head, body)) });
+        drop(inner);
+        watch.done();
         ControlFlow::Continue(())
     }
 
     /// Ends the request with the status of the inner service, or without one if it failed.
     pub(crate) fn completed(&mut self, status: Option<StatusCode>) {
         self.step.set(Step::Done);
-        self.recorder.end(EventKind::Completed { status });
-    }
-
-    /// Responds to a request whose body has been read.
-    fn respond(
-        &mut self,
-        refused: RefusedOf<M>,
-        exchange: Exchange<S>,
-        body: &BufferedBody,
-    ) -> Next {
-        let Exchange { head, inner } = exchange;
-        drop(inner);
-        let (response, rejected) = respond(refused.early, &head, self.config, self.recorder);
-        let (explaining, body) = (&self.config.explaining, body.bytes());
-        explaining.evidence(rejected, refused.suspect, || head, body.len()).explain(body);
-        ControlFlow::Break(response)
-    }
-
-    /// Responds to a request of whose body no frame has been polled.
-    fn respond_unread(&mut self, refused: RefusedOf<M>, exchange: Exchange<S>, body: B) -> Next {
-        let Exchange { head, inner } = exchange;
-        drop(inner);
-        let (response, rejected) = respond(refused.early, &head, self.config, self.recorder);
-        let is_http1 = is_http1(&head);
-        // A sender that waits for `100 Continue` sends nothing, and polling the body would ask for
-        // it.
-        if !body.is_end_stream() && (awaits_continue(&head) || !self.config.drains(&body)) {
-            return ControlFlow::Break(closing(response, is_http1));
-        }
-        let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        let explaining = &self.config.explaining;
-        let evidence = explaining.evidence(rejected, refused.suspect, || head, declared);
-        if body.is_end_stream() {
-            evidence.explain(&Bytes::new());
-            return ControlFlow::Break(response);
-        }
-        let task = Task::Discard(Draining::new(response, is_http1, evidence, self.config));
-        self.step.set(Step::Body { task, body, timer: Timer::default() });
-        ControlFlow::Continue(())
+        self.exchange.recorder.end(EventKind::Completed { status });
     }
 }
 

@@ -77,7 +77,7 @@ impl Explaining {
     pub(crate) fn evidence<V: Verifier>(
         &self,
         rejected: Option<Arc<Attempt>>,
-        suspect: Suspect<V>,
+        suspect: impl FnOnce() -> Option<V>,
         head: impl FnOnce() -> Parts,
         len: usize,
     ) -> Evidence {
@@ -87,7 +87,7 @@ impl Explaining {
         };
         let Some(explainer) = &self.explainer else { return Evidence::none() };
         // Subscribers are user code, and so are the values in a head.
-        catch_panic(|| self.pending(attempt, explainer, suspect, head()))
+        catch_panic(|| self.pending(attempt, explainer, suspect(), head()))
             .map_or_else(|_| Evidence::none(), |pending| Evidence(Some(Box::new(pending))))
     }
 
@@ -95,7 +95,7 @@ impl Explaining {
         &self,
         attempt: Arc<Attempt>,
         explainer: &Arc<Explainer>,
-        suspect: Suspect<V>,
+        suspect: Option<V>,
         head: Parts,
     ) -> Pending {
         let (here, explainer) = (Here::now(), Arc::clone(explainer));
@@ -109,7 +109,7 @@ impl Explaining {
             let request = Context::new(&head).at(&clock);
             let layers = layers::others(own.as_ref());
             let explanation =
-                explain(&explainer, suspect.0.as_deref(), &attempt, &request, body, layers);
+                explain(&explainer, suspect.as_ref(), &attempt, &request, body, layers);
             // A verifier may accept now what it rejected before.
             if let Some(explanation) = explanation.filter(|it| !it.is_accepted()) {
                 attempt.explained.set(explanation);
@@ -157,20 +157,6 @@ fn explain<V: Verifier>(
             Some(explainer.search_head(rejection, request, body))
         }
         (None, _) => None,
-    }
-}
-
-/// The verifier that rejected a request, if one did. It is boxed, because the results of accepted
-/// requests have room for it, and are moved often.
-pub(crate) struct Suspect<V>(Option<Box<V>>);
-
-impl<V> Suspect<V> {
-    pub(crate) const fn none() -> Self {
-        Self(None)
-    }
-
-    pub(crate) fn of(verifier: V) -> Self {
-        Self(Some(Box::new(verifier)))
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fmt,
     future::Future,
+    mem,
     ops::ControlFlow,
     pin::Pin,
     sync::Arc,
@@ -18,14 +19,13 @@ use tower_service::Service;
 use crate::{
     layer::{
         body::{BufferedBody, ResponseBody},
-        config::Config,
-        deadline::Timer,
+        config::Shared,
         engine::{Engine, StepOf, poll_source},
-        read::{Purpose, Reading},
-        step::{Exchange, Input, Step, StepProjection, Task},
+        exchange::{Decider, Exchange},
+        read::Reading,
+        step::{Input, Step, StepProjection, Task},
     },
     observe::recorder::Recorder,
-    outcome::rejection::Rejection,
     verifier::source::Source,
 };
 
@@ -36,9 +36,7 @@ pin_project! {
         M: Source,
         S: Service<Request<BufferedBody>>,
     {
-        config: Arc<Config>,
-        // Reports to the observers how the request ended, also when this future is dropped.
-        recorder: Recorder,
+        exchange: Exchange<M, S>,
         #[pin]
         step: StepOf<M, S, B>,
     }
@@ -50,35 +48,49 @@ where
     S: Service<Request<BufferedBody>>,
     B: Body,
 {
+    /// Creates the future of a request. The state of its verifier is written where it stays.
+    #[inline]
     pub(crate) fn new(
-        head: Parts,
-        body: B,
-        look_up: Result<M::HeadLookUp, Rejection>,
-        inner: S,
-        config: Arc<Config>,
+        shared: Arc<Shared<M>>,
         recorder: Recorder,
-    ) -> Self {
-        let (exchange, body) = (Exchange { head, inner }, Input::Unread(body));
-        let step = match look_up {
-            Ok(look_up) => Step::Make { look_up, exchange, body },
-            Err(rejection) => Step::Failed { rejection, exchange, body },
-        };
-        Self { config, recorder, step }
-    }
-
-    /// Creates the future of a request that may be a first contact.
-    pub(crate) fn of_contact(
         head: Parts,
-        body: B,
-        source: M,
         inner: S,
-        config: Arc<Config>,
-        recorder: Recorder,
+        body: B,
     ) -> Self {
         let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        let reading = Reading::new(Purpose::Contact(source), declared);
-        let task = Task::Read(Exchange { head, inner }, reading);
-        Self { config, recorder, step: Step::Body { task, body, timer: Timer::default() } }
+        let first_contacts = &shared.config.defaults.first_contacts;
+        let is_of_contact = first_contacts.may_be(&head, body.size_hint().exact());
+        let request = Some((head, inner));
+        let mut future = Self {
+            exchange: Exchange { shared, recorder, decider: Decider::Source, request },
+            step: Step::read(Reading::new(declared, is_of_contact), body),
+        };
+        // A first contact needs no verifier, so no lookup starts before the body shows whether it
+        // is one.
+        if !is_of_contact {
+            future.begin();
+        }
+        future
+    }
+
+    /// Passes the head to the verifier, or starts to look the verifier up.
+    fn begin(&mut self) {
+        let Self { exchange, step } = self;
+        let found = match exchange.look_up() {
+            Some(Ok(look_up)) => {
+                if let Step::Body { body, .. } = mem::replace(step, Step::Done) {
+                    *step = Step::Make { look_up, body: Input::Unread(body) };
+                }
+                return;
+            }
+            Some(Err(panic)) => Some(Err(panic)),
+            None => None,
+        };
+        if let Step::Body { task, body, .. } = step
+            && let ControlFlow::Break(response) = exchange.begin(found, task, body)
+        {
+            *step = Step::Respond { response };
+        }
     }
 }
 
@@ -93,30 +105,34 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut engine = Engine { step: this.step, config: this.config, recorder: this.recorder };
+        let mut engine = Engine { exchange: this.exchange, step: this.step };
         loop {
             let next = match engine.step.as_mut().project() {
-                StepProjection::Failed { .. } => engine.failed(),
                 StepProjection::Make { look_up, .. } => {
                     let found = ready!(poll_source(look_up, cx));
                     engine.made(found)
                 }
                 StepProjection::Body { .. } => ready!(engine.poll_body(cx)),
                 StepProjection::LookUp { .. } => ready!(engine.poll_look_up(cx)),
-                StepProjection::Ready { inner, .. } => {
-                    match ready!(engine.recorder.watch(|| inner.poll_ready(cx))) {
-                        Ok(()) => engine.call(),
-                        Err(error) => {
-                            engine.completed(None);
-                            return Poll::Ready(Err(error));
-                        }
+                StepProjection::Ready { body } => match ready!(engine.exchange.poll_inner(cx)) {
+                    Ok(()) => {
+                        let body = mem::replace(body, BufferedBody::empty());
+                        engine.call(body)
                     }
-                }
+                    Err(error) => {
+                        engine.completed(None);
+                        return Poll::Ready(Err(error));
+                    }
+                },
                 StepProjection::Call { future } => {
-                    let response = ready!(engine.recorder.watch(|| future.poll(cx)));
+                    let watch = engine.exchange.recorder.watch();
+                    let response = future.poll(cx);
+                    watch.done();
+                    let response = ready!(response);
                     engine.completed(response.as_ref().ok().map(Response::status));
                     return Poll::Ready(response.map(|response| response.map(ResponseBody::inner)));
                 }
+                StepProjection::Respond { response } => ControlFlow::Break(mem::take(response)),
                 StepProjection::Done => panic!("`ResponseFuture` polled after completion"),
             };
             if let ControlFlow::Break(response) = next {
@@ -134,14 +150,14 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match &self.step {
-            Step::Failed { .. } => "Failed",
             Step::Make { .. } => "Make",
-            Step::Body { task: Task::Read(_, reading), .. } if reading.is_of_contact() => "Contact",
+            Step::Body { task: Task::Read(reading), .. } if reading.is_of_contact => "Contact",
             Step::Body { task: Task::Read(..), .. } => "Read",
             Step::Body { task: Task::Discard(_), .. } => "Drain",
             Step::LookUp { .. } => "LookUp",
             Step::Ready { .. } => "Ready",
             Step::Call { .. } => "Call",
+            Step::Respond { .. } => "Respond",
             Step::Done => "Done",
         };
         f.debug_struct("ResponseFuture").field("step", &step).finish_non_exhaustive()

@@ -20,6 +20,7 @@ pub(crate) mod evidence;
 #[cfg(not(feature = "explain"))]
 #[path = "no_evidence.rs"]
 pub(crate) mod evidence;
+pub(crate) mod exchange;
 #[cfg(feature = "explain")]
 pub(crate) mod explanations;
 pub(crate) mod future;

@@ -1,6 +1,6 @@
 //! Replacement for `evidence.rs` without the feature `explain`: no request is kept.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -23,23 +23,11 @@ impl Explaining {
     pub(crate) fn evidence<V: Verifier>(
         &self,
         _: Option<Arc<Attempt>>,
-        _: Suspect<V>,
+        _: impl FnOnce() -> Option<V>,
         _: impl FnOnce() -> Parts,
         _: usize,
     ) -> Evidence {
         Evidence
-    }
-}
-
-pub(crate) struct Suspect<V>(PhantomData<fn() -> V>);
-
-impl<V> Suspect<V> {
-    pub(crate) const fn none() -> Self {
-        Self(PhantomData)
-    }
-
-    pub(crate) fn of(_: V) -> Self {
-        Self::none()
     }
 }
 

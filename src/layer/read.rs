@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -13,8 +14,13 @@ use http_body_util::LengthLimitError;
 
 use crate::{
     layer::{
-        body::BufferedBody, budget::Reservation, buffer::BodyBuffer, config::Config,
-        deadline::Timer, respond::EarlyResponse, verification::Verification,
+        body::BufferedBody,
+        budget::Reservation,
+        buffer::BodyBuffer,
+        config::Config,
+        deadline::Timer,
+        respond::{EarlyResponse, Refused},
+        verification::update,
     },
     outcome::{kind::RejectionKind, rejection::Rejection},
     verifier::verifier::Verifier,
@@ -24,18 +30,15 @@ use crate::{
 pub(crate) const FRAMES_PER_TURN: usize = 64;
 
 /// A body that is being read.
-pub(crate) struct Reading<M, V> {
-    purpose: Purpose<M, V>,
+pub(crate) struct Reading<T> {
+    /// `true` if the request may be a first contact. No verifier has seen its head.
+    pub(crate) is_of_contact: bool,
+    /// State of the verifier, if it has accepted the head.
+    pub(crate) state: Option<T>,
+    /// The rejection of a request that report-only mode forwards.
+    pub(crate) rejected: Option<Box<Refused>>,
     buffer: BodyBuffer,
     trailers: Option<Box<HeaderMap>>,
-}
-
-/// The purpose of reading a body.
-pub(crate) enum Purpose<M, V> {
-    /// The request may be a first contact. The source has not been asked for a verifier.
-    Contact(M),
-    /// The head has been accepted, and the body is verified.
-    Verify(V),
 }
 
 /// A body that was not read to its end.
@@ -45,30 +48,51 @@ pub(crate) struct Interrupted {
     pub(crate) is_broken: bool,
 }
 
-impl<M, V> Reading<M, V> {
+impl<T> Reading<T> {
     /// Creates the state for a body that is declared to be at least this long.
-    pub(crate) fn new(purpose: Purpose<M, V>, declared: usize) -> Self {
-        Self { purpose, buffer: BodyBuffer::new(declared), trailers: None }
+    pub(crate) fn new(declared: usize, is_of_contact: bool) -> Self {
+        let buffer = BodyBuffer::new(declared);
+        Self { is_of_contact, state: None, rejected: None, buffer, trailers: None }
     }
 
-    /// Returns the purpose of reading the body, the body, and its share of the byte budget.
-    pub(crate) fn finish(self) -> (Purpose<M, V>, BufferedBody, Reservation) {
-        let (bytes, reservation) = self.buffer.finish();
-        (self.purpose, BufferedBody::new(bytes, self.trailers), reservation)
+    /// Returns the length of which the body is declared to be at least.
+    pub(crate) const fn declared(&self) -> usize {
+        self.buffer.declared
     }
 
-    /// Returns whether the body may be a first contact.
-    pub(crate) const fn is_of_contact(&self) -> bool {
-        matches!(self.purpose, Purpose::Contact(_))
+    /// Takes the body, and its share of the byte budget.
+    pub(crate) fn take_body(&mut self) -> (BufferedBody, Reservation) {
+        let (bytes, reservation) = mem::take(&mut self.buffer).finish();
+        (BufferedBody::new(bytes, self.trailers.take()), reservation)
     }
-}
 
-impl<M, V: Verifier, L> Reading<M, Verification<V, V::State, L>> {
+    /// Keeps the rejection of a request that report-only mode forwards, or returns it.
+    #[cold]
+    pub(crate) fn reject(&mut self, refused: Refused, config: &Config) -> Result<(), Refused> {
+        self.rejected = Some(Box::new(config.report_only(refused)?));
+        self.state = None;
+        Ok(())
+    }
+
+    /// Passes bytes of the body to the verifier.
+    pub(crate) fn update<V: Verifier<State = T>>(
+        &mut self,
+        chunk: &[u8],
+        verifier: Option<&V>,
+        config: &Config,
+    ) -> Result<(), Refused> {
+        match verifier.map_or(Ok(()), |verifier| update(verifier, &mut self.state, chunk)) {
+            Ok(()) => Ok(()),
+            Err(panic) => self.reject(panic.into(), config),
+        }
+    }
+
     /// Reads the body to its end, within the limits on its length and time.
-    pub(crate) fn poll<B>(
+    pub(crate) fn poll<V: Verifier<State = T>, B>(
         &mut self,
         mut body: Pin<&mut B>,
-        timer: Pin<&mut Timer>,
+        timer: &mut Timer,
+        verifier: Option<&V>,
         config: &Config,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Interrupted>>
@@ -86,7 +110,7 @@ impl<M, V: Verifier, L> Reading<M, Verification<V, V::State, L>> {
                 Poll::Pending => return self.wait(timer, config, cx),
             };
             let read = match frame.into_data() {
-                Ok(data) => self.data(data, config),
+                Ok(data) => self.data(data, verifier, config),
                 Err(frame) => frame.into_trailers().map_or(Ok(()), |more| self.trailers(&more)),
             };
             if let Err(early) = read {
@@ -99,15 +123,18 @@ impl<M, V: Verifier, L> Reading<M, Verification<V, V::State, L>> {
         self.wait(timer, config, cx)
     }
 
-    fn data(&mut self, mut data: impl Buf, config: &Config) -> Result<(), EarlyResponse> {
+    fn data<V: Verifier<State = T>>(
+        &mut self,
+        mut data: impl Buf,
+        verifier: Option<&V>,
+        config: &Config,
+    ) -> Result<(), EarlyResponse> {
         if data.remaining() > config.body_limit() - self.buffer.len() {
             return Err(RejectionKind::BodyTooLarge.into());
         }
         // Takes all of the data, also from a buffer in several pieces. `Bytes` are not copied.
         let chunk = data.copy_to_bytes(data.remaining());
-        if let Purpose::Verify(verification) = &mut self.purpose {
-            verification.update(&chunk, config).map_err(|refused| refused.early)?;
-        }
+        self.update(&chunk, verifier, config).map_err(|refused| refused.early)?;
         self.buffer.push(chunk, config.body_limit());
         Ok(())
     }
@@ -125,7 +152,7 @@ impl<M, V: Verifier, L> Reading<M, Verification<V, V::State, L>> {
     /// Waits for more of the body, within the byte budget and the deadline.
     fn wait(
         &mut self,
-        timer: Pin<&mut Timer>,
+        timer: &mut Timer,
         config: &Config,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Interrupted>> {

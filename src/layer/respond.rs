@@ -6,16 +6,15 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use crate::{
-    layer::{config::Config, evidence::Suspect},
+    layer::config::Config,
     observe::{attempt::Attempt, kind::EventKind, recorder::Recorder},
     outcome::{
         kind::RejectionKind,
         rejection::Rejection,
         response::{default_response, grpc_content_type, grpc_response},
-        verified::{Unverified, Verified},
+        verified::Verified,
     },
     panic::catch_panic,
-    verifier::verifier::Verifier,
 };
 
 /// A response that the layer sends instead of the inner service.
@@ -39,84 +38,36 @@ impl From<RejectionKind> for EarlyResponse {
     }
 }
 
-/// An early response, and the verifier that caused it.
-pub(crate) struct Refused<V> {
+/// An early response, and whether the verifier caused it.
+pub(crate) struct Refused {
     pub(crate) early: EarlyResponse,
-    pub(crate) suspect: Suspect<V>,
+    pub(crate) is_verifiers: bool,
 }
 
-impl<V> Refused<V> {
-    pub(crate) fn by(verifier: V, early: EarlyResponse) -> Self {
-        Self { early, suspect: Suspect::of(verifier) }
+impl Refused {
+    pub(crate) fn by_verifier(early: impl Into<EarlyResponse>) -> Self {
+        Self { early: early.into(), is_verifiers: true }
     }
 }
 
-impl<V> From<EarlyResponse> for Refused<V> {
-    fn from(early: EarlyResponse) -> Self {
-        Self { early, suspect: Suspect::none() }
-    }
-}
-
-impl<V> From<Rejection> for Refused<V> {
-    fn from(rejection: Rejection) -> Self {
-        EarlyResponse::from(rejection).into()
-    }
-}
-
-impl<V> From<RejectionKind> for Refused<V> {
-    fn from(kind: RejectionKind) -> Self {
-        EarlyResponse::from(kind).into()
+impl<E: Into<EarlyResponse>> From<E> for Refused {
+    fn from(early: E) -> Self {
+        Self { early: early.into(), is_verifiers: false }
     }
 }
 
 impl Config {
-    /// Marks a request that goes to the inner service as verified or unverified.
-    ///
-    /// A layer above may have inserted the other mark. It is removed, so that a request never
-    /// carries both.
-    pub(crate) fn admit<V: Verifier>(
-        &self,
-        verdict: Result<Verified, Refused<V>>,
-        head: &mut Parts,
-        body: &Bytes,
-        recorder: &Recorder,
-    ) -> Result<(), Refused<V>> {
-        match verdict {
-            Ok(mut verified) => {
-                verified.set_body(body.clone());
-                recorder.accepted(&verified);
-                self.explaining.verified(recorder);
-                let marks = &mut head.extensions;
-                marks.remove::<Unverified>();
-                marks.insert(verified);
-            }
-            Err(refused) => {
-                let (rejection, suspect) = self.report_only(refused)?;
-                recorder.unverified(&rejection);
-                let attempt = recorder.attempt().cloned();
-                let explaining = &self.explaining;
-                explaining.evidence(attempt, suspect, || head.clone(), body.len()).explain(body);
-                let marks = &mut head.extensions;
-                marks.remove::<Verified>();
-                marks.insert(Unverified::new(rejection));
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the rejection of a request that report-only mode forwards. A request without a
+    /// Completes the rejection of a request that report-only mode forwards. A request without a
     /// complete body is never forwarded.
-    pub(crate) fn report_only<V>(
-        &self,
-        refused: Refused<V>,
-    ) -> Result<(Rejection, Suspect<V>), Refused<V>> {
-        match refused {
-            Refused { early: EarlyResponse::Rejection(rejection), suspect }
+    pub(crate) fn report_only(&self, refused: Refused) -> Result<Refused, Refused> {
+        match refused.early {
+            EarlyResponse::Rejection(rejection)
                 if self.report_only && !rejection.kind().is_of_body() =>
             {
-                Ok((self.attributed(rejection), suspect))
+                let early = self.attributed(rejection).into();
+                Ok(Refused { early, is_verifiers: refused.is_verifiers })
             }
-            refused => Err(refused),
+            early => Err(Refused { early, ..refused }),
         }
     }
 

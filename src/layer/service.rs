@@ -14,25 +14,22 @@ use tower_service::Service;
 use crate::{
     layer::{
         body::{BufferedBody, ResponseBody},
-        config::Config,
+        config::{Config, Shared},
         future::ResponseFuture,
     },
     observe::recorder::Recorder,
-    panic::catch_panic,
     verifier::source::Source,
 };
 
 /// Service of a [`SignatureLayer`](crate::SignatureLayer).
-#[derive(Clone)]
 pub struct SignatureService<M, S> {
-    source: M,
+    shared: Arc<Shared<M>>,
     inner: S,
-    config: Arc<Config>,
 }
 
 impl<M, S> SignatureService<M, S> {
-    pub(crate) const fn new(source: M, inner: S, config: Arc<Config>) -> Self {
-        Self { source, inner, config }
+    pub(crate) fn new(source: M, inner: S, config: Arc<Config>) -> Self {
+        Self { shared: Arc::new(Shared { source, config }), inner }
     }
 
     /// Returns a reference to the inner service. Requests that you send to it directly are not
@@ -78,7 +75,7 @@ where
 
 impl<M, S, B> Service<Request<B>> for SignatureService<M, S>
 where
-    M: Source + Clone,
+    M: Source,
     S: InnerService + Clone,
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -95,31 +92,30 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (head, body) = request.into_parts();
-        let config = &self.config;
+        let shared = Arc::clone(&self.shared);
+        let config = &shared.config;
         let recorder = Recorder::new(&config.observe, config.defaults.provider, &head);
-        if config.defaults.first_contacts.may_be(&head, body.size_hint().exact()) {
-            // A first contact needs no lookup, so none starts before the body shows whether it is
-            // one.
-            let source = self.source.clone();
-            let (inner, config) = (self.inner.clone(), Arc::clone(config));
-            return ResponseFuture::of_contact(head, body, source, inner, config, recorder);
-        }
-        let look_up =
-            catch_panic(|| self.source.look_up_by_head(&config.context(&head), &config.shared()));
         // This clone is polled for readiness and then called, because readiness belongs to the
         // instance that was polled.
-        ResponseFuture::new(head, body, look_up, self.inner.clone(), Arc::clone(config), recorder)
+        ResponseFuture::new(shared, recorder, head, self.inner.clone(), body)
+    }
+}
+
+impl<M, S: Clone> Clone for SignatureService<M, S> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), inner: self.inner.clone() }
     }
 }
 
 impl<M: fmt::Debug, S: fmt::Debug> fmt::Debug for SignatureService<M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignatureService")
-            .field("source", &self.source)
+            .field("source", &self.shared.source)
             .field("inner", &self.inner)
-            .field("config", &self.config)
+            .field("config", &self.shared.config)
             .finish()
     }
 }

@@ -1,56 +1,36 @@
-//! The states of a request in the layer, and the data that moves with them.
+//! The states of a request in the layer.
 
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::Response;
 use pin_project_lite::pin_project;
 
-use crate::{
-    layer::{
-        body::BufferedBody, budget::Reservation, deadline::Timer, discard::Draining, read::Reading,
-    },
-    outcome::rejection::Rejection,
+use crate::layer::{
+    body::BufferedBody, budget::Reservation, deadline::Timer, discard::Draining, read::Reading,
 };
 
 pin_project! {
-    /// The states, in the order in which a request goes through them. The request moves with them.
+    /// The states, in the order in which a request goes through them. The head of the request and
+    /// the inner service stay in the [`Exchange`](super::exchange::Exchange) meanwhile: moving them
+    /// from state to state would cost more than the states do.
     #[project = StepProjection]
     #[project_replace = StepOwned]
-    pub(crate) enum Step<M, E, L, V, S, F, B> {
-        // The source failed before it returned a future.
-        Failed { rejection: Rejection, exchange: Exchange<S>, body: Input<B> },
+    pub(crate) enum Step<E, T, L, F, B> {
         // The verifier is being created.
-        Make { #[pin] look_up: E, exchange: Exchange<S>, body: Input<B> },
+        Make { #[pin] look_up: E, body: Input<B> },
         // The body is being read, to be verified or to be discarded. It stays in place meanwhile.
-        Body {
-            task: Task<M, V, S>,
-            #[pin]
-            body: B,
-            #[pin]
-            timer: Timer,
-        },
+        Body { task: Task<T>, #[pin] body: B, timer: Timer },
         // The body has been read. The verifier is being looked up by it.
-        LookUp {
-            #[pin]
-            future: L,
-            exchange: Exchange<S>,
-            body: BufferedBody,
-            reservation: Reservation,
-        },
+        LookUp { #[pin] future: L, body: BufferedBody, reservation: Reservation },
         // The request has been marked. The inner service is being polled for readiness.
-        Ready { inner: S, request: Request<BufferedBody> },
+        Ready { body: BufferedBody },
         // The inner service is handling the request.
         Call { #[pin] future: F },
+        // The layer responds, and there is nothing to discard.
+        Respond { response: Response<Bytes> },
         Done,
     }
-}
-
-/// The head of a request, and the instance of the inner service that is polled for readiness and
-/// then called.
-pub(crate) struct Exchange<S> {
-    pub(crate) head: Parts,
-    pub(crate) inner: S,
 }
 
 /// The body of a request before its verifier is known.
@@ -62,11 +42,24 @@ pub(crate) enum Input<B> {
 }
 
 /// The purpose of polling the body.
-pub(crate) enum Task<M, V, S> {
+pub(crate) enum Task<T> {
     /// The body is read, to be verified or answered as a first contact.
-    Read(Exchange<S>, Reading<M, V>),
+    Read(Reading<T>),
     /// The response has been decided. The body is read and discarded, so that the response arrives.
     Discard(Draining),
+}
+
+impl<E, T, L, F, B> Step<E, T, L, F, B> {
+    /// Creates the state of a request whose body is read.
+    pub(crate) fn read(reading: Reading<T>, body: B) -> Self {
+        Self::Body { task: Task::Read(reading), body, timer: Timer::default() }
+    }
+}
+
+/// A response of the layer, and what it does with the rest of the body.
+pub(crate) enum Early {
+    Send(Response<Bytes>),
+    Drain(Draining),
 }
 
 /// The result of a transition: the next state has been set, or the layer sends its own response.

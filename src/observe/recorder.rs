@@ -102,30 +102,34 @@ impl Recorder {
         Some(attempt)
     }
 
-    /// Runs code of the inner service.
-    ///
-    /// Reports a panic and lets it unwind.
-    pub(crate) fn watch<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        struct Watch<'a>(Option<&'a mut Recorder>);
-
-        impl Drop for Watch<'_> {
-            fn drop(&mut self) {
-                if let Some(recorder) = self.0.take() {
-                    recorder.end(EventKind::Panicked);
-                }
-            }
-        }
-
-        let mut watch = Watch(Some(self));
-        let result = run();
-        watch.0 = None;
-        result
+    /// Watches code of the inner service until the guard is [done](Watch::done). If the code panics,
+    /// the guard reports it, and the panic unwinds.
+    pub(crate) const fn watch(&mut self) -> Watch<'_> {
+        Watch(Some(self))
     }
 
     /// Reports the last event.
     pub(crate) fn end(&mut self, kind: EventKind) {
         if let Some(attempt) = self.0.take() {
             attempt.report(kind);
+        }
+    }
+}
+
+/// Guard of code that may panic.
+pub(crate) struct Watch<'a>(Option<&'a mut Recorder>);
+
+impl Watch<'_> {
+    /// Ends the watch after the code has returned.
+    pub(crate) fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if let Some(recorder) = self.0.take() {
+            recorder.end(EventKind::Panicked);
         }
     }
 }

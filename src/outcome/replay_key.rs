@@ -1,13 +1,19 @@
 //! Identity of a delivery, and the replay key that is made of it.
 
+use std::num::NonZeroU8;
+
 use sha2::{Digest, Sha256};
 
 /// Authenticated bytes that identify a delivery: a signed ID, or the tag itself.
 #[derive(Clone)]
 pub(crate) struct Identity {
-    pub(crate) bytes: [u8; MAX_IDENTITY],
-    pub(crate) len: u8,
+    bytes: [u8; MAX_IDENTITY],
+    /// The length and one, so that `Option<Identity>` is not larger. [`HASHED`] is not a length.
+    mark: NonZeroU8,
 }
+
+/// Mark of an identity that is a hash, because the bytes are too long.
+const HASHED: NonZeroU8 = NonZeroU8::MAX;
 
 /// Maximum length of an identity that is kept unhashed, in bytes: the longest tag, of HMAC-SHA512.
 pub(crate) const MAX_IDENTITY: usize = 64;
@@ -16,9 +22,32 @@ pub(crate) const MAX_IDENTITY: usize = 64;
 pub(crate) const EVENT_ID: u8 = u8::MAX - 1;
 
 impl Identity {
+    pub(crate) fn new(authenticated: &[u8]) -> Self {
+        let mut bytes = [0; MAX_IDENTITY];
+        let mark = match bytes.get_mut(..authenticated.len()) {
+            Some(start) => {
+                start.copy_from_slice(authenticated);
+                u8::try_from(authenticated.len() + 1).ok().and_then(NonZeroU8::new)
+            }
+            None => {
+                bytes[..32].copy_from_slice(&Sha256::digest(authenticated));
+                None
+            }
+        };
+        Self { bytes, mark: mark.unwrap_or(HASHED) }
+    }
+
+    /// Returns the byte that the replay key has for the length: 255, no other identity's length, for
+    /// a hash.
+    pub(crate) const fn len(&self) -> u8 {
+        match self.mark {
+            HASHED => u8::MAX,
+            mark => mark.get() - 1,
+        }
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        // The length of a hashed identity is a marker.
-        self.bytes.get(..self.len.into()).unwrap_or(&self.bytes[..32])
+        self.bytes.get(..self.len().into()).unwrap_or(&self.bytes[..32])
     }
 }
 

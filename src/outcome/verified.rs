@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::outcome::{
     event_id::EventId,
     rejection::Rejection,
-    replay_key::{EVENT_ID, Identity, MAX_IDENTITY, ReplayKey, Scope},
+    replay_key::{EVENT_ID, Identity, ReplayKey, Scope},
 };
 
 /// Proof of a verified request, with the provider, tenant and matching secret.
@@ -35,12 +35,12 @@ use crate::outcome::{
 #[derive(Clone)]
 pub struct Verified {
     provider: &'static str,
-    key_index: usize,
-    signed_at: Option<SystemTime>,
-    valid_for: Option<Duration>,
-    delivery_id: Option<HeaderValue>,
-    delivery_id_is_signed: bool,
-    has_unique_content: bool,
+    key_index: u32,
+    pub(crate) signed_at: Option<SystemTime>,
+    pub(crate) valid_for: Option<Duration>,
+    pub(crate) delivery_id: Option<HeaderValue>,
+    pub(crate) delivery_id_is_signed: bool,
+    pub(crate) has_unique_content: bool,
     tenant: Option<Arc<str>>,
     /// Replaces the tenant in the replay key if the store may find the tenant by several spellings.
     pub(crate) replay_name: Option<Arc<[u8; 32]>>,
@@ -48,8 +48,9 @@ pub struct Verified {
     /// Provider of the identity, if it is that of another verifier, which accepts the delivery for
     /// longer.
     replay_provider: Option<&'static str>,
-    body_is_signed: bool,
-    event_id: Option<EventId>,
+    pub(crate) body_is_signed: bool,
+    /// Position of the event ID in the provider's bodies.
+    pub(crate) event_id: Option<EventId>,
     /// Body as the layer received it. It shares its memory with the request's body.
     body: Option<Bytes>,
 }
@@ -79,8 +80,20 @@ impl Verified {
     /// Sets the index of the secret that matched: 0 for the first, which is the current one.
     #[must_use]
     pub const fn with_key_index(mut self, index: usize) -> Self {
-        self.key_index = index;
+        self.set_key_index(index);
         self
+    }
+
+    #[inline]
+    pub(crate) const fn set_key_index(&mut self, index: usize) {
+        #[expect(clippy::cast_possible_truncation, reason = "larger ones are excluded")]
+        let index = if index < u32::MAX as usize { index as u32 } else { u32::MAX };
+        self.key_index = index;
+    }
+
+    #[inline]
+    pub(crate) const fn set_provider(&mut self, provider: &'static str) {
+        self.provider = provider;
     }
 
     /// Sets when the provider says it signed the request. Use only a time that the signature
@@ -132,17 +145,7 @@ impl Verified {
         self
     }
 
-    /// Sets the position of the event ID in the provider's bodies.
-    pub(crate) const fn with_event_id(mut self, id: Option<EventId>) -> Self {
-        self.event_id = id;
-        self
-    }
-
-    /// Returns the position of the event ID in the body.
-    pub(crate) const fn event_id(&self) -> Option<EventId> {
-        self.event_id
-    }
-
+    #[inline]
     pub(crate) fn set_body(&mut self, body: Bytes) {
         self.body = Some(body);
     }
@@ -169,16 +172,7 @@ impl Verified {
     }
 
     pub(crate) fn set_identity(&mut self, authenticated: &[u8]) {
-        let mut bytes = [0; MAX_IDENTITY];
-        // Longer input is hashed. Its length marker, 255, is no other identity's length.
-        let len = if authenticated.len() <= MAX_IDENTITY {
-            bytes[..authenticated.len()].copy_from_slice(authenticated);
-            authenticated.len()
-        } else {
-            bytes[..32].copy_from_slice(&Sha256::digest(authenticated));
-            usize::from(u8::MAX)
-        };
-        self.identity = Some(Identity { bytes, len: u8::try_from(len).unwrap_or(u8::MAX) });
+        self.identity = Some(Identity::new(authenticated));
     }
 
     /// Returns the provider's name.
@@ -192,7 +186,7 @@ impl Verified {
     /// You can remove an old secret once no delivery has used it for a long time.
     #[must_use]
     pub const fn key_index(&self) -> usize {
-        self.key_index
+        self.key_index as usize
     }
 
     /// Returns when the provider signed the request, if the signature covers a time.
@@ -345,7 +339,7 @@ impl Verified {
     fn hash_identity(&self, mut hash: Sha256) -> Option<ReplayKey> {
         let identity = self.identity.as_ref()?;
         hash.update(self.replay_provider.unwrap_or(self.provider));
-        hash.update([0, identity.len]);
+        hash.update([0, identity.len()]);
         hash.update(identity.as_bytes());
         self.hash_tenant(&mut hash);
         Some(ReplayKey(hash.finalize().into()))

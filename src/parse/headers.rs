@@ -71,8 +71,8 @@ pub(crate) fn is_form(head: &Parts) -> Result<bool, Rejection> {
 /// Servers remove `chunked` from a body and leave other codings on, for a layer below to undo. The
 /// handler would then get other bytes than the verified ones.
 pub(crate) fn check_transfer_encoding(head: &Parts) -> Result<(), Rejection> {
-    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
-    if codings.all(|coding| trim(coding.as_bytes()).eq_ignore_ascii_case(b"chunked")) {
+    let mut codings = head.headers.iter().filter(|(name, _)| *name == header::TRANSFER_ENCODING);
+    if codings.all(|(_, coding)| trim(coding.as_bytes()).eq_ignore_ascii_case(b"chunked")) {
         return Ok(());
     }
     Err(Rejection::new(RejectionKind::BodyUnreadable).in_header("transfer-encoding"))

@@ -68,14 +68,14 @@ impl Tolerance {
             Ok(since) => millis(since),
             Err(before) => -millis(before.duration()),
         };
-        self.judge(Timestamp { millis, format: TimestampFormat::UnixMillis }, clock)
+        self.judge(Timestamp { millis, format: TimestampFormat::UnixMillis }, clock).map(drop)
     }
 
-    /// Checks a signed time against this clock. All providers share this check.
-    pub(crate) fn judge(self, time: Timestamp, clock: &Clock) -> Result<(), Rejection> {
+    /// Checks a signed time against this clock, which is read once. All providers share this check.
+    pub(crate) fn judge(self, time: Timestamp, clock: &Clock) -> Result<SignedTime, Rejection> {
         if self == Self::UNBOUNDED {
             // Without a limit, a clock that cannot be right does no harm.
-            return Ok(());
+            return Ok(SignedTime { time, valid_for: None });
         }
         let now = clock.millis()?;
         let age = match time.format {
@@ -86,12 +86,15 @@ impl Tolerance {
             _ => now.saturating_sub(time.millis),
         };
         let limit = |limit: Duration| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
-        if age > limit(self.past) {
+        let past = limit(self.past);
+        if age > past {
             Err(Rejection::new(RejectionKind::TimestampStale).with_age_millis(age))
         } else if age < -limit(self.future) {
             Err(Rejection::new(RejectionKind::TimestampInFuture).with_age_millis(age))
         } else {
-            Ok(())
+            let left = time.millis.checked_add(past).and_then(|end| end.checked_sub(now));
+            let valid_for = left.map(|left| Duration::from_millis(left.max(0).unsigned_abs()));
+            Ok(SignedTime { time, valid_for })
         }
     }
 
@@ -108,30 +111,22 @@ impl Tolerance {
     }
 }
 
-impl Timestamp {
+/// A signed time that is within its tolerance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignedTime {
+    time: Timestamp,
+    /// How much longer the tolerance accepts the time, counted from the check of the head. The body
+    /// arrives later, so that whoever remembers a delivery remembers it for longer, never for less.
+    /// `None` without an end.
+    valid_for: Option<Duration>,
+}
+
+impl SignedTime {
     /// Records in a proof when the request was signed, and how long its bytes would still be
     /// accepted.
-    pub(crate) fn record(
-        self,
-        verified: Verified,
-        tolerance: Option<Tolerance>,
-        clock: &Clock,
-    ) -> Verified {
-        let mut verified = verified;
-        if let Some(signed_at) = self.to_system_time() {
-            verified = verified.with_signed_at(signed_at);
-        }
-        if let Some(valid_for) = tolerance.and_then(|it| self.valid_for(it, clock)) {
-            verified = verified.with_valid_for(valid_for);
-        }
-        verified
-    }
-
-    /// Returns how much longer the tolerance accepts this time, or `None` without an end.
-    fn valid_for(self, tolerance: Tolerance, clock: &Clock) -> Option<Duration> {
-        let signed = self.to_system_time()?;
-        let end = signed.checked_add(tolerance.past)?;
-        Some(end.duration_since(clock.now()).unwrap_or_default())
+    pub(crate) fn record(self, verified: &mut Verified) {
+        verified.signed_at = self.time.to_system_time();
+        verified.valid_for = self.valid_for;
     }
 }
 
@@ -144,7 +139,7 @@ mod tests {
         let at = |millis: u64| Clock::new(move || UNIX_EPOCH + Duration::from_millis(millis));
         let check = |format, text: &str, now| {
             let parsed = Timestamp::parse(text.as_bytes(), format).unwrap();
-            let result = Tolerance::seconds(300).judge(parsed, &at(now));
+            let result = Tolerance::seconds(300).judge(parsed, &at(now)).map(drop);
             result.map_err(|rejection| rejection.kind())
         };
         use RejectionKind::{TimestampInFuture, TimestampStale};

@@ -138,7 +138,7 @@ macro_rules! providers {
             }
 
             impl $crate::verifier::verifier::Verifier for $name {
-                $crate::verifier::delegate::delegate_verifier!(self => self.0, $crate::scheme::verification::SchemeState);
+                $crate::verifier::delegate::delegate_verifier!(self => self.0, $crate::scheme::state::SchemeState);
             }
 
             $crate::providers::macros::sign_as!($name, self => &self.0);

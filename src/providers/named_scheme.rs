@@ -2,7 +2,7 @@
 
 use crate::{
     providers::macros::sign_as,
-    scheme::{verification::SchemeState, verifier::SchemeVerifier},
+    scheme::{state::SchemeState, verifier::SchemeVerifier},
     verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 

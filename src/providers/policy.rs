@@ -277,7 +277,10 @@ impl DeliveryPolicy {
     pub(crate) const fn event(&self) -> Option<EventId> {
         match self.event_id {
             Some(path) => {
-                Some(EventId { path, retention: Duration::from_secs(self.past_retries()) })
+                let seconds = self.past_retries();
+                assert!(seconds <= u32::MAX as u64, "a retry schedule ends within a century");
+                #[expect(clippy::cast_possible_truncation, reason = "it is checked")]
+                Some(EventId { path, retention_secs: seconds as u32 })
             }
             None => None,
         }

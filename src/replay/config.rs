@@ -150,8 +150,8 @@ impl Config {
         let (id, least) = match event_id {
             KnownBy::Own(id) => (id(verified, body)?, None),
             KnownBy::OfProvider => {
-                let EventId { path, retention } = verified.event_id()?;
-                (json_path(body, path)?, Some(retention))
+                let EventId { path, retention_secs } = verified.event_id?;
+                (json_path(body, path)?, Some(Duration::from_secs(retention_secs.into())))
             }
         };
         let is_in_form = (1..=MAX_EVENT_ID).contains(&id.len());

@@ -8,7 +8,11 @@ use crate::{
         encoding::{MAX_SIGNATURE, MAX_TAG},
         headers::{credentials, optional, required},
     },
-    scheme::{component::SignatureSource, declaration::Scheme, signature_format::MAX_CANDIDATES},
+    scheme::{
+        component::SignatureSource,
+        declaration::Scheme,
+        signature_format::{MAX_CANDIDATES, TimeText},
+    },
     verifier::first_contact::HeaderNames,
 };
 
@@ -37,10 +41,11 @@ impl SignatureSource {
 
 impl Scheme {
     /// Calls `visit` with the value of each signature header.
+    #[inline]
     pub(crate) fn each_signature<'a>(
         &self,
         head: &'a Parts,
-        visit: &mut dyn FnMut(&'a [u8]) -> Result<(), Rejection>,
+        mut visit: impl FnMut(&'a [u8]) -> Result<(), Rejection>,
     ) -> Result<(), Rejection> {
         match self.source {
             SignatureSource::Header(name) => visit(required(head, name)?),
@@ -82,37 +87,67 @@ impl Scheme {
         head: &Parts,
         visit: &mut VisitCandidate<'_>,
     ) -> Result<(), Rejection> {
-        if !self.algorithm.has_fixed_len() {
-            return self.each_candidate_of_any_length(head, visit);
-        }
-        let mut buffer = [0; MAX_TAG];
-        let tag = &mut buffer[..self.algorithm.tag_len()];
-        self.each_signature(head, &mut |value| {
-            for text in self.signature_format.candidates(value) {
-                let is_readable = self.encoding.decode(text, tag).is_some();
-                visit(is_readable.then_some(&*tag))?;
-            }
-            Ok(())
+        let max = self.algorithm.tag_len();
+        let (mut tag, mut signature) = ([0; MAX_TAG], [0; MAX_SIGNATURE + 2]);
+        self.each_signature(head, |value| {
+            let read = self.signature_format.read(value, |text| {
+                if self.algorithm.has_fixed_len() {
+                    let tag = &mut tag[..max];
+                    let is_readable = self.encoding.decode(text, tag).is_some();
+                    visit(is_readable.then_some(&*tag))
+                } else {
+                    visit(self.encoding.decode_up_to(max, text, &mut signature))
+                }
+            });
+            read.map(|_| ())
         })
     }
 
-    /// Calls `visit` with each candidate signature, for algorithms whose signatures vary in length.
-    fn each_candidate_of_any_length(
+    /// Reads the signature headers once: the candidate signatures, of which there are at most
+    /// [`MAX_CANDIDATES`] and at least one that is readable, and the text of the timestamp.
+    ///
+    /// Without the limit, a sender could exhaust the server by the number of signatures to check.
+    pub(crate) fn read_signatures<'a>(
         &self,
-        head: &Parts,
-        visit: &mut VisitCandidate<'_>,
-    ) -> Result<(), Rejection> {
-        let (mut buffer, max) = ([0; MAX_SIGNATURE + 2], self.algorithm.tag_len());
-        self.each_signature(head, &mut |value| {
-            let mut candidates = self.signature_format.candidates(value);
-            candidates
-                .try_for_each(|text| visit(self.encoding.decode_up_to(max, text, &mut buffer)))
-        })
+        head: &'a Parts,
+    ) -> Result<(Received, TimeText<'a>), Rejection> {
+        let malformed = || Rejection::malformed(self.signature_field());
+        let len = self.algorithm.tag_len();
+        let is_short = self.algorithm.has_fixed_len() && len <= MAX_KEPT;
+        let (mut first, mut count, mut is_readable) = ([0; MAX_KEPT], 0, false);
+        let mut time = TimeText::Absent;
+        self.each_signature(head, |value| {
+            time = self.signature_format.read(value, |text| {
+                count += 1;
+                if count > MAX_CANDIDATES {
+                    return Err(malformed());
+                }
+                is_readable |= if is_short && count == 1 {
+                    self.encoding.decode(text, &mut first[..len]).is_some()
+                } else {
+                    self.is_readable(text)
+                };
+                Ok(())
+            })?;
+            Ok(())
+        })?;
+        match (is_readable, count) {
+            (false, _) => Err(malformed()),
+            (true, 1) if is_short => Ok((Received::One(first), time)),
+            (true, _) => Ok((Received::Several, time)),
+        }
     }
 
-    /// Checks the signatures, the required headers and the delivery ID in a head.
-    pub(crate) fn check_head(&self, head: &Parts) -> Result<(), Rejection> {
-        self.check_candidates(head)?;
+    fn is_readable(&self, text: &[u8]) -> bool {
+        let max = self.algorithm.tag_len();
+        if self.algorithm.has_fixed_len() {
+            return self.encoding.decode(text, &mut [0; MAX_TAG][..max]).is_some();
+        }
+        self.encoding.decode_up_to(max, text, &mut [0; MAX_SIGNATURE + 2]).is_some()
+    }
+
+    /// Checks the required headers and the delivery ID in a head.
+    pub(crate) fn check_headers(&self, head: &Parts) -> Result<(), Rejection> {
         for (name, value) in self.required {
             if required(head, name)? != value.as_bytes() {
                 return Err(Rejection::malformed(*name));
@@ -123,18 +158,15 @@ impl Scheme {
         }
         Ok(())
     }
+}
 
-    /// Checks that a head has a readable candidate, and at most [`MAX_CANDIDATES`].
-    ///
-    /// Without the limit, a sender could exhaust the server by the number of signatures to check.
-    fn check_candidates(&self, head: &Parts) -> Result<(), Rejection> {
-        let malformed = || Rejection::malformed(self.signature_field());
-        let (mut count, mut is_readable) = (0, false);
-        self.each_candidate(head, &mut |candidate| {
-            count += 1;
-            is_readable |= candidate.is_some();
-            if count > MAX_CANDIDATES { Err(malformed()) } else { Ok(()) }
-        })?;
-        if is_readable { Ok(()) } else { Err(malformed()) }
-    }
+/// Longest tag, in bytes, that is kept from the head to the end of the body.
+const MAX_KEPT: usize = 32;
+
+/// The candidate signatures of a request.
+pub(crate) enum Received {
+    /// The only one, decoded. The algorithm says how many of the bytes count.
+    One([u8; MAX_KEPT]),
+    /// They are read again at the end of the body.
+    Several,
 }

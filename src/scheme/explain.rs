@@ -191,7 +191,9 @@ impl SchemeVerifier {
                         _ => continue,
                     };
                     // A signature of another length cannot have this algorithm.
-                    if probe.is_open() && other.check_head(head).is_ok() {
+                    let fits =
+                        || other.read_signatures(head).is_ok() && other.check_headers(head).is_ok();
+                    if probe.is_open() && fits() {
                         let words = other.describe();
                         let detail = format!("it is {} in {}", words.algorithm, words.headers);
                         let finding = Finding::proven(cause).with_detail(detail);

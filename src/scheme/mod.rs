@@ -38,6 +38,7 @@ pub(crate) mod public_url;
 pub(crate) mod signature;
 pub(crate) mod signature_format;
 pub(crate) mod signed_content;
+pub(crate) mod state;
 pub(crate) mod time;
 #[cfg(feature = "explain")]
 pub(crate) mod url_variants;
@@ -51,7 +52,7 @@ pub use self::{
     key::SecretEncoding,
     keys::IntoKeys,
     signature_format::SignatureFormat,
-    verification::SchemeState,
+    state::SchemeState,
     verifier::SchemeVerifier,
 };
 #[cfg(feature = "asymmetric")]

@@ -57,9 +57,10 @@ impl Scheme {
         let mut buffer = [0; MAX_TAG];
         let candidate = &mut buffer[..self.algorithm.tag_len()];
         let mut matches = [Choice::from(0); MAX_SECRETS];
-        let mut is_readable = false;
-        for (count, text) in self.signature_format.candidates(signature.as_ref()).enumerate() {
-            if count == MAX_CANDIDATES {
+        let (mut count, mut is_readable) = (0, false);
+        self.signature_format.read(signature.as_ref(), |text| {
+            count += 1;
+            if count > MAX_CANDIDATES {
                 return Err(Rejection::new(RejectionKind::Malformed));
             }
             if self.encoding.decode(text, candidate).is_some() {
@@ -68,7 +69,8 @@ impl Scheme {
                     *is_match |= tag.matches(candidate);
                 }
             }
-        }
+            Ok(())
+        })?;
         if !is_readable {
             return Err(Rejection::new(RejectionKind::Malformed));
         }

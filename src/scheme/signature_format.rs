@@ -38,10 +38,6 @@ pub enum SignatureFormat {
     },
 }
 
-/// Error returned when a header value does not have its format.
-#[derive(Debug)]
-pub(crate) struct Malformed;
-
 impl SignatureFormat {
     /// Creates the format of Stripe: `t=<time>,v1=<signature>,v1=<signature>`.
     ///
@@ -91,53 +87,67 @@ impl SignatureFormat {
         matches!(self, Self::Unnamed { time_first: true, .. } | Self::Named { time: Some(_), .. })
     }
 
-    /// Returns the text of the timestamp, if the format has one.
-    pub(crate) fn time(self, value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
+    /// Calls `visit` with the text of each candidate signature, in order, and returns the text of the
+    /// timestamp. The value is read once.
+    #[inline]
+    pub(crate) fn read<'a, E>(
+        self,
+        value: &'a [u8],
+        mut visit: impl FnMut(&'a [u8]) -> Result<(), E>,
+    ) -> Result<TimeText<'a>, E> {
+        let mut time = TimeText::Absent;
         match self {
-            Self::Single { .. } | Self::Unnamed { time_first: false, .. } => Ok(None),
-            Self::Unnamed { separator, .. } => {
-                let first = value.split(|byte| *byte == separator).next();
-                Ok(Some(first.unwrap_or_default()))
+            Self::Single { prefix } => {
+                if let Some(candidate) = value.strip_prefix(prefix.as_bytes()) {
+                    visit(candidate)?;
+                }
             }
-            Self::Named { time: None, .. } => Ok(None),
-            Self::Named { time: Some(name), .. } => {
-                let mut times = self.named(value, name);
-                match (times.next(), times.next()) {
-                    // If there are two timestamps, it is unknown which one was signed.
-                    (Some(time), None) => Ok(Some(time)),
-                    _ => Err(Malformed),
+            Self::Unnamed { separator, time_first } => {
+                let mut items = value.split(|byte| *byte == separator);
+                if time_first {
+                    time.add(items.next().unwrap_or_default());
+                }
+                items.try_for_each(visit)?;
+            }
+            Self::Named { separator, assign, signature, time: time_name, spaced } => {
+                for item in value.split(|byte| *byte == separator) {
+                    let item = match item {
+                        [b' ', rest @ ..] if spaced => rest,
+                        _ => item,
+                    };
+                    if let Some(candidate) = value_of(item, signature, assign) {
+                        visit(candidate)?;
+                    }
+                    if let Some(text) = time_name.and_then(|name| value_of(item, name, assign)) {
+                        time.add(text);
+                    }
                 }
             }
         }
+        Ok(time)
     }
+}
 
-    /// Returns the text of each candidate signature, in order.
-    pub(crate) fn candidates(self, value: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let (single, unnamed, named) = match self {
-            Self::Single { prefix } => (value.strip_prefix(prefix.as_bytes()), None, None),
-            Self::Unnamed { separator, time_first } => {
-                let items = value.split(move |byte| *byte == separator);
-                (None, Some(items.skip(usize::from(time_first))), None)
-            }
-            Self::Named { signature, .. } => (None, None, Some(self.named(value, signature))),
-        };
-        single.into_iter().chain(unnamed.into_iter().flatten()).chain(named.into_iter().flatten())
-    }
+/// Returns the value of an item with this name.
+fn value_of<'a>(item: &'a [u8], name: &str, assign: u8) -> Option<&'a [u8]> {
+    item.strip_prefix(name.as_bytes())?.strip_prefix(&[assign])
+}
 
-    /// Returns the values of the items with this name.
-    fn named<'a>(self, value: &'a [u8], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-        let (separator, assign, spaced) = match self {
-            Self::Named { separator, assign, spaced, .. } => (separator, assign, spaced),
-            _ => (b',', b'=', false),
+/// The timestamp in a signature header.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum TimeText<'a> {
+    Absent,
+    Found(&'a [u8]),
+    /// There are several, so it is unknown which one was signed.
+    Several,
+}
+
+impl<'a> TimeText<'a> {
+    fn add(&mut self, text: &'a [u8]) {
+        *self = match self {
+            Self::Absent => Self::Found(text),
+            _ => Self::Several,
         };
-        value.split(move |byte| *byte == separator).filter_map(move |item| {
-            let item = match item {
-                [b' ', rest @ ..] if spaced => rest,
-                _ => item,
-            };
-            let rest = item.strip_prefix(name.as_bytes())?;
-            rest.strip_prefix(&[assign])
-        })
     }
 }
 
@@ -159,31 +169,35 @@ mod tests {
         const PREFIXED: SignatureFormat = SignatureFormat::Single { prefix: "sha256=" };
         let stripe = SignatureFormat::pairs("t", "v1");
         let list = SignatureFormat::tagged("v1");
+        let absent = TimeText::Absent;
+        let found = TimeText::Found(b"1");
         for (name, format, value, time, candidates) in [
-            ("prefix", PREFIXED, "sha256=ab", Some(None), vec!["ab"]),
-            ("other prefix", PREFIXED, "sha255=ab", Some(None), vec![]),
-            ("prefix in capitals", PREFIXED, "SHA256=ab", Some(None), vec![]),
-            ("pairs", stripe, "t=1,v1=a,v0=b,v1=c", Some(Some("1")), vec!["a", "c"]),
-            ("value with the assign sign", stripe, "t=1,v1=a==", Some(Some("1")), vec!["a=="]),
-            ("longer name", stripe, "t=1,v11=a,xv1=b", Some(Some("1")), vec![]),
-            ("no time", stripe, "v1=a", None, vec!["a"]),
-            ("two times", stripe, "t=1,v1=a,t=1", None, vec!["a"]),
-            ("space where none belongs", stripe, "t=1, v1=a", Some(Some("1")), vec![]),
-            ("space round the sign", stripe, "t =1,v1 =a", None, vec![]),
-            ("name alone", stripe, "t,v1", None, vec![]),
-            ("separators alone", stripe, ",,", None, vec![]),
-            ("spaced", SPACED, "t=1, v1=a", Some(Some("1")), vec!["a"]),
-            ("two spaces", SPACED, "t=1,  v1=a", Some(Some("1")), vec![]),
-            ("list", list, "v1,a v2,b  v1,c v1a,d", Some(None), vec!["a", "c"]),
-            ("list, tag alone", list, "v1,", Some(None), vec![""]),
-            ("unnamed", UNNAMED, "1,a,b", Some(Some("1")), vec!["a", "b"]),
+            ("prefix", PREFIXED, "sha256=ab", absent, vec!["ab"]),
+            ("other prefix", PREFIXED, "sha255=ab", absent, vec![]),
+            ("prefix in capitals", PREFIXED, "SHA256=ab", absent, vec![]),
+            ("pairs", stripe, "t=1,v1=a,v0=b,v1=c", found, vec!["a", "c"]),
+            ("value with the assign sign", stripe, "t=1,v1=a==", found, vec!["a=="]),
+            ("longer name", stripe, "t=1,v11=a,xv1=b", found, vec![]),
+            ("no time", stripe, "v1=a", absent, vec!["a"]),
+            ("two times", stripe, "t=1,v1=a,t=1", TimeText::Several, vec!["a"]),
+            ("space where none belongs", stripe, "t=1, v1=a", found, vec![]),
+            ("space round the sign", stripe, "t =1,v1 =a", absent, vec![]),
+            ("name alone", stripe, "t,v1", absent, vec![]),
+            ("separators alone", stripe, ",,", absent, vec![]),
+            ("spaced", SPACED, "t=1, v1=a", found, vec!["a"]),
+            ("two spaces", SPACED, "t=1,  v1=a", found, vec![]),
+            ("list", list, "v1,a v2,b  v1,c v1a,d", absent, vec!["a", "c"]),
+            ("list, tag alone", list, "v1,", absent, vec![""]),
+            ("unnamed", UNNAMED, "1,a,b", found, vec!["a", "b"]),
         ] {
-            let value = value.as_bytes();
-            let found = format.time(value).ok();
-            assert_eq!(found, time.map(|time| time.map(str::as_bytes)), "{name}");
-            let found: Vec<_> = format.candidates(value).collect();
+            let mut read = Vec::new();
+            let read_time = format.read(value.as_bytes(), |candidate| {
+                read.push(candidate);
+                Ok::<_, ()>(())
+            });
+            assert_eq!(read_time, Ok(time), "{name}");
             let candidates: Vec<_> = candidates.iter().map(|text| text.as_bytes()).collect();
-            assert_eq!(found, candidates, "{name}");
+            assert_eq!(read, candidates, "{name}");
         }
     }
 }

@@ -41,25 +41,34 @@ const METHODS: [Method; 7] = [
     Method::PUT,
 ];
 
+/// A request of which components are signed.
+#[derive(Clone, Copy)]
+pub(crate) struct Signed<'a> {
+    pub(crate) head: &'a Parts,
+    pub(crate) url: Option<&'a PublicUrl>,
+    /// Text of the timestamp, if the head has been read.
+    pub(crate) time: Option<&'a [u8]>,
+}
+
 impl Scheme {
     /// Calls `sink` with the bytes of each component on this side of the body.
+    #[inline]
     pub(crate) fn each_part(
         &self,
         side: Side,
-        head: &Parts,
-        url: Option<&PublicUrl>,
-        sink: &mut dyn FnMut(&[u8]),
+        request: Signed<'_>,
+        mut sink: impl FnMut(&[u8]),
     ) -> Result<(), Rejection> {
-        let mut side_now = Side::BeforeBody;
-        for (at, part) in self.signed_content.iter().enumerate() {
-            if *part == Component::Body {
-                side_now = Side::AfterBody;
-                continue;
-            }
-            if side_now != side {
-                continue;
-            }
-            self.part((at, part), side, head, url, sink)?;
+        let content = self.signed_content;
+        let body = content.iter().position(|part| *part == Component::Body);
+        let parts = match (body, side) {
+            (Some(body), Side::BeforeBody) => 0..body,
+            (Some(body), Side::AfterBody) => body + 1..content.len(),
+            (None, Side::BeforeBody) => 0..content.len(),
+            (None, Side::AfterBody) => 0..0,
+        };
+        for at in parts {
+            self.part((at, &content[at]), side, request, &mut sink)?;
         }
         Ok(())
     }
@@ -70,8 +79,7 @@ impl Scheme {
         &self,
         (at, part): (usize, &Component),
         side: Side,
-        head: &Parts,
-        url: Option<&PublicUrl>,
+        Signed { head, url, time }: Signed<'_>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Rejection> {
         match *part {
@@ -116,7 +124,10 @@ impl Scheme {
                 sink(value);
             }
             Component::Time => {
-                let text = self.time_text(head)?.unwrap_or_default();
+                let text = match time {
+                    Some(text) => text,
+                    None => self.time_text_again(head)?.unwrap_or_default(),
+                };
                 if !self.has_fixed_length(at, text) {
                     let malformed = Rejection::new(RejectionKind::Malformed);
                     return Err(self.with_time_field(malformed));

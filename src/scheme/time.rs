@@ -9,38 +9,50 @@ use crate::{
         headers::required,
         json,
         timestamp::{Timestamp, TimestampFormat},
+        tolerance::{SignedTime, Tolerance},
     },
-    scheme::{component::TimestampSource, declaration::Scheme},
+    scheme::{component::TimestampSource, declaration::Scheme, signature_format::TimeText},
 };
 
 impl Scheme {
-    /// Returns the text of the signed timestamp, if it is in the head.
-    pub(crate) fn time_text<'a>(&self, head: &'a Parts) -> Result<Option<&'a [u8]>, Rejection> {
-        match self.time {
-            None | Some((TimestampSource::Json(_), _)) => Ok(None),
-            Some((TimestampSource::Header(name), _)) => required(head, name).map(Some),
-            Some((TimestampSource::Signature, _)) => {
-                let mut time = None;
-                self.each_signature(head, &mut |value| {
-                    time = self
-                        .signature_format
-                        .time(value)
-                        .map_err(|_| Rejection::malformed(self.signature_field()))?;
-                    Ok(())
-                })?;
-                Ok(time)
+    /// Returns the text of the signed timestamp, if it is in the head. `in_signature` is the one in
+    /// the signature header.
+    pub(crate) fn time_text<'a>(
+        &self,
+        head: &'a Parts,
+        in_signature: TimeText<'a>,
+    ) -> Result<Option<&'a [u8]>, Rejection> {
+        match (self.time, in_signature) {
+            (None | Some((TimestampSource::Json(_), _)), _) => Ok(None),
+            (Some((TimestampSource::Header(name), _)), _) => required(head, name).map(Some),
+            (Some((TimestampSource::Signature, _)), TimeText::Found(text)) => Ok(Some(text)),
+            (Some((TimestampSource::Signature, _)), _) => {
+                Err(Rejection::malformed(self.signature_field()))
             }
         }
     }
 
-    /// Returns the signed timestamp, if it is in the head.
-    pub(crate) fn head_time(&self, head: &Parts) -> Result<Option<Timestamp>, Rejection> {
-        let (Some(text), Some((_, format))) = (self.time_text(head)?, self.time) else {
-            return Ok(None);
-        };
-        Timestamp::parse(text, format)
-            .map(Some)
-            .ok_or_else(|| self.with_time_field(Rejection::new(RejectionKind::Malformed)))
+    /// Reads the text of the signed timestamp again, after the head has been checked.
+    pub(crate) fn time_text_again<'a>(
+        &self,
+        head: &'a Parts,
+    ) -> Result<Option<&'a [u8]>, Rejection> {
+        let mut time = TimeText::Absent;
+        if let Some((TimestampSource::Signature, _)) = self.time {
+            self.each_signature(head, |value| {
+                time = self.signature_format.read(value, |_| Ok::<_, Rejection>(()))?;
+                Ok(())
+            })?;
+        }
+        self.time_text(head, time)
+    }
+
+    /// Parses the signed timestamp in the head.
+    pub(crate) fn parse_time(&self, text: &[u8]) -> Result<Timestamp, Rejection> {
+        match self.time.and_then(|(_, format)| Timestamp::parse(text, format)) {
+            Some(time) => Ok(time),
+            None => Err(self.with_time_field(Rejection::new(RejectionKind::Malformed))),
+        }
     }
 
     /// Adds the place of the timestamp to a rejection.
@@ -52,7 +64,7 @@ impl Scheme {
         }
     }
 
-    /// Checks a signed timestamp against the scheme's tolerance, and returns it.
+    /// Checks a signed timestamp against the scheme's tolerance.
     ///
     /// All schemes share this check, wherever their timestamp is.
     ///
@@ -61,31 +73,27 @@ impl Scheme {
     /// Returns an error if the timestamp is outside of the tolerance, or the clock is unreliable.
     pub(crate) fn judge_time(
         &self,
-        time: Option<Timestamp>,
+        time: Timestamp,
         clock: &Clock,
-    ) -> Result<Option<Timestamp>, Rejection> {
-        if let (Some(time), Some(tolerance)) = (time, self.judges()) {
-            tolerance.judge(time, clock).map_err(|rejection| self.with_time_field(rejection))?;
+    ) -> Result<SignedTime, Rejection> {
+        match self.judges().unwrap_or(Tolerance::DEFAULT).judge(time, clock) {
+            Ok(time) => Ok(time),
+            Err(rejection) => Err(self.with_time_field(rejection)),
         }
-        Ok(time)
     }
 
     /// Checks the timestamp in the signed body, and returns it.
-    ///
-    /// For a scheme whose timestamp is in the head, this function returns `of_head`, which is
-    /// already checked.
     ///
     /// # Errors
     ///
     /// Returns an error if the body lacks a required timestamp, or if its timestamp is malformed or
     /// outside of the tolerance.
-    pub(crate) fn time_at_end(
+    pub(crate) fn body_time(
         &self,
-        of_head: Option<Timestamp>,
         body: &[u8],
         clock: &Clock,
-    ) -> Result<Option<Timestamp>, Rejection> {
-        let Some((TimestampSource::Json(field), format)) = self.time else { return Ok(of_head) };
+    ) -> Result<Option<SignedTime>, Rejection> {
+        let Some((TimestampSource::Json(field), format)) = self.time else { return Ok(None) };
         // A body that is not an object has no timestamp. The whole body is signed, so an attacker
         // cannot have removed one.
         let is_object = body.trim_ascii_start().starts_with(b"{");
@@ -93,10 +101,11 @@ impl Scheme {
             true => json_time(body, field, format)?,
             false => None,
         };
-        if time.is_none() && !self.time_may_be_absent {
-            return Err(Rejection::missing_in(Field::json(field)));
+        match time {
+            Some(time) => self.judge_time(time, clock).map(Some),
+            None if self.time_may_be_absent => Ok(None),
+            None => Err(Rejection::missing_in(Field::json(field))),
         }
-        self.judge_time(time, clock)
     }
 }
 

@@ -1,20 +1,20 @@
 //! Verification of requests by a declared scheme.
 
-use std::{fmt, iter, mem};
+use std::{mem, ops::BitOr};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
 use subtle::Choice;
 
 use crate::{
-    crypto::mac::{Algorithm, KeyMatch, Mac, Tag},
-    error::MAX_SECRETS,
+    crypto::mac::{KeyMatch, Tag},
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
-    parse::{headers::optional, timestamp::Timestamp},
+    parse::headers::optional,
     scheme::{
-        asymmetric::Content,
+        candidates::Received,
         component::Component,
-        signed_content::Side,
+        signed_content::{self, Side},
+        state::{SchemeState, Signed},
         verifier::{Inner, Keys, SchemeVerifier},
     },
     verifier::{
@@ -24,93 +24,58 @@ use crate::{
         },
         context::Context,
         defaults::VerifierDefaults,
+        delegate,
         outcome::Outcome,
         sensitive::SensitiveParts,
         verifier::Verifier,
     },
 };
 
-/// State of a verification, from the head to the end of the body.
-#[doc(hidden)]
-pub struct SchemeState {
-    signed: Signed,
-    time: Option<Timestamp>,
-}
-
-/// Signed content that has been read so far.
-enum Signed {
-    Finished,
-    Keyed(Keyed),
-    Plain(Content),
-}
-
-struct Keyed {
-    first: Mac,
-    /// It is empty, and needs no allocation, while there is one secret.
-    rest: Vec<Mac>,
-}
-
-impl Signed {
-    fn before_body(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Keyed(keyed) => keyed.update(bytes),
-            Self::Plain(content) => content.before_body(bytes),
-            Self::Finished => {}
-        }
-    }
-
-    fn body(&mut self, chunk: &[u8]) {
-        match self {
-            Self::Keyed(keyed) => keyed.update(chunk),
-            Self::Plain(content) => content.body(chunk),
-            Self::Finished => {}
-        }
-    }
-}
-
-impl Keyed {
-    fn update(&mut self, bytes: &[u8]) {
-        self.first.update(bytes);
-        for mac in &mut self.rest {
-            mac.update(bytes);
-        }
-    }
-}
-
-impl Keys {
-    /// Starts to read signed content with these keys.
-    fn begin(&self, algorithm: Algorithm) -> Result<Signed, Rejection> {
-        Ok(match self {
-            Self::Secret(macs) => {
-                let mut macs = macs.iter().cloned();
-                // The constructor rejects an empty list of secrets.
-                let first = macs.next().ok_or(Rejection::mismatch())?;
-                Signed::Keyed(Keyed { first, rest: macs.collect() })
-            }
-            Self::Public(keys) => Signed::Plain(keys.content(algorithm)),
-        })
-    }
-}
-
 impl Verifier for SchemeVerifier {
     type State = SchemeState;
 
     fn begin(&self, request: &Context<'_>) -> Result<SchemeState, Rejection> {
+        delegate::begin(self, request)
+    }
+
+    fn begin_in(
+        &self,
+        request: &Context<'_>,
+        state: &mut Option<SchemeState>,
+    ) -> Result<(), Rejection> {
         let head = request.head();
         let inner = &*self.family(head).0;
-        inner.scheme.check_head(head)?;
-        let time = inner.scheme.head_time(head)?;
-        let time = inner.scheme.judge_time(time, request.clock())?;
-        let mut signed = inner.keys.begin(inner.scheme.algorithm)?;
-        inner.each_part(Side::BeforeBody, head, &mut |bytes| signed.before_body(bytes))?;
+        let scheme = &inner.scheme;
+        let (received, in_signature) = scheme.read_signatures(head)?;
+        scheme.check_headers(head)?;
+        let text = scheme.time_text(head, in_signature)?;
+        let time = match text {
+            Some(text) => Some(scheme.judge_time(scheme.parse_time(text)?, request.clock())?),
+            None => None,
+        };
+        let (signed, rest) = match &inner.keys {
+            Keys::Secret(macs) => {
+                // The constructor rejects an empty list of secrets.
+                let Some((first, rest)) = macs.split_first() else {
+                    return Err(Rejection::mismatch());
+                };
+                (Signed::Keyed(first.clone()), rest.to_vec())
+            }
+            Keys::Public(keys) => {
+                (Signed::Plain(Box::new(keys.content(scheme.algorithm))), Vec::new())
+            }
+        };
+        // Nothing is dropped then, so the state is built where it stays.
+        *state = None;
+        let state = state.insert(SchemeState { signed, rest, received, time });
+        inner.each_part(Side::BeforeBody, head, text, |bytes| state.before_body(bytes))?;
         // The components after the body are checked now, so that a malformed head is rejected
         // before the body is read.
-        inner.each_part(Side::AfterBody, head, &mut |_| {})?;
-        Ok(SchemeState { signed, time })
+        inner.each_part(Side::AfterBody, head, text, |_| {})
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
-        state.signed.body(chunk);
+        state.body(chunk);
     }
 
     fn finish(
@@ -119,28 +84,48 @@ impl Verifier for SchemeVerifier {
         request: &Context<'_>,
         body: &Bytes,
     ) -> Result<Outcome, Rejection> {
-        let (head, clock) = (request.head(), request.clock());
+        delegate::finish(self, state, request, body)
+    }
+
+    fn finish_in(
+        &self,
+        state: &mut SchemeState,
+        request: &Context<'_>,
+        body: &Bytes,
+        proof: &mut Verified,
+    ) -> Result<Option<Response<Bytes>>, Rejection> {
+        let head = request.head();
         let inner = &*self.family(head).0;
         self.0.refuse_challenge_token(inner, body)?;
         inner.check_edges(body)?;
-        let signed = mem::replace(&mut state.signed, Signed::Finished);
-        let matched = inner.match_keys(signed, head, body);
-        let (key_index, tag) = matched.map_err(|rejection| inner.name_url(rejection, head))?;
-        let time = inner.scheme.time_at_end(state.time, body, clock)?;
+        let (key_index, tag) = match inner.match_keys(state, head, body) {
+            Ok(matched) => matched,
+            Err(rejection) => return Err(inner.name_url(rejection, head)),
+        };
+        let time = match state.time {
+            Some(time) => Some(time),
+            None => inner.scheme.body_time(body, request.clock())?,
+        };
+        let reply = match inner.scheme.challenge {
+            Some(_) => inner.reply(head, body)?,
+            None => None,
+        };
+        let id = inner.id(head)?;
 
-        let mut verified = inner.proof(head, &tag)?.with_key_index(key_index);
+        proof.set_provider(inner.scheme.defaults.provider);
+        proof.set_key_index(key_index);
+        proof.body_is_signed = true;
+        proof.has_unique_content = inner.scheme.has_unique_content;
         // A family uses the event ID of the main scheme.
-        verified = verified.with_event_id(self.0.scheme.event_id);
+        proof.event_id = self.0.scheme.event_id;
+        inner.identify(proof, id, &tag);
         if let Some(time) = time {
-            verified = time.record(verified, inner.scheme.judges(), clock);
+            time.record(proof);
         }
         if let Some(tag) = self.0.legacy_identity(inner, head, body) {
-            verified.set_identity(tag.as_bytes());
+            proof.set_identity(tag.as_bytes());
         }
-        let reply = || {
-            inner.answer_challenge(|challenge, sign| challenge.after_verification(head, body, sign))
-        };
-        Outcome::Accept(verified).or_reply(reply)
+        Ok(reply)
     }
 
     fn challenge(&self, request: &Context<'_>) -> Option<Result<Response<Bytes>, Rejection>> {
@@ -188,17 +173,25 @@ impl Inner {
     /// delivery.
     fn match_keys(
         &self,
-        signed: Signed,
+        state: &mut SchemeState,
         head: &Parts,
         body: &[u8],
     ) -> Result<(usize, Tag), Rejection> {
-        match (signed, &self.keys) {
-            (Signed::Keyed(keyed), Keys::Secret(_)) => self.match_tags(keyed, head),
-            (Signed::Plain(content), Keys::Public(keys)) => {
+        match (&state.signed, &self.keys) {
+            (Signed::Keyed(_), Keys::Secret(_)) => {
+                self.each_part(Side::AfterBody, head, None, |bytes| state.body(bytes))?;
+                self.match_tags(state, head)
+            }
+            (Signed::Plain(_), Keys::Public(keys)) => {
                 let mut after_body = Vec::new();
-                let mut add = |bytes: &[u8]| after_body.extend_from_slice(bytes);
-                self.each_part(Side::AfterBody, head, &mut add)?;
-                keys.match_content(&self.scheme, head, content, body, &after_body)
+                let add = |bytes: &[u8]| after_body.extend_from_slice(bytes);
+                self.each_part(Side::AfterBody, head, None, add)?;
+                match mem::replace(&mut state.signed, Signed::Finished) {
+                    Signed::Plain(content) => {
+                        keys.match_content(&self.scheme, head, *content, body, &after_body)
+                    }
+                    _ => Err(Rejection::mismatch()),
+                }
             }
             // The state of another verifier proves nothing, and neither does a state that is used
             // twice.
@@ -206,16 +199,18 @@ impl Inner {
         }
     }
 
-    /// Returns the proof of a request with a valid signature, without its key index and timestamp.
-    fn proof(&self, head: &Parts, tag: &Tag) -> Result<Verified, Rejection> {
-        let scheme = &self.scheme;
-        let verified = Verified::new(scheme.defaults.provider);
-        let mut verified = verified.with_signed_body();
-        if scheme.has_unique_content {
-            verified = verified.with_unique_content();
+    /// Returns the delivery's ID.
+    fn id<'a>(&self, head: &'a Parts) -> Result<Option<&'a [u8]>, Rejection> {
+        match self.scheme.delivery_id {
+            Some(name) => optional(head, name),
+            None => Ok(None),
         }
+    }
+
+    /// Adds the delivery's ID and its replay material to the proof.
+    fn identify(&self, verified: &mut Verified, id: Option<&[u8]>, tag: &Tag) {
+        let scheme = &self.scheme;
         let is_signed = scheme.signs_id();
-        let id = scheme.delivery_id.map(|name| optional(head, name)).transpose()?.flatten();
         // A signed ID identifies a delivery. Without one, the tag under the oldest secret does: a
         // sender who omits one of two signatures must not create a new delivery.
         match id.filter(|_| is_signed) {
@@ -226,15 +221,16 @@ impl Inner {
             None => verified.set_identity(tag.as_bytes()),
         }
         if let Some(id) = id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
-            verified = verified.with_delivery_id(id, is_signed);
+            verified.delivery_id = Some(id);
+            verified.delivery_id_is_signed = is_signed;
         }
-        Ok(verified)
     }
 
     /// Returns the replay material of a delivery with this signed ID, for a scheme without a name.
     ///
     /// The ID is not enough: another scheme without a name, and another sender of this scheme, can
     /// use the same IDs.
+    #[cold]
     fn identity_without_a_name(&self, id: &[u8]) -> Vec<u8> {
         let Self { scheme, keys, sender, .. } = self;
         let [signature, name] = [scheme.signature_field(), scheme.delivery_id.unwrap_or("")];
@@ -261,37 +257,61 @@ impl Inner {
     /// Returns `None` for public keys, and if a signed component is missing.
     fn oldest_tag(&self, head: &Parts, body: &[u8]) -> Option<Tag> {
         let mut mac = self.keys.macs().last()?.clone();
-        self.each_part(Side::BeforeBody, head, &mut |bytes| mac.update(bytes)).ok()?;
+        self.each_part(Side::BeforeBody, head, None, |bytes| mac.update(bytes)).ok()?;
         mac.update(body);
-        self.each_part(Side::AfterBody, head, &mut |bytes| mac.update(bytes)).ok()?;
+        self.each_part(Side::AfterBody, head, None, |bytes| mac.update(bytes)).ok()?;
         Some(mac.finalize())
     }
 
     /// Returns the index of the first secret that made a signature, and the tag under the oldest
     /// secret.
     ///
-    /// A rotation does not change that tag until the oldest secret is removed.
-    fn match_tags(&self, mut keyed: Keyed, head: &Parts) -> Result<(usize, Tag), Rejection> {
-        self.each_part(Side::AfterBody, head, &mut |bytes| keyed.update(bytes))?;
-
-        let first = keyed.first.finalize();
-        let rest: Vec<Tag> = keyed.rest.into_iter().map(Mac::finalize).collect();
-        // Each candidate is decoded once for all secrets.
-        let mut matches = [Choice::from(0); MAX_SECRETS];
-        self.scheme.each_candidate(head, &mut |candidate| {
-            if let Some(candidate) = candidate {
-                for (is_match, tag) in matches.iter_mut().zip(iter::once(&first).chain(&rest)) {
-                    *is_match |= tag.matches(candidate);
-                }
+    /// A rotation does not change that tag until the oldest secret is removed. Every tag is compared
+    /// with every candidate.
+    fn match_tags(&self, state: &mut SchemeState, head: &Parts) -> Result<(usize, Tag), Rejection> {
+        let received = &state.received;
+        let Signed::Keyed(first) = mem::replace(&mut state.signed, Signed::Finished) else {
+            return Err(Rejection::mismatch());
+        };
+        let several = match received {
+            Received::One(_) => Vec::new(),
+            Received::Several => self.candidates(head)?,
+        };
+        let len = self.scheme.algorithm.tag_len();
+        let is_match = |tag: &Tag| match received {
+            Received::One(candidate) => tag.matches(&candidate[..len]),
+            Received::Several => {
+                let matches = several.iter().map(|candidate| tag.matches(candidate.as_bytes()));
+                matches.fold(Choice::from(0), BitOr::bitor)
             }
+        };
+        let mut matched = KeyMatch::new();
+        let mut oldest = first.finalize();
+        matched.add(0, is_match(&oldest));
+        for (index, mac) in mem::take(&mut state.rest).into_iter().enumerate() {
+            oldest = mac.finalize();
+            matched.add(1 + index, is_match(&oldest));
+        }
+        Ok((matched.accepted()?, oldest))
+    }
+
+    /// Decodes all candidates, once for all secrets.
+    #[cold]
+    fn candidates(&self, head: &Parts) -> Result<Vec<Tag>, Rejection> {
+        let mut candidates = Vec::new();
+        self.scheme.each_candidate(head, &mut |candidate| {
+            candidates.extend(candidate.map(Tag::new));
             Ok(())
         })?;
-        let mut matched = KeyMatch::new();
-        for (index, is_match) in matches.into_iter().take(1 + rest.len()).enumerate() {
-            matched.add(index, is_match);
-        }
-        let key_index = matched.accepted()?;
-        Ok((key_index, rest.last().copied().unwrap_or(first)))
+        Ok(candidates)
+    }
+
+    /// Returns the response to a signed challenge.
+    #[cold]
+    fn reply(&self, head: &Parts, body: &Bytes) -> Result<Option<Response<Bytes>>, Rejection> {
+        let answer =
+            self.answer_challenge(|challenge, sign| challenge.after_verification(head, body, sign));
+        answer.transpose()
     }
 
     /// Calls `answer` with the scheme's challenge and, if the keys are secrets, a function that
@@ -311,6 +331,7 @@ impl Inner {
     }
 
     /// Adds the signed URL, or the signed parts of it, to a signature mismatch.
+    #[cold]
     fn name_url(&self, rejection: Rejection, head: &Parts) -> Rejection {
         let is_mismatch = rejection.kind() == RejectionKind::SignatureMismatch;
         match self.scheme.url_text(head, self.url.as_ref()) {
@@ -319,19 +340,17 @@ impl Inner {
         }
     }
 
-    /// Calls `sink` with the bytes of each component on this side of the body.
+    /// Calls `sink` with the bytes of each component on this side of the body. `time` is the text of
+    /// the timestamp, if the head has been read.
+    #[inline]
     pub(crate) fn each_part(
         &self,
         side: Side,
         head: &Parts,
-        sink: &mut dyn FnMut(&[u8]),
+        time: Option<&[u8]>,
+        sink: impl FnMut(&[u8]),
     ) -> Result<(), Rejection> {
-        self.scheme.each_part(side, head, self.url.as_ref(), sink)
-    }
-}
-
-impl fmt::Debug for SchemeState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SchemeState").finish_non_exhaustive()
+        let request = signed_content::Signed { head, url: self.url.as_ref(), time };
+        self.scheme.each_part(side, request, sink)
     }
 }

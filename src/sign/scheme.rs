@@ -96,9 +96,9 @@ impl SchemeVerifier {
     /// Returns a [`Rejection`] if a part of the content is missing or malformed.
     fn content(&self, head: &Parts, body: &[u8]) -> Result<Vec<u8>, Rejection> {
         let mut content = Vec::new();
-        self.0.each_part(Side::BeforeBody, head, &mut |bytes| content.extend_from_slice(bytes))?;
+        self.0.each_part(Side::BeforeBody, head, None, |bytes| content.extend_from_slice(bytes))?;
         content.extend_from_slice(body);
-        self.0.each_part(Side::AfterBody, head, &mut |bytes| content.extend_from_slice(bytes))?;
+        self.0.each_part(Side::AfterBody, head, None, |bytes| content.extend_from_slice(bytes))?;
         Ok(content)
     }
 

@@ -16,8 +16,8 @@ use crate::{
     outcome::{kind::RejectionKind, rejection::Rejection},
     tenants::{id::TenantId, others::Others},
     verifier::{
-        context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
-        verifier::Verifier,
+        context::Context, defaults::VerifierDefaults, delegate, outcome::Outcome,
+        sensitive::SensitiveParts, verifier::Verifier,
     },
 };
 
@@ -113,7 +113,15 @@ impl<V: Verifier> Verifier for TenantVerifier<V> {
     type State = V::State;
 
     fn begin(&self, request: &Context<'_>) -> Result<V::State, Rejection> {
-        self.verifier.begin(request).map_err(|rejection| self.named(rejection))
+        delegate::begin(self, request)
+    }
+
+    fn begin_in(
+        &self,
+        request: &Context<'_>,
+        state: &mut Option<V::State>,
+    ) -> Result<(), Rejection> {
+        self.verifier.begin_in(request, state).map_err(|rejection| self.named(rejection))
     }
 
     fn update(&self, state: &mut V::State, chunk: &[u8]) {

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::verifier::verifier::Verifier;
+use bytes::Bytes;
+
+use crate::{
+    outcome::{rejection::Rejection, verified::Verified},
+    verifier::{context::Context, outcome::Outcome, verifier::Verifier},
+};
 
 /// Implements the methods of [`Verifier`] by forwarding to another verifier.
 ///
 /// Hooks change single steps, in this order. All other steps are forwarded.
 ///
-/// - `select(request) => …`: the verifier of a request, in place of the first one, which still
-///   updates the state.
 /// - `before(request) => …`: a check before the request's verification begins.
 /// - `rejected(rejection) => …`: a rejection by the other verifier, changed.
 /// - `after(outcome, request, body) => …`: the result, from that of the other verifier.
@@ -19,7 +22,6 @@ use crate::verifier::verifier::Verifier;
 macro_rules! delegate_verifier {
     (
         $self:ident => $inner:expr, $state:ty
-        $(; select($selecting:ident) => $selected:expr)?
         $(; before($starting:ident) => $before:expr)?
         $(; rejected($rejection:ident) => $rejected:expr)?
         $(; after($outcome:ident, $after_request:ident, $body:ident) => $after:expr)?
@@ -35,13 +37,19 @@ macro_rules! delegate_verifier {
             &$self,
             request: &$crate::verifier::context::Context<'_>,
         ) -> Result<Self::State, $crate::outcome::rejection::Rejection> {
+            $crate::verifier::delegate::begin($self, request)
+        }
+
+        fn begin_in(
+            &$self,
+            request: &$crate::verifier::context::Context<'_>,
+            state: &mut Option<Self::State>,
+        ) -> Result<(), $crate::outcome::rejection::Rejection> {
             $(
                 let $starting = request;
                 $before?;
             )?
-            $(let $selecting = request;)?
-            let inner = $crate::verifier::delegate::first!($($selected,)? &$inner);
-            let begun = $crate::verifier::verifier::Verifier::begin(inner, request);
+            let begun = $crate::verifier::verifier::Verifier::begin_in(&$inner, request, state);
             $(let begun = begun.map_err(|$rejection| $rejected);)?
             begun
         }
@@ -56,15 +64,30 @@ macro_rules! delegate_verifier {
             request: &$crate::verifier::context::Context<'_>,
             body: &bytes::Bytes,
         ) -> Result<$crate::verifier::outcome::Outcome, $crate::outcome::rejection::Rejection> {
-            $(let $selecting = request;)?
-            let inner = $crate::verifier::delegate::first!($($selected,)? &$inner);
-            let outcome = $crate::verifier::verifier::Verifier::finish(inner, state, request, body);
-            $(let outcome = outcome.map_err(|$rejection| $rejected);)?
+            $crate::verifier::delegate::finish($self, state, request, body)
+        }
+
+        fn finish_in(
+            &$self,
+            state: &mut Self::State,
+            request: &$crate::verifier::context::Context<'_>,
+            body: &bytes::Bytes,
+            proof: &mut $crate::outcome::verified::Verified,
+        ) -> Result<
+            Option<http::Response<bytes::Bytes>>,
+            $crate::outcome::rejection::Rejection,
+        > {
+            let reply =
+                $crate::verifier::verifier::Verifier::finish_in(&$inner, state, request, body, proof);
+            $(let reply = reply.map_err(|$rejection| $rejected);)?
             $(
-                let ($outcome, $after_request, $body) = (outcome?, request, body);
-                let outcome = $after;
+                let verified = std::mem::replace(proof, $crate::outcome::verified::Verified::new(""));
+                let outcome = $crate::verifier::outcome::Outcome::of(reply?, verified);
+                let ($outcome, $after_request, $body) = (outcome, request, body);
+                let outcome: Result<$crate::verifier::outcome::Outcome, _> = $after;
+                let reply = outcome.map(|outcome| outcome.split(proof));
             )?
-            outcome
+            reply
         }
 
         fn challenge(
@@ -92,18 +115,11 @@ macro_rules! delegate_verifier {
 
         #[cfg(feature = "explain")]
         fn explain(&$self, probe: &mut $crate::verifier::probe::Probe<'_>) {
-            $(let $selecting = &$crate::verifier::context::Context::new(probe.head());)?
-            let mut explain = || {
-                let inner = $crate::verifier::delegate::first!($($selected,)? &$inner);
-                $crate::verifier::verifier::Verifier::explain(inner, probe);
-                $(
-                    let $probe = &mut *probe;
-                    $explain;
-                )?
-                Ok::<(), $crate::outcome::rejection::Rejection>(())
-            };
-            // A request without a verifier has no variants.
-            let _ = explain();
+            $crate::verifier::verifier::Verifier::explain(&$inner, probe);
+            $(
+                let $probe = probe;
+                $explain;
+            )?
         }
 
         fn defaults(&$self) -> $crate::verifier::defaults::VerifierDefaults {
@@ -128,6 +144,29 @@ macro_rules! first {
     };
 }
 pub(crate) use first;
+
+/// Runs [`Verifier::begin_in`], and returns the state.
+pub(crate) fn begin<V: Verifier + ?Sized>(
+    verifier: &V,
+    request: &Context<'_>,
+) -> Result<V::State, Rejection> {
+    let mut state = None;
+    verifier.begin_in(request, &mut state)?;
+    // A verifier that leaves no state accepts nothing.
+    state.ok_or(Rejection::mismatch())
+}
+
+/// Runs [`Verifier::finish_in`], and returns the outcome.
+pub(crate) fn finish<V: Verifier + ?Sized>(
+    verifier: &V,
+    state: &mut V::State,
+    request: &Context<'_>,
+    body: &Bytes,
+) -> Result<Outcome, Rejection> {
+    let mut proof = Verified::new("");
+    let reply = verifier.finish_in(state, request, body, &mut proof)?;
+    Ok(Outcome::of(reply, proof))
+}
 
 impl<V: Verifier + ?Sized> Verifier for Arc<V> {
     delegate_verifier!(self => **self, V::State);

@@ -58,9 +58,14 @@ pub trait MakeVerifier {
         self.defaults().sensitive_parts()
     }
 
+    /// Returns this lookup itself, if it is a verifier. The layer then borrows it for each request.
+    #[doc(hidden)]
+    fn at_hand(&self) -> Option<&Self::Verifier> {
+        None
+    }
+
     /// Returns the verifier of all requests, if there is one. Other layers try it when they explain
     /// a rejection.
-    #[cfg(feature = "explain")]
     #[doc(hidden)]
     fn own_verifier(&self) -> Option<Self::Verifier> {
         None
@@ -87,7 +92,11 @@ impl<V: Verifier + Clone> MakeVerifier for V {
         Verifier::sensitive_parts(self)
     }
 
-    #[cfg(feature = "explain")]
+    #[inline]
+    fn at_hand(&self) -> Option<&V> {
+        Some(self)
+    }
+
     fn own_verifier(&self) -> Option<V> {
         Some(self.clone())
     }

@@ -45,6 +45,28 @@ impl Outcome {
         }
     }
 
+    /// Creates the outcome of a verification with this proof, and this reply if it is a challenge.
+    pub(crate) fn of(reply: Option<Response<Bytes>>, verified: Verified) -> Self {
+        match reply {
+            Some(response) => Self::Reply(response, verified),
+            None => Self::Accept(verified),
+        }
+    }
+
+    /// Writes the proof into `proof`, and returns the response to a challenge.
+    pub(crate) fn split(self, proof: &mut Verified) -> Option<Response<Bytes>> {
+        match self {
+            Self::Accept(verified) => {
+                *proof = verified;
+                None
+            }
+            Self::Reply(response, verified) => {
+                *proof = verified;
+                Some(response)
+            }
+        }
+    }
+
     /// Replaces the proof with the result of `change`.
     pub(crate) fn map(self, change: impl FnOnce(Verified) -> Verified) -> Self {
         match self {

@@ -100,8 +100,11 @@ pub(crate) mod sealed {
         fn shared_sensitive_parts(&self) -> SensitiveParts {
             self.shared_defaults().sensitive_parts()
         }
+        /// Returns the source itself, if it is a verifier and looks up none.
+        fn at_hand(&self) -> Option<&Self::Verifier> {
+            None
+        }
         /// Returns the verifier of all requests, if the source looks up none.
-        #[cfg(feature = "explain")]
         fn own_verifier(&self) -> Option<Self::Verifier> {
             None
         }
@@ -149,7 +152,11 @@ impl<M: MakeVerifier> sealed::Engine for M {
         self.sensitive_parts()
     }
 
-    #[cfg(feature = "explain")]
+    #[inline]
+    fn at_hand(&self) -> Option<&M::Verifier> {
+        MakeVerifier::at_hand(self)
+    }
+
     fn own_verifier(&self) -> Option<M::Verifier> {
         MakeVerifier::own_verifier(self)
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::{
-    outcome::rejection::Rejection,
+    outcome::{rejection::Rejection, verified::Verified},
     verifier::{
         combine::{AllOf, AnyOf, all_of, any_of},
         context::Context,
@@ -100,6 +100,18 @@ pub trait Verifier: Send + Sync + 'static {
     /// Returns a [`Rejection`] if the head is invalid.
     fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection>;
 
+    /// Does what [`begin`](Self::begin) does, and writes the state where it stays. A state is large,
+    /// so each move of it costs as much as a small check.
+    #[doc(hidden)]
+    fn begin_in(
+        &self,
+        request: &Context<'_>,
+        state: &mut Option<Self::State>,
+    ) -> Result<(), Rejection> {
+        *state = Some(self.begin(request)?);
+        Ok(())
+    }
+
     /// Processes a chunk of the body as it arrives, so that hashing overlaps receiving.
     ///
     /// The concatenated chunks are the `body` that [`finish`](Self::finish) gets. The boundaries
@@ -122,6 +134,19 @@ pub trait Verifier: Send + Sync + 'static {
         request: &Context<'_>,
         body: &Bytes,
     ) -> Result<Outcome, Rejection>;
+
+    /// Does what [`finish`](Self::finish) does, and writes the proof where it stays. Returns the
+    /// response to a signed challenge.
+    #[doc(hidden)]
+    fn finish_in(
+        &self,
+        state: &mut Self::State,
+        request: &Context<'_>,
+        body: &Bytes,
+        proof: &mut Verified,
+    ) -> Result<Option<Response<Bytes>>, Rejection> {
+        Ok(self.finish(state, request, body)?.split(proof))
+    }
 
     /// Returns the response to an unsigned [challenge](crate::scheme::Challenge) (Meta's GET with
     /// `hub.challenge`) from the head, or the [`Rejection`] of a failed challenge. Returns `None`

@@ -13,7 +13,7 @@ use crate::{
         own::{shared_token::SharedToken, standard_webhooks::family},
         policy::{DeliveryPolicy, MIB},
     },
-    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
+    scheme::{declaration::Scheme, state::SchemeState, verifier::SchemeVerifier},
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, sensitive::SensitiveParts,
         verifier::Verifier,

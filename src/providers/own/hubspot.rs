@@ -12,7 +12,7 @@ use crate::{
         component::{Component, TimestampSource},
         declaration::Scheme,
         public_url::PublicUrl,
-        verification::SchemeState,
+        state::SchemeState,
         verifier::SchemeVerifier,
     },
     verifier::{delegate::delegate_verifier, verifier::Verifier},

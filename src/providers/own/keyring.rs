@@ -16,7 +16,7 @@ use crate::{
         macros::{of_pairs, registered, sign_as},
         policy::DeliveryPolicy,
     },
-    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
+    scheme::{declaration::Scheme, state::SchemeState, verifier::SchemeVerifier},
     verifier::{
         challenge::challenge::Challenge, context::Context, defaults::VerifierDefaults,
         delegate::delegate_verifier, outcome::Outcome, sensitive::SensitiveParts,

@@ -57,7 +57,7 @@ types! {
     shared_token::SharedToken also ["API key", "webhook token"] search ["token"],
     slack::Slack,
     basic_auth::SparkPost,
-    standard_webhooks::StandardWebhooks also ["Svix"] search ["standard-webhooks"],
+    standard_webhooks::StandardWebhooks with StandardWebhooksState also ["Svix"] search ["standard-webhooks"],
     strava::Strava,
     #[cfg(feature = "asymmetric")]
     telnyx::Telnyx,

@@ -265,17 +265,17 @@ impl Verifier for Mailgun {
             .decode(&signature, &mut tag)
             .ok_or(Rejection::malformed_in(Field::json("signature")))?;
         let key_index = self.key_index(&timestamp, &token, &tag)?;
-        self.tolerance
+        let time = self
+            .tolerance
             .judge(time, request.clock())
             .map_err(|why| why.with_field(Field::form("timestamp")))?;
 
         let verified = Verified::new(Self::DEFAULTS.provider());
-        let verified = verified.with_key_index(key_index).with_replay_material(&token);
-        let verified = time.record(verified, Some(self.tolerance), request.clock());
-        let verified = match HeaderValue::from_bytes(&token) {
-            Ok(id) => verified.with_delivery_id(id, true),
-            Err(_) => verified,
-        };
+        let mut verified = verified.with_key_index(key_index).with_replay_material(&token);
+        time.record(&mut verified);
+        if let Ok(id) = HeaderValue::from_bytes(&token) {
+            verified = verified.with_delivery_id(id, true);
+        }
         Ok(verified.into())
     }
 

@@ -12,7 +12,7 @@ use crate::{
         policy::{DeliveryPolicy, MIB},
         support::subscription,
     },
-    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
+    scheme::{declaration::Scheme, state::SchemeState, verifier::SchemeVerifier},
     verifier::{
         challenge::{challenge::Challenge, response::echo},
         defaults::VerifierDefaults,

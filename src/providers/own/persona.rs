@@ -17,7 +17,7 @@ use crate::{
         component::{Component, TimestampSource},
         declaration::Scheme,
         signature_format::SignatureFormat,
-        verification::SchemeState,
+        state::SchemeState,
         verifier::SchemeVerifier,
     },
     verifier::{

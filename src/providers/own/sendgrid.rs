@@ -9,7 +9,7 @@ use crate::{
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
-        verification::SchemeState,
+        state::SchemeState,
         verifier::SchemeVerifier,
     },
     verifier::{delegate::delegate_verifier, verifier::Verifier},

@@ -13,7 +13,7 @@ use crate::{
     scheme::{
         component::{Component, TimestampSource},
         declaration::Scheme,
-        verification::SchemeState,
+        state::SchemeState,
         verifier::SchemeVerifier,
     },
     verifier::{

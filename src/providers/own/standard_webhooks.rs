@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use http::request::Parts;
+use bytes::Bytes;
+use http::{Response, request::Parts};
 
 #[cfg(feature = "asymmetric")]
 use crate::crypto::public_key::IntoPublicKeys;
 use crate::{
     crypto::secrets::IntoSecrets,
     error::ConfigError,
-    outcome::{kind::RejectionKind, rejection::Rejection},
+    outcome::{kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{encoding::Encoding, timestamp::TimestampFormat, tolerance::Tolerance},
     providers::{
         macros::{registered, sign_as},
@@ -20,10 +21,13 @@ use crate::{
         declaration::Scheme,
         key::SecretEncoding,
         signature_format::SignatureFormat,
-        verification::SchemeState,
+        state::SchemeState,
         verifier::SchemeVerifier,
     },
-    verifier::{defaults::VerifierDefaults, delegate::delegate_verifier, verifier::Verifier},
+    verifier::{
+        context::Context, defaults::VerifierDefaults, delegate, outcome::Outcome,
+        sensitive::SensitiveParts, verifier::Verifier,
+    },
 };
 
 /// Standard Webhooks and Svix: HMAC-SHA256 or Ed25519 of ID, time and body.
@@ -178,7 +182,8 @@ impl StandardWebhooks {
         ))
     }
 
-    fn scheme(&self, head: &Parts) -> Result<&SchemeVerifier, Rejection> {
+    /// Returns the position of the family whose headers the request has.
+    fn family(head: &Parts) -> Result<usize, Rejection> {
         let mut uses = [false; 2];
         for name in head.headers.keys() {
             for (uses, family) in uses.iter_mut().zip(&HEADERS) {
@@ -190,17 +195,78 @@ impl StandardWebhooks {
             (true, true) => {
                 Err(Rejection::new(RejectionKind::Repeated).in_header(HEADERS[SVIX][0]))
             }
-            (_, false) => Ok(&self.0[WEBHOOK]),
-            (false, true) => Ok(&self.0[SVIX]),
+            (_, false) => Ok(WEBHOOK),
+            (false, true) => Ok(SVIX),
         }
     }
 }
 
+/// State of a verification, and the family of its headers.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct StandardWebhooksState {
+    family: usize,
+    state: Option<SchemeState>,
+}
+
 impl Verifier for StandardWebhooks {
-    delegate_verifier! {
-        self => self.0[WEBHOOK], SchemeState;
-        select(request) => self.scheme(request.head())?;
-        sensitive_parts => self.0[WEBHOOK].sensitive_parts().and(self.0[SVIX].sensitive_parts())
+    type State = StandardWebhooksState;
+
+    fn begin(&self, request: &Context<'_>) -> Result<Self::State, Rejection> {
+        delegate::begin(self, request)
+    }
+
+    fn begin_in(
+        &self,
+        request: &Context<'_>,
+        state: &mut Option<Self::State>,
+    ) -> Result<(), Rejection> {
+        let family = Self::family(request.head())?;
+        let state = state.insert(StandardWebhooksState { family, state: None });
+        self.0[family].begin_in(request, &mut state.state)
+    }
+
+    fn update(&self, state: &mut Self::State, chunk: &[u8]) {
+        if let Some(of_family) = &mut state.state {
+            self.0[state.family].update(of_family, chunk);
+        }
+    }
+
+    fn finish(
+        &self,
+        state: &mut Self::State,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        delegate::finish(self, state, request, body)
+    }
+
+    fn finish_in(
+        &self,
+        state: &mut Self::State,
+        request: &Context<'_>,
+        body: &Bytes,
+        proof: &mut Verified,
+    ) -> Result<Option<Response<Bytes>>, Rejection> {
+        // A head that was rejected proves nothing.
+        let of_family = state.state.as_mut().ok_or(Rejection::mismatch())?;
+        self.0[state.family].finish_in(of_family, request, body, proof)
+    }
+
+    fn defaults(&self) -> VerifierDefaults {
+        self.0[WEBHOOK].defaults()
+    }
+
+    fn sensitive_parts(&self) -> SensitiveParts {
+        self.0[WEBHOOK].sensitive_parts().and(self.0[SVIX].sensitive_parts())
+    }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        // A request without a family has no variants.
+        if let Ok(family) = Self::family(probe.head()) {
+            self.0[family].explain(probe);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         policy::{DeliveryPolicy, MINUTE},
     },
     scheme::{
-        component::TimestampSource, declaration::Scheme, verification::SchemeState,
+        component::TimestampSource, declaration::Scheme, state::SchemeState,
         verifier::SchemeVerifier,
     },
     verifier::{delegate::delegate_verifier, outcome::Outcome, verifier::Verifier},

@@ -14,7 +14,7 @@ use crate::{
         macros::{registered, sign_as},
         policy::DeliveryPolicy,
     },
-    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
+    scheme::{declaration::Scheme, state::SchemeState, verifier::SchemeVerifier},
     verifier::{
         challenge::{
             challenge::Challenge,

@@ -6,7 +6,7 @@ use crate::{
         macros::{registered, scheme_methods, sign_as},
         policy::DeliveryPolicy,
     },
-    scheme::{declaration::Scheme, verification::SchemeState, verifier::SchemeVerifier},
+    scheme::{declaration::Scheme, state::SchemeState, verifier::SchemeVerifier},
     verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 

@@ -7,7 +7,7 @@ use crate::{
         policy::DeliveryPolicy,
     },
     scheme::{
-        component::TimestampSource, declaration::Scheme, verification::SchemeState,
+        component::TimestampSource, declaration::Scheme, state::SchemeState,
         verifier::SchemeVerifier,
     },
     verifier::{delegate::delegate_verifier, verifier::Verifier},

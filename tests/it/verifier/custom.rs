@@ -413,7 +413,7 @@ fn every_type_has_a_debug_that_names_it() {
     service.into_inner();
     let mut service = layer.layer(Inner::default());
     let text = format!("{:?}", service.call(acme_request("")));
-    assert!(text.contains("Make"), "{text}");
+    assert!(text.contains("Drain"), "{text}");
 }
 
 #[tokio::test]
