@@ -1,47 +1,47 @@
-//! What the layer costs: time as ratios against baselines in the same run, and allocations.
+//! What the layer costs beside its baselines: time as ratios in the same run, and allocations.
 //!
-//! `cargo bench --bench layer`. The cases of one size run by turns, so that a busy machine slows
-//! all of them; the ratios of each round are compared. Each case includes making its request.
-//! `scripts/performance` measures the rest of `docs/performance.md`.
+//! `cargo bench --bench layer`. The cases of one size run by turns, so that a busy machine slows all
+//! of them, and the ratios of each round are compared. One binary varies by some 3 % from start to
+//! start: `scripts/performance` takes the median of several, and measures the rest of
+//! `docs/performance.md`.
 #![allow(missing_docs, reason = "a bench")]
 #![allow(clippy::unwrap_used, reason = "a failed bench says where")]
 
-#[path = "support/cases.rs"]
-mod cases;
 mod support;
 
-use self::support::rounds;
+use self::support::{Case, Rounds, cases, many_rounds};
 
-fn main() {
+/// Runs the cases and prints their times, and their allocations above those of one of them.
+fn measure(title: &str, cases: Vec<Case>, nanoseconds: usize, least: Option<&str>) -> Rounds {
     // `cargo test --benches` and the like only want to know that it runs.
     let is_test = std::env::args().any(|argument| argument == "--test");
-    let sizes: &[usize] =
-        if is_test { &[256] } else { &[256, 1 << 10, 16 << 10, 64 << 10, 1 << 20] };
-    for &size in sizes {
-        let rounds = rounds(cases::cases(size), (400_000 / (400 + size)).max(2));
-        println!("\n{size} bytes{:24}ns    allocations", "");
-        for (name, series) in rounds.series() {
-            println!("  {name:26} {:>10.0} {:>8}", series.time().median, series.allocations);
-        }
-        let ratio = |case, baselines: &[_]| rounds.ratio(case, baselines);
-        println!(
-            "  layer / (no layer + bare HMAC)      {}",
-            ratio("tower, layer", &["tower, no layer", "bare HMAC"])
-        );
-        println!(
-            "  axum layer / from_fn by hand        {}",
-            ratio("axum, layer", &["axum, from_fn by hand"])
-        );
-        println!(
-            "  axum layer - no-op - bare HMAC      {:.0} ns",
-            rounds.above("axum, layer", &["axum, no-op layer", "bare HMAC"])
-        );
-        let more = |case, baseline| rounds.more_allocations(case, baseline);
-        println!(
-            "  allocations above no layer: tower {}, axum {} (by hand {})",
-            more("tower, layer", "tower, no layer"),
-            more("axum, layer", "axum, no layer"),
-            more("axum, from_fn by hand", "axum, no layer")
-        );
+    let (count, repeats) = if is_test { (1, 1) } else { (101, (400_000 / nanoseconds).max(1)) };
+    let rounds = many_rounds(cases, count, repeats);
+    println!("\n{title:32} {:>10} {:>12}", "ns", "allocations");
+    for (name, series) in rounds.series() {
+        let allocations = least.map_or(0, |least| rounds.get(least).allocations);
+        let above = series.allocations.saturating_sub(allocations);
+        println!("  {name:30} {:>10.0} {above:>12}", series.time().median);
     }
+    rounds
+}
+
+fn compare(rounds: &Rounds, case: &str, baselines: &[&str]) {
+    for baseline in baselines {
+        println!("  {case} / {baseline:20} {:.3}", rounds.ratio(case, &[baseline]));
+    }
+}
+
+fn main() {
+    for (size, title) in [(256, "256 B"), (1 << 10, "1 KiB"), (16 << 10, "16 KiB")] {
+        let title = format!("tower, {title}");
+        let rounds = measure(&title, cases::tower(size), 400 + size, Some("no layer"));
+        compare(&rounds, "layer", &["by hand", "reference, a mark"]);
+    }
+    let rounds = measure("axum, 1 KiB", cases::axum(1 << 10), 3000, Some("no layer"));
+    compare(&rounds, "layer", &["by hand", "reference, a mark"]);
+    let rounds = measure("axum, no signature", cases::refusals(), 10_000, None);
+    compare(&rounds, "empty, layer", &["empty, reference that closes", "empty, reference"]);
+    compare(&rounds, "expects, layer", &["expects, reference that closes", "expects, reference"]);
+    compare(&rounds, "offered, layer", &["offered, read and dropped", "offered, by hand"]);
 }

@@ -2,6 +2,10 @@
 //! busy machine slows all of them.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
+pub(crate) mod by_hand;
+pub(crate) mod cases;
+pub(crate) mod frames;
+pub(crate) mod reference;
 pub(crate) mod signature;
 
 use std::{
@@ -67,12 +71,15 @@ pub(crate) fn case(name: &'static str, run: impl FnMut() + 'static) -> Case {
     Case { name, run: Box::new(run) }
 }
 
-/// A request that is all there needs one poll, and no runtime.
+/// Runs a future without a runtime. A request that is all there waits only to let others run.
 pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("a request that is all there waited"),
+    let (mut future, mut context) = (pin!(future), Context::from_waker(Waker::noop()));
+    for _ in 0..100 {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
     }
+    panic!("a request that is all there waited")
 }
 
 /// What a case took in each round, and its allocations.
@@ -91,21 +98,26 @@ impl Series {
 /// The cases of one run, whose rounds can be compared with each other.
 pub(crate) struct Rounds(Vec<(&'static str, Series)>);
 
-/// Runs the cases by turns. The first round warms up and is not told.
-pub(crate) fn rounds(mut cases: Vec<Case>, repeats: usize) -> Rounds {
+/// Runs the cases by turns, in [`ROUNDS`] rounds.
+pub(crate) fn rounds(cases: Vec<Case>, repeats: usize) -> Rounds {
+    many_rounds(cases, ROUNDS, repeats)
+}
+
+/// Runs the cases by turns, in so many rounds. Another one before them warms up and is not told.
+pub(crate) fn many_rounds(mut cases: Vec<Case>, count: usize, repeats: usize) -> Rounds {
     let new = |case: &Case| (case.name, Series { times: Vec::new(), allocations: 0 });
     let mut series: Vec<_> = cases.iter().map(new).collect();
-    for round in 0..ROUNDS + 1 {
+    for round in 0..=count {
         for (case, (_, series)) in cases.iter_mut().zip(&mut series) {
             let (start, before) = (Instant::now(), allocations());
             for _ in 0..repeats {
                 (case.run)();
             }
             let elapsed = start.elapsed();
-            let count = allocations() - before;
+            let allocated = allocations() - before;
             if round > 0 {
                 series.times.push(elapsed.as_nanos() as f64 / repeats as f64);
-                series.allocations = count / repeats as u64;
+                series.allocations = allocated / repeats as u64;
             }
         }
     }
@@ -147,7 +159,7 @@ impl Rounds {
     }
 }
 
-/// The median of some values, and the half of them in the middle.
+/// The median of some values, and the limits of the half of them in the middle.
 #[derive(Clone, Copy)]
 pub(crate) struct Spread {
     pub(crate) low: f64,
@@ -160,6 +172,13 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let at = |part: f64| values[((values.len() - 1) as f64 * part).round() as usize];
         Self { low: at(0.25), median: at(0.5), high: at(0.75) }
+    }
+
+    /// Returns the median, the least and the most of a few values.
+    pub(crate) fn whole(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let last = values.len() - 1;
+        Self { low: values[0], median: values[last / 2], high: values[last] }
     }
 }
 

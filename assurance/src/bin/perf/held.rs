@@ -23,14 +23,9 @@ use tower::{Layer, Service, service_fn};
 use tower_webhook::BufferedBody;
 
 use crate::{
-    cases,
     client::{Server, answer, head, parse},
-    frames::Frames,
     report::{Row, row},
-    support::{
-        Spread, bytes as allocated,
-        signature::{keyed, signature},
-    },
+    support::{Spread, bytes as allocated, cases, frames::Frames, signature::keyed},
 };
 
 const UPLOADS: usize = 1000;
@@ -39,8 +34,7 @@ const FRAME: usize = 16 << 10;
 
 fn upload() -> (Vec<u8>, Bytes) {
     let body = Bytes::from(vec![b'x'; MIB]);
-    let request = cases::request(&signature(&body), body.clone());
-    (head(&request, ""), body)
+    (head(&cases::request(&body), ""), body)
 }
 
 /// A new server under a thousand uploads, whose last bytes come when it has all others: MiB above idle
@@ -129,7 +123,7 @@ fn last_byte(kinds: &[&str]) -> Vec<Vec<f64>> {
 /// body is copied at least and at most.
 fn frames() -> (Spread, Spread, f64, f64) {
     let body = Bytes::from(vec![b'x'; MIB]);
-    let signature = signature(&body);
+    let signed = cases::request(&body);
     let (mut last, mut hash) = (Vec::new(), Vec::new());
     let (is_copied, mut moved) = (Cell::new(false), 0.0);
     let inner = service_fn(async |request: Request<BufferedBody>| {
@@ -139,7 +133,7 @@ fn frames() -> (Spread, Spread, f64, f64) {
     let mut service = cases::layer().body_deadline(None).layer(inner);
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..200 {
-        let request = cases::request(&signature, Frames::new(&body, MIB / FRAME).waiting());
+        let request = signed.clone().map(|body| Frames::new(body, FRAME).waiting());
         let before = allocated();
         let mut future = Box::pin(service.call(request));
         while future.as_mut().poll(&mut context).is_pending() {

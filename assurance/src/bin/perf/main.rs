@@ -1,19 +1,19 @@
 //! Measures every goal of `docs/performance.md` beside its baselines: `scripts/performance`.
 //!
-//! `perf` runs all and prints a table, `perf G4 G7` some goals. What it needs of the machine is
-//! Linux, for `/proc`. Its servers are processes of this same program: `perf serve layer`.
+//! `perf` runs all and prints a table, `perf G4 G7` some goals. It needs Linux, for `/proc`, and
+//! valgrind for G1i. It starts itself again: `perf once tower` for the values of one start,
+//! `perf serve layer` for a server, `perf profile all` for valgrind.
 
-#[path = "../../../../benches/support/cases.rs"]
-mod cases;
 mod client;
 mod exact;
 mod flood;
-mod frames;
+mod function;
 mod held;
-mod profile;
 mod report;
 mod server;
 mod speed;
+mod starts;
+mod subjects;
 #[path = "../../../../benches/support/mod.rs"]
 mod support;
 mod whole;
@@ -26,8 +26,8 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
+        ["once", what] => return once(what),
         ["serve", kind] => return server::serve(kind),
-        ["profile", what, count] => return profile::run(what, count.parse().unwrap()),
         _ => {}
     }
     let goals: [(&str, fn() -> Vec<Row>); 10] = [
@@ -35,12 +35,12 @@ fn main() {
         ("G2", exact::allocations),
         ("G3", speed::axum),
         ("G4", whole::json),
-        ("G5", speed::function),
+        ("G5", function::alone),
         ("G6", whole::form),
         ("G7", flood::refused),
         ("G8", held::uploads),
         ("G9", exact::sizes),
-        ("G10", speed::second_secret),
+        ("G10", function::second_secret),
     ];
     report::heading();
     for (goal, measure) in goals {
@@ -50,4 +50,19 @@ fn main() {
             }
         }
     }
+}
+
+/// Prints the values of one start.
+fn once(what: &str) {
+    #[cfg(feature = "tracing")]
+    if env::var_os(starts::SUBSCRIBER).is_some() {
+        tracing_subscriber::fmt().with_writer(std::io::sink).init();
+    }
+    let values = match what {
+        "tower" => speed::tower_once(),
+        "schemes" => speed::schemes_once(),
+        "axum" => speed::axum_once(),
+        what => panic!("nothing is measured once as {what}"),
+    };
+    values.print();
 }

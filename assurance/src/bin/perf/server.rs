@@ -7,41 +7,19 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::Body,
-    extract::Request,
-    middleware::{Next, from_fn},
-    response::Response,
-    serve::ListenerExt,
-};
-use hmac::Mac;
-use http::StatusCode;
-use http_body_util::BodyExt;
+use axum::{Router, extract::Request, middleware::from_fn, serve::ListenerExt};
 use tokio::net::TcpListener;
 use tower::util::MapRequestLayer;
 use tower_webhook::SignatureLayer;
 
 use crate::{
-    cases::{by_hand, layer, router, tag_by_hand},
-    profile::twilio,
-    support::signature::keyed,
+    subjects,
+    support::{
+        by_hand::{in_axum, in_one_buffer},
+        cases::{layer, router},
+        reference::ReferenceLayer,
+    },
 };
-
-/// By hand too, but hashed while it comes, into one buffer that doubles.
-async fn streaming_by_hand(request: Request, next: Next) -> Result<Response, StatusCode> {
-    let (head, mut body) = request.into_parts();
-    let tag = tag_by_hand(&head)?;
-    let (mut mac, mut buffer) = (keyed(), Vec::new());
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(|_| StatusCode::BAD_REQUEST)?.into_data() {
-            mac.update(&data);
-            buffer.extend_from_slice(&data);
-        }
-    }
-    mac.verify_slice(&tag).map_err(|_| StatusCode::FORBIDDEN)?;
-    Ok(next.run(Request::from_parts(head, Body::from(buffer))).await)
-}
 
 /// As set up where a thousand uploads of 1 MiB are to be held.
 fn roomy<M>(layer: SignatureLayer<M>) -> SignatureLayer<M> {
@@ -53,10 +31,11 @@ fn app(kind: &str) -> Router {
     match kind {
         "unverified" => router,
         "no-op" => router.layer(MapRequestLayer::new(|request: Request| request)),
-        "by hand" => router.layer(from_fn(by_hand)),
-        "one buffer by hand" => router.layer(from_fn(streaming_by_hand)),
+        "reference" => router.layer(ReferenceLayer::new().marking()),
+        "by hand" => router.layer(from_fn(in_axum)),
+        "one buffer by hand" => router.layer(from_fn(in_one_buffer)),
         "layer" => router.layer(roomy(layer())),
-        "twilio" => router.layer(roomy(SignatureLayer::new(twilio()))),
+        "twilio" => router.layer(roomy(SignatureLayer::new(subjects::twilio().verifier))),
         kind => panic!("there is no server {kind}"),
     }
 }

@@ -1,164 +1,166 @@
-//! Time in this process: G1, G3, G5, G10.
+//! Time of the layer in this process, beside its baselines: G1, G3.
 
-use std::{hint::black_box, time::SystemTime};
+use std::convert::Infallible;
 
 use bytes::Bytes;
-use hmac::{KeyInit, Mac};
-use http::Request;
-use tower_webhook::{
-    Secret,
-    providers::{GitHub, StandardWebhooks},
-    sign::signed,
-    verify,
-};
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::{Layer, service_fn};
+use tower_webhook::{BufferedBody, SignatureLayer, Verifier};
 
 use crate::{
-    cases,
     report::{Row, row},
-    support::{
-        Case, Rounds, case, rounds,
-        signature::{HmacSha256, SECRET, keyed},
-    },
+    starts::{STARTS, Starts, Values},
+    subjects::{self, Subject},
+    support::{Case, Rounds, cases, many_rounds},
 };
 
-fn run(cases: Vec<Case>, size: usize) -> Rounds {
-    rounds(cases, (2_000_000 / (400 + size)).max(2))
+const ROUNDS: usize = 101;
+
+/// Runs cases of which one takes some so many nanoseconds, by short turns.
+pub(crate) fn run(cases: Vec<Case>, nanoseconds: usize) -> Rounds {
+    many_rounds(cases, ROUNDS, (400_000 / nanoseconds).max(1))
 }
 
-fn nanoseconds(rounds: &Rounds, name: &str) -> String {
-    format!("{name} {:.0} ns", rounds.get(name).time().median)
+const SIZES: [(&str, usize, f64); 3] =
+    [("256 B", 256, 1.15), ("1 KiB", 1 << 10, 1.10), ("16 KiB", 16 << 10, 1.02)];
+
+/// The values of one start for G1.
+pub(crate) fn tower_once() -> Values {
+    let mut values = Values::default();
+    for (title, size, _) in SIZES {
+        let rounds = run(cases::tower(size), 600 + size);
+        values.add_times(title, &rounds);
+        for baseline in ["by hand", "reference, a mark"] {
+            values.add_ratio(title, &rounds, "layer", baseline);
+        }
+    }
+    values
+}
+
+pub(crate) fn tower_rows(starts: &Starts) -> Vec<Row> {
+    let rows = SIZES.map(|(title, _, goal)| {
+        let by_hand = starts.get(&format!("{title}: layer / by hand"));
+        let reference = starts.get(&format!("{title}: layer / reference, a mark"));
+        let names = ["layer", "by hand", "reference, a mark", "reference", "bare HMAC", "no layer"];
+        row(
+            format!("tower, {title}: < 1 × by hand, ≤ {goal} × the reference with a mark"),
+            format!("{by_hand:.3} ×, {reference:.3} ×; {STARTS} starts"),
+            starts.times(title, &names),
+            by_hand.median < 1.0 && reference.median <= goal,
+        )
+    });
+    rows.into()
+}
+
+/// The values of one start for the other schemes.
+pub(crate) fn schemes_once() -> Values {
+    let mut values = Values::default();
+    add_scheme(&mut values, &subjects::stripe());
+    add_scheme(&mut values, &subjects::standard());
+    add_scheme(&mut values, &subjects::twilio());
+    values
+}
+
+fn add_scheme<V: Verifier + Clone + 'static>(values: &mut Values, subject: &Subject<V>) {
+    let request = subject.request.clone().map(Full::new);
+    let handler = service_fn(async |request: Request<Full<Bytes>>| drops(request));
+    let verified = service_fn(async |request: Request<BufferedBody>| drops(request));
+    let layer = SignatureLayer::new(subject.verifier.clone());
+    let rounds = run(
+        vec![
+            cases::calls("no layer", handler, request.clone()),
+            cases::calls("layer", layer.layer(verified), request),
+            subject.bare_hmac(),
+        ],
+        1500,
+    );
+    values.add_times(subject.name, &rounds);
+    let hash = rounds.get("bare HMAC").time().median;
+    values.add(
+        format!("{}: above / bare HMAC", subject.name),
+        rounds.above("layer", &["no layer"]).median / hash,
+    );
+}
+
+fn drops<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+    drop(std::hint::black_box(request));
+    Ok(Response::new(Full::default()))
 }
 
 pub(crate) fn tower() -> Vec<Row> {
-    [(256, 1.25), (1 << 10, 1.10), (16 << 10, 1.02)]
-        .into_iter()
-        .map(|(size, goal)| {
-            let rounds = run(cases::cases(size), size);
-            let ratio = rounds.ratio("tower, layer", &["tower, no layer", "bare HMAC"]);
-            let marked = ["tower, no layer but a mark", "bare HMAC"];
-            row(
-                format!("tower, {size} B: ≤ {goal} × (no layer + bare HMAC)"),
-                format!("{ratio:.3} ×; {:.3} × with a mark", rounds.ratio("tower, layer", &marked)),
-                ["tower, layer", "bare HMAC", "tower, no layer", "tower, no layer but a mark"]
-                    .map(|name| nanoseconds(&rounds, name))
-                    .join(", "),
-                ratio.median <= goal,
-            )
-        })
-        .collect()
+    let mut rows = tower_rows(&Starts::of("tower"));
+    let starts = Starts::of("schemes");
+    for name in ["Stripe", "Standard Webhooks", "Twilio"] {
+        let above = starts.get(&format!("{name}: above / bare HMAC"));
+        rows.push(row(
+            format!("tower, {name}, 1 KiB: time above no layer, to the bare HMAC"),
+            format!("{above} ×; {STARTS} starts"),
+            starts.times(name, &["layer", "no layer", "bare HMAC"]),
+            None,
+        ));
+    }
+    rows
+}
+
+/// The values of one start for G3.
+pub(crate) fn axum_once() -> Values {
+    let mut values = Values::default();
+    let rounds = run(cases::axum(1 << 10), 2500);
+    values.add_times("1 KiB", &rounds);
+    for baseline in ["by hand", "reference", "reference, a mark"] {
+        values.add_ratio("1 KiB", &rounds, "layer", baseline);
+    }
+    let rounds = run(cases::refusals(), 10_000);
+    values.add_times("unsigned", &rounds);
+    for (kind, baselines) in REFUSALS {
+        for baseline in baselines {
+            let [case, baseline] = [format!("{kind}, layer"), format!("{kind}, {baseline}")];
+            values.add_ratio("unsigned", &rounds, &case, &baseline);
+        }
+    }
+    values
+}
+
+const REFUSALS: [(&str, [&str; 2]); 3] = [
+    ("empty", ["reference that closes", "reference"]),
+    ("expects", ["reference that closes", "reference"]),
+    ("offered", ["read and dropped", "by hand"]),
+];
+
+pub(crate) fn axum_rows(starts: &Starts) -> Vec<Row> {
+    let by_hand = starts.get("1 KiB: layer / by hand");
+    let reference = starts.get("1 KiB: layer / reference, a mark");
+    let mut rows = vec![row(
+        "axum, 1 KiB: ≤ 0.92 × by hand",
+        format!("{by_hand:.3} ×; {reference:.3} × the reference with a mark; {STARTS} starts"),
+        starts.times("1 KiB", &["layer", "by hand", "reference, a mark", "reference", "no layer"]),
+        by_hand.median <= 0.92,
+    )];
+    for (kind, baselines) in REFUSALS {
+        let what = match kind {
+            "empty" => "an empty body",
+            "expects" => "1 MiB and `Expect: 100-continue`",
+            _ => "1 MiB in frames of 16 KiB",
+        };
+        let baseline = match kind {
+            "offered" => "a handler that reads and drops",
+            _ => "the reference that closes and leaves a reason",
+        };
+        let [first, second] = baselines
+            .map(|baseline| starts.get(&format!("unsigned: {kind}, layer / {kind}, {baseline}")));
+        let told = [&["layer"], &baselines[..]].concat();
+        let told: Vec<_> = told.iter().map(|case| format!("{kind}, {case}")).collect();
+        rows.push(row(
+            format!("axum, unsigned with {what}: ≤ 1.15 × {baseline}"),
+            format!("{first:.3} ×; {second:.3} × {}; {STARTS} starts", baselines[1]),
+            starts.times("unsigned", &told.iter().map(String::as_str).collect::<Vec<_>>()),
+            first.median <= 1.15,
+        ));
+    }
+    rows
 }
 
 pub(crate) fn axum() -> Vec<Row> {
-    let rounds = run(cases::cases(1 << 10), 1 << 10);
-    let above = rounds.above("axum, layer", &["axum, no-op layer", "bare HMAC"]);
-    let more = rounds.more_allocations("axum, layer", "axum, no-op layer");
-    let by_hand = rounds.more_allocations("axum, from_fn by hand", "axum, no-op layer");
-    let ratio = rounds.ratio("axum, layer", &["axum, from_fn by hand"]);
-    let names = ["axum, no layer", "axum, no-op layer", "axum, from_fn by hand", "axum, layer"];
-    vec![
-        row(
-            "axum, 1 KiB: ≤ bare HMAC + 500 ns above a no-op layer",
-            format!("+ {above:.0} ns; {ratio} × by hand"),
-            names.map(|name| nanoseconds(&rounds, name)).join(", "),
-            above.median <= 500.0,
-        ),
-        row(
-            "axum, 1 KiB: ≤ 3 allocations above a no-op layer",
-            format!("{more}"),
-            format!("by hand {by_hand}"),
-            more <= 3,
-        ),
-    ]
-}
-
-/// The verification function alone, beside other crates for the same scheme.
-pub(crate) fn function() -> Vec<Row> {
-    const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    [1 << 10, 16 << 10]
-        .into_iter()
-        .map(|size| {
-            let ours = StandardWebhooks::new(Secret::new(KEY).unwrap()).unwrap();
-            let standard = standardwebhooks::Webhook::new(KEY).unwrap();
-            let svix = svix::webhooks::Webhook::new(KEY).unwrap();
-            let body = Bytes::from(vec![b'x'; size]);
-            let request = Request::post("/").body(body.clone()).unwrap();
-            let (head, _) = signed(&ours, request, SystemTime::now()).unwrap().into_parts();
-            let keyed = HmacSha256::new_from_slice(KEY.as_bytes()).unwrap();
-            let tag = keyed.clone().chain_update(&body).finalize().into_bytes();
-            let [bytes1, bytes2, bytes3, bytes4] = [(); 4].map(|()| body.clone());
-            let [head1, head2, head3] = [(); 3].map(|()| head.clone());
-            let cases = vec![
-                case("bare HMAC", move || {
-                    keyed.clone().chain_update(black_box(&bytes1)).verify_slice(&tag).unwrap();
-                }),
-                case("tower-webhook", move || {
-                    black_box(verify(&ours, black_box(&head1), black_box(&bytes2)).unwrap());
-                }),
-                case("standardwebhooks", move || {
-                    standard.verify(black_box(&bytes3), black_box(&head2.headers)).unwrap();
-                }),
-                case("svix", move || {
-                    svix.verify(black_box(&bytes4), black_box(&head3.headers)).unwrap();
-                }),
-            ];
-            let rounds = run(cases, 4 * size);
-            let standard = rounds.ratio("standardwebhooks", &["tower-webhook"]);
-            let svix = rounds.ratio("svix", &["tower-webhook"]);
-            let bare = rounds.ratio("tower-webhook", &["bare HMAC"]);
-            let is_met = standard.median >= 5.0 && svix.median >= 5.0;
-            let (asked, is_met) = if size == 16 << 10 {
-                ("; ≤ 1.03 × the bare HMAC", is_met && bare.median <= 1.03)
-            } else {
-                ("", is_met)
-            };
-            let names = ["bare HMAC", "tower-webhook", "standardwebhooks", "svix"];
-            row(
-                format!("function, {size} B: ≥ 5 × as fast as `standardwebhooks`, `svix`{asked}"),
-                format!("{standard} ×, {svix} ×; {bare:.3} × the bare HMAC"),
-                names.map(|name| nanoseconds(&rounds, name)).join(", "),
-                is_met,
-            )
-        })
-        .collect()
-}
-
-pub(crate) fn second_secret() -> Vec<Row> {
-    [1 << 10, 16 << 10]
-        .into_iter()
-        .map(|size| {
-            let one = GitHub::new(Secret::new(SECRET).unwrap()).unwrap();
-            let two = GitHub::new([SECRET, "another secret, as long"]).unwrap();
-            let body = Bytes::from(vec![b'x'; size]);
-            let request = Request::post("/").body(body.clone()).unwrap();
-            let (head, _) = signed(&one, request, SystemTime::now()).unwrap().into_parts();
-            let keyed = keyed();
-            let [bytes1, bytes2, bytes3] = [(); 3].map(|()| body.clone());
-            let head2 = head.clone();
-            let cases = vec![
-                case("bare HMAC", move || {
-                    black_box(keyed.clone().chain_update(black_box(&bytes1)).finalize());
-                }),
-                case("one secret", move || {
-                    black_box(verify(&one, black_box(&head), black_box(&bytes2)).unwrap());
-                }),
-                case("two secrets", move || {
-                    black_box(verify(&two, black_box(&head2), black_box(&bytes3)).unwrap());
-                }),
-            ];
-            let rounds = run(cases, size);
-            let above = rounds.above("two secrets", &["one secret", "bare HMAC"]);
-            let ratio = rounds.ratio("two secrets", &["one secret", "bare HMAC"]);
-            let more = rounds.more_allocations("two secrets", "one secret");
-            row(
-                format!("{size} B: a second secret costs its own hash and nothing else"),
-                format!(
-                    "{ratio:.3} × (one secret + bare HMAC), {above:+.0} ns, {more} allocations"
-                ),
-                ["bare HMAC", "one secret", "two secrets"]
-                    .map(|name| nanoseconds(&rounds, name))
-                    .join(", "),
-                ratio.median <= 1.05,
-            )
-        })
-        .collect()
+    axum_rows(&Starts::of("axum"))
 }

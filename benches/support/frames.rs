@@ -5,27 +5,23 @@ use std::{
     mem,
     pin::Pin,
     task::{Context, Poll},
-    vec::IntoIter,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+/// A body whose frames are all there.
+#[derive(Clone)]
 pub(crate) struct Frames {
-    left: IntoIter<Bytes>,
-    len: u64,
+    left: Bytes,
+    frame: usize,
     waits: bool,
 }
 
 impl Frames {
-    /// In so many frames, which are all there.
-    pub(crate) fn new(body: &Bytes, frames: usize) -> Self {
-        let len = body.len().div_ceil(frames);
-        let frames: Vec<_> = (0..body.len())
-            .step_by(len)
-            .map(|at| body.slice(at..(at + len).min(body.len())))
-            .collect();
-        Self { left: frames.into_iter(), len: body.len() as u64, waits: false }
+    /// Cuts the body into frames of this length. The last one may be shorter.
+    pub(crate) fn new(body: Bytes, frame: usize) -> Self {
+        Self { left: body, frame: frame.max(1), waits: false }
     }
 
     /// Makes its reader wait once, before the last frame. Nobody wakes it.
@@ -42,19 +38,21 @@ impl Body for Frames {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.left.len() == 1 && mem::take(&mut self.waits) {
+        let len = self.left.len().min(self.frame);
+        if len == 0 {
+            return Poll::Ready(None);
+        }
+        if len == self.left.len() && mem::take(&mut self.waits) {
             return Poll::Pending;
         }
-        let frame = self.left.next();
-        self.len -= frame.as_ref().map_or(0, |frame| frame.len() as u64);
-        Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))
+        Poll::Ready(Some(Ok(Frame::data(self.left.split_to(len)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.len == 0
+        self.left.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.len)
+        SizeHint::with_exact(self.left.len() as u64)
     }
 }
