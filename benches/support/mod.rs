@@ -67,6 +67,12 @@ pub(crate) struct Case {
     run: Box<dyn FnMut()>,
 }
 
+impl Case {
+    pub(crate) fn call(&mut self) {
+        (self.run)();
+    }
+}
+
 pub(crate) fn case(name: &'static str, run: impl FnMut() + 'static) -> Case {
     Case { name, run: Box::new(run) }
 }

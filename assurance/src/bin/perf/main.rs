@@ -4,11 +4,14 @@
 //! valgrind for G1i. It starts itself again: `perf once tower` for the values of one start,
 //! `perf serve layer` for a server, `perf profile all` for valgrind.
 
+mod catalogue;
 mod client;
 mod exact;
 mod flood;
 mod function;
 mod held;
+mod instructions;
+mod profile;
 mod report;
 mod server;
 mod speed;
@@ -27,11 +30,13 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["once", what] => return once(what),
+        ["profile", "all"] => return profile::run(),
         ["serve", kind] => return server::serve(kind),
         _ => {}
     }
-    let goals: [(&str, fn() -> Vec<Row>); 10] = [
+    let goals: [(&str, fn() -> Vec<Row>); 11] = [
         ("G1", speed::tower),
+        ("G1i", instructions::instructions),
         ("G2", exact::allocations),
         ("G3", speed::axum),
         ("G4", whole::json),
