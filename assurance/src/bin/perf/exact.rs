@@ -1,6 +1,7 @@
 //! Allocations and sizes, which are counted and not timed: G2, G9.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     future::Pending,
     task::{Context, Poll},
@@ -19,6 +20,7 @@ use tower_webhook::{
 use crate::{
     catalogue::{self, Sender},
     report::{Row, row},
+    starts::Values,
     subjects,
     support::allocations as count,
 };
@@ -49,15 +51,17 @@ fn find(mut sender: Sender) -> Found {
     }
 }
 
-/// Names those that are above the least.
-fn above(found: &[Found], least: u64, pick: fn(&Found) -> u64) -> String {
-    let above = found.iter().filter(|found| pick(found) > least);
-    let above: Vec<_> = above.map(|found| format!("{} {}", found.name, pick(found))).collect();
-    if above.is_empty() {
-        "none above that".into()
-    } else {
-        format!("above that {}", above.join(", "))
+/// Counts the providers by their allocations, and names those that have most.
+fn told(found: &[Found], pick: fn(&Found) -> u64) -> String {
+    let mut counts = BTreeMap::<u64, usize>::new();
+    for found in found {
+        *counts.entry(pick(found)).or_default() += 1;
     }
+    let counts: Vec<_> = counts.iter().map(|(most, count)| format!("{most} for {count}")).collect();
+    let mut found: Vec<_> = found.iter().map(|found| (pick(found), found.name)).collect();
+    found.sort_unstable();
+    let most: Vec<_> = found.iter().rev().take(4).map(|(_, name)| *name).collect();
+    format!("{}; most for {}", counts.join(", "), most.join(", "))
 }
 
 pub(crate) fn allocations() -> Vec<Row> {
@@ -66,17 +70,16 @@ pub(crate) fn allocations() -> Vec<Row> {
     let form = find(Sender::new("twilio", &SignatureLayer::new(twilio.verifier), twilio.request));
     let mark = form.mark;
     let most = |pick: fn(&Found) -> u64| found.iter().map(pick).max().unwrap_or_default();
-    let usual = found.iter().filter(|found| found.one <= mark).count();
     vec![
         row(
             format!("{} HMAC providers, one frame: the mark's {mark} and none more", found.len()),
-            format!("{mark} for {usual}; {}", above(&found, mark, |found| found.one)),
+            told(&found, |found| found.one),
             format!("no layer, but a mark: {mark}"),
             most(|found| found.one) <= mark,
         ),
         row(
             "the same in four frames: the mark's and 1 more",
-            above(&found, mark + 1, |found| found.four),
+            told(&found, |found| found.four),
             format!("no layer, but a mark: {mark}"),
             most(|found| found.four) <= mark + 1,
         ),
@@ -106,10 +109,21 @@ impl Service<Request<BufferedBody>> for Nothing {
     }
 }
 
+fn size<V: Verifier + Clone>() -> usize {
+    size_of::<ResponseFuture<V, Nothing, Empty<Bytes>>>()
+}
+
+/// What must be the same in each build, and with a subscriber: the size of the future, and the
+/// allocations of all providers.
+pub(crate) fn once() -> Values {
+    let mut values = Values::default();
+    values.add("bytes", size::<Meta>() as f64);
+    let found: Vec<_> = catalogue::all().into_iter().map(find).collect();
+    values.add("allocations", found.iter().map(|found| (found.one + found.four) as f64).sum());
+    values
+}
+
 pub(crate) fn sizes() -> Vec<Row> {
-    fn size<V: Verifier + Clone>() -> usize {
-        size_of::<ResponseFuture<V, Nothing, Empty<Bytes>>>()
-    }
     let meta = size::<Meta>();
     vec![row(
         "`ResponseFuture` without inner future and body, HMAC-SHA256: ≤ 600 bytes",

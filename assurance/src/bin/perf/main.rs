@@ -11,7 +11,10 @@ mod flood;
 mod function;
 mod held;
 mod instructions;
+#[cfg(feature = "everything")]
+mod log;
 mod profile;
+mod replay;
 mod report;
 mod server;
 mod speed;
@@ -19,6 +22,7 @@ mod starts;
 mod subjects;
 #[path = "../../../../benches/support/mod.rs"]
 mod support;
+mod unused;
 mod whole;
 
 use std::env;
@@ -34,7 +38,7 @@ fn main() {
         ["serve", kind] => return server::serve(kind),
         _ => {}
     }
-    let goals: [(&str, fn() -> Vec<Row>); 11] = [
+    let goals: [(&str, fn() -> Vec<Row>); 13] = [
         ("G1", speed::tower),
         ("G1i", instructions::instructions),
         ("G2", exact::allocations),
@@ -46,6 +50,8 @@ fn main() {
         ("G8", held::uploads),
         ("G9", exact::sizes),
         ("G10", function::second_secret),
+        ("G11", unused::features),
+        ("G12", replay::rows),
     ];
     report::heading();
     for (goal, measure) in goals {
@@ -59,14 +65,19 @@ fn main() {
 
 /// Prints the values of one start.
 fn once(what: &str) {
-    #[cfg(feature = "tracing")]
     if env::var_os(starts::SUBSCRIBER).is_some() {
-        tracing_subscriber::fmt().with_writer(std::io::sink).init();
+        starts::subscribe();
     }
     let values = match what {
         "tower" => speed::tower_once(),
         "schemes" => speed::schemes_once(),
         "axum" => speed::axum_once(),
+        "exact" => exact::once(),
+        "function" => function::alone_once(),
+        "second secret" => function::second_secret_once(),
+        "guard" => replay::once(),
+        #[cfg(feature = "everything")]
+        "log" => log::once(),
         what => panic!("nothing is measured once as {what}"),
     };
     values.print();

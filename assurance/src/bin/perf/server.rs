@@ -13,7 +13,7 @@ use tower::util::MapRequestLayer;
 use tower_webhook::SignatureLayer;
 
 use crate::{
-    subjects,
+    starts, subjects,
     support::{
         by_hand::{in_axum, in_one_buffer},
         cases::{layer, router},
@@ -34,7 +34,7 @@ fn app(kind: &str) -> Router {
         "reference" => router.layer(ReferenceLayer::new().marking()),
         "by hand" => router.layer(from_fn(in_axum)),
         "one buffer by hand" => router.layer(from_fn(in_one_buffer)),
-        "layer" => router.layer(roomy(layer())),
+        "layer" | "layer, subscriber" => router.layer(roomy(layer())),
         "twilio" => router.layer(roomy(SignatureLayer::new(subjects::twilio().verifier))),
         kind => panic!("there is no server {kind}"),
     }
@@ -42,6 +42,9 @@ fn app(kind: &str) -> Router {
 
 /// Prints its port, and serves until its input ends.
 pub(crate) fn serve(kind: &str) {
+    if kind.contains("subscriber") {
+        starts::subscribe();
+    }
     let app = app(kind);
     thread::spawn(|| {
         let _ = std::io::stdin().read(&mut [0]);

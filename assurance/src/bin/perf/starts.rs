@@ -14,6 +14,12 @@ pub(crate) const STARTS: usize = 7;
 /// Names the environment variable that installs a `tracing` subscriber.
 pub(crate) const SUBSCRIBER: &str = "PERF_SUBSCRIBER";
 
+/// Installs a subscriber at `info`, which writes to nowhere.
+pub(crate) fn subscribe() {
+    #[cfg(feature = "tracing")]
+    tracing_subscriber::fmt().with_writer(std::io::sink).init();
+}
+
 /// Named values of one start, one a line.
 #[derive(Default)]
 pub(crate) struct Values(Vec<(String, f64)>);

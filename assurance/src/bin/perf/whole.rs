@@ -13,7 +13,7 @@ use crate::{
 };
 
 const ROUNDS: usize = 41;
-const REQUESTS: usize = 4000;
+const REQUESTS: usize = 10_000;
 const CONNECTIONS: usize = 16;
 
 /// Each server's rounds, taken by turns.
@@ -95,4 +95,17 @@ pub(crate) fn form() -> Vec<Row> {
         format!("{}, {}", told("unverified", &loads[0]), told("layer", &loads[1])),
         cpu.median <= 1.50,
     )]
+}
+
+/// The layer with a `tracing` subscriber at `info`, to the layer without one.
+pub(crate) fn subscribed() -> Row {
+    let wire = wire(&cases::request(&vec![b'x'; 1 << 10].into()));
+    let loads = measure(&["layer", "layer, subscriber"], &wire);
+    let cpu = ratio(&loads[1], &loads[0], |load| load.cpu);
+    row(
+        "G4 with a subscriber at `info`: CPU a request, to none",
+        format!("{cpu:.3} ×"),
+        format!("{}, {}", told("without", &loads[0]), told("with", &loads[1])),
+        None,
+    )
 }
