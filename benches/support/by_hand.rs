@@ -22,8 +22,8 @@ use tower::{Layer, Service};
 
 use super::signature::keyed;
 
-/// A limit as axum's own.
-const LIMIT: usize = 2 << 20;
+/// The limit of large bodies.
+const LIMIT: usize = 25 << 20;
 
 /// Returns whether Meta's header has the signature of this body.
 fn is_signed(headers: &HeaderMap, body: &[u8]) -> bool {

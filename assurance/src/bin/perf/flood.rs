@@ -1,4 +1,4 @@
-//! Floods of unsigned uploads: G7.
+//! Floods of unsigned uploads: G7. `scripts/proxies` has those through proxies.
 
 use std::{
     io::Write,
@@ -11,13 +11,15 @@ use http::Request;
 
 use crate::{
     client::{Server, answer, head},
+    held,
     report::{Row, row},
     support::Spread,
 };
 
 const CONNECTIONS: usize = 8;
 const ROUNDS: usize = 7;
-const TIME: Duration = Duration::from_millis(700);
+const SHORT: Duration = Duration::from_millis(700);
+const LONG: Duration = Duration::from_millis(1500);
 
 #[derive(Default)]
 struct Flood {
@@ -56,56 +58,101 @@ fn send(server: &Server, wire: &[u8], body: &[u8], expects: bool, until: Instant
     flood
 }
 
-fn flood(server: &Server, expects: bool) -> (f64, f64, usize) {
-    let more = if expects { "expect: 100-continue\r\n" } else { "" };
-    let body = Bytes::from(vec![b'x'; 1 << 20]);
+/// What one kind of upload asks, and how long a round of it is.
+struct Upload {
+    len: usize,
+    title: &'static str,
+    expects: bool,
+    /// The goal, as processor time to buffer-first.
+    most: f64,
+    time: Duration,
+}
+
+const UPLOADS: [Upload; 4] = [
+    Upload { len: 1 << 20, title: "1 MiB", expects: false, most: 0.5, time: SHORT },
+    Upload {
+        len: 1 << 20,
+        title: "1 MiB, `Expect: 100-continue`",
+        expects: true,
+        most: 0.3,
+        time: SHORT,
+    },
+    Upload {
+        len: 5_000_000,
+        title: "5 MB, the limit 25 MiB",
+        expects: false,
+        most: 0.5,
+        time: LONG,
+    },
+    Upload {
+        len: 20_000_000,
+        title: "20 MB, the limit 25 MiB",
+        expects: false,
+        most: 0.5,
+        time: LONG,
+    },
+];
+
+/// Answers a second, microseconds of CPU an answer, and lost answers of one round.
+struct Round {
+    per_second: f64,
+    cpu: f64,
+    lost: usize,
+}
+
+fn flood(server: &Server, upload: &Upload, body: &Bytes) -> Round {
+    let more = if upload.expects { "expect: 100-continue\r\n" } else { "" };
     let wire = head(&Request::new(body.clone()), more);
     let (start, before) = (Instant::now(), server.cpu());
     let floods = thread::scope(|scope| {
-        let sender = || send(server, &wire, &body, expects, start + TIME);
+        let sender = || send(server, &wire, body, upload.expects, start + upload.time);
         let senders: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(sender)).collect();
         senders.into_iter().map(|sender| sender.join().unwrap()).collect::<Vec<_>>()
     });
     let answers = floods.iter().map(|flood| flood.answers).sum::<usize>().max(1) as f64;
-    let cpu = (server.cpu() - before).as_secs_f64() * 1e6 / answers;
-    let per_second = answers / start.elapsed().as_secs_f64();
-    (per_second, cpu, floods.iter().map(|flood| flood.lost).sum())
+    Round {
+        per_second: answers / start.elapsed().as_secs_f64(),
+        cpu: (server.cpu() - before).as_secs_f64() * 1e6 / answers,
+        lost: floods.iter().map(|flood| flood.lost).sum(),
+    }
 }
 
 pub(crate) fn refused() -> Vec<Row> {
-    let mut rows = Vec::new();
-    let (by_hand, layer) = (Server::start("by hand"), Server::start("layer"));
-    for (expects, goal) in [(false, 0.5), (true, 0.3)] {
-        let (mut speeds, mut cpus, mut ratios, mut lost) =
-            ([vec![], vec![]], [vec![], vec![]], vec![], [0, 0]);
-        for round in 0..=ROUNDS {
-            let now = [&by_hand, &layer].map(|server| flood(server, expects));
-            if round == 0 {
-                continue; // it warms up
-            }
-            ratios.push(now[1].1 / now[0].1);
-            for at in [0, 1] {
-                speeds[at].push(now[at].0);
-                cpus[at].push(now[at].1);
-                lost[at] += now[at].2;
-            }
-        }
-        let ratio = Spread::of(ratios);
-        let [speed0, speed1] = speeds.map(|values| Spread::of(values).median);
-        let [cpu0, cpu1] = cpus.map(|values| Spread::of(values).median);
-        rows.push(row(
-            format!(
-                "unsigned 1 MiB, 8 connections{}: CPU an answer ≤ {goal} × buffer-first, none lost",
-                if expects { ", `Expect: 100-continue`" } else { "" }
-            ),
-            format!("{ratio:.2} ×; {} lost", lost[1]),
-            format!(
-                "by hand {speed0:.0}/s, {cpu0:.0} µs CPU an answer, {} lost; \
-                 layer {speed1:.0}/s, {cpu1:.0} µs",
-                lost[0]
-            ),
-            ratio.median <= goal && lost[1] == 0,
-        ));
-    }
+    let servers = ["by hand", "layer"].map(Server::start);
+    let mut rows: Vec<_> = UPLOADS.iter().map(|upload| measure(&servers, upload)).collect();
+    rows.push(held::drained());
+    rows.extend(held::unsigned());
     rows
+}
+
+fn measure(servers: &[Server; 2], upload: &Upload) -> Row {
+    let body = Bytes::from(vec![b'x'; upload.len]);
+    let mut rounds = Vec::new();
+    for _ in 0..=ROUNDS {
+        rounds.push(servers.each_ref().map(|server| flood(server, upload, &body)));
+    }
+    // The first round warms up.
+    let rounds = &rounds[1..];
+    let ratio = Spread::of(rounds.iter().map(|[hand, layer]| layer.cpu / hand.cpu).collect());
+    let lost = [0, 1].map(|at| rounds.iter().map(|round| round[at].lost).sum::<usize>());
+    let told = [0, 1].map(|at| {
+        let median = |value: fn(&Round) -> f64| {
+            Spread::of(rounds.iter().map(|round| value(&round[at])).collect()).median
+        };
+        format!(
+            "{:.0}/s, {:.0} µs CPU an answer, {} lost",
+            median(|round| round.per_second),
+            median(|round| round.cpu),
+            lost[at]
+        )
+    });
+    row(
+        format!(
+            "unsigned {}, 8 connections: CPU an answer ≤ {} × buffer-first, none lost",
+            upload.title, upload.most
+        ),
+        format!("{ratio:.2} ×; {} lost", lost[1]),
+        format!("by hand {}; layer {}", told[0], told[1]),
+        ratio.median <= upload.most && lost[1] == 0,
+    )
 }

@@ -1,12 +1,6 @@
 //! What a row of the delivery log costs in SQLite, beside a prepared statement: one start for G12.
 
-use std::{
-    convert::Infallible,
-    env, fs,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, env, fs, path::Path, thread, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -40,17 +34,15 @@ fn cpu() -> [f64; 2] {
     [this, all - this]
 }
 
-/// Sends signed requests, and returns the microseconds that one took.
-fn send<S, B>(service: &mut S, request: &Request<Full<Bytes>>) -> f64
+/// Sends as many signed requests as a round has.
+fn send<S, B>(service: &mut S, request: &Request<Full<Bytes>>)
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,
 {
-    let start = Instant::now();
     for _ in 0..ROWS {
         let Ok(response) = ready(service.call(request.clone()));
         assert_eq!(response.status(), StatusCode::OK);
     }
-    start.elapsed().as_secs_f64() * 1e6 / ROWS as f64
 }
 
 /// A file with the log's tables, into which copies of one of its rows are inserted.
@@ -126,19 +118,25 @@ pub(crate) fn once() -> Values {
 
     let [mut rows, mut own, mut bare, mut share] = [(); 4].map(|()| Vec::new());
     for round in 0..=ROUNDS {
-        let alone = send(&mut without, &request);
+        let start = cpu();
+        send(&mut without, &request);
         let before = cpu();
-        let logged = send(&mut with, &request);
+        send(&mut with, &request);
+        let sent = cpu();
         runtime.block_on(log.flush()).unwrap();
-        let between = cpu();
+        let flushed = cpu();
         copies.insert();
         let after = cpu();
         // The first round warms up.
         if round > 0 {
-            rows.push((between[1] - before[1]) / ROWS as f64);
-            own.push((after[0] - between[0]) / ROWS as f64);
+            let each = |[this, others]: [f64; 2], [this0, others0]: [f64; 2]| {
+                [(this - this0) / ROWS as f64, (others - others0) / ROWS as f64]
+            };
+            let [alone, _] = each(before, start);
             bare.push(alone);
-            share.push(logged - alone);
+            share.push(each(sent, before)[0] - alone);
+            rows.push(each(flushed, before)[1]);
+            own.push(each(after, flushed)[0]);
         }
     }
     assert_eq!(log.dropped(), 0);

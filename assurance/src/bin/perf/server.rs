@@ -7,23 +7,25 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::Request, middleware::from_fn, serve::ListenerExt};
+use axum::{Router, extract::Request, middleware::from_fn, routing::post, serve::ListenerExt};
 use tokio::net::TcpListener;
 use tower::util::MapRequestLayer;
-use tower_webhook::SignatureLayer;
+use tower_webhook::{SignatureLayer, layer::Drain};
 
 use crate::{
     starts, subjects,
     support::{
-        by_hand::{in_axum, in_one_buffer},
+        by_hand::{drops, in_axum, in_one_buffer},
         cases::{layer, router},
         reference::ReferenceLayer,
     },
 };
 
-/// As set up where a thousand uploads of 1 MiB are to be held.
+/// The layer as it is set up where a thousand uploads may stall, and where bodies are large.
 fn roomy<M>(layer: SignatureLayer<M>) -> SignatureLayer<M> {
-    layer.byte_budget(4 << 30).body_deadline(Some(Duration::from_secs(300)))
+    let time = Duration::from_secs(300);
+    let drain = Drain::new().timeout(time).idle_timeout(time);
+    layer.byte_budget(4 << 30).body_limit(25 << 20).body_deadline(Some(time)).drain(drain)
 }
 
 fn app(kind: &str) -> Router {
@@ -32,6 +34,7 @@ fn app(kind: &str) -> Router {
         "unverified" => router,
         "no-op" => router.layer(MapRequestLayer::new(|request: Request| request)),
         "reference" => router.layer(ReferenceLayer::new().marking()),
+        "reads and drops" => Router::new().route("/", post(drops)),
         "by hand" => router.layer(from_fn(in_axum)),
         "one buffer by hand" => router.layer(from_fn(in_one_buffer)),
         "layer" | "layer, subscriber" => router.layer(roomy(layer())),
