@@ -23,8 +23,9 @@ use super::{
     by_hand::{ByHandLayer, drops, in_axum},
     case,
     frames::Frames,
+    marks::leave_mark,
     ready,
-    reference::{ReferenceLayer, mark},
+    reference::ReferenceLayer,
     signature::{SECRET, keyed, signature},
 };
 
@@ -55,7 +56,7 @@ async fn handle<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infalli
 }
 
 async fn handle_marked<B>(mut request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
-    mark(request.extensions_mut());
+    leave_mark(request.extensions_mut());
     handle(request).await
 }
 

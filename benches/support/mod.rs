@@ -6,6 +6,7 @@ pub(crate) mod by_hand;
 pub(crate) mod cases;
 pub(crate) mod frames;
 pub(crate) mod guard;
+pub(crate) mod marks;
 pub(crate) mod reference;
 pub(crate) mod signature;
 

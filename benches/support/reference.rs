@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use hmac::Mac;
 use http::{
-    Extensions, HeaderValue, Request, Response, StatusCode,
+    HeaderValue, Request, Response, StatusCode,
     header::{self, HeaderName},
     request::Parts,
 };
@@ -22,30 +22,15 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 use subtle::{Choice, ConstantTimeEq};
 use tower::{Layer, Service};
-use tower_webhook::{Rejection, Verified};
 
-use super::signature::{HmacSha256, keyed};
+use super::{
+    marks::{leave_mark, leave_reason},
+    signature::{HmacSha256, keyed},
+};
 
 static SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature-256");
 
-const fn words<T>() -> usize {
-    size_of::<T>().div_ceil(8)
-}
-
-/// A value as large as `Verified`.
-#[derive(Clone)]
-struct Mark([u64; words::<Verified>()]);
-
-/// A value as large as `Rejection`.
-#[derive(Clone)]
-struct Reason([u64; words::<Rejection>()]);
-
-/// Inserts a value as large as `Verified`.
-pub(crate) fn mark(extensions: &mut Extensions) {
-    extensions.insert(Mark([0; words::<Verified>()]));
-}
-
-/// The layer, with the keyed state that each request clones.
+/// The layer. Each request clones the keyed state.
 #[derive(Clone)]
 pub(crate) struct ReferenceLayer {
     keyed: Arc<HmacSha256>,
@@ -106,11 +91,15 @@ where
             return ReferenceFuture { step: Step::Refuse { closes: self.layer.closes } };
         };
         let next = self.inner.clone();
-        // The service that was polled ready is the one to call.
-        let inner = mem::replace(&mut self.inner, next);
-        let mac = HmacSha256::clone(&self.layer.keyed);
-        let request =
-            Pending { mac, tag, head, inner, data: Data::default(), marks: self.layer.marks };
+        let request = Pending {
+            mac: HmacSha256::clone(&self.layer.keyed),
+            tag,
+            head,
+            // The service that was polled ready.
+            inner: mem::replace(&mut self.inner, next),
+            data: Data::default(),
+            marks: self.layer.marks,
+        };
         ReferenceFuture { step: Step::Read { body, request: Some(request) } }
     }
 }
@@ -236,7 +225,7 @@ where
                         return Poll::Ready(Ok(refusal(StatusCode::FORBIDDEN, false)));
                     }
                     if request.marks {
-                        mark(&mut request.head.extensions);
+                        leave_mark(&mut request.head.extensions);
                     }
                     let body = Full::new(request.data.into_bytes());
                     let future = request.inner.call(Request::from_parts(request.head, body));
@@ -253,6 +242,6 @@ fn refusal<R: Default>(status: StatusCode, closes: bool) -> Response<R> {
     if closes {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    response.extensions_mut().insert(Reason([0; words::<Rejection>()]));
+    leave_reason(response.extensions_mut());
     response
 }

@@ -18,7 +18,7 @@ use tower_webhook::{
     sign::{Sign, signed},
 };
 
-use crate::support::{frames::Frames, ready, reference::mark};
+use crate::support::{frames::Frames, marks::leave_mark, ready};
 
 /// Drops its requests, and allocates for a mark at most.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ impl<B> Service<Request<B>> for Inner {
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if self.marks {
-            mark(request.extensions_mut());
+            leave_mark(request.extensions_mut());
         }
         drop(std::hint::black_box(request));
         at_once(Ok(Response::new(Full::default())))

@@ -5,6 +5,7 @@ use std::{collections::HashMap, env, fs, path::Path, process::Command};
 use crate::{
     profile::{COUNTS, NAMED},
     report::{Row, row},
+    sampled,
 };
 
 /// Counts of one request, or of a section.
@@ -68,13 +69,13 @@ fn read(dump: &str, names: &mut HashMap<String, String>) -> Counts {
             let calls = text.split(' ').next().unwrap().parse::<f64>().unwrap();
             counts.calls_of_moves += if is_move(&called) { calls } else { 0.0 };
             is_of_call = true;
-        } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
-            if !std::mem::take(&mut is_of_call) {
-                let cost = line.split(' ').nth(1).map_or(0.0, |cost| cost.parse().unwrap());
-                counts.all += cost;
-                counts.compress += if is_compress(&current) { cost } else { 0.0 };
-                counts.moves += if is_move(&current) { cost } else { 0.0 };
-            }
+        } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first))
+            && !std::mem::take(&mut is_of_call)
+        {
+            let cost = line.split(' ').nth(1).map_or(0.0, |cost| cost.parse().unwrap());
+            counts.all += cost;
+            counts.compress += if is_compress(&current) { cost } else { 0.0 };
+            counts.moves += if is_move(&current) { cost } else { 0.0 };
         }
     }
     counts
@@ -166,5 +167,6 @@ pub(crate) fn instructions() -> Vec<Row> {
         format!("beginning and end of an HMAC {ends:.0}"),
         None,
     ));
+    rows.push(sampled::row_of_moves());
     rows
 }

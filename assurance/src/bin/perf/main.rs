@@ -16,6 +16,7 @@ mod log;
 mod profile;
 mod replay;
 mod report;
+mod sampled;
 mod server;
 mod speed;
 mod starts;
@@ -29,16 +30,20 @@ use std::env;
 
 use self::report::Row;
 
+/// Measures a goal and returns its rows.
+type Measure = fn() -> Vec<Row>;
+
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["once", what] => return once(what),
+        ["sampled", name] => return sampled::run(name),
         ["profile", "all"] => return profile::run(),
         ["serve", kind] => return server::serve(kind),
         _ => {}
     }
-    let goals: [(&str, fn() -> Vec<Row>); 13] = [
+    let goals: [(&str, Measure); 13] = [
         ("G1", speed::tower),
         ("G1i", instructions::instructions),
         ("G2", exact::allocations),
