@@ -23,7 +23,9 @@ pub(crate) fn row(
 }
 
 pub(crate) fn heading() {
-    println!("| goal | asked | measured: median (middle half) | baselines in the same run | met |");
+    println!(
+        "| goal | asked | measured: median (middle half of the rounds, or all starts) | baselines in the same run | met |"
+    );
     println!("|---|---|---|---|---|");
 }
 
