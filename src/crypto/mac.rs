@@ -108,11 +108,18 @@ impl Mac {
     }
 
     pub(crate) fn finalize(self) -> Tag {
+        let mut tag = Tag::empty();
+        self.finalize_into(&mut tag);
+        tag
+    }
+
+    /// Writes the tag where it stays.
+    pub(crate) fn finalize_into(self, tag: &mut Tag) {
         match self {
-            Self::Sha1(mac) => Tag::new(&mac.finalize().into_bytes()),
-            Self::Sha256(mac) => Tag::new(&mac.finalize().into_bytes()),
-            Self::Sha384(mac) => Tag::new(&mac.finalize().into_bytes()),
-            Self::Sha512(mac) => Tag::new(&mac.finalize().into_bytes()),
+            Self::Sha1(mac) => tag.set(&mac.finalize().into_bytes()),
+            Self::Sha256(mac) => tag.set(&mac.finalize().into_bytes()),
+            Self::Sha384(mac) => tag.set(&mac.finalize().into_bytes()),
+            Self::Sha512(mac) => tag.set(&mac.finalize().into_bytes()),
         }
     }
 }
@@ -152,10 +159,20 @@ pub(crate) struct Tag {
 }
 
 impl Tag {
-    pub(crate) fn new(tag: &[u8]) -> Self {
-        let mut bytes = [0; MAX_TAG];
-        bytes[..tag.len()].copy_from_slice(tag);
-        Self { bytes, len: tag.len() }
+    pub(crate) const fn empty() -> Self {
+        Self { bytes: [0; MAX_TAG], len: 0 }
+    }
+
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        let mut tag = Self::empty();
+        tag.set(bytes);
+        tag
+    }
+
+    #[inline]
+    fn set(&mut self, tag: &[u8]) {
+        self.bytes[..tag.len()].copy_from_slice(tag);
+        self.len = tag.len();
     }
 
     /// Compares in constant time. A candidate of another length never matches.

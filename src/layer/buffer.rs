@@ -1,6 +1,6 @@
 //! Collects the frames of a body.
 
-use std::task::Waker;
+use std::{mem, task::Waker};
 
 use bytes::Bytes;
 
@@ -82,15 +82,16 @@ impl BodyBuffer {
         reserve(&mut self.reservation, len, self.declared.max(len), budget, waker)
     }
 
-    /// Returns the body and its reservation in the budget. The reservation must be kept until the
-    /// body has been verified.
-    pub(crate) fn finish(self) -> (Bytes, Reservation) {
-        let bytes = match self.bytes {
+    /// Takes the body and its reservation in the budget. The reservation must be kept until the body
+    /// has been verified.
+    #[inline]
+    pub(crate) fn take(&mut self) -> (Bytes, Reservation) {
+        let bytes = match mem::take(&mut self.bytes) {
             Gathered::Nothing => Bytes::new(),
             Gathered::One(bytes) => bytes,
             Gathered::Many(bytes) => bytes.into(),
         };
-        (bytes, self.reservation)
+        (bytes, mem::take(&mut self.reservation))
     }
 }
 
@@ -150,14 +151,14 @@ mod tests {
         buffer.push(Bytes::new(), 100);
         buffer.push(frame.clone(), 100);
         buffer.push(Bytes::new(), 100);
-        assert_eq!(buffer.finish().0.as_ptr(), frame.as_ptr());
+        assert_eq!(buffer.take().0.as_ptr(), frame.as_ptr());
     }
 
     #[test]
     fn frames_are_put_together_in_order() {
-        let buffer = buffer(0, 6, &[b"a", b"", b"bc", b"def"]);
+        let mut buffer = buffer(0, 6, &[b"a", b"", b"bc", b"def"]);
         assert_eq!(buffer.len(), 6);
-        assert_eq!(buffer.finish().0, "abcdef");
+        assert_eq!(buffer.take().0, "abcdef");
     }
 
     #[test]

@@ -197,9 +197,9 @@ impl Evidence {
     pub(crate) fn explain(mut self, body: &Bytes) {
         self.push(|| body.clone());
         let Some(pending) = self.0.take() else { return };
-        let Pending { explain, body, room } = *pending;
+        let Pending { explain, mut body, room } = *pending;
         thread::run(move || {
-            let (body, _) = body.finish();
+            let (body, _) = body.take();
             explain(&body);
             drop(room);
         });

@@ -2,7 +2,6 @@
 
 use std::{
     error::Error,
-    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -62,7 +61,7 @@ impl<T> Reading<T> {
 
     /// Takes the body, and its share of the byte budget.
     pub(crate) fn take_body(&mut self) -> (BufferedBody, Reservation) {
-        let (bytes, reservation) = mem::take(&mut self.buffer).finish();
+        let (bytes, reservation) = self.buffer.take();
         (BufferedBody::new(bytes, self.trailers.take()), reservation)
     }
 

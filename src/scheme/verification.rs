@@ -98,8 +98,9 @@ impl Verifier for SchemeVerifier {
         let inner = &*self.family(head).0;
         self.0.refuse_challenge_token(inner, body)?;
         inner.check_edges(body)?;
-        let (key_index, tag) = match inner.match_keys(state, head, body) {
-            Ok(matched) => matched,
+        let mut tag = Tag::empty();
+        let key_index = match inner.match_keys(state, head, body, &mut tag) {
+            Ok(key_index) => key_index,
             Err(rejection) => return Err(inner.name_url(rejection, head)),
         };
         let time = match state.time {
@@ -169,18 +170,19 @@ impl Inner {
         if is_cut { Err(Rejection::malformed_in(Field::Body)) } else { Ok(()) }
     }
 
-    /// Returns the index of the key that made a signature, and the tag that identifies the
+    /// Returns the index of the key that made a signature, and writes the tag that identifies the
     /// delivery.
     fn match_keys(
         &self,
         state: &mut SchemeState,
         head: &Parts,
         body: &[u8],
-    ) -> Result<(usize, Tag), Rejection> {
+        tag: &mut Tag,
+    ) -> Result<usize, Rejection> {
         match (&state.signed, &self.keys) {
             (Signed::Keyed(_), Keys::Secret(_)) => {
                 self.each_part(Side::AfterBody, head, None, |bytes| state.body(bytes))?;
-                self.match_tags(state, head)
+                self.match_tags(state, head, tag)
             }
             (Signed::Plain(_), Keys::Public(keys)) => {
                 let mut after_body = Vec::new();
@@ -188,7 +190,11 @@ impl Inner {
                 self.each_part(Side::AfterBody, head, None, add)?;
                 match mem::replace(&mut state.signed, Signed::Finished) {
                     Signed::Plain(content) => {
-                        keys.match_content(&self.scheme, head, *content, body, &after_body)
+                        let matched =
+                            keys.match_content(&self.scheme, head, *content, body, &after_body);
+                        let (key_index, of_content) = matched?;
+                        *tag = of_content;
+                        Ok(key_index)
                     }
                     _ => Err(Rejection::mismatch()),
                 }
@@ -263,12 +269,17 @@ impl Inner {
         Some(mac.finalize())
     }
 
-    /// Returns the index of the first secret that made a signature, and the tag under the oldest
-    /// secret.
+    /// Returns the index of the first secret that made a signature, and writes the tag under the
+    /// oldest secret.
     ///
     /// A rotation does not change that tag until the oldest secret is removed. Every tag is compared
     /// with every candidate.
-    fn match_tags(&self, state: &mut SchemeState, head: &Parts) -> Result<(usize, Tag), Rejection> {
+    fn match_tags(
+        &self,
+        state: &mut SchemeState,
+        head: &Parts,
+        oldest: &mut Tag,
+    ) -> Result<usize, Rejection> {
         let received = &state.received;
         let Signed::Keyed(first) = mem::replace(&mut state.signed, Signed::Finished) else {
             return Err(Rejection::mismatch());
@@ -286,13 +297,13 @@ impl Inner {
             }
         };
         let mut matched = KeyMatch::new();
-        let mut oldest = first.finalize();
-        matched.add(0, is_match(&oldest));
+        first.finalize_into(oldest);
+        matched.add(0, is_match(oldest));
         for (index, mac) in mem::take(&mut state.rest).into_iter().enumerate() {
-            oldest = mac.finalize();
-            matched.add(1 + index, is_match(&oldest));
+            mac.finalize_into(oldest);
+            matched.add(1 + index, is_match(oldest));
         }
-        Ok((matched.accepted()?, oldest))
+        matched.accepted()
     }
 
     /// Decodes all candidates, once for all secrets.
