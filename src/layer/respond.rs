@@ -72,7 +72,8 @@ impl Config {
     }
 
     fn attributed(&self, rejection: Rejection) -> Rejection {
-        let rejection = self.defaults.complete(rejection, &self.observe.sensitive);
+        let has_secret_url = || self.observe.sensitive.has_url();
+        let rejection = self.defaults.complete(rejection, has_secret_url);
         rejection.with_status(self.defaults.status).with_shared_challenge(&self.found_challenge)
     }
 }

@@ -92,12 +92,12 @@ fn decide<V: Verifier>(
 /// provider.
 #[cold]
 fn complete<V: Verifier>(verifier: &V, rejection: Rejection) -> Rejection {
-    let parts = catch_panic(|| verifier.sensitive_parts()).unwrap_or_default();
+    let has_secret_url = || catch_panic(|| verifier.sensitive_parts().has_url()).unwrap_or(false);
     let defaults = catch_panic(|| verifier.defaults());
     let mut defaults = defaults.unwrap_or(VerifierDefaults::DEFAULT);
     if defaults.provider == VerifierDefaults::DEFAULT.provider {
         // Without a name of the verifier's own, the layer's name says more.
         defaults = defaults.with_provider("");
     }
-    defaults.complete(rejection, &parts)
+    defaults.complete(rejection, has_secret_url)
 }

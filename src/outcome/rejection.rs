@@ -315,8 +315,9 @@ impl Rejection {
     }
 
     /// Hides the path of the signed URL if the request's URL is secret.
-    pub(crate) fn with_secret_url(mut self, has_secret_url: bool) -> Self {
-        if has_secret_url && self.details.is_some() {
+    pub(crate) fn with_secret_url(mut self, has_secret_url: impl FnOnce() -> bool) -> Self {
+        // Few rejections have a URL to hide.
+        if self.details.is_some() && has_secret_url() {
             self.details().has_secret_url = true;
         }
         self

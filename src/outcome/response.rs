@@ -26,11 +26,14 @@ pub fn default_response(rejection: &Rejection) -> Response<Bytes> {
 /// Returns the content type of a gRPC request. Only HTTP/2 and later carry gRPC: with an earlier
 /// version, a sender could otherwise choose HTTP 200 for its rejection by a header.
 pub(crate) fn grpc_content_type(version: Version, headers: &HeaderMap) -> Option<&HeaderValue> {
+    if version < Version::HTTP_2 {
+        return None;
+    }
     let content_type = headers.get(header::CONTENT_TYPE)?;
     let (media_type, rest) = content_type.as_bytes().split_at_checked(16)?;
     let is_grpc = media_type.eq_ignore_ascii_case(b"application/grpc")
         && matches!(rest, [] | [b'+' | b';', ..] | [b'-', b'w', b'e', b'b', ..]);
-    (is_grpc && version >= Version::HTTP_2).then_some(content_type)
+    is_grpc.then_some(content_type)
 }
 
 /// Returns the response to a gRPC request: HTTP 200 and a `grpc-status` in the headers ("trailers

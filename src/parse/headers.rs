@@ -71,8 +71,8 @@ pub(crate) fn is_form(head: &Parts) -> Result<bool, Rejection> {
 /// Servers remove `chunked` from a body and leave other codings on, for a layer below to undo. The
 /// handler would then get other bytes than the verified ones.
 pub(crate) fn check_transfer_encoding(head: &Parts) -> Result<(), Rejection> {
-    let mut codings = head.headers.iter().filter(|(name, _)| *name == header::TRANSFER_ENCODING);
-    if codings.all(|(_, coding)| trim(coding.as_bytes()).eq_ignore_ascii_case(b"chunked")) {
+    let mut codings = values(head, header::TRANSFER_ENCODING);
+    if codings.all(|coding| trim(coding.as_bytes()).eq_ignore_ascii_case(b"chunked")) {
         return Ok(());
     }
     Err(Rejection::new(RejectionKind::BodyUnreadable).in_header("transfer-encoding"))
@@ -81,9 +81,14 @@ pub(crate) fn check_transfer_encoding(head: &Parts) -> Result<(), Rejection> {
 /// Returns whether the sender waits for `100 Continue` before it sends the body. In HTTP/1.0 the
 /// expectation has no meaning (RFC 9110, section 10.1.1).
 pub(crate) fn awaits_continue(head: &Parts) -> bool {
-    let mut expected = head.headers.get_all(header::EXPECT).iter();
+    let mut expected = values(head, header::EXPECT);
     head.version >= Version::HTTP_11
         && expected.any(|value| trim(value.as_bytes()).eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// Returns the values of a header. Comparing a few names is cheaper than hashing one.
+fn values(head: &Parts, name: HeaderName) -> impl Iterator<Item = &HeaderValue> {
+    head.headers.iter().filter(move |(found, _)| **found == name).map(|(_, value)| value)
 }
 
 /// Returns whether `connection: close` has a meaning for the sender.
@@ -92,7 +97,6 @@ pub(crate) fn is_http1(head: &Parts) -> bool {
 }
 
 fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a HeaderValue>, RejectionKind> {
-    // Comparing lengths is cheaper than parsing and hashing the name for each lookup.
     let mut values =
         head.headers.iter().filter(|(found, _)| found.as_str() == name).map(|(_, value)| value);
     let first = values.next();

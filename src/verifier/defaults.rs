@@ -176,12 +176,16 @@ impl VerifierDefaults {
     }
 
     /// Adds the details that a verifier's rejection lacks, and hides the path of a URL that is
-    /// secret according to the defaults or to `parts`.
-    pub(crate) fn complete(&self, rejection: Rejection, parts: &SensitiveParts) -> Rejection {
+    /// secret according to the defaults or to `has_secret_url`.
+    pub(crate) fn complete(
+        &self,
+        rejection: Rejection,
+        has_secret_url: impl FnOnce() -> bool,
+    ) -> Rejection {
         rejection
             .with_provider(self.provider)
             .with_www_authenticate(self.www_authenticate)
-            .with_secret_url(self.secret_url || parts.has_url())
+            .with_secret_url(|| self.secret_url || has_secret_url())
     }
 
     /// Returns the parts of a request that these defaults mark as sensitive.

@@ -86,6 +86,7 @@ pub(crate) fn run<V: Verifier>(
     };
     decide().map_err(|rejection| {
         let defaults = verifier.defaults();
-        defaults.complete(rejection, &verifier.sensitive_parts()).with_status(defaults.status)
+        let has_secret_url = || verifier.sensitive_parts().has_url();
+        defaults.complete(rejection, has_secret_url).with_status(defaults.status)
     })
 }
