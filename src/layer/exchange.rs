@@ -124,14 +124,17 @@ impl<M: Source, S> Exchange<M, S> {
         let (config, head) = (&*shared.config, head(request));
         match found {
             None => {}
-            Some(Ok(FoundByHead::Verifier(verifier))) => *decider = Decider::Found(verifier),
+            Some(Ok(FoundByHead::Verifier(verifier))) => {
+                recorder.looked_up(&verifier);
+                *decider = Decider::Found(verifier);
+            }
             Some(Ok(FoundByHead::NeedsBody(look_up))) => *decider = Decider::AfterBody(look_up),
             Some(Err(rejection)) => reading.reject(rejection.into(), config)?,
         }
         if let Some(verifier) = decider.verifier(&shared.source)
             && reading.rejected.is_none()
         {
-            recorder.found(verifier, head);
+            recorder.look_for_repetitions(head);
             if let Err(early) = start(verifier, &config.context(head), &mut reading.state) {
                 reading.reject(Refused::by_verifier(early), config)?;
             }
@@ -192,7 +195,8 @@ impl<M: Source, S> Exchange<M, S> {
         let mut reading = Reading::new(body.len(), false);
         match found {
             Ok(verifier) => {
-                recorder.found(&verifier, head);
+                recorder.looked_up(&verifier);
+                recorder.look_for_repetitions(head);
                 let begun = start(&verifier, &config.context(head), &mut reading.state);
                 let updated = begun.and_then(|()| Ok(update(&verifier, &mut reading.state, body)?));
                 *decider = Decider::Found(verifier);

@@ -191,12 +191,18 @@ impl Attempt {
 
     /// Searches the URL, the user agent and the request ID for values of sensitive headers.
     pub(crate) fn look_for_repetitions(&self, head: &Parts) {
+        const SHORTEST: usize = 6;
         let shown = [self.user_agent.as_ref(), self.request_id.as_ref()];
         let shown = shown.into_iter().flatten().map(HeaderValue::as_bytes);
         let target = self.uri.path_and_query().map(|target| target.as_str().as_bytes());
+        let shown = shown.chain(target);
+        let longest = shown.clone().map(<[u8]>::len).max().unwrap_or_default();
+        if longest < SHORTEST {
+            return;
+        }
         let is_there = |value: &[u8]| {
             let is_in = |text: &[u8]| text.windows(value.len()).any(|window| window.eq(value));
-            value.len() >= 6 && shown.clone().chain(target).any(is_in)
+            (SHORTEST..=longest).contains(&value.len()) && shown.clone().any(is_in)
         };
         let is_repeated = self.sensitive_parts().headers().any(|name| {
             head.headers.get_all(name).iter().any(|value| {

@@ -37,17 +37,23 @@ impl Recorder {
         self.0.as_ref()
     }
 
-    /// Hides the sensitive parts of this verifier from events, too.
-    pub(crate) fn found(&self, verifier: &impl Verifier, head: &Parts) {
+    /// Hides the sensitive parts of a verifier that was looked up from events, too. The layer knows
+    /// the parts of a verifier that needs no lookup.
+    pub(crate) fn looked_up(&self, verifier: &impl Verifier) {
         if let Some(attempt) = &self.0 {
             // User code. If it panics, its sensitive parts are unknown, so hide the URL.
             let parts = catch_panic(|| verifier.sensitive_parts());
             let parts = parts.unwrap_or(SensitiveParts::none().url());
-            // The layer already knows the parts of a verifier that needs no lookup.
             if !attempt.sensitive.covers(&parts) {
                 let all = parts.and(SensitiveParts::clone(&attempt.sensitive).found());
                 let _ = attempt.found_sensitive.set(all);
             }
+        }
+    }
+
+    /// Searches the parts of a head that events show for its secrets, once the verifier is known.
+    pub(crate) fn look_for_repetitions(&self, head: &Parts) {
+        if let Some(attempt) = &self.0 {
             attempt.look_for_repetitions(head);
         }
     }

@@ -146,17 +146,22 @@ impl Scheme {
         self.encoding.decode_up_to(max, text, &mut [0; MAX_SIGNATURE + 2]).is_some()
     }
 
-    /// Checks the required headers and the delivery ID in a head.
-    pub(crate) fn check_headers(&self, head: &Parts) -> Result<(), Rejection> {
+    /// Checks the required headers, and returns the delivery ID.
+    pub(crate) fn check_headers<'a>(&self, head: &'a Parts) -> Result<Option<&'a [u8]>, Rejection> {
         for (name, value) in self.required {
             if required(head, name)? != value.as_bytes() {
                 return Err(Rejection::malformed(*name));
             }
         }
-        if let Some(name) = self.delivery_id {
-            optional(head, name)?; // rejects a repeated header
+        self.id(head)
+    }
+
+    /// Returns the delivery ID.
+    pub(crate) fn id<'a>(&self, head: &'a Parts) -> Result<Option<&'a [u8]>, Rejection> {
+        match self.delivery_id {
+            Some(name) => optional(head, name),
+            None => Ok(None),
         }
-        Ok(())
     }
 }
 

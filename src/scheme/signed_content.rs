@@ -46,7 +46,13 @@ const METHODS: [Method; 7] = [
 pub(crate) struct Signed<'a> {
     pub(crate) head: &'a Parts,
     pub(crate) url: Option<&'a PublicUrl>,
-    /// Text of the timestamp, if the head has been read.
+    pub(crate) read: Read<'a>,
+}
+
+/// Texts that have already been found in the head. The others are looked up.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Read<'a> {
+    pub(crate) id: Option<&'a [u8]>,
     pub(crate) time: Option<&'a [u8]>,
 }
 
@@ -79,7 +85,7 @@ impl Scheme {
         &self,
         (at, part): (usize, &Component),
         side: Side,
-        Signed { head, url, time }: Signed<'_>,
+        Signed { head, url, read }: Signed<'_>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Rejection> {
         match *part {
@@ -102,7 +108,10 @@ impl Scheme {
             }
             Component::Id => {
                 let name = self.delivery_id.unwrap_or_default();
-                let value = required(head, name)?;
+                let value = match read.id {
+                    Some(id) if !id.is_empty() => id,
+                    _ => required(head, name)?,
+                };
                 self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
                 sink(value);
             }
@@ -124,7 +133,7 @@ impl Scheme {
                 sink(value);
             }
             Component::Time => {
-                let text = match time {
+                let text = match read.time {
                     Some(text) => text,
                     None => self.time_text_again(head)?.unwrap_or_default(),
                 };

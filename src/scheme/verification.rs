@@ -9,11 +9,10 @@ use subtle::Choice;
 use crate::{
     crypto::mac::{KeyMatch, Tag},
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
-    parse::headers::optional,
     scheme::{
         candidates::Received,
         component::Component,
-        signed_content::{self, Side},
+        signed_content::{self, Read, Side},
         state::{SchemeState, Signed},
         verifier::{Inner, Keys, SchemeVerifier},
     },
@@ -47,7 +46,7 @@ impl Verifier for SchemeVerifier {
         let inner = &*self.family(head).0;
         let scheme = &inner.scheme;
         let (received, in_signature) = scheme.read_signatures(head)?;
-        scheme.check_headers(head)?;
+        let id = scheme.check_headers(head)?;
         let text = scheme.time_text(head, in_signature)?;
         let time = match text {
             Some(text) => Some(scheme.judge_time(scheme.parse_time(text)?, request.clock())?),
@@ -68,10 +67,11 @@ impl Verifier for SchemeVerifier {
         // Nothing is dropped then, so the state is built where it stays.
         *state = None;
         let state = state.insert(SchemeState { signed, rest, received, time });
-        inner.each_part(Side::BeforeBody, head, text, |bytes| state.before_body(bytes))?;
+        let read = Read { id, time: text };
+        inner.each_part(Side::BeforeBody, head, read, |bytes| state.before_body(bytes))?;
         // The components after the body are checked now, so that a malformed head is rejected
         // before the body is read.
-        inner.each_part(Side::AfterBody, head, text, |_| {})
+        inner.each_part(Side::AfterBody, head, read, |_| {})
     }
 
     fn update(&self, state: &mut SchemeState, chunk: &[u8]) {
@@ -111,7 +111,7 @@ impl Verifier for SchemeVerifier {
             Some(_) => inner.reply(head, body)?,
             None => None,
         };
-        let id = inner.id(head)?;
+        let id = inner.scheme.id(head)?;
 
         proof.set_provider(inner.scheme.defaults.provider);
         proof.set_key_index(key_index);
@@ -181,13 +181,13 @@ impl Inner {
     ) -> Result<usize, Rejection> {
         match (&state.signed, &self.keys) {
             (Signed::Keyed(_), Keys::Secret(_)) => {
-                self.each_part(Side::AfterBody, head, None, |bytes| state.body(bytes))?;
+                self.each_part(Side::AfterBody, head, Read::default(), |bytes| state.body(bytes))?;
                 self.match_tags(state, head, tag)
             }
             (Signed::Plain(_), Keys::Public(keys)) => {
                 let mut after_body = Vec::new();
                 let add = |bytes: &[u8]| after_body.extend_from_slice(bytes);
-                self.each_part(Side::AfterBody, head, None, add)?;
+                self.each_part(Side::AfterBody, head, Read::default(), add)?;
                 match mem::replace(&mut state.signed, Signed::Finished) {
                     Signed::Plain(content) => {
                         let matched =
@@ -202,14 +202,6 @@ impl Inner {
             // The state of another verifier proves nothing, and neither does a state that is used
             // twice.
             _ => Err(Rejection::mismatch()),
-        }
-    }
-
-    /// Returns the delivery's ID.
-    fn id<'a>(&self, head: &'a Parts) -> Result<Option<&'a [u8]>, Rejection> {
-        match self.scheme.delivery_id {
-            Some(name) => optional(head, name),
-            None => Ok(None),
         }
     }
 
@@ -263,9 +255,9 @@ impl Inner {
     /// Returns `None` for public keys, and if a signed component is missing.
     fn oldest_tag(&self, head: &Parts, body: &[u8]) -> Option<Tag> {
         let mut mac = self.keys.macs().last()?.clone();
-        self.each_part(Side::BeforeBody, head, None, |bytes| mac.update(bytes)).ok()?;
+        self.each_part(Side::BeforeBody, head, Read::default(), |bytes| mac.update(bytes)).ok()?;
         mac.update(body);
-        self.each_part(Side::AfterBody, head, None, |bytes| mac.update(bytes)).ok()?;
+        self.each_part(Side::AfterBody, head, Read::default(), |bytes| mac.update(bytes)).ok()?;
         Some(mac.finalize())
     }
 
@@ -351,17 +343,16 @@ impl Inner {
         }
     }
 
-    /// Calls `sink` with the bytes of each component on this side of the body. `time` is the text of
-    /// the timestamp, if the head has been read.
+    /// Calls `sink` with the bytes of each component on this side of the body.
     #[inline]
     pub(crate) fn each_part(
         &self,
         side: Side,
         head: &Parts,
-        time: Option<&[u8]>,
+        read: Read<'_>,
         sink: impl FnMut(&[u8]),
     ) -> Result<(), Rejection> {
-        let request = signed_content::Signed { head, url: self.url.as_ref(), time };
+        let request = signed_content::Signed { head, url: self.url.as_ref(), read };
         self.scheme.each_part(side, request, sink)
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     parse::timestamp::TimestampFormat,
     scheme::{
         component::{Component, SignatureSource, TimestampSource},
-        signed_content::Side,
+        signed_content::{Read, Side},
         verifier::SchemeVerifier,
     },
     sign::sign::{Sign, Signing},
@@ -96,9 +96,13 @@ impl SchemeVerifier {
     /// Returns a [`Rejection`] if a part of the content is missing or malformed.
     fn content(&self, head: &Parts, body: &[u8]) -> Result<Vec<u8>, Rejection> {
         let mut content = Vec::new();
-        self.0.each_part(Side::BeforeBody, head, None, |bytes| content.extend_from_slice(bytes))?;
+        self.0.each_part(Side::BeforeBody, head, Read::default(), |bytes| {
+            content.extend_from_slice(bytes)
+        })?;
         content.extend_from_slice(body);
-        self.0.each_part(Side::AfterBody, head, None, |bytes| content.extend_from_slice(bytes))?;
+        self.0.each_part(Side::AfterBody, head, Read::default(), |bytes| {
+            content.extend_from_slice(bytes)
+        })?;
         Ok(content)
     }
 
