@@ -132,17 +132,7 @@ impl Scheme {
                 self.check_end(side, at, value).ok_or(Rejection::malformed_in(Field::query("")))?;
                 sink(value);
             }
-            Component::Time => {
-                let text = match read.time {
-                    Some(text) => text,
-                    None => self.time_text_again(head)?.unwrap_or_default(),
-                };
-                if !self.has_fixed_length(at, text) {
-                    let malformed = Rejection::new(RejectionKind::Malformed);
-                    return Err(self.with_time_field(malformed));
-                }
-                sink(text);
-            }
+            Component::Time => sink(self.signed_time(at, head, read)?),
             Component::Url => {
                 let url = url.ok_or(Rejection::new(RejectionKind::UrlUnresolved))?;
                 let text = url.resolve(head)?;
@@ -161,6 +151,25 @@ impl Scheme {
             }
         }
         Ok(())
+    }
+
+    /// Returns the text of the signed timestamp, after a check that it can be distinguished from its
+    /// neighbours.
+    fn signed_time<'a>(
+        &self,
+        at: usize,
+        head: &'a Parts,
+        read: Read<'a>,
+    ) -> Result<&'a [u8], Rejection> {
+        let text = match read.time {
+            Some(text) => text,
+            None => self.time_text_again(head)?.unwrap_or_default(),
+        };
+        if self.has_fixed_length(at, text) {
+            Ok(text)
+        } else {
+            Err(self.with_time_field(Rejection::new(RejectionKind::Malformed)))
+        }
     }
 
     /// Returns the signed URL or, if only parts of it are signed, the signed ones of host, path and

@@ -79,14 +79,21 @@ pub(crate) fn run<V: Verifier>(
     request: &Context<'_>,
     body: &Bytes,
 ) -> Result<Outcome, Rejection> {
-    let decide = || {
-        let mut state = verifier.begin(request)?;
-        verifier.update(&mut state, body);
-        verifier.finish(&mut state, request, body)
+    let mut state = None;
+    let mut decide = || {
+        verifier.begin_in(request, &mut state)?;
+        // A verifier that leaves no state accepts nothing.
+        let state = state.as_mut().ok_or(Rejection::mismatch())?;
+        verifier.update(state, body);
+        verifier.finish(state, request, body)
     };
-    decide().map_err(|rejection| {
-        let defaults = verifier.defaults();
-        let has_secret_url = || verifier.sensitive_parts().has_url();
-        defaults.complete(rejection, has_secret_url).with_status(defaults.status)
-    })
+    // The outcome is large, and not moved through a closure.
+    match decide() {
+        Ok(outcome) => Ok(outcome),
+        Err(rejection) => {
+            let defaults = verifier.defaults();
+            let has_secret_url = || verifier.sensitive_parts().has_url();
+            Err(defaults.complete(rejection, has_secret_url).with_status(defaults.status))
+        }
+    }
 }

@@ -94,6 +94,7 @@ enum Mode {
 pub struct GitLabState(State);
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a box for each request would cost more")]
 enum State {
     Signed(SchemeState),
     Token(usize),
