@@ -289,7 +289,7 @@ impl<M: Source, S> Exchange<M, S> {
             evidence.explain(&Bytes::new());
             return Early::Send(response);
         }
-        Early::Drain(Draining::new(response, is_http1, evidence, &self.shared.config))
+        self.drain(response, is_http1, evidence)
     }
 
     /// Responds to a request whose body was not read to its end. Such bodies are not explained.
@@ -305,7 +305,14 @@ impl<M: Source, S> Exchange<M, S> {
         if is_broken || !self.shared.config.drains(body) {
             return Early::Send(closing(response, is_http1));
         }
-        Early::Drain(Draining::new(response, is_http1, Evidence::none(), &self.shared.config))
+        self.drain(response, is_http1, Evidence::none())
+    }
+
+    /// Lets the response wait for the end of the body. The keys of a verifier that was looked up are
+    /// dropped meanwhile.
+    fn drain(&mut self, response: Response<Bytes>, is_http1: bool, evidence: Evidence) -> Early {
+        self.decider = Decider::Source;
+        Early::Drain(Draining::new(response, is_http1, evidence, &self.shared.config))
     }
 
     /// Builds the response, and drops the inner service.

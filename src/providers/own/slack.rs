@@ -19,7 +19,7 @@ use crate::{
     verifier::{
         challenge::{
             challenge::malformed,
-            response::{echo, short_field, text},
+            response::{echo, has_short_field, text},
         },
         delegate::delegate_verifier,
         first_contact::{ContactField, FirstContact},
@@ -119,7 +119,7 @@ impl Verifier for Slack {
 
 /// Returns the response to `url_verification`, or `None` for every other body.
 fn challenge(body: &Bytes) -> Option<Result<Response<Bytes>, Rejection>> {
-    if short_field(body, "type")? != "url_verification" {
+    if !has_short_field(body, "type", "url_verification") {
         return None;
     }
     let challenge = text_field(body, "challenge");

@@ -11,7 +11,9 @@ use crate::{
         headers::optional,
         json::{self, Value, text_field},
     },
-    verifier::challenge::response::{SignToken, echo, is_token, json_answer, short_field, text},
+    verifier::challenge::response::{
+        SignToken, echo, has_short_field, is_token, json_answer, text,
+    },
 };
 
 /// Challenge that is answered after verification; see [`Challenge`](crate::scheme::Challenge).
@@ -27,7 +29,7 @@ impl Signed {
     /// Returns `true` if a POST with this head and body is this challenge.
     pub(crate) fn matches(self, head: &Parts, body: &[u8]) -> bool {
         let has = |name: &str, wanted| head.headers.get_all(name).iter().any(|it| it == wanted);
-        let is = |field, wanted| short_field(body, field).is_some_and(|text| text == wanted);
+        let is = |field, wanted| has_short_field(body, field, wanted);
         match self {
             Self::EventGrid => has("aeg-event-type", "SubscriptionValidation"),
             Self::Field { header, value, .. } => has(header, value),
