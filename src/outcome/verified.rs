@@ -195,8 +195,10 @@ impl Verified {
         self.signed_at
     }
 
-    /// Returns how long after verification the verifier would accept the same bytes again, if it
-    /// checks a signed time. A store of seen deliveries must keep them for longer.
+    /// Returns how long the verifier would accept the same bytes again, if it checks a signed time.
+    ///
+    /// The time counts from the check of the head, before the body arrived. A store of seen
+    /// deliveries must keep them for longer.
     #[must_use]
     pub const fn valid_for(&self) -> Option<Duration> {
         self.valid_for
