@@ -1,13 +1,14 @@
 //! Verification of requests by a declared scheme.
 
-use std::{mem, ops::BitOr};
+use std::{iter, mem};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
 use subtle::Choice;
 
 use crate::{
-    crypto::mac::{KeyMatch, Tag},
+    crypto::mac::{KeyMatch, Mac, Tag},
+    error::MAX_SECRETS,
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     scheme::{
         candidates::Received,
@@ -272,41 +273,48 @@ impl Inner {
         head: &Parts,
         oldest: &mut Tag,
     ) -> Result<usize, Rejection> {
-        let received = &state.received;
         let Signed::Keyed(first) = mem::replace(&mut state.signed, Signed::Finished) else {
             return Err(Rejection::mismatch());
         };
-        let several = match received {
-            Received::One(_) => Vec::new(),
-            Received::Several => self.candidates(head)?,
+        let rest = mem::take(&mut state.rest);
+        let Received::One(candidate) = &state.received else {
+            return self.match_several((first, rest), head, oldest);
         };
-        let len = self.scheme.algorithm.tag_len();
-        let is_match = |tag: &Tag| match received {
-            Received::One(candidate) => tag.matches(&candidate[..len]),
-            Received::Several => {
-                let matches = several.iter().map(|candidate| tag.matches(candidate.as_bytes()));
-                matches.fold(Choice::from(0), BitOr::bitor)
-            }
-        };
+        let candidate = &candidate[..self.scheme.algorithm.tag_len()];
         let mut matched = KeyMatch::new();
         first.finalize_into(oldest);
-        matched.add(0, is_match(oldest));
-        for (index, mac) in mem::take(&mut state.rest).into_iter().enumerate() {
+        matched.add(0, oldest.matches(candidate));
+        for (index, mac) in rest.into_iter().enumerate() {
             mac.finalize_into(oldest);
-            matched.add(1 + index, is_match(oldest));
+            matched.add(1 + index, oldest.matches(candidate));
         }
         matched.accepted()
     }
 
-    /// Decodes all candidates, once for all secrets.
-    #[cold]
-    fn candidates(&self, head: &Parts) -> Result<Vec<Tag>, Rejection> {
-        let mut candidates = Vec::new();
+    /// Does the same for candidates that are read again. Each is decoded once for all secrets.
+    fn match_several(
+        &self,
+        (first, rest): (Mac, Vec<Mac>),
+        head: &Parts,
+        oldest: &mut Tag,
+    ) -> Result<usize, Rejection> {
+        let first = first.finalize();
+        let rest: Vec<Tag> = rest.into_iter().map(Mac::finalize).collect();
+        let mut matches = [Choice::from(0); MAX_SECRETS];
         self.scheme.each_candidate(head, &mut |candidate| {
-            candidates.extend(candidate.map(Tag::new));
+            if let Some(candidate) = candidate {
+                for (is_match, tag) in matches.iter_mut().zip(iter::once(&first).chain(&rest)) {
+                    *is_match |= tag.matches(candidate);
+                }
+            }
             Ok(())
         })?;
-        Ok(candidates)
+        let mut matched = KeyMatch::new();
+        for (index, is_match) in matches.into_iter().take(1 + rest.len()).enumerate() {
+            matched.add(index, is_match);
+        }
+        *oldest = rest.last().copied().unwrap_or(first);
+        matched.accepted()
     }
 
     /// Returns the response to a signed challenge.
