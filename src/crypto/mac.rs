@@ -163,6 +163,7 @@ impl Tag {
         Self { bytes: [0; MAX_TAG], len: 0 }
     }
 
+    #[cfg(feature = "asymmetric")]
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut tag = Self::empty();
         tag.set(bytes);
