@@ -1,4 +1,4 @@
-//! What the layer costs beside its baselines: time as ratios in the same run, and allocations.
+//! Costs of the layer beside its baselines: time as ratios in the same run, and allocations.
 //!
 //! `cargo bench --bench layer`. The cases of one size run by turns, so that a busy machine slows all
 //! of them, and the ratios of each round are compared. One binary varies by some 3 % from start to

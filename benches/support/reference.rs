@@ -159,7 +159,7 @@ impl Data {
     }
 }
 
-/// What a request needs until its body is complete.
+/// Data of a request until its body is complete.
 struct Pending<S> {
     mac: HmacSha256,
     tag: [u8; 32],

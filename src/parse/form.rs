@@ -185,7 +185,7 @@ impl Piece {
 /// Calls `visit` with the position of each byte that is not plain text.
 ///
 /// The compiler compares a vector of bytes at once, and a word shows eight results: a loop over the
-/// bytes of each name and value takes twice as long, because the processor cannot foresee its end.
+/// bytes of each name and value takes longer, because the processor cannot predict its end.
 fn each_special(text: &[u8], mut visit: impl FnMut(usize) -> Option<()>) -> Option<()> {
     const BLOCK: usize = 64;
     for (block, bytes) in text.chunks(BLOCK).enumerate() {

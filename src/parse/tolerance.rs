@@ -115,7 +115,7 @@ impl Tolerance {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SignedTime {
     time: Timestamp,
-    /// How much longer the tolerance accepts the time, counted from the check of the head. The body
+    /// Time for which the tolerance still accepts it, counted from the check of the head. The body
     /// arrives later, so that whoever remembers a delivery remembers it for longer, never for less.
     /// `None` without an end.
     valid_for: Option<Duration>,

@@ -317,8 +317,9 @@ impl Inner {
         matched.accepted()
     }
 
-    /// Returns the response to a signed challenge.
-    #[cold]
+    /// Returns the response to a signed challenge. It is not inlined: its temporaries would enlarge the
+    /// frame of all other schemes.
+    #[inline(never)]
     fn reply(&self, head: &Parts, body: &Bytes) -> Result<Option<Response<Bytes>>, Rejection> {
         let answer =
             self.answer_challenge(|challenge, sign| challenge.after_verification(head, body, sign));

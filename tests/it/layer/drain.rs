@@ -24,8 +24,8 @@ use tower_webhook::{
 };
 
 use crate::support::{
-    Answer, BoxError, Event, Running, Script, assert_refused, kind, meta_layer, meta_request, poll,
-    run, secret, send, unexplained,
+    Answer, BoxError, Event, Inner, Running, Script, assert_refused, kind, meta_layer,
+    meta_request, poll, run, secret, send, unexplained,
 };
 
 fn data(bytes: &'static str) -> Event {
@@ -607,6 +607,37 @@ async fn drain_holds_neither_inner_service_nor_budget() {
     assert_eq!(send(&layer, meta_request(b"12345678", whole)).await.0.status(), StatusCode::OK);
     drop(draining);
     assert_eq!(Arc::strong_count(&body_polls), 1, "a dropped request drains no further");
+}
+
+#[test]
+fn drain_holds_no_keys_that_were_looked_up() {
+    #[derive(Clone)]
+    struct Refusing(#[expect(dead_code, reason = "counted")] Arc<()>);
+
+    impl Verifier for Refusing {
+        type State = ();
+
+        fn begin(&self, _: &Context<'_>) -> Result<(), Rejection> {
+            Err(Rejection::mismatch())
+        }
+
+        fn finish(&self, (): &mut (), _: &Context<'_>, _: &Bytes) -> Result<Outcome, Rejection> {
+            Err(Rejection::mismatch())
+        }
+    }
+
+    let keys = Arc::new(());
+    let found = Arc::clone(&keys);
+    let layer = SignatureLayer::by_head(move |_| {
+        let keys = Arc::clone(&found);
+        async move { Ok(Refusing(keys)) }
+    });
+    let body = Script::new([data("1"), Event::Stall]);
+    let polls = Arc::clone(&body.polls);
+    let mut draining = Box::pin(layer.layer(Inner::default()).oneshot(unsigned(body)));
+    assert!(draining.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(polls.load(SeqCst), 2, "it drains");
+    assert_eq!(Arc::strong_count(&keys), 3, "those of the test, the layer and the service");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,13 @@
 //! What a handler learns of a genuine request, and what nobody can change of it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
@@ -9,7 +16,7 @@ use tower_webhook::{
     providers::{BoxVerifier, GitHub, SharedToken, StandardWebhooks, Stripe},
     replay::ReplayKey,
     scheme::Component,
-    verifier::{all_of, any_of, verifier_fn},
+    verifier::{Clock, all_of, any_of, verifier_fn, verify_at},
 };
 
 use crate::support::{AtTime, Sha256Mac, at, head_of, hmac_sha256, mac, verify};
@@ -113,6 +120,25 @@ fn dropping_one_signature_keeps_replay_key() {
         assert_eq!(verified.key_index(), key_index);
         assert_eq!(other, key);
     }
+}
+
+/// A body can take long, so a second reading would shorten the time for which a delivery is
+/// remembered.
+#[test]
+fn the_clock_is_read_once_at_the_head() {
+    let readings = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&readings);
+    // Each reading is 100 seconds later than the one before.
+    let clock = Clock::new(move || {
+        UNIX_EPOCH + Duration::from_secs(NOW + 100 * counted.fetch_add(1, Ordering::Relaxed))
+    });
+    let tag = hmac_sha256("secret", format!("{NOW}.{BODY}").as_bytes());
+    let value = format!("t={NOW},v1={tag}");
+    let request = Request::post("/").header("stripe-signature", value).body(()).unwrap();
+    let (stripe, body) = (Stripe::new("secret").unwrap(), Bytes::from(BODY));
+    let outcome = verify_at(&stripe, &head_of(request), &body, clock).unwrap();
+    assert_eq!(outcome.verified().valid_for(), Some(Duration::from_secs(300)));
+    assert_eq!(readings.load(Ordering::Relaxed), 1);
 }
 
 #[test]

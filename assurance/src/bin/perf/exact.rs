@@ -113,7 +113,7 @@ fn size<V: Verifier + Clone>() -> usize {
     size_of::<ResponseFuture<V, Nothing, Empty<Bytes>>>()
 }
 
-/// What must be the same in each build, and with a subscriber: the size of the future, and the
+/// Values that must be the same in each build, and with a subscriber: the size of the future, and the
 /// allocations of all providers.
 pub(crate) fn once() -> Values {
     let mut values = Values::default();

@@ -58,7 +58,7 @@ fn send(server: &Server, wire: &[u8], body: &[u8], expects: bool, until: Instant
     flood
 }
 
-/// What one kind of upload asks, and how long a round of it is.
+/// Goal of one kind of upload, and the length of a round.
 struct Upload {
     len: usize,
     title: &'static str,

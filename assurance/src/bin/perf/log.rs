@@ -1,4 +1,4 @@
-//! What a row of the delivery log costs in SQLite, beside a prepared statement: one start for G12.
+//! Costs of a row of the delivery log in SQLite, beside a prepared statement: one start for G12.
 
 use std::{convert::Infallible, env, fs, path::Path, thread, time::Duration};
 

@@ -9,7 +9,7 @@ use crate::{
     subjects::{self, Subject},
 };
 
-/// How many requests the two sections of a case have. Their difference has no start-up.
+/// Numbers of requests in the two sections of a case. Their difference has no start-up.
 pub(crate) const COUNTS: [usize; 2] = [20, 120];
 
 /// The names of the schemes that have a goal.
