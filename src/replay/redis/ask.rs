@@ -12,13 +12,19 @@ use std::{
 use redis::{Cmd, FromRedisValue, Value};
 use tokio::{
     runtime::Handle,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout},
 };
 
 use crate::replay::{
-    redis::connection::{Connected, Failure, Link, no_answer, no_runtime},
+    redis::{
+        connection::{Connected, Failure, Link, Manner, no_answer, no_runtime},
+        servers::{Servers, Way},
+    },
     store::StoreError,
 };
+
+/// Maximum number of redirections that one command follows.
+const REDIRECTIONS: usize = 3;
 
 /// Minimum time limit for making a connection, and for a command in the background.
 const SLOWEST: Duration = Duration::from_secs(1);
@@ -30,6 +36,9 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 ///
 /// A success that is not recorded leads to a second handling.
 const COMMIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// Pause in the background before another connection is asked for.
+const SHORT_PAUSE: Duration = Duration::from_millis(100);
 
 /// First pause after an error reply that may differ on another try, such as `OOM` or `BUSY`.
 ///
@@ -45,10 +54,12 @@ pub struct RedisFuture<A> {
     question: Question,
 }
 
-/// A command, and the connection it goes to.
+/// A command, and the server that it goes to.
 #[derive(Clone)]
 pub(crate) struct Question {
-    pub(crate) link: Arc<Link>,
+    pub(crate) servers: Servers,
+    /// Slot of the command's key in a cluster.
+    pub(crate) slot: u16,
     pub(crate) command: Arc<Cmd>,
     pub(crate) limit: Duration,
     pub(crate) purpose: Purpose,
@@ -86,21 +97,48 @@ impl Question {
             return Err(no_runtime());
         }
         let mut sent = Sent { question: &self, on: None, undo };
-        let answer = async {
-            let connected = self.link.connected(self.connect_limit()).await?;
-            let (connected, _) = sent.on.insert((connected.clone(), connected.answers()));
-            let answer = self.link.ask(connected, &self.command, self.writes()).await;
-            // The command was answered, or lost with its connection.
-            sent.undo = None;
-            answer.map_err(Failure::into_error)
-        };
-        if let Ok(answer) = timeout(self.limit, answer).await {
-            return answer;
+        let attempt = self.attempt(&mut sent);
+        if let Ok(answer) = timeout(self.limit, attempt).await {
+            return answer.map_err(Failure::into_error);
         }
-        if let Some((connected, answers_before)) = &sent.on {
-            self.link.timed_out(connected, *answers_before);
-        }
+        sent.timed_out();
         Err(no_answer())
+    }
+
+    /// Sends the command to the server of its key.
+    async fn attempt<R: FromRedisValue>(&self, sent: &mut Sent<'_>) -> Result<R, Failure> {
+        let limit = self.connect_limit();
+        let mut way = self.servers.way(self.slot, limit).await.map_err(Failure::Ended)?;
+        for _ in 0..REDIRECTIONS {
+            let Way { link, is_asking } = way;
+            let connected = match link.connected(limit).await {
+                Ok(connected) => connected,
+                Err(reason) => {
+                    self.servers.look_again(limit);
+                    return Err(Failure::Ended(reason));
+                }
+            };
+            let answers_before = connected.answers();
+            let on = sent.on.insert(On { link, connected, answers_before, is_asking });
+            let manner = Manner { writes: self.writes(), is_asking };
+            match on.link.ask(&on.connected, &self.command, manner).await {
+                Err(Failure::Redirected(redirection)) => {
+                    let from = Arc::clone(&on.link);
+                    // The command was not run.
+                    sent.on = None;
+                    way = self.servers.follow(redirection, &from, limit)?;
+                }
+                answer => {
+                    // The command was answered, or lost with its connection.
+                    sent.undo = None;
+                    if matches!(answer, Err(Failure::Ended(_))) {
+                        self.servers.look_again(limit);
+                    }
+                    return answer;
+                }
+            }
+        }
+        Err(Failure::Answered(StoreError::new("the nodes of the cluster redirect in a circle")))
     }
 
     /// Repeats the command until it is answered.
@@ -113,23 +151,18 @@ impl Question {
         };
         let deadline = Instant::now() + limit;
         let mut pause = FIRST_PAUSE;
-        loop {
-            let connected = self.link.connected_in_the_end(self.connect_limit());
-            let Ok(connected) = timeout_at(deadline, connected).await else { return };
-            let answers_before = connected.answers();
-            let answer = self.link.ask::<Value>(&connected, &self.command, self.writes());
-            match timeout(self.connect_limit(), answer).await {
+        while Instant::now() < deadline {
+            let mut sent = Sent { question: &self, on: None, undo: None };
+            let attempt = timeout(self.connect_limit(), self.attempt::<Value>(&mut sent));
+            match attempt.await {
                 Ok(Ok(_)) => return,
                 // Memory is freed and scripts end, so another try may succeed.
-                Ok(Err(Failure::Answered(_))) => {
+                Ok(Err(Failure::Answered(_) | Failure::Redirected(_))) => {
                     tokio::time::sleep(pause).await;
                     pause = LONGEST_PAUSE.min(pause * 2);
                 }
-                Ok(Err(Failure::Ended(_))) => {}
-                Err(_) => self.link.timed_out(&connected, answers_before),
-            }
-            if Instant::now() >= deadline {
-                return;
+                Ok(Err(Failure::Ended(_))) => tokio::time::sleep(SHORT_PAUSE).await,
+                Err(_) => sent.timed_out(),
             }
         }
     }
@@ -156,22 +189,40 @@ impl Question {
 /// is dropped before its own time limit.
 struct Sent<'a> {
     question: &'a Question,
-    on: Option<(Connected, u64)>,
+    on: Option<On>,
     undo: Option<&'a Arc<Cmd>>,
+}
+
+/// Connection that a command was sent on.
+struct On {
+    link: Arc<Link>,
+    connected: Connected,
+    /// Number of replies on this connection when the command was sent.
+    answers_before: u64,
+    is_asking: bool,
+}
+
+impl Sent<'_> {
+    /// Handles a command that was not answered in time.
+    fn timed_out(&self) {
+        if let Some(on) = &self.on {
+            on.link.timed_out(&on.connected, on.answers_before);
+        }
+        self.question.servers.look_again(self.question.connect_limit());
+    }
 }
 
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
-        let (Some((connected, _)), Some(undo)) = (self.on.take(), self.undo) else { return };
+        let (Some(on), Some(undo)) = (self.on.take(), self.undo) else { return };
         let Ok(runtime) = Handle::try_current() else { return };
         // Replies to dropped commands are not counted, so give a slow server some time.
-        let (link, limit) = (Arc::clone(&self.question.link), self.question.connect_limit());
-        let undo = Arc::clone(undo);
+        let (undo, limit) = (Arc::clone(undo), self.question.connect_limit());
         runtime.spawn(async move {
-            let answers_before = connected.answers();
-            let mut answer = pin!(connected.send(&undo));
+            let answers_before = on.connected.answers();
+            let mut answer = pin!(on.connected.send(&undo, on.is_asking));
             if timeout(limit, &mut answer).await.is_err() {
-                link.timed_out(&connected, answers_before);
+                on.link.timed_out(&on.connected, answers_before);
                 let _ = timeout(RELEASE_LIMIT, answer).await;
             }
         });

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use redis::{Cmd, FromRedisValue, RedisResult, Value, aio::MultiplexedConnection};
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value,
+    aio::MultiplexedConnection,
+};
 use tokio::{
     runtime::Handle,
     sync::Notify,
@@ -39,6 +42,7 @@ pub(crate) type Connect = Box<dyn Fn() -> Connecting + Send + Sync>;
 /// progress on an abandoned connection continue until they are answered or dropped.
 pub(crate) struct Link {
     connect: Connect,
+    is_in_cluster: bool,
     state: Mutex<State>,
     /// Notified when an attempt ends.
     ended: Notify,
@@ -57,6 +61,15 @@ struct State {
     not_before: Option<Instant>,
     /// Reason for the lack of a connection.
     reason: Option<StoreError>,
+}
+
+/// Manner in which a command is sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner {
+    /// Whether a reply proves that the server accepts writes.
+    pub(crate) writes: bool,
+    /// Whether the node runs the command although the slot is still moving to it.
+    pub(crate) is_asking: bool,
 }
 
 /// A connection.
@@ -85,31 +98,57 @@ enum Next {
     Use(Connected),
     /// An attempt is in progress.
     Wait,
-    Pause {
-        until: Instant,
-        reason: StoreError,
-    },
+    Pause(StoreError),
 }
 
 /// Reason why a command has no result.
 pub(crate) enum Failure {
-    /// The connection has failed with it.
+    /// The connection has failed with it, or there is none.
     Ended(StoreError),
     /// An error reply to this command, which a new connection would not change.
     Answered(StoreError),
+    /// Another node of the cluster serves the key. The command was not run.
+    Redirected(Redirection),
+}
+
+/// Node that serves a key.
+pub(crate) struct Redirection {
+    pub(crate) address: String,
+    /// Whether this applies to one command, because the slot is moving to this node.
+    pub(crate) is_once: bool,
+    error: StoreError,
 }
 
 impl Failure {
     pub(crate) fn into_error(self) -> StoreError {
         match self {
             Self::Ended(error) | Self::Answered(error) => error,
+            Self::Redirected(redirection) => redirection.error,
         }
+    }
+}
+
+impl Redirection {
+    fn of(error: &RedisError) -> Option<Self> {
+        let (address, _slot) = error.redirect_node()?;
+        let is_once = error.kind() == ErrorKind::Server(ServerErrorKind::Ask);
+        let (address, error) = (address.to_owned(), StoreError::new(error.clone()));
+        Some(Self { address, is_once, error })
     }
 }
 
 impl Link {
     pub(crate) fn new(connect: Connect) -> Arc<Self> {
-        Arc::new(Self { connect, state: Mutex::default(), ended: Notify::new() })
+        Self::of(connect, false)
+    }
+
+    /// Creates the link to a node of a cluster, whose redirections are followed.
+    pub(crate) fn in_cluster(connect: Connect) -> Arc<Self> {
+        Self::of(connect, true)
+    }
+
+    fn of(connect: Connect, is_in_cluster: bool) -> Arc<Self> {
+        Arc::new(Self { connect, is_in_cluster, state: Mutex::default(), ended: Notify::new() })
     }
 
     /// Returns the connection, and makes one if there is none.
@@ -125,19 +164,7 @@ impl Link {
             match self.next(limit) {
                 Next::Use(connected) => return Ok(connected),
                 Next::Wait => ended.await,
-                Next::Pause { reason, .. } => return Err(reason),
-            }
-        }
-    }
-
-    /// Returns the connection as [`connected`](Self::connected) does, but waits through the pauses.
-    pub(crate) async fn connected_in_the_end(self: &Arc<Self>, limit: Duration) -> Connected {
-        loop {
-            let ended = self.ended.notified();
-            match self.next(limit) {
-                Next::Use(connected) => return connected,
-                Next::Wait => ended.await,
-                Next::Pause { until, .. } => tokio::time::sleep_until(until).await,
+                Next::Pause(reason) => return Err(reason),
             }
         }
     }
@@ -154,11 +181,9 @@ impl Link {
         if let (Some(until), Some(reason)) = (state.not_before, &state.reason)
             && now < until
         {
-            return Next::Pause { until, reason: reason.clone() };
+            return Next::Pause(reason.clone());
         }
-        let Ok(runtime) = Handle::try_current() else {
-            return Next::Pause { until: now + LONGEST_PAUSE, reason: no_runtime() };
-        };
+        let Ok(runtime) = Handle::try_current() else { return Next::Pause(no_runtime()) };
         state.is_connecting = true;
         state.last_attempt = Some(now);
         // A runtime that has shut down drops the attempt immediately, and the drop takes the lock.
@@ -194,26 +219,29 @@ impl Link {
         &self,
         connected: &Connected,
         command: &Cmd,
-        writes: bool,
+        manner: Manner,
     ) -> Result<R, Failure> {
         let seen = &connected.seen;
-        let mut connection = connected.connection.clone();
-        match command.query_async(&mut connection).await {
+        let error = match connected.run(command, manner.is_asking).await {
             Ok(answer) => {
                 seen.answers.fetch_add(1, Ordering::Relaxed);
-                seen.has_written.fetch_or(writes, Ordering::Relaxed);
-                Ok(answer)
+                seen.has_written.fetch_or(manner.writes, Ordering::Relaxed);
+                return Ok(answer);
             }
-            Err(error) if ends_connection(&error) => {
+            Err(error) => error,
+        };
+        let redirection = self.is_in_cluster.then(|| Redirection::of(&error)).flatten();
+        let failure = match redirection {
+            Some(redirection) => Failure::Redirected(redirection),
+            None if ends_connection(&error) => {
                 let reason = StoreError::new(error);
                 self.give_up(connected, &reason);
-                Err(Failure::Ended(reason))
+                return Err(Failure::Ended(reason));
             }
-            Err(error) => {
-                seen.answers.fetch_add(1, Ordering::Relaxed);
-                Err(Failure::Answered(StoreError::new(error)))
-            }
-        }
+            None => Failure::Answered(StoreError::new(error)),
+        };
+        seen.answers.fetch_add(1, Ordering::Relaxed);
+        Err(failure)
     }
 
     /// Handles a command that was not answered in time.
@@ -265,10 +293,25 @@ impl Connected {
         self.seen.has_written.load(Ordering::Relaxed)
     }
 
-    /// Sends a command for a dropped request, behind the commands sent before it.
-    pub(crate) async fn send(&self, command: &Cmd) {
+    async fn run<R: FromRedisValue>(&self, command: &Cmd, is_asking: bool) -> RedisResult<R> {
         let mut connection = self.connection.clone();
-        let answer: RedisResult<Value> = command.query_async(&mut connection).await;
+        if !is_asking {
+            return command.query_async(&mut connection).await;
+        }
+        // In one pipeline, because `ASKING` applies to the next command of the connection.
+        let mut both = redis::pipe();
+        let (answer,) = both
+            .cmd("ASKING")
+            .ignore()
+            .add_command(command.clone())
+            .query_async(&mut connection)
+            .await?;
+        Ok(answer)
+    }
+
+    /// Sends a command for a dropped request, behind the commands sent before it.
+    pub(crate) async fn send(&self, command: &Cmd, is_asking: bool) {
+        let answer: RedisResult<Value> = self.run(command, is_asking).await;
         // If the connection has failed, the next command reports it.
         if !answer.is_err_and(|error| ends_connection(&error)) {
             self.seen.answers.fetch_add(1, Ordering::Relaxed);

@@ -7,16 +7,17 @@ compile_error!("the feature `replay-redis` requires the feature `tokio`");
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
-    RedisResult, aio::MultiplexedConnection, io::tcp::socket2::TcpKeepalive,
+    Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisResult, aio::MultiplexedConnection,
 };
 
 use crate::{
     outcome::replay_key::ReplayKey,
     replay::{
         redis::{
+            address::{by_client, cluster, with_tcp_settings},
             ask::{Purpose, Question, RedisFuture},
-            connection::{Connect, Link},
+            connection::Link,
+            servers::Servers,
         },
         store::{Claim, ClaimToken, ReplayStore, Settled},
     },
@@ -25,9 +26,9 @@ use crate::{
 /// Replay store in Redis 7.0 or later, or in Valkey, for several processes and across their
 /// restarts.
 ///
-/// Each operation is one atomic command on one key, so the store also works behind a cluster proxy.
-/// A key consists of the prefix and 64 hexadecimal digits, and expires. Its value is random or
-/// constant. Nothing about a delivery can be read from keys and values.
+/// Each operation is one atomic command on one key. A key consists of the prefix and 64 hexadecimal
+/// digits, and expires. Its value is random or constant. Nothing about a delivery can be read from
+/// keys and values.
 ///
 /// Run Redis with `maxmemory-policy noeviction`: with another policy, it drops deliveries without
 /// notice. Deliveries are also lost if Redis loses its memory, or if a replica takes over before it
@@ -72,9 +73,18 @@ use crate::{
 /// on the next connection. A success that could not be stored is retried in the background for a
 /// minute, even if Redis replies with `OOM` or `BUSY`. If a timeout above the guard drops each
 /// request before the store's time limit, a silent connection is abandoned after one second.
+///
+/// # Cluster
+///
+/// [`open_cluster`](Self::open_cluster) connects to the nodes of a Redis Cluster. A delivery has one
+/// key, so all of its commands go to one slot. The store asks the nodes for their slots with
+/// `CLUSTER SLOTS`, and uses the reply that most of them give. It asks again if a node fails, falls
+/// silent or redirects a command, at most every 100 milliseconds. Each node has its own connection,
+/// with the rules above. While a replica takes over, deliveries of other nodes are therefore accepted
+/// as long as the cluster accepts them: set `cluster-require-full-coverage no`.
 #[derive(Clone)]
 pub struct RedisStore {
-    link: Arc<Link>,
+    servers: Servers,
     prefix: Arc<str>,
     time_limit: Duration,
 }
@@ -87,9 +97,6 @@ const HANDLED: &[u8] = b"handled";
 /// Script that deletes the key if it still holds the owner's token.
 const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
                        return redis.call('DEL', KEYS[1]) end return 0";
-
-/// Time after which an idle connection is probed, and unacknowledged data ends the connection.
-const KEEPALIVE: Duration = Duration::from_secs(10);
 
 impl RedisStore {
     /// Creates a store for the Redis server at this address, such as
@@ -117,15 +124,30 @@ impl RedisStore {
     /// replace its connection.
     #[must_use]
     pub fn from_client(client: Client) -> Self {
-        // The store applies both time limits itself.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(1024);
-        Self::from_connector(move || {
-            let (client, config) = (client.clone(), config.clone());
-            async move { client.get_multiplexed_async_connection_with_config(&config).await }
-        })
+        Self::of(Servers::One(Link::new(by_client(client))))
+    }
+
+    /// Creates a store for the Redis Cluster with these nodes.
+    ///
+    /// The store learns the other nodes from those that reply. Two or three addresses are
+    /// sufficient, or the one address of a managed cluster. User, password and TLS settings of the
+    /// first address apply to all nodes. For client certificates, pass
+    /// [`Client::get_connection_info`] of a client that has them.
+    ///
+    /// ```no_run
+    /// use tower_webhook::replay::RedisStore;
+    ///
+    /// let store = RedisStore::open_cluster(["redis://10.0.0.1:6379/", "redis://10.0.0.2:6379/"])?;
+    /// # Ok::<_, redis::RedisError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an address is malformed or is that of a Unix socket, or if there is none.
+    pub fn open_cluster<A: IntoConnectionInfo>(
+        addresses: impl IntoIterator<Item = A>,
+    ) -> RedisResult<Self> {
+        Ok(Self::of(Servers::Cluster(cluster(addresses)?)))
     }
 
     /// Creates a store that calls this function for each new connection, for example to ask
@@ -150,12 +172,11 @@ impl RedisStore {
         F: Fn() -> C + Send + Sync + 'static,
         C: Future<Output = RedisResult<MultiplexedConnection>> + Send + 'static,
     {
-        let connect: Connect = Box::new(move || Box::pin(connect()));
-        Self {
-            link: Link::new(connect),
-            prefix: "tower-webhook:".into(),
-            time_limit: Duration::from_millis(250),
-        }
+        Self::of(Servers::One(Link::new(Box::new(move || Box::pin(connect())))))
+    }
+
+    fn of(servers: Servers) -> Self {
+        Self { servers, prefix: "tower-webhook:".into(), time_limit: Duration::from_millis(250) }
     }
 
     /// Sets the prefix of the store's keys.
@@ -188,15 +209,10 @@ impl RedisStore {
         name
     }
 
-    fn releasing(&self, key: &ReplayKey, token: ClaimToken) -> Cmd {
-        let mut command = redis::cmd("EVAL");
-        command.arg(RELEASE).arg(1).arg(self.key(key)).arg(&token.to_bytes());
-        command
-    }
-
-    /// Sends one command, and converts its reply with `read`.
+    /// Sends one command about this key, and converts its reply with `read`.
     fn ask<R, A>(
         &self,
+        key: &str,
         command: Cmd,
         purpose: Purpose,
         read: impl FnOnce(R) -> A + Send + 'static,
@@ -205,7 +221,8 @@ impl RedisStore {
         R: FromRedisValue + Send + 'static,
     {
         let question = Question {
-            link: Arc::clone(&self.link),
+            servers: self.servers.clone(),
+            slot: self.servers.slot(key),
             command: Arc::new(command),
             limit: self.time_limit,
             purpose,
@@ -214,24 +231,10 @@ impl RedisStore {
     }
 }
 
-fn with_tcp_settings(address: ConnectionInfo) -> ConnectionInfo {
-    let mut settings = address.tcp_settings().clone().set_nodelay(true);
-    if settings.keepalive().is_none() {
-        settings = settings.set_keepalive(keepalive());
-    }
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    if settings.user_timeout().is_none() {
-        settings = settings.set_user_timeout(KEEPALIVE);
-    }
-    address.set_tcp_settings(settings)
-}
-
-fn keepalive() -> TcpKeepalive {
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
-    // Otherwise the next probe follows a minute later.
-    #[cfg(any(target_os = "android", target_os = "linux", target_os = "macos", windows))]
-    let keepalive = keepalive.with_interval(KEEPALIVE / 2);
-    keepalive
+fn releasing(key: &str, token: ClaimToken) -> Cmd {
+    let mut command = redis::cmd("EVAL");
+    command.arg(RELEASE).arg(1).arg(key).arg(&token.to_bytes());
+    command
 }
 
 /// Returns the time in milliseconds, at least 1: Redis rejects a `PX` of zero.
@@ -244,11 +247,11 @@ impl ReplayStore for RedisStore {
     type Settle = RedisFuture<Settled>;
 
     fn claim(&self, key: &ReplayKey, token: ClaimToken, lease: Duration) -> Self::Claim {
-        let mut command = redis::cmd("SET");
-        command.arg(self.key(key)).arg(&token.to_bytes()).arg("NX");
+        let (key, mut command) = (self.key(key), redis::cmd("SET"));
+        command.arg(&key).arg(&token.to_bytes()).arg("NX");
         command.arg("PX").arg(millis(lease)).arg("GET");
-        let purpose = Purpose::Claim { undo: Arc::new(self.releasing(key, token)) };
-        self.ask(command, purpose, |before: Option<Vec<u8>>| match before.as_deref() {
+        let purpose = Purpose::Claim { undo: Arc::new(releasing(&key, token)) };
+        self.ask(&key, command, purpose, |before: Option<Vec<u8>>| match before.as_deref() {
             None => Claim::Granted { evicted: 0 },
             Some(HANDLED) => Claim::Completed,
             Some(_) => Claim::InFlight,
@@ -256,17 +259,17 @@ impl ReplayStore for RedisStore {
     }
 
     fn commit(&self, key: &ReplayKey, owner: ClaimToken, retention: Duration) -> Self::Settle {
-        let mut command = redis::cmd("SET");
-        command.arg(self.key(key)).arg(HANDLED).arg("PX").arg(millis(retention)).arg("GET");
-        self.ask(command, Purpose::Commit, move |before: Option<Vec<u8>>| {
+        let (key, mut command) = (self.key(key), redis::cmd("SET"));
+        command.arg(&key).arg(HANDLED).arg("PX").arg(millis(retention)).arg("GET");
+        self.ask(&key, command, Purpose::Commit, move |before: Option<Vec<u8>>| {
             let is_held = before.is_some_and(|before| before == owner.to_bytes());
             if is_held { Settled::Held } else { Settled::Lost }
         })
     }
 
     fn release(&self, key: &ReplayKey, token: ClaimToken) -> Self::Settle {
-        let command = self.releasing(key, token);
-        self.ask(command, Purpose::Release, |deleted: u64| {
+        let key = self.key(key);
+        self.ask(&key, releasing(&key, token), Purpose::Release, |deleted: u64| {
             if deleted == 1 { Settled::Held } else { Settled::Lost }
         })
     }
@@ -285,37 +288,5 @@ impl fmt::Debug for RedisStore {
             .field("prefix", &self.prefix)
             .field("time_limit", &self.time_limit)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_kept_alive_unless_it_says_how() {
-        let address = "redis://127.0.0.1/".into_connection_info().unwrap();
-        let settings = with_tcp_settings(address.clone()).tcp_settings().clone();
-        assert!(settings.nodelay());
-        let shown = format!("{:?}", settings.keepalive());
-        assert!(shown.contains("time: Some(10s), interval: Some(5s)"), "{shown}");
-        #[cfg(target_os = "linux")]
-        assert_eq!(settings.user_timeout(), Some(Duration::from_secs(10)));
-
-        let of_its_own = TcpKeepalive::new().with_time(Duration::from_secs(77));
-        let settings = address.tcp_settings().clone().set_keepalive(of_its_own.clone());
-        #[cfg(target_os = "linux")]
-        let settings = settings.set_user_timeout(Duration::from_secs(88));
-        let settings = with_tcp_settings(address.set_tcp_settings(settings)).tcp_settings().clone();
-        let shown = format!("{:?}", settings.keepalive());
-        assert_eq!(shown, format!("{:?}", Some(of_its_own)));
-        #[cfg(target_os = "linux")]
-        assert_eq!(settings.user_timeout(), Some(Duration::from_secs(88)));
-    }
-
-    #[test]
-    fn a_store_is_made_outside_of_a_runtime() {
-        assert!(RedisStore::open("redis://127.0.0.1/").is_ok());
-        assert!(RedisStore::open("http://127.0.0.1/").is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! The replay guard with its claims in a real Redis.
 
+mod cluster;
 mod failover;
 mod faults;
 mod forwarder;
@@ -38,7 +39,7 @@ use tower_webhook::{
 struct Redis {
     port: u16,
     child: Child,
-    arguments: Vec<&'static str>,
+    arguments: Vec<String>,
     /// Where it keeps its data, if it does.
     directory: Option<Directory>,
 }
@@ -67,19 +68,23 @@ impl Redis {
 
     /// One that keeps each write, so that it can be killed and started again.
     fn durable() -> Self {
+        Self::with_directory(&["--appendonly", "yes", "--appendfsync", "always"])
+    }
+
+    fn with_directory(arguments: &[&str]) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::SeqCst);
         let name = format!("tower-webhook-redis-{}-{count}", std::process::id());
         let directory = Directory(std::env::temp_dir().join(name));
         std::fs::create_dir_all(&directory.0).unwrap();
-        let arguments = vec!["--appendonly", "yes", "--appendfsync", "always"];
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect::<Vec<_>>();
         let port = free_port();
         let (child, is_ready) = Self::spawn(port, &arguments, Some(&directory));
         assert!(is_ready, "redis-server starts");
         Self { port, child, arguments, directory: Some(directory) }
     }
 
-    fn spawn(port: u16, arguments: &[&str], directory: Option<&Directory>) -> (Child, bool) {
+    fn spawn(port: u16, arguments: &[String], directory: Option<&Directory>) -> (Child, bool) {
         let directory = directory.map_or_else(std::env::temp_dir, |directory| directory.0.clone());
         let mut child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"])

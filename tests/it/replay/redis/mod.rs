@@ -1,5 +1,6 @@
-//! When `RedisStore` leaves a connection, without a Redis: the server is the test's own.
+//! When `RedisStore` leaves a connection or a node, without a Redis: the server is the test's own.
 
+mod cluster;
 mod errors;
 mod replaced;
 mod server;
