@@ -218,7 +218,8 @@ impl DeliveryLogBuilder {
     /// Returns an error if the database cannot be reached or written within the [time
     /// limit](Self::store_timeout), or outside a Tokio runtime. In durable mode, a server is
     /// rejected if it may lose acknowledged data (`fsync`, `full_page_writes` or
-    /// `synchronous_commit` is `off`), and so is a table `webhook_deliveries` that is `UNLOGGED`.
+    /// `synchronous_commit` is `off`), and so is a table `webhook_deliveries` that is `UNLOGGED`
+    /// or has such a partition.
     #[cfg(feature = "delivery-log-postgres")]
     #[cfg_attr(docsrs, doc(cfg(feature = "delivery-log-postgres")))]
     pub async fn postgres(self, url: &str) -> Result<DeliveryLog, LogError> {

@@ -22,6 +22,8 @@ mod explain;
 mod net;
 mod nginx;
 mod postgres;
+mod postgres_partition_drops;
+mod postgres_partitions;
 mod postgres_storage;
 mod redis;
 #[path = "../it/support.rs"]

@@ -30,7 +30,7 @@ async fn fill(server: &mut PgConnection, rows: u32) {
     sqlx::raw_sql(&fill).execute(server).await.unwrap();
 }
 
-async fn totals(server: &mut PgConnection) -> [(i64, i64); 2] {
+pub(crate) async fn totals(server: &mut PgConnection) -> [(i64, i64); 2] {
     let counted = "SELECT COALESCE(SUM(rows), 0)::bigint, COALESCE(SUM(bytes), 0)::bigint \
          FROM webhook_deliveries_totals";
     let counted = sqlx::query_as(counted).fetch_one(&mut *server).await.unwrap();
@@ -38,12 +38,12 @@ async fn totals(server: &mut PgConnection) -> [(i64, i64); 2] {
     [counted, sqlx::query_as(there).fetch_one(server).await.unwrap()]
 }
 
-async fn execute(server: &mut PgConnection, statement: &str) {
+pub(crate) async fn execute(server: &mut PgConnection, statement: &str) {
     sqlx::raw_sql(statement).execute(server).await.unwrap();
 }
 
 /// Each filter, their pairs and the three at once, and the index of each.
-fn filters() -> Vec<(Filter, &'static str)> {
+pub(crate) fn filters() -> Vec<(Filter, &'static str)> {
     let mut all = Vec::new();
     for statuses in [&[][..], &["error"], &["error", "unauthorized"], &["success", "none"]] {
         for (tenant, provider) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -67,9 +67,16 @@ fn filters() -> Vec<(Filter, &'static str)> {
     all
 }
 
+/// The server writes the plan of each statement of a new connection into its own log.
+pub(crate) const WRITE_PLANS: &str = "
+    ALTER ROLE CURRENT_USER SET session_preload_libraries = 'auto_explain';
+    ALTER ROLE CURRENT_USER SET auto_explain.log_min_duration = 0;
+    ALTER ROLE CURRENT_USER SET auto_explain.log_analyze = on;
+    ALTER ROLE CURRENT_USER SET auto_explain.log_timing = off";
+
 /// Reads the plans that the server has written down while it executed them: the indexes that were
 /// used, and how many rows were read from the table and its indexes.
-fn read_plans(said: &str) -> (Vec<String>, u64) {
+pub(crate) fn read_plans(said: &str) -> (Vec<String>, u64) {
     let (mut indexes, mut rows, mut loops) = (Vec::new(), 0, 0);
     let number = |line: &str, before: &str| -> Option<u64> {
         let rest = line.split_once(before)?.1;
@@ -97,11 +104,7 @@ async fn every_search_uses_its_index_on_every_execution() {
     let cluster = Cluster::start();
     let mut server = PgConnection::connect(&cluster.url()).await.unwrap();
     DeliveryLog::builder().postgres(&cluster.url()).await.unwrap();
-    let plans = "ALTER ROLE CURRENT_USER SET session_preload_libraries = 'auto_explain'; \
-         ALTER ROLE CURRENT_USER SET auto_explain.log_min_duration = 0; \
-         ALTER ROLE CURRENT_USER SET auto_explain.log_analyze = on; \
-         ALTER ROLE CURRENT_USER SET auto_explain.log_timing = off";
-    execute(&mut server, plans).await;
+    execute(&mut server, WRITE_PLANS).await;
     for (rows, prepare) in [
         // A plan that is made of few rows is kept when they are many.
         (100, "SELECT"),

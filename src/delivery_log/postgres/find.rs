@@ -27,10 +27,13 @@ const WALK: &str = "
 const WALKED: &str = "SELECT id FROM webhook_deliveries WHERE id >= $2 AND id < $3 \
      ORDER BY id DESC LIMIT 2 OFFSET $1 - 1";
 
-/// Statement for rows by their IDs, one by one.
+/// Statement for rows by their IDs, one by one. The order makes the primary key the best index of a
+/// partition without rows, too: a plan may be kept until the partition has many.
 const ROWS: &str = "
     SELECT entry.* FROM unnest($1::text[]) AS wanted(id)
-    CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE id = wanted.id LIMIT 1) AS entry
+    CROSS JOIN LATERAL (
+        SELECT * FROM webhook_deliveries WHERE id >= wanted.id AND id <= wanted.id ORDER BY id LIMIT 1
+    ) AS entry
     ORDER BY entry.id DESC";
 
 pub(crate) async fn find(connection: &mut PgConnection, filter: &Filter) -> Result<Page, LogError> {
@@ -112,7 +115,7 @@ async fn newest(
 
 /// Returns the statement for the newest rows of all groups. `$1` and `$2` are the range of IDs,
 /// `$3` is the limit, and the others are the values of each column. Rows are compared by all
-/// columns, as in [`found`].
+/// columns, as in [`found`], and the rows of the page are found as in [`ROWS`].
 pub(crate) fn newest_of(index: Index) -> String {
     let columns = index.columns().join(", ");
     let arrays = numbered(4..=3 + index.columns().len()).join("::text[], ");
@@ -131,7 +134,9 @@ pub(crate) fn newest_of(index: Index) -> String {
             ) AS newest
             ORDER BY newest.id DESC LIMIT $3
         ) AS page
-        CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE id = page.id LIMIT 1) AS entry
+        CROSS JOIN LATERAL (
+            SELECT * FROM webhook_deliveries WHERE id >= page.id AND id <= page.id ORDER BY id LIMIT 1
+        ) AS entry
         ORDER BY entry.id DESC"
     )
 }

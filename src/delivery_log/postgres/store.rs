@@ -127,14 +127,16 @@ async fn check_durable(connection: &mut PgConnection) -> Result<(), LogError> {
             return Err(LogError::unsuitable(why));
         }
     }
-    let is_kept =
-        "SELECT relpersistence = 'p' FROM pg_class WHERE oid = 'webhook_deliveries'::regclass";
+    // Of a partitioned table, only the partitions have data.
+    let is_kept = "SELECT bool_and(relpersistence = 'p') FROM pg_class \
+         WHERE oid = 'webhook_deliveries'::regclass \
+            OR oid IN (SELECT relid FROM pg_partition_tree('webhook_deliveries'))";
     let is_kept: bool = sqlx::query_scalar(is_kept).fetch_one(connection).await.map_err(error)?;
     if is_kept {
         return Ok(());
     }
     Err(LogError::unsuitable(
-        "table `webhook_deliveries` is UNLOGGED or temporary; durable mode needs one that survives a crash",
+        "table `webhook_deliveries` or a partition is UNLOGGED or temporary; durable mode needs data that survives a crash",
     ))
 }
 
