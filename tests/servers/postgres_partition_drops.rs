@@ -122,22 +122,26 @@ async fn some_wait(server: &mut PgConnection) {
     .await;
 }
 
+/// Between reading the totals and the oldest rows, a drop would let pruning delete too many rows.
 #[tokio::test]
-async fn pruning_counts_after_a_drop() {
+async fn pruning_waits_for_maintenance() {
     let (cluster, mut server) = start_with(3).await;
     let log = DeliveryLog::builder().postgres(&cluster.url()).await.unwrap();
-    fill(&mut server, 100, &format!("{TODAY} - interval '3 days'"), "1 second").await;
-    fill(&mut server, 50, &format!("{TODAY} - interval '2 days'"), "1 second").await;
+    fill(&mut server, 100, &format!("{TODAY} - interval '1 day'"), "1 second").await;
     let mut other = PgConnection::connect(&cluster.url()).await.unwrap();
-    execute(&mut server, "BEGIN").await;
-    assert_eq!(drop_before(&mut server, &format!("{TODAY} - interval '2 days'")).await, 100);
-    let commits = async {
-        some_wait(&mut other).await;
-        execute(&mut server, "COMMIT").await;
-    };
-    let (pruned, ()) = tokio::join!(log.prune(Retention::new().max_rows(50)), commits);
-    assert_eq!(pruned.unwrap(), 0, "the other 50 rows are few enough");
-    assert_eq!(totals_are_exact(&mut server).await, 50);
+    // With nothing to do, they take no other lock that pruning needs.
+    for idle in [
+        "SELECT webhook_deliveries_create_partitions()",
+        "SELECT webhook_deliveries_drop_partitions(now() - interval '1 year')",
+    ] {
+        execute(&mut server, &format!("BEGIN; {idle}")).await;
+        let commits = async {
+            some_wait(&mut other).await;
+            execute(&mut server, "COMMIT").await;
+        };
+        let (pruned, ()) = tokio::join!(log.prune(Retention::new().max_rows(100)), commits);
+        assert_eq!(pruned.unwrap(), 0);
+    }
     log.shutdown(10 * SECOND).await.unwrap();
 }
 
