@@ -40,7 +40,7 @@ const READERS: usize = 100;
 #[derive(Clone)]
 enum Database {
     Sqlite(PathBuf),
-    Postgres(String),
+    Postgres { url: String, partitions: u64 },
 }
 
 #[tokio::main]
@@ -49,7 +49,12 @@ async fn main() -> Result<ExitCode, Failure> {
     let directory = env::var("LOG_ROWS_DIRECTORY").map_or_else(|_| env::temp_dir(), PathBuf::from);
     let path = directory.join(format!("log-rows-{}.db", std::process::id()));
     let mut databases = vec![Database::Sqlite(path)];
-    databases.extend(env::var("LOG_ROWS_POSTGRES").map(Database::Postgres));
+    if let Ok(url) = env::var("LOG_ROWS_POSTGRES") {
+        match env::var("LOG_ROWS_PARTITIONS") {
+            Ok(counts) => databases = partitioned(&url, &counts).await?,
+            Err(_) => databases.push(Database::Postgres { url, partitions: 0 }),
+        }
+    }
     let mut table = Table { failed: 0 };
     println!("| {rows} rows | figure | goal | |\n|---|---:|---:|---|");
     for database in databases {
@@ -60,6 +65,23 @@ async fn main() -> Result<ExitCode, Failure> {
     }
     println!("\n{} of the goals were missed", table.failed);
     Ok(if table.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Creates a database for each of these numbers of partitions.
+async fn partitioned(url: &str, counts: &str) -> Result<Vec<Database>, Failure> {
+    let (server, _) = url.rsplit_once('/').ok_or("a URL without a database")?;
+    let mut databases = Vec::new();
+    for count in counts.split_whitespace() {
+        let partitions = count.parse::<u64>()?;
+        let mut connection = sqlx::PgConnection::connect(url).await?;
+        let create = format!("CREATE DATABASE partitions_{partitions}");
+        sqlx::raw_sql(&create).execute(&mut connection).await?;
+        databases.push(Database::Postgres {
+            url: format!("{server}/partitions_{partitions}"),
+            partitions,
+        });
+    }
+    Ok(databases)
 }
 
 struct Table {
@@ -83,15 +105,19 @@ async fn measure(table: &mut Table, database: &Database, rows: u64) -> Result<()
     searches(table, database, &log).await?;
     readers(table, database, &log).await?;
     pruning(table, database, &log, rows).await?;
+    if let Database::Postgres { url, partitions: 1.. } = database {
+        dropping(url, &name, rows).await?;
+    }
     log.shutdown(Duration::from_secs(60)).await?;
     Ok(())
 }
 
 impl Database {
-    const fn name(&self) -> &'static str {
+    fn name(&self) -> String {
         match self {
-            Self::Sqlite(_) => "SQLite",
-            Self::Postgres(_) => "PostgreSQL",
+            Self::Sqlite(_) => "SQLite".to_owned(),
+            Self::Postgres { partitions: 0, .. } => "PostgreSQL".to_owned(),
+            Self::Postgres { partitions, .. } => format!("PostgreSQL with {partitions} partitions"),
         }
     }
 
@@ -99,7 +125,7 @@ impl Database {
         let builder = DeliveryLog::builder().durable();
         Ok(match self {
             Self::Sqlite(path) => builder.sqlite(path).await?,
-            Self::Postgres(url) => builder.postgres(url).await?,
+            Self::Postgres { url, .. } => builder.postgres(url).await?,
         })
     }
 
@@ -107,7 +133,7 @@ impl Database {
     async fn fill(&self, rows: u64) -> Result<(), Failure> {
         match self {
             Self::Sqlite(path) => fill_sqlite(path, rows).await,
-            Self::Postgres(url) => fill_postgres(url, rows).await,
+            Self::Postgres { url, partitions } => fill_postgres(url, rows, *partitions).await,
         }
     }
 }
@@ -136,8 +162,24 @@ async fn fill_sqlite(path: &Path, rows: u64) -> Result<(), Failure> {
     Ok(file.close().await?)
 }
 
-async fn fill_postgres(url: &str, rows: u64) -> Result<(), Failure> {
+async fn fill_postgres(url: &str, rows: u64, partitions: u64) -> Result<(), Failure> {
     let mut server = sqlx::PgConnection::connect(url).await?;
+    if partitions > 0 {
+        sqlx::raw_sql(include_str!("../migrations/postgres/partitions.sql"))
+            .execute(&mut server)
+            .await?;
+        sqlx::raw_sql(&format!(
+            "DO $$ BEGIN FOR part IN 1..{partitions} LOOP
+                EXECUTE format('CREATE TABLE part_%s (LIKE webhook_deliveries INCLUDING ALL)', part);
+                EXECUTE format('ALTER TABLE webhook_deliveries ATTACH PARTITION part_%s
+                    FOR VALUES FROM (%L) TO (%L)', part,
+                    webhook_deliveries_first_id(to_timestamp((part - 1) * {rows} / {partitions} / 1000.0)),
+                    webhook_deliveries_first_id(to_timestamp(part * {rows} / {partitions} / 1000.0)));
+            END LOOP; END $$"
+        ))
+        .execute(&mut server)
+        .await?;
+    }
     sqlx::raw_sql(&format!(
         "INSERT INTO webhook_deliveries ({COLUMNS})
          SELECT '00000000-' || lpad(to_hex(i / 65536), 4, '0') || '-7000-8000-'
@@ -276,17 +318,46 @@ async fn pruning(
     log.flush().await?;
     let inserted = start.elapsed();
     let after = database.bytes().await?;
+    let wal = database.wal().await?;
     let start = Instant::now();
     let deleted = log.prune(Retention::new().max_bytes(after - tenth * LEN)).await?;
     let pruned = start.elapsed();
+    let wal = (database.wal().await? - wal) >> 20;
     let name = format!("{}: {deleted} rows pruned by bytes", database.name());
-    let figure = format!("{pruned:.1?}, {inserted:.1?} to insert as many");
+    let figure = format!("{pruned:.1?} and {wal} MiB of WAL, {inserted:.1?} to insert as many");
     let is_met = deleted == tenth && pruned <= inserted * 3 && after > before;
     table.row(&name, figure, format!("{:.1?}", inserted * 3), is_met);
     Ok(())
 }
 
+/// The next tenth goes by dropping its partitions.
+async fn dropping(url: &str, name: &str, rows: u64) -> Result<(), Failure> {
+    let mut server = sqlx::PgConnection::connect(url).await?;
+    let before = wal(&mut server).await?;
+    let start = Instant::now();
+    let drop = "SELECT webhook_deliveries_drop_partitions(to_timestamp($1::bigint / 1000.0))";
+    let drop = sqlx::query_scalar(drop).bind(i64::try_from(rows / 5)?);
+    let dropped: i64 = drop.fetch_one(&mut server).await?;
+    let took = start.elapsed();
+    let wal = (wal(&mut server).await? - before) >> 10;
+    println!("| {name}: {dropped} rows dropped | {took:.1?} and {wal} KiB of WAL | | |");
+    Ok(())
+}
+
+/// The number of bytes that the server has written ahead.
+async fn wal(server: &mut sqlx::PgConnection) -> Result<i64, Failure> {
+    let wal = "SELECT (pg_current_wal_lsn() - '0/0')::bigint";
+    Ok(sqlx::query_scalar(wal).fetch_one(server).await?)
+}
+
 impl Database {
+    async fn wal(&self) -> Result<i64, Failure> {
+        match self {
+            Self::Sqlite(_) => Ok(0),
+            Self::Postgres { url, .. } => wal(&mut sqlx::PgConnection::connect(url).await?).await,
+        }
+    }
+
     /// What the rows hold, as the database counts it.
     async fn bytes(&self) -> Result<u64, Failure> {
         let statement = "SELECT CAST(SUM(stored_len) AS BIGINT) FROM webhook_deliveries";
@@ -296,7 +367,7 @@ impl Database {
                 let mut file = sqlx::SqliteConnection::connect(&url).await?;
                 sqlx::query_scalar(statement).fetch_one(&mut file).await?
             }
-            Self::Postgres(url) => {
+            Self::Postgres { url, .. } => {
                 let mut server = sqlx::PgConnection::connect(url).await?;
                 sqlx::query_scalar(statement).fetch_one(&mut server).await?
             }

@@ -46,6 +46,9 @@ BEGIN
     IF now() + step <= now() THEN
         RAISE EXCEPTION 'step must be positive';
     END IF;
+    IF current_user <> (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'webhook_deliveries'::regclass) THEN
+        RAISE EXCEPTION 'only the owner of webhook_deliveries may create partitions, which migrations change';
+    END IF;
     -- The lock of pruning, which creating and dropping take, too.
     PERFORM pg_advisory_xact_lock(8247310226515);
     starts := (SELECT max(ends_at) FROM webhook_deliveries_partitions());
@@ -149,13 +152,17 @@ BEGIN
     IF (SELECT relkind = 'p' FROM pg_class WHERE oid = 'webhook_deliveries'::regclass) THEN
         RETURN;
     END IF;
+    IF current_user <> (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'webhook_deliveries'::regclass) THEN
+        RAISE EXCEPTION 'only the owner of webhook_deliveries may partition it';
+    END IF;
     LOCK TABLE webhook_deliveries IN ACCESS EXCLUSIVE MODE;
     IF EXISTS (
         SELECT FROM pg_depend WHERE refobjid = 'webhook_deliveries'::regclass AND (
             classid IN ('pg_rewrite'::regclass, 'pg_publication_rel'::regclass)
             OR classid = 'pg_constraint'::regclass AND deptype = 'n')
     ) THEN
-        RAISE EXCEPTION 'views, publications or foreign keys refer to webhook_deliveries: drop them, and create them again afterwards';
+        RAISE EXCEPTION 'views, publications or foreign keys refer to webhook_deliveries'
+            USING HINT = 'Drop them, and create them again afterwards.';
     END IF;
     ALTER TABLE webhook_deliveries RENAME TO webhook_deliveries_default;
     ALTER INDEX webhook_deliveries_pkey RENAME TO webhook_deliveries_default_pkey;

@@ -151,7 +151,11 @@ async fn table_is_converted_while_a_log_is_open() {
     // The last row's clock was wrong.
     fill(&mut server, 5_000, "now() - interval '4999 hours'", "1 hour").await;
     fill(&mut server, 1, "now() + interval '700 days'", "1 hour").await;
-    execute(&mut server, "CREATE ROLE reader; GRANT SELECT ON webhook_deliveries TO reader").await;
+    execute(
+        &mut server,
+        "CREATE ROLE reader; CREATE ROLE another; GRANT SELECT ON webhook_deliveries TO reader",
+    )
+    .await;
     let surroundings = async |server: &mut PgConnection| -> Vec<String> {
         let found = sqlx::query_scalar(SURROUNDINGS).fetch_all(server).await.unwrap();
         found.into_iter().map(|text: String| text.replace(" ONLY ", " ")).collect()
@@ -159,11 +163,23 @@ async fn table_is_converted_while_a_log_is_open() {
     let before = surroundings(&mut server).await;
     // Each connection has prepared its statements.
     deliver_during(&log, log.find(&Filter::failed())).await.1.unwrap();
-    let view = "CREATE VIEW failures AS SELECT id FROM webhook_deliveries WHERE status = 'error'";
-    execute(&mut server, view).await;
-    let refused = server.execute(PARTITIONS).await.unwrap_err().to_string();
-    assert!(refused.contains("views, publications or foreign keys"), "{refused}");
-    execute(&mut server, "ROLLBACK; DROP VIEW failures").await;
+    for (obstacle, removed, error) in [
+        (
+            "CREATE VIEW failures AS SELECT id FROM webhook_deliveries WHERE status = 'error'",
+            "DROP VIEW failures",
+            "views, publications or foreign keys",
+        ),
+        (
+            "ALTER TABLE webhook_deliveries OWNER TO another",
+            "ALTER TABLE webhook_deliveries OWNER TO postgres",
+            "only the owner",
+        ),
+    ] {
+        execute(&mut server, obstacle).await;
+        let refused = server.execute(PARTITIONS).await.unwrap_err().to_string();
+        assert!(refused.contains(error), "{refused}");
+        execute(&mut server, &format!("ROLLBACK; {removed}")).await;
+    }
     let there = count(&mut server, ROWS).await;
     let mut other = PgConnection::connect(&cluster.url()).await.unwrap();
     let (sent, ()) = deliver_during(&log, async {
