@@ -20,6 +20,8 @@ mod outcome;
 mod providers;
 mod replay;
 mod scheme;
+#[cfg(all(feature = "delivery-log", feature = "sign"))]
+mod simulation;
 mod support;
 mod tenants;
 mod verifier;
