@@ -153,7 +153,7 @@ async fn fill_sqlite(path: &Path, rows: u64) -> Result<(), Failure> {
         "PRAGMA cache_size = -500000; PRAGMA synchronous = OFF; BEGIN;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
          INSERT INTO webhook_deliveries ({COLUMNS})
-         SELECT printf('00000000-%04x-7000-8000-%012x', i / 65536, i), {VALUES} randomblob({PAYLOAD})
+         SELECT printf('%08x-%04x-7000-8000-%012x', i / 65536, i % 65536, i), {VALUES} randomblob({PAYLOAD})
          FROM n;
          COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"
     ))
@@ -182,8 +182,8 @@ async fn fill_postgres(url: &str, rows: u64, partitions: u64) -> Result<(), Fail
     }
     sqlx::raw_sql(&format!(
         "INSERT INTO webhook_deliveries ({COLUMNS})
-         SELECT '00000000-' || lpad(to_hex(i / 65536), 4, '0') || '-7000-8000-'
-            || lpad(to_hex(i), 12, '0'), {VALUES} repeat(md5(i::text), {PAYLOAD} / 32)::bytea
+         SELECT lpad(to_hex(i / 65536), 8, '0') || '-' || lpad(to_hex(i % 65536), 4, '0')
+            || '-7000-8000-' || lpad(to_hex(i), 12, '0'), {VALUES} repeat(md5(i::text), {PAYLOAD} / 32)::bytea
          FROM generate_series(1::bigint, {rows}) AS i"
     ))
     .execute(&mut server)
