@@ -4,7 +4,8 @@
 //! simulated, in one thread, on a clock that advances only while nothing can run. One seed decides
 //! everything, and the same seed gives the same report.
 //!
-//! `scripts/simulation` runs ten virtual minutes. `SIMULATION_SEED` chooses another seed.
+//! `scripts/simulation` runs ten virtual minutes, and the suite two seconds. `SIMULATION_SEED` chooses
+//! another seed.
 
 mod chance;
 mod cluster;

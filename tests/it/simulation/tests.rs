@@ -27,6 +27,13 @@ fn settings() -> Settings {
     }
 }
 
+/// As long as `scripts/simulation` says, with a fault in each 750 milliseconds.
+fn long(settings: Settings) -> Settings {
+    let Ok(seconds) = env::var("SIMULATION") else { return settings };
+    let arrivals = 1_000 * seconds.parse::<u64>().unwrap();
+    Settings { arrivals, faults: u32::try_from(arrivals / 750).unwrap(), ..settings }
+}
+
 fn small() -> Settings {
     Settings { rate: 1_000, nodes: 8, shards: 4, ..settings() }
 }
@@ -53,14 +60,14 @@ fn run(settings: Settings) -> Report {
 
 #[test]
 fn ten_thousand_deliveries_a_second() {
-    let report = run(settings());
+    let report = run(long(settings()));
     report.assert_promises();
     assert!(report.deliveries > 19_000 && report.counts.faults.len() >= 9, "{report}");
 }
 
 #[test]
 fn with_a_durable_log() {
-    run(Settings { has_log: true, rate: 2_000, ..small() }).assert_promises();
+    run(long(Settings { has_log: true, rate: 2_000, ..small() })).assert_promises();
 }
 
 #[test]
@@ -110,16 +117,4 @@ fn deliveries_that_a_balancer_swallows_are_lost() {
 fn forgeries_with_the_right_secret_are_counted() {
     let report = run(Settings { sabotage: Some(Sabotage::SecretKnown), faults: 0, ..small() });
     assert_eq!(report.forged_dispatched, report.counts.forged);
-}
-
-/// `scripts/simulation` runs it.
-#[test]
-#[ignore = "takes minutes"]
-fn many_minutes() {
-    let seconds = env::var("SIMULATION").map_or(600, |seconds| seconds.parse().unwrap());
-    let faults = u32::try_from(seconds).unwrap() * 4 / 3;
-    run(Settings { arrivals: seconds * 1_000, faults, ..settings() }).assert_promises();
-    println!("\nWith a durable delivery log, for a fifth of the time:");
-    let settings = Settings { arrivals: seconds * 200, faults: faults / 5, ..settings() };
-    run(Settings { has_log: true, ..settings }).assert_promises();
 }
