@@ -75,7 +75,7 @@ pub(super) struct Ledger {
     unique_effects: Vec<u8>,
     acknowledged: Vec<bool>,
     grants: HashMap<u32, Vec<Grant>>,
-    /// Deliveries whose last write a failover has lost.
+    /// Deliveries that have lost a claim or a commit in a failover, and have no commit since.
     lost_writes: HashSet<u32>,
     /// Excuses of deliveries that were granted once more, and have not had the effect yet.
     excuses: HashMap<u32, Vec<Excuse>>,
@@ -128,7 +128,8 @@ impl Ledger {
         if delivery == FORGED {
             return;
         }
-        let is_lost = self.lost_writes.remove(&delivery);
+        // It is lost until a commit is stored: the handler of this grant may fail.
+        let is_lost = self.lost_writes.contains(&delivery);
         let effects = self.effects_of(delivery);
         let grants = self.grants.entry(delivery).or_default();
         grants.retain(|grant| grant.counts(now));
