@@ -12,6 +12,7 @@
 //! | [`rejections`] | every reason with its status |
 //! | [`observability`] | events, metrics, alerts |
 //! | [`delivery_log`] | a row for each delivery, SQL recipes |
+//! | [`scaling`] | unit costs, sharding, Redis Cluster, PostgreSQL partitions, failures |
 //! | [`testing`] | signed requests in your tests |
 //! | [`guarantees`] | guarantees, their conditions, limits |
 //! | [`troubleshooting`] | from a 403 to its cause |
@@ -39,6 +40,7 @@ page!(proxies);
 page!(rejections);
 page!(replay);
 page!(rotation);
+page!(scaling, "replay-redis");
 page!(tenants, "tenants");
 page!(testing, "axum", "sign");
 page!(troubleshooting, "explain");

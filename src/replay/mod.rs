@@ -77,9 +77,10 @@
 //! - Once a success is in the store, the delivery is not dispatched again until it
 //!   [expires](ReplayLayer::retention). If the verifier checks a signed timestamp, it rejects the
 //!   delivery by then, even if the clock is set back by up to one hour.
-//! - The guard is **not a transaction with the handler's database**. If the process dies after the
-//!   handler has written and before the commit, or if the store is lost, nothing records that the
-//!   delivery was handled. If this matters, insert the event's ID under a unique key in the same
+//! - The guard is **not a transaction with the handler's database**. Nothing records that the
+//!   delivery was handled if, after the handler has written, the process dies before the commit, the
+//!   handler is dropped before its response (by a time limit, or because the sender has gone), the
+//!   store cannot be reached until the lease has expired, or the store loses its last writes. If this matters, insert the event's ID under a unique key in the same
 //!   transaction as its effect, and respond with 200 if the ID exists already:
 //!
 //! ```sql
