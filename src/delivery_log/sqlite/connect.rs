@@ -93,6 +93,8 @@ pub(crate) fn writer(setup: &Setup) -> Result<Connection, LogError> {
         let level = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
         check_durable(&mode, level.map_err(error)?)?;
     }
+    // Statements that may fail halfway keep the old pages, 70 KB for a row. They stay in memory.
+    set("temp_store", "MEMORY")?;
     // Deleted rows may hold personal data, so SQLite overwrites them.
     set("secure_delete", "ON")?;
     if let Some(bytes) = setup.max_file_size {
