@@ -21,6 +21,10 @@ pub(crate) fn holds_secret(text: &[u8]) -> bool {
     if text.len() > MAX_SEARCHED {
         return true;
     }
+    // A value follows `=` or `:`, and an escape begins with `%` or `+`. Most text has none of them.
+    if !text.iter().any(|byte| matches!(byte, b'=' | b':' | b'%' | b'+')) {
+        return false;
+    }
     let mut text = text.to_vec();
     for _ in 0..MAX_ESCAPES {
         if has_secret_pair(&text) || has_secret_member(&text) || has_password(&text) {
