@@ -241,14 +241,14 @@ fn headers(event: &Event<'_>, settings: &Settings) -> Vec<(String, String)> {
 }
 
 fn header(event: &Event<'_>, lines: GetAll<'_, HeaderValue>) -> String {
-    let mut value = String::new();
-    for (at, line) in lines.iter().enumerate() {
-        value.push_str(if at == 0 { "" } else { ", " });
-        if event.is_secret(line) {
-            value.push_str(REDACTED);
-        } else {
-            value.push_str(&escape(line.as_bytes()));
-        }
+    let shown = |line: &HeaderValue| {
+        if event.is_secret(line) { REDACTED.to_owned() } else { escape(line.as_bytes()) }
+    };
+    let mut lines = lines.iter().map(shown);
+    let mut value = lines.next().unwrap_or_default();
+    for line in lines {
+        value.push_str(", ");
+        value.push_str(&line);
     }
     // The value is escaped ASCII, so each byte is a character.
     value.truncate(MAX_TEXT);
