@@ -2,7 +2,6 @@
 //! an unsigned one with 403.
 
 use std::{
-    convert::Infallible,
     fmt::Debug,
     future::Future,
     io::Write,
@@ -27,7 +26,6 @@ use hyper_util::{
 use tower::{
     Layer, Service, ServiceBuilder, ServiceExt,
     limit::ConcurrencyLimitLayer,
-    service_fn,
     util::{BoxCloneService, BoxCloneSyncService, BoxService},
 };
 use tower_http::{
@@ -390,9 +388,9 @@ async fn two_layers_may_ask_for_one_header() {
 async fn timeout_above_covers_the_upload_and_below_does_not() {
     const SECOND: Duration = Duration::from_secs(1);
     let timeout = || TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, SECOND);
-    let slow = service_fn(|_: Request<BufferedBody>| async {
+    let slow = tower::service_fn(|_: Request<BufferedBody>| async {
         tokio::time::sleep(HOUR).await;
-        Ok::<_, Infallible>(Response::new(String::new()))
+        Ok::<_, std::convert::Infallible>(Response::new(String::new()))
     });
     let above = ServiceBuilder::new().layer(timeout()).layer(meta_layer()).service(slow);
     let below = ServiceBuilder::new().layer(meta_layer()).layer(timeout()).service(slow);
