@@ -117,7 +117,15 @@ mod tests {
 
     #[test]
     fn nodes_of_a_cluster_share_the_settings_of_the_first() {
-        let first = "rediss://user:password@10.0.0.1:7000/".into_connection_info().unwrap();
+        let with_tls = ConnectionAddr::TcpTls {
+            host: "10.0.0.1".to_owned(),
+            port: 7_000,
+            insecure: false,
+            tls_params: None,
+        };
+        // An address with `rediss` needs a feature of the client.
+        let first = "redis://user:password@10.0.0.1/".into_connection_info().unwrap();
+        let first = first.set_addr(with_tls);
         for (host, port) in [("10.0.0.2", 7_001), ("redis.example", 7_002)] {
             let node = node_at(&first, &Node { host: host.to_owned(), port });
             let ConnectionAddr::TcpTls { host: there, port: at, insecure, .. } = node.addr() else {

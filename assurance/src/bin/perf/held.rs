@@ -27,6 +27,7 @@ use tower_webhook::BufferedBody;
 use crate::{
     client::{Server, answer, head, parse},
     report::{Row, row},
+    server::SMALL_BUFFERS,
     support::{Spread, bytes as allocated, cases, frames::Frames, ready, signature::keyed},
 };
 
@@ -111,14 +112,22 @@ fn hold(kind: &str) -> [f64; 2] {
 }
 
 pub(crate) fn unsigned() -> Vec<Row> {
-    let [layer, dropped] = ["layer", "reads and drops"].map(hold);
     let told = |[stalled, ended]: [f64; 2]| format!("{stalled:.0} MiB stalled, {ended:.0} ended");
-    vec![row(
-        "1,000 unsigned uploads of 1 MiB: memory of the process above idle, with hyper's defaults",
-        told(layer),
-        format!("a handler that reads and drops: {}", told(dropped)),
-        None,
-    )]
+    [("hyper's defaults", ""), ("`max_buf_size` of 16 KiB", SMALL_BUFFERS)]
+        .into_iter()
+        .map(|(buffers, ending)| {
+            let kinds = ["layer", "reads and drops"].map(|kind| format!("{kind}{ending}"));
+            let [layer, dropped] = kinds.each_ref().map(|kind| hold(kind));
+            row(
+                format!(
+                    "1,000 unsigned uploads of 1 MiB: memory of the process above idle, with {buffers}"
+                ),
+                told(layer),
+                format!("a handler that reads and drops: {}", told(dropped)),
+                None,
+            )
+        })
+        .collect()
 }
 
 /// A body whose frames share their bytes, so that those still held can be counted.

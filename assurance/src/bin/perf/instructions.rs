@@ -1,11 +1,12 @@
 //! Instructions of one request, counted by callgrind: G1i.
 
-use std::{collections::HashMap, env, fs, path::Path, process::Command};
+use std::{collections::HashMap, env, fs, path::Path, process::Stdio};
 
 use crate::{
     profile::{COUNTS, NAMED},
     report::{Row, row},
     sampled,
+    starts::Program,
 };
 
 /// Counts of one request, or of a section.
@@ -81,14 +82,23 @@ fn read(dump: &str, names: &mut HashMap<String, String>) -> Counts {
     counts
 }
 
-/// Runs this program in callgrind, and returns the counts of one request by section.
-fn count(directory: &Path) -> Option<HashMap<String, Counts>> {
-    let out = directory.join("out");
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--dump-before=*profile::boundary*"])
-        .arg(format!("--callgrind-out-file={}", out.display()))
-        .arg(env::current_exe().unwrap())
-        .args(["profile", "all"])
+/// Runs a program in callgrind, and returns the counts of one request by section. `what` is `all`, or
+/// the name of a scheme.
+fn count(program: &Program, what: &str) -> Option<HashMap<String, Counts>> {
+    let directory = env::temp_dir().join(format!("perf-callgrind-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let counts = count_in(&directory, program, what);
+    fs::remove_dir_all(&directory).unwrap();
+    counts
+}
+
+fn count_in(directory: &Path, program: &Program, what: &str) -> Option<HashMap<String, Counts>> {
+    let out = format!("--callgrind-out-file={}", directory.join("out").display());
+    let options = ["--tool=callgrind", "--dump-before=*profile::boundary*", &out];
+    let output = program
+        .in_valgrind(&options)
+        .args(["profile", what])
+        .stderr(Stdio::piped())
         .output()
         .ok()?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -108,12 +118,14 @@ fn count(directory: &Path) -> Option<HashMap<String, Counts>> {
     Some(sections.collect())
 }
 
+/// Returns the instructions of a whole request with Meta's scheme and 1 KiB, or `None` without
+/// valgrind.
+pub(crate) fn of_request(program: &Program) -> Option<f64> {
+    Some(count(program, NAMED[0])?[&format!("{}, layer", NAMED[0])].all)
+}
+
 pub(crate) fn instructions() -> Vec<Row> {
-    let directory = env::temp_dir().join(format!("perf-callgrind-{}", std::process::id()));
-    fs::create_dir_all(&directory).unwrap();
-    let counts = count(&directory);
-    fs::remove_dir_all(&directory).unwrap();
-    let Some(counts) = counts else {
+    let Some(counts) = count(&Program::this(), "all") else {
         let missing = "valgrind is missing: `apt-get install valgrind`";
         return vec![row(
             "instructions in the layer beside the hash and the mark",

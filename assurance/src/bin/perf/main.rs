@@ -39,7 +39,7 @@ fn main() {
     match words[..] {
         ["once", what] => return once(what),
         ["sampled", name] => return sampled::run(name),
-        ["profile", "all"] => return profile::run(),
+        ["profile", what] => return profiled(what),
         ["serve", kind] => return server::serve(kind),
         _ => {}
     }
@@ -68,11 +68,14 @@ fn main() {
     }
 }
 
+fn profiled(what: &str) {
+    starts::subscribe_if_asked();
+    profile::run(what);
+}
+
 /// Prints the values of one start.
 fn once(what: &str) {
-    if env::var_os(starts::SUBSCRIBER).is_some() {
-        starts::subscribe();
-    }
+    starts::subscribe_if_asked();
     let values = match what {
         "tower" => speed::tower_once(),
         "schemes" => speed::schemes_once(),

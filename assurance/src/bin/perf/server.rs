@@ -7,8 +7,16 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::Request, middleware::from_fn, routing::post, serve::ListenerExt};
-use tokio::net::TcpListener;
+use axum::{
+    Router,
+    extract::Request,
+    middleware::from_fn,
+    routing::post,
+    serve::{Listener, ListenerExt},
+};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::net::{TcpListener, TcpStream};
 use tower::util::MapRequestLayer;
 use tower_webhook::{SignatureLayer, layer::Drain};
 
@@ -27,6 +35,9 @@ fn roomy<M>(layer: SignatureLayer<M>) -> SignatureLayer<M> {
     let drain = Drain::new().timeout(time).idle_timeout(time);
     layer.byte_budget(4 << 30).body_limit(25 << 20).body_deadline(Some(time)).drain(drain)
 }
+
+/// Ending of the kinds whose connections have small read buffers.
+pub(crate) const SMALL_BUFFERS: &str = ", small buffers";
 
 fn app(kind: &str) -> Router {
     let router = router();
@@ -48,7 +59,7 @@ pub(crate) fn serve(kind: &str) {
     if kind.contains("subscriber") {
         starts::subscribe();
     }
-    let app = app(kind);
+    let app = app(kind.trim_end_matches(SMALL_BUFFERS));
     thread::spawn(|| {
         let _ = std::io::stdin().read(&mut [0]);
         std::process::exit(0);
@@ -58,6 +69,21 @@ pub(crate) fn serve(kind: &str) {
         println!("{}", listener.local_addr().unwrap().port());
         std::io::stdout().flush().unwrap();
         let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
-        axum::serve(listener, app).await.unwrap();
+        if kind.ends_with(SMALL_BUFFERS) {
+            serve_in_small_buffers(listener, app).await;
+        } else {
+            axum::serve(listener, app).await.unwrap();
+        }
     });
+}
+
+/// `axum::serve` cannot set the size of the buffers.
+async fn serve_in_small_buffers(mut listener: impl Listener<Io = TcpStream>, app: Router) {
+    let mut http = http1::Builder::new();
+    http.max_buf_size(16 << 10);
+    loop {
+        let (stream, _) = listener.accept().await;
+        let service = TowerToHyperService::new(app.clone());
+        tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+    }
 }

@@ -12,12 +12,19 @@ use crate::support::{Rounds, Spread};
 pub(crate) const STARTS: usize = 7;
 
 /// Names the environment variable that installs a `tracing` subscriber.
-pub(crate) const SUBSCRIBER: &str = "PERF_SUBSCRIBER";
+const SUBSCRIBER: &str = "PERF_SUBSCRIBER";
 
 /// Installs a subscriber at `info`, which writes to nowhere.
 pub(crate) fn subscribe() {
     #[cfg(feature = "tracing")]
     tracing_subscriber::fmt().with_writer(std::io::sink).init();
+}
+
+/// Installs it if the environment variable is set.
+pub(crate) fn subscribe_if_asked() {
+    if env::var_os(SUBSCRIBER).is_some() {
+        subscribe();
+    }
 }
 
 /// Named values of one start, one a line.
@@ -72,7 +79,17 @@ impl Program {
     }
 
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(&self.path);
+        self.set_up(Command::new(&self.path))
+    }
+
+    /// Returns the command that runs this program in valgrind, with these options.
+    pub(crate) fn in_valgrind(&self, options: &[&str]) -> Command {
+        let mut command = Command::new("valgrind");
+        command.args(options).arg(&self.path);
+        self.set_up(command)
+    }
+
+    fn set_up(&self, mut command: Command) -> Command {
         command.env_remove(SUBSCRIBER).stdin(Stdio::null()).stderr(Stdio::inherit());
         if self.with_subscriber {
             command.env(SUBSCRIBER, "info");

@@ -1,6 +1,7 @@
 //! The cost of what is built and not used, or of a subscriber: G11.
 
 use crate::{
+    instructions,
     report::{Row, row},
     speed,
     starts::{Program, STARTS, Starts},
@@ -50,6 +51,15 @@ fn builds() -> Vec<Row> {
         format!("lean {} bytes, {} allocations", bytes[0], allocations[0]),
         allocations[0] == allocations[1] && bytes[0] == bytes[1],
     ));
+    let [least, most] = [&lean, &everything].map(instructions::of_request);
+    if let (Some(least), Some(most)) = (least, most) {
+        rows.push(row(
+            "tower, 1 KiB, all features built and none used: instructions of a request, < 1 % more",
+            format!("{most:.0}"),
+            format!("lean {least:.0}"),
+            most < least * 1.01,
+        ));
+    }
     rows
 }
 
@@ -79,6 +89,17 @@ fn subscriber() -> Vec<Row> {
         format!("without: {}", allocations[0]),
         allocations[0] == allocations[1],
     ));
+    let [without, with] = [Program::this(), Program::this().with_subscriber()]
+        .each_ref()
+        .map(instructions::of_request);
+    if let (Some(without), Some(with)) = (without, with) {
+        rows.push(row(
+            "tower, 1 KiB, with a subscriber at `info`: instructions of a request",
+            format!("{with:.0}"),
+            format!("without: {without:.0}"),
+            None,
+        ));
+    }
     rows.push(whole::subscribed());
     rows
 }
