@@ -269,7 +269,8 @@ impl ReplayStore for RedisStore {
 
     fn release(&self, key: &ReplayKey, token: ClaimToken) -> Self::Settle {
         let key = self.key(key);
-        self.ask(&key, releasing(&key, token), Purpose::Release, |deleted: u64| {
+        let command = releasing(&key, token);
+        self.ask(&key, command, Purpose::Release, |deleted: u64| {
             if deleted == 1 { Settled::Held } else { Settled::Lost }
         })
     }

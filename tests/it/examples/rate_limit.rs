@@ -10,7 +10,10 @@ use bytes::Bytes;
 use governor::{Quota, clock::FakeRelativeClock};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use tower_webhook::{Secret, observe::Event};
+use tower_webhook::{
+    Secret,
+    observe::{Event, EventKind},
+};
 
 use super::{post, serve_with_addresses};
 use crate::{net::Client, support::hmac_sha256};
@@ -33,6 +36,10 @@ async fn serve(per_address: Quota, per_tenant: Quota) -> (SocketAddr, FakeRelati
     let observer = move |event: &Event<'_>| {
         let tenant = event.tenant().map(ToOwned::to_owned);
         let address = event.client_ip().unwrap().to_string();
+        // At any time, from a thread of its own.
+        if event.kind() == EventKind::Explained {
+            return;
+        }
         seen.lock().unwrap().push((event.name(), tenant, address));
     };
     let app = example::app(secrets, [per_address, per_tenant], clock.clone(), observer);
