@@ -133,6 +133,7 @@ impl RedisStore {
     /// sufficient, or the one address of a managed cluster. User, password and TLS settings of the
     /// first address apply to all nodes. For client certificates, pass
     /// [`Client::get_connection_info`] of a client that has them.
+    /// The Redis user also needs permission for `CLUSTER SLOTS` and `ASKING`.
     ///
     /// ```no_run
     /// use tower_webhook::replay::RedisStore;
