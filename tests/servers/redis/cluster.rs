@@ -12,7 +12,10 @@ use std::{
 
 use http::{Request, Response, StatusCode};
 use redis::Value;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_webhook::{
     BufferedBody, SignatureLayer,
@@ -24,6 +27,9 @@ use super::{Redis, delivery_at, free_port, stripe};
 /// What hangs would take for ever.
 const NOTHING_HANGS: Duration = Duration::from_secs(60);
 
+/// Longer than a busy machine keeps a node waiting.
+const NOTHING_FAILS: &str = "15000";
+
 /// How long a write takes to reach the replica, at most. The machine is shared.
 const REPLICATION: Duration = Duration::from_secs(1);
 
@@ -31,7 +37,8 @@ const REPLICATION: Duration = Duration::from_secs(1);
 struct Nodes(Vec<Redis>);
 
 impl Nodes {
-    async fn start() -> Self {
+    /// A primary that is silent for so many milliseconds has failed.
+    async fn start(node_timeout: &str) -> Self {
         let start = || {
             let bus = free_port().to_string();
             Redis::with_directory(&[
@@ -40,7 +47,7 @@ impl Nodes {
                 "--cluster-port",
                 &bus,
                 "--cluster-node-timeout",
-                "2000",
+                node_timeout,
                 "--cluster-require-full-coverage",
                 "no",
             ])
@@ -116,6 +123,17 @@ impl Nodes {
             }
             assert!(start.elapsed() < NOTHING_HANGS, "the replica takes over");
             sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Tells the replica to take over until it does: a busy one gives up after five seconds.
+    async fn take_over(&self, primary: usize) {
+        loop {
+            self.ok(primary + 3, "FAILOVER").await;
+            let promoted = self.until_promoted(primary);
+            if timeout(Duration::from_secs(10), promoted).await.is_ok() {
+                return;
+            }
         }
     }
 
@@ -218,16 +236,15 @@ impl Traffic {
 
 #[tokio::test]
 async fn replica_of_a_cluster_takes_over_when_told() {
-    let nodes = Nodes::start().await;
-    let traffic = Traffic::new(nodes.store());
+    let nodes = Nodes::start(NOTHING_FAILS).await;
+    let traffic = Traffic::new(nodes.store().time_limit(NOTHING_HANGS));
     let running = tokio::spawn(traffic.clone().run());
     traffic.until_accepted(200).await;
     let keys = nodes.keys(0..3).await;
     assert!(keys.iter().all(|count| *count > 20), "each primary has its share: {keys:?}");
     // The old primary hands over all that it has, and redirects.
     for primary in 0..3 {
-        nodes.ok(primary + 3, "FAILOVER").await;
-        nodes.until_promoted(primary).await;
+        nodes.take_over(primary).await;
         traffic.until_accepted(100).await;
     }
     traffic.is_over.store(true, SeqCst);
@@ -239,8 +256,8 @@ async fn replica_of_a_cluster_takes_over_when_told() {
 
 #[tokio::test]
 async fn slots_of_a_cluster_move_to_another_node() {
-    let nodes = Nodes::start().await;
-    let traffic = Traffic::new(nodes.store());
+    let nodes = Nodes::start(NOTHING_FAILS).await;
+    let traffic = Traffic::new(nodes.store().time_limit(NOTHING_HANGS));
     let running = tokio::spawn(traffic.clone().run());
     traffic.until_accepted(100).await;
     let [source, target] = [nodes.text(0, "MYID").await, nodes.text(1, "MYID").await];
@@ -273,7 +290,7 @@ async fn slots_of_a_cluster_move_to_another_node() {
 
 #[tokio::test]
 async fn primaries_of_a_cluster_are_killed_and_stopped() {
-    let mut nodes = Nodes::start().await;
+    let mut nodes = Nodes::start("2000").await;
     let traffic = Traffic::new(nodes.store());
     let running = tokio::spawn(traffic.clone().run());
     traffic.until_accepted(200).await;

@@ -66,7 +66,7 @@ fn commands(server: &Server) -> Vec<String> {
 }
 
 async fn until(mut is_so: impl AsyncFnMut() -> bool) {
-    for _ in 0..100_000 {
+    for _ in 0..10_000_000 {
         if is_so().await {
             return;
         }
