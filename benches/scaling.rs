@@ -112,7 +112,7 @@ fn own_cpu() -> Duration {
     Duration::from_nanos(nanos.sum())
 }
 
-/// What one unit of work took.
+/// Cost of one unit of work.
 struct Cost {
     own: f64,
     server: f64,

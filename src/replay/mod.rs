@@ -80,8 +80,9 @@
 //! - The guard is **not a transaction with the handler's database**. Nothing records that the
 //!   delivery was handled if, after the handler has written, the process dies before the commit, the
 //!   handler is dropped before its response (by a time limit, or because the sender has gone), the
-//!   store cannot be reached until the lease has expired, or the store loses its last writes. If this matters, insert the event's ID under a unique key in the same
-//!   transaction as its effect, and respond with 200 if the ID exists already:
+//!   store cannot be reached until the lease has expired, or the store loses its last writes. If
+//!   this matters, insert the event's ID under a unique key in the same transaction as its effect,
+//!   and respond with 200 if the ID exists already:
 //!
 //! ```sql
 //! begin;

@@ -134,7 +134,7 @@ async fn partitioned_table_keeps_the_contract() {
     totals_are_exact(&mut server).await;
 }
 
-/// What later migrations and other users of the table rely on.
+/// Properties that later migrations and other users of the table rely on.
 const SURROUNDINGS: &str = "
     SELECT indexdef FROM pg_indexes WHERE tablename = 'webhook_deliveries'
     UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'webhook_deliveries'::regclass

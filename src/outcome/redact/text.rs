@@ -21,8 +21,8 @@ pub(crate) fn holds_secret(text: &[u8]) -> bool {
     if text.len() > MAX_SEARCHED {
         return true;
     }
-    // A value follows `=` or `:`, and an escape begins with `%` or `+`. Most text has none of them.
-    if !text.iter().any(|byte| matches!(byte, b'=' | b':' | b'%' | b'+')) {
+    // A value follows `=` or `:`, which may be escaped with `%`. Most text has none of them.
+    if !text.iter().any(|byte| matches!(byte, b'=' | b':' | b'%')) {
         return false;
     }
     let mut text = text.to_vec();

@@ -159,7 +159,7 @@ impl Cluster {
         let patience = |replies: &[_]| if replies.is_empty() { limit } else { FIRST_PAUSE };
         while let Ok(Some(answer)) = timeout(patience(&replies), asked.join_next()).await {
             match answer.map_err(StoreError::new).and_then(|slots| slots) {
-                Ok(slots) => match replies.iter_mut().find(|(known, _)| *known == slots) {
+                Ok(slots) => match replies.iter_mut().find(|(known, _)| known.agrees(&slots)) {
                     Some((_, count)) => *count += 1,
                     None => replies.push((slots, 1)),
                 },

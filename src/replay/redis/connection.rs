@@ -66,9 +66,9 @@ struct State {
 /// Manner in which a command is sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Manner {
-    /// Whether a reply proves that the server accepts writes.
+    /// Set if a reply proves that the server accepts writes.
     pub(crate) writes: bool,
-    /// Whether the node runs the command although the slot is still moving to it.
+    /// Set if the node runs the command although the slot is still moving to it.
     pub(crate) is_asking: bool,
 }
 
@@ -114,7 +114,7 @@ pub(crate) enum Failure {
 /// Node that serves a key.
 pub(crate) struct Redirection {
     pub(crate) address: String,
-    /// Whether this applies to one command, because the slot is moving to this node.
+    /// Set if it applies to one command, because the slot is still moving to this node.
     pub(crate) is_once: bool,
     error: StoreError,
 }

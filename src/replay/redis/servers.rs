@@ -21,7 +21,7 @@ pub(crate) enum Servers {
 /// Way of a command to the server of its key.
 pub(crate) struct Way {
     pub(crate) link: Arc<Link>,
-    /// Whether the slot is still moving to this node.
+    /// Set if the slot is still moving to this node.
     pub(crate) is_asking: bool,
 }
 

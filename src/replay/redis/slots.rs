@@ -13,7 +13,7 @@ pub(crate) struct Node {
 }
 
 /// Primary of each slot, and all nodes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Slots {
     /// First slot, last slot and primary, in order.
     ranges: Vec<(u16, u16, Node)>,
@@ -86,7 +86,6 @@ impl Slots {
         }
         // Nodes list the same ranges in different orders, and replies are compared.
         slots.ranges.sort_unstable_by_key(|(first, ..)| *first);
-        slots.replicas.sort_unstable_by(|a, b| (&a.host, a.port).cmp(&(&b.host, b.port)));
         (!slots.ranges.is_empty()).then_some(slots)
     }
 
@@ -94,6 +93,12 @@ impl Slots {
     pub(crate) fn primary(&self, slot: u16) -> Option<&Node> {
         let serves = |(first, last, _): &&(u16, u16, Node)| (*first..=*last).contains(&slot);
         self.ranges.iter().find(serves).map(|(.., primary)| primary)
+    }
+
+    /// Returns `true` if both name the same primaries. Nodes learn of a replica's failure at different
+    /// times.
+    pub(crate) fn agrees(&self, other: &Self) -> bool {
+        self.ranges == other.ranges
     }
 
     /// Returns all nodes, some of them repeatedly.

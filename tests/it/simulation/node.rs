@@ -194,7 +194,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// What the stacks of a process have in common.
+/// Parts that the stacks of a process share.
 struct Build<'a> {
     shared: &'a Arc<Shared>,
     store: &'a Store,

@@ -1,4 +1,4 @@
-//! What a simulation shows.
+//! Report of a simulation.
 
 use std::{collections::BTreeMap, fmt};
 

@@ -1,4 +1,4 @@
-//! What all parts of a simulation share: settings, time, accounts.
+//! Settings, time and accounts, which all parts of a simulation share.
 
 use std::{
     sync::{

@@ -40,7 +40,7 @@ pub(super) struct World {
     settled: Notify,
 }
 
-/// What a sender sees of one attempt.
+/// Result of one attempt for its sender.
 #[derive(Clone, Copy, PartialEq)]
 enum Seen {
     Status(StatusCode),

@@ -24,7 +24,7 @@ use tower_webhook::{
 
 use super::{Redis, delivery_at, free_port, stripe};
 
-/// What hangs would take for ever.
+/// Time limit of each step. A step that hangs would never end.
 const NOTHING_HANGS: Duration = Duration::from_secs(60);
 
 /// Longer than a busy machine keeps a node waiting.

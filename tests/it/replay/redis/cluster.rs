@@ -59,7 +59,7 @@ async fn two(
     ([one, other], store)
 }
 
-/// What was asked of a server about keys.
+/// Commands about keys that a server got.
 fn commands(server: &Server) -> Vec<String> {
     let all = server.commands().into_iter().map(|(_, command)| command);
     all.filter(|command| command != "CLUSTER").collect()
@@ -172,6 +172,10 @@ async fn outdated_node_is_outvoted() {
             let answers = move |_: usize, command: &str| {
                 let mut known: Vec<_> = addresses.get().unwrap().iter().map(|a| &**a).collect();
                 known.rotate_left(if at == outdated { outdated } else { primary });
+                if at == (primary + 1) % 3 {
+                    // It takes a replica for failed.
+                    known.truncate(2);
+                }
                 if command == "CLUSTER" { slots(&known) } else { NONE }
             };
             let (server, address) = Server::listen(answers).await;
@@ -186,6 +190,38 @@ async fn outdated_node_is_outvoted() {
         let asked: Vec<_> = servers.iter().map(|server| commands(server).len()).collect();
         assert_eq!((asked[primary], asked.iter().sum::<usize>()), (10, 10), "{asked:?}");
     }
+}
+
+#[tokio::test]
+async fn silent_node_holds_up_no_claim_at_another() {
+    let halves = |first: &str, second: &str| {
+        let half = |range: &str, address: &str| {
+            let (host, port) = host(address).split_once(':').unwrap();
+            format!("*3\r\n{range}*2\r\n${}\r\n{host}\r\n:{port}\r\n", host.len())
+        };
+        let lower = half(":0\r\n:8191\r\n", first);
+        say(format!("*2\r\n{lower}{}", half(":8192\r\n:16383\r\n", second)))
+    };
+    let ([_silent, other], store) = two(
+        move |command, first, second| match command {
+            "CLUSTER" => halves(first, second),
+            _ => Answer::Nothing,
+        },
+        move |command, first, second| match command {
+            "CLUSTER" => halves(first, second),
+            _ => NONE,
+        },
+    )
+    .await;
+    let store = store.time_limit(millis(2_000));
+    let mut claims = tokio::task::JoinSet::new();
+    for name in 0..40 {
+        let store = store.clone();
+        claims.spawn(async move { claim(&store, &name.to_string()).await.is_ok() });
+    }
+    let granted = claims.join_all().await.into_iter().filter(|is_ok| *is_ok).count();
+    assert!((1..40).contains(&granted), "{granted}");
+    assert_eq!(commands(&other).len(), granted);
 }
 
 #[tokio::test]
