@@ -59,6 +59,14 @@ async fn two(
     ([one, other], store)
 }
 
+/// A node that has all slots, and redirects each key to the second server.
+fn redirecting(kind: &'static str) -> impl Fn(&str, &str, &str) -> Answer + Send + Sync {
+    move |command, first, second| match command {
+        "CLUSTER" => slots(&[first, second]),
+        _ => say(format!("-{kind} 1 {}\r\n", host(second))),
+    }
+}
+
 /// Commands about keys that a server got.
 fn commands(server: &Server) -> Vec<String> {
     let all = server.commands().into_iter().map(|(_, command)| command);
@@ -103,17 +111,11 @@ async fn moved_key_is_claimed_at_its_new_node() {
 
 #[tokio::test]
 async fn key_of_a_moving_slot_is_asked_for() {
-    let ([one, other], store) = two(
-        |command, first, second| match command {
-            "CLUSTER" => slots(&[first, second]),
-            _ => say(format!("-ASK 1 {}\r\n", host(second))),
-        },
-        |command, first, second| match command {
-            "CLUSTER" => slots(&[first, second]),
-            "ASKING" => Answer::Say("+OK\r\n"),
-            _ => NONE,
-        },
-    )
+    let ([one, other], store) = two(redirecting("ASK"), |command, first, second| match command {
+        "CLUSTER" => slots(&[first, second]),
+        "ASKING" => Answer::Say("+OK\r\n"),
+        _ => NONE,
+    })
     .await;
     for name in ["1", "2"] {
         assert_eq!(claim(&store, name).await.unwrap(), GRANTED);
@@ -124,18 +126,12 @@ async fn key_of_a_moving_slot_is_asked_for() {
 
 #[tokio::test]
 async fn late_claim_is_released_where_it_was_asked() {
-    let ([_one, other], store) = two(
-        |command, first, second| match command {
-            "CLUSTER" => slots(&[first, second]),
-            _ => say(format!("-ASK 1 {}\r\n", host(second))),
-        },
-        |command, first, second| match command {
-            "CLUSTER" => slots(&[first, second]),
-            "ASKING" => Answer::Say("+OK\r\n"),
-            "SET" => Answer::Late(millis(300), "$-1\r\n"),
-            _ => ONE,
-        },
-    )
+    let ([_one, other], store) = two(redirecting("ASK"), |command, first, second| match command {
+        "CLUSTER" => slots(&[first, second]),
+        "ASKING" => Answer::Say("+OK\r\n"),
+        "SET" => Answer::Late(millis(300), "$-1\r\n"),
+        _ => ONE,
+    })
     .await;
     let limited = store.time_limit(millis(100));
     assert_eq!(reason(claim(&limited, "1").await), "no reply from Redis within the time limit");
@@ -145,16 +141,10 @@ async fn late_claim_is_released_where_it_was_asked() {
 
 #[tokio::test]
 async fn nodes_that_redirect_in_a_circle_end_the_claim() {
-    let ([one, other], store) = two(
-        |command, first, second| match command {
-            "CLUSTER" => slots(&[first, second]),
-            _ => say(format!("-MOVED 1 {}\r\n", host(second))),
-        },
-        |command, first, second| match command {
-            "CLUSTER" => slots(&[first, second]),
-            _ => say(format!("-MOVED 1 {}\r\n", host(first))),
-        },
-    )
+    let ([one, other], store) = two(redirecting("MOVED"), |command, first, second| match command {
+        "CLUSTER" => slots(&[first, second]),
+        _ => say(format!("-MOVED 1 {}\r\n", host(first))),
+    })
     .await;
     assert_eq!(reason(claim(&store, "1").await), "the nodes of the cluster redirect in a circle");
     assert_eq!(commands(&one).len() + commands(&other).len(), 3);
