@@ -28,6 +28,7 @@ const TAGGED: SignatureFormat = SignatureFormat::Named {
     separator: b' ',
     assign: b':',
     signature: "sha256",
+    other: None,
     time: None,
     spaced: false,
 };

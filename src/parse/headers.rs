@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue, Uri, Version, header, request::Parts};
 
-use crate::outcome::{kind::RejectionKind, rejection::Rejection};
+use crate::outcome::{field::Field, kind::RejectionKind, rejection::Rejection};
 
 /// Longest header value that takes part in verification, in bytes.
 const MAX_HEADER: usize = 8 << 10;
@@ -13,6 +13,39 @@ pub(crate) fn required<'a>(head: &'a Parts, name: &'static str) -> Result<&'a [u
     match optional(head, name)? {
         Some(value) if !value.is_empty() => Ok(value),
         _ => Err(Rejection::missing(name)),
+    }
+}
+
+/// Returns the values of a header that may occur several times but must not be empty, without the
+/// whitespace around them.
+pub(crate) fn lines<'a>(
+    head: &'a Parts,
+    name: &'static str,
+) -> impl Iterator<Item = Result<&'a [u8], Rejection>> {
+    head.headers.get_all(name).iter().map(|value| trim(value.as_bytes())).map(move |value| {
+        if value.is_empty() || value.len() > MAX_HEADER {
+            return Err(Rejection::malformed(name));
+        }
+        Ok(value)
+    })
+}
+
+/// Returns the value of a parameter of the query that must occur exactly once and not be empty. It
+/// is not decoded.
+pub(crate) fn raw_parameter<'a>(
+    head: &'a Parts,
+    name: &'static str,
+) -> Result<&'a [u8], Rejection> {
+    let because = |kind| Rejection::new(kind).with_field(Field::query(name));
+    let query = head.uri.query().unwrap_or_default();
+    let value = |pair: &'a str| pair.strip_prefix(name)?.strip_prefix('=');
+    let mut values = query.split('&').filter_map(value);
+    match (values.next(), values.next()) {
+        (Some(value), None) if value.len() > MAX_HEADER => Err(because(RejectionKind::Malformed)),
+        (Some(value), None) if !value.is_empty() => Ok(value.as_bytes()),
+        (_, None) => Err(because(RejectionKind::Missing)),
+        // The layer cannot know which of two values the sender meant.
+        (_, Some(_)) => Err(because(RejectionKind::Repeated)),
     }
 }
 

@@ -247,8 +247,7 @@ fn probe_others(
     }
     for registration in types() {
         let Signature::Scheme(other) = registration.signature else { continue };
-        let mut headers = other.signature_headers().iter();
-        let is_there = headers.any(|name| probe.head().headers.contains_key(*name));
+        let is_there = other.source.is_in(probe.head());
         if is_there && other.defaults().provider() != scheme.defaults().provider() {
             let detail = format!("it is {}", registration.title);
             let finding = Finding::proven(Cause::OtherProvider).with_detail(detail);

@@ -3,10 +3,10 @@
 use http::request::Parts;
 
 use crate::{
-    outcome::rejection::Rejection,
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
     parse::{
         encoding::{MAX_SIGNATURE, MAX_TAG},
-        headers::{credentials, optional, required},
+        headers::{credentials, lines, optional, raw_parameter, required},
     },
     scheme::{
         component::SignatureSource,
@@ -24,8 +24,9 @@ impl SignatureSource {
     pub(crate) const fn names(&self) -> HeaderNames {
         match self {
             Self::Authorization(_) => HeaderNames::One("authorization"),
-            Self::Header(name) => HeaderNames::One(name),
+            Self::Header(name) | Self::Lines(name) => HeaderNames::One(name),
             Self::Headers(names) => HeaderNames::Any(names),
+            Self::Query(_) => HeaderNames::Any(&[]),
         }
     }
 
@@ -33,8 +34,18 @@ impl SignatureSource {
     pub(crate) const fn headers(&self) -> &[&'static str] {
         match self {
             Self::Authorization(_) => &["authorization"],
-            Self::Header(name) => std::slice::from_ref(name),
+            Self::Header(name) | Self::Lines(name) => std::slice::from_ref(name),
             Self::Headers(names) => names,
+            Self::Query(_) => &[],
+        }
+    }
+
+    /// Returns `true` if a request has a header or a parameter that can hold a signature.
+    pub(crate) fn is_in(&self, head: &Parts) -> bool {
+        match self {
+            Self::Query(name) => raw_parameter(head, name)
+                .map_or_else(|rejection| rejection.kind() != RejectionKind::Missing, |_| true),
+            _ => self.headers().iter().any(|name| head.headers.contains_key(*name)),
         }
     }
 }
@@ -60,6 +71,15 @@ impl Scheme {
                 if is_missing { Err(Rejection::missing(names[0])) } else { Ok(()) }
             }
             SignatureSource::Authorization(scheme) => visit(credentials(head, scheme)?),
+            SignatureSource::Lines(name) => {
+                let mut is_missing = true;
+                for value in lines(head, name) {
+                    is_missing = false;
+                    visit(value?)?;
+                }
+                if is_missing { Err(Rejection::missing(name)) } else { Ok(()) }
+            }
+            SignatureSource::Query(name) => visit(raw_parameter(head, name)?),
         }
     }
 
@@ -68,12 +88,22 @@ impl Scheme {
         self.source.headers()
     }
 
-    /// Returns the header that a rejection names: the first one that can hold a signature.
-    pub(crate) const fn signature_field(&self) -> &'static str {
+    /// Returns the name of the first header, or of the parameter, that can hold a signature.
+    pub(crate) const fn signature_name(&self) -> &'static str {
         match self.source {
             SignatureSource::Authorization(_) => "authorization",
-            SignatureSource::Header(name) => name,
+            SignatureSource::Header(name)
+            | SignatureSource::Lines(name)
+            | SignatureSource::Query(name) => name,
             SignatureSource::Headers(names) => names[0],
+        }
+    }
+
+    /// Adds the place of the signature to a rejection.
+    pub(crate) fn with_signature_field(&self, rejection: Rejection) -> Rejection {
+        match self.source {
+            SignatureSource::Query(name) => rejection.with_field(Field::query(name)),
+            _ => rejection.in_header(self.signature_name()),
         }
     }
 
@@ -111,7 +141,7 @@ impl Scheme {
         &self,
         head: &'a Parts,
     ) -> Result<(Received, TimeText<'a>), Rejection> {
-        let malformed = || Rejection::malformed(self.signature_field());
+        let malformed = || self.with_signature_field(Rejection::new(RejectionKind::Malformed));
         let len = self.algorithm.tag_len();
         let is_short = self.algorithm.has_fixed_len() && len <= MAX_KEPT;
         let (mut first, mut count, mut is_readable) = ([0; MAX_KEPT], 0, false);

@@ -3,7 +3,7 @@
 use crate::{
     crypto::mac::Algorithm,
     error::ConfigError,
-    parse::timestamp::TimestampFormat,
+    parse::{encoding::Encoding, timestamp::TimestampFormat},
     scheme::{
         component::{Component, SignatureSource, TimestampSource},
         declaration::Scheme,
@@ -19,7 +19,7 @@ type Rule = (fn(&Scheme) -> bool, &'static str);
 
 /// The rules reject a declaration that seems to check something but does not, and a declaration by
 /// which one signature could be valid for two requests.
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 13] = [
     (
         |scheme| scheme.signs(Component::Time) && !scheme.has_time_in_head(),
         "the signed content has `Component::Time`, but no header has the timestamp; \
@@ -46,9 +46,11 @@ const RULES: [Rule; 11] = [
     ),
     (
         |scheme| {
-            scheme.has_time_in_signature() && matches!(scheme.source, SignatureSource::Headers(_))
+            let is_of_many =
+                matches!(scheme.source, SignatureSource::Headers(_) | SignatureSource::Lines(_));
+            scheme.has_time_in_signature() && is_of_many
         },
-        "the timestamp is in the signature header, but there are several signature headers; \
+        "the timestamp is in the signature header, but there can be several signature headers; \
          use one header, or `TimestampSource::Header`",
     ),
     (
@@ -74,6 +76,19 @@ const RULES: [Rule; 11] = [
          sign the body alone, or a literal that no challenge can have",
     ),
     (
+        |scheme| scheme.is_in_query() && scheme.encoding == Encoding::Base64,
+        "the signature is in the query, which is not decoded, and base64 needs escapes there; \
+         use base64url or hexadecimal",
+    ),
+    (
+        |scheme| {
+            let mut all = std::iter::once(scheme).chain(scheme.families).chain(scheme.legacy);
+            !scheme.first_contacts.is_empty() && all.any(Scheme::is_in_query)
+        },
+        "the signature is in the query, but only a request without a signature header can be a \
+         first contact; use a header",
+    ),
+    (
         |scheme| !scheme.first_contacts.is_empty() && scheme.families.len() >= MAX_OTHERS,
         "there are too many families: expected at most 3 in a scheme with first contacts",
     ),
@@ -90,6 +105,10 @@ impl Scheme {
 
     fn signs(&self, part: Component) -> bool {
         self.signed_content.contains(&part)
+    }
+
+    const fn is_in_query(&self) -> bool {
+        matches!(self.source, SignatureSource::Query(_))
     }
 
     const fn has_time_in_signature(&self) -> bool {

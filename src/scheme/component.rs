@@ -6,6 +6,8 @@
 pub enum Component {
     /// The request body as received.
     Body,
+    /// The SHA-256 digest of the request body as received.
+    BodySha256(DigestEncoding),
     /// The value of this header.
     Header(&'static str),
     /// The value of this header, which must be an HTTP date such as
@@ -37,6 +39,25 @@ pub enum Component {
     Url,
 }
 
+/// Form of a digest in the signed content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DigestEncoding {
+    /// Standard base64 with padding.
+    Base64,
+    /// Hexadecimal in small letters.
+    Hex,
+    /// The bytes themselves.
+    Raw,
+}
+
+impl Component {
+    /// Returns `true` if this component covers the body.
+    pub(crate) const fn is_body(self) -> bool {
+        matches!(self, Self::Body | Self::BodySha256(_))
+    }
+}
+
 /// Place of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureSource {
@@ -46,6 +67,10 @@ pub(crate) enum SignatureSource {
     Header(&'static str),
     /// At least one of these headers. Several can be present during a rotation of secrets.
     Headers(&'static [&'static str]),
+    /// This header, in one line or in several.
+    Lines(&'static str),
+    /// This parameter of the query.
+    Query(&'static str),
 }
 
 /// Place of the timestamp.

@@ -1,5 +1,7 @@
 //! Declaration of a signature scheme.
 
+use std::iter;
+
 use http::{HeaderName, StatusCode};
 
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
         encoding::Encoding, headers::checked_name, timestamp::TimestampFormat, tolerance::Tolerance,
     },
     scheme::{
-        component::{Component, SignatureSource, TimestampSource},
+        component::{Component, DigestEncoding, SignatureSource, TimestampSource},
         key::SecretEncoding,
         signature_format::SignatureFormat,
     },
@@ -146,45 +148,6 @@ impl Scheme {
         self
     }
 
-    /// Sets the signature headers, of which at least one must be present and one must match.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `names` is empty, or if a name is not a lower-case header name.
-    pub const fn headers(mut self, names: &'static [&'static str]) -> Self {
-        assert!(!names.is_empty(), "a scheme needs a signature header");
-        let mut at = 0;
-        while at < names.len() {
-            checked_name(names[at]);
-            at += 1;
-        }
-        self.source = SignatureSource::Headers(names);
-        self
-    }
-
-    /// Reads the signature after this scheme in `Authorization`, as in `Authorization: HMAC <tag>`.
-    pub const fn authorization(mut self, scheme: &'static str) -> Self {
-        self.source = SignatureSource::Authorization(scheme);
-        self
-    }
-
-    /// Sets the prefix of the signature, as in `sha256=<tag>`.
-    pub const fn prefix(self, prefix: &'static str) -> Self {
-        self.signature_format(SignatureFormat::Single { prefix })
-    }
-
-    /// Sets the format of the signature header's value.
-    pub const fn signature_format(mut self, format: SignatureFormat) -> Self {
-        self.signature_format = format;
-        self
-    }
-
-    /// Sets the encoding of signatures, hexadecimal by default.
-    pub const fn encoding(mut self, encoding: Encoding) -> Self {
-        self.encoding = encoding;
-        self
-    }
-
     /// Sets how the key is derived from the secret string.
     pub const fn secret_encoding(mut self, rule: SecretEncoding) -> Self {
         self.secret_encoding = rule;
@@ -209,15 +172,15 @@ impl Scheme {
     ///
     /// # Panics
     ///
-    /// Panics if the body is not there exactly once, because a signature that does not cover the
-    /// body proves nothing about it, or if a component names a header that is not lower-case.
+    /// Panics if the body or its digest is not there exactly once, because a signature that does not
+    /// cover the body proves nothing about it, or if a component names a header that is not lower-case.
     pub const fn signed_content(mut self, parts: &'static [Component]) -> Self {
         let (mut at, mut bodies) = (0, 0);
         while at < parts.len() {
             if let Component::Header(name) | Component::HttpDate(name) = parts[at] {
                 checked_name(name);
             }
-            bodies += matches!(parts[at], Component::Body) as usize;
+            bodies += parts[at].is_body() as usize;
             at += 1;
         }
         assert!(bodies == 1, "the signed content needs the body exactly once");
@@ -317,6 +280,9 @@ impl Scheme {
     /// Returns the defaults for a layer: name, status, body limit, challenge and first contacts.
     pub const fn defaults(&self) -> VerifierDefaults {
         let mut defaults = self.defaults;
+        if let SignatureSource::Query(_) = self.source {
+            defaults = defaults.with_secret_url();
+        }
         if let Some(challenge) = self.challenge {
             defaults = defaults.with_challenge(challenge);
         }
@@ -348,7 +314,18 @@ impl Scheme {
         let families = self.families.iter().chain(self.legacy).flat_map(Self::signature_headers);
         let names = self.signature_headers().iter().chain(families).copied();
         let names = names.map(HeaderName::from_static);
-        names.fold(self.defaults.sensitive_parts(), SensitiveParts::header)
+        let parts = names.fold(self.defaults.sensitive_parts(), SensitiveParts::header);
+        let mut all = iter::once(self).chain(self.families).chain(self.legacy);
+        let is_in_query = all.any(|scheme| matches!(scheme.source, SignatureSource::Query(_)));
+        if is_in_query { parts.url() } else { parts }
+    }
+
+    /// Returns the form of the body's digest, if the digest is signed in place of the body.
+    pub(crate) fn body_digest(&self) -> Option<DigestEncoding> {
+        self.signed_content.iter().find_map(|part| match part {
+            Component::BodySha256(form) => Some(*form),
+            _ => None,
+        })
     }
 
     pub(crate) fn signs_id(&self) -> bool {

@@ -4,7 +4,7 @@ use crate::{
     crypto::mac::Algorithm,
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     scheme::{
-        component::{Component, SignatureSource, TimestampSource},
+        component::{Component, DigestEncoding, SignatureSource, TimestampSource},
         declaration::Scheme,
         key::SecretEncoding,
         signature_format::SignatureFormat,
@@ -79,6 +79,8 @@ impl Scheme {
                 let names: Vec<_> = names.iter().map(|name| format!("`{name}: {value}`")).collect();
                 names.join(" or ")
             }
+            SignatureSource::Lines(name) => format!("`{name}: {value}`, in one line or several"),
+            SignatureSource::Query(name) => format!("`{name}={value}` in the query"),
         };
         match self.time {
             Some((TimestampSource::Header(name), format)) => {
@@ -115,17 +117,21 @@ impl Scheme {
         let time = self.time.map_or("<time>", |(_, format)| time(format));
         match self.signature_format {
             SignatureFormat::Single { prefix } => format!("{prefix}{tag}"),
+            SignatureFormat::OptionalPrefix { prefix, separator } => {
+                format!("[{prefix}]{tag}[{}[{prefix}]{tag}]", char::from(separator))
+            }
             SignatureFormat::Unnamed { separator, time_first } => {
                 let by = char::from(separator);
                 let first = if time_first { format!("{time}{by}") } else { String::new() };
                 format!("{first}{tag}[{by}{tag}]")
             }
-            SignatureFormat::Named { separator, assign, signature, time: name, spaced } => {
+            SignatureFormat::Named { separator, assign, signature, other, time: name, spaced } => {
                 let (by, is) = (char::from(separator), char::from(assign));
                 let space = if spaced { " " } else { "" };
                 let first = name.map(|name| format!("{name}{is}{time}{by}{space}"));
                 let one = format!("{signature}{is}{tag}");
-                format!("{}{one}[{by}{space}{one}]", first.unwrap_or_default())
+                let next = format!("{}{is}{tag}", other.unwrap_or(signature));
+                format!("{}{one}[{by}{space}{next}]", first.unwrap_or_default())
             }
         }
     }
@@ -201,6 +207,9 @@ fn parts(content: &[Component]) -> String {
 const fn noun(component: Component) -> &'static str {
     match component {
         Component::Body => "body",
+        Component::BodySha256(DigestEncoding::Base64) => "base64 SHA-256 of the body",
+        Component::BodySha256(DigestEncoding::Hex) => "hexadecimal SHA-256 of the body",
+        Component::BodySha256(DigestEncoding::Raw) => "SHA-256 of the body",
         Component::Header(text) | Component::HttpDate(text) | Component::Literal(text) => text,
         Component::Host => "host",
         Component::Id => "id",

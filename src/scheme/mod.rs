@@ -37,6 +37,7 @@ pub(crate) mod keys;
 pub(crate) mod public_url;
 pub(crate) mod signature;
 pub(crate) mod signature_format;
+pub(crate) mod signature_place;
 pub(crate) mod signed_content;
 pub(crate) mod state;
 pub(crate) mod time;
@@ -46,7 +47,7 @@ pub(crate) mod verification;
 pub(crate) mod verifier;
 
 pub use self::{
-    component::{Component, TimestampSource},
+    component::{Component, DigestEncoding, TimestampSource},
     declaration::Scheme,
     describe::Description,
     key::SecretEncoding,

@@ -25,10 +25,20 @@ pub enum SignatureFormat {
         assign: u8,
         /// The name of a signature.
         signature: &'static str,
+        /// Another name of a signature, such as the name for the previous secret.
+        other: Option<&'static str>,
         /// The name of the timestamp, which must then be present exactly once.
         time: Option<&'static str>,
         /// `true` if a space can follow the separator.
         spaced: bool,
+    },
+    /// Signatures with or without a literal prefix: `sha256=<signature>, <signature>`. Spaces
+    /// around a signature are skipped.
+    OptionalPrefix {
+        /// The text before a signature.
+        prefix: &'static str,
+        /// The byte between two signatures.
+        separator: u8,
     },
     /// One signature after a literal prefix, which can be empty. A value without the prefix has no
     /// signature.
@@ -44,7 +54,14 @@ impl SignatureFormat {
     /// `time` and `signature` are the names of the items.
     #[must_use]
     pub const fn pairs(time: &'static str, signature: &'static str) -> Self {
-        Self::Named { separator: b',', assign: b'=', signature, time: Some(time), spaced: false }
+        Self::Named {
+            separator: b',',
+            assign: b'=',
+            signature,
+            other: None,
+            time: Some(time),
+            spaced: false,
+        }
     }
 
     /// Creates the format of Standard Webhooks: `v1,<signature> v1,<signature>`.
@@ -52,7 +69,14 @@ impl SignatureFormat {
     /// `tag` is the name of a signature.
     #[must_use]
     pub const fn tagged(tag: &'static str) -> Self {
-        Self::Named { separator: b' ', assign: b',', signature: tag, time: None, spaced: false }
+        Self::Named {
+            separator: b' ',
+            assign: b',',
+            signature: tag,
+            other: None,
+            time: None,
+            spaced: false,
+        }
     }
 
     /// Allows a space after the separator of named items.
@@ -64,10 +88,22 @@ impl SignatureFormat {
         self
     }
 
+    /// Adds another name of named items with a signature, such as `v2` for the previous secret.
+    #[must_use]
+    pub const fn or_named(mut self, name: &'static str) -> Self {
+        if let Self::Named { other, .. } = &mut self {
+            *other = Some(name);
+        }
+        self
+    }
+
     /// Sets the separator between two items, such as `;`.
     #[must_use]
     pub const fn separated_by(mut self, by: u8) -> Self {
-        if let Self::Unnamed { separator, .. } | Self::Named { separator, .. } = &mut self {
+        if let Self::Unnamed { separator, .. }
+        | Self::Named { separator, .. }
+        | Self::OptionalPrefix { separator, .. } = &mut self
+        {
             *separator = by;
         }
         self
@@ -102,6 +138,12 @@ impl SignatureFormat {
                     visit(candidate)?;
                 }
             }
+            Self::OptionalPrefix { prefix, separator } => {
+                for item in value.split(|byte| *byte == separator) {
+                    let item = item.trim_ascii();
+                    visit(item.strip_prefix(prefix.as_bytes()).unwrap_or(item))?;
+                }
+            }
             Self::Unnamed { separator, time_first } => {
                 let mut items = value.split(|byte| *byte == separator);
                 if time_first {
@@ -109,13 +151,16 @@ impl SignatureFormat {
                 }
                 items.try_for_each(visit)?;
             }
-            Self::Named { separator, assign, signature, time: time_name, spaced } => {
+            Self::Named { separator, assign, signature, other, time: time_name, spaced } => {
                 for item in value.split(|byte| *byte == separator) {
                     let item = match item {
                         [b' ', rest @ ..] if spaced => rest,
                         _ => item,
                     };
                     if let Some(candidate) = value_of(item, signature, assign) {
+                        visit(candidate)?;
+                    }
+                    if let Some(candidate) = other.and_then(|name| value_of(item, name, assign)) {
                         visit(candidate)?;
                     }
                     if let Some(text) = time_name.and_then(|name| value_of(item, name, assign)) {
@@ -161,13 +206,17 @@ mod tests {
             separator: b',',
             assign: b'=',
             signature: "v1",
+            other: None,
             time: Some("t"),
             spaced: true,
         };
         const UNNAMED: SignatureFormat =
             SignatureFormat::Unnamed { separator: b',', time_first: true };
         const PREFIXED: SignatureFormat = SignatureFormat::Single { prefix: "sha256=" };
+        const OPTIONAL: SignatureFormat =
+            SignatureFormat::OptionalPrefix { prefix: "sha256=", separator: b',' };
         let stripe = SignatureFormat::pairs("t", "v1");
+        let two_names = stripe.or_named("v2");
         let list = SignatureFormat::tagged("v1");
         let absent = TimeText::Absent;
         let found = TimeText::Found(b"1");
@@ -189,6 +238,9 @@ mod tests {
             ("list", list, "v1,a v2,b  v1,c v1a,d", absent, vec!["a", "c"]),
             ("list, tag alone", list, "v1,", absent, vec![""]),
             ("unnamed", UNNAMED, "1,a,b", found, vec!["a", "b"]),
+            ("two names", two_names, "t=1,v2=a,v1=b,v3=c", found, vec!["a", "b"]),
+            ("prefix or none", OPTIONAL, "sha256=a, b ,\tsha256=c", absent, vec!["a", "b", "c"]),
+            ("other optional prefix", OPTIONAL, "sha255=a", absent, vec!["sha255=a"]),
         ] {
             let mut read = Vec::new();
             let read_time = format.read(value.as_bytes(), |candidate| {

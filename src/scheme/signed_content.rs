@@ -5,6 +5,7 @@
 //! has. Methods and timestamps have fixed forms.
 
 use http::{Method, request::Parts};
+use sha2::{Digest, Sha256};
 
 use crate::{
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
@@ -12,7 +13,7 @@ use crate::{
         headers::{optional, required},
         timestamp::{Timestamp, TimestampFormat},
     },
-    scheme::{component::Component, declaration::Scheme, public_url::PublicUrl},
+    scheme::{component::Component, declaration::Scheme, public_url::PublicUrl, state::written},
 };
 
 /// Components on one side of the body.
@@ -26,7 +27,7 @@ pub(crate) enum Side {
 enum Neighbour {
     Body,
     Literal(&'static [u8]),
-    /// The signed content ends there.
+    /// The signed content ends there, or the body's digest follows, whose length is fixed.
     End,
 }
 
@@ -66,7 +67,7 @@ impl Scheme {
         mut sink: impl FnMut(&[u8]),
     ) -> Result<(), Rejection> {
         let content = self.signed_content;
-        let body = content.iter().position(|part| *part == Component::Body);
+        let body = content.iter().position(|part| part.is_body());
         let parts = match (body, side) {
             (Some(body), Side::BeforeBody) => 0..body,
             (Some(body), Side::AfterBody) => body + 1..content.len(),
@@ -79,6 +80,14 @@ impl Scheme {
         Ok(())
     }
 
+    /// Calls `sink` with the signed form of this body: itself, or its digest.
+    pub(crate) fn each_body_part(&self, body: &[u8], sink: impl FnOnce(&[u8])) {
+        match self.body_digest() {
+            Some(form) => written(&Sha256::digest(body), form, sink),
+            None => sink(body),
+        }
+    }
+
     /// Calls `sink` with the bytes of the component at this index, after a check that it can be
     /// distinguished from its neighbours.
     fn part(
@@ -89,7 +98,7 @@ impl Scheme {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Rejection> {
         match *part {
-            Component::Body => {}
+            Component::Body | Component::BodySha256(_) => {}
             Component::Header(name) => {
                 let value = required(head, name)?;
                 self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
@@ -252,6 +261,7 @@ impl Scheme {
                     && is_open(self.signed_content.get(at + 1))
             }
             Component::Body
+            | Component::BodySha256(_)
             | Component::HttpDate(_)
             | Component::Literal(_)
             | Component::Method => false,
@@ -260,7 +270,7 @@ impl Scheme {
 
     /// Returns the side of the body on which the component at this index is.
     fn side_of(&self, at: usize) -> Side {
-        let body = self.signed_content.iter().position(|part| *part == Component::Body);
+        let body = self.signed_content.iter().position(|part| part.is_body());
         if body.is_some_and(|body| at > body) { Side::AfterBody } else { Side::BeforeBody }
     }
 
@@ -268,6 +278,7 @@ impl Scheme {
     fn neighbour(&self, side: Side, at: usize) -> Neighbour {
         let ends = |part: &Component| match part {
             Component::Body => Some(Neighbour::Body),
+            Component::BodySha256(_) => Some(Neighbour::End),
             Component::Literal(text) => Some(Neighbour::Literal(text.as_bytes())),
             _ => None,
         };

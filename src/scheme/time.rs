@@ -27,7 +27,7 @@ impl Scheme {
             (Some((TimestampSource::Header(name), _)), _) => required(head, name).map(Some),
             (Some((TimestampSource::Signature, _)), TimeText::Found(text)) => Ok(Some(text)),
             (Some((TimestampSource::Signature, _)), _) => {
-                Err(Rejection::malformed(self.signature_field()))
+                Err(self.with_signature_field(Rejection::new(RejectionKind::Malformed)))
             }
         }
     }
@@ -60,7 +60,7 @@ impl Scheme {
         match self.time {
             Some((TimestampSource::Header(name), _)) => rejection.in_header(name),
             Some((TimestampSource::Json(name), _)) => rejection.with_field(Field::json(name)),
-            _ => rejection.in_header(self.signature_field()),
+            _ => self.with_signature_field(rejection),
         }
     }
 

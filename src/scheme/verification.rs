@@ -70,6 +70,9 @@ impl Verifier for SchemeVerifier {
         let state = state.insert(SchemeState { signed, rest, received, time });
         let read = Read { id, time: text };
         inner.each_part(Side::BeforeBody, head, read, |bytes| state.before_body(bytes))?;
+        if let Some(form) = scheme.body_digest() {
+            state.digest_body(form);
+        }
         // The components after the body are checked now, so that a malformed head is rejected
         // before the body is read.
         inner.each_part(Side::AfterBody, head, read, |_| {})
@@ -180,6 +183,7 @@ impl Inner {
         body: &[u8],
         tag: &mut Tag,
     ) -> Result<usize, Rejection> {
+        let body = if state.end_of_body() { &[] } else { body };
         match (&state.signed, &self.keys) {
             (Signed::Keyed(_), Keys::Secret(_)) => {
                 self.each_part(Side::AfterBody, head, Read::default(), |bytes| state.body(bytes))?;
@@ -232,7 +236,7 @@ impl Inner {
     #[cold]
     fn identity_without_a_name(&self, id: &[u8]) -> Vec<u8> {
         let Self { scheme, keys, sender, .. } = self;
-        let [signature, name] = [scheme.signature_field(), scheme.delivery_id.unwrap_or("")];
+        let [signature, name] = [scheme.signature_name(), scheme.delivery_id.unwrap_or("")];
         let sender = match (sender, keys) {
             (_, Keys::Public(keys)) => keys.oldest(),
             (sender, Keys::Secret(_)) => sender.as_ref().map_or(&[][..], Tag::as_bytes),
@@ -257,7 +261,7 @@ impl Inner {
     fn oldest_tag(&self, head: &Parts, body: &[u8]) -> Option<Tag> {
         let mut mac = self.keys.macs().last()?.clone();
         self.each_part(Side::BeforeBody, head, Read::default(), |bytes| mac.update(bytes)).ok()?;
-        mac.update(body);
+        self.scheme.each_body_part(body, |bytes| mac.update(bytes));
         self.each_part(Side::AfterBody, head, Read::default(), |bytes| mac.update(bytes)).ok()?;
         Some(mac.finalize())
     }

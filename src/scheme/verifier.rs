@@ -207,17 +207,14 @@ impl SchemeVerifier {
         self
     }
 
-    /// Returns the verifier of the first family whose header is present, of the legacy scheme if
+    /// Returns the verifier of the first family whose signature is present, of the legacy scheme if
     /// only its header is present, or of the scheme itself.
     ///
     /// The choice must not depend on the value of a header: otherwise, a valid signature of a
     /// weaker family could replace an invalid one.
     pub(crate) fn family(&self, head: &Parts) -> &Self {
         let inner = &*self.0;
-        let is_named = |family: &&Self| {
-            let mut names = family.0.scheme.signature_headers().iter();
-            names.any(|name| head.headers.contains_key(*name))
-        };
+        let is_named = |family: &&Self| family.0.scheme.source.is_in(head);
         let legacy = || inner.legacy.as_ref().filter(is_named);
         let weaker = || (inner.accepts_legacy && !is_named(&self)).then(legacy).flatten();
         inner.families.iter().find(is_named).or_else(weaker).unwrap_or(self)

@@ -3,14 +3,15 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, request::Parts};
+use http::{HeaderName, HeaderValue, Uri, request::Parts};
 
 use crate::{
     crypto::mac::Tag,
-    outcome::rejection::Rejection,
+    outcome::{field::Field, rejection::Rejection},
     parse::timestamp::TimestampFormat,
     scheme::{
         component::{Component, SignatureSource, TimestampSource},
+        declaration::Scheme,
         signed_content::{Read, Side},
         verifier::SchemeVerifier,
     },
@@ -63,7 +64,6 @@ fn put_signature(
             set(head, name, &value);
         }
     }
-    let header = scheme.signature_field();
     let value = |signature: &str| {
         let value = scheme.signature_format.write(&time_text, signature);
         match scheme.source {
@@ -72,13 +72,32 @@ fn put_signature(
         }
     };
     // The signed content takes the time from this header, so the header is set before signing.
-    set(head, header, &value(""));
+    put(head, scheme, &value(""))?;
     let signature = sign(&verifier.content(head, body)?).ok_or_else(|| {
         Rejection::unavailable(
             "no private key of the verifier's algorithm; pass one with `Signing::private_key`",
         )
     })?;
-    set(head, header, &value(&scheme.encoding.encode(&signature)));
+    put(head, scheme, &value(&scheme.encoding.encode(&signature)))
+}
+
+/// Puts a signature into its header or its parameter of the query.
+fn put(head: &mut Parts, scheme: &Scheme, signature: &str) -> Result<(), Rejection> {
+    let name = scheme.signature_name();
+    let SignatureSource::Query(_) = scheme.source else {
+        set(head, name, signature);
+        return Ok(());
+    };
+    let is_other = |pair: &&str| pair.split('=').next() != Some(name) && !pair.is_empty();
+    let query = head.uri.query().unwrap_or_default();
+    let mut query = query.split('&').filter(is_other).collect::<Vec<_>>();
+    let signature = format!("{name}={signature}");
+    query.push(&signature);
+    let target = format!("{}?{}", head.uri.path(), query.join("&"));
+    let mut parts = head.uri.clone().into_parts();
+    let malformed = |_| Rejection::malformed_in(Field::query(name));
+    parts.path_and_query = Some(target.parse().map_err(malformed)?);
+    head.uri = Uri::from_parts(parts).map_err(|_| Rejection::malformed_in(Field::query(name)))?;
     Ok(())
 }
 
@@ -99,7 +118,7 @@ impl SchemeVerifier {
         self.0.each_part(Side::BeforeBody, head, Read::default(), |bytes| {
             content.extend_from_slice(bytes)
         })?;
-        content.extend_from_slice(body);
+        self.0.scheme.each_body_part(body, |bytes| content.extend_from_slice(bytes));
         self.0.each_part(Side::AfterBody, head, Read::default(), |bytes| {
             content.extend_from_slice(bytes)
         })?;

@@ -12,12 +12,14 @@ use crate::{
 impl SignatureFormat {
     pub(crate) fn write(self, time: &str, signature: &str) -> String {
         match self {
-            Self::Single { prefix } => format!("{prefix}{signature}"),
+            Self::Single { prefix } | Self::OptionalPrefix { prefix, .. } => {
+                format!("{prefix}{signature}")
+            }
             Self::Unnamed { separator, time_first: true } => {
                 format!("{time}{}{signature}", char::from(separator))
             }
             Self::Unnamed { .. } => signature.to_owned(),
-            Self::Named { separator, assign, signature: name, time: time_name, spaced } => {
+            Self::Named { separator, assign, signature: name, time: time_name, spaced, .. } => {
                 let (separator, assign) = (char::from(separator), char::from(assign));
                 let space = if spaced { " " } else { "" };
                 let time = time_name

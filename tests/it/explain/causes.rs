@@ -35,6 +35,7 @@ fn fixed(finding: &Finding, mut broken: Case, genuine: &Case) -> Option<Case> {
         Cause::Base64Body
         | Cause::ByteOrderMark
         | Cause::Charset
+        | Cause::DigestDiffers
         | Cause::FinalNewline
         | Cause::FormRewritten
         | Cause::JsonRewritten

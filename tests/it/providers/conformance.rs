@@ -318,7 +318,8 @@ fn signed_request_of_each_provider_is_accepted() {
         let proof = proof.unwrap_or_else(|why| panic!("{name}: {why}"));
         assert_eq!((proof.provider(), proof.key_index()), (trial.told(), 0));
         assert_eq!(proof.replay_key().is_some(), trial.covers_body(), "{name}");
-        assert!(!trial.headers().is_empty(), "{name}");
+        // `tests/it/scheme/places.rs` tests signatures in the query.
+        assert!(!trial.headers().is_empty() || name == "pandadoc", "{name}");
     }
     let all = all().count();
     eprintln!("{all} providers in {} ways", trials.len());
@@ -385,7 +386,13 @@ fn every_header_must_be_there_once_and_whole() {
             }
             let mut head = trial.head.clone();
             head.headers.append(&header, HeaderValue::from_bytes(&value).unwrap());
-            let refused = verify(&trial.own, &head, &trial.body).unwrap_err();
+            let repeated = verify(&trial.own, &head, &trial.body);
+            // Its header can have several lines, each with a signature.
+            if name == "mollie" {
+                repeated.unwrap();
+                continue;
+            }
+            let refused = repeated.unwrap_err();
             assert_eq!(refused.kind(), RejectionKind::Repeated, "{name}: {header}");
         }
     }

@@ -226,8 +226,10 @@ impl Vector {
     /// By the provider's name, and by its scheme if it is no more.
     async fn run_provider(&self, provider: Provider, secret: Secret) {
         let expected = self.is_accepted();
+        let target = self.url_parts().1;
+        let target = if target.parse::<Uri>().is_ok() { target } else { "/" };
         if let Some(scheme) = provider.scheme() {
-            self.run("shipped", self.declared(scheme, secret.clone()), "/", expected).await;
+            self.run("shipped", self.declared(scheme, secret.clone()), target, expected).await;
         }
         let url = PublicUrl::fixed(&self.url).ok();
         let now = at(self.now.unwrap_or(1_700_000_000));
@@ -237,7 +239,7 @@ impl Vector {
             assert!(self.secret.ends_with(':') && !self.valid, "{}", self.name());
             return;
         };
-        self.run("by name", by_name, "/", expected).await;
+        self.run("by name", by_name, target, expected).await;
     }
 
     async fn run_twilio(&self, secret: Secret) {

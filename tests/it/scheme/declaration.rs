@@ -139,6 +139,7 @@ fn every_grammar_finds_its_signature_and_nothing_else() {
         separator: b';',
         assign: b':',
         signature: "sig",
+        other: None,
         time: None,
         spaced: true,
     };

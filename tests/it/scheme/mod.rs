@@ -4,3 +4,4 @@
 pub(crate) mod asymmetric;
 pub(crate) mod declaration;
 pub(crate) mod families;
+pub(crate) mod places;
