@@ -249,6 +249,27 @@ providers! {
         .provider("modern_treasury")
         .delivery_id("x-webhook-id");
 
+    /// This type covers next-gen webhooks. While Mollie replaces a secret, it signs with both: in
+    /// several lines of the header, or in one line that a proxy has joined.
+    ///
+    /// # Secret
+    ///
+    /// Mollie shows the signing secret when you create the webhook.
+    /// ([Mollie](https://docs.mollie.com/reference/webhooks-best-practices.md))
+    ///
+    /// # Not covered
+    ///
+    /// Classic webhooks. They are not signed: fetch the payment by its ID.
+    /// ([Mollie](https://github.com/mollie/mollie-api-php/blob/0ab576ed717fa39b422f188fc7d298b80a73d5d9/src/Webhooks/SignatureValidator.php))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: `src/Webhooks/SignatureValidator.php` in mollie/mollie-api-php @0ab576e.
+    Mollie() = Scheme::hmac_sha256("x-mollie-signature")
+        .provider("mollie")
+        .lines()
+        .signature_format(SignatureFormat::OptionalPrefix { prefix: "sha256=", separator: b',' });
+
     /// The timestamp has no UTC offset. This type reads it as UTC.
     ///
     /// # Evidence
@@ -487,6 +508,28 @@ providers! {
             .retried_for(3 * DAY, "https://docs.stripe.com/webhooks")
             .signs_anew(true, "https://docs.stripe.com/webhooks")
             .comes_again("https://docs.stripe.com/webhooks");
+
+    /// For 48 hours after a rotation, TabaPay signs with both secrets. The signature by the previous
+    /// secret is `v2`: pass both secrets, the new one first.
+    ///
+    /// # Secret
+    ///
+    /// The response of the API to `POST /v2/clients/{ClientID}/webhooks/secrets` has it in `secret`,
+    /// once. ([TabaPay](https://developers.tabapay.com/reference/verifying-webhook-signatures))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://developers.tabapay.com/reference/webhook-signature-headers>.
+    TabaPay(timed) = Scheme::hmac_sha256("x-hmac-signature")
+        .provider("tabapay")
+        .delivery_id("idempotency-key")
+        .signature_format(SignatureFormat::pairs("t", "v1").or_named("v2"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .signs_anew(true, "https://developers.tabapay.com/reference/webhook-signature-headers");
 
     /// The body identifies deliveries by sequence numbers.
     ///

@@ -322,6 +322,22 @@ providers! {
         DeliveryPolicy::UNKNOWN
             .known_by("id", "https://developers.notion.com/reference/webhooks");
 
+    /// The delivery ID is the same for every retry. PandaDoc sends it since 20 July 2026.
+    /// ([PandaDoc](https://developers.pandadoc.com/changelog/2026-07-20-webhooks-deduplicate))
+    ///
+    /// # Secret
+    ///
+    /// The shared key of the webhook subscription, in the Developer Dashboard.
+    /// ([PandaDoc](https://developers.pandadoc.com/docs/webhook-verification))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://developers.pandadoc.com/docs/webhook-verification>.
+    PandaDoc() = Scheme::hmac_sha256("signature")
+        .provider("pandadoc")
+        .query("signature")
+        .delivery_id("x-pandadoc-webhook-event-id");
+
     /// - The secret is the app secret.
     /// - The delivery ID is `action.id` in the body.
     ///
