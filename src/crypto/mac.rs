@@ -23,6 +23,10 @@ pub enum Algorithm {
     HmacSha384,
     /// HMAC with SHA-512.
     HmacSha512,
+    /// Plain SHA-1 of a content with the secret in it. It is not an HMAC.
+    PlainSha1,
+    /// Plain SHA-256 of a content with the secret in it. It is not an HMAC.
+    PlainSha256,
     /// Ed25519, over the signed content itself.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
@@ -41,8 +45,8 @@ impl Algorithm {
     /// Returns the length of a signature in bytes, or the maximum if the length varies.
     pub(crate) const fn tag_len(self) -> usize {
         match self {
-            Self::HmacSha1 => 20,
-            Self::HmacSha256 => 32,
+            Self::HmacSha1 | Self::PlainSha1 => 20,
+            Self::HmacSha256 | Self::PlainSha256 => 32,
             Self::HmacSha384 => 48,
             Self::HmacSha512 => 64,
             #[cfg(feature = "asymmetric")]
@@ -58,10 +62,21 @@ impl Algorithm {
     /// Returns `true` if every signature is [`tag_len`](Self::tag_len) bytes long.
     pub(crate) const fn has_fixed_len(self) -> bool {
         match self {
-            Self::HmacSha1 | Self::HmacSha256 | Self::HmacSha384 | Self::HmacSha512 => true,
             #[cfg(feature = "asymmetric")]
-            _ => matches!(self, Self::Ed25519),
+            Self::EcdsaP256Sha256 | Self::RsaPkcs1Sha256 => false,
+            _ => true,
         }
+    }
+
+    /// Returns `true` for a hash that is not an HMAC.
+    pub(crate) const fn is_plain_hash(self) -> bool {
+        matches!(self, Self::PlainSha1 | Self::PlainSha256)
+    }
+
+    /// Returns `true` if a public key verifies the signature.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) const fn takes_public_key(self) -> bool {
+        matches!(self, Self::Ed25519 | Self::EcdsaP256Sha256 | Self::RsaPkcs1Sha256)
     }
 }
 
@@ -77,15 +92,13 @@ pub(crate) enum Mac {
 }
 
 impl Mac {
-    /// Creates a MAC, or returns `None` for an algorithm that takes a public key and thus no
-    /// secret.
+    /// Creates a MAC, or returns `None` for an algorithm that is no HMAC.
     pub(crate) fn new(algorithm: Algorithm, key: &[u8]) -> Option<Self> {
         Some(match algorithm {
             Algorithm::HmacSha1 => Self::hmac_sha1(key),
             Algorithm::HmacSha256 => Self::hmac_sha256(key),
             Algorithm::HmacSha384 => Self::Sha384(Box::new(keyed(key))),
             Algorithm::HmacSha512 => Self::Sha512(Box::new(keyed(key))),
-            #[cfg(feature = "asymmetric")]
             _ => return None,
         })
     }
@@ -163,7 +176,6 @@ impl Tag {
         Self { bytes: [0; MAX_TAG], len: 0 }
     }
 
-    #[cfg(feature = "asymmetric")]
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut tag = Self::empty();
         tag.set(bytes);

@@ -7,4 +7,5 @@ pub(crate) mod private_key;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod public_key;
 pub(crate) mod secret;
+pub(crate) mod secret_hash;
 pub(crate) mod secrets;

@@ -143,12 +143,20 @@ impl<'a> Form<'a> {
 
     /// Sorts the parameters by the bytes of name and value, and removes repeated pairs.
     pub(crate) fn sort_and_dedup(&mut self) {
+        self.sort();
+        let mut parameters = mem::take(&mut self.parameters);
+        let pair = |it: &Parameter| (self.text(it.name), self.text(it.value));
+        parameters.dedup_by(|a, b| a.start_of_name == b.start_of_name && pair(a) == pair(b));
+        self.parameters = parameters;
+    }
+
+    /// Sorts the parameters by the bytes of name and value.
+    pub(crate) fn sort(&mut self) {
         let mut parameters = mem::take(&mut self.parameters);
         let pair = |it: &Parameter| (self.text(it.name), self.text(it.value));
         parameters.sort_unstable_by(|a, b| {
             a.start_of_name.cmp(&b.start_of_name).then_with(|| pair(a).cmp(&pair(b)))
         });
-        parameters.dedup_by(|a, b| a.start_of_name == b.start_of_name && pair(a) == pair(b));
         self.parameters = parameters;
     }
 

@@ -19,7 +19,7 @@ type Rule = (fn(&Scheme) -> bool, &'static str);
 
 /// The rules reject a declaration that seems to check something but does not, and a declaration by
 /// which one signature could be valid for two requests.
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 15] = [
     (
         |scheme| scheme.signs(Component::Time) && !scheme.has_time_in_head(),
         "the signed content has `Component::Time`, but no header has the timestamp; \
@@ -56,6 +56,16 @@ const RULES: [Rule; 13] = [
     (
         |scheme| scheme.signs(Component::Literal("")),
         "the signed content has an empty literal; remove it",
+    ),
+    (
+        |scheme| scheme.signs(Component::Secret) && !scheme.algorithm.is_plain_hash(),
+        "the signed content has `Component::Secret`, but only a plain hash has the secret there; \
+         remove it",
+    ),
+    (
+        |scheme| !scheme.signs(Component::Secret) && scheme.algorithm.is_plain_hash(),
+        "a plain hash without the secret proves nothing; \
+         add `Component::Secret` to the signed content",
     ),
     (
         Scheme::has_ambiguous_time,

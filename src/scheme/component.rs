@@ -1,5 +1,7 @@
 //! Components of the signed content, and the places of the signature and the timestamp.
 
+use crate::parse::encoding::Encoding;
+
 /// Component of the signed content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -32,6 +34,8 @@ pub enum Component {
     Path,
     /// The request query as received, without the `?`. It is empty if the request has no query.
     Query,
+    /// The secret itself, in a plain hash; see [`Scheme::plain_sha256`](crate::Scheme::plain_sha256).
+    Secret,
     /// The text of the timestamp as received. It is never formatted again from the parsed value.
     Time,
     /// The URL that the provider was given; see
@@ -51,11 +55,27 @@ pub enum DigestEncoding {
     Raw,
 }
 
+impl DigestEncoding {
+    /// Calls `visit` with a digest in this form.
+    pub(crate) fn write(self, digest: &[u8], visit: impl FnOnce(&[u8])) {
+        match self {
+            Self::Base64 => visit(Encoding::Base64.encode(digest).as_bytes()),
+            Self::Hex => visit(Encoding::Hex.encode(digest).as_bytes()),
+            Self::Raw => visit(digest),
+        }
+    }
+}
+
 impl Component {
     /// Returns `true` if this component covers the body.
     pub(crate) const fn is_body(self) -> bool {
         matches!(self, Self::Body | Self::BodySha256(_))
     }
+}
+
+/// Returns `true` if this component exists and does not mark the end of the one next to it.
+pub(crate) fn is_open(part: Option<&Component>) -> bool {
+    part.is_some_and(|part| !matches!(part, Component::Literal(_)))
 }
 
 /// Place of the signature.

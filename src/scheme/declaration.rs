@@ -76,26 +76,6 @@ pub struct Scheme {
 }
 
 impl Scheme {
-    /// Creates a scheme with an HMAC-SHA1 tag in this header.
-    pub const fn hmac_sha1(header: &'static str) -> Self {
-        Self::new(Algorithm::HmacSha1, header)
-    }
-
-    /// Creates a scheme with an HMAC-SHA256 tag in this header.
-    pub const fn hmac_sha256(header: &'static str) -> Self {
-        Self::new(Algorithm::HmacSha256, header)
-    }
-
-    /// Creates a scheme with an HMAC-SHA384 tag in this header.
-    pub const fn hmac_sha384(header: &'static str) -> Self {
-        Self::new(Algorithm::HmacSha384, header)
-    }
-
-    /// Creates a scheme with an HMAC-SHA512 tag in this header.
-    pub const fn hmac_sha512(header: &'static str) -> Self {
-        Self::new(Algorithm::HmacSha512, header)
-    }
-
     pub(crate) const fn new(algorithm: Algorithm, header: &'static str) -> Self {
         Self {
             defaults: VerifierDefaults::DEFAULT,
@@ -326,6 +306,14 @@ impl Scheme {
             Component::BodySha256(form) => Some(*form),
             _ => None,
         })
+    }
+
+    /// Returns `true` for a plain hash that anyone can extend, because no secret follows the body.
+    pub(crate) fn is_extendable(&self) -> bool {
+        let mut after_body = self.signed_content.iter().rev().take_while(|part| !part.is_body());
+        self.algorithm.is_plain_hash()
+            && self.signed_content.contains(&Component::Body)
+            && !after_body.any(|part| *part == Component::Secret)
     }
 
     pub(crate) fn signs_id(&self) -> bool {

@@ -143,6 +143,8 @@ const fn algorithm(algorithm: Algorithm) -> &'static str {
         Algorithm::HmacSha256 => "HMAC-SHA256",
         Algorithm::HmacSha384 => "HMAC-SHA384",
         Algorithm::HmacSha512 => "HMAC-SHA512",
+        Algorithm::PlainSha1 => "SHA-1, not an HMAC,",
+        Algorithm::PlainSha256 => "SHA-256, not an HMAC,",
         #[cfg(feature = "asymmetric")]
         Algorithm::Ed25519 => "Ed25519",
         #[cfg(feature = "asymmetric")]
@@ -216,6 +218,7 @@ const fn noun(component: Component) -> &'static str {
         Component::Method => "method",
         Component::Path => "path",
         Component::Query => "query",
+        Component::Secret => "secret",
         Component::Time => "time",
         Component::Url => "URL",
     }

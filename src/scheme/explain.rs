@@ -8,6 +8,7 @@ use crate::{
     crypto::{
         mac::{Algorithm, Mac},
         secret::Secret,
+        secret_hash::SecretHash,
     },
     outcome::{cause::Cause, explanation::Finding},
     parse::encoding::Encoding,
@@ -97,8 +98,15 @@ impl SchemeVerifier {
     }
 
     fn with_key(&self, key: &[u8]) -> Option<Self> {
-        let mac = Mac::new(self.0.scheme.algorithm, key)?;
-        Some(self.variant(|inner| inner.keys = Keys::Secret(vec![mac])))
+        let algorithm = self.0.scheme.algorithm;
+        let keys = match Mac::new(algorithm, key) {
+            Some(mac) => Keys::Secret(vec![mac]),
+            None => {
+                let key = Secret::from_bytes(key).ok()?;
+                Keys::Hashed(vec![SecretHash::new(algorithm, key)?])
+            }
+        };
+        Some(self.variant(|inner| inner.keys = keys))
     }
 
     /// Adds a clue for each secret that looks like another credential.
@@ -122,7 +130,7 @@ impl SchemeVerifier {
     }
 
     fn probe_known_keys(&self, probe: &mut Probe<'_>) {
-        if let Keys::Secret(_) = &self.0.keys {
+        if let Keys::Secret(_) | Keys::Hashed(_) = &self.0.keys {
             each_known_key(&mut |finding, key| {
                 if let Some(variant) = self.with_key(key) {
                     probe.verifier(finding, &variant);
@@ -225,13 +233,7 @@ impl SchemeVerifier {
         let keys = match &self.0.keys {
             Keys::Public(_) if other.algorithm != self.0.scheme.algorithm => return,
             keys @ Keys::Public(_) => keys.clone(),
-            Keys::Secret(_) => {
-                let macs = self.0.secrets.iter().filter_map(|secret: &Secret| {
-                    let key = other.secret_encoding.key(secret).ok()?;
-                    Mac::new(other.algorithm, key.expose())
-                });
-                Keys::Secret(macs.collect())
-            }
+            Keys::Secret(_) | Keys::Hashed(_) => Keys::derived(&other, self.0.secrets.iter()),
         };
         let variant = self.variant(|inner| (inner.scheme, inner.keys) = (other, keys));
         probe.verifier(finding, &variant);

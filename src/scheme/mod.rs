@@ -23,17 +23,20 @@ pub(crate) mod asymmetric;
 pub(crate) mod candidates;
 pub(crate) mod check;
 pub(crate) mod component;
+pub(crate) mod constructors;
 #[cfg(test)]
 #[cfg(feature = "sign")]
 mod cut_tests;
 pub(crate) mod declaration;
 pub(crate) mod describe;
+pub(crate) mod edges;
 #[cfg(feature = "explain")]
 pub(crate) mod explain;
 pub(crate) mod key;
 #[cfg(feature = "explain")]
 pub(crate) mod key_variants;
 pub(crate) mod keys;
+pub(crate) mod match_tags;
 pub(crate) mod public_url;
 pub(crate) mod signature;
 pub(crate) mod signature_format;

@@ -39,7 +39,7 @@ impl Scheme {
     /// signature, [`Malformed`](crate::RejectionKind::Malformed) if the text is malformed or has
     /// more than 16 signatures, and
     /// [`VerifierUnavailable`](crate::RejectionKind::VerifierUnavailable) if
-    /// [`verifier`](Self::verifier) would not accept the secrets, or if the scheme is asymmetric.
+    /// [`verifier`](Self::verifier) would not accept the secrets, or if the scheme is not an HMAC.
     pub fn check(
         &self,
         signature: impl AsRef<[u8]>,

@@ -4,6 +4,8 @@
 //! of variable length ends at the literal next to it, or at the first byte of the body that no URL
 //! has. Methods and timestamps have fixed forms.
 
+use std::ops::Range;
+
 use http::{Method, request::Parts};
 use sha2::{Digest, Sha256};
 
@@ -13,7 +15,11 @@ use crate::{
         headers::{optional, required},
         timestamp::{Timestamp, TimestampFormat},
     },
-    scheme::{component::Component, declaration::Scheme, public_url::PublicUrl, state::written},
+    scheme::{
+        component::{Component, is_open},
+        declaration::Scheme,
+        public_url::PublicUrl,
+    },
 };
 
 /// Components on one side of the body.
@@ -24,10 +30,11 @@ pub(crate) enum Side {
 }
 
 /// Neighbour of a component. Components of fixed form in between are ignored.
-enum Neighbour {
+pub(crate) enum Neighbour {
     Body,
     Literal(&'static [u8]),
-    /// The signed content ends there, or the body's digest follows, whose length is fixed.
+    /// The signed content ends there, or the body's digest follows, whose length is fixed, or the
+    /// secret, which the sender of another request does not know.
     End,
 }
 
@@ -57,6 +64,13 @@ pub(crate) struct Read<'a> {
     pub(crate) time: Option<&'a [u8]>,
 }
 
+/// A piece of the content of a plain hash.
+#[derive(Clone, Copy)]
+pub(crate) enum Piece<'a> {
+    Bytes(&'a [u8]),
+    Secret,
+}
+
 impl Scheme {
     /// Calls `sink` with the bytes of each component on this side of the body.
     #[inline]
@@ -66,24 +80,49 @@ impl Scheme {
         request: Signed<'_>,
         mut sink: impl FnMut(&[u8]),
     ) -> Result<(), Rejection> {
+        for at in self.places(side) {
+            self.part((at, &self.signed_content[at]), side, request, &mut sink)?;
+        }
+        Ok(())
+    }
+
+    /// Calls `sink` with the bytes of each component on this side of the body, and with the place
+    /// of the secret.
+    pub(crate) fn each_piece(
+        &self,
+        side: Side,
+        request: Signed<'_>,
+        sink: &mut dyn FnMut(Piece<'_>),
+    ) -> Result<(), Rejection> {
+        for at in self.places(side) {
+            match &self.signed_content[at] {
+                Component::Secret => sink(Piece::Secret),
+                part => {
+                    let mut sink = |bytes: &[u8]| sink(Piece::Bytes(bytes));
+                    self.part((at, part), side, request, &mut sink)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the indexes of the components on this side of the body.
+    #[inline]
+    fn places(&self, side: Side) -> Range<usize> {
         let content = self.signed_content;
         let body = content.iter().position(|part| part.is_body());
-        let parts = match (body, side) {
+        match (body, side) {
             (Some(body), Side::BeforeBody) => 0..body,
             (Some(body), Side::AfterBody) => body + 1..content.len(),
             (None, Side::BeforeBody) => 0..content.len(),
             (None, Side::AfterBody) => 0..0,
-        };
-        for at in parts {
-            self.part((at, &content[at]), side, request, &mut sink)?;
         }
-        Ok(())
     }
 
     /// Calls `sink` with the signed form of this body: itself, or its digest.
     pub(crate) fn each_body_part(&self, body: &[u8], sink: impl FnOnce(&[u8])) {
         match self.body_digest() {
-            Some(form) => written(&Sha256::digest(body), form, sink),
+            Some(form) => form.write(&Sha256::digest(body), sink),
             None => sink(body),
         }
     }
@@ -98,7 +137,7 @@ impl Scheme {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Rejection> {
         match *part {
-            Component::Body | Component::BodySha256(_) => {}
+            Component::Body | Component::BodySha256(_) | Component::Secret => {}
             Component::Header(name) => {
                 let value = required(head, name)?;
                 self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
@@ -222,7 +261,7 @@ impl Scheme {
         let mut free = 0;
         for (at, part) in self.signed_content.iter().enumerate() {
             match part {
-                Component::Literal(_) | Component::Body => free = 0,
+                Component::Literal(_) | Component::Body | Component::Secret => free = 0,
                 part => free += usize::from(self.is_free(at, *part, url)),
             }
             if free > 1 {
@@ -264,7 +303,8 @@ impl Scheme {
             | Component::BodySha256(_)
             | Component::HttpDate(_)
             | Component::Literal(_)
-            | Component::Method => false,
+            | Component::Method
+            | Component::Secret => false,
         }
     }
 
@@ -275,10 +315,10 @@ impl Scheme {
     }
 
     /// Returns the neighbour that ends the component at this index, in the direction of the body.
-    fn neighbour(&self, side: Side, at: usize) -> Neighbour {
+    pub(crate) fn neighbour(&self, side: Side, at: usize) -> Neighbour {
         let ends = |part: &Component| match part {
             Component::Body => Some(Neighbour::Body),
-            Component::BodySha256(_) => Some(Neighbour::End),
+            Component::BodySha256(_) | Component::Secret => Some(Neighbour::End),
             Component::Literal(text) => Some(Neighbour::Literal(text.as_bytes())),
             _ => None,
         };
@@ -287,78 +327,6 @@ impl Scheme {
             Side::AfterBody => self.signed_content.iter().take(at).rev().find_map(ends),
         };
         found.unwrap_or(Neighbour::End)
-    }
-
-    /// Returns `true` if this text cannot be split between the timestamp and a component next to
-    /// it.
-    ///
-    /// Where a neighbour is not a literal and could be digits, a number of seconds or milliseconds
-    /// must have as many digits as all timestamps of the present.
-    fn has_fixed_length(&self, at: usize, text: &[u8]) -> bool {
-        let len = match self.time {
-            Some((_, TimestampFormat::UnixSeconds)) => 10,
-            Some((_, TimestampFormat::UnixMillis)) => 13,
-            _ => return true,
-        };
-        let before = at.checked_sub(1).and_then(|before| self.signed_content.get(before));
-        text.len() == len || !is_open(before) && !is_open(self.signed_content.get(at + 1))
-    }
-
-    /// Checks a URL like [`check_end`](Self::check_end).
-    ///
-    /// A URL after the body begins with its scheme, so a literal in the URL could be the end of the
-    /// body only if another URL follows the literal.
-    fn check_url(&self, side: Side, at: usize, target: &str) -> Option<()> {
-        let (Side::AfterBody, Neighbour::Literal(literal)) = (side, self.neighbour(side, at))
-        else {
-            return self.check_end(side, at, target.as_bytes());
-        };
-        let mut ends =
-            (0..target.len()).filter_map(|at| target.as_bytes().get(at..)?.strip_prefix(literal));
-        // The scheme can be in capitals, because a base keeps its case.
-        let is = |rest: &[u8], scheme: &[u8]| {
-            rest.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        };
-        let is_ambiguous = ends.any(|rest| is(rest, b"http") || is(rest, b"ws"));
-        (!is_ambiguous).then_some(())
-    }
-
-    /// Checks that the end of this value is unambiguous, and returns `None` otherwise.
-    ///
-    /// `a.b` + `.` + `c` and `a` + `.` + `b.c` would have the same signature. The body can contain
-    /// any literal, so a component before it ends at the first occurrence of the literal after the
-    /// component. A component after the body begins at the last occurrence of the literal before
-    /// it.
-    fn check_end(&self, side: Side, at: usize, value: &[u8]) -> Option<()> {
-        let literal = match self.neighbour(side, at) {
-            Neighbour::Literal(literal) => literal,
-            Neighbour::Body => return value.iter().all(is_url_byte).then_some(()),
-            Neighbour::End => return Some(()),
-        };
-        let is_ambiguous = match (literal, side) {
-            ([byte], _) => value.contains(byte),
-            (_, Side::BeforeBody) => (0..value.len())
-                .any(|at| value[at..].iter().chain(literal).take(literal.len()).eq(literal)),
-            (_, Side::AfterBody) => (1..=value.len())
-                .any(|at| literal.iter().chain(value).skip(at).take(literal.len()).eq(literal)),
-        };
-        (!is_ambiguous).then_some(())
-    }
-}
-
-impl Scheme {
-    /// Returns `true` if the edge of a body could be a part of the component next to it.
-    ///
-    /// `from_edge` yields the bytes of the body from that edge. The edge is ambiguous if its first
-    /// byte is one that a URL has. For a provider that takes any body, a document must follow as
-    /// well.
-    pub(crate) fn is_cut<'a>(&self, from_edge: impl Iterator<Item = &'a u8> + Clone) -> bool {
-        if !from_edge.clone().next().is_some_and(is_url_byte) {
-            return false;
-        }
-        let mut after_url = from_edge.skip_while(|byte| is_url_byte(byte));
-        let next = after_url.find(|byte| !b"\t\r\n".contains(byte));
-        !self.takes_any_body || next.is_some_and(|byte| b"{}[]<>\"".contains(byte))
     }
 }
 
@@ -373,15 +341,4 @@ fn host(head: &Parts) -> Result<&[u8], Rejection> {
         (Some(host), _) | (None, Some(host)) => Ok(host),
         (None, None) => Err(Rejection::missing("host")),
     }
-}
-
-/// Returns `true` if this component exists and does not mark the end of the one next to it.
-fn is_open(part: Option<&Component>) -> bool {
-    part.is_some_and(|part| !matches!(part, Component::Literal(_)))
-}
-
-/// Returns `true` if a URL can have this byte unescaped. Brackets are left out: only the address of
-/// a host has them.
-fn is_url_byte(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=%".contains(byte)
 }

@@ -5,9 +5,11 @@ use std::{fmt, mem};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    crypto::mac::Mac,
-    parse::{encoding::Encoding, tolerance::SignedTime},
-    scheme::{asymmetric::Content, candidates::Received, component::DigestEncoding},
+    crypto::{mac::Mac, secret_hash::SecretHash},
+    parse::tolerance::SignedTime,
+    scheme::{
+        asymmetric::Content, candidates::Received, component::DigestEncoding, signed_content::Piece,
+    },
 };
 
 /// State of a verification, from the head to the end of the body.
@@ -27,6 +29,8 @@ pub(crate) enum Signed {
     Keyed(Mac),
     /// Boxed, because the states of all other schemes would carry its size.
     Plain(Box<Content>),
+    /// The plain hashes with all secrets.
+    Hashed(Vec<SecretHash>),
     /// The body's digest is signed in place of the body. Boxed for the same reason.
     Digested(Box<Digested>),
 }
@@ -38,21 +42,23 @@ pub(crate) struct Digested {
     form: DigestEncoding,
 }
 
-/// Calls `visit` with a digest in this form.
-pub(crate) fn written(digest: &[u8], form: DigestEncoding, visit: impl FnOnce(&[u8])) {
-    match form {
-        DigestEncoding::Base64 => visit(Encoding::Base64.encode(digest).as_bytes()),
-        DigestEncoding::Hex => visit(Encoding::Hex.encode(digest).as_bytes()),
-        DigestEncoding::Raw => visit(digest),
-    }
-}
-
 impl SchemeState {
     pub(crate) fn before_body(&mut self, bytes: &[u8]) {
         match &mut self.signed {
-            Signed::Keyed(_) => self.body(bytes),
+            Signed::Keyed(_) | Signed::Hashed(_) => self.body(bytes),
             Signed::Plain(content) => content.before_body(bytes),
             Signed::Finished | Signed::Digested(_) => {}
+        }
+    }
+
+    /// Adds a piece of the content of plain hashes.
+    pub(crate) fn piece(&mut self, piece: Piece<'_>) {
+        match (&mut self.signed, piece) {
+            (Signed::Hashed(hashes), Piece::Secret) => {
+                hashes.iter_mut().for_each(SecretHash::update_with_secret);
+            }
+            (_, Piece::Bytes(bytes)) => self.before_body(bytes),
+            (_, Piece::Secret) => {}
         }
     }
 
@@ -72,7 +78,7 @@ impl SchemeState {
         if let Signed::Digested(digested) = mem::replace(&mut self.signed, Signed::Finished) {
             let Digested { before, sha256, form } = *digested;
             self.signed = before;
-            written(&sha256.finalize(), form, |bytes| self.before_body(bytes));
+            form.write(&sha256.finalize(), |bytes| self.before_body(bytes));
         }
         true
     }
@@ -84,6 +90,7 @@ impl SchemeState {
                 self.rest.iter_mut().for_each(|mac| mac.update(chunk));
             }
             Signed::Plain(content) => content.body(chunk),
+            Signed::Hashed(hashes) => hashes.iter_mut().for_each(|hash| hash.update(chunk)),
             Signed::Digested(digested) => digested.sha256.update(chunk),
             Signed::Finished => {}
         }

@@ -1,17 +1,14 @@
 //! Verification of requests by a declared scheme.
 
-use std::{iter, mem};
+use std::mem;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
-use subtle::Choice;
 
 use crate::{
-    crypto::mac::{KeyMatch, Mac, Tag},
-    error::MAX_SECRETS,
+    crypto::{mac::Tag, secret_hash::SecretHash},
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     scheme::{
-        candidates::Received,
         component::Component,
         signed_content::{self, Read, Side},
         state::{SchemeState, Signed},
@@ -64,12 +61,17 @@ impl Verifier for SchemeVerifier {
             Keys::Public(keys) => {
                 (Signed::Plain(Box::new(keys.content(scheme.algorithm))), Vec::new())
             }
+            Keys::Hashed(hashes) => (Signed::Hashed(hashes.clone()), Vec::new()),
         };
         // Nothing is dropped then, so the state is built where it stays.
         *state = None;
         let state = state.insert(SchemeState { signed, rest, received, time });
         let read = Read { id, time: text };
-        inner.each_part(Side::BeforeBody, head, read, |bytes| state.before_body(bytes))?;
+        if let Keys::Hashed(_) = inner.keys {
+            inner.each_piece(Side::BeforeBody, head, read, state)?;
+        } else {
+            inner.each_part(Side::BeforeBody, head, read, |bytes| state.before_body(bytes))?;
+        }
         if let Some(form) = scheme.body_digest() {
             state.digest_body(form);
         }
@@ -170,7 +172,10 @@ impl Inner {
         let is_empty = before && after && body.is_empty();
         let is_cut = is_empty
             || before && self.scheme.is_cut(body.iter())
-            || after && self.scheme.is_cut(body.iter().rev());
+            || after && self.scheme.is_cut(body.iter().rev())
+            // Whoever extends a hash adds a byte 0x80 after the authentic content. UTF-8 has no such
+            // byte after a complete character.
+            || self.scheme.is_extendable() && std::str::from_utf8(body).is_err();
         if is_cut { Err(Rejection::malformed_in(Field::Body)) } else { Ok(()) }
     }
 
@@ -200,6 +205,16 @@ impl Inner {
                         let (key_index, of_content) = matched?;
                         *tag = of_content;
                         Ok(key_index)
+                    }
+                    _ => Err(Rejection::mismatch()),
+                }
+            }
+            (Signed::Hashed(_), Keys::Hashed(_)) => {
+                self.each_piece(Side::AfterBody, head, Read::default(), state)?;
+                match mem::replace(&mut state.signed, Signed::Finished) {
+                    Signed::Hashed(hashes) => {
+                        let tags: Vec<_> = hashes.into_iter().map(SecretHash::finalize).collect();
+                        self.match_each(&tags, head, tag)
                     }
                     _ => Err(Rejection::mismatch()),
                 }
@@ -239,7 +254,9 @@ impl Inner {
         let [signature, name] = [scheme.signature_name(), scheme.delivery_id.unwrap_or("")];
         let sender = match (sender, keys) {
             (_, Keys::Public(keys)) => keys.oldest(),
-            (sender, Keys::Secret(_)) => sender.as_ref().map_or(&[][..], Tag::as_bytes),
+            (sender, Keys::Secret(_) | Keys::Hashed(_)) => {
+                sender.as_ref().map_or(&[][..], Tag::as_bytes)
+            }
         };
         [signature.as_bytes(), name.as_bytes(), sender, id].join(&0)
     }
@@ -264,61 +281,6 @@ impl Inner {
         self.scheme.each_body_part(body, |bytes| mac.update(bytes));
         self.each_part(Side::AfterBody, head, Read::default(), |bytes| mac.update(bytes)).ok()?;
         Some(mac.finalize())
-    }
-
-    /// Returns the index of the first secret that made a signature, and writes the tag under the
-    /// oldest secret.
-    ///
-    /// A rotation does not change that tag until the oldest secret is removed. Every tag is compared
-    /// with every candidate.
-    fn match_tags(
-        &self,
-        state: &mut SchemeState,
-        head: &Parts,
-        oldest: &mut Tag,
-    ) -> Result<usize, Rejection> {
-        let Signed::Keyed(first) = mem::replace(&mut state.signed, Signed::Finished) else {
-            return Err(Rejection::mismatch());
-        };
-        let rest = mem::take(&mut state.rest);
-        let Received::One(candidate) = &state.received else {
-            return self.match_several((first, rest), head, oldest);
-        };
-        let candidate = &candidate[..self.scheme.algorithm.tag_len()];
-        let mut matched = KeyMatch::new();
-        first.finalize_into(oldest);
-        matched.add(0, oldest.matches(candidate));
-        for (index, mac) in rest.into_iter().enumerate() {
-            mac.finalize_into(oldest);
-            matched.add(1 + index, oldest.matches(candidate));
-        }
-        matched.accepted()
-    }
-
-    /// Does the same for candidates that are read again. Each is decoded once for all secrets.
-    fn match_several(
-        &self,
-        (first, rest): (Mac, Vec<Mac>),
-        head: &Parts,
-        oldest: &mut Tag,
-    ) -> Result<usize, Rejection> {
-        let first = first.finalize();
-        let rest: Vec<Tag> = rest.into_iter().map(Mac::finalize).collect();
-        let mut matches = [Choice::from(0); MAX_SECRETS];
-        self.scheme.each_candidate(head, &mut |candidate| {
-            if let Some(candidate) = candidate {
-                for (is_match, tag) in matches.iter_mut().zip(iter::once(&first).chain(&rest)) {
-                    *is_match |= tag.matches(candidate);
-                }
-            }
-            Ok(())
-        })?;
-        let mut matched = KeyMatch::new();
-        for (index, is_match) in matches.into_iter().take(1 + rest.len()).enumerate() {
-            matched.add(index, is_match);
-        }
-        *oldest = rest.last().copied().unwrap_or(first);
-        matched.accepted()
     }
 
     /// Returns the response to a signed challenge. It is not inlined: its temporaries would enlarge the
@@ -354,6 +316,19 @@ impl Inner {
             Some(url) if is_mismatch => rejection.with_signed_url(url),
             _ => rejection,
         }
+    }
+
+    /// Adds each component on this side of the body to the plain hashes.
+    #[cold]
+    fn each_piece(
+        &self,
+        side: Side,
+        head: &Parts,
+        read: Read<'_>,
+        state: &mut SchemeState,
+    ) -> Result<(), Rejection> {
+        let request = signed_content::Signed { head, url: self.url.as_ref(), read };
+        self.scheme.each_piece(side, request, &mut |piece| state.piece(piece))
     }
 
     /// Calls `sink` with the bytes of each component on this side of the body.

@@ -8,8 +8,9 @@ use http::request::Parts;
 use crate::crypto::public_key::PublicKey;
 use crate::{
     crypto::{
-        mac::{Mac, Tag},
+        mac::{Algorithm, Mac, Tag},
         secret::Secret,
+        secret_hash::SecretHash,
         secrets::{Secrets, each},
     },
     error::ConfigError,
@@ -57,13 +58,45 @@ pub(crate) enum Keys {
     /// MACs that already have their key and are cloned for each request. This saves two
     /// compressions of the hash function.
     Secret(Vec<Mac>),
+    /// Secrets of plain hashes.
+    Hashed(Vec<SecretHash>),
 }
 
 impl Keys {
-    /// Returns the MACs with their keys, or an empty slice for public keys, which cannot sign.
+    /// Creates an empty set for secrets.
+    fn none(algorithm: Algorithm) -> Self {
+        if algorithm.is_plain_hash() { Self::Hashed(Vec::new()) } else { Self::Secret(Vec::new()) }
+    }
+
+    /// Adds the key of a secret.
+    pub(crate) fn push(&mut self, algorithm: Algorithm, key: Secret) -> Result<(), ConfigError> {
+        match self {
+            Self::Public(_) => return Err(TAKES_PUBLIC_KEY),
+            Self::Secret(macs) => {
+                macs.push(Mac::new(algorithm, key.expose()).ok_or(TAKES_PUBLIC_KEY)?);
+            }
+            Self::Hashed(hashes) => {
+                hashes.push(SecretHash::new(algorithm, key).ok_or(TAKES_PUBLIC_KEY)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates a set of the keys that a scheme derives from these secrets, as far as it can.
+    #[cfg(feature = "explain")]
+    pub(crate) fn derived<'a>(scheme: &Scheme, secrets: impl Iterator<Item = &'a Secret>) -> Self {
+        let mut keys = Self::none(scheme.algorithm);
+        for secret in secrets {
+            let key = scheme.secret_encoding.key(secret);
+            let _ = key.and_then(|key| keys.push(scheme.algorithm, key));
+        }
+        keys
+    }
+
+    /// Returns the MACs with their keys, or an empty slice for other keys.
     pub(crate) fn macs(&self) -> &[Mac] {
         match self {
-            Self::Public(_) => &[],
+            Self::Public(_) | Self::Hashed(_) => &[],
             Self::Secret(macs) => macs,
         }
     }
@@ -121,7 +154,7 @@ impl SchemeVerifier {
         secrets: Secrets,
         url: Option<PublicUrl>,
     ) -> Result<Self, ConfigError> {
-        let mut verifier = Self::without_keys(scheme, Keys::Secret(Vec::new()), url)?;
+        let mut verifier = Self::without_keys(scheme, Keys::none(scheme.algorithm), url)?;
         each(&scheme.check_secrets(secrets, 0)?, |secret| verifier.add_secret(secret))?;
         Ok(verifier)
     }
@@ -141,7 +174,11 @@ impl SchemeVerifier {
         let open_sides = scheme.open_sides(url.as_ref());
         let family = |family: &Scheme| {
             let alone = Scheme { families: &[], legacy: &[], ..*family };
-            Self::without_keys(alone, keys.clone(), url.clone())
+            let keys = match &keys {
+                Keys::Public(_) => keys.clone(),
+                Keys::Secret(_) | Keys::Hashed(_) => Keys::none(family.algorithm),
+            };
+            Self::without_keys(alone, keys, url.clone())
         };
         let families = scheme.families.iter().map(family).collect::<Result<_, _>>()?;
         let legacy = scheme.legacy.first().map(family).transpose()?;
@@ -169,17 +206,14 @@ impl SchemeVerifier {
         inner.secrets.push(secret.clone());
         let Inner { scheme, keys, families, legacy, sender, .. } = inner;
         families.iter_mut().chain(legacy).try_for_each(|other| other.add_secret(secret))?;
-        let Keys::Secret(macs) = keys else { return Err(TAKES_PUBLIC_KEY) };
         let key = scheme.secret_encoding.key(secret)?;
-        let mac = Mac::new(scheme.algorithm, key.expose()).ok_or(TAKES_PUBLIC_KEY)?;
         // Only schemes without a name need the tag: a lookup creates a verifier for each request.
         *sender = scheme.numbers_without_a_name().then(|| {
-            let mut mac = mac.clone();
+            let mut mac = Mac::hmac_sha256(key.expose());
             mac.update(b"tower-webhook sender");
             mac.finalize()
         });
-        macs.push(mac);
-        Ok(())
+        keys.push(scheme.algorithm, key)
     }
 
     /// Calls `change` with the keys of each family, of the legacy scheme, and of the scheme itself.
@@ -245,7 +279,7 @@ impl SchemeVerifier {
 
     fn add_key(&mut self, key: &PublicKey) -> Result<(), ConfigError> {
         self.each_keys_mut(&|scheme, keys| match keys {
-            Keys::Public(keys) if Mac::new(scheme.algorithm, b"").is_none() => {
+            Keys::Public(keys) if scheme.algorithm.takes_public_key() => {
                 keys.push(scheme.algorithm, key.clone())
             }
             _ => Err(ConfigError::SchemeInvalid {
@@ -262,6 +296,7 @@ impl fmt::Debug for SchemeVerifier {
         debug.field("scheme", &self.0.scheme);
         match &self.0.keys {
             Keys::Secret(macs) => debug.field("secrets", &macs.len()),
+            Keys::Hashed(hashes) => debug.field("secrets", &hashes.len()),
             Keys::Public(keys) => debug.field("public_keys", &keys.len()),
         };
         debug.field("url", &self.0.url).finish()

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Uri, request::Parts};
 
 use crate::{
-    crypto::mac::Tag,
+    crypto::{mac::Tag, secret_hash::SecretHash},
     outcome::{field::Field, rejection::Rejection},
     parse::timestamp::TimestampFormat,
     scheme::{
         component::{Component, SignatureSource, TimestampSource},
         declaration::Scheme,
-        signed_content::{Read, Side},
-        verifier::SchemeVerifier,
+        signed_content::{Piece, Read, Side, Signed},
+        verifier::{Keys, SchemeVerifier},
     },
     sign::sign::{Sign, Signing},
 };
@@ -114,19 +114,30 @@ impl SchemeVerifier {
     ///
     /// Returns a [`Rejection`] if a part of the content is missing or malformed.
     fn content(&self, head: &Parts, body: &[u8]) -> Result<Vec<u8>, Rejection> {
+        let scheme = &self.0.scheme;
+        let secret = match &self.0.keys {
+            Keys::Hashed(hashes) => hashes.first().map_or(&[][..], SecretHash::secret),
+            Keys::Public(_) | Keys::Secret(_) => &[],
+        };
+        let request = Signed { head, url: self.0.url.as_ref(), read: Read::default() };
         let mut content = Vec::new();
-        self.0.each_part(Side::BeforeBody, head, Read::default(), |bytes| {
-            content.extend_from_slice(bytes)
-        })?;
-        self.0.scheme.each_body_part(body, |bytes| content.extend_from_slice(bytes));
-        self.0.each_part(Side::AfterBody, head, Read::default(), |bytes| {
-            content.extend_from_slice(bytes)
-        })?;
+        let mut add = |piece: Piece<'_>| match piece {
+            Piece::Bytes(bytes) => content.extend_from_slice(bytes),
+            Piece::Secret => content.extend_from_slice(secret),
+        };
+        scheme.each_piece(Side::BeforeBody, request, &mut add)?;
+        scheme.each_body_part(body, |bytes| add(Piece::Bytes(bytes)));
+        scheme.each_piece(Side::AfterBody, request, &mut add)?;
         Ok(content)
     }
 
     /// Returns the tag of this content under the first secret, or `None` for a public key.
     pub(crate) fn tag(&self, content: &[u8]) -> Option<Tag> {
+        if let Keys::Hashed(hashes) = &self.0.keys {
+            let mut hash = hashes.first()?.clone();
+            hash.update(content);
+            return Some(hash.finalize());
+        }
         let mut mac = self.0.keys.macs().first()?.clone();
         mac.update(content);
         Some(mac.finalize())

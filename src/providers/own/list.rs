@@ -37,8 +37,9 @@ types! {
     discord::Discord,
     flutterwave::Flutterwave,
     gitlab::GitLab with GitLabState,
-    hubspot::HubSpot,
+    hubspot::HubSpot with HubSpotState,
     mailgun::Mailgun,
+    mandrill::Mandrill also ["Mailchimp Transactional", "Mailchimp"],
     basic_auth::Mailjet,
     meta::Meta also [
         "WhatsApp",
@@ -50,6 +51,7 @@ types! {
     ],
     microsoft_graph::MicrosoftGraph also ["Outlook", "OneDrive", "Microsoft 365"] search ["office365"],
     persona::Persona with PersonaState,
+    plivo::Plivo,
     basic_auth::Postmark,
     keyring::Pusher,
     #[cfg(feature = "asymmetric")]

@@ -31,6 +31,7 @@ pub(crate) const NOW: u64 = 1_700_000_000;
 /// With every field that a provider signs a time in.
 const BODY: &str = r#"{"id":"evt_1","webhookTimestamp":1700000000000,"note":"caf\u00e9"}"#;
 const FORM: &str = "Body=hello&From=alice&To=bob";
+const EVENTS: &str = r#"mandrill_events=[{"a":1}]"#;
 pub(crate) const KEY: &[u8] = b"a key of 32 bytes for the tests!";
 const OTHER: &[u8] = b"another key that nobody signs with";
 
@@ -53,6 +54,14 @@ pub(crate) fn declared_verifier(scheme: &Scheme, key: &[u8]) -> Timed<SchemeVeri
 
 fn request(body: &'static str) -> Request<Bytes> {
     Request::post("/hook").body(Bytes::from(body)).unwrap()
+}
+
+const FORM_TYPE: &str = "application/x-www-form-urlencoded";
+
+fn form(body: &'static str) -> Request<Bytes> {
+    let mut form = request(body);
+    form.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORM_TYPE));
+    form
 }
 
 /// A provider, and a request that it has signed.
@@ -128,13 +137,16 @@ fn a_provider_that_is_named_signs_what_it_verifies() {
         let named = verifier(provider, KEY, NOW);
         let bodies = match name {
             "mailgun" => [r#"{"event-data":{}}"#, r#"{"event-data":{"event":"opened"}}"#],
+            "mandrill" => [EVENTS, "mandrill_events=[]"],
+            "plivo" => [FORM, "Body=hi"],
             "microsoft_graph" => [r#"{"value":[{}]}"#, r#"{"value":[{"id":"1"},{"id":"2"}]}"#],
             _ => [BODY, r#"{"id":"evt_2","webhookTimestamp":1700000000000}"#],
         };
         for body in bodies {
             let mut request = request(body);
-            let media_type = HeaderValue::from_static("application/json");
-            request.headers_mut().insert(CONTENT_TYPE, media_type);
+            let is_form = ["mandrill", "plivo"].contains(&name);
+            let media_type = if is_form { FORM_TYPE } else { "application/json" };
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
             let request = signed_by(provider, &named, request);
             let (head, body) = request.into_parts();
             verify(&named, &head, &body).unwrap_or_else(|why| panic!("{name}: {why}"));
@@ -222,16 +234,15 @@ impl Trial {
             // Their proof stands in the body: see the trials of their own.
             "mailgun" | "microsoft_graph" => vec![],
             "twilio" => {
-                let mut form = request(FORM);
-                let media_type = HeaderValue::from_static("application/x-www-form-urlencoded");
-                form.headers_mut().insert(CONTENT_TYPE, media_type);
-                let ways = [("form", form), ("JSON", request(BODY))];
+                let ways = [("form", form(FORM)), ("JSON", request(BODY))];
                 let trials = ways.map(|(way, request)| {
                     let trial = Self::by(provider, &own, request);
                     Self { name: format!("{}, {way}", trial.name), ..trial }
                 });
                 trials.into()
             }
+            "mandrill" => vec![Self::by(provider, &own, form(EVENTS))],
+            "plivo" => vec![Self::by(provider, &own, form(FORM))],
             _ => vec![Self::signed(provider, &own, signed_by(provider, &own, request(BODY)))],
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod conformance;
 pub(crate) mod deliveries;
 pub(crate) mod exchange;
 pub(crate) mod facts;
+pub(crate) mod forms;
 pub(crate) mod mailgun;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart;

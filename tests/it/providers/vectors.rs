@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use serde::Deserialize;
 use tower_webhook::{
     ConfigError, PublicUrl, Scheme, Secret, SignatureLayer, Verifier,
-    providers::{self, BoxVerifier, Meta, Provider, Twilio},
+    providers::{self, BoxVerifier, HubSpot, Meta, Plivo, Provider, Twilio},
     scheme::{Encoding, SignatureFormat},
     verifier::any_of,
 };
@@ -274,6 +274,18 @@ impl Vector {
         }
     }
 
+    async fn run_older_hubspot(&self, secret: Secret) {
+        let hubspot = HubSpot::new(secret, PublicUrl::fixed(&self.url).unwrap()).unwrap();
+        let [other, switched_on] = match self.optional.as_deref() {
+            Some("accept-v1") => [hubspot.clone().accept_v2(), hubspot.clone().accept_v1()],
+            Some("accept-v2") => [hubspot.clone().accept_v1(), hubspot.clone().accept_v2()],
+            other => panic!("{other:?}"),
+        };
+        self.run("switched off", hubspot, "/", false).await;
+        self.run("the other one", other, "/", false).await;
+        self.run("switched on", switched_on, "/", self.valid).await;
+    }
+
     async fn run_handshake(&self, token: Secret) {
         let (name, expect) = (self.name(), self.expect.as_ref().unwrap());
         let meta = Meta::new("app secret").unwrap().verify_token(token).unwrap();
@@ -300,6 +312,12 @@ impl Vector {
                 self.run("", Meta::new(secret).unwrap().accept_legacy_sha1(), "/", expected).await;
             }
             ("twilio", _) => self.run_twilio(secret).await,
+            ("plivo", _) if self.optional.is_some() => {
+                let plivo = Plivo::new(secret, PublicUrl::fixed(&self.url).unwrap()).unwrap();
+                self.run("switched off", plivo.clone(), "/", false).await;
+                self.run("switched on", plivo.accept_v2(), "/", self.valid).await;
+            }
+            ("hubspot", _) if self.optional.is_some() => self.run_older_hubspot(secret).await,
             (name, None) => match providers::by_name(name) {
                 Ok(provider) => self.run_provider(provider, secret).await,
                 Err(_) => self.run_scheme(secret).await,

@@ -1,0 +1,77 @@
+//! A plain hash of a message that contains the secret.
+
+use std::fmt;
+
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use crate::crypto::{
+    mac::{Algorithm, Tag},
+    secret::Secret,
+};
+
+/// Plain hash of a message with the secret in it, and possibly the beginning of the message.
+///
+/// It is a type of its own, because it is no MAC: if the secret stands before all text of the
+/// sender, anyone who has a hash can compute that of a longer message.
+#[derive(Clone)]
+pub(crate) struct SecretHash {
+    secret: Secret,
+    hash: Hash,
+}
+
+#[derive(Clone)]
+enum Hash {
+    Sha1(Sha1),
+    Sha256(Sha256),
+}
+
+impl Hash {
+    fn new(algorithm: Algorithm) -> Option<Self> {
+        match algorithm {
+            Algorithm::PlainSha1 => Some(Self::Sha1(Sha1::new())),
+            Algorithm::PlainSha256 => Some(Self::Sha256(Sha256::new())),
+            _ => None,
+        }
+    }
+}
+
+impl SecretHash {
+    /// Creates a hash, or returns `None` for an algorithm that is no plain hash.
+    pub(crate) fn new(algorithm: Algorithm, secret: Secret) -> Option<Self> {
+        Some(Self { secret, hash: Hash::new(algorithm)? })
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match &mut self.hash {
+            Hash::Sha1(hash) => hash.update(bytes),
+            Hash::Sha256(hash) => hash.update(bytes),
+        }
+    }
+
+    /// Adds the secret, in its place in the message.
+    pub(crate) fn update_with_secret(&mut self) {
+        match &mut self.hash {
+            Hash::Sha1(hash) => hash.update(self.secret.expose()),
+            Hash::Sha256(hash) => hash.update(self.secret.expose()),
+        }
+    }
+
+    #[cfg(feature = "sign")]
+    pub(crate) fn secret(&self) -> &[u8] {
+        self.secret.expose()
+    }
+
+    pub(crate) fn finalize(self) -> Tag {
+        match self.hash {
+            Hash::Sha1(hash) => Tag::new(&hash.finalize()),
+            Hash::Sha256(hash) => Tag::new(&hash.finalize()),
+        }
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash([redacted])")
+    }
+}
