@@ -203,6 +203,39 @@ providers! {
         .provider("heroku")
         .encoding(Encoding::Base64);
 
+    /// This type verifies `v0`, which covers the time and the body. For Coinbase, use
+    /// [`CoinbaseCdp`](crate::providers::CoinbaseCdp).
+    ///
+    /// # Secret
+    ///
+    /// Each subscription has its own secret. The application secret is an API token, not the secret.
+    /// ([Hook0](https://github.com/hook0/hook0/blob/86a9d665080c89ba6f9c7b9de0cb50d72a406125/documentation/concepts/subscriptions.md))
+    ///
+    /// # Settings
+    ///
+    /// **By default, Hook0 sends only `v1`, and this type rejects it.** Set
+    /// `ENABLED_SIGNATURE_VERSIONS=v0,v1` for the output worker of your Hook0 server. The name of the
+    /// header can also be changed there. Declare a [`Scheme`] for another name.
+    /// ([Hook0](https://github.com/hook0/hook0/blob/86a9d665080c89ba6f9c7b9de0cb50d72a406125/output-worker/src/main.rs))
+    ///
+    /// # Not covered
+    ///
+    /// Requests with `v1` alone. It also covers the headers that `h` names.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor vector: the tests in `output-worker/src/work.rs` of hook0/hook0 @86a9d66.
+    Hook0(timed) = Scheme::hmac_sha256("x-hook0-signature")
+        .provider("hook0")
+        .signature_format(SignatureFormat::pairs("t", "v0"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
+        .delivery_id("x-event-id"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(8 * DAY, "https://github.com/hook0/hook0/blob/86a9d665080c89ba6f9c7b9de0cb50d72a406125/documentation/explanation/webhook-retry-logic.md")
+            .signs_anew(true, "https://github.com/hook0/hook0/blob/86a9d665080c89ba6f9c7b9de0cb50d72a406125/output-worker/src/work.rs")
+            .window(5 * MINUTE, "https://github.com/hook0/hook0/blob/86a9d665080c89ba6f9c7b9de0cb50d72a406125/clients/rust/src/lib.rs");
+
     /// # Evidence
     ///
     /// **Second-hand**: Hookdeck's webhook skills.

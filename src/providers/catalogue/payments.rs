@@ -152,28 +152,41 @@ providers! {
         DeliveryPolicy::UNKNOWN
             .known_by("id", "https://www.checkout.com/docs/developer-resources/webhooks/manage-webhooks/set-up-your-webhook-receiver");
 
+    /// This type verifies `v0`, which covers the time and the body. The header also has `h` and
+    /// `v1`, which covers the headers that `h` names. Coinbase recommends `v0` unless you need
+    /// those headers (<https://docs.cdp.coinbase.com/webhooks/verify-signatures>).
+    ///
+    /// # Secret
+    ///
+    /// Create a webhook subscription through the API. The response contains the secret in `secret`.
+    /// Each subscription has its own secret.
+    /// ([Coinbase](https://docs.cdp.coinbase.com/webhooks/verify-signatures.md))
+    ///
+    /// # Not covered
+    ///
+    /// Requests with `v1` alone. Coinbase's pages about
+    /// [transfers](https://docs.cdp.coinbase.com/webhooks/transfers/verification.md) and
+    /// [payment acceptance](https://docs.cdp.coinbase.com/webhooks/payment-acceptance/verification)
+    /// name only `t`, `h` and `v1`. The page about signatures says that every request has both
+    /// versions.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://docs.cdp.coinbase.com/webhooks/verify-signatures>.
+    CoinbaseCdp "Coinbase Developer Platform"(timed) also ["Coinbase Business"] = Scheme::hmac_sha256("x-hook0-signature")
+        .provider("coinbase_cdp")
+        .signature_format(SignatureFormat::pairs("t", "v0"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
+        .delivery_id("x-event-id"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://docs.cdp.coinbase.com/webhooks/payment-acceptance/verification");
+
     /// The delivery ID is `event.id` in the body.
     ///
-    /// Coinbase closed Commerce on 31 March 2026 (second-hand). Its successor, Coinbase Business,
-    /// puts its signature into `X-Hook0-Signature`
-    /// (<https://docs.cdp.coinbase.com/webhooks/verify-signatures>). Declare a [`Scheme`] for it:
-    ///
-    /// ```
-    /// use tower_webhook::{
-    ///     Scheme, Secret,
-    ///     scheme::{SignatureFormat, Component, TimestampFormat, TimestampSource, Tolerance},
-    /// };
-    ///
-    /// const COINBASE_CDP: Scheme = Scheme::hmac_sha256("x-hook0-signature")
-    ///     .provider("coinbase_cdp")
-    ///     .signature_format(SignatureFormat::pairs("t", "v0"))
-    ///     .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-    ///     .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
-    ///     .tolerance(Tolerance::seconds(300));
-    /// let verifier = COINBASE_CDP.verifier(Secret::new("the subscription's secret")?)?;
-    /// # let _ = verifier;
-    /// # Ok::<_, tower_webhook::ConfigError>(())
-    /// ```
+    /// Coinbase closed Commerce on 31 March 2026 (second-hand). For its successor, Coinbase Business,
+    /// use [`CoinbaseCdp`](crate::providers::CoinbaseCdp).
     ///
     /// # Evidence
     ///

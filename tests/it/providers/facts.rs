@@ -7,9 +7,9 @@ use http::{Request, request::Parts};
 use tower_webhook::{
     PublicUrl,
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch, TimestampStale},
-    Scheme, Secret, Verified, Verifier,
-    providers::{self, CoinbaseCommerce, GitLab, HubSpot, Klaviyo, Linear, WooCommerce, Zoom},
-    scheme::{Component, SignatureFormat, TimestampFormat, TimestampSource, Tolerance},
+    Secret, Verified, Verifier,
+    providers::{self, GitLab, HubSpot, Klaviyo, Linear, WooCommerce, Zoom},
+    scheme::Tolerance,
 };
 
 use crate::support::{self, AtTime, Sha256Mac, at, hex, verify};
@@ -37,28 +37,6 @@ fn judged(
     body: impl Into<Bytes>,
 ) -> Result<Verified, RejectionKind> {
     verify(verifier, &head(headers), &body.into()).map_err(|why| why.kind())
-}
-
-/// The successor of Coinbase Commerce, as the page of [`CoinbaseCommerce`] declares it.
-#[test]
-fn coinbase_cdp_can_be_declared() {
-    const CDP: Scheme = Scheme::hmac_sha256("x-hook0-signature")
-        .provider("coinbase_cdp")
-        .signature_format(SignatureFormat::pairs("t", "v0"))
-        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
-        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
-        .tolerance(Tolerance::seconds(300));
-    let cdp = |now| CDP.verifier(secret()).unwrap().clock(at(now));
-    let tag = hex(&mac(SECRET, format!("{NOW}.{{}}").as_bytes()));
-    let header = format!("t={NOW},v0={tag},h=x-event-id host,v1={}", "0".repeat(64));
-    let name = "x-hook0-signature";
-    assert!(judged(&cdp(NOW), &[(name, &header)], "{}").is_ok());
-    assert_eq!(judged(&cdp(NOW + 301), &[(name, &header)], "{}").unwrap_err(), TimestampStale);
-    assert_eq!(judged(&cdp(NOW), &[(name, &header)], "{ }").unwrap_err(), SignatureMismatch);
-    let without = format!("t={NOW},h=host,v1={tag}");
-    assert_eq!(judged(&cdp(NOW), &[(name, &without)], "{}").unwrap_err(), Malformed);
-    let old = CoinbaseCommerce::new(secret()).unwrap();
-    assert_eq!(judged(&old, &[(name, &header)], "{}").unwrap_err(), Missing);
 }
 
 /// The vectors have fixed URLs, and here path and query are those of the request.
