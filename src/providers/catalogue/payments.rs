@@ -202,6 +202,25 @@ providers! {
     Dwolla() = Scheme::hmac_sha256("x-request-signature-sha-256")
         .provider("dwolla");
 
+    /// A body can contain several events, in `events`.
+    ///
+    /// # Secret
+    ///
+    /// You choose the secret, in the field *HMAC SHA256 Secret* of the webhook in the FastSpring
+    /// App. ([FastSpring](https://developer.fastspring.com/docs/message-security))
+    ///
+    /// # Settings
+    ///
+    /// The secret is optional: set one.
+    /// ([FastSpring](https://developer.fastspring.com/docs/message-security))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://developer.fastspring.com/docs/message-security>.
+    FastSpring() = Scheme::hmac_sha256("x-fs-signature")
+        .provider("fastspring")
+        .encoding(Encoding::Base64);
+
     /// # Evidence
     ///
     /// Public vector: finch-api-python.
@@ -212,6 +231,30 @@ providers! {
             .retried_for(99_305, "second-hand: https://developer.tryfinch.com/docs/documentation/col7xfm69ll1t-webhooks")
             .signs_anew(true, "second-hand: sent through Svix, https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs")
             .window(5 * MINUTE, "https://github.com/Finch-API/finch-api-python");
+
+    /// The key is the whole secret string, **not** decoded, even if it begins with `whsec_`.
+    ///
+    /// # Secret
+    ///
+    /// Fintoc generates the secret when you register a webhook endpoint, and shows it once.
+    /// ([Fintoc](https://docs.fintoc.com/docs/webhooks-validating))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor vector: `src/spec/webhook.spec.ts` in fintoc-com/fintoc-node and
+    /// `tests/test_webhook.py` in fintoc-com/fintoc-python. See also
+    /// <https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-validating>.
+    Fintoc(timed) = Scheme::hmac_sha256("fintoc-signature")
+        .provider("fintoc")
+        .unique_content()
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .known_by("id", "https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-good-practices.md")
+            .unknown_retries()
+            .window(5 * MINUTE, "https://github.com/fintoc-com/fintoc-node/blob/d3f74853fcf641fad5dbc8e3736fa30f6682489f/src/lib/webhook.ts")
+            .comes_again("https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-creating-guide");
 
     /// - The delivery ID is `events[].id` in the body.
     /// - GoCardless asks for status 498 on an invalid signature. Set it with
@@ -282,6 +325,28 @@ providers! {
         .provider("mollie")
         .lines()
         .signature_format(SignatureFormat::OptionalPrefix { prefix: "sha256=", separator: b',' });
+
+    /// This type covers the webhook subscriptions of NMI's API, which report the status of
+    /// applications.
+    ///
+    /// # Secret
+    ///
+    /// The secret is that of the webhook subscription.
+    /// ([NMI](https://docs.nmi.com/reference/subscriptions))
+    ///
+    /// # Not covered
+    ///
+    /// Webhooks of the payment gateway, such as `transaction.sale.success`. They carry
+    /// `Webhook-Signature: t=<nonce>,s=<hex>`, and the signature covers `<nonce>.<body>`
+    /// (second-hand: several receivers). The nonce is not a timestamp. No type of this crate
+    /// verifies them.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://docs.nmi.com/reference/subscriptions>. It gives the PHP call
+    /// `hash_hmac`, which writes hex.
+    Nmi "NMI"() = Scheme::hmac_sha256("signature")
+        .provider("nmi");
 
     /// The timestamp has no UTC offset. This type reads it as UTC.
     ///
@@ -394,6 +459,32 @@ providers! {
         .encoding(Encoding::Base64)
         .delivery_id("intuit-notification-id");
 
+    /// This type covers Ramp's cards and expenses, not Ramp Network.
+    ///
+    /// # Secret
+    ///
+    /// The secret is that of the webhook subscription.
+    /// ([second-hand](https://www.skills.sh/jeremylongshore/tons-of-skills-marketplace/ramp-webhooks-events))
+    ///
+    /// # Settings
+    ///
+    /// A new subscription is pending until you submit the challenge that Ramp sends to your URL.
+    /// ([second-hand](https://www.skills.sh/jeremylongshore/tons-of-skills-marketplace/ramp-webhooks-events))
+    /// Receivers accept this request without a signature, and this type rejects it. Receive it on a
+    /// route without the layer.
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: the header and the body as signed content,
+    /// <https://www.skills.sh/jeremylongshore/tons-of-skills-marketplace/ramp-webhooks-events>.
+    /// Hex: several receivers agree. Others accept base64 as well, because the vendor's documentation
+    /// does not name the encoding.
+    Ramp() = Scheme::hmac_sha256("x-ramp-signature")
+        .provider("ramp")
+        .delivery_id("x-ramp-webhook-id"),
+        DeliveryPolicy::UNKNOWN
+            .gives_up(Some(429), "second-hand: https://www.skills.sh/jeremylongshore/tons-of-skills-marketplace/ramp-webhooks-events");
+
     /// # Secret
     ///
     /// You choose the secret. In the Dashboard: *Accounts & Settings* → *Webhooks* →
@@ -435,6 +526,40 @@ providers! {
         .time(TimestampSource::Signature, TimestampFormat::UnixMillis),
         DeliveryPolicy::UNKNOWN
             .retried_for(262_308, "https://docs.recurly.com/recurly-subscriptions/docs/automatic-retries");
+
+    /// The header can have several signatures while a secret is rotated (second-hand).
+    ///
+    /// # Secret
+    ///
+    /// The secret is the signing secret of the webhook integration, in the dashboard under
+    /// *Integrations* → *Webhooks* (second-hand). The value of the authorization header is not the
+    /// secret.
+    ///
+    /// # Settings
+    ///
+    /// Switch on signatures for the webhook integration. Without them, a request only carries the
+    /// authorization header, if you set one.
+    ///
+    /// # Not covered
+    ///
+    /// The authorization header, a static value that you choose.
+    /// ([RevenueCat](https://www.revenuecat.com/docs/webhooks/)) It proves nothing about the body.
+    /// Check it with [`SharedToken`](crate::providers::SharedToken) and the header `authorization`.
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: several receivers agree on the header, the signed content and hex. One of the
+    /// vendor's guides names `X-RevenueCat-Signature` instead
+    /// (<https://www.revenuecat.com/guides/revenuecat-android-sdk/webhooks>).
+    RevenueCat(timed) = Scheme::hmac_sha256("x-revenuecat-webhook-signature")
+        .provider("revenuecat")
+        .unique_content()
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .known_by("event.id", "https://www.revenuecat.com/guides/revenuecat-android-sdk/webhooks")
+            .unknown_retries();
 
     /// - The key is the whole secret string, `wsk_…`.
     /// - The example in Revolut's documentation does not verify, since its IDs were redacted.
@@ -568,4 +693,22 @@ providers! {
         DeliveryPolicy::UNKNOWN
             .demands(StatusCode::UNAUTHORIZED, "https://developer.xero.com/documentation/webhooks/configuring-your-server")
             .comes_again("https://developer.xero.com/documentation/webhooks/configuring-your-server");
+
+    /// # Secret
+    ///
+    /// The secret is the webhook's signing key, which Zoho Payments shows when you register the
+    /// endpoint: *Settings* → *Developer Space* → *Webhooks*.
+    /// ([Zoho](https://zoho.com/in/payments/developerdocs/webhooks/configure))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://zoho.com/in/payments/developerdocs/webhooks/verification>. Its
+    /// sample header has hex digits.
+    ZohoPayments "Zoho Payments"(timed) = Scheme::hmac_sha256("x-zoho-webhook-signature")
+        .provider("zoho_payments")
+        .signature_format(SignatureFormat::pairs("t", "v"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixMillis),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
 }
