@@ -127,6 +127,22 @@ providers! {
             .window(30 * MINUTE, "https://github.com/elevenlabs/elevenlabs-js")
             .gives_up(Some(429), "https://elevenlabs.io/docs/eleven-api/resources/webhooks");
 
+    /// This type covers webhooks of EAS Build and EAS Submit.
+    ///
+    /// # Secret
+    ///
+    /// You choose the secret, of at least 16 characters: `eas webhook:create --secret`.
+    /// ([Expo](https://docs.expo.dev/eas/webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: `docs/pages/eas/webhooks.mdx` in expo/expo @02040a2.
+    Expo "Expo (EAS)"() also ["EAS"] = Scheme::hmac_sha1("expo-signature")
+        .provider("expo")
+        .prefix("sha1="),
+        DeliveryPolicy::UNKNOWN
+            .comes_again("https://docs.expo.dev/eas/webhooks");
+
     /// Forgejo sends these headers under two names, `X-Forgejo-…` and `X-Gitea-…`. This type reads
     /// the `X-Gitea-…` headers.
     ///
@@ -277,6 +293,31 @@ providers! {
         DeliveryPolicy::UNKNOWN
             .gives_up(Some(429), "https://community.developer.atlassian.com/t/new-jira-cloud-webhook-retry-policy/30554");
 
+    /// This type covers webhooks of LangSmith Engine.
+    ///
+    /// # Secret
+    ///
+    /// Each webhook subscription has a signing secret.
+    /// ([LangChain](https://docs.langchain.com/langsmith/engine-webhooks)) Open the *Engine Settings*
+    /// panel on the *Engine* tab of a tracing project.
+    /// ([LangChain](https://docs.langchain.com/langsmith/engine-webhooks.md))
+    ///
+    /// # Not covered
+    ///
+    /// Callbacks of the sandbox proxy. They carry a JWT in `X-LangSmith-Signature-JWT`
+    /// (<https://reference.langchain.com/python/langsmith/sandbox/_verify/CALLBACK_SIGNATURE_HEADER>).
+    /// No type of this crate verifies them.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://docs.langchain.com/langsmith/engine-webhooks>.
+    LangSmith() = Scheme::hmac_sha256("x-langsmith-signature")
+        .provider("langsmith")
+        .prefix("sha256="),
+        DeliveryPolicy::UNKNOWN
+            .known_by("id", "https://docs.langchain.com/langsmith/engine-webhooks")
+            .gives_up(Some(429), "https://docs.langchain.com/langsmith/engine-webhooks");
+
     /// The delivery ID is `_id` in the body.
     ///
     /// # Evidence
@@ -350,6 +391,19 @@ providers! {
         DeliveryPolicy::UNKNOWN
             .gives_up(Some(429), "https://support.twilio.com/hc/en-us/articles/51769112022299-Understanding-Segment-Retry-Logic-for-HTTP-Status-Codes");
 
+    /// # Secret
+    ///
+    /// You choose the secret when you create the webhook through the API.
+    /// ([Snyk](https://docs.snyk.io/snyk-api/snyk-webhooks/validation-and-versioning-of-payloads))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://docs.snyk.io/snyk-api/snyk-webhooks/validation-and-versioning-of-payloads>.
+    Snyk() = Scheme::hmac_sha256("x-hub-signature")
+        .provider("snyk")
+        .prefix("sha256=");
+
     /// Some receivers serialise the JSON again before they verify it. The body as received
     /// verifies, too.
     ///
@@ -378,6 +432,25 @@ providers! {
             .signs_anew(true, "https://github.com/supabase/auth/blob/8983071348fd964d5132948abe63ea076f9af3a0/internal/hooks/hookshttp/hookshttp.go")
             .largest_body(20 * KIB, "https://github.com/supabase/supabase/blob/02d2e00b01d16ba6e7d664bf56beeb49be073e02/apps/docs/content/guides/auth/auth-hooks.mdx")
             .gives_up(None, "https://supabase.com/docs/guides/auth/auth-hooks");
+
+    /// The body is a list of events.
+    ///
+    /// # Secret
+    ///
+    /// In the admin console: *Webhooks* → *Add endpoint*. Tailscale shows the secret once.
+    /// ([Trigger.dev, second-hand](https://trigger.dev/docs/webhooks/providers/tailscale))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: `docs/webhooks/example.go` in tailscale/tailscale @1beb145.
+    Tailscale(timed) = Scheme::hmac_sha256("tailscale-webhook-signature")
+        .provider("tailscale")
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://github.com/tailscale/tailscale/blob/1beb145804012f2d05f9c6183a2cc50930bbef79/docs/webhooks/example.go");
 
     /// Run tasks are signed in `X-Tfc-Task-Signature`, with a key of their own
     /// (<https://developer.hashicorp.com/terraform/enterprise/integrations/run-tasks>).
