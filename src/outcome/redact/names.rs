@@ -80,7 +80,7 @@ pub fn is_sensitive(name: &str) -> bool {
             || flat.contains("codeverifier")
             || CODES.iter().any(|kind| flat.contains(kind)));
     is_code
-        || matches!(flat, "clientstate" | "verifhash")
+        || matches!(flat, "clientstate" | "verifhash" | "xpayloaddigest")
         || ENDS.iter().any(|end| flat.ends_with(end))
         || words.iter().any(|word| WORDS.contains(&&**word))
 }
@@ -116,6 +116,7 @@ mod tests {
             "X-Trello-Webhook",
             "sig",
             "verif-hash",
+            "X-Payload-Digest",
             "code",
             "clientState",
             "verification_code",
@@ -154,6 +155,7 @@ mod tests {
             "design",
             "machine",
             "paypal-transmission-id",
+            "x-payload-digest-alg",
             "x-signed-up",
             "country_code",
             "shipping",

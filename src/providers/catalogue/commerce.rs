@@ -81,6 +81,22 @@ providers! {
             .retried_for(2 * DAY, "https://github.com/bigcommerce/docs/blob/24f580ca6d2981728b7ed70a2049e00fc602c335/docs/integrations/webhooks/overview.mdx")
             .comes_again("https://docs.bigcommerce.com/developer/docs/integrations/webhooks");
 
+    /// This type covers webhooks and the callbacks of external resources, such as payment gateways.
+    ///
+    /// # Secret
+    ///
+    /// The secret is the shared secret.
+    /// ([Commerce Layer](https://docs.commercelayer.io/core/callbacks-security)) The API returns
+    /// `shared_secret` once, when you create the webhook.
+    /// ([Hookdeck, second-hand](https://www.skills.sh/hookdeck/webhook-skills/commercelayer-webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://docs.commercelayer.io/core/callbacks-security>.
+    CommerceLayer "Commerce Layer"() = Scheme::hmac_sha256("x-commercelayer-signature")
+        .provider("commerce_layer")
+        .encoding(Encoding::Base64);
+
     /// The delivery ID is `id` in the body.
     ///
     /// If the secret contains characters outside ASCII, normalise it to NFKD before you pass it to

@@ -95,6 +95,32 @@ providers! {
             .retried_for(99_305, "https://stytch.com/docs/b2b/guides/webhooks")
             .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
 
+    /// # Secret
+    ///
+    /// In the Dashboard: *Dev space* → *Webhooks* → *Webhook manager* → *Create webhook* →
+    /// *Secret key*. Sumsub generates a secret. You can set another one.
+    /// ([Sumsub](https://docs.sumsub.com/docs/webhook-manager))
+    ///
+    /// # Settings
+    ///
+    /// Leave *Signature algorithm* at SHA256, the default.
+    /// ([Sumsub](https://docs.sumsub.com/docs/webhook-manager))
+    ///
+    /// # Not covered
+    ///
+    /// SHA512, the other choice of *Signature algorithm*, and the older SHA-1. This type rejects
+    /// them. The signature does not cover the header that names the algorithm.
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: several receivers agree on both headers and hex. Vendor's documentation: the
+    /// algorithm, <https://docs.sumsub.com/docs/webhook-manager>.
+    Sumsub() = Scheme::hmac_sha256("x-payload-digest")
+        .provider("sumsub")
+        .required(&[("x-payload-digest-alg", "HMAC_SHA256_HEX")]),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(86_700, "https://docs.sumsub.com/docs/webhooks");
+
     /// The delivery ID is `id` in the body.
     ///
     /// # Evidence

@@ -15,6 +15,30 @@ use crate::{
 };
 
 providers! {
+    /// # Secret
+    ///
+    /// The API returns the secret in `result.secret` when you create or read the webhook. An account
+    /// has one webhook.
+    /// ([Cloudflare](https://developers.cloudflare.com/stream/webhooks))
+    ///
+    /// # Not covered
+    ///
+    /// Webhooks of live inputs. They work in another way.
+    /// ([Cloudflare](https://github.com/cloudflare/cloudflare-docs/blob/07acbb6612b5cefa1f8348106c158b0814a2972a/src/content/docs/stream/manage-video-library/using-webhooks.mdx))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: `src/content/docs/stream/manage-video-library/using-webhooks.mdx` in
+    /// cloudflare/cloudflare-docs @07acbb6.
+    CloudflareStream "Cloudflare Stream"(timed) = Scheme::hmac_sha256("webhook-signature")
+        .provider("cloudflare_stream")
+        .signature_format(SignatureFormat::pairs("time", "sig1"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .signs_anew(true, "https://github.com/cloudflare/cloudflare-docs/blob/07acbb6612b5cefa1f8348106c158b0814a2972a/src/content/docs/stream/manage-video-library/using-webhooks.mdx");
+
     /// # Evidence
     ///
     /// Public vector: docs.datasaur.ai.

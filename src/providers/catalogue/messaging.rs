@@ -31,6 +31,33 @@ providers! {
         DeliveryPolicy::UNKNOWN
             .unknown_retries();
 
+    /// # Secret
+    ///
+    /// Each webhook has its own secret, which Chatwoot generates.
+    /// ([Chatwoot](https://github.com/chatwoot/chatwoot/pull/13573)) Agent bots and API inboxes have
+    /// secrets of their own. ([Chatwoot](https://github.com/chatwoot/chatwoot/pull/13892))
+    ///
+    /// # Settings
+    ///
+    /// Older versions of Chatwoot do not sign.
+    /// ([Chatwoot](https://github.com/chatwoot/chatwoot/pull/13573))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: the pull request that introduced the signature,
+    /// <https://github.com/chatwoot/chatwoot/pull/13573>. The full stop between time and body is
+    /// **second-hand**: several receivers agree.
+    Chatwoot(timed) = Scheme::hmac_sha256("x-chatwoot-signature")
+        .provider("chatwoot")
+        .prefix("sha256=")
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Header("x-chatwoot-timestamp"), TimestampFormat::UnixSeconds)
+        .delivery_id("x-chatwoot-delivery"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .signs_anew(true, "https://github.com/chatwoot/chatwoot/pull/13573")
+            .window(5 * MINUTE, "https://github.com/chatwoot/chatwoot/pull/13573");
+
     /// The delivery ID is `event_id` in the body.
     ///
     /// # Evidence
@@ -65,6 +92,18 @@ providers! {
         }),
         DeliveryPolicy::UNKNOWN
             .unknown_retries();
+
+    /// # Secret
+    ///
+    /// The secret is the secret key of the webhook.
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: several receivers agree. The same header and form are in
+    /// `warehouse/admin/views/helpscout.py` of pypi/warehouse, for a custom app.
+    HelpScout "Help Scout"() = Scheme::hmac_sha1("x-helpscout-signature")
+        .provider("help_scout")
+        .encoding(Encoding::Base64);
 
     /// - The delivery ID is `id` in the body. It begins with `notif_`.
     /// - Canvas Kit puts its signature into `X-Body-Signature: <hex>`, with HMAC-SHA256 and the

@@ -338,6 +338,19 @@ providers! {
         .query("signature")
         .delivery_id("x-pandadoc-webhook-event-id");
 
+    /// # Settings
+    ///
+    /// The signing secret of a webhook is optional: set one.
+    /// ([Hookdeck, second-hand](https://www.skills.sh/hookdeck/webhook-skills/tally-webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: several receivers agree, and
+    /// <https://www.skills.sh/hookdeck/webhook-skills/tally-webhooks>.
+    Tally() = Scheme::hmac_sha256("tally-signature")
+        .provider("tally")
+        .encoding(Encoding::Base64);
+
     /// - The secret is the app secret.
     /// - The delivery ID is `action.id` in the body.
     ///
