@@ -68,7 +68,7 @@ macro_rules! scheme_methods {
         /// above).
         #[must_use]
         pub fn tolerance(self, tolerance: $crate::parse::tolerance::Tolerance) -> Self {
-            Self(self.0.map_scheme(|scheme| scheme.tolerance(tolerance)))
+            Self(self.0.with_tolerance(tolerance))
         }
     };
 }

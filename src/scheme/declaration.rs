@@ -224,6 +224,7 @@ impl Scheme {
     ///
     /// They cover other products or newer versions. The first whose header is present verifies the
     /// request, whatever else it carries: list the stronger first. Nested families are ignored.
+    /// A family without a provider's name or a tolerance has those of this scheme.
     pub const fn families(mut self, families: &'static [Self]) -> Self {
         self.families = families;
         self

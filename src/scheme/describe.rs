@@ -62,12 +62,23 @@ impl Scheme {
                 }
                 _ => parts(self.signed_content),
             },
-            delivery_id: self.delivery_id.map(|name| match self.signs_id() {
-                true => format!("`{name}`, signed"),
-                false => format!("`{name}`, **not** signed"),
+            delivery_id: self.delivery_ids().map(|names| match self.signs_id() {
+                true => format!("{names}, signed"),
+                false => format!("{names}, **not** signed"),
             }),
             challenge: self.challenge.map(challenge),
         }
+    }
+
+    /// Returns the headers with the delivery's ID, of the scheme and of its families.
+    fn delivery_ids(&self) -> Option<String> {
+        let own = self.delivery_id?;
+        let others = self.families.iter().filter_map(|family| family.delivery_id);
+        let mut names = format!("`{own}`");
+        for other in others.filter(|other| *other != own) {
+            names.push_str(&format!(" or `{other}`"));
+        }
+        Some(names)
     }
 
     fn own_headers(&self) -> String {

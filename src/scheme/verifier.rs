@@ -14,6 +14,7 @@ use crate::{
         secrets::{Secrets, each},
     },
     error::ConfigError,
+    parse::tolerance::Tolerance,
     scheme::{
         asymmetric::PublicKeys,
         component::Component,
@@ -21,6 +22,7 @@ use crate::{
         keys::{AnyKeys, IntoKeys},
         public_url::PublicUrl,
     },
+    verifier::defaults::VerifierDefaults,
 };
 
 /// Verifier of a [`Scheme`], with its keys. It serves every provider that a scheme can describe.
@@ -134,6 +136,17 @@ impl Scheme {
     ) -> Result<SchemeVerifier, ConfigError> {
         SchemeVerifier::of_keys(self, keys.into_keys()?, Some(url))
     }
+
+    /// Returns this scheme as a family of the other one, with what only the other one has.
+    fn within(mut self, main: &Self) -> Self {
+        if self.defaults.provider == VerifierDefaults::DEFAULT.provider {
+            self.defaults = self.defaults.with_provider(main.defaults.provider);
+        }
+        if self.time.is_some() {
+            self.tolerance = self.tolerance.or(main.tolerance);
+        }
+        Self { families: &[], legacy: &[], ..self }
+    }
 }
 
 impl SchemeVerifier {
@@ -173,12 +186,11 @@ impl SchemeVerifier {
         scheme.check_template(url.as_ref()).map_err(invalid)?;
         let open_sides = scheme.open_sides(url.as_ref());
         let family = |family: &Scheme| {
-            let alone = Scheme { families: &[], legacy: &[], ..*family };
             let keys = match &keys {
                 Keys::Public(_) => keys.clone(),
                 Keys::Secret(_) | Keys::Hashed(_) => Keys::none(family.algorithm),
             };
-            Self::without_keys(alone, keys, url.clone())
+            Self::without_keys(family.within(&scheme), keys, url.clone())
         };
         let families = scheme.families.iter().map(family).collect::<Result<_, _>>()?;
         let legacy = scheme.legacy.first().map(family).transpose()?;
@@ -252,6 +264,18 @@ impl SchemeVerifier {
         let legacy = || inner.legacy.as_ref().filter(is_named);
         let weaker = || (inner.accepts_legacy && !is_named(&self)).then(legacy).flatten();
         inner.families.iter().find(is_named).or_else(weaker).unwrap_or(self)
+    }
+
+    /// Sets the time tolerance, also of the families that sign a timestamp.
+    pub(crate) fn with_tolerance(self, tolerance: Tolerance) -> Self {
+        let mut verifier = self.map_scheme(|scheme| scheme.tolerance(tolerance));
+        for family in &mut Arc::make_mut(&mut verifier.0).families {
+            let scheme = &mut Arc::make_mut(&mut family.0).scheme;
+            if scheme.time.is_some() {
+                *scheme = scheme.tolerance(tolerance);
+            }
+        }
+        verifier
     }
 
     /// Applies a change to the scheme that does not affect its keys.

@@ -9,7 +9,7 @@ use tower_webhook::{
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch},
     Scheme, Secret, Verified,
     providers::{self, Flutterwave, GitHub, Meta, Shopify},
-    scheme::{Component, TimestampFormat, TimestampSource},
+    scheme::{Component, TimestampFormat, TimestampSource, Tolerance},
 };
 
 use crate::support::{self, AtTime, Sha1Mac, Sha256Mac, Sha512Mac, at, mac, verify};
@@ -355,4 +355,20 @@ fn a_keyed_handshake_signs_for_no_family() {
     let verdict = verify(&verifier, &head(&[("x-old", &tag)]), &Bytes::from("attack"));
     assert_eq!(verdict.unwrap_err().kind(), SignatureMismatch);
     assert!(judged(&verifier, &[("x-old", &hex::<Sha256Mac>(BODY))]).is_ok());
+}
+
+/// A family without a name or a tolerance has those of its scheme.
+#[test]
+fn family_inherits_name_and_tolerance() {
+    const NEW: Scheme = Scheme::hmac_sha256("x-new")
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Header("x-time"), TimestampFormat::UnixSeconds);
+    const ACME: Scheme =
+        NEW.headers(&["x-old"]).provider("acme").tolerance(Tolerance::seconds(60)).families(&[NEW]);
+    let verifier = |now| ACME.verifier(secret()).unwrap().clock(at(now));
+    let tag = hex::<Sha256Mac>(&format!("1700000000.{BODY}"));
+    let headers = [("x-new", &*tag), ("x-time", "1700000000")];
+    assert_eq!(judged(&verifier(1_700_000_060), &headers).unwrap().provider(), "acme");
+    let late = judged(&verifier(1_700_000_061), &headers);
+    assert_eq!(late.unwrap_err(), RejectionKind::TimestampStale);
 }
