@@ -6,7 +6,7 @@ use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::{
         macros::providers,
-        own::standard_webhooks::family,
+        own::standard_webhooks::{either_family, webhook_family},
         policy::{DAY, DeliveryPolicy},
     },
     scheme::{
@@ -74,7 +74,7 @@ providers! {
     ///
     /// Vendor's documentation: `docs/integrations/webhooks/https-webhook-overview.mdx` in
     /// bigcommerce/docs.
-    BigCommerce(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    BigCommerce(timed) = webhook_family()
         .provider("bigcommerce")
         .secret_encoding(SecretEncoding::Text),
         DeliveryPolicy::UNKNOWN
@@ -113,10 +113,27 @@ providers! {
     ///
     /// **Second-hand** for the headers: api-evangelist/etsy `asyncapi`. Vendor's documentation for
     /// the signing secret: <https://developers.etsy.com/documentation/essentials/webhooks>.
-    Etsy(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Etsy(timed) = webhook_family()
         .provider("etsy"),
         DeliveryPolicy::UNKNOWN
             .retried_for(99_305, "second-hand: https://raw.githubusercontent.com/api-evangelist/etsy/refs/heads/main/asyncapi/etsy-webhooks-asyncapi.yml")
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
+
+    /// Goody sends through Svix. Its documentation shows the `svix-…` headers. This type also accepts
+    /// `webhook-…`.
+    ///
+    /// # Secret
+    ///
+    /// On the configuration page of the webhook: *Signing Secret*.
+    /// ([Goody](https://developer.ongoody.com/webhooks/webhook-security))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://developer.ongoody.com/webhooks/webhook-security>.
+    Goody(timed) = either_family()
+        .provider("goody"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
             .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
 
     /// # Evidence

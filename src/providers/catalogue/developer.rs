@@ -4,7 +4,7 @@ use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::{
         macros::providers,
-        own::standard_webhooks::family,
+        own::standard_webhooks::{either_family, webhook_family},
         policy::{DAY, DeliveryPolicy, HOUR, KIB, MIB, MINUTE},
     },
     scheme::{
@@ -25,6 +25,24 @@ providers! {
     /// **Second-hand**: the alchemy-webhooks page of Hookdeck's webhook skills.
     Alchemy() = Scheme::hmac_sha256("x-alchemy-signature")
         .provider("alchemy");
+
+    /// This type covers the webhooks of Claude Managed Agents. The event's ID is `id` in the body.
+    ///
+    /// # Secret
+    ///
+    /// In the Claude Console: *Manage* → *Webhooks*. The secret begins with `whsec_` and is shown
+    /// once. ([Hookdeck, second-hand](https://hookdeck.com/webhooks/platforms/guide-to-claude-webhooks-features-and-best-practices))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://platform.claude.com/docs/en/api/ruby/beta/webhooks/unwrap>.
+    /// Vendor's source: `src/resources/beta/webhooks.ts` in anthropics/anthropic-sdk-typescript
+    /// @00da52f, which passes the secret to the Standard Webhooks library.
+    Anthropic(timed) also ["Claude"] = webhook_family()
+        .provider("anthropic"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://github.com/anthropics/anthropic-sdk-typescript/blob/00da52f8f1413b6928548c30d769f562f0f6be23/src/resources/beta/webhooks.ts");
 
     /// - This type covers Bitbucket Cloud and Bitbucket Data Center.
     /// - The test connection of Data Center sends `X-Event-Key: diagnostics:ping` with
@@ -60,6 +78,21 @@ providers! {
             FirstContact::json(&[("test", ContactField::True)])
                 .header("x-event-key", "diagnostics:ping"),
         ]);
+
+    /// # Secret
+    ///
+    /// Browserbase returns the secret when you create the webhook, and when you rotate its secret.
+    /// ([Browserbase](https://docs.browserbase.com/platform/webhooks/verifying-deliveries))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://docs.browserbase.com/platform/webhooks/verifying-deliveries>.
+    Browserbase(timed) = webhook_family()
+        .provider("browserbase"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(99_305, "https://docs.browserbase.com/platform/webhooks/verifying-deliveries")
+            .window(5 * MINUTE, "https://docs.browserbase.com/platform/webhooks/verifying-deliveries");
 
     /// This type covers Buildkite's signature mode. For its token mode, use
     /// [`SharedToken`](crate::providers::SharedToken) with `X-Buildkite-Token`.
@@ -181,7 +214,7 @@ providers! {
     /// # Not covered
     ///
     /// Messages of the secret scanning partner program. They carry an ECDSA signature in
-    /// `Github-Public-Key-Signature`.
+    /// `Github-Public-Key-Signature`. Use `GitHubSecretScanning` (feature `asymmetric`).
     /// ([GitHub](https://github.com/github/docs/blob/058fa63bfe93d4d06889d0d18c601d6c56b66c56/content/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program.md))
     ///
     /// # Evidence
@@ -327,6 +360,22 @@ providers! {
     LaunchDarkly() = Scheme::hmac_sha256("x-ld-signature")
         .provider("launch_darkly");
 
+    /// # Secret
+    ///
+    /// In the dashboard: the project → *Webhooks* → the endpoint.
+    /// ([Liveblocks](https://liveblocks.io/docs/platform/webhooks)) The secret begins with `whsec_`.
+    /// ([Liveblocks](https://github.com/liveblocks/liveblocks/blob/0489584aa05b0654af92e872cce058f68e9b7539/packages/liveblocks-node/src/webhooks.ts))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: `packages/liveblocks-node/src/webhooks.ts` in liveblocks/liveblocks
+    /// @0489584.
+    Liveblocks(timed) = webhook_family()
+        .provider("liveblocks"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://github.com/liveblocks/liveblocks/blob/0489584aa05b0654af92e872cce058f68e9b7539/packages/liveblocks-node/src/webhooks.ts");
+
     /// - This type covers alerts of MongoDB Atlas.
     /// - The delivery ID is `id` in the body.
     ///
@@ -356,17 +405,41 @@ providers! {
     ///
     /// Public vector: the tests of openai-python.
     #[doc(alias = "chatgpt")]
-    OpenAi "OpenAI"(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    OpenAi "OpenAI"(timed) = webhook_family()
         .provider("openai"),
         DeliveryPolicy::UNKNOWN
             .retried_for(3 * DAY, "https://platform.openai.com/docs/webhooks")
             .signs_anew(true, "https://platform.openai.com/docs/webhooks")
             .window(5 * MINUTE, "https://github.com/openai/openai-node");
 
+    /// - Workspaces with one secret for all events send `webhook-…` headers. The bot status webhooks
+    ///   of older workspaces send `svix-…` headers.
+    ///   ([Recall.ai](https://docs.recall.ai/update/docs/status-change-webhooks-setup-verification))
+    /// - In an older workspace, each endpoint for bot status has its own secret. Pass it together
+    ///   with the workspace's secret.
+    ///   ([Recall.ai](https://docs.recall.ai/docs/verify-events))
+    /// - The retry schedule below is that of the webhooks in the dashboard. Real-time endpoints have
+    ///   another one. ([Recall.ai](https://docs.recall.ai/reference-link/webhooks-overview))
+    ///
+    /// # Secret
+    ///
+    /// In the Recall dashboard: *Developers* → create the secret. Without one, the headers are
+    /// absent. ([Recall.ai](https://docs.recall.ai/docs/authenticating-requests-from-recallai))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://docs.recall.ai/docs/authenticating-requests-from-recallai>.
+    RecallAi "Recall.ai"(timed) = either_family()
+        .provider("recall_ai"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(99_305, "https://docs.recall.ai/reference-link/webhooks-overview")
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
+
     /// # Evidence
     ///
     /// Vendor's source: `app.ts` in render-examples/webhook-github-action.
-    Render(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Render(timed) = webhook_family()
         .provider("render"),
         DeliveryPolicy::UNKNOWN
             .retried_for(33 * HOUR, "https://render.com/docs/webhooks")
@@ -376,7 +449,7 @@ providers! {
     /// # Evidence
     ///
     /// **Second-hand**: Hookdeck's webhook skills.
-    Replicate(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Replicate(timed) = webhook_family()
         .provider("replicate"),
         DeliveryPolicy::UNKNOWN
             .unknown_retries();
@@ -424,7 +497,7 @@ providers! {
     ///
     /// Vendor's source: `internal/hooks/hookshttp/hookshttp.go` and
     /// `internal/conf/configuration.go` in supabase/auth.
-    Supabase(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Supabase(timed) = webhook_family()
         .provider("supabase")
         .secret_encoding(SecretEncoding::Base64 { prefix: "v1,whsec_" }),
         DeliveryPolicy::UNKNOWN

@@ -4,7 +4,7 @@ use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::{
         macros::providers,
-        own::standard_webhooks::family,
+        own::standard_webhooks::svix_family,
         policy::{DAY, DeliveryPolicy, MINUTE},
     },
     scheme::{
@@ -61,7 +61,7 @@ providers! {
     /// # Evidence
     ///
     /// Vendor's documentation or source: Clerk's documentation and Hookdeck's webhook skills.
-    Clerk(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
+    Clerk(timed) = svix_family()
         .provider("clerk"),
         DeliveryPolicy::UNKNOWN
             .retried_for(99_305, "https://clerk.com/docs/core-1/integrations/webhooks/overview")
@@ -89,7 +89,7 @@ providers! {
     /// # Evidence
     ///
     /// Vendor's documentation: <https://stytch.com/docs/b2b/guides/webhooks>.
-    Stytch(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
+    Stytch(timed) = svix_family()
         .provider("stytch"),
         DeliveryPolicy::UNKNOWN
             .retried_for(99_305, "https://stytch.com/docs/b2b/guides/webhooks")

@@ -4,7 +4,7 @@ use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::{
         macros::providers,
-        own::standard_webhooks::family,
+        own::standard_webhooks::{either_family, svix_family, webhook_family},
         policy::{DAY, DeliveryPolicy, MIB, MINUTE},
         support::VERIFICATION_KEY,
     },
@@ -174,6 +174,21 @@ providers! {
         .provider("line")
         .encoding(Encoding::Base64);
 
+    /// # Secret
+    ///
+    /// In Loops: *Settings* → *Webhooks*. ([Loops](https://loops.so/docs/webhooks.md)) The secret
+    /// begins with `whsec_`.
+    /// ([Trigger.dev, second-hand](https://trigger.dev/docs/webhooks/providers/loops.md))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://loops.so/docs/webhooks.md>. The headers are second-hand:
+    /// <https://trigger.dev/docs/webhooks/providers/loops.md>.
+    Loops(timed) = webhook_family()
+        .provider("loops"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
+
     /// MailerSend's documentation names the header `Signature`. Its library reads
     /// `X-MailerSend-Signature`. This type accepts either.
     ///
@@ -199,6 +214,34 @@ providers! {
         .authorization("HMAC")
         .encoding(Encoding::Base64)
         .secret_encoding(SecretEncoding::Base64 { prefix: "" });
+
+    /// Novu sends through Svix. Its documentation shows the `webhook-…` headers. This type also
+    /// accepts `svix-…`.
+    ///
+    /// # Secret
+    ///
+    /// In the Novu dashboard: *Webhooks* → *Endpoints* → the endpoint.
+    /// ([Novu](https://github.com/novuhq/docs/blob/0721c00815d01cdec7a300ee339536851a835f41/content/docs/platform/developer/webhooks/index.mdx))
+    ///
+    /// # Settings
+    ///
+    /// Webhooks require the plan Team or Enterprise.
+    /// ([Novu](https://github.com/novuhq/docs/blob/0721c00815d01cdec7a300ee339536851a835f41/content/docs/platform/developer/webhooks/index.mdx))
+    ///
+    /// # Not covered
+    ///
+    /// Requests to your bridge endpoint, which have the header `Novu-Signature`. The Novu Framework
+    /// verifies them.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: `content/docs/platform/developer/webhooks/index.mdx` in novuhq/docs
+    /// @0721c00.
+    Novu(timed) = either_family()
+        .provider("novu"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(99_305, "https://github.com/novuhq/docs/blob/0721c00815d01cdec7a300ee339536851a835f41/content/docs/platform/developer/webhooks/index.mdx")
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
 
     /// - The delivery ID is `id` in the body.
     /// - The body may be compressed with gzip. The signature covers the compressed bytes.
@@ -227,7 +270,7 @@ providers! {
     /// # Evidence
     ///
     /// Vendor's documentation or source: Resend's documentation and Hookdeck's webhook skills.
-    Resend(timed) = family(["svix-signature", "svix-id", "svix-timestamp"])
+    Resend(timed) = svix_family()
         .provider("resend"),
         DeliveryPolicy::UNKNOWN
             .retried_for(99_305, "https://resend.com/docs/webhooks/retries-and-replays")

@@ -4,7 +4,7 @@ use crate::{
     parse::timestamp::TimestampFormat,
     providers::{
         macros::providers,
-        own::standard_webhooks::family,
+        own::standard_webhooks::{either_family, webhook_family},
         policy::{DAY, DeliveryPolicy, KIB},
     },
     scheme::{
@@ -27,7 +27,7 @@ providers! {
     /// # Evidence
     ///
     /// Vendor's documentation: <https://docs.incident.io/api-reference/webhooks>.
-    IncidentIo "incident.io"(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    IncidentIo "incident.io"(timed) = webhook_family()
         .provider("incident_io"),
         DeliveryPolicy::UNKNOWN
             .retried_for(DAY, "https://docs.incident.io/api-reference/webhooks")
@@ -127,4 +127,21 @@ providers! {
     /// Vendor's documentation or source: docs.trendmicro.com.
     TrendMicroConformity "Trend Micro Conformity"() = Scheme::hmac_sha256("x-trendmicro-signature")
         .provider("trendmicro_conformity");
+
+    /// Vanta sends through Svix and does not name the headers. This type accepts both families.
+    ///
+    /// # Secret
+    ///
+    /// In the Vanta dashboard: *Settings* → *Webhooks* → the endpoint.
+    /// ([Vanta](https://developer.vanta.com/docs/webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://developer.vanta.com/docs/webhooks>, and Svix's for the
+    /// format.
+    Vanta(timed) = either_family()
+        .provider("vanta"),
+        DeliveryPolicy::UNKNOWN
+            .retried_for(5 * DAY, "https://help.vanta.com/en/articles/13909210-configure-and-use-webhooks-in-vanta")
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
 }

@@ -6,7 +6,7 @@ use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::{
         macros::providers,
-        own::standard_webhooks::family,
+        own::standard_webhooks::{either_family, family, svix_family, webhook_family},
         policy::{DAY, DeliveryPolicy, MINUTE},
     },
     scheme::{
@@ -100,7 +100,7 @@ providers! {
     /// # Evidence
     ///
     /// Vendor's documentation: <https://developer.brex.com/guides/webhooks.md>.
-    Brex(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Brex(timed) = webhook_family()
         .provider("brex"),
         DeliveryPolicy::UNKNOWN
             .unknown_retries();
@@ -193,6 +193,23 @@ providers! {
     /// Public vector: coinbase-commerce-python.
     CoinbaseCommerce "Coinbase Commerce"() also ["Coinbase"] = Scheme::hmac_sha256("x-cc-webhook-signature")
         .provider("coinbase_commerce");
+
+    /// # Secret
+    ///
+    /// In the dashboard: *Developer* → *Webhooks* → the endpoint → *Overview*.
+    /// ([Dodo Payments](https://docs.dodopayments.com/developer-resources/webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://docs.dodopayments.com/developer-resources/webhooks>.
+    /// Vendor's source: `src/resources/webhooks/webhooks.ts` in
+    /// dodopayments/dodopayments-typescript @3d8d895, which passes the secret to the Standard
+    /// Webhooks library.
+    DodoPayments "Dodo Payments"(timed) = webhook_family()
+        .provider("dodo_payments"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://github.com/dodopayments/dodopayments-typescript/blob/3d8d895afc8d5d8f4ec2243d921b5900ef937377/src/resources/webhooks/webhooks.ts");
 
     /// The delivery ID is `id` in the body.
     ///
@@ -291,7 +308,7 @@ providers! {
     /// # Evidence
     ///
     /// Public vector: lithic-python.
-    Lithic(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Lithic(timed) = webhook_family()
         .provider("lithic"),
         DeliveryPolicy::UNKNOWN
             .unknown_retries()
@@ -347,6 +364,33 @@ providers! {
     /// `hash_hmac`, which writes hex.
     Nmi "NMI"() = Scheme::hmac_sha256("signature")
         .provider("nmi");
+
+    /// # Secret
+    ///
+    /// In Nomod: *Settings* → *Tools & customisations* → *Apps & APIs* → *Webhooks* → the webhook →
+    /// *Signing secret*. ([Nomod](https://nomod.com/docs/webhooks/managing-webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://nomod.com/docs/webhooks/managing-webhooks>.
+    Nomod(timed) = svix_family()
+        .provider("nomod"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs")
+            .window(5 * MINUTE, "https://nomod.com/docs/webhooks/managing-webhooks");
+
+    /// OpenMeter sends through Svix and does not name the headers. This type accepts both families.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://openmeter.io/docs/guides/webhooks>, and Svix's for the
+    /// format.
+    OpenMeter(timed) = either_family()
+        .provider("openmeter"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .signs_anew(true, "https://github.com/svix/svix-webhooks/blob/4fc0cfb8b426c87ef7e2b937e7d896a71d456a47/server/svix-server/src/worker.rs");
 
     /// The timestamp has no UTC offset. This type reads it as UTC.
     ///
@@ -419,13 +463,24 @@ providers! {
     /// # Evidence
     ///
     /// Vendor's source: `src/webhooks.ts` in polarsource/polar-js.
-    Polar(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Polar(timed) = webhook_family()
         .provider("polar")
         .secret_encoding(SecretEncoding::Text),
         DeliveryPolicy::UNKNOWN
             .retried_for(2044, "https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/server/polar/webhook/tasks.py")
             .signs_anew(true, "https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/server/polar/webhook/tasks.py")
             .comes_again("https://github.com/polarsource/polar/blob/c6c3645e639ee8eeaa05aa0835cf8e39e330382f/docs/integrate/webhooks/delivery.mdx");
+
+    /// This type covers the webhooks of PortOne V2 with a secret.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: `javascript/src/webhook.ts` in portone-io/server-sdk @f944c0a.
+    PortOne(timed) = webhook_family()
+        .provider("portone"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://github.com/portone-io/server-sdk/blob/f944c0a57d6d323a3a7e64e5a9c15d3d8ca73cf4/javascript/src/webhook.ts");
 
     /// While secrets are rotated, Primer sends both headers.
     ///
@@ -696,6 +751,20 @@ providers! {
 
     /// # Secret
     ///
+    /// Yoco returns the secret, `whsec_…`, when you register the webhook through its API.
+    /// (second-hand: receivers)
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: receivers that quote
+    /// <https://developer.yoco.com/guides/online-payments/webhooks/verifying-the-events>, such as
+    /// `docs/05-payments-yoco.md` in kleinboy100/nosty_app. Those recommend to accept a time of the
+    /// last 3 minutes.
+    Yoco(timed) = webhook_family()
+        .provider("yoco"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
+
     /// The secret is the webhook's signing key, which Zoho Payments shows when you register the
     /// endpoint: *Settings* → *Developer Space* → *Webhooks*.
     /// ([Zoho](https://zoho.com/in/payments/developerdocs/webhooks/configure))

@@ -4,7 +4,7 @@ use crate::{
     parse::{encoding::Encoding, timestamp::TimestampFormat},
     providers::{
         macros::providers,
-        own::standard_webhooks::family,
+        own::standard_webhooks::webhook_family,
         policy::{DAY, DeliveryPolicy, HOUR, MIB, MINUTE},
     },
     scheme::{
@@ -241,10 +241,50 @@ providers! {
     /// # Evidence
     ///
     /// **Second-hand**: Nango.
-    Fathom(timed) = family(["webhook-signature", "webhook-id", "webhook-timestamp"])
+    Fathom(timed) = webhook_family()
         .provider("fathom"),
         DeliveryPolicy::UNKNOWN
             .unknown_retries();
+
+    /// # Secret
+    ///
+    /// folk shows the secret once, when you create the webhook.
+    /// ([folk](https://developer.folk.app/webhooks/handle-deliveries))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://developer.folk.app/webhooks/handle-deliveries>, which refers
+    /// to the Standard Webhooks libraries.
+    Folk "folk"(timed) = webhook_family()
+        .provider("folk"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://developer.folk.app/webhooks/handle-deliveries");
+
+    /// This type covers the deliveries of Glean's triggers.
+    ///
+    /// # Secret
+    ///
+    /// Glean returns the secret, `whsec_…`, once, when you create the trigger.
+    /// ([Glean](https://github.com/gleanwork/glean-developer-site/blob/156138cf9ca51ece5a524ea625f17eb806148820/docs/guides/triggers/webhook-delivery.mdx))
+    ///
+    /// # Settings
+    ///
+    /// With `delivery.auth`, Glean also sends a bearer token.
+    /// ([Glean](https://github.com/gleanwork/glean-developer-site/blob/156138cf9ca51ece5a524ea625f17eb806148820/docs/guides/triggers/webhook-delivery.mdx))
+    /// To check both, use [`all_of`](crate::verifier::all_of) with
+    /// [`SharedToken`](crate::providers::SharedToken).
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: `docs/guides/triggers/webhook-delivery.mdx` in
+    /// gleanwork/glean-developer-site @156138c.
+    Glean(timed) = webhook_family()
+        .provider("glean"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://github.com/gleanwork/glean-developer-site/blob/156138cf9ca51ece5a524ea625f17eb806148820/docs/guides/triggers/webhook-delivery.mdx")
+            .gives_up(Some(429), "https://github.com/gleanwork/glean-developer-site/blob/156138cf9ca51ece5a524ea625f17eb806148820/docs/guides/triggers/webhook-delivery.mdx");
 
     /// The README of Go1's verifier names the signature `s=`, but its code requires `v1=`.
     ///
@@ -338,6 +378,21 @@ providers! {
         .query("signature")
         .delivery_id("x-pandadoc-webhook-event-id");
 
+    /// # Secret
+    ///
+    /// In the dashboard: *Settings* → *Webhooks* → the endpoint. The secret begins with `whsec_`.
+    /// ([SignatureAPI](https://signatureapi.com/docs/api/guides/how-to/verify-webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://signatureapi.com/docs/api/guides/how-to/verify-webhooks>.
+    SignatureApi "SignatureAPI"(timed) = webhook_family()
+        .provider("signature_api"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://signatureapi.com/docs/api/guides/how-to/verify-webhooks");
+
     /// # Settings
     ///
     /// The signing secret of a webhook is optional: set one.
@@ -395,4 +450,22 @@ providers! {
         .encoding(Encoding::Base64),
         DeliveryPolicy::UNKNOWN
             .comes_again("https://typeform.com/developers/webhooks");
+
+    /// This type covers the connection webhooks of Zapier's White Label.
+    ///
+    /// # Secret
+    ///
+    /// Zapier returns the secret, `whsec_…`, when you create the webhook. To replace a lost secret,
+    /// delete the webhook and create a new one.
+    /// ([Zapier](https://docs.zapier.com/white-label/connection-webhooks/verify-signatures))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://docs.zapier.com/white-label/connection-webhooks/verify-signatures>.
+    Zapier(timed) = webhook_family()
+        .provider("zapier"),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://docs.zapier.com/white-label/connection-webhooks/verify-signatures");
 }

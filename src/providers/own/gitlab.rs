@@ -10,7 +10,7 @@ use crate::{
     parse::headers::optional,
     providers::{
         macros::registered,
-        own::{shared_token::SharedToken, standard_webhooks::family},
+        own::{shared_token::SharedToken, standard_webhooks::webhook_family},
         policy::{DeliveryPolicy, MIB},
     },
     scheme::{declaration::Scheme, state::SchemeState, verifier::SchemeVerifier},
@@ -102,8 +102,7 @@ enum State {
 
 impl GitLab {
     /// The signature scheme with a signing token.
-    pub const SCHEME: Scheme = Self::POLICY
-        .apply(family(["webhook-signature", "webhook-id", "webhook-timestamp"]).provider("gitlab"));
+    pub const SCHEME: Scheme = Self::POLICY.apply(webhook_family().provider("gitlab"));
 
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).

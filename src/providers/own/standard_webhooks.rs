@@ -51,6 +51,8 @@ use crate::{
 ///
 /// - Use it for senders that follow the Standard Webhooks specification, and for all senders that
 ///   use Svix.
+/// - Many senders have a type of their own, such as `Anthropic`, `Clerk` or `Zapier`. Prefer it: it
+///   has the sender's name and delivery policy.
 /// - A request with headers of both families, `webhook-…` and `svix-…`, is rejected. Signatures of
 ///   versions other than `v1` are skipped.
 /// - An ID with a `.` is rejected, because it would make the signed content ambiguous.
@@ -104,10 +106,27 @@ pub(crate) const fn family(names: [&'static str; 3]) -> Scheme {
     tagged_family(names, "v1", Scheme::hmac_sha256(names[0]))
 }
 
+/// Returns the scheme of a sender with the headers of either family, `webhook-…` or `svix-…`.
+///
+/// Svix can send both: its customers choose.
+pub(crate) const fn either_family() -> Scheme {
+    const SVIX_FAMILY: &[Scheme] = &[svix_family()];
+    webhook_family().families(SVIX_FAMILY)
+}
+
+/// Returns the scheme of a sender with the `webhook-…` headers.
+pub(crate) const fn webhook_family() -> Scheme {
+    family(HEADERS[WEBHOOK])
+}
+
+/// Returns the scheme of a sender with the `svix-…` headers.
+pub(crate) const fn svix_family() -> Scheme {
+    family(HEADERS[SVIX])
+}
+
 const fn tagged_family(names: [&'static str; 3], tag: &'static str, scheme: Scheme) -> Scheme {
     let [_, id, time] = names;
     scheme
-        .provider("standard_webhooks")
         .signature_format(SignatureFormat::tagged(tag))
         .encoding(Encoding::Base64)
         .secret_encoding(SecretEncoding::Base64 { prefix: "whsec_" })
@@ -129,10 +148,10 @@ const HEADERS: [[&str; 3]; 2] = [
 
 impl StandardWebhooks {
     /// The signature scheme with the `webhook-…` headers.
-    pub const SCHEME: Scheme = Self::POLICY.apply(family(HEADERS[WEBHOOK]));
+    pub const SCHEME: Scheme = Self::POLICY.apply(webhook_family());
 
     /// The signature scheme with the `svix-…` headers.
-    pub const SVIX_SCHEME: Scheme = Self::POLICY.apply(family(HEADERS[SVIX]));
+    pub const SVIX_SCHEME: Scheme = Self::POLICY.apply(svix_family());
 
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).

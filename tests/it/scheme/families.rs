@@ -8,7 +8,7 @@ use http::{Request, request::Parts};
 use tower_webhook::{
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch},
     Scheme, Secret, Verified,
-    providers::{self, Flutterwave, GitHub, Meta, Shopify},
+    providers::{self, Flutterwave, GitHub, Meta, Shopify, Vanta},
     scheme::{Component, TimestampFormat, TimestampSource, Tolerance},
 };
 
@@ -371,4 +371,29 @@ fn family_inherits_name_and_tolerance() {
     assert_eq!(judged(&verifier(1_700_000_060), &headers).unwrap().provider(), "acme");
     let late = judged(&verifier(1_700_000_061), &headers);
     assert_eq!(late.unwrap_err(), RejectionKind::TimestampStale);
+}
+
+/// The same delivery under other header names is one delivery, and the type's tolerance holds for
+/// both.
+#[test]
+fn either_family_of_a_sender_is_one_delivery() {
+    let whsec = format!("whsec_{}", BASE64_STANDARD.encode(SECRET));
+    let content = format!("msg_1.1700000000.{BODY}");
+    let tag = BASE64_STANDARD.encode(mac::<Sha256Mac>(SECRET.as_bytes(), content.as_bytes()));
+    let tag = format!("v1,{tag}");
+    let by = |now, [signature, id, time]: [&str; 3]| {
+        let vanta = Vanta::new(&*whsec).unwrap().tolerance(Tolerance::seconds(60));
+        judged(&vanta.clock(at(now)), &[(signature, &tag), (id, "msg_1"), (time, "1700000000")])
+    };
+    let webhook = ["webhook-signature", "webhook-id", "webhook-timestamp"];
+    let svix = ["svix-signature", "svix-id", "svix-timestamp"];
+    let proofs = [webhook, svix].map(|family| by(1_700_000_060, family).unwrap());
+    assert_eq!(proofs[0].replay_key(), proofs[1].replay_key());
+    for (family, proof) in [webhook, svix].into_iter().zip(&proofs) {
+        assert_eq!(proof.provider(), "vanta");
+        assert_eq!(proof.delivery_id().unwrap(), "msg_1");
+        assert_eq!(by(1_700_000_061, family).unwrap_err(), RejectionKind::TimestampStale);
+    }
+    // The ID of the other family is not the signed one.
+    assert_eq!(by(1_700_000_000, [svix[0], webhook[1], svix[2]]).unwrap_err(), Missing);
 }
