@@ -3,8 +3,19 @@
 use std::{error::Error, fmt};
 
 #[cfg(not(feature = "asymmetric"))]
-const ASYMMETRIC_NAMES: [&str; 5] =
-    ["discord", "sendgrid", "standard_webhooks_v1a", "telnyx", "wise"];
+const ASYMMETRIC_NAMES: [&str; 11] = [
+    "discord",
+    "freshchat",
+    "github_secret_scanning",
+    "highlevel",
+    "postal",
+    "sendgrid",
+    "standard_webhooks_v1a",
+    "telnyx",
+    "token_io",
+    "wechat_pay",
+    "wise",
+];
 
 /// Error returned when no provider has a name.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use http::HeaderName;
 
 pub use crate::providers::own::list::{
     AzureEventGrid, BasicAuth, Brevo, Chargebee, Flutterwave, GitLab, GitLabState, Mailgun,
-    Mailjet, MicrosoftGraph, Postmark, SparkPost, Strava,
+    Mailjet, MicrosoftGraph, Postmark, SparkPost, Strava, VMwareWorkspaceOne,
 };
 use crate::{
     crypto::secrets::IntoSecrets,
@@ -16,7 +16,7 @@ use crate::{
     providers::{
         macros::{registered, sign_as},
         own::shared_token::{SharedToken, of_provider, verifies_as},
-        policy::DeliveryPolicy,
+        policy::{DAY, DeliveryPolicy},
         registration::Registration,
     },
     verifier::{
@@ -29,7 +29,7 @@ use crate::{
 macro_rules! tokens {
     ($(
         $(#[$doc:meta])*
-        $name:ident = $id:literal, $header:literal $(, challenge: $challenge:expr)? $(, policy: $policy:expr)?;
+        $name:ident = $id:literal $(as $title:literal)?, $header:literal $(, challenge: $challenge:expr)? $(, policy: $policy:expr)?;
     )*) => {$(
         $(#[$doc])*
         ///
@@ -52,7 +52,7 @@ macro_rules! tokens {
         verifies_as!($name, $id, Self::POLICY.defaults()$(.with_challenge($challenge))? $(, $challenge)?);
 
         registered! {
-            $name = $id;
+            $name = $id $(as $title)?;
             policy: $crate::verifier::delegate::first!($($policy,)? DeliveryPolicy::UNKNOWN);
             signature: "nothing: a token in a header";
             $id: Secret, p => $name::new(p.secrets);
@@ -61,6 +61,44 @@ macro_rules! tokens {
 }
 
 tokens! {
+    /// Cloudflare notifications: a token in a header, which proves the sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::CloudflareNotifications};
+    ///
+    /// let layer = SignatureLayer::new(CloudflareNotifications::new("made-up-secret")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// | property | value |
+    /// |---|---|
+    /// | header | `cf-webhook-auth: <token>` |
+    /// | proves | that the sender knows the token; **nothing about the body** |
+    /// | delivery ID | none |
+    /// | challenge | none |
+    ///
+    /// # Secret
+    ///
+    /// You choose it. In the Cloudflare dashboard: *Notifications* → *Destinations* → *Webhooks* →
+    /// *Create* → *Secret*. Without one, Cloudflare sends no header.
+    /// ([Cloudflare](https://github.com/cloudflare/cloudflare-docs/blob/25ff63eb52ede0357ee5c583410a9d89ab12bd42/src/content/docs/notifications/get-started/configure-webhooks.mdx))
+    ///
+    /// # Settings
+    ///
+    /// *Save and Test* sends a test message. Generic webhooks need a public address and port 80 or
+    /// 443.
+    /// ([Cloudflare](https://github.com/cloudflare/cloudflare-docs/blob/25ff63eb52ede0357ee5c583410a9d89ab12bd42/src/content/docs/notifications/get-started/configure-webhooks.mdx))
+    ///
+    /// # Not covered
+    ///
+    /// Webhooks of other Cloudflare products, such as Stream, which are signed.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: `notifications/get-started/configure-webhooks.mdx` in
+    /// cloudflare/cloudflare-docs @25ff63e.
+    CloudflareNotifications = "cloudflare_notifications" as "Cloudflare Notifications", "cf-webhook-auth";
+
     /// Deepgram callbacks: a token in a header, which proves the sender and not the body.
     ///
     /// ```
@@ -84,6 +122,43 @@ tokens! {
     /// **Second-hand**: hookdeck's page on Deepgram webhooks.
     Deepgram = "deepgram", "dg-token", policy: DeliveryPolicy::UNKNOWN
         .comes_again("https://developers.deepgram.com/docs/callback");
+
+    #[doc(alias = "Google Drive")]
+    #[doc(alias = "Google Calendar")]
+    /// Google push notification channels (Drive, Calendar): a token in a header, which proves the
+    /// sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::GoogleChannel};
+    ///
+    /// let layer = SignatureLayer::new(GoogleChannel::new("made-up-secret")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// | property | value |
+    /// |---|---|
+    /// | header | `x-goog-channel-token: <token>` |
+    /// | proves | that the sender knows the token; **nothing about the other headers or the body** |
+    /// | delivery ID | `x-goog-channel-id` and `x-goog-message-number`, **not signed** |
+    /// | challenge | none |
+    ///
+    /// - Use it for channels that an API method named `watch` creates.
+    /// - A channel's first message has `X-Goog-Resource-State: sync`, and carries the token, too.
+    /// - If each channel has a token of its own, look it up by `X-Goog-Channel-ID` with
+    ///   [`SignatureLayer::by_head`](crate::SignatureLayer::by_head).
+    ///
+    /// # Secret
+    ///
+    /// You choose `token` when you call `watch`. Without it, Google sends no header.
+    ///
+    /// # Not covered
+    ///
+    /// Pub/Sub push subscriptions, so Gmail, which send a JWT.
+    ///
+    /// # Evidence
+    ///
+    /// The description of `token` in Google's API definitions. The header is second-hand: receivers.
+    GoogleChannel = "google_channel" as "Google channels", "x-goog-channel-token";
 
     /// Okta event hooks: a token in a header, which proves the sender and not the body.
     ///
@@ -163,6 +238,37 @@ tokens! {
     /// Vendor's source: tdlib/telegram-bot-api `telegram-bot-api/WebhookActor.cpp`.
     Telegram = "telegram", "x-telegram-bot-api-secret-token", policy: DeliveryPolicy::UNKNOWN
         .comes_again("https://github.com/tdlib/telegram-bot-api/blob/01a3679c0bbf9bbba03d1d3e20f621fa4becddcc/telegram-bot-api/WebhookActor.cpp");
+
+    /// Xendit webhooks: a token in a header, which proves the sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::Xendit};
+    ///
+    /// let layer = SignatureLayer::new(Xendit::new("made-up-secret")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// | property | value |
+    /// |---|---|
+    /// | header | `x-callback-token: <token>` |
+    /// | proves | that the sender knows the token; **nothing about the body** |
+    /// | delivery ID | none |
+    /// | challenge | none |
+    ///
+    /// The token is the same for all webhooks of an account. Fetch the payment before you act on a
+    /// notification.
+    ///
+    /// # Secret
+    ///
+    /// In the Xendit dashboard, in the webhook settings: the verification token.
+    /// ([Xendit](https://help.xendit.co/hc/en-us/articles/360038072991-How-to-validate-if-the-webhook-is-sent-from-Xendit))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation: <https://docsv2.xendit.co/v1/docs/handling-webhooks>.
+    Xendit = "xendit", "x-callback-token", policy: DeliveryPolicy::UNKNOWN
+        .retried_for(DAY, "https://docs.xendit.co/apidocs/webhook-behavior")
+        .comes_again("https://docs.xendit.co/apidocs/webhook-behavior");
 }
 
 /// Datadog webhooks: a token in a header, which proves the sender and not the body.
@@ -215,5 +321,12 @@ registered! {
 verifies_as!(Datadog, "datadog", Self::POLICY.defaults());
 
 /// Types of this module.
-pub(crate) const TYPES: &[Registration] =
-    &[Datadog::REGISTRATION, Deepgram::REGISTRATION, Okta::REGISTRATION, Telegram::REGISTRATION];
+pub(crate) const TYPES: &[Registration] = &[
+    CloudflareNotifications::REGISTRATION,
+    Datadog::REGISTRATION,
+    Deepgram::REGISTRATION,
+    Registration { aliases: &["Google Drive", "Google Calendar"], ..GoogleChannel::REGISTRATION },
+    Okta::REGISTRATION,
+    Telegram::REGISTRATION,
+    Xendit::REGISTRATION,
+];

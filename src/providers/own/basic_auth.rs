@@ -168,7 +168,7 @@ impl crate::sign::sign::Sign for BasicAuth {
 
 /// Providers that send a name and a password.
 macro_rules! passwords {
-    ($($(#[$doc:meta])* $name:ident = $id:literal $(, $policy:expr)?;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $id:literal $(as $title:literal)? $(, $policy:expr)?;)*) => {$(
         $(#[$doc])*
         ///
         #[doc = crate::providers::macros::page!($name)]
@@ -208,7 +208,7 @@ macro_rules! passwords {
         );
 
         registered! {
-            $name = $id;
+            $name = $id $(as $title)?;
             policy: $crate::verifier::delegate::first!($($policy,)? DeliveryPolicy::UNKNOWN);
             signature: "nothing: user and password";
             $id: UserAndPassword, p => of_pairs!($name, user, UserAndPassword, p);
@@ -342,4 +342,31 @@ passwords! {
     /// **Second-hand**: anymail/django-anymail.
     SparkPost = "sparkpost", DeliveryPolicy::UNKNOWN
         .comes_again("https://support.sparkpost.com/docs/tech-resources/webhook-data-streams");
+
+    /// Event notifications of VMware Workspace ONE UEM: user name and password, which prove the
+    /// sender and not the body.
+    ///
+    /// ```
+    /// use tower_webhook::{SignatureLayer, providers::VMwareWorkspaceOne};
+    ///
+    /// let layer = SignatureLayer::new(VMwareWorkspaceOne::new("made-up-user", "made-up-password")?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// | property | value |
+    /// |---|---|
+    /// | header | `authorization: Basic <base64 of user:password>` |
+    /// | proves | that the sender knows user name and password; **nothing about the body** |
+    /// | challenge | none |
+    ///
+    /// # Secret
+    ///
+    /// You choose user name and password. In Workspace ONE UEM: *Event Notifications* → the
+    /// notification → *Edit*.
+    /// ([ngrok, second-hand](https://github.com/ngrok/ngrok-docs/blob/052e08274a9f199d06fab1ef82f6a2e77384d9f2/integrations/webhooks/vmware-webhooks.mdx))
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: `integrations/webhooks/vmware-webhooks.mdx` in ngrok/ngrok-docs @052e082.
+    VMwareWorkspaceOne = "vmware_workspace" as "VMware Workspace ONE UEM";
 }

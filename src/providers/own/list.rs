@@ -36,7 +36,13 @@ types! {
     #[cfg(feature = "asymmetric")]
     discord::Discord,
     flutterwave::Flutterwave,
+    #[cfg(feature = "asymmetric")]
+    pinned_keys::Freshchat,
+    #[cfg(feature = "asymmetric")]
+    pinned_keys::GitHubSecretScanning,
     gitlab::GitLab with GitLabState,
+    #[cfg(feature = "asymmetric")]
+    pinned_keys::HighLevel also ["GoHighLevel", "LeadConnector"],
     hubspot::HubSpot with HubSpotState,
     mailgun::Mailgun,
     mandrill::Mandrill also ["Mailchimp Transactional", "Mailchimp"],
@@ -52,6 +58,8 @@ types! {
     microsoft_graph::MicrosoftGraph also ["Outlook", "OneDrive", "Microsoft 365"] search ["office365"],
     persona::Persona with PersonaState,
     plivo::Plivo,
+    #[cfg(feature = "asymmetric")]
+    pinned_keys::Postal,
     basic_auth::Postmark,
     keyring::Pusher,
     #[cfg(feature = "asymmetric")]
@@ -63,9 +71,14 @@ types! {
     strava::Strava,
     #[cfg(feature = "asymmetric")]
     telnyx::Telnyx,
+    #[cfg(feature = "asymmetric")]
+    pinned_keys::TokenIo,
     twilio::Twilio with TwilioState,
+    basic_auth::VMwareWorkspaceOne also ["VMware", "Workspace ONE"] search ["airwatch"],
     webex_contact_center::WebexContactCenter search ["cisco"],
     websub::WebSub search ["pubsubhubbub"],
+    #[cfg(feature = "asymmetric")]
+    pinned_keys::WeChatPay also ["Weixin Pay"],
     #[cfg(feature = "asymmetric")]
     wise::Wise,
     keyring::Worldline search ["ingenico"],

@@ -19,6 +19,8 @@ pub(crate) mod multipart;
 pub(crate) mod persona;
 pub(crate) mod plivo;
 #[cfg(feature = "asymmetric")]
+pub(crate) mod pinned_keys;
+#[cfg(feature = "asymmetric")]
 pub(crate) mod sendgrid;
 pub(crate) mod shared_token;
 pub(crate) mod slack;

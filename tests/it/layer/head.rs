@@ -22,10 +22,12 @@ fn table_covers_every_provider_beyond_a_scheme() {
         "BasicAuth",
         "Brevo",
         "Chargebee",
+        "CloudflareNotifications",
         "Datadog",
         "Deepgram",
         "Flutterwave",
         "GitLab",
+        "GoogleChannel",
         "Mailgun",
         "Mailjet",
         "Mandrill",
@@ -35,6 +37,8 @@ fn table_covers_every_provider_beyond_a_scheme() {
         "Postmark",
         "SparkPost",
         "Telegram",
+        "VMwareWorkspaceOne",
+        "Xendit",
     ];
     let own = providers::all().filter(|provider| provider.scheme().is_none());
     let own = own.filter(|provider| provider.credential_kind() != CredentialKind::PublicKey);

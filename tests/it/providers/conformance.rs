@@ -279,7 +279,16 @@ impl Trial {
 
     /// Whether what decides covers the body.
     pub(crate) fn covers_body(&self) -> bool {
-        let is_token = ["deepgram", "flutterwave", "gitlab", "okta", "telegram"];
+        let is_token = [
+            "cloudflare_notifications",
+            "deepgram",
+            "flutterwave",
+            "gitlab",
+            "google_channel",
+            "okta",
+            "telegram",
+            "xendit",
+        ];
         !matches!(
             self.provider.credential_kind(),
             CredentialKind::UserAndPassword | CredentialKind::HeaderAndToken

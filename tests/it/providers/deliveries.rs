@@ -397,7 +397,9 @@ async fn each_401_for_basic_credentials_asks_for_them() {
         });
         asked("an answer of one's own", own, headers).await;
     }
-    for name in ["basic_auth", "brevo", "chargebee", "mailjet", "postmark", "sparkpost"] {
+    for name in
+        ["basic_auth", "brevo", "chargebee", "mailjet", "postmark", "sparkpost", "vmware_workspace"]
+    {
         let verifier = verifier(providers::by_name(name).unwrap(), KEY, NOW);
         let layer = SignatureLayer::new(verifier).rejection_status(StatusCode::UNAUTHORIZED);
         asked(name, layer, &[]).await;

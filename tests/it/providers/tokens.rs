@@ -11,9 +11,10 @@ use tower_webhook::{
     RejectionKind::{self, Malformed, Missing, Repeated, SignatureMismatch},
     Secret, Secrets, SignatureLayer, Verifier,
     providers::{
-        self, Ably, BasicAuth, Brevo, Chargebee, Deepgram, Flutterwave, GitLab, Mailjet, Okta,
-        Persona, Postmark, Pusher, SharedToken, SparkPost, Telegram, Twilio, WebSub,
-        WebexContactCenter, Worldline, Worldpay, Wsapi,
+        self, Ably, BasicAuth, Brevo, Chargebee, CloudflareNotifications, Deepgram, Flutterwave,
+        GitLab, GoogleChannel, Mailjet, Okta, Persona, Postmark, Pusher, SharedToken, SparkPost,
+        Telegram, Twilio, VMwareWorkspaceOne, WebSub, WebexContactCenter, Worldline, Worldpay,
+        Wsapi, Xendit,
     },
     scheme::Tolerance,
     sign::{Sign, Signing, signed},
@@ -149,10 +150,13 @@ async fn tokens_decide_from_the_head_alone() {
     let verifiers = [datadog(&[SECRET]), datadog(&[OTHER, SECRET]), datadog(&[OTHER])];
     try_out("datadog", Covers::Nothing, verifiers).await;
     try_tokens! {
+        "cloudflare_notifications": CloudflareNotifications,
         "deepgram": Deepgram,
         "flutterwave": Flutterwave,
+        "google_channel": GoogleChannel,
         "okta": Okta,
         "telegram": Telegram,
+        "xendit": Xendit,
     }
 }
 
@@ -206,6 +210,7 @@ async fn passwords_decide_from_the_head_alone() {
         "mailjet": Mailjet,
         "postmark": Postmark,
         "sparkpost": SparkPost,
+        "vmware_workspace": VMwareWorkspaceOne,
     }
 }
 

@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -12,7 +15,10 @@ use tower_webhook::{
     ConfigError, PublicKey, Rejection, RejectionKind, Scheme, Secret, SignatureLayer, Verified,
     Verifier,
     layer::ResponseBody,
-    providers::{self, CredentialKind, Discord, SendGrid, StandardWebhooks, Telnyx, Wise},
+    providers::{
+        self, CredentialKind, Discord, Freshchat, GitHubSecretScanning, HighLevel, Postal,
+        SendGrid, StandardWebhooks, Telnyx, TokenIo, WeChatPay, Wise,
+    },
     scheme::{Component, Encoding, SchemeVerifier, SignatureFormat, Tolerance},
     verifier::any_of,
 };
@@ -49,6 +55,8 @@ enum Any {
     StandardWebhooks(Timed<StandardWebhooks>),
     Telnyx(Timed<Telnyx>),
     Wise(Wise),
+    /// A provider that consists of a scheme.
+    Scheme(Timed<SchemeVerifier>),
     Declared(SchemeVerifier),
 }
 
@@ -60,6 +68,7 @@ macro_rules! each {
             Any::StandardWebhooks($verifier) => $run,
             Any::Telnyx($verifier) => $run,
             Any::Wise($verifier) => $run,
+            Any::Scheme($verifier) => $run,
             Any::Declared($verifier) => $run,
         }
     };
@@ -109,7 +118,7 @@ impl Vector {
         for vector in Self::all().into_iter().filter(|vector| vector.valid) {
             by_provider.entry(vector.provider.clone()).or_insert(vector);
         }
-        assert_eq!(by_provider.len(), 6);
+        assert_eq!(by_provider.len(), 12);
         by_provider.into_values().collect()
     }
 
@@ -121,7 +130,7 @@ impl Vector {
         let text = &*self.secret;
         let key = match &*self.provider {
             "discord" => PublicKey::from_hex(text),
-            "telnyx" => PublicKey::from_base64(text),
+            "telnyx" | "token_io" => PublicKey::from_base64(text),
             "standard_webhooks_v1a" => PublicKey::from_whpk(text),
             "wise" => PublicKey::from_pem(text),
             _ => PublicKey::from_spki_base64(text),
@@ -139,6 +148,14 @@ impl Vector {
             }
             "telnyx" => Any::Telnyx(Telnyx::new(key)?.clock(now)),
             "wise" => Any::Wise(Wise::new(key)?),
+            "freshchat" => Any::Scheme(Freshchat::SCHEME.verifier(key)?.clock(now)),
+            "github_secret_scanning" => {
+                Any::Scheme(GitHubSecretScanning::SCHEME.verifier(key)?.clock(now))
+            }
+            "highlevel" => Any::Scheme(HighLevel::SCHEME.verifier(key)?.clock(now)),
+            "postal" => Any::Scheme(Postal::SCHEME.verifier(key)?.clock(now)),
+            "token_io" => Any::Scheme(TokenIo::SCHEME.verifier(key)?.clock(now)),
+            "wechat_pay" => Any::Scheme(WeChatPay::SCHEME.verifier(key)?.clock(now)),
             _ => {
                 let scheme = declared(self.algorithm.as_deref().unwrap());
                 Any::Declared(scheme.verifier(key)?)
@@ -192,6 +209,7 @@ impl Vector {
                 .step_by(2)
                 .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
                 .collect(),
+            "token_io" => URL_SAFE_NO_PAD.decode(text).unwrap(),
             _ => STANDARD.decode(text.strip_prefix("v1a,").unwrap_or(text)).unwrap(),
         }
     }
@@ -199,6 +217,7 @@ impl Vector {
     fn with_signature(&self, signature: &[u8]) -> Self {
         let text = match &*self.provider {
             "discord" => hex(signature),
+            "token_io" => URL_SAFE_NO_PAD.encode(signature),
             "standard_webhooks_v1a" => format!("v1a,{}", STANDARD.encode(signature)),
             _ => STANDARD.encode(signature),
         };
@@ -477,6 +496,12 @@ fn key_of_another_algorithm_is_a_config_error() {
         ("sendgrid", SendGrid::new(key("ed25519")).is_ok()),
         ("telnyx", Telnyx::new(key("rsa")).is_ok()),
         ("wise", Wise::new(key("ed25519")).is_ok()),
+        ("freshchat", Freshchat::new(key("ecdsa")).is_ok()),
+        ("github secret scanning", GitHubSecretScanning::new(key("rsa")).is_ok()),
+        ("highlevel", HighLevel::new(key("rsa")).is_ok()),
+        ("postal", Postal::new(key("ed25519")).is_ok()),
+        ("token.io", TokenIo::new(key("ecdsa")).is_ok()),
+        ("wechat pay", WeChatPay::new(key("ed25519")).is_ok()),
         ("standard webhooks", StandardWebhooks::new_asymmetric(key("rsa")).is_ok()),
     ] {
         assert!(!is_ok, "{name}");
@@ -774,4 +799,15 @@ fn debug_says_the_algorithm_and_errors_the_way_out() {
     assert!(error.ends_with("check that it is this provider's key"), "{error}");
     let error = declared("rsa").verifier(secret()).unwrap_err().to_string();
     assert!(error.contains("`PublicKey`"), "{error}");
+}
+
+#[test]
+fn highlevels_published_key_is_a_key() {
+    let published = PublicKey::from_spki_base64(HighLevel::PUBLISHED_KEY).unwrap();
+    assert!(HighLevel::new(published).is_ok() && HighLevel::with_published_key().is_ok());
+    // The key of the vectors is another one.
+    let vector = Vector::find("highlevel", "an event");
+    let (head, body) = (head_of(vector.request(())), Bytes::from(vector.body.clone()));
+    let rejection = verify(&HighLevel::with_published_key().unwrap(), &head, &body).unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::SignatureMismatch);
 }
