@@ -17,9 +17,9 @@ pub(crate) mod microsoft_graph;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart;
 pub(crate) mod persona;
-pub(crate) mod plivo;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod pinned_keys;
+pub(crate) mod plivo;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod sendgrid;
 pub(crate) mod shared_token;
