@@ -11,6 +11,10 @@ macro_rules! scheme_methods {
         $crate::providers::macros::scheme_methods!();
         $crate::providers::macros::scheme_methods!(@timed);
     };
+    (url, timed) => {
+        $crate::providers::macros::scheme_methods!(url);
+        $crate::providers::macros::scheme_methods!(@timed);
+    };
     (public_key, timed) => {
         $crate::providers::macros::scheme_methods!(public_key);
         $crate::providers::macros::scheme_methods!(@timed);

@@ -283,8 +283,14 @@ mod tests {
                 CredentialKind::PublicKey => continue,
             };
             let url = PublicUrl::base("https://example.com").unwrap();
-            let request = Request::post("/hook").header(CONTENT_TYPE, "application/json");
-            let request = request.body(Bytes::from_static(br#"{"value":[{}]}"#)).unwrap();
+            let (media_type, body) = match provider.name() {
+                "mandrill" | "plivo" => {
+                    ("application/x-www-form-urlencoded", &b"mandrill_events=[]"[..])
+                }
+                _ => ("application/json", &br#"{"value":[{}]}"#[..]),
+            };
+            let request = Request::post("/hook").header(CONTENT_TYPE, media_type);
+            let request = request.body(Bytes::from_static(body)).unwrap();
             let signer = provider.verifier_at(&*text, url.clone()).unwrap();
             let signed = crate::sign::sign::signed(&signer, request, SystemTime::now()).unwrap();
             let (head, _) = signed.into_parts();

@@ -9,7 +9,7 @@ use crate::{
         support::VERIFICATION_KEY,
     },
     scheme::{
-        component::{Component, TimestampSource},
+        component::{Component, DigestEncoding, TimestampSource},
         declaration::Scheme,
         key::SecretEncoding,
         signature_format::SignatureFormat,
@@ -28,6 +28,37 @@ providers! {
         .provider("airship")
         .signed_content(&[Component::Time, Component::Literal(":"), Component::Body])
         .time(TimestampSource::Header("x-ua-timestamp"), TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
+
+    /// The URL is the one that Bird has. Bird retries with the timestamp of the first attempt for about
+    /// 24 hours (second-hand: several receivers).
+    ///
+    /// # Secret
+    ///
+    /// The signing key that you set for the webhook subscription.
+    /// ([Bird](https://docs.bird.com/api/notifications-api/api-reference/webhook-subscriptions/verifying-a-webhook-subscription))
+    ///
+    /// # Not covered
+    ///
+    /// Webhooks of the older MessageBird API. They sign the sorted query in place of the URL, or send
+    /// a JWT in `MessageBird-Signature-JWT`.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://docs.bird.com/api/notifications-api/api-reference/webhook-subscriptions/verifying-a-webhook-subscription>.
+    Bird(url, timed) = Scheme::hmac_sha256("messagebird-signature")
+        .provider("bird")
+        .encoding(Encoding::Base64)
+        .signed_content(&[
+            Component::Time,
+            Component::Literal("\n"),
+            Component::Url,
+            Component::Literal("\n"),
+            Component::BodySha256(DigestEncoding::Raw),
+        ])
+        .time(TimestampSource::Header("messagebird-request-timestamp"), TimestampFormat::UnixSeconds),
         DeliveryPolicy::UNKNOWN
             .unknown_retries();
 

@@ -235,7 +235,7 @@ impl crate::sign::sign::Sign for Plivo {
         body: &[u8],
         _: &crate::sign::sign::Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
-        let nonce = http::HeaderValue::from_static("12345678901234567890");
+        let nonce = http::HeaderValue::from_static("12345");
         head.headers.entry(NONCE).or_insert(nonce);
         self.signature.sign(V3, head, body).map(|()| None)
     }

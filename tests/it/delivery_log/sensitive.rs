@@ -266,6 +266,9 @@ async fn no_providers_proof_is_stored_or_logged() {
     let names = trials.iter().flat_map(|trial| trial.head.headers.keys().cloned());
     let scene = Scene::new(true, names).await;
     for Trial { name, own, head, body, .. } in trials {
+        if own.sensitive_parts().has_url() {
+            canaries.add_runs(head.uri.query().unwrap_or_default().as_bytes());
+        }
         for (header, value) in head.headers.iter().filter(|(name, _)| *name != CONTENT_TYPE) {
             canaries.add_runs(value.as_bytes());
             let parts = own.sensitive_parts();

@@ -257,7 +257,7 @@ fn public_key_is_parsed_in_every_provider_form() {
 #[test]
 fn only_those_that_sign_the_url_need_one() {
     let needing: Vec<_> = providers::all().filter(|p| p.needs_url()).map(|p| p.name()).collect();
-    assert_eq!(needing, ["square", "trello", "hubspot", "mandrill", "plivo", "twilio"]);
+    assert_eq!(needing, ["bird", "square", "trello", "hubspot", "mandrill", "plivo", "twilio"]);
     for provider in
         providers::all().filter(|provider| provider.credential_kind() == CredentialKind::Secret)
     {
