@@ -67,7 +67,7 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`providers`] | a type for each of 150 providers, and [`by_name`](providers::by_name) |
+//! | [`providers`] | a type for each of 200 providers, and [`by_name`](providers::by_name) |
 //! | [`scheme`] | declared schemes, public keys, challenges |
 //! | [`verifier`] | functions and combinations as verifiers |
 //! | [`layer`] | lookups for each request, draining, the types of the service |

@@ -12,7 +12,7 @@ use crate::crypto::{
 
 /// Plain hash of a message with the secret in it, and possibly the beginning of the message.
 ///
-/// It is a type of its own, because it is no MAC: if the secret stands before all text of the
+/// It is a type of its own, because it is no MAC. If the secret stands before all text of the
 /// sender, anyone who has a hash can compute that of a longer message.
 #[derive(Clone)]
 pub(crate) struct SecretHash {

@@ -7,6 +7,7 @@ use crate::{
     scheme::{
         component::{Component, SignatureSource, TimestampSource},
         declaration::Scheme,
+        signature_format::SignatureFormat,
     },
     verifier::{
         challenge::{challenge::Challenge, response::is_token},
@@ -19,7 +20,7 @@ type Rule = (fn(&Scheme) -> bool, &'static str);
 
 /// The rules reject a declaration that seems to check something but does not, and a declaration by
 /// which one signature could be valid for two requests.
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 18] = [
     (
         |scheme| scheme.signs(Component::Time) && !scheme.has_time_in_head(),
         "the signed content has `Component::Time`, but no header has the timestamp; \
@@ -84,6 +85,34 @@ const RULES: [Rule; 15] = [
         },
         "the response to the challenge could be the signature of a request; \
          sign the body alone, or a literal that no challenge can have",
+    ),
+    (
+        |scheme| {
+            let is_url = |part: &Component| matches!(part, Component::Query | Component::Url);
+            scheme.is_in_query() && scheme.signed_content.iter().any(is_url)
+        },
+        "the signature is in the query and would have to sign itself; \
+         sign neither the query nor the URL",
+    ),
+    (
+        |scheme| {
+            let is_single = matches!(scheme.signature_format, SignatureFormat::Single { .. });
+            scheme.is_in_query() && !is_single
+        },
+        "the signature is in the query, which has one without separators; \
+         use `SignatureFormat::Single`",
+    ),
+    (
+        |scheme| match scheme.signature_format {
+            SignatureFormat::OptionalPrefix { prefix, separator } => {
+                prefix.as_bytes().contains(&separator)
+                    || separator.is_ascii_alphanumeric()
+                    || b"+/=-_".contains(&separator)
+            }
+            _ => false,
+        },
+        "the separator of the signatures is a character that a signature or the prefix can have; \
+         use another separator",
     ),
     (
         |scheme| scheme.is_in_query() && scheme.encoding == Encoding::Base64,

@@ -33,8 +33,8 @@ impl Scheme {
     ///
     /// Name the place of the secret with [`Component::Secret`] in the
     /// [signed content](Self::signed_content). Such a hash is weaker than an HMAC: if the secret
-    /// stands before the body, anyone who has a hash can compute that of a longer body. The bytes
-    /// that this adds are not valid UTF-8, so such a body is rejected unless it is valid UTF-8.
+    /// stands before the body, anyone who has a hash can compute that of a longer body. This adds
+    /// bytes of zero, so a body with one is then rejected.
     ///
     /// ```
     /// use tower_webhook::{Scheme, scheme::Component};

@@ -224,6 +224,10 @@ impl Scheme {
     ///
     /// They cover other products or newer versions. The first whose header is present verifies the
     /// request, whatever else it carries: list the stronger first. Nested families are ignored.
+    ///
+    /// A family without a name has the name of this scheme. Deliveries with the same
+    /// [signed ID](Self::delivery_id) then have the same replay key, whichever family signed them. If
+    /// products count their IDs apart from each other, give each family a name.
     /// A family without a provider's name or a tolerance has those of this scheme.
     pub const fn families(mut self, families: &'static [Self]) -> Self {
         self.families = families;

@@ -154,8 +154,8 @@ const fn algorithm(algorithm: Algorithm) -> &'static str {
         Algorithm::HmacSha256 => "HMAC-SHA256",
         Algorithm::HmacSha384 => "HMAC-SHA384",
         Algorithm::HmacSha512 => "HMAC-SHA512",
-        Algorithm::PlainSha1 => "SHA-1, not an HMAC,",
-        Algorithm::PlainSha256 => "SHA-256, not an HMAC,",
+        Algorithm::PlainSha1 => "plain SHA-1",
+        Algorithm::PlainSha256 => "plain SHA-256",
         #[cfg(feature = "asymmetric")]
         Algorithm::Ed25519 => "Ed25519",
         #[cfg(feature = "asymmetric")]

@@ -10,7 +10,7 @@ use crate::{
     error::MAX_SECRETS,
     outcome::{kind::RejectionKind, rejection::Rejection},
     parse::encoding::MAX_TAG,
-    scheme::{declaration::Scheme, signature_format::MAX_CANDIDATES, verifier::TAKES_PUBLIC_KEY},
+    scheme::{declaration::Scheme, signature_format::MAX_CANDIDATES, verifier::NO_HMAC},
 };
 
 impl Scheme {
@@ -50,7 +50,7 @@ impl Scheme {
         let tags = each(&secrets, |secret| {
             let key = self.secret_encoding.key(secret)?;
             let mac = Mac::new(self.algorithm, key.expose());
-            let mut mac = mac.ok_or(TAKES_PUBLIC_KEY)?;
+            let mut mac = mac.ok_or(NO_HMAC)?;
             mac.update(content.as_ref());
             Ok(mac.finalize())
         })?;

@@ -49,7 +49,21 @@ impl Scheme {
     ///
     /// The parameter is not decoded, so the signature must be hexadecimal or base64url. Events and
     /// the log do not show the URL.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name of the parameter is empty, or has a character other than ASCII letters,
+    /// digits, `-` and `_`.
     pub const fn query(mut self, parameter: &'static str) -> Self {
+        let bytes = parameter.as_bytes();
+        assert!(!bytes.is_empty(), "the parameter has no name");
+        let mut at = 0;
+        while at < bytes.len() {
+            let is_plain =
+                matches!(bytes[at], b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_');
+            assert!(is_plain, "the name of the parameter would need an escape");
+            at += 1;
+        }
         self.source = SignatureSource::Query(parameter);
         self
     }

@@ -10,7 +10,7 @@ use crate::{
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     scheme::{
         component::Component,
-        signed_content::{self, Read, Side},
+        signed_content::{self, Piece, Read, Side},
         state::{SchemeState, Signed},
         verifier::{Inner, Keys, SchemeVerifier},
     },
@@ -166,16 +166,16 @@ impl Inner {
 
     /// Rejects a body whose beginning could be the end of the component before it, or whose end
     /// could be the beginning of the component after it.
-    fn check_edges(&self, body: &[u8]) -> Result<(), Rejection> {
+    pub(crate) fn check_edges(&self, body: &[u8]) -> Result<(), Rejection> {
         let [before, after] = self.open_sides;
         // An empty body would not separate two components of variable length.
         let is_empty = before && after && body.is_empty();
         let is_cut = is_empty
             || before && self.scheme.is_cut(body.iter())
             || after && self.scheme.is_cut(body.iter().rev())
-            // Whoever extends a hash adds a byte 0x80 after the authentic content. UTF-8 has no such
-            // byte after a complete character.
-            || self.scheme.is_extendable() && std::str::from_utf8(body).is_err();
+            // Whoever extends a hash adds its padding, which ends with a length of eight bytes. The
+            // first of them are zero.
+            || self.scheme.is_extendable() && body.contains(&0);
         if is_cut { Err(Rejection::malformed_in(Field::Body)) } else { Ok(()) }
     }
 
@@ -276,11 +276,28 @@ impl Inner {
     ///
     /// Returns `None` for public keys, and if a signed component is missing.
     fn oldest_tag(&self, head: &Parts, body: &[u8]) -> Option<Tag> {
+        if let Keys::Hashed(hashes) = &self.keys {
+            return self.oldest_hash(hashes.last()?.clone(), head, body);
+        }
         let mut mac = self.keys.macs().last()?.clone();
         self.each_part(Side::BeforeBody, head, Read::default(), |bytes| mac.update(bytes)).ok()?;
         self.scheme.each_body_part(body, |bytes| mac.update(bytes));
         self.each_part(Side::AfterBody, head, Read::default(), |bytes| mac.update(bytes)).ok()?;
         Some(mac.finalize())
+    }
+
+    /// Returns the plain hash of a request.
+    fn oldest_hash(&self, mut hash: SecretHash, head: &Parts, body: &[u8]) -> Option<Tag> {
+        let request =
+            signed_content::Signed { head, url: self.url.as_ref(), read: Read::default() };
+        let mut add = |piece: Piece<'_>| match piece {
+            Piece::Bytes(bytes) => hash.update(bytes),
+            Piece::Secret => hash.update_with_secret(),
+        };
+        self.scheme.each_piece(Side::BeforeBody, request, &mut add).ok()?;
+        self.scheme.each_body_part(body, |bytes| add(Piece::Bytes(bytes)));
+        self.scheme.each_piece(Side::AfterBody, request, &mut add).ok()?;
+        Some(hash.finalize())
     }
 
     /// Returns the response to a signed challenge. It is not inlined: its temporaries would enlarge the

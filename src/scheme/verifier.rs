@@ -108,6 +108,11 @@ pub(crate) const TAKES_PUBLIC_KEY: ConfigError = ConfigError::SchemeInvalid {
     why: "it signs with a private key, so a secret cannot verify it; use a `PublicKey`",
 };
 
+/// The error of [`Scheme::check`] for a scheme that is no HMAC.
+pub(crate) const NO_HMAC: ConfigError = ConfigError::SchemeInvalid {
+    why: "only an HMAC can be checked without a request; use a verifier",
+};
+
 impl Scheme {
     /// Creates a verifier with these keys, the current one first.
     ///

@@ -25,6 +25,7 @@ impl Sign for SchemeVerifier {
         body: &[u8],
         with: &Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
+        self.0.check_edges(body)?;
         put_signature(self, head, body, with.time(), |content| {
             let tag = self.tag(content).map(|tag| tag.as_bytes().to_vec());
             tag.or_else(|| with.signature(self.0.scheme.algorithm, content))

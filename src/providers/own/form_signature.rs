@@ -21,7 +21,7 @@ use crate::{
     scheme::{public_url::PublicUrl, signature_format::MAX_CANDIDATES},
 };
 
-/// What a provider signs, and where its signature is.
+/// Signed content of a provider, and the place of its signature.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) provider: &'static str,

@@ -10,7 +10,7 @@ use crate::outcome::{cause::Cause, explanation::Finding};
 use crate::{
     crypto::secrets::IntoSecrets,
     error::ConfigError,
-    outcome::{rejection::Rejection, verified::Verified},
+    outcome::{field::Field, rejection::Rejection, verified::Verified},
     parse::{encoding::Encoding, timestamp::TimestampFormat, tolerance::Tolerance},
     providers::{
         macros::{registered, scheme_methods, sign_as},
@@ -101,7 +101,8 @@ const DECODED: [(&str, char); 12] = [
 /// ([HubSpot](https://developers.hubspot.com/docs/api/webhooks/validating-requests))
 /// [`accept_v2`](Self::accept_v2) and [`accept_v1`](Self::accept_v1) accept requests that have an
 /// older version alone. Anyone who can capture a request can remove the header of version 3 from it,
-/// so call them only if your requests do not have version 3.
+/// so call them only if your requests do not have version 3. A replay guard takes the two for
+/// different deliveries.
 ///
 /// # Evidence
 ///
@@ -172,7 +173,8 @@ impl HubSpot {
     /// Also accepts requests that have version 1 of the signature and not version 3: a plain hash of
     /// secret and body.
     ///
-    /// It covers neither method nor URL nor time.
+    /// It covers neither method nor URL nor time. The body must be JSON, so that the hash of version 2
+    /// is not one of version 1.
     #[must_use]
     pub const fn accept_v1(mut self) -> Self {
         self.accepts_older[0] = true;
@@ -309,6 +311,11 @@ impl Verifier for HubSpot {
     ) -> Result<Option<Response<Bytes>>, Rejection> {
         // A head that was rejected proves nothing.
         let of_version = state.state.as_mut().ok_or(Rejection::mismatch())?;
+        // Version 2 hashes method, URL and body, which together could be a body of version 1.
+        let is_json = || matches!(body.trim_ascii_start(), [b'[' | b'{', ..]);
+        if matches!(state.version, Version::Older(0)) && !is_json() {
+            return Err(Rejection::malformed_in(Field::Body));
+        }
         self.verifier(state.version).finish_in(of_version, request, body, proof)
     }
 

@@ -53,24 +53,30 @@ const V2: Rules = Rules { header: HEADER_V2, is_list: false, content: content_v2
 /// |---|---|
 /// | header | `x-plivo-signature-v3: <base64>[,<base64>]`, `x-plivo-signature-v3-nonce` |
 /// | algorithm | HMAC-SHA256; the key is the auth token |
-/// | signed content | `<URL without query>[?<query>][.<form>].<nonce>`, query and form decoded and sorted |
+/// | signed content | `<URL>.<nonce>`, `<URL>?<query>.<nonce>`, `<URL>?<form>.<nonce>` or `<URL>?<query>.<form>.<nonce>`; the URL without its query; query and form decoded and sorted |
 /// | tolerance | none: a captured request can be sent again |
 /// | delivery ID | none known |
 /// | challenge | none |
 ///
 /// - The parameters of the query are joined as `name=value` with `&`, those of the form without any
-///   delimiter. The signature therefore does not cover where a name or a value ends, and
+///   delimiter. The signature therefore covers neither the method, nor where a name or a value ends,
+///   nor whether a parameter is in the query or in the form.
 ///   [`body_is_signed`](crate::Verified::body_is_signed) is `false`. Anyone who has a signed request
-///   can move text between neighbouring names and values. Use only parameters that you know, and
-///   fetch what matters by its ID.
+///   can move text between them. Accept one method, use only parameters that you know, and fetch what
+///   matters by its ID.
 /// - A body that is neither a form nor empty is rejected.
-/// - The nonce must consist of letters and digits: a nonce with a `.` could hold a part of the form.
+/// - The nonce must consist of letters, digits, `-` and `_`: a nonce with a `.` could hold a part of
+///   the form.
+/// - If Plivo has a URL without a path, such as `https://example.com`, use [`PublicUrl::fixed`]: a
+///   request always has a path.
 ///
 /// # Version 2
 ///
 /// Version 2 signs the URL without its query, and a nonce: it covers no parameter and no body. A
 /// request with version 2 alone is accepted after [`accept_v2`](Self::accept_v2), and proves only
-/// that Plivo has sent some request to that path.
+/// that Plivo has sent some request to that path. Nothing separates the path from the nonce, so the
+/// nonce must consist of digits, and the path must not end with one unless the URL is
+/// [fixed](PublicUrl::fixed).
 ///
 /// # Secret
 ///
@@ -144,9 +150,12 @@ impl Plivo {
 /// Returns the nonce.
 fn nonce<'a>(head: &'a Parts, name: &'static str) -> Result<&'a [u8], Rejection> {
     let nonce = required(head, name)?;
-    // Otherwise the nonce could hold the text of parameters that are no longer there.
-    let is_plain = nonce.iter().all(u8::is_ascii_alphanumeric);
-    if is_plain { Ok(nonce) } else { Err(Rejection::malformed(name)) }
+    // Otherwise the nonce could hold the text of parameters that are no longer there, or of a path.
+    let is_plain = |byte: &u8| match name {
+        NONCE => byte.is_ascii_alphanumeric() || b"-_".contains(byte),
+        _ => byte.is_ascii_digit(),
+    };
+    if nonce.iter().all(is_plain) { Ok(nonce) } else { Err(Rejection::malformed(name)) }
 }
 
 /// Returns the content of version 3.
@@ -185,6 +194,10 @@ fn content_v3(request: &SignedForm<'_>) -> Result<Vec<u8>, Rejection> {
 /// Returns the content of version 2.
 fn content_v2(request: &SignedForm<'_>) -> Result<Vec<u8>, Rejection> {
     let (base, _) = split_query(request.url);
+    // The end of the path could be the beginning of the nonce.
+    if !request.received.is_empty() && base.ends_with(|char: char| char.is_ascii_digit()) {
+        return Err(Rejection::malformed_in(Field::Url));
+    }
     Ok([base.as_bytes(), nonce(request.head, NONCE_V2)?].concat())
 }
 

@@ -128,6 +128,15 @@ fn plivo_version_2_is_accepted_on_request_alone() {
     let accepting = verifier.clone().accept_v2();
     assert!(!judge(&accepting, &alone, "A=1").unwrap().body_is_signed());
     judge(&accepting, &both(&v3), "A=1").unwrap();
+    // Digits at the end of a path are not those of the nonce.
+    let moved = [
+        ("x-plivo-signature-v2", &*plivo("https://a.example/p12")),
+        ("x-plivo-signature-v2-nonce", "2"),
+    ];
+    assert_eq!(
+        judge(&accepting, &head(Method::POST, "/p1", &moved), "").unwrap_err(),
+        RejectionKind::Malformed
+    );
     // A valid version 2 does not replace an invalid version 3.
     assert!(judge(&accepting, &both(&v2), "A=1").is_err());
 }

@@ -4,5 +4,7 @@
 pub(crate) mod asymmetric;
 pub(crate) mod declaration;
 pub(crate) mod families;
+#[cfg(feature = "sign")]
 pub(crate) mod places;
+#[cfg(feature = "sign")]
 pub(crate) mod plain_hashes;

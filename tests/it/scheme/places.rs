@@ -105,11 +105,27 @@ async fn query_signature_passes_the_layer_and_an_empty_one_fails() {
 }
 
 #[test]
-fn query_signature_excludes_base64_and_first_contacts() {
+fn schemes_that_cannot_verify_do_not_build() {
     const PING: FirstContact = FirstContact::json(&[("ping", ContactField::True)]);
-    for scheme in [QUERY.encoding(Encoding::Base64), QUERY.first_contacts(&[PING])] {
-        let refused = scheme.verifier(secret()).unwrap_err();
+    let of_query = QUERY.signed_content(&[Component::Query, DOT, Component::Body]);
+    let of_url = QUERY.signed_content(&[Component::Url, DOT, Component::Body]);
+    let wrong = SignatureFormat::OptionalPrefix { prefix: "a,", separator: b',' };
+    for scheme in [
+        QUERY.encoding(Encoding::Base64),
+        QUERY.first_contacts(&[PING]),
+        QUERY.signature_format(SignatureFormat::tagged("v1")),
+        of_query,
+        of_url,
+        LINES.signature_format(wrong),
+        LINES.signature_format(SignatureFormat::OptionalPrefix { prefix: "", separator: b'a' }),
+    ] {
+        let url = PublicUrl::base("https://a.example").unwrap();
+        let refused = scheme.verifier_at(secret(), url).unwrap_err();
         assert!(matches!(refused, ConfigError::SchemeInvalid { .. }), "{refused}");
+    }
+    for name in ["", "a=b", "a&b", "#", "a b"] {
+        let named = move || Scheme::hmac_sha256("x-s").query(name);
+        assert!(std::panic::catch_unwind(named).is_err(), "{name}");
     }
     QUERY.encoding(Encoding::Base64Url).verifier(secret()).unwrap();
 }

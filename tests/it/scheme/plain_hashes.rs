@@ -104,8 +104,15 @@ fn hash_of_a_longer_body_is_rejected() {
     assert_eq!(hex(&Sha256::digest([b"made-up-secret", &body[..]].concat())), FORGED);
     let refused = judge(&verifier, &[("x-s", FORGED)], body).unwrap_err();
     assert_eq!((refused.kind(), refused.field()), (RejectionKind::Malformed, Some(Field::Body)));
-    // Behind the secret, nobody can add anything, and any bytes are a body.
-    let binary = b"\x80\xff";
+    // The padding completes a character that was cut, so it can be UTF-8.
+    let cut = b"cut at \xc3";
+    let padded = [&cut[..], b"\x80", &[0; 39], b"\xb8&admin=1"].concat();
+    assert!(std::str::from_utf8(&padded[..9]).is_ok());
+    let value = hex(&Sha256::digest([b"made-up-secret", &padded[..]].concat()));
+    let refused = judge(&verifier, &[("x-s", &value)], padded).unwrap_err();
+    assert_eq!(refused.kind(), RejectionKind::Malformed);
+    // Before the secret, nobody can add anything, and any bytes are a body.
+    let binary = b"\x80\xff\0";
     let value = hex(&Sha1::digest([&binary[..], SECRET.as_bytes()].concat()));
     judge(&LAST.verifier(secret()).unwrap(), &[("x-s", &value)], &binary[..]).unwrap();
 }
@@ -139,7 +146,45 @@ fn hubspot_needs_version_3_unless_told_otherwise() {
     let both = hubspot.accept_v1().accept_v2();
     judge(&both, &of("v1", &v1), BODY).unwrap();
     judge(&both, &of("v2", &v2), BODY).unwrap();
+    // The text that version 2 hashes is no body of version 1.
+    let text = format!("POSThttps://a.example/hook{BODY}");
+    let refused = judge(&both, &of("v1", &v2), text).unwrap_err();
+    assert_eq!(refused.field(), Some(Field::Body));
     for (version, value) in [("v1", &*v2), ("v2", &*v1), ("v3", &*v1), ("V1", &*v1)] {
         assert!(judge(&both, &of(version, value), BODY).is_err(), "{version}");
     }
+}
+
+#[test]
+fn older_hash_of_a_delivery_has_its_replay_key() {
+    const LEGACY: Scheme =
+        Scheme::plain_sha1("x-old").signed_content(&[Component::Secret, Component::Body]);
+    let verifier = FIRST.legacy(&LEGACY).verifier(secret()).unwrap().accept_legacy();
+    let new = hex(&Sha256::digest(format!("{SECRET}{BODY}")));
+    let old = hex(&Sha1::digest(format!("{SECRET}{BODY}")));
+    let both = judge(&verifier, &[("x-s", &new), ("x-old", &old)], BODY).unwrap();
+    let alone = judge(&verifier, &[("x-old", &old)], BODY).unwrap();
+    assert!(both.replay_key().is_some());
+    assert_eq!(both.replay_key(), alone.replay_key());
+}
+
+#[test]
+fn plain_hash_has_no_check_of_a_text() {
+    let refused = FIRST.check("00", "content", secret()).unwrap_err();
+    assert_eq!(refused.kind(), RejectionKind::VerifierUnavailable);
+    assert!(format!("{refused:?}").contains("only an HMAC"), "{refused:?}");
+    assert_eq!(FIRST.describe().algorithm, "plain SHA-256");
+}
+
+/// Anyone can compute the hash of a body alone.
+#[cfg(feature = "explain")]
+#[test]
+fn hash_without_the_secret_is_no_proof() {
+    let verifier = FIRST.verifier(secret()).unwrap();
+    let head = head(&[("x-s", &hex(&Sha256::digest(BODY)))]);
+    let body = Bytes::from_static(BODY.as_bytes());
+    let explanation = tower_webhook::explain::explain(&verifier, &head, &body);
+    let strengths = explanation.findings().iter().map(|finding| finding.strength());
+    let proven = tower_webhook::explain::Strength::Proven;
+    assert!(strengths.clone().all(|strength| strength != proven), "{explanation}");
 }
