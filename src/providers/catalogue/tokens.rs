@@ -157,7 +157,8 @@ tokens! {
     ///
     /// # Evidence
     ///
-    /// The description of `token` in Google's API definitions. The header is second-hand: receivers.
+    /// Vendor's documentation: the description of `token` in Google's API definitions. The header is
+    /// second-hand: receivers.
     GoogleChannel = "google_channel" as "Google channels", "x-goog-channel-token";
 
     /// Okta event hooks: a token in a header, which proves the sender and not the body.

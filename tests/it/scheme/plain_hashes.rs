@@ -188,3 +188,18 @@ fn hash_without_the_secret_is_no_proof() {
     let proven = tower_webhook::explain::Strength::Proven;
     assert!(strengths.clone().all(|strength| strength != proven), "{explanation}");
 }
+
+#[test]
+fn cloudinary_accounts_have_one_of_two_hashes() {
+    use tower_webhook::providers::Cloudinary;
+    let content = format!("{BODY}{NOW}{SECRET}");
+    let [sha1, sha256] = [hex(&Sha1::digest(&content)), hex(&Sha256::digest(&content))];
+    let one = Cloudinary::new(secret()).unwrap().clock(at(NOW));
+    let other = Cloudinary::sha256(secret()).unwrap().clock(at(NOW));
+    let time = NOW.to_string();
+    let of = |value| [("x-cld-signature", value), ("x-cld-timestamp", &*time)];
+    for (verifier, right, wrong) in [(&one, &*sha1, &*sha256), (&other, &sha256, &sha1)] {
+        judge(verifier, &of(right), BODY).unwrap();
+        assert!(judge(verifier, &of(wrong), BODY).is_err());
+    }
+}
