@@ -31,8 +31,8 @@ impl Scheme {
 
     /// Creates a scheme with a plain SHA-256 hash in this header, of a content with the secret in it.
     ///
-    /// Name the place of the secret with [`Component::Secret`] in the
-    /// [signed content](Self::signed_content). Such a hash is weaker than an HMAC: if the secret
+    /// Name the place of the secret with [`Component::Secret`](crate::scheme::Component::Secret) in
+    /// the [signed content](Self::signed_content). Such a hash is weaker than an HMAC: if the secret
     /// stands before the body, anyone who has a hash can compute that of a longer body. This adds
     /// bytes of zero, so a body with one is then rejected.
     ///
