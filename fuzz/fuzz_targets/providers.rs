@@ -108,7 +108,11 @@ fn run(input: &Input<'_>) -> Option<()> {
         .filter(|(name, _)| !before.contains_key(*name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    assert!(!signed.is_empty(), "{}", provider.name);
+    // The target `places` changes signatures in the query.
+    assert!(!signed.is_empty() || provider.name == "pandadoc", "{}", provider.name);
+    if signed.is_empty() {
+        return None;
+    }
     let genuine = verdict(provider, &request, &body, input.cuts);
     if genuine.is_err() {
         // A time in the body that is not there, a body that is a challenge's answer, or one that
@@ -153,6 +157,11 @@ fn run(input: &Input<'_>) -> Option<()> {
         assert!(found.is_ok(), "{} {found:?}", provider.name);
     }
     let Ok(()) = found else { return None };
+    // Its signature may stand in any of several lines.
+    if provider.name == "mollie" {
+        assert!(is_same_body, "another body");
+        return None;
+    }
     assert!(is_same_body, "{}: another body", provider.name);
     for (name, value) in &signed {
         let mut values = request.headers.get_all(name).iter();
