@@ -94,6 +94,8 @@ impl SchemeVerifier {
         inner.legacy = None;
         change(&mut inner);
         inner.open_sides = inner.scheme.open_sides(inner.url.as_ref());
+        inner.digest = inner.scheme.body_digest();
+        inner.is_extendable = inner.scheme.is_extendable();
         Self(Arc::new(inner))
     }
 

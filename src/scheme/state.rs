@@ -71,10 +71,13 @@ impl SchemeState {
     }
 
     /// Adds the digest of the body in its place. Returns `true` if there is one.
+    #[inline]
     pub(crate) fn end_of_body(&mut self) -> bool {
-        if !matches!(self.signed, Signed::Digested(_)) {
-            return false;
-        }
+        matches!(self.signed, Signed::Digested(_)) && self.add_digest()
+    }
+
+    #[cold]
+    fn add_digest(&mut self) -> bool {
         if let Signed::Digested(digested) = mem::replace(&mut self.signed, Signed::Finished) {
             let Digested { before, sha256, form } = *digested;
             self.signed = before;
@@ -83,16 +86,25 @@ impl SchemeState {
         true
     }
 
+    #[inline]
     pub(crate) fn body(&mut self, chunk: &[u8]) {
         match &mut self.signed {
             Signed::Keyed(mac) => {
                 mac.update(chunk);
                 self.rest.iter_mut().for_each(|mac| mac.update(chunk));
             }
+            _ => self.other_body(chunk),
+        }
+    }
+
+    /// Adds a chunk to what is not a MAC.
+    #[inline(never)]
+    fn other_body(&mut self, chunk: &[u8]) {
+        match &mut self.signed {
             Signed::Plain(content) => content.body(chunk),
             Signed::Hashed(hashes) => hashes.iter_mut().for_each(|hash| hash.update(chunk)),
             Signed::Digested(digested) => digested.sha256.update(chunk),
-            Signed::Finished => {}
+            Signed::Finished | Signed::Keyed(_) => {}
         }
     }
 }

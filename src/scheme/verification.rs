@@ -72,7 +72,7 @@ impl Verifier for SchemeVerifier {
         } else {
             inner.each_part(Side::BeforeBody, head, read, |bytes| state.before_body(bytes))?;
         }
-        if let Some(form) = scheme.body_digest() {
+        if let Some(form) = inner.digest {
             state.digest_body(form);
         }
         // The components after the body are checked now, so that a malformed head is rejected
@@ -166,6 +166,7 @@ impl Inner {
 
     /// Rejects a body whose beginning could be the end of the component before it, or whose end
     /// could be the beginning of the component after it.
+    #[inline]
     pub(crate) fn check_edges(&self, body: &[u8]) -> Result<(), Rejection> {
         let [before, after] = self.open_sides;
         // An empty body would not separate two components of variable length.
@@ -175,7 +176,7 @@ impl Inner {
             || after && self.scheme.is_cut(body.iter().rev())
             // Whoever extends a hash adds its padding, which ends with a length of eight bytes. The
             // first of them are zero.
-            || self.scheme.is_extendable() && body.contains(&0);
+            || self.is_extendable && body.contains(&0);
         if is_cut { Err(Rejection::malformed_in(Field::Body)) } else { Ok(()) }
     }
 

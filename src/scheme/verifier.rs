@@ -17,7 +17,7 @@ use crate::{
     parse::tolerance::Tolerance,
     scheme::{
         asymmetric::PublicKeys,
-        component::Component,
+        component::{Component, DigestEncoding},
         declaration::Scheme,
         keys::{AnyKeys, IntoKeys},
         public_url::PublicUrl,
@@ -38,6 +38,10 @@ pub(crate) struct Inner {
     pub(crate) url: Option<PublicUrl>,
     /// Beginning and end of the body: `true` if the byte there must be one that no URL has.
     pub(crate) open_sides: [bool; 2],
+    /// Form of the body's digest, if the digest is signed in place of the body.
+    pub(crate) digest: Option<DigestEncoding>,
+    /// Set for a plain hash that anyone can extend.
+    pub(crate) is_extendable: bool,
     /// Secret strings, for variants of their keys.
     #[cfg(feature = "explain")]
     pub(crate) secrets: Vec<Secret>,
@@ -190,6 +194,7 @@ impl SchemeVerifier {
         let invalid = |why| ConfigError::SchemeInvalid { why };
         scheme.check_template(url.as_ref()).map_err(invalid)?;
         let open_sides = scheme.open_sides(url.as_ref());
+        let (digest, is_extendable) = (scheme.body_digest(), scheme.is_extendable());
         let family = |family: &Scheme| {
             let keys = match &keys {
                 Keys::Public(_) => keys.clone(),
@@ -204,6 +209,8 @@ impl SchemeVerifier {
             keys,
             url,
             open_sides,
+            digest,
+            is_extendable,
             #[cfg(feature = "explain")]
             secrets: Vec::new(),
             families,
