@@ -34,6 +34,15 @@ pub(crate) struct Rules {
     pub(crate) content: fn(&SignedForm<'_>) -> Result<Vec<u8>, Rejection>,
 }
 
+impl Rules {
+    fn mac(self, key: &[u8]) -> Mac {
+        match self.algorithm {
+            Algorithm::HmacSha1 => Mac::hmac_sha1(key),
+            _ => Mac::hmac_sha256(key),
+        }
+    }
+}
+
 /// A request whose form is signed.
 pub(crate) struct SignedForm<'a> {
     pub(crate) head: &'a Parts,
@@ -62,13 +71,9 @@ impl FormSignature {
         url: PublicUrl,
     ) -> Result<Self, ConfigError> {
         let secrets = other_credentials::checked(secrets, 0, rules.provider)?;
-        let mac = |secret: &crate::crypto::secret::Secret| match rules.algorithm {
-            Algorithm::HmacSha1 => Mac::hmac_sha1(secret.expose()),
-            _ => Mac::hmac_sha256(secret.expose()),
-        };
         Ok(Self(Arc::new(Inner {
             url,
-            macs: secrets.iter().map(mac).collect(),
+            macs: secrets.iter().map(|secret| rules.mac(secret.expose())).collect(),
             #[cfg(feature = "explain")]
             secrets,
         })))
@@ -95,7 +100,7 @@ impl FormSignature {
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
         let url = self.0.url.resolve(head)?;
-        let tags = self.tags(rules, head, body)?;
+        let tags = self.tags(rules, head, body, &url)?;
         let mut matches = [Choice::from(0); MAX_SECRETS];
         each_signature(rules, head, |candidate| {
             if let Some(candidate) = candidate {
@@ -118,13 +123,18 @@ impl FormSignature {
     }
 
     /// Returns the tags of the signed content under each secret.
-    fn tags(&self, rules: Rules, head: &Parts, body: &[u8]) -> Result<Vec<Tag>, Rejection> {
-        let url = self.0.url.resolve(head)?;
+    fn tags(
+        &self,
+        rules: Rules,
+        head: &Parts,
+        body: &[u8],
+        url: &str,
+    ) -> Result<Vec<Tag>, Rejection> {
         let received = match self.0.url.is_fixed() {
             true => "",
-            false => url.get(self.0.url.fixed_len(&url)..).unwrap_or_default(),
+            false => url.get(self.0.url.fixed_len(url)..).unwrap_or_default(),
         };
-        let content = (rules.content)(&SignedForm { head, body, url: &url, received })?;
+        let content = (rules.content)(&SignedForm { head, body, url, received })?;
         let tag = |mac: &Mac| {
             let mut mac = mac.clone();
             mac.update(&content);
@@ -141,7 +151,7 @@ impl FormSignature {
         head: &mut Parts,
         body: &[u8],
     ) -> Result<(), Rejection> {
-        let tags = self.tags(rules, head, body)?;
+        let tags = self.tags(rules, head, body, &self.0.url.resolve(head)?)?;
         let tag = tags.first().ok_or(Rejection::mismatch())?;
         let signature = Encoding::Base64.encode(tag.as_bytes());
         let name = http::HeaderName::from_static(rules.header);
@@ -171,11 +181,8 @@ impl FormSignature {
             &self.0.secrets,
             credentials,
             |key| {
-                let mac = match rules.algorithm {
-                    Algorithm::HmacSha1 => Mac::hmac_sha1(key.expose()),
-                    _ => Mac::hmac_sha256(key.expose()),
-                };
-                verifier(Self(Arc::new(Inner { macs: vec![mac], ..(*self.0).clone() })))
+                let macs = vec![rules.mac(key.expose())];
+                verifier(Self(Arc::new(Inner { macs, ..(*self.0).clone() })))
             },
         );
     }

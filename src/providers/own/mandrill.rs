@@ -1,7 +1,7 @@
 //! Mandrill webhooks.
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, request::Parts};
 
 use crate::{
     crypto::{mac::Algorithm, secrets::IntoSecrets},
@@ -101,12 +101,15 @@ impl Mandrill {
     }
 }
 
+/// Rejects a body that is not a form.
+fn check_type(head: &Parts) -> Result<(), Rejection> {
+    if is_form(head)? { Ok(()) } else { Err(Rejection::malformed_in(Field::Body)) }
+}
+
 /// Returns the signed content: the URL, and the name and the value of the only parameter.
 fn content(request: &SignedForm<'_>) -> Result<Vec<u8>, Rejection> {
     let malformed = || Rejection::malformed_in(Field::Body);
-    if !is_form(request.head)? {
-        return Err(malformed());
-    }
+    check_type(request.head)?;
     let form = Form::parse(request.body).ok_or_else(malformed)?;
     let mut parameters = form.iter();
     // Another parameter could have any part of the name or the value.
@@ -124,7 +127,8 @@ impl Verifier for Mandrill {
     type State = ();
 
     fn begin(&self, request: &Context<'_>) -> Result<(), Rejection> {
-        self.0.begin(RULES, request.head())
+        self.0.begin(RULES, request.head())?;
+        check_type(request.head())
     }
 
     fn finish(
@@ -154,7 +158,7 @@ impl Verifier for Mandrill {
 impl crate::sign::sign::Sign for Mandrill {
     fn sign(
         &self,
-        head: &mut http::request::Parts,
+        head: &mut Parts,
         body: &[u8],
         _: &crate::sign::sign::Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {

@@ -72,6 +72,16 @@ fn mandrill_signs_the_url_of_the_request() {
     }
 }
 
+#[tokio::test]
+async fn mandrill_rejects_another_type_before_the_body() {
+    let layer = SignatureLayer::new(Mandrill::new(secret(), base()).unwrap());
+    let request = Request::post("/m").header("x-mandrill-signature", mandrill("x"));
+    let request = request.header(CONTENT_TYPE, "application/json");
+    let body = Script::untouchable();
+    let (response, inner) = send(&layer, request.body(body).unwrap()).await;
+    assert_eq!((response.status(), inner.count()), (StatusCode::FORBIDDEN, 0));
+}
+
 /// A part of the events must not become a part of the URL.
 #[test]
 fn mandrill_events_cannot_move_into_the_url() {
