@@ -1,6 +1,8 @@
 //! Secrets, keys and tags.
 
 pub(crate) mod credentials;
+#[cfg(feature = "jwt")]
+pub(crate) mod jwt;
 pub(crate) mod mac;
 #[cfg(all(feature = "asymmetric", feature = "sign"))]
 pub(crate) mod private_key;

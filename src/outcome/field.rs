@@ -18,6 +18,8 @@ pub enum Field {
     Header(HeaderName),
     /// A field of a JSON body.
     Json(Cow<'static, str>),
+    /// A claim or a header parameter of a JSON Web Token.
+    Jwt(Cow<'static, str>),
     /// The request's method.
     Method,
     /// The path of the URL.
@@ -37,16 +39,21 @@ impl Field {
         Self::Json(Cow::Borrowed(name))
     }
 
+    #[cfg(feature = "jwt")]
+    pub(crate) const fn jwt(name: &'static str) -> Self {
+        Self::Jwt(Cow::Borrowed(name))
+    }
+
     pub(crate) const fn query(name: &'static str) -> Self {
         Self::Query(Cow::Borrowed(name))
     }
 
-    /// Returns the name of the header, parameter or field, or of the part of the request.
+    /// Returns the name of the header, parameter, field or claim, or of the part of the request.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Body => "body",
-            Self::Form(name) | Self::Json(name) => name,
+            Self::Form(name) | Self::Json(name) | Self::Jwt(name) => name,
             Self::Header(name) => name.as_str(),
             Self::Method => "method",
             Self::Path => "path",

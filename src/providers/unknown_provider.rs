@@ -17,6 +17,18 @@ const ASYMMETRIC_NAMES: [&str; 11] = [
     "wise",
 ];
 
+#[cfg(not(feature = "jwt"))]
+const JWT_NAMES: [&str; 8] = [
+    "atlassian_connect",
+    "fusionauth",
+    "livekit",
+    "messagebird",
+    "monday",
+    "netlify",
+    "upstash",
+    "vonage",
+];
+
 /// Error returned when no provider has a name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnknownProvider {
@@ -48,6 +60,10 @@ impl fmt::Display for UnknownProvider {
         #[cfg(not(feature = "asymmetric"))]
         if ASYMMETRIC_NAMES.contains(&&*self.name) {
             return write!(f, "the provider `{}` needs the feature `asymmetric`", self.name);
+        }
+        #[cfg(not(feature = "jwt"))]
+        if JWT_NAMES.contains(&&*self.name) {
+            return write!(f, "the provider `{}` needs the feature `jwt`", self.name);
         }
         write!(f, "unknown provider `{}`", self.name.escape_debug())?;
         for (at, name) in self.near.iter().enumerate() {

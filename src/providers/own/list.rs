@@ -9,14 +9,14 @@ use crate::providers::registration::Registration;
 macro_rules! types {
     ($(
         $(#[$cfg:meta])*
-        $module:ident::$name:ident $(with $state:ident)?
+        $module:ident$(/$inner:ident)?::$name:ident $(with $state:ident)?
             $(also [$($alias:literal),+])? $(search [$($term:literal),+])?,
     )*) => {
         $(
             $(#[$cfg])*
             $($(#[doc(alias = $alias)])+)?
             $($(#[doc(alias = $term)])+)?
-            pub use crate::providers::own::$module::$name;
+            pub use crate::providers::own::$module$(::$inner)?::$name;
             $(pub use crate::providers::own::$module::$state;)?
         )*
 
@@ -27,8 +27,13 @@ macro_rules! types {
     };
 }
 
+#[cfg(feature = "jwt")]
+pub use crate::providers::own::jwt::verifier::JwtState;
+
 types! {
     keyring::Ably,
+    #[cfg(feature = "jwt")]
+    jwt/atlassian_connect::AtlassianConnect,
     azure_event_grid::AzureEventGrid search ["azure", "eventgrid"],
     basic_auth::BasicAuth search ["basic"],
     basic_auth::Brevo,
@@ -38,15 +43,21 @@ types! {
     flutterwave::Flutterwave,
     #[cfg(feature = "asymmetric")]
     pinned_keys::Freshchat,
+    #[cfg(feature = "jwt")]
+    jwt/fusionauth::FusionAuth,
     #[cfg(feature = "asymmetric")]
     pinned_keys::GitHubSecretScanning,
     gitlab::GitLab with GitLabState,
     #[cfg(feature = "asymmetric")]
     pinned_keys::HighLevel also ["GoHighLevel", "LeadConnector"],
     hubspot::HubSpot with HubSpotState,
+    #[cfg(feature = "jwt")]
+    jwt/livekit::LiveKit,
     mailgun::Mailgun,
     mandrill::Mandrill also ["Mailchimp Transactional", "Mailchimp"],
     basic_auth::Mailjet,
+    #[cfg(feature = "jwt")]
+    jwt/messagebird::MessageBird,
     meta::Meta also [
         "WhatsApp",
         "Facebook",
@@ -56,6 +67,10 @@ types! {
         "Facebook Graph API"
     ],
     microsoft_graph::MicrosoftGraph also ["Outlook", "OneDrive", "Microsoft 365"] search ["office365"],
+    #[cfg(feature = "jwt")]
+    jwt/monday::Monday,
+    #[cfg(feature = "jwt")]
+    jwt/netlify::Netlify,
     persona::Persona with PersonaState,
     plivo::Plivo,
     #[cfg(feature = "asymmetric")]
@@ -74,7 +89,11 @@ types! {
     #[cfg(feature = "asymmetric")]
     pinned_keys::TokenIo,
     twilio::Twilio with TwilioState,
+    #[cfg(feature = "jwt")]
+    jwt/upstash::Upstash also ["QStash"],
     basic_auth::VMwareWorkspaceOne also ["VMware", "Workspace ONE"] search ["airwatch"],
+    #[cfg(feature = "jwt")]
+    jwt/vonage::Vonage also ["Nexmo"],
     webex_contact_center::WebexContactCenter search ["cisco"],
     websub::WebSub search ["pubsubhubbub"],
     #[cfg(feature = "asymmetric")]

@@ -8,6 +8,8 @@ pub(crate) mod flutterwave;
 pub(crate) mod form_signature;
 pub(crate) mod gitlab;
 pub(crate) mod hubspot;
+#[cfg(feature = "jwt")]
+pub(crate) mod jwt;
 pub(crate) mod keyring;
 pub(crate) mod list;
 pub(crate) mod mailgun;

@@ -9,6 +9,7 @@ use std::{
     fmt::Write,
     fs,
     path::Path,
+    sync::LazyLock,
     time::Duration,
 };
 
@@ -95,6 +96,19 @@ fn is_for_retries(policy: &DeliveryPolicy) -> bool {
     policy.tolerance().past() > Duration::from_secs(300)
         && policy.is_signed_anew() != Some(true)
         && !is_window
+}
+
+/// Providers whose signatures expire, at a time that is signed.
+fn expiring() -> &'static BTreeSet<&'static str> {
+    static EXPIRING: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+        let trials = Trial::all().into_iter().filter(|trial| trial.provider.tolerance().is_none());
+        let expire = trials.filter(|trial| {
+            let verified = crate::support::verify(&trial.own, &trial.head, &trial.body).unwrap();
+            verified.valid_for().is_some()
+        });
+        expire.map(|trial| trial.provider.name()).collect()
+    });
+    &EXPIRING
 }
 
 /// How a replay guard knows the provider's deliveries.
@@ -277,7 +291,12 @@ impl Page {
     }
 
     fn tolerance_cell(&self) -> String {
-        self.tolerance().map_or("none".to_owned(), |tolerance| span(tolerance.past()))
+        let expires = || self.entries.iter().any(|entry| expiring().contains(entry.name()));
+        match self.tolerance() {
+            Some(tolerance) => span(tolerance.past()),
+            None if expires() => "until the token expires".to_owned(),
+            None => "none".to_owned(),
+        }
     }
 
     /// The guard of the best of its ways.
@@ -572,7 +591,11 @@ fn deliveries() {
     }
     for (name, (policy, tolerance)) in rows {
         let row = [
-            tolerance.map_or("none".to_owned(), window),
+            match tolerance {
+                Some(tolerance) => window(tolerance),
+                None if expiring().contains(name) => "until the token expires".to_owned(),
+                None => "none".to_owned(),
+            },
             match policy.retry_schedule() {
                 None => String::new(),
                 Some(Duration::ZERO) => "none".to_owned(),

@@ -17,8 +17,9 @@ use crate::{
 #[test]
 fn table_covers_every_provider_beyond_a_scheme() {
     let table = genuine();
-    // Tokens have tests of their own, and so have public keys.
+    // Tokens have tests of their own, and so have JSON Web Tokens and public keys.
     let others = [
+        "AtlassianConnect",
         "BasicAuth",
         "Brevo",
         "Chargebee",
@@ -26,18 +27,25 @@ fn table_covers_every_provider_beyond_a_scheme() {
         "Datadog",
         "Deepgram",
         "Flutterwave",
+        "FusionAuth",
         "GitLab",
         "GoogleChannel",
+        "LiveKit",
         "Mailgun",
         "Mailjet",
         "Mandrill",
+        "MessageBird",
         "MicrosoftGraph",
+        "Monday",
+        "Netlify",
         "Okta",
         "Plivo",
         "Postmark",
         "SparkPost",
         "Telegram",
+        "Upstash",
         "VMwareWorkspaceOne",
+        "Vonage",
         "Xendit",
     ];
     let own = providers::all().filter(|provider| provider.scheme().is_none());

@@ -280,11 +280,13 @@ impl Trial {
     /// Whether what decides covers the body.
     pub(crate) fn covers_body(&self) -> bool {
         let is_token = [
+            "atlassian_connect",
             "cloudflare_notifications",
             "deepgram",
             "flutterwave",
             "gitlab",
             "google_channel",
+            "monday",
             "okta",
             "telegram",
             "xendit",
@@ -369,9 +371,9 @@ fn every_bit_of_what_is_signed_counts() {
                 // one.
                 let has_case = !is_hex && header != CONTENT_TYPE;
                 let is_same = flipped.eq_ignore_ascii_case(&value) && !has_case;
+                let scheme = value.iter().position(|byte| *byte == b' ').unwrap_or_default();
                 let is_scheme = header == "authorization"
-                    && value.contains(&b' ')
-                    && at < 5
+                    && at < scheme
                     && flipped.eq_ignore_ascii_case(&value);
                 let Some(head) = trial.with_header(&header, Some(&flipped)) else { continue };
                 let accepted = trial.is_accepted(&head, &trial.body);

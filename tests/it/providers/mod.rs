@@ -8,6 +8,8 @@ pub(crate) mod deliveries;
 pub(crate) mod exchange;
 pub(crate) mod facts;
 pub(crate) mod forms;
+#[cfg(feature = "jwt")]
+pub(crate) mod jwt;
 pub(crate) mod mailgun;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart;

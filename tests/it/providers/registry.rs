@@ -51,8 +51,21 @@ pub(crate) const ASYMMETRIC: [&str; 11] = [
     "wise",
 ];
 
+/// Those that are there with the feature `jwt`.
+const JWT: [&str; 8] = [
+    "atlassian_connect",
+    "fusionauth",
+    "livekit",
+    "messagebird",
+    "monday",
+    "netlify",
+    "upstash",
+    "vonage",
+];
+
 fn is_built(id: &str) -> bool {
-    cfg!(feature = "asymmetric") || !ASYMMETRIC.contains(&id)
+    (cfg!(feature = "asymmetric") || !ASYMMETRIC.contains(&id))
+        && (cfg!(feature = "jwt") || !JWT.contains(&id))
 }
 
 #[test]
@@ -68,12 +81,14 @@ fn every_id_of_the_catalogue_is_found() {
     assert!(missing.is_empty(), "{missing:?}");
     let all = providers::all().count();
     eprintln!("{all} providers; {} ids of the catalogue", catalogue.declarable.len());
-    for id in ASYMMETRIC {
+    let named = |ids: &'static [&str], feature| ids.iter().map(move |id| (*id, feature));
+    for (id, feature) in named(&ASYMMETRIC, "asymmetric").chain(named(&JWT, "jwt")) {
         match providers::by_name(id) {
             Ok(_) => assert!(is_built(id), "{id}"),
             Err(unknown) => {
                 assert!(!is_built(id), "{id}");
-                assert!(unknown.to_string().ends_with("needs the feature `asymmetric`"), "{id}");
+                let needed = format!("needs the feature `{feature}`");
+                assert!(unknown.to_string().ends_with(&needed), "{id}");
             }
         }
     }
@@ -257,7 +272,14 @@ fn public_key_is_parsed_in_every_provider_form() {
 #[test]
 fn only_those_that_sign_the_url_need_one() {
     let needing: Vec<_> = providers::all().filter(|p| p.needs_url()).map(|p| p.name()).collect();
-    assert_eq!(needing, ["bird", "square", "trello", "hubspot", "mandrill", "plivo", "twilio"]);
+    let jwt = |names: &'static [&'static str]| if cfg!(feature = "jwt") { names } else { &[] };
+    let expected = [
+        &["bird", "square", "trello", "hubspot", "mandrill"][..],
+        jwt(&["messagebird", "monday"]),
+        &["plivo", "twilio"],
+        jwt(&["upstash"]),
+    ];
+    assert_eq!(needing, expected.concat());
     for provider in
         providers::all().filter(|provider| provider.credential_kind() == CredentialKind::Secret)
     {

@@ -1,0 +1,93 @@
+//! JSON Web Tokens (RFC 7519) in the compact serialization of RFC 7515.
+
+use jsonwebtoken::{Header, dangerous::insecure_decode_claims, decode_header};
+use serde_json::value::RawValue;
+use subtle::Choice;
+
+use crate::{
+    crypto::mac::{Algorithm, Mac},
+    parse::encoding::{Encoding, MAX_TAG},
+};
+
+/// A token, with a signature that may be invalid.
+///
+/// `jsonwebtoken` reads the token. It does not verify it: its verification takes the time from the
+/// system and the algorithms from the whole program, and it panics if the program has two
+/// implementations of them.
+pub(crate) struct Jwt<'a> {
+    header: Header,
+    text: &'a [u8],
+    /// The part of the token that is signed.
+    message: &'a [u8],
+    signature: &'a [u8],
+}
+
+impl<'a> Jwt<'a> {
+    /// Reads a token. Returns `None` if it is malformed or names an unknown algorithm, such as
+    /// `none`.
+    pub(crate) fn read(text: &'a [u8]) -> Option<Self> {
+        let header = decode_header(text).ok()?;
+        let dot = text.iter().rposition(|byte| *byte == b'.')?;
+        Some(Self { header, text, message: &text[..dot], signature: &text[dot + 1..] })
+    }
+
+    /// Returns the HMAC that the token names, if it names one.
+    pub(crate) const fn hmac(&self) -> Option<Algorithm> {
+        match self.header.alg {
+            jsonwebtoken::Algorithm::HS256 => Some(Algorithm::HmacSha256),
+            jsonwebtoken::Algorithm::HS384 => Some(Algorithm::HmacSha384),
+            jsonwebtoken::Algorithm::HS512 => Some(Algorithm::HmacSha512),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the token has extensions that its receiver must know. None is known here
+    /// (RFC 7515, section 4.1.11).
+    pub(crate) const fn has_extensions(&self) -> bool {
+        self.header.crit.is_some()
+    }
+
+    /// Returns the signed part of the token.
+    pub(crate) const fn message(&self) -> &'a [u8] {
+        self.message
+    }
+
+    /// Returns the decoded signature, if it is as long as those of this algorithm.
+    pub(crate) fn decode_signature<'b>(
+        &self,
+        algorithm: Algorithm,
+        buffer: &'b mut [u8; MAX_TAG],
+    ) -> Option<&'b [u8]> {
+        let decoded = &mut buffer[..algorithm.tag_len()];
+        Encoding::Base64Url.decode(self.signature, decoded)?;
+        Some(decoded)
+    }
+
+    /// Returns whether the token has this signature under the key of a MAC.
+    pub(crate) fn is_signed_by(&self, mac: &Mac, signature: &[u8]) -> Choice {
+        let mut mac = mac.clone();
+        mac.update(self.message);
+        mac.finalize().matches(signature)
+    }
+
+    /// Returns the claims as JSON. Call it only for a token whose signature is valid.
+    pub(crate) fn claims(&self) -> Option<Box<RawValue>> {
+        insecure_decode_claims(self.text).ok()
+    }
+}
+
+/// Returns a token with these claims.
+#[cfg(feature = "sign")]
+pub(crate) fn signed(mac: &Mac, claims: &str) -> String {
+    let name = match mac {
+        Mac::Sha384(_) => "HS384",
+        Mac::Sha512(_) => "HS512",
+        Mac::Sha1(_) | Mac::Sha256(_) => "HS256",
+    };
+    let encoded = |text: &str| Encoding::Base64Url.encode(text.as_bytes());
+    let header = format!(r#"{{"alg":"{name}","typ":"JWT"}}"#);
+    let message = format!("{}.{}", encoded(&header), encoded(claims));
+    let mut mac = mac.clone();
+    mac.update(message.as_bytes());
+    format!("{message}.{}", Encoding::Base64Url.encode(mac.finalize().as_bytes()))
+}

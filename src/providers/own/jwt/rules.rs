@@ -1,0 +1,120 @@
+//! Claims of the tokens of a provider.
+
+use std::time::Duration;
+
+use http::{Method, request::Parts};
+
+use crate::{
+    crypto::mac::Algorithm,
+    outcome::rejection::Rejection,
+    parse::{
+        encoding::Encoding,
+        headers::{credentials, required},
+    },
+    verifier::defaults::VerifierDefaults,
+};
+
+/// The only algorithm of most providers.
+pub(crate) const HS256: &[Algorithm] = &[Algorithm::HmacSha256];
+
+/// All HMACs of RFC 7518. A secret may be used with each of them.
+pub(crate) const HMACS: &[Algorithm] =
+    &[Algorithm::HmacSha256, Algorithm::HmacSha384, Algorithm::HmacSha512];
+
+/// Leeway for the clocks of providers that name none.
+pub(crate) const LEEWAY: Duration = Duration::from_secs(10);
+
+/// Place, algorithms and claims of a provider's tokens.
+pub(crate) struct Rules {
+    pub(crate) defaults: VerifierDefaults,
+    pub(crate) header: &'static str,
+    /// The authentication scheme before the token. Empty if the token is the whole header.
+    pub(crate) auth_scheme: &'static str,
+    pub(crate) algorithms: &'static [Algorithm],
+    pub(crate) issuer: Issuer,
+    pub(crate) body: Option<BodyClaim>,
+    pub(crate) url: Option<UrlClaim>,
+    /// The times without which a token is rejected. `exp` and `nbf` are checked in any case.
+    pub(crate) times: &'static [&'static str],
+    /// Set if each token must have an ID of its own.
+    pub(crate) has_id: bool,
+    /// Set if each body has an ID of its own.
+    pub(crate) has_id_in_body: bool,
+}
+
+/// Expected value of `iss`.
+#[derive(Clone, Copy)]
+pub(crate) enum Issuer {
+    Any,
+    Is(&'static str),
+    /// The ID of the key that signed the token.
+    KeyId,
+}
+
+/// Claim with the SHA-256 of the body.
+#[derive(Clone, Copy)]
+pub(crate) struct BodyClaim {
+    pub(crate) name: &'static str,
+    pub(crate) encoding: Encoding,
+    /// Set if the claim is left out for an empty body, and only then.
+    pub(crate) is_absent_if_empty: bool,
+    /// Set if a GET has the hash of its query in the place of the hash of its body.
+    pub(crate) is_of_query_in_get: bool,
+}
+
+impl BodyClaim {
+    pub(crate) const fn new(name: &'static str, encoding: Encoding) -> Self {
+        Self { name, encoding, is_absent_if_empty: false, is_of_query_in_get: false }
+    }
+
+    /// Returns whether the hash is that of the query.
+    pub(crate) fn is_of_query(&self, head: &Parts) -> bool {
+        self.is_of_query_in_get && head.method == Method::GET
+    }
+}
+
+/// Claim about the URL of the webhook.
+#[derive(Clone, Copy)]
+pub(crate) enum UrlClaim {
+    Equals(&'static str),
+    /// The SHA-256 of the URL, in hexadecimal.
+    Sha256(&'static str),
+}
+
+impl UrlClaim {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Equals(name) | Self::Sha256(name) => name,
+        }
+    }
+}
+
+impl Rules {
+    /// Creates rules for a header that has the token alone, and for tokens without claims.
+    pub(crate) const fn new(
+        defaults: VerifierDefaults,
+        header: &'static str,
+        algorithms: &'static [Algorithm],
+    ) -> Self {
+        Self {
+            defaults,
+            header,
+            auth_scheme: "",
+            algorithms,
+            issuer: Issuer::Any,
+            body: None,
+            url: None,
+            times: &[],
+            has_id: false,
+            has_id_in_body: false,
+        }
+    }
+
+    /// Returns the token of a request.
+    pub(crate) fn token<'a>(&self, head: &'a Parts) -> Result<&'a [u8], Rejection> {
+        match self.auth_scheme {
+            "" => required(head, self.header),
+            scheme => credentials(head, scheme),
+        }
+    }
+}

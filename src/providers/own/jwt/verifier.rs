@@ -1,0 +1,360 @@
+//! Verifier of tokens by the rules of a provider.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::request::Parts;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    crypto::{
+        jwt::Jwt,
+        mac::{Algorithm, KeyMatch, Mac, Tag},
+        secret::Secret,
+        secrets::IntoSecrets,
+    },
+    error::ConfigError,
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
+    parse::{
+        encoding::{Encoding, MAX_TAG},
+        form::Form,
+        tolerance::Tolerance,
+    },
+    providers::{
+        other_credentials,
+        own::{
+            jwt::{
+                claims::{Claims, malformed},
+                rules::{BodyClaim, Issuer, LEEWAY, Rules, UrlClaim},
+            },
+            keyring,
+        },
+    },
+    scheme::public_url::PublicUrl,
+    verifier::{
+        context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
+    },
+};
+
+/// Verifier of a provider by its [`Rules`].
+#[derive(Clone)]
+pub(crate) struct JwtVerifier(pub(crate) Arc<Inner>);
+
+#[derive(Clone)]
+pub(crate) struct Inner {
+    pub(crate) rules: &'static Rules,
+    pub(crate) keys: Vec<Key>,
+    pub(crate) url: Option<PublicUrl>,
+    /// Computes the text that the URL's claim is about, in the place of the URL.
+    pub(crate) signed_request: Option<SignedRequest>,
+    pub(crate) leeway: Duration,
+    /// Limit of `iat`.
+    pub(crate) age: Option<Tolerance>,
+}
+
+/// Returns the signed text of a request whose app has this base path.
+pub(crate) type CanonicalRequest = fn(&Parts, &str) -> Result<String, Rejection>;
+
+/// Text of the request that a claim is about.
+#[derive(Clone)]
+pub(crate) struct SignedRequest {
+    pub(crate) text: CanonicalRequest,
+    pub(crate) base_path: String,
+}
+
+/// A secret, with the MACs of the provider's algorithms.
+#[derive(Clone)]
+pub(crate) struct Key {
+    /// The expected issuer. Empty if the provider has one issuer for all keys.
+    pub(crate) id: String,
+    pub(crate) macs: Vec<Mac>,
+    #[cfg(feature = "explain")]
+    pub(crate) secret: Secret,
+}
+
+impl Key {
+    pub(crate) fn new(algorithms: &[Algorithm], id: &str, secret: &Secret) -> Self {
+        let mac = |algorithm: &Algorithm| Mac::new(*algorithm, secret.expose());
+        Self {
+            id: id.to_owned(),
+            macs: algorithms.iter().filter_map(mac).collect(),
+            #[cfg(feature = "explain")]
+            secret: secret.clone(),
+        }
+    }
+}
+
+impl JwtVerifier {
+    pub(crate) fn new(
+        rules: &'static Rules,
+        secrets: impl IntoSecrets,
+    ) -> Result<Self, ConfigError> {
+        Self::empty(rules).with_secrets("", secrets)
+    }
+
+    /// Creates a verifier of tokens that name the ID of their key.
+    pub(crate) fn of_key(
+        rules: &'static Rules,
+        id: &str,
+        secrets: impl IntoSecrets,
+    ) -> Result<Self, ConfigError> {
+        Self::empty(rules).with_key(id, secrets)
+    }
+
+    fn empty(rules: &'static Rules) -> Self {
+        Self(Arc::new(Inner {
+            rules,
+            keys: Vec::new(),
+            url: None,
+            signed_request: None,
+            leeway: LEEWAY,
+            age: None,
+        }))
+    }
+
+    pub(crate) fn with_key(self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        keyring::check(id)?;
+        self.with_secrets(id, secrets)
+    }
+
+    fn with_secrets(self, id: &str, secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
+        let present = self.0.keys.len();
+        let provider = self.0.rules.defaults.provider();
+        let secrets = other_credentials::checked(secrets, present, provider)?;
+        let algorithms = self.0.rules.algorithms;
+        let keys = secrets.iter().map(|secret| Key::new(algorithms, id, secret));
+        Ok(self.change(|inner| inner.keys.extend(keys)))
+    }
+
+    pub(crate) fn with_url(self, url: PublicUrl) -> Self {
+        self.change(|inner| inner.url = Some(url))
+    }
+
+    pub(crate) fn with_signed_request(self, signed: SignedRequest) -> Self {
+        self.change(|inner| inner.signed_request = Some(signed))
+    }
+
+    /// Returns the text that the claim about the URL is made of, if it is not the URL.
+    pub(crate) fn signed_request(&self, head: &Parts) -> Result<Option<String>, Rejection> {
+        let signed = self.0.signed_request.as_ref();
+        signed.map(|signed| (signed.text)(head, &signed.base_path)).transpose()
+    }
+
+    pub(crate) fn with_leeway(self, leeway: Duration) -> Self {
+        self.change(|inner| inner.leeway = leeway)
+    }
+
+    pub(crate) fn with_age(self, age: Tolerance) -> Self {
+        self.change(|inner| inner.age = Some(age))
+    }
+
+    pub(crate) fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// Checks the token of a request against this URL. Returns what it proves, and the hash that it
+    /// has of the body.
+    fn check(&self, request: &Context<'_>, url: Option<&str>) -> Result<JwtState, Rejection> {
+        let rules = self.0.rules;
+        let token = rules.token(request.head())?;
+        let jwt = Jwt::read(token).ok_or(Rejection::malformed(rules.header))?;
+        if jwt.has_extensions() {
+            return Err(malformed("crit"));
+        }
+        // The token only chooses among the provider's algorithms.
+        let at = rules.algorithms.iter().position(|known| jwt.hmac() == Some(*known));
+        let at = at.ok_or_else(|| malformed("alg"))?;
+        let mut buffer = [0; MAX_TAG];
+        let signature = jwt.decode_signature(rules.algorithms[at], &mut buffer);
+        let signature = signature.ok_or(Rejection::malformed(rules.header))?;
+        let mut matched = KeyMatch::new();
+        for (index, key) in self.0.keys.iter().enumerate() {
+            if let Some(mac) = key.macs.get(at) {
+                matched.add(index, jwt.is_signed_by(mac, signature));
+            }
+        }
+        let key_index = matched.accepted()?;
+        let claims = jwt.claims().ok_or(Rejection::malformed(rules.header))?;
+        let claims = Claims(claims.get().as_bytes());
+        let id = self.0.keys.get(key_index).map_or("", |key| &key.id);
+        check_issuer(rules.issuer, claims, id)?;
+        let signed = self.signed_request(request.head())?;
+        if let (Some(claim), Some(text)) = (rules.url, signed.as_deref().or(url)) {
+            check_url(claim, claims, text)?;
+        }
+        if rules.has_id {
+            claims.required("jti")?;
+        }
+        let times = claims.check_times(rules.times, self.0.leeway, self.0.age, request.clock())?;
+        let mut proof = times.with_key_index(key_index);
+        proof.set_provider(rules.defaults.provider());
+        if rules.body.is_some() {
+            // A token of an open body may be that of several deliveries.
+            proof = proof.with_replay_material(jwt.message());
+        }
+        if rules.has_id || rules.has_id_in_body {
+            proof = proof.with_unique_content();
+        }
+        let claimed = match rules.body {
+            Some(claim) => claimed_hash(claim, claims)?,
+            None => None,
+        };
+        Ok(JwtState { proof, hash: Sha256::new(), claimed })
+    }
+}
+
+fn check_issuer(issuer: Issuer, claims: Claims<'_>, id: &str) -> Result<(), Rejection> {
+    let issuer = match issuer {
+        Issuer::Any => return Ok(()),
+        Issuer::Is(name) => name,
+        Issuer::KeyId => id,
+    };
+    match claims.required("iss")? == issuer {
+        true => Ok(()),
+        false => Err(Rejection::mismatch().with_field(Field::jwt("iss"))),
+    }
+}
+
+/// Checks that the token is for this URL. A token for another one could otherwise be sent here.
+fn check_url(claim: UrlClaim, claims: Claims<'_>, url: &str) -> Result<(), Rejection> {
+    let claimed = claims.required(claim.name())?;
+    let is_same = match claim {
+        UrlClaim::Equals(_) => claimed == url,
+        UrlClaim::Sha256(name) => {
+            let mut digest = [0; 32];
+            let read = Encoding::Hex.decode(claimed.as_bytes(), &mut digest);
+            read.ok_or_else(|| malformed(name))?;
+            bool::from(Tag::new(&Sha256::digest(url)).matches(&digest))
+        }
+    };
+    match is_same {
+        true => Ok(()),
+        false => Err(Rejection::mismatch().with_field(Field::jwt(claim.name()))),
+    }
+}
+
+/// Returns the hash of the body that a token has, or `None` if it has none.
+fn claimed_hash(claim: BodyClaim, claims: Claims<'_>) -> Result<Option<[u8; 32]>, Rejection> {
+    let Some(text) = claims.text(claim.name)?.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let text = match claim.encoding {
+        // Padding is optional there.
+        Encoding::Base64Url => text.strip_suffix('=').unwrap_or(&text),
+        _ => &text,
+    };
+    let mut hash = [0; 32];
+    let read = claim.encoding.decode(text.as_bytes(), &mut hash);
+    read.map(|()| Some(hash)).ok_or_else(|| malformed(claim.name))
+}
+
+/// Returns the parameters of the query as a JSON object without white space, in their order.
+///
+/// # Errors
+///
+/// Returns an error if a name occurs twice or if the query is not UTF-8: an object could not say so.
+pub(crate) fn query_as_json(head: &Parts) -> Result<Vec<u8>, Rejection> {
+    let malformed = || Rejection::malformed_in(Field::query(""));
+    let query = head.uri.query().unwrap_or_default();
+    let form = Form::parse(query.as_bytes()).ok_or_else(malformed)?;
+    let mut json = serde_json::Map::new();
+    let mut text = String::from("{");
+    for (name, value) in form.iter() {
+        let name = str::from_utf8(name).map_err(|_| malformed())?;
+        let value = str::from_utf8(value).map_err(|_| malformed())?;
+        if json.insert(name.to_owned(), serde_json::Value::Null).is_some() {
+            return Err(malformed());
+        }
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let comma = if text.len() > 1 { "," } else { "" };
+        text.extend([comma, &quoted(name), ":", &quoted(value)]);
+    }
+    text.push('}');
+    Ok(text.into_bytes())
+}
+
+/// State of a verification: the proof of the token, and the hash of the body.
+#[doc(hidden)]
+pub struct JwtState {
+    proof: Verified,
+    hash: Sha256,
+    claimed: Option<[u8; 32]>,
+}
+
+impl Verifier for JwtVerifier {
+    type State = JwtState;
+
+    fn begin(&self, request: &Context<'_>) -> Result<JwtState, Rejection> {
+        let url = match &self.0.url {
+            Some(url) => Some(url.resolve(request.head())?),
+            None => None,
+        };
+        self.check(request, url.as_deref()).map_err(|why| match url {
+            Some(url) if why.kind() == RejectionKind::SignatureMismatch => {
+                why.with_signed_url(&*url)
+            }
+            _ => why,
+        })
+    }
+
+    fn update(&self, state: &mut JwtState, chunk: &[u8]) {
+        if self.0.rules.body.is_some() {
+            state.hash.update(chunk);
+        }
+    }
+
+    fn finish(
+        &self,
+        state: &mut JwtState,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<Outcome, Rejection> {
+        let Some(claim) = self.0.rules.body else { return Ok(state.proof.clone().into()) };
+        let computed = match claim.is_of_query(request.head()) {
+            // The hash cannot be that of both.
+            true if !body.is_empty() => return Err(Rejection::malformed_in(Field::Body)),
+            true => Sha256::digest(query_as_json(request.head())?),
+            false => std::mem::take(&mut state.hash).finalize(),
+        };
+        let is_same = match &state.claimed {
+            Some(claimed) => Tag::new(&computed).matches(claimed).into(),
+            None if claim.is_absent_if_empty => body.is_empty(),
+            None => {
+                let field = Field::jwt(claim.name);
+                return Err(Rejection::new(RejectionKind::BodyNotSigned).with_field(field));
+            }
+        };
+        let is_expected = !(claim.is_absent_if_empty && body.is_empty() && state.claimed.is_some());
+        match is_same && is_expected {
+            true => Ok(state.proof.clone().with_signed_body().into()),
+            false => Err(Rejection::mismatch().with_field(Field::jwt(claim.name))),
+        }
+    }
+
+    fn defaults(&self) -> VerifierDefaults {
+        self.0.rules.defaults
+    }
+
+    #[cfg(feature = "explain")]
+    fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
+        self.probe(probe);
+    }
+}
+
+impl fmt::Debug for JwtVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtVerifier")
+            .field("provider", &self.0.rules.defaults.provider())
+            .field("keys", &self.0.keys.len())
+            .field("url", &self.0.url)
+            .field("leeway", &self.0.leeway)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for JwtState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtState").field("proof", &self.proof).finish_non_exhaustive()
+    }
+}
