@@ -14,6 +14,7 @@ import time
 
 from differential_hmac import HMACS
 from differential_peers import SDKS
+from differential_tokens import TOKENS
 from differential_requests import POOL, change, request
 
 BATCH = 500
@@ -146,7 +147,7 @@ def main():
           "| signed by the crate, accepted | disagreements |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     begin = time.monotonic()
-    for peer in SDKS + HMACS:
+    for peer in SDKS + TOKENS + HMACS:
         if options.providers and peer.name not in options.providers:
             continue
         tally, rng = Tally(peer.name), random.Random(f"{options.seed} {peer.name}")
