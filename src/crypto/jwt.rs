@@ -82,7 +82,7 @@ pub(crate) fn signed(mac: &Mac, claims: &str) -> String {
     let name = match mac {
         Mac::Sha384(_) => "HS384",
         Mac::Sha512(_) => "HS512",
-        Mac::Sha1(_) | Mac::Sha256(_) => "HS256",
+        _ => "HS256",
     };
     let encoded = |text: &str| Encoding::Base64Url.encode(text.as_bytes());
     let header = format!(r#"{{"alg":"{name}","typ":"JWT"}}"#);

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac as _};
+#[cfg(feature = "md5")]
+use md5::Md5;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
@@ -89,6 +91,8 @@ pub(crate) enum Mac {
     Sha256(Hmac<Sha256>),
     Sha384(Box<Hmac<Sha384>>),
     Sha512(Box<Hmac<Sha512>>),
+    #[cfg(feature = "md5")]
+    Md5(Hmac<Md5>),
 }
 
 impl Mac {
@@ -98,7 +102,7 @@ impl Mac {
             Algorithm::HmacSha1 => Self::hmac_sha1(key),
             Algorithm::HmacSha256 => Self::hmac_sha256(key),
             Algorithm::HmacSha384 => Self::Sha384(Box::new(keyed(key))),
-            Algorithm::HmacSha512 => Self::Sha512(Box::new(keyed(key))),
+            Algorithm::HmacSha512 => Self::hmac_sha512(key),
             _ => return None,
         })
     }
@@ -111,12 +115,23 @@ impl Mac {
         Self::Sha256(keyed(key))
     }
 
+    pub(crate) fn hmac_sha512(key: &[u8]) -> Self {
+        Self::Sha512(Box::new(keyed(key)))
+    }
+
+    #[cfg(feature = "md5")]
+    pub(crate) fn hmac_md5(key: &[u8]) -> Self {
+        Self::Md5(keyed(key))
+    }
+
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha1(mac) => mac.update(bytes),
             Self::Sha256(mac) => mac.update(bytes),
             Self::Sha384(mac) => mac.update(bytes),
             Self::Sha512(mac) => mac.update(bytes),
+            #[cfg(feature = "md5")]
+            Self::Md5(mac) => mac.update(bytes),
         }
     }
 
@@ -133,6 +148,8 @@ impl Mac {
             Self::Sha256(mac) => tag.set(&mac.finalize().into_bytes()),
             Self::Sha384(mac) => tag.set(&mac.finalize().into_bytes()),
             Self::Sha512(mac) => tag.set(&mac.finalize().into_bytes()),
+            #[cfg(feature = "md5")]
+            Self::Md5(mac) => tag.set(&mac.finalize().into_bytes()),
         }
     }
 }
@@ -151,6 +168,8 @@ impl Clone for Mac {
             Self::Sha256(mac) => Self::Sha256(mac.clone()),
             Self::Sha384(mac) => Self::Sha384(mac.clone()),
             Self::Sha512(mac) => Self::Sha512(mac.clone()),
+            #[cfg(feature = "md5")]
+            Self::Md5(mac) => Self::Md5(mac.clone()),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "md5")]
+use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -22,6 +24,8 @@ pub(crate) struct SecretHash {
 
 #[derive(Clone)]
 enum Hash {
+    #[cfg(feature = "md5")]
+    Md5(Md5),
     Sha1(Sha1),
     Sha256(Sha256),
 }
@@ -42,8 +46,15 @@ impl SecretHash {
         Some(Self { secret, hash: Hash::new(algorithm)? })
     }
 
+    #[cfg(feature = "md5")]
+    pub(crate) fn md5(secret: Secret) -> Self {
+        Self { secret, hash: Hash::Md5(Md5::new()) }
+    }
+
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match &mut self.hash {
+            #[cfg(feature = "md5")]
+            Hash::Md5(hash) => hash.update(bytes),
             Hash::Sha1(hash) => hash.update(bytes),
             Hash::Sha256(hash) => hash.update(bytes),
         }
@@ -52,6 +63,8 @@ impl SecretHash {
     /// Adds the secret, in its place in the message.
     pub(crate) fn update_with_secret(&mut self) {
         match &mut self.hash {
+            #[cfg(feature = "md5")]
+            Hash::Md5(hash) => hash.update(self.secret.expose()),
             Hash::Sha1(hash) => hash.update(self.secret.expose()),
             Hash::Sha256(hash) => hash.update(self.secret.expose()),
         }
@@ -64,6 +77,8 @@ impl SecretHash {
 
     pub(crate) fn finalize(self) -> Tag {
         match self.hash {
+            #[cfg(feature = "md5")]
+            Hash::Md5(hash) => Tag::new(&hash.finalize()),
             Hash::Sha1(hash) => Tag::new(&hash.finalize()),
             Hash::Sha256(hash) => Tag::new(&hash.finalize()),
         }

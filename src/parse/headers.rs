@@ -94,9 +94,18 @@ pub(crate) fn credentials<'a>(head: &'a Parts, scheme: &str) -> Result<&'a [u8],
 
 /// Returns whether the body is a form.
 pub(crate) fn is_form(head: &Parts) -> Result<bool, Rejection> {
+    is_of_type(head, b"application/x-www-form-urlencoded")
+}
+
+/// Returns whether the body is JSON.
+pub(crate) fn is_json(head: &Parts) -> Result<bool, Rejection> {
+    is_of_type(head, b"application/json")
+}
+
+fn is_of_type(head: &Parts, name: &[u8]) -> Result<bool, Rejection> {
     let content_type = optional(head, "content-type")?.unwrap_or_default();
     let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
-    Ok(media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded"))
+    Ok(media_type.trim_ascii().eq_ignore_ascii_case(name))
 }
 
 /// Checks that `chunked` is the only transfer coding.

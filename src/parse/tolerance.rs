@@ -125,10 +125,18 @@ impl SignedTime {
     /// Records in a proof when the request was signed, and how long its bytes would still be
     /// accepted.
     pub(crate) fn record(self, verified: &mut Verified) {
-        verified.signed_at = self.time.to_system_time();
-        verified.valid_for = self.valid_for;
+        (verified.signed_at, verified.valid_for) = self.times();
+    }
+
+    /// Returns the time of the signature, and how long the request's bytes would still be accepted.
+    pub(crate) fn times(self) -> Times {
+        (self.time.to_system_time(), self.valid_for)
     }
 }
+
+/// The time of a signature, and how long the request's bytes would still be accepted: the state of
+/// a verifier between head and body.
+pub(crate) type Times = (Option<SystemTime>, Option<Duration>);
 
 #[cfg(test)]
 mod tests {

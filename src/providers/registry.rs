@@ -284,7 +284,7 @@ mod tests {
             };
             let url = PublicUrl::base("https://example.com").unwrap();
             let (media_type, body) = match provider.name() {
-                "mandrill" | "plivo" => {
+                name if ["mandrill", "plivo"].contains(&name) || name.starts_with("vonage_sms") => {
                     ("application/x-www-form-urlencoded", &b"mandrill_events=[]"[..])
                 }
                 _ => ("application/json", &br#"{"value":[{}]}"#[..]),

@@ -29,6 +29,9 @@ const JWT_NAMES: [&str; 8] = [
     "vonage",
 ];
 
+#[cfg(not(feature = "md5"))]
+const MD5_NAMES: [&str; 2] = ["vonage_sms", "vonage_sms_hmac_md5"];
+
 /// Error returned when no provider has a name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnknownProvider {
@@ -64,6 +67,10 @@ impl fmt::Display for UnknownProvider {
         #[cfg(not(feature = "jwt"))]
         if JWT_NAMES.contains(&&*self.name) {
             return write!(f, "the provider `{}` needs the feature `jwt`", self.name);
+        }
+        #[cfg(not(feature = "md5"))]
+        if MD5_NAMES.contains(&&*self.name) {
+            return write!(f, "the provider `{}` needs the feature `md5`", self.name);
         }
         write!(f, "unknown provider `{}`", self.name.escape_debug())?;
         for (at, name) in self.near.iter().enumerate() {

@@ -6,14 +6,15 @@ use std::{fmt, pin::Pin};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use sha2::Digest;
 use tower::Layer;
 use tower_webhook::{
     Context, PublicUrl, Secret, SignatureLayer, Verifier,
     layer::ResponseBody,
     providers::{
-        Ably, GitHub, HubSpot, Meta, Persona, Pusher, SharedToken, Shopify, Slack,
-        StandardWebhooks, Stripe, Twilio, WebSub, Webex, WebexContactCenter, Worldline, Worldpay,
-        Wsapi,
+        Ably, GitHub, HubSpot, MessageBirdLegacy, Meta, Persona, Pusher, SharedToken, Shopify,
+        Slack, StandardWebhooks, Stripe, Twilio, WebSub, Webex, WebexContactCenter, Worldline,
+        Worldpay, Wsapi,
     },
 };
 
@@ -141,6 +142,10 @@ pub(crate) fn genuine() -> Vec<Genuine> {
     };
     let id = |id: &str| id.to_owned();
     let millis = format!("{NOW}000");
+    let messagebird = {
+        let digest = sha2::Sha256::digest(JSON.as_bytes());
+        STANDARD.encode(mac::<Sha256Mac>(key, &[format!("{NOW}\n\n").as_bytes(), &digest].concat()))
+    };
     let hubspot = STANDARD.encode(sha256(&format!("POSThttps://example.com/hook{JSON}{millis}")));
     vec![
         Genuine::new(
@@ -161,6 +166,16 @@ pub(crate) fn genuine() -> Vec<Genuine> {
             &[
                 ("x-hubspot-signature-v3", Signature, hubspot),
                 ("x-hubspot-request-timestamp", SignedTime, millis.clone()),
+            ],
+            JSON,
+            Some(NOW),
+        ),
+        Genuine::new(
+            "MessageBirdLegacy",
+            MessageBirdLegacy::new([old(), secret()]).unwrap().clock(at(NOW)),
+            &[
+                ("messagebird-signature", Signature, messagebird),
+                ("messagebird-request-timestamp", SignedTime, time.clone()),
             ],
             JSON,
             Some(NOW),

@@ -7,7 +7,7 @@ use crate::{
     providers::{
         macros::providers,
         own::standard_webhooks::{either_family, webhook_family},
-        policy::{DAY, DeliveryPolicy},
+        policy::{DAY, DeliveryPolicy, HOUR},
     },
     scheme::{
         component::{Component, TimestampSource},
@@ -146,6 +146,33 @@ providers! {
         DeliveryPolicy::UNKNOWN
             .unknown_retries();
 
+    /// - Recharge also sends the older `X-Recharge-Hmac-Sha256` with each webhook. Despite its name it is
+    ///   no HMAC, and it covers no time: the plain SHA-256 hash of the secret and the body. This type
+    ///   ignores it unless you call [`accept_plain_hash`](Self::accept_plain_hash).
+    /// - `X-Recharge-Webhook-Timestamp` repeats the time, unsigned.
+    ///
+    /// # Secret
+    ///
+    /// The client secret of the API token, not the token.
+    /// ([Hookdeck](https://github.com/garethx/webhook-skills/blob/595f031f2a045f4ed4356a5ea3e7a2e967fbf1bd/skills/recharge-webhooks/references/verification.md))
+    ///
+    /// # Evidence
+    ///
+    /// Receivers: `skills/recharge-webhooks/references/verification.md` in garethx/webhook-skills
+    /// @595f031, Hookdeck's summary of the vendor's documentation. The newer signature is
+    /// **second-hand**; the older one has many receivers.
+    Recharge(timed) = Scheme::hmac_sha256("x-recharge-webhook-signature")
+        .provider("recharge")
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[Component::Time, Component::Literal("."), Component::Body])
+        .time(TimestampSource::Signature, TimestampFormat::UnixSeconds)
+        .legacy(&Scheme::plain_sha256("x-recharge-hmac-sha256")
+            .provider("recharge")
+            .signed_content(&[Component::Secret, Component::Body])),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(48 * HOUR, "second-hand: https://github.com/garethx/webhook-skills/blob/595f031f2a045f4ed4356a5ea3e7a2e967fbf1bd/skills/recharge-webhooks/references/verification.md");
+
     /// Signatures are optional. Shippo's support enables them.
     ///
     /// # Evidence
@@ -241,4 +268,18 @@ providers! {
         .first_contacts(&[FirstContact::form(&[("webhook_id", ContactField::Digits)])]),
         DeliveryPolicy::UNKNOWN
             .gives_up(None, "https://seresa.io/?p=7234");
+}
+
+impl Recharge {
+    /// Also accepts requests that carry only the older `X-Recharge-Hmac-Sha256: <hex>`, a plain hash of
+    /// secret and body.
+    ///
+    /// It covers no time, so a captured request can be sent again at any time. Anyone who can capture a
+    /// request can remove the newer header from it. A replay guard takes the two for different
+    /// deliveries. If the newer header is present, only it is checked. A body with a zero byte is
+    /// rejected: anyone could append text to the hash of another body.
+    #[must_use]
+    pub fn accept_plain_hash(self) -> Self {
+        Self(self.0.accept_legacy())
+    }
 }

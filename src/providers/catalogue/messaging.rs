@@ -183,6 +183,41 @@ providers! {
         .provider("klaviyo")
         .signed_content(&[Component::Body, Component::HttpDate("klaviyo-timestamp")]);
 
+    /// A plain hash with the key in it, not an HMAC.
+    ///
+    /// - Lark signs only if the app has an Encrypt Key. The body is then
+    ///   `{"encrypt":"<base64>"}`: AES-256-CBC under the SHA-256 digest of the key, with the IV in front.
+    ///   The handler decrypts it.
+    /// - When you save the request URL, Lark sends a `url_verification` request, which is not signed and,
+    ///   with an Encrypt Key, encrypted. This crate cannot decrypt it, so the layer rejects it. Respond
+    ///   to it in a service above the layer: decrypt the body, compare its `token` with the Verification
+    ///   Token, and respond with `{"challenge":"<challenge>"}`.
+    ///   ([Lark](https://github.com/larksuite/oapi-sdk-go/blob/9494618e8cd35005d152819fff6749059f7a53d1/event/dispatcher/dispatcher.go))
+    /// - The time must be in seconds, with ten digits. A body with a zero byte is rejected: anyone could
+    ///   append text to the hash of another body.
+    ///
+    /// # Secret
+    ///
+    /// The Encrypt Key of the app: *Events & callbacks* → *Encryption strategy*. It is not the
+    /// Verification Token.
+    /// ([Lark](https://open.larkoffice.com/document/ukTMukTMukTM/uYDNxYjL2QTM24iN0EjN/event-subscription-configure-/choose-a-subscription-mode/send-notifications-to-developers-server.md))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's source: `event/event.go` and `event/dispatcher/dispatcher.go` in larksuite/oapi-sdk-go
+    /// @9494618. The unit of the time is **second-hand**: the SDK does not read it.
+    Lark(timed) also ["Feishu"] = Scheme::plain_sha256("x-lark-signature")
+        .provider("lark")
+        .signed_content(&[
+            Component::Time,
+            Component::Header("x-lark-request-nonce"),
+            Component::Secret,
+            Component::Body,
+        ])
+        .time(TimestampSource::Header("x-lark-request-timestamp"), TimestampFormat::UnixSeconds),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries();
+
     /// The delivery ID is `webhookEventId` in the body.
     ///
     /// # Secret

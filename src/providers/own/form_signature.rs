@@ -1,23 +1,20 @@
 //! HMACs of the URL and the parameters of a form.
 
-use std::{fmt, sync::Arc};
-
 use bytes::Bytes;
 use http::request::Parts;
-use subtle::Choice;
 
 use crate::{
     crypto::{
-        mac::{Algorithm, KeyMatch, Mac, Tag},
+        mac::{Algorithm, Mac, Tag},
         secrets::IntoSecrets,
     },
-    error::{ConfigError, MAX_SECRETS},
+    error::ConfigError,
     outcome::{rejection::Rejection, verified::Verified},
     parse::{
         encoding::{Encoding, MAX_TAG},
         headers::required,
     },
-    providers::other_credentials,
+    providers::own::content_keys::{ContentKeys, Key, KeyOf},
     scheme::{public_url::PublicUrl, signature_format::MAX_CANDIDATES},
 };
 
@@ -35,10 +32,10 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    fn mac(self, key: &[u8]) -> Mac {
+    fn mac(self) -> KeyOf {
         match self.algorithm {
-            Algorithm::HmacSha1 => Mac::hmac_sha1(key),
-            _ => Mac::hmac_sha256(key),
+            Algorithm::HmacSha1 => |secret| Key::Mac(Mac::hmac_sha1(secret.expose())),
+            _ => |secret| Key::Mac(Mac::hmac_sha256(secret.expose())),
         }
     }
 }
@@ -53,15 +50,10 @@ pub(crate) struct SignedForm<'a> {
 }
 
 /// Verifier of a provider by its [`Rules`].
-#[derive(Clone)]
-pub(crate) struct FormSignature(Arc<Inner>);
-
-#[derive(Clone)]
-struct Inner {
+#[derive(Clone, Debug)]
+pub(crate) struct FormSignature {
     url: PublicUrl,
-    macs: Vec<Mac>,
-    #[cfg(feature = "explain")]
-    secrets: Vec<crate::crypto::secret::Secret>,
+    keys: ContentKeys,
 }
 
 impl FormSignature {
@@ -70,13 +62,7 @@ impl FormSignature {
         secrets: impl IntoSecrets,
         url: PublicUrl,
     ) -> Result<Self, ConfigError> {
-        let secrets = other_credentials::checked(secrets, 0, rules.provider)?;
-        Ok(Self(Arc::new(Inner {
-            url,
-            macs: secrets.iter().map(|secret| rules.mac(secret.expose())).collect(),
-            #[cfg(feature = "explain")]
-            secrets,
-        })))
+        Ok(Self { url, keys: ContentKeys::new(rules.provider, rules.mac(), secrets)? })
     }
 
     /// Checks the part of a request before its body.
@@ -89,7 +75,7 @@ impl FormSignature {
         if count > MAX_CANDIDATES || !is_readable {
             return Err(Rejection::malformed(rules.header));
         }
-        self.0.url.resolve(head).map(|_| ())
+        self.url.resolve(head).map(|_| ())
     }
 
     /// Returns the proof of an authentic request.
@@ -99,48 +85,27 @@ impl FormSignature {
         head: &Parts,
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
-        let url = self.0.url.resolve(head)?;
-        let tags = self.tags(rules, head, body, &url)?;
-        let mut matches = [Choice::from(0); MAX_SECRETS];
-        each_signature(rules, head, |candidate| {
-            if let Some(candidate) = candidate {
-                for (is_match, tag) in matches.iter_mut().zip(&tags) {
-                    *is_match |= tag.matches(candidate);
-                }
-            }
-        })?;
-        let mut matched = KeyMatch::new();
-        for (index, is_match) in matches.into_iter().take(tags.len()).enumerate() {
-            matched.add(index, is_match);
-        }
-        let key_index = matched.accepted().map_err(|why| why.with_signed_url(&*url))?;
-        let verified = Verified::new(rules.provider).with_key_index(key_index);
-        Ok(match tags.last() {
-            // A rotation does not change the tag under the oldest secret.
-            Some(oldest) => verified.with_replay_material(oldest.as_bytes()),
-            None => verified,
-        })
+        let url = self.url.resolve(head)?;
+        let content = self.content(rules, head, body, &url)?;
+        let mut signatures = Vec::new();
+        each_signature(rules, head, |signature| signatures.extend(signature.map(Tag::new)))?;
+        let proof = self.keys.verify(&[&content], &signatures);
+        proof.map_err(|why| why.with_signed_url(&*url))
     }
 
-    /// Returns the tags of the signed content under each secret.
-    fn tags(
+    /// Returns the signed content.
+    fn content(
         &self,
         rules: Rules,
         head: &Parts,
         body: &[u8],
         url: &str,
-    ) -> Result<Vec<Tag>, Rejection> {
-        let received = match self.0.url.is_fixed() {
+    ) -> Result<Vec<u8>, Rejection> {
+        let received = match self.url.is_fixed() {
             true => "",
-            false => url.get(self.0.url.fixed_len(url)..).unwrap_or_default(),
+            false => url.get(self.url.fixed_len(url)..).unwrap_or_default(),
         };
-        let content = (rules.content)(&SignedForm { head, body, url, received })?;
-        let tag = |mac: &Mac| {
-            let mut mac = mac.clone();
-            mac.update(&content);
-            mac.finalize()
-        };
-        Ok(self.0.macs.iter().map(tag).collect())
+        (rules.content)(&SignedForm { head, body, url, received })
     }
 
     /// Adds the signature by the first secret to the head.
@@ -151,9 +116,8 @@ impl FormSignature {
         head: &mut Parts,
         body: &[u8],
     ) -> Result<(), Rejection> {
-        let tags = self.tags(rules, head, body, &self.0.url.resolve(head)?)?;
-        let tag = tags.first().ok_or(Rejection::mismatch())?;
-        let signature = Encoding::Base64.encode(tag.as_bytes());
+        let content = self.content(rules, head, body, &self.url.resolve(head)?)?;
+        let signature = Encoding::Base64.encode(self.keys.tag(&content)?.as_bytes());
         let name = http::HeaderName::from_static(rules.header);
         crate::providers::own::shared_token::put(head, &name, signature.as_bytes())
     }
@@ -162,29 +126,12 @@ impl FormSignature {
     #[cfg(feature = "explain")]
     pub(crate) fn probe<V: crate::verifier::verifier::Verifier>(
         &self,
-        rules: Rules,
         probe: &mut crate::verifier::probe::Probe<'_>,
         verifier: impl Fn(Self) -> V,
     ) {
-        let head = probe.head();
-        let Ok(configured) = self.0.url.resolve(head) else { return };
-        let urls = crate::scheme::url_variants::url_variants(&configured, head, probe.hides_url());
-        for crate::scheme::url_variants::UrlVariant { findings, text } in urls {
-            if let Ok(url) = PublicUrl::fixed(&text) {
-                let other = Self(Arc::new(Inner { url, ..(*self.0).clone() }));
-                probe.verifier_of(findings, &verifier(other));
-            }
-        }
-        let credentials = other_credentials::of(rules.provider);
-        crate::providers::own::variants::probe_secrets(
-            probe,
-            &self.0.secrets,
-            credentials,
-            |key| {
-                let macs = vec![rules.mac(key.expose())];
-                verifier(Self(Arc::new(Inner { macs, ..(*self.0).clone() })))
-            },
-        );
+        let with = |url| verifier(Self { url, ..self.clone() });
+        crate::providers::own::variants::probe_urls(probe, &self.url, with);
+        self.keys.probe(probe, |keys| verifier(Self { keys, ..self.clone() }));
     }
 }
 
@@ -202,13 +149,4 @@ fn each_signature(
         visit(is_readable.then_some(&*tag));
     }
     Ok(())
-}
-
-impl fmt::Debug for FormSignature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FormSignature")
-            .field("url", &self.0.url)
-            .field("secrets", &self.0.macs.len())
-            .finish()
-    }
 }

@@ -38,6 +38,7 @@ types! {
     basic_auth::BasicAuth search ["basic"],
     basic_auth::Brevo,
     basic_auth::Chargebee,
+    contentful::Contentful,
     #[cfg(feature = "asymmetric")]
     discord::Discord,
     flutterwave::Flutterwave,
@@ -58,6 +59,8 @@ types! {
     basic_auth::Mailjet,
     #[cfg(feature = "jwt")]
     jwt/messagebird::MessageBird,
+    mercado_pago::MercadoPago search ["mercadolibre"],
+    messagebird_legacy::MessageBirdLegacy,
     meta::Meta also [
         "WhatsApp",
         "Facebook",
@@ -94,6 +97,7 @@ types! {
     basic_auth::VMwareWorkspaceOne also ["VMware", "Workspace ONE"] search ["airwatch"],
     #[cfg(feature = "jwt")]
     jwt/vonage::Vonage also ["Nexmo"],
+    vonage_sms::VonageSms search ["vonage"],
     webex_contact_center::WebexContactCenter search ["cisco"],
     websub::WebSub search ["pubsubhubbub"],
     #[cfg(feature = "asymmetric")]

@@ -150,7 +150,7 @@ impl Verifier for Mandrill {
 
     #[cfg(feature = "explain")]
     fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
-        self.0.probe(RULES, probe, Self);
+        self.0.probe(probe, Self);
     }
 }
 

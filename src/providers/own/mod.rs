@@ -2,6 +2,8 @@
 
 pub(crate) mod azure_event_grid;
 pub(crate) mod basic_auth;
+pub(crate) mod content_keys;
+pub(crate) mod contentful;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod discord;
 pub(crate) mod flutterwave;
@@ -14,6 +16,8 @@ pub(crate) mod keyring;
 pub(crate) mod list;
 pub(crate) mod mailgun;
 pub(crate) mod mandrill;
+pub(crate) mod mercado_pago;
+pub(crate) mod messagebird_legacy;
 pub(crate) mod meta;
 pub(crate) mod microsoft_graph;
 #[cfg(feature = "multipart")]
@@ -39,6 +43,9 @@ pub(crate) mod twilio_sign;
 pub(crate) mod twilio_url;
 #[cfg(feature = "explain")]
 pub(crate) mod variants;
+pub(crate) mod vonage_sms;
+#[cfg(feature = "sign")]
+pub(crate) mod vonage_sms_sign;
 pub(crate) mod webex_contact_center;
 pub(crate) mod websub;
 #[cfg(feature = "asymmetric")]

@@ -226,9 +226,8 @@ impl Verifier for Plivo {
 
     #[cfg(feature = "explain")]
     fn explain(&self, probe: &mut crate::verifier::probe::Probe<'_>) {
-        let rules = self.rules(probe.head());
         let accepts_v2 = self.accepts_v2;
-        self.signature.probe(rules, probe, |signature| Self { signature, accepts_v2 });
+        self.signature.probe(probe, |signature| Self { signature, accepts_v2 });
         if !self.accepts_v2 {
             let finding = crate::outcome::explanation::Finding::proven(
                 crate::outcome::cause::Cause::Algorithm,

@@ -2,7 +2,12 @@
 
 use crate::{
     crypto::{credentials::Credentials, secret::Secret},
-    scheme::{key::SecretEncoding, key_variants::each_key},
+    scheme::{
+        key::SecretEncoding,
+        key_variants::each_key,
+        public_url::PublicUrl,
+        url_variants::{UrlVariant, url_variants},
+    },
     verifier::{probe::Probe, verifier::Verifier},
 };
 
@@ -25,5 +30,20 @@ pub(crate) fn probe_secrets<V: Verifier>(
                 probe.verifier(finding, &verifier(key));
             }
         });
+    }
+}
+
+/// Tries variants of the configured URL.
+pub(crate) fn probe_urls<V: Verifier>(
+    probe: &mut Probe<'_>,
+    url: &PublicUrl,
+    verifier: impl Fn(PublicUrl) -> V,
+) {
+    let head = probe.head();
+    let Ok(configured) = url.resolve(head) else { return };
+    for UrlVariant { findings, text } in url_variants(&configured, head, probe.hides_url()) {
+        if let Ok(url) = PublicUrl::fixed(&text) {
+            probe.verifier_of(findings, &verifier(url));
+        }
     }
 }

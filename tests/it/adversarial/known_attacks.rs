@@ -32,7 +32,8 @@ fn tag_span(header: &str, value: &[u8]) -> std::ops::Range<usize> {
     let start = match header {
         "event-signature" => find(2, b"/").unwrap() + 1,
         "persona-signature" | "stripe-signature" => find(3, b"=").unwrap() + 1,
-        "x-ably-signature"
+        "messagebird-signature"
+        | "x-ably-signature"
         | "x-gcs-signature"
         | "x-hubspot-signature-v3"
         | "x-shopify-hmac-sha256"

@@ -64,6 +64,11 @@ fn form(body: &'static str) -> Request<Bytes> {
     form
 }
 
+/// Whether the proof stands in the body.
+fn has_proof_in_body(name: &str) -> bool {
+    matches!(name, "mailgun" | "microsoft_graph") || name.starts_with("vonage_sms")
+}
+
 /// A provider, and a request that it has signed.
 pub(crate) struct Trial {
     /// The provider's name, and perhaps which of its ways it is.
@@ -140,6 +145,7 @@ fn a_provider_that_is_named_signs_what_it_verifies() {
             "mandrill" => [EVENTS, "mandrill_events=[]"],
             "plivo" => [FORM, "Body=hi"],
             "microsoft_graph" => [r#"{"value":[{}]}"#, r#"{"value":[{"id":"1"},{"id":"2"}]}"#],
+            name if name.starts_with("vonage_sms") => ["{}", r#"{"text":"a"}"#],
             _ => [BODY, r#"{"id":"evt_2","webhookTimestamp":1700000000000}"#],
         };
         for body in bodies {
@@ -231,8 +237,8 @@ impl Trial {
         }
         let own = verifier(provider, KEY, NOW);
         match provider.name() {
-            // Their proof stands in the body: see the trials of their own.
-            "mailgun" | "microsoft_graph" => vec![],
+            // See the trials of their own.
+            name if has_proof_in_body(name) => vec![],
             "twilio" => {
                 let ways = [("form", form(FORM)), ("JSON", request(BODY))];
                 let trials = ways.map(|(way, request)| {
@@ -287,6 +293,8 @@ impl Trial {
             "gitlab",
             "google_channel",
             "monday",
+            // Signs IDs and a time.
+            "mercado_pago",
             "okta",
             "telegram",
             "xendit",
@@ -339,13 +347,15 @@ fn signed_request_of_each_provider_is_accepted() {
         let proof = verify(&trial.own, &trial.head, &trial.body);
         let proof = proof.unwrap_or_else(|why| panic!("{name}: {why}"));
         assert_eq!((proof.provider(), proof.key_index()), (trial.told(), 0));
-        assert_eq!(proof.replay_key().is_some(), trial.covers_body(), "{name}");
+        let has_key = trial.covers_body() || name == "mercado_pago";
+        assert_eq!(proof.replay_key().is_some(), has_key, "{name}");
         // `tests/it/scheme/places.rs` tests signatures in the query.
         assert!(!trial.headers().is_empty() || name == "pandadoc", "{name}");
     }
+    let elsewhere = all().filter(|provider| has_proof_in_body(provider.name())).count();
     let all = all().count();
     eprintln!("{all} providers in {} ways", trials.len());
-    assert_eq!(trials.len(), all + 1 - 2, "Twilio signs in two ways, and two have own trials");
+    assert_eq!(trials.len(), all + 1 - elsewhere, "Twilio signs in two ways");
 }
 
 #[test]
@@ -488,13 +498,17 @@ fn nothing_shown_holds_the_key_or_the_tag() {
 
 /// What stands in the body, spoiled as headers are.
 fn proof_in_the_body<V: Sign + Debug>(signer: &V, content_type: &str, content: &str) {
-    let provider = by_name(signer.defaults().provider()).unwrap();
+    let name = match signer.defaults().provider() {
+        "vonage_sms" => "vonage_sms_hmac_sha256",
+        name => name,
+    };
+    let provider = by_name(name).unwrap();
     let name = format!("{} {content_type}", provider.name());
     let request = Request::post("/hook").header(CONTENT_TYPE, content_type);
     let request = signed(signer, request.body(content.to_owned()).unwrap(), at(NOW)());
     let (head, body) = request.unwrap().into_parts();
     let own = verifier(provider, KEY, NOW);
-    assert_eq!(verify(&own, &head, &body).unwrap().provider(), provider.name());
+    assert_eq!(verify(&own, &head, &body).unwrap().provider(), signer.defaults().provider());
     let other = verify(&verifier(provider, OTHER, NOW), &head, &body).unwrap_err();
     assert_eq!(other.kind(), RejectionKind::SignatureMismatch, "{name}");
     let kind = |body: &[u8]| {
@@ -507,7 +521,7 @@ fn proof_in_the_body<V: Sign + Debug>(signer: &V, content_type: &str, content: &
     let text = std::str::from_utf8(&body).unwrap();
     let key = std::str::from_utf8(KEY).unwrap();
     let values = text.split(['"', '&', '=', '{', '}', ':', ',']).filter(|value| {
-        let is_name = ["timestamp", "token", "signature", "clientState"].contains(value);
+        let is_name = ["timestamp", "token", "signature", "sig", "clientState"].contains(value);
         !value.is_empty() && !is_name && !content.contains(value)
     });
     let mut count = 0;
@@ -542,6 +556,9 @@ fn changed_bit_of_a_proof_in_the_body_is_rejected() {
     proof_in_the_body(&mailgun, json, " { } ");
     proof_in_the_body(&mailgun, "application/x-www-form-urlencoded", "body-plain=a+b");
     proof_in_the_body(&mailgun, "application/x-www-form-urlencoded", "");
+    let vonage = VonageSms::hmac_sha256(secret(KEY)).unwrap().clock(at(NOW));
+    proof_in_the_body(&vonage, json, r#"{"text":"a"}"#);
+    proof_in_the_body(&vonage, "application/x-www-form-urlencoded", "text=a+b");
     let graph = MicrosoftGraph::new(secret(KEY)).unwrap();
     proof_in_the_body(&graph, json, r#"{"value":[{"changeType":"created"},{}]}"#);
 
@@ -637,7 +654,7 @@ async fn no_unsigned_request_is_looked_up() {
         let (tenants, calls) = tenants(provider, |own| own);
         let request = || Request::post("/hook").header(CONTENT_TYPE, "application/json");
         // Their proof stands in the body.
-        let expected = if matches!(name, "mailgun" | "microsoft_graph") { 1 } else { 0 };
+        let expected = usize::from(has_proof_in_body(name));
         let by_head = SignatureLayer::new(tenants.by_head(|_| Some("t".to_owned())));
         let by_body =
             SignatureLayer::new(tenants.by_body(Requires::nothing(), |_, _| Some("t".to_owned())));

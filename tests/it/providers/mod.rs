@@ -1,5 +1,6 @@
 //! Providers of the catalogue.
 
+pub(crate) mod canonical;
 pub(crate) mod challenges;
 #[cfg(feature = "sign")]
 pub(crate) mod conformance;

@@ -1,0 +1,193 @@
+//! Secrets that sign a text which the verifier builds from the parsed request.
+
+use std::{fmt, sync::Arc};
+
+use http::request::Parts;
+use subtle::Choice;
+
+use crate::{
+    crypto::{
+        mac::{Algorithm, KeyMatch, Mac, Tag},
+        secret::Secret,
+        secret_hash::SecretHash,
+        secrets::IntoSecrets,
+    },
+    error::ConfigError,
+    outcome::{rejection::Rejection, verified::Verified},
+    parse::{
+        encoding::Encoding,
+        headers::required,
+        timestamp::{Timestamp, TimestampFormat},
+        tolerance::{Times, Tolerance},
+    },
+    providers::other_credentials,
+    verifier::context::Context,
+};
+
+/// Returns the signature in a header, which has nothing else.
+pub(crate) fn signature(
+    head: &Parts,
+    name: &'static str,
+    encoding: Encoding,
+) -> Result<Tag, Rejection> {
+    let mut tag = [0; Algorithm::HmacSha256.tag_len()];
+    let decoded = encoding.decode(required(head, name)?, &mut tag);
+    decoded.map(|()| Tag::new(&tag)).ok_or(Rejection::malformed(name))
+}
+
+/// Returns the signed time in a header, if it is within the tolerance.
+pub(crate) fn signed_time(
+    request: &Context<'_>,
+    name: &'static str,
+    format: TimestampFormat,
+    tolerance: Tolerance,
+) -> Result<Times, Rejection> {
+    let time = Timestamp::parse(required(request.head(), name)?, format);
+    let time = time.ok_or(Rejection::malformed(name))?;
+    let time = tolerance.judge(time, request.clock()).map_err(|why| why.in_header(name))?;
+    Ok(time.times())
+}
+
+/// A secret as the key of an algorithm.
+#[derive(Clone)]
+pub(crate) enum Key {
+    Mac(Mac),
+    /// A plain hash of the content and the secret behind it, which is no MAC.
+    #[cfg_attr(not(feature = "md5"), allow(dead_code, reason = "only MD5 is used so"))]
+    HashBefore(SecretHash),
+}
+
+impl Key {
+    fn tag(&self, content: &[u8]) -> Tag {
+        match self.clone() {
+            Self::Mac(mut mac) => {
+                mac.update(content);
+                mac.finalize()
+            }
+            Self::HashBefore(mut hash) => {
+                hash.update(content);
+                hash.update_with_secret();
+                hash.finalize()
+            }
+        }
+    }
+}
+
+/// Returns the key of a secret.
+pub(crate) type KeyOf = fn(&Secret) -> Key;
+
+/// The secrets of a provider, as the keys of its algorithm.
+#[derive(Clone)]
+pub(crate) struct ContentKeys(Arc<Inner>);
+
+struct Inner {
+    provider: &'static str,
+    keys: Vec<Key>,
+    #[cfg(feature = "explain")]
+    key: KeyOf,
+    #[cfg(feature = "explain")]
+    secrets: Vec<Secret>,
+}
+
+impl ContentKeys {
+    pub(crate) fn new(
+        provider: &'static str,
+        key: KeyOf,
+        secrets: impl IntoSecrets,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self::of(provider, key, other_credentials::checked(secrets, 0, provider)?))
+    }
+
+    fn of(provider: &'static str, key: KeyOf, secrets: Vec<Secret>) -> Self {
+        Self(Arc::new(Inner {
+            provider,
+            keys: secrets.iter().map(key).collect(),
+            #[cfg(feature = "explain")]
+            key,
+            #[cfg(feature = "explain")]
+            secrets,
+        }))
+    }
+
+    /// Returns the tags of a content under each secret.
+    pub(crate) fn tags(&self, content: &[u8]) -> Vec<Tag> {
+        self.0.keys.iter().map(|key| key.tag(content)).collect()
+    }
+
+    /// Returns the proof of a request with one of these signatures over one of these contents.
+    ///
+    /// The replay key is that of the last content: it must be the same for all requests that a
+    /// sender could derive from this one.
+    pub(crate) fn verify(
+        &self,
+        contents: &[&[u8]],
+        signatures: &[Tag],
+    ) -> Result<Verified, Rejection> {
+        let mut matches = vec![Choice::from(0); self.0.keys.len()];
+        let mut oldest = None;
+        for content in contents {
+            let tags = self.tags(content);
+            for (is_match, tag) in matches.iter_mut().zip(&tags) {
+                for signature in signatures {
+                    *is_match |= tag.matches(signature.as_bytes());
+                }
+            }
+            oldest = tags.last().copied();
+        }
+        let mut matched = KeyMatch::new();
+        for (index, is_match) in matches.into_iter().enumerate() {
+            matched.add(index, is_match);
+        }
+        let verified = Verified::new(self.0.provider).with_key_index(matched.accepted()?);
+        Ok(match oldest {
+            // A rotation does not change the tag under the oldest secret.
+            Some(oldest) => verified.with_replay_material(oldest.as_bytes()),
+            None => verified,
+        })
+    }
+
+    /// Returns the proof as [`verify`](Self::verify) does, with the time of the signature.
+    pub(crate) fn verify_timed(
+        &self,
+        contents: &[&[u8]],
+        signatures: &[Tag],
+        (signed_at, valid_for): Times,
+    ) -> Result<Verified, Rejection> {
+        let mut verified = self.verify(contents, signatures)?;
+        (verified.signed_at, verified.valid_for) = (signed_at, valid_for);
+        Ok(verified)
+    }
+
+    /// Returns the tag of a content under the first secret.
+    #[cfg(feature = "sign")]
+    pub(crate) fn tag(&self, content: &[u8]) -> Result<Tag, Rejection> {
+        self.tags(content).first().copied().ok_or(Rejection::mismatch())
+    }
+
+    /// Returns the same secrets as keys of another algorithm.
+    #[cfg(feature = "explain")]
+    pub(crate) fn with_key(&self, key: KeyOf) -> Self {
+        Self::of(self.0.provider, key, self.0.secrets.clone())
+    }
+
+    /// Tries other forms of the secrets. `verifier` creates the provider's verifier.
+    #[cfg(feature = "explain")]
+    pub(crate) fn probe<V: crate::verifier::verifier::Verifier>(
+        &self,
+        probe: &mut crate::verifier::probe::Probe<'_>,
+        verifier: impl Fn(Self) -> V,
+    ) {
+        let Inner { provider, key: of, .. } = *self.0;
+        let credentials = other_credentials::of(provider);
+        let secrets = &self.0.secrets;
+        crate::providers::own::variants::probe_secrets(probe, secrets, credentials, |key| {
+            verifier(Self::of(provider, of, vec![key]))
+        });
+    }
+}
+
+impl fmt::Debug for ContentKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContentKeys").field("secrets", &self.0.keys.len()).finish()
+    }
+}
