@@ -108,7 +108,7 @@
 //! | `jwt` | senders that sign with a JSON Web Token under a secret, such as LiveKit and Vonage, by `jsonwebtoken` |
 //! | `md5` | the MD5 methods of [`VonageSms`](providers::VonageSms), for accounts that sign with nothing else |
 //! | `metrics` | [`MetricsObserver`](observe::MetricsObserver), for the `metrics` facade |
-//! | `multipart` | Mailgun messages with attachments, by `multer` |
+//! | `multipart` | Mailgun messages with attachments and Dropbox Sign callbacks, by `multer` |
 //! | `replay-redis` | [`RedisStore`](replay::RedisStore), for several processes |
 //! | `sign` | signs requests as the providers do, for tests |
 //! | `tenants` | [lookups of tenants' secrets](tenants) with a cache |

@@ -5,7 +5,7 @@ use std::fmt;
 #[cfg(feature = "md5")]
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use crate::crypto::{
     mac::{Algorithm, Tag},
@@ -28,6 +28,7 @@ enum Hash {
     Md5(Md5),
     Sha1(Sha1),
     Sha256(Sha256),
+    Sha512(Sha512),
 }
 
 impl Hash {
@@ -51,12 +52,17 @@ impl SecretHash {
         Self { secret, hash: Hash::Md5(Md5::new()) }
     }
 
+    pub(crate) fn sha512(secret: Secret) -> Self {
+        Self { secret, hash: Hash::Sha512(Sha512::new()) }
+    }
+
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match &mut self.hash {
             #[cfg(feature = "md5")]
             Hash::Md5(hash) => hash.update(bytes),
             Hash::Sha1(hash) => hash.update(bytes),
             Hash::Sha256(hash) => hash.update(bytes),
+            Hash::Sha512(hash) => hash.update(bytes),
         }
     }
 
@@ -67,6 +73,7 @@ impl SecretHash {
             Hash::Md5(hash) => hash.update(self.secret.expose()),
             Hash::Sha1(hash) => hash.update(self.secret.expose()),
             Hash::Sha256(hash) => hash.update(self.secret.expose()),
+            Hash::Sha512(hash) => hash.update(self.secret.expose()),
         }
     }
 
@@ -81,6 +88,7 @@ impl SecretHash {
             Hash::Md5(hash) => Tag::new(&hash.finalize()),
             Hash::Sha1(hash) => Tag::new(&hash.finalize()),
             Hash::Sha256(hash) => Tag::new(&hash.finalize()),
+            Hash::Sha512(hash) => Tag::new(&hash.finalize()),
         }
     }
 }

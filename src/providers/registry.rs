@@ -270,6 +270,7 @@ mod tests {
     fn debug_output_has_neither_key_nor_signature() {
         // Text, base64 and hexadecimal at once.
         const KEY: &str = "abcdef0123456789abcdef0123456789";
+        const ADYEN: &[u8] = br#"{"notificationItems":[{"NotificationRequestItem":{"amount":{"value":1},"success":"true"}}]}"#;
         let mut count = 0;
         for provider in all() {
             let Build::Own(constructors) = provider.entry.build else { continue };
@@ -286,6 +287,16 @@ mod tests {
             let (media_type, body) = match provider.name() {
                 name if ["mandrill", "plivo"].contains(&name) || name.starts_with("vonage_sms") => {
                     ("application/x-www-form-urlencoded", &b"mandrill_events=[]"[..])
+                }
+                "braintree" => ("application/x-www-form-urlencoded", &b"bt_payload=YQ"[..]),
+                "adyen" => ("application/json", ADYEN),
+                "dropbox_sign" => {
+                    let event = br#"{"event":{"event_time":"1700000000","event_type":"a"}}"#;
+                    ("application/json", &event[..])
+                }
+                "midtrans" => {
+                    let payment = br#"{"order_id":"a","status_code":"200","gross_amount":"1.00"}"#;
+                    ("application/json", &payment[..])
                 }
                 _ => ("application/json", &br#"{"value":[{}]}"#[..]),
             };

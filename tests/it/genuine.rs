@@ -12,9 +12,9 @@ use tower_webhook::{
     Context, PublicUrl, Secret, SignatureLayer, Verifier,
     layer::ResponseBody,
     providers::{
-        Ably, GitHub, HubSpot, MessageBirdLegacy, Meta, Persona, Pusher, SharedToken, Shopify,
-        Slack, StandardWebhooks, Stripe, Twilio, WebSub, Webex, WebexContactCenter, Worldline,
-        Worldpay, Wsapi,
+        Ably, GitHub, HubSpot, Hygraph, MessageBirdLegacy, Meta, Persona, Pusher, SharedToken,
+        Shopify, Slack, StandardWebhooks, Stripe, Twilio, WebSub, Webex, WebexContactCenter,
+        Worldline, Worldpay, Wsapi,
     },
 };
 
@@ -147,6 +147,10 @@ pub(crate) fn genuine() -> Vec<Genuine> {
         STANDARD.encode(mac::<Sha256Mac>(key, &[format!("{NOW}\n\n").as_bytes(), &digest].concat()))
     };
     let hubspot = STANDARD.encode(sha256(&format!("POSThttps://example.com/hook{JSON}{millis}")));
+    let wrapped =
+        r#"{"Body":"{\"id\":\"1\",\"text\":\"h\\u00e4\"}","EnvironmentName":"e","TimeStamp":"#;
+    let hygraph = STANDARD.encode(sha256(&format!("{wrapped}{millis}}}")));
+    let hygraph = format!("sign={hygraph}, env=e, t={millis}");
     vec![
         Genuine::new(
             "GitHub",
@@ -177,6 +181,13 @@ pub(crate) fn genuine() -> Vec<Genuine> {
                 ("messagebird-signature", Signature, messagebird),
                 ("messagebird-request-timestamp", SignedTime, time.clone()),
             ],
+            JSON,
+            Some(NOW),
+        ),
+        Genuine::new(
+            "Hygraph",
+            Hygraph::new([old(), secret()]).unwrap().clock(at(NOW)),
+            &[("gcms-signature", Signature, hygraph)],
             JSON,
             Some(NOW),
         ),

@@ -35,14 +35,13 @@ providers! {
     ///
     /// # Not covered
     ///
-    /// Standard (payments) webhooks. They carry the signature in the body. This crate has no type
-    /// for them.
+    /// Standard (payments) webhooks. They carry the signature in the body: see
+    /// [`Adyen`](crate::providers::Adyen).
     /// ([Adyen](https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures))
     ///
     /// # Evidence
     ///
     /// Public vector: adyen-node.
-    #[doc(alias = "adyen")]
     AdyenPlatform "Adyen platform"() = Scheme::hmac_sha256("hmacsignature")
         .provider("adyen_platform")
         .encoding(Encoding::Base64)

@@ -228,7 +228,8 @@ providers! {
     ///
     /// # Not covered
     ///
-    /// Dropbox Sign, which puts an event hash into the body. No type of this crate verifies it.
+    /// Dropbox Sign, which puts an event hash into the body: see
+    /// [`DropboxSign`](crate::providers::DropboxSign).
     /// ([Dropbox Sign](https://developers.hellosign.com/docs/guides/events-and-callbacks/walkthrough.md))
     ///
     /// # Evidence

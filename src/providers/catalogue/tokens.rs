@@ -7,8 +7,9 @@
 use http::HeaderName;
 
 pub use crate::providers::own::list::{
-    AzureEventGrid, BasicAuth, Brevo, Chargebee, Flutterwave, GitLab, GitLabState, Mailgun,
-    Mailjet, MicrosoftGraph, Postmark, SparkPost, Strava, VMwareWorkspaceOne,
+    Adyen, AzureEventGrid, BasicAuth, Brevo, Chargebee, DropboxSign, Figma, Flutterwave, GitLab,
+    GitLabState, LiveChat, Mailgun, Mailjet, MicrosoftGraph, Midtrans, Postmark, SparkPost, Strava,
+    VMwareWorkspaceOne,
 };
 use crate::{
     crypto::secrets::IntoSecrets,

@@ -53,12 +53,12 @@ pub(crate) fn signed_time(
 pub(crate) enum Key {
     Mac(Mac),
     /// A plain hash of the content and the secret behind it, which is no MAC.
-    #[cfg_attr(not(feature = "md5"), allow(dead_code, reason = "only MD5 is used so"))]
     HashBefore(SecretHash),
 }
 
 impl Key {
-    fn tag(&self, content: &[u8]) -> Tag {
+    /// Returns the tag of a content.
+    pub(crate) fn tag(&self, content: &[u8]) -> Tag {
         match self.clone() {
             Self::Mac(mut mac) => {
                 mac.update(content);

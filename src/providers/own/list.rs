@@ -32,15 +32,19 @@ pub use crate::providers::own::jwt::verifier::JwtState;
 
 types! {
     keyring::Ably,
+    adyen::Adyen,
     #[cfg(feature = "jwt")]
     jwt/atlassian_connect::AtlassianConnect,
     azure_event_grid::AzureEventGrid search ["azure", "eventgrid"],
     basic_auth::BasicAuth search ["basic"],
+    braintree::Braintree,
     basic_auth::Brevo,
     basic_auth::Chargebee,
     contentful::Contentful,
     #[cfg(feature = "asymmetric")]
     discord::Discord,
+    dropbox_sign::DropboxSign also ["HelloSign"],
+    body_token::Figma,
     flutterwave::Flutterwave,
     #[cfg(feature = "asymmetric")]
     pinned_keys::Freshchat,
@@ -52,14 +56,16 @@ types! {
     #[cfg(feature = "asymmetric")]
     pinned_keys::HighLevel also ["GoHighLevel", "LeadConnector"],
     hubspot::HubSpot with HubSpotState,
+    hygraph::Hygraph with HygraphState also ["GraphCMS"],
+    body_token::LiveChat,
     #[cfg(feature = "jwt")]
     jwt/livekit::LiveKit,
     mailgun::Mailgun,
-    mandrill::Mandrill also ["Mailchimp Transactional", "Mailchimp"],
     basic_auth::Mailjet,
+    mandrill::Mandrill also ["Mailchimp Transactional", "Mailchimp"],
+    mercado_pago::MercadoPago search ["mercadolibre"],
     #[cfg(feature = "jwt")]
     jwt/messagebird::MessageBird,
-    mercado_pago::MercadoPago search ["mercadolibre"],
     messagebird_legacy::MessageBirdLegacy,
     meta::Meta also [
         "WhatsApp",
@@ -70,6 +76,7 @@ types! {
         "Facebook Graph API"
     ],
     microsoft_graph::MicrosoftGraph also ["Outlook", "OneDrive", "Microsoft 365"] search ["office365"],
+    midtrans::Midtrans,
     #[cfg(feature = "jwt")]
     jwt/monday::Monday,
     #[cfg(feature = "jwt")]

@@ -3,7 +3,9 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, request::Parts};
+use http::HeaderValue;
+#[cfg(feature = "sign")]
+use http::request::Parts;
 
 #[cfg(feature = "multipart")]
 use crate::providers::own::multipart;
@@ -19,7 +21,6 @@ use crate::{
     parse::{
         encoding::Encoding,
         form::Form,
-        headers::required,
         json::{self, Value, text_field},
         timestamp::{Timestamp, TimestampFormat},
         tolerance::Tolerance,
@@ -27,6 +28,7 @@ use crate::{
     providers::{
         macros::registered,
         other_credentials,
+        own::body_format::{Format, format},
         policy::{DeliveryPolicy, HOUR, MIB},
     },
     verifier::{
@@ -106,14 +108,6 @@ registered! {
     "mailgun": Secret timed, p => Mailgun::new(p.secrets);
 }
 
-/// Format of the body.
-enum Format {
-    Form,
-    Json,
-    #[cfg(feature = "multipart")]
-    Multipart(String),
-}
-
 impl Mailgun {
     /// Default layer settings for this provider: its name, the status of rejections and the body
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
@@ -165,33 +159,6 @@ impl Mailgun {
         }
         matched.accepted()
     }
-}
-
-fn format(head: &Parts) -> Result<Format, Rejection> {
-    let value = required(head, "content-type")?;
-    let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let is = |name: &[u8]| media_type.eq_ignore_ascii_case(name);
-    if is(b"application/json") {
-        Ok(Format::Json)
-    } else if is(b"application/x-www-form-urlencoded") {
-        Ok(Format::Form)
-    } else if is(b"multipart/form-data") {
-        multipart_format(value)
-    } else {
-        Err(Rejection::malformed("content-type"))
-    }
-}
-
-#[cfg(feature = "multipart")]
-fn multipart_format(content_type: &[u8]) -> Result<Format, Rejection> {
-    let boundary = multipart::boundary(content_type).ok_or(Rejection::malformed("content-type"))?;
-    Ok(Format::Multipart(boundary))
-}
-
-#[cfg(not(feature = "multipart"))]
-fn multipart_format(_: &[u8]) -> Result<Format, Rejection> {
-    // The log shows this text, so it names the fix.
-    Err(Rejection::malformed("content-type: multipart/form-data needs the feature `multipart`"))
 }
 
 const FIELDS: [&str; 3] = ["timestamp", "token", "signature"];

@@ -1,15 +1,23 @@
 //! Providers with code of their own, one file each.
 
+pub(crate) mod adyen;
 pub(crate) mod azure_event_grid;
 pub(crate) mod basic_auth;
+pub(crate) mod body_fields;
+pub(crate) mod body_format;
+pub(crate) mod body_signature;
+pub(crate) mod body_token;
+pub(crate) mod braintree;
 pub(crate) mod content_keys;
 pub(crate) mod contentful;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod discord;
+pub(crate) mod dropbox_sign;
 pub(crate) mod flutterwave;
 pub(crate) mod form_signature;
 pub(crate) mod gitlab;
 pub(crate) mod hubspot;
+pub(crate) mod hygraph;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
 pub(crate) mod keyring;
@@ -20,6 +28,7 @@ pub(crate) mod mercado_pago;
 pub(crate) mod messagebird_legacy;
 pub(crate) mod meta;
 pub(crate) mod microsoft_graph;
+pub(crate) mod midtrans;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart;
 pub(crate) mod persona;

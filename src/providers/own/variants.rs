@@ -18,6 +18,17 @@ pub(crate) fn probe_secrets<V: Verifier>(
     credentials: &Credentials,
     verifier: impl Fn(Secret) -> V,
 ) {
+    probe_keys(probe, secrets, SecretEncoding::Text, credentials, verifier);
+}
+
+/// Tries the variants of each secret, from which the provider derives its key by this rule.
+pub(crate) fn probe_keys<V: Verifier>(
+    probe: &mut Probe<'_>,
+    secrets: &[Secret],
+    rule: SecretEncoding,
+    credentials: &Credentials,
+    verifier: impl Fn(Secret) -> V,
+) {
     for secret in secrets {
         if let Some(clue) = credentials.explain(secret) {
             probe.clue(clue);
@@ -25,7 +36,7 @@ pub(crate) fn probe_secrets<V: Verifier>(
         if !probe.is_open() {
             return;
         }
-        each_key(secret, SecretEncoding::Text, &mut |finding, key| {
+        each_key(secret, rule, &mut |finding, key| {
             if let Ok(key) = Secret::from_bytes(key) {
                 probe.verifier(finding, &verifier(key));
             }

@@ -354,6 +354,40 @@ async fn mailguns_signature_is_taken_out_of_the_body() {
 }
 
 #[tokio::test]
+async fn signature_in_a_body_is_not_stored() {
+    let form = "application/x-www-form-urlencoded";
+    let item = r#"{"amount":{"value":1},"success":"true","eventCode":"stays"}"#;
+    let item = format!(r#"{{"notificationItems":[{{"NotificationRequestItem":{item}}}]}}"#);
+    let event = r#"{"event":{"event_time":"1700000000","event_type":"stays"}}"#;
+    let payment = r#"{"order_id":"stays","status_code":"200","gross_amount":"1.00"}"#;
+    let braintree = BoxVerifier::signing(Braintree::new("key-1", key()).unwrap());
+    let cases = [
+        (BoxVerifier::signing(Adyen::new(key()).unwrap()), json(&item), "hmacSignature"),
+        (BoxVerifier::signing(DropboxSign::new(key()).unwrap()), json(event), "event_hash"),
+        (BoxVerifier::signing(Midtrans::new(key()).unwrap()), json(payment), "signature_key"),
+        (braintree, post("/", form, "a=stays&bt_payload=YWJj"), "bt_signature"),
+        (BoxVerifier::signing(Figma::new(token()).unwrap()), json(r#"{"a":"stays"}"#), "passcode"),
+        (
+            BoxVerifier::signing(LiveChat::new(token()).unwrap()),
+            json(r#"{"a":"stays"}"#),
+            "secret_key",
+        ),
+    ];
+    for (verifier, request, field) in cases {
+        let (parts, body) = signed(&verifier, request, now()).unwrap().into_parts();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        let (_, after) = text.split_once(field).unwrap();
+        let mut pieces =
+            after.split(['"', '=', '&', ':']).map(|piece| piece.trim_start_matches("key-1|"));
+        let proof = pieces.find(|piece| piece.len() > 1).unwrap();
+        let proof = proof.rsplit("%7C").next().unwrap().as_bytes().to_vec();
+        let deliveries = vec![(field, Request::from_parts(parts, Full::new(body)))];
+        is_not_stored(false, deliveries, SignatureLayer::new(verifier), &[KEY, &proof], "stays")
+            .await;
+    }
+}
+
+#[tokio::test]
 async fn graphs_client_state_is_taken_out_of_the_body() {
     let graph = || MicrosoftGraph::new(token()).unwrap();
     let deliveries = || {

@@ -32,6 +32,35 @@ pub(crate) const NOW: u64 = 1_700_000_000;
 const BODY: &str = r#"{"id":"evt_1","webhookTimestamp":1700000000000,"note":"caf\u00e9"}"#;
 const FORM: &str = "Body=hello&From=alice&To=bob";
 const EVENTS: &str = r#"mandrill_events=[{"a":1}]"#;
+const ADYEN: &str = r#"{"notificationItems":[{"NotificationRequestItem":{"pspReference":"p","amount":{"value":1130,"currency":"EUR"},"success":"true","additionalData":{"a":"1"}}}]}"#;
+const BRAINTREE: &str = "bt_payload=PG5vdGlmaWNhdGlvbj4%2B%0A";
+const DROPBOX_SIGN: &str =
+    r#"{"event":{"event_time":"1700000000","event_type":"signature_request_sent"}}"#;
+const MIDTRANS: &str = r#"{"order_id":"order-1","status_code":"200","gross_amount":"15000.00"}"#;
+
+/// Providers whose proof is in the body, each with a body to sign.
+const IN_BODY: [(&str, &str); 8] = [
+    ("adyen", ADYEN),
+    ("braintree", BRAINTREE),
+    ("dropbox_sign", DROPBOX_SIGN),
+    ("figma", "{}"),
+    ("live_chat", "{}"),
+    ("mailgun", "{}"),
+    ("microsoft_graph", r#"{"value":[{}]}"#),
+    ("midtrans", MIDTRANS),
+];
+
+fn is_in_body(name: &str) -> bool {
+    IN_BODY.iter().any(|(other, _)| *other == name)
+}
+
+/// The type of the bodies that a provider sends.
+fn media_type(name: &str) -> &'static str {
+    match name {
+        "braintree" | "mandrill" | "plivo" => FORM_TYPE,
+        _ => "application/json",
+    }
+}
 pub(crate) const KEY: &[u8] = b"a key of 32 bytes for the tests!";
 const OTHER: &[u8] = b"another key that nobody signs with";
 
@@ -66,7 +95,7 @@ fn form(body: &'static str) -> Request<Bytes> {
 
 /// Whether the proof stands in the body.
 fn has_proof_in_body(name: &str) -> bool {
-    matches!(name, "mailgun" | "microsoft_graph") || name.starts_with("vonage_sms")
+    is_in_body(name) || name.starts_with("vonage_sms")
 }
 
 /// A provider, and a request that it has signed.
@@ -141,7 +170,19 @@ fn a_provider_that_is_named_signs_what_it_verifies() {
         let name = provider.name();
         let named = verifier(provider, KEY, NOW);
         let bodies = match name {
+            "adyen" => [
+                ADYEN,
+                r#"{"notificationItems":[{"NotificationRequestItem":{"amount":{"value":"0"},"success":false}}]}"#,
+            ],
+            "braintree" => [BRAINTREE, "x=1&bt_payload=YQ"],
+            "dropbox_sign" => [
+                DROPBOX_SIGN,
+                r#"{"event":{"event_type":"a","event_time":"1700000000"},"account_guid":"1"}"#,
+            ],
             "mailgun" => [r#"{"event-data":{}}"#, r#"{"event-data":{"event":"opened"}}"#],
+            "midtrans" => {
+                [MIDTRANS, r#"{"order_id":"1","gross_amount":"0.50","status_code":"407","x":1}"#]
+            }
             "mandrill" => [EVENTS, "mandrill_events=[]"],
             "plivo" => [FORM, "Body=hi"],
             "microsoft_graph" => [r#"{"value":[{}]}"#, r#"{"value":[{"id":"1"},{"id":"2"}]}"#],
@@ -150,9 +191,8 @@ fn a_provider_that_is_named_signs_what_it_verifies() {
         };
         for body in bodies {
             let mut request = request(body);
-            let is_form = ["mandrill", "plivo"].contains(&name);
-            let media_type = if is_form { FORM_TYPE } else { "application/json" };
-            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+            let media_type = HeaderValue::from_static(media_type(name));
+            request.headers_mut().insert(CONTENT_TYPE, media_type);
             let request = signed_by(provider, &named, request);
             let (head, body) = request.into_parts();
             verify(&named, &head, &body).unwrap_or_else(|why| panic!("{name}: {why}"));
@@ -496,6 +536,9 @@ fn nothing_shown_holds_the_key_or_the_tag() {
     }
 }
 
+/// Names of the fields that providers add.
+const NAMES: [&str; 4] = ["hmacSignature", "event_hash", "signature_key", "bt_signature"];
+
 /// What stands in the body, spoiled as headers are.
 fn proof_in_the_body<V: Sign + Debug>(signer: &V, content_type: &str, content: &str) {
     let name = match signer.defaults().provider() {
@@ -521,7 +564,9 @@ fn proof_in_the_body<V: Sign + Debug>(signer: &V, content_type: &str, content: &
     let text = std::str::from_utf8(&body).unwrap();
     let key = std::str::from_utf8(KEY).unwrap();
     let values = text.split(['"', '&', '=', '{', '}', ':', ',']).filter(|value| {
-        let is_name = ["timestamp", "token", "signature", "sig", "clientState"].contains(value);
+        let names =
+            ["timestamp", "token", "signature", "sig", "clientState", "passcode", "secret_key"];
+        let is_name = names.contains(value) || NAMES.contains(value);
         !value.is_empty() && !is_name && !content.contains(value)
     });
     let mut count = 0;
@@ -533,7 +578,8 @@ fn proof_in_the_body<V: Sign + Debug>(signer: &V, content_type: &str, content: &
         {
             let mut flipped = body.to_vec();
             flipped[at] ^= 1 << bit;
-            let is_hex = value.len() == 64 && flipped.eq_ignore_ascii_case(&body);
+            let is_hex =
+                matches!(value.len(), 40 | 64 | 128) && flipped.eq_ignore_ascii_case(&body);
             assert!(kind(&flipped).is_some() || is_hex, "{name}: byte {at}, bit {bit}");
         }
         for spoiled in ["", &value[1..], &value[..value.len() - 1], &format!("{value}0")] {
@@ -561,6 +607,11 @@ fn changed_bit_of_a_proof_in_the_body_is_rejected() {
     proof_in_the_body(&vonage, "application/x-www-form-urlencoded", "text=a+b");
     let graph = MicrosoftGraph::new(secret(KEY)).unwrap();
     proof_in_the_body(&graph, json, r#"{"value":[{"changeType":"created"},{}]}"#);
+    proof_in_the_body(&Adyen::new(secret(KEY)).unwrap(), json, ADYEN);
+    proof_in_the_body(&DropboxSign::new(secret(KEY)).unwrap(), json, DROPBOX_SIGN);
+    proof_in_the_body(&Midtrans::new(secret(KEY)).unwrap(), json, MIDTRANS);
+    proof_in_the_body(&Figma::new(secret(KEY)).unwrap(), json, r#"{"event_type":"PING"}"#);
+    proof_in_the_body(&LiveChat::new(secret(KEY)).unwrap(), json, "{}");
 
     let odd = MicrosoftGraph::new(Secret::from_bytes("a\"quote\\and\u{1}more").unwrap()).unwrap();
     let request = Request::post("/").body(r#"{"value":[{}]}"#).unwrap();
@@ -618,15 +669,13 @@ async fn every_genuine_request_is_looked_up() {
         .into_iter()
         .map(|trial| (trial.name, trial.provider, trial.head, trial.body))
         .collect();
-    for (name, content) in [("mailgun", "{}"), ("microsoft_graph", r#"{"value":[{}]}"#)] {
-        let request = Request::post("/hook").header(CONTENT_TYPE, "application/json");
+    for (name, content) in IN_BODY {
+        let request = Request::post("/hook").header(CONTENT_TYPE, media_type(name));
         let request = request.body(content.to_owned()).unwrap();
-        let signed = match name {
-            "mailgun" => signed(&Mailgun::new(secret(KEY)).unwrap(), request, at(NOW)()),
-            _ => signed(&MicrosoftGraph::new(secret(KEY)).unwrap(), request, at(NOW)()),
-        };
-        let (head, body) = signed.unwrap().into_parts();
-        requests.push((name.to_owned(), by_name(name).unwrap(), head, body));
+        let provider = by_name(name).unwrap();
+        let (head, body) =
+            signed(&verifier(provider, KEY, NOW), request, at(NOW)()).unwrap().into_parts();
+        requests.push((name.to_owned(), provider, head, body));
     }
     for (name, provider, head, body) in requests {
         for (way, wrap) in ways {
@@ -652,7 +701,8 @@ async fn no_unsigned_request_is_looked_up() {
     for provider in all() {
         let name = provider.name();
         let (tenants, calls) = tenants(provider, |own| own);
-        let request = || Request::post("/hook").header(CONTENT_TYPE, "application/json");
+        let media_type = if name == "braintree" { FORM_TYPE } else { "application/json" };
+        let request = || Request::post("/hook").header(CONTENT_TYPE, media_type);
         // Their proof stands in the body.
         let expected = usize::from(has_proof_in_body(name));
         let by_head = SignatureLayer::new(tenants.by_head(|_| Some("t".to_owned())));

@@ -1,5 +1,7 @@
 //! Providers of the catalogue.
 
+#[cfg(feature = "sign")]
+pub(crate) mod body_signatures;
 pub(crate) mod canonical;
 pub(crate) mod challenges;
 #[cfg(feature = "sign")]

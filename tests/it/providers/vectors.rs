@@ -58,7 +58,7 @@ pub(crate) struct Vector {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Setup {
     AcceptLegacySha1,
-    /// A GET that is answered with the secret as verify token.
+    /// A GET that is answered: by Meta with the secret as verify token.
     Challenge,
 }
 
@@ -286,12 +286,11 @@ impl Vector {
         self.run("switched on", switched_on, "/", self.valid).await;
     }
 
-    async fn run_handshake(&self, token: Secret) {
+    async fn run_handshake(&self, verifier: impl Verifier + Clone) {
         let (name, expect) = (self.name(), self.expect.as_ref().unwrap());
-        let meta = Meta::new("app secret").unwrap().verify_token(token).unwrap();
         let request = self.request(self.url_parts().1).map(|()| Script::untouchable());
         assert_eq!(request.method(), Method::GET);
-        let (response, inner) = send(&SignatureLayer::new(meta), request).await;
+        let (response, inner) = send(&SignatureLayer::new(verifier), request).await;
         assert_eq!(inner.count(), 0, "{name}");
         assert_eq!(response.status(), expect.status, "{name}");
         assert_eq!(self.valid, expect.status == 200, "{name}");
@@ -306,7 +305,14 @@ impl Vector {
         };
         let expected = self.is_accepted();
         match (&*self.name, self.setup) {
-            ("meta", Some(Setup::Challenge)) => self.run_handshake(secret).await,
+            ("meta", Some(Setup::Challenge)) => {
+                let meta = Meta::new("app secret").unwrap().verify_token(secret).unwrap();
+                self.run_handshake(meta).await;
+            }
+            (name, Some(Setup::Challenge)) => {
+                let provider = providers::by_name(name).unwrap();
+                self.run_handshake(provider.verifier(secret).unwrap()).await;
+            }
             ("meta", Some(Setup::AcceptLegacySha1)) => {
                 self.run("switched off", Meta::new(secret.clone()).unwrap(), "/", false).await;
                 self.run("", Meta::new(secret).unwrap().accept_legacy_sha1(), "/", expected).await;
