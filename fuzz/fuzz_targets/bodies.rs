@@ -298,7 +298,8 @@ fn request(input: &Input<'_>, provider: usize) -> Option<(Parts, Vec<u8>)> {
             let is_base64 = |it: &char| it.is_ascii_alphanumeric() || "+/=\n".contains(*it);
             let payload: String = a.chars().filter(is_base64).collect();
             let payload = if b.is_empty() { "20f9f8ed05f77439fe955".to_owned() } else { payload };
-            let signed = if input.is_bare % 2 == 1 { payload.clone() + "\n" } else { payload.clone() };
+            let signed =
+                if input.is_bare % 2 == 1 { payload.clone() + "\n" } else { payload.clone() };
             let tag = hex(&tag(BRAINTREE, key, signed.as_bytes()));
             let public = if c.len() % 2 == 0 { "k" } else { "l" };
             let escaped: String = payload.bytes().map(|byte| format!("%{byte:02x}")).collect();
@@ -309,14 +310,17 @@ fn request(input: &Input<'_>, provider: usize) -> Option<(Parts, Vec<u8>)> {
             let kind = if b.is_empty() { "signature_request_sent" } else { b };
             let tag = hex(&tag(DROPBOX_SIGN, key, (time.clone() + kind).as_bytes()));
             let [time, kind, c] = [&*time, kind, c].map(quoted);
-            format!(r#"{{"event":{{"event_time":{time},"event_type":{kind},"event_hash":"{tag}"}},"a":{c}}}"#)
+            format!(
+                r#"{{"event":{{"event_time":{time},"event_type":{kind},"event_hash":"{tag}"}},"a":{c}}}"#
+            )
         }
         HYGRAPH => {
             let environment: String = b.chars().filter(|it| (' '..='~').contains(it)).collect();
             let minutes = i64::from(input.minutes) * 60_000;
             let time = (i64::try_from(NOW * 1000).ok()? + minutes).to_string();
             let (body, name) = (stringified(a), stringified(&environment));
-            let content = format!(r#"{{"Body":{body},"EnvironmentName":{name},"TimeStamp":{time}}}"#);
+            let content =
+                format!(r#"{{"Body":{body},"EnvironmentName":{name},"TimeStamp":{time}}}"#);
             let tag = base64(&tag(HYGRAPH, key, content.as_bytes()));
             let mut value = format!("sign={tag}, env={environment}, t={time}").into_bytes();
             // The edits of the body are those of the header, half of the time.
@@ -328,7 +332,8 @@ fn request(input: &Input<'_>, provider: usize) -> Option<(Parts, Vec<u8>)> {
         }
         _ => {
             let status = if b.is_empty() { "200".to_owned() } else { digits(b) + c };
-            let amount = if d.is_empty() { "15000.00".to_owned() } else { format!("{}{d}", d.len()) };
+            let amount =
+                if d.is_empty() { "15000.00".to_owned() } else { format!("{}{d}", d.len()) };
             let tag = hex(&tag(MIDTRANS, key, format!("{a}{status}{amount}").as_bytes()));
             let [a, status, amount] = [a, &*status, &*amount].map(quoted);
             format!(

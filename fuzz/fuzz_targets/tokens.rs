@@ -173,7 +173,7 @@ const NAMES: [&str; 13] = [
     "url_hash",
     "request_body_sha256",
     "body",
-    "ot\\u0068er",
+    "x\\u0079z",
 ];
 const HEADERS: [&str; 8] = [
     r#"{"alg":"HS256"}"#,
