@@ -116,8 +116,8 @@ impl Tolerance {
 pub(crate) struct SignedTime {
     time: Timestamp,
     /// Time for which the tolerance still accepts it, counted from the check of the head. The body
-    /// arrives later, so that whoever remembers a delivery remembers it for longer, never for less.
-    /// `None` without an end.
+    /// arrives later, so that whoever remembers a delivery remembers it for longer. A time in seconds
+    /// is accepted for up to one second more. `None` without an end.
     valid_for: Option<Duration>,
 }
 

@@ -126,9 +126,9 @@ impl<T: ReplayStore> ReplayLayer<T> {
     /// [`DeliveryPolicy::event_id`](crate::providers::DeliveryPolicy::event_id) reports the field.
     /// Deliveries of other providers and of custom verifiers keep their default replay key.
     ///
-    /// Thirteen providers document an event ID: [`CheckoutCom`](crate::providers::CheckoutCom),
+    /// Fourteen providers document an event ID: [`CheckoutCom`](crate::providers::CheckoutCom),
     /// [`CircleCi`](crate::providers::CircleCi), [`CustomerIo`](crate::providers::CustomerIo),
-    /// [`Intercom`](crate::providers::Intercom), [`Mux`](crate::providers::Mux),
+    /// [`Intercom`](crate::providers::Intercom), `LiveKit`, [`Mux`](crate::providers::Mux),
     /// [`Notion`](crate::providers::Notion), [`Nylas`](crate::providers::Nylas),
     /// [`Paddle`](crate::providers::Paddle), [`Slack`](crate::providers::Slack),
     /// [`Square`](crate::providers::Square), [`Stripe`](crate::providers::Stripe),

@@ -16,6 +16,7 @@ use crate::{
         macros::registered,
         own::{
             body_fields::{object, pick, text},
+            body_format::check_json,
             body_signature::{BodySignature, Hash, MAX_PROOFS, Proof, Rules, verifies_body},
         },
         policy::DeliveryPolicy,
@@ -127,7 +128,7 @@ impl Adyen {
     }
 }
 
-verifies_body!(Adyen, |_| Ok(()));
+verifies_body!(Adyen, check_json);
 
 /// Returns the signatures of all items.
 fn proofs(_: &Parts, body: &Bytes) -> Result<Vec<Proof>, Rejection> {

@@ -4,7 +4,10 @@ use http::request::Parts;
 
 #[cfg(feature = "multipart")]
 use crate::providers::own::multipart;
-use crate::{outcome::rejection::Rejection, parse::headers::required};
+use crate::{
+    outcome::rejection::Rejection,
+    parse::headers::{is_json, optional, required},
+};
 
 /// Format of the body.
 pub(crate) enum Format {
@@ -12,6 +15,15 @@ pub(crate) enum Format {
     Json,
     #[cfg(feature = "multipart")]
     Multipart(String),
+}
+
+/// Rejects a media type other than JSON. A handler that reads a form would take other fields than the
+/// signed ones from the same bytes.
+pub(crate) fn check_json(head: &Parts) -> Result<(), Rejection> {
+    match optional(head, "content-type")?.is_none() || is_json(head)? {
+        true => Ok(()),
+        false => Err(Rejection::malformed("content-type")),
+    }
 }
 
 /// Returns the format that the head names.

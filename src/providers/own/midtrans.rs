@@ -12,6 +12,7 @@ use crate::{
         macros::registered,
         own::{
             body_fields::{pick, text},
+            body_format::check_json,
             body_signature::{BodySignature, Hash, Proof, Rules, verifies_body},
         },
         policy::DeliveryPolicy,
@@ -110,7 +111,7 @@ impl Midtrans {
     }
 }
 
-verifies_body!(Midtrans, |_| Ok(()));
+verifies_body!(Midtrans, check_json);
 
 fn proofs(_: &Parts, body: &Bytes) -> Result<Vec<Proof>, Rejection> {
     let [.., signature] = pick(body, FIELDS)?;

@@ -231,10 +231,12 @@ fn atlassian_path_is_relative_to_the_app() {
     judge("/app", "/app/hook", "/hook&").unwrap();
     judge("/app/", "/app/hook/", "/hook&").unwrap();
     judge("/app", "/app", "/&").unwrap();
-    // A proxy has already removed it.
-    judge("/app", "/hook", "/hook&").unwrap();
-    // Another path, not one below the app.
-    judge("/app", "/apple", "/apple&").unwrap();
+    judge("app", "/app/hook", "/hook&").unwrap();
+    // One token is for one path.
+    for (target, signed) in [("/hook", "/hook&"), ("/apple", "/apple&"), ("/apple", "/le&")] {
+        let why = judge("/app", target, signed).unwrap_err();
+        assert_eq!(why.field(), Some(Field::Path), "{why}");
+    }
     let why = judge("/app", "/app/hook", "/app/hook&").unwrap_err();
     assert_eq!(why.field(), Some(Field::Jwt("qsh".into())), "{why}");
     assert_eq!(AtlassianConnect::client_key(&head("authorization", "Bearer x")), None);

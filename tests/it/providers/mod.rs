@@ -1,5 +1,7 @@
 //! Providers of the catalogue.
 
+#[cfg(all(feature = "explain", feature = "jwt", feature = "md5", feature = "sign"))]
+pub(crate) mod attacks;
 #[cfg(feature = "sign")]
 pub(crate) mod body_signatures;
 pub(crate) mod canonical;

@@ -56,6 +56,8 @@ const RULES: Rules = Rules {
 ///   hint: fetch the issue or the page that it names.
 /// - Calls of the lifecycle, such as `installed`, are signed with Atlassian's public keys. They are
 ///   rejected here, and so are context tokens, which name no path.
+/// - Atlassian sorts the values of a parameter that occurs several times, so their order is not
+///   signed.
 /// - A token in the query (`?jwt=…`), as in the URL of an iframe, is not accepted.
 /// - Webhooks of Jira and Bitbucket outside of apps are [`Jira`](crate::providers::Jira) and
 ///   [`Bitbucket`](crate::providers::Bitbucket).
@@ -119,10 +121,14 @@ impl AtlassianConnect {
         self.0.with_key(client_key, secrets).map(Self)
     }
 
-    /// Sets the path of the app's `baseUrl`, such as `/jira-app`, if requests arrive with it.
+    /// Sets the path of the app's `baseUrl`, such as `/jira-app`, if requests arrive with it. A request
+    /// without it is then rejected.
     #[must_use]
     pub fn base_path(self, path: &str) -> Self {
-        let base_path = path.trim_end_matches('/').to_owned();
+        let base_path = match path.trim_matches('/') {
+            "" => String::new(),
+            path => format!("/{path}"),
+        };
         Self(self.0.with_signed_request(SignedRequest { text: canonical_request, base_path }))
     }
 
@@ -154,7 +160,7 @@ fn canonical_request(head: &Parts, base_path: &str) -> Result<String, Rejection>
         .map(|(name, value)| (percent_encoded(name), percent_encoded(value)))
         .collect();
     parameters.sort();
-    let mut text = format!("{}&{}&", head.method, canonical_path(uri.path(), base_path));
+    let mut text = format!("{}&{}&", head.method, canonical_path(uri.path(), base_path)?);
     let mut before = None;
     for (name, value) in &parameters {
         match before {
@@ -168,16 +174,17 @@ fn canonical_request(head: &Parts, base_path: &str) -> Result<String, Rejection>
 }
 
 /// Returns the path below the app's base path, without a slash at its end.
-fn canonical_path(path: &str, base_path: &str) -> String {
-    let below =
-        path.strip_prefix(base_path).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let path = below.unwrap_or(path);
+fn canonical_path(path: &str, base_path: &str) -> Result<String, Rejection> {
+    // One token must not be valid for two paths.
+    let below = path.strip_prefix(base_path);
+    let below = below.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let path = below.ok_or(Rejection::malformed_in(Field::Path))?;
     let path = match path.strip_suffix('/') {
         Some("") | None => path,
         Some(bare) => bare,
     };
     // It would otherwise look like the beginning of the query.
-    if path.is_empty() { "/".to_owned() } else { path.replace('&', "%26") }
+    Ok(if path.is_empty() { "/".to_owned() } else { path.replace('&', "%26") })
 }
 
 /// Returns the text with every byte escaped that RFC 3986 does not leave alone.

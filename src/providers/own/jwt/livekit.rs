@@ -23,7 +23,7 @@ const RULES: Rules = Rules {
     body: Some(BodyClaim::new("sha256", Encoding::Base64)),
     issuer: Issuer::KeyId,
     times: &["nbf", "exp"],
-    has_id_in_body: true,
+    event_id: LiveKit::POLICY.event(),
     ..Rules::new(LiveKit::DEFAULTS, HEADER, HS256)
 };
 

@@ -60,6 +60,8 @@ const RULES: Rules = Rules {
 /// - The token proves that monday.com sent a request to this URL, not that it sent this body. Anyone
 ///   who captures a token can send another body with it until it expires. Treat an event as a hint:
 ///   fetch the item that it names.
+/// - One signing secret serves all accounts that install the app. The token does not say that the
+///   event is of a certain account.
 /// - A token without `aud` or `exp` is rejected. monday.com does not document the claims of the
 ///   app's lifecycle webhooks.
 ///

@@ -6,7 +6,7 @@ use http::{Method, request::Parts};
 
 use crate::{
     crypto::mac::Algorithm,
-    outcome::rejection::Rejection,
+    outcome::{event_id::EventId, rejection::Rejection},
     parse::{
         encoding::Encoding,
         headers::{credentials, required},
@@ -38,8 +38,8 @@ pub(crate) struct Rules {
     pub(crate) times: &'static [&'static str],
     /// Set if each token must have an ID of its own.
     pub(crate) has_id: bool,
-    /// Set if each body has an ID of its own.
-    pub(crate) has_id_in_body: bool,
+    /// The ID of the event in the body, which is unique to each event.
+    pub(crate) event_id: Option<EventId>,
 }
 
 /// Expected value of `iss`.
@@ -58,7 +58,8 @@ pub(crate) struct BodyClaim {
     pub(crate) encoding: Encoding,
     /// Set if the claim is left out for an empty body, and only then.
     pub(crate) is_absent_if_empty: bool,
-    /// Set if a GET has the hash of its query in the place of the hash of its body.
+    /// Set if a GET has the hash of its query in the place of the hash of its body. Frameworks
+    /// dispatch a HEAD like a GET.
     pub(crate) is_of_query_in_get: bool,
 }
 
@@ -69,7 +70,7 @@ impl BodyClaim {
 
     /// Returns whether the hash is that of the query.
     pub(crate) fn is_of_query(&self, head: &Parts) -> bool {
-        self.is_of_query_in_get && head.method == Method::GET
+        self.is_of_query_in_get && matches!(head.method, Method::GET | Method::HEAD)
     }
 }
 
@@ -106,7 +107,7 @@ impl Rules {
             url: None,
             times: &[],
             has_id: false,
-            has_id_in_body: false,
+            event_id: None,
         }
     }
 

@@ -89,6 +89,7 @@ impl JwtVerifier {
             };
             claims.push((claim.name, quoted(&claim.encoding.encode(&hash))));
         }
+        claims.extend(self.0.claims.iter().map(|(name, value)| (*name, quoted(value))));
         if rules.has_id {
             let unique = Sha256::digest([body, format!("{time:?}").as_bytes()].concat());
             claims.push(("jti", quoted(&Encoding::Hex.encode(&unique[..16]))));

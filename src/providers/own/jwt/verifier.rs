@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::request::Parts;
 use sha2::{Digest, Sha256};
+use subtle::Choice;
 
 use crate::{
     crypto::{
@@ -18,6 +19,7 @@ use crate::{
     parse::{
         encoding::{Encoding, MAX_TAG},
         form::Form,
+        json,
         tolerance::Tolerance,
     },
     providers::{
@@ -50,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) leeway: Duration,
     /// Limit of `iat`.
     pub(crate) age: Option<Tolerance>,
+    /// Claims that must have these values.
+    pub(crate) claims: Vec<(&'static str, String)>,
 }
 
 /// Returns the signed text of a request whose app has this base path.
@@ -109,6 +113,7 @@ impl JwtVerifier {
             signed_request: None,
             leeway: LEEWAY,
             age: None,
+            claims: Vec::new(),
         }))
     }
 
@@ -144,6 +149,10 @@ impl JwtVerifier {
         self.change(|inner| inner.leeway = leeway)
     }
 
+    pub(crate) fn with_claim(self, name: &'static str, value: &str) -> Self {
+        self.change(|inner| inner.claims.push((name, value.to_owned())))
+    }
+
     pub(crate) fn with_age(self, age: Tolerance) -> Self {
         self.change(|inner| inner.age = Some(age))
     }
@@ -169,19 +178,38 @@ impl JwtVerifier {
         let signature = jwt.decode_signature(rules.algorithms[at], &mut buffer);
         let signature = signature.ok_or(Rejection::malformed(rules.header))?;
         let mut matched = KeyMatch::new();
+        let mut keys = Vec::with_capacity(self.0.keys.len());
         for (index, key) in self.0.keys.iter().enumerate() {
             if let Some(mac) = key.macs.get(at) {
-                matched.add(index, jwt.is_signed_by(mac, signature));
+                let is_match = jwt.is_signed_by(mac, signature);
+                matched.add(index, is_match);
+                keys.push((key, is_match));
             }
         }
-        let key_index = matched.accepted()?;
+        let first = matched.accepted()?;
         let claims = jwt.claims().ok_or(Rejection::malformed(rules.header))?;
         let claims = Claims(claims.get().as_bytes());
-        let id = self.0.keys.get(key_index).map_or("", |key| &key.id);
-        check_issuer(rules.issuer, claims, id)?;
+        let wrong_issuer = || Rejection::mismatch().with_field(Field::jwt("iss"));
+        let key_index = match rules.issuer {
+            Issuer::Any => first,
+            Issuer::Is(name) if claims.required("iss")? == name => first,
+            Issuer::Is(_) => return Err(wrong_issuer()),
+            // Several IDs may have one secret.
+            Issuer::KeyId => {
+                let id = claims.required("iss")?;
+                let is_named =
+                    |(key, is_match): &(&Key, Choice)| key.id == id && (*is_match).into();
+                keys.iter().position(is_named).ok_or_else(wrong_issuer)?
+            }
+        };
         let signed = self.signed_request(request.head())?;
         if let (Some(claim), Some(text)) = (rules.url, signed.as_deref().or(url)) {
             check_url(claim, claims, text)?;
+        }
+        for (name, value) in &self.0.claims {
+            if claims.required(name)? != **value {
+                return Err(Rejection::mismatch().with_field(Field::jwt(name)));
+            }
         }
         if rules.has_id {
             claims.required("jti")?;
@@ -193,7 +221,8 @@ impl JwtVerifier {
             // A token of an open body may be that of several deliveries.
             proof = proof.with_replay_material(jwt.message());
         }
-        if rules.has_id || rules.has_id_in_body {
+        proof.event_id = rules.event_id;
+        if rules.has_id {
             proof = proof.with_unique_content();
         }
         let claimed = match rules.body {
@@ -201,18 +230,6 @@ impl JwtVerifier {
             None => None,
         };
         Ok(JwtState { proof, hash: Sha256::new(), claimed })
-    }
-}
-
-fn check_issuer(issuer: Issuer, claims: Claims<'_>, id: &str) -> Result<(), Rejection> {
-    let issuer = match issuer {
-        Issuer::Any => return Ok(()),
-        Issuer::Is(name) => name,
-        Issuer::KeyId => id,
-    };
-    match claims.required("iss")? == issuer {
-        true => Ok(()),
-        false => Err(Rejection::mismatch().with_field(Field::jwt("iss"))),
     }
 }
 
@@ -279,7 +296,7 @@ pub(crate) fn query_as_json(head: &Parts) -> Result<Vec<u8>, Rejection> {
 pub struct JwtState {
     proof: Verified,
     hash: Sha256,
-    claimed: Option<[u8; 32]>,
+    pub(crate) claimed: Option<[u8; 32]>,
 }
 
 impl Verifier for JwtVerifier {
@@ -326,8 +343,12 @@ impl Verifier for JwtVerifier {
             }
         };
         let is_expected = !(claim.is_absent_if_empty && body.is_empty() && state.claimed.is_some());
+        let proof = state.proof.clone().with_signed_body();
+        let event_id = self.0.rules.event_id;
+        let has_event = event_id.is_some_and(|id| json::json_path(body, id.path).is_some());
         match is_same && is_expected {
-            true => Ok(state.proof.clone().with_signed_body().into()),
+            true if has_event => Ok(proof.with_unique_content().into()),
+            true => Ok(proof.into()),
             false => Err(Rejection::mismatch().with_field(Field::jwt(claim.name))),
         }
     }

@@ -52,7 +52,9 @@ const RULES: Rules = Rules {
 /// - `payload_hash` of a GET is the hash of the query's parameters as a JSON object, in their order.
 ///   ([Vonage](https://api.support.vonage.com/hc/en-us/articles/19033783342876-How-do-I-verify-that-the-Voice-API-Webhook-request-and-it-s-payload-has-not-been-tampered-during-transit))
 ///   Add the route for GET, too, if the answer webhook of the Voice API uses it.
-/// - Vonage checks the hash only if the webhook has no TLS. It is always checked here.
+/// - Vonage lets you check the hash only if the webhook has no TLS. It is always checked here.
+/// - The token covers neither the method nor the URL of a POST. All applications of an account have
+///   one secret: see [`application_id`](Self::application_id).
 /// - After an internal error Vonage may send a webhook without a signature. Vonage signs it again
 ///   after a response with a 5xx status.
 ///   ([Vonage](https://developer.vonage.com/en/messages/concepts/signed-webhooks))
@@ -95,6 +97,19 @@ impl Vonage {
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         let verifier = JwtVerifier::new(&RULES, secrets)?;
         Ok(Self(verifier.with_age(Self::POLICY.tolerance())))
+    }
+
+    /// Accepts only webhooks of the account with this API key, which is the claim `api_key`.
+    #[must_use]
+    pub fn api_key(self, api_key: &str) -> Self {
+        Self(self.0.with_claim("api_key", api_key))
+    }
+
+    /// Accepts only webhooks of this application, which is the claim `application_id`. The secret is
+    /// that of all applications of an account.
+    #[must_use]
+    pub fn application_id(self, id: &str) -> Self {
+        Self(self.0.with_claim("application_id", id))
     }
 
     /// Sets how far `iat` can be off, instead of the default (see above).
