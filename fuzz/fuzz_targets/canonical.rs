@@ -258,6 +258,10 @@ fn contents(kind: Kind, head: &Parts, body: &[u8]) -> Option<Vec<Vec<u8>>> {
             let mut raw: Vec<_> = query(head).split(|byte| *byte == b'&').collect();
             raw.sort_by_key(|pair| pair.split(|byte| *byte == b'=').next().unwrap().to_vec());
             let texts = [written.join("&").into_bytes(), raw.join(&b"&"[..])];
+            // It could be the URL of Bird.
+            let start = texts[1].to_ascii_lowercase();
+            let is_url = start.starts_with(b"http://") || start.starts_with(b"https://");
+            (!is_url).then_some(())?;
             let content =
                 |text: Vec<u8>| [time, b"\n", &text, b"\n", &Sha256::digest(body)].concat();
             Some(texts.map(content).into())

@@ -119,10 +119,6 @@ impl MessageBirdLegacy {
 fn contents(head: &Parts, body: &[u8]) -> Result<[Vec<u8>; 2], Rejection> {
     let query = head.uri.query().unwrap_or_default();
     let malformed = |kind| Rejection::new(kind).with_field(Field::query(""));
-    // `Bird` signs its URL in this place, with the same headers and perhaps the same key.
-    if query.contains("://") {
-        return Err(malformed(RejectionKind::Malformed));
-    }
     let mut form = Form::parse(query.as_bytes()).ok_or(malformed(RejectionKind::Malformed))?;
     form.sort();
     let (mut written, mut before) = (String::new(), None);
@@ -136,6 +132,14 @@ fn contents(head: &Parts, body: &[u8]) -> Result<[Vec<u8>; 2], Rejection> {
     }
     let mut received: Vec<_> = query.split('&').collect();
     received.sort_by_key(|pair| pair.split('=').next());
+    // `Bird` signs its URL in this place, with the same headers and perhaps the same key.
+    let scheme =
+        received.first().and_then(|first| first.split_once("://")).map(|(scheme, _)| scheme);
+    if scheme
+        .is_some_and(|scheme| ["http", "https"].iter().any(|it| scheme.eq_ignore_ascii_case(it)))
+    {
+        return Err(malformed(RejectionKind::Malformed));
+    }
     let (time, digest) = (required(head, TIME)?, Sha256::digest(body));
     let content = |query: &str| [time, b"\n", query.as_bytes(), b"\n", &*digest].concat();
     Ok([content(&received.join("&")), content(&written)])

@@ -171,6 +171,12 @@ fn a_webhook_of_bird_is_none_of_messagebird() {
     let legacy = MessageBirdLegacy::new(secret()).unwrap().clock(at(NOW));
     let moved = head(Method::POST, &format!("/messagebird?{url}"), &headers);
     assert!(judge(&legacy, &moved, "{}").is_err());
+    // A URL in a value is none of Bird.
+    let content = [format!("{NOW}\na=https://b.example\n").as_bytes(), &digest].concat();
+    let tag = STANDARD.encode(mac::<Sha256Mac>(SECRET.as_bytes(), &content));
+    let headers = [("messagebird-signature", &*tag), ("messagebird-request-timestamp", &time)];
+    let genuine = head(Method::POST, "/messagebird?a=https://b.example", &headers);
+    assert!(judge(&legacy, &genuine, "{}").is_ok());
 }
 
 /// With a base path, a token for one of two routes is none for the other.
