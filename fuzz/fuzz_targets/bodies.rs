@@ -69,7 +69,7 @@ fn key_of(index: usize) -> &'static [u8] {
     KEYS[index].as_bytes()
 }
 
-/// What JavaScript's `JSON.stringify` writes for a text.
+/// Returns a text as JavaScript's `JSON.stringify` writes it.
 fn stringified(text: &str) -> String {
     let mut out = String::from("\"");
     for char in text.chars() {

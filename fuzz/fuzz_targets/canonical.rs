@@ -119,7 +119,7 @@ struct Input<'a> {
     is_rotating: bool,
     method: u8,
     media_type: u8,
-    /// Whether the pieces of a form or a query stand between those that its provider needs.
+    /// Set if the pieces of a form or a query stand between those that its provider needs.
     is_plain: bool,
     path: &'a [u8],
     query: &'a [u8],
@@ -190,7 +190,7 @@ fn is_near(text: &[u8], unit: u64, past: u64) -> bool {
     time.is_some_and(|time| now.saturating_sub(time) <= past * unit && time <= now + 300 * unit)
 }
 
-/// What the provider signs of this request, each way in which it may be written.
+/// Returns the signed texts of this request, one for each way to write them.
 fn contents(kind: Kind, head: &Parts, body: &[u8]) -> Option<Vec<Vec<u8>>> {
     let path = head.uri.path();
     match kind {
@@ -429,7 +429,7 @@ impl Draft {
         Some(head)
     }
 
-    /// What the provider always sends.
+    /// Adds the parts that the provider always sends.
     fn complete(&mut self, kind: Kind, time: &str) {
         match kind {
             Kind::Mandrill => self.body.splice(..0, *b"mandrill_events=").for_each(drop),

@@ -87,7 +87,7 @@ fuzz_target!(|input: Input<'_>| {
     let _ = run(&input);
 });
 
-/// What a provider's tokens must have.
+/// Place and claims of a provider's tokens.
 struct Provider {
     header: &'static str,
     prefix: &'static str,

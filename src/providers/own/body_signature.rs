@@ -110,7 +110,7 @@ impl BodySignature {
             decoded.ok_or(Rejection::malformed_in(field()))?;
             let mut matched = KeyMatch::new();
             for (index, key) in self.0.keys.iter().enumerate() {
-                matched.add(index, key.tag(&proof.content).matches(candidate));
+                matched.add(index, key.tag(&[&proof.content]).matches(candidate));
             }
             key_index = matched.accepted()?.max(key_index);
         }
@@ -131,7 +131,7 @@ impl BodySignature {
     #[cfg(feature = "sign")]
     pub(crate) fn sign(&self, rules: Rules, content: &[u8]) -> Result<String, Rejection> {
         let key = self.0.keys.first().ok_or(Rejection::mismatch())?;
-        Ok(rules.encoding.encode(key.tag(content).as_bytes()))
+        Ok(rules.encoding.encode(key.tag(&[content]).as_bytes()))
     }
 
     /// Tries other forms of the secrets. `verifier` creates the provider's verifier.

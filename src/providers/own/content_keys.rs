@@ -57,15 +57,15 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// Returns the tag of a content.
-    pub(crate) fn tag(&self, content: &[u8]) -> Tag {
+    /// Returns the tag of a content, which has these parts.
+    pub(crate) fn tag(&self, content: &[&[u8]]) -> Tag {
         match self.clone() {
             Self::Mac(mut mac) => {
-                mac.update(content);
+                content.iter().for_each(|part| mac.update(part));
                 mac.finalize()
             }
             Self::HashBefore(mut hash) => {
-                hash.update(content);
+                content.iter().for_each(|part| hash.update(part));
                 hash.update_with_secret();
                 hash.finalize()
             }
@@ -110,7 +110,7 @@ impl ContentKeys {
     }
 
     /// Returns the tags of a content under each secret.
-    pub(crate) fn tags(&self, content: &[u8]) -> Vec<Tag> {
+    fn tags(&self, content: &[&[u8]]) -> Vec<Tag> {
         self.0.keys.iter().map(|key| key.tag(content)).collect()
     }
 
@@ -120,7 +120,7 @@ impl ContentKeys {
     /// sender could derive from this one.
     pub(crate) fn verify(
         &self,
-        contents: &[&[u8]],
+        contents: &[&[&[u8]]],
         signatures: &[Tag],
     ) -> Result<Verified, Rejection> {
         let mut matches = vec![Choice::from(0); self.0.keys.len()];
@@ -149,7 +149,7 @@ impl ContentKeys {
     /// Returns the proof as [`verify`](Self::verify) does, with the time of the signature.
     pub(crate) fn verify_timed(
         &self,
-        contents: &[&[u8]],
+        contents: &[&[&[u8]]],
         signatures: &[Tag],
         (signed_at, valid_for): Times,
     ) -> Result<Verified, Rejection> {
@@ -160,7 +160,7 @@ impl ContentKeys {
 
     /// Returns the tag of a content under the first secret.
     #[cfg(feature = "sign")]
-    pub(crate) fn tag(&self, content: &[u8]) -> Result<Tag, Rejection> {
+    pub(crate) fn tag(&self, content: &[&[u8]]) -> Result<Tag, Rejection> {
         self.tags(content).first().copied().ok_or(Rejection::mismatch())
     }
 

@@ -233,8 +233,8 @@ impl Verifier for Contentful {
     ) -> Result<Outcome, Rejection> {
         let head = request.head();
         let signature = signature(head, SIGNATURE, Encoding::Hex)?;
-        let content = [&*self.content(head)?, body].concat();
-        let verified = self.keys.verify_timed(&[&content], &[signature], *times);
+        let content = self.content(head)?;
+        let verified = self.keys.verify_timed(&[&[&content, body]], &[signature], *times);
         let url = || self.url.resolve(head).map(|url| url.into_owned()).unwrap_or_default();
         Ok(verified.map_err(|why| why.with_signed_url(url()))?.with_signed_body().into())
     }
@@ -273,8 +273,8 @@ impl crate::sign::sign::Sign for Contentful {
             let list = names.join(",");
             put(head, &HeaderName::from_static(SIGNED_HEADERS), list.as_bytes())?;
         }
-        let content = [&*self.content(head)?, body].concat();
-        let tag = Encoding::Hex.encode(self.keys.tag(&content)?.as_bytes());
+        let content = self.content(head)?;
+        let tag = Encoding::Hex.encode(self.keys.tag(&[&content, body])?.as_bytes());
         put(head, &HeaderName::from_static(SIGNATURE), tag.as_bytes())?;
         Ok(None)
     }

@@ -89,7 +89,7 @@ impl FormSignature {
         let content = self.content(rules, head, body, &url)?;
         let mut signatures = Vec::new();
         each_signature(rules, head, |signature| signatures.extend(signature.map(Tag::new)))?;
-        let proof = self.keys.verify(&[&content], &signatures);
+        let proof = self.keys.verify(&[&[&content]], &signatures);
         proof.map_err(|why| why.with_signed_url(&*url))
     }
 
@@ -117,7 +117,7 @@ impl FormSignature {
         body: &[u8],
     ) -> Result<(), Rejection> {
         let content = self.content(rules, head, body, &self.url.resolve(head)?)?;
-        let signature = Encoding::Base64.encode(self.keys.tag(&content)?.as_bytes());
+        let signature = Encoding::Base64.encode(self.keys.tag(&[&content])?.as_bytes());
         let name = http::HeaderName::from_static(rules.header);
         crate::providers::own::shared_token::put(head, &name, signature.as_bytes())
     }

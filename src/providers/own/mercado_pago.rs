@@ -210,7 +210,8 @@ impl Verifier for MercadoPago {
         let signature = Signature::read(head)?;
         let [received, lower] = contents(head, signature.time)?;
         // The text in small letters last: its case can be changed without another signature.
-        let verified = self.keys.verify_timed(&[&received, &lower], &signature.tags, *times)?;
+        let verified =
+            self.keys.verify_timed(&[&[&received], &[&lower]], &signature.tags, *times)?;
         let id = optional(head, REQUEST_ID)?.filter(|id| !id.is_empty());
         Ok(match id.map(HeaderValue::from_bytes) {
             Some(Ok(id)) => verified.with_delivery_id(id, true).into(),
@@ -238,7 +239,7 @@ impl crate::sign::sign::Sign for MercadoPago {
     ) -> Result<Option<Bytes>, Rejection> {
         let time = TimestampFormat::UnixMillis.write(with.time());
         let [_, content] = contents(head, time.as_bytes())?;
-        let tag = Encoding::Hex.encode(self.keys.tag(&content)?.as_bytes());
+        let tag = Encoding::Hex.encode(self.keys.tag(&[&content])?.as_bytes());
         let header = http::HeaderName::from_static(HEADER);
         let value = format!("ts={time},v1={tag}");
         crate::providers::own::shared_token::put(head, &header, value.as_bytes())?;

@@ -178,7 +178,8 @@ impl Verifier for MessageBirdLegacy {
         let head = request.head();
         let signature = signature(head, SIGNATURE, Encoding::Base64)?;
         let [received, written] = contents(head, body)?;
-        let verified = self.keys.verify_timed(&[&received, &written], &[signature], *times)?;
+        let verified =
+            self.keys.verify_timed(&[&[&received], &[&written]], &[signature], *times)?;
         Ok(verified.with_signed_body().into())
     }
 
@@ -205,7 +206,7 @@ impl crate::sign::sign::Sign for MessageBirdLegacy {
         let time = TimestampFormat::UnixSeconds.write(with.time());
         put(head, &http::HeaderName::from_static(TIME), time.as_bytes())?;
         let [_, content] = contents(head, body)?;
-        let signature = Encoding::Base64.encode(self.keys.tag(&content)?.as_bytes());
+        let signature = Encoding::Base64.encode(self.keys.tag(&[&content])?.as_bytes());
         put(head, &http::HeaderName::from_static(SIGNATURE), signature.as_bytes())?;
         Ok(None)
     }

@@ -347,7 +347,7 @@ impl Verifier for VonageSms {
         let signature = &mut signature[..self.algorithm.tag_len];
         let decoded = Encoding::Hex.decode(&text, signature);
         decoded.ok_or(Rejection::malformed_in(place.field(SIGNATURE)))?;
-        let mut verified = self.keys.verify(&[&signed.content], &[Tag::new(signature)])?;
+        let mut verified = self.keys.verify(&[&[&signed.content]], &[Tag::new(signature)])?;
         let time = signed.time.ok_or(Rejection::missing_in(place.field(TIME)))?;
         let time = Timestamp::parse(&time, TimestampFormat::UnixSeconds);
         let time = time.ok_or(Rejection::malformed_in(place.field(TIME)))?;

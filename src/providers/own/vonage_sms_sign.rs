@@ -31,7 +31,7 @@ impl Sign for VonageSms {
             added.push((TIME, time));
         }
         let signed = Signed::read(place, parameters)?;
-        let tag = self.keys.tag(&signed.content)?;
+        let tag = self.keys.tag(&[&signed.content])?;
         added.push((SIGNATURE, Encoding::Hex.encode(tag.as_bytes())));
         let mut body = content.to_vec();
         if place == Place::Json {

@@ -310,7 +310,7 @@ fn livekit_body_without_an_id_is_not_unique() {
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What a handler's form parser reads.
+/// Returns the value that a handler's form parser reads.
 fn in_form<'a>(body: &'a str, name: &str) -> Option<&'a str> {
     body.split('&').filter_map(|pair| pair.split_once('=')).find(|it| it.0 == name).map(|it| it.1)
 }
@@ -379,7 +379,7 @@ fn changed_values_are_rejected() {
     }
 }
 
-/// What is shown of verifiers and proofs has no part of a token, a signature or a secret.
+/// The `Debug` of verifiers and proofs has no part of a token, a signature or a secret.
 #[test]
 fn debug_output_has_no_secret() {
     let value = token(&livekit_claims("key", NOW, "{}"));

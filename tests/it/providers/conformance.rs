@@ -93,7 +93,7 @@ fn form(body: &'static str) -> Request<Bytes> {
     form
 }
 
-/// Whether the proof stands in the body.
+/// Returns `true` if the proof is in the body.
 fn has_proof_in_body(name: &str) -> bool {
     is_in_body(name) || name.starts_with("vonage_sms")
 }

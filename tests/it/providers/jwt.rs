@@ -242,7 +242,7 @@ fn atlassian_path_is_relative_to_the_app() {
     assert_eq!(AtlassianConnect::client_key(&head("authorization", "Bearer x")), None);
 }
 
-/// What the claims are must not depend on the reader.
+/// Claims must not depend on the reader.
 #[test]
 fn claims_that_two_readers_could_read_differently() {
     let netlify = Netlify::new(secret()).unwrap().clock(at(NOW));

@@ -10,15 +10,15 @@ use crate::{
     outcome::{field::Field, rejection::Rejection},
     parse::{form::Form, headers::original_uri},
     providers::{
-        macros::{of_pairs, registered, sign_as},
+        macros::{of_pairs, registered},
         own::jwt::{
             claims::Claims,
+            methods::verifies_tokens,
             rules::{HS256, Issuer, Rules, UrlClaim},
-            verifier::{JwtState, JwtVerifier, SignedRequest},
+            verifier::{JwtVerifier, SignedRequest},
         },
         policy::DeliveryPolicy,
     },
-    verifier::{defaults::VerifierDefaults, delegate::delegate_verifier, verifier::Verifier},
 };
 
 const HEADER: &str = "authorization";
@@ -91,11 +91,6 @@ registered! {
 }
 
 impl AtlassianConnect {
-    /// Default layer settings for this provider: its name, the status of rejections and the body
-    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
-    pub const DEFAULTS: VerifierDefaults =
-        Self::POLICY.defaults().with_sensitive_headers(&[HEADER]);
-
     /// Creates a verifier with this client key and its shared secrets, the current one first.
     ///
     /// # Errors
@@ -201,8 +196,4 @@ fn percent_encoded(bytes: &[u8]) -> String {
     text
 }
 
-impl Verifier for AtlassianConnect {
-    delegate_verifier!(self => self.0, JwtState);
-}
-
-sign_as!(AtlassianConnect, self => &self.0);
+verifies_tokens!(AtlassianConnect);

@@ -5,14 +5,14 @@ use crate::{
     error::ConfigError,
     parse::encoding::Encoding,
     providers::{
-        macros::{registered, sign_as},
+        macros::registered,
         own::jwt::{
+            methods::verifies_tokens,
             rules::{BodyClaim, HMACS, Rules},
-            verifier::{JwtState, JwtVerifier},
+            verifier::JwtVerifier,
         },
         policy::DeliveryPolicy,
     },
-    verifier::{defaults::VerifierDefaults, delegate::delegate_verifier, verifier::Verifier},
 };
 
 const HEADER: &str = "x-fusionauth-signature-jwt";
@@ -67,11 +67,6 @@ registered! {
 }
 
 impl FusionAuth {
-    /// Default layer settings for this provider: its name, the status of rejections and the body
-    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
-    pub const DEFAULTS: VerifierDefaults =
-        Self::POLICY.defaults().with_sensitive_headers(&[HEADER]);
-
     /// Creates a verifier with these secrets, the current one first.
     ///
     /// # Errors
@@ -83,8 +78,4 @@ impl FusionAuth {
     }
 }
 
-impl Verifier for FusionAuth {
-    delegate_verifier!(self => self.0, JwtState);
-}
-
-sign_as!(FusionAuth, self => &self.0);
+verifies_tokens!(FusionAuth);

@@ -7,14 +7,14 @@ use crate::{
     error::ConfigError,
     parse::encoding::Encoding,
     providers::{
-        macros::{of_pairs, registered, sign_as},
+        macros::{of_pairs, registered},
         own::jwt::{
+            methods::verifies_tokens,
             rules::{BodyClaim, HS256, Issuer, Rules},
-            verifier::{JwtState, JwtVerifier},
+            verifier::JwtVerifier,
         },
         policy::DeliveryPolicy,
     },
-    verifier::{defaults::VerifierDefaults, delegate::delegate_verifier, verifier::Verifier},
 };
 
 const HEADER: &str = "authorization";
@@ -72,11 +72,6 @@ registered! {
 }
 
 impl LiveKit {
-    /// Default layer settings for this provider: its name, the status of rejections and the body
-    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
-    pub const DEFAULTS: VerifierDefaults =
-        Self::POLICY.defaults().with_sensitive_headers(&[HEADER]);
-
     /// Creates a verifier with this API key and its secrets, the current one first.
     ///
     /// # Errors
@@ -108,8 +103,4 @@ impl LiveKit {
     }
 }
 
-impl Verifier for LiveKit {
-    delegate_verifier!(self => self.0, JwtState);
-}
-
-sign_as!(LiveKit, self => &self.0);
+verifies_tokens!(LiveKit);

@@ -7,15 +7,15 @@ use crate::{
     error::ConfigError,
     parse::encoding::Encoding,
     providers::{
-        macros::{registered, sign_as},
+        macros::registered,
         own::jwt::{
+            methods::verifies_tokens,
             rules::{BodyClaim, HMACS, Issuer, Rules, UrlClaim},
-            verifier::{JwtState, JwtVerifier},
+            verifier::JwtVerifier,
         },
         policy::DeliveryPolicy,
     },
     scheme::public_url::PublicUrl,
-    verifier::{defaults::VerifierDefaults, delegate::delegate_verifier, verifier::Verifier},
 };
 
 const HEADER: &str = "messagebird-signature-jwt";
@@ -81,11 +81,6 @@ registered! {
 }
 
 impl MessageBird {
-    /// Default layer settings for this provider: its name, the status of rejections and the body
-    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
-    pub const DEFAULTS: VerifierDefaults =
-        Self::POLICY.defaults().with_sensitive_headers(&[HEADER]);
-
     /// Creates a verifier with these signing keys, the current one first, for webhooks that
     /// MessageBird sends to this URL.
     ///
@@ -106,8 +101,4 @@ impl MessageBird {
     }
 }
 
-impl Verifier for MessageBird {
-    delegate_verifier!(self => self.0, JwtState);
-}
-
-sign_as!(MessageBird, self => &self.0);
+verifies_tokens!(MessageBird);

@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod fusionauth;
 pub(crate) mod livekit;
 pub(crate) mod messagebird;
+pub(crate) mod methods;
 pub(crate) mod monday;
 pub(crate) mod netlify;
 pub(crate) mod rules;

@@ -5,14 +5,14 @@ use crate::{
     error::ConfigError,
     parse::encoding::Encoding,
     providers::{
-        macros::{registered, sign_as},
+        macros::registered,
         own::jwt::{
+            methods::verifies_tokens,
             rules::{BodyClaim, HS256, Issuer, Rules},
-            verifier::{JwtState, JwtVerifier},
+            verifier::JwtVerifier,
         },
         policy::DeliveryPolicy,
     },
-    verifier::{defaults::VerifierDefaults, delegate::delegate_verifier, verifier::Verifier},
 };
 
 const HEADER: &str = "x-webhook-signature";
@@ -63,11 +63,6 @@ registered! {
 }
 
 impl Netlify {
-    /// Default layer settings for this provider: its name, the status of rejections and the body
-    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
-    pub const DEFAULTS: VerifierDefaults =
-        Self::POLICY.defaults().with_sensitive_headers(&[HEADER]);
-
     /// Creates a verifier with these secrets, the current one first.
     ///
     /// # Errors
@@ -79,8 +74,4 @@ impl Netlify {
     }
 }
 
-impl Verifier for Netlify {
-    delegate_verifier!(self => self.0, JwtState);
-}
-
-sign_as!(Netlify, self => &self.0);
+verifies_tokens!(Netlify);

@@ -7,15 +7,15 @@ use crate::{
     error::ConfigError,
     parse::encoding::Encoding,
     providers::{
-        macros::{registered, sign_as},
+        macros::registered,
         own::jwt::{
+            methods::verifies_tokens,
             rules::{BodyClaim, HS256, Issuer, Rules, UrlClaim},
-            verifier::{JwtState, JwtVerifier},
+            verifier::JwtVerifier,
         },
         policy::DeliveryPolicy,
     },
     scheme::public_url::PublicUrl,
-    verifier::{defaults::VerifierDefaults, delegate::delegate_verifier, verifier::Verifier},
 };
 
 const HEADER: &str = "upstash-signature";
@@ -75,11 +75,6 @@ registered! {
 }
 
 impl Upstash {
-    /// Default layer settings for this provider: its name, the status of rejections and the body
-    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
-    pub const DEFAULTS: VerifierDefaults =
-        Self::POLICY.defaults().with_sensitive_headers(&[HEADER]);
-
     /// Creates a verifier with these signing keys, for messages that QStash sends to this URL.
     ///
     /// # Errors
@@ -97,8 +92,4 @@ impl Upstash {
     }
 }
 
-impl Verifier for Upstash {
-    delegate_verifier!(self => self.0, JwtState);
-}
-
-sign_as!(Upstash, self => &self.0);
+verifies_tokens!(Upstash);

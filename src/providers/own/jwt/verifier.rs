@@ -5,7 +5,6 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::request::Parts;
 use sha2::{Digest, Sha256};
-use subtle::Choice;
 
 use crate::{
     crypto::{
@@ -178,12 +177,9 @@ impl JwtVerifier {
         let signature = jwt.decode_signature(rules.algorithms[at], &mut buffer);
         let signature = signature.ok_or(Rejection::malformed(rules.header))?;
         let mut matched = KeyMatch::new();
-        let mut keys = Vec::with_capacity(self.0.keys.len());
         for (index, key) in self.0.keys.iter().enumerate() {
             if let Some(mac) = key.macs.get(at) {
-                let is_match = jwt.is_signed_by(mac, signature);
-                matched.add(index, is_match);
-                keys.push((key, is_match));
+                matched.add(index, jwt.is_signed_by(mac, signature));
             }
         }
         let first = matched.accepted()?;
@@ -197,9 +193,10 @@ impl JwtVerifier {
             // Several IDs may have one secret.
             Issuer::KeyId => {
                 let id = claims.required("iss")?;
-                let is_named =
-                    |(key, is_match): &(&Key, Choice)| key.id == id && (*is_match).into();
-                keys.iter().position(is_named).ok_or_else(wrong_issuer)?
+                let named = self.0.keys.iter().enumerate().filter(|(_, key)| key.id == id);
+                let mut macs = named.filter_map(|(index, key)| Some((index, key.macs.get(at)?)));
+                let found = macs.find(|(_, mac)| jwt.is_signed_by(mac, signature).into());
+                found.ok_or_else(wrong_issuer)?.0
             }
         };
         let signed = self.signed_request(request.head())?;
@@ -299,6 +296,12 @@ pub struct JwtState {
     pub(crate) claimed: Option<[u8; 32]>,
 }
 
+impl JwtState {
+    fn take_proof(&mut self) -> Verified {
+        std::mem::replace(&mut self.proof, Verified::new(""))
+    }
+}
+
 impl Verifier for JwtVerifier {
     type State = JwtState;
 
@@ -327,7 +330,7 @@ impl Verifier for JwtVerifier {
         request: &Context<'_>,
         body: &Bytes,
     ) -> Result<Outcome, Rejection> {
-        let Some(claim) = self.0.rules.body else { return Ok(state.proof.clone().into()) };
+        let Some(claim) = self.0.rules.body else { return Ok(state.take_proof().into()) };
         let computed = match claim.is_of_query(request.head()) {
             // The hash cannot be that of both.
             true if !body.is_empty() => return Err(Rejection::malformed_in(Field::Body)),
@@ -343,7 +346,7 @@ impl Verifier for JwtVerifier {
             }
         };
         let is_expected = !(claim.is_absent_if_empty && body.is_empty() && state.claimed.is_some());
-        let proof = state.proof.clone().with_signed_body();
+        let proof = state.take_proof().with_signed_body();
         let event_id = self.0.rules.event_id;
         let has_event = event_id.is_some_and(|id| json::json_path(body, id.path).is_some());
         match is_same && is_expected {

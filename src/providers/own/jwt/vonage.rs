@@ -5,14 +5,14 @@ use crate::{
     error::ConfigError,
     parse::{encoding::Encoding, tolerance::Tolerance},
     providers::{
-        macros::{registered, sign_as},
+        macros::registered,
         own::jwt::{
+            methods::verifies_tokens,
             rules::{BodyClaim, HS256, Issuer, Rules},
-            verifier::{JwtState, JwtVerifier},
+            verifier::JwtVerifier,
         },
         policy::DeliveryPolicy,
     },
-    verifier::{defaults::VerifierDefaults, delegate::delegate_verifier, verifier::Verifier},
 };
 
 const HEADER: &str = "authorization";
@@ -83,11 +83,6 @@ registered! {
 }
 
 impl Vonage {
-    /// Default layer settings for this provider: its name, the status of rejections and the body
-    /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
-    pub const DEFAULTS: VerifierDefaults =
-        Self::POLICY.defaults().with_sensitive_headers(&[HEADER]);
-
     /// Creates a verifier with these signature secrets, the current one first.
     ///
     /// # Errors
@@ -119,8 +114,4 @@ impl Vonage {
     }
 }
 
-impl Verifier for Vonage {
-    delegate_verifier!(self => self.0, JwtState);
-}
-
-sign_as!(Vonage, self => &self.0);
+verifies_tokens!(Vonage);
