@@ -12,7 +12,9 @@ import subprocess
 import sys
 import time
 
+from differential_bodies import BODIES
 from differential_hmac import HMACS
+from differential_node import NODES
 from differential_peers import SDKS
 from differential_tokens import TOKENS
 from differential_requests import POOL, change, request
@@ -110,7 +112,8 @@ def sign(crate, peer, rng, count, tally):
             tally.signed += 1
             if answer[0] == b"ok":
                 case.target = answer[1].decode()
-                pairs = [part.decode("latin-1") for part in answer[2:]]
+                case.body = answer[2]
+                pairs = [part.decode("latin-1") for part in answer[3:]]
                 case.headers = dict(zip(pairs[::2], pairs[1::2]))
             if answer[0] == b"ok" and peer.accepts(case):
                 tally.taken += 1
@@ -147,7 +150,7 @@ def main():
           "| signed by the crate, accepted | disagreements |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     begin = time.monotonic()
-    for peer in SDKS + TOKENS + HMACS:
+    for peer in SDKS + TOKENS + BODIES + NODES + HMACS:
         if options.providers and peer.name not in options.providers:
             continue
         tally, rng = Tally(peer.name), random.Random(f"{options.seed} {peer.name}")

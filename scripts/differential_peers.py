@@ -53,6 +53,7 @@ class Peer:
     is_timed = has_id = signs_url = False
     is_text = True  # what the SDK takes as a body
     time_header = id_header = None
+    more_changes = ()  # of this peer alone: see `change`
     tag = staticmethod(hex_tag)
 
     def secret(self, rng):
@@ -70,6 +71,19 @@ class Peer:
     def unsigned(self, case):
         return {self.id_header: case.id} if self.id_header else {}
 
+    def frame(self, case):
+        """The body, and what stands before and behind it."""
+        return b"", case.body, b""
+
+    def written_signature(self, case):
+        return case.headers[self.header]
+
+    def put_signature(self, case, text):
+        case.headers[self.header] = text
+
+    def drop_signature(self, case):
+        del case.headers[self.header]
+
     def written_time(self, case):
         return case.headers[self.time_header]
 
@@ -78,6 +92,9 @@ class Peer:
 
     def put_id(self, case, text):
         case.headers[self.id_header] = text
+
+    def change(self, rng, case, how):
+        raise NotImplementedError
 
     def accepts(self, case):
         """As the peer says, but for what is listed as a deviation."""

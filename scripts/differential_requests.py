@@ -178,26 +178,25 @@ def change(rng, peer, genuine):
     kinds += ["time", "stale", "future"] if peer.is_timed else []
     kinds += ["id"] if peer.has_id else []
     kinds += ["url"] if peer.signs_url else []
-    how = rng.choice(kinds)
+    how = rng.choice(kinds + list(peer.more_changes))
     if how == "body":
-        case.body = flip(rng, case.body)
+        before, inner, behind = peer.frame(case)
+        case.body = before + flip(rng, inner) + behind
         while peer.is_text and not is_utf8(case.body):
-            case.body = flip(rng, genuine.body)
+            case.body = before + flip(rng, inner) + behind
     elif how == "secret":
         case.secret = peer.other_secret(rng, case.secret)
     elif how == "tag":
-        header = case.headers[peer.header]
-        tag, write = peer.tag(header)
+        tag, write = peer.tag(peer.written_signature(case))
         at = rng.randrange(len(tag))
         bad = bytes([tag[at] ^ 1 << rng.randrange(8)])
         # A bit, or the end cut off, or something behind it.
         tag = rng.choice([tag[:at] + bad + tag[at + 1:]] * 8 + [tag[:at], tag + bad])
-        case.headers[peer.header] = write(tag)
+        peer.put_signature(case, write(tag))
     elif how == "text":
-        text_before = case.headers[peer.header]
-        case.headers[peer.header] = other_char(rng, text_before)
+        peer.put_signature(case, other_char(rng, peer.written_signature(case)))
     elif how == "no signature":
-        del case.headers[peer.header]
+        peer.drop_signature(case)
     elif how == "time":
         written = peer.written_time(case)
         peer.put_time(case, other_char(rng, written))
@@ -211,6 +210,8 @@ def change(rng, peer, genuine):
         peer.put_id(case, other_char(rng, case.id))
     elif how == "url":
         change_url(rng, case)
+    else:
+        peer.change(rng, case, how)
     return case, how
 
 

@@ -65,8 +65,8 @@ fn answer(record: Fields) -> Result<Fields, Box<dyn Error>> {
     }
 
     if what == b"sign" {
-        sign(&provider, secret, url, &mut head, &body, time)?;
-        let mut answer = vec![b"ok".to_vec(), head.uri.to_string().into_bytes()];
+        let signed = sign(&provider, secret, url, &mut head, &body, time)?.unwrap_or(body);
+        let mut answer = vec![b"ok".to_vec(), head.uri.to_string().into_bytes(), signed.into()];
         for (name, value) in &head.headers {
             answer.extend([name.as_str().into(), value.as_bytes().into()]);
         }
@@ -81,6 +81,7 @@ fn answer(record: Fields) -> Result<Fields, Box<dyn Error>> {
     Ok(vec![b"ok".to_vec()])
 }
 
+/// Adds a signature to the head, or returns the body with it.
 fn sign(
     provider: &str,
     secret: Secret,
@@ -88,19 +89,17 @@ fn sign(
     head: &mut Parts,
     body: &[u8],
     time: SystemTime,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<Option<Bytes>, Box<dyn Error>> {
     let with = &Signing::at(time);
     if provider == "svix" {
-        StandardWebhooks::SVIX_SCHEME.verifier(secret)?.sign(head, body, with)?;
-        return Ok(());
+        return Ok(StandardWebhooks::SVIX_SCHEME.verifier(secret)?.sign(head, body, with)?);
     }
     let provider = providers::by_name(provider)?;
     let signer = match url {
         Some(url) => provider.verifier_at(secret, url)?,
         None => provider.verifier(secret)?,
     };
-    signer.sign(head, body, with)?;
-    Ok(())
+    Ok(signer.sign(head, body, with)?)
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, std::string::FromUtf8Error> {
