@@ -106,6 +106,7 @@
 //! | `delivery-log-postgres` | the same in PostgreSQL, via `sqlx`, with TLS via `rustls` |
 //! | `explain` | the [cause of a rejection](explain), in the log of each layer, and in saved requests |
 //! | `jwt` | senders that sign with a JSON Web Token under a secret, such as LiveKit and Vonage, by `jsonwebtoken` |
+//! | `xml` | `WeChat` and `WeCom`, which send XML |
 //! | `md5` | the MD5 methods of [`VonageSms`](providers::VonageSms), for accounts that sign with nothing else |
 //! | `metrics` | [`MetricsObserver`](observe::MetricsObserver), for the `metrics` facade |
 //! | `multipart` | Mailgun messages with attachments and Dropbox Sign callbacks, by `multer` |

@@ -4,6 +4,8 @@ pub(crate) mod credentials;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
 pub(crate) mod mac;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod message;
 #[cfg(all(feature = "asymmetric", feature = "sign"))]
 pub(crate) mod private_key;
 #[cfg(feature = "asymmetric")]

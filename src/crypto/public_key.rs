@@ -1,9 +1,8 @@
 //! The public key of a provider with an asymmetric scheme.
 
-use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use aws_lc_rs::{
-    digest::{self, Digest},
     encoding::{AsDer, PublicKeyX509Der},
     rsa::PublicEncryptingKey,
     signature::{
@@ -13,7 +12,11 @@ use aws_lc_rs::{
 };
 use base64::Engine as _;
 
-use crate::{crypto::mac::Algorithm, error::ConfigError, parse::encoding};
+use crate::{
+    crypto::{mac::Algorithm, message::Message},
+    error::ConfigError,
+    parse::encoding,
+};
 
 /// A provider's public key: Ed25519, ECDSA over P-256, or RSA of 2048 to 8192 bits.
 ///
@@ -298,50 +301,6 @@ fn is_of_small_order(key: &[u8]) -> bool {
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("PublicKey").field(&self.0.algorithm).finish()
-    }
-}
-
-/// Signed content that is still arriving.
-pub(crate) struct Content {
-    sha256: digest::Context,
-    /// The parts before the body, for the algorithm that does not sign a hash.
-    before: Option<Vec<u8>>,
-}
-
-/// Signed content, complete.
-pub(crate) struct Message<'a> {
-    pub(crate) sha256: Digest,
-    whole: Option<Cow<'a, [u8]>>,
-}
-
-impl Content {
-    pub(crate) fn new(algorithm: Algorithm) -> Self {
-        Self {
-            sha256: digest::Context::new(&digest::SHA256),
-            before: (algorithm == Algorithm::Ed25519).then(Vec::new),
-        }
-    }
-
-    pub(crate) fn before_body(&mut self, bytes: &[u8]) {
-        self.sha256.update(bytes);
-        if let Some(before) = &mut self.before {
-            before.extend_from_slice(bytes);
-        }
-    }
-
-    pub(crate) fn body(&mut self, chunk: &[u8]) {
-        self.sha256.update(chunk);
-    }
-
-    pub(crate) fn finish<'a>(mut self, body: &'a [u8], after_body: &[u8]) -> Message<'a> {
-        self.sha256.update(after_body);
-        let whole = self.before.map(|before| {
-            if before.is_empty() && after_body.is_empty() {
-                return Cow::Borrowed(body);
-            }
-            Cow::Owned([&before, body, after_body].concat())
-        });
-        Message { sha256: self.sha256.finish(), whole }
     }
 }
 

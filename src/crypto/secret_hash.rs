@@ -6,6 +6,7 @@ use std::fmt;
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
+use subtle::{Choice, ConstantTimeEq, ConstantTimeGreater};
 
 use crate::crypto::{
     mac::{Algorithm, Tag},
@@ -52,6 +53,10 @@ impl SecretHash {
         Self { secret, hash: Hash::Md5(Md5::new()) }
     }
 
+    pub(crate) fn sha1(secret: Secret) -> Self {
+        Self { secret, hash: Hash::Sha1(Sha1::new()) }
+    }
+
     pub(crate) fn sha512(secret: Secret) -> Self {
         Self { secret, hash: Hash::Sha512(Sha512::new()) }
     }
@@ -77,6 +82,23 @@ impl SecretHash {
         }
     }
 
+    /// Adds the parts and the secret in the order of their bytes.
+    pub(crate) fn update_sorted(&mut self, parts: &[&[u8]]) {
+        let mut parts = parts.to_vec();
+        parts.sort_unstable();
+        let mut has_secret = false;
+        for part in parts {
+            if !has_secret && is_less(self.secret.expose(), part) {
+                self.update_with_secret();
+                has_secret = true;
+            }
+            self.update(part);
+        }
+        if !has_secret {
+            self.update_with_secret();
+        }
+    }
+
     #[cfg(feature = "sign")]
     pub(crate) fn secret(&self) -> &[u8] {
         self.secret.expose()
@@ -93,8 +115,36 @@ impl SecretHash {
     }
 }
 
+/// Returns whether the secret comes before a text.
+///
+/// The sender chooses the text, so the time must not depend on the place of the first difference.
+fn is_less(secret: &[u8], text: &[u8]) -> bool {
+    let (mut is_less, mut is_equal) = (Choice::from(0), Choice::from(1));
+    for (byte, other) in secret.iter().zip(text) {
+        is_less |= is_equal & other.ct_gt(byte);
+        is_equal &= byte.ct_eq(other);
+    }
+    let is_shorter = Choice::from(u8::from(secret.len() < text.len()));
+    (is_less | is_equal & is_shorter).into()
+}
+
 impl fmt::Debug for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretHash([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_is_sorted_as_bytes_are() {
+        for secret in ["a", "ab", "b", "ba", "B", "1"] {
+            for text in ["", "a", "ab", "abc", "b", "B", "0", "~", "\u{ff}"] {
+                let is = is_less(secret.as_bytes(), text.as_bytes());
+                assert_eq!(is, secret.as_bytes() < text.as_bytes(), "{secret} {text}");
+            }
+        }
     }
 }

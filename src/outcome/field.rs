@@ -28,6 +28,8 @@ pub enum Field {
     Query(Cow<'static, str>),
     /// The URL that the provider signed.
     Url,
+    /// An element of an XML body.
+    Xml(Cow<'static, str>),
 }
 
 impl Field {
@@ -48,12 +50,17 @@ impl Field {
         Self::Query(Cow::Borrowed(name))
     }
 
-    /// Returns the name of the header, parameter, field or claim, or of the part of the request.
+    #[cfg(feature = "xml")]
+    pub(crate) const fn xml(name: &'static str) -> Self {
+        Self::Xml(Cow::Borrowed(name))
+    }
+
+    /// Returns the name of the header, parameter, field, claim or element, or of the part of the request.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Body => "body",
-            Self::Form(name) | Self::Json(name) | Self::Jwt(name) => name,
+            Self::Form(name) | Self::Json(name) | Self::Jwt(name) | Self::Xml(name) => name,
             Self::Header(name) => name.as_str(),
             Self::Method => "method",
             Self::Path => "path",

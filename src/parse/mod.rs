@@ -11,3 +11,5 @@ pub(crate) mod timestamp;
 pub(crate) mod tolerance;
 pub(crate) mod trusted_proxies;
 pub(crate) mod url;
+#[cfg(feature = "xml")]
+pub(crate) mod xml;

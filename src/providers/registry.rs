@@ -298,6 +298,13 @@ mod tests {
                     let payment = br#"{"order_id":"a","status_code":"200","gross_amount":"1.00"}"#;
                     ("application/json", &payment[..])
                 }
+                "dingtalk" => {
+                    ("application/json", &br#"{"encrypt":"QUFBQUFBQUFBQUFBQUFBQQ=="}"#[..])
+                }
+                "wechat" | "wecom" => {
+                    let message = b"<xml><Encrypt>QUFBQUFBQUFBQUFBQUFBQQ==</Encrypt></xml>";
+                    ("text/xml", &message[..])
+                }
                 _ => ("application/json", &br#"{"value":[{}]}"#[..]),
             };
             let request = Request::post("/hook").header(CONTENT_TYPE, media_type);

@@ -3,11 +3,13 @@
 use std::{error::Error, fmt};
 
 #[cfg(not(feature = "asymmetric"))]
-const ASYMMETRIC_NAMES: [&str; 11] = [
+const ASYMMETRIC_NAMES: [&str; 13] = [
+    "bridge",
     "discord",
     "freshchat",
     "github_secret_scanning",
     "highlevel",
+    "integrated_finance",
     "postal",
     "sendgrid",
     "standard_webhooks_v1a",
@@ -31,6 +33,9 @@ const JWT_NAMES: [&str; 8] = [
 
 #[cfg(not(feature = "md5"))]
 const MD5_NAMES: [&str; 2] = ["vonage_sms", "vonage_sms_hmac_md5"];
+
+#[cfg(not(feature = "xml"))]
+const XML_NAMES: [&str; 2] = ["wechat", "wecom"];
 
 /// Error returned when no provider has a name.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,6 +76,10 @@ impl fmt::Display for UnknownProvider {
         #[cfg(not(feature = "md5"))]
         if MD5_NAMES.contains(&&*self.name) {
             return write!(f, "the provider `{}` needs the feature `md5`", self.name);
+        }
+        #[cfg(not(feature = "xml"))]
+        if XML_NAMES.contains(&&*self.name) {
+            return write!(f, "the provider `{}` needs the feature `xml`", self.name);
         }
         write!(f, "unknown provider `{}`", self.name.escape_debug())?;
         for (at, name) in self.near.iter().enumerate() {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Signed content that is still arriving, in the form that a public key verifies.
-pub(crate) type Content = crate::crypto::public_key::Content;
+pub(crate) type Content = crate::crypto::message::Content;
 
 /// Public keys of a verifier. All of them have the scheme's algorithm.
 #[derive(Clone)]
@@ -64,6 +64,7 @@ impl PublicKeys {
         after_body: &[u8],
     ) -> Result<(usize, Tag), Rejection> {
         let message = content.finish(body, after_body);
+        let message = if scheme.is_digested { message.digested() } else { message };
         for (index, key) in self.0.iter().enumerate() {
             let mut is_match = false;
             scheme.each_candidate(head, &mut |candidate| {

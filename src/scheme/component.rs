@@ -1,5 +1,7 @@
 //! Components of the signed content, and the places of the signature and the timestamp.
 
+use sha2::{Digest, Sha256, Sha512};
+
 use crate::parse::encoding::Encoding;
 
 /// Component of the signed content.
@@ -10,6 +12,8 @@ pub enum Component {
     Body,
     /// The SHA-256 digest of the request body as received.
     BodySha256(DigestEncoding),
+    /// The SHA-512 digest of the request body as received.
+    BodySha512(DigestEncoding),
     /// The value of this header.
     Header(&'static str),
     /// The value of this header, which must be an HTTP date such as
@@ -57,7 +61,7 @@ pub enum DigestEncoding {
 
 impl DigestEncoding {
     /// Calls `visit` with a digest in this form.
-    pub(crate) fn write(self, digest: &[u8], visit: impl FnOnce(&[u8])) {
+    fn write(self, digest: &[u8], visit: impl FnOnce(&[u8])) {
         match self {
             Self::Base64 => visit(Encoding::Base64.encode(digest).as_bytes()),
             Self::Hex => visit(Encoding::Hex.encode(digest).as_bytes()),
@@ -66,10 +70,50 @@ impl DigestEncoding {
     }
 }
 
+/// Digest of a body of which nothing has been read yet, or a part.
+#[derive(Clone)]
+pub(crate) struct BodyDigest {
+    hash: BodyHash,
+    form: DigestEncoding,
+}
+
+#[derive(Clone)]
+enum BodyHash {
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
+impl BodyDigest {
+    pub(crate) fn update(&mut self, chunk: &[u8]) {
+        match &mut self.hash {
+            BodyHash::Sha256(hash) => hash.update(chunk),
+            BodyHash::Sha512(hash) => hash.update(chunk),
+        }
+    }
+
+    /// Calls `visit` with the digest in its form.
+    pub(crate) fn finish(self, visit: impl FnOnce(&[u8])) {
+        match self.hash {
+            BodyHash::Sha256(hash) => self.form.write(&hash.finalize(), visit),
+            BodyHash::Sha512(hash) => self.form.write(&hash.finalize(), visit),
+        }
+    }
+}
+
 impl Component {
     /// Returns `true` if this component covers the body.
     pub(crate) const fn is_body(self) -> bool {
-        matches!(self, Self::Body | Self::BodySha256(_))
+        matches!(self, Self::Body | Self::BodySha256(_) | Self::BodySha512(_))
+    }
+
+    /// Returns the digest that this component is, or `None` for another component.
+    pub(crate) fn body_digest(self) -> Option<BodyDigest> {
+        let (hash, form) = match self {
+            Self::BodySha256(form) => (BodyHash::Sha256(Sha256::new()), form),
+            Self::BodySha512(form) => (BodyHash::Sha512(Sha512::new()), form),
+            _ => return None,
+        };
+        Some(BodyDigest { hash, form })
     }
 }
 

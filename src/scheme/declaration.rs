@@ -12,7 +12,7 @@ use crate::{
         encoding::Encoding, headers::checked_name, timestamp::TimestampFormat, tolerance::Tolerance,
     },
     scheme::{
-        component::{Component, DigestEncoding, SignatureSource, TimestampSource},
+        component::{BodyDigest, Component, SignatureSource, TimestampSource},
         key::SecretEncoding,
         signature_format::SignatureFormat,
     },
@@ -64,6 +64,7 @@ pub struct Scheme {
     pub(crate) delivery_id: Option<&'static str>,
     pub(crate) event_id: Option<EventId>,
     pub(crate) has_unique_content: bool,
+    pub(crate) is_digested: bool,
     pub(crate) takes_any_body: bool,
     pub(crate) time_may_be_absent: bool,
     pub(crate) challenge: Option<Challenge>,
@@ -90,6 +91,7 @@ impl Scheme {
             delivery_id: None,
             event_id: None,
             has_unique_content: false,
+            is_digested: false,
             takes_any_body: false,
             time_may_be_absent: false,
             challenge: None,
@@ -199,6 +201,16 @@ impl Scheme {
         self
     }
 
+    /// Verifies the signature of the content's SHA-256 digest, which the algorithm hashes again.
+    ///
+    /// Only a scheme with a public key can have it.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) const fn digested(mut self) -> Self {
+        assert!(self.algorithm.takes_public_key(), "a MAC never covers the digest alone");
+        self.is_digested = true;
+        self
+    }
+
     /// Accepts any body without a literal next to it. The provider's page states the risk.
     pub(crate) const fn takes_any_body(mut self) -> Self {
         self.takes_any_body = true;
@@ -305,12 +317,9 @@ impl Scheme {
         if is_in_query { parts.url() } else { parts }
     }
 
-    /// Returns the form of the body's digest, if the digest is signed in place of the body.
-    pub(crate) fn body_digest(&self) -> Option<DigestEncoding> {
-        self.signed_content.iter().find_map(|part| match part {
-            Component::BodySha256(form) => Some(*form),
-            _ => None,
-        })
+    /// Returns the body's digest, if it is signed in place of the body.
+    pub(crate) fn body_digest(&self) -> Option<BodyDigest> {
+        self.signed_content.iter().find_map(|part| part.body_digest())
     }
 
     /// Returns `true` for a plain hash that anyone can extend, because no secret follows the body.

@@ -55,12 +55,12 @@ impl Scheme {
             headers,
             algorithm: algorithm(self.algorithm),
             key: key(self.secret_encoding),
-            signed_content: template(self.signed_content),
+            signed_content: self.of_digest(template(self.signed_content)),
             parts: match self.time {
                 Some((TimestampSource::Json(_), _)) => {
                     format!("{}, which has the timestamp", parts(self.signed_content))
                 }
-                _ => parts(self.signed_content),
+                _ => self.of_digest(parts(self.signed_content)),
             },
             delivery_id: self.delivery_ids().map(|names| match self.signs_id() {
                 true => format!("{names}, signed"),
@@ -68,6 +68,11 @@ impl Scheme {
             }),
             challenge: self.challenge.map(challenge),
         }
+    }
+
+    /// Returns the words for the content's digest, if only the digest is signed.
+    fn of_digest(&self, content: String) -> String {
+        if self.is_digested { format!("SHA-256 of {content}") } else { content }
     }
 
     /// Returns the headers with the delivery's ID, of the scheme and of its families.
@@ -223,6 +228,9 @@ const fn noun(component: Component) -> &'static str {
         Component::BodySha256(DigestEncoding::Base64) => "base64 SHA-256 of the body",
         Component::BodySha256(DigestEncoding::Hex) => "hexadecimal SHA-256 of the body",
         Component::BodySha256(DigestEncoding::Raw) => "SHA-256 of the body",
+        Component::BodySha512(DigestEncoding::Base64) => "base64 SHA-512 of the body",
+        Component::BodySha512(DigestEncoding::Hex) => "hexadecimal SHA-512 of the body",
+        Component::BodySha512(DigestEncoding::Raw) => "SHA-512 of the body",
         Component::Header(text) | Component::HttpDate(text) | Component::Literal(text) => text,
         Component::Host => "host",
         Component::Id => "id",

@@ -7,7 +7,6 @@
 use std::ops::Range;
 
 use http::{Method, request::Parts};
-use sha2::{Digest, Sha256};
 
 use crate::{
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
@@ -122,7 +121,10 @@ impl Scheme {
     /// Calls `sink` with the signed form of this body: itself, or its digest.
     pub(crate) fn each_body_part(&self, body: &[u8], sink: impl FnOnce(&[u8])) {
         match self.body_digest() {
-            Some(form) => form.write(&Sha256::digest(body), sink),
+            Some(mut digest) => {
+                digest.update(body);
+                digest.finish(sink);
+            }
             None => sink(body),
         }
     }
@@ -137,7 +139,10 @@ impl Scheme {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Rejection> {
         match *part {
-            Component::Body | Component::BodySha256(_) | Component::Secret => {}
+            Component::Body
+            | Component::BodySha256(_)
+            | Component::BodySha512(_)
+            | Component::Secret => {}
             Component::Header(name) => {
                 let value = required(head, name)?;
                 self.check_end(side, at, value).ok_or(Rejection::malformed(name))?;
@@ -301,6 +306,7 @@ impl Scheme {
             }
             Component::Body
             | Component::BodySha256(_)
+            | Component::BodySha512(_)
             | Component::HttpDate(_)
             | Component::Literal(_)
             | Component::Method
@@ -318,7 +324,9 @@ impl Scheme {
     pub(crate) fn neighbour(&self, side: Side, at: usize) -> Neighbour {
         let ends = |part: &Component| match part {
             Component::Body => Some(Neighbour::Body),
-            Component::BodySha256(_) | Component::Secret => Some(Neighbour::End),
+            Component::BodySha256(_) | Component::BodySha512(_) | Component::Secret => {
+                Some(Neighbour::End)
+            }
             Component::Literal(text) => Some(Neighbour::Literal(text.as_bytes())),
             _ => None,
         };

@@ -2,13 +2,11 @@
 
 use std::{fmt, mem};
 
-use sha2::{Digest, Sha256};
-
 use crate::{
     crypto::{mac::Mac, secret_hash::SecretHash},
     parse::tolerance::SignedTime,
     scheme::{
-        asymmetric::Content, candidates::Received, component::DigestEncoding, signed_content::Piece,
+        asymmetric::Content, candidates::Received, component::BodyDigest, signed_content::Piece,
     },
 };
 
@@ -38,8 +36,7 @@ pub(crate) enum Signed {
 /// Signed content before the body, and the digest of the body.
 pub(crate) struct Digested {
     before: Signed,
-    sha256: Sha256,
-    form: DigestEncoding,
+    body: BodyDigest,
 }
 
 impl SchemeState {
@@ -64,10 +61,9 @@ impl SchemeState {
 
     /// Hashes the body from now on, so that its digest is signed.
     #[cold]
-    pub(crate) fn digest_body(&mut self, form: DigestEncoding) {
+    pub(crate) fn digest_body(&mut self, body: BodyDigest) {
         let before = mem::replace(&mut self.signed, Signed::Finished);
-        let digested = Digested { before, sha256: Sha256::new(), form };
-        self.signed = Signed::Digested(Box::new(digested));
+        self.signed = Signed::Digested(Box::new(Digested { before, body }));
     }
 
     /// Adds the digest of the body in its place. Returns `true` if there is one.
@@ -79,9 +75,8 @@ impl SchemeState {
     #[cold]
     fn add_digest(&mut self) -> bool {
         if let Signed::Digested(digested) = mem::replace(&mut self.signed, Signed::Finished) {
-            let Digested { before, sha256, form } = *digested;
-            self.signed = before;
-            form.write(&sha256.finalize(), |bytes| self.before_body(bytes));
+            self.signed = digested.before;
+            digested.body.finish(|bytes| self.before_body(bytes));
         }
         true
     }
@@ -103,7 +98,7 @@ impl SchemeState {
         match &mut self.signed {
             Signed::Plain(content) => content.body(chunk),
             Signed::Hashed(hashes) => hashes.iter_mut().for_each(|hash| hash.update(chunk)),
-            Signed::Digested(digested) => digested.sha256.update(chunk),
+            Signed::Digested(digested) => digested.body.update(chunk),
             Signed::Finished | Signed::Keyed(_) => {}
         }
     }

@@ -72,8 +72,8 @@ impl Verifier for SchemeVerifier {
         } else {
             inner.each_part(Side::BeforeBody, head, read, |bytes| state.before_body(bytes))?;
         }
-        if let Some(form) = inner.digest {
-            state.digest_body(form);
+        if let Some(digest) = &inner.digest {
+            state.digest_body(digest.clone());
         }
         // The components after the body are checked now, so that a malformed head is rejected
         // before the body is read.

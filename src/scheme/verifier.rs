@@ -17,7 +17,7 @@ use crate::{
     parse::tolerance::Tolerance,
     scheme::{
         asymmetric::PublicKeys,
-        component::{Component, DigestEncoding},
+        component::{BodyDigest, Component},
         declaration::Scheme,
         keys::{AnyKeys, IntoKeys},
         public_url::PublicUrl,
@@ -38,8 +38,8 @@ pub(crate) struct Inner {
     pub(crate) url: Option<PublicUrl>,
     /// Beginning and end of the body: `true` if the byte there must be one that no URL has.
     pub(crate) open_sides: [bool; 2],
-    /// Form of the body's digest, if the digest is signed in place of the body.
-    pub(crate) digest: Option<DigestEncoding>,
+    /// The body's digest, if it is signed in place of the body.
+    pub(crate) digest: Option<BodyDigest>,
     /// Set for a plain hash that anyone can extend.
     pub(crate) is_extendable: bool,
     /// Secret strings, for variants of their keys.

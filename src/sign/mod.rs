@@ -34,6 +34,7 @@
 //! To send a signed request to a running server, use the example `send`.
 
 pub(crate) mod json;
+pub(crate) mod query;
 pub(crate) mod scheme;
 #[expect(clippy::module_inception, reason = "the trait of the module's name")]
 pub(crate) mod sign;

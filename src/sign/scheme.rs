@@ -3,11 +3,12 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Uri, request::Parts};
+use http::{HeaderName, HeaderValue, request::Parts};
+use sha2::{Digest, Sha256};
 
 use crate::{
     crypto::{mac::Tag, secret_hash::SecretHash},
-    outcome::{field::Field, rejection::Rejection},
+    outcome::rejection::Rejection,
     parse::timestamp::TimestampFormat,
     scheme::{
         component::{Component, SignatureSource, TimestampSource},
@@ -15,7 +16,10 @@ use crate::{
         signed_content::{Piece, Read, Side, Signed},
         verifier::{Keys, SchemeVerifier},
     },
-    sign::sign::{Sign, Signing},
+    sign::{
+        query,
+        sign::{Sign, Signing},
+    },
 };
 
 impl Sign for SchemeVerifier {
@@ -26,9 +30,12 @@ impl Sign for SchemeVerifier {
         with: &Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
         self.0.check_edges(body)?;
+        let scheme = &self.0.scheme;
         put_signature(self, head, body, with.time(), |content| {
+            let digest = scheme.is_digested.then(|| Sha256::digest(content));
+            let content = digest.as_ref().map_or(content, |digest| digest.as_slice());
             let tag = self.tag(content).map(|tag| tag.as_bytes().to_vec());
-            tag.or_else(|| with.signature(self.0.scheme.algorithm, content))
+            tag.or_else(|| with.signature(scheme.algorithm, content))
         })?;
         Ok(None)
     }
@@ -89,17 +96,7 @@ fn put(head: &mut Parts, scheme: &Scheme, signature: &str) -> Result<(), Rejecti
         set(head, name, signature);
         return Ok(());
     };
-    let is_other = |pair: &&str| pair.split('=').next() != Some(name) && !pair.is_empty();
-    let query = head.uri.query().unwrap_or_default();
-    let mut query = query.split('&').filter(is_other).collect::<Vec<_>>();
-    let signature = format!("{name}={signature}");
-    query.push(&signature);
-    let target = format!("{}?{}", head.uri.path(), query.join("&"));
-    let mut parts = head.uri.clone().into_parts();
-    let malformed = |_| Rejection::malformed_in(Field::query(name));
-    parts.path_and_query = Some(target.parse().map_err(malformed)?);
-    head.uri = Uri::from_parts(parts).map_err(|_| Rejection::malformed_in(Field::query(name)))?;
-    Ok(())
+    query::put(head, &[(name, signature.to_owned())])
 }
 
 fn set(head: &mut Parts, name: &'static str, value: &str) {

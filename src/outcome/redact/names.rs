@@ -80,7 +80,7 @@ pub fn is_sensitive(name: &str) -> bool {
             || flat.contains("codeverifier")
             || CODES.iter().any(|kind| flat.contains(kind)));
     is_code
-        || matches!(flat, "clientstate" | "verifhash" | "xpayloaddigest")
+        || matches!(flat, "clientstate" | "verifhash" | "xneondigest" | "xpayloaddigest")
         || ENDS.iter().any(|end| flat.ends_with(end))
         || words.iter().any(|word| WORDS.contains(&&**word))
 }

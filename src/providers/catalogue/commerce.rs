@@ -146,6 +146,23 @@ providers! {
         DeliveryPolicy::UNKNOWN
             .unknown_retries();
 
+    /// This type covers the webhooks and callbacks of neonpay.com, the merchant of record for games. It
+    /// does not cover those of Neon, the database.
+    ///
+    /// The event's ID is `id` in the body.
+    ///
+    /// # Secret
+    ///
+    /// You choose the secret of each webhook, or Neon generates it.
+    /// ([Neon](https://docs.neonpay.com/docs/webhooks-and-callbacks))
+    ///
+    /// # Evidence
+    ///
+    /// Receivers: six public ones agree on the header, the hash and the raw body. They cite the vendor's
+    /// documentation: <https://docs.neonpay.com/docs/webhooks-and-callbacks>.
+    NeonPay "Neon Pay"() = Scheme::hmac_sha256("x-neon-digest")
+        .provider("neon_pay");
+
     /// - Recharge also sends the older `X-Recharge-Hmac-Sha256` with each webhook. Despite its name it is
     ///   no HMAC, and it covers no time: the plain SHA-256 hash of the secret and the body. This type
     ///   ignores it unless you call [`accept_plain_hash`](Self::accept_plain_hash).

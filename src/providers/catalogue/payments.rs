@@ -10,7 +10,7 @@ use crate::{
         policy::{DAY, DeliveryPolicy, MINUTE},
     },
     scheme::{
-        component::{Component, TimestampSource},
+        component::{Component, DigestEncoding, TimestampSource},
         declaration::Scheme,
         key::SecretEncoding,
         signature_format::SignatureFormat,
@@ -352,10 +352,8 @@ providers! {
     ///
     /// # Not covered
     ///
-    /// Webhooks of the payment gateway, such as `transaction.sale.success`. They carry
-    /// `Webhook-Signature: t=<nonce>,s=<hex>`, and the signature covers `<nonce>.<body>`
-    /// (second-hand: several receivers). The nonce is not a timestamp. No type of this crate
-    /// verifies them.
+    /// Webhooks of the payment gateway, such as `transaction.sale.success`. For them, use
+    /// [`NmiGateway`](crate::providers::NmiGateway).
     ///
     /// # Evidence
     ///
@@ -629,6 +627,33 @@ providers! {
         DeliveryPolicy::UNKNOWN
             .retried_for(30 * MINUTE, "https://developer.revolut.com/docs/guides/accept-payments/tutorials/work-with-webhooks/using-webhooks")
             .window(5 * MINUTE, "https://developer.revolut.com/docs/guides/crypto-ramp/tutorials/work-with-webhooks/verify-the-payload-signature");
+
+    /// - `X-Webhook-Timestamp` repeats the signed time. Only the time in the signature header is read.
+    ///
+    /// # Secret
+    ///
+    /// The secret is `signature_verification_key` in the response that creates the subscription. Pass
+    /// it as it is, in base64.
+    /// ([Ripple](https://docs.ripple.com/products/collections/guides/verifying-webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://docs.ripple.com/products/collections/guides/verifying-webhooks>. The headers and the
+    /// signed content are **second-hand**: a receiver quotes that page.
+    Ripple "Ripple Collections"(timed) = Scheme::hmac_sha256("x-webhook-signature")
+        .provider("ripple")
+        .secret_encoding(SecretEncoding::Base64 { prefix: "" })
+        .signature_format(SignatureFormat::pairs("t", "v1"))
+        .signed_content(&[
+            Component::Time,
+            Component::Literal("."),
+            Component::BodySha256(DigestEncoding::Hex),
+        ])
+        .time(TimestampSource::Signature, TimestampFormat::UnixMillis),
+        DeliveryPolicy::UNKNOWN
+            .unknown_retries()
+            .window(5 * MINUTE, "https://docs.ripple.com/products/collections/guides/verifying-webhooks");
 
     /// The delivery ID is `event_id` in the body.
     ///

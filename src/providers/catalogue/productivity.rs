@@ -427,6 +427,19 @@ providers! {
         .signed_content(&[Component::Body, Component::Url])
         .challenge(Challenge::Head);
 
+    /// # Secret
+    ///
+    /// The secret is the signing key of the webhook.
+    /// ([Tripleseat](https://support.tripleseat.com/hc/en-us/articles/360002146094-Tripleseat-Webhooks))
+    ///
+    /// # Evidence
+    ///
+    /// **Second-hand**: `json-schema/tripleseat-webhooks-webhook-headers-schema.json` in
+    /// api-evangelist/tripleseat has the header, the algorithm and the body as signed content. It does
+    /// not name the encoding; a list of providers says hexadecimal.
+    Tripleseat() = Scheme::hmac_sha256("x-signature")
+        .provider("tripleseat");
+
     /// The delivery ID is `event_id` in the body.
     ///
     /// # Secret

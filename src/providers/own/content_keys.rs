@@ -54,6 +54,8 @@ pub(crate) enum Key {
     Mac(Mac),
     /// A plain hash of the content and the secret behind it, which is no MAC.
     HashBefore(SecretHash),
+    /// A plain hash of the content's parts and the secret, sorted by their bytes.
+    HashSorted(SecretHash),
 }
 
 impl Key {
@@ -67,6 +69,10 @@ impl Key {
             Self::HashBefore(mut hash) => {
                 content.iter().for_each(|part| hash.update(part));
                 hash.update_with_secret();
+                hash.finalize()
+            }
+            Self::HashSorted(mut hash) => {
+                hash.update_sorted(content);
                 hash.finalize()
             }
         }

@@ -27,6 +27,7 @@ macro_rules! types {
     };
 }
 
+pub use crate::providers::own::encrypted_callback::CallbackState;
 #[cfg(feature = "jwt")]
 pub use crate::providers::own::jwt::verifier::JwtState;
 
@@ -38,9 +39,12 @@ types! {
     azure_event_grid::AzureEventGrid search ["azure", "eventgrid"],
     basic_auth::BasicAuth search ["basic"],
     braintree::Braintree,
+    #[cfg(feature = "asymmetric")]
+    pinned_keys_timed::Bridge search ["bridge.xyz"],
     basic_auth::Brevo,
     basic_auth::Chargebee,
     contentful::Contentful,
+    dingtalk::DingTalk,
     #[cfg(feature = "asymmetric")]
     discord::Discord,
     dropbox_sign::DropboxSign also ["HelloSign"],
@@ -57,6 +61,8 @@ types! {
     pinned_keys::HighLevel also ["GoHighLevel", "LeadConnector"],
     hubspot::HubSpot with HubSpotState,
     hygraph::Hygraph with HygraphState also ["GraphCMS"],
+    #[cfg(feature = "asymmetric")]
+    pinned_keys_timed::IntegratedFinance,
     body_token::LiveChat,
     #[cfg(feature = "jwt")]
     jwt/livekit::LiveKit,
@@ -81,6 +87,7 @@ types! {
     jwt/monday::Monday,
     #[cfg(feature = "jwt")]
     jwt/netlify::Netlify,
+    nmi_gateway::NmiGateway search ["network merchants"],
     persona::Persona with PersonaState,
     plivo::Plivo,
     #[cfg(feature = "asymmetric")]
@@ -107,8 +114,12 @@ types! {
     vonage_sms::VonageSms search ["vonage"],
     webex_contact_center::WebexContactCenter search ["cisco"],
     websub::WebSub search ["pubsubhubbub"],
+    #[cfg(feature = "xml")]
+    wechat::WeChat also ["Weixin"],
     #[cfg(feature = "asymmetric")]
-    pinned_keys::WeChatPay also ["Weixin Pay"],
+    pinned_keys_timed::WeChatPay also ["Weixin Pay"],
+    #[cfg(feature = "xml")]
+    wecom::WeCom also ["WeChat Work", "WeChat Enterprise"] search ["work weixin"],
     #[cfg(feature = "asymmetric")]
     wise::Wise,
     keyring::Worldline search ["ingenico"],

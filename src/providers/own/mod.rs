@@ -10,9 +10,11 @@ pub(crate) mod body_token;
 pub(crate) mod braintree;
 pub(crate) mod content_keys;
 pub(crate) mod contentful;
+pub(crate) mod dingtalk;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod discord;
 pub(crate) mod dropbox_sign;
+pub(crate) mod encrypted_callback;
 pub(crate) mod flutterwave;
 pub(crate) mod form_signature;
 pub(crate) mod gitlab;
@@ -31,9 +33,12 @@ pub(crate) mod microsoft_graph;
 pub(crate) mod midtrans;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart;
+pub(crate) mod nmi_gateway;
 pub(crate) mod persona;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod pinned_keys;
+#[cfg(feature = "asymmetric")]
+mod pinned_keys_timed;
 pub(crate) mod plivo;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod sendgrid;
@@ -57,6 +62,10 @@ pub(crate) mod vonage_sms;
 pub(crate) mod vonage_sms_sign;
 pub(crate) mod webex_contact_center;
 pub(crate) mod websub;
+#[cfg(feature = "xml")]
+pub(crate) mod wechat;
+#[cfg(feature = "xml")]
+pub(crate) mod wecom;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod wise;
 pub(crate) mod worldpay;

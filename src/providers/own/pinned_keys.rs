@@ -3,17 +3,12 @@
 use crate::{
     crypto::public_key::PublicKey,
     error::ConfigError,
-    parse::{encoding::Encoding, timestamp::TimestampFormat},
+    parse::encoding::Encoding,
     providers::{
         macros::{registered, scheme_methods, sign_as},
         policy::{DeliveryPolicy, MINUTE},
     },
-    scheme::{
-        component::{Component, TimestampSource},
-        declaration::Scheme,
-        state::SchemeState,
-        verifier::SchemeVerifier,
-    },
+    scheme::{declaration::Scheme, state::SchemeState, verifier::SchemeVerifier},
     verifier::{delegate::delegate_verifier, verifier::Verifier},
 };
 
@@ -51,6 +46,7 @@ macro_rules! pinned_keys {
         sign_as!($name, self => &self.0);
     )*};
 }
+pub(crate) use pinned_keys;
 
 pinned_keys! {
     /// Freshchat webhooks: RSA of the body.
@@ -251,55 +247,6 @@ pinned_keys! {
     TokenIo = "token_io" as "Token.io":
         Scheme::ed25519("token-signature").encoding(Encoding::Base64Url),
         DeliveryPolicy::UNKNOWN;
-
-    /// WeChat Pay notifications (API v3): RSA of time, nonce and body.
-    ///
-    /// ```no_run
-    /// use tower_webhook::{PublicKey, SignatureLayer, providers::WeChatPay};
-    ///
-    /// let key = PublicKey::from_pem(&std::fs::read_to_string("pub_key.pem")?)?;
-    /// let layer = SignatureLayer::new(WeChatPay::new(key)?);
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// | property | value |
-    /// |---|---|
-    /// | header | `wechatpay-signature: <base64>`, `wechatpay-timestamp: <seconds>`, `wechatpay-nonce` |
-    /// | algorithm | RSA PKCS#1 v1.5 with SHA-256; the key is WeChat Pay's public key, [`PublicKey::from_pem`](crate::PublicKey::from_pem) |
-    /// | signed content | `<time>\n<nonce>\n<body>\n` |
-    /// | tolerance | 5 minutes both ways |
-    /// | delivery ID | none that is signed alone; the nonce is signed |
-    /// | challenge | none |
-    ///
-    /// - `Wechatpay-Serial` names the key: the ID of WeChat Pay's public key, or the serial number of
-    ///   a platform certificate. This type tries all of its keys instead. **You pin them**: this type
-    ///   fetches nothing. While certificates change, pass the keys of both.
-    /// - Extract the key of a platform certificate with `openssl x509 -pubkey -noout`.
-    /// - **The field `resource` of the body is encrypted.** The handler decrypts it, with AES-256-GCM
-    ///   and your API v3 key. This type checks only the signature.
-    /// - WeChat Pay signs for all merchants with a platform's key. Decryption with your API v3 key
-    ///   shows that the notification is yours.
-    ///
-    /// # Evidence
-    ///
-    /// Vendor's source: `core/auth/validators/wechat_pay_validator.go` and `core/consts/const.go` in
-    /// wechatpay-apiv3/wechatpay-go @6dbd7ce.
-    WeChatPay = "wechat_pay" as "WeChat Pay", timed:
-        Scheme::rsa_pkcs1_sha256("wechatpay-signature")
-            .encoding(Encoding::Base64)
-            .unique_content()
-            .signed_content(&[
-                Component::Time,
-                Component::Literal("\n"),
-                Component::Header("wechatpay-nonce"),
-                Component::Literal("\n"),
-                Component::Body,
-                Component::Literal("\n"),
-            ])
-            .time(TimestampSource::Header("wechatpay-timestamp"), TimestampFormat::UnixSeconds),
-        DeliveryPolicy::UNKNOWN
-            .unknown_retries()
-            .window(5 * MINUTE, "https://github.com/wechatpay-apiv3/wechatpay-go/blob/6dbd7ce2ec5967ac2de5fa053479b411967b9c29/core/consts/const.go");
 }
 
 impl HighLevel {

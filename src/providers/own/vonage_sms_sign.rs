@@ -9,6 +9,7 @@ use crate::{
     providers::own::vonage_sms::{Place, SIGNATURE, Signed, TIME, VonageSms},
     sign::{
         json::{quoted, with_member},
+        query,
         sign::{Sign, Signing},
     },
 };
@@ -42,17 +43,13 @@ impl Sign for VonageSms {
             }
             return Ok(Some(body.into()));
         }
-        let added: Vec<_> = added.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let added = added.join("&");
-        if place == Place::Form {
-            let and: &[u8] = if body.is_empty() { b"" } else { b"&" };
-            body.extend([and, added.as_bytes()].concat());
-            return Ok(Some(body.into()));
+        if place == Place::Query {
+            query::put(head, &added)?;
+            return Ok(None);
         }
-        let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
-        let and = if query.is_empty() { "" } else { "&" };
-        let uri = format!("{path}?{query}{and}{added}").parse();
-        head.uri = uri.map_err(|_| Rejection::malformed_in(Field::Url))?;
-        Ok(None)
+        let added: Vec<_> = added.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let and: &[u8] = if body.is_empty() { b"" } else { b"&" };
+        body.extend([and, added.join("&").as_bytes()].concat());
+        Ok(Some(body.into()))
     }
 }

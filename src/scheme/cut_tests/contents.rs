@@ -8,6 +8,7 @@ const LINE: Component = Component::Literal("\n");
 const HEADER: Component = Component::Header("x-nonce");
 const RAW: Component = Component::BodySha256(DigestEncoding::Raw);
 const HEX: Component = Component::BodySha256(DigestEncoding::Hex);
+const SHA512: Component = Component::BodySha512(DigestEncoding::Base64);
 pub(super) const CONTENTS: &[&[Component]] = &[
     &[Component::Url, Component::Body],
     &[Component::Body, Component::Url],
@@ -52,6 +53,7 @@ pub(super) const CONTENTS: &[&[Component]] = &[
     &[Component::Query, Component::Time, Component::Body],
     &[Component::Path, Component::Body, Component::Host],
     &[Component::Time, DOT, RAW],
+    &[SHA512, DOT, Component::Id, DOT, Component::Time],
     &[HEADER, RAW],
     &[RAW, HEADER],
     &[Component::Url, RAW, DOT, Component::Id],

@@ -29,6 +29,7 @@ fn table_covers_every_provider_beyond_a_scheme() {
         "Contentful",
         "Datadog",
         "Deepgram",
+        "DingTalk",
         "DropboxSign",
         "Figma",
         "Flutterwave",
@@ -46,6 +47,7 @@ fn table_covers_every_provider_beyond_a_scheme() {
         "Midtrans",
         "Monday",
         "Netlify",
+        "NmiGateway",
         "Okta",
         "Plivo",
         "Postmark",
@@ -55,6 +57,8 @@ fn table_covers_every_provider_beyond_a_scheme() {
         "VMwareWorkspaceOne",
         "Vonage",
         "VonageSms",
+        "WeChat",
+        "WeCom",
         "Xendit",
     ];
     let own = providers::all().filter(|provider| provider.scheme().is_none());

@@ -38,6 +38,9 @@ const DROPBOX_SIGN: &str =
     r#"{"event":{"event_time":"1700000000","event_type":"signature_request_sent"}}"#;
 const MIDTRANS: &str = r#"{"order_id":"order-1","status_code":"200","gross_amount":"15000.00"}"#;
 
+const DINGTALK: &str = r#"{"encrypt":"QUFBQUFBQUFBQUFBQUFBQQ=="}"#;
+const WECOM: &str = "<xml><Encrypt><![CDATA[QUFBQUFBQUFBQUFBQUFBQQ==]]></Encrypt></xml>";
+
 /// Providers whose proof is in the body, each with a body to sign.
 const IN_BODY: [(&str, &str); 8] = [
     ("adyen", ADYEN),
@@ -58,6 +61,7 @@ fn is_in_body(name: &str) -> bool {
 fn media_type(name: &str) -> &'static str {
     match name {
         "braintree" | "mandrill" | "plivo" => FORM_TYPE,
+        "wechat" | "wecom" => "text/xml",
         _ => "application/json",
     }
 }
@@ -96,6 +100,12 @@ fn form(body: &'static str) -> Request<Bytes> {
 /// Returns `true` if the proof is in the body.
 fn has_proof_in_body(name: &str) -> bool {
     is_in_body(name) || name.starts_with("vonage_sms")
+}
+
+/// Returns `true` if other tests have the trials of the provider: `callbacks.rs` those of
+/// encrypted messages.
+fn is_tried_elsewhere(name: &str) -> bool {
+    has_proof_in_body(name) || ["dingtalk", "wechat", "wecom"].contains(&name)
 }
 
 /// A provider, and a request that it has signed.
@@ -185,6 +195,10 @@ fn a_provider_that_is_named_signs_what_it_verifies() {
             }
             "mandrill" => [EVENTS, "mandrill_events=[]"],
             "plivo" => [FORM, "Body=hi"],
+            "dingtalk" => [DINGTALK, r#"{"encrypt":"QUFBQUFBQUFBQUFBQUFBQg==","a":1}"#],
+            "wechat" | "wecom" => {
+                [WECOM, "<xml><a>b</a><Encrypt>QUFBQUFBQUFBQUFBQUFBQg==</Encrypt></xml>"]
+            }
             "microsoft_graph" => [r#"{"value":[{}]}"#, r#"{"value":[{"id":"1"},{"id":"2"}]}"#],
             name if name.starts_with("vonage_sms") => ["{}", r#"{"text":"a"}"#],
             _ => [BODY, r#"{"id":"evt_2","webhookTimestamp":1700000000000}"#],
@@ -278,7 +292,7 @@ impl Trial {
         let own = verifier(provider, KEY, NOW);
         match provider.name() {
             // See the trials of their own.
-            name if has_proof_in_body(name) => vec![],
+            name if is_tried_elsewhere(name) => vec![],
             "twilio" => {
                 let ways = [("form", form(FORM)), ("JSON", request(BODY))];
                 let trials = ways.map(|(way, request)| {
@@ -392,7 +406,7 @@ fn signed_request_of_each_provider_is_accepted() {
         // `tests/it/scheme/places.rs` tests signatures in the query.
         assert!(!trial.headers().is_empty() || name == "pandadoc", "{name}");
     }
-    let elsewhere = all().filter(|provider| has_proof_in_body(provider.name())).count();
+    let elsewhere = all().filter(|provider| is_tried_elsewhere(provider.name())).count();
     let all = all().count();
     eprintln!("{all} providers in {} ways", trials.len());
     assert_eq!(trials.len(), all + 1 - elsewhere, "Twilio signs in two ways");

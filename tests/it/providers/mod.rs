@@ -4,6 +4,7 @@
 pub(crate) mod attacks;
 #[cfg(feature = "sign")]
 pub(crate) mod body_signatures;
+pub(crate) mod callbacks;
 pub(crate) mod canonical;
 pub(crate) mod challenges;
 #[cfg(feature = "sign")]

@@ -37,11 +37,13 @@ impl Catalogue {
 }
 
 /// Those that are there with the feature `asymmetric`.
-pub(crate) const ASYMMETRIC: [&str; 11] = [
+pub(crate) const ASYMMETRIC: [&str; 13] = [
+    "bridge",
     "discord",
     "freshchat",
     "github_secret_scanning",
     "highlevel",
+    "integrated_finance",
     "postal",
     "sendgrid",
     "standard_webhooks_v1a",
@@ -66,12 +68,16 @@ const JWT: [&str; 8] = [
 /// Those that are there with the feature `md5`.
 const MD5: [&str; 2] = ["vonage_sms", "vonage_sms_hmac_md5"];
 
+/// Those that are there with the feature `xml`.
+const XML: [&str; 2] = ["wechat", "wecom"];
+
 /// Returns the feature that a provider needs and this build does not have.
 fn missing_feature(id: &str) -> Option<&'static str> {
     let needs = [
         ("asymmetric", cfg!(feature = "asymmetric"), &ASYMMETRIC[..]),
         ("jwt", cfg!(feature = "jwt"), &JWT[..]),
         ("md5", cfg!(feature = "md5"), &MD5[..]),
+        ("xml", cfg!(feature = "xml"), &XML[..]),
     ];
     let is_missing = |(_, is_on, ids): &&(&str, bool, &[&str])| !is_on && ids.contains(&id);
     needs.iter().find(is_missing).map(|(feature, ..)| *feature)
@@ -94,7 +100,7 @@ fn every_id_of_the_catalogue_is_found() {
     assert!(missing.is_empty(), "{missing:?}");
     let all = providers::all().count();
     eprintln!("{all} providers; {} ids of the catalogue", catalogue.declarable.len());
-    for id in ASYMMETRIC.into_iter().chain(JWT).chain(MD5) {
+    for id in ASYMMETRIC.into_iter().chain(JWT).chain(MD5).chain(XML) {
         match (providers::by_name(id), missing_feature(id)) {
             (Ok(_), missing) => assert_eq!(missing, None, "{id}"),
             (Err(unknown), missing) => {

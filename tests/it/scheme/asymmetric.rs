@@ -16,8 +16,8 @@ use tower_webhook::{
     Verifier,
     layer::ResponseBody,
     providers::{
-        self, CredentialKind, Discord, Freshchat, GitHubSecretScanning, HighLevel, Postal,
-        SendGrid, StandardWebhooks, Telnyx, TokenIo, WeChatPay, Wise,
+        self, Bridge, CredentialKind, Discord, Freshchat, GitHubSecretScanning, HighLevel,
+        IntegratedFinance, Postal, SendGrid, StandardWebhooks, Telnyx, TokenIo, WeChatPay, Wise,
     },
     scheme::{Component, Encoding, SchemeVerifier, SignatureFormat, Tolerance},
     verifier::any_of,
@@ -118,7 +118,7 @@ impl Vector {
         for vector in Self::all().into_iter().filter(|vector| vector.valid) {
             by_provider.entry(vector.provider.clone()).or_insert(vector);
         }
-        assert_eq!(by_provider.len(), 12);
+        assert_eq!(by_provider.len(), 14);
         by_provider.into_values().collect()
     }
 
@@ -130,7 +130,7 @@ impl Vector {
         let text = &*self.secret;
         let key = match &*self.provider {
             "discord" => PublicKey::from_hex(text),
-            "telnyx" | "token_io" => PublicKey::from_base64(text),
+            "integrated_finance" | "telnyx" | "token_io" => PublicKey::from_base64(text),
             "standard_webhooks_v1a" => PublicKey::from_whpk(text),
             "wise" => PublicKey::from_pem(text),
             _ => PublicKey::from_spki_base64(text),
@@ -148,6 +148,10 @@ impl Vector {
             }
             "telnyx" => Any::Telnyx(Telnyx::new(key)?.clock(now)),
             "wise" => Any::Wise(Wise::new(key)?),
+            "bridge" => Any::Scheme(Bridge::SCHEME.verifier(key)?.clock(now)),
+            "integrated_finance" => {
+                Any::Scheme(IntegratedFinance::SCHEME.verifier(key)?.clock(now))
+            }
             "freshchat" => Any::Scheme(Freshchat::SCHEME.verifier(key)?.clock(now)),
             "github_secret_scanning" => {
                 Any::Scheme(GitHubSecretScanning::SCHEME.verifier(key)?.clock(now))
@@ -210,6 +214,7 @@ impl Vector {
                 .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
                 .collect(),
             "token_io" => URL_SAFE_NO_PAD.decode(text).unwrap(),
+            "bridge" => STANDARD.decode(text.split_once("v0=").unwrap().1).unwrap(),
             _ => STANDARD.decode(text.strip_prefix("v1a,").unwrap_or(text)).unwrap(),
         }
     }
@@ -219,6 +224,11 @@ impl Vector {
             "discord" => hex(signature),
             "token_io" => URL_SAFE_NO_PAD.encode(signature),
             "standard_webhooks_v1a" => format!("v1a,{}", STANDARD.encode(signature)),
+            "bridge" => {
+                let text = &self.headers[self.signature_header()];
+                let (time, _) = text.split_once("v0=").unwrap();
+                format!("{time}v0={}", STANDARD.encode(signature))
+            }
             _ => STANDARD.encode(signature),
         };
         self.with_signature_text(text)
@@ -284,16 +294,19 @@ fn what_was_proven_is_told() {
         };
         assert_eq!(verified.provider(), provider, "{name}");
         assert_eq!(verified.key_index(), 0, "{name}");
-        let has_time = vector.headers.keys().any(|name| name.to_lowercase().ends_with("timestamp"));
+        let is_time = |name: &String| name.to_lowercase().ends_with("timestamp");
+        let has_time = vector.headers.keys().any(is_time) || provider == "bridge";
         assert_eq!(verified.signed_at().is_some(), has_time, "{name}");
         let id = verified.delivery_id().map(|id| id.to_str().unwrap());
         let expected = match provider {
             "standard_webhooks" => Some("msg_p5jXN8AQM9LWM0D4loKWxJek"),
+            "integrated_finance" => Some("e-1"),
             "wise" => Some("d-1"),
             _ => None,
         };
         assert_eq!(id, expected, "{name}");
-        assert_eq!(verified.delivery_id_is_signed(), provider == "standard_webhooks", "{name}");
+        let is_signed = ["integrated_finance", "standard_webhooks"].contains(&provider);
+        assert_eq!(verified.delivery_id_is_signed(), is_signed, "{name}");
     }
 }
 
@@ -370,8 +383,12 @@ async fn a_head_that_can_be_refused_costs_no_body() {
     for vector in Vector::genuine() {
         let status = vector.verifier();
         let status = each!(status, verifier => verifier.defaults().status());
-        let is_discord = vector.provider == "discord";
-        assert_eq!(status == StatusCode::UNAUTHORIZED, is_discord, "{}", vector.name());
+        let expected = match &*vector.provider {
+            "bridge" => StatusCode::BAD_REQUEST,
+            "discord" => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::FORBIDDEN,
+        };
+        assert_eq!(status, expected, "{}", vector.name());
         let header = vector.signature_header();
         let text = vector.headers[header].clone();
         for (name, kind, value) in [

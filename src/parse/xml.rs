@@ -1,0 +1,132 @@
+//! Strict reader of a flat XML document.
+
+use quick_xml::{
+    events::{BytesStart, Event},
+    reader::Reader,
+};
+
+/// Problem with a document.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    Malformed,
+    Missing,
+    Repeated,
+}
+
+/// Returns the text of the only element with this name.
+///
+/// The document must be a root element with elements of text in it, and nothing more. All parsers
+/// read such a document alike: comments, entities, attributes and further levels are rejected.
+pub(crate) fn only(document: &[u8], root: &str, name: &str) -> Result<String, Flaw> {
+    let text = std::str::from_utf8(document).map_err(|_| Flaw::Malformed)?;
+    let mut reader = Reader::from_str(text);
+    reader.config_mut().check_end_names = true;
+    let (mut depth, mut is_inside, mut is_over) = (0_u8, false, false);
+    let mut found: Option<String> = None;
+    loop {
+        match reader.read_event().map_err(|_| Flaw::Malformed)? {
+            Event::Start(start) => {
+                let element = plain_name(&start)?;
+                match depth {
+                    0 if !is_over && element == root => {}
+                    1 if element == name => {
+                        if found.replace(String::new()).is_some() {
+                            return Err(Flaw::Repeated);
+                        }
+                        is_inside = true;
+                    }
+                    1 => {}
+                    _ => return Err(Flaw::Malformed),
+                }
+                depth += 1;
+            }
+            Event::End(_) => {
+                depth = depth.checked_sub(1).ok_or(Flaw::Malformed)?;
+                is_inside = false;
+                is_over = depth == 0;
+            }
+            Event::Empty(start) if depth == 1 && plain_name(&start)? != name => {}
+            Event::Text(text) if depth < 2 && text.trim_ascii().is_empty() => {}
+            Event::Text(text) if depth == 2 => keep(&mut found, is_inside, &text),
+            Event::CData(text) if depth == 2 => keep(&mut found, is_inside, &text),
+            Event::Decl(_) if depth == 0 && !is_over => {}
+            Event::Eof if is_over => return found.ok_or(Flaw::Missing),
+            _ => return Err(Flaw::Malformed),
+        }
+    }
+}
+
+/// Returns the name of an element without attributes and without a prefix.
+fn plain_name<'a>(start: &'a BytesStart<'_>) -> Result<&'a str, Flaw> {
+    let name = start.name().into_inner();
+    let is_plain = !name.contains(':') && start.attributes_raw().trim_ascii().is_empty();
+    if is_plain { Ok(name) } else { Err(Flaw::Malformed) }
+}
+
+/// Adds a text to the element that is looked for.
+fn keep(found: &mut Option<String>, is_inside: bool, text: &str) {
+    if let Some(found) = found.as_mut().filter(|_| is_inside) {
+        found.push_str(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_flat_document_is_read() {
+        let read = |document: &str| only(document.as_bytes(), "xml", "E");
+        for document in [
+            "<xml><E>a</E></xml>",
+            "<xml><E><![CDATA[a]]></E></xml>",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<xml>\n <B/>\n<E >a</E >\n</xml>\n",
+            "<xml><B><![CDATA[<E>b</E>]]></B><E>a</E><C>c</C></xml>",
+        ] {
+            assert_eq!(read(document), Ok("a".to_owned()), "{document}");
+        }
+        for (document, flaw) in [
+            ("<xml></xml>", Flaw::Missing),
+            ("<xml><e>a</e></xml>", Flaw::Missing),
+            ("<xml><E>a</E><E>b</E></xml>", Flaw::Repeated),
+            ("<xml><E>a</E><B/><E>a</E></xml>", Flaw::Repeated),
+        ] {
+            assert_eq!(read(document), Err(flaw), "{document}");
+        }
+        for document in [
+            "",
+            "E",
+            "<xml>",
+            "<xml><E>a</xml>",
+            "<xml><E>a</B></xml>",
+            "<xml><E>a</E></xml><xml><E>b</E></xml>",
+            "<xml><E>a</E></xml><E>b</E>",
+            "<xml><E>a</E></xml>b",
+            "<XML><E>a</E></XML>",
+            "<other><E>a</E></other>",
+            "<xml><E>a</E>b</xml>",
+            "<xml><E>a</E><![CDATA[b]]></xml>",
+            "<xml><E a=\"b\">a</E></xml>",
+            "<xml a=\"b\"><E>a</E></xml>",
+            "<xml xmlns=\"a\"><E>a</E></xml>",
+            "<xml><a:E>b</a:E><E>a</E></xml>",
+            "<xml><E/></xml>",
+            "<xml><B a=\"b\"/><E>a</E></xml>",
+            "<xml><E>a<!-- b --></E></xml>",
+            "<xml><!-- <E>b</E> --><E>a</E></xml>",
+            "<!-- a --><xml><E>a</E></xml>",
+            "<xml><E>&#97;</E></xml>",
+            "<xml><B>&b;</B><E>a</E></xml>",
+            "<!DOCTYPE xml [<!ENTITY b \"c\">]><xml><E>a</E></xml>",
+            "<xml><?b c?><E>a</E></xml>",
+            "<xml><B><E>b</E></B><E>a</E></xml>",
+            "<xml><E><B>b</B>a</E></xml>",
+            "<xml><E>a</E></xml><?xml version=\"1.0\"?>",
+            "<xml><?xml version=\"1.0\"?><E>a</E></xml>",
+            "<xml><E><![CDATA[a</E></xml>",
+        ] {
+            assert_eq!(read(document), Err(Flaw::Malformed), "{document}");
+        }
+        assert_eq!(only(b"<xml><E>\xff</E></xml>", "xml", "E"), Err(Flaw::Malformed));
+    }
+}
