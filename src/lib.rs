@@ -106,13 +106,13 @@
 //! | `delivery-log-postgres` | the same in PostgreSQL, via `sqlx`, with TLS via `rustls` |
 //! | `explain` | the [cause of a rejection](explain), in the log of each layer, and in saved requests |
 //! | `jwt` | senders that sign with a JSON Web Token under a secret, such as LiveKit and Vonage, by `jsonwebtoken` |
-//! | `xml` | `WeChat` and `WeCom`, which send XML |
 //! | `md5` | the MD5 methods of [`VonageSms`](providers::VonageSms), for accounts that sign with nothing else |
 //! | `metrics` | [`MetricsObserver`](observe::MetricsObserver), for the `metrics` facade |
 //! | `multipart` | Mailgun messages with attachments and Dropbox Sign callbacks, by `multer` |
 //! | `replay-redis` | [`RedisStore`](replay::RedisStore), for several processes |
 //! | `sign` | signs requests as the providers do, for tests |
 //! | `tenants` | [lookups of tenants' secrets](tenants) with a cache |
+//! | `xml` | senders of XML: `WeChat` and `WeCom`, by `quick-xml` |
 //!
 #![forbid(unsafe_code)]
 #![warn(clippy::too_many_lines)]

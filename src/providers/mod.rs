@@ -9,9 +9,9 @@
 //! request can be sent again at any time: use [replay protection](crate::replay). Types with
 //! "nothing" prove the sender and not the body: anyone who sees one request can send any other.
 //!
-//! The feature `asymmetric` adds the types that verify with a public key: `Discord`, `Freshchat`,
-//! `GitHubSecretScanning`, `HighLevel`, `Postal`, `SendGrid`, `Telnyx`, `TokenIo`, `WeChatPay` and
-//! `Wise`.
+//! The feature `asymmetric` adds the types that verify with a public key: `Bridge`, `Discord`,
+//! `Freshchat`, `GitHubSecretScanning`, `HighLevel`, `IntegratedFinance`, `Postal`, `SendGrid`, `Telnyx`,
+//! `TokenIo`, `WeChatPay` and `Wise`.
 //!
 //! Each type's page has an example, where the secret is found, and the source of its facts. The
 //! same types are in modules by subject, for example [`payments`]. For providers that are missing,

@@ -102,7 +102,7 @@ fn moved_ends_leave_no_other_message() {
 
 /// Anyone can compute the hash of a longer text: its padding is not in the alphabets.
 #[test]
-fn parts_have_no_other_characters_than_the_vendor_sends() {
+fn parts_have_only_the_characters_of_the_vendor() {
     let message = message(1);
     let long = "1".repeat(33);
     for (time, nonce, message, why) in [
