@@ -9,7 +9,7 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::{outcome::rejection::Rejection, parse::encoding::MAX_TAG};
+use crate::{error::MAX_SECRETS, outcome::rejection::Rejection, parse::encoding::MAX_TAG};
 
 /// Algorithm of a signature.
 ///
@@ -257,5 +257,35 @@ impl KeyMatch {
         } else {
             Err(Rejection::mismatch().with_secrets_tried(self.tried))
         }
+    }
+}
+
+/// The result of trying several keys with several signatures. Every tag is compared with every
+/// signature.
+pub(crate) struct KeyMatches {
+    of_keys: [Choice; MAX_SECRETS],
+    count: usize,
+}
+
+impl KeyMatches {
+    /// Creates the result for so many keys, of which none has matched yet.
+    pub(crate) fn of_keys(count: usize) -> Self {
+        Self { of_keys: [Choice::from(0); MAX_SECRETS], count }
+    }
+
+    /// Compares a signature with the tags of all keys.
+    pub(crate) fn add(&mut self, tags: &[Tag], signature: &[u8]) {
+        for (is_match, tag) in self.of_keys.iter_mut().zip(tags) {
+            *is_match |= tag.matches(signature);
+        }
+    }
+
+    /// Returns the same as [`KeyMatch::accepted`].
+    pub(crate) fn accepted(self) -> Result<usize, Rejection> {
+        let mut matched = KeyMatch::new();
+        for (index, is_match) in self.of_keys.into_iter().take(self.count).enumerate() {
+            matched.add(index, is_match);
+        }
+        matched.accepted()
     }
 }

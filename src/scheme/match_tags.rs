@@ -3,11 +3,9 @@
 use std::{iter, mem};
 
 use http::request::Parts;
-use subtle::Choice;
 
 use crate::{
-    crypto::mac::{KeyMatch, Mac, Tag},
-    error::MAX_SECRETS,
+    crypto::mac::{KeyMatch, KeyMatches, Mac, Tag},
     outcome::rejection::Rejection,
     scheme::{
         candidates::Received,
@@ -64,20 +62,14 @@ impl Inner {
         head: &Parts,
         oldest: &mut Tag,
     ) -> Result<usize, Rejection> {
-        let mut matches = [Choice::from(0); MAX_SECRETS];
+        let mut matches = KeyMatches::of_keys(tags.len());
         self.scheme.each_candidate(head, &mut |candidate| {
             if let Some(candidate) = candidate {
-                for (is_match, tag) in matches.iter_mut().zip(tags) {
-                    *is_match |= tag.matches(candidate);
-                }
+                matches.add(tags, candidate);
             }
             Ok(())
         })?;
-        let mut matched = KeyMatch::new();
-        for (index, is_match) in matches.into_iter().take(tags.len()).enumerate() {
-            matched.add(index, is_match);
-        }
         *oldest = tags.last().copied().unwrap_or(Tag::empty());
-        matched.accepted()
+        matches.accepted()
     }
 }

@@ -1,13 +1,10 @@
 //! Verification of signatures outside of headers.
 
-use subtle::Choice;
-
 use crate::{
     crypto::{
-        mac::{KeyMatch, Mac},
+        mac::{KeyMatches, Mac},
         secrets::{IntoSecrets, each},
     },
-    error::MAX_SECRETS,
     outcome::{kind::RejectionKind, rejection::Rejection},
     parse::encoding::MAX_TAG,
     scheme::{declaration::Scheme, signature_format::MAX_CANDIDATES, verifier::NO_HMAC},
@@ -56,7 +53,7 @@ impl Scheme {
         })?;
         let mut buffer = [0; MAX_TAG];
         let candidate = &mut buffer[..self.algorithm.tag_len()];
-        let mut matches = [Choice::from(0); MAX_SECRETS];
+        let mut matches = KeyMatches::of_keys(tags.len());
         let (mut count, mut is_readable) = (0, false);
         self.signature_format.read(signature.as_ref(), |text| {
             count += 1;
@@ -65,19 +62,13 @@ impl Scheme {
             }
             if self.encoding.decode(text, candidate).is_some() {
                 is_readable = true;
-                for (is_match, tag) in matches.iter_mut().zip(&tags) {
-                    *is_match |= tag.matches(candidate);
-                }
+                matches.add(&tags, candidate);
             }
             Ok(())
         })?;
         if !is_readable {
             return Err(Rejection::new(RejectionKind::Malformed));
         }
-        let mut matched = KeyMatch::new();
-        for (index, is_match) in matches.into_iter().take(tags.len()).enumerate() {
-            matched.add(index, is_match);
-        }
-        matched.accepted()
+        matches.accepted()
     }
 }

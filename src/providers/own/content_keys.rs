@@ -3,11 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use http::request::Parts;
-use subtle::Choice;
 
 use crate::{
     crypto::{
-        mac::{Algorithm, KeyMatch, Mac, Tag},
+        mac::{Algorithm, KeyMatches, Mac, Tag},
         secret::Secret,
         secret_hash::SecretHash,
         secrets::IntoSecrets,
@@ -129,22 +128,16 @@ impl ContentKeys {
         contents: &[&[&[u8]]],
         signatures: &[Tag],
     ) -> Result<Verified, Rejection> {
-        let mut matches = vec![Choice::from(0); self.0.keys.len()];
+        let mut matches = KeyMatches::of_keys(self.0.keys.len());
         let mut oldest = None;
         for content in contents {
             let tags = self.tags(content);
-            for (is_match, tag) in matches.iter_mut().zip(&tags) {
-                for signature in signatures {
-                    *is_match |= tag.matches(signature.as_bytes());
-                }
+            for signature in signatures {
+                matches.add(&tags, signature.as_bytes());
             }
             oldest = tags.last().copied();
         }
-        let mut matched = KeyMatch::new();
-        for (index, is_match) in matches.into_iter().enumerate() {
-            matched.add(index, is_match);
-        }
-        let verified = Verified::new(self.0.provider).with_key_index(matched.accepted()?);
+        let verified = Verified::new(self.0.provider).with_key_index(matches.accepted()?);
         Ok(match oldest {
             // A rotation does not change the tag under the oldest secret.
             Some(oldest) => verified.with_replay_material(oldest.as_bytes()),

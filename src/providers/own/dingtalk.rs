@@ -1,7 +1,6 @@
 //! DingTalk event callbacks.
 
 use bytes::Bytes;
-use http::request::Parts;
 
 use crate::{
     crypto::secrets::IntoSecrets,

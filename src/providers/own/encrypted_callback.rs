@@ -40,6 +40,9 @@ const MAX_NONCE: usize = 32;
 /// Length of a block of the cipher, AES, in bytes.
 const BLOCK: usize = 16;
 
+/// The field of an encrypted message, and the message.
+pub(crate) type Message = (Field, String);
+
 /// The callback of a provider.
 pub(crate) struct Rules {
     pub(crate) provider: &'static str,
@@ -47,8 +50,7 @@ pub(crate) struct Rules {
     pub(crate) signatures: &'static [&'static str],
     /// The forms of the time, and their numbers of digits.
     pub(crate) times: &'static [(TimestampFormat, usize)],
-    /// Returns the field of the encrypted message, and the message.
-    pub(crate) message: fn(&Parts, &[u8]) -> Result<(Field, String), Rejection>,
+    pub(crate) message: fn(&Parts, &[u8]) -> Result<Message, Rejection>,
 }
 
 impl Rules {
@@ -262,7 +264,7 @@ macro_rules! encrypted_callback {
             /// message.
             fn sign(
                 &self,
-                head: &mut Parts,
+                head: &mut http::request::Parts,
                 body: &[u8],
                 with: &crate::sign::sign::Signing<'_>,
             ) -> Result<Option<Bytes>, Rejection> {

@@ -16,7 +16,7 @@ use crate::{
     providers::{
         macros::registered,
         own::encrypted_callback::{
-            CallbackState, EncryptedCallback, Rules, encrypted_callback, only, query,
+            CallbackState, EncryptedCallback, Message, Rules, encrypted_callback, only, query,
         },
         policy::DeliveryPolicy,
     },
@@ -103,7 +103,7 @@ static RULES: Rules = Rules {
 };
 
 /// Returns the encrypted message of an XML body.
-pub(crate) fn of_body(head: &Parts, body: &[u8]) -> Result<(Field, String), Rejection> {
+pub(crate) fn of_body(head: &Parts, body: &[u8]) -> Result<Message, Rejection> {
     if head.method != Method::POST {
         return Err(Rejection::malformed_in(Field::Method));
     }

@@ -77,7 +77,7 @@ fn moved_ends_leave_no_other_message() {
             let tag = sorted_sha1(token, &[time, nonce, &message]);
             let genuine = judge(token, &tag, [time, nonce, &message]).unwrap();
             assert_eq!(genuine.valid_for(), None, "the time can be exchanged");
-            let mut all = vec![time, nonce, &message, token];
+            let mut all = [time, nonce, &message, token];
             all.sort_unstable();
             let joined = all.concat();
             let at = all.iter().take_while(|part| **part != token).map(|part| part.len()).sum();
