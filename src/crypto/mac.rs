@@ -207,6 +207,14 @@ impl Tag {
         self.len = tag.len();
     }
 
+    /// Becomes the other tag, of the same algorithm, if `choice` is true, in constant time.
+    pub(crate) fn conditional_assign(&mut self, other: &Self, choice: Choice) {
+        for (own, other) in self.bytes.iter_mut().zip(&other.bytes) {
+            own.conditional_assign(other, choice);
+        }
+        self.len = other.len;
+    }
+
     /// Compares in constant time. A candidate of another length never matches.
     pub(crate) fn matches(&self, candidate: &[u8]) -> Choice {
         let (ours, theirs) = (self.as_bytes(), candidate);

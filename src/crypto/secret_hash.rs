@@ -82,21 +82,25 @@ impl SecretHash {
         }
     }
 
-    /// Adds the parts and the secret in the order of their bytes.
-    pub(crate) fn update_sorted(&mut self, parts: &[&[u8]]) {
+    /// Returns the hash of the parts and the secret, in the order of their bytes.
+    ///
+    /// The hash is computed with the secret in each place, because the place depends on the secret.
+    pub(crate) fn finalize_sorted(self, parts: &[&[u8]]) -> Tag {
         let mut parts = parts.to_vec();
         parts.sort_unstable();
-        let mut has_secret = false;
-        for part in parts {
-            if !has_secret && is_less(self.secret.expose(), part) {
-                self.update_with_secret();
-                has_secret = true;
-            }
-            self.update(part);
+        let is_after = |part: &&[u8]| !is_less(self.secret.expose(), part);
+        let place = parts.iter().map(|part| is_after(part).unwrap_u8()).sum::<u8>();
+        let mut found = Tag::empty();
+        for at in 0..=parts.len() {
+            let mut hash = self.clone();
+            let (before, after) = parts.split_at(at);
+            before.iter().for_each(|part| hash.update(part));
+            hash.update_with_secret();
+            after.iter().for_each(|part| hash.update(part));
+            let is_place = u8::try_from(at).unwrap_or(u8::MAX).ct_eq(&place);
+            found.conditional_assign(&hash.finalize(), is_place);
         }
-        if !has_secret {
-            self.update_with_secret();
-        }
+        found
     }
 
     #[cfg(feature = "sign")]
@@ -118,14 +122,14 @@ impl SecretHash {
 /// Returns whether the secret comes before a text.
 ///
 /// The sender chooses the text, so the time must not depend on the place of the first difference.
-fn is_less(secret: &[u8], text: &[u8]) -> bool {
+fn is_less(secret: &[u8], text: &[u8]) -> Choice {
     let (mut is_less, mut is_equal) = (Choice::from(0), Choice::from(1));
     for (byte, other) in secret.iter().zip(text) {
         is_less |= is_equal & other.ct_gt(byte);
         is_equal &= byte.ct_eq(other);
     }
     let is_shorter = Choice::from(u8::from(secret.len() < text.len()));
-    (is_less | is_equal & is_shorter).into()
+    is_less | is_equal & is_shorter
 }
 
 impl fmt::Debug for SecretHash {
@@ -143,7 +147,7 @@ mod tests {
         for secret in ["a", "ab", "b", "ba", "B", "1"] {
             for text in ["", "a", "ab", "abc", "b", "B", "0", "~", "\u{ff}"] {
                 let is = is_less(secret.as_bytes(), text.as_bytes());
-                assert_eq!(is, secret.as_bytes() < text.as_bytes(), "{secret} {text}");
+                assert_eq!(bool::from(is), secret.as_bytes() < text.as_bytes(), "{secret} {text}");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Strict reader of a flat XML document.
 
 use quick_xml::{
-    events::{BytesStart, Event},
+    events::{BytesDecl, BytesStart, Event},
     reader::Reader,
 };
 
@@ -15,13 +15,20 @@ pub(crate) enum Flaw {
 
 /// Returns the text of the only element with this name.
 ///
-/// The document must be a root element with elements of text in it, and nothing more. All parsers
-/// read such a document alike: comments, entities, attributes and further levels are rejected.
+/// The document must be in UTF-8, and be a root element with elements of text in it. Parsers differ
+/// on much of what else XML has, so comments, entities, attributes, further levels, control
+/// characters and other encodings are rejected.
 pub(crate) fn only(document: &[u8], root: &str, name: &str) -> Result<String, Flaw> {
     let text = std::str::from_utf8(document).map_err(|_| Flaw::Malformed)?;
+    let is_control = |char: char| char.is_control() && !matches!(char, '\t' | '\n' | '\r');
+    // `]]>` outside of CDATA is an error for some parsers, so each must end a section.
+    let has_stray_end = text.matches("]]>").count() != text.matches("<![CDATA[").count();
+    if text.contains(is_control) || text.starts_with('\u{feff}') || has_stray_end {
+        return Err(Flaw::Malformed);
+    }
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_end_names = true;
-    let (mut depth, mut is_inside, mut is_over) = (0_u8, false, false);
+    let (mut depth, mut is_inside, mut is_over, mut is_first) = (0_u8, false, false, true);
     let mut found: Option<String> = None;
     loop {
         match reader.read_event().map_err(|_| Flaw::Malformed)? {
@@ -35,6 +42,8 @@ pub(crate) fn only(document: &[u8], root: &str, name: &str) -> Result<String, Fl
                         }
                         is_inside = true;
                     }
+                    // Some parsers ignore the case of names.
+                    1 if element.eq_ignore_ascii_case(name) => return Err(Flaw::Repeated),
                     1 => {}
                     _ => return Err(Flaw::Malformed),
                 }
@@ -45,21 +54,39 @@ pub(crate) fn only(document: &[u8], root: &str, name: &str) -> Result<String, Fl
                 is_inside = false;
                 is_over = depth == 0;
             }
-            Event::Empty(start) if depth == 1 && plain_name(&start)? != name => {}
+            Event::Empty(start)
+                if depth == 1 && !plain_name(&start)?.eq_ignore_ascii_case(name) => {}
             Event::Text(text) if depth < 2 && text.trim_ascii().is_empty() => {}
             Event::Text(text) if depth == 2 => keep(&mut found, is_inside, &text),
             Event::CData(text) if depth == 2 => keep(&mut found, is_inside, &text),
-            Event::Decl(_) if depth == 0 && !is_over => {}
+            Event::Decl(declaration) if is_first => check(&declaration)?,
             Event::Eof if is_over => return found.ok_or(Flaw::Missing),
             _ => return Err(Flaw::Malformed),
         }
+        is_first = false;
     }
 }
 
-/// Returns the name of an element without attributes and without a prefix.
+/// Rejects a declaration of another version than 1.0, or of another encoding than UTF-8, which some
+/// parsers obey.
+fn check(declaration: &BytesDecl<'_>) -> Result<(), Flaw> {
+    let is_1_0 = declaration.version().is_ok_and(|version| version == "1.0");
+    let is_utf8 = match declaration.encoding() {
+        None => true,
+        Some(encoding) => encoding.is_ok_and(|encoding| encoding.eq_ignore_ascii_case("utf-8")),
+    };
+    if is_1_0 && is_utf8 { Ok(()) } else { Err(Flaw::Malformed) }
+}
+
+/// Returns the name of an element without attributes, of letters, digits and `_-.`, so without a
+/// prefix.
 fn plain_name<'a>(start: &'a BytesStart<'_>) -> Result<&'a str, Flaw> {
     let name = start.name().into_inner();
-    let is_plain = !name.contains(':') && start.attributes_raw().trim_ascii().is_empty();
+    let is_start = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    let is_plain = name.as_bytes().first().is_some_and(is_start)
+        && name.bytes().all(is_part)
+        && start.attributes_raw().trim_ascii().is_empty();
     if is_plain { Ok(name) } else { Err(Flaw::Malformed) }
 }
 
@@ -87,9 +114,10 @@ mod tests {
         }
         for (document, flaw) in [
             ("<xml></xml>", Flaw::Missing),
-            ("<xml><e>a</e></xml>", Flaw::Missing),
+            ("<xml><B>a</B></xml>", Flaw::Missing),
             ("<xml><E>a</E><E>b</E></xml>", Flaw::Repeated),
             ("<xml><E>a</E><B/><E>a</E></xml>", Flaw::Repeated),
+            ("<xml><e>a</e><E>a</E></xml>", Flaw::Repeated),
         ] {
             assert_eq!(read(document), Err(flaw), "{document}");
         }
@@ -124,6 +152,20 @@ mod tests {
             "<xml><E>a</E></xml><?xml version=\"1.0\"?>",
             "<xml><?xml version=\"1.0\"?><E>a</E></xml>",
             "<xml><E><![CDATA[a</E></xml>",
+            "<xml><E>a]]></E></xml>",
+            "<xml><E>a</E><e/></xml>",
+            "<xml><1>b</1><E>a</E></xml>",
+            "<xml><a<E>b</a<E><E>a</E></xml>",
+            "<xml><a/ ><E>a</E></xml>",
+            "<xml><B>\0</B><E>a</E></xml>",
+            "<xml><B>\u{1b}$B</B><E>a</E></xml>",
+            "\u{feff}<xml><E>a</E></xml>",
+            " <?xml version=\"1.0\"?><xml><E>a</E></xml>",
+            "<?xml version=\"1.0\"?><?xml version=\"1.0\"?><xml><E>a</E></xml>",
+            "<?xml version=\"1.1\"?><xml><E>a</E></xml>",
+            "<?xml?><xml><E>a</E></xml>",
+            "<?xml version=\"1.0\" encoding=\"UTF-7\"?><xml><E>a</E></xml>",
+            "<?xml version=\"1.0\" encoding=\"ISO-2022-JP\"?><xml><E>a</E></xml>",
         ] {
             assert_eq!(read(document), Err(Flaw::Malformed), "{document}");
         }

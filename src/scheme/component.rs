@@ -70,7 +70,7 @@ impl DigestEncoding {
     }
 }
 
-/// Digest of a body of which nothing has been read yet, or a part.
+/// Digest of the part of a body that has arrived.
 #[derive(Clone)]
 pub(crate) struct BodyDigest {
     hash: BodyHash,

@@ -26,6 +26,23 @@ pub(crate) fn check_json(head: &Parts) -> Result<(), Rejection> {
     }
 }
 
+/// Rejects a media type other than XML, and a charset other than UTF-8. A handler that reads another
+/// format, or another charset, would take other fields from the same bytes.
+#[cfg(feature = "xml")]
+pub(crate) fn check_xml(head: &Parts) -> Result<(), Rejection> {
+    let Some(value) = optional(head, "content-type")? else { return Ok(()) };
+    let mut parts = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let media_type = parts.next().unwrap_or_default();
+    let is_xml = [&b"text/xml"[..], b"application/xml"]
+        .iter()
+        .any(|name| media_type.eq_ignore_ascii_case(name));
+    let is_utf8 = |parameter: &[u8]| {
+        let name = parameter.get(..8).filter(|name| name.eq_ignore_ascii_case(b"charset="));
+        name.is_none() || parameter[8..].trim_ascii().eq_ignore_ascii_case(b"utf-8")
+    };
+    if is_xml && parts.all(is_utf8) { Ok(()) } else { Err(Rejection::malformed("content-type")) }
+}
+
 /// Returns the format that the head names.
 pub(crate) fn format(head: &Parts) -> Result<Format, Rejection> {
     let value = required(head, "content-type")?;

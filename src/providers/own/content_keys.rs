@@ -70,10 +70,7 @@ impl Key {
                 hash.update_with_secret();
                 hash.finalize()
             }
-            Self::HashSorted(mut hash) => {
-                hash.update_sorted(content);
-                hash.finalize()
-            }
+            Self::HashSorted(hash) => hash.finalize_sorted(content),
         }
     }
 }

@@ -50,8 +50,8 @@ const MESSAGE: &str = "encrypt";
 /// - The parts have no separators. This type limits the forms of the time, the nonce and the message,
 ///   so that no other message decrypts. The time and the nonce can be exchanged for each other: a
 ///   captured request can be accepted again at a later time that its nonce gives. Add a
-///   [`ReplayLayer`](crate::replay::ReplayLayer): it remembers such a delivery for its
-///   [retention](crate::replay::ReplayLayer::retention).
+///   [`ReplayLayer`](crate::replay::ReplayLayer): it remembers such a delivery without an end, or for
+///   its [retention](crate::replay::ReplayLayer::retention).
 ///
 /// # Secret
 ///
@@ -76,6 +76,7 @@ registered! {
 static RULES: Rules = Rules {
     provider: DingTalk::DEFAULTS.provider(),
     signatures: &["msg_signature", "signature"],
+    mode: None,
     times: &[(TimestampFormat::UnixMillis, 13), (TimestampFormat::UnixSeconds, 10)],
     message: |head, body| {
         check_json(head)?;

@@ -12,11 +12,12 @@ use std::{fmt, time::SystemTime};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::request::Parts;
+use sha2::{Digest, Sha256};
 
 use crate::{
     crypto::{mac::Tag, secret_hash::SecretHash, secrets::IntoSecrets},
     error::ConfigError,
-    outcome::{field::Field, rejection::Rejection, verified::Verified},
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{
         encoding::Encoding,
         form::Form,
@@ -46,8 +47,10 @@ pub(crate) type Message = (Field, String);
 /// The callback of a provider.
 pub(crate) struct Rules {
     pub(crate) provider: &'static str,
-    /// The parameters of the query that can have the signature. The first one that is there counts.
+    /// Names of the signature in the query. The first name in the query is used.
     pub(crate) signatures: &'static [&'static str],
+    /// A parameter that must have exactly this value, because handlers read other text without it.
+    pub(crate) mode: Option<(&'static str, &'static str)>,
     /// The forms of the time, and their numbers of digits.
     pub(crate) times: &'static [(TimestampFormat, usize)],
     pub(crate) message: fn(&Parts, &[u8]) -> Result<Message, Rejection>,
@@ -132,6 +135,12 @@ impl EncryptedCallback {
         request: &Context<'_>,
     ) -> Result<CallbackState, Rejection> {
         let form = query(request.head())?;
+        if let Some((name, value)) = rules.mode
+            && form.only(name) != Ok(value.as_bytes())
+        {
+            let why = Rejection::new(RejectionKind::BodyNotSigned);
+            return Err(why.with_field(Field::query(name)));
+        }
         let is_there = |name: &&&'static str| form.first(name).is_some();
         let name = rules.signatures.iter().find(is_there).or(rules.signatures.first());
         let signature = hash(&form, name.copied().unwrap_or_default())?;
@@ -150,7 +159,10 @@ impl EncryptedCallback {
     ) -> Result<Verified, Rejection> {
         let message = rules.message(head, body)?;
         let content = [&*state.time, &*state.nonce, message.as_bytes()];
-        let mut verified = self.keys.verify(&[&content], &[state.signature])?;
+        // The encrypted message begins with random bytes, so it differs in each delivery. The other
+        // parts can be cut anew, and the hash then depends on the place of each token.
+        let mut verified = self.keys.verify(&[&content], &[state.signature])?.with_unique_content();
+        verified = verified.with_replay_material(&Sha256::digest(&message));
         verified.signed_at = state.signed_at;
         Ok(verified)
     }
@@ -191,17 +203,18 @@ impl EncryptedCallback {
         let time = format.write(time);
         let content = [time.as_bytes(), NONCE_OF_TESTS.as_bytes(), message.as_bytes()];
         let tag = Encoding::Hex.encode(self.keys.tag(&content)?.as_bytes());
-        let nonce = NONCE_OF_TESTS.to_owned();
-        crate::sign::query::put(head, &[(name, tag), (TIME, time), (NONCE, nonce)])?;
+        let mut added = vec![(*name, tag), (TIME, time), (NONCE, NONCE_OF_TESTS.to_owned())];
+        added.extend(rules.mode.map(|(name, value)| (name, value.to_owned())));
+        crate::sign::query::put(head, &added)?;
         Ok(None)
     }
 }
 
 /// Implements the methods and traits of a provider with an [`EncryptedCallback`] in `self.0`.
 ///
-/// `begin` is a check of the head, and `challenge` responds to a request before it is verified.
+/// `challenge` responds to a request before it is verified.
 macro_rules! encrypted_callback {
-    ($type:ident $(, begin $begin:path, challenge $challenge:path)?) => {
+    ($type:ident $(, challenge $challenge:path)?) => {
         impl $type {
             /// Creates a verifier with these tokens, the current one first.
             ///
@@ -225,7 +238,6 @@ macro_rules! encrypted_callback {
             type State = CallbackState;
 
             fn begin(&self, request: &Context<'_>) -> Result<CallbackState, Rejection> {
-                $($begin(request.head())?;)?
                 self.0.begin(&RULES, request)
             }
 

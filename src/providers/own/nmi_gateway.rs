@@ -47,7 +47,8 @@ const FORMAT: SignatureFormat = SignatureFormat::pairs("t", "s");
 /// | delivery ID | `event_id` in the body |
 /// | challenge | none |
 ///
-/// - The nonce is not a time. It must not contain a full stop: it would end in the body.
+/// - The nonce is not a time.
+/// - A nonce with a full stop is rejected: a captured request could be cut at another one.
 /// - For the webhook subscriptions of NMI's API, which report the status of applications, use
 ///   [`Nmi`](crate::providers::Nmi).
 ///

@@ -49,8 +49,8 @@ pinned_keys! {
     /// | delivery ID | `event_id` in the body (second-hand: receivers) |
     /// | challenge | none |
     ///
-    /// Bridge demands the status 400 for an event that is too old, and sends it again with a new
-    /// time. This type responds with 400 to each rejected request.
+    /// Bridge advises the status 400 for an event that is too old, and sends it again with a new time.
+    /// This type responds with 400 to each rejected request.
     ///
     /// # Secret
     ///

@@ -1,12 +1,12 @@
 //! Messages of WeChat official accounts.
 
 use bytes::Bytes;
-use http::{Method, Response, request::Parts};
+use http::{Method, Response};
 
 use crate::{
     crypto::secrets::IntoSecrets,
     error::ConfigError,
-    outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
+    outcome::{kind::RejectionKind, rejection::Rejection},
     parse::{timestamp::TimestampFormat, tolerance::Tolerance},
     providers::{
         macros::registered,
@@ -46,7 +46,7 @@ const MAX_ECHO: usize = 256;
 ///
 /// | property | value |
 /// |---|---|
-/// | header | none: the query has `msg_signature=<hex>`, `timestamp=<seconds>` and `nonce` |
+/// | header | none: the query has `msg_signature=<hex>`, `timestamp=<seconds>`, `nonce` and `encrypt_type=aes` |
 /// | algorithm | plain SHA-1, which is **no MAC**: the secret is hashed with the other parts |
 /// | signed content | the token, the time, the nonce and `Encrypt` of the XML body, sorted and joined |
 /// | proves | that the sender knows the token and signed `Encrypt`; **nothing about other elements** |
@@ -54,11 +54,12 @@ const MAX_ECHO: usize = 256;
 /// | delivery ID | none: `MsgId` is in the encrypted message |
 /// | challenge | a signed GET with `echostr`: the response is its value |
 ///
-/// - **Choose the safe mode** (安全模式) in the settings of the account. In the plain mode, the query
-///   has only `signature`, which covers the token, the time and the nonce: anyone who sees one request
-///   can send any other body with it. This type rejects such a message with
-///   [`BodyNotSigned`](crate::RejectionKind::BodyNotSigned). In the compatible mode, the body also has
-///   the elements in plain text, which are not signed.
+/// - **Choose the safe mode** (安全模式) in the settings of the account. The plain mode signs only the
+///   token, the time and the nonce: a reader of one request can send any other body with its signature.
+///   This type rejects a message without `encrypt_type=aes` in its query, with
+///   [`BodyNotSigned`](crate::RejectionKind::BodyNotSigned).
+/// - The compatible mode also sends the elements in plain text. They are not signed, and messages with
+///   nested elements are rejected.
 /// - **The message is encrypted.** The handler decrypts it, with AES-256-CBC and your
 ///   `EncodingAESKey`, and checks the app ID at its end. This type checks only the signature.
 /// - No GET with `echostr` reaches the handler. Its signature covers the token, the time and the
@@ -66,10 +67,10 @@ const MAX_ECHO: usize = 256;
 /// - The parts have no separators. This type limits the forms of the time, the nonce and the message,
 ///   so that no other message decrypts. The time and the nonce can be exchanged for each other: a
 ///   captured request can be accepted again at a later time that its nonce gives. Add a
-///   [`ReplayLayer`](crate::replay::ReplayLayer): it remembers such a delivery for its
-///   [retention](crate::replay::ReplayLayer::retention).
-/// - A body with attributes, comments, entities, prefixes or nested elements is rejected: parsers can
-///   differ on its text. So is a body with a content type of JSON or of a form.
+///   [`ReplayLayer`](crate::replay::ReplayLayer): it remembers such a delivery without an end, or for
+///   its [retention](crate::replay::ReplayLayer::retention).
+/// - A body with attributes, comments, entities, prefixes, nested elements or another encoding than UTF-8
+///   is rejected: parsers can differ on its text. A content type must be that of XML.
 ///
 /// # Secret
 ///
@@ -77,8 +78,8 @@ const MAX_ECHO: usize = 256;
 ///
 /// # Evidence
 ///
-/// Public vector: `tests/test_crypto.py` in wechatpy/wechatpy, for messages. The signature of the
-/// challenge is that of receivers, which quote the vendor's pages. The vendor names no tolerance.
+/// Public vector: `tests/test_crypto.py` in wechatpy/wechatpy, for messages. Public receivers show the
+/// signature of the challenge. The vendor names no tolerance.
 ///
 #[doc = crate::providers::macros::page!(WeChat)]
 #[derive(Clone, Debug)]
@@ -95,6 +96,7 @@ registered! {
 static RULES: Rules = Rules {
     provider: WeChat::DEFAULTS.provider(),
     signatures: &[SIGNATURE],
+    mode: Some(("encrypt_type", "aes")),
     times: &[(TimestampFormat::UnixSeconds, 10)],
     message: of_body,
 };
@@ -104,17 +106,6 @@ impl WeChat {
     /// limit. See [`SignatureLayer::defaults`](crate::SignatureLayer::defaults).
     pub const DEFAULTS: VerifierDefaults =
         Self::POLICY.defaults().with_secret_url().with_challenge(Challenge::Query(ECHO));
-}
-
-/// Rejects a message whose body is not signed.
-fn check_mode(head: &Parts) -> Result<(), Rejection> {
-    let form = query(head)?;
-    if form.first(SIGNATURE).is_none() && form.first(SHORT_SIGNATURE).is_some() {
-        return Err(
-            Rejection::new(RejectionKind::BodyNotSigned).with_field(Field::query(SIGNATURE))
-        );
-    }
-    Ok(())
 }
 
 /// Responds to the GET with which WeChat checks the URL.
@@ -135,4 +126,4 @@ fn challenge(
     }))
 }
 
-encrypted_callback!(WeChat, begin check_mode, challenge challenge);
+encrypted_callback!(WeChat, challenge challenge);

@@ -7,16 +7,14 @@ use crate::{
     crypto::secrets::IntoSecrets,
     error::ConfigError,
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
-    parse::{
-        headers::{is_form, is_json},
-        timestamp::TimestampFormat,
-        tolerance::Tolerance,
-        xml,
-    },
+    parse::{timestamp::TimestampFormat, tolerance::Tolerance, xml},
     providers::{
         macros::registered,
-        own::encrypted_callback::{
-            CallbackState, EncryptedCallback, Message, Rules, encrypted_callback, only, query,
+        own::{
+            body_format::check_xml,
+            encrypted_callback::{
+                CallbackState, EncryptedCallback, Message, Rules, encrypted_callback, only, query,
+            },
         },
         policy::DeliveryPolicy,
     },
@@ -51,14 +49,15 @@ const MESSAGE: &str = "Encrypt";
 /// - **The message is encrypted.** The handler decrypts it, with AES-256-CBC and your
 ///   `EncodingAESKey`, and checks the receive ID at its end. This type checks only the signature.
 /// - When you save the URL, WeCom sends a GET with `echostr`. The handler decrypts `echostr` and
-///   responds with the text in it, within one second.
+///   responds with the text in it, within one second. **Respond only to a text of digits**: a captured
+///   message is also accepted as `echostr`, and your response would decrypt it.
 /// - The parts have no separators. This type limits the forms of the time, the nonce and the message,
 ///   so that no other message decrypts. The time and the nonce can be exchanged for each other: a
 ///   captured request can be accepted again at a later time that its nonce gives. Add a
-///   [`ReplayLayer`](crate::replay::ReplayLayer): it remembers such a delivery for its
-///   [retention](crate::replay::ReplayLayer::retention).
-/// - A body with attributes, comments, entities, prefixes or nested elements is rejected: parsers can
-///   differ on its text. So is a body with a content type of JSON or of a form.
+///   [`ReplayLayer`](crate::replay::ReplayLayer): it remembers such a delivery without an end, or for
+///   its [retention](crate::replay::ReplayLayer::retention).
+/// - A body with attributes, comments, entities, prefixes, nested elements or another encoding than UTF-8
+///   is rejected: parsers can differ on its text. A content type must be that of XML.
 ///
 /// # Secret
 ///
@@ -89,6 +88,7 @@ registered! {
 static RULES: Rules = Rules {
     provider: WeCom::DEFAULTS.provider(),
     signatures: &["msg_signature"],
+    mode: None,
     times: &[(TimestampFormat::UnixSeconds, 10)],
     message: |head, body| match head.method {
         Method::GET if body.is_empty() => {
@@ -107,18 +107,14 @@ pub(crate) fn of_body(head: &Parts, body: &[u8]) -> Result<Message, Rejection> {
     if head.method != Method::POST {
         return Err(Rejection::malformed_in(Field::Method));
     }
-    // A handler that reads another format would take other fields from the same bytes.
-    if is_json(head)? || is_form(head)? {
-        return Err(Rejection::malformed("content-type"));
-    }
-    let kind = |flaw| match flaw {
-        xml::Flaw::Malformed => RejectionKind::Malformed,
-        xml::Flaw::Missing => RejectionKind::Missing,
-        xml::Flaw::Repeated => RejectionKind::Repeated,
-    };
+    check_xml(head)?;
     let field = || Field::xml(MESSAGE);
-    let message = xml::only(body, "xml", MESSAGE);
-    Ok((field(), message.map_err(|flaw| Rejection::new(kind(flaw)).with_field(field()))?))
+    let message = xml::only(body, "xml", MESSAGE).map_err(|flaw| match flaw {
+        xml::Flaw::Malformed => Rejection::malformed_in(Field::Body),
+        xml::Flaw::Missing => Rejection::missing_in(field()),
+        xml::Flaw::Repeated => Rejection::new(RejectionKind::Repeated).with_field(field()),
+    })?;
+    Ok((field(), message))
 }
 
 impl WeCom {

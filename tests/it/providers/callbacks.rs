@@ -1,10 +1,26 @@
 //! Callbacks with an encrypted message: the parts of what is signed have no separators.
 
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
 use sha1::{Digest, Sha1};
-use tower_webhook::{Rejection, RejectionKind, Verified, providers::DingTalk, scheme::Tolerance};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_webhook::{
+    Rejection, RejectionKind, SignatureLayer, Verified,
+    providers::DingTalk,
+    replay::{MemoryReplayStore, ReplayLayer},
+    scheme::Tolerance,
+};
 
 use crate::support::{AtTime, at, hex, verify};
 
@@ -67,7 +83,7 @@ fn each_part<'a>(
     }
 }
 
-/// No other message decrypts, and all requests that can be derived from one are the same delivery.
+/// No other message decrypts, and all requests with the same message are the same delivery.
 #[test]
 fn moved_ends_leave_no_other_message() {
     let mut accepted = 0;
@@ -88,7 +104,8 @@ fn moved_ends_leave_no_other_message() {
                 for parts in [[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]] {
                     let Ok(proof) = judge(token, &tag, parts) else { continue };
                     accepted += 1;
-                    assert_eq!(proof.replay_key(), genuine.replay_key(), "{parts:?}");
+                    let is_same = proof.replay_key() == genuine.replay_key();
+                    assert_eq!(is_same, parts[2] == message, "{parts:?}");
                     let other = STANDARD.decode(parts[2]).unwrap();
                     let is_known = other.chunks(16).any(|block| signed_blocks.contains(&block));
                     assert!(!is_known || parts[2] == message, "{parts:?}");
@@ -126,20 +143,52 @@ fn parts_have_only_the_characters_of_the_vendor() {
     }
 }
 
+/// The time says nothing of how long a delivery must be remembered, so the guard keeps it.
+#[tokio::test]
+async fn guard_handles_a_message_once() {
+    let request = |time: &str, nonce: &str, message: &str| {
+        let tag = sorted_sha1("token", &[time, nonce, message]);
+        let query = format!("/?signature={tag}&timestamp={time}&nonce={nonce}");
+        let body = Full::<Bytes>::from(format!(r#"{{"encrypt":"{message}"}}"#));
+        Request::post(query).body(body).unwrap()
+    };
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let handler = service_fn(move |_: Request<_>| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) }
+    });
+    let store = MemoryReplayStore::new(100);
+    let guard = ReplayLayer::new("/", store).retention(Duration::from_secs(3600));
+    for (time, nonce, blocks, now, expected) in [
+        ("1700000000", "1700009999", 2, NOW, 1),
+        ("1700000000", "1700009999", 2, NOW, 1),
+        // The same hash, with time and nonce exchanged.
+        ("1700009999", "1700000000", 2, NOW + 9999, 1),
+        // The message that is sent again.
+        ("1700000001", "a", 2, NOW, 1),
+        ("1700000000", "1700009999", 3, NOW, 2),
+    ] {
+        let verifier = DingTalk::new("token").unwrap().clock(at(now));
+        let service = SignatureLayer::new(verifier).layer(guard.clone().layer(handler.clone()));
+        let response = service.oneshot(request(time, nonce, &message(blocks))).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{time} {nonce}");
+        assert_eq!(calls.load(Ordering::SeqCst), expected, "{time} {nonce}");
+    }
+}
+
 #[cfg(feature = "xml")]
 mod xml {
-    use http::{Method, StatusCode};
-    use http_body_util::{BodyExt, Full};
-    use tower_webhook::{
-        SignatureLayer,
-        providers::{WeChat, WeCom},
-    };
+    use http::Method;
+    use http_body_util::BodyExt;
+    use tower_webhook::providers::{WeChat, WeCom};
 
     use super::*;
     use crate::support::{Script, send};
 
     const QUERY: &str = "signature=6c729cc5480fab0c2e594b7e25a93d2dbef6ab97&timestamp=1411525903\
                          &nonce=461056294";
+    const MESSAGE: &str = "<xml><Encrypt>QUFBQUFBQUFBQUFBQUFBQQ==</Encrypt></xml>";
     const TIME: u64 = 1_411_525_903;
 
     fn request(method: Method, query: &str, body: &str) -> Request<Script> {
@@ -176,14 +225,49 @@ mod xml {
         assert_eq!(send(&layer, late).await.0.status(), StatusCode::FORBIDDEN);
     }
 
+    /// A handler takes the elements in plain text if the query does not say that they are encrypted.
     #[tokio::test]
     async fn wechat_plain_mode_is_named() {
-        let layer = SignatureLayer::new(WeChat::new("123456").unwrap().clock(at(TIME)));
-        let body = "<xml><Content>a</Content></xml>";
-        let (response, inner) = send(&layer, request(Method::POST, QUERY, body)).await;
-        assert_eq!(inner.count(), 0);
-        let why = response.extensions().get::<Rejection>().unwrap();
-        assert_eq!(why.kind(), RejectionKind::BodyNotSigned);
+        let tag = sorted_sha1("123456", &["1411525903", "1", "QUFBQUFBQUFBQUFBQUFBQQ=="]);
+        let signed = format!("msg_signature={tag}&timestamp=1411525903&nonce=1");
+        for (query, is_accepted) in [
+            (QUERY.to_owned(), false),
+            (signed.clone(), false),
+            (format!("{signed}&encrypt_type=raw"), false),
+            (format!("{signed}&encrypt_type=aes&encrypt_type=raw"), false),
+            (format!("{signed}&encrypt_type=aes"), true),
+        ] {
+            let layer = SignatureLayer::new(WeChat::new("123456").unwrap().clock(at(TIME)));
+            let (response, inner) = send(&layer, request(Method::POST, &query, MESSAGE)).await;
+            assert_eq!(inner.count(), usize::from(is_accepted), "{query}");
+            let why = response.extensions().get::<Rejection>().map(Rejection::kind);
+            assert_eq!(why, (!is_accepted).then_some(RejectionKind::BodyNotSigned), "{query}");
+        }
+    }
+
+    #[test]
+    fn wecom_body_is_xml_in_utf_8() {
+        let verifier = WeCom::new("123456").unwrap().clock(at(TIME));
+        let tag = sorted_sha1("123456", &["1411525903", "1", "QUFBQUFBQUFBQUFBQUFBQQ=="]);
+        let query = format!("/hook?msg_signature={tag}&timestamp=1411525903&nonce=1");
+        for (media_type, is_accepted) in [
+            ("text/xml", true),
+            ("application/xml; charset=UTF-8", true),
+            ("text/xml;charset=utf-8", true),
+            ("text/xml; charset=utf-7", false),
+            ("text/xml; charset=\"ISO-2022-JP\"", false),
+            ("text/xml; charset=utf-8; charset=gbk", false),
+            ("application/json", false),
+            ("text/json", false),
+            ("application/x-www-form-urlencoded", false),
+            ("multipart/form-data; boundary=x", false),
+            ("text/plain", false),
+        ] {
+            let request = Request::post(&query).header("content-type", media_type);
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            let judged = verify(&verifier, &head, &Bytes::from(MESSAGE));
+            assert_eq!(judged.is_ok(), is_accepted, "{media_type}");
+        }
     }
 
     /// The handler responds to it, with the text that it decrypts.
@@ -206,21 +290,19 @@ mod xml {
         }
     }
 
-    /// Full bodies, too: not only scripted frames.
-    #[tokio::test]
-    async fn wecom_names_the_element_at_fault() {
+    #[test]
+    fn wecom_names_the_element_at_fault() {
         let verifier = WeCom::new("QDG6eK").unwrap().clock(at(NOW));
         for (body, kind) in [
             ("<xml><Encrypt>QUFB</Encrypt></xml>", RejectionKind::Malformed),
             ("<xml></xml>", RejectionKind::Missing),
             ("<xml><Encrypt>a</Encrypt><Encrypt>a</Encrypt></xml>", RejectionKind::Repeated),
+            ("<xml><Encrypt>a</Encrypt><ENCRYPT>a</ENCRYPT></xml>", RejectionKind::Repeated),
         ] {
             let tag = "0".repeat(40);
             let query = format!("/hook?msg_signature={tag}&timestamp={NOW}&nonce=1");
-            let (head, body) =
-                Request::post(query).body(Full::<Bytes>::from(body)).unwrap().into_parts();
-            let body = body.collect().await.unwrap().to_bytes();
-            let why = verify(&verifier, &head, &body).unwrap_err();
+            let (head, ()) = Request::post(query).body(()).unwrap().into_parts();
+            let why = verify(&verifier, &head, &Bytes::from(body)).unwrap_err();
             assert_eq!(why.kind(), kind);
             assert_eq!(why.field().unwrap().name(), "Encrypt");
         }
