@@ -13,6 +13,7 @@ import sys
 import time
 
 from differential_bodies import BODIES
+from differential_callbacks import CALLBACKS
 from differential_hmac import HMACS
 from differential_node import NODES
 from differential_peers import SDKS
@@ -150,7 +151,7 @@ def main():
           "| signed by the crate, accepted | disagreements |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     begin = time.monotonic()
-    for peer in SDKS + TOKENS + BODIES + NODES + HMACS:
+    for peer in SDKS + TOKENS + BODIES + CALLBACKS + NODES + HMACS:
         if options.providers and peer.name not in options.providers:
             continue
         tally, rng = Tally(peer.name), random.Random(f"{options.seed} {peer.name}")

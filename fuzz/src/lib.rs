@@ -1,5 +1,6 @@
 //! What the targets share: an HMAC of their own, and requests.
 
+pub mod callbacks;
 pub mod challenges;
 pub mod engine;
 pub mod json;

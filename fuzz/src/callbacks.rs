@@ -1,0 +1,185 @@
+//! A plain reading of callbacks with an encrypted message, and of the header of NMI's gateway.
+
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+use http::{Method, request::Parts};
+use percent_encoding::percent_decode;
+
+use crate::{NOW, members, trimmed};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    WeCom,
+    WeChat,
+    DingTalk,
+    Nmi,
+    Sha512,
+}
+
+fn percent(text: &[u8]) -> Vec<u8> {
+    let spaced: Vec<u8> = text.iter().map(|it| if *it == b'+' { b' ' } else { *it }).collect();
+    percent_decode(&spaced).collect()
+}
+
+/// The decoded pairs of a query.
+fn pairs(head: &Parts) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let query = head.uri.query().unwrap_or_default().as_bytes();
+    let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    let pairs = pairs.map(|pair| {
+        let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        (percent(&pair[..at]), percent(pair.get(at + 1..).unwrap_or_default()))
+    });
+    pairs.collect()
+}
+
+/// The value of the only parameter of this name, which is not blank.
+fn only(pairs: &[(Vec<u8>, Vec<u8>)], name: &str) -> Option<Vec<u8>> {
+    let found: Vec<_> = pairs.iter().filter(|(other, _)| other == name.as_bytes()).collect();
+    let [(_, value)] = found[..] else { return None };
+    (!value.is_empty()).then(|| value.clone())
+}
+
+/// The media type; `None` for several headers.
+fn media_type(head: &Parts) -> Option<Vec<u8>> {
+    let values: Vec<_> = head.headers.get_all("content-type").iter().collect();
+    let value = values.first().map_or(&b""[..], |value| value.as_bytes());
+    let name = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    (values.len() < 2).then(|| name.trim_ascii().to_ascii_lowercase())
+}
+
+/// The rest of a text after blanks, as XML has them; a form feed is one for this crate.
+fn blanks(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\r', '\n', '\u{c}'])
+}
+
+/// A start tag: its name, its end `/`, and the text after it. A `>` in quotes does not end a tag.
+fn start_tag(text: &str) -> Option<(&str, bool, &str)> {
+    let text = text.strip_prefix('<').filter(|text| !text.starts_with(['!', '?', '/']))?;
+    let mut quote = None;
+    let end = text.char_indices().find_map(|(at, char)| {
+        match (quote, char) {
+            (None, '>') => return Some(at),
+            (None, '"' | '\'') => quote = Some(char),
+            (Some(open), _) if open == char => quote = None,
+            _ => {}
+        }
+        None
+    })?;
+    let (inner, rest) = (&text[..end], &text[end + 1..]);
+    let bare = inner.strip_suffix('/');
+    let name = bare.unwrap_or(inner);
+    let blank = name.find([' ', '\t', '\r', '\n']).unwrap_or(name.len());
+    let is_plain = name[blank..].trim_ascii().is_empty() && !name[..blank].contains(':');
+    is_plain.then_some((&name[..blank], bare.is_some(), rest))
+}
+
+/// The text after an end tag of this name.
+fn end_tag<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (tag, rest) = text.strip_prefix("</")?.split_once('>')?;
+    (tag.trim_end_matches([' ', '\t', '\r', '\n']) == name).then_some(rest)
+}
+
+/// The text of an element, without the marks of CDATA, and the text after it.
+fn content(mut text: &str) -> Option<(String, &str)> {
+    let mut content = String::new();
+    loop {
+        let at = text.find('<')?;
+        (!text[..at].contains('&')).then_some(())?;
+        content.push_str(&text[..at]);
+        text = &text[at..];
+        let Some(data) = text.strip_prefix("<![CDATA[") else { return Some((content, text)) };
+        let (data, rest) = data.split_once("]]>")?;
+        content.push_str(data);
+        text = rest;
+    }
+}
+
+/// The only `Encrypt` of a flat document.
+///
+/// The crate does not check the names of elements, the characters of texts, and the place, the number
+/// and the encoding of declarations. Neither does this reading.
+fn encrypted(body: &[u8]) -> Option<String> {
+    let text = str::from_utf8(body).ok()?;
+    // XML allows a byte order mark.
+    let mut text = blanks(text.strip_prefix('\u{feff}').unwrap_or(text));
+    while let Some(rest) = text.strip_prefix("<?xml") {
+        let (declaration, rest) = rest.split_once("?>")?;
+        let is_blank = |char: char| matches!(char, ' ' | '\t' | '\r' | '\n');
+        (declaration.is_empty() || declaration.starts_with(is_blank)).then_some(())?;
+        text = blanks(rest);
+    }
+    let ("xml", false, mut text) = start_tag(text)? else { return None };
+    let mut found = None;
+    loop {
+        text = blanks(text);
+        if let Some(rest) = end_tag(text, "xml") {
+            return blanks(rest).is_empty().then_some(found)?;
+        }
+        let (name, is_empty, rest) = start_tag(text)?;
+        text = rest;
+        if is_empty {
+            (name != "Encrypt").then_some(())?;
+            continue;
+        }
+        let (value, rest) = content(text)?;
+        text = end_tag(rest, name)?;
+        if name == "Encrypt" {
+            found.is_none().then_some(())?;
+            found = Some(value);
+        }
+    }
+}
+
+/// The signature, the time, the nonce and the message of a callback.
+pub fn callback(kind: Kind, head: &Parts, body: &[u8]) -> Option<(Vec<u8>, [Vec<u8>; 3])> {
+    let query = pairs(head);
+    let has = |name: &str| query.iter().any(|(other, _)| other == name.as_bytes());
+    let is_other = kind == Kind::DingTalk && !has("msg_signature") && has("signature");
+    let name = if is_other { "signature" } else { "msg_signature" };
+    let tag = HEXLOWER_PERMISSIVE.decode(&only(&query, name)?).ok()?;
+    let (time, nonce) = (only(&query, "timestamp")?, only(&query, "nonce")?);
+    let is_number = time.iter().all(u8::is_ascii_digit) && time[0] != b'0';
+    let number: u64 = str::from_utf8(&time).ok().filter(|_| is_number)?.parse().ok()?;
+    let unit = match time.len() {
+        10 => 1,
+        13 if kind == Kind::DingTalk => 1000,
+        _ => return None,
+    };
+    (number.abs_diff(NOW * unit) <= 300 * unit).then_some(())?;
+    (nonce.len() <= 32 && nonce.iter().all(u8::is_ascii_alphanumeric)).then_some(())?;
+    let media_type = || media_type(head);
+    let message = if kind == Kind::DingTalk {
+        let is_json = media_type()? == b"application/json";
+        (is_json || !head.headers.contains_key("content-type")).then_some(())?;
+        let members = members(body).ok()?.into_iter();
+        let values: Vec<_> = members.filter(|(name, _)| name == "encrypt").collect();
+        let [(_, value)] = &values[..] else { return None };
+        serde_json::from_str::<String>(value.get()).ok()?.into_bytes()
+    } else if kind == Kind::WeCom && head.method == Method::GET {
+        body.is_empty().then(|| only(&query, "echostr"))??
+    } else {
+        let media_type = media_type()?;
+        let is_other = [&b"application/json"[..], b"application/x-www-form-urlencoded"];
+        (head.method == Method::POST && !is_other.contains(&&*media_type)).then_some(())?;
+        encrypted(body)?.into_bytes()
+    };
+    let blocks = BASE64.decode(&message).ok()?;
+    // The decoder takes several texts with padding for one.
+    (BASE64.encode(&blocks).into_bytes() == message).then_some(())?;
+    (!blocks.is_empty() && blocks.len().is_multiple_of(16)).then_some(())?;
+    Some((tag, [time, nonce, message]))
+}
+
+/// The candidates and the nonce of NMI's header.
+pub fn nmi(head: &Parts) -> Option<(Vec<Vec<u8>>, Vec<u8>)> {
+    let values: Vec<_> = head.headers.get_all("webhook-signature").iter().collect();
+    let [value] = values[..] else { return None };
+    let items: Vec<_> = trimmed(value.as_bytes()).split(|byte| *byte == b',').collect();
+    let named = |name: &[u8]| -> Vec<&[u8]> {
+        items.iter().filter_map(|item| item.strip_prefix(name)).collect()
+    };
+    let (times, tags) = (named(b"t="), named(b"s="));
+    let [nonce] = times[..] else { return None };
+    (tags.len() <= 16 && !nonce.contains(&b'.')).then_some(())?;
+    let tags = tags.into_iter().filter_map(|tag| HEXLOWER_PERMISSIVE.decode(tag).ok());
+    Some((tags.collect(), nonce.to_vec()))
+}
