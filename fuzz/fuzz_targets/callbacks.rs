@@ -45,8 +45,8 @@ const MEDIA_TYPES: [Option<&str>; 8] = [
     None,
     Some("application/x-www-form-urlencoded"),
     Some("APPLICATION/JSON ; charset=utf-8"),
-    Some("application/xml"),
-    Some(""),
+    Some("application/xml; charset=UTF-8"),
+    Some("text/xml;charset=gbk"),
 ];
 const METHODS: [Method; 8] = [
     Method::POST,
@@ -70,7 +70,7 @@ const TIMES: [&str; 8] = [
 ];
 
 /// Pieces of documents and queries.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 44] = [
     "<Encrypt>",
     "</Encrypt>",
     "<Encrypt/>",
@@ -111,6 +111,10 @@ const PIECES: [&str; 40] = [
     "+",
     "]",
     "a",
+    "<?xml version='1.0' encoding='utf-7'?>",
+    "<encrypt>",
+    "</encrypt>",
+    "encrypt_type=raw&",
 ];
 
 static VERIFIERS: LazyLock<Vec<[BoxVerifier; 2]>> = LazyLock::new(|| {
@@ -231,6 +235,9 @@ fn query(input: &Input<'_>, kind: Kind, tag: &str, parts: &[String; 3]) -> Vec<u
     }
     if kind == Kind::WeCom && METHODS[usize::from(input.method) % 8] == Method::GET {
         pairs.push(format!("echostr={}", message.replace('+', "%2B").replace('=', "%3d")));
+    }
+    if kind == Kind::WeChat {
+        pairs.push("encrypt_type=aes".to_owned());
     }
     let count = pairs.len();
     pairs.rotate_left(usize::from(input.order) % count);

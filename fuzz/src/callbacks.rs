@@ -46,9 +46,18 @@ fn media_type(head: &Parts) -> Option<Vec<u8>> {
     (values.len() < 2).then(|| name.trim_ascii().to_ascii_lowercase())
 }
 
-/// The rest of a text after blanks, as XML has them; a form feed is one for this crate.
+/// Whether no parameter of the media type names another charset than UTF-8.
+fn is_utf8(head: &Parts) -> bool {
+    let value = head.headers.get("content-type").map_or(&b""[..], |value| value.as_bytes());
+    let lower = value.to_ascii_lowercase();
+    let parameters = lower.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
+    let mut charsets = parameters.filter_map(|parameter| parameter.strip_prefix(b"charset="));
+    charsets.all(|charset| charset.trim_ascii() == b"utf-8")
+}
+
+/// The rest of a text after blanks, as XML has them.
 fn blanks(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\r', '\n', '\u{c}'])
+    text.trim_start_matches([' ', '\t', '\r', '\n'])
 }
 
 /// A start tag: its name, its end `/`, and the text after it. A `>` in quotes does not end a tag.
@@ -93,21 +102,38 @@ fn content(mut text: &str) -> Option<(String, &str)> {
     }
 }
 
+/// The text after a declaration of XML 1.0 in UTF-8, or the whole text.
+fn after_declaration(text: &str) -> Option<&str> {
+    let Some(rest) = text.strip_prefix("<?xml") else { return Some(text) };
+    let (declaration, rest) = rest.split_once("?>")?;
+    let words: Vec<_> = declaration.split_ascii_whitespace().collect();
+    let words: Vec<_> = words.iter().map(|it| it.to_lowercase().replace('\'', "\"")).collect();
+    let (version, others) = words.split_first()?;
+    let is_other = |word: &String| match word.split_once('=') {
+        Some(("encoding", value)) => value == "\"utf-8\"",
+        Some(("standalone", value)) => value == "\"yes\"" || value == "\"no\"",
+        _ => false,
+    };
+    let is_apart = declaration.starts_with([' ', '\t', '\r', '\n']);
+    (is_apart && version == "version=\"1.0\"" && others.iter().all(is_other)).then_some(rest)
+}
+
+/// Whether XML allows a name of ASCII without a prefix.
+fn is_name(name: &str) -> bool {
+    let is_letter = |char: char| char.is_ascii_alphabetic() || char == '_';
+    name.starts_with(is_letter)
+        && name.chars().all(|char| is_letter(char) || char.is_ascii_digit() || "-.".contains(char))
+}
+
 /// The only `Encrypt` of a flat document.
-///
-/// The crate does not check the names of elements, the characters of texts, and the place, the number
-/// and the encoding of declarations. Neither does this reading.
 fn encrypted(body: &[u8]) -> Option<String> {
     let text = str::from_utf8(body).ok()?;
-    // XML allows a byte order mark.
-    let mut text = blanks(text.strip_prefix('\u{feff}').unwrap_or(text));
-    while let Some(rest) = text.strip_prefix("<?xml") {
-        let (declaration, rest) = rest.split_once("?>")?;
-        let is_blank = |char: char| matches!(char, ' ' | '\t' | '\r' | '\n');
-        (declaration.is_empty() || declaration.starts_with(is_blank)).then_some(())?;
-        text = blanks(rest);
-    }
-    let ("xml", false, mut text) = start_tag(text)? else { return None };
+    let is_bad = |char: char| char.is_control() && !"\t\r\n".contains(char);
+    (!text.chars().any(is_bad)).then_some(())?;
+    (text.matches("]]>").count() == text.matches("<![CDATA[").count()).then_some(())?;
+    let ("xml", false, mut text) = start_tag(blanks(after_declaration(text)?))? else {
+        return None;
+    };
     let mut found = None;
     loop {
         text = blanks(text);
@@ -115,9 +141,10 @@ fn encrypted(body: &[u8]) -> Option<String> {
             return blanks(rest).is_empty().then_some(found)?;
         }
         let (name, is_empty, rest) = start_tag(text)?;
+        is_name(name).then_some(())?;
         text = rest;
         if is_empty {
-            (name != "Encrypt").then_some(())?;
+            (!name.eq_ignore_ascii_case("encrypt")).then_some(())?;
             continue;
         }
         let (value, rest) = content(text)?;
@@ -125,6 +152,8 @@ fn encrypted(body: &[u8]) -> Option<String> {
         if name == "Encrypt" {
             found.is_none().then_some(())?;
             found = Some(value);
+        } else {
+            (!name.eq_ignore_ascii_case("encrypt")).then_some(())?;
         }
     }
 }
@@ -136,6 +165,9 @@ pub fn callback(kind: Kind, head: &Parts, body: &[u8]) -> Option<(Vec<u8>, [Vec<
     let is_other = kind == Kind::DingTalk && !has("msg_signature") && has("signature");
     let name = if is_other { "signature" } else { "msg_signature" };
     let tag = HEXLOWER_PERMISSIVE.decode(&only(&query, name)?).ok()?;
+    if kind == Kind::WeChat {
+        (only(&query, "encrypt_type")? == b"aes").then_some(())?;
+    }
     let (time, nonce) = (only(&query, "timestamp")?, only(&query, "nonce")?);
     let is_number = time.iter().all(u8::is_ascii_digit) && time[0] != b'0';
     let number: u64 = str::from_utf8(&time).ok().filter(|_| is_number)?.parse().ok()?;
@@ -157,9 +189,11 @@ pub fn callback(kind: Kind, head: &Parts, body: &[u8]) -> Option<(Vec<u8>, [Vec<
     } else if kind == Kind::WeCom && head.method == Method::GET {
         body.is_empty().then(|| only(&query, "echostr"))??
     } else {
-        let media_type = media_type()?;
-        let is_other = [&b"application/json"[..], b"application/x-www-form-urlencoded"];
-        (head.method == Method::POST && !is_other.contains(&&*media_type)).then_some(())?;
+        let is_xml = [&b""[..], b"text/xml", b"application/xml"].contains(&&*media_type()?);
+        let is_absent = !head.headers.contains_key("content-type");
+        (head.method == Method::POST && is_xml && (is_absent || !media_type()?.is_empty()))
+            .then_some(())?;
+        is_utf8(head).then_some(())?;
         encrypted(body)?.into_bytes()
     };
     let blocks = BASE64.decode(&message).ok()?;

@@ -1,7 +1,7 @@
 //! Strict reader of a flat XML document.
 
 use quick_xml::{
-    events::{BytesDecl, BytesStart, Event},
+    events::{BytesStart, Event},
     reader::Reader,
 };
 
@@ -69,13 +69,12 @@ pub(crate) fn only(document: &[u8], root: &str, name: &str) -> Result<String, Fl
 
 /// Rejects a declaration of another version than 1.0, or of another encoding than UTF-8, which some
 /// parsers obey.
-fn check(declaration: &BytesDecl<'_>) -> Result<(), Flaw> {
-    let is_1_0 = declaration.version().is_ok_and(|version| version == "1.0");
-    let is_utf8 = match declaration.encoding() {
-        None => true,
-        Some(encoding) => encoding.is_ok_and(|encoding| encoding.eq_ignore_ascii_case("utf-8")),
-    };
-    if is_1_0 && is_utf8 { Ok(()) } else { Err(Flaw::Malformed) }
+fn check(declaration: &str) -> Result<(), Flaw> {
+    const OTHERS: [&str; 3] = ["encoding=\"utf-8\"", "standalone=\"no\"", "standalone=\"yes\""];
+    let text = declaration.replace('\'', "\"").to_ascii_lowercase();
+    let mut parts = text.split_ascii_whitespace().skip(1);
+    let is_known = parts.next() == Some("version=\"1.0\"") && parts.all(|it| OTHERS.contains(&it));
+    if is_known { Ok(()) } else { Err(Flaw::Malformed) }
 }
 
 /// Returns the name of an element without attributes, of letters, digits and `_-.`, so without a

@@ -28,7 +28,6 @@ use crate::{
 };
 
 const SIGNATURE: &str = "msg_signature";
-const SHORT_SIGNATURE: &str = "signature";
 
 /// Maximum length of the text of a challenge, in bytes.
 const MAX_ECHO: usize = 256;
@@ -119,7 +118,7 @@ fn challenge(
     }
     let form = query(head).ok()?;
     form.first(ECHO)?;
-    let verified = callback.check_short(&RULES, &form, SHORT_SIGNATURE, request.clock());
+    let verified = callback.check_short(&RULES, &form, request.clock());
     Some(verified.and_then(|()| match only(&form, ECHO) {
         Ok(text) if text.len() <= MAX_ECHO => Ok(echo(text)),
         _ => Err(Rejection::new(RejectionKind::ChallengeMalformed)),
