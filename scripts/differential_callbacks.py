@@ -15,10 +15,14 @@ from wechatpy.utils import WeChatSigner
 import differential_requests as requests
 from differential_peers import Peer
 
-CONTROL = {code: "a" for code in [*range(0x20), 0xFFFE, 0xFFFF] if code not in (9, 10, 13)}
+CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
-DECLARATIONS = re.compile("^\ufeff?(?:[ \t\r\n]*<[?]xml(?:[ \t\r\n].*?)?[?]>)+", re.DOTALL)
-TAG = re.compile("(</?)([^ \t\r\n<>!?/\"'][^ \t\r\n<>\"']*?)([ \t\r\n]*/?>)")
+DECLARATION = re.compile(
+    """<[?]xml\\s+version=["']1[.]0["'](\\s+encoding=["']utf-8["']|\\s+standalone=["'](yes|no)["'])*"""
+    """\\s*[?]>""",
+    re.IGNORECASE,
+)
+NAME = re.compile("[A-Za-z_][A-Za-z0-9_.-]*")
 NO_FLAT_DOCUMENT = re.compile("&|<!--|<!DOCTYPE|<[?](?!xml[ \n])")
 
 
@@ -26,6 +30,7 @@ class Callback(Peer):
     is_timed, tolerance = True, (300, 300)
     encoding_key = base64.b64encode(hashlib.sha256(b"key of the callbacks").digest()).decode()[:-1]
     receiver = "wx5823bf96d3bd56c7"
+    mode = []
     more_changes = (
         "nonce", "ends", "ends", "exchange", "twice", "method", "type", "document", "document",
     )
@@ -84,7 +89,7 @@ class Callback(Peer):
         case.headers = self.unsigned(case)
         time = str(case.time)
         tag = self.tag_of(case, time, case.id, self.message(case))
-        pairs = [("msg_signature", tag), ("timestamp", time), ("nonce", case.id)]
+        pairs = [("msg_signature", tag), ("timestamp", time), ("nonce", case.id), *self.mode]
         if rng:
             rng.shuffle(pairs)
         for name, value in pairs:
@@ -173,11 +178,13 @@ class Callback(Peer):
             read.append("echostr")
             is_flat = not case.body
         else:
-            case.body = well_formed(case.body.decode()).encode()
-            kind = case.headers.get("content-type", "").partition(";")[0]
-            is_other = kind in ("application/json", "application/x-www-form-urlencoded")
-            is_flat = case.method == "POST" and not is_other and is_flat_document(case.body)
-        if not (is_time and is_nonce and is_flat and all(names.count(it) == 1 for it in read)):
+            kind = case.headers.get("content-type", "text/xml").partition(";")[0]
+            is_xml = kind in ("text/xml", "application/xml")
+            is_flat = case.method == "POST" and is_xml and is_flat_document(case.body)
+        read += [name for name, _ in self.mode]
+        is_mode = all(parameters.get(name) == value for name, value in self.mode)
+        is_once = all(names.count(it) == 1 for it in read)
+        if not (is_time and is_nonce and is_flat and is_mode and is_once):
             return False
         self.put_signature(case, parameters["msg_signature"].lower())
         return is_message(self.message(case)) and self.is_signed(case)
@@ -221,14 +228,16 @@ class Callback(Peer):
             ("a prefix", "<xml>", "<xml><a:b/>"),
         ]:
             yield f"{self.name}: {why} in the body", changed(before, after), False, True
-        for why, before, after in [
-            ("a declaration that XML does not allow", "<xml>", "<?xml a?><xml>"),
-            ("a name that XML does not allow", "<xml>", "<xml><a~/>"),
-            ("the end of a CDATA section in another element", "<TimeStamp>1", "<TimeStamp>]]>"),
-        ]:
-            yield f"{self.name}: {why}", changed(before, after), True, False
-        case = changed("<TimeStamp>1", "<TimeStamp>\x01")
-        yield f"{self.name}: a control character in another element", case, True, False
+        before, after = "<xml>", '<?xml version="1.0" encoding="UTF-7"?><xml>'
+        case = changed(before, after)
+        yield f"{self.name}: a declaration of another encoding", case, False, True
+        case = example()
+        case.headers["content-type"] = "text/plain"
+        yield f"{self.name}: a content type of text", case, False, True
+        for name, value in self.mode:
+            case = example()
+            case.target = case.target.replace(f"{name}={value}", f"{name}=raw")
+            yield f"{self.name}: {name}=raw", case, False, True
         case = example()
         case.headers["content-type"] = "application/json"
         yield f"{self.name}: a content type of JSON", case, False, True
@@ -252,21 +261,14 @@ def is_message(text):
     return bool(blocks) and len(blocks) % 16 == 0 and requests.b64(blocks) == text
 
 
-def well_formed(text):
-    """Replaces what this crate reads in a document and XML does not allow."""
-    def tag(found):
-        name = re.sub(r"[^\w.:-]|^[\d.-]", "_", found[2])
-        return found[1] + name + found[3]
-
-    parts = CDATA.split(DECLARATIONS.sub("", text.replace("\f", " ").translate(CONTROL)))
-    parts[::2] = [TAG.sub(tag, part.replace("]]>", "a")) for part in parts[::2]]
-    return "".join(parts)
-
-
 def is_flat_document(body):
     """Returns whether all elements stand in the root and have no attributes, prefixes or text beside."""
     text = body.decode()
-    if NO_FLAT_DOCUMENT.search(CDATA.sub("", text)):
+    if NO_FLAT_DOCUMENT.search(CDATA.sub("", text)) or CONTROL.search(text):
+        return False
+    if text.startswith("<?xml") and not DECLARATION.match(text):
+        return False
+    if text.startswith("\ufeff") or text.count("]]>") != text.count("<![CDATA["):
         return False
     # A prefix without its namespace is no error for the SDK.
     if re.search("<[^ <>!?]*:[^<]*>", CDATA.sub("", text)):
@@ -274,6 +276,11 @@ def is_flat_document(body):
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError:
+        return False
+    names = [child.tag for child in root]
+    if not all(NAME.fullmatch(name) for name in names):
+        return False
+    if [name for name in names if name.lower() == "encrypt"] != ["Encrypt"]:
         return False
     blank = [root.text, *(child.tail for child in root)]
     children = [len(child) or child.attrib for child in root]
@@ -289,6 +296,7 @@ class WeComCallback(Callback):
 
 class WeChatMessage(Callback):
     name, has_echo, sdk = "wechat", False, wechatpy.crypto.WeChatCrypto
+    mode = [("encrypt_type", "aes")]
 
 
 CALLBACKS = [WeComCallback(), WeChatMessage()]
