@@ -46,7 +46,7 @@ const MEDIA_TYPES: [Option<&str>; 8] = [
     Some("application/x-www-form-urlencoded"),
     Some("APPLICATION/JSON ; charset=utf-8"),
     Some("application/xml; charset=UTF-8"),
-    Some("text/xml;charset=gbk"),
+    Some("text/xml;charset=\"gbk\""),
 ];
 const METHODS: [Method; 8] = [
     Method::POST,

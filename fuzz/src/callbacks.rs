@@ -46,13 +46,22 @@ fn media_type(head: &Parts) -> Option<Vec<u8>> {
     (values.len() < 2).then(|| name.trim_ascii().to_ascii_lowercase())
 }
 
-/// Whether no parameter of the media type names another charset than UTF-8.
-fn is_utf8(head: &Parts) -> bool {
+/// Reads the charsets of the media type, and returns `true` if all of them read ASCII as UTF-8 does.
+fn is_ascii(head: &Parts) -> bool {
     let value = head.headers.get("content-type").map_or(&b""[..], |value| value.as_bytes());
     let lower = value.to_ascii_lowercase();
-    let parameters = lower.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
-    let mut charsets = parameters.filter_map(|parameter| parameter.strip_prefix(b"charset="));
-    charsets.all(|charset| charset.trim_ascii() == b"utf-8")
+    let pairs = lower.split(|byte| *byte == b';').skip(1).map(|parameter| {
+        let at = parameter.iter().position(|byte| *byte == b'=').unwrap_or(parameter.len());
+        (&parameter[..at], parameter.get(at + 1..).unwrap_or_default())
+    });
+    let mut charsets = pairs.filter(|(name, _)| name.trim_ascii() == b"charset");
+    charsets.all(|(_, charset)| {
+        let charset = charset.trim_ascii();
+        let names = ["utf-8", "us-ascii", "iso-8859-1"];
+        let quoted = names.map(|name| format!("\"{name}\""));
+        let is = |name: &str| charset == name.as_bytes();
+        names.iter().any(|name| is(name)) || quoted.iter().any(|name| is(name))
+    })
 }
 
 /// The rest of a text after blanks, as XML has them.
@@ -118,7 +127,7 @@ fn after_declaration(text: &str) -> Option<&str> {
     (is_apart && version == "version=\"1.0\"" && others.iter().all(is_other)).then_some(rest)
 }
 
-/// Whether XML allows a name of ASCII without a prefix.
+/// Returns `true` for a name of ASCII without a prefix that XML allows.
 fn is_name(name: &str) -> bool {
     let is_letter = |char: char| char.is_ascii_alphabetic() || char == '_';
     name.starts_with(is_letter)
@@ -182,6 +191,7 @@ pub fn callback(kind: Kind, head: &Parts, body: &[u8]) -> Option<(Vec<u8>, [Vec<
     let message = if kind == Kind::DingTalk {
         let is_json = media_type()? == b"application/json";
         (is_json || !head.headers.contains_key("content-type")).then_some(())?;
+        is_ascii(head).then_some(())?;
         let members = members(body).ok()?.into_iter();
         let values: Vec<_> = members.filter(|(name, _)| name == "encrypt").collect();
         let [(_, value)] = &values[..] else { return None };
@@ -193,7 +203,7 @@ pub fn callback(kind: Kind, head: &Parts, body: &[u8]) -> Option<(Vec<u8>, [Vec<
         let is_absent = !head.headers.contains_key("content-type");
         (head.method == Method::POST && is_xml && (is_absent || !media_type()?.is_empty()))
             .then_some(())?;
-        is_utf8(head).then_some(())?;
+        is_ascii(head).then_some(())?;
         encrypted(body)?.into_bytes()
     };
     let blocks = BASE64.decode(&message).ok()?;

@@ -6,7 +6,7 @@ use http::request::Parts;
 use crate::providers::own::multipart;
 use crate::{
     outcome::rejection::Rejection,
-    parse::headers::{is_json, optional, required},
+    parse::headers::{optional, required},
 };
 
 /// Format of the body.
@@ -17,30 +17,35 @@ pub(crate) enum Format {
     Multipart(String),
 }
 
-/// Rejects a media type other than JSON. A handler that reads a form would take other fields than the
-/// signed ones from the same bytes.
+/// Rejects a media type other than JSON, and a charset in which a handler would read other text. A
+/// handler that reads a form would take other fields than the signed ones from the same bytes.
 pub(crate) fn check_json(head: &Parts) -> Result<(), Rejection> {
-    match optional(head, "content-type")?.is_none() || is_json(head)? {
-        true => Ok(()),
-        false => Err(Rejection::malformed("content-type")),
-    }
+    check_type(head, &[b"application/json"])
 }
 
-/// Rejects a media type other than XML, and a charset other than UTF-8. A handler that reads another
-/// format, or another charset, would take other fields from the same bytes.
+/// Rejects a media type other than XML, and a charset in which a handler would read other text.
 #[cfg(feature = "xml")]
 pub(crate) fn check_xml(head: &Parts) -> Result<(), Rejection> {
+    check_type(head, &[b"text/xml", b"application/xml"])
+}
+
+/// Rejects a media type that is none of these, unless there is none.
+fn check_type(head: &Parts, types: &[&[u8]]) -> Result<(), Rejection> {
+    // Each reads ASCII as UTF-8 does, so no markup appears in it.
+    const CHARSETS: [&[u8]; 3] = [b"utf-8", b"us-ascii", b"iso-8859-1"];
+
     let Some(value) = optional(head, "content-type")? else { return Ok(()) };
+    let is_one_of =
+        |names: &[&[u8]], name: &[u8]| names.iter().any(|other| name.eq_ignore_ascii_case(other));
     let mut parts = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-    let media_type = parts.next().unwrap_or_default();
-    let is_xml = [&b"text/xml"[..], b"application/xml"]
-        .iter()
-        .any(|name| media_type.eq_ignore_ascii_case(name));
-    let is_utf8 = |parameter: &[u8]| {
-        let name = parameter.get(..8).filter(|name| name.eq_ignore_ascii_case(b"charset="));
-        name.is_none() || parameter[8..].trim_ascii().eq_ignore_ascii_case(b"utf-8")
-    };
-    if is_xml && parts.all(is_utf8) { Ok(()) } else { Err(Rejection::malformed("content-type")) }
+    let is_of_type = is_one_of(types, parts.next().unwrap_or_default());
+    let is_read_alike = parts.all(|parameter| {
+        let mut pair = parameter.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
+        let [name, value] = [(); 2].map(|()| pair.next().unwrap_or_default());
+        let quoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+        !name.eq_ignore_ascii_case(b"charset") || is_one_of(&CHARSETS, quoted.unwrap_or(value))
+    });
+    if is_of_type && is_read_alike { Ok(()) } else { Err(Rejection::malformed("content-type")) }
 }
 
 /// Returns the format that the head names.

@@ -20,6 +20,7 @@ use crate::{
         tolerance::{Times, Tolerance},
     },
     providers::other_credentials,
+    scheme::signature_format::{MAX_CANDIDATES, SignatureFormat, TimeText},
     verifier::context::Context,
 };
 
@@ -32,6 +33,29 @@ pub(crate) fn signature(
     let mut tag = [0; Algorithm::HmacSha256.tag_len()];
     let decoded = encoding.decode(required(head, name)?, &mut tag);
     decoded.map(|()| Tag::new(&tag)).ok_or(Rejection::malformed(name))
+}
+
+/// Returns the timestamp, or what stands in its place, and the signatures in hexadecimal of a header.
+pub(crate) fn timed_signatures<'a>(
+    head: &'a Parts,
+    name: &'static str,
+    format: SignatureFormat,
+) -> Result<(&'a [u8], Vec<Tag>), Rejection> {
+    let malformed = || Rejection::malformed(name);
+    let (mut tags, mut count) = (Vec::new(), 0);
+    let time = format.read(required(head, name)?, |text| {
+        count += 1;
+        if count > MAX_CANDIDATES {
+            return Err(malformed());
+        }
+        let mut tag = [0; Algorithm::HmacSha256.tag_len()];
+        tags.extend(Encoding::Hex.decode(text, &mut tag).map(|()| Tag::new(&tag)));
+        Ok(())
+    })?;
+    match time {
+        TimeText::Found(time) if !tags.is_empty() => Ok((time, tags)),
+        _ => Err(malformed()),
+    }
 }
 
 /// Returns the signed time in a header, if it is within the tolerance.

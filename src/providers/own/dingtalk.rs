@@ -78,8 +78,8 @@ static RULES: Rules = Rules {
     signatures: &["msg_signature", "signature"],
     mode: None,
     times: &[(TimestampFormat::UnixMillis, 13), (TimestampFormat::UnixSeconds, 10)],
-    message: |head, body| {
-        check_json(head)?;
+    head: check_json,
+    message: |_, body| {
         let [message] = pick(body, [MESSAGE])?;
         Ok((Field::json(MESSAGE), text(message, MESSAGE)?))
     },

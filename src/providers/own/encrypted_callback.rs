@@ -19,6 +19,7 @@ use crate::{
     error::ConfigError,
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{
+        clock::Clock,
         encoding::Encoding,
         form::Form,
         timestamp::{Timestamp, TimestampFormat},
@@ -56,12 +57,26 @@ pub(crate) struct Rules {
     pub(crate) mode: Option<(&'static str, &'static str)>,
     /// The forms of the time, and their numbers of digits.
     pub(crate) times: &'static [(TimestampFormat, usize)],
+    /// Rejects a head whose message cannot be read, before the body is.
+    pub(crate) head: fn(&Parts) -> Result<(), Rejection>,
     pub(crate) message: fn(&Parts, &[u8]) -> Result<Message, Rejection>,
 }
 
+/// The signed parts of a query, and the time.
+struct Signed {
+    time: Vec<u8>,
+    nonce: Vec<u8>,
+    signed_at: Option<SystemTime>,
+}
+
 impl Rules {
-    /// Returns the time and the nonce of a query.
-    fn time_and_nonce(&self, form: &Form<'_>) -> Result<(Timestamp, Vec<u8>, Vec<u8>), Rejection> {
+    /// Returns the time and the nonce of a query, if the time is within the tolerance.
+    fn signed(
+        &self,
+        form: &Form<'_>,
+        tolerance: Tolerance,
+        clock: &Clock,
+    ) -> Result<Signed, Rejection> {
         let [time, nonce] = [only(form, TIME)?, only(form, NONCE)?];
         let format = self.times.iter().find(|(_, digits)| time.len() == *digits);
         let parsed = format.and_then(|(format, _)| Timestamp::parse(time, *format));
@@ -69,7 +84,9 @@ impl Rules {
         if nonce.len() > MAX_NONCE || !nonce.iter().all(u8::is_ascii_alphanumeric) {
             return Err(Rejection::malformed_in(Field::query(NONCE)));
         }
-        Ok((parsed, time.to_vec(), nonce.to_vec()))
+        let judged = tolerance.judge(parsed, clock);
+        let (signed_at, _) = judged.map_err(|why| why.with_field(Field::query(TIME)))?.times();
+        Ok(Signed { time: time.to_vec(), nonce: nonce.to_vec(), signed_at })
     }
 
     fn message(&self, head: &Parts, body: &[u8]) -> Result<String, Rejection> {
@@ -102,10 +119,8 @@ fn hash(form: &Form<'_>, name: &'static str) -> Result<Tag, Rejection> {
 /// State of a verification, from the head to the end of the body.
 #[doc(hidden)]
 pub struct CallbackState {
-    time: Vec<u8>,
-    nonce: Vec<u8>,
+    signed: Signed,
     signature: Tag,
-    signed_at: Option<SystemTime>,
 }
 
 impl fmt::Debug for CallbackState {
@@ -149,10 +164,9 @@ impl EncryptedCallback {
             return Err(why.with_field(Field::query(name)));
         }
         let signature = signature?;
-        let (parsed, time, nonce) = rules.time_and_nonce(&form)?;
-        let judged = self.tolerance.judge(parsed, request.clock());
-        let (signed_at, _) = judged.map_err(|why| why.with_field(Field::query(TIME)))?.times();
-        Ok(CallbackState { time, nonce, signature, signed_at })
+        let signed = rules.signed(&form, self.tolerance, request.clock())?;
+        (rules.head)(request.head())?;
+        Ok(CallbackState { signed, signature })
     }
 
     pub(crate) fn finish(
@@ -163,12 +177,13 @@ impl EncryptedCallback {
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
         let message = rules.message(head, body)?;
-        let content = [&*state.time, &*state.nonce, message.as_bytes()];
+        let Signed { time, nonce, signed_at } = &state.signed;
+        let content = [&**time, &**nonce, message.as_bytes()];
         // The encrypted message begins with random bytes, so it differs in each delivery. The other
         // parts can be cut anew, and the hash then depends on the place of each token.
         let mut verified = self.keys.verify(&[&content], &[state.signature])?.with_unique_content();
         verified = verified.with_replay_material(&Sha256::digest(&message));
-        verified.signed_at = state.signed_at;
+        verified.signed_at = *signed_at;
         Ok(verified)
     }
 
@@ -178,12 +193,10 @@ impl EncryptedCallback {
         &self,
         rules: &Rules,
         form: &Form<'_>,
-        clock: &crate::parse::clock::Clock,
+        clock: &Clock,
     ) -> Result<(), Rejection> {
         let signature = hash(form, SHORT_SIGNATURE)?;
-        let (parsed, time, nonce) = rules.time_and_nonce(form)?;
-        let judged = self.tolerance.judge(parsed, clock);
-        judged.map_err(|why| why.with_field(Field::query(TIME)))?;
+        let Signed { time, nonce, .. } = rules.signed(form, self.tolerance, clock)?;
         self.keys.verify(&[&[&*time, &*nonce]], &[signature]).map(drop)
     }
 }

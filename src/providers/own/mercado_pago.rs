@@ -5,25 +5,24 @@ use http::{HeaderValue, request::Parts};
 
 use crate::{
     crypto::{
-        mac::{Algorithm, Mac, Tag},
+        mac::{Mac, Tag},
         secret::Secret,
         secrets::IntoSecrets,
     },
     error::ConfigError,
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
     parse::{
-        encoding::Encoding,
         form::Form,
-        headers::{optional, required},
+        headers::optional,
         timestamp::{Timestamp, TimestampFormat},
         tolerance::{Times, Tolerance},
     },
     providers::{
         macros::registered,
-        own::content_keys::{ContentKeys, Key},
+        own::content_keys::{ContentKeys, Key, timed_signatures},
         policy::{DeliveryPolicy, MINUTE},
     },
-    scheme::signature_format::{MAX_CANDIDATES, SignatureFormat, TimeText},
+    scheme::signature_format::SignatureFormat,
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
@@ -135,21 +134,7 @@ struct Signature<'a> {
 
 impl<'a> Signature<'a> {
     fn read(head: &'a Parts) -> Result<Self, Rejection> {
-        let malformed = || Rejection::malformed(HEADER);
-        let (mut tags, mut count) = (Vec::new(), 0);
-        let time = FORMAT.read(required(head, HEADER)?, |text| {
-            count += 1;
-            if count > MAX_CANDIDATES {
-                return Err(malformed());
-            }
-            let mut tag = [0; Algorithm::HmacSha256.tag_len()];
-            tags.extend(Encoding::Hex.decode(text, &mut tag).map(|()| Tag::new(&tag)));
-            Ok(())
-        })?;
-        match time {
-            TimeText::Found(time) if !tags.is_empty() => Ok(Self { tags, time }),
-            _ => Err(malformed()),
-        }
+        timed_signatures(head, HEADER, FORMAT).map(|(time, tags)| Self { tags, time })
     }
 
     /// Returns the time, whose unit is known by its length.
@@ -239,7 +224,8 @@ impl crate::sign::sign::Sign for MercadoPago {
     ) -> Result<Option<Bytes>, Rejection> {
         let time = TimestampFormat::UnixMillis.write(with.time());
         let [_, content] = contents(head, time.as_bytes())?;
-        let tag = Encoding::Hex.encode(self.keys.tag(&[&content])?.as_bytes());
+        let tag =
+            crate::parse::encoding::Encoding::Hex.encode(self.keys.tag(&[&content])?.as_bytes());
         let header = http::HeaderName::from_static(HEADER);
         let value = format!("ts={time},v1={tag}");
         crate::providers::own::shared_token::put(head, &header, value.as_bytes())?;

@@ -5,19 +5,18 @@ use http::request::Parts;
 
 use crate::{
     crypto::{
-        mac::{Algorithm, Mac, Tag},
+        mac::{Mac, Tag},
         secret::Secret,
         secrets::IntoSecrets,
     },
     error::ConfigError,
     outcome::rejection::Rejection,
-    parse::{encoding::Encoding, headers::required},
     providers::{
         macros::registered,
-        own::content_keys::{ContentKeys, Key},
+        own::content_keys::{ContentKeys, Key, timed_signatures},
         policy::DeliveryPolicy,
     },
-    scheme::signature_format::{MAX_CANDIDATES, SignatureFormat, TimeText},
+    scheme::signature_format::SignatureFormat,
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
@@ -92,21 +91,9 @@ impl NmiGateway {
 
 /// Returns the nonce and the signatures.
 fn read(head: &Parts) -> Result<(&[u8], Vec<Tag>), Rejection> {
-    let (mut tags, mut count) = (Vec::new(), 0);
-    let nonce = FORMAT.read(required(head, HEADER)?, |text| {
-        count += 1;
-        if count > MAX_CANDIDATES {
-            return Err(Rejection::malformed(HEADER));
-        }
-        let mut tag = [0; Algorithm::HmacSha256.tag_len()];
-        tags.extend(Encoding::Hex.decode(text, &mut tag).map(|()| Tag::new(&tag)));
-        Ok(())
-    })?;
-    match nonce {
-        // With a full stop in it, a captured request could be cut at another place.
-        TimeText::Found(nonce) if !nonce.contains(&b'.') && !tags.is_empty() => Ok((nonce, tags)),
-        _ => Err(Rejection::malformed(HEADER)),
-    }
+    let (nonce, tags) = timed_signatures(head, HEADER, FORMAT)?;
+    // With a full stop in it, a captured request could be cut at another place.
+    if nonce.contains(&b'.') { Err(Rejection::malformed(HEADER)) } else { Ok((nonce, tags)) }
 }
 
 impl Verifier for NmiGateway {
@@ -147,7 +134,8 @@ impl crate::sign::sign::Sign for NmiGateway {
     ) -> Result<Option<Bytes>, Rejection> {
         const NONCE: &[u8] = b"1700000000";
 
-        let tag = Encoding::Hex.encode(self.0.tag(&[NONCE, b".", body])?.as_bytes());
+        let tag = crate::parse::encoding::Encoding::Hex
+            .encode(self.0.tag(&[NONCE, b".", body])?.as_bytes());
         let value = [b"t=", NONCE, b",s=", tag.as_bytes()].concat();
         let header = http::HeaderName::from_static(HEADER);
         crate::providers::own::shared_token::put(head, &header, &value)?;

@@ -14,7 +14,7 @@ use crate::{
             encrypted_callback::{
                 CallbackState, EncryptedCallback, Rules, encrypted_callback, only, query,
             },
-            wecom::{ECHO, of_body},
+            wecom::{ECHO, check_head, of_body},
         },
         policy::DeliveryPolicy,
     },
@@ -97,6 +97,7 @@ static RULES: Rules = Rules {
     signatures: &[SIGNATURE],
     mode: Some(("encrypt_type", "aes")),
     times: &[(TimestampFormat::UnixSeconds, 10)],
+    head: check_head,
     message: of_body,
 };
 

@@ -90,24 +90,35 @@ static RULES: Rules = Rules {
     signatures: &["msg_signature"],
     mode: None,
     times: &[(TimestampFormat::UnixSeconds, 10)],
+    head: |head| match head.method {
+        Method::GET => echo(head).map(drop),
+        _ => check_head(head),
+    },
     message: |head, body| match head.method {
-        Method::GET if body.is_empty() => {
-            let form = query(head)?;
-            let echo = String::from_utf8(only(&form, ECHO)?.to_vec());
-            let echo = echo.map_err(|_| Rejection::malformed_in(Field::query(ECHO)))?;
-            Ok((Field::query(ECHO), echo))
-        }
+        Method::GET if body.is_empty() => echo(head),
         Method::GET => Err(Rejection::new(RejectionKind::BodyNotSigned).with_field(Field::Body)),
         _ => of_body(head, body),
     },
 };
 
-/// Returns the encrypted message of an XML body.
-pub(crate) fn of_body(head: &Parts, body: &[u8]) -> Result<Message, Rejection> {
+/// Returns the encrypted message of a query.
+fn echo(head: &Parts) -> Result<Message, Rejection> {
+    let form = query(head)?;
+    let echo = String::from_utf8(only(&form, ECHO)?.to_vec());
+    let echo = echo.map_err(|_| Rejection::malformed_in(Field::query(ECHO)))?;
+    Ok((Field::query(ECHO), echo))
+}
+
+/// Rejects a request that is no POST of XML.
+pub(crate) fn check_head(head: &Parts) -> Result<(), Rejection> {
     if head.method != Method::POST {
         return Err(Rejection::malformed_in(Field::Method));
     }
-    check_xml(head)?;
+    check_xml(head)
+}
+
+/// Returns the encrypted message of an XML body.
+pub(crate) fn of_body(_: &Parts, body: &[u8]) -> Result<Message, Rejection> {
     let field = || Field::xml(MESSAGE);
     let message = xml::only(body, "xml", MESSAGE).map_err(|flaw| match flaw {
         xml::Flaw::Malformed => Rejection::malformed_in(Field::Body),

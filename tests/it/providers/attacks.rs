@@ -327,6 +327,8 @@ fn midtrans_form_is_rejected() {
     let of = |kind| judge(&midtrans, &head(Method::POST, "/", &[("content-type", kind)]), &body);
     assert!(of("application/json").is_ok());
     assert!(of(FORM).is_err(), "a form with another order was accepted");
+    assert!(of("application/json; charset=UTF-8").is_ok());
+    assert!(of("application/json; charset=utf-7").is_err(), "a charset with other quotes");
 }
 
 /// The page says that form posts are rejected.
@@ -342,6 +344,8 @@ fn adyen_form_is_rejected() {
     let of = |kind| judge(&adyen, &head(Method::POST, "/", &[("content-type", kind)]), &body);
     assert!(of("application/json").is_ok());
     assert!(of(FORM).is_err(), "a form with another payment was accepted");
+    assert!(of("application/json;charset=\"utf-8\"").is_ok());
+    assert!(of("application/json; charset=ISO-2022-JP").is_err(), "a charset with other quotes");
 }
 
 /// Routers answer HEAD with the handler of GET, which reads the query.

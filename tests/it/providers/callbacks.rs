@@ -253,8 +253,11 @@ mod xml {
         for (media_type, is_accepted) in [
             ("text/xml", true),
             ("application/xml; charset=UTF-8", true),
-            ("text/xml;charset=utf-8", true),
+            ("text/xml;charset=\"utf-8\"", true),
+            ("text/xml; charset=ISO-8859-1", true),
             ("text/xml; charset=utf-7", false),
+            ("text/xml; Charset = utf-7", false),
+            ("text/xml; charset", false),
             ("text/xml; charset=\"ISO-2022-JP\"", false),
             ("text/xml; charset=utf-8; charset=gbk", false),
             ("application/json", false),
@@ -287,6 +290,23 @@ mod xml {
         ] {
             let (response, inner) = send(&layer, request(method.clone(), &query, "")).await;
             assert_eq!((response.status(), inner.count()), (status, calls), "{method}");
+        }
+    }
+
+    #[tokio::test]
+    async fn head_without_a_message_costs_no_body() {
+        let tag = sorted_sha1("123456", &["1411525903", "1", "QUFBQUFBQUFBQUFBQUFBQQ=="]);
+        let query = format!("/hook?msg_signature={tag}&timestamp=1411525903&nonce=1");
+        for (method, media_type) in [
+            (Method::PUT, "text/xml"),
+            (Method::POST, "application/json"),
+            (Method::GET, "text/xml"),
+        ] {
+            let request = Request::builder().method(&method).uri(&query);
+            let request = request.header("content-type", media_type);
+            let layer = SignatureLayer::new(WeCom::new("123456").unwrap().clock(at(TIME)));
+            let sent = send(&layer, request.body(Script::untouchable()).unwrap()).await;
+            assert_eq!(sent.0.status(), StatusCode::FORBIDDEN, "{method} {media_type}");
         }
     }
 
