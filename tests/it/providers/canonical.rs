@@ -186,6 +186,7 @@ fn mercado_pago_id_cannot_hold_a_part() {
     };
     assert!(of(16).is_ok());
     assert_eq!(of(17).unwrap_err(), RejectionKind::Malformed);
+    assert_eq!(of(0).unwrap_err(), RejectionKind::Malformed);
 }
 
 fn contentful() -> Timed<Contentful> {
