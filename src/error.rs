@@ -93,6 +93,13 @@ pub enum ConfigError {
         /// The problem and its fix.
         why: &'static str,
     },
+    /// The limits of a [`KeyFetcher`](crate::fetched_keys::KeyFetcher) contradict each other.
+    #[cfg(feature = "fetched-keys")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "fetched-keys")))]
+    KeyFetcherInvalid {
+        /// The problem and its fix.
+        why: &'static str,
+    },
     /// The configuration of a tenant lookup is invalid.
     TenantsInvalid {
         /// The problem and its fix.
@@ -173,6 +180,8 @@ impl fmt::Display for ConfigError {
             Self::SecretUndecodable { form, why } => {
                 write!(f, "invalid {form} secret: {why}")
             }
+            #[cfg(feature = "fetched-keys")]
+            Self::KeyFetcherInvalid { why } => write!(f, "invalid key fetcher: {why}"),
             Self::TenantsInvalid { why } => write!(f, "invalid tenant lookup configuration: {why}"),
             Self::TooManySecrets => write!(
                 f,

@@ -105,6 +105,7 @@
 //! | `delivery-log-sqlite` | the same in SQLite, which is bundled and needs a C compiler |
 //! | `delivery-log-postgres` | the same in PostgreSQL, via `sqlx`, with TLS via `rustls` |
 //! | `explain` | the [cause of a rejection](explain), in the log of each layer, and in saved requests |
+//! | `fetched-keys` | [providers whose public keys are fetched](fetched_keys), with a cache in front of your HTTP client |
 //! | `jwt` | senders that sign with a JSON Web Token under a secret, such as LiveKit and Vonage, by `jsonwebtoken` |
 //! | `md5` | the MD5 methods of [`VonageSms`](providers::VonageSms), for accounts that sign with nothing else |
 //! | `metrics` | [`MetricsObserver`](observe::MetricsObserver), for the `metrics` facade |
@@ -129,6 +130,9 @@ mod error;
 #[cfg(feature = "explain")]
 #[cfg_attr(docsrs, doc(cfg(feature = "explain")))]
 pub mod explain;
+#[cfg(feature = "fetched-keys")]
+#[cfg_attr(docsrs, doc(cfg(feature = "fetched-keys")))]
+pub mod fetched_keys;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 pub mod layer;

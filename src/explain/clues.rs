@@ -68,6 +68,9 @@ pub(crate) fn add(probe: &mut Probe<'_>, rejection: &Rejection) {
     if rejection.kind() == RejectionKind::SignatureMismatch {
         look_at_text(probe);
     }
+    if rejection.kind() == RejectionKind::UnknownKey {
+        probe.clue(Finding::clue(Cause::UnknownKey));
+    }
     if rejection.kind() == RejectionKind::UnknownTenant {
         let form = match rejection.claimed_tenant() {
             Some(id) => unusual_form(id),

@@ -187,6 +187,10 @@ causes! {
     TimeOutsideTolerance = "time_outside_tolerance",
         "the timestamp of the request is outside of the tolerance",
         "set the server's clock; if it is right, look for a queue above, or a repeated request";
+    /// The provider has no public key with the ID that the request names.
+    UnknownKey = "unknown_key",
+        "the provider has no public key with the ID that the request names",
+        "check the key source of the fetcher: production and sandbox have different keys";
     /// No tenant has the ID that the request names.
     UnknownTenant = "unknown_tenant",
         "no tenant has the ID that the request names",

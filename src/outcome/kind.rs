@@ -43,6 +43,8 @@ pub enum RejectionKind {
     TimestampStale,
     /// The signature does not cover the body.
     BodyNotSigned,
+    /// The provider has no public key with the ID that the request names.
+    UnknownKey,
     /// The lookup found no secret for this request.
     UnknownTenant,
     /// The URL that the provider signed could not be determined from this request.
@@ -74,6 +76,7 @@ impl RejectionKind {
         Self::TimestampInFuture,
         Self::TimestampStale,
         Self::BodyNotSigned,
+        Self::UnknownKey,
         Self::UnknownTenant,
         Self::UrlUnresolved,
         Self::VerifierPanicked,
@@ -99,6 +102,7 @@ impl RejectionKind {
             Self::TimestampInFuture => "timestamp_in_future",
             Self::TimestampStale => "timestamp_stale",
             Self::BodyNotSigned => "uncovered",
+            Self::UnknownKey => "unknown_key",
             Self::UnknownTenant => "unknown_tenant",
             Self::UrlUnresolved => "unknown_url",
             Self::VerifierPanicked => "verifier_panicked",
@@ -136,6 +140,7 @@ impl RejectionKind {
             | Self::TimestampInFuture
             | Self::TimestampStale
             | Self::BodyNotSigned
+            | Self::UnknownKey
             | Self::UnknownTenant
             | Self::UrlUnresolved => None,
         }
@@ -167,6 +172,7 @@ impl RejectionKind {
             Self::TimestampInFuture => "the signed time is too far in the future",
             Self::TimestampStale => "the signed time is too far in the past",
             Self::BodyNotSigned => "the signature does not cover the body",
+            Self::UnknownKey => "the provider has no key with the ID that the request names",
             Self::UnknownTenant => "no secret found for this request",
             Self::UrlUnresolved => "the signed URL cannot be determined from this request",
             Self::VerifierPanicked => "the verifier panicked",

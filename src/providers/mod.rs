@@ -9,9 +9,10 @@
 //! request can be sent again at any time: use [replay protection](crate::replay). Types with
 //! "nothing" prove the sender and not the body: anyone who sees one request can send any other.
 //!
-//! The feature `asymmetric` adds the types that verify with a public key: `Bridge`, `Discord`,
-//! `Freshchat`, `GitHubSecretScanning`, `HighLevel`, `IntegratedFinance`, `Postal`, `SendGrid`, `Telnyx`,
-//! `TokenIo`, `WeChatPay` and `Wise`.
+//! The feature `asymmetric` adds the types that verify with a public key: `Bridge`, `Circle`,
+//! `Discord`, `Freshchat`, `GitHubSecretScanning`, `HighLevel`, `IntegratedFinance`, `Postal`, `SendGrid`,
+//! `Telnyx`, `TokenIo`, `WeChatPay` and `Wise`. The feature `fetched-keys` fetches the keys of `Circle` and
+//! `GitHubSecretScanning`.
 //!
 //! Each type's page has an example, where the secret is found, and the source of its facts. The
 //! same types are in modules by subject, for example [`payments`]. For providers that are missing,
@@ -29,6 +30,8 @@ pub(crate) mod boxed;
 pub(crate) mod catalogue;
 pub(crate) mod credentials;
 pub(crate) mod exchange;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod fetched;
 pub(crate) mod macros;
 pub(crate) mod named_scheme;
 pub(crate) mod other_credentials;
@@ -49,6 +52,9 @@ pub use self::catalogue::{
 };
 pub use self::exchange::asana::{AsanaExchange, AsanaFuture, AsanaHook};
 pub use self::exchange::token_exchange::{TokenExchange, TokenReceipt, WithTokenExchange};
+#[cfg(feature = "fetched-keys")]
+#[cfg_attr(docsrs, doc(cfg(feature = "fetched-keys")))]
+pub use self::fetched::circle::CircleProduct;
 pub use self::own::list::*;
 pub use self::{
     boxed::{AnyState, BoxVerifier},

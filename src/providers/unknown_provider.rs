@@ -3,8 +3,9 @@
 use std::{error::Error, fmt};
 
 #[cfg(not(feature = "asymmetric"))]
-const ASYMMETRIC_NAMES: [&str; 13] = [
+const ASYMMETRIC_NAMES: [&str; 14] = [
     "bridge",
+    "circle",
     "discord",
     "freshchat",
     "github_secret_scanning",

@@ -5,7 +5,6 @@
 use std::{
     fmt,
     future::{Ready, ready},
-    net::IpAddr,
 };
 
 use bytes::Bytes;
@@ -13,7 +12,6 @@ use http::request::Parts;
 
 use crate::{
     outcome::rejection::Rejection,
-    panic::catch_panic,
     parse::client_ip::ClientIp,
     tenants::{
         tenants::{Miss, Tenants},
@@ -26,6 +24,7 @@ use crate::{
         sensitive::SensitiveParts,
         source::{
             FoundByHead, LayerContext, LookUpByBody, NoLookUpByBody, Source, VerifierByHead,
+            client_address,
             sealed::{Engine, Sealed},
         },
         verifier::Verifier,
@@ -116,7 +115,7 @@ where
                 if tenants.is_refused_by_all(request) {
                     Miss::Decoy
                 } else {
-                    Miss::Ask(address(head, layer.client_ip))
+                    Miss::Ask(client_address(head, layer.client_ip))
                 }
             }),
         })
@@ -192,7 +191,7 @@ where
 
     fn look_up(&self, head: &Parts, body: &Bytes) -> LookUp<V> {
         let tenant = (self.tenant)(head, body);
-        let address = || Miss::Ask(address(head, self.client_ip.as_ref()));
+        let address = || Miss::Ask(client_address(head, self.client_ip.as_ref()));
         self.tenants.look_up(tenant.as_deref(), address)
     }
 }
@@ -201,11 +200,6 @@ impl<V, F> fmt::Debug for TenantByBody<V, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TenantByBody").finish_non_exhaustive()
     }
-}
-
-/// Returns the address of the client. It comes from the user's code. If that panics, there is none.
-fn address(head: &Parts, client_ip: Option<&ClientIp>) -> Option<IpAddr> {
-    client_ip.and_then(|client_ip| catch_panic(|| client_ip.of(head)).ok().flatten())
 }
 
 impl<V: Verifier + Clone> Tenants<V> {

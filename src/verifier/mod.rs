@@ -34,6 +34,6 @@ pub use self::{
     make::MakeVerifier,
     tenant::ForTenant,
     verifier::Verifier,
-    verify::{verify, verify_at},
+    verify::{verify, verify_at, verify_with, verify_with_at},
 };
 pub use crate::{outcome::field::Field, parse::clock::Clock};

@@ -6,6 +6,7 @@ use std::{
     convert::Infallible,
     future::{Future, Ready},
     marker::PhantomData,
+    net::IpAddr,
     pin::Pin,
     task::{self, Poll, ready},
 };
@@ -16,6 +17,7 @@ use pin_project_lite::pin_project;
 
 use crate::{
     outcome::rejection::Rejection,
+    panic::catch_panic,
     parse::client_ip::ClientIp,
     verifier::{
         context::Context, defaults::VerifierDefaults, make::MakeVerifier, requires::Requires,
@@ -33,6 +35,8 @@ use crate::{
 ///   [`by_body`](crate::SignatureLayer::by_body): [`ByHead`](crate::layer::ByHead) and
 ///   [`ByBody`](crate::layer::ByBody);
 /// - with the feature `tenants`, the return values of `Tenants::by_head` and `Tenants::by_body`;
+/// - with the feature `fetched-keys`, a provider whose keys are fetched, such as
+///   `GitHubSecretScanning::with_fetched_keys`;
 /// - an exchange: [`Asana::with_secret_exchange`](crate::providers::Asana::with_secret_exchange)
 ///   and [`Notion::with_token_exchange`](crate::providers::Notion::with_token_exchange).
 ///
@@ -67,6 +71,12 @@ impl LayerContext<'_> {
             if self.defaults.is_challenge(head) { Ok(()) } else { Err(rejection) }
         })
     }
+}
+
+/// Returns the address of the client. It comes from the user's code. If that panics, there is none.
+#[allow(dead_code, reason = "stores ask for it")]
+pub(crate) fn client_address(head: &Parts, client_ip: Option<&ClientIp>) -> Option<IpAddr> {
+    client_ip.and_then(|client_ip| catch_panic(|| client_ip.of(head)).ok().flatten())
 }
 
 pub(crate) mod sealed {

@@ -6,7 +6,12 @@ use http::request::Parts;
 use crate::{
     outcome::rejection::Rejection,
     parse::clock::Clock,
-    verifier::{context::Context, outcome::Outcome, verifier::Verifier},
+    verifier::{
+        context::Context,
+        outcome::Outcome,
+        source::{FoundByHead, LayerContext, LookUpByBody, Source},
+        verifier::Verifier,
+    },
 };
 
 /// Verifies a message whose head and body are both in memory: for queues and streams, and for
@@ -72,6 +77,77 @@ pub fn verify_at<V: Verifier>(
     clock: impl Into<Clock>,
 ) -> Result<Outcome, Rejection> {
     run(verifier, &Context::new(head).at(&clock.into()), body)
+}
+
+/// Verifies a message like [`verify`], with a verifier that is looked up in this [`Source`]: a
+/// provider whose keys are fetched, or tenants.
+///
+/// Poll the future within a Tokio runtime whose timer is enabled.
+///
+/// ```
+/// use bytes::Bytes;
+/// use tower_webhook::{layer::Source, verifier::verify_with};
+///
+/// # async fn received(
+/// #     source: &impl Source, head: &http::request::Parts, body: &Bytes,
+/// # ) -> Result<(), tower_webhook::Rejection> {
+/// let verified = verify_with(source, head, body).await?.accepted();
+/// # let _ = verified;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Returns a [`Rejection`] if the message is not authentic, or cannot be verified. If the lookup
+/// failed, its status is `503 Service Unavailable`: keep the message in the queue.
+pub async fn verify_with<S: Source>(
+    source: &S,
+    head: &Parts,
+    body: &Bytes,
+) -> Result<Outcome, Rejection> {
+    look_up(source, &Context::new(head), body).await
+}
+
+/// Verifies a message like [`verify_with`], with this clock instead of the system clock.
+///
+/// The clock is that of the verifier. Fetched keys and cached tenants expire by the clock of their
+/// cache.
+///
+/// # Errors
+///
+/// See [`verify_with`].
+pub async fn verify_with_at<S: Source>(
+    source: &S,
+    head: &Parts,
+    body: &Bytes,
+    clock: impl Into<Clock>,
+) -> Result<Outcome, Rejection> {
+    look_up(source, &Context::new(head).at(&clock.into()), body).await
+}
+
+async fn look_up<S: Source>(
+    source: &S,
+    request: &Context<'_>,
+    body: &Bytes,
+) -> Result<Outcome, Rejection> {
+    if let Some(verifier) = source.at_hand() {
+        return run(verifier, request, body);
+    }
+    let defaults = source.shared_defaults();
+    let failed = |rejection| {
+        let has_secret_url = || source.shared_sensitive_parts().has_url();
+        defaults.complete(rejection, has_secret_url).with_status(defaults.status)
+    };
+    let layer = LayerContext { client_ip: None, defaults: &defaults };
+    let found = source.look_up_by_head(request, &layer).await.map_err(failed)?;
+    let verifier = match found {
+        FoundByHead::Verifier(verifier) => verifier,
+        FoundByHead::NeedsBody(by_body) => {
+            by_body.look_up(request.head(), body).await.map_err(failed)?
+        }
+    };
+    run(&verifier, request, body)
 }
 
 pub(crate) fn run<V: Verifier>(

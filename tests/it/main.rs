@@ -11,6 +11,8 @@ mod docs;
 mod examples;
 #[cfg(feature = "explain")]
 mod explain;
+#[cfg(feature = "fetched-keys")]
+mod fetched_keys;
 mod frameworks;
 mod genuine;
 mod layer;

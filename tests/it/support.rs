@@ -94,6 +94,28 @@ pub(crate) fn at(unix_seconds: u64) -> impl Fn() -> SystemTime + Clone + Send + 
     move || UNIX_EPOCH + Duration::from_secs(unix_seconds)
 }
 
+/// A clock that tests set, in milliseconds after its start.
+#[cfg(any(feature = "fetched-keys", feature = "tenants"))]
+#[derive(Clone)]
+pub(crate) struct SetClock(Arc<std::sync::atomic::AtomicU64>);
+
+#[cfg(any(feature = "fetched-keys", feature = "tenants"))]
+impl SetClock {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(1_700_000_000_000.into()))
+    }
+
+    pub(crate) fn set(&self, millis_later: i64) {
+        let now = 1_700_000_000_000_u64.checked_add_signed(millis_later).unwrap();
+        self.0.store(now, Ordering::SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
+        let now = Arc::clone(&self.0);
+        move || UNIX_EPOCH + Duration::from_millis(now.load(Ordering::SeqCst))
+    }
+}
+
 /// The proof of a request, whoever is to answer it.
 pub(crate) fn verify<V: Verifier>(
     verifier: &V,

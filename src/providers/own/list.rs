@@ -43,6 +43,8 @@ types! {
     pinned_keys_timed::Bridge search ["bridge.xyz"],
     basic_auth::Brevo,
     basic_auth::Chargebee,
+    #[cfg(feature = "asymmetric")]
+    pinned_keys::Circle,
     contentful::Contentful,
     dingtalk::DingTalk,
     #[cfg(feature = "asymmetric")]

@@ -9,7 +9,7 @@ use crate::{
         policy::{DeliveryPolicy, MINUTE},
     },
     scheme::{declaration::Scheme, state::SchemeState, verifier::SchemeVerifier},
-    verifier::{delegate::delegate_verifier, verifier::Verifier},
+    verifier::{challenge::challenge::Challenge, delegate::delegate_verifier, verifier::Verifier},
 };
 
 /// Generates the types: name, `by_name` name, the vendor's spelling if it is another, scheme, `timed`
@@ -23,7 +23,7 @@ macro_rules! pinned_keys {
         ///
         #[doc = crate::providers::macros::page!($name)]
         #[derive(Clone, Debug)]
-        pub struct $name(SchemeVerifier);
+        pub struct $name(pub(crate) SchemeVerifier);
 
         registered! {
             $name = $id $(as $title)?;
@@ -49,6 +49,51 @@ macro_rules! pinned_keys {
 pub(crate) use pinned_keys;
 
 pinned_keys! {
+    /// Circle notifications (version 2): ECDSA P-256 of the body.
+    ///
+    /// ```
+    /// use tower_webhook::{PublicKey, SignatureLayer, providers::Circle};
+    ///
+    /// let key = PublicKey::from_spki_base64(
+    ///     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEsz9ugWDj5jK5ELBK42ynytbo38gP\
+    ///      HzZFI03Exwz8Lh/tCfL3YxwMdLjB+bMznsanlhK0RwcGP3IDb34kQDIo3Q==",
+    /// )?;
+    /// let layer = SignatureLayer::new(Circle::new(key)?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// | property | value |
+    /// |---|---|
+    /// | header | `x-circle-signature: <base64>` |
+    /// | algorithm | ECDSA P-256 with SHA-256, in DER; the key is that of Circle's API, [`PublicKey::from_spki_base64`](crate::PublicKey::from_spki_base64) |
+    /// | signed content | the body |
+    /// | tolerance | none: a captured request can be sent again |
+    /// | delivery ID | `notificationId` in the body |
+    /// | challenge | an unsigned HEAD: the response is an empty 200 |
+    ///
+    /// - `X-Circle-Key-Id` names the key, and **Circle may use another key for each notification**:
+    ///   use `Circle::with_fetched_keys` (feature `fetched-keys`). `Circle::new` tries the keys that
+    ///   you pin, and ignores the header.
+    /// - An authentic notification to another customer of Circle may be accepted. Check in the
+    ///   handler that `subscriptionId` is yours.
+    ///
+    /// # Not covered
+    ///
+    /// Notifications of version 1 (Circle Mint, Digital Asset Accounts, CPN Managed Payments), which
+    /// come from Amazon SNS.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://developers.circle.com/api-reference/verify-webhook-signatures>, and for HEAD
+    /// <https://developers.circle.com/wallets/webhook-notifications>.
+    Circle = "circle":
+        Scheme::ecdsa_p256_sha256("x-circle-signature")
+            .encoding(Encoding::Base64)
+            .challenge(Challenge::Head),
+        DeliveryPolicy::UNKNOWN
+            .known_by("notificationId", "https://developers.circle.com/wallets/webhook-notifications");
+
     /// Freshchat webhooks: RSA of the body.
     ///
     /// ```
@@ -116,11 +161,12 @@ pinned_keys! {
     /// | delivery ID | none |
     /// | challenge | none |
     ///
-    /// - GitHub lists its keys at <https://api.github.com/meta/public_keys/secret_scanning>. Pass all
-    ///   keys of the list. **You refresh them**: this type fetches nothing. When GitHub signs with a
-    ///   new key, requests are rejected until you create the verifier again.
-    ///   [`SignatureLayer::by_head`](crate::SignatureLayer::by_head) can do it for each request.
-    /// - `Github-Public-Key-Identifier` names the key. This type tries all of its keys instead.
+    /// - GitHub lists its keys at <https://api.github.com/meta/public_keys/secret_scanning>.
+    ///   `GitHubSecretScanning::with_fetched_keys` (feature `fetched-keys`) fetches the list, and uses
+    ///   the key that `Github-Public-Key-Identifier` names.
+    /// - `GitHubSecretScanning::new` takes all keys of the list, tries each, and ignores the
+    ///   identifier. **You refresh them**: when GitHub signs with a new key, requests are rejected
+    ///   until you create the verifier again.
     /// - GitHub signs for all of its partners with the same keys, and signs only the body: an alert
     ///   to another partner is accepted here, too. Check in the handler that each token is yours.
     ///

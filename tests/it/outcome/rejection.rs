@@ -13,7 +13,7 @@ use tower_webhook::{
 
 use crate::support::{Event, Script, assert_refused, meta_layer, meta_request, secret, send};
 
-const KINDS: [(RejectionKind, u16); 18] = [
+const KINDS: [(RejectionKind, u16); 19] = [
     (RejectionKind::BodyTimeout, 408),
     (RejectionKind::BodyTooLarge, 413),
     (RejectionKind::BodyUnreadable, 400),
@@ -28,6 +28,7 @@ const KINDS: [(RejectionKind, u16); 18] = [
     (RejectionKind::TimestampInFuture, 403),
     (RejectionKind::TimestampStale, 403),
     (RejectionKind::BodyNotSigned, 403),
+    (RejectionKind::UnknownKey, 403),
     (RejectionKind::UnknownTenant, 403),
     (RejectionKind::UrlUnresolved, 403),
     (RejectionKind::VerifierPanicked, 500),

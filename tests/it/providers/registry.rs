@@ -37,8 +37,9 @@ impl Catalogue {
 }
 
 /// Those that are there with the feature `asymmetric`.
-pub(crate) const ASYMMETRIC: [&str; 13] = [
+pub(crate) const ASYMMETRIC: [&str; 14] = [
     "bridge",
+    "circle",
     "discord",
     "freshchat",
     "github_secret_scanning",

@@ -16,7 +16,7 @@ use tower_webhook::{
     Verifier,
     layer::ResponseBody,
     providers::{
-        self, Bridge, CredentialKind, Discord, Freshchat, GitHubSecretScanning, HighLevel,
+        self, Bridge, Circle, CredentialKind, Discord, Freshchat, GitHubSecretScanning, HighLevel,
         IntegratedFinance, Postal, SendGrid, StandardWebhooks, Telnyx, TokenIo, WeChatPay, Wise,
     },
     scheme::{Component, Encoding, SchemeVerifier, SignatureFormat, Tolerance},
@@ -118,7 +118,7 @@ impl Vector {
         for vector in Self::all().into_iter().filter(|vector| vector.valid) {
             by_provider.entry(vector.provider.clone()).or_insert(vector);
         }
-        assert_eq!(by_provider.len(), 14);
+        assert_eq!(by_provider.len(), 15);
         by_provider.into_values().collect()
     }
 
@@ -149,6 +149,7 @@ impl Vector {
             "telnyx" => Any::Telnyx(Telnyx::new(key)?.clock(now)),
             "wise" => Any::Wise(Wise::new(key)?),
             "bridge" => Any::Scheme(Bridge::SCHEME.verifier(key)?.clock(now)),
+            "circle" => Any::Scheme(Circle::SCHEME.verifier(key)?.clock(now)),
             "integrated_finance" => {
                 Any::Scheme(IntegratedFinance::SCHEME.verifier(key)?.clock(now))
             }
@@ -513,6 +514,7 @@ fn key_of_another_algorithm_is_a_config_error() {
         ("sendgrid", SendGrid::new(key("ed25519")).is_ok()),
         ("telnyx", Telnyx::new(key("rsa")).is_ok()),
         ("wise", Wise::new(key("ed25519")).is_ok()),
+        ("circle", Circle::new(key("rsa")).is_ok()),
         ("freshchat", Freshchat::new(key("ecdsa")).is_ok()),
         ("github secret scanning", GitHubSecretScanning::new(key("rsa")).is_ok()),
         ("highlevel", HighLevel::new(key("rsa")).is_ok()),

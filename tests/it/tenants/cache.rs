@@ -5,10 +5,10 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use http::{StatusCode, header};
@@ -24,29 +24,9 @@ use tower_webhook::{
 
 use crate::{
     net::within,
-    support::{Script, assert_refused, send},
+    support::{Script, SetClock, assert_refused, send},
     tenants::lookup::{Row, Store, by_path, hello, request},
 };
-
-/// A clock that tests set, in milliseconds.
-#[derive(Clone)]
-struct Clock(Arc<AtomicU64>);
-
-impl Clock {
-    fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(1_700_000_000_000)))
-    }
-
-    fn set(&self, millis_later: i64) {
-        let now = 1_700_000_000_000_u64.checked_add_signed(millis_later).unwrap();
-        self.0.store(now, Ordering::SeqCst);
-    }
-
-    fn now(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
-        let now = Arc::clone(&self.0);
-        move || UNIX_EPOCH + Duration::from_millis(now.load(Ordering::SeqCst))
-    }
-}
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
@@ -174,7 +154,7 @@ async fn failed_store_call_is_503_for_all_and_not_cached() {
 
 #[tokio::test]
 async fn a_known_tenant_stays_known_while_the_store_is_down() {
-    let (store, clock) = (Store::new(), Clock::new());
+    let (store, clock) = (Store::new(), SetClock::new());
     let tenants = store.meta().clock(clock.now()).build().unwrap();
     assert!(is_known(&tenants, "A").await);
     store.set("A", Row::Error);
@@ -309,7 +289,7 @@ async fn time_limit_holds_across_repeated_store_calls() {
 
 #[tokio::test]
 async fn answers_are_kept_for_their_time_to_the_millisecond() {
-    let (store, clock) = (Store::new(), Clock::new());
+    let (store, clock) = (Store::new(), SetClock::new());
     let tenants = store.meta().clock(clock.now()).build().unwrap();
     for (tenant, ttl) in [("A", 60_000), ("unknown", 10_000)] {
         clock.set(0);
@@ -329,7 +309,7 @@ async fn answers_are_kept_for_their_time_to_the_millisecond() {
 
 #[tokio::test]
 async fn an_answer_is_as_old_as_the_question() {
-    let (store, clock) = (Store::gated(), Clock::new());
+    let (store, clock) = (Store::gated(), SetClock::new());
     let tenants = store.meta().clock(clock.now()).build().unwrap();
     let mut look_up = pin!(tenants.verifier("A"));
     assert!(poll(look_up.as_mut()).is_pending());
@@ -345,7 +325,7 @@ async fn an_answer_is_as_old_as_the_question() {
 
 #[tokio::test]
 async fn without_a_clock_nothing_is_cached() {
-    let (store, clock) = (Store::new(), Clock::new());
+    let (store, clock) = (Store::new(), SetClock::new());
     let tenants = store.meta().clock(clock.now()).build().unwrap();
     clock.set(-1_700_000_000_000);
     for _ in 0..3 {
@@ -441,7 +421,7 @@ async fn authentic_requests_are_accepted_during_rotation() {
 #[tokio::test]
 async fn deleted_tenant_is_unknown_after_ttl_or_forget() {
     for forgets in [true, false] {
-        let (store, clock) = (Store::new(), Clock::new());
+        let (store, clock) = (Store::new(), SetClock::new());
         let tenants = store.meta().clock(clock.now()).build().unwrap();
         let layer = by_path(&tenants);
         let genuine = || request("A", "secret of tenant A", hello());

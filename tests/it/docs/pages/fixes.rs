@@ -77,6 +77,11 @@ pub(super) fn fix(kind: RejectionKind) -> [&'static str; 2] {
              in the query: a proxy drops the query, or `PublicUrl::fixed` replaces it",
             "pass the query on; use `PublicUrl::base` instead of `fixed`",
         ],
+        RejectionKind::UnknownKey => [
+            "the provider has no public key with this ID: the fetcher asks another environment's \
+             source, or the request is forged",
+            "compare the ID in the header that the event names with the provider's keys",
+        ],
         RejectionKind::UnknownTenant => [
             "the lookup has no secret: the tenant is not set up, a nested router cuts the path, or \
              the ID is spelled differently",

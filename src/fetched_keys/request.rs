@@ -1,0 +1,54 @@
+//! What a key fetcher is asked for.
+
+use std::sync::Arc;
+
+/// Request for a document with a provider's public keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyRequest {
+    url: Arc<str>,
+    key_id: Option<Arc<str>>,
+}
+
+impl KeyRequest {
+    /// Returns the URL of the document.
+    ///
+    /// It is made of the provider's own URL and, for some providers, the ID of the key. Nothing
+    /// else in it comes from the request.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns the ID of the key, as the unverified request names it, if the provider has a
+    /// document for each key. It is `None` if one document has all keys.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// Returns the text that distinguishes documents of one provider.
+    pub(crate) fn slot(&self) -> Arc<str> {
+        Arc::clone(&self.url)
+    }
+}
+
+/// Place of a provider's keys.
+#[derive(Clone, Copy)]
+pub(crate) enum KeyUrl {
+    /// URL of a document with all keys.
+    All(&'static str),
+    /// Beginning of the URL of each key, before its ID.
+    Each(&'static str),
+}
+
+impl KeyUrl {
+    /// Returns the request for the document that has this key. The ID must have been checked.
+    pub(crate) fn request(self, key_id: &str) -> KeyRequest {
+        match self {
+            Self::All(url) => KeyRequest { url: url.into(), key_id: None },
+            Self::Each(start) => {
+                KeyRequest { url: format!("{start}{key_id}").into(), key_id: Some(key_id.into()) }
+            }
+        }
+    }
+}

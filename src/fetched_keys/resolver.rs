@@ -1,0 +1,227 @@
+//! Cache of fetched documents, and the fetches that fill it.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
+};
+
+use tokio::{runtime::Handle, sync::watch, time::timeout};
+
+use crate::{
+    fetched_keys::{
+        asked::Millis,
+        document::KeyDocument,
+        fetcher::Settings,
+        request::KeyRequest,
+        state::{Decision, Fetched, Question, State, Unavailable},
+        tell::tell_failure,
+    },
+    outcome::rejection::Rejection,
+    panic::catch_panic,
+};
+
+/// Parses a document, or returns what is wrong with it.
+pub(crate) type Parse<D> = Box<dyn Fn(&KeyRequest, &[u8]) -> Result<D, &'static str> + Send + Sync>;
+
+/// Cache of one provider's documents. `D` is what a document is parsed into.
+pub(crate) struct Resolver<D> {
+    provider: &'static str,
+    settings: Arc<Settings>,
+    parse: Parse<D>,
+    state: Mutex<State<D>>,
+}
+
+/// The document that has the key, or `None` if the source has no such key.
+pub(crate) type Resolved<D> = Result<Option<Arc<D>>, Rejection>;
+
+/// An answer of the cache.
+pub(crate) enum Answer<D> {
+    Now(Resolved<D>),
+    /// The answer follows when this channel closes.
+    Later(watch::Receiver<()>),
+}
+
+/// A fetch in progress. When it is dropped, the requests that wait for it go on.
+struct Flight<D> {
+    resolver: Arc<Resolver<D>>,
+    request: KeyRequest,
+    /// Time of the answer: a document can be as old as the beginning of the fetch, and a failure
+    /// counts from its end.
+    at: Millis,
+    fetched: Option<Fetched<D>>,
+    /// Closes the channel.
+    _end: watch::Sender<()>,
+}
+
+impl<D: Send + Sync + 'static> Resolver<D> {
+    pub(crate) fn new(provider: &'static str, settings: Arc<Settings>, parse: Parse<D>) -> Self {
+        Self { provider, settings, parse, state: Mutex::new(State::new()) }
+    }
+
+    /// Returns the document that has the key, if it need not be fetched.
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        request: &KeyRequest,
+        has_key: &dyn Fn(&D) -> bool,
+        address: Option<IpAddr>,
+    ) -> Answer<D> {
+        let now = match self.settings.clock.millis() {
+            Ok(now) => now,
+            Err(rejection) => return Answer::Now(Err(rejection)),
+        };
+        let slot = request.slot();
+        let is_of_one_key = request.key_id().is_some();
+        let question = Question { slot: &slot, is_of_one_key, has_key, address, now };
+        let mut state = self.lock();
+        match state.decide(&question, &self.settings) {
+            Decision::Use(document) => Answer::Now(Ok(Some(document))),
+            Decision::Unknown => Answer::Now(Ok(None)),
+            Decision::Wait(flight) => Answer::Later(flight),
+            Decision::Unavailable(why) => Answer::Now(Err(unavailable(&why))),
+            Decision::UseAndFetch(document) => {
+                // Without a runtime, it is fetched when it has expired, and then this is an error.
+                _ = self.start(&mut state, request, now);
+                Answer::Now(Ok(Some(document)))
+            }
+            Decision::Fetch => match self.start(&mut state, request, now) {
+                Some(flight) => Answer::Later(flight),
+                None => Answer::Now(Err(no_runtime())),
+            },
+        }
+    }
+
+    /// Returns the document that has the key, after waiting for a fetch.
+    pub(crate) async fn wait(
+        self: Arc<Self>,
+        mut flight: watch::Receiver<()>,
+        request: KeyRequest,
+        has_key: impl Fn(&D) -> bool,
+        address: Option<IpAddr>,
+    ) -> Resolved<D> {
+        // The fetch has a time limit, and the channel carries nothing.
+        _ = flight.changed().await;
+        match self.ask(&request, &has_key, address) {
+            Answer::Now(resolved) => resolved,
+            // The clock was set meanwhile, or the entry was evicted.
+            Answer::Later(_) => Err(Rejection::unavailable("the fetched keys were not kept")),
+        }
+    }
+
+    /// Starts a fetch in a task of its own, so that it does not end with the request that caused
+    /// it: the sender could disconnect and cause the next one.
+    fn start(
+        self: &Arc<Self>,
+        state: &mut State<D>,
+        request: &KeyRequest,
+        now: Millis,
+    ) -> Option<watch::Receiver<()>> {
+        let runtime = Handle::try_current().ok()?;
+        let (end, flight) = watch::channel(());
+        state.flights.insert(request.slot(), flight.clone());
+        let (resolver, request) = (Arc::clone(self), request.clone());
+        let mut fetch = Flight { resolver, request, at: now, fetched: None, _end: end };
+        runtime.spawn(async move { fetch.run().await });
+        Some(flight)
+    }
+
+    async fn fetch(&self, request: &KeyRequest) -> Fetched<D> {
+        let failed = |why: String| Fetched::Failed(why.into());
+        let document = match timeout(self.settings.time_limit, self.call(request)).await {
+            Ok(Ok(Some(document))) => document,
+            // A document with all keys is not absent because one of them is.
+            Ok(Ok(None)) if request.key_id().is_none() => {
+                return failed("the source has no keys at this URL".into());
+            }
+            Ok(Ok(None)) => return Fetched::Absent,
+            Ok(Err(why)) => return failed(why),
+            Err(_) => return failed("the source did not respond in time".into()),
+        };
+        if document.bytes.len() > KeyDocument::MAX_LEN {
+            return failed(format!("its response is longer than {} bytes", KeyDocument::MAX_LEN));
+        }
+        match catch_panic(|| (self.parse)(request, &document.bytes)) {
+            Ok(Ok(parsed)) => Fetched::Document(parsed, document.max_age),
+            Ok(Err(why)) => failed(format!("its response has no usable key: {why}")),
+            Err(_) => failed("reading its response panicked".into()),
+        }
+    }
+
+    /// Calls the user's function, which may panic.
+    async fn call(&self, request: &KeyRequest) -> Result<Option<KeyDocument>, String> {
+        let panicked = |_| "the function that fetches keys panicked".to_owned();
+        let mut fetching = catch_panic(|| self.settings.call(request.clone())).map_err(panicked)?;
+        poll_fn(|cx| match catch_panic(|| fetching.as_mut().poll(cx)) {
+            Ok(poll) => poll.map_err(|error| chain(&*error)),
+            Err(panic) => Poll::Ready(Err(panicked(panic))),
+        })
+        .await
+    }
+}
+
+impl<D> Resolver<D> {
+    fn lock(&self) -> MutexGuard<'_, State<D>> {
+        // A panic under the lock leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<D: Send + Sync + 'static> Flight<D> {
+    async fn run(&mut self) {
+        let fetched = self.resolver.fetch(&self.request).await;
+        if let Fetched::Failed(why) = &fetched {
+            if let Ok(Ok(now)) = catch_panic(|| self.resolver.settings.clock.millis()) {
+                self.at = now;
+            }
+            // The subscriber may panic.
+            _ = catch_panic(|| tell_failure(self.resolver.provider, self.request.url(), why));
+        }
+        self.fetched = Some(fetched);
+    }
+}
+
+impl<D> Drop for Flight<D> {
+    fn drop(&mut self) {
+        // The runtime shuts down, or has no timer.
+        let fetched = self.fetched.take();
+        let fetched = fetched.unwrap_or_else(|| Fetched::Failed("the fetch was aborted".into()));
+        let (slot, mut state) = (self.request.slot(), self.resolver.lock());
+        state.flights.remove(&slot);
+        state.keep(&slot, self.at, fetched, &self.resolver.settings);
+    }
+}
+
+fn unavailable(why: &Unavailable) -> Rejection {
+    match why {
+        Unavailable::Failed(why) => {
+            Rejection::unavailable(format!("the provider's keys could not be fetched: {why}"))
+        }
+        Unavailable::Crowded => Rejection::unavailable(
+            "too many unknown key IDs within the refresh interval: \
+             the provider's keys were not fetched",
+        ),
+    }
+}
+
+fn no_runtime() -> Rejection {
+    Rejection::unavailable("the provider's keys were not fetched: there is no Tokio runtime")
+}
+
+/// Returns the message of an error and of its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl<D> fmt::Debug for Resolver<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
