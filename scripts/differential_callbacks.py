@@ -15,7 +15,7 @@ from wechatpy.utils import WeChatSigner
 import differential_requests as requests
 from differential_peers import Peer
 
-CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+NO_CHAR = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 DECLARATION = re.compile(
     """<[?]xml\\s+version=["']1[.]0["'](\\s+encoding=["']utf-8["']|\\s+standalone=["'](yes|no)["'])*"""
@@ -264,7 +264,7 @@ def is_message(text):
 def is_flat_document(body):
     """Returns whether all elements stand in the root and have no attributes, prefixes or text beside."""
     text = body.decode()
-    if NO_FLAT_DOCUMENT.search(CDATA.sub("", text)) or CONTROL.search(text):
+    if NO_FLAT_DOCUMENT.search(CDATA.sub("", text)) or NO_CHAR.search(text):
         return False
     if text.startswith("<?xml") and not DECLARATION.match(text):
         return False

@@ -137,7 +137,8 @@ fn is_name(name: &str) -> bool {
 /// The only `Encrypt` of a flat document.
 fn encrypted(body: &[u8]) -> Option<String> {
     let text = str::from_utf8(body).ok()?;
-    let is_bad = |char: char| char.is_control() && !"\t\r\n".contains(char);
+    let is_bad =
+        |char: char| (char < ' ' && !"\t\r\n".contains(char)) || "\u{fffe}\u{ffff}".contains(char);
     (!text.chars().any(is_bad)).then_some(())?;
     (text.matches("]]>").count() == text.matches("<![CDATA[").count()).then_some(())?;
     let ("xml", false, mut text) = start_tag(blanks(after_declaration(text)?))? else {

@@ -16,14 +16,17 @@ pub(crate) enum Flaw {
 /// Returns the text of the only element with this name.
 ///
 /// The document must be in UTF-8, and be a root element with elements of text in it. Parsers differ
-/// on much of what else XML has, so comments, entities, attributes, further levels, control
-/// characters and other encodings are rejected.
+/// on much of what else XML has, so comments, entities, attributes, further levels and other
+/// encodings are rejected.
 pub(crate) fn only(document: &[u8], root: &str, name: &str) -> Result<String, Flaw> {
     let text = std::str::from_utf8(document).map_err(|_| Flaw::Malformed)?;
-    let is_control = |char: char| char.is_control() && !matches!(char, '\t' | '\n' | '\r');
+    // What is no `Char` of XML 1.0: some parsers skip it, or read it as another encoding.
+    let is_no_char = |char: char| {
+        matches!(char, '\0'..' ' | '\u{fffe}' | '\u{ffff}') && !matches!(char, '\t' | '\n' | '\r')
+    };
     // `]]>` outside of CDATA is an error for some parsers, so each must end a section.
     let has_stray_end = text.matches("]]>").count() != text.matches("<![CDATA[").count();
-    if text.contains(is_control) || text.starts_with('\u{feff}') || has_stray_end {
+    if text.contains(is_no_char) || text.starts_with('\u{feff}') || has_stray_end {
         return Err(Flaw::Malformed);
     }
     let mut reader = Reader::from_str(text);
@@ -108,6 +111,7 @@ mod tests {
             "<xml><E><![CDATA[a]]></E></xml>",
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<xml>\n <B/>\n<E >a</E >\n</xml>\n",
             "<xml><B><![CDATA[<E>b</E>]]></B><E>a</E><C>c</C></xml>",
+            "<xml><B>\u{7f}\u{85}\u{9f}\u{fffd}\u{10ffff}</B><E>a</E></xml>",
         ] {
             assert_eq!(read(document), Ok("a".to_owned()), "{document}");
         }
@@ -158,6 +162,10 @@ mod tests {
             "<xml><a/ ><E>a</E></xml>",
             "<xml><B>\0</B><E>a</E></xml>",
             "<xml><B>\u{1b}$B</B><E>a</E></xml>",
+            "<xml><B>\0</B><E>a</E></xml>",
+            "<xml><B>\u{1f}</B><E>a</E></xml>",
+            "<xml><B>\u{fffe}</B><E>a</E></xml>",
+            "<xml><B><![CDATA[\u{ffff}]]></B><E>a</E></xml>",
             "\u{feff}<xml><E>a</E></xml>",
             " <?xml version=\"1.0\"?><xml><E>a</E></xml>",
             "<?xml version=\"1.0\"?><?xml version=\"1.0\"?><xml><E>a</E></xml>",
