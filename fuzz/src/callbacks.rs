@@ -116,10 +116,10 @@ fn after_declaration(text: &str) -> Option<&str> {
     let Some(rest) = text.strip_prefix("<?xml") else { return Some(text) };
     let (declaration, rest) = rest.split_once("?>")?;
     let words: Vec<_> = declaration.split_ascii_whitespace().collect();
-    let words: Vec<_> = words.iter().map(|it| it.to_lowercase().replace('\'', "\"")).collect();
+    let words: Vec<_> = words.iter().map(|it| it.replace('\'', "\"")).collect();
     let (version, others) = words.split_first()?;
     let is_other = |word: &String| match word.split_once('=') {
-        Some(("encoding", value)) => value == "\"utf-8\"",
+        Some(("encoding", value)) => value.to_lowercase() == "\"utf-8\"",
         Some(("standalone", value)) => value == "\"yes\"" || value == "\"no\"",
         _ => false,
     };

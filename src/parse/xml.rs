@@ -73,10 +73,14 @@ pub(crate) fn only(document: &[u8], root: &str, name: &str) -> Result<String, Fl
 /// Rejects a declaration of another version than 1.0, or of another encoding than UTF-8, which some
 /// parsers obey.
 fn check(declaration: &str) -> Result<(), Flaw> {
-    const OTHERS: [&str; 3] = ["encoding=\"utf-8\"", "standalone=\"no\"", "standalone=\"yes\""];
-    let text = declaration.replace('\'', "\"").to_ascii_lowercase();
+    let text = declaration.replace('\'', "\"");
+    let is_utf_8 = |part: &str| {
+        part.strip_prefix("encoding=").is_some_and(|it| it.eq_ignore_ascii_case("\"utf-8\""))
+    };
+    let is_other =
+        |part| is_utf_8(part) || matches!(part, "standalone=\"no\"" | "standalone=\"yes\"");
     let mut parts = text.split_ascii_whitespace().skip(1);
-    let is_known = parts.next() == Some("version=\"1.0\"") && parts.all(|it| OTHERS.contains(&it));
+    let is_known = parts.next() == Some("version=\"1.0\"") && parts.all(is_other);
     if is_known { Ok(()) } else { Err(Flaw::Malformed) }
 }
 
@@ -161,8 +165,10 @@ mod tests {
             "<xml><a<E>b</a<E><E>a</E></xml>",
             "<xml><a/ ><E>a</E></xml>",
             "<xml><B>\0</B><E>a</E></xml>",
+            "<?xml vErsion=\"1.0\"?><xml><E>a</E></xml>",
+            "<?xml version=\"1.0\" Encoding=\"UTF-8\"?><xml><E>a</E></xml>",
+            "<?xml version=\"1.0\" standalone=\"YES\"?><xml><E>a</E></xml>",
             "<xml><B>\u{1b}$B</B><E>a</E></xml>",
-            "<xml><B>\0</B><E>a</E></xml>",
             "<xml><B>\u{1f}</B><E>a</E></xml>",
             "<xml><B>\u{fffe}</B><E>a</E></xml>",
             "<xml><B><![CDATA[\u{ffff}]]></B><E>a</E></xml>",
