@@ -286,7 +286,8 @@ def is_flat_document(body):
     children = [len(child) or child.attrib for child in root]
     is_flat = not root.attrib and not any(children) and not any((it or "").strip() for it in blank)
     # A CDATA section beside the elements is text, too, even an empty one.
-    beside = re.sub(r"<(\w+)\s*>(?:[^<]|<!\[CDATA\[.*?\]\]>)*</\1\s*>", "", text.partition("<xml")[2])
+    element = re.compile(r"<(\w+)\s*>(?:[^<]|<!\[CDATA\[.*?\]\]>)*</\1\s*>", re.DOTALL)
+    beside = element.sub("", text.partition("<xml")[2])
     return root.tag == "xml" and is_flat and "<![CDATA[" not in beside
 
 
