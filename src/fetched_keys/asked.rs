@@ -1,4 +1,4 @@
-//! The fetches for documents that are not in the cache: what strangers can cause.
+//! Limit on the fetches for documents that are not in the cache, which strangers can cause.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -71,7 +71,7 @@ impl Asked {
         true
     }
 
-    /// Keeps the outcome of a fetch that began at this time.
+    /// Keeps the outcome of a fetch, as of this time.
     pub(crate) fn keep(&mut self, slot: Arc<str>, at: Millis, miss: Miss) {
         self.misses.insert(slot, (at, miss));
     }

@@ -1,4 +1,4 @@
-//! What a key fetcher returns.
+//! Documents with public keys, as a key fetcher returns them.
 
 use std::time::Duration;
 

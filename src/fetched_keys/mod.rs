@@ -32,15 +32,16 @@
 //! # Guarantees
 //!
 //! - **Nothing is fetched for a request that no key can make authentic**, such as one without a
-//!   signature, with a malformed signature, with a time outside of the tolerance, or with a malformed
-//!   key ID. A URL is built of nothing but the provider's own URL and a checked ID.
+//!   signature, with a malformed signature, or with a malformed key ID. A URL is built of nothing but
+//!   the provider's own URL and a checked ID.
 //! - **Single flight**: requests that need the same document share one fetch. The fetch runs in a
 //!   task of its own, so it does not end with the request that caused it.
 //! - **Unknown IDs cause few fetches.** If one document has all keys, an unknown ID causes a fetch
 //!   only if the document is older than the
 //!   [`refresh_interval`](KeyFetcher::refresh_interval). If each key has its document, each unknown
 //!   ID causes at most one fetch within that interval, and all unknown IDs together cause at most
-//!   [`max_unknown_ids`](KeyFetcher::max_unknown_ids).
+//!   [`max_unknown_ids`](KeyFetcher::max_unknown_ids). New authentic keys count among them. After a
+//!   failure, the next fetch is possible after 10 seconds.
 //! - **A failed source does not make a request authentic or forged**: the response is `503 Service
 //!   Unavailable`, so that the provider retries. It is `403 Forbidden`
 //!   ([`UnknownKey`](crate::RejectionKind::UnknownKey)) only if the source responded that there is no

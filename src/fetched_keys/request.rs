@@ -1,4 +1,4 @@
-//! What a key fetcher is asked for.
+//! Requests for documents with public keys.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What strangers can cause with unknown key IDs.
+//! Fetches that strangers cause with unknown key IDs.
 
 use std::net::{IpAddr, Ipv4Addr};
 
