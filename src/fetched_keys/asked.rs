@@ -1,11 +1,6 @@
 //! Limit on the fetches for documents that are not in the cache, which strangers can cause.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    net::IpAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{fetched_keys::fetcher::Settings, parse::client_ip::network};
 
@@ -19,16 +14,23 @@ pub(crate) fn is_within(since: Millis, now: Millis, time: Duration) -> bool {
     u128::try_from(now - since).is_ok_and(|age| age < time.as_millis())
 }
 
-/// Fetches of the last refresh interval for documents that were not in the cache, and their
-/// outcomes, if the documents are still unknown.
+/// Fetches of the last refresh interval for documents that were not in the cache and are still
+/// unknown, with their outcomes.
 ///
 /// Each entry stands for a fetch, and the number of fetches is limited. The memory is therefore
 /// limited, too, whatever IDs are sent.
 #[derive(Default)]
 pub(crate) struct Asked {
-    /// Times, and the networks that caused the fetches.
-    fetches: VecDeque<(Millis, Option<IpAddr>)>,
+    fetches: Vec<Fetch>,
     misses: HashMap<Arc<str>, (Millis, Miss)>,
+}
+
+/// A fetch that counts towards the limit.
+struct Fetch {
+    slot: Arc<str>,
+    at: Millis,
+    /// Network that caused it.
+    from: Option<IpAddr>,
 }
 
 /// Outcome of a fetch that returned no keys.
@@ -55,19 +57,20 @@ impl Asked {
     #[must_use]
     pub(crate) fn count(
         &mut self,
+        slot: &Arc<str>,
         address: Option<IpAddr>,
         now: Millis,
         settings: &Settings,
     ) -> bool {
-        self.fetches.retain(|(at, _)| is_within(*at, now, settings.refresh_interval));
+        self.fetches.retain(|fetch| is_within(fetch.at, now, settings.refresh_interval));
         self.misses.retain(|_, (at, _)| is_within(*at, now, settings.refresh_interval));
         let (max, from) = (settings.max_unknown_ids, address.map(network));
-        let of_network = || self.fetches.iter().filter(|(_, other)| *other == from).count();
+        let of_network = || self.fetches.iter().filter(|fetch| fetch.from == from).count();
         // One network leaves room for the others. Without an address, there is one limit for all.
         if self.fetches.len() >= max || from.is_some() && of_network() >= max.div_ceil(4) {
             return false;
         }
-        self.fetches.push_back((now, from));
+        self.fetches.push(Fetch { slot: Arc::clone(slot), at: now, from });
         true
     }
 
@@ -76,7 +79,10 @@ impl Asked {
         self.misses.insert(slot, (at, miss));
     }
 
+    /// Removes the fetch of a document that the source has. It does not count: strangers cannot
+    /// invent the ID of a key that exists, and a provider may use a new key for each request.
     pub(crate) fn forget(&mut self, slot: &str) {
         self.misses.remove(slot);
+        self.fetches.retain(|fetch| *fetch.slot != *slot);
     }
 }

@@ -40,8 +40,8 @@
 //!   only if the document is older than the
 //!   [`refresh_interval`](KeyFetcher::refresh_interval). If each key has its document, each unknown
 //!   ID causes at most one fetch within that interval, and all unknown IDs together cause at most
-//!   [`max_unknown_ids`](KeyFetcher::max_unknown_ids). New authentic keys count among them. After a
-//!   failure, the next fetch is possible after 10 seconds.
+//!   [`max_unknown_ids`](KeyFetcher::max_unknown_ids). A fetch that returns a key does not count. After
+//!   a failure, the next fetch is possible after 10 seconds.
 //! - **A failed source does not make a request authentic or forged**: the response is `503 Service
 //!   Unavailable`, so that the provider retries. It is `403 Forbidden`
 //!   ([`UnknownKey`](crate::RejectionKind::UnknownKey)) only if the source responded that there is no

@@ -93,7 +93,9 @@ impl<D> State<D> {
             Some(Miss::Failed(why)) => return Decision::Unavailable(Unavailable::Failed(why)),
             None => {}
         }
-        if question.is_of_one_key && !self.asked.count(question.address, now, settings) {
+        if question.is_of_one_key
+            && !self.asked.count(question.slot, question.address, now, settings)
+        {
             return Decision::Unavailable(Unavailable::Crowded);
         }
         Decision::Fetch
