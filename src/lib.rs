@@ -106,6 +106,7 @@
 //! | `delivery-log-postgres` | the same in PostgreSQL, via `sqlx`, with TLS via `rustls` |
 //! | `explain` | the [cause of a rejection](explain), in the log of each layer, and in saved requests |
 //! | `fetched-keys` | [providers whose public keys are fetched](fetched_keys), with a cache in front of your HTTP client |
+//! | `http-client` | [a ready HTTPS client](fetched_keys) for fetched keys, by `reqwest` |
 //! | `jwt` | senders that sign with a JSON Web Token under a secret, such as LiveKit and Vonage, by `jsonwebtoken` |
 //! | `md5` | the MD5 methods of [`VonageSms`](providers::VonageSms), for accounts that sign with nothing else |
 //! | `metrics` | [`MetricsObserver`](observe::MetricsObserver), for the `metrics` facade |

@@ -1,6 +1,8 @@
 //! Secrets, keys and tags.
 
 pub(crate) mod credentials;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod jwk;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
 pub(crate) mod mac;

@@ -104,6 +104,20 @@ impl PrivateKey {
     }
 }
 
+impl PrivateKey {
+    /// Returns an ECDSA signature of a content by its SHA-1, or `None` for a key of another
+    /// algorithm.
+    pub(crate) fn sign_sha1(&self, content: &[u8]) -> Option<Vec<u8>> {
+        match &*self.0 {
+            Kind::Ecdsa(key) => {
+                let digest = public_key::padded_sha1(content)?;
+                Some(key.sign_digest(&digest).ok()?.as_ref().to_vec())
+            }
+            Kind::Ed25519(_) | Kind::Rsa(_) => None,
+        }
+    }
+}
+
 const fn invalid(why: &'static str) -> ConfigError {
     ConfigError::PrivateKeyInvalid { why }
 }

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use aws_lc_rs::{
+    digest::{Digest, SHA256},
     encoding::{AsDer, PublicKeyX509Der},
     rsa::PublicEncryptingKey,
     signature::{
@@ -11,6 +12,7 @@ use aws_lc_rs::{
     },
 };
 use base64::Engine as _;
+use sha1::{Digest as _, Sha1};
 
 use crate::{
     crypto::{mac::Algorithm, message::Message},
@@ -77,8 +79,8 @@ impl IntoPublicKeys for Vec<PublicKey> {
 
 /// The bytes before the key itself in a SubjectPublicKeyInfo: RFC 8410, and RFC 5480 with an
 /// uncompressed point.
-const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
-const P256_SPKI: [u8; 26] = [
+pub(crate) const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+pub(crate) const P256_SPKI: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 3, 1, 7, 3, 0x42, 0,
 ];
@@ -196,6 +198,16 @@ impl PublicKey {
             None => key.verify_digest_sig(&message.sha256, signature).is_ok(),
         }
     }
+
+    /// Returns `true` if this is an ECDSA signature of a content by its SHA-1.
+    ///
+    /// ECDSA signs a number. The number of a SHA-1 digest is that of 32 bytes which begin with
+    /// zeros, and the library, which has no ECDSA with SHA-1, takes them for a SHA-256 digest.
+    pub(crate) fn verifies_sha1(&self, content: &[u8], signature: &[u8]) -> bool {
+        let digest =
+            padded_sha1(content).filter(|_| self.algorithm() == Algorithm::EcdsaP256Sha256);
+        digest.is_some_and(|digest| self.0.key.verify_digest_sig(&digest, signature).is_ok())
+    }
 }
 
 /// Parses a key in any of the forms above, for keys that come from a configuration.
@@ -225,6 +237,13 @@ impl FromStr for PublicKey {
 fn is_rsa(der: &[u8]) -> bool {
     let Ok(key) = PublicEncryptingKey::from_der(der) else { return false };
     AsDer::<PublicKeyX509Der<'_>>::as_der(&key).is_ok_and(|again| again.as_ref() == der)
+}
+
+/// Returns the SHA-1 of a content in the place of its SHA-256.
+pub(crate) fn padded_sha1(content: &[u8]) -> Option<Digest> {
+    let mut padded = [0; 32];
+    padded[12..].copy_from_slice(&Sha1::digest(content));
+    Digest::import_less_safe(&padded, &SHA256).ok()
 }
 
 fn hex_flaw(text: &str) -> &'static str {

@@ -7,7 +7,8 @@ const MAX_KEYS: usize = 64;
 
 /// A public key and its ID, as a document lists them.
 pub(crate) struct NamedKey {
-    pub(crate) id: String,
+    /// It is `None` if the document does not name the key.
+    pub(crate) id: Option<String>,
     pub(crate) key: PublicKey,
 }
 
@@ -15,28 +16,34 @@ pub(crate) struct NamedKey {
 pub(crate) struct KeySet<V>(Vec<(String, V)>);
 
 impl<V> KeySet<V> {
-    /// Creates a verifier for each ID. Keys with one ID have one verifier.
+    /// Creates a verifier for each ID. Keys with one ID have one verifier. A key without an ID has
+    /// that of the request for the document.
     pub(crate) fn new(
         keys: Vec<NamedKey>,
-        make: impl Fn(Vec<PublicKey>) -> Result<V, ConfigError>,
+        asked: &str,
+        make: &dyn Fn(Vec<PublicKey>) -> Result<V, ConfigError>,
     ) -> Result<Self, &'static str> {
         if keys.len() > MAX_KEYS {
             return Err("it has more than 64 keys");
         }
         let mut groups: Vec<(String, Vec<PublicKey>)> = Vec::new();
         for NamedKey { id, key } in keys {
+            // A key of another algorithm is for another purpose.
+            if make(vec![key.clone()]).is_err() {
+                continue;
+            }
+            let id = id.unwrap_or_else(|| asked.to_owned());
             match groups.iter_mut().find(|(other, _)| *other == id) {
                 Some((_, group)) => group.push(key),
                 None => groups.push((id, vec![key])),
             }
         }
-        // A key of another algorithm is for another purpose.
-        let made = groups.into_iter().filter_map(|(id, group)| Some((id, make(group).ok()?)));
-        let verifiers: Vec<_> = made.collect();
-        if verifiers.is_empty() {
+        if groups.is_empty() {
             return Err("it has no key with the provider's algorithm");
         }
-        Ok(Self(verifiers))
+        let made = groups.into_iter().map(|(id, group)| Ok((id, make(group)?)));
+        let verifiers = made.collect::<Result<_, ConfigError>>();
+        verifiers.map(Self).map_err(|_| "it has more than 16 keys for one ID, or without one")
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&V> {

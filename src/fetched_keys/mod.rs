@@ -1,8 +1,25 @@
 //! Providers whose public keys are fetched, with a cache.
 //!
 //! Some providers sign with a private key and publish the public keys at a URL. Each request names
-//! its key. This crate does not open connections by itself: you pass a function that fetches a
-//! document, and the provider's type builds the URL, parses the keys and caches them.
+//! its key. The provider's type builds the URL, parses the keys and caches them. A [`KeyFetcher`]
+//! fetches the document. With the feature `http-client`, `KeyClient` is a ready HTTPS client for it:
+//!
+//! ```no_run
+//! # #[cfg(feature = "http-client")] {
+//! use tower_webhook::{
+//!     SignatureLayer,
+//!     fetched_keys::{KeyClient, KeyFetcher},
+//!     providers::GitHubSecretScanning,
+//! };
+//!
+//! let fetcher = KeyFetcher::from(KeyClient::new()?);
+//! let layer = SignatureLayer::new(GitHubSecretScanning::with_fetched_keys(&fetcher)?);
+//! # let _ = layer;
+//! # }
+//! # Ok::<_, tower_webhook::ConfigError>(())
+//! ```
+//!
+//! Without that feature, this crate opens no connection: pass a function that uses your own client.
 //!
 //! ```
 //! use tower_webhook::{
@@ -55,14 +72,21 @@
 //! With the feature `tracing`, each failure is a warning with the target `tower_webhook::keys`. It
 //! has the URL and the reason.
 //!
+//! Keys without IDs, as those of fal.ai and Gemini, are in one document, and each of them is tried. A
+//! signature by a key that is newer than the document is rejected with `403 Forbidden` until the
+//! document is fetched again, at most [`max_age`](KeyFetcher::max_age) later.
+//!
 //! # Runtime
 //!
 //! A fetch needs a Tokio runtime with a timer. Without it, requests whose key is not in the cache
 //! get `503 Service Unavailable`.
 
 pub(crate) mod asked;
+#[cfg(feature = "http-client")]
+pub(crate) mod client;
 pub(crate) mod document;
 pub(crate) mod fetcher;
+pub(crate) mod jwks;
 pub(crate) mod key_set;
 pub(crate) mod request;
 pub(crate) mod resolver;
@@ -70,6 +94,8 @@ pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod tell;
 
+#[cfg(feature = "http-client")]
+pub use self::client::{KeyClient, KeyClientError};
 pub use self::{
     document::KeyDocument,
     fetcher::KeyFetcher,

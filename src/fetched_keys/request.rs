@@ -10,6 +10,13 @@ pub struct KeyRequest {
 }
 
 impl KeyRequest {
+    /// Creates a request for the document at this URL, for tests of a function that fetches keys,
+    /// or to fetch a provider's keys from another URL.
+    #[must_use]
+    pub fn new(url: impl Into<Arc<str>>) -> Self {
+        Self { url: url.into(), key_id: None }
+    }
+
     /// Returns the URL of the document.
     ///
     /// It is made of the provider's own URL and, for some providers, the ID of the key. Nothing

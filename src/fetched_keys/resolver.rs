@@ -61,6 +61,10 @@ impl<D: Send + Sync + 'static> Resolver<D> {
         Self { provider, settings, parse, state: Mutex::new(State::new()) }
     }
 
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings)
+    }
+
     /// Returns the document that has the key, if it need not be fetched.
     pub(crate) fn ask(
         self: &Arc<Self>,

@@ -1,6 +1,7 @@
 //! Providers with fetched keys, as sources of a layer.
 
 use std::{
+    borrow::Cow,
     fmt,
     future::{Future, Ready, ready},
     net::IpAddr,
@@ -16,7 +17,7 @@ use crate::{
     crypto::public_key::PublicKey,
     error::ConfigError,
     fetched_keys::{
-        fetcher::KeyFetcher,
+        fetcher::{KeyFetcher, Settings},
         key_set::{KeySet, NamedKey},
         request::KeyUrl,
         resolver::{Answer, Resolved, Resolver},
@@ -44,41 +45,85 @@ const MAX_ID: usize = 256;
 #[must_use]
 pub struct FetchedKeys<V>(Arc<Inner<V>>);
 
+#[derive(Clone)]
 struct Inner<V> {
     rules: KeyRules<V>,
     resolver: Arc<Resolver<KeySet<V>>>,
 }
 
 /// Rules of a provider for its keys.
+#[derive(Clone)]
 pub(crate) struct KeyRules<V> {
     /// Verifier without a key. It decides on requests that no key can make authentic.
     pub(crate) keyless: V,
-    /// Header with the ID of the key.
-    pub(crate) header: &'static str,
-    /// Returns `true` if an ID has the provider's form. It is checked before anything is built of
-    /// the ID.
-    pub(crate) is_id: fn(&str) -> bool,
+    pub(crate) name: KeyName,
     pub(crate) url: KeyUrl,
     /// Reads the keys of a document.
     pub(crate) read: fn(&[u8]) -> Result<Vec<NamedKey>, &'static str>,
-    pub(crate) make: fn(Vec<PublicKey>) -> Result<V, ConfigError>,
+    pub(crate) make: MakeOfKeys<V>,
+}
+
+/// Function that creates a verifier with these keys.
+pub(crate) type MakeOfKeys<V> = Arc<dyn Fn(Vec<PublicKey>) -> Result<V, ConfigError> + Send + Sync>;
+
+/// How a request names its key.
+#[derive(Clone, Copy)]
+pub(crate) enum KeyName {
+    /// By an ID in this header. The function returns `true` if an ID has the provider's form. It is
+    /// checked before anything is built of the ID.
+    Header(&'static str, fn(&str) -> bool),
+    /// By an ID inside of this header. The function returns it if it has the provider's form.
+    Inside(&'static str, fn(&[u8]) -> Option<String>),
+    /// Not at all: each key of the document is tried.
+    Unnamed,
 }
 
 impl<V: Verifier + Clone + Send + Sync + 'static> FetchedKeys<V> {
     pub(crate) fn new(fetcher: &KeyFetcher, rules: KeyRules<V>) -> Result<Self, ConfigError> {
-        let (read, make) = (rules.read, rules.make);
+        Ok(Self::with_settings(fetcher.checked()?, rules))
+    }
+
+    fn with_settings(settings: Arc<Settings>, rules: KeyRules<V>) -> Self {
+        let (read, make, name) = (rules.read, Arc::clone(&rules.make), rules.name);
         let resolver = Resolver::new(
             rules.keyless.defaults().provider(),
-            fetcher.checked()?,
+            settings,
             Box::new(move |request, document| {
-                let keys = KeySet::new(read(document)?, make)?;
+                let mut keys = read(document)?;
+                if matches!(name, KeyName::Unnamed) {
+                    keys.iter_mut().for_each(|key| key.id = None);
+                }
+                let keys = KeySet::new(keys, request.key_id().unwrap_or_default(), &*make)?;
                 match request.key_id() {
                     Some(id) if keys.get(id).is_none() => Err("it is the key with another ID"),
                     _ => Ok(keys),
                 }
             }),
         );
-        Ok(Self(Arc::new(Inner { rules, resolver: Arc::new(resolver) })))
+        Self(Arc::new(Inner { rules, resolver: Arc::new(resolver) }))
+    }
+
+    /// Changes the settings of the verifiers, such as their tolerance. The result has a cache of its
+    /// own.
+    ///
+    /// ```
+    /// use tower_webhook::{fetched_keys::KeyFetcher, providers::FalAi, scheme::Tolerance};
+    ///
+    /// # fn fetcher() -> KeyFetcher {
+    /// #     KeyFetcher::new(async |_| Ok::<Option<Vec<u8>>, std::io::Error>(None))
+    /// # }
+    /// let fetcher: KeyFetcher = fetcher();
+    /// let source = FalAi::with_fetched_keys(&fetcher)?
+    ///     .map_verifier(|fal| fal.tolerance(Tolerance::seconds(60)));
+    /// # let _ = source;
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    pub fn map_verifier(self, change: impl Fn(V) -> V + Send + Sync + 'static) -> Self {
+        let Inner { mut rules, resolver } = Arc::unwrap_or_clone(self.0);
+        rules.keyless = change(rules.keyless);
+        let make = rules.make;
+        rules.make = Arc::new(move |keys| make(keys).map(&change));
+        Self::with_settings(resolver.settings(), rules)
     }
 
     /// Returns `true` if the request is rejected or answered whatever the key, so that no key need
@@ -94,12 +139,13 @@ impl<V: Verifier + Clone + Send + Sync + 'static> FetchedKeys<V> {
             Ok(id) => id,
             Err(rejection) => return KeyLookUp::now(Err(rejection)),
         };
-        let request = rules.url.request(id);
+        let request = rules.url.request(&id);
         let has_key = |id: &str, keys: &KeySet<V>| keys.get(id).is_some();
-        match resolver.ask(&request, &|keys| has_key(id, keys), address) {
-            Answer::Now(resolved) => KeyLookUp::now(rules.verifier(id, resolved)),
+        match resolver.ask(&request, &|keys| has_key(&id, keys), address) {
+            Answer::Now(resolved) => KeyLookUp::now(rules.verifier(&id, resolved)),
             Answer::Later(flight) => {
-                let (this, id, resolver) = (self.clone(), id.to_owned(), Arc::clone(resolver));
+                let (this, resolver) = (self.clone(), Arc::clone(resolver));
+                let id = id.into_owned();
                 KeyLookUp::later(async move {
                     let has_key = |keys: &KeySet<V>| has_key(&id, keys);
                     let resolved = resolver.wait(flight, request, has_key, address).await;
@@ -111,16 +157,30 @@ impl<V: Verifier + Clone + Send + Sync + 'static> FetchedKeys<V> {
 }
 
 impl<V: Clone> KeyRules<V> {
-    fn key_id<'a>(&self, head: &'a Parts) -> Result<&'a str, Rejection> {
-        let id = required(head, self.header)?;
-        let id = str::from_utf8(id).ok().filter(|id| id.len() <= MAX_ID && (self.is_id)(id));
-        id.ok_or(Rejection::malformed(self.header))
+    /// Returns the ID of the request's key. It is empty if keys have no IDs.
+    fn key_id<'a>(&self, head: &'a Parts) -> Result<Cow<'a, str>, Rejection> {
+        let (header, id) = match self.name {
+            KeyName::Header(header, is_id) => {
+                let id = str::from_utf8(required(head, header)?).ok().filter(|id| is_id(id));
+                (header, id.map(Cow::Borrowed))
+            }
+            KeyName::Inside(header, id) => (header, id(required(head, header)?).map(Cow::Owned)),
+            KeyName::Unnamed => return Ok(Cow::Borrowed("")),
+        };
+        id.filter(|id| id.len() <= MAX_ID).ok_or(Rejection::malformed(header))
     }
 
     fn verifier(&self, id: &str, resolved: Resolved<KeySet<V>>) -> Result<V, Rejection> {
         let verifier = resolved?.and_then(|keys| keys.get(id).cloned());
-        let unknown = || Rejection::new(RejectionKind::UnknownKey).in_header(self.header);
-        verifier.ok_or_else(unknown)
+        verifier.ok_or_else(|| {
+            let unknown = Rejection::new(RejectionKind::UnknownKey);
+            match self.name {
+                KeyName::Header(header, _) | KeyName::Inside(header, _) => {
+                    unknown.in_header(header)
+                }
+                KeyName::Unnamed => unknown,
+            }
+        })
     }
 }
 

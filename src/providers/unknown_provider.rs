@@ -3,19 +3,25 @@
 use std::{error::Error, fmt};
 
 #[cfg(not(feature = "asymmetric"))]
-const ASYMMETRIC_NAMES: [&str; 14] = [
+const ASYMMETRIC_NAMES: [&str; 20] = [
     "bridge",
     "circle",
     "discord",
+    "ebay",
+    "fal_ai",
     "freshchat",
+    "gemini",
+    "github_copilot",
     "github_secret_scanning",
     "highlevel",
     "integrated_finance",
     "postal",
     "sendgrid",
+    "shipstation",
     "standard_webhooks_v1a",
     "telnyx",
     "token_io",
+    "turnkey",
     "wechat_pay",
     "wise",
 ];

@@ -115,6 +115,14 @@ impl<'a> Signing<'a> {
     }
 }
 
+#[cfg(feature = "asymmetric")]
+impl Signing<'_> {
+    /// Returns the ECDSA signature of a content by its SHA-1, or `None` without a key for it.
+    pub(crate) fn signature_with_sha1(&self, content: &[u8]) -> Option<Vec<u8>> {
+        self.private_key?.sign_sha1(content)
+    }
+}
+
 impl From<SystemTime> for Signing<'_> {
     fn from(time: SystemTime) -> Self {
         Self::at(time)

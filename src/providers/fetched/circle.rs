@@ -1,5 +1,7 @@
 //! Circle's public keys.
 
+use std::sync::Arc;
+
 use crate::{
     crypto::public_key::PublicKey,
     error::ConfigError,
@@ -7,7 +9,7 @@ use crate::{
         fetcher::KeyFetcher,
         key_set::NamedKey,
         request::KeyUrl,
-        source::{FetchedKeys, KeyRules},
+        source::{FetchedKeys, KeyName, KeyRules},
     },
     parse::json::{Value, field},
     providers::{fetched::keyless::keyless, own::pinned_keys::Circle},
@@ -45,8 +47,7 @@ impl Circle {
             fetcher,
             KeyRules {
                 keyless: Self(keyless(Self::SCHEME)?),
-                header: "x-circle-key-id",
-                is_id: is_uuid,
+                name: KeyName::Header("x-circle-key-id", is_uuid),
                 url: KeyUrl::Each(match product {
                     CircleProduct::Wallets => "https://api.circle.com/v2/notifications/publicKey/",
                     CircleProduct::Cpn => "https://api.circle.com/v2/cpn/notifications/publicKey/",
@@ -55,7 +56,7 @@ impl Circle {
                     }
                 }),
                 read,
-                make: |keys| Self::new(keys),
+                make: Arc::new(|keys: Vec<PublicKey>| Self::new(keys)),
             },
         )
     }
@@ -78,7 +79,7 @@ fn read(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {
     if text("algorithm").as_deref() != Some("ECDSA_SHA_256") {
         return Err("its algorithm is not `ECDSA_SHA_256`");
     }
-    let id = text("id").ok_or("it has no `id`")?.into_owned();
+    let id = Some(text("id").ok_or("it has no `id`")?.into_owned());
     let key = text("publicKey").ok_or("it has no `publicKey`")?;
     let key = PublicKey::from_spki_base64(&key).map_err(|_| "its key is malformed")?;
     Ok(vec![NamedKey { id, key }])

@@ -50,12 +50,20 @@ types! {
     #[cfg(feature = "asymmetric")]
     discord::Discord,
     dropbox_sign::DropboxSign also ["HelloSign"],
+    #[cfg(feature = "asymmetric")]
+    ebay::EBay,
+    #[cfg(feature = "asymmetric")]
+    pinned_key_sets::FalAi,
     body_token::Figma,
     flutterwave::Flutterwave,
     #[cfg(feature = "asymmetric")]
     pinned_keys::Freshchat,
     #[cfg(feature = "jwt")]
     jwt/fusionauth::FusionAuth,
+    #[cfg(feature = "asymmetric")]
+    pinned_key_sets::Gemini search ["google"],
+    #[cfg(feature = "asymmetric")]
+    pinned_keys::GitHubCopilot,
     #[cfg(feature = "asymmetric")]
     pinned_keys::GitHubSecretScanning,
     gitlab::GitLab with GitLabState,
@@ -99,6 +107,8 @@ types! {
     #[cfg(feature = "asymmetric")]
     sendgrid::SendGrid also ["Twilio SendGrid"],
     shared_token::SharedToken also ["API key", "webhook token"] search ["token"],
+    #[cfg(feature = "asymmetric")]
+    pinned_key_sets::ShipStation also ["ShipEngine"],
     slack::Slack,
     basic_auth::SparkPost,
     standard_webhooks::StandardWebhooks with StandardWebhooksState also ["Svix"] search ["standard-webhooks"],
@@ -107,6 +117,8 @@ types! {
     telnyx::Telnyx,
     #[cfg(feature = "asymmetric")]
     pinned_keys::TokenIo,
+    #[cfg(feature = "asymmetric")]
+    pinned_key_sets::Turnkey,
     twilio::Twilio with TwilioState,
     #[cfg(feature = "jwt")]
     jwt/upstash::Upstash also ["QStash"],

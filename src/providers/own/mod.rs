@@ -14,6 +14,8 @@ pub(crate) mod dingtalk;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod discord;
 pub(crate) mod dropbox_sign;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod ebay;
 pub(crate) mod encrypted_callback;
 pub(crate) mod flutterwave;
 pub(crate) mod form_signature;
@@ -35,6 +37,8 @@ pub(crate) mod midtrans;
 pub(crate) mod multipart;
 pub(crate) mod nmi_gateway;
 pub(crate) mod persona;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod pinned_key_sets;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod pinned_keys;
 #[cfg(feature = "asymmetric")]

@@ -183,6 +183,45 @@ pinned_keys! {
         Scheme::ecdsa_p256_sha256("github-public-key-signature").encoding(Encoding::Base64),
         DeliveryPolicy::UNKNOWN;
 
+    /// Requests to GitHub Copilot extensions: ECDSA P-256 of the body.
+    ///
+    /// ```
+    /// use tower_webhook::{PublicKey, SignatureLayer, providers::GitHubCopilot};
+    ///
+    /// let key = PublicKey::from_spki_base64(
+    ///     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEsz9ugWDj5jK5ELBK42ynytbo38gP\
+    ///      HzZFI03Exwz8Lh/tCfL3YxwMdLjB+bMznsanlhK0RwcGP3IDb34kQDIo3Q==",
+    /// )?;
+    /// let layer = SignatureLayer::new(GitHubCopilot::new(key)?);
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    ///
+    /// | property | value |
+    /// |---|---|
+    /// | header | `x-github-public-key-signature: <base64>` |
+    /// | algorithm | ECDSA P-256 with SHA-256, in DER; the key is in GitHub's list, [`PublicKey::from_pem`](crate::PublicKey::from_pem) |
+    /// | signed content | the body |
+    /// | tolerance | none: a captured request can be sent again |
+    /// | delivery ID | none known |
+    /// | challenge | none |
+    ///
+    /// - `X-GitHub-Public-Key-Identifier` names the key. Use `GitHubCopilot::with_fetched_keys`
+    ///   (feature `fetched-keys`), which fetches GitHub's list. `GitHubCopilot::new` tries the keys that
+    ///   you pin, and ignores the header.
+    /// - GitHub signs for all extensions with the same keys. `X-GitHub-Token` is not signed.
+    ///
+    /// # Not covered
+    ///
+    /// The headers without `X-`, which GitHub announced to end on 31 March 2025.
+    ///
+    /// # Evidence
+    ///
+    /// Vendor's documentation:
+    /// <https://docs.github.com/en/copilot/building-copilot-extensions/building-a-copilot-agent-for-your-copilot-extension/configuring-your-copilot-agent-to-communicate-with-github>.
+    GitHubCopilot = "github_copilot" as "GitHub Copilot":
+        Scheme::ecdsa_p256_sha256("x-github-public-key-signature").encoding(Encoding::Base64),
+        DeliveryPolicy::UNKNOWN;
+
     /// HighLevel webhooks: Ed25519 of the body.
     ///
     /// ```

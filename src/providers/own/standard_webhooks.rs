@@ -58,9 +58,7 @@ use crate::{
 /// - An ID with a `.` is rejected, because it would make the signed content ambiguous.
 /// - With the feature `asymmetric`, `new_asymmetric` verifies `v1a,<base64>` instead of `v1`:
 ///   Ed25519 of the same content, with the public key after `whpk_`.
-/// - Google's Gemini API signs with `v1a`. It has three public keys without IDs, at
-///   <https://generativelanguage.googleapis.com/.well-known/jwks.json>. Pass all of them to
-///   `new_asymmetric`, and again when Google changes them.
+/// - Google's Gemini API signs with `v1a` and keys that are fetched: use `Gemini`.
 ///
 /// # Secret
 ///
@@ -97,7 +95,7 @@ registered! {
 }
 
 /// Position of the family with the `webhook-…` headers.
-const WEBHOOK: usize = 0;
+pub(crate) const WEBHOOK: usize = 0;
 /// Position of the family with the `svix-…` headers.
 const SVIX: usize = 1;
 
@@ -124,7 +122,11 @@ pub(crate) const fn svix_family() -> Scheme {
     family(HEADERS[SVIX])
 }
 
-const fn tagged_family(names: [&'static str; 3], tag: &'static str, scheme: Scheme) -> Scheme {
+pub(crate) const fn tagged_family(
+    names: [&'static str; 3],
+    tag: &'static str,
+    scheme: Scheme,
+) -> Scheme {
     let [_, id, time] = names;
     scheme
         .signature_format(SignatureFormat::tagged(tag))
@@ -141,7 +143,7 @@ const fn tagged_family(names: [&'static str; 3], tag: &'static str, scheme: Sche
         .time(TimestampSource::Header(time), TimestampFormat::UnixSeconds)
 }
 
-const HEADERS: [[&str; 3]; 2] = [
+pub(crate) const HEADERS: [[&str; 3]; 2] = [
     ["webhook-signature", "webhook-id", "webhook-timestamp"],
     ["svix-signature", "svix-id", "svix-timestamp"],
 ];

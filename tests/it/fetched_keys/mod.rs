@@ -18,7 +18,10 @@ use tower_webhook::{
 use crate::support::{BoxError, SetClock, unexplained};
 
 mod cache;
+#[cfg(feature = "http-client")]
+mod client;
 mod flood;
+mod key_sets;
 mod queue;
 mod sources;
 

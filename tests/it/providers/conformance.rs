@@ -11,6 +11,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header::CONTENT_TYPE, request::Parts};
 use proptest::prelude::*;
@@ -428,6 +429,13 @@ fn signed_request_of_each_provider_is_accepted() {
     assert_eq!(trials.len(), all + 1 - elsewhere, "Twilio signs in two ways");
 }
 
+/// The signature in eBay's header, which has names beside it that nobody signs.
+fn ebay_signature(header: &[u8]) -> Option<String> {
+    let json = STANDARD.decode(header).ok()?;
+    let json: serde_json::Value = serde_json::from_slice(&json).ok()?;
+    Some(json["signature"].as_str()?.to_owned())
+}
+
 #[test]
 fn every_bit_of_what_is_signed_counts() {
     for trial in Trial::all() {
@@ -457,7 +465,9 @@ fn every_bit_of_what_is_signed_counts() {
                     && flipped.eq_ignore_ascii_case(&value);
                 let Some(head) = trial.with_header(&header, Some(&flipped)) else { continue };
                 let accepted = trial.is_accepted(&head, &trial.body);
-                let may_be = is_same || is_scheme;
+                let is_beside =
+                    name == "ebay" && ebay_signature(&flipped) == ebay_signature(&value);
+                let may_be = is_same || is_scheme || is_beside;
                 assert!(!accepted || may_be, "{name}: {header}, byte {at}, bit {bit}");
             }
         }

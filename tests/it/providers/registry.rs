@@ -37,19 +37,25 @@ impl Catalogue {
 }
 
 /// Those that are there with the feature `asymmetric`.
-pub(crate) const ASYMMETRIC: [&str; 14] = [
+pub(crate) const ASYMMETRIC: [&str; 20] = [
     "bridge",
     "circle",
     "discord",
+    "ebay",
+    "fal_ai",
     "freshchat",
+    "gemini",
+    "github_copilot",
     "github_secret_scanning",
     "highlevel",
     "integrated_finance",
     "postal",
     "sendgrid",
+    "shipstation",
     "standard_webhooks_v1a",
     "telnyx",
     "token_io",
+    "turnkey",
     "wechat_pay",
     "wise",
 ];

@@ -16,8 +16,9 @@ use tower_webhook::{
     Verifier,
     layer::ResponseBody,
     providers::{
-        self, Bridge, Circle, CredentialKind, Discord, Freshchat, GitHubSecretScanning, HighLevel,
-        IntegratedFinance, Postal, SendGrid, StandardWebhooks, Telnyx, TokenIo, WeChatPay, Wise,
+        self, Bridge, Circle, CredentialKind, Discord, EBay, FalAi, Freshchat, Gemini,
+        GitHubCopilot, GitHubSecretScanning, HighLevel, IntegratedFinance, Postal, SendGrid,
+        ShipStation, StandardWebhooks, Telnyx, TokenIo, Turnkey, WeChatPay, Wise,
     },
     scheme::{Component, Encoding, SchemeVerifier, SignatureFormat, Tolerance},
     verifier::any_of,
@@ -51,6 +52,7 @@ type Sent = (Response<ResponseBody<String>>, Inner);
 #[derive(Clone, Debug)]
 enum Any {
     Discord(Timed<Discord>),
+    EBay(EBay),
     SendGrid(Timed<SendGrid>),
     StandardWebhooks(Timed<StandardWebhooks>),
     Telnyx(Timed<Telnyx>),
@@ -64,6 +66,7 @@ macro_rules! each {
     ($any:expr, $verifier:ident => $run:expr) => {
         match $any {
             Any::Discord($verifier) => $run,
+            Any::EBay($verifier) => $run,
             Any::SendGrid($verifier) => $run,
             Any::StandardWebhooks($verifier) => $run,
             Any::Telnyx($verifier) => $run,
@@ -118,7 +121,7 @@ impl Vector {
         for vector in Self::all().into_iter().filter(|vector| vector.valid) {
             by_provider.entry(vector.provider.clone()).or_insert(vector);
         }
-        assert_eq!(by_provider.len(), 15);
+        assert_eq!(by_provider.len(), 21);
         by_provider.into_values().collect()
     }
 
@@ -130,7 +133,9 @@ impl Vector {
         let text = &*self.secret;
         let key = match &*self.provider {
             "discord" => PublicKey::from_hex(text),
-            "integrated_finance" | "telnyx" | "token_io" => PublicKey::from_base64(text),
+            "fal_ai" | "gemini" | "integrated_finance" | "telnyx" | "token_io" | "turnkey" => {
+                PublicKey::from_base64(text)
+            }
             "standard_webhooks_v1a" => PublicKey::from_whpk(text),
             "wise" => PublicKey::from_pem(text),
             _ => PublicKey::from_spki_base64(text),
@@ -148,6 +153,12 @@ impl Vector {
             }
             "telnyx" => Any::Telnyx(Telnyx::new(key)?.clock(now)),
             "wise" => Any::Wise(Wise::new(key)?),
+            "ebay" => Any::EBay(EBay::new(key)?),
+            "fal_ai" => Any::Scheme(FalAi::SCHEME.verifier(key)?.clock(now)),
+            "gemini" => Any::Scheme(Gemini::SCHEME.verifier(key)?.clock(now)),
+            "github_copilot" => Any::Scheme(GitHubCopilot::SCHEME.verifier(key)?.clock(now)),
+            "shipstation" => Any::Scheme(ShipStation::SCHEME.verifier(key)?.clock(now)),
+            "turnkey" => Any::Scheme(Turnkey::SCHEME.verifier(key)?.clock(now)),
             "bridge" => Any::Scheme(Bridge::SCHEME.verifier(key)?.clock(now)),
             "circle" => Any::Scheme(Circle::SCHEME.verifier(key)?.clock(now)),
             "integrated_finance" => {
@@ -210,7 +221,8 @@ impl Vector {
     fn signature(&self) -> Vec<u8> {
         let text = &self.headers[self.signature_header()];
         match &*self.provider {
-            "discord" => (0..text.len())
+            "ebay" => STANDARD.decode(ebay_header(text)["signature"].as_str().unwrap()).unwrap(),
+            "discord" | "fal_ai" | "turnkey" => (0..text.len())
                 .step_by(2)
                 .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
                 .collect(),
@@ -222,9 +234,14 @@ impl Vector {
 
     fn with_signature(&self, signature: &[u8]) -> Self {
         let text = match &*self.provider {
-            "discord" => hex(signature),
+            "ebay" => {
+                let mut header = ebay_header(&self.headers[self.signature_header()]);
+                header["signature"] = STANDARD.encode(signature).into();
+                STANDARD.encode(header.to_string())
+            }
+            "discord" | "fal_ai" | "turnkey" => hex(signature),
             "token_io" => URL_SAFE_NO_PAD.encode(signature),
-            "standard_webhooks_v1a" => format!("v1a,{}", STANDARD.encode(signature)),
+            "gemini" | "standard_webhooks_v1a" => format!("v1a,{}", STANDARD.encode(signature)),
             "bridge" => {
                 let text = &self.headers[self.signature_header()];
                 let (time, _) = text.split_once("v0=").unwrap();
@@ -240,6 +257,11 @@ impl Vector {
         other.headers.insert(self.signature_header().to_owned(), text);
         other
     }
+}
+
+/// The JSON of eBay's header.
+fn ebay_header(text: &str) -> serde_json::Value {
+    serde_json::from_slice(&STANDARD.decode(text).unwrap()).unwrap()
 }
 
 /// Refused as the provider has it, with an empty answer, and not passed on.
@@ -301,12 +323,16 @@ fn what_was_proven_is_told() {
         let id = verified.delivery_id().map(|id| id.to_str().unwrap());
         let expected = match provider {
             "standard_webhooks" => Some("msg_p5jXN8AQM9LWM0D4loKWxJek"),
+            "fal_ai" => Some("024ca5b1-45d3-4afd-883e-ad3abe2a1c4d"),
+            "gemini" => Some("msg_5f2d1c1e-8d0f-4a53-9d57-1a2b3c4d5e6f"),
             "integrated_finance" => Some("e-1"),
+            "turnkey" => Some("evt-madeup-1"),
             "wise" => Some("d-1"),
             _ => None,
         };
         assert_eq!(id, expected, "{name}");
-        let is_signed = ["integrated_finance", "standard_webhooks"].contains(&provider);
+        let is_signed = ["fal_ai", "gemini", "integrated_finance", "standard_webhooks", "turnkey"]
+            .contains(&provider);
         assert_eq!(verified.delivery_id_is_signed(), is_signed, "{name}");
     }
 }
@@ -387,6 +413,7 @@ async fn a_head_that_can_be_refused_costs_no_body() {
         let expected = match &*vector.provider {
             "bridge" => StatusCode::BAD_REQUEST,
             "discord" => StatusCode::UNAUTHORIZED,
+            "ebay" => StatusCode::PRECONDITION_FAILED,
             _ => StatusCode::FORBIDDEN,
         };
         assert_eq!(status, expected, "{}", vector.name());
@@ -515,6 +542,12 @@ fn key_of_another_algorithm_is_a_config_error() {
         ("telnyx", Telnyx::new(key("rsa")).is_ok()),
         ("wise", Wise::new(key("ed25519")).is_ok()),
         ("circle", Circle::new(key("rsa")).is_ok()),
+        ("ebay", EBay::new(key("rsa")).is_ok()),
+        ("fal.ai", FalAi::new(key("ecdsa")).is_ok()),
+        ("gemini", Gemini::new(key("rsa")).is_ok()),
+        ("github copilot", GitHubCopilot::new(key("rsa")).is_ok()),
+        ("shipstation", ShipStation::new(key("ed25519")).is_ok()),
+        ("turnkey", Turnkey::new(key("ecdsa")).is_ok()),
         ("freshchat", Freshchat::new(key("ecdsa")).is_ok()),
         ("github secret scanning", GitHubSecretScanning::new(key("rsa")).is_ok()),
         ("highlevel", HighLevel::new(key("rsa")).is_ok()),

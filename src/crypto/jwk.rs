@@ -1,0 +1,165 @@
+//! Public keys as JSON Web Keys (RFC 7517).
+
+use aws_lc_rs::{encoding::AsDer, rsa::PublicKeyComponents};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
+};
+
+use crate::crypto::public_key::{ED25519_SPKI, P256_SPKI, PublicKey};
+
+/// Base64 of a number. RFC 7518 has no padding there, and some senders have it.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Returns the ID of a key, if it has one, and the key. Returns `None` if it is not for signatures of Ed25519, of
+/// ECDSA with P-256 and SHA-256, or of RSA with PKCS #1 v1.5 and SHA-256.
+pub(crate) fn read(json: &str) -> Option<(Option<String>, PublicKey)> {
+    let jwk: Jwk = serde_json::from_str(json).ok()?;
+    let common = jwk.common;
+    let is_for_signatures = common.public_key_use.is_none_or(|it| it == PublicKeyUse::Signature)
+        && common.key_operations.is_none_or(|all| all.contains(&KeyOperations::Verify));
+    let is_for = |algorithm| common.key_algorithm.is_none_or(|it| it == algorithm);
+    let spki = match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(key)
+            if key.curve == EllipticCurve::P256 && is_for(KeyAlgorithm::ES256) =>
+        {
+            let [x, y] = [coordinate(&key.x)?, coordinate(&key.y)?];
+            [&P256_SPKI[..], &[4], &x, &y].concat()
+        }
+        AlgorithmParameters::RSA(key) if is_for(KeyAlgorithm::RS256) => {
+            let key = PublicKeyComponents { n: number(&key.n)?, e: number(&key.e)? };
+            key.as_der().ok()?.as_ref().to_vec()
+        }
+        // The curve determines the algorithm, which has two names: RFC 8037 and RFC 9864.
+        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
+            [&ED25519_SPKI[..], &BASE64URL.decode(&key.x).ok()?].concat()
+        }
+        _ => return None,
+    };
+    let key = PublicKey::spki(&spki).ok().filter(|_| is_for_signatures)?;
+    Some((common.key_id, key))
+}
+
+/// Returns a coordinate of a point of P-256, with the zeros before it that some senders leave out.
+fn coordinate(text: &str) -> Option<[u8; 32]> {
+    let number = number(text)?;
+    let mut padded = [0; 32];
+    let start = padded.len().checked_sub(number.len())?;
+    padded[start..].copy_from_slice(&number);
+    Some(padded)
+}
+
+/// Returns the bytes of a number, without zeros before them.
+fn number(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = BASE64URL.decode(text).ok()?;
+    let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+    bytes.drain(..start);
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(jwk: &str) -> Option<Vec<u8>> {
+        Some(read(jwk)?.1.as_bytes().to_vec())
+    }
+
+    /// The key of RFC 7517, appendix A.1, with these fields more.
+    fn p256(fields: &str) -> String {
+        format!(
+            r#"{{"kty":"EC","crv":"P-256",{fields}
+                "x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+                "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}}"#
+        )
+    }
+
+    #[test]
+    fn purpose_and_algorithm_decide_on_a_key() {
+        for (fields, is_read) in [
+            ("", true),
+            (r#""use":"sig","#, true),
+            (r#""use":"enc","#, false),
+            (r#""key_ops":["verify"],"#, true),
+            (r#""key_ops":["deriveKey"],"#, false),
+            (r#""alg":"ES256","#, true),
+            (r#""alg":"ES384","#, false),
+            (r#""alg":"RS256","#, false),
+            (r#""alg":"none","#, false),
+            (r#""alg":"new","#, false),
+        ] {
+            assert_eq!(read(&p256(fields)).is_some(), is_read, "{fields}");
+        }
+        assert_eq!(read(&p256(r#""kid":"a","#)).unwrap().0.as_deref(), Some("a"));
+        assert_eq!(read(&p256("")).unwrap().0, None);
+        let other = p256("");
+        for (from, to) in [
+            ("P-256", "P-384"),
+            ("P-256", "new"),
+            ("EC", "RSA"),
+            ("EC", "oct"),
+            ("MKBC", ""),
+            ("MKBC", "AAAA"),
+            ("MKBC", "MKBCMKBC"),
+            ("MKBC", "MK+C"),
+        ] {
+            assert!(read(&other.replace(from, to)).is_none(), "{from} {to}");
+        }
+        for text in ["", "1", "[]", "{}", r#"{"kty":"oct","k":"AAAA"}"#] {
+            assert!(read(text).is_none(), "{text}");
+        }
+    }
+
+    /// The key of RFC 8037, appendix A.2.
+    #[test]
+    fn ed25519_is_read_whatever_it_is_called() {
+        let jwk =
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let bytes = key(jwk).unwrap();
+        assert_eq!(bytes[..4], [0xd7, 0x5a, 0x98, 0x01]);
+        for alg in ["EdDSA", "Ed25519"] {
+            let named = jwk.replace('{', &format!(r#"{{"alg":"{alg}","#));
+            assert_eq!(key(&named).unwrap(), bytes);
+        }
+        assert!(key(&jwk.replace("HURo\"", "HURo=\"")).is_some());
+        assert!(key(&jwk.replace("11qY", "")).is_none());
+        assert!(key(&jwk.replace("Ed25519", "X25519")).is_none());
+        assert!(key(&jwk.replace("Ed25519", "Ed448")).is_none());
+    }
+
+    /// Keys with numbers that begin with a zero byte; made with Python's `cryptography`.
+    #[test]
+    fn zeros_before_a_number_may_be_there_or_not() {
+        let jwk = |x: &str| {
+            let y = "u0yFo9jqKe-q-iRAaRLdhNWxTcMr9lbvbGvVil2UP5I";
+            format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#)
+        };
+        let (whole, cut) = (
+            jwk("AFVDiUrz0A7X10Cr29dclrBod7eH219w7qeLkKjXwAo"),
+            jwk("VUOJSvPQDtfXQKvb11yWsGh3t4fbX3Dup4uQqNfACg"),
+        );
+        assert_eq!(key(&whole).unwrap(), key(&cut).unwrap());
+        let rsa = |n: &str| format!(r#"{{"kty":"RSA","n":"{n}","e":"AQAB"}}"#);
+        let (plain, padded) = (
+            rsa(
+                "ueAZPDJ74ONK_Sj9gjtNbv3HyJYbQhczFg0PHCtaXeaDd6hlNKjBa6OtCFrD5m5hszrXVi_wz3kR63gasguShjs3bys-lzKfmWsqK9tYj-eMvaPL5HyPPhSJnquVISvLl4DDVPyBOWuSmZfc_cD-RyNUC0dF_HIQhtkbz7TUIF1EUyTzkJdnkfqt8qh1IzM0huV8Afa5oPgjFi_ixpNpP4IBCg9-NMgvqPpSoxvndtzO17YEVoY024DIeNT_wvA860fH_gp7F_oDsa2Dj8R-Pow9_NVkqN7OMQ_ytaSEHActLogaBz2mGu4AUkPGbeg1PhWvejsPDbNl1jA0_4BsiQ",
+            ),
+            rsa(
+                "ALngGTwye-DjSv0o_YI7TW79x8iWG0IXMxYNDxwrWl3mg3eoZTSowWujrQhaw-ZuYbM611Yv8M95Eet4GrILkoY7N28rPpcyn5lrKivbWI_njL2jy-R8jz4UiZ6rlSEry5eAw1T8gTlrkpmX3P3A_kcjVAtHRfxyEIbZG8-01CBdRFMk85CXZ5H6rfKodSMzNIblfAH2uaD4IxYv4saTaT-CAQoPfjTIL6j6UqMb53bczte2BFaGNNuAyHjU_8LwPOtHx_4Kexf6A7Gtg4_Efj6MPfzVZKjezjEP8rWkhBwHLS6IGgc9phruAFJDxm3oNT4Vr3o7Dw2zZdYwNP-AbIk",
+            ),
+        );
+        assert_eq!(key(&plain).unwrap(), key(&padded).unwrap());
+        assert!(read(&plain.replace('{', r#"{"alg":"RS256","#)).is_some());
+        for alg in ["RS512", "PS256", "RSA-OAEP"] {
+            assert!(read(&plain.replace('{', &format!(r#"{{"alg":"{alg}","#))).is_none(), "{alg}");
+        }
+        // RSA of 1024 bits.
+        assert!(read(&rsa("v2CrvxdiQfdW7hqa0JvEOqNtohcN8162BH92GjybjXM0wqcCIqjDfWQpjYSF8cpKRkFHvliuIbRHo3bOnBwwtLu1YPX0OGPxbamZHqvd1DsiFF1CrBkSXZZdYAgDlKkLgrxGOS_GVkgBcb0dnBptPtWoBbrwnPaeBfdHqIPVZJ8")).is_none());
+    }
+}
