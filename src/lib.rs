@@ -101,6 +101,7 @@
 //! | `tracing` (default) | events to `tracing` |
 //! | `asymmetric` | Ed25519, ECDSA P-256 and RSA signatures, and [`PublicKey`]. `aws-lc-rs` needs a C compiler |
 //! | `axum` | the extractors [`Signed`](crate::axum::Signed) and [`Verified`], and whole paths in events under `nest` |
+//! | `certificates` | [providers](providers::AmazonSns) whose requests name the URL of a certificate, by `rustls-webpki` |
 //! | `delivery-log` | the [delivery log](delivery_log) in a custom store or in memory |
 //! | `delivery-log-sqlite` | the same in SQLite, which is bundled and needs a C compiler |
 //! | `delivery-log-postgres` | the same in PostgreSQL, via `sqlx`, with TLS via `rustls` |

@@ -15,3 +15,5 @@ pub(crate) mod public_key;
 pub(crate) mod secret;
 pub(crate) mod secret_hash;
 pub(crate) mod secrets;
+#[cfg(feature = "certificates")]
+pub(crate) mod x509;

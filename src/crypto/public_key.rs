@@ -7,8 +7,9 @@ use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
     rsa::PublicEncryptingKey,
     signature::{
-        ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-        VerificationAlgorithm,
+        ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey,
+        RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
+        UnparsedPublicKey, VerificationAlgorithm,
     },
 };
 use base64::Engine as _;
@@ -197,6 +198,25 @@ impl PublicKey {
             Some(whole) => key.verify_sig(whole, signature).is_ok(),
             None => key.verify_digest_sig(&message.sha256, signature).is_ok(),
         }
+    }
+
+    /// Returns `true` if this is a key of RSA.
+    #[cfg(feature = "certificates")]
+    pub(crate) fn is_rsa(&self) -> bool {
+        self.algorithm() == Algorithm::RsaPkcs1Sha256
+    }
+
+    /// Returns `true` if this is an RSA signature of a content by its SHA-256.
+    pub(crate) fn verifies_rsa_sha256(&self, content: &[u8], signature: &[u8]) -> bool {
+        self.algorithm() == Algorithm::RsaPkcs1Sha256
+            && self.0.key.verify_sig(content, signature).is_ok()
+    }
+
+    /// Returns `true` if this is an RSA signature of a content by its SHA-1.
+    pub(crate) fn verifies_rsa_sha1(&self, content: &[u8], signature: &[u8]) -> bool {
+        let algorithm = &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY;
+        let key = UnparsedPublicKey::new(algorithm, self.as_bytes());
+        self.algorithm() == Algorithm::RsaPkcs1Sha256 && key.verify(content, signature).is_ok()
     }
 
     /// Returns `true` if this is an ECDSA signature of a content by its SHA-1.

@@ -97,8 +97,5 @@ pub(crate) mod tell;
 #[cfg(feature = "http-client")]
 pub use self::client::{KeyClient, KeyClientError};
 pub use self::{
-    document::KeyDocument,
-    fetcher::KeyFetcher,
-    request::KeyRequest,
-    source::{FetchedKeys, KeyLookUp},
+    document::KeyDocument, fetcher::KeyFetcher, request::KeyRequest, source::FetchedKeys,
 };

@@ -20,14 +20,15 @@ impl KeyRequest {
     /// Returns the URL of the document.
     ///
     /// It is made of the provider's own URL and, for some providers, the ID of the key. Nothing
-    /// else in it comes from the request.
+    /// else in it comes from the request. If a request names the URL of a certificate, as Amazon SNS
+    /// does, it is on the provider's own host and path.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
     /// Returns the ID of the key, as the unverified request names it, if the provider has a
-    /// document for each key. It is `None` if one document has all keys.
+    /// document for each key: for a certificate, its URL. It is `None` if one document has all keys.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
@@ -46,6 +47,9 @@ pub(crate) enum KeyUrl {
     All(&'static str),
     /// Beginning of the URL of each key, before its ID.
     Each(&'static str),
+    /// The URL is the ID of the key. It was compared with what is allowed.
+    #[cfg(feature = "certificates")]
+    Named,
 }
 
 impl KeyUrl {
@@ -53,6 +57,8 @@ impl KeyUrl {
     pub(crate) fn request(self, key_id: &str) -> KeyRequest {
         match self {
             Self::All(url) => KeyRequest { url: url.into(), key_id: None },
+            #[cfg(feature = "certificates")]
+            Self::Named => KeyRequest { url: key_id.into(), key_id: Some(key_id.into()) },
             Self::Each(start) => {
                 KeyRequest { url: format!("{start}{key_id}").into(), key_id: Some(key_id.into()) }
             }

@@ -1,5 +1,7 @@
 //! Providers with fetched keys, as sources of a layer.
 
+#![expect(unnameable_types, reason = "only the engine uses what is behind `Source`")]
+
 use std::{
     borrow::Cow,
     fmt,
@@ -11,6 +13,7 @@ use std::{
     task::{self, Poll},
 };
 
+use bytes::Bytes;
 use http::request::Parts;
 
 use crate::{
@@ -23,13 +26,13 @@ use crate::{
         resolver::{Answer, Resolved, Resolver},
     },
     outcome::{kind::RejectionKind, rejection::Rejection},
-    parse::headers::required,
+    parse::{clock::Clock, headers::required},
     verifier::{
         context::Context,
         defaults::VerifierDefaults,
         sensitive::SensitiveParts,
         source::{
-            LayerContext, NoLookUpByBody, Source, VerifierByHead, client_address,
+            FoundByHead, LayerContext, LookUpByBody, Source, client_address,
             sealed::{Engine, Sealed},
         },
         verifier::Verifier,
@@ -57,6 +60,8 @@ pub(crate) struct KeyRules<V> {
     /// Verifier without a key. It decides on requests that no key can make authentic.
     pub(crate) keyless: V,
     pub(crate) name: KeyName,
+    /// Set if the body names the key instead.
+    pub(crate) in_body: Option<IdOfBody<V>>,
     pub(crate) url: KeyUrl,
     /// Reads the keys of a document.
     pub(crate) read: fn(&[u8]) -> Result<Vec<NamedKey>, &'static str>,
@@ -65,6 +70,10 @@ pub(crate) struct KeyRules<V> {
 
 /// Function that creates a verifier with these keys.
 pub(crate) type MakeOfKeys<V> = Arc<dyn Fn(Vec<PublicKey>) -> Result<V, ConfigError> + Send + Sync>;
+
+/// Function that returns the ID of the key that a body names, by the settings of a verifier without
+/// keys. It rejects what no key can make authentic.
+pub(crate) type IdOfBody<V> = fn(&V, &Context<'_>, &Bytes) -> Result<String, Rejection>;
 
 /// How a request names its key.
 #[derive(Clone, Copy)]
@@ -133,9 +142,13 @@ impl<V: Verifier + Clone + Send + Sync + 'static> FetchedKeys<V> {
         keyless.challenge(request).is_some() || keyless.begin(request).is_err()
     }
 
-    fn look_up(&self, head: &Parts, address: Option<IpAddr>) -> KeyLookUp<V> {
+    fn look_up(
+        &self,
+        id: Result<Cow<'_, str>, Rejection>,
+        address: Option<IpAddr>,
+    ) -> KeyLookUp<V> {
         let Inner { rules, resolver } = &*self.0;
-        let id = match rules.key_id(head) {
+        let id = match id {
             Ok(id) => id,
             Err(rejection) => return KeyLookUp::now(Err(rejection)),
         };
@@ -190,16 +203,22 @@ impl<V: Verifier + Clone + Send + Sync + 'static> Source for FetchedKeys<V> {}
 
 impl<V: Verifier + Clone + Send + Sync + 'static> Engine for FetchedKeys<V> {
     type Verifier = V;
-    type HeadLookUp = VerifierByHead<KeyLookUp<V>>;
-    type BodyLookUp = NoLookUpByBody<V>;
+    type HeadLookUp = KeyByHead<V>;
+    type BodyLookUp = KeyByBody<V>;
 
     fn look_up_by_head(&self, request: &Context<'_>, layer: &LayerContext<'_>) -> Self::HeadLookUp {
-        let head = request.head();
-        VerifierByHead::new(if self.needs_no_key(request) {
-            KeyLookUp::now(Ok(self.0.rules.keyless.clone()))
-        } else {
-            self.look_up(head, client_address(head, layer.client_ip))
-        })
+        let (head, rules) = (request.head(), &self.0.rules);
+        if self.needs_no_key(request) {
+            return KeyByHead::Key(KeyLookUp::now(Ok(rules.keyless.clone())));
+        }
+        let address = client_address(head, layer.client_ip);
+        match rules.in_body {
+            None => KeyByHead::Key(self.look_up(rules.key_id(head), address)),
+            Some(id) => {
+                let (source, clock) = (self.clone(), request.clock().clone());
+                KeyByHead::Body(Some(KeyByBody { source, id, address, clock }))
+            }
+        }
     }
 
     fn shared_defaults(&self) -> VerifierDefaults {
@@ -220,6 +239,57 @@ impl<V> Clone for FetchedKeys<V> {
 impl<V> fmt::Debug for FetchedKeys<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("FetchedKeys").field(&self.0.resolver).finish()
+    }
+}
+
+/// Lookup by the head, which ends with the body's part if the body names the key.
+pub enum KeyByHead<V> {
+    Key(KeyLookUp<V>),
+    Body(Option<KeyByBody<V>>),
+}
+
+impl<V> Future for KeyByHead<V> {
+    type Output = Result<FoundByHead<V, KeyByBody<V>>, Rejection>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Key(key) => Pin::new(key).poll(cx).map_ok(FoundByHead::Verifier),
+            Self::Body(by_body) => Poll::Ready(match by_body.take() {
+                Some(by_body) => Ok(FoundByHead::NeedsBody(by_body)),
+                None => Err(Rejection::unavailable("the lookup was polled after its end")),
+            }),
+        }
+    }
+}
+
+/// Lookup of a key that the body names.
+pub struct KeyByBody<V> {
+    source: FetchedKeys<V>,
+    id: IdOfBody<V>,
+    address: Option<IpAddr>,
+    clock: Clock,
+}
+
+impl<V: Verifier + Clone + Send + Sync + 'static> LookUpByBody for KeyByBody<V> {
+    type Verifier = V;
+    type Future = KeyLookUp<V>;
+
+    fn look_up(&self, head: &Parts, body: &Bytes) -> KeyLookUp<V> {
+        let keyless = &self.source.0.rules.keyless;
+        let id = (self.id)(keyless, &Context::new(head).at(&self.clock), body);
+        self.source.look_up(id.map(Cow::Owned), self.address)
+    }
+}
+
+impl<V> fmt::Debug for KeyByHead<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyByHead").finish_non_exhaustive()
+    }
+}
+
+impl<V> fmt::Debug for KeyByBody<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyByBody").finish_non_exhaustive()
     }
 }
 

@@ -9,11 +9,12 @@
 //! request can be sent again at any time: use [replay protection](crate::replay). Types with
 //! "nothing" prove the sender and not the body: anyone who sees one request can send any other.
 //!
-//! The feature `asymmetric` adds the types that verify with a public key: `Bridge`, `Circle`,
+//! The feature `asymmetric` adds the types that verify with a public key: `AmazonSns`, `Bridge`, `Circle`,
 //! `Discord`, `EBay`, `FalAi`, `Freshchat`, `Gemini`, `GitHubCopilot`, `GitHubSecretScanning`, `HighLevel`,
 //! `IntegratedFinance`, `Postal`, `SendGrid`, `ShipStation`, `Telnyx`, `TokenIo`, `Turnkey`, `WeChatPay` and
 //! `Wise`. The feature `fetched-keys` fetches the keys of `Circle`, `EBay`, `FalAi`, `Gemini`, `GitHubCopilot`,
-//! `GitHubSecretScanning`, `ShipStation` and `Turnkey`.
+//! `GitHubSecretScanning`, `ShipStation` and `Turnkey`, and with the feature `certificates` also those of
+//! `AmazonSns`.
 //!
 //! Each type's page has an example, where the secret is found, and the source of its facts. The
 //! same types are in modules by subject, for example [`payments`]. For providers that are missing,

@@ -48,6 +48,7 @@ impl Circle {
             KeyRules {
                 keyless: Self(keyless(Self::SCHEME)?),
                 name: KeyName::Header("x-circle-key-id", is_uuid),
+                in_body: None,
                 url: KeyUrl::Each(match product {
                     CircleProduct::Wallets => "https://api.circle.com/v2/notifications/publicKey/",
                     CircleProduct::Cpn => "https://api.circle.com/v2/cpn/notifications/publicKey/",

@@ -48,6 +48,7 @@ impl EBay {
             KeyRules {
                 keyless: Self::without_keys(),
                 name: KeyName::Inside(ebay::SIGNATURE, ebay::key_id),
+                in_body: None,
                 url: KeyUrl::Each("https://api.ebay.com/commerce/notification/v1/public_key/"),
                 read,
                 make: Arc::new(|keys: Vec<PublicKey>| Self::new(keys)),

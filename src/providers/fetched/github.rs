@@ -41,6 +41,7 @@ macro_rules! lists {
                     KeyRules {
                         keyless: Self(keyless(Self::SCHEME)?),
                         name: KeyName::Header($header, is_id),
+                        in_body: None,
                         url: KeyUrl::All($url),
                         read,
                         make: Arc::new(|keys: Vec<PublicKey>| Self::new(keys)),

@@ -37,6 +37,7 @@ macro_rules! key_sets {
                     KeyRules {
                         keyless: Self(keyless(Self::SCHEME)?),
                         name: $name,
+                        in_body: None,
                         url: KeyUrl::All($url),
                         read: jwks::read,
                         make: Arc::new(|keys: Vec<PublicKey>| Self::new(keys)),

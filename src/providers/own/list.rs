@@ -31,9 +31,14 @@ pub use crate::providers::own::encrypted_callback::CallbackState;
 #[cfg(feature = "jwt")]
 pub use crate::providers::own::jwt::verifier::JwtState;
 
+#[cfg(feature = "asymmetric")]
+pub use crate::providers::own::sns_message::SnsSubscription;
+
 types! {
     keyring::Ably,
     adyen::Adyen,
+    #[cfg(feature = "asymmetric")]
+    sns::AmazonSns also ["AWS SNS", "SNS"] search ["ses", "cloudwatch"],
     #[cfg(feature = "jwt")]
     jwt/atlassian_connect::AtlassianConnect,
     azure_event_grid::AzureEventGrid search ["azure", "eventgrid"],

@@ -48,6 +48,10 @@ pub(crate) mod plivo;
 pub(crate) mod sendgrid;
 pub(crate) mod shared_token;
 pub(crate) mod slack;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod sns;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod sns_message;
 pub(crate) mod standard_webhooks;
 pub(crate) mod strava;
 #[cfg(feature = "asymmetric")]

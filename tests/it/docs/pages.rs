@@ -294,6 +294,7 @@ impl Page {
         let expires = || self.entries.iter().any(|entry| expiring().contains(entry.name()));
         match self.tolerance() {
             Some(tolerance) => span(tolerance.past()),
+            None if self.type_name == "AmazonSns" => span(self.policy.tolerance().past()),
             None if expires() => "until the token expires".to_owned(),
             None => "none".to_owned(),
         }

@@ -23,6 +23,8 @@ mod client;
 mod flood;
 mod key_sets;
 mod queue;
+#[cfg(all(feature = "certificates", feature = "sign"))]
+mod sns;
 mod sources;
 
 /// Responses of a source.

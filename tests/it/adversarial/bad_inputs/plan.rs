@@ -91,6 +91,14 @@ pub(super) const NAMED: &[(&str, &str)] = &[
     ("FAULT-16", "durable_mode_acknowledges_nothing_without_a_row"),
     ("FAULT-19", "cancelled_at_any_poll_it_leaves_nothing_behind"),
     ("FAULT-23", "without_a_timer_nothing_waits_for_ever"),
+    ("CERT-1", "certificate_is_fetched_from_amazon_alone"),
+    ("CERT-2", "certificate_is_fetched_from_amazon_alone"),
+    ("CERT-5", "certificate_is_fetched_from_amazon_alone"),
+    ("CERT-6", "certificate_is_fetched_from_amazon_alone"),
+    ("CERT-7", "certificate_is_fetched_from_amazon_alone"),
+    ("CERT-8", "certificate_is_fetched_from_amazon_alone"),
+    ("CERT-9", "certificate_is_fetched_from_amazon_alone"),
+    ("CERT-11", "certificate_is_fetched_from_amazon_alone"),
     ("LOG-10", "every_rejection_kind_has_its_status_and_no_body"),
     ("TEN-12", "authentic_requests_are_accepted_during_rotation"),
     ("TEN-13", "deleted_tenant_is_unknown_after_ttl_or_forget"),
@@ -104,10 +112,8 @@ pub(super) const NO_PATH: &[(&str, StatusCode, &str)] = &[(
     "on a socket CONNECT names a host and no path, so a router finds no route to have a method",
 )];
 
-const NO_CERTIFICATES: Plan = Plan::Absent(
-    "no provider whose key is fetched from a URL in the request: nothing is ever fetched",
-    &["aws_sns", "aws-sns", "sns", "paypal"],
-);
+const NO_CERTIFICATES: Plan =
+    Plan::Absent("no certificate of this provider is ever fetched", &["paypal"]);
 
 pub(super) fn plan(entry: &Entry) -> Plan {
     let id = &*entry.id;

@@ -24,9 +24,10 @@ pub(super) const BEST_KNOWN: [(&str, &str); 20] = [
     ("Zoom", ""),
 ];
 
-/// Types that the registry does not have, because their secret is part of a URL: the name, and what
-/// is signed.
-pub(super) const BY_URL: [(&str, &str, &str); 2] = [
+/// Types that the registry does not have, because their secret is part of a URL, or because they
+/// need more than a credential: the name, and what is signed.
+pub(super) const BY_URL: [(&str, &str, &str); 3] = [
+    ("AmazonSns", "amazon_sns", "RSA of the message's fields and the topic"),
     ("AzureEventGrid", "azure_event_grid", "nothing: a token in a header or in the URL"),
     ("Strava", "strava", "nothing: a token in the URL"),
 ];
