@@ -34,13 +34,13 @@ const OTHER_ID: &str = "aa525bf080f75b3506ca1ead061add62b8633a346606dc5fe544e292
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
-async fn status<M: Source + Clone>(layer: &SignatureLayer<M>, id: &str) -> StatusCode {
+pub(super) async fn status<M: Source + Clone>(layer: &SignatureLayer<M>, id: &str) -> StatusCode {
     let request = if id.len() == 64 { from_github(id) } else { from_circle(id) };
     within(send(layer, request)).await.0.status()
 }
 
 /// Lets the tasks of the fetches run.
-async fn settle() {
+pub(super) async fn settle() {
     for _ in 0..10 {
         yield_now().await;
     }
@@ -110,7 +110,9 @@ async fn head_that_no_key_makes_authentic_costs_no_fetch() {
 
     let layer = circle_layer(&source.fetcher(&clock));
     let spaced = format!("{CIRCLE_ID}%2f");
-    for id in [&CIRCLE_ID.to_uppercase(), "b3d9d2d5", &spaced, &CIRCLE_ID.replace('-', "/")] {
+    let (longer, other) = (format!("{CIRCLE_ID}0"), CIRCLE_ID.replace('b', "g"));
+    let (upper, path) = (CIRCLE_ID.to_uppercase(), CIRCLE_ID.replace('-', "/"));
+    for id in [&upper, "b3d9d2d5", &spaced, &path, &longer, &other] {
         let answer = send(&layer, from_circle(id)).await;
         assert_refused(id, Malformed, &answer);
     }

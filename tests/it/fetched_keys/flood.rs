@@ -3,16 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use http::StatusCode;
-use tokio::task::JoinSet;
-use tower_webhook::{Rejection, observe::ClientIp};
+use tokio::{runtime::Builder, task::JoinSet};
+use tower_webhook::{Rejection, fetched_keys::KeyFetcher, observe::ClientIp};
 
 use super::{
-    CIRCLE_ID, GITHUB_ID, KeySource, Reply, circle_key, circle_layer, from_circle, from_github,
-    github_layer, github_list, uuid,
+    CIRCLE_HEADER, CIRCLE_ID, GITHUB_ID, KeySource, Reply, circle, circle_key, circle_layer,
+    from_circle, from_github, github_layer, github_list, uuid,
 };
 use crate::{
+    layer::allocations::peak_of,
     net::within,
-    support::{SetClock, send},
+    support::{BoxError, SetClock, send},
 };
 
 const MINUTE: i64 = 60_000;
@@ -23,6 +24,11 @@ fn one_key() -> KeySource {
         Some(CIRCLE_ID) => circle_key(CIRCLE_ID).into(),
         _ => Reply::Absent,
     })
+}
+
+/// The address of the client, from an extension.
+fn peer() -> ClientIp {
+    ClientIp::new(|head| head.extensions.get::<IpAddr>().copied())
 }
 
 #[tokio::test]
@@ -58,8 +64,7 @@ async fn unknown_ids_cause_a_bounded_number_of_fetches() {
 #[tokio::test]
 async fn one_network_leaves_fetches_to_the_others() {
     let (source, clock) = (one_key(), SetClock::new());
-    let peer = ClientIp::new(|head| head.extensions.get::<IpAddr>().copied());
-    let layer = circle_layer(&source.fetcher(&clock)).client_ip(peer);
+    let layer = circle_layer(&source.fetcher(&clock)).client_ip(peer());
     let from = async |address: [u8; 4], id: String| {
         let mut request = from_circle(&id);
         request.extensions_mut().insert(IpAddr::from(Ipv4Addr::from(address)));
@@ -76,6 +81,56 @@ async fn one_network_leaves_fetches_to_the_others() {
         }
     }
     assert_eq!(source.calls(), 101);
+}
+
+/// A quarter of one is one.
+#[tokio::test]
+async fn smallest_limit_leaves_a_fetch_to_a_network() {
+    let (source, clock) = (one_key(), SetClock::new());
+    let layer = circle_layer(&source.fetcher(&clock).max_unknown_ids(1)).client_ip(peer());
+    let mut request = from_circle(CIRCLE_ID);
+    request.extensions_mut().insert(IpAddr::from([192, 0, 2, 1]));
+    assert_eq!(send(&layer, request).await.0.status(), StatusCode::OK);
+}
+
+/// Documents of a provider that uses a new key for each request.
+#[tokio::test]
+async fn number_of_known_keys_is_bounded() {
+    let document = circle_key(CIRCLE_ID);
+    let source = KeySource::new(move |request| {
+        document.replace(CIRCLE_ID, request.key_id().unwrap()).into()
+    });
+    let layer = circle_layer(&source.fetcher(&SetClock::new()));
+    let delivery = circle();
+    for _ in 0..2 {
+        for number in 0..1_500 {
+            let request = delivery.with(CIRCLE_HEADER, Some(&uuid(number)));
+            assert_eq!(send(&layer, request).await.0.status(), StatusCode::OK);
+        }
+    }
+    assert!(source.calls() >= 1_500 + 500, "{}", source.calls());
+}
+
+/// The source keeps no calls here, because the memory is measured.
+#[test]
+fn unknown_ids_of_the_past_take_no_memory() {
+    let clock = SetClock::new();
+    let fetcher = KeyFetcher::new(|_| async { Ok::<_, BoxError>(None::<String>) });
+    let layer = circle_layer(&fetcher.clock(clock.now()));
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let delivery = circle();
+    let interval = |number: i64| {
+        clock.set(number * MINUTE);
+        for id in 0..100 {
+            let id = uuid(usize::try_from(number).unwrap() * 100 + id);
+            let request = delivery.with(CIRCLE_HEADER, Some(&id));
+            let (response, _) = runtime.block_on(send(&layer, request));
+            assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        }
+    };
+    (0..3).for_each(interval);
+    let ((), peak) = peak_of(|| (3..33).for_each(interval));
+    assert!(peak < 100_000, "{peak} bytes");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod queue;
 #[cfg(all(feature = "certificates", feature = "sign"))]
 mod sns;
 mod sources;
+mod tasks;
 
 /// Responses of a source.
 #[derive(Clone, Debug)]

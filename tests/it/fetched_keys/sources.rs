@@ -72,6 +72,16 @@ async fn response_without_a_key_is_no_verdict() {
     }
 }
 
+/// The longest document, which is padded.
+#[tokio::test]
+async fn document_of_the_maximum_length_is_read() {
+    let key = circle_key(CIRCLE_ID);
+    let padded = key.clone() + &" ".repeat(KeyDocument::MAX_LEN - key.len());
+    let (source, clock) = (KeySource::fixed(padded), SetClock::new());
+    let layer = circle_layer(&source.fetcher(&clock));
+    assert_eq!(send(&layer, from_circle(CIRCLE_ID)).await.0.status(), StatusCode::OK);
+}
+
 #[cfg(feature = "tracing")]
 #[tokio::test]
 async fn failure_is_a_warning_with_url_and_reason() {
