@@ -19,7 +19,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 ///
 /// Pass it to a provider, such as
 /// [`GitHubSecretScanning::with_fetched_keys`](crate::providers::GitHubSecretScanning::with_fetched_keys).
-/// Clones share the function and the limits. Each provider has a cache of its own.
+/// Clones share the function. Each provider has a cache of its own, and each limit applies to it
+/// alone.
 #[derive(Clone)]
 #[must_use]
 pub struct KeyFetcher(Arc<Settings>);
@@ -93,9 +94,12 @@ impl KeyFetcher {
         self.with(|settings| settings.max_age = age)
     }
 
-    /// Sets the minimum time between two fetches of the same document, 1 minute by default.
+    /// Sets the minimum time between two fetches of the same document for unknown keys, 1 minute by
+    /// default.
     ///
     /// A request that names an unknown key causes a fetch only if the last one is older than that.
+    /// Known keys are fetched again after three quarters of their maximum age, which is at least this
+    /// time.
     /// After a failure, the next fetch is possible after 10 seconds or this time, if it is shorter.
     pub fn refresh_interval(self, interval: Duration) -> Self {
         self.with(|settings| settings.refresh_interval = interval)

@@ -67,7 +67,8 @@
 //!   [`stale_for`](KeyFetcher::stale_for). Keys that expire soon are fetched in advance: requests do
 //!   not wait for them.
 //! - **Bounded memory**: at most 1,000 documents of at most 64 keys each, from at most
-//!   [`KeyDocument::MAX_LEN`] bytes each.
+//!   [`KeyDocument::MAX_LEN`] bytes each. If a provider has more documents than that, requests with
+//!   IDs of real keys can cause more fetches than `max_unknown_ids`.
 //!
 //! With the feature `tracing`, each failure is a warning with the target `tower_webhook::keys`. It
 //! has the URL and the reason.

@@ -6,6 +6,7 @@ use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
+    time::Duration,
 };
 
 use tokio::{runtime::Handle, sync::watch, time::timeout};
@@ -52,9 +53,12 @@ struct Flight<D> {
     /// counts from its end.
     at: Millis,
     fetched: Option<Fetched<D>>,
-    /// Closes the channel.
-    _end: watch::Sender<()>,
+    /// Closes the channel when it is dropped.
+    end: watch::Sender<()>,
 }
+
+/// Time beside the time limit of a fetch that a request waits for its end.
+const GRACE: Duration = Duration::from_secs(1);
 
 impl<D: Send + Sync + 'static> Resolver<D> {
     pub(crate) fn new(provider: &'static str, settings: Arc<Settings>, parse: Parse<D>) -> Self {
@@ -80,17 +84,19 @@ impl<D: Send + Sync + 'static> Resolver<D> {
         let is_of_one_key = request.key_id().is_some();
         let question = Question { slot: &slot, is_of_one_key, has_key, address, now };
         let mut state = self.lock();
-        match state.decide(&question, &self.settings) {
+        let decision = state.decide(&question, &self.settings);
+        let is_start = matches!(decision, Decision::UseAndFetch(_) | Decision::Fetch);
+        let flight = is_start.then(|| self.prepare(&mut state, request, now)).flatten();
+        drop(state);
+        let started = flight.map(Flight::start);
+        match decision {
             Decision::Use(document) => Answer::Now(Ok(Some(document))),
             Decision::Unknown => Answer::Now(Ok(None)),
             Decision::Wait(flight) => Answer::Later(flight),
             Decision::Unavailable(why) => Answer::Now(Err(unavailable(&why))),
-            Decision::UseAndFetch(document) => {
-                // Without a runtime, it is fetched when it has expired, and then this is an error.
-                _ = self.start(&mut state, request, now);
-                Answer::Now(Ok(Some(document)))
-            }
-            Decision::Fetch => match self.start(&mut state, request, now) {
+            // Without a runtime, it is fetched when it has expired, and then this is an error.
+            Decision::UseAndFetch(document) => Answer::Now(Ok(Some(document))),
+            Decision::Fetch => match started {
                 Some(flight) => Answer::Later(flight),
                 None => Answer::Now(Err(no_runtime())),
             },
@@ -105,8 +111,22 @@ impl<D: Send + Sync + 'static> Resolver<D> {
         has_key: impl Fn(&D) -> bool,
         address: Option<IpAddr>,
     ) -> Resolved<D> {
-        // The fetch has a time limit, and the channel carries nothing.
-        _ = flight.changed().await;
+        // The fetch has a time limit, and the channel carries nothing. But the fetch could be a task
+        // of a runtime that stands still.
+        let limit = self.settings.time_limit.saturating_add(GRACE);
+        let stuck = flight.clone();
+        match catch_panic(|| timeout(limit, flight.changed())) {
+            Ok(ended) => {
+                if ended.await.is_err() {
+                    self.lock().end_flight(&request.slot(), &stuck);
+                    return Err(Rejection::unavailable(
+                        "the fetch of the keys did not end in time",
+                    ));
+                }
+            }
+            // Without a timer, the fetch ends at once.
+            Err(_) => _ = stuck.clone().changed().await,
+        }
         match self.ask(&request, &has_key, address) {
             Answer::Now(resolved) => resolved,
             // The clock was set meanwhile, or the entry was evicted.
@@ -114,21 +134,22 @@ impl<D: Send + Sync + 'static> Resolver<D> {
         }
     }
 
-    /// Starts a fetch in a task of its own, so that it does not end with the request that caused
-    /// it: the sender could disconnect and cause the next one.
-    fn start(
+    /// Prepares a fetch. Returns `None` without a runtime.
+    fn prepare(
         self: &Arc<Self>,
         state: &mut State<D>,
         request: &KeyRequest,
         now: Millis,
-    ) -> Option<watch::Receiver<()>> {
-        let runtime = Handle::try_current().ok()?;
+    ) -> Option<(Handle, Flight<D>)> {
+        let slot = request.slot();
+        let Ok(runtime) = Handle::try_current() else {
+            state.take_back(&slot);
+            return None;
+        };
         let (end, flight) = watch::channel(());
-        state.flights.insert(request.slot(), flight.clone());
+        state.flights.insert(slot, flight);
         let (resolver, request) = (Arc::clone(self), request.clone());
-        let mut fetch = Flight { resolver, request, at: now, fetched: None, _end: end };
-        runtime.spawn(async move { fetch.run().await });
-        Some(flight)
+        Some((runtime, Flight { resolver, request, at: now, fetched: None, end }))
     }
 
     async fn fetch(&self, request: &KeyRequest) -> Fetched<D> {
@@ -173,12 +194,26 @@ impl<D> Resolver<D> {
 }
 
 impl<D: Send + Sync + 'static> Flight<D> {
+    /// Starts a fetch in a task of its own, so that it does not end with the request that caused
+    /// it: the sender could disconnect and cause the next one.
+    ///
+    /// A runtime that has shut down drops the task here, so the lock must not be held.
+    fn start((runtime, mut flight): (Handle, Self)) -> watch::Receiver<()> {
+        let end = flight.end.subscribe();
+        runtime.spawn(async move { flight.run().await });
+        end
+    }
+
+    fn now(&self) -> Option<Millis> {
+        catch_panic(|| self.resolver.settings.clock.millis()).ok()?.ok()
+    }
+
     async fn run(&mut self) {
+        // The runtime may have stood still since the fetch was started.
+        self.at = self.now().unwrap_or(self.at);
         let fetched = self.resolver.fetch(&self.request).await;
         if let Fetched::Failed(why) = &fetched {
-            if let Ok(Ok(now)) = catch_panic(|| self.resolver.settings.clock.millis()) {
-                self.at = now;
-            }
+            self.at = self.now().unwrap_or(self.at);
             // The subscriber may panic.
             _ = catch_panic(|| tell_failure(self.resolver.provider, self.request.url(), why));
         }
@@ -192,7 +227,7 @@ impl<D> Drop for Flight<D> {
         let fetched = self.fetched.take();
         let fetched = fetched.unwrap_or_else(|| Fetched::Failed("the fetch was aborted".into()));
         let (slot, mut state) = (self.request.slot(), self.resolver.lock());
-        state.flights.remove(&slot);
+        state.end_flight(&slot, &self.end.subscribe());
         state.keep(&slot, self.at, fetched, &self.resolver.settings);
     }
 }

@@ -101,6 +101,18 @@ impl<D> State<D> {
         Decision::Fetch
     }
 
+    /// Takes back a fetch that could not be started.
+    pub(crate) fn take_back(&mut self, slot: &str) {
+        self.asked.forget(slot);
+    }
+
+    /// Removes a fetch in progress, if it is still this one.
+    pub(crate) fn end_flight(&mut self, slot: &str, flight: &watch::Receiver<()>) {
+        if self.flights.get(slot).is_some_and(|other| other.same_channel(flight)) {
+            self.flights.remove(slot);
+        }
+    }
+
     /// Keeps the outcome of a fetch, as of this time.
     pub(crate) fn keep(
         &mut self,
@@ -160,7 +172,9 @@ impl<D> Known<D> {
         match (flight, failure) {
             (Some(flight), _) => Decision::Wait(flight),
             (None, None) => Decision::Fetch,
-            (None, Some(_)) if has_key && is_younger_than(self.max_age + settings.stale_for) => {
+            (None, Some(_))
+                if has_key && is_younger_than(self.max_age.saturating_add(settings.stale_for)) =>
+            {
                 Decision::Use(document())
             }
             (None, Some((_, why))) => Decision::Unavailable(Unavailable::Failed(Arc::clone(why))),

@@ -318,7 +318,7 @@ async fn failure_counts_from_its_end() {
     assert!(first.as_mut().poll(&mut cx).is_pending());
     settle().await;
     clock.set(30_000);
-    advance(Duration::from_secs(31)).await;
+    advance(Duration::from_millis(30_002)).await;
     let answer = first.await;
     assert_refused_with("late", RETRY, RejectionKind::VerifierUnavailable, &answer);
     let rejection = answer.0.extensions().get::<Rejection>().unwrap();

@@ -23,6 +23,7 @@ mod client;
 mod flood;
 mod key_sets;
 mod queue;
+mod runtimes;
 #[cfg(all(feature = "certificates", feature = "sign"))]
 mod sns;
 mod sources;
