@@ -137,21 +137,21 @@ mod tests {
     #[test]
     fn zeros_before_a_number_may_be_there_or_not() {
         let jwk = |x: &str| {
-            let y = "u0yFo9jqKe-q-iRAaRLdhNWxTcMr9lbvbGvVil2UP5I";
+            let y = "IHBd9IT7fC5tLQE6EoH12y9tAoUWNSmS1zBPVM4YsU4";
             format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#)
         };
         let (whole, cut) = (
-            jwk("AFVDiUrz0A7X10Cr29dclrBod7eH219w7qeLkKjXwAo"),
-            jwk("VUOJSvPQDtfXQKvb11yWsGh3t4fbX3Dup4uQqNfACg"),
+            jwk("AHW6jTQwSV_GieECS0jkj07E0u2l1bj4rXY32r8GXfM"),
+            jwk("dbqNNDBJX8aJ4QJLSOSPTsTS7aXVuPitdjfavwZd8w"),
         );
         assert_eq!(key(&whole).unwrap(), key(&cut).unwrap());
         let rsa = |n: &str| format!(r#"{{"kty":"RSA","n":"{n}","e":"AQAB"}}"#);
         let (plain, padded) = (
             rsa(
-                "ueAZPDJ74ONK_Sj9gjtNbv3HyJYbQhczFg0PHCtaXeaDd6hlNKjBa6OtCFrD5m5hszrXVi_wz3kR63gasguShjs3bys-lzKfmWsqK9tYj-eMvaPL5HyPPhSJnquVISvLl4DDVPyBOWuSmZfc_cD-RyNUC0dF_HIQhtkbz7TUIF1EUyTzkJdnkfqt8qh1IzM0huV8Afa5oPgjFi_ixpNpP4IBCg9-NMgvqPpSoxvndtzO17YEVoY024DIeNT_wvA860fH_gp7F_oDsa2Dj8R-Pow9_NVkqN7OMQ_ytaSEHActLogaBz2mGu4AUkPGbeg1PhWvejsPDbNl1jA0_4BsiQ",
+                "vqmkRKirNIVBN-yCfiNhR5muGpgnXeaXQ6W4LJuJtIN27QtspksMM-7c44MzcLKJZJdcyVUfngMxCmrHy-cHoVynqOSZfGO-U-F4fHbAdwOKntp_x7NtG3-BfDQOx0lTGipfISMNa4JT7TeSqfNlMYrpMdlZ63GZwu1ObNPXByvI7tx5s8kKLAsF-tRppQikIdBYhDzChs0rhLlOsEi-GHvqJrLv6BHAUF2dLem9WAacX_fF9oJvd7pd3RG-43wGhIN-se4Onop0E2yY2I3rvGByFtpKgHBXwWGJ-rrzaVUnP0uhFYOuIqmyuhHACDXy32JQXecMN7Hb-F_YGBqQZw",
             ),
             rsa(
-                "ALngGTwye-DjSv0o_YI7TW79x8iWG0IXMxYNDxwrWl3mg3eoZTSowWujrQhaw-ZuYbM611Yv8M95Eet4GrILkoY7N28rPpcyn5lrKivbWI_njL2jy-R8jz4UiZ6rlSEry5eAw1T8gTlrkpmX3P3A_kcjVAtHRfxyEIbZG8-01CBdRFMk85CXZ5H6rfKodSMzNIblfAH2uaD4IxYv4saTaT-CAQoPfjTIL6j6UqMb53bczte2BFaGNNuAyHjU_8LwPOtHx_4Kexf6A7Gtg4_Efj6MPfzVZKjezjEP8rWkhBwHLS6IGgc9phruAFJDxm3oNT4Vr3o7Dw2zZdYwNP-AbIk",
+                "AL6ppESoqzSFQTfsgn4jYUeZrhqYJ13ml0OluCybibSDdu0LbKZLDDPu3OODM3CyiWSXXMlVH54DMQpqx8vnB6Fcp6jkmXxjvlPheHx2wHcDip7af8ezbRt_gXw0DsdJUxoqXyEjDWuCU-03kqnzZTGK6THZWetxmcLtTmzT1wcryO7cebPJCiwLBfrUaaUIpCHQWIQ8wobNK4S5TrBIvhh76iay7-gRwFBdnS3pvVgGnF_3xfaCb3e6Xd0RvuN8BoSDfrHuDp6KdBNsmNiN67xgchbaSoBwV8Fhifq682lVJz9LoRWDriKpsroRwAg18t9iUF3nDDex2_hf2BgakGc",
             ),
         );
         assert_eq!(key(&plain).unwrap(), key(&padded).unwrap());

@@ -157,6 +157,7 @@ impl EBay {
 
 /// The header of a notification.
 struct Header {
+    #[cfg_attr(not(feature = "fetched-keys"), expect(dead_code, reason = "all keys are tried"))]
     kid: String,
     signature: Vec<u8>,
 }

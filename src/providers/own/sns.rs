@@ -2,9 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderValue, Response, request::Parts};
+use http::{HeaderValue, Response};
 use sha2::{Digest, Sha256};
 
 #[cfg(feature = "certificates")]
@@ -273,10 +272,12 @@ impl crate::sign::sign::Sign for AmazonSns {
     /// Adds `SignatureVersion` 2 and `Signature` to a message.
     fn sign(
         &self,
-        _: &mut Parts,
+        _: &mut http::request::Parts,
         body: &[u8],
         with: &crate::sign::sign::Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+
         let malformed = || Rejection::malformed_in(Field::Body);
         let json = |signature: &str| {
             let rest = body.trim_ascii().strip_prefix(b"{")?;
