@@ -161,6 +161,9 @@ async fn failing_server_is_no_verdict() {
         let layer = circle_layer(&fetcher(address));
         let answer = within(send(&layer, from_circle(CIRCLE_ID))).await;
         assert_refused_with(start, RETRY, RejectionKind::VerifierUnavailable, &answer);
+        // Whatever the document would be.
+        let request = KeyRequest::new(format!("http://{address}/"));
+        assert!(within(KeyClient::new().unwrap().fetch(&request)).await.is_err(), "{start}");
     }
     // Nobody listens there any more.
     let (listener, address) = listen().await;

@@ -212,12 +212,13 @@ async fn ebays_challenge_needs_no_key() {
     assert_eq!(keys.calls(), 0);
 }
 
-/// Google's list has three keys without IDs.
+/// Google's list has three keys without IDs. Requests would not name an ID, either.
 #[tokio::test]
 async fn each_of_several_unnamed_keys_is_tried() {
     let vector = &Vector::all(vectors!("gemini"))[0];
     let set = |keys: &[String]| {
-        let keys = keys.iter().map(|key| serde_json::from_str::<Value>(&ed25519_set(key, None)));
+        let keys =
+            keys.iter().map(|key| serde_json::from_str::<Value>(&ed25519_set(key, Some(key))));
         let keys = keys.map(|set| set.unwrap()["keys"][4].clone());
         json!({"keys": keys.collect::<Vec<_>>()}).to_string()
     };
