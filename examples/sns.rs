@@ -1,7 +1,7 @@
 //! Verifies messages of Amazon SNS with the key of a certificate that is fetched.
 //!
 //! ```sh
-//! cargo run --example sns --features axum,certificates,sign
+//! cargo run --example sns --features axum,certificates,http-client,sign
 //! ```
 //!
 //! The program serves the webhook, and a certificate that stands in for Amazon's. It sends a request
@@ -23,16 +23,13 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty, Full, Limited};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http::{Request, Uri};
+use http_body_util::Full;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::net::TcpListener;
 use tower_webhook::{
     SignatureLayer,
-    fetched_keys::{KeyDocument, KeyFetcher},
+    fetched_keys::{KeyClient, KeyFetcher, KeyRequest},
     providers::AmazonSns,
     sign::{PrivateKey, Signing, signed},
 };
@@ -91,25 +88,6 @@ QcMCE7qgRzpMsBNuujLtmmsxXF277WrpP0XjdKLsUhKs2z5aaY8MkNoK9e3Bnv3b\n\
 PdbSSf4ToAHglDyePyxF2A==\n\
 -----END PRIVATE KEY-----\n";
 
-/// Fetches a document. Outside of this example, use `KeyClient` of the feature `http-client`.
-async fn fetch(
-    client: Client<HttpConnector, Empty<Bytes>>,
-    amazon: SocketAddr,
-    url: String,
-) -> Result<Option<Bytes>, BoxError> {
-    let path = url.parse::<Uri>()?.path().to_owned();
-    // This client follows no redirect.
-    let response = client.get(format!("http://{amazon}{path}").parse()?).await?;
-    match response.status() {
-        StatusCode::OK => {
-            let body = Limited::new(response.into_body(), KeyDocument::MAX_LEN);
-            Ok(Some(body.collect().await?.to_bytes()))
-        }
-        StatusCode::NOT_FOUND => Ok(None),
-        status => Err(format!("the server responded with {status}").into()),
-    }
-}
-
 async fn serve(router: Router) -> Result<SocketAddr, BoxError> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -140,9 +118,16 @@ async fn main() -> Result<(), BoxError> {
     let path = "/SimpleNotificationService-0123abcd.pem";
     let amazon = serve(Router::new().route(path, certificate)).await?;
 
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let fetcher =
-        KeyFetcher::new(move |request| fetch(client.clone(), amazon, request.url().to_owned()));
+    // Outside of this example, the client requests the URL as it is: `KeyFetcher::from(client)`.
+    let client = KeyClient::new()?;
+    let fetcher = KeyFetcher::new(move |request: KeyRequest| {
+        let client = client.clone();
+        async move {
+            let path = request.url().parse::<Uri>()?.path().to_owned();
+            let request = KeyRequest::new(format!("http://{amazon}{path}"));
+            Ok::<_, BoxError>(client.fetch(&request).await?)
+        }
+    });
     let sns = AmazonSns::with_fetched_keys([TOPIC], &fetcher)?.map_verifier(|sns| {
         sns.sha256_only().on_subscription(|subscription| {
             // Start a task here that requests the URL.

@@ -1,24 +1,18 @@
 //! Public keys as JSON Web Keys (RFC 7517).
 
 use aws_lc_rs::{encoding::AsDer, rsa::PublicKeyComponents};
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
+use base64::Engine as _;
 use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
 };
 
-use crate::crypto::public_key::{ED25519_SPKI, P256_SPKI, PublicKey};
+use crate::{
+    crypto::public_key::{ED25519_SPKI, P256_SPKI, PublicKey},
+    parse::encoding::BASE64URL_KEY,
+};
 
-/// Base64 of a number. RFC 7518 has no padding there, and some senders have it.
-const BASE64URL: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-/// Returns the ID of a key, if it has one, and the key. Returns `None` if it is not for signatures of Ed25519, of
-/// ECDSA with P-256 and SHA-256, or of RSA with PKCS #1 v1.5 and SHA-256.
+/// Returns the ID of a key, if it has one, and the key. Returns `None` if it is not for signatures of
+/// Ed25519, of ECDSA with P-256 and SHA-256, or of RSA with PKCS #1 v1.5 and SHA-256.
 pub(crate) fn read(json: &str) -> Option<(Option<String>, PublicKey)> {
     let jwk: Jwk = serde_json::from_str(json).ok()?;
     let common = jwk.common;
@@ -38,7 +32,7 @@ pub(crate) fn read(json: &str) -> Option<(Option<String>, PublicKey)> {
         }
         // The curve determines the algorithm, which has two names: RFC 8037 and RFC 9864.
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            [&ED25519_SPKI[..], &BASE64URL.decode(&key.x).ok()?].concat()
+            [&ED25519_SPKI[..], &BASE64URL_KEY.decode(&key.x).ok()?].concat()
         }
         _ => return None,
     };
@@ -57,7 +51,7 @@ fn coordinate(text: &str) -> Option<[u8; 32]> {
 
 /// Returns the bytes of a number, without zeros before them.
 fn number(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = BASE64URL.decode(text).ok()?;
+    let mut bytes = BASE64URL_KEY.decode(text).ok()?;
     let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
     bytes.drain(..start);
     Some(bytes)

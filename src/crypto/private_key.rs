@@ -102,9 +102,7 @@ impl PrivateKey {
             }
         }
     }
-}
 
-impl PrivateKey {
     /// Returns an ECDSA signature of a content by its SHA-1, or `None` for a key of another
     /// algorithm.
     pub(crate) fn sign_sha1(&self, content: &[u8]) -> Option<Vec<u8>> {

@@ -200,12 +200,6 @@ impl PublicKey {
         }
     }
 
-    /// Returns `true` if this is a key of RSA.
-    #[cfg(feature = "certificates")]
-    pub(crate) fn is_rsa(&self) -> bool {
-        self.algorithm() == Algorithm::RsaPkcs1Sha256
-    }
-
     /// Returns `true` if this is an RSA signature of a content by its SHA-256.
     pub(crate) fn verifies_rsa_sha256(&self, content: &[u8], signature: &[u8]) -> bool {
         self.algorithm() == Algorithm::RsaPkcs1Sha256

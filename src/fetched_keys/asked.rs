@@ -1,24 +1,14 @@
 //! Limit on the fetches for documents that are not in the cache, which strangers can cause.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use crate::{fetched_keys::fetcher::Settings, parse::client_ip::network};
+use crate::{
+    fetched_keys::fetcher::Settings,
+    parse::{client_ip::network, clock::is_within},
+};
 
 /// Milliseconds since 1970.
 pub(crate) type Millis = i64;
-
-/// Milliseconds by which the times of two threads can be out of order.
-const OUT_OF_ORDER: Millis = 10_000;
-
-/// Returns `true` if less than `time` has passed since `since`.
-///
-/// A time in the future counts as long ago: if the clock was set back, it would stay for that long.
-/// A time in the near future counts as now: threads read the clock before they wait for each other.
-pub(crate) fn is_within(since: Millis, now: Millis, time: Duration) -> bool {
-    let age = now.saturating_sub(since);
-    let age = if age >= -OUT_OF_ORDER { age.max(0) } else { age };
-    u128::try_from(age).is_ok_and(|age| age < time.as_millis())
-}
 
 /// Fetches of the last refresh interval for documents that were not in the cache and are still
 /// unknown, with their outcomes.

@@ -180,14 +180,9 @@ fn is_local(url: &Url) -> bool {
 /// Reads a response, and no more than the maximum.
 async fn read(mut response: Response) -> Result<KeyDocument, KeyClientError> {
     let max_age = max_age(response.headers());
-    let is_long = |len: usize| len > KeyDocument::MAX_LEN;
-    let told = response.content_length().and_then(|len| usize::try_from(len).ok());
     let mut bytes = Vec::new();
-    if told.is_some_and(is_long) {
-        return Err(Flaw::TooLong.into());
-    }
     while let Some(chunk) = response.chunk().await.map_err(Flaw::Http)? {
-        if is_long(bytes.len() + chunk.len()) {
+        if bytes.len() + chunk.len() > KeyDocument::MAX_LEN {
             return Err(Flaw::TooLong.into());
         }
         bytes.extend_from_slice(&chunk);

@@ -1,6 +1,10 @@
 //! Keys of a fetched document.
 
-use crate::{crypto::public_key::PublicKey, error::ConfigError};
+use crate::{
+    crypto::public_key::PublicKey,
+    error::ConfigError,
+    parse::json::{Malformed, Value, field, items},
+};
 
 /// Maximum number of keys that are read from a document.
 const MAX_KEYS: usize = 64;
@@ -10,6 +14,29 @@ pub(crate) struct NamedKey {
     /// It is `None` if the document does not name the key.
     pub(crate) id: Option<String>,
     pub(crate) key: PublicKey,
+}
+
+/// Reads the keys in this field of a document, an array of objects.
+///
+/// An item that this crate does not know is left out, because a list may have keys for other purposes.
+pub(crate) fn list(
+    document: &[u8],
+    name: &str,
+    missing: &'static str,
+    key: impl Fn(&str) -> Option<NamedKey>,
+) -> Result<Vec<NamedKey>, &'static str> {
+    let malformed = |_: Malformed| "it is not JSON";
+    let Some(Value::Array(list)) = field(document, name).map_err(malformed)? else {
+        return Err(missing);
+    };
+    let mut keys = Vec::new();
+    items(list.as_bytes(), &mut |item| {
+        if let Value::Object(item) = item {
+            keys.extend(key(item));
+        }
+    })
+    .map_err(malformed)?;
+    Ok(keys)
 }
 
 /// Verifiers for the keys of a document, by the ID of their key.

@@ -75,7 +75,7 @@ pub(crate) type MakeOfKeys<V> = Arc<dyn Fn(Vec<PublicKey>) -> Result<V, ConfigEr
 /// keys. It rejects what no key can make authentic.
 pub(crate) type IdOfBody<V> = fn(&V, &Context<'_>, &Bytes) -> Result<String, Rejection>;
 
-/// How a request names its key.
+/// Place of a key's ID in a request.
 #[derive(Clone, Copy)]
 pub(crate) enum KeyName {
     /// By an ID in this header. The function returns `true` if an ID has the provider's form. It is

@@ -5,9 +5,12 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use quick_cache::unsync::Cache;
 use tokio::sync::watch;
 
-use crate::fetched_keys::{
-    asked::{Asked, Millis, Miss, is_within},
-    fetcher::Settings,
+use crate::{
+    fetched_keys::{
+        asked::{Asked, Millis, Miss},
+        fetcher::Settings,
+    },
+    parse::clock::is_within,
 };
 
 /// Maximum number of documents in a cache. Only documents that the source has are in it.

@@ -98,6 +98,22 @@ impl fmt::Debug for Clock {
 /// `true` if the target has no system clock.
 pub(crate) const HAS_NO_SYSTEM: bool = cfg!(all(target_family = "wasm", target_os = "unknown"));
 
+/// Milliseconds by which the times of two threads can be out of order.
+#[cfg(any(feature = "fetched-keys", feature = "tenants"))]
+const OUT_OF_ORDER: i64 = 10_000;
+
+/// Returns `true` if less than `time` has passed since `since`. Both times are in milliseconds.
+///
+/// A time in the future counts as long ago: if the clock was set back, an entry of a cache would stay
+/// for that long. A time in the near future counts as now: threads read the clock before they wait
+/// for each other.
+#[cfg(any(feature = "fetched-keys", feature = "tenants"))]
+pub(crate) fn is_within(since: i64, now: i64, time: Duration) -> bool {
+    let age = now.saturating_sub(since);
+    let age = if age >= -OUT_OF_ORDER { age.max(0) } else { age };
+    u128::try_from(age).is_ok_and(|age| age < time.as_millis())
+}
+
 /// Returns the time since this function was first called, by a clock that no correction moves.
 /// Returns zero on a target without a clock.
 pub(crate) fn steady() -> Duration {

@@ -18,6 +18,10 @@ const UNPADDED: GeneralPurposeConfig =
 #[cfg(feature = "asymmetric")]
 pub(crate) const BASE64_KEY: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, UNPADDED);
 
+/// Base64 of a number of a JSON Web Key. RFC 7518 has no padding there, and some senders have it.
+#[cfg(feature = "fetched-keys")]
+pub(crate) const BASE64URL_KEY: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, UNPADDED);
+
 /// Decodes the base64 of the user's own secret into `out`. Returns its length, or the problem with
 /// the string.
 ///

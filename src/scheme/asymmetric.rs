@@ -25,6 +25,19 @@ impl PublicKeys {
         Self(Vec::new())
     }
 
+    /// Returns these keys, if there are 1 to 16, and all have this algorithm.
+    pub(crate) fn checked(
+        algorithm: Algorithm,
+        keys: Vec<PublicKey>,
+    ) -> Result<Vec<PublicKey>, ConfigError> {
+        if keys.is_empty() {
+            return Err(ConfigError::PublicKeyInvalid { why: "there is none; pass at least one" });
+        }
+        let mut checked = Self::none();
+        keys.into_iter().try_for_each(|key| checked.push(algorithm, key))?;
+        Ok(checked.0)
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.0.len()
     }

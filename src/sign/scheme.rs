@@ -18,7 +18,7 @@ use crate::{
     },
     sign::{
         query,
-        sign::{Sign, Signing},
+        sign::{Sign, Signing, no_private_key},
     },
 };
 
@@ -81,11 +81,7 @@ fn put_signature(
     };
     // The signed content takes the time from this header, so the header is set before signing.
     put(head, scheme, &value(""))?;
-    let signature = sign(&verifier.content(head, body)?).ok_or_else(|| {
-        Rejection::unavailable(
-            "no private key of the verifier's algorithm; pass one with `Signing::private_key`",
-        )
-    })?;
+    let signature = sign(&verifier.content(head, body)?).ok_or_else(no_private_key)?;
     put(head, scheme, &value(&scheme.encoding.encode(&signature)))
 }
 

@@ -100,6 +100,12 @@ impl<'a> Signing<'a> {
         self.time
     }
 
+    /// Returns the ECDSA signature of a content by its SHA-1, or `None` without a key for it.
+    #[cfg(feature = "asymmetric")]
+    pub(crate) fn signature_with_sha1(&self, content: &[u8]) -> Option<Vec<u8>> {
+        self.private_key?.sign_sha1(content)
+    }
+
     /// Returns the signature by the private key, or `None` without a key of this algorithm.
     pub(crate) fn signature(&self, algorithm: Algorithm, content: &[u8]) -> Option<Vec<u8>> {
         #[cfg(feature = "asymmetric")]
@@ -115,12 +121,11 @@ impl<'a> Signing<'a> {
     }
 }
 
-#[cfg(feature = "asymmetric")]
-impl Signing<'_> {
-    /// Returns the ECDSA signature of a content by its SHA-1, or `None` without a key for it.
-    pub(crate) fn signature_with_sha1(&self, content: &[u8]) -> Option<Vec<u8>> {
-        self.private_key?.sign_sha1(content)
-    }
+/// Returns the error of a verifier with public keys that has no key to sign with.
+pub(crate) fn no_private_key() -> Rejection {
+    Rejection::unavailable(
+        "no private key of the verifier's algorithm; pass one with `Signing::private_key`",
+    )
 }
 
 impl From<SystemTime> for Signing<'_> {

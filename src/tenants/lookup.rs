@@ -15,7 +15,7 @@ use crate::{
     error::ConfigError,
     outcome::rejection::Rejection,
     panic::catch_panic,
-    parse::clock::Clock,
+    parse::clock::{Clock, is_within},
     tenants::{
         gate::{Gate, Lane},
         id::TenantId,
@@ -117,10 +117,7 @@ impl<V: Verifier + Clone> Shared<V> {
         };
         // Without a reliable clock, no entry is fresh.
         let now = self.config.clock.millis().ok()?;
-        // An entry from the future is not fresh either: if the clock was set back, it would stay
-        // for that long.
-        let is_fresh = u128::try_from(now - cached.asked_at).is_ok_and(|age| age < ttl.as_millis());
-        is_fresh.then_some(cached.verifier)
+        is_within(cached.asked_at, now, ttl).then_some(cached.verifier)
     }
 
     /// Waits for the call that another request makes, or makes it.

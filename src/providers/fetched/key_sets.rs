@@ -1,4 +1,4 @@
-//! Providers that publish their keys as a JSON Web Key Set.
+//! Providers that consist of a scheme, and publish their keys in one document.
 
 use std::sync::Arc;
 
@@ -12,18 +12,26 @@ use crate::{
         source::{FetchedKeys, KeyName, KeyRules},
     },
     providers::{
-        fetched::keyless::keyless,
-        own::pinned_key_sets::{FalAi, Gemini, ShipStation, Turnkey},
+        fetched::{github, keyless::keyless},
+        own::{
+            pinned_key_sets::{FalAi, Gemini, ShipStation, Turnkey},
+            pinned_keys::{GitHubCopilot, GitHubSecretScanning},
+        },
     },
 };
 
-/// Generates `with_fetched_keys` of the providers: URL of the set, and how a request names its key.
+/// Generates `with_fetched_keys`: URL of the document, name of the key in a request, reader of the
+/// document, and notes.
 macro_rules! key_sets {
-    ($($provider:ident: $url:literal, $name:expr;)*) => {$(
+    ($(
+        $(#[$note:meta])*
+        $provider:ident: $url:literal, $name:expr, $read:path;
+    )*) => {$(
         impl $provider {
             #[doc = concat!(
-                "Creates a source of verifiers that fetches the keys from\n<", $url, ">."
+                "Creates a source of verifiers that fetches the keys from\n<", $url, ">.\n"
             )]
+            $(#[$note])*
             ///
             /// # Errors
             ///
@@ -39,7 +47,7 @@ macro_rules! key_sets {
                         name: $name,
                         in_body: None,
                         url: KeyUrl::All($url),
-                        read: jwks::read,
+                        read: $read,
                         make: Arc::new(|keys: Vec<PublicKey>| Self::new(keys)),
                     },
                 )
@@ -49,10 +57,19 @@ macro_rules! key_sets {
 }
 
 key_sets! {
-    FalAi: "https://rest.fal.ai/.well-known/jwks.json", KeyName::Unnamed;
-    Gemini: "https://generativelanguage.googleapis.com/.well-known/jwks.json", KeyName::Unnamed;
+    FalAi: "https://rest.fal.ai/.well-known/jwks.json", KeyName::Unnamed, jwks::read;
+    Gemini: "https://generativelanguage.googleapis.com/.well-known/jwks.json", KeyName::Unnamed,
+        jwks::read;
+    /// `X-GitHub-Public-Key-Identifier` names the key. GitHub limits the rate of requests without a
+    /// token: send one in `Authorization`.
+    GitHubCopilot: "https://api.github.com/meta/public_keys/copilot_api",
+        KeyName::Header("x-github-public-key-identifier", github::is_id), github::read;
+    /// `Github-Public-Key-Identifier` names the key. GitHub limits the rate of requests without a
+    /// token: send one in `Authorization`.
+    GitHubSecretScanning: "https://api.github.com/meta/public_keys/secret_scanning",
+        KeyName::Header("github-public-key-identifier", github::is_id), github::read;
     ShipStation: "https://api.shipengine.com/jwks",
-        KeyName::Header("x-shipengine-rsa-sha256-key-id", jwks::is_key_id);
+        KeyName::Header("x-shipengine-rsa-sha256-key-id", jwks::is_key_id), jwks::read;
     Turnkey: "https://api.turnkey.com/public/v1/discovery/webhooks/jwks",
-        KeyName::Header("x-turnkey-signature-key-id", jwks::is_key_id);
+        KeyName::Header("x-turnkey-signature-key-id", jwks::is_key_id), jwks::read;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{Method, Response, request::Parts};
+use http::{Method, Response};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -37,9 +37,6 @@ use crate::{
 
 pub(crate) const SIGNATURE: &str = "x-ebay-signature";
 const CHALLENGE: &str = "challenge_code";
-
-/// Maximum length of the header, in bytes. A genuine one has about 250.
-const MAX_HEADER: usize = 1024;
 
 /// eBay notifications, such as those of account deletions: ECDSA of the body by its SHA-1.
 ///
@@ -95,7 +92,7 @@ struct Inner {
     challenge: Option<Answer>,
 }
 
-/// What the response to a challenge is made of.
+/// Parts of the response to a challenge.
 #[derive(Clone, Debug)]
 struct Answer {
     token: Secret,
@@ -126,13 +123,7 @@ impl EBay {
     /// Returns an error if a key is not one of ECDSA with P-256, or if there are none or more than
     /// 16.
     pub fn new(keys: impl IntoPublicKeys) -> Result<Self, ConfigError> {
-        let keys = keys.into_public_keys();
-        // It checks the number of the keys, and their algorithm.
-        let mut checked = PublicKeys::none();
-        keys.iter().try_for_each(|key| checked.push(Algorithm::EcdsaP256Sha256, key.clone()))?;
-        if keys.is_empty() {
-            return Err(ConfigError::SecretEmpty);
-        }
+        let keys = PublicKeys::checked(Algorithm::EcdsaP256Sha256, keys.into_public_keys())?;
         Ok(Self(Arc::new(Inner { keys, challenge: None })))
     }
 
@@ -165,7 +156,7 @@ struct Header {
 impl Header {
     /// Reads a header, or returns `None` if it does not have eBay's form.
     fn read(value: &[u8]) -> Option<Self> {
-        let json = STANDARD.decode(Some(value).filter(|value| value.len() <= MAX_HEADER)?).ok()?;
+        let json = STANDARD.decode(value).ok()?;
         let text = |name| field(&json, name).ok().flatten().and_then(Value::into_text);
         // The header names the algorithm, and does not choose it.
         let is = |name, wanted: &str| text(name).is_some_and(|it| it.eq_ignore_ascii_case(wanted));
@@ -174,10 +165,6 @@ impl Header {
         }
         let signature = encoding::BASE64_KEY.decode(&*text("signature")?).ok()?;
         Some(Self { kid: text("kid")?.into_owned(), signature })
-    }
-
-    fn of(head: &Parts) -> Result<Self, Rejection> {
-        Self::read(required(head, SIGNATURE)?).ok_or(Rejection::malformed(SIGNATURE))
     }
 }
 
@@ -191,21 +178,22 @@ pub(crate) fn key_id(header: &[u8]) -> Option<String> {
 }
 
 impl Verifier for EBay {
-    type State = ();
+    /// The signature.
+    type State = Vec<u8>;
 
-    fn begin(&self, request: &Context<'_>) -> Result<(), Rejection> {
-        Header::of(request.head()).map(drop)
+    fn begin(&self, request: &Context<'_>) -> Result<Vec<u8>, Rejection> {
+        let header = Header::read(required(request.head(), SIGNATURE)?);
+        header.map(|header| header.signature).ok_or(Rejection::malformed(SIGNATURE))
     }
 
     fn finish(
         &self,
-        (): &mut (),
-        request: &Context<'_>,
+        signature: &mut Vec<u8>,
+        _: &Context<'_>,
         body: &Bytes,
     ) -> Result<Outcome, Rejection> {
-        let header = Header::of(request.head())?;
         let keys = &self.0.keys;
-        let index = keys.iter().position(|key| key.verifies_sha1(body, &header.signature));
+        let index = keys.iter().position(|key| key.verifies_sha1(body, signature));
         let index = index.ok_or(Rejection::mismatch().with_secrets_tried(keys.len()))?;
         // The content identifies the delivery: ECDSA has several signatures of it.
         let mut verified = Verified::new(Self::DEFAULTS.provider())
@@ -246,15 +234,13 @@ impl crate::sign::sign::Sign for EBay {
     /// Adds `x-ebay-signature`. The ID of the key is a made-up one.
     fn sign(
         &self,
-        head: &mut Parts,
+        head: &mut http::request::Parts,
         body: &[u8],
         with: &crate::sign::sign::Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
-        let signature = with.signature_with_sha1(body).ok_or_else(|| {
-            Rejection::unavailable(
-                "no private key of the verifier's algorithm; pass one with `Signing::private_key`",
-            )
-        })?;
+        use crate::sign::sign::no_private_key;
+
+        let signature = with.signature_with_sha1(body).ok_or_else(no_private_key)?;
         let signature = STANDARD.encode(signature);
         let json = format!(
             r#"{{"alg":"ecdsa","kid":"00000000-0000-4000-8000-000000000000","signature":"{signature}","digest":"SHA1"}}"#

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use http::{HeaderValue, Response};
 use sha2::{Digest, Sha256};
 
-#[cfg(feature = "certificates")]
-use crate::providers::own::sns_message::certificate_url;
 use crate::{
-    crypto::public_key::{IntoPublicKeys, PublicKey},
-    error::{ConfigError, MAX_SECRETS},
+    crypto::{
+        mac::Algorithm,
+        public_key::{IntoPublicKeys, PublicKey},
+    },
+    error::ConfigError,
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{
         clock::Clock,
@@ -23,6 +24,7 @@ use crate::{
         own::sns_message::{Message, SnsSubscription, Version, region},
         policy::{DeliveryPolicy, HOUR},
     },
+    scheme::asymmetric::PublicKeys,
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
@@ -119,18 +121,13 @@ impl AmazonSns {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no topic, if a topic is not an ARN of SNS, or if there are no
-    /// keys or more than 16.
+    /// Returns an error if there is no topic, if a topic is not an ARN of SNS, if a key is not one of
+    /// RSA, or if there are no keys or more than 16.
     pub fn new<T: Into<String>>(
         topic_arns: impl IntoIterator<Item = T>,
         keys: impl IntoPublicKeys,
     ) -> Result<Self, ConfigError> {
-        let verifier = Self::of_topics(topic_arns)?.with_keys(keys.into_public_keys());
-        match verifier.0.keys.len() {
-            0 => Err(ConfigError::SecretEmpty),
-            1..=MAX_SECRETS => Ok(verifier),
-            _ => Err(ConfigError::TooManySecrets),
-        }
+        Self::of_topics(topic_arns)?.with_keys(keys.into_public_keys())
     }
 
     /// Creates a verifier without a key, which accepts no message.
@@ -160,8 +157,9 @@ impl AmazonSns {
         self
     }
 
-    pub(crate) fn with_keys(self, keys: Vec<PublicKey>) -> Self {
-        self.change(|inner| inner.keys = keys)
+    pub(crate) fn with_keys(self, keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
+        let keys = PublicKeys::checked(Algorithm::RsaPkcs1Sha256, keys)?;
+        Ok(self.change(|inner| inner.keys = keys))
     }
 
     /// Rejects messages with the signature version 1, which has SHA-1.
@@ -196,8 +194,8 @@ impl AmazonSns {
         request: &Context<'_>,
         body: &Bytes,
     ) -> Result<String, Rejection> {
-        self.check(body, request.clock())?;
-        certificate_url(body)
+        let (message, _) = self.check(body, request.clock())?;
+        message.certificate_url().map(str::to_owned)
     }
 
     /// Returns a message that a key could make authentic.
@@ -278,6 +276,8 @@ impl crate::sign::sign::Sign for AmazonSns {
     ) -> Result<Option<Bytes>, Rejection> {
         use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+        use crate::sign::sign::no_private_key;
+
         let malformed = || Rejection::malformed_in(Field::Body);
         let json = |signature: &str| {
             let rest = body.trim_ascii().strip_prefix(b"{")?;
@@ -286,12 +286,8 @@ impl crate::sign::sign::Sign for AmazonSns {
         };
         let unsigned = json("").ok_or_else(malformed)?;
         let content = Message::read(&unsigned)?.content();
-        let algorithm = crate::crypto::mac::Algorithm::RsaPkcs1Sha256;
-        let signature = with.signature(algorithm, &content).ok_or_else(|| {
-            Rejection::unavailable(
-                "no private key of the verifier's algorithm; pass one with `Signing::private_key`",
-            )
-        })?;
+        let signature = with.signature(Algorithm::RsaPkcs1Sha256, &content);
+        let signature = signature.ok_or_else(no_private_key)?;
         Ok(Some(json(&STANDARD.encode(signature)).ok_or_else(malformed)?.into()))
     }
 }

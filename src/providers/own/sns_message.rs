@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::{
     crypto::public_key::PublicKey,
     outcome::{field::Field, rejection::Rejection},
-    parse::json::{Value, field},
+    parse::json::{Malformed, Value, members},
 };
 
 /// Names of what is signed, in the order of the signed content.
@@ -60,18 +60,6 @@ fn is_certificate_url(url: &str) -> bool {
     })
 }
 
-/// Returns the URL of a message's certificate, if it is one of SNS.
-#[cfg(feature = "certificates")]
-pub(crate) fn certificate_url(body: &[u8]) -> Result<String, Rejection> {
-    const NAME: &str = "SigningCertURL";
-    let url = text(body, NAME)?.ok_or(Rejection::missing_in(Field::json(NAME)))?;
-    if is_certificate_url(&url) {
-        Ok(url.into_owned())
-    } else {
-        Err(Rejection::malformed_in(Field::json(NAME)))
-    }
-}
-
 /// Version of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
@@ -81,51 +69,90 @@ pub(crate) enum Version {
 
 /// The signed fields of a message, and its signature.
 pub(crate) struct Message<'a> {
-    pub(crate) fields: [Option<Cow<'a, str>>; SIGNED.len()],
+    fields: Texts<'a, { SIGNED.len() }>,
     pub(crate) version: Version,
     signature: Vec<u8>,
+    #[cfg_attr(not(feature = "certificates"), expect(dead_code, reason = "keys are pinned"))]
+    certificate_url: Option<Cow<'a, str>>,
 }
 
-/// Returns the text of a field.
-fn text<'a>(body: &'a [u8], name: &'static str) -> Result<Option<Cow<'a, str>>, Rejection> {
-    match field(body, name).map_err(|_| Rejection::malformed_in(Field::Body))? {
-        None => Ok(None),
-        Some(Value::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(Rejection::malformed_in(Field::json(name))),
-    }
+/// Names of the fields that are read and not signed.
+const BESIDE: [&str; 3] = ["SignatureVersion", "Signature", "SigningCertURL"];
+
+type Texts<'a, const N: usize> = [Option<Cow<'a, str>>; N];
+
+/// Returns the texts of the signed fields, and of those beside them, in one pass.
+fn texts(body: &[u8]) -> Result<(Texts<'_, { SIGNED.len() }>, Texts<'_, 3>), Rejection> {
+    let (mut signed, mut beside) = ([const { None }; SIGNED.len()], [const { None }; 3]);
+    let mut flaw = Field::Body;
+    let read = members(body, &mut |member, value| {
+        let names = SIGNED.iter().zip(&mut signed).chain(BESIDE.iter().zip(&mut beside));
+        let Some((name, found)) = { names }.find(|(name, _)| **name == member) else {
+            return Ok(());
+        };
+        match Value::of(value) {
+            // Two readers could take different ones.
+            Value::Text(text) if found.is_none() => *found = Some(text),
+            _ => {
+                flaw = Field::json(name);
+                return Err(Malformed);
+            }
+        }
+        Ok(())
+    });
+    read.map_err(|_| Rejection::malformed_in(flaw))?;
+    Ok((signed, beside))
 }
 
 impl<'a> Message<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Rejection> {
-        let required = |name| text(body, name)?.ok_or(Rejection::missing_in(Field::json(name)));
+        let (fields, [version, signature, certificate_url]) = texts(body)?;
+        let missing = |name| Rejection::missing_in(Field::json(name));
         let malformed = |name| Rejection::malformed_in(Field::json(name));
-        let version = match &*required("SignatureVersion")? {
-            "1" => Version::Sha1,
-            "2" => Version::Sha256,
-            _ => return Err(malformed("SignatureVersion")),
+        let version = match version.as_deref() {
+            Some("1") => Version::Sha1,
+            Some("2") => Version::Sha256,
+            Some(_) => return Err(malformed("SignatureVersion")),
+            None => return Err(missing("SignatureVersion")),
         };
-        let signature = STANDARD.decode(&*required("Signature")?);
+        let signature = STANDARD.decode(&*signature.ok_or_else(|| missing("Signature"))?);
         let signature = signature.map_err(|_| malformed("Signature"))?;
-        let mut fields = [const { None }; SIGNED.len()];
-        for (found, name) in fields.iter_mut().zip(SIGNED) {
-            *found = text(body, name)?;
-            // Only the first field may have several lines. Otherwise, one content could be that of
-            // two messages.
-            if name != "Message" && found.as_ref().is_some_and(|text| text.contains('\n')) {
-                return Err(malformed(name));
-            }
-        }
-        let message = Self { fields, version, signature };
+        let message = Self { fields, version, signature, certificate_url };
         let is_confirmation = match message.value("Type") {
             "Notification" => false,
             "SubscriptionConfirmation" | "UnsubscribeConfirmation" => true,
             _ => return Err(malformed("Type")),
         };
-        let wanted = if is_confirmation { &SIGNED[..] } else { &["Message", "MessageId"] };
-        for name in wanted.iter().filter(|name| **name != "Subject") {
-            required(name)?;
+        for (name, value) in SIGNED.iter().zip(&message.fields) {
+            let is_needed = match *name {
+                "Subject" => false,
+                "SubscribeURL" | "Token" => is_confirmation,
+                _ => true,
+            };
+            match value {
+                None if is_needed => return Err(missing(name)),
+                // Only the first field may have several lines. Otherwise, one content could be that
+                // of two messages.
+                Some(value) if *name != "Message" && value.contains('\n') => {
+                    return Err(malformed(name));
+                }
+                _ => {}
+            }
         }
         Ok(message)
+    }
+
+    /// Returns the URL of the certificate, if it is one of SNS.
+    #[cfg(feature = "certificates")]
+    pub(crate) fn certificate_url(&self) -> Result<&str, Rejection> {
+        const NAME: &str = "SigningCertURL";
+        let url = self.certificate_url.as_deref();
+        let url = url.ok_or(Rejection::missing_in(Field::json(NAME)))?;
+        if is_certificate_url(url) {
+            Ok(url)
+        } else {
+            Err(Rejection::malformed_in(Field::json(NAME)))
+        }
     }
 
     /// Returns the value of a signed field, or an empty text.

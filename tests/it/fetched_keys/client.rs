@@ -225,6 +225,34 @@ async fn only_https_or_this_machine_is_connected_to() {
     assert!(std::error::Error::source(&error).is_some());
 }
 
+/// In a process of its own, because the environment is that of the process.
+#[tokio::test]
+async fn proxy_of_the_environment_is_used() {
+    const CHILD: &str = "TOWER_WEBHOOK_CHILD_OF_A_TEST";
+    if std::env::var_os(CHILD).is_some() {
+        let request = KeyRequest::new("https://keys.example/a");
+        assert!(KeyClient::new().unwrap().fetch(&request).await.is_err());
+        return;
+    }
+    let (listener, address) = listen().await;
+    let proxy = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        let len = stream.read(&mut request).await.unwrap();
+        stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await.unwrap();
+        String::from_utf8_lossy(&request[..len]).into_owned()
+    });
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "fetched_keys::client::proxy_of_the_environment_is_used"]);
+    child.env_remove("NO_PROXY").env_remove("no_proxy").env_remove("https_proxy");
+    child.env(CHILD, "1").env("HTTPS_PROXY", format!("http://{address}"));
+    let output = within(child.output()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    let request = within(proxy).await.unwrap();
+    assert!(request.starts_with("CONNECT keys.example:443 "), "{request}");
+}
+
 #[tokio::test]
 async fn token_is_sent_to_its_host_alone() {
     let echo = get(|headers: HeaderMap| async move {

@@ -124,6 +124,27 @@ fn request_does_not_wait_for_another_runtime() {
     assert!(second.block_on(within(verify_with(&keys, &head, &body))).is_ok());
 }
 
+/// A fetch that stood still ends after another one has replaced it.
+#[test]
+fn late_fetch_leaves_its_successor_alone() {
+    let (source, clock) = (KeySource::fixed(Reply::Never), SetClock::new());
+    let (keys, head, body) = message(&source.fetcher(&clock));
+    let (first, second) = (runtime(), runtime());
+    let mut cx = Context::from_waker(Waker::noop());
+    first.block_on(async {
+        let mut waiting = pin!(verify_with(&keys, &head, &body));
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+    });
+    assert!(second.block_on(within(verify_with(&keys, &head, &body))).is_err());
+    second.block_on(async {
+        let mut successor = pin!(verify_with(&keys, &head, &body));
+        assert!(successor.as_mut().poll(&mut cx).is_pending());
+        first.shutdown_background();
+        let mut waiting = pin!(verify_with(&keys, &head, &body));
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+    });
+}
+
 #[tokio::test]
 async fn stale_keys_can_be_used_forever() {
     let (source, clock) = (KeySource::fixed(circle_key(CIRCLE_ID)), SetClock::new());

@@ -109,8 +109,9 @@ async fn nothing_is_fetched_for_what_no_key_makes_authentic() {
         (without("Message"), RejectionKind::Missing),
         (without("MessageId"), RejectionKind::Missing),
         (without("Type"), RejectionKind::Malformed),
-        (without("Timestamp"), RejectionKind::Malformed),
-        (without("TopicArn"), RejectionKind::SignatureMismatch),
+        (without("Timestamp"), RejectionKind::Missing),
+        (without("TopicArn"), RejectionKind::Missing),
+        (with("TopicArn", "".into()), RejectionKind::SignatureMismatch),
         (with("Signature", "!".into()), RejectionKind::Malformed),
         (with("SignatureVersion", 2.into()), RejectionKind::Malformed),
         (with("SignatureVersion", "0".into()), RejectionKind::Malformed),
@@ -297,7 +298,7 @@ async fn subscription_is_handed_over_once_it_is_verified() {
     assert!(subscription.subscribe_url.starts_with(url), "{}", subscription.subscribe_url);
 }
 
-/// Whoever signs it, only a URL of SNS in the topic's region is handed over.
+/// A URL that is signed, and not one of SNS in the topic's region.
 #[test]
 fn url_of_a_subscription_is_amazons() {
     let keys: Vec<Value> = serde_json::from_str(include_str!("../../data/keys.json")).unwrap();
@@ -335,7 +336,7 @@ fn url_of_a_subscription_is_amazons() {
 }
 
 #[test]
-fn topics_are_checked() {
+fn topics_and_keys_are_checked() {
     let fetcher = KeyFetcher::new(async |_| Ok::<Option<Vec<u8>>, std::io::Error>(None));
     let found = |topics: &[&str]| {
         AmazonSns::with_fetched_keys(topics.iter().copied(), &fetcher).map(|_| ())
@@ -353,6 +354,11 @@ fn topics_are_checked() {
         "arn:aws:sns:eu-west-1:123456789012:or ders",
     ] {
         assert!(matches!(found(&[TOPIC, topic]), Err(ConfigError::IdInvalid { .. })), "{topic}");
+    }
+    let ed25519 = PrivateKey::from_ed25519_seed(&[7; 32]).unwrap().public_key().unwrap();
+    for keys in [vec![], vec![ed25519]] {
+        let error = AmazonSns::new([TOPIC], keys).unwrap_err();
+        assert!(matches!(error, ConfigError::PublicKeyInvalid { .. }), "{error}");
     }
 }
 
