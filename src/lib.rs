@@ -101,12 +101,12 @@
 //! | `tracing` (default) | events to `tracing` |
 //! | `asymmetric` | Ed25519, ECDSA P-256 and RSA signatures, and [`PublicKey`]. `aws-lc-rs` needs a C compiler |
 //! | `axum` | the extractors [`Signed`](crate::axum::Signed) and [`Verified`], and whole paths in events under `nest` |
-//! | `certificates` | [providers](providers::AmazonSns) whose requests name the URL of a certificate, by `rustls-webpki` |
+//! | `certificates` | providers with certificates, such as [`PayPal`](providers::PayPal) and [`AmazonSns`](providers::AmazonSns), by `rustls-webpki` |
 //! | `delivery-log` | the [delivery log](delivery_log) in a custom store or in memory |
 //! | `delivery-log-sqlite` | the same in SQLite, which is bundled and needs a C compiler |
 //! | `delivery-log-postgres` | the same in PostgreSQL, via `sqlx`, with TLS via `rustls` |
 //! | `explain` | the [cause of a rejection](explain), in the log of each layer, and in saved requests |
-//! | `fetched-keys` | [providers whose public keys are fetched](fetched_keys), with a cache in front of your HTTP client |
+//! | `fetched-keys` | [providers whose public keys are fetched](fetched_keys), such as [`Plaid`](providers::Plaid), with a cache in front of your HTTP client |
 //! | `http-client` | [a ready HTTPS client](fetched_keys) for fetched keys, by `reqwest` |
 //! | `jwt` | senders that sign with a JSON Web Token under a secret, such as LiveKit and Vonage, by `jsonwebtoken` |
 //! | `md5` | the MD5 methods of [`VonageSms`](providers::VonageSms), for accounts that sign with nothing else |

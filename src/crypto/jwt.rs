@@ -4,9 +4,11 @@ use jsonwebtoken::{Header, dangerous::insecure_decode_claims, decode_header};
 use serde_json::value::RawValue;
 use subtle::Choice;
 
+#[cfg(feature = "fetched-keys")]
+use crate::crypto::public_key::PublicKey;
 use crate::{
     crypto::mac::{Algorithm, Mac},
-    parse::encoding::{Encoding, MAX_TAG},
+    parse::encoding::{Encoding, MAX_SIGNATURE},
 };
 
 /// A token, with a signature that may be invalid.
@@ -31,14 +33,26 @@ impl<'a> Jwt<'a> {
         Some(Self { header, text, message: &text[..dot], signature: &text[dot + 1..] })
     }
 
-    /// Returns the HMAC that the token names, if it names one.
-    pub(crate) const fn hmac(&self) -> Option<Algorithm> {
+    /// Returns the algorithm that the token names, if this crate has it.
+    pub(crate) const fn algorithm(&self) -> Option<Algorithm> {
         match self.header.alg {
             jsonwebtoken::Algorithm::HS256 => Some(Algorithm::HmacSha256),
             jsonwebtoken::Algorithm::HS384 => Some(Algorithm::HmacSha384),
             jsonwebtoken::Algorithm::HS512 => Some(Algorithm::HmacSha512),
+            #[cfg(feature = "fetched-keys")]
+            jsonwebtoken::Algorithm::ES256 => Some(Algorithm::EcdsaP256Sha256),
+            #[cfg(feature = "fetched-keys")]
+            jsonwebtoken::Algorithm::EdDSA => Some(Algorithm::Ed25519),
+            #[cfg(feature = "fetched-keys")]
+            jsonwebtoken::Algorithm::RS256 => Some(Algorithm::RsaPkcs1Sha256),
             _ => None,
         }
+    }
+
+    /// Returns the ID of the key that the token names, if it names one.
+    #[cfg(feature = "fetched-keys")]
+    pub(crate) fn into_key_id(self) -> Option<String> {
+        self.header.kid
     }
 
     /// Returns `true` if the token has extensions that its receiver must know. None is known here
@@ -52,15 +66,18 @@ impl<'a> Jwt<'a> {
         self.message
     }
 
-    /// Returns the decoded signature, if it is as long as those of this algorithm.
+    /// Returns the decoded signature, if it is as long as those of this algorithm can be.
     pub(crate) fn decode_signature<'b>(
         &self,
         algorithm: Algorithm,
-        buffer: &'b mut [u8; MAX_TAG],
+        buffer: &'b mut [u8; MAX_SIGNATURE + 2],
     ) -> Option<&'b [u8]> {
-        let decoded = &mut buffer[..algorithm.tag_len()];
-        Encoding::Base64Url.decode(self.signature, decoded)?;
-        Some(decoded)
+        let len = algorithm.tag_len();
+        if algorithm.has_fixed_len() {
+            Encoding::Base64Url.decode(self.signature, &mut buffer[..len])?;
+            return Some(&buffer[..len]);
+        }
+        Encoding::Base64Url.decode_up_to(len, self.signature, buffer)
     }
 
     /// Returns whether the token has this signature under the key of a MAC.
@@ -70,7 +87,13 @@ impl<'a> Jwt<'a> {
         mac.finalize().matches(signature)
     }
 
-    /// Returns the claims as JSON. Call it only for a token whose signature is valid.
+    /// Returns `true` if the token has this signature by a public key.
+    #[cfg(feature = "fetched-keys")]
+    pub(crate) fn is_signed_by_public(&self, key: &PublicKey, signature: &[u8]) -> bool {
+        key.verifies_jws(self.message, signature)
+    }
+
+    /// Returns the claims as JSON. Trust them only if the token's signature is valid.
     pub(crate) fn claims(&self) -> Option<Box<RawValue>> {
         insecure_decode_claims(self.text).ok()
     }
@@ -84,10 +107,15 @@ pub(crate) fn signed(mac: &Mac, claims: &str) -> String {
         Mac::Sha512(_) => "HS512",
         _ => "HS256",
     };
-    let encoded = |text: &str| Encoding::Base64Url.encode(text.as_bytes());
-    let header = format!(r#"{{"alg":"{name}","typ":"JWT"}}"#);
-    let message = format!("{}.{}", encoded(&header), encoded(claims));
+    let message = message(&format!(r#"{{"alg":"{name}","typ":"JWT"}}"#), claims);
     let mut mac = mac.clone();
     mac.update(message.as_bytes());
     format!("{message}.{}", Encoding::Base64Url.encode(mac.finalize().as_bytes()))
+}
+
+/// Returns the signed part of a token.
+#[cfg(feature = "sign")]
+pub(crate) fn message(header: &str, claims: &str) -> String {
+    let encoded = |text: &str| Encoding::Base64Url.encode(text.as_bytes());
+    format!("{}.{}", encoded(header), encoded(claims))
 }

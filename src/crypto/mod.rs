@@ -8,6 +8,8 @@ pub(crate) mod jwt;
 pub(crate) mod mac;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod message;
+#[cfg(feature = "asymmetric")]
+pub(crate) mod pem;
 #[cfg(all(feature = "asymmetric", feature = "sign"))]
 pub(crate) mod private_key;
 #[cfg(feature = "asymmetric")]

@@ -15,7 +15,8 @@ use aws_lc_rs::{
 use crate::{
     crypto::{
         mac::Algorithm,
-        public_key::{self, PublicKey},
+        pem::pem,
+        public_key::{PublicKey, padded_sha1},
     },
     error::ConfigError,
 };
@@ -54,7 +55,7 @@ impl PrivateKey {
     /// does not hold a key of the three algorithms.
     pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
         const WHY: &str = "expected one PEM block that begins with `-----BEGIN PRIVATE KEY-----`";
-        let der = public_key::pem(text, "PRIVATE KEY").ok_or(invalid(WHY))?;
+        let der = pem(text, "PRIVATE KEY").ok_or(invalid(WHY))?;
         let ed25519 = || Self::new(Ed25519KeyPair::from_pkcs8(&der), Kind::Ed25519);
         let ecdsa = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der);
         Self::new(ecdsa, Kind::Ecdsa)
@@ -108,7 +109,7 @@ impl PrivateKey {
     pub(crate) fn sign_sha1(&self, content: &[u8]) -> Option<Vec<u8>> {
         match &*self.0 {
             Kind::Ecdsa(key) => {
-                let digest = public_key::padded_sha1(content)?;
+                let digest = padded_sha1(content)?;
                 Some(key.sign_digest(&digest).ok()?.as_ref().to_vec())
             }
             Kind::Ed25519(_) | Kind::Rsa(_) => None,

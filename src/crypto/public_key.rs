@@ -7,7 +7,7 @@ use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
     rsa::PublicEncryptingKey,
     signature::{
-        ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey,
+        ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey,
         RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
         UnparsedPublicKey, VerificationAlgorithm,
     },
@@ -16,7 +16,11 @@ use base64::Engine as _;
 use sha1::{Digest as _, Sha1};
 
 use crate::{
-    crypto::{mac::Algorithm, message::Message},
+    crypto::{
+        mac::Algorithm,
+        message::Message,
+        pem::{pem, pem_flaw},
+    },
     error::ConfigError,
     parse::encoding,
 };
@@ -200,6 +204,19 @@ impl PublicKey {
         }
     }
 
+    /// Returns `true` if this is the signature of a content in the form of RFC 7518: that of ECDSA has
+    /// two numbers of 32 bytes.
+    #[cfg(feature = "fetched-keys")]
+    pub(crate) fn verifies_jws(&self, content: &[u8], signature: &[u8]) -> bool {
+        match self.algorithm() {
+            Algorithm::EcdsaP256Sha256 => {
+                let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.as_bytes());
+                key.verify(content, signature).is_ok()
+            }
+            _ => self.0.key.verify_sig(content, signature).is_ok(),
+        }
+    }
+
     /// Returns `true` if this is an RSA signature of a content by its SHA-256.
     pub(crate) fn verifies_rsa_sha256(&self, content: &[u8], signature: &[u8]) -> bool {
         self.algorithm() == Algorithm::RsaPkcs1Sha256
@@ -270,39 +287,6 @@ fn hex_flaw(text: &str) -> &'static str {
 
 const fn invalid(why: &'static str) -> ConfigError {
     ConfigError::PublicKeyInvalid { why }
-}
-
-/// Returns the content of the one PEM block with this label.
-pub(crate) fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
-    let inside = text
-        .trim()
-        .strip_prefix(&*format!("-----BEGIN {label}-----"))?
-        .strip_suffix(&*format!("-----END {label}-----"))?;
-    let lines: String = inside.split_ascii_whitespace().collect();
-    base64(&lines).ok()
-}
-
-/// Describes the problem with a string that is not one PEM block of a public key, for the person
-/// who pasted it.
-fn pem_flaw(text: &str) -> &'static str {
-    const KINDS: [(&str, &str); 4] = [
-        (
-            "CERTIFICATE-----",
-            "it is a certificate; extract its key with `openssl x509 -pubkey -noout`",
-        ),
-        ("PRIVATE KEY-----", "it is a private key; use the public key that the provider shows"),
-        (
-            "-----BEGIN RSA PUBLIC KEY-----",
-            "it is a key in the PKCS #1 form; convert it with \
-             `openssl rsa -RSAPublicKey_in -pubout`",
-        ),
-        ("\\n", "it contains `\\n` as two characters; replace them with line breaks"),
-    ];
-    let kind = KINDS.iter().find(|(mark, _)| text.contains(mark));
-    kind.map_or(
-        "expected one PEM block that begins with `-----BEGIN PUBLIC KEY-----`",
-        |(_, flaw)| flaw,
-    )
 }
 
 fn base64(text: &str) -> Result<Vec<u8>, ConfigError> {

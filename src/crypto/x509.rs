@@ -1,9 +1,27 @@
 //! X.509 certificates.
 
-use rustls_pki_types::CertificateDer;
-use webpki::EndEntityCert;
+use std::{sync::Arc, time::Duration};
 
-use crate::crypto::public_key::{PublicKey, pem};
+use rustls_pki_types::{
+    CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime, pem::PemObject,
+};
+use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert, aws_lc_rs as algorithms};
+
+use crate::crypto::{pem::pem, public_key::PublicKey};
+
+/// Maximum number of certificates in a chain, with its first one.
+const MAX_CHAIN: usize = 8;
+
+/// Signature algorithms of certificates: those of the authorities that browsers trust.
+const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
+    algorithms::ECDSA_P256_SHA256,
+    algorithms::ECDSA_P256_SHA384,
+    algorithms::ECDSA_P384_SHA256,
+    algorithms::ECDSA_P384_SHA384,
+    algorithms::RSA_PKCS1_2048_8192_SHA256,
+    algorithms::RSA_PKCS1_2048_8192_SHA384,
+    algorithms::RSA_PKCS1_2048_8192_SHA512,
+];
 
 /// Returns the public key of the certificate in this PEM block.
 ///
@@ -12,4 +30,86 @@ pub(crate) fn key_of_pem(document: &[u8]) -> Option<PublicKey> {
     let der = CertificateDer::from(pem(str::from_utf8(document).ok()?, "CERTIFICATE")?);
     let certificate = EndEntityCert::try_from(&der).ok()?;
     PublicKey::spki(&certificate.subject_public_key_info()).ok()
+}
+
+/// Certificates that others must lead to.
+#[derive(Clone)]
+pub(crate) struct Roots(Arc<[TrustAnchor<'static>]>);
+
+impl Roots {
+    /// Parses certificates, of which there must be one.
+    pub(crate) fn from_pem(pem: &str) -> Option<Self> {
+        let anchor = |der: Result<CertificateDer<'static>, _>| {
+            Some(anchor_from_trusted_cert(&der.ok()?).ok()?.to_owned())
+        };
+        let anchors = CertificateDer::pem_slice_iter(pem.as_bytes()).map(anchor);
+        let anchors: Arc<[_]> = anchors.collect::<Option<_>>()?;
+        (!anchors.is_empty()).then_some(Self(anchors))
+    }
+}
+
+/// Key of a certificate, and the time until which the certificate is valid.
+pub(crate) struct Certified {
+    pub(crate) key: PublicKey,
+    /// Milliseconds since 1970.
+    pub(crate) until: i64,
+}
+
+/// Reason for which a certificate is not trusted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Untrusted {
+    /// It has expired.
+    Expired,
+    Because(&'static str),
+}
+
+/// Returns the key of the first certificate of a chain in PEM, if the chain leads to a root, all of
+/// its certificates are valid at this time, and the first one is for a host with an allowed name.
+///
+/// `intermediates` are certificates of authorities that the chain may lack.
+pub(crate) fn certified(
+    document: &[u8],
+    intermediates: &str,
+    roots: Option<&Roots>,
+    is_name: fn(&str) -> bool,
+    now: i64,
+) -> Result<Certified, Untrusted> {
+    let because = Untrusted::Because;
+    let chain = certificates(document).filter(|chain| (1..=MAX_CHAIN).contains(&chain.len()));
+    let mut chain = chain.ok_or(because("it is not a chain of certificates in PEM"))?;
+    let leaf = chain.remove(0);
+    chain.extend(certificates(intermediates.as_bytes()).unwrap_or_default());
+    let malformed = because("its first certificate is malformed");
+    let Ok(leaf) = EndEntityCert::try_from(&leaf) else { return Err(malformed) };
+    let roots = roots.map_or(webpki_roots::TLS_SERVER_ROOTS, |roots| &roots.0);
+    let verify = |time: UnixTime| {
+        let usage = KeyUsage::server_auth();
+        leaf.verify_for_usage(ALGORITHMS, roots, &chain, time, usage, None, None).map(|_| ())
+    };
+    let now = UnixTime::since_unix_epoch(Duration::from_millis(u64::try_from(now).unwrap_or(0)));
+    verify(now).map_err(|error| match error {
+        Error::CertExpired { .. } => Untrusted::Expired,
+        Error::CertNotValidYet { .. } => because("a certificate is not valid yet"),
+        Error::UnknownIssuer => because("its certificate does not lead to a trusted root"),
+        _ => because("its chain of certificates is invalid"),
+    })?;
+    if !leaf.valid_dns_names().any(|name| is_name(&name.to_ascii_lowercase())) {
+        return Err(because("its certificate is for another name"));
+    }
+    // The library tells when a certificate of the path has expired, and not when it will.
+    let mut until = UnixTime::since_unix_epoch(Duration::from_secs(END));
+    while let Err(Error::CertExpired { not_after, .. }) = verify(until)
+        && not_after < until
+    {
+        until = not_after;
+    }
+    let key = PublicKey::spki(&leaf.subject_public_key_info()).map_err(|_| malformed)?;
+    Ok(Certified { key, until: i64::try_from(until.as_secs()).unwrap_or(i64::MAX) * 1_000 })
+}
+
+/// 1 January 2100, in seconds: this crate accepts no later clock.
+const END: u64 = 4_102_444_800;
+
+fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()
 }

@@ -9,6 +9,7 @@ use crate::{
     crypto::secret::Secret,
     error::ConfigError,
     fetched_keys::{document::KeyDocument, fetcher::KeyFetcher, request::KeyRequest},
+    parse::json::json_field,
 };
 
 /// HTTPS client that fetches providers' public keys, for a [`KeyFetcher`].
@@ -49,6 +50,14 @@ struct Inner {
     local: Client,
     /// Values of `Authorization`, by host.
     authorizations: Vec<(String, HeaderValue)>,
+    plaid: Option<PlaidCredentials>,
+}
+
+/// Credentials for Plaid's API.
+#[derive(Clone)]
+struct PlaidCredentials {
+    client_id: String,
+    secret: Secret,
 }
 
 /// Limit on a request that is not made by a [`KeyFetcher`], which has a time limit of its own.
@@ -76,6 +85,7 @@ impl KeyClient {
             secure: builder().https_only(true).build().map_err(invalid)?,
             local: builder().no_proxy().build().map_err(invalid)?,
             authorizations: Vec::new(),
+            plaid: None,
         })))
     }
 
@@ -101,6 +111,30 @@ impl KeyClient {
         all.retain(|(other, _)| other != host);
         all.push((host.to_owned(), value));
         Ok(self)
+    }
+
+    /// Sets the credentials for Plaid's API, to which the ID of a key is sent with them in a POST. They
+    /// are sent to `https://production.plaid.com`, to `https://sandbox.plaid.com` and, for tests, to
+    /// addresses of this machine, with the path `/webhook_verification_key/get`.
+    ///
+    /// ```no_run
+    /// use tower_webhook::{
+    ///     Secret,
+    ///     fetched_keys::{KeyClient, KeyFetcher},
+    ///     providers::{Plaid, PlaidEnvironment},
+    /// };
+    ///
+    /// let client = KeyClient::new()?.plaid("made-up-client-id", &Secret::from_env("PLAID_SECRET")?);
+    /// let fetcher = KeyFetcher::from(client);
+    /// let source = Plaid::with_fetched_keys(PlaidEnvironment::Production, &fetcher)?;
+    /// # let _ = source;
+    /// # Ok::<_, tower_webhook::ConfigError>(())
+    /// ```
+    pub fn plaid(mut self, client_id: &str, secret: &Secret) -> Self {
+        let credentials =
+            PlaidCredentials { client_id: client_id.to_owned(), secret: secret.clone() };
+        Arc::make_mut(&mut self.0).plaid = Some(credentials);
+        self
     }
 
     /// Requests a document. Returns `None` if the server has no such document.
@@ -140,6 +174,10 @@ impl KeyClient {
     pub async fn fetch(&self, request: &KeyRequest) -> Result<Option<KeyDocument>, KeyClientError> {
         let url = Url::parse(request.url()).map_err(|_| Flaw::Url("it is not a URL"))?;
         let (client, value) = (self.client(&url)?, self.authorization(&url));
+        if let Some(body) = self.plaid_body(&url, request) {
+            let post = client.post(url).header(header::CONTENT_TYPE, "application/json");
+            return read_plaid(post.body(body).send().await.map_err(Flaw::Http)?).await;
+        }
         let mut get = client.get(url);
         if let Some(value) = value {
             get = get.header(header::AUTHORIZATION, value);
@@ -164,6 +202,18 @@ impl KeyClient {
         }
     }
 
+    /// Returns the body of a request to Plaid's API.
+    fn plaid_body(&self, url: &Url, request: &KeyRequest) -> Option<String> {
+        let (plaid, id) = (self.0.plaid.as_ref()?, request.key_id()?);
+        let secret = str::from_utf8(plaid.secret.expose()).ok()?;
+        let is_host = matches!(url.host_str(), Some("production.plaid.com" | "sandbox.plaid.com"));
+        let is_plaid = (is_host || is_local(url)) && url.path() == "/webhook_verification_key/get";
+        let body = serde_json::json!({
+            "client_id": plaid.client_id, "secret": secret, "key_id": id,
+        });
+        is_plaid.then(|| body.to_string())
+    }
+
     fn authorization(&self, url: &Url) -> Option<HeaderValue> {
         let host = url.host_str()?;
         let (_, value) = self.0.authorizations.iter().find(|(other, _)| other == host)?;
@@ -175,6 +225,21 @@ impl KeyClient {
 fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Reads a response of Plaid's API, which has no status of its own for an unknown key.
+async fn read_plaid(response: Response) -> Result<Option<KeyDocument>, KeyClientError> {
+    match response.status() {
+        StatusCode::OK => Ok(Some(read(response).await?)),
+        StatusCode::BAD_REQUEST => {
+            let error = json_field(&read(response).await?.bytes, "error_code");
+            match error.as_deref() {
+                Some("INVALID_WEBHOOK_VERIFICATION_KEY_ID") => Ok(None),
+                _ => Err(Flaw::Status(StatusCode::BAD_REQUEST).into()),
+            }
+        }
+        status => Err(Flaw::Status(status).into()),
+    }
 }
 
 /// Reads a response, and no more than the maximum.

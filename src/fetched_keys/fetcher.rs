@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
+#[cfg(feature = "certificates")]
+use crate::crypto::x509::Roots;
 use crate::{
     error::ConfigError,
     fetched_keys::{document::KeyDocument, request::KeyRequest},
@@ -41,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) stale_for: Duration,
     pub(crate) max_unknown_ids: usize,
     pub(crate) clock: Clock,
+    #[cfg(feature = "certificates")]
+    pub(crate) roots: Option<Roots>,
 }
 
 impl KeyFetcher {
@@ -72,6 +76,8 @@ impl KeyFetcher {
             stale_for: LONGEST_MAX_AGE,
             max_unknown_ids: 100,
             clock: Clock::default(),
+            #[cfg(feature = "certificates")]
+            roots: None,
         }))
     }
 
@@ -121,6 +127,24 @@ impl KeyFetcher {
     /// [`client_ip`](crate::SignatureLayer::client_ip).
     pub fn max_unknown_ids(self, ids: usize) -> Self {
         self.with(|settings| settings.max_unknown_ids = ids)
+    }
+
+    /// Sets the certificates that a fetched certificate must lead to, in PEM, instead of Mozilla's
+    /// list of certificate authorities: for tests, or to trust fewer authorities.
+    ///
+    /// They need not be root certificates. `PayPal` and `Alexa` use them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no certificate, or if one is malformed.
+    #[cfg(feature = "certificates")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "certificates")))]
+    pub fn root_certificates(self, pem: &str) -> Result<Self, ConfigError> {
+        let roots = Roots::from_pem(pem).ok_or(ConfigError::KeyFetcherInvalid {
+            why: "there is no root certificate, or one is malformed; \
+                  pass blocks that begin with `-----BEGIN CERTIFICATE-----`",
+        })?;
+        Ok(self.with(|settings| settings.roots = Some(roots)))
     }
 
     /// Overrides the system clock by which keys expire, for tests.

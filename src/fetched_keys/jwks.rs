@@ -8,7 +8,7 @@ use crate::{
 /// Reads the keys of a set: `{"keys": [{"kty": "…", "kid": "…", …}]}`.
 pub(crate) fn read(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {
     list(document, "keys", "it has no `keys`", |item| {
-        jwk::read(item).map(|(id, key)| NamedKey { id, key })
+        jwk::read(item).map(|(id, key)| NamedKey::new(id, key))
     })
 }
 

@@ -1,8 +1,11 @@
 //! Keys of a fetched document.
 
+use std::sync::Arc;
+
 use crate::{
     crypto::public_key::PublicKey,
     error::ConfigError,
+    fetched_keys::{asked::Millis, fetcher::Settings},
     parse::json::{Malformed, Value, field, items},
 };
 
@@ -10,10 +13,52 @@ use crate::{
 const MAX_KEYS: usize = 64;
 
 /// A public key and its ID, as a document lists them.
+#[derive(Clone)]
 pub(crate) struct NamedKey {
     /// It is `None` if the document does not name the key.
     pub(crate) id: Option<String>,
     pub(crate) key: PublicKey,
+    /// Time after which the key is not used, whatever the cache has.
+    pub(crate) until: Option<Millis>,
+    /// Purposes for which the provider uses the key, if it names them.
+    pub(crate) purposes: Vec<String>,
+}
+
+impl NamedKey {
+    pub(crate) const fn new(id: Option<String>, key: PublicKey) -> Self {
+        Self { id, key, until: None, purposes: Vec::new() }
+    }
+}
+
+/// Returns the keys without what the document says about them.
+pub(crate) fn keys_of(keys: Vec<NamedKey>) -> Vec<PublicKey> {
+    keys.into_iter().map(|named| named.key).collect()
+}
+
+/// Reason for which a document has no keys.
+pub(crate) enum NoKeys {
+    /// The provider does not use the key any more.
+    Expired,
+    /// The document is not what the provider publishes.
+    Because(&'static str),
+}
+
+impl From<&'static str> for NoKeys {
+    fn from(why: &'static str) -> Self {
+        Self::Because(why)
+    }
+}
+
+/// Reads the keys of a document.
+pub(crate) type ReadKeys =
+    Arc<dyn Fn(&[u8], &Settings) -> Result<Vec<NamedKey>, NoKeys> + Send + Sync>;
+
+/// Function that creates a verifier with these keys.
+pub(crate) type MakeOfKeys<V> = Arc<dyn Fn(Vec<NamedKey>) -> Result<V, ConfigError> + Send + Sync>;
+
+/// Returns a reader that needs nothing but the document.
+pub(crate) fn plain(read: fn(&[u8]) -> Result<Vec<NamedKey>, &'static str>) -> ReadKeys {
+    Arc::new(move |document, _| read(document).map_err(NoKeys::Because))
 }
 
 /// Reads the keys in this field of a document, an array of objects.
@@ -40,7 +85,13 @@ pub(crate) fn list(
 }
 
 /// Verifiers for the keys of a document, by the ID of their key.
-pub(crate) struct KeySet<V>(Vec<(String, V)>);
+pub(crate) struct KeySet<V>(Vec<Entry<V>>);
+
+struct Entry<V> {
+    id: String,
+    until: Option<Millis>,
+    verifier: V,
+}
 
 impl<V> KeySet<V> {
     /// Creates a verifier for each ID. Keys with one ID have one verifier. A key without an ID has
@@ -48,32 +99,43 @@ impl<V> KeySet<V> {
     pub(crate) fn new(
         keys: Vec<NamedKey>,
         asked: &str,
-        make: &dyn Fn(Vec<PublicKey>) -> Result<V, ConfigError>,
-    ) -> Result<Self, &'static str> {
+        make: &MakeOfKeys<V>,
+    ) -> Result<Self, NoKeys> {
         if keys.len() > MAX_KEYS {
-            return Err("it has more than 64 keys");
+            return Err("it has more than 64 keys".into());
         }
-        let mut groups: Vec<(String, Vec<PublicKey>)> = Vec::new();
-        for NamedKey { id, key } in keys {
+        let mut groups: Vec<(String, Vec<NamedKey>)> = Vec::new();
+        for mut key in keys {
             // A key of another algorithm is for another purpose.
             if make(vec![key.clone()]).is_err() {
                 continue;
             }
-            let id = id.unwrap_or_else(|| asked.to_owned());
+            let id = key.id.take().unwrap_or_else(|| asked.to_owned());
             match groups.iter_mut().find(|(other, _)| *other == id) {
                 Some((_, group)) => group.push(key),
                 None => groups.push((id, vec![key])),
             }
         }
         if groups.is_empty() {
-            return Err("it has no key with the provider's algorithm");
+            return Err("it has no key with the provider's algorithm".into());
         }
-        let made = groups.into_iter().map(|(id, group)| Ok((id, make(group)?)));
-        let verifiers = made.collect::<Result<_, ConfigError>>();
-        verifiers.map(Self).map_err(|_| "it has more than 16 keys for one ID, or without one")
+        let made = groups.into_iter().map(|(id, group)| {
+            let until = group.iter().filter_map(|key| key.until).min();
+            Ok(Entry { id, until, verifier: make(group)? })
+        });
+        let entries = made.collect::<Result<_, ConfigError>>();
+        let too_many = |_| "it has more than 16 keys for one ID, or without one".into();
+        entries.map(Self).map_err(too_many)
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<&V> {
-        self.0.iter().find(|(other, _)| other == id).map(|(_, verifier)| verifier)
+    /// Returns `true` if there is a key of this ID, also if it has expired.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.0.iter().any(|entry| entry.id == id)
+    }
+
+    /// Returns the verifier with the key of this ID, if the key has not expired at this time.
+    pub(crate) fn get(&self, id: &str, now: Millis) -> Option<&V> {
+        let entry = self.0.iter().find(|entry| entry.id == id)?;
+        entry.until.is_none_or(|until| now <= until).then_some(&entry.verifier)
     }
 }

@@ -69,13 +69,15 @@
 //! - **Bounded memory**: at most 1,000 documents of at most 64 keys each, from at most
 //!   [`KeyDocument::MAX_LEN`] bytes each. If a provider has more documents than that, requests with
 //!   IDs of real keys can cause more fetches than `max_unknown_ids`.
-//!
-//! With the feature `tracing`, each failure is a warning with the target `tower_webhook::keys`. It
-//! has the URL and the reason.
+//! - **A certificate ends on its date**, also in the cache. For `PayPal` and `Alexa`, the chain, the
+//!   name and the dates are checked when it is fetched.
 //!
 //! Keys without IDs, as those of fal.ai and Gemini, are in one document, and each of them is tried. A
 //! signature by a key that is newer than the document is rejected with `403 Forbidden` until the
 //! document is fetched again, at most [`max_age`](KeyFetcher::max_age) later.
+//!
+//! With the feature `tracing`, each failure is a warning with the target `tower_webhook::keys`. It
+//! has the URL and the reason.
 //!
 //! # Runtime
 //!

@@ -1,6 +1,10 @@
 //! Requests for documents with public keys.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
+
+use http::Uri;
+
+use crate::error::ConfigError;
 
 /// Request for a document with a provider's public keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +21,12 @@ impl KeyRequest {
         Self { url: url.into(), key_id: None }
     }
 
+    /// Returns the request for the same key at another URL, such as that of a test's server.
+    #[must_use]
+    pub fn with_url(self, url: impl Into<Arc<str>>) -> Self {
+        Self { url: url.into(), ..self }
+    }
+
     /// Returns the URL of the document.
     ///
     /// It is made of the provider's own URL and, for some providers, the ID of the key. Nothing
@@ -29,6 +39,8 @@ impl KeyRequest {
 
     /// Returns the ID of the key, as the unverified request names it, if the provider has a
     /// document for each key: for a certificate, its URL. It is `None` if one document has all keys.
+    ///
+    /// The URL has the ID, except that of Plaid, to which the function sends it.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
@@ -36,17 +48,22 @@ impl KeyRequest {
 
     /// Returns the text that distinguishes documents of one provider.
     pub(crate) fn slot(&self) -> Arc<str> {
-        Arc::clone(&self.url)
+        match &self.key_id {
+            Some(id) if !self.url.ends_with(&**id) => format!("{}#{id}", self.url).into(),
+            _ => Arc::clone(&self.url),
+        }
     }
 }
 
 /// Place of a provider's keys.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum KeyUrl {
     /// URL of a document with all keys.
-    All(&'static str),
+    All(Arc<str>),
     /// Beginning of the URL of each key, before its ID.
     Each(&'static str),
+    /// URL to which the ID of a key is sent.
+    Asked(&'static str),
     /// The URL is the ID of the key. It was compared with what is allowed.
     #[cfg(feature = "certificates")]
     Named,
@@ -54,14 +71,41 @@ pub(crate) enum KeyUrl {
 
 impl KeyUrl {
     /// Returns the request for the document that has this key. The ID must have been checked.
-    pub(crate) fn request(self, key_id: &str) -> KeyRequest {
+    pub(crate) fn request(&self, key_id: &str) -> KeyRequest {
         match self {
-            Self::All(url) => KeyRequest { url: url.into(), key_id: None },
+            Self::All(url) => KeyRequest { url: Arc::clone(url), key_id: None },
+            Self::Asked(url) => KeyRequest { url: (*url).into(), key_id: Some(key_id.into()) },
             #[cfg(feature = "certificates")]
             Self::Named => KeyRequest { url: key_id.into(), key_id: Some(key_id.into()) },
             Self::Each(start) => {
                 KeyRequest { url: format!("{start}{key_id}").into(), key_id: Some(key_id.into()) }
             }
         }
+    }
+}
+
+/// Returns the URL of a user's own key set, if it has HTTPS, or HTTP to an address of this machine.
+///
+/// Whoever answers at this URL can sign.
+pub(crate) fn checked_url(url: &str) -> Result<Arc<str>, ConfigError> {
+    let parsed = url.parse::<Uri>().ok();
+    let is_allowed = parsed.as_ref().is_some_and(|parsed| {
+        let host = parsed.host().unwrap_or_default();
+        let is_local = || {
+            let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+            address.is_ok_and(|address| address.is_loopback())
+        };
+        let has_user = parsed.authority().is_some_and(|all| all.as_str().contains('@'));
+        let scheme = parsed.scheme_str();
+        !host.is_empty()
+            && !has_user
+            && (scheme == Some("https") || scheme == Some("http") && is_local())
+    });
+    if is_allowed {
+        Ok(url.into())
+    } else {
+        Err(ConfigError::KeyFetcherInvalid {
+            why: "the URL of the keys must have HTTPS, a host and no user information",
+        })
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         asked::Millis,
         document::KeyDocument,
         fetcher::Settings,
+        key_set::NoKeys,
         request::KeyRequest,
         state::{Decision, Fetched, Question, State, Unavailable},
         tell::tell_failure,
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// Parses a document, or returns what is wrong with it.
-pub(crate) type Parse<D> = Box<dyn Fn(&KeyRequest, &[u8]) -> Result<D, &'static str> + Send + Sync>;
+pub(crate) type Parse<D> = Box<dyn Fn(&KeyRequest, &[u8]) -> Result<D, NoKeys> + Send + Sync>;
 
 /// Cache of one provider's documents. `D` is what a document is parsed into.
 pub(crate) struct Resolver<D> {
@@ -63,6 +64,11 @@ const GRACE: Duration = Duration::from_secs(1);
 impl<D: Send + Sync + 'static> Resolver<D> {
     pub(crate) fn new(provider: &'static str, settings: Arc<Settings>, parse: Parse<D>) -> Self {
         Self { provider, settings, parse, state: Mutex::new(State::new()) }
+    }
+
+    /// Returns the time of the fetcher's clock. Without one, no key is current.
+    pub(crate) fn now(&self) -> Millis {
+        self.settings.clock.millis().unwrap_or(Millis::MAX)
     }
 
     pub(crate) fn settings(&self) -> Arc<Settings> {
@@ -169,7 +175,12 @@ impl<D: Send + Sync + 'static> Resolver<D> {
         }
         match catch_panic(|| (self.parse)(request, &document.bytes)) {
             Ok(Ok(parsed)) => Fetched::Document(parsed, document.max_age),
-            Ok(Err(why)) => failed(format!("its response has no usable key: {why}")),
+            // As if the source did not have it.
+            Ok(Err(NoKeys::Expired)) if request.key_id().is_some() => Fetched::Absent,
+            Ok(Err(NoKeys::Expired)) => failed("its keys have expired".into()),
+            Ok(Err(NoKeys::Because(why))) => {
+                failed(format!("its response has no usable key: {why}"))
+            }
             Err(_) => failed("reading its response panicked".into()),
         }
     }

@@ -17,11 +17,11 @@ use bytes::Bytes;
 use http::request::Parts;
 
 use crate::{
-    crypto::public_key::PublicKey,
     error::ConfigError,
     fetched_keys::{
+        asked::Millis,
         fetcher::{KeyFetcher, Settings},
-        key_set::{KeySet, NamedKey},
+        key_set::{KeySet, MakeOfKeys, ReadKeys},
         request::KeyUrl,
         resolver::{Answer, Resolved, Resolver},
     },
@@ -63,13 +63,9 @@ pub(crate) struct KeyRules<V> {
     /// Set if the body names the key instead.
     pub(crate) in_body: Option<IdOfBody<V>>,
     pub(crate) url: KeyUrl,
-    /// Reads the keys of a document.
-    pub(crate) read: fn(&[u8]) -> Result<Vec<NamedKey>, &'static str>,
+    pub(crate) read: ReadKeys,
     pub(crate) make: MakeOfKeys<V>,
 }
-
-/// Function that creates a verifier with these keys.
-pub(crate) type MakeOfKeys<V> = Arc<dyn Fn(Vec<PublicKey>) -> Result<V, ConfigError> + Send + Sync>;
 
 /// Function that returns the ID of the key that a body names, by the settings of a verifier without
 /// keys. It rejects what no key can make authentic.
@@ -93,18 +89,19 @@ impl<V: Verifier + Clone + Send + Sync + 'static> FetchedKeys<V> {
     }
 
     fn with_settings(settings: Arc<Settings>, rules: KeyRules<V>) -> Self {
-        let (read, make, name) = (rules.read, Arc::clone(&rules.make), rules.name);
+        let (read, make, name) = (Arc::clone(&rules.read), Arc::clone(&rules.make), rules.name);
+        let of_fetcher = Arc::clone(&settings);
         let resolver = Resolver::new(
             rules.keyless.defaults().provider(),
             settings,
             Box::new(move |request, document| {
-                let mut keys = read(document)?;
+                let mut keys = read(document, &of_fetcher)?;
                 if matches!(name, KeyName::Unnamed) {
                     keys.iter_mut().for_each(|key| key.id = None);
                 }
-                let keys = KeySet::new(keys, request.key_id().unwrap_or_default(), &*make)?;
+                let keys = KeySet::new(keys, request.key_id().unwrap_or_default(), &make)?;
                 match request.key_id() {
-                    Some(id) if keys.get(id).is_none() => Err("it is the key with another ID"),
+                    Some(id) if !keys.has(id) => Err("it is the key with another ID".into()),
                     _ => Ok(keys),
                 }
             }),
@@ -153,16 +150,17 @@ impl<V: Verifier + Clone + Send + Sync + 'static> FetchedKeys<V> {
             Err(rejection) => return KeyLookUp::now(Err(rejection)),
         };
         let request = rules.url.request(&id);
-        let has_key = |id: &str, keys: &KeySet<V>| keys.get(id).is_some();
+        let now = resolver.now();
+        let has_key = move |id: &str, keys: &KeySet<V>| keys.get(id, now).is_some();
         match resolver.ask(&request, &|keys| has_key(&id, keys), address) {
-            Answer::Now(resolved) => KeyLookUp::now(rules.verifier(&id, resolved)),
+            Answer::Now(resolved) => KeyLookUp::now(rules.verifier(&id, resolved, now)),
             Answer::Later(flight) => {
                 let (this, resolver) = (self.clone(), Arc::clone(resolver));
                 let id = id.into_owned();
                 KeyLookUp::later(async move {
                     let has_key = |keys: &KeySet<V>| has_key(&id, keys);
                     let resolved = resolver.wait(flight, request, has_key, address).await;
-                    this.0.rules.verifier(&id, resolved)
+                    this.0.rules.verifier(&id, resolved, now)
                 })
             }
         }
@@ -183,8 +181,13 @@ impl<V: Clone> KeyRules<V> {
         id.filter(|id| id.len() <= MAX_ID).ok_or(Rejection::malformed(header))
     }
 
-    fn verifier(&self, id: &str, resolved: Resolved<KeySet<V>>) -> Result<V, Rejection> {
-        let verifier = resolved?.and_then(|keys| keys.get(id).cloned());
+    fn verifier(
+        &self,
+        id: &str,
+        resolved: Resolved<KeySet<V>>,
+        now: Millis,
+    ) -> Result<V, Rejection> {
+        let verifier = resolved?.and_then(|keys| keys.get(id, now).cloned());
         verifier.ok_or_else(|| {
             let unknown = Rejection::new(RejectionKind::UnknownKey);
             match self.name {

@@ -84,12 +84,17 @@ pub(crate) fn required_named<'a>(
 
 /// Returns the credentials after this scheme in `Authorization`.
 pub(crate) fn credentials<'a>(head: &'a Parts, scheme: &str) -> Result<&'a [u8], Rejection> {
-    required(head, "authorization")?
+    let value = required(head, "authorization")?;
+    after_scheme(value, scheme).ok_or(Rejection::malformed("authorization"))
+}
+
+/// Returns what follows this scheme in a value of `Authorization`.
+pub(crate) fn after_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
+    value
         .split_at_checked(scheme.len())
         .filter(|(name, _)| name.eq_ignore_ascii_case(scheme.as_bytes()))
         .and_then(|(_, rest)| rest.strip_prefix(b" "))
         .map(<[u8]>::trim_ascii_start)
-        .ok_or(Rejection::malformed("authorization"))
 }
 
 /// Returns whether the body is a form.

@@ -12,9 +12,13 @@
 //! The feature `asymmetric` adds the types that verify with a public key: `AmazonSns`, `Bridge`, `Circle`,
 //! `Discord`, `EBay`, `FalAi`, `Freshchat`, `Gemini`, `GitHubCopilot`, `GitHubSecretScanning`, `HighLevel`,
 //! `IntegratedFinance`, `Postal`, `SendGrid`, `ShipStation`, `Telnyx`, `TokenIo`, `Turnkey`, `WeChatPay` and
-//! `Wise`. The feature `fetched-keys` fetches the keys of `Circle`, `EBay`, `FalAi`, `Gemini`, `GitHubCopilot`,
-//! `GitHubSecretScanning`, `ShipStation` and `Turnkey`, and with the feature `certificates` also those of
-//! `AmazonSns`.
+//! `Wise`.
+//!
+//! The feature `fetched-keys` fetches the keys of `Circle`, `EBay`, `FalAi`, `FusionAuth`, `Gemini`,
+//! `GitHubCopilot`, `GitHubSecretScanning`, `Postal`, `ShipStation` and `Turnkey`, and adds
+//! `AtlassianConnectLifecycle`, `AzureEventGridEntra`, `BotFramework`, `ForgeRemote`, `GoogleChat`,
+//! `GooglePubSub` and `Plaid`. The feature `certificates` fetches those of `AmazonSns` and `WeChatPay`, and
+//! adds `Alexa` and `PayPal`.
 //!
 //! Each type's page has an example, where the secret is found, and the source of its facts. The
 //! same types are in modules by subject, for example [`payments`]. For providers that are missing,
@@ -56,7 +60,7 @@ pub use self::exchange::asana::{AsanaExchange, AsanaFuture, AsanaHook};
 pub use self::exchange::token_exchange::{TokenExchange, TokenReceipt, WithTokenExchange};
 #[cfg(feature = "fetched-keys")]
 #[cfg_attr(docsrs, doc(cfg(feature = "fetched-keys")))]
-pub use self::fetched::circle::CircleProduct;
+pub use self::fetched::{circle::CircleProduct, tokens::PlaidEnvironment};
 pub use self::own::list::*;
 pub use self::{
     boxed::{AnyState, BoxVerifier},

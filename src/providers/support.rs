@@ -56,3 +56,13 @@ pub(crate) const VERIFICATION_KEY: FirstContact = FirstContact::json(&[
     ("callbackId", ContactField::Token),
     ("verificationKey", ContactField::Token),
 ]);
+
+/// Returns `true` if this is a UUID in lower case.
+#[cfg(feature = "fetched-keys")]
+pub(crate) fn is_uuid(id: &str) -> bool {
+    let is_in_place = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    id.len() == 36 && id.bytes().enumerate().all(is_in_place)
+}

@@ -121,6 +121,36 @@ impl<'a> Signing<'a> {
     }
 }
 
+#[cfg(feature = "fetched-keys")]
+impl Signing<'_> {
+    /// Returns the signature of a content in the form of RFC 7518, or `None` without a key of this
+    /// algorithm.
+    pub(crate) fn jws_signature(&self, algorithm: Algorithm, content: &[u8]) -> Option<Vec<u8>> {
+        let signature = self.signature(algorithm, content)?;
+        match algorithm {
+            Algorithm::EcdsaP256Sha256 => fixed(&signature),
+            _ => Some(signature),
+        }
+    }
+}
+
+/// Returns the two numbers of an ECDSA signature in DER, with 32 bytes each.
+#[cfg(feature = "fetched-keys")]
+fn fixed(der: &[u8]) -> Option<Vec<u8>> {
+    // Both numbers and the whole are shorter than 128 bytes, so each length is one byte.
+    let mut rest = der.get(2..)?;
+    let mut numbers = Vec::with_capacity(64);
+    for _ in 0..2 {
+        let (number, after) = rest.get(2..)?.split_at_checked(usize::from(*rest.get(1)?))?;
+        let start = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
+        let number = &number[start..];
+        numbers.resize(numbers.len() + 32usize.checked_sub(number.len())?, 0);
+        numbers.extend_from_slice(number);
+        rest = after;
+    }
+    Some(numbers)
+}
+
 /// Returns the error of a verifier with public keys that has no key to sign with.
 pub(crate) fn no_private_key() -> Rejection {
     Rejection::unavailable(

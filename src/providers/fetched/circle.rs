@@ -7,12 +7,12 @@ use crate::{
     error::ConfigError,
     fetched_keys::{
         fetcher::KeyFetcher,
-        key_set::NamedKey,
+        key_set::{NamedKey, keys_of, plain},
         request::KeyUrl,
         source::{FetchedKeys, KeyName, KeyRules},
     },
     parse::json::{Value, field},
-    providers::{fetched::keyless::keyless, own::pinned_keys::Circle},
+    providers::{fetched::keyless::keyless, own::pinned_keys::Circle, support::is_uuid},
 };
 
 /// Product of Circle, which determines the URL of its public keys.
@@ -56,20 +56,11 @@ impl Circle {
                         "https://api.circle.com/v2/stablefx/notifications/publicKey/"
                     }
                 }),
-                read,
-                make: Arc::new(|keys: Vec<PublicKey>| Self::new(keys)),
+                read: plain(read),
+                make: Arc::new(|keys| Self::new(keys_of(keys))),
             },
         )
     }
-}
-
-/// Returns `true` if this is a UUID in lower case, as Circle writes it.
-fn is_uuid(id: &str) -> bool {
-    let is_in_place = |(place, byte): (usize, u8)| match place {
-        8 | 13 | 18 | 23 => byte == b'-',
-        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-    };
-    id.len() == 36 && id.bytes().enumerate().all(is_in_place)
 }
 
 /// Reads a key: `{"data": {"id": "…", "algorithm": "ECDSA_SHA_256", "publicKey": "<base64>"}}`.
@@ -83,5 +74,5 @@ fn read(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {
     let id = Some(text("id").ok_or("it has no `id`")?.into_owned());
     let key = text("publicKey").ok_or("it has no `publicKey`")?;
     let key = PublicKey::from_spki_base64(&key).map_err(|_| "its key is malformed")?;
-    Ok(vec![NamedKey { id, key }])
+    Ok(vec![NamedKey::new(id, key)])
 }

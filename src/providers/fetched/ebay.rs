@@ -7,7 +7,7 @@ use crate::{
     error::ConfigError,
     fetched_keys::{
         fetcher::KeyFetcher,
-        key_set::NamedKey,
+        key_set::{NamedKey, keys_of, plain},
         request::KeyUrl,
         source::{FetchedKeys, KeyName, KeyRules},
     },
@@ -50,8 +50,8 @@ impl EBay {
                 name: KeyName::Inside(ebay::SIGNATURE, ebay::key_id),
                 in_body: None,
                 url: KeyUrl::Each("https://api.ebay.com/commerce/notification/v1/public_key/"),
-                read,
-                make: Arc::new(|keys: Vec<PublicKey>| Self::new(keys)),
+                read: plain(read),
+                make: Arc::new(|keys| Self::new(keys_of(keys))),
             },
         )
     }
@@ -71,5 +71,5 @@ fn read(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {
         return Err("its algorithm is not ECDSA with SHA-1");
     }
     let key = PublicKey::from_pem(&key).map_err(|_| "its key is malformed")?;
-    Ok(vec![NamedKey { id: None, key }])
+    Ok(vec![NamedKey::new(None, key)])
 }

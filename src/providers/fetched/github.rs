@@ -16,6 +16,6 @@ pub(crate) fn read(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {
     list(document, "public_keys", "it has no `public_keys`", |item| {
         let text = |name| field(item.as_bytes(), name).ok()??.into_text();
         let key = PublicKey::from_pem(&text("key")?).ok()?;
-        Some(NamedKey { id: Some(text("key_identifier")?.into_owned()), key })
+        Some(NamedKey::new(Some(text("key_identifier")?.into_owned()), key))
     })
 }

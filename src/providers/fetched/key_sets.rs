@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use crate::{
-    crypto::public_key::PublicKey,
     error::ConfigError,
     fetched_keys::{
         fetcher::KeyFetcher,
         jwks,
-        request::KeyUrl,
+        key_set::{keys_of, plain},
+        request::{KeyUrl, checked_url},
         source::{FetchedKeys, KeyName, KeyRules},
     },
     providers::{
         fetched::{github, keyless::keyless},
         own::{
             pinned_key_sets::{FalAi, Gemini, ShipStation, Turnkey},
-            pinned_keys::{GitHubCopilot, GitHubSecretScanning},
+            pinned_keys::{GitHubCopilot, GitHubSecretScanning, Postal},
         },
     },
 };
@@ -46,14 +46,41 @@ macro_rules! key_sets {
                         keyless: Self(keyless(Self::SCHEME)?),
                         name: $name,
                         in_body: None,
-                        url: KeyUrl::All($url),
-                        read: $read,
-                        make: Arc::new(|keys: Vec<PublicKey>| Self::new(keys)),
+                        url: KeyUrl::All($url.into()),
+                        read: plain($read),
+                        make: Arc::new(|keys| Self::new(keys_of(keys))),
                     },
                 )
             }
         }
     )*};
+}
+
+impl Postal {
+    /// Creates a source of verifiers that fetches the keys of your Postal server from this URL, such as
+    /// `https://postal.example.com/.well-known/jwks.json`. `X-Postal-Signature-KID` names the key.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the URL has no HTTPS, no host or user information, or if the limits of the
+    /// fetcher contradict each other. HTTP is allowed to an address of this machine.
+    #[cfg_attr(docsrs, doc(cfg(feature = "fetched-keys")))]
+    pub fn with_fetched_keys(
+        jwks_url: &str,
+        fetcher: &KeyFetcher,
+    ) -> Result<FetchedKeys<Self>, ConfigError> {
+        FetchedKeys::new(
+            fetcher,
+            KeyRules {
+                keyless: Self(keyless(Self::SCHEME)?),
+                name: KeyName::Header("x-postal-signature-kid", jwks::is_key_id),
+                in_body: None,
+                url: KeyUrl::All(checked_url(jwks_url)?),
+                read: plain(jwks::read),
+                make: Arc::new(|keys| Self::new(keys_of(keys))),
+            },
+        )
+    }
 }
 
 key_sets! {

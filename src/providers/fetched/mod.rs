@@ -1,5 +1,7 @@
 //! Providers whose public keys are fetched.
 
+#[cfg(feature = "certificates")]
+mod chains;
 pub(crate) mod circle;
 pub(crate) mod ebay;
 pub(crate) mod github;
@@ -7,3 +9,6 @@ pub(crate) mod key_sets;
 pub(crate) mod keyless;
 #[cfg(feature = "certificates")]
 pub(crate) mod sns;
+pub(crate) mod tokens;
+#[cfg(feature = "certificates")]
+mod wechat_pay;

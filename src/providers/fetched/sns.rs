@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::{
-    crypto::{public_key::PublicKey, x509},
+    crypto::x509,
     error::ConfigError,
     fetched_keys::{
         fetcher::KeyFetcher,
-        key_set::NamedKey,
+        key_set::{NamedKey, keys_of, plain},
         request::KeyUrl,
         source::{FetchedKeys, KeyName, KeyRules},
     },
@@ -36,8 +36,8 @@ impl AmazonSns {
                 name: KeyName::Unnamed,
                 in_body: Some(Self::certificate_url),
                 url: KeyUrl::Named,
-                read,
-                make: Arc::new(move |keys: Vec<PublicKey>| base.clone().with_keys(keys)),
+                read: plain(read),
+                make: Arc::new(move |keys| base.clone().with_keys(keys_of(keys))),
             },
         )
     }
@@ -46,5 +46,5 @@ impl AmazonSns {
 /// Reads the key of a certificate.
 fn read(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {
     let key = x509::key_of_pem(document).ok_or("it is not a certificate with an RSA key")?;
-    Ok(vec![NamedKey { id: None, key }])
+    Ok(vec![NamedKey::new(None, key)])
 }

@@ -46,7 +46,7 @@ use crate::{
 ///
 /// # Not covered
 ///
-/// Entra ID tokens in `Authorization`: this type does not verify them.
+/// Entra ID tokens in `Authorization`: use `AzureEventGridEntra` (feature `fetched-keys`).
 ///
 /// # Evidence
 ///

@@ -31,21 +31,31 @@ pub use crate::providers::own::encrypted_callback::CallbackState;
 #[cfg(feature = "jwt")]
 pub use crate::providers::own::jwt::verifier::JwtState;
 
+#[cfg(feature = "fetched-keys")]
+pub use crate::providers::own::jwt::google_chat::GoogleChatAudience;
 #[cfg(feature = "asymmetric")]
 pub use crate::providers::own::sns_message::SnsSubscription;
 
 types! {
     keyring::Ably,
     adyen::Adyen,
+    #[cfg(feature = "certificates")]
+    alexa::Alexa,
     #[cfg(feature = "asymmetric")]
     sns::AmazonSns also ["AWS SNS", "SNS"] search ["ses", "cloudwatch"],
     #[cfg(feature = "jwt")]
     jwt/atlassian_connect::AtlassianConnect,
+    #[cfg(feature = "fetched-keys")]
+    jwt/atlassian_connect_lifecycle::AtlassianConnectLifecycle,
     azure_event_grid::AzureEventGrid search ["azure", "eventgrid"],
+    #[cfg(feature = "fetched-keys")]
+    jwt/azure_event_grid_entra::AzureEventGridEntra,
     basic_auth::BasicAuth search ["basic"],
     braintree::Braintree,
     #[cfg(feature = "asymmetric")]
     pinned_keys_timed::Bridge search ["bridge.xyz"],
+    #[cfg(feature = "fetched-keys")]
+    jwt/bot_framework::BotFramework also ["Azure Bot Service"] search ["teams"],
     basic_auth::Brevo,
     basic_auth::Chargebee,
     #[cfg(feature = "asymmetric")]
@@ -61,6 +71,8 @@ types! {
     pinned_key_sets::FalAi,
     body_token::Figma,
     flutterwave::Flutterwave,
+    #[cfg(feature = "fetched-keys")]
+    jwt/forge_remote::ForgeRemote also ["Atlassian Forge"],
     #[cfg(feature = "asymmetric")]
     pinned_keys::Freshchat,
     #[cfg(feature = "jwt")]
@@ -72,6 +84,10 @@ types! {
     #[cfg(feature = "asymmetric")]
     pinned_keys::GitHubSecretScanning,
     gitlab::GitLab with GitLabState,
+    #[cfg(feature = "fetched-keys")]
+    jwt/google_chat::GoogleChat,
+    #[cfg(feature = "fetched-keys")]
+    jwt/google_pub_sub::GooglePubSub also ["Gmail", "Google Play", "Cloud Tasks", "Cloud Scheduler"] search ["pubsub"],
     #[cfg(feature = "asymmetric")]
     pinned_keys::HighLevel also ["GoHighLevel", "LeadConnector"],
     hubspot::HubSpot with HubSpotState,
@@ -103,7 +119,11 @@ types! {
     #[cfg(feature = "jwt")]
     jwt/netlify::Netlify,
     nmi_gateway::NmiGateway search ["network merchants"],
+    #[cfg(feature = "certificates")]
+    paypal::PayPal with PayPalState,
     persona::Persona with PersonaState,
+    #[cfg(feature = "fetched-keys")]
+    jwt/plaid::Plaid,
     plivo::Plivo,
     #[cfg(feature = "asymmetric")]
     pinned_keys::Postal,

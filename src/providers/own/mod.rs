@@ -1,6 +1,8 @@
 //! Providers with code of their own, one file each.
 
 pub(crate) mod adyen;
+#[cfg(feature = "certificates")]
+pub(crate) mod alexa;
 pub(crate) mod azure_event_grid;
 pub(crate) mod basic_auth;
 pub(crate) mod body_fields;
@@ -36,13 +38,15 @@ pub(crate) mod midtrans;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart;
 pub(crate) mod nmi_gateway;
+#[cfg(feature = "certificates")]
+pub(crate) mod paypal;
 pub(crate) mod persona;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod pinned_key_sets;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod pinned_keys;
 #[cfg(feature = "asymmetric")]
-mod pinned_keys_timed;
+pub(crate) mod pinned_keys_timed;
 pub(crate) mod plivo;
 #[cfg(feature = "asymmetric")]
 pub(crate) mod sendgrid;

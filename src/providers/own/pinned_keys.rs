@@ -278,7 +278,8 @@ pinned_keys! {
     /// | challenge | none |
     ///
     /// - Postal also sends the older `X-Postal-Signature`, with SHA-1. This type ignores it.
-    /// - `X-Postal-Signature-KID` names the key. This type tries all of its keys instead.
+    /// - `X-Postal-Signature-KID` names the key. `Postal::with_fetched_keys` (feature `fetched-keys`)
+    ///   fetches it. `Postal::new` tries the keys that you pin.
     ///
     /// # Secret
     ///

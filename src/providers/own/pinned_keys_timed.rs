@@ -149,8 +149,8 @@ pinned_keys! {
     /// | challenge | none |
     ///
     /// - `Wechatpay-Serial` names the key: the ID of WeChat Pay's public key, or the serial number of
-    ///   a platform certificate. This type tries all of its keys instead. **You pin them**: this type
-    ///   fetches nothing. While certificates change, pass the keys of both.
+    ///   a platform certificate. `WeChatPay::with_fetched_keys` (feature `certificates`) fetches the
+    ///   platform certificates. `WeChatPay::new` tries the keys that you pin.
     /// - Extract the key of a platform certificate with `openssl x509 -pubkey -noout`.
     /// - **The field `resource` of the body is encrypted.** The handler decrypts it, with AES-256-GCM
     ///   and your API v3 key. This type checks only the signature.

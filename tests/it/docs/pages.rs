@@ -111,6 +111,19 @@ fn expiring() -> &'static BTreeSet<&'static str> {
     &EXPIRING
 }
 
+/// Types without a name for `by_name` that sign a time.
+const SIGN_TIMES: [&str; 4] = ["Alexa", "AmazonSns", "PayPal", "Plaid"];
+
+/// Types without a name for `by_name` whose tokens expire.
+const EXPIRE: [&str; 6] = [
+    "AtlassianConnectLifecycle",
+    "AzureEventGridEntra",
+    "BotFramework",
+    "ForgeRemote",
+    "GoogleChat",
+    "GooglePubSub",
+];
+
 /// How a replay guard knows the provider's deliveries.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Guard {
@@ -294,7 +307,8 @@ impl Page {
         let expires = || self.entries.iter().any(|entry| expiring().contains(entry.name()));
         match self.tolerance() {
             Some(tolerance) => span(tolerance.past()),
-            None if self.type_name == "AmazonSns" => span(self.policy.tolerance().past()),
+            None if SIGN_TIMES.contains(&self.type_name) => span(self.policy.tolerance().past()),
+            None if EXPIRE.contains(&self.type_name) => "until the token expires".to_owned(),
             None if expires() => "until the token expires".to_owned(),
             None => "none".to_owned(),
         }

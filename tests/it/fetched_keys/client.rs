@@ -45,7 +45,7 @@ fn fetcher(address: SocketAddr) -> KeyFetcher {
     .clock(SetClock::new().now())
 }
 
-async fn serve(router: Router) -> SocketAddr {
+pub(super) async fn serve(router: Router) -> SocketAddr {
     let (listener, address) = listen().await;
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     address

@@ -3,6 +3,7 @@
 use std::{
     future::pending,
     sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -17,17 +18,26 @@ use tower_webhook::{
 
 use crate::support::{BoxError, SetClock, unexplained};
 
+#[cfg(all(feature = "certificates", feature = "sign"))]
+mod alexa;
 mod cache;
+#[cfg(all(feature = "certificates", feature = "sign"))]
+mod certificates;
 #[cfg(feature = "http-client")]
 mod client;
 mod flood;
 mod key_sets;
+#[cfg(feature = "http-client")]
+mod plaid;
 mod queue;
 mod runtimes;
 #[cfg(all(feature = "certificates", feature = "sign"))]
 mod sns;
 mod sources;
 mod tasks;
+mod tokens;
+#[cfg(all(feature = "certificates", feature = "sign"))]
+mod wechat_pay;
 
 /// Responses of a source.
 #[derive(Clone, Debug)]
@@ -179,6 +189,11 @@ fn circle_key(id: &str) -> String {
     let key = circle().key;
     let data = json!({"id": id, "algorithm": "ECDSA_SHA_256", "publicKey": key});
     json!({"data": data}).to_string()
+}
+
+/// The time so many seconds after the start of 1970.
+fn seconds(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
 /// A UUID of this number.

@@ -54,8 +54,9 @@ const RULES: Rules = Rules {
 /// - The token proves that the installation sent a request to this path, not that it sent this body.
 ///   Anyone who captures a token can send another body with it until it expires. Treat an event as a
 ///   hint: fetch the issue or the page that it names.
-/// - Calls of the lifecycle, such as `installed`, are signed with Atlassian's public keys. They are
-///   rejected here, and so are context tokens, which name no path.
+/// - Calls of the lifecycle, such as `installed`, are signed with Atlassian's own keys: use
+///   `AtlassianConnectLifecycle` (feature `fetched-keys`). They are rejected here, and so are context
+///   tokens, which name no path.
 /// - Atlassian sorts the values of a parameter that occurs several times, so their order is not
 ///   signed.
 /// - A token in the query (`?jwt=…`), as in the URL of an iframe, is not accepted.
@@ -120,11 +121,7 @@ impl AtlassianConnect {
     /// without it is then rejected.
     #[must_use]
     pub fn base_path(self, path: &str) -> Self {
-        let base_path = match path.trim_matches('/') {
-            "" => String::new(),
-            path => format!("/{path}"),
-        };
-        Self(self.0.with_signed_request(SignedRequest { text: canonical_request, base_path }))
+        Self(self.0.with_signed_request(signed_request(path)))
     }
 
     /// Sets how long after `exp` a token is accepted, instead of 10 seconds.
@@ -141,6 +138,15 @@ impl AtlassianConnect {
         let claims = Jwt::read(RULES.token(head).ok()?)?.claims()?;
         Some(Claims(claims.get().as_bytes()).required("iss").ok()?.into_owned())
     }
+}
+
+/// Returns the signed text of requests to an app with this path in its `baseUrl`.
+pub(crate) fn signed_request(path: &str) -> SignedRequest {
+    let base_path = match path.trim_matches('/') {
+        "" => String::new(),
+        path => format!("/{path}"),
+    };
+    SignedRequest { text: canonical_request, base_path }
 }
 
 /// Returns method, path and parameters of the query as Atlassian signs them: the parameters sorted,

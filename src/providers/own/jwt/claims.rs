@@ -37,6 +37,18 @@ impl<'a> Claims<'a> {
         self.text(name)?.filter(|text| !text.is_empty()).ok_or_else(|| missing(name))
     }
 
+    /// Returns `true` if a claim that must be there has this value. `aud` may be a list with it (RFC
+    /// 7519, section 4.1.3).
+    pub(crate) fn has(self, name: &'static str, wanted: &str) -> Result<bool, Rejection> {
+        let Some(Value::Array(list)) = self.value(name)?.filter(|_| name == "aud") else {
+            return Ok(self.required(name)? == wanted);
+        };
+        let mut is_there = false;
+        let visit = &mut |item| is_there |= matches!(item, Value::Text(text) if text == wanted);
+        json::items(list.as_bytes(), visit).map_err(|_| malformed(name))?;
+        Ok(is_there)
+    }
+
     /// Returns the time of a claim, in whole seconds, or `None` if there is none.
     fn time(self, name: &'static str) -> Result<Option<Timestamp>, Rejection> {
         let Some(value) = self.value(name)? else { return Ok(None) };

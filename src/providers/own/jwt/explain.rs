@@ -9,8 +9,9 @@ use crate::{
         other_credentials,
         own::{
             jwt::{
+                key::{Key, Material},
                 rules::{HMACS, Rules},
-                verifier::{JwtVerifier, Key},
+                verifier::JwtVerifier,
             },
             variants::probe_secrets,
         },
@@ -59,7 +60,9 @@ impl JwtVerifier {
         }
         let credentials = other_credentials::of(self.0.rules.defaults.provider());
         for key in &self.0.keys {
-            probe_secrets(probe, std::slice::from_ref(&key.secret), credentials, |secret| {
+            #[cfg_attr(not(feature = "fetched-keys"), expect(irrefutable_let_patterns))]
+            let Material::Secret { secret, .. } = &key.material else { continue };
+            probe_secrets(probe, std::slice::from_ref(secret), credentials, |secret| {
                 let other = Key::new(self.0.rules.algorithms, &key.id, &secret);
                 self.clone().change(|inner| inner.keys = vec![other])
             });
@@ -69,9 +72,11 @@ impl JwtVerifier {
 
 /// Returns the name of an algorithm that the provider never uses, if the token names one.
 fn other_algorithm(rules: &Rules, head: &Parts) -> Option<&'static str> {
-    let named = Jwt::read(rules.token(head).ok()?)?.hmac();
-    let Some(named) = named else { return Some("a public key") };
+    let named = Jwt::read(rules.token(head).ok()?)?.algorithm();
+    if named.is_some_and(|named| rules.algorithms.contains(&named)) {
+        return None;
+    }
     let names = ["HS256", "HS384", "HS512"];
-    let at = HMACS.iter().position(|known| *known == named)?;
-    (!rules.algorithms.contains(&named)).then(|| names[at])
+    let at = HMACS.iter().position(|known| Some(*known) == named);
+    Some(at.map_or("a public key", |at| names[at]))
 }

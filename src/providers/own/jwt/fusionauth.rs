@@ -1,5 +1,7 @@
 //! FusionAuth webhooks.
 
+#[cfg(feature = "fetched-keys")]
+use crate::crypto::{mac::Algorithm, public_key::PublicKey};
 use crate::{
     crypto::secrets::IntoSecrets,
     error::ConfigError,
@@ -15,11 +17,22 @@ use crate::{
     },
 };
 
-const HEADER: &str = "x-fusionauth-signature-jwt";
+pub(crate) const HEADER: &str = "x-fusionauth-signature-jwt";
 
 const RULES: Rules = Rules {
     body: Some(BodyClaim::new("request_body_sha256", Encoding::Base64)),
     ..Rules::new(FusionAuth::DEFAULTS, HEADER, HMACS)
+};
+
+/// Rules of tokens that are signed with a public key's pair.
+#[cfg(feature = "fetched-keys")]
+const PUBLIC: Rules = Rules {
+    body: Some(BodyClaim::new("request_body_sha256", Encoding::Base64)),
+    ..Rules::new(
+        FusionAuth::DEFAULTS,
+        HEADER,
+        &[Algorithm::EcdsaP256Sha256, Algorithm::Ed25519, Algorithm::RsaPkcs1Sha256],
+    )
 };
 
 /// FusionAuth webhooks: a JSON Web Token with the hash of the body.
@@ -41,7 +54,8 @@ const RULES: Rules = Rules {
 /// | delivery ID | none known |
 /// | challenge | none |
 ///
-/// FusionAuth also signs with EC, RSA and Ed25519 keys. These tokens are rejected.
+/// FusionAuth also signs with EC, RSA and Ed25519 keys. These tokens are rejected by a verifier with
+/// secrets: use `FusionAuth::with_fetched_keys` (feature `fetched-keys`).
 ///
 /// # Secret
 ///
@@ -75,6 +89,18 @@ impl FusionAuth {
     /// there are none or more than 16.
     pub fn new(secrets: impl IntoSecrets) -> Result<Self, ConfigError> {
         JwtVerifier::new(&RULES, secrets).map(Self)
+    }
+}
+
+#[cfg(feature = "fetched-keys")]
+impl FusionAuth {
+    /// Creates a verifier without a key, which accepts no request.
+    pub(crate) fn keyless() -> Self {
+        Self(JwtVerifier::empty(&PUBLIC))
+    }
+
+    pub(crate) fn of_public_keys(keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
+        Self::keyless().0.with_public_keys(keys).map(Self)
     }
 }
 

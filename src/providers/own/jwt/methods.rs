@@ -20,3 +20,14 @@ macro_rules! verifies_tokens {
     };
 }
 pub(crate) use verifies_tokens;
+
+/// Returns a setting that a token must name, if it is not empty.
+#[cfg(feature = "fetched-keys")]
+pub(crate) fn setting(text: &str) -> Result<&str, crate::error::ConfigError> {
+    if text.is_empty() {
+        return Err(crate::error::ConfigError::IdInvalid {
+            why: "the audience is empty; pass the one that the provider's tokens name",
+        });
+    }
+    Ok(text)
+}

@@ -1,15 +1,31 @@
-//! Providers that sign with a JSON Web Token under a secret.
+//! Providers that sign with a JSON Web Token.
 
 pub(crate) mod atlassian_connect;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod atlassian_connect_lifecycle;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod azure_event_grid_entra;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod bot_framework;
 pub(crate) mod claims;
 #[cfg(feature = "explain")]
 pub(crate) mod explain;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod forge_remote;
 pub(crate) mod fusionauth;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod google_chat;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod google_pub_sub;
+mod hashes;
+mod key;
 pub(crate) mod livekit;
 pub(crate) mod messagebird;
 pub(crate) mod methods;
 pub(crate) mod monday;
 pub(crate) mod netlify;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod plaid;
 pub(crate) mod rules;
 #[cfg(feature = "sign")]
 pub(crate) mod sign;

@@ -21,6 +21,10 @@ pub(crate) const HS256: &[Algorithm] = &[Algorithm::HmacSha256];
 pub(crate) const HMACS: &[Algorithm] =
     &[Algorithm::HmacSha256, Algorithm::HmacSha384, Algorithm::HmacSha512];
 
+/// The algorithm of Google, Microsoft and Atlassian.
+#[cfg(feature = "fetched-keys")]
+pub(crate) const RS256: &[Algorithm] = &[Algorithm::RsaPkcs1Sha256];
+
 /// Leeway for the clocks of providers that name none.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(10);
 
@@ -36,6 +40,10 @@ pub(crate) struct Rules {
     pub(crate) url: Option<UrlClaim>,
     /// The times without which a token is rejected. `exp` and `nbf` are checked in any case.
     pub(crate) times: &'static [&'static str],
+    /// Claims that must be `true`.
+    pub(crate) is_true: &'static [&'static str],
+    /// Claims that must equal a text of the body, with its path.
+    pub(crate) body_fields: &'static [(&'static str, &'static str)],
     /// Set if each token must have an ID of its own.
     pub(crate) has_id: bool,
     /// The ID of the event in the body, which is unique to each event.
@@ -47,6 +55,8 @@ pub(crate) struct Rules {
 pub(crate) enum Issuer {
     Any,
     Is(&'static str),
+    #[cfg(feature = "fetched-keys")]
+    OneOf(&'static [&'static str]),
     /// The ID of the key that signed the token.
     KeyId,
 }
@@ -106,6 +116,8 @@ impl Rules {
             body: None,
             url: None,
             times: &[],
+            is_true: &[],
+            body_fields: &[],
             has_id: false,
             event_id: None,
         }

@@ -8,12 +8,14 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     crypto::jwt::signed,
-    outcome::rejection::Rejection,
-    parse::encoding::Encoding,
+    outcome::{field::Field, rejection::Rejection},
+    parse::{encoding::Encoding, json::json_path},
     providers::own::{
         jwt::{
+            hashes::query_as_json,
+            key::Material,
             rules::{Issuer, UrlClaim},
-            verifier::{JwtVerifier, query_as_json},
+            verifier::JwtVerifier,
         },
         shared_token::put,
     },
@@ -21,6 +23,11 @@ use crate::{
         json::quoted,
         sign::{Sign, Signing},
     },
+};
+#[cfg(feature = "fetched-keys")]
+use crate::{
+    crypto::{jwt::message, mac::Algorithm},
+    sign::sign::no_private_key,
 };
 
 /// Time in seconds for which a signed token is valid, if it expires.
@@ -34,8 +41,14 @@ impl Sign for JwtVerifier {
         with: &Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
         let claims = self.claims(head, body, with.time())?;
-        let mac = self.0.keys.first().and_then(|key| key.macs.first());
-        let token = signed(mac.ok_or(Rejection::mismatch())?, &claims);
+        let token = match self.0.keys.first().map(|key| &key.material) {
+            Some(Material::Secret { macs, .. }) => {
+                signed(macs.first().ok_or(Rejection::mismatch())?, &claims)
+            }
+            #[cfg(feature = "fetched-keys")]
+            Some(Material::Public(key)) => public_token(key.algorithm(), &claims, with)?,
+            None => return Err(Rejection::mismatch()),
+        };
         let rules = self.0.rules;
         let value = match rules.auth_scheme {
             "" => token,
@@ -53,6 +66,10 @@ impl JwtVerifier {
         match rules.issuer {
             Issuer::Any => {}
             Issuer::Is(name) => claims.push(("iss", quoted(name))),
+            #[cfg(feature = "fetched-keys")]
+            Issuer::OneOf(names) => {
+                claims.push(("iss", quoted(names.first().copied().unwrap_or_default())));
+            }
             Issuer::KeyId => {
                 let id = self.0.keys.first().map_or("", |key| &key.id);
                 claims.push(("iss", quoted(id)));
@@ -89,6 +106,13 @@ impl JwtVerifier {
             };
             claims.push((claim.name, quoted(&claim.encoding.encode(&hash))));
         }
+        claims.extend(rules.is_true.iter().map(|name| (*name, "true".to_owned())));
+        for (name, path) in rules.body_fields {
+            let value = json_path(body, path).ok_or(Rejection::missing_in(Field::json(path)))?;
+            claims.push((name, quoted(&value)));
+        }
+        let one_of = self.0.one_of.first().into_iter().flatten();
+        claims.extend(one_of.map(|(name, value)| (*name, quoted(value))));
         claims.extend(self.0.claims.iter().map(|(name, value)| (*name, quoted(value))));
         if rules.has_id {
             let unique = Sha256::digest([body, format!("{time:?}").as_bytes()].concat());
@@ -98,4 +122,22 @@ impl JwtVerifier {
             claims.iter().map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
         Ok(format!("{{{}}}", members.join(",")))
     }
+}
+
+/// Returns a token that is signed with the private key. The ID of the key is a made-up one.
+#[cfg(feature = "fetched-keys")]
+fn public_token(
+    algorithm: Algorithm,
+    claims: &str,
+    with: &Signing<'_>,
+) -> Result<String, Rejection> {
+    let name = match algorithm {
+        Algorithm::EcdsaP256Sha256 => "ES256",
+        Algorithm::Ed25519 => "EdDSA",
+        _ => "RS256",
+    };
+    let kid = "00000000-0000-4000-8000-000000000000";
+    let message = message(&format!(r#"{{"alg":"{name}","kid":"{kid}","typ":"JWT"}}"#), claims);
+    let signature = with.jws_signature(algorithm, message.as_bytes()).ok_or_else(no_private_key)?;
+    Ok(format!("{message}.{}", Encoding::Base64Url.encode(&signature)))
 }

@@ -6,27 +6,29 @@ use bytes::Bytes;
 use http::request::Parts;
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "fetched-keys")]
+use crate::{crypto::public_key::PublicKey, error::MAX_SECRETS};
 use crate::{
     crypto::{
         jwt::Jwt,
-        mac::{Algorithm, KeyMatch, Mac, Tag},
-        secret::Secret,
+        mac::{KeyMatch, Tag},
         secrets::IntoSecrets,
     },
     error::ConfigError,
     outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{
-        encoding::{Encoding, MAX_TAG},
-        form::Form,
-        json,
+        encoding::MAX_SIGNATURE,
+        json::{self, Value},
         tolerance::Tolerance,
     },
     providers::{
         other_credentials,
         own::{
             jwt::{
-                claims::{Claims, malformed},
-                rules::{BodyClaim, Issuer, LEEWAY, Rules, UrlClaim},
+                claims::{Claims, malformed, missing},
+                hashes::{check_url, claimed_hash, query_as_json},
+                key::{Key, Material},
+                rules::{Issuer, LEEWAY, Rules},
             },
             keyring,
         },
@@ -53,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) age: Option<Tolerance>,
     /// Claims that must have these values.
     pub(crate) claims: Vec<(&'static str, String)>,
+    /// Claims of which one list must have its values. Empty if there is no such list.
+    pub(crate) one_of: Vec<Vec<(&'static str, String)>>,
 }
 
 /// Returns the signed text of a request whose app has this base path.
@@ -63,28 +67,6 @@ pub(crate) type CanonicalRequest = fn(&Parts, &str) -> Result<String, Rejection>
 pub(crate) struct SignedRequest {
     pub(crate) text: CanonicalRequest,
     pub(crate) base_path: String,
-}
-
-/// A secret, with the MACs of the provider's algorithms.
-#[derive(Clone)]
-pub(crate) struct Key {
-    /// The expected issuer. Empty if the provider has one issuer for all keys.
-    pub(crate) id: String,
-    pub(crate) macs: Vec<Mac>,
-    #[cfg(feature = "explain")]
-    pub(crate) secret: Secret,
-}
-
-impl Key {
-    pub(crate) fn new(algorithms: &[Algorithm], id: &str, secret: &Secret) -> Self {
-        let mac = |algorithm: &Algorithm| Mac::new(*algorithm, secret.expose());
-        Self {
-            id: id.to_owned(),
-            macs: algorithms.iter().filter_map(mac).collect(),
-            #[cfg(feature = "explain")]
-            secret: secret.clone(),
-        }
-    }
 }
 
 impl JwtVerifier {
@@ -104,7 +86,8 @@ impl JwtVerifier {
         Self::empty(rules).with_key(id, secrets)
     }
 
-    fn empty(rules: &'static Rules) -> Self {
+    /// Creates a verifier without a key, which accepts no token.
+    pub(crate) fn empty(rules: &'static Rules) -> Self {
         Self(Arc::new(Inner {
             rules,
             keys: Vec::new(),
@@ -113,6 +96,7 @@ impl JwtVerifier {
             leeway: LEEWAY,
             age: None,
             claims: Vec::new(),
+            one_of: Vec::new(),
         }))
     }
 
@@ -128,6 +112,25 @@ impl JwtVerifier {
         let algorithms = self.0.rules.algorithms;
         let keys = secrets.iter().map(|secret| Key::new(algorithms, id, secret));
         Ok(self.change(|inner| inner.keys.extend(keys)))
+    }
+
+    /// Sets the public keys, of which there must be 1 to 16 of the provider's algorithms.
+    #[cfg(feature = "fetched-keys")]
+    pub(crate) fn with_public_keys(self, keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
+        let algorithms = self.0.rules.algorithms;
+        if !keys.iter().all(|key| algorithms.contains(&key.algorithm())) {
+            return Err(ConfigError::PublicKeyInvalid {
+                why: "its algorithm is not the provider's; check that it is this provider's key",
+            });
+        }
+        match keys.len() {
+            0 => Err(ConfigError::PublicKeyInvalid { why: "there is none; pass at least one" }),
+            1..=MAX_SECRETS => {
+                let key = |key| Key { id: String::new(), material: Material::Public(key) };
+                Ok(self.change(|inner| inner.keys = keys.into_iter().map(key).collect()))
+            }
+            _ => Err(ConfigError::TooManySecrets),
+        }
     }
 
     pub(crate) fn with_url(self, url: PublicUrl) -> Self {
@@ -152,6 +155,11 @@ impl JwtVerifier {
         self.change(|inner| inner.claims.push((name, value.to_owned())))
     }
 
+    #[cfg(feature = "fetched-keys")]
+    pub(crate) fn with_one_of(self, lists: Vec<Vec<(&'static str, String)>>) -> Self {
+        self.change(|inner| inner.one_of = lists)
+    }
+
     pub(crate) fn with_age(self, age: Tolerance) -> Self {
         self.change(|inner| inner.age = Some(age))
     }
@@ -171,18 +179,18 @@ impl JwtVerifier {
             return Err(malformed("crit"));
         }
         // The token only chooses among the provider's algorithms.
-        let at = rules.algorithms.iter().position(|known| jwt.hmac() == Some(*known));
+        let at = rules.algorithms.iter().position(|known| jwt.algorithm() == Some(*known));
         let at = at.ok_or_else(|| malformed("alg"))?;
-        let mut buffer = [0; MAX_TAG];
+        let mut buffer = [0; MAX_SIGNATURE + 2];
         let signature = jwt.decode_signature(rules.algorithms[at], &mut buffer);
         let signature = signature.ok_or(Rejection::malformed(rules.header))?;
         let mut matched = KeyMatch::new();
         for (index, key) in self.0.keys.iter().enumerate() {
-            if let Some(mac) = key.macs.get(at) {
-                matched.add(index, jwt.is_signed_by(mac, signature));
-            }
+            matched.add(index, key.has_signed(&jwt, at, signature));
         }
-        let first = matched.accepted()?;
+        // Without a key, the claims tell whether a key is worth fetching, and nothing is accepted.
+        let is_proven = !self.0.keys.is_empty();
+        let first = if is_proven { matched.accepted()? } else { 0 };
         let claims = jwt.claims().ok_or(Rejection::malformed(rules.header))?;
         let claims = Claims(claims.get().as_bytes());
         let wrong_issuer = || Rejection::mismatch().with_field(Field::jwt("iss"));
@@ -190,12 +198,15 @@ impl JwtVerifier {
             Issuer::Any => first,
             Issuer::Is(name) if claims.required("iss")? == name => first,
             Issuer::Is(_) => return Err(wrong_issuer()),
+            #[cfg(feature = "fetched-keys")]
+            Issuer::OneOf(names) if names.contains(&&*claims.required("iss")?) => first,
+            #[cfg(feature = "fetched-keys")]
+            Issuer::OneOf(_) => return Err(wrong_issuer()),
             // Several IDs may have one secret.
             Issuer::KeyId => {
                 let id = claims.required("iss")?;
-                let named = self.0.keys.iter().enumerate().filter(|(_, key)| key.id == id);
-                let mut macs = named.filter_map(|(index, key)| Some((index, key.macs.get(at)?)));
-                let found = macs.find(|(_, mac)| jwt.is_signed_by(mac, signature).into());
+                let mut named = self.0.keys.iter().enumerate().filter(|(_, key)| key.id == id);
+                let found = named.find(|(_, key)| key.has_signed(&jwt, at, signature).into());
                 found.ok_or_else(wrong_issuer)?.0
             }
         };
@@ -203,11 +214,7 @@ impl JwtVerifier {
         if let (Some(claim), Some(text)) = (rules.url, signed.as_deref().or(url)) {
             check_url(claim, claims, text)?;
         }
-        for (name, value) in &self.0.claims {
-            if claims.required(name)? != **value {
-                return Err(Rejection::mismatch().with_field(Field::jwt(name)));
-            }
-        }
+        let body_fields = self.check_settings(claims)?;
         if rules.has_id {
             claims.required("jti")?;
         }
@@ -226,74 +233,45 @@ impl JwtVerifier {
             Some(claim) => claimed_hash(claim, claims)?,
             None => None,
         };
-        Ok(JwtState { proof, hash: Sha256::new(), claimed })
+        Ok(JwtState { is_proven, proof, hash: Sha256::new(), claimed, body_fields })
     }
-}
 
-/// Checks that the token is for this URL. A token for another one could otherwise be sent here.
-fn check_url(claim: UrlClaim, claims: Claims<'_>, url: &str) -> Result<(), Rejection> {
-    let claimed = claims.required(claim.name())?;
-    let is_same = match claim {
-        UrlClaim::Equals(_) => claimed == url,
-        UrlClaim::Sha256(name) => {
-            let mut digest = [0; 32];
-            let read = Encoding::Hex.decode(claimed.as_bytes(), &mut digest);
-            read.ok_or_else(|| malformed(name))?;
-            bool::from(Tag::new(&Sha256::digest(url)).matches(&digest))
+    /// Checks the claims that the verifier's settings demand. Returns the expected texts of the body.
+    fn check_settings(&self, claims: Claims<'_>) -> Result<Vec<(&'static str, String)>, Rejection> {
+        let rules = self.0.rules;
+        let wrong = |name| Rejection::mismatch().with_field(Field::jwt(name));
+        for (name, value) in &self.0.claims {
+            if !claims.has(name, value)? {
+                return Err(wrong(name));
+            }
         }
-    };
-    match is_same {
-        true => Ok(()),
-        false => Err(Rejection::mismatch().with_field(Field::jwt(claim.name()))),
-    }
-}
-
-/// Returns the hash of the body that a token has, or `None` if it has none.
-fn claimed_hash(claim: BodyClaim, claims: Claims<'_>) -> Result<Option<[u8; 32]>, Rejection> {
-    let Some(text) = claims.text(claim.name)?.filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let text = match claim.encoding {
-        // Padding is optional there.
-        Encoding::Base64Url => text.strip_suffix('=').unwrap_or(&text),
-        _ => &text,
-    };
-    let mut hash = [0; 32];
-    let read = claim.encoding.decode(text.as_bytes(), &mut hash);
-    read.map(|()| Some(hash)).ok_or_else(|| malformed(claim.name))
-}
-
-/// Returns the parameters of the query as a JSON object without white space, in their order.
-///
-/// # Errors
-///
-/// Returns an error if a name occurs twice or if the query is not UTF-8: an object could not say so.
-pub(crate) fn query_as_json(head: &Parts) -> Result<Vec<u8>, Rejection> {
-    let malformed = || Rejection::malformed_in(Field::query(""));
-    let query = head.uri.query().unwrap_or_default();
-    let form = Form::parse(query.as_bytes()).ok_or_else(malformed)?;
-    let mut json = serde_json::Map::new();
-    let mut text = String::from("{");
-    for (name, value) in form.iter() {
-        let name = str::from_utf8(name).map_err(|_| malformed())?;
-        let value = str::from_utf8(value).map_err(|_| malformed())?;
-        if json.insert(name.to_owned(), serde_json::Value::Null).is_some() {
-            return Err(malformed());
+        let has = |(name, value): &(&'static str, String)| claims.has(name, value).unwrap_or(false);
+        let one_of = &self.0.one_of;
+        if !one_of.is_empty() && !one_of.iter().any(|list| list.iter().all(has)) {
+            return Err(wrong("iss"));
         }
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let comma = if text.len() > 1 { "," } else { "" };
-        text.extend([comma, &quoted(name), ":", &quoted(value)]);
+        for name in rules.is_true {
+            if claims.value(name)?.ok_or_else(|| missing(name))? != Value::True {
+                return Err(wrong(name));
+            }
+        }
+        let expected = |(name, path): &(&'static str, &'static str)| {
+            Ok((*path, claims.required(name)?.into_owned()))
+        };
+        rules.body_fields.iter().map(expected).collect()
     }
-    text.push('}');
-    Ok(text.into_bytes())
 }
 
 /// State of a verification: the proof of the token, and the hash of the body.
 #[doc(hidden)]
 pub struct JwtState {
+    /// `false` if there was no key to verify the token with.
+    is_proven: bool,
     proof: Verified,
     hash: Sha256,
     pub(crate) claimed: Option<[u8; 32]>,
+    /// Expected texts of the body, by their paths.
+    body_fields: Vec<(&'static str, String)>,
 }
 
 impl JwtState {
@@ -330,6 +308,14 @@ impl Verifier for JwtVerifier {
         request: &Context<'_>,
         body: &Bytes,
     ) -> Result<Outcome, Rejection> {
+        if !state.is_proven {
+            return Err(Rejection::mismatch().with_secrets_tried(0));
+        }
+        for (path, wanted) in &state.body_fields {
+            if json::json_path(body, path).as_deref() != Some(wanted) {
+                return Err(Rejection::mismatch().with_field(Field::json(path)));
+            }
+        }
         let Some(claim) = self.0.rules.body else { return Ok(state.take_proof().into()) };
         let computed = match claim.is_of_query(request.head()) {
             // The hash cannot be that of both.

@@ -24,8 +24,6 @@ pub(super) enum Plan {
     },
     /// A test of this name does just this.
     Test(&'static str),
-    /// There is no such part, nor a provider of one of these names that would bring it.
-    Absent(&'static str, &'static [&'static str]),
 }
 
 macro_rules! run {
@@ -99,6 +97,7 @@ pub(super) const NAMED: &[(&str, &str)] = &[
     ("CERT-8", "certificate_is_fetched_from_amazon_alone"),
     ("CERT-9", "certificate_is_fetched_from_amazon_alone"),
     ("CERT-11", "certificate_is_fetched_from_amazon_alone"),
+    ("CERT-12", "certificate_is_fetched_from_paypal_alone"),
     ("LOG-10", "every_rejection_kind_has_its_status_and_no_body"),
     ("TEN-12", "authentic_requests_are_accepted_during_rotation"),
     ("TEN-13", "deleted_tenant_is_unknown_after_ttl_or_forget"),
@@ -112,9 +111,6 @@ pub(super) const NO_PATH: &[(&str, StatusCode, &str)] = &[(
     "on a socket CONNECT names a host and no path, so a router finds no route to have a method",
 )];
 
-const NO_CERTIFICATES: Plan =
-    Plan::Absent("no certificate of this provider is ever fetched", &["paypal"]);
-
 pub(super) fn plan(entry: &Entry) -> Plan {
     let id = &*entry.id;
     if let Some((_, run, is_paused)) = OWN.iter().find(|(own, ..)| *own == id) {
@@ -126,7 +122,6 @@ pub(super) fn plan(entry: &Entry) -> Plan {
     let run = |run| Plan::Own { run, is_paused: false };
     match (&*entry.category, entry.level) {
         (_, Level::C) => Plan::Built,
-        ("cert-url-ssrf", _) => NO_CERTIFICATES,
         ("http1-framing", _) => run(run!(raw::framing)),
         ("log-injection", _) => run(run!(strangers::logs)),
         ("method", _) => run(run!(own::method)),
@@ -149,7 +144,6 @@ impl fmt::Debug for Plan {
             Self::Request => "sent",
             Self::Own { .. } => "run",
             Self::Test(name) => name,
-            Self::Absent(why, _) => why,
         })
     }
 }

@@ -26,9 +26,30 @@ pub(super) const BEST_KNOWN: [(&str, &str); 20] = [
 
 /// Types that the registry does not have, because their secret is part of a URL, or because they
 /// need more than a credential: the name, and what is signed.
-pub(super) const BY_URL: [(&str, &str, &str); 3] = [
+pub(super) const BY_URL: [(&str, &str, &str); 12] = [
+    ("Alexa", "alexa", "RSA of the body, which has a time"),
     ("AmazonSns", "amazon_sns", "RSA of the message's fields and the topic"),
+    (
+        "AtlassianConnectLifecycle",
+        "atlassian_connect_lifecycle",
+        "JWT with method, path, query, times and the client key; not the rest of the body",
+    ),
     ("AzureEventGrid", "azure_event_grid", "nothing: a token in a header or in the URL"),
+    (
+        "AzureEventGridEntra",
+        "azure_event_grid_entra",
+        "JWT with audience, application and times; not the body",
+    ),
+    (
+        "BotFramework",
+        "bot_framework",
+        "JWT with audience, service URL and times; not the rest of the body",
+    ),
+    ("ForgeRemote", "forge_remote", "JWT with audience and times; not the body"),
+    ("GoogleChat", "google_chat", "JWT with audience, account and times; not the body"),
+    ("GooglePubSub", "google_pub_sub", "JWT with audience, account and times; not the body"),
+    ("PayPal", "paypal", "RSA of ID, time, webhook ID and the body's CRC-32"),
+    ("Plaid", "plaid", "JWT with the hash of the body and a time"),
     ("Strava", "strava", "nothing: a token in the URL"),
 ];
 

@@ -1,0 +1,97 @@
+//! Providers whose requests name the URL of a chain of certificates.
+
+use std::sync::Arc;
+
+use crate::{
+    crypto::x509::{Untrusted, certified},
+    error::ConfigError,
+    fetched_keys::{
+        fetcher::KeyFetcher,
+        key_set::{NamedKey, NoKeys, ReadKeys, keys_of},
+        request::KeyUrl,
+        source::{FetchedKeys, KeyName, KeyRules},
+    },
+    providers::own::{
+        alexa::{self, Alexa},
+        paypal::{self, PayPal},
+    },
+};
+
+/// Certificates of the authorities that issue PayPal's. PayPal's URL may return a certificate
+/// without them, so its own libraries have them, too. They are trusted only if they lead to a root.
+///
+/// DigiCert publishes them at <https://www.digicert.com/kb/digicert-root-certificates.htm>.
+const DIGICERT: &str = include_str!("digicert.pem");
+
+impl PayPal {
+    /// Creates a source of verifiers for requests to the webhooks with these IDs, which fetches
+    /// PayPal's certificates.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no webhook ID or more than 16, if an ID has a character other than
+    /// a letter, a digit and `_`, or if the limits of the fetcher contradict each other.
+    pub fn with_fetched_keys<T: Into<String>>(
+        webhook_ids: impl IntoIterator<Item = T>,
+        fetcher: &KeyFetcher,
+    ) -> Result<FetchedKeys<Self>, ConfigError> {
+        let keyless = Self::of_webhooks(webhook_ids)?;
+        let base = keyless.clone();
+        FetchedKeys::new(
+            fetcher,
+            KeyRules {
+                keyless,
+                name: KeyName::Inside(paypal::URL, paypal::certificate_url),
+                in_body: None,
+                url: KeyUrl::Named,
+                read: chain_of(DIGICERT, |name| {
+                    name.starts_with("messageverificationcerts.") && name.ends_with(".paypal.com")
+                }),
+                make: Arc::new(move |keys| base.clone().with_keys(keys_of(keys))),
+            },
+        )
+    }
+}
+
+impl Alexa {
+    /// Creates a source of verifiers for requests to the skills with these IDs, which fetches
+    /// Amazon's certificates.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no skill ID, if one is empty, or if the limits of the fetcher
+    /// contradict each other.
+    pub fn with_fetched_keys<T: Into<String>>(
+        skill_ids: impl IntoIterator<Item = T>,
+        fetcher: &KeyFetcher,
+    ) -> Result<FetchedKeys<Self>, ConfigError> {
+        let keyless = Self::of_skills(skill_ids)?;
+        let base = keyless.clone();
+        FetchedKeys::new(
+            fetcher,
+            KeyRules {
+                keyless,
+                name: KeyName::Inside(alexa::URL, alexa::certificate_url),
+                in_body: None,
+                url: KeyUrl::Named,
+                read: chain_of("", |name| name == "echo-api.amazon.com"),
+                make: Arc::new(move |keys| base.clone().with_keys(keys_of(keys))),
+            },
+        )
+    }
+}
+
+/// Returns the reader of a chain whose first certificate is for a host with an allowed name.
+fn chain_of(intermediates: &'static str, is_name: fn(&str) -> bool) -> ReadKeys {
+    Arc::new(move |document, settings| {
+        let now = settings.clock.millis().map_err(|_| "the time is unknown")?;
+        let roots = settings.roots.as_ref();
+        match certified(document, intermediates, roots, is_name, now) {
+            Ok(leaf) => {
+                Ok(vec![NamedKey { until: Some(leaf.until), ..NamedKey::new(None, leaf.key) }])
+            }
+            Err(Untrusted::Expired) => Err(NoKeys::Expired),
+            Err(Untrusted::Because(why)) => Err(why.into()),
+        }
+    })
+}
