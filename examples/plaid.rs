@@ -89,7 +89,7 @@ async fn main() -> Result<(), BoxError> {
     let plaid = serve(Router::new().route("/webhook_verification_key/get", api)).await?;
 
     // Outside of this example: `KeyFetcher::from(client)`.
-    let client = KeyClient::new()?.plaid("made-up-client-id", &Secret::new("made-up-secret")?);
+    let client = KeyClient::new()?.plaid("made-up-client-id", &Secret::new("made-up-secret")?)?;
     let fetcher = KeyFetcher::new(move |request: KeyRequest| {
         let client = client.clone();
         async move {

@@ -32,7 +32,7 @@ pub(crate) fn key_of_pem(document: &[u8]) -> Option<PublicKey> {
     PublicKey::spki(&certificate.subject_public_key_info()).ok()
 }
 
-/// Certificates that others must lead to.
+/// Certificates that others must lead to. Their own dates do not count.
 #[derive(Clone)]
 pub(crate) struct Roots(Arc<[TrustAnchor<'static>]>);
 
@@ -63,8 +63,9 @@ pub(crate) enum Untrusted {
     Because(&'static str),
 }
 
-/// Returns the key of the first certificate of a chain in PEM, if the chain leads to a root, all of
-/// its certificates are valid at this time, and the first one is for a host with an allowed name.
+/// Returns the key of the first certificate of a chain in PEM, if the chain leads to a root, all
+/// certificates below the root are valid at this time, and the first one is for a host with an allowed
+/// name.
 ///
 /// `intermediates` are certificates of authorities that the chain may lack.
 pub(crate) fn certified(
@@ -87,8 +88,16 @@ pub(crate) fn certified(
         leaf.verify_for_usage(ALGORITHMS, roots, &chain, time, usage, None, None).map(|_| ())
     };
     let now = UnixTime::since_unix_epoch(Duration::from_millis(u64::try_from(now).unwrap_or(0)));
+    let end = UnixTime::since_unix_epoch(Duration::from_secs(END));
+    // The library tells when a certificate has expired, and not when it will. It checks the first one
+    // before the others.
+    let leaf_ends = match verify(end) {
+        Err(Error::CertExpired { not_after, .. }) => not_after,
+        _ => end,
+    };
     verify(now).map_err(|error| match error {
-        Error::CertExpired { .. } => Untrusted::Expired,
+        Error::CertExpired { .. } if leaf_ends < now => Untrusted::Expired,
+        Error::CertExpired { .. } => because("a certificate of its chain has expired"),
         Error::CertNotValidYet { .. } => because("a certificate is not valid yet"),
         Error::UnknownIssuer => because("its certificate does not lead to a trusted root"),
         _ => because("its chain of certificates is invalid"),
@@ -96,16 +105,22 @@ pub(crate) fn certified(
     if !leaf.valid_dns_names().any(|name| is_name(&name.to_ascii_lowercase())) {
         return Err(because("its certificate is for another name"));
     }
-    // The library tells when a certificate of the path has expired, and not when it will.
-    let mut until = UnixTime::since_unix_epoch(Duration::from_secs(END));
+    let mut until = leaf_ends;
     while let Err(Error::CertExpired { not_after, .. }) = verify(until)
         && not_after < until
     {
         until = not_after;
     }
+    // Certificates with one name and different dates can hide an end.
+    if until < now || verify(until).is_err() {
+        until = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs() + SHORT));
+    }
     let key = PublicKey::spki(&leaf.subject_public_key_info()).map_err(|_| malformed)?;
     Ok(Certified { key, until: i64::try_from(until.as_secs()).unwrap_or(i64::MAX) * 1_000 })
 }
+
+/// Time in seconds for which a key is used whose end is unknown.
+const SHORT: u64 = 60 * 60;
 
 /// 1 January 2100, in seconds: this crate accepts no later clock.
 const END: u64 = 4_102_444_800;

@@ -4,6 +4,7 @@ use std::{error::Error, fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::{Client, Response, Url, redirect};
+use serde_json::json;
 
 use crate::{
     crypto::secret::Secret,
@@ -32,7 +33,7 @@ use crate::{
 /// - It connects by HTTPS, with the root certificates of the operating system. It uses HTTP only for
 ///   an address of this machine, such as `http://127.0.0.1:8080/`.
 /// - It follows no redirect. Only `200 OK` is a document. `404 Not Found` and `410 Gone` mean that
-///   there is no such document.
+///   there is no such document, as does Plaid's error `INVALID_WEBHOOK_VERIFICATION_KEY_ID`.
 /// - It reads at most [`KeyDocument::MAX_LEN`] bytes, and takes [`KeyDocument::max_age`] from
 ///   `Cache-Control`.
 /// - It uses the proxy of the environment variable `HTTPS_PROXY`.
@@ -124,17 +125,26 @@ impl KeyClient {
     ///     providers::{Plaid, PlaidEnvironment},
     /// };
     ///
-    /// let client = KeyClient::new()?.plaid("made-up-client-id", &Secret::from_env("PLAID_SECRET")?);
+    /// let client = KeyClient::new()?.plaid("made-up-client-id", &Secret::from_env("PLAID_SECRET")?)?;
     /// let fetcher = KeyFetcher::from(client);
     /// let source = Plaid::with_fetched_keys(PlaidEnvironment::Production, &fetcher)?;
     /// # let _ = source;
     /// # Ok::<_, tower_webhook::ConfigError>(())
     /// ```
-    pub fn plaid(mut self, client_id: &str, secret: &Secret) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the secret is not a text.
+    pub fn plaid(mut self, client_id: &str, secret: &Secret) -> Result<Self, ConfigError> {
+        if str::from_utf8(secret.expose()).is_err() {
+            return Err(ConfigError::KeyFetcherInvalid {
+                why: "the secret of Plaid is not a text",
+            });
+        }
         let credentials =
             PlaidCredentials { client_id: client_id.to_owned(), secret: secret.clone() };
         Arc::make_mut(&mut self.0).plaid = Some(credentials);
-        self
+        Ok(self)
     }
 
     /// Requests a document. Returns `None` if the server has no such document.
@@ -168,13 +178,15 @@ impl KeyClient {
     ///
     /// # Errors
     ///
-    /// Returns an error if the URL is not allowed, if the server cannot be reached, if it does not
+    /// Returns an error if the URL is not allowed, if it is Plaid's and there are
+    /// [no credentials](Self::plaid), if the server cannot be reached, if it does not
     /// respond within 30 seconds, if its response has another status, or if it is longer than
     /// [`KeyDocument::MAX_LEN`].
     pub async fn fetch(&self, request: &KeyRequest) -> Result<Option<KeyDocument>, KeyClientError> {
         let url = Url::parse(request.url()).map_err(|_| Flaw::Url("it is not a URL"))?;
         let (client, value) = (self.client(&url)?, self.authorization(&url));
-        if let Some(body) = self.plaid_body(&url, request) {
+        if let Some(id) = request.key_id().filter(|_| is_plaid(&url)) {
+            let body = self.plaid_body(id)?;
             let post = client.post(url).header(header::CONTENT_TYPE, "application/json");
             return read_plaid(post.body(body).send().await.map_err(Flaw::Http)?).await;
         }
@@ -202,16 +214,12 @@ impl KeyClient {
         }
     }
 
-    /// Returns the body of a request to Plaid's API.
-    fn plaid_body(&self, url: &Url, request: &KeyRequest) -> Option<String> {
-        let (plaid, id) = (self.0.plaid.as_ref()?, request.key_id()?);
-        let secret = str::from_utf8(plaid.secret.expose()).ok()?;
-        let is_host = matches!(url.host_str(), Some("production.plaid.com" | "sandbox.plaid.com"));
-        let is_plaid = (is_host || is_local(url)) && url.path() == "/webhook_verification_key/get";
-        let body = serde_json::json!({
-            "client_id": plaid.client_id, "secret": secret, "key_id": id,
-        });
-        is_plaid.then(|| body.to_string())
+    /// Returns the body of a request to Plaid's API for the key with this ID.
+    fn plaid_body(&self, id: &str) -> Result<String, Flaw> {
+        let plaid = self.0.plaid.as_ref().ok_or(Flaw::NoPlaid)?;
+        let secret = str::from_utf8(plaid.secret.expose()).map_err(|_| Flaw::NoPlaid)?;
+        let body = json!({"client_id": plaid.client_id, "secret": secret, "key_id": id});
+        Ok(body.to_string())
     }
 
     fn authorization(&self, url: &Url) -> Option<HeaderValue> {
@@ -219,6 +227,12 @@ impl KeyClient {
         let (_, value) = self.0.authorizations.iter().find(|(other, _)| other == host)?;
         Some(value.clone())
     }
+}
+
+/// Returns `true` for the URL of Plaid's API, or for one of this machine that stands in for it.
+fn is_plaid(url: &Url) -> bool {
+    let is_host = matches!(url.host_str(), Some("production.plaid.com" | "sandbox.plaid.com"));
+    (is_host || is_local(url)) && url.path() == "/webhook_verification_key/get"
 }
 
 /// Returns `true` if the host is a loopback address. A name could have any address.
@@ -298,6 +312,7 @@ enum Flaw {
     Url(&'static str),
     Status(StatusCode),
     TooLong,
+    NoPlaid,
     Http(reqwest::Error),
 }
 
@@ -314,6 +329,9 @@ impl fmt::Display for KeyClientError {
             Flaw::Status(status) => write!(f, "the key server responded with {status}"),
             Flaw::TooLong => {
                 write!(f, "the response is longer than {} bytes", KeyDocument::MAX_LEN)
+            }
+            Flaw::NoPlaid => {
+                f.write_str("the credentials for Plaid's API are missing; set `KeyClient::plaid`")
             }
             Flaw::Http(_) => f.write_str("the request for the keys failed"),
         }

@@ -132,7 +132,8 @@ impl KeyFetcher {
     /// Sets the certificates that a fetched certificate must lead to, in PEM, instead of Mozilla's
     /// list of certificate authorities: for tests, or to trust fewer authorities.
     ///
-    /// They need not be root certificates. `PayPal` and `Alexa` use them.
+    /// They need not be root certificates, and are trusted after their own dates, too. `PayPal` and
+    /// `Alexa` use them.
     ///
     /// # Errors
     ///

@@ -20,13 +20,13 @@ pub(crate) struct NamedKey {
     pub(crate) key: PublicKey,
     /// Time after which the key is not used, whatever the cache has.
     pub(crate) until: Option<Millis>,
-    /// Purposes for which the provider uses the key, if it names them.
-    pub(crate) purposes: Vec<String>,
+    /// Purposes for which the provider uses the key. `None` if it is for all.
+    pub(crate) purposes: Option<Vec<String>>,
 }
 
 impl NamedKey {
     pub(crate) const fn new(id: Option<String>, key: PublicKey) -> Self {
-        Self { id, key, until: None, purposes: Vec::new() }
+        Self { id, key, until: None, purposes: None }
     }
 }
 

@@ -48,9 +48,9 @@
 //!
 //! # Guarantees
 //!
-//! - **Nothing is fetched for a request that no key can make authentic**, such as one without a
-//!   signature, with a malformed signature, or with a malformed key ID. A URL is built of nothing but
-//!   the provider's own URL and a checked ID.
+//! - **Nothing is fetched for a request whose head no key can make authentic**, such as one without a
+//!   signature, with a malformed signature, with a malformed key ID, or with a token for another
+//!   audience. A URL is built of nothing but the provider's own URL and a checked ID.
 //! - **Single flight**: requests that need the same document share one fetch. The fetch runs in a
 //!   task of its own, so it does not end with the request that caused it.
 //! - **Unknown IDs cause few fetches.** If one document has all keys, an unknown ID causes a fetch
@@ -61,22 +61,22 @@
 //!   a failure, the next fetch is possible after 10 seconds.
 //! - **A failed source does not make a request authentic or forged**: the response is `503 Service
 //!   Unavailable`, so that the provider retries. It is `403 Forbidden`
-//!   ([`UnknownKey`](crate::RejectionKind::UnknownKey)) only if the source responded that there is no
-//!   such key.
+//!   ([`UnknownKey`](crate::RejectionKind::UnknownKey)), or the provider's own status, only if the
+//!   source responded that there is no such key, or that it has expired.
 //! - **Expired keys are used while the source is down**, for the time of
 //!   [`stale_for`](KeyFetcher::stale_for). Keys that expire soon are fetched in advance: requests do
 //!   not wait for them.
 //! - **Bounded memory**: at most 1,000 documents of at most 64 keys each, from at most
 //!   [`KeyDocument::MAX_LEN`] bytes each. If a provider has more documents than that, requests with
 //!   IDs of real keys can cause more fetches than `max_unknown_ids`.
-//! - **A certificate ends on its date**, also in the cache. For `PayPal` and `Alexa`, the chain, the
-//!   name and the dates are checked when it is fetched.
+//! - **A certificate ends on its date**, also in the cache and while the source is down. For `PayPal`
+//!   and `Alexa`, the chain, the name and the dates are checked when it is fetched.
 //!
 //! Keys without IDs, as those of fal.ai and Gemini, are in one document, and each of them is tried. A
 //! signature by a key that is newer than the document is rejected with `403 Forbidden` until the
 //! document is fetched again, at most [`max_age`](KeyFetcher::max_age) later.
 //!
-//! With the feature `tracing`, each failure is a warning with the target `tower_webhook::keys`. It
+//! With the feature `tracing`, each failure and each expired key is a warning with the target `tower_webhook::keys`. It
 //! has the URL and the reason.
 //!
 //! # Runtime

@@ -49,7 +49,8 @@ impl KeyRequest {
     /// Returns the text that distinguishes documents of one provider.
     pub(crate) fn slot(&self) -> Arc<str> {
         match &self.key_id {
-            Some(id) if !self.url.ends_with(&**id) => format!("{}#{id}", self.url).into(),
+            // No URL of a provider has a fragment.
+            Some(id) if *id != self.url => format!("{}#{id}", self.url).into(),
             _ => Arc::clone(&self.url),
         }
     }

@@ -176,7 +176,11 @@ impl<D: Send + Sync + 'static> Resolver<D> {
         match catch_panic(|| (self.parse)(request, &document.bytes)) {
             Ok(Ok(parsed)) => Fetched::Document(parsed, document.max_age),
             // As if the source did not have it.
-            Ok(Err(NoKeys::Expired)) if request.key_id().is_some() => Fetched::Absent,
+            Ok(Err(NoKeys::Expired)) if request.key_id().is_some() => {
+                let why = "its key has expired: requests that name it are rejected";
+                _ = catch_panic(|| tell_failure(self.provider, request.url(), why));
+                Fetched::Absent
+            }
             Ok(Err(NoKeys::Expired)) => failed("its keys have expired".into()),
             Ok(Err(NoKeys::Because(why))) => {
                 failed(format!("its response has no usable key: {why}"))

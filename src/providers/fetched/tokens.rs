@@ -16,15 +16,18 @@ use crate::{
         headers::after_scheme,
         json::{Value, field, items},
     },
-    providers::own::jwt::{
-        atlassian_connect_lifecycle::{self, AtlassianConnectLifecycle},
-        azure_event_grid_entra::{self, AzureEventGridEntra},
-        bot_framework::{self, BotFramework},
-        forge_remote::{self, ForgeRemote},
-        fusionauth::{self, FusionAuth},
-        google_chat::{self, GoogleChat, GoogleChatAudience},
-        google_pub_sub::{self, GooglePubSub},
-        plaid::{self, Plaid},
+    providers::{
+        own::jwt::{
+            atlassian_connect_lifecycle::{self, AtlassianConnectLifecycle},
+            azure_event_grid_entra::{self, AzureEventGridEntra},
+            bot_framework::{self, BotFramework},
+            forge_remote::{self, ForgeRemote},
+            fusionauth::{self, FusionAuth},
+            google_chat::{self, GoogleChat, GoogleChatAudience},
+            google_pub_sub::{self, GooglePubSub},
+            plaid::{self, Plaid},
+        },
+        support::is_uuid,
     },
     verifier::verifier::Verifier,
 };
@@ -70,7 +73,7 @@ impl Plaid {
             fetcher,
             KeyRules {
                 keyless: Self::keyless(),
-                name: KeyName::Inside(plaid::HEADER, key_id),
+                name: KeyName::Inside(plaid::HEADER, plaid_key_id),
                 in_body: None,
                 url: KeyUrl::Asked(match environment {
                     PlaidEnvironment::Production => {
@@ -275,6 +278,11 @@ fn key_id(token: &[u8]) -> Option<String> {
     Jwt::read(token)?.into_key_id().filter(|id| jwks::is_key_id(id))
 }
 
+/// Returns the ID of a key of Plaid, a UUID. Each one causes a request with your credentials.
+fn plaid_key_id(token: &[u8]) -> Option<String> {
+    key_id(token).filter(|id| is_uuid(id))
+}
+
 fn bearer_key_id(header: &[u8]) -> Option<String> {
     key_id(after_scheme(header, "Bearer")?)
 }
@@ -303,12 +311,17 @@ fn read_plaid(document: &[u8]) -> Result<Vec<NamedKey>, NoKeys> {
 fn read_endorsed(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {
     list(document, "keys", "it has no `keys`", |item| {
         let (id, key) = jwk::read(item)?;
-        let mut purposes = Vec::new();
-        if let Some(Value::Array(channels)) = field(item.as_bytes(), "endorsements").ok()? {
-            let visit =
-                &mut |channel: Value<'_>| purposes.extend(channel.into_text().map(Into::into));
-            items(channels.as_bytes(), visit).ok()?;
-        }
+        let purposes = match field(item.as_bytes(), "endorsements").ok()? {
+            None => None,
+            Some(Value::Array(channels)) => {
+                let mut texts = Vec::new();
+                let visit =
+                    &mut |channel: Value<'_>| texts.extend(channel.into_text().map(Into::into));
+                items(channels.as_bytes(), visit).ok()?;
+                Some(texts)
+            }
+            Some(_) => return None,
+        };
         Some(NamedKey { purposes, ..NamedKey::new(id, key) })
     })
 }

@@ -33,6 +33,8 @@ pub use crate::providers::own::jwt::verifier::JwtState;
 
 #[cfg(feature = "fetched-keys")]
 pub use crate::providers::own::jwt::google_chat::GoogleChatAudience;
+#[cfg(feature = "certificates")]
+pub use crate::providers::own::paypal::PayPalState;
 #[cfg(feature = "asymmetric")]
 pub use crate::providers::own::sns_message::SnsSubscription;
 
@@ -120,7 +122,7 @@ types! {
     jwt/netlify::Netlify,
     nmi_gateway::NmiGateway search ["network merchants"],
     #[cfg(feature = "certificates")]
-    paypal::PayPal with PayPalState,
+    paypal::PayPal,
     persona::Persona with PersonaState,
     #[cfg(feature = "fetched-keys")]
     jwt/plaid::Plaid,

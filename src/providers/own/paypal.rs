@@ -60,7 +60,7 @@ const MAX_ID: usize = 100;
 /// | algorithm | RSA PKCS#1 v1.5 with SHA-256; the key is that of the certificate |
 /// | signed content | `<transmission ID>\|<time>\|<webhook ID>\|<CRC-32 of the body in decimal>` |
 /// | proves | that PayPal sent this transmission to your webhook; **the body only against accidents** |
-/// | tolerance | 3 days and 8 hours back, 5 minutes ahead |
+/// | tolerance | 3 days and 7 hours back, because PayPal retries for 3 days, and 5 minutes ahead |
 /// | delivery ID | `paypal-transmission-id`, **signed**; the vendor does not say whether a retry has the same |
 /// | challenge | none |
 ///
@@ -77,8 +77,8 @@ const MAX_ID: usize = 100;
 ///   Mozilla's list, or to one of [yours](crate::fetched_keys::KeyFetcher::root_certificates), must
 ///   not have expired, and must be for `messageverificationcerts….paypal.com`. Revocation is not
 ///   checked.
-/// - Requests of PayPal's simulator are signed for the webhook ID `WEBHOOK_ID`: pass it as a further
-///   one in tests.
+/// - Requests of PayPal's simulator are signed for the webhook ID `WEBHOOK_ID`. Pass it as a further one
+///   in tests, and never in production: anyone can have the simulator send a request to your URL.
 ///   ([PayPal](https://developer.paypal.com/api/rest/webhooks/simulator.md))
 ///
 /// # Settings

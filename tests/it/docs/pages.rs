@@ -46,7 +46,7 @@ fn check_part(path: &str, name: &str, text: &str) {
 /// In two units at most: `26 hours and 24 minutes`.
 pub(crate) fn span(time: Duration) -> String {
     let seconds = time.as_secs();
-    if seconds < 60 {
+    if seconds < 60 || seconds < 600 && !seconds.is_multiple_of(60) {
         return format!("{seconds} seconds");
     }
     let minutes = seconds.div_ceil(60);

@@ -20,7 +20,7 @@ use tower_webhook::{
     verifier::verify_with_at,
 };
 
-use super::{client::serve, seconds};
+use super::{client::serve, seconds, uuid};
 
 /// What Plaid's API was asked, and its `Authorization`.
 type Asked = Arc<Mutex<Vec<Value>>>;
@@ -34,7 +34,8 @@ fn plaid_api(asked: &Asked) -> Router {
         async move {
             let error =
                 |code: &str| (StatusCode::BAD_REQUEST, json!({"error_code": code}).to_string());
-            match question["key_id"].as_str().unwrap() {
+            let id = question["key_id"].as_str().unwrap().to_owned();
+            match NAMES[id[35..].parse::<usize>().unwrap()] {
                 "known" => (StatusCode::OK, "the key".to_owned()),
                 "refused" => error("INVALID_API_KEYS"),
                 "broken" => (StatusCode::BAD_REQUEST, "{".to_owned()),
@@ -49,8 +50,12 @@ fn plaid_api(asked: &Asked) -> Router {
         .route("/other", get(|| async { "other" }))
 }
 
+/// Keys by the last digit of their IDs.
+const NAMES: [&str; 6] = ["known", "unknown", "refused", "broken", "down", "gone"];
+
 /// A request as `Plaid` makes it, for this key at this server.
-async fn plaid_request(id: &str, address: SocketAddr) -> KeyRequest {
+async fn plaid_request(name: &str, address: SocketAddr) -> KeyRequest {
+    let id = &uuid(NAMES.iter().position(|other| *other == name).unwrap());
     let made = Arc::new(Mutex::new(None));
     let keep = Arc::clone(&made);
     let fetcher = KeyFetcher::new(move |request: KeyRequest| {
@@ -59,13 +64,14 @@ async fn plaid_request(id: &str, address: SocketAddr) -> KeyRequest {
     });
     let source = Plaid::with_fetched_keys(PlaidEnvironment::Sandbox, &fetcher).unwrap();
     let header = URL_SAFE_NO_PAD.encode(json!({"alg": "ES256", "kid": id}).to_string());
-    let claims = URL_SAFE_NO_PAD.encode(json!({"iat": 1_700_000_000}).to_string());
+    let claims = json!({"iat": 1_700_000_000, "request_body_sha256": "0".repeat(64)});
+    let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
     let token = format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode([1; 64]));
     let request = Request::post("/").header("plaid-verification", token).body(()).unwrap();
     let head = request.into_parts().0;
     _ = verify_with_at(&source, &head, &Bytes::new(), seconds(1_700_000_000)).await;
     let request = made.lock().unwrap().take().unwrap();
-    assert_eq!(request.key_id(), Some(id));
+    assert_eq!(request.key_id(), Some(&**id));
     request.with_url(format!("http://{address}/webhook_verification_key/get"))
 }
 
@@ -75,7 +81,7 @@ async fn key_of_plaid_is_requested_with_its_credentials() {
     let address = serve(plaid_api(&asked)).await;
     let secret = Secret::new("made-up-secret").unwrap();
     let token = Secret::new("made-up-token").unwrap();
-    let client = KeyClient::new().unwrap().plaid("made-up-client-id", &secret);
+    let client = KeyClient::new().unwrap().plaid("made-up-client-id", &secret).unwrap();
     let client = client.bearer_token("127.0.0.1", &token).unwrap();
     assert!(!format!("{client:?}").contains("made-up"));
     for (id, is_known) in [("known", true), ("unknown", false)] {
@@ -89,7 +95,7 @@ async fn key_of_plaid_is_requested_with_its_credentials() {
     let asked = asked.lock().unwrap();
     assert_eq!(asked.len(), 6);
     let expected =
-        json!({"client_id": "made-up-client-id", "secret": "made-up-secret", "key_id": "known"});
+        json!({"client_id": "made-up-client-id", "secret": "made-up-secret", "key_id": uuid(0)});
     assert_eq!(asked[0], expected);
 }
 
@@ -99,13 +105,14 @@ async fn credentials_of_plaid_are_sent_nowhere_else() {
     let asked = Asked::default();
     let address = serve(plaid_api(&asked)).await;
     let secret = Secret::new("made-up-secret").unwrap();
-    let client = KeyClient::new().unwrap().plaid("made-up-client-id", &secret);
+    let client = KeyClient::new().unwrap().plaid("made-up-client-id", &secret).unwrap();
     let request = plaid_request("known", address).await;
     let other = request.clone().with_url(format!("http://{address}/other"));
     assert!(client.fetch(&other).await.unwrap().is_some());
     // A GET, which the API does not have.
     let without_id = KeyRequest::new(request.url());
     assert!(client.fetch(&without_id).await.is_err());
-    assert!(KeyClient::new().unwrap().fetch(&request).await.is_err());
+    let error = KeyClient::new().unwrap().fetch(&request).await.unwrap_err();
+    assert!(error.to_string().contains("`KeyClient::plaid`"), "{error}");
     assert_eq!(asked.lock().unwrap().len(), 0);
 }

@@ -249,6 +249,26 @@ async fn genuine_delivery_of_plaid_is_accepted() {
     assert!(verify_with_at(&patient, &head, &body, late).await.is_ok());
 }
 
+/// An add-on of Google Workspace has an account of its own.
+#[tokio::test]
+async fn account_of_a_chat_app_can_be_another() {
+    let all = Vectors::read();
+    let account = "service-1234567890@gcp-sa-gsuiteaddons.iam.gserviceaccount.com";
+    for (description, is_accepted) in [("account of an add-on", true), ("authentic", false)] {
+        let is_it = |vector: &&Vector| {
+            vector.provider == "google_chat" && vector.description == description
+        };
+        let vector = all.vectors.iter().find(is_it).unwrap();
+        let (keys, clock) =
+            (KeySource::fixed(all.documents[vector.document].clone()), SetClock::new());
+        let audience = GoogleChatAudience::Url("https://example.com/chat".into());
+        let source = GoogleChat::with_fetched_keys(audience, &keys.fetcher(&clock)).unwrap();
+        let source = source.map_verifier(move |chat| chat.service_account(account));
+        let found = send_to(Ok(source), vector, &keys, &clock).await;
+        assert_eq!(found.0 == StatusCode::OK, is_accepted, "{vector}");
+    }
+}
+
 /// The key of Postal's vectors.
 const POSTAL_N: &str = "iA3qKrNECzwYLXIJB3hyU3kPPBVt1PtAZ7PH-rFv4vPTHjUrfYtuqn0D4YMKwuz8VEoxvW3dKlT9a3KPkDbKL7zjavS6hjcdcmL79W9q-_ulBDZrXMXjEBnwgdhd0ANvjpyPhMgdl9HTps-IPp-Z0N3LLSrohb92IumpPgRQ9svC283ESaLrHgLXCrP7zfiVT6lfstimQx-68uo-LkSRw9qYfbzvkvFAY7CUn_DvcitPWcQO43Z2Ki7BRNS_uGK-pw3FR9vaS-xVxYEykVqmepoUpP32q_CExfitpTCmnr4gIpTgS9YzyktvL7uQw8n3Yw12kiC5UI3ZwfNqxbKaEw";
 

@@ -60,6 +60,8 @@ const RULES: Rules = Rules {
 ///   verifies all further calls of the installation. Keep it by `clientKey`.
 /// - Anyone who captures a token can send another `sharedSecret` with it until it expires: take the
 ///   call over TLS alone.
+/// - Whoever installs an app with your `baseUrl` on a site of their own causes an authentic call, with
+///   their own client key. Accept only client keys that you expect, if the app is not for everyone.
 /// - Connect ends: Atlassian asks for new apps to use Forge. See
 ///   [`ForgeRemote`](crate::providers::ForgeRemote).
 ///

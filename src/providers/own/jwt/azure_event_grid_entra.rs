@@ -66,7 +66,8 @@ const RULES: Rules = Rules {
 ///
 /// - The token proves that Event Grid sent a request to your application, not that it sent this body.
 ///   Anyone who captures a token can send another body with it until it expires.
-/// - Tokens of the versions 1.0 and 2.0 are accepted. They have different issuers.
+/// - Tokens of the versions 1.0 and 2.0 are accepted. They have different issuers. In a token of the
+///   version 2.0, `aud` is always the application's ID, also if you entered its URI.
 /// - With a token in the URL or in a header, use
 ///   [`AzureEventGrid`](crate::providers::AzureEventGrid).
 ///
@@ -78,7 +79,7 @@ const RULES: Rules = Rules {
 /// # Settings
 ///
 /// The tenant's ID, and the *Application ID* or *Application ID URI* that you entered in the event
-/// subscription.
+/// subscription. If your application's `requestedAccessTokenVersion` is 2, pass its ID.
 /// ([Microsoft](https://learn.microsoft.com/en-us/azure/event-grid/secure-webhook-delivery))
 ///
 /// # Evidence

@@ -88,8 +88,8 @@ const RULES: Rules = Rules {
 #[derive(Clone, Debug)]
 pub struct BotFramework {
     verifier: JwtVerifier,
-    /// Channels of each key. Empty if the key is for all.
-    channels: Arc<Vec<Vec<String>>>,
+    /// Channels of each key. `None` if the key is for all.
+    channels: Arc<Vec<Option<Vec<String>>>>,
 }
 
 registered! {
@@ -127,7 +127,7 @@ impl BotFramework {
     pub(crate) fn with_keys(
         self,
         keys: Vec<PublicKey>,
-        channels: Vec<Vec<String>>,
+        channels: Vec<Option<Vec<String>>>,
     ) -> Result<Self, ConfigError> {
         let verifier = self.verifier.with_public_keys(keys)?;
         Ok(Self { verifier, channels: Arc::new(channels) })
@@ -142,9 +142,7 @@ impl BotFramework {
     /// Checks that the key is for the channel of an activity.
     fn check_channel(&self, outcome: Outcome, body: &[u8]) -> Result<Outcome, Rejection> {
         let channels = self.channels.get(outcome.verified().key_index());
-        let Some(channels) = channels.filter(|channels| !channels.is_empty()) else {
-            return Ok(outcome);
-        };
+        let Some(Some(channels)) = channels else { return Ok(outcome) };
         match json_path(body, "channelId") {
             Some(channel) if channels.contains(&channel) => Ok(outcome),
             _ => Err(Rejection::mismatch().with_field(Field::json("channelId"))),

@@ -55,7 +55,7 @@ impl JwtVerifier {
         }
         if let Some(other) = other_algorithm(self.0.rules, head) {
             let detail =
-                format!("the token is signed with {other}, which this provider never uses");
+                format!("the token is signed with {other}, which this verifier does not accept");
             probe.clue(Finding::clue(Cause::Algorithm).with_detail(detail));
         }
         let credentials = other_credentials::of(self.0.rules.defaults.provider());

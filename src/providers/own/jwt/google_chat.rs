@@ -79,8 +79,13 @@ pub enum GoogleChatAudience {
 /// | delivery ID | none known |
 /// | challenge | none |
 ///
-/// - The token proves that Chat sent a request to your app, not that it sent this body. Anyone who
-///   captures a token can send another body with it until it expires.
+/// - The token proves that Chat sent a request for this audience, not that it sent this body. Anyone
+///   who captures a token can send another body with it until it expires.
+/// - **With a URL as the audience, Chat sends the requests of all apps with one account**: whoever
+///   enters your URL for an app of their own has Chat send its requests to you. A project number
+///   names your app.
+/// - An app that is a Google Workspace add-on has an account of its own: see
+///   [`service_account`](Self::service_account).
 /// - Rejected requests get `401 Unauthorized`, as Google asks.
 ///
 /// # Evidence
@@ -130,6 +135,14 @@ impl GoogleChat {
 
     pub(crate) fn with_keys(self, keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
         self.0.with_public_keys(keys).map(Self)
+    }
+
+    /// Sets the service account in `email`, instead of `chat@system.gserviceaccount.com`, for an app that
+    /// is a Google Workspace add-on: `service-<project number>@gcp-sa-gsuiteaddons.iam.gserviceaccount.com`.
+    /// The audience must be a URL.
+    #[must_use]
+    pub fn service_account(self, email: &str) -> Self {
+        Self(self.0.with_claim("email", email))
     }
 
     /// Sets how long after `exp` a token is accepted, instead of 10 seconds.

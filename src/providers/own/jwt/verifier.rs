@@ -7,7 +7,9 @@ use http::request::Parts;
 use sha2::{Digest, Sha256};
 
 #[cfg(feature = "fetched-keys")]
-use crate::{crypto::public_key::PublicKey, error::MAX_SECRETS};
+use crate::{
+    crypto::public_key::PublicKey, error::MAX_SECRETS, providers::own::jwt::key::Material,
+};
 use crate::{
     crypto::{
         jwt::Jwt,
@@ -27,8 +29,8 @@ use crate::{
             jwt::{
                 claims::{Claims, malformed, missing},
                 hashes::{check_url, claimed_hash, query_as_json},
-                key::{Key, Material},
-                rules::{Issuer, LEEWAY, Rules},
+                key::Key,
+                rules::{BodyClaim, Issuer, LEEWAY, Rules},
             },
             keyring,
         },
@@ -152,7 +154,10 @@ impl JwtVerifier {
     }
 
     pub(crate) fn with_claim(self, name: &'static str, value: &str) -> Self {
-        self.change(|inner| inner.claims.push((name, value.to_owned())))
+        self.change(|inner| {
+            inner.claims.retain(|(other, _)| *other != name);
+            inner.claims.push((name, value.to_owned()));
+        })
     }
 
     #[cfg(feature = "fetched-keys")]
@@ -233,6 +238,11 @@ impl JwtVerifier {
             Some(claim) => claimed_hash(claim, claims)?,
             None => None,
         };
+        if let Some(claim) = rules.body.filter(|claim| !claim.is_absent_if_empty)
+            && claimed.is_none()
+        {
+            return Err(not_signed(claim));
+        }
         Ok(JwtState { is_proven, proof, hash: Sha256::new(), claimed, body_fields })
     }
 
@@ -260,6 +270,11 @@ impl JwtVerifier {
         };
         rules.body_fields.iter().map(expected).collect()
     }
+}
+
+/// Returns the rejection of a token without the hash of the body.
+fn not_signed(claim: BodyClaim) -> Rejection {
+    Rejection::new(RejectionKind::BodyNotSigned).with_field(Field::jwt(claim.name))
 }
 
 /// State of a verification: the proof of the token, and the hash of the body.
@@ -326,10 +341,7 @@ impl Verifier for JwtVerifier {
         let is_same = match &state.claimed {
             Some(claimed) => Tag::new(&computed).matches(claimed).into(),
             None if claim.is_absent_if_empty => body.is_empty(),
-            None => {
-                let field = Field::jwt(claim.name);
-                return Err(Rejection::new(RejectionKind::BodyNotSigned).with_field(field));
-            }
+            None => return Err(not_signed(claim)),
         };
         let is_expected = !(claim.is_absent_if_empty && body.is_empty() && state.claimed.is_some());
         let proof = state.take_proof().with_signed_body();
