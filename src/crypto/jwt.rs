@@ -51,8 +51,8 @@ impl<'a> Jwt<'a> {
 
     /// Returns the ID of the key that the token names, if it names one.
     #[cfg(feature = "fetched-keys")]
-    pub(crate) fn into_key_id(self) -> Option<String> {
-        self.header.kid
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        self.header.kid.as_deref()
     }
 
     /// Returns `true` if the token has extensions that its receiver must know. None is known here

@@ -7,7 +7,7 @@ use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
     rsa::PublicEncryptingKey,
     signature::{
-        ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey,
+        ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey,
         RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
         UnparsedPublicKey, VerificationAlgorithm,
     },
@@ -210,7 +210,10 @@ impl PublicKey {
     pub(crate) fn verifies_jws(&self, content: &[u8], signature: &[u8]) -> bool {
         match self.algorithm() {
             Algorithm::EcdsaP256Sha256 => {
-                let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.as_bytes());
+                let key = UnparsedPublicKey::new(
+                    &aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED,
+                    self.as_bytes(),
+                );
                 key.verify(content, signature).is_ok()
             }
             _ => self.0.key.verify_sig(content, signature).is_ok(),

@@ -346,3 +346,27 @@ impl Error for KeyClientError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_plaid_are_for_its_hosts() {
+        let path = "webhook_verification_key/get";
+        for (start, expected) in [
+            ("https://production.plaid.com/", true),
+            ("https://sandbox.plaid.com/", true),
+            ("http://127.0.0.1:8080/", true),
+            ("https://plaid.com/", false),
+            ("https://production.plaid.com.example.com/", false),
+            ("https://example.com/production.plaid.com/", false),
+            ("https://production.plaid.com@example.com/", false),
+            ("https://production.plaid.com/other/", false),
+            ("http://10.0.0.1/", false),
+        ] {
+            let url = Url::parse(&format!("{start}{path}")).unwrap();
+            assert_eq!(is_plaid(&url), expected, "{url}");
+        }
+    }
+}

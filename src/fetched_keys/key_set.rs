@@ -18,6 +18,8 @@ pub(crate) struct NamedKey {
     /// It is `None` if the document does not name the key.
     pub(crate) id: Option<String>,
     pub(crate) key: PublicKey,
+    /// The ID again, for a provider whose requests name several keys. Otherwise empty.
+    pub(crate) name: String,
     /// Time after which the key is not used, whatever the cache has.
     pub(crate) until: Option<Millis>,
     /// Purposes for which the provider uses the key. `None` if it is for all.
@@ -26,7 +28,7 @@ pub(crate) struct NamedKey {
 
 impl NamedKey {
     pub(crate) const fn new(id: Option<String>, key: PublicKey) -> Self {
-        Self { id, key, until: None, purposes: None }
+        Self { id, key, name: String::new(), until: None, purposes: None }
     }
 }
 

@@ -17,7 +17,7 @@
 //! The feature `fetched-keys` fetches the keys of `Circle`, `EBay`, `FalAi`, `FusionAuth`, `Gemini`,
 //! `GitHubCopilot`, `GitHubSecretScanning`, `Postal`, `ShipStation` and `Turnkey`, and adds
 //! `AtlassianConnectLifecycle`, `AzureEventGridEntra`, `BotFramework`, `ForgeRemote`, `GoogleChat`,
-//! `GooglePubSub` and `Plaid`. The feature `certificates` fetches those of `AmazonSns` and `WeChatPay`, and
+//! `GooglePubSub`, `MicrosoftGraphResourceData` and `Plaid`. The feature `certificates` fetches those of `AmazonSns` and `WeChatPay`, and
 //! adds `Alexa` and `PayPal`.
 //!
 //! Each type's page has an example, where the secret is found, and the source of its facts. The

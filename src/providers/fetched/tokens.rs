@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    crypto::{jwk, jwt::Jwt, public_key::PublicKey},
+    crypto::{jwk, jwt::Jwt, public_key::PublicKey, secrets::IntoSecrets},
     error::ConfigError,
     fetched_keys::{
         fetcher::KeyFetcher,
@@ -25,6 +25,7 @@ use crate::{
             fusionauth::{self, FusionAuth},
             google_chat::{self, GoogleChat, GoogleChatAudience},
             google_pub_sub::{self, GooglePubSub},
+            microsoft_graph_resource_data::MicrosoftGraphResourceData,
             plaid::{self, Plaid},
         },
         support::is_uuid,
@@ -36,6 +37,7 @@ const GOOGLE: &str = "https://www.googleapis.com/oauth2/v3/certs";
 const CHAT: &str =
     "https://www.googleapis.com/service_accounts/v1/jwk/chat@system.gserviceaccount.com";
 const BOT_FRAMEWORK: &str = "https://login.botframework.com/v1/.well-known/keys";
+const MICROSOFT: &str = "https://login.microsoftonline.com/common/discovery/v2.0/keys";
 const FORGE: &str = "https://forge.cdn.prod.atlassian-dev.net/.well-known/jwks.json";
 const CONNECT: &str = "https://connect-install-keys.atlassian.com/";
 
@@ -202,6 +204,40 @@ impl AzureEventGridEntra {
     }
 }
 
+impl MicrosoftGraphResourceData {
+    /// Creates a source of verifiers for notifications with one of these values of `clientState`, to the
+    /// applications with these IDs, which fetches Microsoft's keys from
+    /// <https://login.microsoftonline.com/common/discovery/v2.0/keys>.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a value of `clientState` is invalid (see
+    /// [`Secret::new`](crate::Secret::new)), if there are none or more than 16, if there is no
+    /// application's ID, if one is empty, or if the limits of the fetcher contradict each other.
+    pub fn with_fetched_keys<T: Into<String>>(
+        client_states: impl IntoSecrets,
+        app_ids: impl IntoIterator<Item = T>,
+        fetcher: &KeyFetcher,
+    ) -> Result<FetchedKeys<Self>, ConfigError> {
+        let keyless = Self::keyless(client_states, app_ids)?;
+        let base = keyless.clone();
+        FetchedKeys::new(
+            fetcher,
+            KeyRules {
+                keyless,
+                name: KeyName::Unnamed,
+                in_body: Some(Self::check_state),
+                url: KeyUrl::All(MICROSOFT.into()),
+                read: plain(read_with_ids),
+                make: Arc::new(move |keys| {
+                    let keys = keys.into_iter().map(|key| (key.name, key.key));
+                    base.clone().with_keys(keys.collect())
+                }),
+            },
+        )
+    }
+}
+
 impl AtlassianConnectLifecycle {
     /// Creates a source of verifiers for calls to the app with this `baseUrl`, which fetches each key
     /// from `https://connect-install-keys.atlassian.com/<ID>`.
@@ -275,7 +311,7 @@ fn of_set<V: Verifier + Clone + Send + Sync + 'static>(
 
 /// Returns the ID of the key that a token names.
 fn key_id(token: &[u8]) -> Option<String> {
-    Jwt::read(token)?.into_key_id().filter(|id| jwks::is_key_id(id))
+    Jwt::read(token)?.key_id().filter(|id| jwks::is_key_id(id)).map(str::to_owned)
 }
 
 /// Returns the ID of a key of Plaid, a UUID. Each one causes a request with your credentials.
@@ -324,6 +360,12 @@ fn read_endorsed(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {
         };
         Some(NamedKey { purposes, ..NamedKey::new(id, key) })
     })
+}
+
+/// Reads a set whose keys are tried together, and keeps the IDs, because a request names several.
+fn read_with_ids(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {
+    let keys = jwks::read(document)?.into_iter();
+    Ok(keys.map(|key| NamedKey { name: key.id.clone().unwrap_or_default(), ..key }).collect())
 }
 
 fn read_pem(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {

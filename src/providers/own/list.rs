@@ -115,6 +115,8 @@ types! {
         "Facebook Graph API"
     ],
     microsoft_graph::MicrosoftGraph also ["Outlook", "OneDrive", "Microsoft 365"] search ["office365"],
+    #[cfg(feature = "fetched-keys")]
+    jwt/microsoft_graph_resource_data::MicrosoftGraphResourceData search ["rich notifications"],
     midtrans::Midtrans,
     #[cfg(feature = "jwt")]
     jwt/monday::Monday,

@@ -56,8 +56,8 @@ const FIELD: &str = "clientState";
 ///
 /// # Not covered
 ///
-/// `validationTokens`, the JWTs of notifications with resource data ("rich notifications"): this
-/// type does not verify them. ([Microsoft](https://github.com/microsoftgraph/microsoft-graph-docs-contrib/blob/f9054e2a6c0bbc6f48dedeb5f34765ad5e0bda42/concepts/change-notifications-with-resource-data.md))
+/// `validationTokens`, the JWTs of notifications with resource data ("rich notifications"): use
+/// `MicrosoftGraphResourceData` (feature `fetched-keys`).
 /// Event Hubs: Graph then sends no HTTP request to you. ([Microsoft](https://github.com/microsoftgraph/microsoft-graph-docs-contrib/blob/2648e2377b71152ec06581d9ddbee356a4b98e11/concepts/change-notifications-delivery-event-hubs.md))
 ///
 /// # Evidence

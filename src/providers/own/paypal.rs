@@ -35,9 +35,6 @@ const SIGNATURE: &str = "paypal-transmission-sig";
 const TIME: &str = "paypal-transmission-time";
 pub(crate) const URL: &str = "paypal-cert-url";
 
-/// Maximum length in bytes of a transmission's ID, which PayPal limits to 50.
-const MAX_ID: usize = 100;
-
 /// PayPal webhooks: RSA of ID, time, webhook ID and a checksum of the body, with the key of a
 /// certificate.
 ///
@@ -192,11 +189,9 @@ pub struct PayPalState {
 /// Returns the text of a header that is a part of the signed content.
 fn part<'a>(head: &'a Parts, name: &'static str) -> Result<&'a str, Rejection> {
     // The separator would make two contents one text.
-    let is_allowed = |text: &&str| {
-        let mut bytes = text.bytes();
-        text.len() <= MAX_ID && bytes.all(|byte| byte.is_ascii_graphic() && byte != b'|')
-    };
-    let text = str::from_utf8(required(head, name)?).ok().filter(is_allowed);
+    let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'|';
+    let text = str::from_utf8(required(head, name)?).ok();
+    let text = text.filter(|text| text.bytes().all(is_allowed));
     text.ok_or(Rejection::malformed(name))
 }
 

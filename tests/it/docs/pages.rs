@@ -115,13 +115,14 @@ fn expiring() -> &'static BTreeSet<&'static str> {
 const SIGN_TIMES: [&str; 4] = ["Alexa", "AmazonSns", "PayPal", "Plaid"];
 
 /// Types without a name for `by_name` whose tokens expire.
-const EXPIRE: [&str; 6] = [
+const EXPIRE: [&str; 7] = [
     "AtlassianConnectLifecycle",
     "AzureEventGridEntra",
     "BotFramework",
     "ForgeRemote",
     "GoogleChat",
     "GooglePubSub",
+    "MicrosoftGraphResourceData",
 ];
 
 /// How a replay guard knows the provider's deliveries.

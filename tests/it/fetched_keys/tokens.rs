@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_webhook::{
@@ -12,7 +12,8 @@ use tower_webhook::{
     fetched_keys::{FetchedKeys, KeyFetcher},
     providers::{
         AtlassianConnectLifecycle, AzureEventGridEntra, BotFramework, ForgeRemote, FusionAuth,
-        GoogleChat, GoogleChatAudience, GooglePubSub, Plaid, PlaidEnvironment, Postal,
+        GoogleChat, GoogleChatAudience, GooglePubSub, MicrosoftGraphResourceData, Plaid,
+        PlaidEnvironment, Postal,
     },
     scheme::Tolerance,
     verifier::verify_with_at,
@@ -137,6 +138,11 @@ async fn run(vector: &Vector, reply: impl Into<Reply>) -> Found {
             let source = GooglePubSub::with_fetched_keys(PUSH, ACCOUNT, fetcher);
             send_to(source, vector, keys, clock).await
         }
+        "microsoft_graph_resource_data" => {
+            let source =
+                MicrosoftGraphResourceData::with_fetched_keys("made-up-secret", [BOT], fetcher);
+            send_to(source, vector, keys, clock).await
+        }
         "plaid" => {
             let source = Plaid::with_fetched_keys(PlaidEnvironment::Sandbox, fetcher);
             send_to(source, vector, keys, clock).await
@@ -186,6 +192,10 @@ async fn keys_of_tokens_are_fetched_from_their_provider() {
             "https://www.googleapis.com/service_accounts/v1/jwk/chat@system.gserviceaccount.com",
         ),
         ("google_pub_sub", "https://www.googleapis.com/oauth2/v3/certs"),
+        (
+            "microsoft_graph_resource_data",
+            "https://login.microsoftonline.com/common/discovery/v2.0/keys",
+        ),
         ("plaid", "https://sandbox.plaid.com/webhook_verification_key/get"),
     ] {
         let (vector, document) = Vectors::authentic(provider);
@@ -222,6 +232,12 @@ async fn keys_of_one_url_are_kept_by_their_ids() {
     let forged = all.vectors.iter().find(unknown).unwrap();
     assert_eq!(send(&layer, forged.request()).await.0.status(), StatusCode::FORBIDDEN);
     assert_eq!(keys.calls(), 1, "its key is known");
+    let unknown =
+        |vector: &&Vector| vector.provider == "plaid" && vector.description == "another key ID";
+    let unknown = all.vectors.iter().find(unknown).unwrap();
+    assert_eq!(send(&layer, unknown.request()).await.0.status(), StatusCode::FORBIDDEN);
+    assert_eq!(keys.calls(), 2);
+    assert_eq!(send(&layer, vector.request()).await.0.status(), StatusCode::OK);
 }
 
 /// A delivery of Plaid's sandbox, with the key that Plaid's API returned.
@@ -247,6 +263,35 @@ async fn genuine_delivery_of_plaid_is_accepted() {
     assert_eq!(why.kind(), RejectionKind::TimestampStale);
     let patient = source.map_verifier(|plaid| plaid.tolerance(Tolerance::seconds(600)));
     assert!(verify_with_at(&patient, &head, &body, late).await.is_ok());
+}
+
+/// The value of `clientState` that a body has is reported, also beside tokens.
+#[tokio::test]
+async fn client_state_of_graph_is_reported() {
+    let (vector, document) = Vectors::authentic("microsoft_graph_resource_data");
+    let (keys, clock) = (KeySource::fixed(document), SetClock::new());
+    let states = ["the-next-secret", "made-up-secret"];
+    let source =
+        MicrosoftGraphResourceData::with_fetched_keys(states, [BOT], &keys.fetcher(&clock));
+    let (head, body) = vector.request().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let time = seconds(1_700_000_000);
+    let outcome = verify_with_at(&source.unwrap(), &head, &body, time).await.unwrap();
+    assert_eq!(outcome.verified().key_index(), 1);
+    assert_eq!(outcome.verified().provider(), "microsoft_graph_resource_data");
+}
+
+/// Graph's challenge is answered without a key.
+#[tokio::test]
+async fn challenge_of_graph_causes_no_fetch() {
+    let (keys, clock) = (KeySource::fixed(Reply::Failed), SetClock::new());
+    let fetcher = keys.fetcher(&clock);
+    let source =
+        MicrosoftGraphResourceData::with_fetched_keys("made-up-secret", [BOT], &fetcher).unwrap();
+    let layer = unexplained(SignatureLayer::new(source).clock(clock.now()));
+    let request = Request::post("/hook?validationToken=hello").body(Full::<Bytes>::default());
+    let (response, inner) = send(&layer, request.unwrap()).await;
+    assert_eq!((response.status(), inner.count(), keys.calls()), (StatusCode::OK, 0, 0));
 }
 
 /// An add-on of Google Workspace has an account of its own.
@@ -324,6 +369,14 @@ fn settings_of_tokens_are_checked() {
         assert!(is_id(found.unwrap_err()), "{tenant}");
     }
     assert!(is_id(AzureEventGridEntra::with_fetched_keys(TENANT, "", &fetcher).unwrap_err()));
+    let graph = |state: &str, apps: &[&str]| {
+        MicrosoftGraphResourceData::with_fetched_keys(state, apps.iter().copied(), &fetcher)
+            .map(|_| ())
+    };
+    assert_eq!(graph("made-up-secret", &[BOT, TENANT]), Ok(()));
+    assert!(is_id(graph("made-up-secret", &[]).unwrap_err()));
+    assert!(is_id(graph("made-up-secret", &[BOT, ""]).unwrap_err()));
+    assert!(graph("", &[BOT]).is_err());
     for (url, is_allowed) in [
         (JWKS, true),
         ("https://auth.example.com:9011/.well-known/jwks.json", true),

@@ -1,6 +1,6 @@
 //! WeChat Pay: platform certificates, which are encrypted with the API v3 key.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error as _};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -85,6 +85,11 @@ async fn platform_certificates_are_decrypted() {
         assert_eq!((found, keys.calls()), (expected, 1), "{document} {serial}");
         assert_eq!(keys.last().url(), "https://api.mch.weixin.qq.com/v3/certificates");
     }
+    let other = KeySource::fixed(all.documents["under another API v3 key"].clone());
+    let clock = SetClock::new();
+    let (response, _) = send(&layer(&other, &clock), request(Some(&all.serial))).await;
+    let why = response.extensions().get::<Rejection>().unwrap().source().unwrap().to_string();
+    assert!(why.contains("check the API v3 key"), "{why}");
     for serial in [None, Some(""), Some("a/b"), Some("a b"), Some(&*"0".repeat(65))] {
         let (keys, clock) = (KeySource::fixed(Reply::Absent), SetClock::new());
         let (status, kind) = answer(&layer(&keys, &clock), serial).await;

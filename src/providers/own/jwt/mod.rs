@@ -22,6 +22,8 @@ mod key;
 pub(crate) mod livekit;
 pub(crate) mod messagebird;
 pub(crate) mod methods;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod microsoft_graph_resource_data;
 pub(crate) mod monday;
 pub(crate) mod netlify;
 #[cfg(feature = "fetched-keys")]

@@ -99,3 +99,36 @@ impl Plaid {
 }
 
 verifies_tokens!(Plaid);
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use bytes::Bytes;
+    use http::Request;
+
+    use super::*;
+    use crate::{
+        outcome::kind::RejectionKind,
+        parse::clock::Clock,
+        verifier::{context::Context, verifier::Verifier},
+    };
+
+    /// The source hands it out only for requests that it rejects from their heads.
+    #[test]
+    fn verifier_without_a_key_accepts_nothing() {
+        let [header, claims] = [
+            r#"{"alg":"ES256","kid":"6c5516e1-92dc-479e-a8ff-5a51992e0001"}"#,
+            // The hash of an empty body.
+            r#"{"iat":1700000000,"request_body_sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}"#,
+        ]
+        .map(|text| Encoding::Base64Url.encode(text.as_bytes()));
+        let token = format!("{header}.{claims}.{}", Encoding::Base64Url.encode(&[1; 64]));
+        let head = Request::post("/").header(HEADER, token).body(()).unwrap().into_parts().0;
+        let clock = Clock::fixed(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        let (plaid, request) = (Plaid::keyless(), Context::new(&head).at(&clock));
+        let mut state = plaid.begin(&request).unwrap();
+        let why = plaid.finish(&mut state, &request, &Bytes::new()).unwrap_err();
+        assert_eq!(why.kind(), RejectionKind::SignatureMismatch);
+    }
+}

@@ -26,7 +26,7 @@ pub(super) const BEST_KNOWN: [(&str, &str); 20] = [
 
 /// Types that the registry does not have, because their secret is part of a URL, or because they
 /// need more than a credential: the name, and what is signed.
-pub(super) const BY_URL: [(&str, &str, &str); 12] = [
+pub(super) const BY_URL: [(&str, &str, &str); 13] = [
     ("Alexa", "alexa", "RSA of the body, which has a time"),
     ("AmazonSns", "amazon_sns", "RSA of the message's fields and the topic"),
     (
@@ -48,6 +48,11 @@ pub(super) const BY_URL: [(&str, &str, &str); 12] = [
     ("ForgeRemote", "forge_remote", "JWT with audience and times; not the body"),
     ("GoogleChat", "google_chat", "JWT with audience, account and times; not the body"),
     ("GooglePubSub", "google_pub_sub", "JWT with audience, account and times; not the body"),
+    (
+        "MicrosoftGraphResourceData",
+        "microsoft_graph_resource_data",
+        "JWT with audience, tenant and times, and a token; not the rest of the body",
+    ),
     ("PayPal", "paypal", "RSA of ID, time, webhook ID and the body's CRC-32"),
     ("Plaid", "plaid", "JWT with the hash of the body and a time"),
     ("Strava", "strava", "nothing: a token in the URL"),
