@@ -49,8 +49,8 @@ impl KeyRequest {
     /// Returns the text that distinguishes documents of one provider.
     pub(crate) fn slot(&self) -> Arc<str> {
         match &self.key_id {
-            // No URL of a provider has a fragment.
-            Some(id) if *id != self.url => format!("{}#{id}", self.url).into(),
+            // A UUID that is sent to the URL, and is no part of it.
+            Some(id) if !self.url.ends_with(&**id) => format!("{}#{id}", self.url).into(),
             _ => Arc::clone(&self.url),
         }
     }
@@ -87,7 +87,7 @@ impl KeyUrl {
 
 /// Returns the URL of a user's own key set, if it has HTTPS, or HTTP to an address of this machine.
 ///
-/// Whoever answers at this URL can sign.
+/// The server at this URL decides who can sign.
 pub(crate) fn checked_url(url: &str) -> Result<Arc<str>, ConfigError> {
     let parsed = url.parse::<Uri>().ok();
     let is_allowed = parsed.as_ref().is_some_and(|parsed| {

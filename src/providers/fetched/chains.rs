@@ -95,3 +95,30 @@ fn chain_of(intermediates: &'static str, is_name: fn(&str) -> bool) -> ReadKeys 
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{crypto::x509::Roots, parse::json::text_field};
+
+    /// A bundled certificate that could not be read would be missing without a word.
+    #[test]
+    fn bundled_authorities_complete_a_chain() {
+        assert!(Roots::from_pem(DIGICERT).is_some());
+        assert_eq!(DIGICERT.matches("BEGIN CERTIFICATE").count(), 2);
+        let data: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/data/certificates.json")).unwrap();
+        let roots = Roots::from_pem(&text_field(data.to_string().as_bytes(), "root").unwrap());
+        let chain = data["chains"]["paypal"].as_str().unwrap();
+        let at = chain.find("-----BEGIN CERTIFICATE-----\n").unwrap();
+        let second = at + 1 + chain[at + 1..].find("-----BEGIN").unwrap();
+        let (leaf, authority) = chain.split_at(second);
+        let is_trusted = |authorities: &str| {
+            let now = 1_700_000_000_000;
+            certified(leaf.as_bytes(), authorities, roots.as_ref(), |_| true, now).is_ok()
+        };
+        assert!(is_trusted(authority));
+        assert!(is_trusted(&format!("{DIGICERT}{authority}")));
+        assert!(!is_trusted(DIGICERT));
+    }
+}

@@ -22,7 +22,7 @@ use tower_webhook::{
 
 use super::{client::serve, seconds, uuid};
 
-/// What Plaid's API was asked, and its `Authorization`.
+/// Bodies of the requests to Plaid's API.
 type Asked = Arc<Mutex<Vec<Value>>>;
 
 /// Plaid's API, which knows one key.

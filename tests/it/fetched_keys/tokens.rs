@@ -86,7 +86,7 @@ impl fmt::Display for Vector {
     }
 }
 
-/// What a vector led to: status, kind of the rejection, calls of the source and its last URL.
+/// Outcome of a vector: status, kind of the rejection, calls of the source and its last URL.
 type Found = (StatusCode, Option<RejectionKind>, usize, Option<String>);
 
 async fn send_to<V: Verifier + Clone + Send + Sync + 'static>(

@@ -75,6 +75,8 @@ const LEEWAY: Duration = Duration::from_secs(300);
 ///   `clientState` alone.
 /// - The token does not cover `encryptedContent`. Decrypt it with the private key of your certificate,
 ///   and check `dataSignature`, in the handler.
+/// - A token by a key that is newer than the fetched list is rejected until the list is fetched again, at
+///   most [`max_age`](crate::fetched_keys::KeyFetcher::max_age) later.
 /// - The body is read before anything is known about the sender. Keys are fetched only for bodies with
 ///   the right `clientState`.
 ///
