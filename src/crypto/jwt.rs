@@ -4,7 +4,7 @@ use jsonwebtoken::{Header, dangerous::insecure_decode_claims, decode_header};
 use serde_json::value::RawValue;
 use subtle::Choice;
 
-#[cfg(feature = "fetched-keys")]
+#[cfg(feature = "asymmetric")]
 use crate::crypto::public_key::PublicKey;
 use crate::{
     crypto::mac::{Algorithm, Mac},
@@ -39,11 +39,11 @@ impl<'a> Jwt<'a> {
             jsonwebtoken::Algorithm::HS256 => Some(Algorithm::HmacSha256),
             jsonwebtoken::Algorithm::HS384 => Some(Algorithm::HmacSha384),
             jsonwebtoken::Algorithm::HS512 => Some(Algorithm::HmacSha512),
-            #[cfg(feature = "fetched-keys")]
+            #[cfg(feature = "asymmetric")]
             jsonwebtoken::Algorithm::ES256 => Some(Algorithm::EcdsaP256Sha256),
-            #[cfg(feature = "fetched-keys")]
+            #[cfg(feature = "asymmetric")]
             jsonwebtoken::Algorithm::EdDSA => Some(Algorithm::Ed25519),
-            #[cfg(feature = "fetched-keys")]
+            #[cfg(feature = "asymmetric")]
             jsonwebtoken::Algorithm::RS256 => Some(Algorithm::RsaPkcs1Sha256),
             _ => None,
         }
@@ -53,6 +53,21 @@ impl<'a> Jwt<'a> {
     #[cfg(feature = "fetched-keys")]
     pub(crate) fn key_id(&self) -> Option<&str> {
         self.header.kid.as_deref()
+    }
+
+    /// Returns the certificates that the token names in `x5c`, in base64.
+    #[cfg(feature = "certificates")]
+    pub(crate) fn certificates(&self) -> Option<&[String]> {
+        self.header.x5c.as_deref()
+    }
+
+    /// Returns `true` if the token has no `typ`, or one of these. `application/` may be before it (RFC
+    /// 7515, section 4.1.9).
+    pub(crate) fn has_type_of(&self, allowed: &[&str]) -> bool {
+        self.header.typ.as_deref().is_none_or(|named| {
+            let named = named.strip_prefix("application/").unwrap_or(named);
+            allowed.iter().any(|known| named.eq_ignore_ascii_case(known))
+        })
     }
 
     /// Returns `true` if the token has extensions that its receiver must know. None is known here
@@ -88,7 +103,7 @@ impl<'a> Jwt<'a> {
     }
 
     /// Returns `true` if the token has this signature by a public key.
-    #[cfg(feature = "fetched-keys")]
+    #[cfg(feature = "asymmetric")]
     pub(crate) fn is_signed_by_public(&self, key: &PublicKey, signature: &[u8]) -> bool {
         key.verifies_jws(self.message, signature)
     }

@@ -206,7 +206,7 @@ impl PublicKey {
 
     /// Returns `true` if this is the signature of a content in the form of RFC 7518: that of ECDSA has
     /// two numbers of 32 bytes.
-    #[cfg(feature = "fetched-keys")]
+    #[cfg(feature = "jwt")]
     pub(crate) fn verifies_jws(&self, content: &[u8], signature: &[u8]) -> bool {
         match self.algorithm() {
             Algorithm::EcdsaP256Sha256 => {

@@ -6,6 +6,10 @@ use rustls_pki_types::{
     CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime, pem::PemObject,
 };
 use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert, aws_lc_rs as algorithms};
+use x509_cert::{
+    Certificate,
+    der::{Decode, oid::ObjectIdentifier},
+};
 
 use crate::crypto::{pem::pem, public_key::PublicKey};
 
@@ -117,6 +121,35 @@ pub(crate) fn certified(
     }
     let key = PublicKey::spki(&leaf.subject_public_key_info()).map_err(|_| malformed)?;
     Ok(Certified { key, until: i64::try_from(until.as_secs()).unwrap_or(i64::MAX) * 1_000 })
+}
+
+/// Returns the key of a certificate in DER, if this authority has issued it, a root has issued that of
+/// the authority, both are valid at this time, and each has its extension.
+pub(crate) fn key_of_issued(
+    leaf: &[u8],
+    authority: &[u8],
+    extensions: [ObjectIdentifier; 2],
+    roots: &Roots,
+    now: i64,
+) -> Option<PublicKey> {
+    let (leaf_der, chain) = (CertificateDer::from(leaf), [CertificateDer::from(authority)]);
+    let certificate = EndEntityCert::try_from(&leaf_der).ok()?;
+    let now = UnixTime::since_unix_epoch(Duration::from_millis(u64::try_from(now).ok()?));
+    let usage = KeyUsage::server_auth();
+    let path = certificate.verify_for_usage(ALGORITHMS, &roots.0, &chain, now, usage, None, None);
+    // A root could have issued the first one, and the extension of the other would prove nothing.
+    let is_between = path.ok()?.intermediate_certificates().count() == 1;
+    let has_extensions =
+        has_extension(leaf, extensions[0]) && has_extension(authority, extensions[1]);
+    let key = PublicKey::spki(&certificate.subject_public_key_info()).ok()?;
+    (is_between && has_extensions).then_some(key)
+}
+
+fn has_extension(certificate: &[u8], id: ObjectIdentifier) -> bool {
+    Certificate::from_der(certificate).is_ok_and(|certificate| {
+        let extensions = certificate.tbs_certificate().extensions();
+        extensions.is_some_and(|all| all.iter().any(|extension| extension.extn_id == id))
+    })
 }
 
 /// Time in seconds for which a key is used whose end is unknown.

@@ -2,7 +2,10 @@
 
 use crate::{
     crypto::jwk,
-    fetched_keys::key_set::{NamedKey, list},
+    fetched_keys::{
+        key_set::{NamedKey, list},
+        source::MAX_ID,
+    },
 };
 
 /// Reads the keys of a set: `{"keys": [{"kty": "…", "kid": "…", …}]}`.
@@ -12,7 +15,7 @@ pub(crate) fn read(document: &[u8]) -> Result<Vec<NamedKey>, &'static str> {
     })
 }
 
-/// Returns `true` if a key can have this ID: visible ASCII characters. No URL is made of it.
+/// Returns `true` if a key can have this ID: up to 256 visible ASCII characters. No URL is made of it.
 pub(crate) fn is_key_id(id: &str) -> bool {
-    id.bytes().all(|byte| byte.is_ascii_graphic())
+    id.len() <= MAX_ID && id.bytes().all(|byte| byte.is_ascii_graphic())
 }

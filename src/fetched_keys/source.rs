@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// Maximum length of a key's ID in bytes: IDs are kept in a cache.
-const MAX_ID: usize = 256;
+pub(crate) const MAX_ID: usize = 256;
 
 /// A provider whose public keys are fetched, as a source of a layer; see the [module](super).
 ///
@@ -79,6 +79,8 @@ pub(crate) enum KeyName {
     Header(&'static str, fn(&str) -> bool),
     /// By an ID inside of this header. The function returns it if it has the provider's form.
     Inside(&'static str, fn(&[u8]) -> Option<String>),
+    /// In the body.
+    InBody,
     /// Not at all: each key of the document is tried.
     Unnamed,
 }
@@ -176,7 +178,7 @@ impl<V: Clone> KeyRules<V> {
                 (header, id.map(Cow::Borrowed))
             }
             KeyName::Inside(header, id) => (header, id(required(head, header)?).map(Cow::Owned)),
-            KeyName::Unnamed => return Ok(Cow::Borrowed("")),
+            KeyName::InBody | KeyName::Unnamed => return Ok(Cow::Borrowed("")),
         };
         id.filter(|id| id.len() <= MAX_ID).ok_or(Rejection::malformed(header))
     }
@@ -194,7 +196,7 @@ impl<V: Clone> KeyRules<V> {
                 KeyName::Header(header, _) | KeyName::Inside(header, _) => {
                     unknown.in_header(header)
                 }
-                KeyName::Unnamed => unknown,
+                KeyName::InBody | KeyName::Unnamed => unknown,
             }
         })
     }

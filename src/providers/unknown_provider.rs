@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 #[cfg(not(feature = "asymmetric"))]
-const ASYMMETRIC_NAMES: [&str; 20] = [
+const ASYMMETRIC_NAMES: [&str; 21] = [
     "bridge",
     "circle",
     "discord",
@@ -24,10 +24,11 @@ const ASYMMETRIC_NAMES: [&str; 20] = [
     "turnkey",
     "wechat_pay",
     "wise",
+    "wix",
 ];
 
 #[cfg(not(feature = "jwt"))]
-const JWT_NAMES: [&str; 8] = [
+const JWT_NAMES: [&str; 9] = [
     "atlassian_connect",
     "fusionauth",
     "livekit",
@@ -36,6 +37,7 @@ const JWT_NAMES: [&str; 8] = [
     "netlify",
     "upstash",
     "vonage",
+    "wix",
 ];
 
 #[cfg(not(feature = "md5"))]

@@ -121,7 +121,7 @@ impl<'a> Signing<'a> {
     }
 }
 
-#[cfg(feature = "fetched-keys")]
+#[cfg(all(feature = "asymmetric", feature = "jwt"))]
 impl Signing<'_> {
     /// Returns the signature of a content in the form of RFC 7518, or `None` without a key of this
     /// algorithm.
@@ -135,7 +135,7 @@ impl Signing<'_> {
 }
 
 /// Returns the two numbers of an ECDSA signature in DER, with 32 bytes each.
-#[cfg(feature = "fetched-keys")]
+#[cfg(all(feature = "asymmetric", feature = "jwt"))]
 fn fixed(der: &[u8]) -> Option<Vec<u8>> {
     // Both numbers and the whole are shorter than 128 bytes, so each length is one byte.
     let mut rest = der.get(2..)?;

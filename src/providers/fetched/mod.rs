@@ -1,5 +1,6 @@
 //! Providers whose public keys are fetched.
 
+mod body_tokens;
 #[cfg(feature = "certificates")]
 mod chains;
 pub(crate) mod circle;

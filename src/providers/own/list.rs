@@ -29,7 +29,7 @@ macro_rules! types {
 
 pub use crate::providers::own::encrypted_callback::CallbackState;
 #[cfg(feature = "jwt")]
-pub use crate::providers::own::jwt::verifier::JwtState;
+pub use crate::providers::own::jwt::{state::JwtState, token_claims::token_claims};
 
 #[cfg(feature = "fetched-keys")]
 pub use crate::providers::own::jwt::google_chat::GoogleChatAudience;
@@ -45,6 +45,8 @@ types! {
     alexa::Alexa,
     #[cfg(feature = "asymmetric")]
     sns::AmazonSns also ["AWS SNS", "SNS"] search ["ses", "cloudwatch"],
+    #[cfg(feature = "certificates")]
+    jwt/apple_app_store::AppleAppStore search ["ios", "in-app purchase"],
     #[cfg(feature = "jwt")]
     jwt/atlassian_connect::AtlassianConnect,
     #[cfg(feature = "fetched-keys")]
@@ -90,12 +92,16 @@ types! {
     jwt/google_chat::GoogleChat,
     #[cfg(feature = "fetched-keys")]
     jwt/google_pub_sub::GooglePubSub also ["Gmail", "Google Play", "Cloud Tasks", "Cloud Scheduler"] search ["pubsub"],
+    #[cfg(feature = "fetched-keys")]
+    jwt/google_risc::GoogleRisc also ["Cross-Account Protection"] search ["google"],
     #[cfg(feature = "asymmetric")]
     pinned_keys::HighLevel also ["GoHighLevel", "LeadConnector"],
     hubspot::HubSpot with HubSpotState,
     hygraph::Hygraph with HygraphState also ["GraphCMS"],
     #[cfg(feature = "asymmetric")]
     pinned_keys_timed::IntegratedFinance,
+    #[cfg(feature = "fetched-keys")]
+    jwt/kinde::Kinde,
     body_token::LiveChat,
     #[cfg(feature = "jwt")]
     jwt/livekit::LiveKit,
@@ -133,11 +139,15 @@ types! {
     pinned_keys::Postal,
     basic_auth::Postmark,
     keyring::Pusher,
+    #[cfg(feature = "fetched-keys")]
+    jwt/security_event_tokens::SecurityEventTokens also ["Shared Signals", "CAEP"] search ["SET", "SSF", "Okta"],
     #[cfg(feature = "asymmetric")]
     sendgrid::SendGrid also ["Twilio SendGrid"],
     shared_token::SharedToken also ["API key", "webhook token"] search ["token"],
     #[cfg(feature = "asymmetric")]
     pinned_key_sets::ShipStation also ["ShipEngine"],
+    #[cfg(feature = "fetched-keys")]
+    jwt/sign_in_with_apple::SignInWithApple search ["apple"],
     slack::Slack,
     basic_auth::SparkPost,
     standard_webhooks::StandardWebhooks with StandardWebhooksState also ["Svix"] search ["standard-webhooks"],
@@ -165,6 +175,8 @@ types! {
     wecom::WeCom also ["WeChat Work", "WeChat Enterprise"] search ["work weixin"],
     #[cfg(feature = "asymmetric")]
     wise::Wise,
+    #[cfg(all(feature = "asymmetric", feature = "jwt"))]
+    jwt/wix::Wix,
     keyring::Worldline search ["ingenico"],
     worldpay::Worldpay with WorldpayState,
     wsapi::Wsapi,

@@ -115,7 +115,7 @@ fn expiring() -> &'static BTreeSet<&'static str> {
 const SIGN_TIMES: [&str; 4] = ["Alexa", "AmazonSns", "PayPal", "Plaid"];
 
 /// Types without a name for `by_name` whose tokens expire.
-const EXPIRE: [&str; 7] = [
+const EXPIRE: [&str; 8] = [
     "AtlassianConnectLifecycle",
     "AzureEventGridEntra",
     "BotFramework",
@@ -123,6 +123,7 @@ const EXPIRE: [&str; 7] = [
     "GoogleChat",
     "GooglePubSub",
     "MicrosoftGraphResourceData",
+    "SignInWithApple",
 ];
 
 /// How a replay guard knows the provider's deliveries.

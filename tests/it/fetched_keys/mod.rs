@@ -20,6 +20,9 @@ use crate::support::{BoxError, SetClock, unexplained};
 
 #[cfg(all(feature = "certificates", feature = "sign"))]
 mod alexa;
+#[cfg(all(feature = "certificates", feature = "sign"))]
+mod apple;
+mod body_tokens;
 mod cache;
 #[cfg(all(feature = "certificates", feature = "sign"))]
 mod certificates;

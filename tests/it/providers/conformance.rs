@@ -100,7 +100,7 @@ fn form(body: &'static str) -> Request<Bytes> {
 
 /// Returns `true` if the proof is in the body.
 fn has_proof_in_body(name: &str) -> bool {
-    is_in_body(name) || name.starts_with("vonage_sms")
+    is_in_body(name) || name.starts_with("vonage_sms") || name == "wix"
 }
 
 /// Returns `true` if other tests have the trials of the provider: `callbacks.rs` those of

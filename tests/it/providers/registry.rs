@@ -37,7 +37,7 @@ impl Catalogue {
 }
 
 /// Those that are there with the feature `asymmetric`.
-pub(crate) const ASYMMETRIC: [&str; 20] = [
+pub(crate) const ASYMMETRIC: [&str; 21] = [
     "bridge",
     "circle",
     "discord",
@@ -58,10 +58,11 @@ pub(crate) const ASYMMETRIC: [&str; 20] = [
     "turnkey",
     "wechat_pay",
     "wise",
+    "wix",
 ];
 
 /// Those that are there with the feature `jwt`.
-const JWT: [&str; 8] = [
+const JWT: [&str; 9] = [
     "atlassian_connect",
     "fusionauth",
     "livekit",
@@ -70,6 +71,7 @@ const JWT: [&str; 8] = [
     "netlify",
     "upstash",
     "vonage",
+    "wix",
 ];
 
 /// Those that are there with the feature `md5`.

@@ -97,7 +97,9 @@ fn declared(algorithm: &str) -> Scheme {
 impl Vector {
     fn all() -> Vec<Self> {
         let mut all = Self::read("tests/data/asymmetric.json");
-        for name in crate::providers::registry::ASYMMETRIC {
+        // `fetched_keys/body_tokens.rs` has those of Wix, whose bodies are tokens.
+        for name in crate::providers::registry::ASYMMETRIC.into_iter().filter(|name| *name != "wix")
+        {
             let of_provider = Self::read(&format!("src/providers/vectors/{name}.json"));
             let provider = || name.to_owned();
             all.extend(of_provider.into_iter().map(|it| Self { provider: provider(), ..it }));
@@ -837,7 +839,7 @@ fn every_provider_with_a_public_key_is_tested() {
     let with_key = providers::all().filter(|p| p.credential_kind() == CredentialKind::PublicKey);
     let names: Vec<_> = with_key.map(|provider| provider.name()).collect();
     assert!(names.len() >= 5, "{names:?}");
-    for name in names.into_iter().filter(|name| *name != "standard_webhooks_v1a") {
+    for name in names.into_iter().filter(|name| !["standard_webhooks_v1a", "wix"].contains(name)) {
         assert!(tested.iter().any(|vector| vector.provider == name), "{name}");
     }
 }

@@ -135,7 +135,7 @@ impl AtlassianConnect {
     /// Nothing is verified: anyone can claim any client key.
     #[must_use]
     pub fn client_key(head: &Parts) -> Option<String> {
-        let claims = Jwt::read(RULES.token(head).ok()?)?.claims()?;
+        let claims = Jwt::read(RULES.token(head).ok()??)?.claims()?;
         Some(Claims(claims.get().as_bytes()).required("iss").ok()?.into_owned())
     }
 }

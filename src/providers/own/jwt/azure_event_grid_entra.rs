@@ -10,7 +10,8 @@ use crate::{
         own::jwt::{
             methods::setting,
             rules::{RS256, Rules},
-            verifier::{JwtState, JwtVerifier},
+            state::JwtState,
+            verifier::JwtVerifier,
         },
         policy::{DeliveryPolicy, MIB},
         support::is_uuid,

@@ -12,7 +12,8 @@ use crate::{
         own::jwt::{
             methods::setting,
             rules::{Issuer, RS256, Rules},
-            verifier::{JwtState, JwtVerifier},
+            state::JwtState,
+            verifier::JwtVerifier,
         },
         policy::DeliveryPolicy,
     },

@@ -10,6 +10,7 @@ use crate::{
         timestamp::{Timestamp, TimestampFormat},
         tolerance::Tolerance,
     },
+    providers::own::jwt::rules::Content,
 };
 
 /// The claims, as JSON.
@@ -47,6 +48,20 @@ impl<'a> Claims<'a> {
         let visit = &mut |item| is_there |= matches!(item, Value::Text(text) if text == wanted);
         json::items(list.as_bytes(), visit).map_err(|_| malformed(name))?;
         Ok(is_there)
+    }
+
+    /// Checks that a claim is there, and has this type.
+    pub(crate) fn check_content(
+        self,
+        name: &'static str,
+        expected: Content,
+    ) -> Result<(), Rejection> {
+        match (self.value(name)?, expected) {
+            (Some(Value::Text(text)), Content::Text) if !text.is_empty() => Ok(()),
+            (Some(Value::Object(_)), Content::Object) => Ok(()),
+            (None, _) => Err(missing(name)),
+            _ => Err(malformed(name)),
+        }
     }
 
     /// Returns the time of a claim, in whole seconds, or `None` if there is none.

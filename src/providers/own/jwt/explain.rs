@@ -60,7 +60,7 @@ impl JwtVerifier {
         }
         let credentials = other_credentials::of(self.0.rules.defaults.provider());
         for key in &self.0.keys {
-            #[cfg_attr(not(feature = "fetched-keys"), expect(irrefutable_let_patterns))]
+            #[cfg_attr(not(feature = "asymmetric"), expect(irrefutable_let_patterns))]
             let Material::Secret { secret, .. } = &key.material else { continue };
             probe_secrets(probe, std::slice::from_ref(secret), credentials, |secret| {
                 let other = Key::new(self.0.rules.algorithms, &key.id, &secret);
@@ -72,7 +72,7 @@ impl JwtVerifier {
 
 /// Returns the name of an algorithm that the provider never uses, if the token names one.
 fn other_algorithm(rules: &Rules, head: &Parts) -> Option<&'static str> {
-    let named = Jwt::read(rules.token(head).ok()?)?.algorithm();
+    let named = Jwt::read(rules.token(head).ok()??)?.algorithm();
     if named.is_some_and(|named| rules.algorithms.contains(&named)) {
         return None;
     }

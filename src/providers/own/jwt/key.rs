@@ -2,7 +2,7 @@
 
 use subtle::Choice;
 
-#[cfg(feature = "fetched-keys")]
+#[cfg(feature = "asymmetric")]
 use crate::crypto::public_key::PublicKey;
 use crate::crypto::{
     jwt::Jwt,
@@ -27,7 +27,7 @@ pub(crate) enum Material {
         #[cfg(feature = "explain")]
         secret: Secret,
     },
-    #[cfg(feature = "fetched-keys")]
+    #[cfg(feature = "asymmetric")]
     Public(PublicKey),
 }
 
@@ -50,7 +50,7 @@ impl Key {
                 Some(mac) => jwt.is_signed_by(mac, signature),
                 None => Choice::from(0),
             },
-            #[cfg(feature = "fetched-keys")]
+            #[cfg(feature = "asymmetric")]
             Material::Public(key) => {
                 let is_of_key = jwt.algorithm() == Some(key.algorithm());
                 Choice::from(u8::from(is_of_key && jwt.is_signed_by_public(key, signature)))

@@ -9,7 +9,8 @@ use crate::{
         macros::{registered, sign_as},
         own::jwt::{
             rules::{HS256, Rules, UrlClaim},
-            verifier::{JwtState, JwtVerifier},
+            state::JwtState,
+            verifier::JwtVerifier,
         },
         policy::{DeliveryPolicy, MINUTE},
     },

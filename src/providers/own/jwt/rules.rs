@@ -1,15 +1,16 @@
 //! Claims of the tokens of a provider.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use http::{Method, request::Parts};
 
 use crate::{
     crypto::mac::Algorithm,
-    outcome::{event_id::EventId, rejection::Rejection},
+    outcome::{event_id::EventId, field::Field, rejection::Rejection},
     parse::{
         encoding::Encoding,
         headers::{credentials, required},
+        json::{self, Value},
     },
     verifier::defaults::VerifierDefaults,
 };
@@ -31,9 +32,11 @@ pub(crate) const LEEWAY: Duration = Duration::from_secs(10);
 /// Place, algorithms and claims of a provider's tokens.
 pub(crate) struct Rules {
     pub(crate) defaults: VerifierDefaults,
-    pub(crate) header: &'static str,
+    pub(crate) place: Place,
     /// The authentication scheme before the token. Empty if the token is the whole header.
     pub(crate) auth_scheme: &'static str,
+    /// Values of `typ` that a token may have. Empty if each is allowed.
+    pub(crate) types: &'static [&'static str],
     pub(crate) algorithms: &'static [Algorithm],
     pub(crate) issuer: Issuer,
     pub(crate) body: Option<BodyClaim>,
@@ -44,10 +47,34 @@ pub(crate) struct Rules {
     pub(crate) is_true: &'static [&'static str],
     /// Claims that must equal a text of the body, with its path.
     pub(crate) body_fields: &'static [(&'static str, &'static str)],
+    /// Claims that must be there, because tokens for other purposes have the same keys.
+    pub(crate) contents: &'static [(&'static str, Content)],
+    /// Claim with the event as a text, in which it is JSON. Otherwise the event's members are claims.
+    #[cfg(feature = "sign")]
+    pub(crate) event_in: Option<&'static str>,
     /// Set if each token must have an ID of its own.
     pub(crate) has_id: bool,
+    /// Claim with the delivery's ID, which must be there.
+    pub(crate) delivery_id: Option<&'static str>,
     /// The ID of the event in the body, which is unique to each event.
     pub(crate) event_id: Option<EventId>,
+}
+
+/// Place of the token in a request.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    Header(&'static str),
+    /// The whole body.
+    Body,
+    /// A field of a JSON body.
+    Json(&'static str),
+}
+
+/// Expected type of a claim.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    Text,
+    Object,
 }
 
 /// Expected value of `iss`.
@@ -109,8 +136,9 @@ impl Rules {
     ) -> Self {
         Self {
             defaults,
-            header,
+            place: Place::Header(header),
             auth_scheme: "",
+            types: &[],
             algorithms,
             issuer: Issuer::Any,
             body: None,
@@ -118,16 +146,50 @@ impl Rules {
             times: &[],
             is_true: &[],
             body_fields: &[],
+            contents: &[],
+            #[cfg(feature = "sign")]
+            event_in: None,
             has_id: false,
+            delivery_id: None,
             event_id: None,
         }
     }
 
-    /// Returns the token of a request.
-    pub(crate) fn token<'a>(&self, head: &'a Parts) -> Result<&'a [u8], Rejection> {
-        match self.auth_scheme {
-            "" => required(head, self.header),
-            scheme => credentials(head, scheme),
+    /// Creates rules for tokens in the body.
+    pub(crate) const fn in_body(
+        defaults: VerifierDefaults,
+        place: Place,
+        algorithms: &'static [Algorithm],
+    ) -> Self {
+        Self { place, ..Self::new(defaults, "", algorithms) }
+    }
+
+    /// Returns the token of a request's head, or `None` if it is in the body.
+    pub(crate) fn token<'a>(&self, head: &'a Parts) -> Result<Option<&'a [u8]>, Rejection> {
+        match (self.place, self.auth_scheme) {
+            (Place::Header(name), "") => required(head, name).map(Some),
+            (Place::Header(_), scheme) => credentials(head, scheme).map(Some),
+            (Place::Body | Place::Json(_), _) => Ok(None),
+        }
+    }
+
+    /// Returns the token of a body.
+    pub(crate) fn token_of<'a>(&self, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Rejection> {
+        let Place::Json(name) = self.place else { return Ok(Cow::Borrowed(body)) };
+        match json::field(body, name).map_err(|_| self.malformed())? {
+            Some(Value::Text(Cow::Borrowed(token))) => Ok(Cow::Borrowed(token.as_bytes())),
+            Some(Value::Text(Cow::Owned(token))) => Ok(Cow::Owned(token.into_bytes())),
+            Some(_) => Err(self.malformed()),
+            None => Err(Rejection::missing_in(Field::json(name))),
+        }
+    }
+
+    /// Returns the rejection of a token that is not one, or not one of this provider.
+    pub(crate) fn malformed(&self) -> Rejection {
+        match self.place {
+            Place::Header(name) => Rejection::malformed(name),
+            Place::Body => Rejection::malformed_in(Field::Body),
+            Place::Json(name) => Rejection::malformed_in(Field::json(name)),
         }
     }
 }

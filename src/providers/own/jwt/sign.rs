@@ -1,20 +1,28 @@
 //! Tokens as the providers make them, for tests.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use http::{HeaderName, request::Parts};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::{
     crypto::jwt::signed,
     outcome::{field::Field, rejection::Rejection},
-    parse::{encoding::Encoding, json::json_path},
+    parse::{
+        encoding::Encoding,
+        json::{json_path, members},
+    },
     providers::own::{
         jwt::{
             hashes::query_as_json,
             key::Material,
-            rules::{Issuer, UrlClaim},
+            rules::{Issuer, Place, UrlClaim},
             verifier::JwtVerifier,
         },
         shared_token::put,
@@ -24,7 +32,7 @@ use crate::{
         sign::{Sign, Signing},
     },
 };
-#[cfg(feature = "fetched-keys")]
+#[cfg(feature = "asymmetric")]
 use crate::{
     crypto::{jwt::message, mac::Algorithm},
     sign::sign::no_private_key,
@@ -40,21 +48,30 @@ impl Sign for JwtVerifier {
         body: &[u8],
         with: &Signing<'_>,
     ) -> Result<Option<Bytes>, Rejection> {
+        let rules = self.0.rules;
         let claims = self.claims(head, body, with.time())?;
         let token = match self.0.keys.first().map(|key| &key.material) {
             Some(Material::Secret { macs, .. }) => {
                 signed(macs.first().ok_or(Rejection::mismatch())?, &claims)
             }
-            #[cfg(feature = "fetched-keys")]
+            #[cfg(feature = "asymmetric")]
             Some(Material::Public(key)) => public_token(key.algorithm(), &claims, with)?,
             None => return Err(Rejection::mismatch()),
         };
-        let rules = self.0.rules;
         let value = match rules.auth_scheme {
             "" => token,
             scheme => format!("{scheme} {token}"),
         };
-        put(head, &HeaderName::from_static(rules.header), value.as_bytes()).map(|()| None)
+        Ok(match rules.place {
+            Place::Header(name) => {
+                put(head, &HeaderName::from_static(name), value.as_bytes())?;
+                None
+            }
+            Place::Body => Some(Bytes::from(value)),
+            Place::Json(name) => {
+                Some(Bytes::from(format!("{{{}:{}}}", quoted(name), quoted(&value))))
+            }
+        })
     }
 }
 
@@ -114,18 +131,44 @@ impl JwtVerifier {
         let one_of = self.0.one_of.first().into_iter().flatten();
         claims.extend(one_of.map(|(name, value)| (*name, quoted(value))));
         claims.extend(self.0.claims.iter().map(|(name, value)| (*name, quoted(value))));
-        if rules.has_id {
+        if rules.has_id || rules.delivery_id == Some("jti") {
             let unique = Sha256::digest([body, format!("{time:?}").as_bytes()].concat());
             claims.push(("jti", quoted(&Encoding::Hex.encode(&unique[..16]))));
         }
+        let event = self.event(body)?;
+        claims.retain(|(name, _)| !event.contains_key(*name));
+        let event = event.iter().map(|(name, value)| (&**name, value.clone()));
+        claims.extend(event);
         let members: Vec<_> =
             claims.iter().map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
         Ok(format!("{{{}}}", members.join(",")))
     }
+
+    /// Returns the claims that a body is, if the token is in the body.
+    fn event(&self, body: &[u8]) -> Result<BTreeMap<String, String>, Rejection> {
+        let rules = self.0.rules;
+        let mut event = BTreeMap::new();
+        match (rules.place, rules.event_in) {
+            (Place::Header(_), _) => {}
+            (_, Some(name)) => {
+                let text =
+                    str::from_utf8(body).map_err(|_| Rejection::malformed_in(Field::Body))?;
+                event.insert(name.to_owned(), quoted(text));
+            }
+            (_, None) => {
+                let visit = &mut |name: Cow<'_, str>, value: &RawValue| {
+                    event.insert(name.into_owned(), value.get().to_owned());
+                    Ok(())
+                };
+                members(body, visit).map_err(|_| Rejection::malformed_in(Field::Body))?;
+            }
+        }
+        Ok(event)
+    }
 }
 
 /// Returns a token that is signed with the private key. The ID of the key is a made-up one.
-#[cfg(feature = "fetched-keys")]
+#[cfg(feature = "asymmetric")]
 fn public_token(
     algorithm: Algorithm,
     claims: &str,

@@ -3,10 +3,12 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::request::Parts;
+use http::{HeaderValue, request::Parts};
 use sha2::{Digest, Sha256};
 
 #[cfg(feature = "fetched-keys")]
+use crate::fetched_keys::jwks;
+#[cfg(feature = "asymmetric")]
 use crate::{
     crypto::public_key::PublicKey, error::MAX_SECRETS, providers::own::jwt::key::Material,
 };
@@ -17,7 +19,7 @@ use crate::{
         secrets::IntoSecrets,
     },
     error::ConfigError,
-    outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
     parse::{
         encoding::MAX_SIGNATURE,
         json::{self, Value},
@@ -30,7 +32,8 @@ use crate::{
                 claims::{Claims, malformed, missing},
                 hashes::{check_url, claimed_hash, query_as_json},
                 key::Key,
-                rules::{BodyClaim, Issuer, LEEWAY, Rules},
+                rules::{BodyClaim, Issuer, LEEWAY, Place, Rules},
+                state::JwtState,
             },
             keyring,
         },
@@ -117,7 +120,7 @@ impl JwtVerifier {
     }
 
     /// Sets the public keys, of which there must be 1 to 16 of the provider's algorithms.
-    #[cfg(feature = "fetched-keys")]
+    #[cfg(feature = "asymmetric")]
     pub(crate) fn with_public_keys(self, keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
         let algorithms = self.0.rules.algorithms;
         if !keys.iter().all(|key| algorithms.contains(&key.algorithm())) {
@@ -133,6 +136,19 @@ impl JwtVerifier {
             }
             _ => Err(ConfigError::TooManySecrets),
         }
+    }
+
+    /// Returns the ID of the key that the token of a body names, if no key can be missing but this one.
+    #[cfg(feature = "fetched-keys")]
+    pub(crate) fn key_id_of(
+        &self,
+        request: &Context<'_>,
+        body: &Bytes,
+    ) -> Result<String, Rejection> {
+        let token = self.0.rules.token_of(body)?;
+        self.check(&token, request, None)?;
+        let id = Jwt::read(&token).and_then(|jwt| jwt.key_id().map(str::to_owned));
+        id.filter(|id| jwks::is_key_id(id)).ok_or_else(|| malformed("kid"))
     }
 
     pub(crate) fn with_url(self, url: PublicUrl) -> Self {
@@ -174,21 +190,28 @@ impl JwtVerifier {
         self
     }
 
-    /// Checks the token of a request against this URL. Returns what it proves, and the hash that it
-    /// has of the body.
-    fn check(&self, request: &Context<'_>, url: Option<&str>) -> Result<JwtState, Rejection> {
+    /// Checks a token of a request against this URL. Returns what it proves, and the hash that it has
+    /// of the body.
+    fn check(
+        &self,
+        token: &[u8],
+        request: &Context<'_>,
+        url: Option<&str>,
+    ) -> Result<JwtState, Rejection> {
         let rules = self.0.rules;
-        let token = rules.token(request.head())?;
-        let jwt = Jwt::read(token).ok_or(Rejection::malformed(rules.header))?;
+        let jwt = Jwt::read(token).ok_or_else(|| rules.malformed())?;
         if jwt.has_extensions() {
             return Err(malformed("crit"));
+        }
+        if !rules.types.is_empty() && !jwt.has_type_of(rules.types) {
+            return Err(malformed("typ"));
         }
         // The token only chooses among the provider's algorithms.
         let at = rules.algorithms.iter().position(|known| jwt.algorithm() == Some(*known));
         let at = at.ok_or_else(|| malformed("alg"))?;
         let mut buffer = [0; MAX_SIGNATURE + 2];
         let signature = jwt.decode_signature(rules.algorithms[at], &mut buffer);
-        let signature = signature.ok_or(Rejection::malformed(rules.header))?;
+        let signature = signature.ok_or_else(|| rules.malformed())?;
         let mut matched = KeyMatch::new();
         for (index, key) in self.0.keys.iter().enumerate() {
             matched.add(index, key.has_signed(&jwt, at, signature));
@@ -196,7 +219,7 @@ impl JwtVerifier {
         // Without a key, the claims tell whether a key is worth fetching, and nothing is accepted.
         let is_proven = !self.0.keys.is_empty();
         let first = if is_proven { matched.accepted()? } else { 0 };
-        let claims = jwt.claims().ok_or(Rejection::malformed(rules.header))?;
+        let claims = jwt.claims().ok_or_else(|| rules.malformed())?;
         let claims = Claims(claims.get().as_bytes());
         let wrong_issuer = || Rejection::mismatch().with_field(Field::jwt("iss"));
         let key_index = match rules.issuer {
@@ -226,13 +249,20 @@ impl JwtVerifier {
         let times = claims.check_times(rules.times, self.0.leeway, self.0.age, request.clock())?;
         let mut proof = times.with_key_index(key_index);
         proof.set_provider(rules.defaults.provider());
-        if rules.body.is_some() {
+        if rules.body.is_some() || !matches!(rules.place, Place::Header(_)) {
             // A token of an open body may be that of several deliveries.
             proof = proof.with_replay_material(jwt.message());
         }
         proof.event_id = rules.event_id;
         if rules.has_id {
             proof = proof.with_unique_content();
+        }
+        if let Some(name) = rules.delivery_id {
+            let id = HeaderValue::try_from(&*claims.required(name)?);
+            proof = proof.with_delivery_id(id.map_err(|_| malformed(name))?, true);
+        }
+        if matches!(rules.place, Place::Body) {
+            proof = proof.with_signed_body();
         }
         let claimed = match rules.body {
             Some(claim) => claimed_hash(claim, claims)?,
@@ -258,7 +288,10 @@ impl JwtVerifier {
         let has = |(name, value): &(&'static str, String)| claims.has(name, value).unwrap_or(false);
         let one_of = &self.0.one_of;
         if !one_of.is_empty() && !one_of.iter().any(|list| list.iter().all(has)) {
-            return Err(wrong("iss"));
+            return Err(wrong(one_of[0].first().map_or("iss", |(name, _)| name)));
+        }
+        for (name, expected) in rules.contents {
+            claims.check_content(name, *expected)?;
         }
         for name in rules.is_true {
             if claims.value(name)?.ok_or_else(|| missing(name))? != Value::True {
@@ -277,24 +310,6 @@ fn not_signed(claim: BodyClaim) -> Rejection {
     Rejection::new(RejectionKind::BodyNotSigned).with_field(Field::jwt(claim.name))
 }
 
-/// State of a verification: the proof of the token, and the hash of the body.
-#[doc(hidden)]
-pub struct JwtState {
-    /// `false` if there was no key to verify the token with.
-    is_proven: bool,
-    proof: Verified,
-    hash: Sha256,
-    pub(crate) claimed: Option<[u8; 32]>,
-    /// Expected texts of the body, by their paths.
-    body_fields: Vec<(&'static str, String)>,
-}
-
-impl JwtState {
-    fn take_proof(&mut self) -> Verified {
-        std::mem::replace(&mut self.proof, Verified::new(""))
-    }
-}
-
 impl Verifier for JwtVerifier {
     type State = JwtState;
 
@@ -303,7 +318,10 @@ impl Verifier for JwtVerifier {
             Some(url) => Some(url.resolve(request.head())?),
             None => None,
         };
-        self.check(request, url.as_deref()).map_err(|why| match url {
+        let Some(jws) = self.0.rules.token(request.head())? else {
+            return Ok(JwtState::unread());
+        };
+        self.check(jws, request, url.as_deref()).map_err(|why| match url {
             Some(url) if why.kind() == RejectionKind::SignatureMismatch => {
                 why.with_signed_url(&*url)
             }
@@ -323,6 +341,9 @@ impl Verifier for JwtVerifier {
         request: &Context<'_>,
         body: &Bytes,
     ) -> Result<Outcome, Rejection> {
+        if !matches!(self.0.rules.place, Place::Header(_)) {
+            *state = self.check(&self.0.rules.token_of(body)?, request, None)?;
+        }
         if !state.is_proven {
             return Err(Rejection::mismatch().with_secrets_tried(0));
         }
@@ -372,11 +393,5 @@ impl fmt::Debug for JwtVerifier {
             .field("url", &self.0.url)
             .field("leeway", &self.0.leeway)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for JwtState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JwtState").field("proof", &self.proof).finish_non_exhaustive()
     }
 }

@@ -26,9 +26,10 @@ pub(super) const BEST_KNOWN: [(&str, &str); 20] = [
 
 /// Types that the registry does not have, because their secret is part of a URL, or because they
 /// need more than a credential: the name, and what is signed.
-pub(super) const BY_URL: [(&str, &str, &str); 13] = [
+pub(super) const BY_URL: [(&str, &str, &str); 18] = [
     ("Alexa", "alexa", "RSA of the body, which has a time"),
     ("AmazonSns", "amazon_sns", "RSA of the message's fields and the topic"),
+    ("AppleAppStore", "apple_app_store", "JWS in the body, with app, environment and ID"),
     (
         "AtlassianConnectLifecycle",
         "atlassian_connect_lifecycle",
@@ -48,6 +49,8 @@ pub(super) const BY_URL: [(&str, &str, &str); 13] = [
     ("ForgeRemote", "forge_remote", "JWT with audience and times; not the body"),
     ("GoogleChat", "google_chat", "JWT with audience, account and times; not the body"),
     ("GooglePubSub", "google_pub_sub", "JWT with audience, account and times; not the body"),
+    ("GoogleRisc", "google_risc", "JWT that is the body, with audience and ID"),
+    ("Kinde", "kinde", "JWT that is the body, with an ID"),
     (
         "MicrosoftGraphResourceData",
         "microsoft_graph_resource_data",
@@ -55,6 +58,12 @@ pub(super) const BY_URL: [(&str, &str, &str); 13] = [
     ),
     ("PayPal", "paypal", "RSA of ID, time, webhook ID and the body's CRC-32"),
     ("Plaid", "plaid", "JWT with the hash of the body and a time"),
+    (
+        "SecurityEventTokens",
+        "security_event_tokens",
+        "JWT that is the body, with issuer, audience and ID",
+    ),
+    ("SignInWithApple", "sign_in_with_apple", "JWT in the body, with audience and ID"),
     ("Strava", "strava", "nothing: a token in the URL"),
 ];
 
