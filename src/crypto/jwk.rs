@@ -2,36 +2,58 @@
 
 use aws_lc_rs::{encoding::AsDer, rsa::PublicKeyComponents};
 use base64::Engine as _;
-use jsonwebtoken::jwk::{
-    AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
-};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 
 use crate::{
-    crypto::public_key::{ED25519_SPKI, P256_SPKI, PublicKey},
-    parse::encoding::BASE64URL_KEY,
+    crypto::public_key::{ED25519_SPKI, P256_SPKI, P521_SPKI, PublicKey},
+    parse::{
+        encoding::BASE64URL_KEY,
+        json::{Value, field},
+    },
 };
 
 /// Returns the ID of a key, if it has one, and the key. Returns `None` if it is not for signatures of
 /// Ed25519, of ECDSA with P-256 and SHA-256, or of RSA with PKCS #1 v1.5 and SHA-256.
 pub(crate) fn read(json: &str) -> Option<(Option<String>, PublicKey)> {
+    read_for(json, &["ES256", "EdDSA", "Ed25519", "RS256"])
+}
+
+/// Does the same for signatures of one of these algorithms, in the names of RFC 7518.
+pub(crate) fn read_for(json: &str, algorithms: &[&str]) -> Option<(Option<String>, PublicKey)> {
     let jwk: Jwk = serde_json::from_str(json).ok()?;
     let common = jwk.common;
+    let named = field(json.as_bytes(), "alg").ok()?;
+    let is_for = |names: &[&str]| {
+        let mut allowed = names.iter().filter(|name| algorithms.contains(name));
+        match &named {
+            None => allowed.next().is_some(),
+            Some(Value::Text(named)) => allowed.any(|name| name == named),
+            Some(_) => false,
+        }
+    };
     let is_for_signatures = common.public_key_use.is_none_or(|it| it == PublicKeyUse::Signature)
         && common.key_operations.is_none_or(|all| all.contains(&KeyOperations::Verify));
-    let is_for = |algorithm| common.key_algorithm.is_none_or(|it| it == algorithm);
     let spki = match &jwk.algorithm {
         AlgorithmParameters::EllipticCurve(key)
-            if key.curve == EllipticCurve::P256 && is_for(KeyAlgorithm::ES256) =>
+            if key.curve == EllipticCurve::P256 && is_for(&["ES256"]) =>
         {
-            let [x, y] = [coordinate(&key.x)?, coordinate(&key.y)?];
+            let [x, y] = [coordinate::<32>(&key.x)?, coordinate::<32>(&key.y)?];
             [&P256_SPKI[..], &[4], &x, &y].concat()
         }
-        AlgorithmParameters::RSA(key) if is_for(KeyAlgorithm::RS256) => {
+        AlgorithmParameters::EllipticCurve(key)
+            if key.curve == EllipticCurve::P521 && is_for(&["ES512"]) =>
+        {
+            let [x, y] = [coordinate::<66>(&key.x)?, coordinate::<66>(&key.y)?];
+            [&P521_SPKI[..], &[4], &x, &y].concat()
+        }
+        AlgorithmParameters::RSA(key) if is_for(&["RS256", "RS512", "PS256"]) => {
             let key = PublicKeyComponents { n: number(&key.n)?, e: number(&key.e)? };
             key.as_der().ok()?.as_ref().to_vec()
         }
         // The curve determines the algorithm, which has two names: RFC 8037 and RFC 9864.
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
+        AlgorithmParameters::OctetKeyPair(key)
+            if key.curve == EllipticCurve::Ed25519 && is_for(&["EdDSA", "Ed25519"]) =>
+        {
             [&ED25519_SPKI[..], &BASE64URL_KEY.decode(&key.x).ok()?].concat()
         }
         _ => return None,
@@ -40,10 +62,10 @@ pub(crate) fn read(json: &str) -> Option<(Option<String>, PublicKey)> {
     Some((common.key_id, key))
 }
 
-/// Returns a coordinate of a point of P-256, with the zeros before it that some senders leave out.
-fn coordinate(text: &str) -> Option<[u8; 32]> {
+/// Returns a coordinate of a point, with the zeros before it that some senders leave out.
+fn coordinate<const N: usize>(text: &str) -> Option<[u8; N]> {
     let number = number(text)?;
-    let mut padded = [0; 32];
+    let mut padded = [0; N];
     let start = padded.len().checked_sub(number.len())?;
     padded[start..].copy_from_slice(&number);
     Some(padded)

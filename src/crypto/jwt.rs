@@ -11,6 +11,9 @@ use crate::{
     parse::encoding::{Encoding, MAX_SIGNATURE},
 };
 
+/// Maximum length of a header in base64url. Apple's has about 5,000 bytes, with three certificates.
+const MAX_HEADER: usize = 16 * 1024;
+
 /// A token, with a signature that may be invalid.
 ///
 /// `jsonwebtoken` reads the token. It does not verify it: its verification takes the time from the
@@ -28,6 +31,9 @@ impl<'a> Jwt<'a> {
     /// Reads a token. Returns `None` if it is malformed or names an unknown algorithm, such as
     /// `none`.
     pub(crate) fn read(text: &'a [u8]) -> Option<Self> {
+        // A body can be a token, too. `decode_header` builds a tree of what it does not know, which
+        // takes far more memory than its text.
+        text.iter().position(|byte| *byte == b'.').filter(|len| *len <= MAX_HEADER)?;
         let header = decode_header(text).ok()?;
         let dot = text.iter().rposition(|byte| *byte == b'.')?;
         Some(Self { header, text, message: &text[..dot], signature: &text[dot + 1..] })

@@ -37,6 +37,10 @@ pub enum Algorithm {
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     EcdsaP256Sha256,
+    /// ECDSA over P-521 with SHA-512, in the form of JSON Web Signatures (ES512).
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
+    EcdsaP521Sha512,
     /// RSA with SHA-256 and PKCS #1 v1.5 padding.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
@@ -53,6 +57,8 @@ impl Algorithm {
             Self::HmacSha512 => 64,
             #[cfg(feature = "asymmetric")]
             Self::Ed25519 => 64,
+            #[cfg(feature = "asymmetric")]
+            Self::EcdsaP521Sha512 => 132,
             // Two numbers of up to 33 bytes.
             #[cfg(feature = "asymmetric")]
             Self::EcdsaP256Sha256 => 72,
@@ -78,7 +84,10 @@ impl Algorithm {
     /// Returns `true` if a public key verifies the signature.
     #[cfg(feature = "asymmetric")]
     pub(crate) const fn takes_public_key(self) -> bool {
-        matches!(self, Self::Ed25519 | Self::EcdsaP256Sha256 | Self::RsaPkcs1Sha256)
+        matches!(
+            self,
+            Self::Ed25519 | Self::EcdsaP256Sha256 | Self::EcdsaP521Sha512 | Self::RsaPkcs1Sha256
+        )
     }
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod credentials;
 #[cfg(feature = "fetched-keys")]
 pub(crate) mod jwk;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod jws;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
 pub(crate) mod mac;

@@ -8,7 +8,8 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa,
     signature::{
-        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
+        Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaEncoding,
     },
 };
 
@@ -21,7 +22,7 @@ use crate::{
     error::ConfigError,
 };
 
-/// A private key of Ed25519, ECDSA over P-256, or RSA, with which a test signs instead of a
+/// A private key of Ed25519, ECDSA over P-256 or P-521, or RSA, with which a test signs instead of a
 /// provider.
 ///
 /// The verifier gets its [`public_key`](Self::public_key). `Debug` shows only the algorithm.
@@ -31,6 +32,7 @@ pub struct PrivateKey(Arc<Kind>);
 
 enum Kind {
     Ecdsa(EcdsaKeyPair),
+    EcdsaP521(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Rsa(rsa::KeyPair),
 }
@@ -46,25 +48,28 @@ impl PrivateKey {
         Self::new(Ed25519KeyPair::from_seed_unchecked(seed), Kind::Ed25519)
     }
 
-    /// Parses a key of any of the three algorithms from one PEM block,
+    /// Parses a key of any of these algorithms from one PEM block,
     /// `-----BEGIN PRIVATE KEY-----`, as `openssl genpkey` writes it.
     ///
     /// # Errors
     ///
     /// Returns an error if the string is not exactly one PEM block with this label, or the block
-    /// does not hold a key of the three algorithms.
+    /// does not hold a key of these algorithms.
     pub fn from_pem(text: &str) -> Result<Self, ConfigError> {
         const WHY: &str = "expected one PEM block that begins with `-----BEGIN PRIVATE KEY-----`";
         let der = pem(text, "PRIVATE KEY").ok_or(invalid(WHY))?;
         let ed25519 = || Self::new(Ed25519KeyPair::from_pkcs8(&der), Kind::Ed25519);
         let ecdsa = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der);
+        let p521 = || EcdsaKeyPair::from_pkcs8(&ECDSA_P521_SHA512_FIXED_SIGNING, &der);
         Self::new(ecdsa, Kind::Ecdsa)
+            .or_else(|_| Self::new(p521(), Kind::EcdsaP521))
             .or_else(|_| ed25519())
             .or_else(|_| Self::new(rsa::KeyPair::from_pkcs8(&der), Kind::Rsa))
     }
 
     fn new<K>(key: Result<K, KeyRejected>, kind: fn(K) -> Kind) -> Result<Self, ConfigError> {
-        let key = key.map_err(|_| invalid("expected a PKCS #8 key of Ed25519, P-256 or RSA"))?;
+        let key =
+            key.map_err(|_| invalid("expected a PKCS #8 key of Ed25519, P-256, P-521 or RSA"))?;
         Ok(Self(Arc::new(kind(key))))
     }
 
@@ -76,7 +81,7 @@ impl PrivateKey {
     /// bits.
     pub fn public_key(&self) -> Result<PublicKey, ConfigError> {
         let der: Result<PublicKeyX509Der<'_>, _> = match &*self.0 {
-            Kind::Ecdsa(key) => key.public_key().as_der(),
+            Kind::Ecdsa(key) | Kind::EcdsaP521(key) => key.public_key().as_der(),
             Kind::Ed25519(key) => key.public_key().as_der(),
             Kind::Rsa(key) => key.public_key().as_der(),
         };
@@ -86,6 +91,7 @@ impl PrivateKey {
     pub(crate) fn algorithm(&self) -> Algorithm {
         match &*self.0 {
             Kind::Ecdsa(_) => Algorithm::EcdsaP256Sha256,
+            Kind::EcdsaP521(_) => Algorithm::EcdsaP521Sha512,
             Kind::Ed25519(_) => Algorithm::Ed25519,
             Kind::Rsa(_) => Algorithm::RsaPkcs1Sha256,
         }
@@ -94,14 +100,24 @@ impl PrivateKey {
     pub(crate) fn sign(&self, content: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match &*self.0 {
-            Kind::Ecdsa(key) => Some(key.sign(&random, content).ok()?.as_ref().to_vec()),
-            Kind::Ed25519(key) => Some(key.try_sign(content).ok()?.as_ref().to_vec()),
-            Kind::Rsa(key) => {
-                let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, content, &mut signature).ok()?;
-                Some(signature)
+            Kind::Ecdsa(key) | Kind::EcdsaP521(key) => {
+                Some(key.sign(&random, content).ok()?.as_ref().to_vec())
             }
+            Kind::Ed25519(key) => Some(key.try_sign(content).ok()?.as_ref().to_vec()),
+            Kind::Rsa(_) => self.sign_rsa(&RSA_PKCS1_SHA256, content),
         }
+    }
+
+    /// Returns an RSA signature with this padding and hash, or `None` for a key of another algorithm.
+    pub(crate) fn sign_rsa(
+        &self,
+        encoding: &'static dyn RsaEncoding,
+        content: &[u8],
+    ) -> Option<Vec<u8>> {
+        let Kind::Rsa(key) = &*self.0 else { return None };
+        let mut signature = vec![0; key.public_modulus_len()];
+        key.sign(encoding, &SystemRandom::new(), content, &mut signature).ok()?;
+        Some(signature)
     }
 
     /// Returns an ECDSA signature of a content by its SHA-1, or `None` for a key of another
@@ -112,7 +128,7 @@ impl PrivateKey {
                 let digest = padded_sha1(content)?;
                 Some(key.sign_digest(&digest).ok()?.as_ref().to_vec())
             }
-            Kind::Ed25519(_) | Kind::Rsa(_) => None,
+            Kind::EcdsaP521(_) | Kind::Ed25519(_) | Kind::Rsa(_) => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
     rsa::PublicEncryptingKey,
     signature::{
-        ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey,
+        ECDSA_P256_SHA256_ASN1, ECDSA_P521_SHA512_ASN1, ED25519, ParsedPublicKey,
         RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
         UnparsedPublicKey, VerificationAlgorithm,
     },
@@ -25,7 +25,7 @@ use crate::{
     parse::encoding,
 };
 
-/// A provider's public key: Ed25519, ECDSA over P-256, or RSA of 2048 to 8192 bits.
+/// A provider's public key: Ed25519, ECDSA over P-256 or P-521, or RSA of 2048 to 8192 bits.
 ///
 /// A key includes its algorithm, and [`Scheme::verifier`] rejects a key of another algorithm. A
 /// public key is not a [`Secret`](crate::Secret), and neither type is accepted instead of the
@@ -89,6 +89,10 @@ pub(crate) const P256_SPKI: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 3, 1, 7, 3, 0x42, 0,
 ];
+pub(crate) const P521_SPKI: [u8; 25] = [
+    0x30, 0x81, 0x9b, 0x30, 0x10, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 5, 0x2b, 0x81, 4, 0,
+    0x23, 3, 0x81, 0x86, 0,
+];
 
 impl PublicKey {
     /// Parses an Ed25519 key of 32 bytes from hexadecimal, as Discord shows it.
@@ -123,7 +127,7 @@ impl PublicKey {
         Self::from_base64(text.strip_prefix("whpk_").unwrap_or(text))
     }
 
-    /// Parses a key of any of the three algorithms from the base64 of its SubjectPublicKeyInfo, as
+    /// Parses a key of any of these algorithms from the base64 of its SubjectPublicKeyInfo, as
     /// SendGrid shows it: a PEM block on one line, without its first and last line.
     ///
     /// # Errors
@@ -134,7 +138,7 @@ impl PublicKey {
         Self::spki(&base64(text)?)
     }
 
-    /// Parses a key of any of the three algorithms from one PEM block,
+    /// Parses a key of any of these algorithms from one PEM block,
     /// `-----BEGIN PUBLIC KEY-----`.
     ///
     /// # Errors
@@ -172,12 +176,14 @@ impl PublicKey {
             Self::ed25519(key)
         } else if let Some(point @ [4, ..]) = der.strip_prefix(&P256_SPKI) {
             Self::new(Algorithm::EcdsaP256Sha256, &ECDSA_P256_SHA256_ASN1, point)
+        } else if let Some(point @ [4, ..]) = der.strip_prefix(&P521_SPKI) {
+            Self::new(Algorithm::EcdsaP521Sha512, &ECDSA_P521_SHA512_ASN1, point)
         } else if is_rsa(der) {
             Self::new(Algorithm::RsaPkcs1Sha256, &RSA_PKCS1_2048_8192_SHA256, der)
         } else {
             Err(invalid(
-                "expected a SubjectPublicKeyInfo of Ed25519, of P-256 with an uncompressed point, \
-                 or of RSA with 2048 to 8192 bits",
+                "expected a SubjectPublicKeyInfo of Ed25519, of P-256 or P-521 with an uncompressed \
+                 point, or of RSA with 2048 to 8192 bits",
             ))
         }
     }

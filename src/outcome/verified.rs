@@ -271,11 +271,10 @@ impl Verified {
         self
     }
 
-    /// Returns the delivery's ID as the provider sent it in a header. Most are **not signed**: see
+    /// Returns the delivery's ID as the provider sent it. Most are in a header and **not signed**: see
     /// [`delivery_id_is_signed`](Self::delivery_id_is_signed).
     ///
-    /// This crate's providers do not extract an ID from the body, except for Mailgun's signed
-    /// token.
+    /// This crate's providers take an ID from the body only if it is signed, such as that of a token.
     #[must_use]
     pub const fn delivery_id(&self) -> Option<&HeaderValue> {
         self.delivery_id.as_ref()

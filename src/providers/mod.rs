@@ -16,9 +16,9 @@
 //!
 //! The feature `fetched-keys` fetches the keys of `Circle`, `EBay`, `FalAi`, `FusionAuth`, `Gemini`,
 //! `GitHubCopilot`, `GitHubSecretScanning`, `Postal`, `ShipStation` and `Turnkey`, and adds
-//! `AtlassianConnectLifecycle`, `AzureEventGridEntra`, `BotFramework`, `ForgeRemote`, `GoogleChat`,
-//! `GooglePubSub`, `GoogleRisc`, `Kinde`, `MicrosoftGraphResourceData`, `Plaid`, `SecurityEventTokens` and
-//! `SignInWithApple`. The feature `certificates` fetches those of `AmazonSns` and `WeChatPay`, and adds
+//! `AtlassianConnectLifecycle`, `AzureEventGridEntra`, `BotFramework`, `Fireblocks`, `ForgeRemote`,
+//! `GoogleChat`, `GooglePubSub`, `GoogleRisc`, `Kinde`, `MicrosoftGraphResourceData`, `NeonAuth`,
+//! `OpenBanking`, `Plaid`, `SecurityEventTokens`, `SignInWithApple` and `TrueLayer`. The feature `certificates` fetches those of `AmazonSns` and `WeChatPay`, and adds
 //! `Alexa`, `AppleAppStore` and `PayPal`. `Wix` needs `asymmetric` and `jwt`.
 //!
 //! Each type's page has an example, where the secret is found, and the source of its facts. The

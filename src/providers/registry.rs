@@ -54,8 +54,9 @@ pub(crate) fn types() -> impl Iterator<Item = &'static Registration> {
 /// [`Strava`](super::Strava) and [`AzureEventGrid`](super::AzureEventGrid) are missing, because
 /// their secret is part of your URL. Also missing are types whose keys are fetched and that need more
 /// than a credential: `Alexa`, `AmazonSns`, `AppleAppStore`, `AtlassianConnectLifecycle`,
-/// `AzureEventGridEntra`, `BotFramework`, `ForgeRemote`, `GoogleChat`, `GooglePubSub`, `GoogleRisc`, `Kinde`,
-/// `MicrosoftGraphResourceData`, `PayPal`, `Plaid`, `SecurityEventTokens` and `SignInWithApple`. Providers with a public key are present only with the feature `asymmetric`.
+/// `AzureEventGridEntra`, `BotFramework`, `Fireblocks`, `ForgeRemote`, `GoogleChat`, `GooglePubSub`,
+/// `GoogleRisc`, `Kinde`, `MicrosoftGraphResourceData`, `NeonAuth`, `OpenBanking`, `PayPal`, `Plaid`,
+/// `SecurityEventTokens`, `SignInWithApple` and `TrueLayer`. Providers with a public key are present only with the feature `asymmetric`.
 pub fn all() -> impl Iterator<Item = Provider> {
     types().flat_map(|registration| {
         registration.entries.iter().map(move |entry| Provider { entry, registration })

@@ -166,6 +166,8 @@ const fn algorithm(algorithm: Algorithm) -> &'static str {
         #[cfg(feature = "asymmetric")]
         Algorithm::EcdsaP256Sha256 => "ECDSA P-256 with SHA-256",
         #[cfg(feature = "asymmetric")]
+        Algorithm::EcdsaP521Sha512 => "ECDSA P-521 with SHA-512",
+        #[cfg(feature = "asymmetric")]
         Algorithm::RsaPkcs1Sha256 => "RSA PKCS#1 v1.5 with SHA-256",
     }
 }

@@ -5,6 +5,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::{Request, request::Parts};
 
+#[cfg(feature = "fetched-keys")]
+use aws_lc_rs::signature::{RSA_PKCS1_SHA512, RSA_PSS_SHA256};
+
+#[cfg(feature = "fetched-keys")]
+use crate::crypto::jws::JwsAlgorithm;
 #[cfg(feature = "asymmetric")]
 use crate::crypto::private_key::PrivateKey;
 use crate::{crypto::mac::Algorithm, outcome::rejection::Rejection, verifier::verifier::Verifier};
@@ -130,6 +135,26 @@ impl Signing<'_> {
         match algorithm {
             Algorithm::EcdsaP256Sha256 => fixed(&signature),
             _ => Some(signature),
+        }
+    }
+}
+
+#[cfg(feature = "fetched-keys")]
+impl Signing<'_> {
+    /// Returns `true` if there is a private key for this algorithm.
+    pub(crate) fn has_key_for(&self, algorithm: JwsAlgorithm) -> bool {
+        self.private_key.is_some_and(|key| key.algorithm() == algorithm.of_key())
+    }
+
+    /// Returns the signature of a content by this algorithm, or `None` without a key for it.
+    pub(crate) fn sign_as(&self, algorithm: JwsAlgorithm, content: &[u8]) -> Option<Vec<u8>> {
+        let key = self.private_key.filter(|key| key.algorithm() == algorithm.of_key())?;
+        match algorithm {
+            JwsAlgorithm::Es512 => key.sign(content),
+            JwsAlgorithm::Es256 => fixed(&key.sign(content)?),
+            JwsAlgorithm::EdDsa => key.sign(content),
+            JwsAlgorithm::Ps256 => key.sign_rsa(&RSA_PSS_SHA256, content),
+            JwsAlgorithm::Rs512 => key.sign_rsa(&RSA_PKCS1_SHA512, content),
         }
     }
 }

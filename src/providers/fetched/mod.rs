@@ -4,6 +4,7 @@ mod body_tokens;
 #[cfg(feature = "certificates")]
 mod chains;
 pub(crate) mod circle;
+mod detached;
 pub(crate) mod ebay;
 pub(crate) mod github;
 pub(crate) mod key_sets;

@@ -32,6 +32,10 @@ pub use crate::providers::own::encrypted_callback::CallbackState;
 pub use crate::providers::own::jwt::{state::JwtState, token_claims::token_claims};
 
 #[cfg(feature = "fetched-keys")]
+pub use crate::providers::own::jws::{
+    fireblocks::FireblocksEnvironment, truelayer::TrueLayerEnvironment, verifier::JwsState,
+};
+#[cfg(feature = "fetched-keys")]
 pub use crate::providers::own::jwt::google_chat::GoogleChatAudience;
 #[cfg(feature = "certificates")]
 pub use crate::providers::own::paypal::PayPalState;
@@ -74,6 +78,8 @@ types! {
     #[cfg(feature = "asymmetric")]
     pinned_key_sets::FalAi,
     body_token::Figma,
+    #[cfg(feature = "fetched-keys")]
+    jws/fireblocks::Fireblocks,
     flutterwave::Flutterwave,
     #[cfg(feature = "fetched-keys")]
     jwt/forge_remote::ForgeRemote also ["Atlassian Forge"],
@@ -126,9 +132,13 @@ types! {
     midtrans::Midtrans,
     #[cfg(feature = "jwt")]
     jwt/monday::Monday,
+    #[cfg(feature = "fetched-keys")]
+    jws/neon_auth::NeonAuth,
     #[cfg(feature = "jwt")]
     jwt/netlify::Netlify,
     nmi_gateway::NmiGateway search ["network merchants"],
+    #[cfg(feature = "fetched-keys")]
+    jws/open_banking::OpenBanking search ["x-jws-signature", "psd2"],
     #[cfg(feature = "certificates")]
     paypal::PayPal,
     persona::Persona with PersonaState,
@@ -156,6 +166,8 @@ types! {
     telnyx::Telnyx,
     #[cfg(feature = "asymmetric")]
     pinned_keys::TokenIo,
+    #[cfg(feature = "fetched-keys")]
+    jws/truelayer::TrueLayer,
     #[cfg(feature = "asymmetric")]
     pinned_key_sets::Turnkey,
     twilio::Twilio with TwilioState,

@@ -24,6 +24,8 @@ pub(crate) mod form_signature;
 pub(crate) mod gitlab;
 pub(crate) mod hubspot;
 pub(crate) mod hygraph;
+#[cfg(feature = "fetched-keys")]
+pub(crate) mod jws;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
 pub(crate) mod keyring;

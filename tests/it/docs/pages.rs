@@ -112,7 +112,7 @@ fn expiring() -> &'static BTreeSet<&'static str> {
 }
 
 /// Types without a name for `by_name` that sign a time.
-const SIGN_TIMES: [&str; 4] = ["Alexa", "AmazonSns", "PayPal", "Plaid"];
+const SIGN_TIMES: [&str; 6] = ["Alexa", "AmazonSns", "NeonAuth", "OpenBanking", "PayPal", "Plaid"];
 
 /// Types without a name for `by_name` whose tokens expire.
 const EXPIRE: [&str; 8] = [

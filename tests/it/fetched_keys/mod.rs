@@ -28,6 +28,7 @@ mod cache;
 mod certificates;
 #[cfg(feature = "http-client")]
 mod client;
+mod detached;
 mod flood;
 mod key_sets;
 #[cfg(feature = "http-client")]

@@ -274,10 +274,9 @@ impl Verifier for AppleAppStore {
         let claims = Claims(payload.as_bytes());
         let id = HeaderValue::try_from(&*claims.required("notificationUUID")?);
         let id = id.map_err(|_| malformed("notificationUUID"))?;
-        let message = jws.rsplit_once('.').map_or(&*jws, |(message, _)| message);
         let mut verified = Verified::new(Self::DEFAULTS.provider())
-            .with_delivery_id(id, true)
-            .with_replay_material(message.as_bytes());
+            .with_replay_material(id.as_bytes())
+            .with_delivery_id(id, true);
         let signed = match claims.value("signedDate")? {
             None => None,
             Some(Value::Number(text)) => {

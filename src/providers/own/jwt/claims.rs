@@ -10,8 +10,11 @@ use crate::{
         timestamp::{Timestamp, TimestampFormat},
         tolerance::Tolerance,
     },
-    providers::own::jwt::rules::Content,
+    providers::own::jwt::rules::{Content, LEEWAY},
 };
+
+/// Event of a logout token.
+const LOGOUT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// The claims, as JSON.
 #[derive(Clone, Copy)]
@@ -57,8 +60,17 @@ impl<'a> Claims<'a> {
         expected: Content,
     ) -> Result<(), Rejection> {
         match (self.value(name)?, expected) {
-            (Some(Value::Text(text)), Content::Text) if !text.is_empty() => Ok(()),
-            (Some(Value::Object(_)), Content::Object) => Ok(()),
+            (Some(Value::Text(text)), Content::Text | Content::TextOrObject)
+                if !text.is_empty() =>
+            {
+                Ok(())
+            }
+            (Some(Value::Object(_)), Content::Object | Content::TextOrObject) => Ok(()),
+            (Some(Value::Object(events)), Content::Events)
+                if matches!(json::field(events.as_bytes(), LOGOUT), Ok(None)) =>
+            {
+                Ok(())
+            }
             (None, _) => Err(missing(name)),
             _ => Err(malformed(name)),
         }
@@ -78,11 +90,11 @@ impl<'a> Claims<'a> {
     /// Checks `exp`, `nbf` and `iat`, and records them in a proof.
     ///
     /// `exp` and `nbf` count wherever they are: they end what the sender meant (RFC 7519, section
-    /// 4.1). `iat` counts only if `age` limits it, because the standard gives it no meaning.
+    /// 4.1). Without a leeway, `exp` does not count. `iat` counts only if `age` limits it, because the standard gives it no meaning.
     pub(crate) fn check_times(
         self,
         required: &[&'static str],
-        leeway: Duration,
+        leeway: Option<Duration>,
         age: Option<Tolerance>,
         clock: &Clock,
     ) -> Result<Verified, Rejection> {
@@ -100,10 +112,10 @@ impl<'a> Claims<'a> {
         let begins = issued.or(not_before);
         let mut verified = Verified::new("");
         if let Some(not_before) = not_before {
-            let tolerance = Tolerance::new(Duration::MAX, leeway);
+            let tolerance = Tolerance::new(Duration::MAX, leeway.unwrap_or(LEEWAY));
             tolerance.judge(not_before, clock).map_err(|why| why.with_field(Field::jwt("nbf")))?;
         }
-        if let Some(expires) = expires {
+        if let (Some(expires), Some(leeway)) = (expires, leeway) {
             let tolerance = Tolerance::new(leeway, Duration::MAX);
             let judged = tolerance.judge(expires, clock).map_err(|why| {
                 // The age of the token says more than the time since it expired.

@@ -18,10 +18,14 @@ use crate::{
 };
 
 /// Issuer of the tokens. Google's page writes it with the slash, and its configuration without.
-const GOOGLE: &[&str] = &["https://accounts.google.com", "https://accounts.google.com/"];
+const GOOGLE: &[&str] = &["https://accounts.google.com/", "https://accounts.google.com"];
 
-const RULES: Rules =
-    Rules { issuer: Issuer::OneOf(GOOGLE), ..security_event(GoogleRisc::DEFAULTS, RS256) };
+const RULES: Rules = Rules {
+    issuer: Issuer::OneOf(GOOGLE),
+    // An event is about the past.
+    ignores_exp: true,
+    ..security_event(GoogleRisc::DEFAULTS, RS256)
+};
 
 /// Security events of Google accounts (Cross-Account Protection, RISC): the body is a signed security
 /// event token.
@@ -44,13 +48,14 @@ const RULES: Rules =
 /// | header | none: the body is the JWT |
 /// | algorithm | RS256; the keys are in Google's list |
 /// | signed content | the body, with the claims `iss`, which is Google, `aud`, one of your client IDs, `iat`, `jti` and `events` |
-/// | tolerance | none: the event tells when it happened, and Google may repeat a delivery |
+/// | tolerance | none: an event is about the past, so `exp` is ignored, as Google advises |
 /// | delivery ID | `jti`, **signed** |
 /// | challenge | none |
 ///
 /// - **An ID token of Google Sign-In has the same issuer, audience and keys**, and each of your users
 ///   has one. It has no `events`, so it is rejected.
-/// - The token does not expire. Store each `jti`, or use [replay protection](crate::replay).
+/// - A captured token can be sent again. Use [replay protection](crate::replay), which knows a token by its
+///   `jti`.
 /// - Respond with `202 Accepted`. [`token_claims`](crate::providers::token_claims) returns the event.
 /// - Rejected requests get `400 Bad Request`, as RFC 8935 demands.
 ///

@@ -41,7 +41,7 @@ const RULES: Rules = Rules {
 /// | header | none: the body is the JWT, with the media type `application/jwt` |
 /// | algorithm | RS256; the keys are in the list of your Kinde domain |
 /// | signed content | the body, with the claims `event_id`, `type` and `data` |
-/// | tolerance | none: a captured request can be sent again |
+/// | tolerance | until `exp`, if the token has it, and 10 seconds more; Kinde documents none |
 /// | delivery ID | `event_id`, **signed** |
 /// | challenge | none |
 ///

@@ -185,7 +185,7 @@ impl MicrosoftGraphResourceData {
         if !is_uuid(&tenant) || !issuers.iter().any(|issuer| has("iss", issuer)) {
             return Err(wrong("iss"));
         }
-        claims.check_times(&["exp"], LEEWAY, None, clock)?;
+        claims.check_times(&["exp"], Some(LEEWAY), None, clock)?;
         Ok(tenant)
     }
 

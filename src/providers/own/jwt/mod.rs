@@ -24,6 +24,8 @@ pub(crate) mod google_pub_sub;
 #[cfg(feature = "fetched-keys")]
 pub(crate) mod google_risc;
 mod hashes;
+#[cfg(feature = "fetched-keys")]
+mod in_body;
 mod key;
 #[cfg(feature = "fetched-keys")]
 pub(crate) mod kinde;

@@ -22,7 +22,7 @@ pub(crate) const HS256: &[Algorithm] = &[Algorithm::HmacSha256];
 pub(crate) const HMACS: &[Algorithm] =
     &[Algorithm::HmacSha256, Algorithm::HmacSha384, Algorithm::HmacSha512];
 
-/// The algorithm of Google, Microsoft and Atlassian.
+/// The only algorithm of most providers with fetched keys.
 #[cfg(feature = "fetched-keys")]
 pub(crate) const RS256: &[Algorithm] = &[Algorithm::RsaPkcs1Sha256];
 
@@ -43,6 +43,8 @@ pub(crate) struct Rules {
     pub(crate) url: Option<UrlClaim>,
     /// The times without which a token is rejected. `exp` and `nbf` are checked in any case.
     pub(crate) times: &'static [&'static str],
+    /// Set if `exp` has no meaning to the provider.
+    pub(crate) ignores_exp: bool,
     /// Claims that must be `true`.
     pub(crate) is_true: &'static [&'static str],
     /// Claims that must equal a text of the body, with its path.
@@ -75,6 +77,10 @@ pub(crate) enum Place {
 pub(crate) enum Content {
     Text,
     Object,
+    TextOrObject,
+    /// An object, and not that of a logout token (OpenID Connect Back-Channel Logout 1.0), which is a
+    /// security event token, too.
+    Events,
 }
 
 /// Expected value of `iss`.
@@ -144,6 +150,7 @@ impl Rules {
             body: None,
             url: None,
             times: &[],
+            ignores_exp: false,
             is_true: &[],
             body_fields: &[],
             contents: &[],

@@ -1,5 +1,7 @@
 //! Security event tokens of any transmitter.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use crate::{
@@ -30,7 +32,7 @@ pub(crate) const fn security_event(
         types: &["secevent+jwt", "JWT"],
         times: &["iat"],
         // So may an ID token, which has no events.
-        contents: &[("events", Content::Object)],
+        contents: &[("events", Content::Events)],
         delivery_id: Some("jti"),
         ..Rules::in_body(defaults, Place::Body, algorithms)
     }
@@ -67,13 +69,14 @@ const RULES: Rules = security_event(
 /// | header | none: the body is the JWT, with the media type `application/secevent+jwt` |
 /// | algorithm | RS256, ES256 or EdDSA; the keys are in the transmitter's list |
 /// | signed content | the body, with the claims `iss`, your transmitter, `aud`, one of your audiences, `iat`, `jti` and `events` |
-/// | tolerance | none: a token has no end, and a transmitter may repeat a delivery |
+/// | tolerance | until `exp`, if the token has it, which RFC 8417 does not recommend, and [10 seconds](Self::leeway) more |
 /// | delivery ID | `jti`, **signed** |
 /// | challenge | none |
 ///
-/// - **A transmitter signs ID tokens and access tokens with the same keys.** A token without `events`, or
-///   with another `typ` than `secevent+jwt` and `JWT`, is rejected.
-/// - The token does not expire. Store each `jti`, or use [replay protection](crate::replay).
+/// - **A transmitter signs ID tokens and access tokens with the same keys.** A token without `events`, with
+///   the event of a logout token, or with another `typ` than `secevent+jwt` and `JWT`, is rejected.
+/// - The token must name its key in `kid`.
+/// - Use [replay protection](crate::replay), which knows a token by `iss` and `jti`.
 /// - Respond with `202 Accepted`. [`token_claims`](crate::providers::token_claims) returns the event.
 /// - Rejected requests get `400 Bad Request`, as RFC 8935 demands. Its JSON with `err` is not sent: use
 ///   [`on_rejection`](crate::SignatureLayer::on_rejection) if your transmitter reads it.
@@ -129,6 +132,12 @@ impl SecurityEventTokens {
 
     pub(crate) fn with_keys(self, keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
         self.0.with_public_keys(keys).map(Self)
+    }
+
+    /// Sets how long after `exp` a token is accepted, instead of 10 seconds.
+    #[must_use]
+    pub fn leeway(self, leeway: Duration) -> Self {
+        Self(self.0.with_leeway(leeway))
     }
 }
 

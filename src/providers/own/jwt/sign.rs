@@ -22,7 +22,7 @@ use crate::{
         jwt::{
             hashes::query_as_json,
             key::Material,
-            rules::{Issuer, Place, UrlClaim},
+            rules::{Issuer, Place, Rules, UrlClaim},
             verifier::JwtVerifier,
         },
         shared_token::put,
@@ -55,7 +55,7 @@ impl Sign for JwtVerifier {
                 signed(macs.first().ok_or(Rejection::mismatch())?, &claims)
             }
             #[cfg(feature = "asymmetric")]
-            Some(Material::Public(key)) => public_token(key.algorithm(), &claims, with)?,
+            Some(Material::Public(key)) => public_token(rules, key.algorithm(), &claims, with)?,
             None => return Err(Rejection::mismatch()),
         };
         let value = match rules.auth_scheme {
@@ -170,6 +170,7 @@ impl JwtVerifier {
 /// Returns a token that is signed with the private key. The ID of the key is a made-up one.
 #[cfg(feature = "asymmetric")]
 fn public_token(
+    rules: &Rules,
     algorithm: Algorithm,
     claims: &str,
     with: &Signing<'_>,
@@ -180,7 +181,9 @@ fn public_token(
         _ => "RS256",
     };
     let kid = "00000000-0000-4000-8000-000000000000";
-    let message = message(&format!(r#"{{"alg":"{name}","kid":"{kid}","typ":"JWT"}}"#), claims);
+    let kind = rules.types.first().unwrap_or(&"JWT");
+    let header = format!(r#"{{"alg":"{name}","kid":"{kid}","typ":"{kind}"}}"#);
+    let message = message(&header, claims);
     let signature = with.jws_signature(algorithm, message.as_bytes()).ok_or_else(no_private_key)?;
     Ok(format!("{message}.{}", Encoding::Base64Url.encode(&signature)))
 }

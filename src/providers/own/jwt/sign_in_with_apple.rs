@@ -20,7 +20,7 @@ const RULES: Rules = Rules {
     issuer: Issuer::Is("https://appleid.apple.com"),
     times: &["iat"],
     // An ID token of a user has the same issuer, audience and keys.
-    contents: &[("events", Content::Text)],
+    contents: &[("events", Content::TextOrObject)],
     #[cfg(feature = "sign")]
     event_in: Some("events"),
     delivery_id: Some("jti"),

@@ -6,8 +6,6 @@ use bytes::Bytes;
 use http::{HeaderValue, request::Parts};
 use sha2::{Digest, Sha256};
 
-#[cfg(feature = "fetched-keys")]
-use crate::fetched_keys::jwks;
 #[cfg(feature = "asymmetric")]
 use crate::{
     crypto::public_key::PublicKey, error::MAX_SECRETS, providers::own::jwt::key::Material,
@@ -19,7 +17,7 @@ use crate::{
         secrets::IntoSecrets,
     },
     error::ConfigError,
-    outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection, verified::Verified},
     parse::{
         encoding::MAX_SIGNATURE,
         json::{self, Value},
@@ -138,19 +136,6 @@ impl JwtVerifier {
         }
     }
 
-    /// Returns the ID of the key that the token of a body names, if no key can be missing but this one.
-    #[cfg(feature = "fetched-keys")]
-    pub(crate) fn key_id_of(
-        &self,
-        request: &Context<'_>,
-        body: &Bytes,
-    ) -> Result<String, Rejection> {
-        let token = self.0.rules.token_of(body)?;
-        self.check(&token, request, None)?;
-        let id = Jwt::read(&token).and_then(|jwt| jwt.key_id().map(str::to_owned));
-        id.filter(|id| jwks::is_key_id(id)).ok_or_else(|| malformed("kid"))
-    }
-
     pub(crate) fn with_url(self, url: PublicUrl) -> Self {
         self.change(|inner| inner.url = Some(url))
     }
@@ -192,7 +177,7 @@ impl JwtVerifier {
 
     /// Checks a token of a request against this URL. Returns what it proves, and the hash that it has
     /// of the body.
-    fn check(
+    pub(crate) fn check(
         &self,
         token: &[u8],
         request: &Context<'_>,
@@ -246,24 +231,11 @@ impl JwtVerifier {
         if rules.has_id {
             claims.required("jti")?;
         }
-        let times = claims.check_times(rules.times, self.0.leeway, self.0.age, request.clock())?;
+        let leeway = (!rules.ignores_exp).then_some(self.0.leeway);
+        let times = claims.check_times(rules.times, leeway, self.0.age, request.clock())?;
         let mut proof = times.with_key_index(key_index);
         proof.set_provider(rules.defaults.provider());
-        if rules.body.is_some() || !matches!(rules.place, Place::Header(_)) {
-            // A token of an open body may be that of several deliveries.
-            proof = proof.with_replay_material(jwt.message());
-        }
-        proof.event_id = rules.event_id;
-        if rules.has_id {
-            proof = proof.with_unique_content();
-        }
-        if let Some(name) = rules.delivery_id {
-            let id = HeaderValue::try_from(&*claims.required(name)?);
-            proof = proof.with_delivery_id(id.map_err(|_| malformed(name))?, true);
-        }
-        if matches!(rules.place, Place::Body) {
-            proof = proof.with_signed_body();
-        }
+        proof = self.identified(proof, &jwt, claims)?;
         let claimed = match rules.body {
             Some(claim) => claimed_hash(claim, claims)?,
             None => None,
@@ -274,6 +246,36 @@ impl JwtVerifier {
             return Err(not_signed(claim));
         }
         Ok(JwtState { is_proven, proof, hash: Sha256::new(), claimed, body_fields })
+    }
+
+    /// Adds to a proof what identifies the delivery.
+    fn identified(
+        &self,
+        mut proof: Verified,
+        jwt: &Jwt<'_>,
+        claims: Claims<'_>,
+    ) -> Result<Verified, Rejection> {
+        let rules = self.0.rules;
+        // A token that does not cover the body may be that of several deliveries.
+        if rules.body.is_some() || !matches!(rules.place, Place::Header(_)) {
+            proof = proof.with_replay_material(jwt.message());
+        }
+        proof.event_id = rules.event_id;
+        if rules.has_id {
+            proof = proof.with_unique_content();
+        }
+        if let Some(name) = rules.delivery_id {
+            let id = claims.required(name)?;
+            let issuer = claims.text("iss")?.unwrap_or_default();
+            let value = HeaderValue::try_from(&*id).map_err(|_| malformed(name))?;
+            // The sender may sign a retry anew. Two issuers may have the same ID.
+            let material = format!("{}:{issuer}{id}", issuer.len());
+            proof = proof.with_delivery_id(value, true).with_replay_material(material.as_bytes());
+        }
+        if matches!(rules.place, Place::Body) {
+            proof = proof.with_signed_body();
+        }
+        Ok(proof)
     }
 
     /// Checks the claims that the verifier's settings demand. Returns the expected texts of the body.

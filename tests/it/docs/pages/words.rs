@@ -26,7 +26,7 @@ pub(super) const BEST_KNOWN: [(&str, &str); 20] = [
 
 /// Types that the registry does not have, because their secret is part of a URL, or because they
 /// need more than a credential: the name, and what is signed.
-pub(super) const BY_URL: [(&str, &str, &str); 18] = [
+pub(super) const BY_URL: [(&str, &str, &str); 22] = [
     ("Alexa", "alexa", "RSA of the body, which has a time"),
     ("AmazonSns", "amazon_sns", "RSA of the message's fields and the topic"),
     ("AppleAppStore", "apple_app_store", "JWS in the body, with app, environment and ID"),
@@ -46,6 +46,7 @@ pub(super) const BY_URL: [(&str, &str, &str); 18] = [
         "bot_framework",
         "JWT with audience, service URL and times; not the rest of the body",
     ),
+    ("Fireblocks", "fireblocks", "RSA PKCS#1 v1.5 with SHA-512 of the body"),
     ("ForgeRemote", "forge_remote", "JWT with audience and times; not the body"),
     ("GoogleChat", "google_chat", "JWT with audience, account and times; not the body"),
     ("GooglePubSub", "google_pub_sub", "JWT with audience, account and times; not the body"),
@@ -56,6 +57,8 @@ pub(super) const BY_URL: [(&str, &str, &str); 18] = [
         "microsoft_graph_resource_data",
         "JWT with audience, tenant and times, and a token; not the rest of the body",
     ),
+    ("NeonAuth", "neon_auth", "Ed25519 of time and body"),
+    ("OpenBanking", "open_banking", "RSA-PSS or ECDSA of the body and a time"),
     ("PayPal", "paypal", "RSA of ID, time, webhook ID and the body's CRC-32"),
     ("Plaid", "plaid", "JWT with the hash of the body and a time"),
     (
@@ -65,6 +68,7 @@ pub(super) const BY_URL: [(&str, &str, &str); 18] = [
     ),
     ("SignInWithApple", "sign_in_with_apple", "JWT in the body, with audience and ID"),
     ("Strava", "strava", "nothing: a token in the URL"),
+    ("TrueLayer", "truelayer", "ECDSA P-521 of method, path, headers and body"),
 ];
 
 /// Made-up secrets; the first one of the provider's form is its example.
