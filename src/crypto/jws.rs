@@ -216,4 +216,29 @@ mod tests {
             assert_eq!(jws.has_raw_payload(), raw, "{json}");
         }
     }
+
+    /// The signatures of both have one length.
+    #[cfg(feature = "sign")]
+    #[test]
+    fn algorithm_is_that_of_the_key() {
+        use std::time::UNIX_EPOCH;
+
+        use crate::{crypto::private_key::PrivateKey, sign::sign::Signing};
+
+        let keys: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/data/keys.json")).unwrap();
+        let keys = keys.as_array().unwrap();
+        let key = keys.iter().find(|key| key["algorithm"] == "ecdsa").unwrap();
+        let key = PrivateKey::from_pem(key["private"].as_str().unwrap()).unwrap();
+        let with = Signing::at(UNIX_EPOCH).private_key(&key);
+        let signature = with.sign_as(JwsAlgorithm::Es256, b"content").unwrap();
+        let public = key.public_key().unwrap();
+        let is_signed = |algorithm: JwsAlgorithm, content: &[u8]| {
+            algorithm.is_signed_by(&public, content, &signature)
+        };
+        assert!(is_signed(JwsAlgorithm::Es256, b"content"));
+        assert!(!is_signed(JwsAlgorithm::Es256, b"another"));
+        assert!(!is_signed(JwsAlgorithm::EdDsa, b"content"));
+        assert!(!is_signed(JwsAlgorithm::Rs512, b"content"));
+    }
 }

@@ -48,9 +48,10 @@
 //!
 //! # Guarantees
 //!
-//! - **Nothing is fetched for a request whose head no key can make authentic**, such as one without a
+//! - **Nothing is fetched for a request that no key can make authentic**, such as one without a
 //!   signature, with a malformed signature, with a malformed key ID, or with a token for another
-//!   audience. A URL is built of nothing but the provider's own URL and a checked ID.
+//!   audience. If the body has the token or the ID, the body is read first. A URL is built of nothing but
+//!   the provider's own URL and a checked ID.
 //! - **Single flight**: requests that need the same document share one fetch. The fetch runs in a
 //!   task of its own, so it does not end with the request that caused it.
 //! - **Unknown IDs cause few fetches.** If one document has all keys, an unknown ID causes a fetch

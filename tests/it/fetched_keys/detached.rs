@@ -218,6 +218,26 @@ async fn path_of_truelayer_is_that_of_the_public_url() {
     assert_eq!(why.field(), Some(Field::Jwt("jku".into())));
 }
 
+/// Two readers could take different ones.
+#[tokio::test]
+async fn signed_header_of_truelayer_occurs_once() {
+    let all = Vectors::read();
+    let key: PublicKey = all.p521_public.parse().unwrap();
+    let truelayer = TrueLayer::new(PRODUCTION, url(), key).unwrap();
+    let vector = all.find("truelayer", "authentic");
+    for (name, is_valid) in [("content-type", false), ("x-other", true), ("tl-signature", false)] {
+        let mut request = Request::post("/hook").header("x-other", "a");
+        for (name, value) in &vector.headers {
+            request = request.header(name, value);
+        }
+        let head = request.header(name, "application/json").body(()).unwrap().into_parts().0;
+        let body = Bytes::copy_from_slice(vector.body.as_bytes());
+        let judged = verify_with_at(&truelayer, &head, &body, seconds(NOW)).await;
+        let kind = judged.map(|_| ()).map_err(|why| why.kind());
+        assert_eq!(kind, if is_valid { Ok(()) } else { Err(RejectionKind::Repeated) }, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn time_of_truelayer_counts_on_demand() {
     let all = Vectors::read();

@@ -4,7 +4,7 @@ use http::{HeaderName, request::Parts};
 
 use crate::{
     crypto::jws::{DetachedJws, JwsAlgorithm},
-    outcome::{field::Field, rejection::Rejection},
+    outcome::{field::Field, kind::RejectionKind, rejection::Rejection},
     parse::{
         headers::required,
         json::Value,
@@ -146,7 +146,10 @@ fn one_value<'a>(head: &'a Parts, name: &HeaderName) -> Result<&'a [u8], Rejecti
     match (values.next(), values.next()) {
         (Some(value), None) => Ok(value.as_bytes()),
         (None, _) => Err(Rejection::missing_in(Field::Header(name.clone()))),
-        (Some(_), Some(_)) => Err(Rejection::malformed_in(Field::Header(name.clone()))),
+        (Some(_), Some(_)) => {
+            let twice = Rejection::new(RejectionKind::Repeated);
+            Err(twice.with_field(Field::Header(name.clone())))
+        }
     }
 }
 

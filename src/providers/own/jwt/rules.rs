@@ -63,6 +63,7 @@ pub(crate) struct Rules {
 }
 
 /// Place of the token in a request.
+#[cfg_attr(not(feature = "fetched-keys"), expect(dead_code, reason = "for fetched keys"))]
 #[derive(Clone, Copy)]
 pub(crate) enum Place {
     Header(&'static str),
@@ -73,6 +74,7 @@ pub(crate) enum Place {
 }
 
 /// Expected type of a claim.
+#[cfg_attr(not(feature = "fetched-keys"), expect(dead_code, reason = "for fetched keys"))]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     Text,
@@ -163,6 +165,7 @@ impl Rules {
     }
 
     /// Creates rules for tokens in the body.
+    #[cfg_attr(not(feature = "asymmetric"), expect(dead_code, reason = "for public keys"))]
     pub(crate) const fn in_body(
         defaults: VerifierDefaults,
         place: Place,

@@ -79,7 +79,7 @@ const RULES: Rules = security_event(
 /// - Use [replay protection](crate::replay), which knows a token by `iss` and `jti`.
 /// - Respond with `202 Accepted`. [`token_claims`](crate::providers::token_claims) returns the event.
 /// - Rejected requests get `400 Bad Request`, as RFC 8935 demands. Its JSON with `err` is not sent: use
-///   [`on_rejection`](crate::SignatureLayer::on_rejection) if your transmitter reads it.
+///   [`rejection_response`](crate::SignatureLayer::rejection_response) if your transmitter reads it.
 ///
 /// # Settings
 ///
