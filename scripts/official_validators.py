@@ -26,9 +26,13 @@ import jwt
 import OpenSSL.crypto
 import paypalrestsdk
 import requests
+import truelayer_signing
+from appstoreserverlibrary.models.Environment import Environment
+from appstoreserverlibrary.signed_data_verifier import SignedDataVerifier
 from botbuilder.schema import Activity
 from botframework.connector.auth import JwtTokenValidation, SimpleCredentialProvider
 from botframework.connector.auth.jwt_token_extractor import JwtTokenExtractor
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from freezegun import freeze_time
 
@@ -172,6 +176,44 @@ def paypal(vector, body, webhook_id, seconds):
             check(event.verify(**arguments), "verify returned False")
 
 
+# Apple
+
+
+def apple(body, environment, root):
+    """Apple's library, and what it leaves to its user: the inner signatures."""
+    der = x509.load_pem_x509_certificate(root.encode()).public_bytes(Encoding.DER)
+    app = ("com.example.app", 1234) if environment == Environment.PRODUCTION else ("com.example.app",)
+    verifier = SignedDataVerifier([der], False, environment, *app)
+    # The made-up certificates lack the identifiers of keys, as those of the library's own tests do.
+    verifier._chain_verifier.enable_strict_checks = False
+    payload = verifier.verify_and_decode_notification(json.loads(body)["signedPayload"])
+    for part in (payload.data, payload.appData):
+        for name, verify in [
+            ("signedTransactionInfo", verifier.verify_and_decode_signed_transaction),
+            ("signedRenewalInfo", verifier.verify_and_decode_renewal_info),
+            ("signedAppTransactionInfo", verifier.verify_and_decode_app_transaction),
+        ]:
+            if getattr(part, name, None) is not None:
+                verify(getattr(part, name))
+
+
+# TrueLayer
+
+
+def truelayer(vector, document):
+    """TrueLayer's library, and its sample of a server:
+    https://github.com/TrueLayer/truelayer-signing/tree/main/python/examples/webhook-server"""
+    signature = vector["headers"]["tl-signature"]
+    header = truelayer_signing.extract_jws_header(signature)
+    check(header.jku == "https://webhooks.truelayer.com/.well-known/jwks", "jku")
+    verifier = truelayer_signing.verify_with_jwks(json.loads(document), header)
+    verifier.set_method(truelayer_signing.HttpMethod[vector["method"]])
+    verifier.set_path(vector["path"].split("?")[0])
+    verifier.add_headers(vector["headers"])
+    verifier.set_body(vector["body"])
+    verifier.verify(signature)
+
+
 # Runs: file, provider, validator, version, and (description, whether the crate accepts, error)
 
 
@@ -185,8 +227,8 @@ def run_sns():
     return name, "amazon_sns", "sns-validator", release, rows
 
 
-def run_tokens(provider, validator, package, validate):
-    data = read("tokens.json")
+def run_tokens(provider, validator, package, validate, name="tokens.json"):
+    data = read(name)
     rows = []
     for vector in data["vectors"]:
         if vector["provider"] != provider:
@@ -194,7 +236,7 @@ def run_tokens(provider, validator, package, validate):
         document = data["documents"][vector["document"]]
         error = error_of(lambda: validate(vector, document))
         rows.append((vector["description"], vector["kind"] is None, error))
-    return "tokens.json", provider, validator, version(package), rows
+    return name, provider, validator, version(package), rows
 
 
 def run_google():
@@ -241,6 +283,19 @@ def run_paypal():
     return "paypal.json", "paypal", "paypalrestsdk", version("paypalrestsdk"), rows
 
 
+def run_apple():
+    data, rows = read("apple_app_store.json"), []
+    with open("src/providers/own/jwt/apple_root_ca_g3.pem", encoding="utf-8") as file:
+        roots = {"root": data["root"], "apple": file.read()}
+    for vector in data["vectors"]:
+        environment = Environment(vector["environment"].capitalize())
+        root = roots[vector["root"]]
+        error = error_of(lambda: apple(vector["body"], environment, root))
+        rows.append((vector["description"], vector["kind"] is None, error))
+    name = "app-store-server-library"
+    return "apple_app_store.json", "apple_app_store", name, version(name), rows
+
+
 def runs():
     yield run_sns()
     yield from run_google()
@@ -250,6 +305,9 @@ def runs():
     name = "botframework-connector"
     yield run_tokens("bot_framework", name, name, bot_framework)
     yield run_paypal()
+    yield run_apple()
+    name = "truelayer-signing"
+    yield run_tokens("truelayer", name, name, truelayer, "detached.json")
 
 
 class Reasons:
