@@ -109,20 +109,25 @@ impl<'a> DetachedJws<'a> {
         allowed.iter().copied().find(|algorithm| algorithm.name() == named)
     }
 
-    /// Checks that the receiver knows each extension that it must know (RFC 7515, section 4.1.11), and that
-    /// the header has it.
+    /// Checks that the receiver knows each extension that it must know, that the header has it, and that the
+    /// list is not empty and names none twice (RFC 7515, section 4.1.11).
     pub(crate) fn check_extensions(&self, known: &[&str]) -> Result<(), Malformed> {
         let list = match self.parameter("crit")? {
             None => return Ok(()),
             Some(Value::Array(list)) => list,
             Some(_) => return Err(Malformed),
         };
-        let mut is_known = true;
+        let (mut named, mut is_known) = (Vec::new(), true);
         items(list.as_bytes(), &mut |item| {
             let name = item.into_text().unwrap_or_default();
-            is_known &= known.contains(&&*name) && matches!(self.parameter(&name), Ok(Some(_)));
+            let at = known.iter().position(|known| *known == name);
+            // Each name costs a reading of the header, so a repeated one ends it.
+            is_known = is_known
+                && at.is_some_and(|at| !named.contains(&at))
+                && matches!(self.parameter(&name), Ok(Some(_)));
+            named.extend(at.filter(|_| is_known));
         })?;
-        is_known.then_some(()).ok_or(Malformed)
+        (is_known && !named.is_empty()).then_some(()).ok_or(Malformed)
     }
 
     /// Returns `true` if the payload is signed as it is, and not in base64url (RFC 7797). The parameter must
@@ -208,6 +213,8 @@ mod tests {
             (r#"{"crit":[1]}"#, false, Ok(false)),
             (r#"{"crit":"b64","b64":false}"#, false, Err(Malformed)),
             (r#"{"crit":null}"#, false, Ok(false)),
+            (r#"{"crit":[]}"#, false, Ok(false)),
+            (r#"{"crit":["b64","b64"],"b64":true}"#, false, Ok(false)),
             (r#"{"crit":[],"crit":["exp"]}"#, false, Ok(false)),
         ] {
             let text = header(json);

@@ -37,7 +37,7 @@ pub enum Algorithm {
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     EcdsaP256Sha256,
-    /// ECDSA over P-521 with SHA-512, in the form of JSON Web Signatures (ES512).
+    /// ECDSA over P-521 with SHA-512. Only detached JSON Web Signatures (ES512) use it; a scheme cannot.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(docsrs, doc(cfg(feature = "asymmetric")))]
     EcdsaP521Sha512,
@@ -71,7 +71,7 @@ impl Algorithm {
     pub(crate) const fn has_fixed_len(self) -> bool {
         match self {
             #[cfg(feature = "asymmetric")]
-            Self::EcdsaP256Sha256 | Self::RsaPkcs1Sha256 => false,
+            Self::EcdsaP256Sha256 | Self::EcdsaP521Sha512 | Self::RsaPkcs1Sha256 => false,
             _ => true,
         }
     }

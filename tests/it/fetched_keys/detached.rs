@@ -279,7 +279,10 @@ async fn signed_detached_signatures_are_accepted() {
 
     async fn check(signer: &(impl Sign + Source), pem: &str) {
         let key = PrivateKey::from_pem(pem).unwrap();
-        let request = || Request::post("/hook").body("{}").unwrap();
+        let request = || {
+            let request = Request::post("/hook").header("content-type", "application/json");
+            request.body("{}").unwrap()
+        };
         let signing = Signing::at(seconds(NOW)).private_key(&key);
         let (head, body) = signed(signer, request(), signing).unwrap().into_parts();
         let at = seconds(NOW);
@@ -287,6 +290,14 @@ async fn signed_detached_signatures_are_accepted() {
         let why = verify_with_at(signer, &head, &Bytes::from("{ }"), at).await.unwrap_err();
         assert_eq!(why.kind(), RejectionKind::SignatureMismatch);
         assert!(signed(signer, request(), at).is_err());
+        for name in ["x-tl-webhook-timestamp", "x-neon-timestamp"] {
+            if head.headers.contains_key(name) {
+                let mut request = request();
+                request.headers_mut().insert(name, "now".parse().unwrap());
+                let why = signed(signer, request, signing).unwrap_err();
+                assert_eq!(why.kind(), RejectionKind::Malformed);
+            }
+        }
     }
     let all = Vectors::read();
     let keys: Vec<serde_json::Value> =
@@ -300,7 +311,14 @@ async fn signed_detached_signatures_are_accepted() {
     assert_eq!(format!("{:?}", public(&all.p521)), "PublicKey(EcdsaP521Sha512)");
     check(&TrueLayer::new(PRODUCTION, url(), public(&all.p521)).unwrap(), &all.p521).await;
     check(&Fireblocks::new(public(&rsa)).unwrap(), &rsa).await;
-    check(&NeonAuth::new(public(&ed25519)).unwrap(), &ed25519).await;
+    let neon = NeonAuth::new(public(&ed25519)).unwrap();
+    check(&neon, &ed25519).await;
+    let key = PrivateKey::from_pem(&ed25519).unwrap();
+    let signing = Signing::at(seconds(NOW)).private_key(&key);
+    let request = Request::post("/hook").header("x-neon-event-id", "mine").body("{}").unwrap();
+    let head = signed(&neon, request, signing).unwrap().into_parts().0;
+    assert_eq!(head.headers["x-neon-event-id"], "mine");
+    assert!(head.headers.contains_key("x-neon-signature-kid"));
     for key in [&rsa, &ecdsa] {
         check(&OpenBanking::new(ISSUER, ANCHOR, public(key)).unwrap(), key).await;
     }

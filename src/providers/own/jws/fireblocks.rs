@@ -22,6 +22,8 @@ const RULES: Rules = Rules {
     payload: Payload::Body,
     time: None,
     extensions: &[],
+    #[cfg(feature = "sign")]
+    key_id: None,
     delivery_id: None,
 };
 
@@ -82,6 +84,8 @@ impl FireblocksEnvironment {
 ///
 /// - **Fireblocks signs for all workspaces of an environment with the same keys.** Check in the handler that
 ///   `workspaceId` is yours.
+/// - For [replay protection](crate::replay), use `id` as
+///   [the event's ID](crate::replay::ReplayLayer::event_id).
 /// - The header `fireblocks-signature`, of version 1, is ignored.
 ///
 /// # Evidence

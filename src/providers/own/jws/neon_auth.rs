@@ -24,6 +24,8 @@ const RULES: Rules = Rules {
     payload: Payload::TimeAndBody,
     time: Some(Time::Header("x-neon-timestamp")),
     extensions: &[],
+    #[cfg(feature = "sign")]
+    key_id: Some(KEY_ID),
     delivery_id: Some("x-neon-event-id"),
 };
 

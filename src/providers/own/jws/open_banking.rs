@@ -27,11 +27,13 @@ const RULES: Rules = Rules {
     payload: Payload::Body,
     time: Some(Time::Parameter(TIME)),
     extensions: &["b64", TIME, ISSUER, TRUST_ANCHOR],
+    #[cfg(feature = "sign")]
+    key_id: None,
     delivery_id: None,
 };
 
-/// Notifications of banks with a detached JSON Web Signature in `x-jws-signature`, as UK Open Banking
-/// specifies it.
+/// Notifications of banks with a detached JSON Web Signature in `x-jws-signature`, the header of UK Open
+/// Banking for messages.
 ///
 /// ```
 /// use tower_webhook::{SignatureLayer, fetched_keys::KeyFetcher, providers::OpenBanking};
@@ -60,9 +62,12 @@ const RULES: Rules = Rules {
 /// | delivery ID | none known |
 /// | challenge | none |
 ///
+/// - **A bank signs for all its clients with the same key**, its responses as well as its notifications, and
+///   the signature names no recipient: a client of the bank can send you a response that it got. Accept in the
+///   handler only notifications about what is yours.
 /// - `http://openbanking.org.uk/iss` and `http://openbanking.org.uk/tan` in the JOSE header must be the bank
-///   and the trust anchor. Other extensions in `crit` are rejected.
-/// - Event notifications of UK Open Banking that are a token in the body are not of this kind.
+///   and the trust anchor, byte for byte. Other extensions in `crit` are rejected.
+/// - The event notifications of UK Open Banking, which are a token in the body, are not of this kind.
 ///
 /// # Settings
 ///

@@ -22,6 +22,9 @@ pub(crate) struct Rules {
     pub(crate) time: Option<Time>,
     /// Extensions that the receiver knows.
     pub(crate) extensions: &'static [&'static str],
+    /// Header with the ID of the key, if it is not in the signature.
+    #[cfg(feature = "sign")]
+    pub(crate) key_id: Option<&'static str>,
     /// Header with the delivery's ID, which is not signed.
     pub(crate) delivery_id: Option<&'static str>,
 }
@@ -133,11 +136,14 @@ pub(crate) fn beginnings(
     Ok(vec![beginning(path), beginning(&other)])
 }
 
-/// Returns the path of a URL, without its query.
+/// Returns the path of a URL, or of a target without scheme and host, without its query.
 fn path_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = rest.find('/').map_or("/", |at| &rest[at..]);
-    path.split_once('?').map_or(path, |(path, _)| path)
+    let url = url.split_once('?').map_or(url, |(url, _)| url);
+    let is_scheme = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    // A path can have `://`, too.
+    let rest = url.split_once("://").filter(|(scheme, _)| is_scheme(scheme));
+    let rest = rest.map_or(url, |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..])
 }
 
 /// Returns the value of a header that must occur once.
@@ -155,4 +161,23 @@ fn one_value<'a>(head: &'a Parts, name: &HeaderName) -> Result<&'a [u8], Rejecti
 
 pub(crate) fn malformed(name: &'static str) -> Rejection {
     Rejection::malformed_in(Field::jwt(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_is_that_of_the_url() {
+        for (url, path) in [
+            ("https://example.com/hook", "/hook"),
+            ("https://example.com/hook/?a=/b", "/hook/"),
+            ("https://example.com", "/"),
+            ("https://example.com?a=/b", "/"),
+            ("/hook?a=b://c/d", "/hook"),
+            ("/a://b/c", "/a://b/c"),
+        ] {
+            assert_eq!(path_of(url), path, "{url}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use http::{HeaderName, request::Parts};
+use http::{HeaderName, header::CONTENT_TYPE, request::Parts};
 
 use crate::{
     crypto::jws::DetachedJws,
@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// A made-up ID of a key and of a delivery.
+const ID: &str = "00000000-0000-4000-8000-000000000000";
+
 impl Sign for JwsVerifier {
     fn sign(
         &self,
@@ -34,10 +37,13 @@ impl Sign for JwsVerifier {
         let mut algorithms = rules.algorithms.iter();
         let algorithm = algorithms.find(|algorithm| with.has_key_for(**algorithm));
         let algorithm = *algorithm.ok_or_else(no_private_key)?;
-        let mut parameters = vec![
-            ("alg", quoted(algorithm.name())),
-            ("kid", quoted("00000000-0000-4000-8000-000000000000")),
-        ];
+        let mut parameters = vec![("alg", quoted(algorithm.name())), ("kid", quoted(ID))];
+        for name in [rules.key_id, rules.delivery_id].into_iter().flatten() {
+            let name = HeaderName::from_static(name);
+            if !head.headers.contains_key(&name) {
+                put(head, &name, ID.as_bytes())?;
+            }
+        }
         for (name, value) in &self.0.parameters {
             parameters.push((name, quoted(value)));
         }
@@ -54,7 +60,9 @@ impl Sign for JwsVerifier {
             Some(Time::Header(name)) => write(head, name, TimestampFormat::UnixMillis)?,
             Some(Time::Named(name)) => {
                 write(head, name, TimestampFormat::Rfc3339)?;
-                parameters.push(("tl_headers", quoted(name)));
+                let with_type = head.headers.contains_key(CONTENT_TYPE);
+                let also = if with_type { ",content-type" } else { "" };
+                parameters.push(("tl_headers", quoted(&format!("{name}{also}"))));
             }
             None => {}
         }
@@ -66,7 +74,13 @@ impl Sign for JwsVerifier {
         let members: Vec<_> =
             parameters.iter().map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
         let protected = URL_SAFE_NO_PAD.encode(format!("{{{}}}", members.join(",")));
-        let payload = self.payload(&protected, head, body)?;
+        let text = format!("{protected}..AA");
+        let not_one = Rejection::malformed(rules.header);
+        let jws = DetachedJws::read(text.as_bytes()).ok_or(not_one)?;
+        if let Some(place) = rules.time {
+            place.of(&jws, head)?;
+        }
+        let payload = self.payload(&jws, head, body)?;
         let content = format!("{protected}.{}", URL_SAFE_NO_PAD.encode(payload));
         let signature = with.sign_as(algorithm, content.as_bytes()).ok_or_else(no_private_key)?;
         let value = format!("{protected}..{}", URL_SAFE_NO_PAD.encode(signature));
@@ -75,14 +89,16 @@ impl Sign for JwsVerifier {
 }
 
 impl JwsVerifier {
-    fn payload(&self, protected: &str, head: &Parts, body: &[u8]) -> Result<Vec<u8>, Rejection> {
+    fn payload(
+        &self,
+        jws: &DetachedJws<'_>,
+        head: &Parts,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Rejection> {
         let rules = self.0.rules;
         match (rules.payload, rules.time, &self.0.url) {
             (Payload::Request, _, Some(url)) => {
-                let text = format!("{protected}..AA");
-                let not_one = Rejection::malformed(rules.header);
-                let jws = DetachedJws::read(text.as_bytes()).ok_or(not_one)?;
-                let mut beginnings = beginnings(&jws, head, &url.resolve(head)?)?;
+                let mut beginnings = beginnings(jws, head, &url.resolve(head)?)?;
                 Ok([&*beginnings.swap_remove(0), body].concat())
             }
             (Payload::TimeAndBody, Some(Time::Header(name)), _) => {

@@ -10,7 +10,7 @@ use crate::{
             rules::{Payload, Rules, Time},
             verifier::{JwsVerifier, verifies_jws},
         },
-        policy::DeliveryPolicy,
+        policy::{DAY, DeliveryPolicy},
     },
     scheme::public_url::PublicUrl,
 };
@@ -24,6 +24,8 @@ const RULES: Rules = Rules {
     payload: Payload::Request,
     time: Some(Time::Named("x-tl-webhook-timestamp")),
     extensions: &[],
+    #[cfg(feature = "sign")]
+    key_id: None,
     delivery_id: None,
 };
 
@@ -77,14 +79,21 @@ impl TrueLayerEnvironment {
 /// | delivery ID | `event_id` in the body |
 /// | challenge | none |
 ///
+/// - **TrueLayer signs for all its clients with the same keys**, and neither the host nor the client is
+///   signed: a client of TrueLayer can send you a webhook of its own if it knows your path. Check in the
+///   handler that the payment is yours, and choose a path that nobody can guess.
+/// - For [replay protection](crate::replay), use `event_id` as
+///   [the event's ID](crate::replay::ReplayLayer::event_id).
 /// - `jku` in the JOSE header must be the URL of the environment's keys, and `tl_version` must be `2`.
 /// - The path is that of the [`PublicUrl`](crate::PublicUrl), without the query, with or without a slash at
 ///   its end.
-/// - A header that `tl_headers` names twice, or that the request has twice, is rejected.
+/// - A header that `tl_headers` names twice, or that the request has twice, is rejected. So is a malformed
+///   `x-tl-webhook-timestamp` that it names.
 ///
 /// # Evidence
 ///
-/// Vendor vector: `test-resources/webhook-signature.txt` in TrueLayer/truelayer-signing @95fdf17.
+/// Vendor vector: `test-resources/webhook-signature.txt` in TrueLayer/truelayer-signing @95fdf17. Vendor's
+/// documentation: <https://docs.truelayer.com/docs/webhook-notifications-paydirect>.
 ///
 #[doc = crate::providers::macros::page!(TrueLayer)]
 #[derive(Clone, Debug)]
@@ -92,7 +101,8 @@ pub struct TrueLayer(JwsVerifier);
 
 registered! {
     TrueLayer = "truelayer";
-    policy: DeliveryPolicy::UNKNOWN;
+    policy: DeliveryPolicy::UNKNOWN
+        .retried_for(3 * DAY, "https://docs.truelayer.com/docs/webhook-notifications-paydirect");
     signature: "ECDSA P-521 of method, path, headers and body";
 }
 

@@ -122,7 +122,7 @@ impl JwsVerifier {
 #[doc(hidden)]
 pub struct JwsState {
     /// The header of the signature in base64url.
-    protected: Vec<u8>,
+    protected: String,
     signature: Vec<u8>,
     algorithm: JwsAlgorithm,
     has_raw_payload: bool,
@@ -134,22 +134,22 @@ pub struct JwsState {
 impl JwsState {
     /// Returns the signed content with this beginning.
     fn content(&self, beginning: &[u8], payload: Payload, body: &[u8]) -> Vec<u8> {
-        let mut content = [&*self.protected, b"."].concat();
+        let mut content = format!("{}.", self.protected);
+        if self.has_raw_payload {
+            return [content.as_bytes(), beginning, body].concat();
+        }
+        // A body may be large: as few copies as possible.
         match payload {
+            Payload::Body => URL_SAFE_NO_PAD.encode_string(body, &mut content),
+            Payload::Request => {
+                URL_SAFE_NO_PAD.encode_string([beginning, body].concat(), &mut content);
+            }
             Payload::TimeAndBody => {
                 let text = [beginning, URL_SAFE_NO_PAD.encode(body).as_bytes()].concat();
-                content.extend_from_slice(URL_SAFE_NO_PAD.encode(text).as_bytes());
-            }
-            Payload::Body | Payload::Request if self.has_raw_payload => {
-                content.extend_from_slice(beginning);
-                content.extend_from_slice(body);
-            }
-            Payload::Body | Payload::Request => {
-                let text = [beginning, body].concat();
-                content.extend_from_slice(URL_SAFE_NO_PAD.encode(text).as_bytes());
+                URL_SAFE_NO_PAD.encode_string(text, &mut content);
             }
         }
-        content
+        content.into_bytes()
     }
 }
 
@@ -174,7 +174,7 @@ impl Verifier for JwsVerifier {
             _ => vec![Vec::new()],
         };
         let has_raw_payload = jws.has_raw_payload().map_err(|_| malformed("b64"))?;
-        let protected = jws.protected.to_vec();
+        let protected = String::from_utf8_lossy(jws.protected).into_owned();
         Ok(JwsState { protected, signature, algorithm, has_raw_payload, beginnings, proof })
     }
 
