@@ -148,7 +148,7 @@ struct Input<'a> {
     offset: u16,
     /// Another token.
     other: Option<&'a [u8]>,
-    /// What stands around a token in JSON.
+    /// Text before the token in JSON.
     before: &'a str,
     time: i8,
 }

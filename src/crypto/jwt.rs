@@ -93,8 +93,13 @@ impl<'a> Jwt<'a> {
         algorithm: Algorithm,
         buffer: &'b mut [u8; MAX_SIGNATURE + 2],
     ) -> Option<&'b [u8]> {
-        let len = algorithm.tag_len();
-        if algorithm.has_fixed_len() {
+        let len = match algorithm {
+            // Two numbers of 32 bytes (RFC 7518, section 3.4), and not DER.
+            #[cfg(feature = "asymmetric")]
+            Algorithm::EcdsaP256Sha256 => 64,
+            _ => algorithm.tag_len(),
+        };
+        if len == 64 || algorithm.has_fixed_len() {
             Encoding::Base64Url.decode(self.signature, &mut buffer[..len])?;
             return Some(&buffer[..len]);
         }

@@ -58,6 +58,15 @@ pub(crate) type ReadKeys =
 /// Function that creates a verifier with these keys.
 pub(crate) type MakeOfKeys<V> = Arc<dyn Fn(Vec<NamedKey>) -> Result<V, ConfigError> + Send + Sync>;
 
+/// Returns a function that gives the keys to a copy of this verifier, which has none.
+pub(crate) fn given_to<V: Clone + Send + Sync + 'static>(
+    keyless: &V,
+    with_keys: fn(V, Vec<PublicKey>) -> Result<V, ConfigError>,
+) -> MakeOfKeys<V> {
+    let keyless = keyless.clone();
+    Arc::new(move |keys| with_keys(keyless.clone(), keys_of(keys)))
+}
+
 /// Returns a reader that needs nothing but the document.
 pub(crate) fn plain(read: fn(&[u8]) -> Result<Vec<NamedKey>, &'static str>) -> ReadKeys {
     Arc::new(move |document, _| read(document).map_err(NoKeys::Because))

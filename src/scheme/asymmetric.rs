@@ -25,16 +25,16 @@ impl PublicKeys {
         Self(Vec::new())
     }
 
-    /// Returns these keys, if there are 1 to 16, and all have this algorithm.
+    /// Returns these keys, if there are 1 to 16, and each has one of these algorithms.
     pub(crate) fn checked(
-        algorithm: Algorithm,
+        algorithms: &[Algorithm],
         keys: Vec<PublicKey>,
     ) -> Result<Vec<PublicKey>, ConfigError> {
         if keys.is_empty() {
             return Err(ConfigError::PublicKeyInvalid { why: "there is none; pass at least one" });
         }
         let mut checked = Self::none();
-        keys.into_iter().try_for_each(|key| checked.push(algorithm, key))?;
+        keys.into_iter().try_for_each(|key| checked.push(algorithms, key))?;
         Ok(checked.0)
     }
 
@@ -51,13 +51,17 @@ impl PublicKeys {
         Content::new(algorithm)
     }
 
-    pub(crate) fn push(&mut self, algorithm: Algorithm, key: PublicKey) -> Result<(), ConfigError> {
+    pub(crate) fn push(
+        &mut self,
+        algorithms: &[Algorithm],
+        key: PublicKey,
+    ) -> Result<(), ConfigError> {
         if self.0.len() == MAX_SECRETS {
             return Err(ConfigError::TooManySecrets);
         }
-        if key.algorithm() != algorithm {
+        if !algorithms.contains(&key.algorithm()) {
             return Err(ConfigError::PublicKeyInvalid {
-                why: "its algorithm is not that of the scheme; check that it is this provider's key",
+                why: "its algorithm is not the provider's; check that it is this provider's key",
             });
         }
         self.0.push(key);

@@ -316,7 +316,7 @@ impl SchemeVerifier {
     fn add_key(&mut self, key: &PublicKey) -> Result<(), ConfigError> {
         self.each_keys_mut(&|scheme, keys| match keys {
             Keys::Public(keys) if scheme.algorithm.takes_public_key() => {
-                keys.push(scheme.algorithm, key.clone())
+                keys.push(&[scheme.algorithm], key.clone())
             }
             _ => Err(ConfigError::SchemeInvalid {
                 why: "it signs with a secret, so anyone who knows the public key could sign; \

@@ -176,6 +176,10 @@ fn fixed(der: &[u8]) -> Option<Vec<u8>> {
     Some(numbers)
 }
 
+/// Made-up ID of a key or a delivery.
+#[cfg(feature = "asymmetric")]
+pub(crate) const MADE_UP_ID: &str = "00000000-0000-4000-8000-000000000000";
+
 /// Returns the error of a verifier with public keys that has no key to sign with.
 pub(crate) fn no_private_key() -> Rejection {
     Rejection::unavailable(

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::{
+    crypto::public_key::PublicKey,
     error::ConfigError,
     fetched_keys::{
         fetcher::KeyFetcher,
         jwks,
-        key_set::{MakeOfKeys, keys_of, plain},
+        key_set::{given_to, plain},
         request::{KeyUrl, checked_url},
         source::{FetchedKeys, IdOfBody, KeyName, KeyRules},
     },
@@ -34,9 +35,7 @@ impl GoogleRisc {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::keyless(client_ids)?;
-        let base = keyless.clone();
-        let make: MakeOfKeys<Self> = Arc::new(move |keys| base.clone().with_keys(keys_of(keys)));
-        of_body(fetcher, keyless, Self::key_id_of, GOOGLE.into(), make)
+        of_body(fetcher, keyless, Self::key_id_of, GOOGLE.into(), Self::with_keys)
     }
 }
 
@@ -53,9 +52,7 @@ impl SignInWithApple {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::keyless(client_ids)?;
-        let base = keyless.clone();
-        let make: MakeOfKeys<Self> = Arc::new(move |keys| base.clone().with_keys(keys_of(keys)));
-        of_body(fetcher, keyless, Self::key_id_of, APPLE.into(), make)
+        of_body(fetcher, keyless, Self::key_id_of, APPLE.into(), Self::with_keys)
     }
 }
 
@@ -71,8 +68,7 @@ impl Kinde {
         jwks_url: &str,
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
-        let make: MakeOfKeys<Self> = Arc::new(|keys| Self::keyless().with_keys(keys_of(keys)));
-        of_body(fetcher, Self::keyless(), Self::key_id_of, checked_url(jwks_url)?, make)
+        of_body(fetcher, Self::keyless(), Self::key_id_of, checked_url(jwks_url)?, Self::with_keys)
     }
 }
 
@@ -92,9 +88,7 @@ impl SecurityEventTokens {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::keyless(issuer, audiences)?;
-        let base = keyless.clone();
-        let make: MakeOfKeys<Self> = Arc::new(move |keys| base.clone().with_keys(keys_of(keys)));
-        of_body(fetcher, keyless, Self::key_id_of, checked_url(jwks_url)?, make)
+        of_body(fetcher, keyless, Self::key_id_of, checked_url(jwks_url)?, Self::with_keys)
     }
 }
 
@@ -104,9 +98,10 @@ fn of_body<V: Verifier + Clone + Send + Sync + 'static>(
     keyless: V,
     id: IdOfBody<V>,
     url: Arc<str>,
-    make: MakeOfKeys<V>,
+    with_keys: fn(V, Vec<PublicKey>) -> Result<V, ConfigError>,
 ) -> Result<FetchedKeys<V>, ConfigError> {
     let (name, url) = (KeyName::InBody, KeyUrl::All(url));
     let read = plain(jwks::read);
+    let make = given_to(&keyless, with_keys);
     FetchedKeys::new(fetcher, KeyRules { keyless, name, in_body: Some(id), url, read, make })
 }

@@ -7,7 +7,7 @@ use crate::{
     error::ConfigError,
     fetched_keys::{
         fetcher::KeyFetcher,
-        key_set::{NamedKey, NoKeys, ReadKeys, keys_of},
+        key_set::{NamedKey, NoKeys, ReadKeys, given_to},
         request::KeyUrl,
         source::{FetchedKeys, KeyName, KeyRules},
     },
@@ -36,10 +36,10 @@ impl PayPal {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::of_webhooks(webhook_ids)?;
-        let base = keyless.clone();
         FetchedKeys::new(
             fetcher,
             KeyRules {
+                make: given_to(&keyless, Self::with_keys),
                 keyless,
                 name: KeyName::Inside(paypal::URL, paypal::certificate_url),
                 in_body: None,
@@ -47,7 +47,6 @@ impl PayPal {
                 read: chain_of(DIGICERT, |name| {
                     name.starts_with("messageverificationcerts.") && name.ends_with(".paypal.com")
                 }),
-                make: Arc::new(move |keys| base.clone().with_keys(keys_of(keys))),
             },
         )
     }
@@ -66,16 +65,15 @@ impl Alexa {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::of_skills(skill_ids)?;
-        let base = keyless.clone();
         FetchedKeys::new(
             fetcher,
             KeyRules {
+                make: given_to(&keyless, Self::with_keys),
                 keyless,
                 name: KeyName::Inside(alexa::URL, alexa::certificate_url),
                 in_body: None,
                 url: KeyUrl::Named,
                 read: chain_of("", |name| name == "echo-api.amazon.com"),
-                make: Arc::new(move |keys| base.clone().with_keys(keys_of(keys))),
             },
         )
     }

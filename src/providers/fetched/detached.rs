@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use crate::{
-    crypto::jws::{DetachedJws, JwsAlgorithm},
+    crypto::{
+        jws::{DetachedJws, JwsAlgorithm},
+        public_key::PublicKey,
+    },
     error::ConfigError,
     fetched_keys::{
         fetcher::KeyFetcher,
         jwks::{self, is_key_id},
-        key_set::{MakeOfKeys, NoKeys, keys_of},
+        key_set::{NoKeys, given_to},
         request::{KeyUrl, checked_url},
         source::{FetchedKeys, KeyName, KeyRules},
     },
@@ -35,10 +38,15 @@ impl TrueLayer {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::keyless(environment, url);
-        let base = keyless.clone();
-        let make: MakeOfKeys<Self> = Arc::new(move |keys| base.clone().with_keys(keys_of(keys)));
         let name = KeyName::Inside(truelayer::HEADER, key_id);
-        of_set(fetcher, keyless, name, &[JwsAlgorithm::Es512], environment.jwks().into(), make)
+        of_set(
+            fetcher,
+            keyless,
+            name,
+            &[JwsAlgorithm::Es512],
+            environment.jwks().into(),
+            Self::with_keys,
+        )
     }
 }
 
@@ -53,10 +61,9 @@ impl Fireblocks {
         environment: FireblocksEnvironment,
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
-        let make: MakeOfKeys<Self> = Arc::new(|keys| Self::keyless().with_keys(keys_of(keys)));
         let name = KeyName::Inside(fireblocks::HEADER, key_id);
         let url = environment.jwks().into();
-        of_set(fetcher, Self::keyless(), name, &[JwsAlgorithm::Rs512], url, make)
+        of_set(fetcher, Self::keyless(), name, &[JwsAlgorithm::Rs512], url, Self::with_keys)
     }
 }
 
@@ -72,10 +79,9 @@ impl NeonAuth {
         jwks_url: &str,
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
-        let make: MakeOfKeys<Self> = Arc::new(|keys| Self::keyless().with_keys(keys_of(keys)));
         let name = KeyName::Header(neon_auth::KEY_ID, is_key_id);
         let url = checked_url(jwks_url)?;
-        of_set(fetcher, Self::keyless(), name, &[JwsAlgorithm::EdDsa], url, make)
+        of_set(fetcher, Self::keyless(), name, &[JwsAlgorithm::EdDsa], url, Self::with_keys)
     }
 }
 
@@ -95,11 +101,9 @@ impl OpenBanking {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::keyless(issuer, trust_anchor)?;
-        let base = keyless.clone();
-        let make: MakeOfKeys<Self> = Arc::new(move |keys| base.clone().with_keys(keys_of(keys)));
         let name = KeyName::Inside(open_banking::HEADER, key_id);
         let algorithms = &[JwsAlgorithm::Ps256, JwsAlgorithm::Es256];
-        of_set(fetcher, keyless, name, algorithms, checked_url(jwks_url)?, make)
+        of_set(fetcher, keyless, name, algorithms, checked_url(jwks_url)?, Self::with_keys)
     }
 }
 
@@ -110,12 +114,13 @@ fn of_set<V: Verifier + Clone + Send + Sync + 'static>(
     name: KeyName,
     algorithms: &'static [JwsAlgorithm],
     url: Arc<str>,
-    make: MakeOfKeys<V>,
+    with_keys: fn(V, Vec<PublicKey>) -> Result<V, ConfigError>,
 ) -> Result<FetchedKeys<V>, ConfigError> {
     let url = KeyUrl::All(url);
     let read = Arc::new(move |document: &[u8], _: &_| {
         jwks::read_for(document, algorithms).map_err(NoKeys::Because)
     });
+    let make = given_to(&keyless, with_keys);
     FetchedKeys::new(fetcher, KeyRules { keyless, name, in_body: None, url, read, make })
 }
 

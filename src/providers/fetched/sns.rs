@@ -1,13 +1,11 @@
 //! Certificates of Amazon SNS.
 
-use std::sync::Arc;
-
 use crate::{
     crypto::x509,
     error::ConfigError,
     fetched_keys::{
         fetcher::KeyFetcher,
-        key_set::{NamedKey, keys_of, plain},
+        key_set::{NamedKey, given_to, plain},
         request::KeyUrl,
         source::{FetchedKeys, KeyName, KeyRules},
     },
@@ -28,16 +26,15 @@ impl AmazonSns {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::of_topics(topic_arns)?;
-        let base = keyless.clone();
         FetchedKeys::new(
             fetcher,
             KeyRules {
+                make: given_to(&keyless, Self::with_keys),
                 keyless,
                 name: KeyName::Unnamed,
                 in_body: Some(Self::certificate_url),
                 url: KeyUrl::Named,
                 read: plain(read),
-                make: Arc::new(move |keys| base.clone().with_keys(keys_of(keys))),
             },
         )
     }

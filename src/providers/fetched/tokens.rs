@@ -8,7 +8,7 @@ use crate::{
     fetched_keys::{
         fetcher::KeyFetcher,
         jwks,
-        key_set::{MakeOfKeys, NamedKey, NoKeys, ReadKeys, keys_of, list, plain},
+        key_set::{NamedKey, NoKeys, ReadKeys, given_to, keys_of, list, plain},
         request::{KeyUrl, checked_url},
         source::{FetchedKeys, KeyName, KeyRules},
     },
@@ -106,9 +106,7 @@ impl GooglePubSub {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::keyless(audience, service_account)?;
-        let base = keyless.clone();
-        let make: MakeOfKeys<Self> = Arc::new(move |keys| base.clone().with_keys(keys_of(keys)));
-        of_set(fetcher, keyless, google_pub_sub::HEADER, GOOGLE, make)
+        of_set(fetcher, keyless, google_pub_sub::HEADER, GOOGLE, Self::with_keys)
     }
 }
 
@@ -129,9 +127,7 @@ impl GoogleChat {
             GoogleChatAudience::ProjectNumber(_) => CHAT,
         };
         let keyless = Self::keyless(&audience)?;
-        let base = keyless.clone();
-        let make: MakeOfKeys<Self> = Arc::new(move |keys| base.clone().with_keys(keys_of(keys)));
-        of_set(fetcher, keyless, google_chat::HEADER, url, make)
+        of_set(fetcher, keyless, google_chat::HEADER, url, Self::with_keys)
     }
 }
 
@@ -147,9 +143,7 @@ impl ForgeRemote {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::keyless(app_id)?;
-        let base = keyless.clone();
-        let make: MakeOfKeys<Self> = Arc::new(move |keys| base.clone().with_keys(keys_of(keys)));
-        of_set(fetcher, keyless, forge_remote::HEADER, FORGE, make)
+        of_set(fetcher, keyless, forge_remote::HEADER, FORGE, Self::with_keys)
     }
 }
 
@@ -197,10 +191,8 @@ impl AzureEventGridEntra {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::keyless(tenant_id, audience)?;
-        let base = keyless.clone();
-        let make: MakeOfKeys<Self> = Arc::new(move |keys| base.clone().with_keys(keys_of(keys)));
         let url = format!("https://login.microsoftonline.com/{tenant_id}/discovery/v2.0/keys");
-        of_set(fetcher, keyless, azure_event_grid_entra::HEADER, &url, make)
+        of_set(fetcher, keyless, azure_event_grid_entra::HEADER, &url, Self::with_keys)
     }
 }
 
@@ -250,16 +242,15 @@ impl AtlassianConnectLifecycle {
         fetcher: &KeyFetcher,
     ) -> Result<FetchedKeys<Self>, ConfigError> {
         let keyless = Self::keyless(base_url)?;
-        let base = keyless.clone();
         FetchedKeys::new(
             fetcher,
             KeyRules {
+                make: given_to(&keyless, Self::with_keys),
                 keyless,
                 name: KeyName::Inside(atlassian_connect_lifecycle::HEADER, connect_key_id),
                 in_body: None,
                 url: KeyUrl::Each(CONNECT),
                 read: plain(read_pem),
-                make: Arc::new(move |keys| base.clone().with_keys(keys_of(keys))),
             },
         )
     }
@@ -301,11 +292,12 @@ fn of_set<V: Verifier + Clone + Send + Sync + 'static>(
     keyless: V,
     header: &'static str,
     url: &str,
-    make: MakeOfKeys<V>,
+    with_keys: fn(V, Vec<PublicKey>) -> Result<V, ConfigError>,
 ) -> Result<FetchedKeys<V>, ConfigError> {
     let read: ReadKeys = plain(jwks::read);
     let name = KeyName::Inside(header, bearer_key_id);
     let url = KeyUrl::All(url.into());
+    let make = given_to(&keyless, with_keys);
     FetchedKeys::new(fetcher, KeyRules { keyless, name, in_body: None, url, read, make })
 }
 

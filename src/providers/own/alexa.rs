@@ -138,7 +138,7 @@ impl Alexa {
     }
 
     pub(crate) fn with_keys(mut self, keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
-        Arc::make_mut(&mut self.0).keys = PublicKeys::checked(Algorithm::RsaPkcs1Sha256, keys)?;
+        Arc::make_mut(&mut self.0).keys = PublicKeys::checked(&[Algorithm::RsaPkcs1Sha256], keys)?;
         Ok(self)
     }
 

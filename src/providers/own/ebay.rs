@@ -123,7 +123,7 @@ impl EBay {
     /// Returns an error if a key is not one of ECDSA with P-256, or if there are none or more than
     /// 16.
     pub fn new(keys: impl IntoPublicKeys) -> Result<Self, ConfigError> {
-        let keys = PublicKeys::checked(Algorithm::EcdsaP256Sha256, keys.into_public_keys())?;
+        let keys = PublicKeys::checked(&[Algorithm::EcdsaP256Sha256], keys.into_public_keys())?;
         Ok(Self(Arc::new(Inner { keys, challenge: None })))
     }
 

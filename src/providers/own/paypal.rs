@@ -150,7 +150,7 @@ impl PayPal {
     }
 
     pub(crate) fn with_keys(mut self, keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
-        Arc::make_mut(&mut self.0).keys = PublicKeys::checked(Algorithm::RsaPkcs1Sha256, keys)?;
+        Arc::make_mut(&mut self.0).keys = PublicKeys::checked(&[Algorithm::RsaPkcs1Sha256], keys)?;
         Ok(self)
     }
 

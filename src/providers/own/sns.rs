@@ -158,7 +158,7 @@ impl AmazonSns {
     }
 
     pub(crate) fn with_keys(self, keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
-        let keys = PublicKeys::checked(Algorithm::RsaPkcs1Sha256, keys)?;
+        let keys = PublicKeys::checked(&[Algorithm::RsaPkcs1Sha256], keys)?;
         Ok(self.change(|inner| inner.keys = keys))
     }
 

@@ -51,11 +51,12 @@ pub(crate) enum Time {
 }
 
 impl Time {
-    /// Returns the time of a request, or `None` if it is not signed.
+    /// Returns the time of a request, or `None` if it is not signed and not needed.
     pub(crate) fn of(
         self,
         jws: &DetachedJws<'_>,
         head: &Parts,
+        is_needed: bool,
     ) -> Result<Option<Timestamp>, Rejection> {
         match self {
             Self::Parameter(name) => match jws.parameter(name).map_err(|_| malformed(name))? {
@@ -72,7 +73,7 @@ impl Time {
             }
             Self::Named(name) => {
                 if !named_headers(jws)?.iter().any(|(_, known)| known.as_str() == name) {
-                    return Ok(None);
+                    return if is_needed { Err(malformed(HEADERS)) } else { Ok(None) };
                 }
                 let time = Timestamp::parse(required(head, name)?, TimestampFormat::Rfc3339);
                 time.map(Some).ok_or(Rejection::malformed(name))

@@ -19,12 +19,9 @@ use crate::{
     },
     sign::{
         json::quoted,
-        sign::{Sign, Signing, no_private_key},
+        sign::{MADE_UP_ID, Sign, Signing, no_private_key},
     },
 };
-
-/// A made-up ID of a key and of a delivery.
-const ID: &str = "00000000-0000-4000-8000-000000000000";
 
 impl Sign for JwsVerifier {
     fn sign(
@@ -37,11 +34,11 @@ impl Sign for JwsVerifier {
         let mut algorithms = rules.algorithms.iter();
         let algorithm = algorithms.find(|algorithm| with.has_key_for(**algorithm));
         let algorithm = *algorithm.ok_or_else(no_private_key)?;
-        let mut parameters = vec![("alg", quoted(algorithm.name())), ("kid", quoted(ID))];
+        let mut parameters = vec![("alg", quoted(algorithm.name())), ("kid", quoted(MADE_UP_ID))];
         for name in [rules.key_id, rules.delivery_id].into_iter().flatten() {
             let name = HeaderName::from_static(name);
             if !head.headers.contains_key(&name) {
-                put(head, &name, ID.as_bytes())?;
+                put(head, &name, MADE_UP_ID.as_bytes())?;
             }
         }
         for (name, value) in &self.0.parameters {
@@ -78,7 +75,7 @@ impl Sign for JwsVerifier {
         let not_one = Rejection::malformed(rules.header);
         let jws = DetachedJws::read(text.as_bytes()).ok_or(not_one)?;
         if let Some(place) = rules.time {
-            place.of(&jws, head)?;
+            place.of(&jws, head, false)?;
         }
         let payload = self.payload(&jws, head, body)?;
         let content = format!("{protected}.{}", URL_SAFE_NO_PAD.encode(payload));

@@ -11,14 +11,14 @@ use crate::{
         jws::{DetachedJws, JwsAlgorithm},
         public_key::PublicKey,
     },
-    error::{ConfigError, MAX_SECRETS},
+    error::ConfigError,
     outcome::{field::Field, rejection::Rejection, verified::Verified},
     parse::{
         headers::{optional, required},
         tolerance::Tolerance,
     },
     providers::own::jws::rules::{Payload, Rules, Time, beginnings, malformed},
-    scheme::public_url::PublicUrl,
+    scheme::{asymmetric::PublicKeys, public_url::PublicUrl},
     verifier::{
         context::Context, defaults::VerifierDefaults, outcome::Outcome, verifier::Verifier,
     },
@@ -47,19 +47,9 @@ impl JwsVerifier {
 
     /// Sets the public keys, of which there must be 1 to 16 of the provider's algorithms.
     pub(crate) fn with_keys(self, keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
-        let algorithms = self.0.rules.algorithms;
-        let is_of_provider = |key: &PublicKey| {
-            algorithms.iter().any(|algorithm| algorithm.of_key() == key.algorithm())
-        };
-        let why = match keys.len() {
-            0 => "there is none; pass at least one",
-            _ if !keys.iter().all(is_of_provider) => {
-                "its algorithm is not the provider's; check that it is this provider's key"
-            }
-            1..=MAX_SECRETS => return Ok(self.change(|inner| inner.keys = keys)),
-            _ => return Err(ConfigError::TooManySecrets),
-        };
-        Err(ConfigError::PublicKeyInvalid { why })
+        let algorithms = self.0.rules.algorithms.iter().map(|algorithm| algorithm.of_key());
+        let keys = PublicKeys::checked(&algorithms.collect::<Vec<_>>(), keys)?;
+        Ok(self.change(|inner| inner.keys = keys))
     }
 
     pub(crate) fn with_url(self, url: PublicUrl) -> Self {
@@ -96,7 +86,10 @@ impl JwsVerifier {
         let rules = self.0.rules;
         let mut proof = Verified::new(rules.defaults.provider());
         let time = match rules.time {
-            Some(place) => place.of(jws, request.head())?.map(|time| (place, time)),
+            Some(place) => {
+                let is_needed = self.0.tolerance.is_some();
+                place.of(jws, request.head(), is_needed)?.map(|time| (place, time))
+            }
             None => None,
         };
         match (time, self.0.tolerance) {
@@ -105,7 +98,6 @@ impl JwsVerifier {
                 judged.map_err(|why| place.locate(why))?.record(&mut proof);
             }
             (Some((_, time)), None) => proof.signed_at = time.to_system_time(),
-            (None, Some(_)) if rules.time.is_some() => return Err(malformed("tl_headers")),
             (None, _) => {}
         }
         if let Some(name) = rules.delivery_id
@@ -158,12 +150,12 @@ impl Verifier for JwsVerifier {
 
     fn begin(&self, request: &Context<'_>) -> Result<JwsState, Rejection> {
         let (rules, head) = (self.0.rules, request.head());
-        let not_one = Rejection::malformed(rules.header);
-        let jws = DetachedJws::read(required(head, rules.header)?).ok_or(not_one.clone())?;
+        let not_one = || Rejection::malformed(rules.header);
+        let jws = DetachedJws::read(required(head, rules.header)?).ok_or_else(not_one)?;
         jws.check_extensions(rules.extensions).map_err(|_| malformed("crit"))?;
         // The signature only chooses among the provider's algorithms.
         let algorithm = jws.algorithm(rules.algorithms).ok_or_else(|| malformed("alg"))?;
-        let signature = jws.decode_signature(algorithm).ok_or(not_one)?;
+        let signature = jws.decode_signature(algorithm).ok_or_else(not_one)?;
         self.check_parameters(&jws)?;
         let proof = self.proof(&jws, request)?;
         let beginnings = match (rules.payload, rules.time, &self.0.url) {

@@ -90,7 +90,8 @@ impl<'a> Claims<'a> {
     /// Checks `exp`, `nbf` and `iat`, and records them in a proof.
     ///
     /// `exp` and `nbf` count wherever they are: they end what the sender meant (RFC 7519, section
-    /// 4.1). Without a leeway, `exp` does not count, and `nbf` has the usual one. `iat` counts only if `age` limits it, because the standard gives it no meaning.
+    /// 4.1). Without a leeway, `exp` does not count, and `nbf` has the usual one. `iat` counts only if
+    /// `age` limits it, because the standard gives it no meaning.
     pub(crate) fn check_times(
         self,
         required: &[&'static str],

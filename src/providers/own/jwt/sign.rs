@@ -35,7 +35,7 @@ use crate::{
 #[cfg(feature = "asymmetric")]
 use crate::{
     crypto::{jwt::message, mac::Algorithm},
-    sign::sign::no_private_key,
+    sign::sign::{MADE_UP_ID, no_private_key},
 };
 
 /// Time in seconds for which a signed token is valid, if it expires.
@@ -180,9 +180,8 @@ fn public_token(
         Algorithm::Ed25519 => "EdDSA",
         _ => "RS256",
     };
-    let kid = "00000000-0000-4000-8000-000000000000";
     let kind = rules.types.first().unwrap_or(&"JWT");
-    let header = format!(r#"{{"alg":"{name}","kid":"{kid}","typ":"{kind}"}}"#);
+    let header = format!(r#"{{"alg":"{name}","kid":"{MADE_UP_ID}","typ":"{kind}"}}"#);
     let message = message(&header, claims);
     let signature = with.jws_signature(algorithm, message.as_bytes()).ok_or_else(no_private_key)?;
     Ok(format!("{message}.{}", Encoding::Base64Url.encode(&signature)))

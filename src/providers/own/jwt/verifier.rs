@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 #[cfg(feature = "asymmetric")]
 use crate::{
-    crypto::public_key::PublicKey, error::MAX_SECRETS, providers::own::jwt::key::Material,
+    crypto::public_key::PublicKey, providers::own::jwt::key::Material,
+    scheme::asymmetric::PublicKeys,
 };
 use crate::{
     crypto::{
@@ -120,20 +121,9 @@ impl JwtVerifier {
     /// Sets the public keys, of which there must be 1 to 16 of the provider's algorithms.
     #[cfg(feature = "asymmetric")]
     pub(crate) fn with_public_keys(self, keys: Vec<PublicKey>) -> Result<Self, ConfigError> {
-        let algorithms = self.0.rules.algorithms;
-        if !keys.iter().all(|key| algorithms.contains(&key.algorithm())) {
-            return Err(ConfigError::PublicKeyInvalid {
-                why: "its algorithm is not the provider's; check that it is this provider's key",
-            });
-        }
-        match keys.len() {
-            0 => Err(ConfigError::PublicKeyInvalid { why: "there is none; pass at least one" }),
-            1..=MAX_SECRETS => {
-                let key = |key| Key { id: String::new(), material: Material::Public(key) };
-                Ok(self.change(|inner| inner.keys = keys.into_iter().map(key).collect()))
-            }
-            _ => Err(ConfigError::TooManySecrets),
-        }
+        let keys = PublicKeys::checked(self.0.rules.algorithms, keys)?;
+        let key = |key| Key { id: String::new(), material: Material::Public(key) };
+        Ok(self.change(|inner| inner.keys = keys.into_iter().map(key).collect()))
     }
 
     pub(crate) fn with_url(self, url: PublicUrl) -> Self {
